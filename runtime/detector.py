@@ -1,0 +1,106 @@
+"""Finds faces with MediaPipe's full-range face detector, run by OpenVINO.
+
+The network looks at a 192 px square. Large photos are also scanned in overlapping windows, so that
+small faces of group photos are found.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+INPUT_PX = 192
+GRID = 48
+MIN_SCORE = 0.6
+MAX_OVERLAP = 0.4
+
+
+@dataclass(frozen=True)
+class Detection:
+    """One detected face, in photo pixels: box corners, the two eye centres, and a score in 0..1."""
+
+    box: tuple[float, float, float, float]
+    right_eye: tuple[float, float]
+    left_eye: tuple[float, float]
+    score: float
+
+
+class FaceDetector:
+    """Wraps the compiled detector network; thread-safe (each call makes its own request)."""
+
+    def __init__(self, compiled_model: Any) -> None:
+        self._model = compiled_model
+
+    def detect(self, rgb: NDArray[np.uint8]) -> list[Detection]:
+        """All faces in an RGB picture [H, W, 3] uint8, best first, overlaps merged."""
+        height, width = rgb.shape[:2]
+        found: list[Detection] = []
+        for x0, y0, side in _windows(width, height):
+            found += self._detect_window(rgb[y0 : y0 + side, x0 : x0 + side], x0, y0)
+        return _merge(found)
+
+    def _detect_window(self, window: NDArray[np.uint8], x0: int, y0: int) -> list[Detection]:
+        side = max(window.shape[:2])
+        scale = INPUT_PX / side
+        shape = (max(1, round(window.shape[1] * scale)), max(1, round(window.shape[0] * scale)))
+        small = Image.fromarray(window).resize(shape, Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC)
+        tensor = np.zeros((1, INPUT_PX, INPUT_PX, 3), np.float32)
+        tensor[0, : shape[1], : shape[0]] = np.asarray(small, np.float32) / 127.5 - 1.0
+        outputs = list(self._model.create_infer_request().infer({0: tensor}).values())
+        boxes, logits = sorted(outputs, key=lambda a: -a.shape[-1])
+        scores = 1.0 / (1.0 + np.exp(-np.clip(logits.reshape(-1), -100, 100)))
+        keep = np.flatnonzero(scores >= MIN_SCORE)
+        anchors = np.stack(np.meshgrid(np.arange(GRID), np.arange(GRID)), -1).reshape(-1, 2) + 0.5
+        out = []
+        for i in keep:
+            raw = boxes.reshape(-1, 16)[i]
+            centre = raw[:2] / INPUT_PX + anchors[i] / GRID
+            half = raw[2:4] / INPUT_PX / 2
+            points = raw[4:8].reshape(2, 2) / INPUT_PX + anchors[i] / GRID
+            corners = np.concatenate([centre - half, centre + half]) * side + (x0, y0, x0, y0)
+            eyes = points * side + (x0, y0)
+            out.append(
+                Detection(
+                    tuple(map(float, corners)),  # type: ignore[arg-type]
+                    (float(eyes[0, 0]), float(eyes[0, 1])),
+                    (float(eyes[1, 0]), float(eyes[1, 1])),
+                    float(scores[i]),
+                )
+            )
+        return out
+
+
+def _windows(width: int, height: int) -> list[tuple[int, int, int]]:
+    """Squares (x0, y0, side) to look at: the whole photo, and halves of it with half overlap."""
+    side = max(width, height)
+    windows = [(0, 0, side)]
+    part = math.ceil(side / 2)
+    if part >= INPUT_PX:
+        xs = sorted({min(x, max(0, width - part)) for x in range(0, width, math.ceil(part / 2))})
+        ys = sorted({min(y, max(0, height - part)) for y in range(0, height, math.ceil(part / 2))})
+        windows += [(x, y, part) for y in ys for x in xs]
+    return windows
+
+
+def _merge(found: list[Detection]) -> list[Detection]:
+    """Greedy non-maximum suppression; a box mostly inside a better one goes too."""
+    kept: list[Detection] = []
+    for candidate in sorted(found, key=lambda d: -d.score):
+        if all(_overlap(candidate.box, k.box) < MAX_OVERLAP for k in kept):
+            kept.append(candidate)
+    return kept
+
+
+def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:
+    """Intersection area over the smaller box's area."""
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    smaller = min((a[2] - a[0]) * (a[3] - a[1]), (b[2] - b[0]) * (b[3] - b[1]))
+    return width * height / max(smaller, 1e-9)

@@ -1,0 +1,40 @@
+"""The errors that AMGAN shows to people: one sentence each, with the remedy in it."""
+
+from __future__ import annotations
+
+
+class AmganError(Exception):
+    """Base of every expected failure; its text is one sentence fit to show to a user.
+
+    ``exit_code`` is what the command line returns when the error ends the command.
+    """
+
+    exit_code = 1
+
+
+class UsageError(AmganError):
+    """The caller asked for something that makes no sense (unknown zone, age out of range, ...)."""
+
+    exit_code = 2
+
+
+class PhotoError(AmganError):
+    """A photo cannot be read or written."""
+
+
+class NoFaceError(AmganError):
+    """A photo holds no face that can be aged."""
+
+
+class BundleError(AmganError):
+    """A bundle is missing, damaged, too new, or made for something else."""
+
+
+class EngineError(AmganError):
+    """An engine cannot be opened or failed while it ran."""
+
+
+class MissingDependencyError(AmganError):
+    """An optional package is not installed; the text names the feature and the install line."""
+
+    exit_code = 2

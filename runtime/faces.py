@@ -1,0 +1,112 @@
+"""Faces of a photo and their 468 landmarks (MediaPipe's detector and face mesh, run by OpenVINO)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .alignment import Frame, apply_affine, canonical_frame
+from .detector import Detection, FaceDetector
+from .mesh import LEFT_EYE, N_POINTS, NOSE_TIP, RIGHT_EYE
+from .warp import sample_affine
+
+MODELS = Path(__file__).parent / "models"
+MESH_PX = 192
+MIN_PRESENCE = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Face:
+    """One face of a photo.
+
+    ``landmarks`` are [468, 2] float64 in photo pixels; ``score`` and ``presence`` (0..1) are what the
+    detector and the mesh say of it; ``frame`` is its canonical frame.
+    """
+
+    landmarks: NDArray[np.float64]
+    score: float
+    presence: float
+    frame: Frame
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """Corners x0, y0, x1, y1 of the landmarks' bounding box, in photo pixels."""
+        low, high = self.landmarks.min(axis=0), self.landmarks.max(axis=0)
+        return (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
+
+    @property
+    def width_px(self) -> float:
+        """Width of the landmarks' bounding box in photo pixels."""
+        return self.box[2] - self.box[0]
+
+    @property
+    def turn(self) -> float:
+        """How far the head is turned aside: 0 is frontal, about 1 a half profile, either sign."""
+        right, left = self.landmarks[list(RIGHT_EYE)].mean(0), self.landmarks[list(LEFT_EYE)].mean(0)
+        across = left - right
+        middle = (self.landmarks[NOSE_TIP] - (left + right) / 2) @ across / max(float(across @ across), 1e-9)
+        return float(2.0 * middle)
+
+
+class FaceFinder:
+    """Finds faces; holds the two compiled networks and is safe to share between threads."""
+
+    def __init__(self, threads: int = 0) -> None:
+        import openvino
+
+        core = openvino.Core()
+        options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+        if threads:
+            options["INFERENCE_NUM_THREADS"] = threads
+        self._detector = FaceDetector(core.compile_model(MODELS / "face_detection_full_range.tflite", "CPU", options))
+        self._mesh = core.compile_model(MODELS / "face_landmark.tflite", "CPU", options)
+
+    def find(self, rgb: NDArray[np.uint8]) -> list[Face]:
+        """All faces in an RGB picture [H, W, 3] uint8, largest first."""
+        faces = [self._fit_mesh(rgb, d) for d in self._detector.detect(rgb)]
+        good = [f for f in faces if f is not None]
+        return sorted(_without_twins(good), key=lambda f: -f.width_px)
+
+    def _fit_mesh(self, rgb: NDArray[np.uint8], detection: Detection) -> Face | None:
+        """Fit the mesh inside the detector's box, then once more inside what the first fit says."""
+        x0, y0, x1, y1 = detection.box
+        centre = np.array([(x0 + x1) / 2, (y0 + y1) / 2])
+        across = np.subtract(detection.left_eye, detection.right_eye)
+        half = 0.75 * max(x1 - x0, y1 - y0)
+        presence, points = self._run_mesh(rgb, centre, across, half)
+        for _ in range(2):
+            if presence < MIN_PRESENCE:
+                return None
+            across = points[list(LEFT_EYE)].mean(0) - points[list(RIGHT_EYE)].mean(0)
+            centre = (points.min(0) + points.max(0)) / 2
+            half = 0.75 * float((points.max(0) - points.min(0)).max())
+            presence, points = self._run_mesh(rgb, centre, across, half)
+        if presence < MIN_PRESENCE:
+            return None
+        return Face(points, detection.score, presence, canonical_frame(points))
+
+    def _run_mesh(
+        self, rgb: NDArray[np.uint8], centre: NDArray[np.float64], across: NDArray[np.float64], half: float
+    ) -> tuple[float, NDArray[np.float64]]:
+        across = across / max(float(np.hypot(*across)), 1e-9) * half
+        roi = Frame((float(centre[0]), float(centre[1])), (float(across[0]), float(across[1]))).to_photo(MESH_PX)
+        crop = sample_affine(rgb, roi, (MESH_PX, MESH_PX))
+        outputs = self._mesh.create_infer_request().infer({0: crop[None].astype(np.float32) / 255.0})
+        by_size = sorted((np.asarray(v).ravel() for v in outputs.values()), key=lambda a: a.size)
+        presence = 1.0 / (1.0 + np.exp(-float(by_size[0][0])))
+        points = by_size[1].reshape(N_POINTS, 3)[:, :2].astype(np.float64)
+        return float(presence), apply_affine(roi, points)
+
+
+def _without_twins(faces: list[Face]) -> list[Face]:
+    """Drop a face whose centre lies within a third of another's width (found in two windows)."""
+    kept: list[Face] = []
+    for face in sorted(faces, key=lambda f: -f.score):
+        centre = np.array(face.frame.centre)
+        if all(np.hypot(*(centre - np.array(k.frame.centre))) > 0.34 * max(face.width_px, k.width_px) for k in kept):
+            kept.append(face)
+    return kept

@@ -1,0 +1,1 @@
+"""The two MediaPipe face models, shipped as data (see NOTICE.md)."""
