@@ -1,0 +1,78 @@
+"""The prepared training set: canonical frames, ages, footprints and changes as plain .npy files.
+
+Layout of the folder (N faces, M changes, S = frame_px, C = S // 4 map cells):
+
+======================  =====================  ==========================================================
+frames.npy              uint8 [N, S, S, 3]     canonical frames, RGB
+landmarks.npy           float32 [N, 468, 2]    landmarks in frame units
+ages.npy                float32 [N]            apparent age of the face, years
+footprints.npy          uint8 [N, 1+P, C, C]   face footprint, then the parts' (0..255)
+changes.npy             int8 [M, S, S, 3]      code values to add for the same face at ``change_ages``
+change_faces.npy        int32 [M]              which face each change belongs to
+change_ages.npy         float32 [M]            the age that the whole change leads to, years
+index.json              –                      names, splits, options, what was left out and why
+======================  =====================  ==========================================================
+
+Changes exist for training faces only. Nothing is pickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amgan.runtime.errors import UsageError
+
+SCHEMA = 1
+ARRAYS = ("frames", "landmarks", "ages", "footprints", "changes", "change_faces", "change_ages")
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A prepared training set, its big arrays mapped from disk (see the module for shapes)."""
+
+    frames: NDArray[np.uint8]
+    landmarks: NDArray[np.float32]
+    ages: NDArray[np.float32]
+    footprints: NDArray[np.uint8]
+    changes: NDArray[np.int8]
+    change_faces: NDArray[np.int32]
+    change_ages: NDArray[np.float32]
+    index: dict[str, Any]
+
+    @property
+    def frame_px(self) -> int:
+        """Side of the frames in pixels."""
+        return int(self.frames.shape[1])
+
+    @property
+    def names(self) -> list[str]:
+        """File name of every face."""
+        return [row["name"] for row in self.index["faces"]]
+
+    def faces(self, split: str) -> NDArray[np.int64]:
+        """Numbers of the faces of one split: ``"train"`` or ``"held-out"``."""
+        return np.array([i for i, row in enumerate(self.index["faces"]) if row["split"] == split], np.int64)
+
+
+def load_dataset(folder: Path) -> Dataset:
+    """Open a prepared training set. Raises UsageError when it is missing or of another schema."""
+    index_file = folder / "index.json"
+    if not index_file.is_file():
+        raise UsageError(f"{folder} is no prepared training set (no index.json); make one with 'amgan prepare'")
+    index = json.loads(index_file.read_text())
+    if index.get("schema") != SCHEMA:
+        raise UsageError(f"{folder} has schema {index.get('schema')}, this version reads {SCHEMA}; prepare it again")
+    arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS}
+    return Dataset(**arrays, index=index)
+
+
+def is_held_out(name: str) -> bool:
+    """Whether a face belongs to the fixed tenth that training never sees; depends on its file name only."""
+    return hashlib.sha256(Path(name).stem.encode()).digest()[0] % 10 == 0

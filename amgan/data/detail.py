@@ -1,0 +1,104 @@
+"""Detail transfer: wrinkles and folds of an old face on a young one, and their removal.
+
+In log space a picture is a product of slow shading and fast detail. A face's detail is its log picture
+minus that picture blurred inside the skin mask; it is carried to another face through the shared mesh.
+That gives pairs of the same face at two apparent ages, with the place of every change known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from amgan.runtime.maps import edit_mask
+from amgan.runtime.mesh import LEFT_BROW, LIPS_OUTER, NOSE, RIGHT_BROW
+
+from .mesh_warp import Triangles, source_coordinates
+
+BLUR = 0.025
+FINE_BLUR = 0.004
+DETAIL_RANGE = (-0.5, 0.2)
+LOG_FLOOR = 12.0
+
+Plane = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class TransferOptions:
+    """How strongly detail is carried over, all as shares of log intensity.
+
+    ``donor_gain`` times the donor's detail is added and ``own_share`` of the face's own stays; to make a
+    face younger, folds shrink to ``fold_share`` and texture (finer than folds) is cut at ``texture_limit``.
+    """
+
+    donor_gain: float = 0.85
+    own_share: float = 0.6
+    fold_share: float = 0.1
+    texture_limit: float = 0.03
+
+
+@dataclass(frozen=True, eq=False)
+class FaceDetail:
+    """A frame's log picture split by scale: ``log`` and ``detail`` [S, S, 3], ``skin`` [S, S] 0..1."""
+
+    log: Plane
+    detail: Plane
+    skin: Plane
+    landmarks_px: NDArray[np.float64]
+
+
+def skin_mask(landmarks_unit: NDArray[np.floating], size_px: int) -> Plane:
+    """Where detail may be changed: the edit mask without brows, lips and nose, float32 [S, S] 0..1."""
+    mask = edit_mask(landmarks_unit, size_px)
+    holes = np.zeros((size_px, size_px), np.uint8)
+    for polygon in (RIGHT_BROW, LEFT_BROW, LIPS_OUTER, NOSE):
+        hull = cv2.convexHull(np.round(landmarks_unit[list(polygon)] * size_px).astype(np.int32))
+        cv2.fillConvexPoly(holes, hull, 255)
+    grown = cv2.dilate(holes, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (1 + 2 * (size_px // 90),) * 2))
+    soft = cv2.GaussianBlur(grown, (0, 0), 0.006 * size_px).astype(np.float32) / 255.0
+    return np.asarray(mask * (1.0 - soft), np.float32)
+
+
+def split_detail(frame: NDArray[np.uint8], landmarks_unit: NDArray[np.floating]) -> FaceDetail:
+    """Split a frame [S, S, 3] uint8 into shading and detail inside the skin mask."""
+    size = frame.shape[0]
+    skin = skin_mask(landmarks_unit, size)
+    log = np.log(frame.astype(np.float32) + LOG_FLOOR)
+    sigma = BLUR * size
+    weight = cv2.GaussianBlur(skin, (0, 0), sigma)[..., None]
+    shading = cv2.GaussianBlur(log * skin[..., None], (0, 0), sigma) / np.maximum(weight, 1e-3)
+    detail = (log - shading) * skin[..., None]
+    return FaceDetail(log, detail.astype(np.float32), skin, np.asarray(landmarks_unit, np.float64) * size)
+
+
+def older_change(
+    face: FaceDetail, donor: FaceDetail, triangles: Triangles, options: TransferOptions
+) -> NDArray[np.int8]:
+    """Code values [S, S, 3] to add to the face's frame so that it carries the donor's detail."""
+    size = face.skin.shape[0]
+    coordinates, inside = source_coordinates(face.landmarks_px, donor.landmarks_px, triangles, size)
+    donated = np.clip(donor.detail, *DETAIL_RANGE)
+    carried = cv2.remap(donated, coordinates[..., 0], coordinates[..., 1], cv2.INTER_CUBIC)
+    coverage = cv2.remap(donor.skin, coordinates[..., 0], coordinates[..., 1], cv2.INTER_LINEAR) * inside
+    weight = (face.skin * coverage)[..., None]
+    own_loss = (1.0 - options.own_share) * np.clip(face.detail, *DETAIL_RANGE)
+    return _as_change(face, weight * (options.donor_gain * carried - own_loss))
+
+
+def younger_change(face: FaceDetail, options: TransferOptions) -> NDArray[np.int8]:
+    """Code values [S, S, 3] to add to the face's frame so that folds flatten and fine texture stays."""
+    size = face.skin.shape[0]
+    texture = face.log - cv2.GaussianBlur(face.log, (0, 0), FINE_BLUR * size)
+    texture = np.clip(texture, -options.texture_limit, options.texture_limit)
+    folds = face.detail - texture
+    return _as_change(face, face.skin[..., None] * (texture + options.fold_share * folds - face.detail))
+
+
+def _as_change(face: FaceDetail, log_change: Plane) -> NDArray[np.int8]:
+    """Turn a change of the log picture into one of code values, each clipped to what an int8 holds."""
+    before = np.exp(face.log)
+    change = before * np.expm1(log_change)
+    return np.clip(np.rint(change), -127, 127).astype(np.int8)

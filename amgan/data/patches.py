@@ -1,0 +1,213 @@
+"""Samples patches: where in a face, at what scale, between which ages.
+
+Every batch is a function of (seed, step) alone, so that training resumes exactly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from amgan.runtime.maps import NEUTRAL_AGE
+
+from .dataset import Dataset
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class PatchOptions:
+    """Patch side, the range of frame sizes it is cut at, and where its centre may lie (frame units).
+
+    ``frame_px`` are the smallest and largest frame sizes; the scale in between is drawn log-uniformly.
+    """
+
+    patch_px: int = 144
+    frame_px: tuple[float, float] = (224.0, 576.0)
+    centre_x: tuple[float, float] = (0.3, 0.7)
+    centre_y: tuple[float, float] = (0.32, 0.85)
+    older_share: float = 0.65
+    whole_face_share: float = 0.5
+    overshoot: float = 1.15
+    brightness: float = 0.25
+    saturation: float = 0.25
+
+
+@dataclass(frozen=True, eq=False)
+class PairBatch:
+    """The same patches at two ages. Pictures are float32 [N, 3, P, P] in -1..1, maps [N, 1, P/4, P/4] years.
+
+    ``origin`` [N, 3] is x0, y0 and the frame's side in pixels; ``face`` [N, 1, P/4, P/4] is the footprint.
+    """
+
+    before: Array
+    after: Array
+    map_before: Array
+    map_after: Array
+    origin: Array
+    face: Array
+
+
+@dataclass(frozen=True, eq=False)
+class RealBatch:
+    """Unchanged patches with the map they show and one to ask for; shapes as in PairBatch.
+
+    ``position`` [N, 2] is X and Y of the patches' centres.
+    """
+
+    image: Array
+    map_now: Array
+    map_wanted: Array
+    origin: Array
+    position: Array
+    face: Array
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """Where a patch is cut: matrix from patch pixels to frame units, its origin, and the light's change."""
+
+    to_unit: NDArray[np.float64]
+    origin: tuple[float, float, float]
+    gain: float
+    saturation: float
+
+
+class PatchSampler:
+    """Draws batches from the training split of a prepared data set."""
+
+    def __init__(self, dataset: Dataset, options: PatchOptions, seed: int) -> None:
+        self._data = dataset
+        self._options = options
+        self._seed = seed
+        self._faces_by_decade = _by_decade(dataset.faces("train"), dataset.ages)
+        older = dataset.change_ages > dataset.ages[dataset.change_faces]
+        self._older, self._younger = np.flatnonzero(older), np.flatnonzero(~older)
+
+    def pairs(self, step: int, batch: int) -> PairBatch:
+        """A batch of supervised pairs: older and younger versions, whole face or zone by zone."""
+        rng = np.random.default_rng((self._seed, step, 0))
+        rows = [self._pair(rng) for _ in range(batch)]
+        return PairBatch(*(np.stack(column) for column in zip(*rows, strict=True)))
+
+    def reals(self, step: int, batch: int) -> RealBatch:
+        """A batch of unchanged patches, balanced over the decades of age."""
+        rng = np.random.default_rng((self._seed, step, 1))
+        rows = [self._real(rng) for _ in range(batch)]
+        return RealBatch(*(np.stack(column) for column in zip(*rows, strict=True)))
+
+    def _pair(self, rng: np.random.Generator) -> tuple[Array, ...]:
+        options = self._options
+        pool = self._older if rng.random() < options.older_share or not len(self._younger) else self._younger
+        number = int(rng.choice(pool))
+        face = int(self._data.change_faces[number])
+        cut = self._draw_cut(rng)
+        frame = self._picture(face, cut)
+        change = _warp(self._data.changes[number], cut, self._data.frame_px, options.patch_px).astype(np.float32)
+        prints = self._data.footprints[face].astype(np.float32) / 255.0
+        first, second = self._draw_amounts(rng, prints)
+        base, goal = float(self._data.ages[face]), float(self._data.change_ages[number])
+        pictures, maps = [], []
+        for amount in (first, second):
+            share = self._cells(amount, cut, options.patch_px)
+            picture = np.clip(frame + change * share[..., None], 0, 255)
+            pictures.append(_to_tensor(_relight(picture, cut)))
+            ages = NEUTRAL_AGE + prints[0] * (base + amount * (goal - base) - NEUTRAL_AGE)
+            maps.append(self._map(ages, cut))
+        origin = np.array(cut.origin, np.float32)
+        return pictures[0], pictures[1], maps[0], maps[1], origin, self._map(prints[0], cut, outside=0.0)
+
+    def _real(self, rng: np.random.Generator) -> tuple[Array, ...]:
+        group = self._faces_by_decade[int(rng.integers(len(self._faces_by_decade)))]
+        face = int(rng.choice(group))
+        cut = self._draw_cut(rng)
+        prints = self._data.footprints[face].astype(np.float32) / 255.0
+        now, wanted = float(self._data.ages[face]), float(rng.uniform(20.0, 80.0))
+        amount = np.ones_like(prints[0]) if rng.random() < 0.6 else self._draw_amounts(rng, prints)[0]
+        planes = [NEUTRAL_AGE + prints[0] * (a - NEUTRAL_AGE) for a in (now, now + amount * (wanted - now))]
+        image = _to_tensor(_relight(self._picture(face, cut), cut))
+        origin = np.array(cut.origin, np.float32)
+        centre = (origin[:2] + self._options.patch_px / 2) * 2.0 / origin[2] - 1.0
+        maps = [self._map(plane, cut) for plane in planes]
+        return image, maps[0], maps[1], origin, centre.astype(np.float32), self._map(prints[0], cut, outside=0.0)
+
+    def _draw_cut(self, rng: np.random.Generator) -> _Cut:
+        options = self._options
+        side = float(np.exp(rng.uniform(*np.log(options.frame_px))))
+        centre = np.array([rng.uniform(*options.centre_x), rng.uniform(*options.centre_y)])
+        corner = np.rint(centre * side - options.patch_px / 2)
+        mirrored = bool(rng.integers(2))
+        scale = 1.0 / side
+        to_unit = np.array([[scale, 0.0, corner[0] * scale], [0.0, scale, corner[1] * scale]])
+        if mirrored:
+            to_unit[0] = [-scale, 0.0, 1.0 - corner[0] * scale]
+        gain = float(np.exp(rng.uniform(-1, 1) * options.brightness))
+        saturation = float(1.0 + rng.uniform(-1, 1) * options.saturation)
+        return _Cut(to_unit, (float(corner[0]), float(corner[1]), side), gain, saturation)
+
+    def _draw_amounts(self, rng: np.random.Generator, prints: Array) -> tuple[Array, Array]:
+        """Two planes of how much of a change is applied, [C, C]: often the same everywhere, else by zone."""
+        options = self._options
+        levels = rng.uniform(0.0, options.overshoot, 2)
+        # Half of all pairs start from the untouched face or lead back to it: what users do.
+        levels[int(rng.integers(2))] *= float(rng.random() < 0.4)
+        planes = []
+        for level in levels:
+            plane = np.full(prints.shape[1:], level, np.float32)
+            if rng.random() > options.whole_face_share:
+                chosen = rng.random(prints.shape[0] - 1) < 0.4
+                offsets = np.where(chosen, rng.uniform(0, options.overshoot, chosen.size) - level, 0.0)
+                plane = plane + np.tensordot(offsets.astype(np.float32), prints[1:], axes=1)
+            planes.append(plane)
+        return planes[0], planes[1]
+
+    def _picture(self, face: int, cut: _Cut) -> Array:
+        return _warp(self._data.frames[face], cut, self._data.frame_px, self._options.patch_px).astype(np.float32)
+
+    def _cells(self, plane: Array, cut: _Cut, size_px: int, outside: float | None = None) -> Array:
+        return _warp(plane, cut, plane.shape[0], size_px, self._options.patch_px, outside)
+
+    def _map(self, plane: Array, cut: _Cut, outside: float = NEUTRAL_AGE) -> Array:
+        return self._cells(plane, cut, self._options.patch_px // 4, outside)[None]
+
+
+def _warp(
+    plane: NDArray[np.generic],
+    cut: _Cut,
+    source_px: int,
+    size_px: int,
+    patch_px: int | None = None,
+    outside: float | None = None,
+) -> NDArray[np.float32]:
+    """Cut a patch of size_px out of a frame stored at source_px (patch_px: the patch's side in its own pixels)."""
+    matrix = cut.to_unit * source_px
+    matrix[:, :2] *= (patch_px or size_px) / size_px
+    matrix[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5
+    border = cv2.BORDER_REPLICATE if outside is None else cv2.BORDER_CONSTANT
+    shrinks = abs(matrix[0, 0]) > 1.2
+    source = np.asarray(plane)
+    if source.dtype == np.int8:
+        source = source.astype(np.int16)
+    flags = cv2.WARP_INVERSE_MAP | (cv2.INTER_LINEAR if shrinks or outside is not None else cv2.INTER_CUBIC)
+    if outside is None and source.ndim == 2:
+        flags = cv2.WARP_INVERSE_MAP | cv2.INTER_LINEAR
+    fill = 0.0 if outside is None else outside
+    return cv2.warpAffine(source, matrix, (size_px, size_px), flags=flags, borderMode=border, borderValue=fill)
+
+
+def _relight(picture: Array, cut: _Cut) -> Array:
+    """Change exposure and saturation of a picture [P, P, 3] in 0..255: light changes, age does not."""
+    grey = picture.mean(axis=2, keepdims=True)
+    return np.asarray(np.clip((grey + (picture - grey) * cut.saturation) * cut.gain, 0, 255), np.float32)
+
+
+def _to_tensor(picture: Array) -> Array:
+    return np.ascontiguousarray(picture.transpose(2, 0, 1) / np.float32(127.5) - np.float32(1.0))
+
+
+def _by_decade(faces: NDArray[np.int64], ages: NDArray[np.float32]) -> list[NDArray[np.int64]]:
+    decades = np.clip(ages[faces] // 10, 1, 7).astype(int)
+    return [faces[decades == d] for d in np.unique(decades)]

@@ -1,0 +1,36 @@
+"""L_WGAN: the critic's losses, with gradient penalty.
+
+Arjovsky et al., "Wasserstein GAN", 2017; Gulrajani et al., "Improved Training of Wasserstein GANs", 2017,
+equation 3. Picture and map are judged together: a real picture with a wrong map counts as fake.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from amgan.networks import Discriminator
+
+
+def critic_loss(real: Tensor, fake: Tensor, mismatched: Tensor) -> Tensor:
+    """Critic's side, from scores [N]: real high; fakes, and real pictures with wrong maps, low."""
+    return 0.5 * (fake.mean() + mismatched.mean()) - real.mean()
+
+
+def generator_loss(fake: Tensor) -> Tensor:
+    """Generator's side, from scores [N] of its fakes."""
+    return -fake.mean()
+
+
+def gradient_penalty(
+    discriminator: Discriminator, real: Tensor, fake: Tensor, aging_map: Tensor, noise: Tensor
+) -> Tensor:
+    """Mean squared distance of the critic's gradient norm from 1, between real and fake pictures.
+
+    ``noise`` [N, 1, 1, 1] in 0..1 places every sample on its line between the two.
+    """
+    mixed = (real + noise * (fake - real)).detach().requires_grad_(True)
+    score = discriminator.critic_of(discriminator.features(mixed), aging_map)
+    (gradient,) = torch.autograd.grad(score.sum(), mixed, create_graph=True)
+    norm = gradient.flatten(1).float().norm(dim=1)
+    return ((norm - 1.0) ** 2).mean()

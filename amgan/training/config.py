@@ -1,0 +1,118 @@
+"""What a training run is told: a TOML file turned into frozen dataclasses, unknown keys refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from amgan.data.patches import PatchOptions
+from amgan.networks import DiscriminatorConfig, GeneratorConfig, ModelConfig
+from amgan.runtime.errors import UsageError
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """Weights of the loss terms; names as in amgan.losses."""
+
+    paired: float = 1.0
+    off_face: float = 0.2
+    wgan: float = 0.02
+    age: float = 0.1
+    position: float = 0.05
+    cycle: float = 0.5
+    gradient_penalty: float = 10.0
+    discriminator_age: float = 1.0
+    discriminator_position: float = 0.5
+    source_age_of_fakes: float = 0.3
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training run. Steps count from 0; rates are Adam's; times are in steps unless named otherwise.
+
+    Every ``real_every``-th step also takes real patches, from ``discriminator_from`` on.
+    ``adversarial_from`` is the step at which the generator begins to hear the discriminator (the
+    discriminator learns from ``discriminator_from`` on); ``freeze_norm_from`` is the step from which
+    batch-norm statistics stand still, as they do at inference.
+    """
+
+    dataset: Path
+    output: Path
+    steps: int = 6000
+    seed: int = 1
+    batch: int = 8
+    real_batch: int = 4
+    real_every: int = 2
+    discriminator_from: int = 1000
+    adversarial_from: int = 2000
+    freeze_norm_from: int = 4000
+    penalty_every: int = 4
+    generator_rate: float = 1e-3
+    adversarial_rate: float = 3e-4
+    discriminator_rate: float = 5e-4
+    final_rate_share: float = 0.1
+    decay_from: int = 4500
+    ema: float = 0.998
+    clip_norm: float = 1.0
+    margin_px: int = 8
+    precision: str = "bf16"
+    device: str = "auto"
+    threads: int = 0
+    log_every: int = 20
+    checkpoint_every: int = 250
+    grid_every: int = 500
+    model: ModelConfig = field(default_factory=ModelConfig)
+    patches: PatchOptions = field(default_factory=PatchOptions)
+    weights: LossWeights = field(default_factory=LossWeights)
+
+
+def load_config(path: Path) -> TrainConfig:
+    """Read a training run's TOML file; relative paths are relative to the working directory.
+
+    Raises UsageError when the file is missing, no TOML, or has a key or value that means nothing.
+    """
+    try:
+        data = tomllib.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise UsageError(f"the training configuration {path} does not exist") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is no valid TOML: {error}") from error
+    return config_from_dict(data, str(path))
+
+
+def config_from_dict(data: dict[str, Any], source: str) -> TrainConfig:
+    """Build the run's configuration from plain values; ``source`` names them in errors."""
+    plain = dict(data)
+    model = dict(plain.pop("model", {}))
+    built = ModelConfig(
+        _build(GeneratorConfig, model.pop("generator", {}), source),
+        _build(DiscriminatorConfig, model.pop("discriminator", {}), source),
+        **_checked(ModelConfig, model, source),
+    )
+    patches = _build(PatchOptions, plain.pop("patches", {}), source)
+    weights = _build(LossWeights, plain.pop("weights", {}), source)
+    for name in ("dataset", "output"):
+        if name not in plain:
+            raise UsageError(f"{source} lacks the key '{name}'")
+        plain[name] = Path(plain[name])
+    config = TrainConfig(**_checked(TrainConfig, plain, source), model=built, patches=patches, weights=weights)
+    if config.precision not in ("bf16", "fp32"):
+        raise UsageError(f"{source}: precision {config.precision!r} is neither 'bf16' nor 'fp32'")
+    if config.patches.patch_px % 16:
+        raise UsageError(f"{source}: patches.patch_px {config.patches.patch_px} is no multiple of 16")
+    return config
+
+
+def _build(kind: Any, data: dict[str, Any], source: str) -> Any:
+    return kind(**_checked(kind, data, source))
+
+
+def _checked(kind: Any, data: dict[str, Any], source: str) -> dict[str, Any]:
+    known = {f.name for f in dataclasses.fields(kind)}
+    unknown = sorted(set(data) - known)
+    if unknown:
+        raise UsageError(f"{source}: unknown key {unknown[0]!r}; {kind.__name__} knows {', '.join(sorted(known))}")
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}

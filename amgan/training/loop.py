@@ -1,0 +1,148 @@
+"""The training loop: resumes exactly, keeps an averaged generator, logs JSON lines and picture grids."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import torch
+
+from amgan.checkpoint import save_model
+from amgan.data.dataset import load_dataset
+from amgan.data.patches import PairBatch, PatchSampler, RealBatch
+from amgan.runtime.errors import UsageError
+
+from .config import TrainConfig, load_config
+from .grid import grid_faces, write_grid
+from .state import TrainState, load_state, new_state, save_state, update_average
+from .steps import Report, autocast, discriminator_step, generator_step, to_tensors
+
+STATE = "state.safetensors"
+WEIGHTS = "weights.safetensors"
+
+
+def train(
+    config_path: Path, max_steps: int | None = None, max_minutes: float | None = None, fresh: bool = False
+) -> Path:
+    """Train as the TOML file says and return the path of the averaged weights.
+
+    A run whose output folder holds a state goes on from it, unless ``fresh``. ``max_steps`` and
+    ``max_minutes`` end this call early; the state is saved either way.
+    Raises UsageError for a bad configuration or data set.
+    """
+    return run(load_config(config_path), max_steps, max_minutes, fresh)
+
+
+def run(
+    config: TrainConfig, max_steps: int | None = None, max_minutes: float | None = None, fresh: bool = False
+) -> Path:
+    """As train, with the configuration at hand."""
+    device = pick_device(config.device)
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    dataset = load_dataset(config.dataset)
+    if not len(dataset.change_faces):
+        raise UsageError(f"{config.dataset} has no face at two ages; prepare it from more photos, old ones too")
+    sampler = PatchSampler(dataset, config.patches, config.seed)
+    state = new_state(config, device)
+    config.output.mkdir(parents=True, exist_ok=True)
+    if not fresh and (config.output / STATE).is_file():
+        load_state(config.output / STATE, state)
+    began, first = time.monotonic(), state.step
+    faces = grid_faces(dataset)
+    log = Log(config.output / "log.jsonl", config.log_every)
+    with ThreadPoolExecutor(1) as pool:
+        ahead = pool.submit(_draw, sampler, config, state.step)
+        while state.step < config.steps:
+            pairs, reals = ahead.result()
+            ahead = pool.submit(_draw, sampler, config, state.step + 1)
+            log.add(state.step, one_step(state, config, pairs, reals, device))
+            state.step += 1
+            if state.step % config.checkpoint_every == 0:
+                _save(config, state)
+            if state.step % config.grid_every == 0:
+                write_grid(config.output / "grids" / f"{state.step:07d}.jpg", state.average, dataset, faces)
+            late = max_minutes is not None and time.monotonic() - began > 60 * max_minutes
+            if late or (max_steps is not None and state.step - first >= max_steps):
+                break
+    _save(config, state)
+    return config.output / WEIGHTS
+
+
+def one_step(
+    state: TrainState, config: TrainConfig, pairs: PairBatch, reals: RealBatch | None, device: torch.device
+) -> Report:
+    """Run step ``state.step`` on its batches and return its numbers."""
+    _set_rates(state, config)
+    _set_norm_mode(state, config)
+    amp = autocast(config, device)
+    pair_batch = to_tensors(pairs, device)
+    real_batch = None if reals is None else to_tensors(reals, device)
+    heard = real_batch if state.step >= config.adversarial_from else None
+    report, fake = generator_step(state, config, pair_batch, heard, amp)
+    if real_batch is not None:
+        report |= discriminator_step(state, config, pair_batch, real_batch, fake, amp)
+    update_average(state, config.ema)
+    return report
+
+
+def pick_device(name: str) -> torch.device:
+    """``auto`` is the first GPU, or the CPU where there is none. Raises UsageError for what cannot run."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise UsageError(f"device {name!r} asks for a GPU that PyTorch does not see; set device = 'cpu'")
+    return torch.device(name)
+
+
+class Log:
+    """Appends mean numbers every few steps as JSON lines, and shows them when a person looks."""
+
+    def __init__(self, path: Path, every: int) -> None:
+        self._path, self._every = path, every
+        self._sums: dict[str, list[float]] = {}
+        self._since = time.monotonic()
+
+    def add(self, step: int, report: Report) -> None:
+        """Take one step's numbers."""
+        for name, value in report.items():
+            self._sums.setdefault(name, []).append(value)
+        if (step + 1) % self._every:
+            return
+        row: dict[str, float] = {k: round(sum(v) / len(v), 5) for k, v in self._sums.items()}
+        row = {"step": step + 1, "seconds": round((time.monotonic() - self._since) / self._every, 3)} | row
+        with self._path.open("a") as stream:
+            stream.write(json.dumps(row) + "\n")
+        if sys.stderr.isatty():
+            print("  ".join(f"{k} {v:g}" for k, v in row.items()), file=sys.stderr)
+        self._sums, self._since = {}, time.monotonic()
+
+
+def _draw(sampler: PatchSampler, config: TrainConfig, step: int) -> tuple[PairBatch, RealBatch | None]:
+    wanted = step >= config.discriminator_from and step % config.real_every == 0
+    reals = sampler.reals(step, config.real_batch) if wanted else None
+    return sampler.pairs(step, config.batch), reals
+
+
+def _set_rates(state: TrainState, config: TrainConfig) -> None:
+    """Supervised rate first, a lower one once the critic is heard; both fall along a cosine at the end."""
+    base = config.adversarial_rate if state.step >= config.adversarial_from else config.generator_rate
+    done = (state.step - config.decay_from) / max(1, config.steps - config.decay_from)
+    share = config.final_rate_share + (1 - config.final_rate_share) * 0.5 * (1 + math.cos(math.pi * max(0.0, done)))
+    warm = min(1.0, (state.step + 1) / 100)
+    state.optimiser_g.param_groups[0]["lr"] = base * share * warm
+    state.optimiser_d.param_groups[0]["lr"] = config.discriminator_rate * share
+
+
+def _set_norm_mode(state: TrainState, config: TrainConfig) -> None:
+    """Batch statistics early on, the running ones once they stand still."""
+    state.generator.train(state.step < config.freeze_norm_from)
+
+
+def _save(config: TrainConfig, state: TrainState) -> None:
+    save_state(config.output / STATE, state)
+    save_model(config.output / WEIGHTS, state.average, state.discriminator, config.model)

@@ -1,0 +1,96 @@
+"""Everything a training run needs to go on exactly where it stopped, in one safetensors file."""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from amgan.networks import Discriminator, Generator
+
+from .config import TrainConfig
+
+
+@dataclass(eq=False)
+class TrainState:
+    """Networks, their averages and optimisers; ``step`` is the next one to run."""
+
+    generator: Generator
+    discriminator: Discriminator
+    average: Generator
+    optimiser_g: torch.optim.Adam
+    optimiser_d: torch.optim.Adam
+    step: int = 0
+
+
+def new_state(config: TrainConfig, device: torch.device) -> TrainState:
+    """Networks with fresh weights drawn from the configuration's seed."""
+    torch.manual_seed(config.seed)
+    generator = Generator(config.model.generator).to(device)
+    discriminator = Discriminator(config.model.discriminator).to(device)
+    average = copy.deepcopy(generator).requires_grad_(False).eval()
+    return TrainState(
+        generator,
+        discriminator,
+        average,
+        torch.optim.Adam(generator.parameters(), lr=config.generator_rate, betas=(0.5, 0.99)),
+        torch.optim.Adam(discriminator.parameters(), lr=config.discriminator_rate, betas=(0.0, 0.99)),
+    )
+
+
+def save_state(path: Path, state: TrainState) -> None:
+    """Write the state atomically."""
+    tensors: dict[str, Tensor] = {}
+    for name, network in _networks(state).items():
+        tensors |= {f"{name}.{k}": v.contiguous() for k, v in network.state_dict().items()}
+    for name, optimiser in _optimisers(state).items():
+        for number, slots in optimiser.state_dict()["state"].items():
+            tensors |= {f"{name}.{number}.{k}": torch.as_tensor(v).contiguous() for k, v in slots.items()}
+    part = path.with_name(path.name + ".part")
+    save_file(tensors, part, metadata={"step": json.dumps(state.step)})
+    part.replace(path)
+
+
+def load_state(path: Path, state: TrainState) -> None:
+    """Fill a fresh state from a file that save_state wrote."""
+    with safe_open(path, framework="pt") as file:
+        state.step = json.loads(file.metadata()["step"])
+        tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
+    for name, network in _networks(state).items():
+        network.load_state_dict(_under(tensors, name))
+    for name, optimiser in _optimisers(state).items():
+        slots: dict[int, dict[str, Any]] = {}
+        for key, value in _under(tensors, name).items():
+            number, slot = key.split(".")
+            slots.setdefault(int(number), {})[slot] = value
+        optimiser.load_state_dict({"state": slots, "param_groups": optimiser.state_dict()["param_groups"]})
+
+
+def update_average(state: TrainState, decay: float) -> None:
+    """Move the averaged generator towards the current one; early steps count for more."""
+    decay = min(decay, (1 + state.step) / (10 + state.step))
+    with torch.no_grad():
+        for average, now in zip(state.average.state_dict().values(), state.generator.state_dict().values(), strict=True):
+            if average.is_floating_point():
+                average.lerp_(now, 1.0 - decay)
+            else:
+                average.copy_(now)
+
+
+def _networks(state: TrainState) -> dict[str, nn.Module]:
+    return {"generator": state.generator, "discriminator": state.discriminator, "average": state.average}
+
+
+def _optimisers(state: TrainState) -> dict[str, torch.optim.Optimizer]:
+    return {"optimiser_g": state.optimiser_g, "optimiser_d": state.optimiser_d}
+
+
+def _under(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
+    return {k.removeprefix(name + "."): v for k, v in tensors.items() if k.startswith(name + ".")}

@@ -1,0 +1,137 @@
+"""One training step of each network, and the numbers it reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from amgan import losses
+from amgan.data.patches import PairBatch, RealBatch
+
+from .config import TrainConfig
+from .state import TrainState
+
+Report = dict[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class TensorBatch:
+    """A PairBatch or RealBatch as tensors on the training device, by field name."""
+
+    fields: dict[str, Tensor]
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self.fields[name]
+
+
+def to_tensors(batch: PairBatch | RealBatch, device: torch.device) -> TensorBatch:
+    """Move a batch to the device."""
+    return TensorBatch({k: torch.from_numpy(np.ascontiguousarray(v)).to(device) for k, v in vars(batch).items()})
+
+
+def autocast(config: TrainConfig, device: torch.device) -> torch.autocast:
+    """Mixed precision as configured: bf16 with fp32 weights, or fp32 throughout."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=config.precision == "bf16")
+
+
+def generator_step(
+    state: TrainState, config: TrainConfig, pairs: TensorBatch, reals: TensorBatch | None, amp: torch.autocast
+) -> tuple[Report, Tensor | None]:
+    """Supervised pairs, and with ``reals`` the four losses of the paper; returns the fakes for the critic."""
+    weights, margin = config.weights, config.margin_px
+    generator = state.generator
+    with amp:
+        delta, attention = generator.change(pairs["before"], pairs["map_after"], pairs["origin"])
+    change = attention.float() * delta.float()
+    face = F.interpolate(pairs["face"], scale_factor=4, mode="bilinear")
+    inner = (slice(None), slice(None), slice(margin, -margin), slice(margin, -margin))
+    paired = losses.paired_loss((pairs["before"] + change)[inner], pairs["after"][inner])
+    off_face = losses.off_face_loss(change[inner], face[inner])
+    loss = weights.paired * paired + weights.off_face * off_face
+    report = {"g/paired": paired.item(), "g/off_face": off_face.item(), "g/attention": attention.mean().item()}
+    fake = None
+    if reals is not None:
+        with amp:
+            fake = generator(reals["image"], reals["map_wanted"], reals["origin"]).float()
+            returned = generator(fake, reals["map_now"], reals["origin"]).float()
+            verdict = state.discriminator(fake, reals["map_wanted"])
+        wgan = losses.generator_loss(verdict.critic.float())
+        age = losses.aging_map_loss(verdict.ages, reals["map_wanted"], reals["face"])
+        position = losses.position_loss(verdict.position, reals["position"])
+        cycle = losses.cycle_loss(returned[inner], reals["image"][inner])
+        loss = loss + weights.wgan * wgan + weights.age * age + weights.position * position + weights.cycle * cycle
+        report |= {"g/wgan": wgan.item(), "g/age": age.item(), "g/position": position.item(), "g/cycle": cycle.item()}
+        fake = fake.detach()
+    _descend(state.optimiser_g, loss, generator, config.clip_norm)
+    return report, fake
+
+
+def discriminator_step(
+    state: TrainState,
+    config: TrainConfig,
+    pairs: TensorBatch,
+    reals: TensorBatch,
+    fake: Tensor | None,
+    amp: torch.autocast,
+) -> Report:
+    """Teach the three heads; ``fake`` are the generator's patches for ``reals``, made here when None."""
+    weights, discriminator = config.weights, state.discriminator
+    if fake is None:
+        with torch.no_grad(), amp:
+            fake = state.generator(reals["image"], reals["map_wanted"], reals["origin"]).float()
+    with amp:
+        real = discriminator(reals["image"], reals["map_now"])
+        faked = discriminator(fake, reals["map_wanted"])
+        mismatched = discriminator.critic_of(
+            discriminator.features(reals["image"]), _far_maps(reals["map_now"], reals["map_wanted"])
+        )
+        shown = discriminator.ages_of(discriminator.features(pairs["after"]))
+    critic = losses.critic_loss(real.critic.float(), faked.critic.float(), mismatched.float())
+    age = losses.aging_map_loss(real.ages, reals["map_now"], reals["face"])
+    source = losses.aging_map_loss(faked.ages, reals["map_now"], reals["face"])
+    zones = losses.aging_map_loss(shown, pairs["map_after"], pairs["face"])
+    position = losses.position_loss(real.position, reals["position"])
+    loss = (
+        critic
+        + weights.discriminator_age * (age + 0.5 * zones)
+        + weights.source_age_of_fakes * source
+        + weights.discriminator_position * position
+    )
+    report = {
+        "d/critic": critic.item(),
+        "d/real": real.critic.mean().item(),
+        "d/fake": faked.critic.mean().item(),
+        "d/mismatched": mismatched.mean().item(),
+        "d/age": age.item(),
+        "d/zones": zones.item(),
+        "d/source": source.item(),
+        "d/position": position.item(),
+    }
+    if state.step % config.penalty_every == 0:
+        noise = torch.from_numpy(np.random.default_rng((config.seed, state.step, 2)).random(len(fake), np.float32))
+        penalty = losses.gradient_penalty(
+            discriminator, reals["image"], fake, reals["map_wanted"], noise.to(fake.device).reshape(-1, 1, 1, 1)
+        )
+        loss = loss + weights.gradient_penalty * config.penalty_every * penalty
+        report["d/penalty"] = penalty.item()
+    _descend(state.optimiser_d, loss, discriminator, 10.0 * config.clip_norm)
+    return report
+
+
+def _far_maps(now: Tensor, wanted: Tensor) -> Tensor:
+    """Maps that the pictures do not show: the wanted one, pushed at least 15 years away from the true one."""
+    gap = (wanted - now).mean(dim=(1, 2, 3), keepdim=True)
+    return wanted + torch.where(gap >= 0, 1.0, -1.0) * (15.0 - gap.abs()).clamp_min(0.0)
+
+
+def _descend(
+    optimiser: torch.optim.Optimizer, loss: Tensor, network: torch.nn.Module, clip_norm: float
+) -> None:
+    optimiser.zero_grad(set_to_none=True)
+    torch.autograd.backward(loss, inputs=list(network.parameters()))
+    torch.nn.utils.clip_grad_norm_(network.parameters(), clip_norm)
+    optimiser.step()
