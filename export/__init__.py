@@ -1,0 +1,1 @@
+"""Export of AMGAN: checkpoint to ONNX and bundle, with proof of parity."""

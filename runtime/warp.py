@@ -31,7 +31,7 @@ def sample_affine(
     region = Image.fromarray(np.ascontiguousarray(rgb[y0:y1, x0:x1] if inside else rgb[rows[:, None], columns]))
     matrix = to_source.copy()
     matrix[:, 2] -= (x0, y0)
-    factor = int(scale)
+    factor = int(scale + 1e-6)  # the determinant of an exact scale may come out a hair below
     if factor >= 2:
         region = region.reduce(factor)
         matrix = matrix / factor

@@ -1,0 +1,89 @@
+"""The command line `amgan`: finds the commands and turns errors into one sentence and an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import traceback
+
+import click
+
+from amgan import __version__
+from amgan.runtime.errors import AmganError
+
+COMMANDS = {
+    "run-batch": "run_batch",
+    "age": "age",
+    "estimate": "estimate",
+    "doctor": "doctor",
+    "export": "export",
+    "prepare": "prepare",
+    "train": "train",
+}
+"""Commands in the order of --help, and the modules of amgan.commands that hold them."""
+
+INTERRUPTED = 130
+
+
+class AmganGroup(click.Group):
+    """Loads a command's module only when it is asked for, and reports errors in one place."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of the commands, the everyday ones first."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, or None."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"amgan.commands.{COMMANDS[cmd_name]}")
+        command: click.Command = module.command
+        return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; errors become a sentence on stderr and an exit code."""
+        try:
+            return super().invoke(ctx)
+        except AmganError as error:
+            _complain(ctx, str(error), error.exit_code)
+        except (click.ClickException, click.Abort, click.exceptions.Exit, BrokenPipeError):
+            raise
+        except KeyboardInterrupt:
+            _complain(ctx, "interrupted", INTERRUPTED)
+        except Exception as error:
+            said = " ".join(f"{type(error).__name__}: {error}".split())
+            _complain(ctx, f"unexpected {said} (run with AMGAN_DEBUG=1 for the traceback)", 1)
+        return None
+
+
+def _complain(ctx: click.Context, sentence: str, code: int) -> None:
+    if os.environ.get("AMGAN_DEBUG"):
+        traceback.print_exc()
+    click.echo(f"amgan: {sentence}", err=True)
+    ctx.exit(code)
+
+
+@click.group(
+    cls=AmganGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Exit codes: 0 all good, 1 failed, 2 wrong use, 3 some photos of several failed, 130 interrupted.",
+)
+@click.version_option(__version__, prog_name="amgan")
+def main() -> None:
+    """Show faces older or younger, zone by zone, as fast as the hardware allows.
+
+    Everything runs on this machine; no photo leaves it.
+
+    \b
+    Examples:
+      amgan run-batch photos -o aged --age 70          a folder, everybody shown at 70
+      amgan run-batch photos -o aged --age +20         everybody twenty years older
+      amgan age me.jpg -o old.jpg --age 70             one photo
+      amgan age me.jpg -o old.jpg --zone forehead=+25  the forehead alone
+      amgan estimate me.jpg                            how old each zone of a face looks
+      amgan doctor                                     what this machine can run
+    """  # noqa: D301
+    if os.environ.get("AMGAN_DEBUG"):
+        import logging
+
+        logging.basicConfig(level=logging.DEBUG)

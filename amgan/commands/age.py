@@ -1,0 +1,40 @@
+"""`amgan age`: one photo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from amgan.commands import Ageing, PathType, ageing_options, require_photo
+from amgan.runtime.errors import PhotoError
+
+
+@click.command("age")
+@click.argument("photo", type=PathType)
+@click.option(
+    "-o", "--output", required=True, type=PathType, metavar="OUT",
+    help="File to write, or a folder to write it into under its own name.",
+)  # fmt: skip
+@ageing_options
+def command(photo: Path, output: Path, ageing: Ageing) -> None:
+    """Age the faces of one PHOTO.
+
+    The result has the size, colour profile and camera data of the photo, and its format unless OUT ends like
+    another one; everything outside the faces keeps its pixels. The photo itself is never written over.
+
+    \b
+    Examples:
+      amgan age me.jpg -o old.jpg --age 70
+      amgan age me.jpg -o out --age -10 --zone under-eye-bags=+5
+    """  # noqa: D301
+    request = ageing.request()
+    require_photo(photo)
+    from amgan.runtime.batch import plan_batch, run_batch
+
+    jobs = plan_batch(photo, output)
+    with ageing.pipeline() as pipeline:
+        (outcome,) = run_batch(pipeline, jobs, request)
+    if outcome.status != "aged":
+        raise PhotoError(f"'{photo}': {outcome.reason}")
+    click.echo(f"{outcome.output}: {outcome.faces} {'face' if outcome.faces == 1 else 'faces'} aged")

@@ -1,0 +1,70 @@
+"""`amgan estimate`: how old each zone of each face looks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from amgan.commands import PathType, device_option, model_option, require_photo
+from amgan.runtime.errors import NoFaceError
+
+if TYPE_CHECKING:
+    from amgan.runtime.faces import Face
+    from amgan.runtime.maps import FaceAges
+
+
+@click.command("estimate")
+@click.argument("photo", type=PathType)
+@click.option(
+    "--json", "as_json", is_flag=True, show_default="a table", help="Print JSON instead of a table."
+)
+@model_option
+@device_option
+def command(photo: Path, as_json: bool, model: Path | None, device: str) -> None:
+    """Say how old each face of PHOTO looks, zone by zone, in years.
+
+    These are apparent ages of the skin in this photo, not a statement about the person's age or health.
+
+    \b
+    Examples:
+      amgan estimate me.jpg
+      amgan estimate me.jpg --json
+    """  # noqa: D301
+    require_photo(photo)
+    from amgan.runtime.photo import read_photo
+    from amgan.runtime.pipeline import Pipeline
+
+    pixels = read_photo(photo).pixels
+    with Pipeline(model, device) as pipeline:
+        found = pipeline.estimate(pixels)
+    if not found:
+        raise NoFaceError(f"'{photo}' shows no face that can be read: try a larger, more frontal one")
+    if as_json:
+        click.echo(json.dumps({"photo": str(photo), "faces": [_as_dict(*one) for one in found]}, indent=2))
+    else:
+        _print_table(photo, found)
+
+
+def _as_dict(face: Face, ages: FaceAges) -> dict[str, object]:
+    return {
+        "box": [round(v, 1) for v in face.box],
+        "age": round(float(ages.base), 1),
+        "zones": {name: round(float(years), 1) for name, years in ages.parts.items()},
+    }
+
+
+def _print_table(photo: Path, found: list[tuple[Face, FaceAges]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"{photo}: apparent age in years")
+    table.add_column("zone")
+    for number, (face, _) in enumerate(found, start=1):
+        table.add_column(f"face {number}\nat {face.box[0]:.0f}, {face.box[1]:.0f}", justify="right")
+    table.add_row("face as a whole", *(f"{ages.base:.0f}" for _, ages in found), end_section=True)
+    for name in found[0][1].parts:
+        table.add_row(name, *(f"{ages.parts[name]:.0f}" for _, ages in found))
+    Console().print(table)

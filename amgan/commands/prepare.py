@@ -1,0 +1,43 @@
+"""`amgan prepare`: photos of faces and their ages become a dataset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from amgan.commands import PathType, needs, progress_bar
+from amgan.runtime.errors import UsageError
+
+
+@click.command("prepare")
+@click.argument("faces", type=PathType)
+@click.option(
+    "--ages", required=True, type=PathType, metavar="CSV",
+    help="Table with the columns file and age (or age_estimate), one row a photo.",
+)  # fmt: skip
+@click.option("-o", "--output", required=True, type=PathType, metavar="DATASET", help="Folder to write.")
+@click.option(
+    "--frame-px", type=click.IntRange(min=64), default=384, show_default=True, metavar="PX",
+    help="Side of the square frame that each face is cut to, in pixels.",
+)  # fmt: skip
+def command(faces: Path, ages: Path, output: Path, frame_px: int) -> None:
+    """Turn photos of faces into a dataset.
+
+    Finds and aligns the faces of the folder FACES and writes what `amgan train` reads.
+
+    \b
+    Examples:
+      amgan prepare faces --ages faces.csv -o dataset
+      amgan prepare faces --ages faces.csv -o dataset --frame-px 512
+    """  # noqa: D301
+    if not faces.is_dir():
+        raise UsageError(f"'{faces}' is no folder: give the folder of the photos")
+    if not ages.is_file():
+        raise UsageError(f"the table of ages '{ages}' does not exist: give a CSV file with --ages")
+    with needs("preparing a dataset", "train"):
+        from amgan.data.prepare import prepare_dataset
+
+        with progress_bar("preparing") as advance:
+            dataset = prepare_dataset(faces, ages, output, frame_px, advance)
+    click.echo(f"dataset written to {dataset}")

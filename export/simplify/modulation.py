@@ -1,0 +1,117 @@
+"""SPADE made cheap: norm folded in, γ and β in one convolution, first convolutions merged.
+
+With the norm at inference n(x) = a·x + b per channel (a = 1/√(var+ε), b = -a·mean),
+n(x)·(1 + γ) + β = x·a(1 + γ) + (b(1 + γ) + β): linear in γ and β, hence new weights of their convolutions.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from amgan.networks.spade import Spade
+
+
+class FoldedSpade(nn.Module):
+    """x · scale(c) + shift(c), with its own first convolution."""
+
+    def __init__(self, shared: nn.Conv2d, scale: nn.Conv2d, shift: nn.Conv2d) -> None:
+        super().__init__()
+        self.shared, self.scale, self.shift = shared, scale, shift
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        """Shapes as in Spade."""
+        hidden = torch.relu(self.shared(condition))
+        out: Tensor = x * self.scale(hidden) + self.shift(hidden)
+        return out
+
+
+class JoinedSpade(nn.Module):
+    """x · scale(c) + shift(c), scale and shift out of one convolution.
+
+    ``start`` is None while the first convolution is the block's own; after the merge it is where the
+    block's hidden channels begin in the merged ones, and ``crop`` how many cells they are larger than x.
+    """
+
+    def __init__(self, shared: nn.Conv2d, modulation: nn.Conv2d) -> None:
+        super().__init__()
+        self.shared: nn.Conv2d | None = shared
+        self.modulation = modulation
+        self.start: int | None = None
+        self.crop = 0
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        """``condition`` is the planes, or once merged all blocks' hidden channels."""
+        if self.shared is not None:
+            hidden = torch.relu(self.shared(condition))
+        else:
+            assert self.start is not None
+            channels = slice(self.start, self.start + self.modulation.in_channels)
+            cells = slice(self.crop, -self.crop) if self.crop else slice(None)
+            hidden = condition[:, channels, cells, cells]
+        scale, shift = self.modulation(hidden).chunk(2, dim=1)
+        return x * scale + shift
+
+
+def fold_spade(spade: Spade) -> FoldedSpade:
+    """Fold the norm of one SPADE into its γ and β convolutions."""
+    norm = spade.norm
+    assert norm.running_mean is not None and norm.running_var is not None
+    a = torch.rsqrt(norm.running_var.double() + norm.eps)
+    b = -norm.running_mean.double() * a
+    gamma_weight, gamma_bias = _double(spade.gamma)
+    beta_weight, beta_bias = _double(spade.beta)
+    scale = _like(spade.gamma, gamma_weight * a[:, None, None, None], (1.0 + gamma_bias) * a)
+    shift = _like(
+        spade.gamma, gamma_weight * b[:, None, None, None] + beta_weight, (1.0 + gamma_bias) * b + beta_bias
+    )
+    return FoldedSpade(spade.shared, scale, shift)
+
+
+def join_spade(spade: FoldedSpade) -> JoinedSpade:
+    """Put scale and shift of one SPADE into one convolution, scale first."""
+    weight = torch.cat([spade.scale.weight, spade.shift.weight])
+    bias = torch.cat([_bias(spade.scale), _bias(spade.shift)])
+    return JoinedSpade(spade.shared, _like(spade.scale, weight, bias))
+
+
+class FirstConvolution(nn.Module):
+    """The first convolutions of all SPADE of one scale as one, with its ReLU."""
+
+    def __init__(self, convolution: nn.Conv2d) -> None:
+        super().__init__()
+        self.convolution = convolution
+
+    def forward(self, planes: Tensor) -> Tensor:
+        """Planes [N, 4, h, w] to hidden channels [N, K, h, w]."""
+        return torch.relu(self.convolution(planes))
+
+
+def merge_first(spades: list[JoinedSpade]) -> FirstConvolution:
+    """Take the first convolution out of every SPADE and return them merged."""
+    owned = [s.shared for s in spades if s.shared is not None]
+    if len(owned) != len(spades):
+        raise ValueError("the first convolutions are merged already")
+    merged = _like(owned[0], torch.cat([c.weight for c in owned]), torch.cat([_bias(c) for c in owned]))
+    start = 0
+    for spade in spades:
+        spade.shared, spade.start = None, start
+        start += spade.modulation.in_channels
+    return FirstConvolution(merged)
+
+
+def _double(convolution: nn.Conv2d) -> tuple[Tensor, Tensor]:
+    return convolution.weight.double(), _bias(convolution).double()
+
+
+def _bias(convolution: nn.Conv2d) -> Tensor:
+    assert convolution.bias is not None
+    return convolution.bias
+
+
+def _like(pattern: nn.Conv2d, weight: Tensor, bias: Tensor) -> nn.Conv2d:
+    """A convolution of the pattern's kind with other weights (its number of outputs follows them)."""
+    made = nn.Conv2d(weight.shape[1], weight.shape[0], pattern.kernel_size, pattern.stride, pattern.padding)  # type: ignore[arg-type]
+    made.weight = nn.Parameter(weight.detach().to(pattern.weight.dtype), requires_grad=False)
+    made.bias = nn.Parameter(bias.detach().to(pattern.weight.dtype), requires_grad=False)
+    return made

@@ -1,0 +1,135 @@
+"""The generator taken apart for export: the same function, in pieces that passes can replace one by one."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from amgan.networks import Generator
+from amgan.networks.conditioning import conditioning_planes
+from amgan.networks.spade import SpadeBlock
+
+
+class Planes(nn.Module):
+    """Engine inputs to the conditioning planes [N, 4, h, w]."""
+
+    def __init__(self, reference_px: float) -> None:
+        super().__init__()
+        self.reference_px = reference_px
+
+    def forward(self, aging_map: Tensor, origin: Tensor) -> Tensor:
+        """As amgan.networks.conditioning.conditioning_planes."""
+        return conditioning_planes(aging_map, origin, self.reference_px)
+
+
+class ScaledInput(nn.Module):
+    """Code values 0..255 to -1..1."""
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """Codes [N, 3, H, W] float."""
+        return codes * (1.0 / 127.5) - 1.0
+
+
+class UpsampleConvolution(nn.Module):
+    """Nearest-neighbour upsampling by 2, then a 3×3 convolution."""
+
+    def __init__(self, convolution: nn.Conv2d) -> None:
+        super().__init__()
+        self.convolution = convolution
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, C, h, w] to [N, D, 2h, 2w]."""
+        out: Tensor = self.convolution(F.interpolate(x, scale_factor=2, mode="nearest"))
+        return out
+
+
+class TwoHeads(nn.Module):
+    """Features to the change Δ and the attention mask α, a convolution each."""
+
+    def __init__(self, colour: nn.Conv2d, attention: nn.Conv2d) -> None:
+        super().__init__()
+        self.colour, self.attention = colour, attention
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Δ [N, 3, H, W] in -1..1 and α [N, 1, H, W] in 0..1."""
+        return torch.tanh(self.colour(x)), torch.sigmoid(self.attention(x))
+
+
+class Blend(nn.Module):
+    """I + α·Δ in -1..1, then to code values, rounded and clipped."""
+
+    def forward(self, codes: Tensor, image: Tensor, delta: Tensor, attention: Tensor) -> Tensor:
+        """``codes`` and ``image`` are the core of the tile in 0..255 and in -1..1; returns codes."""
+        aged = image + attention * delta
+        return torch.clamp(torch.round((aged + 1.0) * 127.5), 0.0, 255.0)
+
+
+class ExportGenerator(nn.Module):
+    """The deployable generator in replaceable pieces; inputs and output as in DeployGenerator."""
+
+    def __init__(self, generator: Generator) -> None:
+        super().__init__()
+        source = copy.deepcopy(generator).eval()
+        self.halo_px = source.config.halo_px
+        self.planes: nn.Module = Planes(source.config.reference_px)
+        self.first: nn.Module = nn.Identity()
+        self.scale_input: nn.Module = ScaledInput()
+        self.stem, self.down1, self.down2 = source.stem, source.down1, source.down2
+        self.blocks = source.blocks
+        self.up1: nn.Module = UpsampleConvolution(source.up1)
+        self.up2: nn.Module = UpsampleConvolution(source.up2)
+        self.heads: nn.Module = TwoHeads(source.colour, source.attention)
+        self.blend: nn.Module = Blend()
+
+    def forward(self, image: Tensor, aging_map: Tensor, origin: Tensor) -> Tensor:
+        """Age tiles; see DeployGenerator for shapes, dtypes and ranges."""
+        work = self.stem.weight.dtype
+        codes = image.to(work).permute(0, 3, 1, 2)
+        # The condition stays in fp32 until it is made: frame coordinates outgrow half precision.
+        condition = self.first(self.planes(aging_map, origin).to(work))
+        scaled = self.scale_input(codes)
+        fine = torch.relu(self.stem(scaled))
+        middle = torch.relu(self.down1(fine))
+        x = self.down2(middle)
+        for block in self.blocks:
+            x = block(x, condition)
+        x = self.up1(torch.relu(x))
+        x = torch.relu(x + crop_to(middle, x, self._margin("middle")))
+        x = self.up2(x)
+        x = torch.relu(x + crop_to(fine, x, self._margin("fine")))
+        delta, attention = self.heads(x)
+        return self._finish(codes, scaled, delta, attention)
+
+    def _finish(self, codes: Tensor, scaled: Tensor, delta: Tensor, attention: Tensor) -> Tensor:
+        """Blend the core in fp32, round, and lay it out as uint8 [N, h, w, 3]."""
+        core = slice(self.halo_px, -self.halo_px)
+        inside = (slice(None), slice(None), core, core)
+        if not self.is_valid:
+            delta, attention = delta[inside], attention[inside]
+        aged = self.blend(codes[inside].float(), scaled[inside].float(), delta.float(), attention.float())
+        return aged.permute(0, 2, 3, 1).to(torch.uint8)
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether the convolutions have lost their padding, so that only the core comes out."""
+        return self.stem.padding == (0, 0)
+
+    def _margin(self, name: str) -> int:
+        """Rows that the skip connection loses on every side when convolutions have no padding."""
+        if not self.is_valid:
+            return 0
+        cells = 2 * len(self.blocks)
+        return {"middle": 2 * cells + 2, "fine": 4 * cells + 6}[name]
+
+
+def crop_to(x: Tensor, like: Tensor, margin: int) -> Tensor:
+    """Cut ``margin`` rows and columns off every side of x (nothing for 0)."""
+    return x[:, :, margin:-margin, margin:-margin] if margin else x
+
+
+def spade_blocks(network: ExportGenerator) -> list[SpadeBlock]:
+    """The network's residual blocks."""
+    return list(network.blocks)  # type: ignore[arg-type]

@@ -1,0 +1,150 @@
+"""The exact simplification passes, in order, with what each saves.
+
+Every pass takes an ExportGenerator and returns a new one that computes the same function on the core.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from amgan.networks import Generator
+
+from .convolutions import CodeBlend, CroppedBlock, fold_input_scaling, join_heads, phase_convolution
+from .modulation import FoldedSpade, JoinedSpade, fold_spade, join_spade, merge_first
+from .network import ExportGenerator, TwoHeads, UpsampleConvolution, spade_blocks
+
+Pass = Callable[[ExportGenerator], ExportGenerator]
+COUNT_CORE_PX = 1024
+
+
+def fold_norm(network: ExportGenerator) -> ExportGenerator:
+    """Fold every parameter-free norm into the SPADE modulation that follows it."""
+    network = copy.deepcopy(network)
+    for block in spade_blocks(network):
+        block.spade1, block.spade2 = fold_spade(block.spade1), fold_spade(block.spade2)  # type: ignore[assignment]
+    return network
+
+
+def join_modulation(network: ExportGenerator) -> ExportGenerator:
+    """Put γ and β (by now scale and shift) of every SPADE into one convolution."""
+    network = copy.deepcopy(network)
+    for block in spade_blocks(network):
+        for name in ("spade1", "spade2"):
+            spade = getattr(block, name)
+            assert isinstance(spade, FoldedSpade)
+            setattr(block, name, join_spade(spade))
+    return network
+
+
+def merge_first_convolutions(network: ExportGenerator) -> ExportGenerator:
+    """Compute the first convolutions of all SPADE, and the conditioning they read, once for all blocks."""
+    network = copy.deepcopy(network)
+    network.first = merge_first(_joined(network))
+    return network
+
+
+def join_output_heads(network: ExportGenerator) -> ExportGenerator:
+    """Put colour and attention into one convolution."""
+    network = copy.deepcopy(network)
+    assert isinstance(network.heads, TwoHeads)
+    network.heads = join_heads(network.heads.colour, network.heads.attention)
+    return network
+
+
+def phase_upsampling(network: ExportGenerator) -> ExportGenerator:
+    """Turn upsampling and convolution into one transposed convolution: 4/9 of the arithmetic."""
+    network = copy.deepcopy(network)
+    for name in ("up1", "up2"):
+        upsample = getattr(network, name)
+        assert isinstance(upsample, UpsampleConvolution)
+        setattr(network, name, phase_convolution(upsample.convolution))
+    return network
+
+
+def fold_scaling(network: ExportGenerator) -> ExportGenerator:
+    """Fold the scaling of code values into the stem, and blend in code values."""
+    network = copy.deepcopy(network)
+    network.stem = fold_input_scaling(network.stem)
+    network.scale_input = nn.Identity()
+    network.blend = CodeBlend()
+    return network
+
+
+def drop_padding(network: ExportGenerator) -> ExportGenerator:
+    """Compute only what reaches the core: no convolution is padded, so every layer shrinks the tile."""
+    network = copy.deepcopy(network)
+    assert isinstance(network.heads, nn.Module)
+    spades = _joined(network)
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            module.padding = (0, 0)
+        if isinstance(module, nn.ConvTranspose2d):
+            module.padding = (2, 2)
+    for crop, spade in enumerate(spades):
+        spade.crop = crop
+    network.blocks = nn.ModuleList(CroppedBlock(block) for block in network.blocks)
+    return network
+
+
+PASSES: tuple[Pass, ...] = (
+    fold_norm,
+    join_modulation,
+    merge_first_convolutions,
+    join_output_heads,
+    phase_upsampling,
+    fold_scaling,
+    drop_padding,
+)
+
+
+@dataclass(frozen=True)
+class PassReport:
+    """A network after one pass: operations in its graph, and GFLOP for a frame of COUNT_CORE_PX."""
+
+    name: str
+    operations: int
+    gflop: float
+
+
+def simplify(
+    generator: Generator, passes: tuple[Pass, ...] = PASSES
+) -> tuple[ExportGenerator, tuple[PassReport, ...]]:
+    """Run the passes on a generator; returns the simplified network and a report line per stage."""
+    network = ExportGenerator(generator)
+    reports = [measure("plain", network)]
+    for step in passes:
+        network = step(network)
+        reports.append(measure(step.__name__, network))
+    return network, tuple(reports)
+
+
+def measure(name: str, network: ExportGenerator) -> PassReport:
+    """Count a network's operations and arithmetic without running it."""
+    hollow = copy.deepcopy(network).to("meta")
+    side = COUNT_CORE_PX + 2 * network.halo_px
+    inputs = (
+        torch.empty(1, side, side, 3, dtype=torch.uint8, device="meta"),
+        torch.empty(1, 1, side // 4, side // 4, device="meta"),
+        torch.empty(1, 3, device="meta"),
+    )
+    with FlopCounterMode(display=False) as counter:
+        hollow(*inputs)
+    program = torch.export.export(hollow, inputs)
+    operations = sum(node.op == "call_function" for node in program.graph.nodes)
+    return PassReport(name, operations, counter.get_total_flops() / 1e9)
+
+
+def _joined(network: ExportGenerator) -> list[JoinedSpade]:
+    spades = [s for block in network.blocks for s in (block.spade1, block.spade2)]
+    if not all(isinstance(s, JoinedSpade) for s in spades):
+        raise ValueError("run join_modulation first")
+    return spades  # type: ignore[return-value]
+
+
+__all__ = ["PASSES", "PassReport", "measure", "simplify", *(p.__name__ for p in PASSES)]

@@ -1,0 +1,128 @@
+"""ONNX to a TensorRT engine: parse, check the precision, build, inspect, write. Works without a GPU."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from amgan.runtime.bundle import file_sha256
+from amgan.runtime.engine_build import EngineBuild, EngineProfile
+from amgan.runtime.errors import EngineError
+
+from .tensorrt_check import PrecisionReport, inspect_engine, inspect_network, require_precision
+from .tensorrt_flavour import current_target, load_flavour, resolve_targets
+from .tensorrt_log import Progress, make_monitor, out_of_memory
+from .tensorrt_network import Job, configure, parse, start
+from .tensorrt_options import BuildOptions
+
+__all__ = ["BuildOptions", "build_engine", "plan_build"]
+
+
+def plan_build(onnx_path: Path, options: BuildOptions) -> EngineBuild:
+    """What a build would be recorded as (but for the precision check), without building.
+
+    Raises UsageError, MissingDependencyError or EngineError when it cannot be built here.
+    """
+    options.check()
+    flavour = load_flavour(options.flavour, options.targets)
+    targets = resolve_targets(flavour, options.targets)
+    if not onnx_path.is_file():
+        raise EngineError(f"'{onnx_path}' does not exist: export it before its engine")
+    recorded = {
+        "precision": options.precision,
+        "level": options.level,
+        "workspace_mib": options.workspace_mib,
+        "strongly_typed": True,
+        "tf32": False,
+    }
+    profile = EngineProfile(options.batch, {n: tuple(s) for n, s in options.inputs.items()})
+    return EngineBuild(flavour.name, flavour.version, targets, file_sha256(onnx_path), profile, recorded)
+
+
+def build_engine(
+    onnx_path: Path, output: Path, options: BuildOptions, progress: Progress = lambda message: None
+) -> EngineBuild:
+    """Build an engine from an ONNX file; ``output`` appears whole or not at all. Returns how it was built.
+
+    Raises EngineError for an ONNX file that is damaged, not of the precision asked for or holds an operator
+    that TensorRT does not have, for lack of memory, and when the engine cannot be written; UsageError and
+    MissingDependencyError as in plan_build.
+    """
+    plan = plan_build(onnx_path, options)
+    job = start(load_flavour(plan.flavour))
+    parse(job, onnx_path)
+    config = configure(job, options, plan.targets)
+    report = inspect_network(job.flavour.trt, job.network)
+    require_precision(report, options.precision, onnx_path.name)
+    targets = ", ".join(plan.targets)
+    progress(f"building {output.name} for {targets} with {job.flavour} ({report.half_share:.1%} half)")
+    engine = _build(job, config, output.name, progress)
+    loaded = current_target() in plan.targets and _check_loaded(job, engine, report, options, output.name)
+    _write(engine, output)
+    _keep_timings(config, options)
+    return replace(
+        plan, half_share=round(report.half_share, 4), checked="network and engine" if loaded else "network"
+    )
+
+
+def _build(job: Job, config: Any, name: str, progress: Progress) -> Any:
+    """The serialised engine (a buffer); raises EngineError with TensorRT's first reason."""
+    monitor = make_monitor(job.flavour.trt, name, progress)
+    if monitor is not None:
+        config.progress_monitor = monitor
+    try:
+        engine = job.builder.build_serialized_network(job.network, config)
+    except MemoryError:
+        engine = None
+        job.log.errors.append("out of memory")
+    if engine is not None:
+        return engine
+    if monitor is not None and monitor.interrupted:
+        raise KeyboardInterrupt
+    if out_of_memory(job.log.errors):
+        raise EngineError(
+            f"memory ran out while {name} was built and nothing was written: "
+            "close other programs, or build for a smaller tile or batch"
+        )
+    raise EngineError(f"{job.flavour} could not build {name}, {job.reason()}; nothing was written")
+
+
+def _check_loaded(job: Job, engine: Any, report: PrecisionReport, options: BuildOptions, name: str) -> bool:
+    """Load a new engine on this machine's GPU and ask it for its precision; False if it does not tell."""
+    trt = job.flavour.trt
+    job.log.errors.clear()
+    loaded = trt.Runtime(job.log).deserialize_cuda_engine(engine)
+    if loaded is None:
+        raise EngineError(f"{name} was built but cannot be loaded, {job.reason()}; nothing was written")
+    return inspect_engine(trt, loaded, report, options.precision, name) > 0
+
+
+def _keep_timings(config: Any, options: BuildOptions) -> None:
+    """Save what the builder measured; a cache that cannot be saved is no failure."""
+    cache = config.get_timing_cache() if options.timing_cache else None
+    if cache is None or options.timing_cache is None:
+        return
+    with contextlib.suppress(OSError):
+        options.timing_cache.parent.mkdir(parents=True, exist_ok=True)
+        _replace(options.timing_cache, cache.serialize())
+
+
+def _write(engine: Any, output: Path) -> None:
+    try:
+        _replace(output, engine)
+    except OSError as error:
+        raise EngineError(f"'{output}' cannot be written: {error.strerror}") from error
+
+
+def _replace(path: Path, content: Any) -> None:
+    """Write a file that appears whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with temporary.open("wb") as stream:
+            stream.write(memoryview(content))
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

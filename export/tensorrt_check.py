@@ -1,0 +1,155 @@
+"""Proof that an engine computes in half precision where it counts: in its heavy convolutions.
+
+Networks are strongly typed, so what the parsed network says is what the engine does. That can be read
+without a GPU; with one, the finished engine is asked as well.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from amgan.runtime.errors import EngineError
+
+HEAVY = 0.01
+"""A convolution with at least this share of all convolutions' arithmetic is heavy: it must be half."""
+ENOUGH = 0.95
+"""Share of the convolutions' arithmetic that must be half, light ones included."""
+
+TYPES = {"fp16": "HALF", "bf16": "BF16", "fp32": "FLOAT"}
+_NAMES = {"FLOAT16": "HALF", "FLOAT32": "FLOAT", "BFLOAT16": "BF16"}
+_IN_ENGINE = {
+    "fp16": re.compile(r"\b(fp16|half|f16)\b", re.I),
+    "bf16": re.compile(r"\b(bf16|bfloat16)\b", re.I),
+}
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """One convolution: its arithmetic for one picture (FLOP), and its types, one if all are the same."""
+
+    name: str
+    flop: int
+    types: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PrecisionReport:
+    """The convolutions of a network."""
+
+    convolutions: tuple[Convolution, ...]
+
+    @property
+    def flop(self) -> int:
+        """Arithmetic of all convolutions for one picture."""
+        return sum(c.flop for c in self.convolutions)
+
+    def share(self, *types: str) -> float:
+        """Share of the arithmetic (0..1) done by convolutions that are wholly of one of the types."""
+        return sum(c.flop for c in self.convolutions if c.types in [(t,) for t in types]) / max(self.flop, 1)
+
+    @property
+    def half_share(self) -> float:
+        """Share of the arithmetic (0..1) in half precision, FP16 or BF16."""
+        return self.share("HALF", "BF16")
+
+    @property
+    def heavy(self) -> tuple[Convolution, ...]:
+        """The convolutions with at least `HEAVY` of the arithmetic, heaviest first."""
+        heavy = [c for c in self.convolutions if c.flop >= HEAVY * self.flop]
+        return tuple(sorted(heavy, key=lambda c: -c.flop))
+
+
+def inspect_network(trt: Any, network: Any) -> PrecisionReport:
+    """Read the types and arithmetic of all convolutions of a parsed network whose picture size is fixed."""
+    found = []
+    for number in range(network.num_layers):
+        layer = network.get_layer(number)
+        if layer.type == trt.LayerType.CONVOLUTION:
+            layer.__class__ = trt.IConvolutionLayer
+        elif layer.type == trt.LayerType.DECONVOLUTION:
+            layer.__class__ = trt.IDeconvolutionLayer
+        else:
+            continue
+        found.append(Convolution(layer.name, _flop(trt, layer), _types(layer)))
+    return PrecisionReport(tuple(found))
+
+
+def require_precision(report: PrecisionReport, precision: str, source: str) -> None:
+    """Raise EngineError unless ``source`` really is "fp16", "bf16" or "fp32" where it counts."""
+    wanted = TYPES[precision]
+    if not report.convolutions:
+        raise EngineError(f"'{source}' has no convolution, so nothing shows that it is {precision}")
+    wrong = next((c for c in report.heavy if c.types != (wanted,)), None)
+    share = report.share(wanted)
+    if wrong is None and share >= ENOUGH:
+        return
+    example = f", and its heavy convolution {wrong.name!r} is {'/'.join(wrong.types)}" if wrong else ""
+    raise EngineError(
+        f"'{source}' is not {precision}: {share:.1%} of its convolutions' arithmetic is{example}; no engine "
+        f"was written, export its ONNX file with --{precision}"
+    )
+
+
+def inspect_engine(trt: Any, engine: Any, report: PrecisionReport, precision: str, name: str) -> int:
+    """Ask a loaded engine about the heavy convolutions; returns for how many of them it answered.
+
+    Raises EngineError when one of them neither takes nor gives half precision.
+    """
+    wanted = _IN_ENGINE.get(precision)
+    text = engine.create_engine_inspector().get_engine_information(trt.LayerInformationFormat.JSON)
+    layers = [layer for layer in json.loads(text).get("Layers", []) if isinstance(layer, dict)]
+    answered = 0
+    for convolution in report.heavy if wanted else ():
+        mine = [layer for layer in layers if convolution.name in _names(layer)]
+        formats = [
+            str(t.get("Format/Datatype", t.get("Format", ""))) for layer in mine for t in _tensors(layer)
+        ]
+        if not formats:
+            continue
+        answered += 1
+        if not any(wanted and wanted.search(f) for f in formats):
+            raise EngineError(
+                f"{name} is not {precision}: TensorRT runs its heavy convolution {convolution.name!r} in "
+                f"'{formats[0]}'; no engine was written, try another version of TensorRT"
+            )
+    return answered
+
+
+def _tensors(layer: dict[str, Any]) -> list[dict[str, Any]]:
+    return [*layer.get("Inputs", []), *layer.get("Outputs", [])]
+
+
+def _names(layer: dict[str, Any]) -> set[str]:
+    """Names of the ONNX nodes that an engine's layer was fused from."""
+    text = f"{layer.get('Name', '')} {layer.get('Metadata', '')}"
+    return set(re.findall(r"[^\s\[\]+,():\x1e\x1f]+", text))
+
+
+def _types(layer: Any) -> tuple[str, ...]:
+    """The types of a convolution's input, kernel and output, each once."""
+    kernel = layer.get_input(1) if layer.num_inputs > 1 else None
+    kernel_type = layer.kernel.dtype if kernel is None else kernel.dtype
+    types = [layer.get_input(0).dtype, kernel_type, layer.get_output(0).dtype]
+    return tuple(dict.fromkeys(_type_name(t) for t in types))
+
+
+def _type_name(kind: Any) -> str:
+    """One name for TensorRT's and NumPy's types."""
+    name = str(getattr(kind, "name", kind)).upper()
+    return _NAMES.get(name, name)
+
+
+def _flop(trt: Any, layer: Any) -> int:
+    """Arithmetic of a convolution for one picture; raises EngineError when its size is not fixed."""
+    # A convolution does the work for every output pixel, a transposed one for every input pixel.
+    many, few = layer.get_output(0).shape, layer.get_input(0).shape
+    if layer.type == trt.LayerType.DECONVOLUTION:
+        many, few = few, many
+    sizes = [*many[1:], few[1]]
+    if min(sizes) < 1:
+        raise EngineError(f"the size of the convolution {layer.name!r} depends on more than the tile's size")
+    return int(2 * math.prod(sizes) // layer.num_groups * math.prod(layer.kernel_size_nd))

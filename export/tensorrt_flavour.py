@@ -1,0 +1,138 @@
+"""Which TensorRT there is: TensorRT itself or TensorRT for RTX, and what GPUs it can build for.
+
+Both have the same Python interface but for the import name; what differs is probed here, nowhere else.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import importlib.util
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from amgan.runtime.engine_build import FLAVOURS, TARGET
+from amgan.runtime.errors import EngineError, MissingDependencyError, UsageError
+
+AUTO = "auto"
+CURRENT = "current"
+OLDEST_MAJOR = {"tensorrt": 10, "tensorrt_rtx": 1}
+INSTALL = {
+    "tensorrt": "pip install 'tensorrt>=10,<12'",
+    "tensorrt_rtx": "pip install 'amgan[tensorrt]'",
+}
+_MAJOR, _MINOR = 75, 76  # CUDA's numbers of the attributes that hold the compute capability
+EXAMPLES = "sm86,sm89,sm120"
+_TARGETS_HELP = f"write current, or generations such as {EXAMPLES}"
+
+
+@dataclass(frozen=True)
+class Flavour:
+    """A TensorRT that is installed: import name, full version, module."""
+
+    name: str
+    version: str
+    trt: Any
+
+    def __str__(self) -> str:
+        return f"{FLAVOURS[self.name]} {self.version}"
+
+    @property
+    def ahead(self) -> tuple[str, ...]:
+        """Generations of GPUs it can build for without having one ("sm86", ...); empty if it cannot."""
+        if not hasattr(self.trt.IBuilderConfig, "num_compute_capabilities"):
+            return ()
+        names = getattr(getattr(self.trt, "ComputeCapability", None), "__members__", {})
+        return tuple(n.lower() for n in names if re.fullmatch(r"SM\d+", n))
+
+    @property
+    def has_timing_cache(self) -> bool:
+        """Whether timings of one build help the next (TensorRT for RTX compiles on load instead)."""
+        return self.name == "tensorrt"
+
+
+def parse_targets(text: str) -> tuple[str, ...]:
+    """Read "current" or "sm86,sm89,sm120"; raises UsageError for anything else."""
+    targets = {t.strip().lower() for t in text.split(",") if t.strip()}
+    for target in sorted(targets - {CURRENT}):
+        if not TARGET.fullmatch(target):
+            raise UsageError(f"--targets {text!r}: {target!r} is no generation of GPUs: {_TARGETS_HELP}")
+    if not targets or (CURRENT in targets and len(targets) > 1):
+        raise UsageError(f"--targets {text!r} is not understood: {_TARGETS_HELP}")
+    return _in_order(targets)
+
+
+def load_flavour(name: str = AUTO, targets: Sequence[str] = ()) -> Flavour:
+    """Import a flavour: "tensorrt", "tensorrt_rtx", or "auto" for the one that suits the targets.
+
+    "auto" takes TensorRT for the GPU in this machine where it is installed, else TensorRT for RTX. Raises
+    MissingDependencyError when it is not installed, broken or too old, UsageError for another name.
+    """
+    if name == AUTO:
+        here = tuple(targets) == (CURRENT,)
+        name = "tensorrt" if here and importlib.util.find_spec("tensorrt") else "tensorrt_rtx"
+    if name not in FLAVOURS:
+        raise UsageError(f"there is no flavour {name!r} of TensorRT: use auto, {' or '.join(FLAVOURS)}")
+    what = f"building {FLAVOURS[name]} engines"
+    try:
+        trt = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(
+            f"{what} needs the package {error.name or name}, which is not installed: {INSTALL[name]}"
+        ) from error
+    except (ImportError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise MissingDependencyError(
+            f"{what} needs {name}, which is installed but cannot be loaded ({reason}): {INSTALL[name]}"
+        ) from error
+    version = str(trt.__version__)
+    oldest = OLDEST_MAJOR[name]
+    if int(version.partition(".")[0]) < oldest:
+        raise MissingDependencyError(f"{what} needs {name} {oldest} or newer, not {version}: {INSTALL[name]}")
+    return Flavour(name, version, trt)
+
+
+def resolve_targets(flavour: Flavour, targets: Sequence[str]) -> tuple[str, ...]:
+    """The generations to build for, "current" replaced by that of the GPU in this machine.
+
+    Raises EngineError when there is no GPU, UsageError when the flavour cannot build for a generation here.
+    """
+    here = current_target()
+    if tuple(targets) == (CURRENT,):
+        if here is None:
+            raise EngineError(
+                "--targets current needs an NVIDIA GPU, and none can be reached here: name the generations "
+                f"instead, such as --flavour tensorrt_rtx --targets {EXAMPLES}"
+            )
+        targets = (here,)
+    for target in targets:
+        if target in flavour.ahead or (flavour.name == "tensorrt" and tuple(targets) == (here,)):
+            continue
+        can = f"it can for {', '.join(flavour.ahead)}" if flavour.ahead else "only for the GPU it runs on"
+        other = next(name for name in FLAVOURS if name != flavour.name)
+        raise UsageError(
+            f"{flavour} cannot build for {target} here, {can}: change --targets, or try --flavour {other}"
+        )
+    return _in_order(set(targets))
+
+
+def current_target() -> str | None:
+    """Generation of the GPU that CUDA uses first, such as "sm86"; None without GPU or driver."""
+    try:
+        cuda = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return None
+    device, values = ctypes.c_int(), (ctypes.c_int(), ctypes.c_int())
+    if cuda.cuInit(0) or cuda.cuDeviceGet(ctypes.byref(device), 0):
+        return None
+    for value, attribute in zip(values, (_MAJOR, _MINOR), strict=True):
+        if cuda.cuDeviceGetAttribute(ctypes.byref(value), attribute, device):
+            return None
+    return f"sm{values[0].value}{values[1].value}"
+
+
+def _in_order(targets: set[str]) -> tuple[str, ...]:
+    return tuple(sorted(targets, key=lambda t: (len(t), t)))

@@ -1,0 +1,88 @@
+"""What TensorRT says while it builds: its messages, and how far it is."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+Progress = Callable[[str], None]
+EVERY_S = 2.0
+_NO_GPU = re.compile(r"cudaError 35|CUDA driver version is insufficient|Begin node|End node|no CUDA-capable")
+_MEMORY = re.compile(r"out of ?memory|bad_alloc|cudaErrorMemoryAllocation|insufficient memory", re.IGNORECASE)
+_PLACE = re.compile(r"\s*In \w+ at \S+:\d+|^\S+\.cpp:\d+:\s*|^\[\S+::\S+::\d+\]\s*")
+_LONGEST = 300
+
+
+class Log(Protocol):
+    """Remembers TensorRT's errors."""
+
+    errors: list[str]
+
+
+def make_log(trt: Any) -> Any:
+    """A logger for TensorRT (a `Log`) that keeps errors to itself instead of printing them."""
+
+    class Keeper(trt.ILogger):  # type: ignore[misc]
+        def __init__(self) -> None:
+            trt.ILogger.__init__(self)
+            self.errors: list[str] = []
+
+        def log(self, severity: Any, message: str) -> None:
+            if severity in (trt.ILogger.ERROR, trt.ILogger.INTERNAL_ERROR):
+                self.errors.append(message)
+
+    return Keeper()
+
+
+def make_monitor(trt: Any, label: str, progress: Progress) -> Any:
+    """A progress monitor that reports at most every two seconds; None where TensorRT knows none.
+
+    Its ``interrupted`` becomes true when the user pressed Ctrl-C, which ends the build.
+    """
+    if not hasattr(trt, "IProgressMonitor"):
+        return None
+
+    class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
+        def __init__(self) -> None:
+            trt.IProgressMonitor.__init__(self)
+            self.interrupted = False
+            self._steps: dict[str, int] = {}
+            self._said = time.monotonic()
+
+        # TensorRT calls these from C++ (and other threads), where nothing may be raised.
+        def phase_start(self, phase_name: str, parent_phase: str | None, num_steps: int) -> None:
+            self._steps[phase_name] = num_steps
+
+        def phase_finish(self, phase_name: str) -> None:
+            self._steps.pop(phase_name, None)
+
+        def step_complete(self, phase_name: str, step: int) -> bool:
+            try:
+                now = time.monotonic()
+                if now - self._said >= EVERY_S:
+                    self._said = now
+                    total = self._steps.get(phase_name, 0)
+                    progress(f"{label}: {phase_name}, {min(step + 1, total)} of {total}")
+            except KeyboardInterrupt:
+                self.interrupted = True
+            except Exception:
+                return not self.interrupted
+            return not self.interrupted
+
+    return Monitor()
+
+
+def out_of_memory(errors: list[str]) -> bool:
+    """Whether TensorRT's errors say that memory ran out."""
+    return any(_MEMORY.search(error) for error in errors)
+
+
+def first_reason(errors: list[str]) -> str:
+    """The first error that explains something, on one line and without places in TensorRT's sources."""
+    for error in errors:
+        for line in error.splitlines():
+            if not _NO_GPU.search(line) and (text := _PLACE.sub("", line).strip(" .")):
+                return text[:_LONGEST]
+    return "it gave no reason"

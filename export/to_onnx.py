@@ -1,0 +1,99 @@
+"""PyTorch to ONNX: the plain graphs of generator and estimator, dynamic in batch and size."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import onnx
+import torch
+from torch import nn
+
+from amgan.networks import Discriminator, Generator
+from amgan.runtime.errors import AmganError
+
+from .deploy import DeployEstimator, DeployGenerator
+
+OPSET = 18
+
+
+def generator_to_onnx(generator: Generator, path: Path) -> None:
+    """Write the deployable generator as one ONNX file; raises AmganError when the export fails."""
+    side = 4 * ((2 * generator.config.halo_px + 67) // 4)
+    example = (
+        torch.randint(0, 256, (2, side, side + 8, 3), dtype=torch.uint8),
+        torch.full((2, 1, side // 4, side // 4 + 2), 50.0),
+        torch.tensor([[0.0, 0.0, 512.0]] * 2),
+    )
+    batch, rows, columns = torch.export.Dim("N"), torch.export.Dim("h", min=8), torch.export.Dim("w", min=8)
+    shapes = {
+        "image": {0: batch, 1: 4 * rows, 2: 4 * columns},
+        "aging_map": {0: batch, 2: rows, 3: columns},
+        "origin": {0: batch},
+    }
+    _export(DeployGenerator(generator), example, shapes, ["image", "aging_map", "origin"], ["aged"], path)
+
+
+def estimator_to_onnx(discriminator: Discriminator, frame_px: int, path: Path) -> None:
+    """Write the deployable estimator for frames of ``frame_px`` as one ONNX file, dynamic in the batch."""
+    example = (torch.randint(0, 256, (2, frame_px, frame_px, 3), dtype=torch.uint8),)
+    shapes = {"image": {0: torch.export.Dim("N")}}
+    _export(DeployEstimator(discriminator), example, shapes, ["image"], ["ages"], path)
+
+
+def _export(
+    network: nn.Module,
+    example: tuple[torch.Tensor, ...],
+    shapes: dict[str, dict[int, object]],
+    inputs: list[str],
+    outputs: list[str],
+    path: Path,
+) -> None:
+    try:
+        with _quiet():
+            program = torch.onnx.export(
+                network.eval(),
+                example,
+                dynamo=True,
+                dynamic_shapes=shapes,
+                input_names=inputs,
+                output_names=outputs,
+                opset_version=OPSET,
+                verbose=False,
+            )
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0]
+        raise AmganError(f"PyTorch could not export {path.stem} to ONNX: {reason}") from error
+    assert program is not None
+    model = program.model_proto
+    _name_open_sizes(model)
+    onnx.checker.check_model(model)
+    part = path.with_name(path.name + ".part")
+    onnx.save(model, part)
+    part.replace(path)
+
+
+def _name_open_sizes(model: onnx.ModelProto) -> None:
+    """Give the outputs' open sizes short names instead of the exporter's formulas."""
+    for output in model.graph.output:
+        for number, size in enumerate(output.type.tensor_type.shape.dim):
+            if size.dim_param and number:
+                size.dim_param = f"{output.name}_{number}"
+    del model.graph.value_info[:]
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the exporter's chatter from the user's screen."""
+    level = logging.getLogger("torch").level
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        logging.getLogger("torch").setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            logging.getLogger("torch").setLevel(level)

@@ -1,0 +1,139 @@
+"""The engine that always works: OpenVINO on the CPU, in bf16 where the CPU has it."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .bundle import Bundle
+from .engine import Capabilities, Ticket, TileBatch
+from .errors import BundleError, EngineError, UsageError
+
+MAX_CORE_PX = 512
+IN_FLIGHT = 2
+GENERATOR_INPUTS = ("image", "aging_map", "origin")
+_PRECISIONS = {"f32": "f32", "fp32": "f32", "bf16": "bf16"}
+
+
+@dataclass(eq=False)
+class _Job:
+    """A batch under way; it keeps the arrays alive that the request reads."""
+
+    batch: TileBatch
+    request: Any | None
+
+    @property
+    def label(self) -> str:
+        return self.batch.label
+
+
+class OpenVinoEngine:
+    """Runs a bundle's generator on the CPU.
+
+    Compiled once, for any tile size. Submitting never blocks: a pool of requests grows with the batches
+    that are under way at once, so that threads sharing the engine cannot wait for each other's tickets.
+    """
+
+    def __init__(self, bundle: Bundle, precision: str | None = None) -> None:
+        """Compile the bundle's generator; ``precision`` is "f32", "bf16" or None (bf16 if the CPU has it).
+
+        Raises UsageError for another precision, EngineError where the CPU or the file cannot do it, and
+        BundleError when the file's inputs are not the contract's.
+        """
+        self._halo = bundle.manifest.halo_px
+        self._model, used = compile_on_cpu(bundle.file("generator", "fp32"), GENERATOR_INPUTS, precision)
+        self._capabilities = Capabilities("OpenVINO", "cpu", used, MAX_CORE_PX, IN_FLIGHT)
+        self._free: list[Any] = []
+        self._lock = threading.Lock()
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the engine is and likes."""
+        return self._capabilities
+
+    def submit(self, batch: TileBatch) -> Ticket:
+        """Start on a batch and return at once; raises EngineError, naming the tile."""
+        batch.check()
+        with self._lock:
+            model = self._model
+            request = self._free.pop() if self._free else None
+        if model is None:
+            raise EngineError(f"{batch.label} came after the engine was closed: open a new one")
+        inputs = {name: np.ascontiguousarray(getattr(batch, name)) for name in GENERATOR_INPUTS}
+        try:
+            request = request or model.create_infer_request()
+            request.start_async(inputs, share_inputs=True)
+        except RuntimeError as error:
+            raise EngineError(f"OpenVINO could not start on {batch.label}: {last_line(error)}") from error
+        return _Job(TileBatch(**inputs, label=batch.label), request)
+
+    def wait(self, ticket: Ticket) -> NDArray[np.uint8]:
+        """The aged cores of a batch, uint8 [N, H - 2 * halo, W - 2 * halo, 3]; raises EngineError."""
+        if not isinstance(ticket, _Job) or ticket.request is None:
+            raise EngineError(f"{ticket.label} is not under way: wait once for each ticket of this engine")
+        request, ticket.request = ticket.request, None
+        try:
+            request.wait()
+            aged = np.array(request.get_output_tensor(0).data)
+        except RuntimeError as error:
+            raise EngineError(f"OpenVINO failed on {ticket.label}: {last_line(error)}") from error
+        with self._lock:
+            if self._model is not None:
+                self._free.append(request)
+        n, height, width = ticket.batch.image.shape[:3]
+        expected = (n, height - 2 * self._halo, width - 2 * self._halo, 3)
+        if aged.dtype != np.uint8 or aged.shape != expected:
+            raise EngineError(
+                f"the generator gave {aged.dtype} {aged.shape}, not uint8 {expected}, for {ticket.label}: "
+                "export the bundle again"
+            )
+        return aged
+
+    def close(self) -> None:
+        """Give the engine's memory back; submitting afterwards raises EngineError."""
+        with self._lock:
+            self._model = None
+            self._free.clear()
+
+
+def compile_on_cpu(path: Path, inputs: tuple[str, ...], precision: str | None) -> tuple[Any, str]:
+    """Compile a network file for the CPU; returns the compiled model and the precision used.
+
+    Raises UsageError, EngineError and BundleError as OpenVinoEngine does.
+    """
+    import openvino
+
+    core = openvino.Core()
+    used = _choose_precision(precision, core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+    options = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": used}
+    try:
+        model = core.compile_model(path, "CPU", options)
+    except RuntimeError as error:
+        raise EngineError(f"OpenVINO cannot load '{path}': {last_line(error)}") from error
+    names = {name for port in model.inputs for name in port.get_names()}
+    if len(model.inputs) != len(inputs) or not names >= set(inputs):
+        there, wanted = ", ".join(sorted(names)), ", ".join(inputs)
+        raise BundleError(f"'{path}' has the inputs {there} instead of {wanted}: export the bundle again")
+    return model, used
+
+
+def _choose_precision(precision: str | None, capabilities: list[str]) -> str:
+    if precision is None:
+        return "bf16" if "BF16" in capabilities else "f32"
+    if precision not in _PRECISIONS:
+        raise UsageError(f"{precision!r} is not a precision that the CPU engine has: write f32 or bf16")
+    used = _PRECISIONS[precision]
+    if used == "bf16" and "BF16" not in capabilities:
+        raise EngineError("this CPU has no bf16: use precision f32, or leave the precision out")
+    return used
+
+
+def last_line(error: Exception) -> str:
+    """What an error of OpenVINO says in the end; the lines before tell where in its sources it was."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__

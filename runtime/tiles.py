@@ -1,0 +1,99 @@
+"""Tile geometry: which parts of a canonical frame are computed, and how they meet.
+
+A tile's *core* is what it contributes; the engine also gets its *halo*, the pixels around it that the
+network looks at. Tiles with a full halo give the pixels that the whole frame in one piece would give, so
+cores may overlap without harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Tile:
+    """The core of one tile, in pixels of the frame: ``x0``, ``y0`` is its top left pixel."""
+
+    x0: int
+    y0: int
+    width: int
+    height: int
+
+    @property
+    def core(self) -> tuple[slice, slice]:
+        """Rows and columns of the core in an array of the frame (without halo)."""
+        return slice(self.y0, self.y0 + self.height), slice(self.x0, self.x0 + self.width)
+
+    def padded(self, halo: int, cell: int = 1) -> tuple[slice, slice]:
+        """Rows and columns of core and halo in an array of the frame that has ``halo`` px more on every side.
+
+        With ``cell`` the array has one element for every ``cell`` px (an aging map has 4).
+        """
+        rows = slice(self.y0 // cell, (self.y0 + self.height + 2 * halo) // cell)
+        columns = slice(self.x0 // cell, (self.x0 + self.width + 2 * halo) // cell)
+        return rows, columns
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height} px at ({self.x0}, {self.y0})"
+
+
+def mask_cells(mask: NDArray[np.floating], cell_px: int = 4) -> NDArray[np.bool_]:
+    """Which cells of ``cell_px`` x ``cell_px`` px a mask [S, S] touches: bool [S/cell_px, S/cell_px]."""
+    height, width = mask.shape
+    if height % cell_px or width % cell_px:
+        raise ValueError(f"a mask of {width}x{height} px does not divide into cells of {cell_px} px")
+    blocks = (mask != 0).reshape(height // cell_px, cell_px, width // cell_px, cell_px)
+    touched: NDArray[np.bool_] = blocks.any(axis=(1, 3))
+    return touched
+
+
+def plan_tiles(
+    frame_px: int, core_px: int, cells: NDArray[np.bool_] | None = None, multiple: int = 4
+) -> list[Tile]:
+    """Tiles whose cores cover everything that ``cells`` marks, in reading order.
+
+    ``frame_px`` is the frame's side, ``core_px`` the largest side of a core; cores start and end at
+    multiples of ``multiple`` px. ``cells`` is bool [frame_px/multiple, frame_px/multiple] (see mask_cells),
+    or None for the whole frame. All cores have one size: the bounding box of the marked cells where it
+    fits, otherwise an even part of it, the last one of a row or column slid back inside. Cores that touch
+    no marked cell are left out.
+    """
+    if frame_px <= 0 or frame_px % multiple:
+        raise ValueError(f"a frame of {frame_px} px is not a multiple of {multiple} px")
+    if core_px < multiple:
+        raise ValueError(f"a core of {core_px} px is smaller than {multiple} px")
+    side = frame_px // multiple
+    marked = np.ones((side, side), bool) if cells is None else np.asarray(cells, bool)
+    if marked.shape != (side, side):
+        raise ValueError(f"the mask has {marked.shape} cells, not {(side, side)}")
+    if not marked.any():
+        return []
+    rows, height = _split(marked.max(axis=1), core_px // multiple)
+    columns, width = _split(marked.max(axis=0), core_px // multiple)
+    return [
+        Tile(x * multiple, y * multiple, width * multiple, height * multiple)
+        for y in rows
+        for x in columns
+        if marked[y : y + height, x : x + width].any()
+    ]
+
+
+def stitch(frame: NDArray[np.uint8], cores: Iterable[tuple[Tile, NDArray[np.uint8]]]) -> NDArray[np.uint8]:
+    """A copy of ``frame``, uint8 [S, S, 3], with the tiles' cores, uint8 [h, w, 3], put in their places."""
+    out = frame.copy()
+    for tile, pixels in cores:
+        out[tile.core] = pixels
+    return out
+
+
+def _split(marked: NDArray[np.bool_], longest: int) -> tuple[list[int], int]:
+    """Starts and the one common length of the fewest pieces that cover the marked stretch of a line."""
+    first, last = (int(i) for i in np.flatnonzero(marked)[[0, -1]])
+    length = last + 1 - first
+    pieces = -(-length // longest)
+    size = -(-length // pieces)
+    return [min(first + i * size, last + 1 - size) for i in range(pieces)], size

@@ -1,0 +1,35 @@
+"""Fixtures that tests of every package share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from helpers import COLLINS, HOPPER, write_tiny_bundle
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a tiny bundle that keeps the contract; do not change it."""
+    return write_tiny_bundle(tmp_path_factory.mktemp("bundles") / "tiny")
+
+
+@pytest.fixture
+def own_bundle(tmp_path: Path) -> Path:
+    """A tiny bundle of the test's own, to damage."""
+    return write_tiny_bundle(tmp_path / "own-bundle")
+
+
+@pytest.fixture(scope="session")
+def hopper() -> np.ndarray:
+    """A photo of one face, uint8 [600, 512, 3]."""
+    return np.asarray(Image.open(HOPPER).convert("RGB"))
+
+
+@pytest.fixture(scope="session")
+def collins() -> np.ndarray:
+    """Another photo of one face, uint8 [512, 512, 3]."""
+    return np.asarray(Image.open(COLLINS).convert("RGB"))

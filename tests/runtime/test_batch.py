@@ -1,0 +1,268 @@
+"""The batch runner: what it plans, what becomes of each photo, and how it stops."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from amgan.runtime.batch import Job, Outcome, plan_batch, run_batch
+from amgan.runtime.errors import BundleError, EngineError, MissingDependencyError, NoFaceError, UsageError
+from amgan.runtime.request import Request
+from numpy.typing import NDArray
+from PIL import Image
+
+REQUEST = Request.parse("70", (), "all", 1.0)
+
+
+class FakePipeline:
+    """Inverts photos; an all black one holds no face."""
+
+    def __init__(self, trouble: Callable[[int], None] = lambda call: None) -> None:
+        self.calls = 0
+        self.threads: set[int] = set()
+        self.trouble = trouble
+
+    def age(self, rgb: NDArray[np.uint8], request: Request) -> Any:
+        self.calls += 1
+        self.threads.add(threading.get_ident())
+        self.trouble(self.calls)
+        if not rgb.any():
+            raise NoFaceError("no face was found")
+        return SimpleNamespace(pixels=(255 - rgb).astype(np.uint8), faces=(object(), object()))
+
+
+def photo(path: Path, level: int = 100) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full((8, 6, 3), level, np.uint8)).save(path)
+    return path
+
+
+def files_under(folder: Path) -> set[str]:
+    return {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+
+
+def by_name(outcomes: list[Outcome]) -> dict[str, Outcome]:
+    return {one.path.name: one for one in outcomes}
+
+
+def test_folder_tree_is_mirrored_and_inputs_stay(tmp_path: Path) -> None:
+    photo(tmp_path / "in" / "a.png")
+    photo(tmp_path / "in" / "deep" / "er" / "b.png", 7)
+    before = {name: (tmp_path / "in" / name).read_bytes() for name in files_under(tmp_path / "in")}
+    outcomes = run_batch(FakePipeline(), plan_batch(tmp_path / "in", tmp_path / "out"), REQUEST)
+    assert [one.status for one in outcomes] == ["aged", "aged"]
+    assert {one.faces for one in outcomes} == {2}
+    assert all(one.seconds > 0 and one.output and one.output.is_file() for one in outcomes)
+    assert files_under(tmp_path / "out") == {"a.png", "deep/er/b.png"}
+    assert np.asarray(Image.open(tmp_path / "out" / "deep" / "er" / "b.png"))[0, 0, 0] == 248
+    assert before == {name: (tmp_path / "in" / name).read_bytes() for name in files_under(tmp_path / "in")}
+
+
+def test_bad_files_are_listed_and_the_good_ones_done(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    photo(source / "good.png")
+    photo(source / "black.png", 0)
+    (source / "notes.txt").write_text("no picture")
+    (source / "noending").write_text("no picture")
+    (source / "broken.jpg").write_bytes(b"not a jpeg at all")
+    (source / "dangling.png").symlink_to(tmp_path / "gone.png")
+    os.mkfifo(source / "pipe.png")
+    photo(source / ".hidden.png")
+    photo(source / ".hidden" / "x.png")
+    (source / ".DS_Store").write_text("")
+    (source / "Thumbs.db").write_text("")
+    outcomes = by_name(run_batch(FakePipeline(), plan_batch(source, tmp_path / "out"), REQUEST))
+    assert {name for name, one in outcomes.items() if one.status == "aged"} == {"good.png"}
+    assert "no face" in outcomes["black.png"].reason
+    assert outcomes["notes.txt"].reason == "not a picture: its name ends in '.txt'"
+    assert "not a picture" in outcomes["noending"].reason
+    assert outcomes["broken.jpg"].reason
+    assert "link" in outcomes["dangling.png"].reason
+    assert "not a regular file" in outcomes["pipe.png"].reason
+    assert len(outcomes) == 7
+    assert files_under(tmp_path / "out") == {"good.png"}
+
+
+def test_one_photo_into_a_folder_or_a_file(tmp_path: Path) -> None:
+    source = photo(tmp_path / "me.jpg")
+    (tmp_path / "there.jpg").mkdir()
+    assert plan_batch(source, tmp_path / "out") == [Job(source, tmp_path / "out" / "me.jpg")]
+    assert plan_batch(source, tmp_path / "out" / "old.PNG") == [Job(source, tmp_path / "out" / "old.PNG")]
+    assert plan_batch(source, tmp_path / "there.jpg") == [Job(source, tmp_path / "there.jpg" / "me.jpg")]
+
+
+def test_a_photo_named_by_itself_is_judged_by_its_content(tmp_path: Path) -> None:
+    source = photo(tmp_path / "me.png").rename(tmp_path / "me")
+    (outcome,) = run_batch(FakePipeline(), plan_batch(source, tmp_path / "out.png"), REQUEST)
+    assert outcome.status == "aged", outcome.reason
+    os.mkfifo(tmp_path / "pipe")
+    (outcome,) = run_batch(FakePipeline(), plan_batch(tmp_path / "pipe", tmp_path / "out"), REQUEST)
+    assert "not a regular file" in outcome.reason
+
+
+def test_wrong_use_is_refused(tmp_path: Path) -> None:
+    source = photo(tmp_path / "in" / "a.jpg").parent
+    (tmp_path / "file.dat").write_text("")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "link").symlink_to(source)
+    for wrong_source, wrong_output, says in (
+        (tmp_path / "nothing", tmp_path / "out", "does not exist"),
+        (source, source, "never overwritten"),
+        (source, tmp_path / "in" / ".." / "in", "never overwritten"),
+        (source, tmp_path / "link", "never overwritten"),
+        (source, tmp_path / "file.dat", "is a file"),
+        (source / "a.jpg", source / "a.jpg", "never overwritten"),
+        (source / "a.jpg", source, "never overwritten"),
+        (source / "a.jpg", tmp_path / "file.dat", "no picture"),
+        (tmp_path / "empty", tmp_path / "out", "holds no photos"),
+    ):
+        with pytest.raises(UsageError, match=says):
+            plan_batch(wrong_source, wrong_output)
+    assert not (tmp_path / "out").exists()
+
+
+def test_output_that_would_hit_another_input_is_refused(tmp_path: Path) -> None:
+    photo(tmp_path / "in" / "a.png")
+    photo(tmp_path / "in" / "in" / "a.png")
+    with pytest.raises(UsageError, match="never overwritten"):
+        plan_batch(tmp_path / "in", tmp_path)
+
+
+def test_output_inside_the_input_is_not_aged_again(tmp_path: Path) -> None:
+    photo(tmp_path / "a.png")
+    for _ in range(2):
+        outcomes = run_batch(FakePipeline(), plan_batch(tmp_path, tmp_path / "aged"), REQUEST)
+        assert [one.path.name for one in outcomes] == ["a.png"]
+    assert files_under(tmp_path) == {"a.png", "aged/a.png"}
+
+
+def test_folder_that_cannot_be_read_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    photo(tmp_path / "in" / "a.png")
+    (tmp_path / "in" / "closed").mkdir()
+    scandir = os.scandir
+
+    def guarded(path: str) -> Any:
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    jobs = plan_batch(tmp_path / "in", tmp_path / "out")
+    monkeypatch.undo()
+    outcomes = by_name(run_batch(FakePipeline(), jobs, REQUEST))
+    assert outcomes["closed"].reason == "a folder that cannot be read: Permission denied"
+    assert outcomes["a.png"].status == "aged"
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [(EngineError("tile 3 failed"), "tile 3 failed"), (ValueError("odd"), "unexpected ValueError: odd")],
+)
+def test_errors_of_one_photo_stay_with_it(tmp_path: Path, error: Exception, says: str) -> None:
+    def trouble(call: int) -> None:
+        if call == 2:
+            raise error
+
+    for name in "abc":
+        photo(tmp_path / "in" / f"{name}.png")
+    outcomes = by_name(
+        run_batch(FakePipeline(trouble), plan_batch(tmp_path / "in", tmp_path / "out"), REQUEST)
+    )
+    assert outcomes["b.png"].reason == says
+    assert [outcomes[f"{n}.png"].status for n in "ac"] == ["aged", "aged"]
+
+
+@pytest.mark.parametrize("kind", [UsageError, BundleError, MissingDependencyError])
+def test_errors_of_all_photos_end_the_run(tmp_path: Path, kind: type[Exception]) -> None:
+    def trouble(call: int) -> None:
+        if call == 2:
+            raise kind("for all of them")
+
+    for name in "abc":
+        photo(tmp_path / "in" / f"{name}.png")
+    reported: list[Outcome] = []
+    with pytest.raises(kind, match="for all of them"):
+        run_batch(
+            FakePipeline(trouble), plan_batch(tmp_path / "in", tmp_path / "out"), REQUEST, reported.append
+        )
+    assert [one.status for one in reported] == ["aged"]
+
+
+def test_target_that_cannot_be_written_fails_alone(tmp_path: Path) -> None:
+    photo(tmp_path / "in" / "a.png")
+    photo(tmp_path / "in" / "b" / "c.png")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "b").write_text("a file in the way")
+    outcomes = by_name(run_batch(FakePipeline(), plan_batch(tmp_path / "in", tmp_path / "out"), REQUEST))
+    assert outcomes["a.png"].status == "aged"
+    assert outcomes["c.png"].status == "failed"
+    assert str(tmp_path / "out" / "b") in outcomes["c.png"].reason
+
+
+def test_interrupt_keeps_what_is_done(tmp_path: Path) -> None:
+    def trouble(call: int) -> None:
+        if call == 4:
+            raise KeyboardInterrupt
+
+    for number in range(9):
+        photo(tmp_path / "in" / f"{number}.png")
+    reported: list[Outcome] = []
+    with pytest.raises(KeyboardInterrupt):
+        run_batch(
+            FakePipeline(trouble), plan_batch(tmp_path / "in", tmp_path / "out"), REQUEST, reported.append
+        )
+    assert [one.path.name for one in reported] == ["0.png", "1.png", "2.png"]
+    assert files_under(tmp_path / "out") == {"0.png", "1.png", "2.png"}
+
+
+def test_photos_stream_through_bounded_queues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from amgan.runtime import photo as photos
+
+    read_photo, write_photo = photos.read_photo, photos.write_photo
+    lock, decoded, written = threading.Lock(), [0], [0]
+    ahead, main = [0], threading.get_ident()
+
+    def counting_read(path: Path) -> Any:
+        assert threading.get_ident() != main
+        with lock:
+            decoded[0] += 1
+            ahead[0] = max(ahead[0], decoded[0] - pipeline.calls)
+        return read_photo(path)
+
+    def slow_write(*args: Any) -> Any:
+        assert threading.get_ident() != main
+        time.sleep(0.01)
+        with lock:
+            written[0] += 1
+        return write_photo(*args)
+
+    def trouble(call: int) -> None:
+        time.sleep(0.005)
+        assert call - 1 - written[0] <= 2 * 2 + 1
+
+    pipeline = FakePipeline(trouble)
+    monkeypatch.setattr(photos, "read_photo", counting_read)
+    monkeypatch.setattr(photos, "write_photo", slow_write)
+    for number in range(20):
+        photo(tmp_path / "in" / f"{number:02}.png")
+    outcomes = run_batch(pipeline, plan_batch(tmp_path / "in", tmp_path / "out"), REQUEST, threads=2)
+    assert {one.status for one in outcomes} == {"aged"}, outcomes
+    assert len(outcomes) == 20
+    assert pipeline.threads == {main}
+    assert 1 < ahead[0] <= 2 * 2 + 1
+
+
+def test_reason_does_not_repeat_the_path(tmp_path: Path) -> None:
+    def trouble(call: int) -> None:
+        raise EngineError(f"'{source}': it broke")
+
+    source = photo(tmp_path / "a.png")
+    (outcome,) = run_batch(FakePipeline(trouble), plan_batch(source, tmp_path / "out"), REQUEST)
+    assert outcome.reason == "it broke"

@@ -1,0 +1,106 @@
+"""Faces and their landmarks."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from amgan.runtime.alignment import apply_affine, canonical_frame
+from amgan.runtime.faces import Face, FaceFinder, _without_twins
+from amgan.runtime.mesh import FACE_OVAL, LEFT_EYE, LIPS_INNER, MOUTH_CORNERS, N_POINTS, NOSE_TIP, RIGHT_EYE
+
+
+def unit(face: Face) -> np.ndarray:
+    return apply_affine(face.frame.to_frame(1), face.landmarks)
+
+
+@pytest.mark.parametrize("name", ["hopper", "collins"])
+def test_one_sane_face_a_photo(finder: FaceFinder, name: str, request: pytest.FixtureRequest) -> None:
+    photo = request.getfixturevalue(name)
+    (face,) = finder.find(photo)
+    points = face.landmarks
+    assert points.shape == (N_POINTS, 2) and points.dtype == np.float64
+    right, left = points[list(RIGHT_EYE)].mean(axis=0), points[list(LEFT_EYE)].mean(axis=0)
+    mouth, nose = points[list(MOUTH_CORNERS)].mean(axis=0), points[NOSE_TIP]
+    assert right[0] < nose[0] < left[0]  # the person's right is at the picture's left
+    assert max(right[1], left[1]) < nose[1] < mouth[1]
+    x0, y0, x1, y1 = face.box
+    assert x0 > 0 and y0 > 0 and x1 < photo.shape[1] and y1 < photo.shape[0]
+    assert face.width_px == pytest.approx(x1 - x0)
+    assert face.width_px < face.frame.side_px < 3 * face.width_px
+    assert abs(face.turn) < 0.4
+    assert 0.5 <= face.presence <= 1 and 0.6 <= face.score <= 1
+    assert face.frame == canonical_frame(points)
+
+
+def test_the_oval_holds_eyes_and_mouth(hopper_face: Face) -> None:
+    oval = hopper_face.landmarks[list(FACE_OVAL)]
+    inner = hopper_face.landmarks[list(RIGHT_EYE + LEFT_EYE + LIPS_INNER)]
+    assert (inner > oval.min(axis=0)).all() and (inner < oval.max(axis=0)).all()
+
+
+@pytest.mark.parametrize("degrees", [-25, 12, 30])
+def test_a_turned_photo_gives_the_same_face(
+    finder: FaceFinder, hopper: np.ndarray, hopper_face: Face, degrees: float
+) -> None:
+    turned = np.asarray(Image.fromarray(hopper).rotate(degrees, Image.Resampling.BICUBIC, expand=True))
+    (face,) = finder.find(turned)
+    assert np.abs(unit(face) - unit(hopper_face)).mean() < 0.015
+    tilt = np.rad2deg(np.arctan2(face.frame.right[1], face.frame.right[0]))
+    before = np.rad2deg(np.arctan2(hopper_face.frame.right[1], hopper_face.frame.right[0]))
+    assert tilt - before == pytest.approx(-degrees, abs=3)
+
+
+@pytest.mark.parametrize("scale", [0.4, 0.75, 2.0])
+def test_a_scaled_photo_gives_the_same_face(
+    finder: FaceFinder, hopper: np.ndarray, hopper_face: Face, scale: float
+) -> None:
+    size = (round(hopper.shape[1] * scale), round(hopper.shape[0] * scale))
+    (face,) = finder.find(np.asarray(Image.fromarray(hopper).resize(size, Image.Resampling.LANCZOS)))
+    assert np.abs(unit(face) - unit(hopper_face)).mean() < 0.015
+    assert face.frame.side_px == pytest.approx(scale * hopper_face.frame.side_px, rel=0.04)
+
+
+def test_a_mirrored_photo_gives_the_mirrored_face(
+    finder: FaceFinder, hopper: np.ndarray, hopper_face: Face
+) -> None:
+    (face,) = finder.find(np.ascontiguousarray(hopper[:, ::-1]))
+    assert face.turn == pytest.approx(-hopper_face.turn, abs=0.12)
+    assert face.frame.centre[0] == pytest.approx(hopper.shape[1] - hopper_face.frame.centre[0], abs=8)
+
+
+def test_two_faces_largest_first(finder: FaceFinder, hopper: np.ndarray, collins: np.ndarray) -> None:
+    small = np.asarray(Image.fromarray(collins).resize((300, 300)))
+    montage = np.full((600, 812, 3), 80, np.uint8)
+    montage[:, 300:] = hopper
+    montage[100:400, :300] = small
+    first, second = finder.find(montage)
+    assert first.width_px > second.width_px
+    assert first.frame.centre[0] > 300 > second.frame.centre[0]
+
+
+@pytest.mark.parametrize("shape", [(64, 64, 3), (300, 420, 3), (1, 900, 3)])
+def test_noise_has_no_face(finder: FaceFinder, shape: tuple[int, int, int]) -> None:
+    assert finder.find(np.random.default_rng(5).integers(0, 256, shape, dtype=np.uint8)) == []
+
+
+def test_same_face_every_time_and_from_many_threads(
+    finder: FaceFinder, hopper: np.ndarray, hopper_face: Face
+) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        for (face,) in pool.map(finder.find, [hopper] * 3):
+            np.testing.assert_array_equal(face.landmarks, hopper_face.landmarks)
+
+
+def test_twins_are_one_face() -> None:
+    rng = np.random.default_rng(0)
+
+    def at(x: float, score: float) -> Face:
+        points = rng.random((N_POINTS, 2)) * 100 + (x, 0)
+        return Face(points, score, 1.0, canonical_frame(points))
+
+    kept = _without_twins([at(0, 0.7), at(8, 0.9), at(300, 0.8)])
+    assert [face.score for face in kept] == [0.9, 0.8]

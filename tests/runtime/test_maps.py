@@ -1,0 +1,225 @@
+"""Aging maps."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from amgan.runtime.maps import (
+    MAX_AGE,
+    MIN_AGE,
+    NEUTRAL_AGE,
+    Footprints,
+    build_map,
+    edit_mask,
+    make_footprints,
+    read_map,
+)
+from amgan.runtime.mesh import FACE_OVAL, LEFT_EYE, N_POINTS, RIGHT_EYE
+from amgan.runtime.zones import PART_NAMES
+
+CELLS = 96
+years = st.floats(MIN_AGE, MAX_AGE)
+part_ages = st.dictionaries(st.sampled_from(PART_NAMES), years)
+
+
+@pytest.fixture(scope="module")
+def prints(unit: np.ndarray) -> Footprints:
+    return make_footprints(unit, CELLS)
+
+
+def bounding(unit: np.ndarray, points: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    return unit[list(points)].min(axis=0), unit[list(points)].max(axis=0)
+
+
+def outside_face(unit: np.ndarray, size: int, slack: float) -> np.ndarray:
+    """Cells that lie at least ``slack`` of the frame outside the face's bounding box."""
+    low, high = bounding(unit, FACE_OVAL)
+    centres = (np.arange(size) + 0.5) / size
+    column = (centres < low[0] - slack) | (centres > high[0] + slack)
+    row = (centres < low[1] - slack) | (centres > high[1] + slack)
+    return row[:, None] | column[None, :]
+
+
+def test_footprints_are_weights(prints: Footprints) -> None:
+    assert prints.face.shape == (CELLS, CELLS) and prints.face.dtype == np.float32
+    assert prints.parts.shape == (len(PART_NAMES), CELLS, CELLS) and prints.parts.dtype == np.float32
+    assert prints.face.min() == 0 and prints.face.max() == pytest.approx(1, abs=0.01)
+    assert prints.parts.min() >= 0
+    assert prints.parts.sum(axis=0).max() <= 1 + 1e-5
+    assert (prints.parts.max(axis=(1, 2)) > 0.4).all()  # every part is there
+
+
+def test_a_margin_adds_cells_and_changes_none(unit: np.ndarray, prints: Footprints) -> None:
+    wide = make_footprints(unit, CELLS, 14)
+    assert wide.face.shape == (CELLS + 28, CELLS + 28)
+    np.testing.assert_allclose(wide.face[14:-14, 14:-14], prints.face, atol=0.02)
+    np.testing.assert_allclose(wide.parts[:, 14:-14, 14:-14], prints.parts, atol=0.05)
+
+
+def test_right_parts_are_at_the_left_of_the_picture(prints: Footprints) -> None:
+    columns = np.arange(CELLS)
+    for name, weight in zip(PART_NAMES, prints.parts, strict=True):
+        centre = float((weight.sum(axis=0) * columns).sum() / weight.sum())
+        if name.endswith("-right"):
+            assert centre < CELLS / 2, name
+        elif name.endswith("-left"):
+            assert centre > CELLS / 2, name
+
+
+@given(base=years)
+def test_one_age_everywhere_is_a_flat_map_inside_the_face(prints: Footprints, base: float) -> None:
+    aging_map = build_map(prints, base, {})
+    assert aging_map.dtype == np.float32 and aging_map.shape == (CELLS, CELLS)
+    np.testing.assert_allclose(aging_map[prints.face == 1], base, atol=1e-3)
+    assert (aging_map[prints.face == 0] == NEUTRAL_AGE).all()
+    low, high = sorted((base, NEUTRAL_AGE))
+    assert aging_map.min() >= low - 1e-3 and aging_map.max() <= high + 1e-3
+
+
+@given(base=years, ages=part_ages)
+def test_no_hole_and_never_beyond_the_ages_asked_for(
+    prints: Footprints, base: float, ages: dict[str, float]
+) -> None:
+    aging_map = build_map(prints, base, ages)
+    assert np.isfinite(aging_map).all()
+    asked = [NEUTRAL_AGE, base, *ages.values()]
+    assert aging_map.min() >= min(asked) - 0.01 and aging_map.max() <= max(asked) + 0.01
+    inside = aging_map[prints.face > 0.999]
+    asked = [base, *ages.values()]
+    assert inside.min() >= min(asked) - 0.1 and inside.max() <= max(asked) + 0.1
+
+
+@given(base=st.tuples(years, years), ages=st.tuples(part_ages, part_ages), share=st.floats(0, 1))
+def test_the_map_is_linear_in_the_ages(
+    prints: Footprints,
+    base: tuple[float, float],
+    ages: tuple[dict[str, float], dict[str, float]],
+    share: float,
+) -> None:
+    def between(a: float, b: float) -> float:
+        return (1 - share) * a + share * b
+
+    mixed = {n: between(ages[0].get(n, base[0]), ages[1].get(n, base[1])) for n in PART_NAMES}
+    first, second = (build_map(prints, base[i], ages[i]) for i in range(2))
+    between_maps = (1 - share) * first + share * second
+    np.testing.assert_allclose(build_map(prints, between(*base), mixed), between_maps, atol=0.01)
+
+
+@given(name=st.sampled_from(PART_NAMES), age=years)
+def test_a_part_changes_its_own_place_only(prints: Footprints, name: str, age: float) -> None:
+    changed = build_map(prints, 40.0, {name: age}) - build_map(prints, 40.0, {})
+    weight = prints.parts[PART_NAMES.index(name)]
+    assert (np.abs(changed[weight == 0]) < 1e-3).all()
+    np.testing.assert_allclose(changed, prints.face * weight * np.float32(age - 40), atol=0.01)
+
+
+def test_outside_the_face_is_neutral(unit: np.ndarray, prints: Footprints) -> None:
+    aging_map = build_map(prints, 80.0, dict.fromkeys(PART_NAMES, 20.0))
+    outside = outside_face(unit, CELLS, 0.1)
+    assert outside.any()
+    assert (aging_map[outside] == NEUTRAL_AGE).all()
+
+
+@given(base=years, ages=part_ages)
+def test_what_was_built_is_read_back_roughly(prints: Footprints, base: float, ages: dict[str, float]) -> None:
+    """Neighbours and the neutral surroundings bleed in, so the error grows with the contrast, not more."""
+    found = read_map(prints, build_map(prints, base, ages))
+    assert set(found.parts) == set(PART_NAMES)
+    asked = [base, NEUTRAL_AGE, *ages.values()]
+    contrast = max(asked) - min(asked)
+    assert abs(found.base - base) <= 0.25 * contrast + 0.1
+    for name in PART_NAMES:
+        assert abs(found.parts[name] - ages.get(name, base)) <= 0.6 * contrast + 0.1, name
+
+
+@given(base=years)
+def test_one_age_everywhere_is_read_back_closely(prints: Footprints, base: float) -> None:
+    found = read_map(prints, build_map(prints, base, {}))
+    assert found.base == pytest.approx(base, abs=0.08 * abs(base - NEUTRAL_AGE) + 0.01)
+    for name, age in found.parts.items():
+        assert age == pytest.approx(base, abs=0.25 * abs(base - NEUTRAL_AGE) + 0.01), name
+
+
+def test_reading_follows_the_part_that_is_older(prints: Footprints) -> None:
+    flat = read_map(prints, build_map(prints, 40.0, {}))
+    for name in PART_NAMES:
+        found = read_map(prints, build_map(prints, 40.0, {name: 70.0}))
+        rise = {part: found.parts[part] - flat.parts[part] for part in PART_NAMES}
+        assert max(rise, key=lambda part: rise[part]) == name
+        assert rise[name] > 10
+
+
+def test_a_coarse_map_is_read_like_a_fine_one(prints: Footprints) -> None:
+    assert read_map(prints, np.full((16, 16), 63.0)).base == pytest.approx(63)
+    slope = np.tile(np.linspace(20, 80, 16, dtype=np.float32), (16, 1))
+    found = read_map(prints, slope)
+    assert found.parts["crows-feet-right"] < found.base < found.parts["crows-feet-left"]
+
+
+def test_a_part_out_of_the_frame_reads_as_the_face(unit: np.ndarray) -> None:
+    low = make_footprints(unit + np.array([0, 0.45]), CELLS)
+    found = read_map(low, np.full((CELLS, CELLS), 33.0))
+    assert found.parts["chin"] == pytest.approx(33) and found.base == pytest.approx(33)
+    nowhere = make_footprints(unit + 5.0, CELLS)
+    found = read_map(nowhere, np.full((CELLS, CELLS), 33.0))
+    assert set(found.parts.values()) == {found.base} == {NEUTRAL_AGE}
+    assert (build_map(nowhere, 80.0, {}) == NEUTRAL_AGE).all()
+
+
+@pytest.mark.parametrize("size", [64, 256])
+def test_edit_mask(unit: np.ndarray, size: int) -> None:
+    mask = edit_mask(unit, size)
+    assert mask.shape == (size, size) and mask.dtype == np.float32
+    assert mask.min() == 0 and mask.max() == 1
+    assert (mask[outside_face(unit, size, 0.02)] == 0).all()
+    for eye in (RIGHT_EYE, LEFT_EYE):
+        x, y = (unit[list(eye)].mean(axis=0) * size).astype(int)
+        assert mask[y, x] == 0
+    for skin in (50, 280, 9):  # both cheeks, between the brows
+        x, y = (unit[skin] * size).astype(int)
+        assert mask[y, x] > 0.9
+    assert 0.15 < mask.mean() < 0.6
+
+
+def test_edit_mask_has_no_steps(unit: np.ndarray) -> None:
+    mask = edit_mask(unit, 256)
+    assert max(np.abs(np.diff(mask, axis=axis)).max() for axis in (0, 1)) < 0.75
+    column = mask[:, 128]
+    edge = np.flatnonzero(column > 0)[[0, -1]]
+    assert column[edge].max() < 0.15
+
+
+@settings(max_examples=25)
+@given(
+    landmarks=arrays(np.float64, (N_POINTS, 2), elements=st.floats(-3, 4)),
+    size=st.integers(4, 70),
+    margin=st.integers(0, 15),
+    base=years,
+    ages=part_ages,
+)
+def test_any_landmarks_and_sizes_give_finite_maps(
+    landmarks: np.ndarray, size: int, margin: int, base: float, ages: dict[str, float]
+) -> None:
+    prints = make_footprints(landmarks, size, margin)
+    cells = size + 2 * margin
+    assert prints.face.shape == (cells, cells) and prints.parts.shape == (len(PART_NAMES), cells, cells)
+    assert prints.parts.sum(axis=0).max() <= 1 + 1e-5
+    aging_map = build_map(prints, base, ages)
+    assert np.isfinite(aging_map).all()
+    assert min(NEUTRAL_AGE, base, *ages.values(), 91) - 0.1 <= aging_map.min()
+    assert aging_map.max() <= max(NEUTRAL_AGE, base, *ages.values(), 0) + 0.1
+    found = read_map(prints, aging_map)
+    assert np.isfinite([found.base, *found.parts.values()]).all()
+    mask = edit_mask(landmarks, size)
+    assert mask.min() >= 0 and mask.max() <= 1 and mask.shape == (size, size)
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e-9, 1e6])
+def test_degenerate_landmarks(unit: np.ndarray, scale: float) -> None:
+    prints = make_footprints(unit * scale, 32, 4)
+    assert np.isfinite(build_map(prints, 70.0, {"chin": 80.0})).all()
+    assert np.isfinite(edit_mask(unit * scale, 32)).all()

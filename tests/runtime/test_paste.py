@@ -1,0 +1,137 @@
+import numpy as np
+import pytest
+from amgan.runtime import paste as paste_module
+from amgan.runtime.alignment import Frame, apply_affine
+from amgan.runtime.paste import is_grey, paste_change
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+RNG = np.random.default_rng(3)
+SIZE = 64
+
+
+def disc(size: int = SIZE, radius: float = 0.35) -> np.ndarray:
+    y, x = (np.mgrid[:size, :size] + 0.5) / size - 0.5
+    return np.clip((radius - np.hypot(x, y)) * 10, 0, 1).astype(np.float32)
+
+
+def flat(value: int, size: int = SIZE) -> np.ndarray:
+    return np.full((size, size, 3), value, np.uint8)
+
+
+def photo(height: int = 120, width: int = 160) -> np.ndarray:
+    return RNG.integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def pasted(
+    base: np.ndarray, frame: Frame, before: np.ndarray, after: np.ndarray, mask: np.ndarray, **options: object
+):
+    out = base.copy()
+    paste_change(out, frame, before, after, mask, **options)
+    return out
+
+
+def positions(base: np.ndarray, frame: Frame, size: int = SIZE) -> np.ndarray:
+    """Frame coordinates of every pixel of the photo."""
+    y, x = np.mgrid[: base.shape[0], : base.shape[1]] + 0.5
+    return apply_affine(frame.to_frame(size), np.stack([x, y], axis=-1))
+
+
+def test_a_frame_that_is_the_photo_is_exact() -> None:
+    base, after = photo(SIZE, SIZE), photo(SIZE, SIZE)
+    frame = Frame((SIZE / 2, SIZE / 2), (SIZE / 2, 0.0))
+    assert np.array_equal(pasted(base, frame, base, after, np.ones((SIZE, SIZE), np.float32)), after)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.tuples(st.floats(-40, 200), st.floats(-40, 160)), st.floats(4, 150), st.floats(0, 6.28), st.booleans()
+)
+def test_nothing_outside_the_mask_is_touched(
+    centre: tuple[float, float], half: float, angle: float, grey: bool
+) -> None:
+    base = photo()
+    frame = Frame(centre, (half * np.cos(angle), half * np.sin(angle)))
+    before, after = photo(SIZE, SIZE), photo(SIZE, SIZE)
+    out = pasted(base, frame, before, after, disc(), grey=grey)
+    where = positions(base, frame)
+    distance = np.hypot(*np.moveaxis(where - SIZE / 2, -1, 0))
+    outside = distance > 0.35 * SIZE + 1.5
+    assert np.array_equal(out[outside], base[outside])
+
+
+def test_change_lands_where_the_face_is() -> None:
+    base = np.full((200, 300, 3), 100, np.uint8)
+    frame = Frame((180.0, 90.0), (50.0, 20.0))
+    out = pasted(base, frame, flat(100), flat(140), disc())
+    distance = np.hypot(*np.moveaxis(positions(base, frame) - SIZE / 2, -1, 0)) / SIZE
+    assert (out[distance < 0.22] == 140).all()
+    assert (out[distance > 0.38] == 100).all()
+    edge = out[(distance > 0.27) & (distance < 0.33)]
+    assert 100 < edge.mean() < 140
+
+
+def test_rounding_is_to_the_nearest_and_clipped() -> None:
+    frame = Frame((SIZE / 2, SIZE / 2), (SIZE / 2, 0.0))
+    mask = np.full((SIZE, SIZE), 0.26, np.float32)
+    assert (pasted(flat(10), frame, flat(50), flat(60), mask) == 13).all()
+    assert (pasted(flat(10), frame, flat(50), flat(40), mask) == 7).all()
+    ones = np.ones((SIZE, SIZE), np.float32)
+    assert (pasted(flat(250), frame, flat(0), flat(200), ones) == 255).all()
+    assert (pasted(flat(5), frame, flat(200), flat(0), ones) == 0).all()
+
+
+def test_strength_scales_the_change() -> None:
+    frame = Frame((SIZE / 2, SIZE / 2), (SIZE / 2, 0.0))
+    ones = np.ones((SIZE, SIZE), np.float32)
+    for strength, expected in ((0.0, 100), (0.5, 110), (1.0, 120), (2.0, 140)):
+        assert (pasted(flat(100), frame, flat(50), flat(70), ones, strength=strength) == expected).all()
+
+
+def test_grey_takes_the_luminance() -> None:
+    frame = Frame((SIZE / 2, SIZE / 2), (SIZE / 2, 0.0))
+    after = flat(100)
+    after[..., 1] = 150
+    out = pasted(flat(100), frame, flat(100), after, np.ones((SIZE, SIZE), np.float32), grey=True)
+    assert (out == round(100 + 0.587 * 50)).all()
+
+
+def test_bands_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    base, frame = photo(), Frame((70.0, 55.0), (40.0, 11.0))
+    before, after = photo(SIZE, SIZE), photo(SIZE, SIZE)
+    whole = pasted(base, frame, before, after, disc())
+    monkeypatch.setattr(paste_module, "BAND_ROWS", 7)
+    assert np.array_equal(pasted(base, frame, before, after, disc()), whole)
+
+
+@pytest.mark.parametrize("half", [4.0, 7.3, 11.0])
+def test_a_small_face_gets_the_mean_change_not_an_alias(half: float) -> None:
+    stripes = flat(100)
+    stripes[:, ::2] = 140
+    base = np.full((60, 60, 3), 100, np.uint8)
+    out = pasted(
+        base, Frame((30.0, 30.0), (half, 0.0)), flat(100), stripes, np.ones((SIZE, SIZE), np.float32)
+    )
+    middle = slice(30 - int(half / 2), 30 + int(half / 2))
+    assert np.abs(out[middle, middle].astype(int) - 120).max() <= 6
+
+
+@pytest.mark.parametrize("centre", [(-300.0, 20.0), (500.0, 500.0)])
+def test_face_off_the_photo(centre: tuple[float, float]) -> None:
+    base = photo()
+    assert np.array_equal(pasted(base, Frame(centre, (40.0, 0.0)), flat(0), flat(255), disc()), base)
+
+
+def test_empty_mask() -> None:
+    base, frame = photo(), Frame((50.0, 50.0), (40.0, 0.0))
+    assert np.array_equal(pasted(base, frame, flat(0), flat(255), np.zeros((SIZE, SIZE), np.float32)), base)
+    assert paste_module._area(np.zeros((SIZE, SIZE), np.float32), frame.to_photo(SIZE), (160, 120)) is None
+
+
+def test_is_grey() -> None:
+    grey = np.repeat(RNG.integers(0, 256, (40, 30, 1), dtype=np.uint8), 3, axis=2)
+    assert is_grey(grey)
+    for y, channel in ((0, 1), (20, 2), (39, 0)):
+        tinted = grey.copy()
+        tinted[y, 5, channel] ^= 1
+        assert not is_grey(tinted)

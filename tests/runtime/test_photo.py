@@ -1,0 +1,367 @@
+import io
+import struct
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from amgan.runtime import photo as photo_module
+from amgan.runtime.errors import PhotoError
+from amgan.runtime.photo import Photo, read_photo, write_photo
+from PIL import Image, ImageCms, JpegImagePlugin
+
+ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+LOSSLESS = [
+    ("png", {}),
+    ("tif", {"compression": "tiff_lzw"}),
+    ("tiff", {}),
+    ("webp", {"lossless": True, "exact": True}),
+]
+RNG = np.random.default_rng(5)
+NOISE = {
+    "RGB": RNG.integers(0, 256, (24, 36, 3), dtype=np.uint8),
+    "RGBA": RNG.integers(0, 256, (24, 36, 4), dtype=np.uint8),
+    "L": RNG.integers(0, 256, (24, 36), dtype=np.uint8),
+    "LA": RNG.integers(0, 256, (24, 36, 2), dtype=np.uint8),
+}
+ORIENTATION, MAKE, DATE, EXIF_IFD, GPS_IFD, GPS_REF = 0x0112, 0x010F, 0x9003, 0x8769, 0x8825, 1
+
+
+def camera_data(orientation: int = 1) -> bytes:
+    exif = Image.Exif()
+    exif[MAKE] = "Camera"
+    exif[ORIENTATION] = orientation
+    exif.get_ifd(EXIF_IFD)[DATE] = "2020:01:02 03:04:05"
+    exif.get_ifd(GPS_IFD)[GPS_REF] = "N"
+    return exif.tobytes()
+
+
+def save(path: Path, mode: str = "RGB", **options: object) -> Path:
+    Image.fromarray(NOISE[mode], mode if mode == "LA" else None).save(path, **options)
+    return path
+
+
+def rewrite(source: Path, target: Path) -> Image.Image:
+    """Read a photo and write its own pixels."""
+    photo = read_photo(source)
+    write_photo(photo, photo.pixels.copy(), target)
+    with Image.open(target) as picture:
+        for directory in (EXIF_IFD, GPS_IFD):
+            picture.getexif().get_ifd(directory)  # before loading, which closes the file
+        picture.load()
+        return picture
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(PhotoError) as caught:
+        read_photo(path)
+    text = str(caught.value)
+    assert str(path) in text
+    assert "\n" not in text
+    return text
+
+
+@pytest.mark.filterwarnings("ignore:.*'mode' parameter:DeprecationWarning")
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA"])
+@pytest.mark.parametrize(("suffix", "options"), LOSSLESS)
+def test_lossless_formats_come_back_byte_for_byte(
+    tmp_path: Path, mode: str, suffix: str, options: dict
+) -> None:
+    source = save(tmp_path / f"in.{suffix}", mode, icc_profile=ICC, **options)
+    with Image.open(source) as picture:
+        before = (picture.format, picture.mode, np.asarray(picture).copy())
+    after = rewrite(source, tmp_path / f"out.{suffix}")
+    assert (after.format, after.mode) == before[:2]
+    assert np.array_equal(np.asarray(after), before[2])
+    assert after.info["icc_profile"] == ICC
+
+
+def test_photo_holds_rgb_and_alpha(tmp_path: Path) -> None:
+    photo = read_photo(save(tmp_path / "a.png", "RGBA"))
+    assert (photo.format, photo.mode, photo.path) == ("PNG", "RGBA", tmp_path / "a.png")
+    assert np.array_equal(photo.pixels, NOISE["RGBA"][..., :3])
+    assert photo.alpha is not None
+    assert np.array_equal(photo.alpha, NOISE["RGBA"][..., 3])
+    grey = read_photo(str(save(tmp_path / "g.png", "L")))
+    assert grey.mode == "L"
+    assert np.array_equal(grey.pixels, np.repeat(NOISE["L"][..., None], 3, axis=2))
+
+
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+@pytest.mark.parametrize("quality", [50, 90])
+def test_jpeg_keeps_tables_and_sampling(tmp_path: Path, subsampling: int, quality: int) -> None:
+    source = save(
+        tmp_path / "a.jpg", quality=quality, subsampling=subsampling, progressive=True, dpi=(300, 300)
+    )
+    after = rewrite(source, tmp_path / "b.JPEG")
+    with Image.open(source) as before:
+        assert after.quantization == before.quantization
+        assert after.info["dpi"] == before.info["dpi"]
+    assert JpegImagePlugin.get_sampling(after) == subsampling
+    assert after.info.get("progressive")
+
+
+def test_grey_jpeg_stays_grey(tmp_path: Path) -> None:
+    after = rewrite(save(tmp_path / "a.jpg", "L", quality=70), tmp_path / "b.jpg")
+    assert after.mode == "L"
+
+
+def test_other_suffix_gives_that_format(tmp_path: Path) -> None:
+    after = rewrite(save(tmp_path / "a.png", icc_profile=ICC, exif=camera_data()), tmp_path / "b.jpg")
+    assert after.format == "JPEG"
+    assert after.info["icc_profile"] == ICC
+    assert max(after.quantization[0]) < 30
+    assert JpegImagePlugin.get_sampling(after) == 0
+    tiff = rewrite(save(tmp_path / "a.jpg"), tmp_path / "b.tiff")
+    assert tiff.info["compression"] == "tiff_lzw"
+    assert rewrite(tmp_path / "a.jpg", tmp_path / "b.webp").format == "WEBP"
+
+
+def test_lossy_webp_stays_lossy(tmp_path: Path) -> None:
+    rewrite(save(tmp_path / "a.webp", quality=60, icc_profile=ICC), tmp_path / "b.webp")
+    assert b"VP8 " in (tmp_path / "b.webp").read_bytes()
+    rewrite(save(tmp_path / "a.webp", lossless=True), tmp_path / "b.webp")
+    assert b"VP8L" in (tmp_path / "b.webp").read_bytes()
+
+
+def test_webp_without_a_picture_chunk_counts_as_lossy(tmp_path: Path) -> None:
+    path = tmp_path / "a.webp"
+    path.write_bytes(b"RIFF\x0c\0\0\0WEBPXXXX\x01\0\0\0z\0")
+    assert not photo_module.is_lossless_webp(path)
+
+
+@pytest.mark.parametrize("compression", ["jpeg", "tiff_adobe_deflate"])
+def test_tiff_compression_is_kept_where_lossless(tmp_path: Path, compression: str) -> None:
+    after = rewrite(save(tmp_path / "a.tif", compression=compression), tmp_path / "b.tif")
+    assert after.info["compression"] == "tiff_adobe_deflate"
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tif"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_is_applied_once(tmp_path: Path, suffix: str, orientation: int) -> None:
+    options = {"quality": 95, "subsampling": 0} if suffix == "jpg" else {}
+    upright = np.zeros((24, 36, 3), np.uint8)
+    upright[:8, :12] = 255
+    turn = {
+        1: lambda a: a, 2: np.fliplr, 3: lambda a: np.rot90(a, 2), 4: np.flipud,
+        5: lambda a: a.swapaxes(0, 1), 6: lambda a: np.rot90(a, 1),
+        7: lambda a: np.rot90(a, 2).swapaxes(0, 1), 8: lambda a: np.rot90(a, -1),
+    }[orientation]  # fmt: skip
+    stored = Image.fromarray(np.ascontiguousarray(turn(upright)))
+    stored.save(tmp_path / f"a.{suffix}", exif=camera_data(orientation), lossless=True, **options)
+    photo = read_photo(tmp_path / f"a.{suffix}")
+    assert photo.pixels.shape == upright.shape
+    assert np.abs(photo.pixels.astype(int) - upright).mean() < 8
+    after = rewrite(tmp_path / f"a.{suffix}", tmp_path / f"b.{suffix}")
+    assert after.size == (36, 24)
+    exif = after.getexif()
+    assert exif.get(ORIENTATION, 1) == 1
+    assert exif[MAKE] == "Camera"
+    assert exif.get_ifd(EXIF_IFD)[DATE] == "2020:01:02 03:04:05"
+    assert exif.get_ifd(GPS_IFD)[GPS_REF] == "N"
+
+
+def test_tiff_tags_survive_compression(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[MAKE] = "Camera"
+    after = rewrite(save(tmp_path / "a.tif", exif=exif, compression="tiff_lzw"), tmp_path / "b.tif")
+    assert after.getexif()[MAKE] == "Camera"
+    assert after.info["compression"] == "tiff_lzw"
+    jpeg = rewrite(tmp_path / "b.tif", tmp_path / "b.jpg")
+    assert dict(jpeg.getexif()) == {MAKE: "Camera"}
+
+
+def test_stale_thumbnail_is_left_out(tmp_path: Path) -> None:
+    thumbnail = io.BytesIO()
+    Image.fromarray(NOISE["RGB"]).save(thumbnail, "JPEG")
+    body = thumbnail.getvalue()
+    # One TIFF block: an empty first directory, then a second one with the thumbnail.
+    directory = struct.pack(">H", 2)
+    directory += struct.pack(">HHII", 0x0201, 4, 1, 8 + 18 + 30) + struct.pack(
+        ">HHII", 0x0202, 4, 1, len(body)
+    )
+    first = struct.pack(">H", 1) + struct.pack(">HHIHH", ORIENTATION, 3, 1, 1, 0) + struct.pack(">I", 26)
+    exif = b"Exif\0\0MM\0*" + struct.pack(">I", 8) + first + directory + struct.pack(">I", 0) + body
+    source = save(tmp_path / "a.jpg", exif=exif)
+    assert source.read_bytes().count(b"\xff\xd8") == 2
+    rewrite(source, tmp_path / "b.jpg")
+    assert (tmp_path / "b.jpg").read_bytes().count(b"\xff\xd8") == 1
+
+
+def test_unreadable_exif_is_no_reason_to_refuse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = save(tmp_path / "a.jpg", exif=b"Exif\0\0garbage")
+    assert rewrite(source, tmp_path / "b.jpg").size == (36, 24)
+
+    def fail(*_: object, **__: object) -> None:
+        raise struct.error("bad EXIF")
+
+    monkeypatch.setattr(Image.Image, "getexif", fail)
+    assert "exif" not in read_photo(source).save_options
+
+
+def test_xmp_is_kept(tmp_path: Path) -> None:
+    after = rewrite(save(tmp_path / "a.jpg", xmp=b"<x:xmpmeta/>"), tmp_path / "b.jpg")
+    assert after.info["xmp"] == b"<x:xmpmeta/>"
+
+
+@pytest.mark.parametrize(
+    ("mode", "key", "expected"),
+    [
+        ("P", None, "RGB"),
+        ("P", 0, "RGBA"),
+        ("1", None, "L"),
+        ("L", 3, "LA"),
+        ("RGB", (1, 2, 3), "RGBA"),
+        ("1", 0, "LA"),
+    ],
+)
+def test_palettes_and_transparent_colours_are_resolved(
+    tmp_path: Path, mode: str, key: object, expected: str
+) -> None:
+    picture = Image.fromarray(NOISE["RGB"]).convert(mode)
+    picture.save(tmp_path / "a.png", **({} if key is None else {"transparency": key}))
+    photo = read_photo(tmp_path / "a.png")
+    assert photo.mode == expected
+    with Image.open(tmp_path / "a.png") as original:
+        wanted = np.asarray(original.convert("RGBA"))
+    assert np.array_equal(photo.pixels, wanted[..., :3])
+    after = rewrite(tmp_path / "a.png", tmp_path / "b.png").convert("RGBA")
+    assert np.array_equal(np.asarray(after), wanted)
+
+
+def test_rgbx_tiff_is_rgb(tmp_path: Path) -> None:
+    Image.fromarray(NOISE["RGB"]).convert("RGBX").save(tmp_path / "a.tif")
+    assert np.array_equal(read_photo(tmp_path / "a.tif").pixels, NOISE["RGB"])
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    assert "does not exist" in refusal(tmp_path / "none.jpg")
+
+
+def test_folder(tmp_path: Path) -> None:
+    assert "cannot be read" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"%PDF-1.4", b"GIF89a" + bytes(20)])
+def test_file_that_is_no_picture(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.jpg").write_bytes(content)
+    assert "not a picture that can be read" in refusal(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tif"])
+@pytest.mark.parametrize("part", [0.3, 0.7])
+def test_truncated_file(tmp_path: Path, suffix: str, part: float) -> None:
+    path = save(tmp_path / f"a.{suffix}")
+    path.write_bytes(path.read_bytes()[: int(part * path.stat().st_size)])
+    refusal(path)
+
+
+def test_bombs_are_refused_before_decoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(png_of(12_000, 10_001, 8, 2))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert "120 megapixels, over the limit of 120" in refusal(path)
+    path.write_bytes(png_of(60_000, 60_000, 8, 2))
+    assert "over the limit of 120" in refusal(path)
+
+
+def png_of(width: int, height: int, bits: int, colour: int, data: bytes = b"") -> bytes:
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(data))
+        + chunk(b"IEND", b"")
+    )
+
+
+@pytest.mark.parametrize(("colour", "channels"), [(0, 1), (2, 3), (4, 2), (6, 4)])
+def test_deep_png_is_refused(tmp_path: Path, colour: int, channels: int) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(png_of(4, 4, 16, colour, (b"\0" + bytes(8 * channels)) * 4))
+    assert "more than 8 bits" in refusal(path)
+
+
+@pytest.mark.parametrize("mode", ["I;16", "I", "F"])
+def test_deep_tiff_is_refused(tmp_path: Path, mode: str) -> None:
+    Image.new(mode, (8, 8)).save(tmp_path / "a.tif")
+    assert "more than 8 bits" in refusal(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize(("mode", "suffix"), [("CMYK", "jpg"), ("CMYK", "tif"), ("LAB", "tif")])
+def test_other_colour_modes_are_refused(tmp_path: Path, mode: str, suffix: str) -> None:
+    Image.new(mode, (8, 8)).save(tmp_path / f"a.{suffix}")
+    assert f"colour mode {mode}" in refusal(tmp_path / f"a.{suffix}")
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "webp"])
+def test_several_pictures_are_refused(tmp_path: Path, suffix: str) -> None:
+    first, second = Image.fromarray(NOISE["RGB"]), Image.fromarray(255 - NOISE["RGB"])
+    first.save(tmp_path / f"a.{suffix}", save_all=True, append_images=[second])
+    assert "holds 2 pictures" in refusal(tmp_path / f"a.{suffix}")
+
+
+def test_first_picture_of_an_mpo_is_the_photo(tmp_path: Path) -> None:
+    first = Image.fromarray(NOISE["RGB"])
+    first.save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=[first], quality=60)
+    assert read_photo(tmp_path / "a.jpg").format == "JPEG"
+    assert rewrite(tmp_path / "a.jpg", tmp_path / "b.jpg").format == "JPEG"
+
+
+@pytest.mark.parametrize("name", ["out", "out.gif", "out.jpg.bak"])
+def test_unknown_suffix_is_refused(tmp_path: Path, name: str) -> None:
+    photo = read_photo(save(tmp_path / "a.png"))
+    with pytest.raises(PhotoError, match="must end like a JPEG, PNG, TIFF or WebP file"):
+        write_photo(photo, photo.pixels, tmp_path / name)
+
+
+def test_transparency_is_never_lost(tmp_path: Path) -> None:
+    photo = read_photo(save(tmp_path / "a.png", "RGBA"))
+    with pytest.raises(PhotoError, match="no transparency"):
+        write_photo(photo, photo.pixels, tmp_path / "b.jpg")
+
+
+@pytest.mark.parametrize("pixels", [np.zeros((24, 35, 3), np.uint8), np.zeros((24, 36, 3), np.float32)])
+def test_pixels_of_another_kind_are_refused(tmp_path: Path, pixels: np.ndarray) -> None:
+    photo = read_photo(save(tmp_path / "a.png"))
+    with pytest.raises(PhotoError, match="cannot be written from"):
+        write_photo(photo, pixels, tmp_path / "b.png")
+
+
+def test_failed_write_leaves_nothing_and_harms_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = read_photo(save(tmp_path / "a.png"))
+    with pytest.raises(PhotoError, match=r"b\.png' cannot be written: No such file or directory"):
+        write_photo(photo, photo.pixels, tmp_path / "none" / "b.png")
+    (tmp_path / "b.png").write_bytes(b"before")
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", fail)
+    with pytest.raises(PhotoError, match="No space left on device"):
+        write_photo(photo, photo.pixels, tmp_path / "b.png")
+    assert (tmp_path / "b.png").read_bytes() == b"before"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.png", "b.png"]
+
+
+def test_written_file_has_ordinary_permissions(tmp_path: Path) -> None:
+    photo = read_photo(save(tmp_path / "a.png"))
+    write_photo(photo, photo.pixels, tmp_path / "b.png")
+    assert (tmp_path / "b.png").stat().st_mode == (tmp_path / "a.png").stat().st_mode
+
+
+def test_photo_made_by_hand_can_be_written(tmp_path: Path) -> None:
+    write_photo(Photo(NOISE["RGB"], Path("x.png"), "PNG"), NOISE["RGB"], tmp_path / "b.png")
+    assert np.array_equal(read_photo(tmp_path / "b.png").pixels, NOISE["RGB"])
+
+
+def test_reasons_are_one_line() -> None:
+    assert photo_module._reason(ValueError("one\ntwo")) == "one"
+    assert photo_module._reason(KeyError()) == "KeyError"

@@ -1,0 +1,300 @@
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from amgan.runtime import AgedPhoto, Pipeline, Request
+from amgan.runtime.engine import TileBatch
+from amgan.runtime.errors import BundleError, EngineError, NoFaceError, PhotoError, UsageError
+from amgan.runtime.estimate import landmarks_unit
+from amgan.runtime.maps import edit_mask
+from amgan.runtime.pipeline import frame_size
+from amgan.runtime.zones import PART_NAMES
+from PIL import Image
+
+from helpers import COLLINS, HOPPER, write_tiny_bundle
+
+OLD = Request.parse("70")
+
+
+@pytest.fixture(scope="module")
+def pipeline(tiny_bundle: Path) -> Pipeline:
+    return Pipeline(tiny_bundle, "cpu", "f32")
+
+
+@pytest.fixture(scope="module")
+def two_faces(hopper: np.ndarray, collins: np.ndarray) -> np.ndarray:
+    small = np.asarray(Image.fromarray(collins).resize((320, 320), Image.Resampling.LANCZOS))
+    canvas = np.full((600, 900, 3), 90, np.uint8)
+    canvas[:, :512] = hopper
+    canvas[100:420, 560:880] = small
+    return canvas
+
+
+def changed_box(before: np.ndarray, after: np.ndarray) -> tuple[int, int, int, int]:
+    rows, columns = np.nonzero((before != after).any(axis=2))
+    return columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
+
+
+def test_ages_the_face_and_nothing_else(pipeline: Pipeline, hopper: np.ndarray) -> None:
+    original = hopper.copy()
+    aged = pipeline.age(hopper, OLD)
+    assert isinstance(aged, AgedPhoto)
+    assert aged.pixels.shape == hopper.shape
+    assert aged.pixels.dtype == np.uint8
+    assert np.array_equal(hopper, original)
+    (one,) = aged.faces
+    assert one.frame_px == 256
+    assert one.wanted.base == 70
+    assert set(one.now.parts) == set(PART_NAMES)
+    x0, y0, x1, y1 = one.face.box
+    left, top, right, bottom = changed_box(hopper, aged.pixels)
+    assert left >= x0 - 3
+    assert top >= y0 - 3
+    assert right <= x1 + 3
+    assert bottom <= y1 + 3
+    assert (right - left) > 0.7 * (x1 - x0)
+
+
+def test_pixels_where_the_mask_is_zero_are_untouched(pipeline: Pipeline, hopper: np.ndarray) -> None:
+    aged = pipeline.age(hopper, OLD)
+    size = 1024
+    mask = edit_mask(landmarks_unit(aged.faces[0].face), size)
+    rows, columns = np.nonzero((hopper != aged.pixels).any(axis=2))
+    matrix = aged.faces[0].face.frame.to_frame(size)
+    places = np.column_stack([columns, rows]) + 0.5
+    x, y = np.floor(places @ matrix[:, :2].T + matrix[:, 2]).astype(int).T
+    near = np.stack(
+        [
+            mask[np.clip(y + dy, 0, size - 1), np.clip(x + dx, 0, size - 1)]
+            for dy in (-8, 0, 8)
+            for dx in (-8, 0, 8)
+        ]
+    )
+    assert (near.max(axis=0) > 0).all()
+
+
+def test_the_neutral_age_changes_nothing_with_this_generator(pipeline: Pipeline, hopper: np.ndarray) -> None:
+    assert np.array_equal(pipeline.age(hopper, Request.parse("45")).pixels, hopper)
+
+
+def test_older_is_the_other_way_than_younger(pipeline: Pipeline, hopper: np.ndarray) -> None:
+    older = pipeline.age(hopper, Request.parse("60")).pixels.astype(int) - hopper
+    younger = pipeline.age(hopper, Request.parse("30")).pixels.astype(int) - hopper
+    assert older.mean() > 0 > younger.mean()
+
+
+def test_relative_age_starts_from_the_estimate(pipeline: Pipeline, hopper: np.ndarray) -> None:
+    ((face, now),) = pipeline.estimate(hopper)
+    (one,) = pipeline.age(hopper, Request.parse("+7")).faces
+    assert one.now == now
+    assert np.array_equal(one.face.landmarks, face.landmarks)
+    assert one.wanted.base == pytest.approx(now.base + 7)
+    assert one.wanted.parts["chin"] == pytest.approx(now.parts["chin"] + 7)
+    assert pipeline.age(hopper, Request.parse("+0")).faces[0].wanted == now
+
+
+def test_a_zone_changes_that_zone(pipeline: Pipeline, hopper: np.ndarray) -> None:
+    still = pipeline.age(hopper, Request.parse("+0")).pixels
+    chin = pipeline.age(hopper, Request.parse(None, ["chin=+30"]))
+    x0, y0, _, y1 = chin.faces[0].face.box
+    left, top, _, bottom = changed_box(still, chin.pixels)
+    assert left > x0
+    assert top > y0 + 0.6 * (y1 - y0)
+    assert bottom <= y1 + 3
+    assert chin.faces[0].wanted.parts["forehead"] == chin.faces[0].now.parts["forehead"]
+
+
+def test_relative_ages_are_clamped_to_the_model(pipeline: Pipeline, hopper: np.ndarray) -> None:
+    assert pipeline.age(hopper, Request.parse("+90")).faces[0].wanted.base == 90
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.5])
+def test_strength(pipeline: Pipeline, hopper: np.ndarray, strength: float) -> None:
+    aged = pipeline.age(hopper, OLD).pixels
+    full = aged.astype(int) - hopper
+    part = pipeline.age(hopper, Request.parse("70", strength=strength)).pixels.astype(int) - hopper
+    free = (aged > 0) & (aged < 255)
+    assert np.abs(part - strength * full)[free].max() <= 1
+
+
+def test_all_faces_or_the_largest(pipeline: Pipeline, two_faces: np.ndarray) -> None:
+    both = pipeline.age(two_faces, OLD)
+    assert len(both.faces) == len(pipeline.estimate(two_faces)) == 2
+    assert both.faces[0].face.width_px > both.faces[1].face.width_px
+    largest = pipeline.age(two_faces, Request.parse("70", faces="largest"))
+    assert len(largest.faces) == 1
+    assert np.array_equal(largest.pixels[:, 520:], two_faces[:, 520:])
+    assert np.array_equal(largest.pixels[:, :520], both.pixels[:, :520])
+    assert (both.pixels[:, 520:] != two_faces[:, 520:]).any()
+
+
+def test_same_pixels_every_time_and_from_many_threads(pipeline: Pipeline, two_faces: np.ndarray) -> None:
+    expected = pipeline.age(two_faces, OLD).pixels
+    with ThreadPoolExecutor(3) as pool:
+        results = list(pool.map(lambda _: pipeline.age(two_faces, OLD).pixels, range(6)))
+    assert all(np.array_equal(r, expected) for r in results)
+
+
+class SmallCores:
+    """The engine, but asking for small tiles and counting what is under way."""
+
+    def __init__(self, engine: Any, fail_at: int = -1) -> None:
+        self.engine, self.fail_at = engine, fail_at
+        self.submitted = self.open = self.most = 0
+
+    @property
+    def capabilities(self) -> Any:
+        return type("C", (), {"max_core_px": 48, "in_flight": 3})
+
+    def submit(self, batch: TileBatch) -> Any:
+        if self.submitted == self.fail_at:
+            raise EngineError(f"cannot do {batch.label}")
+        self.submitted += 1
+        self.open += 1
+        self.most = max(self.most, self.open)
+        return self.engine.submit(batch)
+
+    def wait(self, ticket: Any) -> np.ndarray:
+        self.open -= 1
+        return self.engine.wait(ticket)
+
+
+def test_tiling_does_not_show(
+    pipeline: Pipeline, hopper: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = pipeline.age(hopper, OLD).pixels
+    small = SmallCores(pipeline.engine)
+    monkeypatch.setattr(pipeline, "_engine", small)
+    assert np.array_equal(pipeline.age(hopper, OLD).pixels, whole)
+    assert small.submitted > 4
+    assert small.most == 3
+    assert small.open == 0
+
+
+def test_failing_engine_is_left_clean(
+    pipeline: Pipeline, hopper: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = SmallCores(pipeline.engine, fail_at=2)
+    monkeypatch.setattr(pipeline, "_engine", small)
+    with pytest.raises(EngineError, match=r"cannot do tile 48x\d+ px at .* of a frame of 256 px"):
+        pipeline.age(hopper, OLD)
+    assert small.open == 0
+
+
+def test_face_at_the_edge_of_the_photo(pipeline: Pipeline, hopper: np.ndarray) -> None:
+    _, y0, x1, _ = pipeline.estimate(hopper)[0][0].box
+    cut = np.ascontiguousarray(hopper[int(y0) + 8 :, : int(x1) - 8])
+    assert pipeline.age(cut, OLD).pixels.shape == cut.shape
+
+
+def test_grey_photos_stay_grey(pipeline: Pipeline, hopper: np.ndarray) -> None:
+    grey = np.repeat(np.asarray(Image.fromarray(hopper).convert("L"))[..., None], 3, axis=2)
+    aged = pipeline.age(grey, OLD).pixels
+    assert (aged != grey).any()
+    assert (aged == aged[..., :1]).all()
+
+
+def test_no_face(pipeline: Pipeline) -> None:
+    blank = np.full((200, 200, 3), 128, np.uint8)
+    assert pipeline.estimate(blank) == []
+    with pytest.raises(NoFaceError, match="no face was found"):
+        pipeline.age(blank, OLD)
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        np.zeros((9, 9), np.uint8),
+        np.zeros((9, 9, 4), np.uint8),
+        np.zeros((9, 9, 3), np.float32),
+        np.zeros((0, 9, 3), np.uint8),
+    ],
+)
+def test_pixels_of_another_kind(pipeline: Pipeline, pixels: np.ndarray) -> None:
+    for call in (pipeline.estimate, lambda p: pipeline.age(p, OLD)):
+        with pytest.raises(UsageError, match="must be uint8"):
+            call(pixels)
+
+
+@pytest.mark.parametrize(
+    ("request_", "word"), [(Request(), "nothing was asked for"), (Request.parse("14"), "15 to 90 years")]
+)
+def test_request_that_makes_no_sense(
+    pipeline: Pipeline, hopper: np.ndarray, request_: Request, word: str
+) -> None:
+    with pytest.raises(UsageError, match=word):
+        pipeline.age(hopper, request_)
+
+
+def test_opening_fails_with_a_reason(tiny_bundle: Path, tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="no bundle folder"):
+        Pipeline(tmp_path / "none")
+    with pytest.raises(EngineError, match="cuda"):
+        Pipeline(tiny_bundle, "cuda")
+    with pytest.raises(UsageError, match="device"):
+        Pipeline(tiny_bundle, "abacus")
+    with pytest.raises(UsageError, match="precision"):
+        Pipeline(tiny_bundle, precision="fp8")
+
+
+def test_context_manager_closes(tiny_bundle: Path, hopper: np.ndarray) -> None:
+    with Pipeline(tiny_bundle) as pipeline:
+        assert pipeline.manifest.model == "tiny"
+        assert pipeline.age(hopper, OLD).faces
+    with pytest.raises(EngineError, match="closed"):
+        pipeline.age(hopper, OLD)
+
+
+def test_wide_tile_multiple(tmp_path: Path, pipeline: Pipeline, hopper: np.ndarray) -> None:
+    folder = write_tiny_bundle(tmp_path / "b", tile_multiple=16)
+    with Pipeline(folder, precision="f32") as other:
+        assert np.array_equal(other.age(hopper, OLD).pixels, pipeline.age(hopper, OLD).pixels)
+
+
+@pytest.mark.parametrize(
+    ("side", "frame"), [(10.0, 128), (128.0, 128), (128.1, 192), (250.0, 256), (4000.0, 256)]
+)
+def test_frame_size(pipeline: Pipeline, side: float, frame: int) -> None:
+    assert frame_size(side, pipeline.manifest) == frame
+
+
+def test_age_file_png_keeps_everything_else(pipeline: Pipeline, tmp_path: Path, collins: np.ndarray) -> None:
+    target = tmp_path / "old.png"
+    aged = pipeline.age_file(COLLINS, str(target), OLD)
+    with Image.open(target) as picture:
+        assert picture.info["icc_profile"]
+        assert np.array_equal(np.asarray(picture), aged.pixels)
+    assert np.array_equal(aged.pixels, pipeline.age(collins, OLD).pixels)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "L", "LA"])
+def test_age_file_with_alpha_or_grey(pipeline: Pipeline, tmp_path: Path, mode: str) -> None:
+    with Image.open(HOPPER) as picture:
+        source = picture.convert(mode)
+    if mode.endswith("A"):
+        source.putalpha(Image.linear_gradient("L").resize(source.size))
+    source.save(tmp_path / "a.png")
+    aged = pipeline.age_file(tmp_path / "a.png", tmp_path / "b.png", OLD)
+    with Image.open(tmp_path / "b.png") as picture:
+        assert picture.mode == mode
+        before, after = np.asarray(source), np.asarray(picture)
+    if mode.endswith("A"):
+        assert np.array_equal(before[..., -1], after[..., -1])
+    x0, y0, x1, y1 = aged.faces[0].face.box
+    inside = np.zeros(before.shape[:2], bool)
+    inside[int(y0) - 3 : int(y1) + 3, int(x0) - 3 : int(x1) + 3] = True
+    assert np.array_equal(before[~inside], after[~inside])
+    assert (before[inside] != after[inside]).any()
+
+
+def test_age_file_refusals(pipeline: Pipeline, tmp_path: Path) -> None:
+    with pytest.raises(PhotoError, match="does not exist"):
+        pipeline.age_file(tmp_path / "none.jpg", tmp_path / "b.jpg", OLD)
+    Image.new("RGB", (99, 99)).save(tmp_path / "a.jpg")
+    with pytest.raises(NoFaceError, match=r"a\.jpg': no face"):
+        pipeline.age_file(tmp_path / "a.jpg", tmp_path / "b.jpg", OLD)
+    with pytest.raises(UsageError, match="the photo itself"):
+        pipeline.age_file(tmp_path / "a.jpg", tmp_path / "x" / ".." / "a.jpg", OLD)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.jpg"]

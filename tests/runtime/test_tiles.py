@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+from amgan.runtime.tiles import Tile, mask_cells, plan_tiles, stitch
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+@st.composite
+def plans(draw: st.DrawFn) -> tuple[int, int, int, np.ndarray]:
+    multiple = draw(st.sampled_from([4, 8]))
+    side = draw(st.integers(1, 40))
+    cells = np.zeros((side, side), bool)
+    for _ in range(draw(st.integers(0, 4))):
+        y, x = draw(st.integers(0, side - 1)), draw(st.integers(0, side - 1))
+        cells[y : y + draw(st.integers(1, 12)), x : x + draw(st.integers(1, 12))] = True
+    return side * multiple, draw(st.integers(multiple, 200)), multiple, cells
+
+
+@given(plans())
+def test_tiles_cover_every_marked_cell_within_the_rules(plan: tuple[int, int, int, np.ndarray]) -> None:
+    frame, core, multiple, cells = plan
+    tiles = plan_tiles(frame, core, cells, multiple)
+    covered = np.zeros_like(cells)
+    for tile in tiles:
+        edges = (tile.x0, tile.y0, tile.width, tile.height)
+        assert all(e % multiple == 0 for e in edges)
+        assert 0 < tile.width <= core
+        assert 0 < tile.height <= core
+        assert min(edges) >= 0
+        assert max(tile.x0 + tile.width, tile.y0 + tile.height) <= frame
+        rows, columns = tile.padded(0, multiple)
+        assert cells[rows, columns].any()
+        covered[rows, columns] = True
+    assert covered[cells].all()
+    assert len({(t.width, t.height) for t in tiles}) <= 1
+    assert len(set(tiles)) == len(tiles)
+    assert bool(tiles) == bool(cells.any())
+
+
+def test_one_tile_is_the_bounding_box() -> None:
+    cells = np.zeros((128, 128), bool)
+    cells[30:90, 25:100] = True
+    assert plan_tiles(512, 512, cells) == [Tile(100, 120, 300, 240)]
+
+
+def test_whole_frame_without_a_mask() -> None:
+    assert plan_tiles(512, 512) == [Tile(0, 0, 512, 512)]
+    assert len(plan_tiles(1024, 512)) == 4
+
+
+def test_last_tile_slides_back() -> None:
+    assert [t.x0 for t in plan_tiles(520, 256)][:3] == [0, 176, 344]
+    assert {t.width for t in plan_tiles(520, 256)} == {176}
+
+
+def test_tiles_off_the_mask_are_left_out() -> None:
+    cells = np.zeros((64, 64), bool)
+    cells[0, 0] = cells[-1, -1] = True
+    assert [(t.x0, t.y0) for t in plan_tiles(256, 128, cells)] == [(0, 0), (128, 128)]
+
+
+@pytest.mark.parametrize(
+    ("frame", "core", "cells", "word"),
+    [
+        (0, 8, None, "frame"),
+        (10, 8, None, "frame"),
+        (16, 3, None, "core"),
+        (16, 8, np.ones((3, 3), bool), "cells"),
+    ],
+)
+def test_nonsense_is_refused(frame: int, core: int, cells: np.ndarray | None, word: str) -> None:
+    with pytest.raises(ValueError, match=word):
+        plan_tiles(frame, core, cells)
+
+
+def test_mask_cells_marks_the_faintest_pixel() -> None:
+    mask = np.zeros((16, 16), np.float32)
+    mask[5, 11] = 1e-6
+    assert np.argwhere(mask_cells(mask)).tolist() == [[1, 2]]
+    assert mask_cells(mask, 8).tolist() == [[False, True], [False, False]]
+    with pytest.raises(ValueError, match="does not divide"):
+        mask_cells(mask, 5)
+
+
+def test_padded_and_stitch_put_the_core_where_it_was() -> None:
+    rng = np.random.default_rng(1)
+    halo, size = 8, 32
+    image = rng.integers(0, 255, (size + 2 * halo, size + 2 * halo, 3), dtype=np.uint8)
+    frame = image[halo:-halo, halo:-halo]
+    tiles = plan_tiles(size, 12)
+    cores = [(t, image[t.padded(halo)][halo:-halo, halo:-halo]) for t in tiles]
+    assert np.array_equal(stitch(np.zeros_like(frame), cores), frame)
+    rows, columns = tiles[-1].padded(halo, 4)
+    assert (rows.stop - rows.start, columns.stop) == ((12 + 16) // 4, (size + 16) // 4)
+    assert "12x12 px" in str(tiles[0])

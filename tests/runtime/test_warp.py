@@ -1,0 +1,93 @@
+"""Affine resampling."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from amgan.runtime.warp import sample_affine, sample_plane
+
+IDENTITY = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+
+
+def noise(height: int = 20, width: int = 30) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def affine(scale: float = 1.0, x: float = 0.0, y: float = 0.0) -> np.ndarray:
+    return np.array([[scale, 0.0, x], [0.0, scale, y]])
+
+
+def test_identity_is_exact() -> None:
+    picture = noise()
+    out = sample_affine(picture, IDENTITY, (30, 20))
+    assert out.dtype == np.uint8
+    assert np.array_equal(out, picture)
+
+
+def test_whole_pixel_shift_is_exact() -> None:
+    picture = noise()
+    assert np.array_equal(sample_affine(picture, affine(x=7, y=3), (10, 8)), picture[3:11, 7:17])
+
+
+@pytest.mark.parametrize("matrix", [affine(x=-10, y=-10), affine(scale=0.5, x=-3, y=-2)])
+def test_edges_are_repeated_outside(matrix: np.ndarray) -> None:
+    picture = noise()
+    assert np.array_equal(sample_affine(picture, matrix, (4, 4))[0, 0], picture[0, 0])
+
+
+def test_far_outside_is_the_nearest_corner() -> None:
+    picture = noise()
+    out = sample_affine(picture, affine(x=500, y=900), (5, 6))
+    assert out.shape == (6, 5, 3)
+    assert (out == picture[-1, -1]).all()
+
+
+@pytest.mark.parametrize("factor", [2, 3, 4, 7])
+def test_shrinking_averages(factor: int) -> None:
+    """A checkerboard becomes grey: no alias."""
+    board = np.where(np.indices((84, 84)).sum(axis=0) % 2, 255, 0).astype(np.uint8)
+    out = sample_affine(np.repeat(board[..., None], 3, axis=2), affine(scale=factor), (84 // factor,) * 2)
+    assert abs(out[2:-2, 2:-2].astype(float) - 127.5).max() < 5
+
+
+def test_a_ramp_stays_the_ramp_at_every_scale() -> None:
+    """Pixel centres are at half coordinates: nothing shifts (Pillow's bicubic rounds down)."""
+    ramp = np.repeat(np.tile(np.arange(200, dtype=np.uint8), (200, 1))[..., None], 3, axis=2)
+    for scale, x in ((0.5, 20.0), (1.0, 13.5), (1.7, 10.0), (2.0, 20.0), (3.3, 21.0)):
+        out = sample_affine(ramp, affine(scale, x, 40.0), (30, 30)).astype(float)
+        expected = scale * (np.arange(30) + 0.5) + x - 0.5
+        assert abs(out[5, :, 0] - expected).max() < 1.5
+        assert abs((out[5, :, 0] - expected).mean()) < 0.8
+
+
+@settings(max_examples=30)
+@given(
+    arrays(np.float64, (2, 3), elements=st.floats(-6, 6)).filter(
+        lambda m: abs(np.linalg.det(m[:, :2])) > 1e-3
+    )
+)
+def test_never_fails_and_keeps_to_the_range(matrix: np.ndarray) -> None:
+    flat = np.full((9, 11, 3), (10, 120, 250), np.uint8)
+    assert (sample_affine(flat, matrix, (7, 5)) == flat[0, 0]).all()
+
+
+def test_plane_identity_and_zero_outside() -> None:
+    plane = np.random.default_rng(1).random((12, 9), np.float32)
+    out = sample_plane(plane, IDENTITY, (9, 12))
+    assert out.dtype == np.float32
+    np.testing.assert_allclose(out, plane, atol=1e-6)
+    moved = sample_plane(plane, affine(x=-5), (20, 12))
+    assert (moved[:, :3] == 0).all() and (moved[:, 17:] == 0).all()
+    np.testing.assert_allclose(moved[:, 5:14], plane, atol=1e-6)
+
+
+def test_bilinear_never_overshoots_and_bicubic_does() -> None:
+    plane = np.zeros((8, 8), np.float32)
+    plane[:, 4:] = 1
+    smooth, plain = (sample_plane(plane, affine(0.1, 1.0, 1.0), (60, 60), smooth=s) for s in (True, False))
+    assert smooth.max() > 1.01
+    assert plain.min() >= 0 and plain.max() <= 1

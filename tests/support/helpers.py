@@ -1,0 +1,142 @@
+"""A tiny bundle whose two networks keep the contract, for tests that need no trained model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+from amgan.runtime.bundle import file_sha256, write_manifest
+from amgan.runtime.manifest import Manifest
+from onnx import TensorProto, helper, numpy_helper
+
+HALO = 8
+FRAME_PX = 64
+GRID = FRAME_PX // 16
+FLOAT, UINT8, INT64 = TensorProto.FLOAT, TensorProto.UINT8, TensorProto.INT64
+ROOT = Path(__file__).parents[2]
+HOPPER = ROOT / "samples" / "grace_hopper.jpg"
+COLLINS = ROOT / "samples" / "eileen_collins.png"
+
+
+class Graph:
+    """Collects the nodes of a small ONNX graph."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
+
+    def __call__(self, kind: str, *inputs: str, out: str = "", **attributes: object) -> str:
+        name = out or f"{kind.lower()}{len(self.nodes)}"
+        self.nodes.append(helper.make_node(kind, list(inputs), [name], **attributes))
+        return name
+
+    def const(self, value: object, dtype: type = np.float32) -> str:
+        name = f"constant{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.array(value, dtype), name))
+        return name
+
+    def save(self, path: Path, inputs: list, outputs: list) -> None:
+        graph = helper.make_graph(
+            self.nodes,
+            path.stem,
+            [helper.make_tensor_value_info(*i) for i in inputs],
+            [helper.make_tensor_value_info(*o) for o in outputs],
+            self.constants,
+        )
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+        model.ir_version = 9
+        onnx.checker.check_model(model)
+        onnx.save(model, str(path))
+
+
+def write_generator(path: Path, halo: int = HALO) -> None:
+    """aged = core + (map - 45) * (0.5 + (core - blur over the halo) / 64 + 0.2 * x / frame).
+
+    So a map of 45 changes nothing, and every pixel depends on the map, the whole halo and its place.
+    """
+    g = Graph()
+    image = g("Transpose", g("Cast", "image", to=FLOAT), perm=[0, 3, 1, 2])
+    starts, ends, axes = (
+        g.const([halo, halo], np.int64),
+        g.const([-halo, -halo], np.int64),
+        g.const([2, 3], np.int64),
+    )
+    core = g("Slice", image, starts, ends, axes)
+    blur = g("AveragePool", image, kernel_shape=[2 * halo + 1] * 2)
+    scales = g.const([1, 1, 4, 4])
+    years = g("Resize", "aging_map", "", scales, mode="nearest", nearest_mode="floor",
+              coordinate_transformation_mode="asymmetric")  # fmt: skip
+    older = g("Sub", g("Slice", years, starts, ends, axes), g.const(45.0))
+    ones = g("Add", g("Mul", older, g.const(0.0)), g.const(1.0))
+    step = g("CumSum", ones, g.const(3, np.int64), exclusive=1)
+    column = g.const([-1, 1, 1, 1], np.int64)
+    origin = [g("Reshape", g("Gather", "origin", g.const(i, np.int64), axis=1), column) for i in (0, 2)]
+    x = g("Div", g("Add", step, g("Add", origin[0], g.const(halo + 0.5))), origin[1])
+    detail = g("Mul", g("Sub", core, blur), g.const(1 / 64))
+    gain = g("Add", g("Add", detail, g("Mul", x, g.const(0.2))), g.const(0.5))
+    aged = g("Add", core, g("Mul", older, gain))
+    code = g("Clip", g("Round", aged), g.const(0.0), g.const(255.0))
+    g("Cast", g("Transpose", code, perm=[0, 2, 3, 1]), out="aged", to=UINT8)
+    g.save(
+        path,
+        [
+            ("image", UINT8, ["N", "H", "W", 3]),
+            ("aging_map", FLOAT, ["N", 1, "h", "w"]),
+            ("origin", FLOAT, ["N", 3]),
+        ],
+        [("aged", UINT8, ["N", "Hc", "Wc", 3])],
+    )
+
+
+def write_estimator(path: Path, offset: float = 20.0) -> None:
+    """ages = offset + 40 * brightness of each cell."""
+    g = Graph()
+    image = g("Transpose", g("Cast", "image", to=FLOAT), perm=[0, 3, 1, 2])
+    grey = g("ReduceMean", image, axes=[1], keepdims=1)
+    cells = g("AveragePool", grey, kernel_shape=[16, 16], strides=[16, 16])
+    g("Add", g("Mul", cells, g.const(40 / 255)), g.const(offset), out="ages")
+    g.save(path, [("image", UINT8, ["N", "H", "W", 3])], [("ages", FLOAT, ["N", 1, "h", "w"])])
+
+
+def tiny_manifest(folder: Path) -> dict:
+    """What manifest.json says of a folder that holds the two networks."""
+    tensors = {"inputs": [], "outputs": []}
+    files = {
+        f"{role}.onnx": {
+            "role": role,
+            "format": "onnx",
+            "precision": "fp32",
+            "sha256": file_sha256(folder / f"{role}.onnx"),
+        }
+        for role in ("generator", "estimator")
+    }
+    return {
+        "schema": 1,
+        "model": "tiny",
+        "version": "1.0",
+        "canonical_px": 256,
+        "min_frame_px": 128,
+        "max_frame_px": 256,
+        "halo_px": HALO,
+        "tile_multiple": 4,
+        "age_range": [15, 90],
+        "neutral_age": 45.0,
+        "generator": {
+            "inputs": [{"name": "image", "type": "uint8", "shape": ["N", "H", "W", 3], "range": [0, 255]}],
+            "outputs": [{"name": "aged", "type": "uint8", "shape": ["N", "H", "W", 3]}],
+        },
+        "estimator": {"frame_px": FRAME_PX, "grid": GRID, **tensors},
+        "files": files,
+        "checkpoint_sha256": "00",
+        "created_with": {"amgan": "0.1.0"},
+    }
+
+
+def write_tiny_bundle(folder: Path, **changes: object) -> Path:
+    """Write the tiny bundle into a new folder; ``changes`` replace fields of its manifest."""
+    folder.mkdir(parents=True)
+    write_generator(folder / "generator.onnx")
+    write_estimator(folder / "estimator.onnx")
+    write_manifest(folder, Manifest.from_dict({**tiny_manifest(folder), **changes}))
+    return folder
