@@ -44,7 +44,7 @@ def load_model(path: Path | None = None) -> tuple[Generator, Discriminator, Mode
         for name, network in (("generator.", generator), ("discriminator.", discriminator)):
             part = {k.removeprefix(name): v for k, v in tensors.items() if k.startswith(name)}
             network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in part.items()})
-    except (SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
+    except (SafetensorError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise UsageError(f"{path} is no AMGAN checkpoint that this version can read ({reason})") from error
     return generator.eval().requires_grad_(False), discriminator.eval().requires_grad_(False), config

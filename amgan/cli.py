@@ -17,6 +17,7 @@ COMMANDS = {
     "estimate": "estimate",
     "doctor": "doctor",
     "export": "export",
+    "info": "info",
     "prepare": "prepare",
     "train": "train",
 }

@@ -15,7 +15,7 @@ from amgan.runtime.errors import EngineError
 from .tensorrt_check import PrecisionReport, inspect_engine, inspect_network, require_precision
 from .tensorrt_flavour import current_target, load_flavour, resolve_targets
 from .tensorrt_log import Progress, make_monitor, out_of_memory
-from .tensorrt_network import Job, configure, parse, start
+from .tensorrt_network import Job, building, configure, parse
 from .tensorrt_options import BuildOptions
 
 __all__ = ["BuildOptions", "build_engine", "plan_build"]
@@ -52,9 +52,15 @@ def build_engine(
     MissingDependencyError as in plan_build.
     """
     plan = plan_build(onnx_path, options)
-    job = start(load_flavour(plan.flavour))
+    with building(load_flavour(plan.flavour)) as job:
+        return _run(job, onnx_path, output, options, plan, progress)
+
+
+def _run(  # noqa: PLR0917
+    job: Job, onnx_path: Path, output: Path, options: BuildOptions, plan: EngineBuild, progress: Progress
+) -> EngineBuild:
     parse(job, onnx_path)
-    config = configure(job, options, plan.targets)
+    config = configure(job, options, plan.targets, onnx_path.name)
     report = inspect_network(job.flavour.trt, job.network)
     require_precision(report, options.precision, onnx_path.name)
     targets = ", ".join(plan.targets)
@@ -62,7 +68,7 @@ def build_engine(
     engine = _build(job, config, output.name, progress)
     loaded = current_target() in plan.targets and _check_loaded(job, engine, report, options, output.name)
     _write(engine, output)
-    _keep_timings(config, options)
+    _keep_timings(job, config, options)
     return replace(
         plan, half_share=round(report.half_share, 4), checked="network and engine" if loaded else "network"
     )
@@ -85,7 +91,7 @@ def _build(job: Job, config: Any, name: str, progress: Progress) -> Any:
     if out_of_memory(job.log.errors):
         raise EngineError(
             f"memory ran out while {name} was built and nothing was written: "
-            "close other programs, or build for a smaller tile or batch"
+            "close other programs, give more workspace, or build for a smaller tile or batch"
         )
     raise EngineError(f"{job.flavour} could not build {name}, {job.reason()}; nothing was written")
 
@@ -100,14 +106,15 @@ def _check_loaded(job: Job, engine: Any, report: PrecisionReport, options: Build
     return inspect_engine(trt, loaded, report, options.precision, name) > 0
 
 
-def _keep_timings(config: Any, options: BuildOptions) -> None:
+def _keep_timings(job: Job, config: Any, options: BuildOptions) -> None:
     """Save what the builder measured; a cache that cannot be saved is no failure."""
-    cache = config.get_timing_cache() if options.timing_cache else None
-    if cache is None or options.timing_cache is None:
+    file = options.timing_cache
+    timings = config.get_timing_cache() if file and job.flavour.has_timing_cache else None
+    if file is None or timings is None:
         return
     with contextlib.suppress(OSError):
-        options.timing_cache.parent.mkdir(parents=True, exist_ok=True)
-        _replace(options.timing_cache, cache.serialize())
+        file.parent.mkdir(parents=True, exist_ok=True)
+        _replace(file, timings.serialize())
 
 
 def _write(engine: Any, output: Path) -> None:

@@ -10,7 +10,9 @@ from typing import Any, Protocol
 Progress = Callable[[str], None]
 EVERY_S = 2.0
 _NO_GPU = re.compile(r"cudaError 35|CUDA driver version is insufficient|Begin node|End node|no CUDA-capable")
-_MEMORY = re.compile(r"out of ?memory|bad_alloc|cudaErrorMemoryAllocation|insufficient memory", re.IGNORECASE)
+_MEMORY = re.compile(
+    r"out ?of ?memory|bad_alloc|cudaErrorMemoryAllocation|insufficient memory|workspace limit", re.IGNORECASE
+)
 _PLACE = re.compile(r"\s*In \w+ at \S+:\d+|^\S+\.cpp:\d+:\s*|^\[\S+::\S+::\d+\]\s*")
 _LONGEST = 300
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,8 +34,37 @@ class Job:
         return first_reason(self.log.errors)
 
 
-def start(flavour: Flavour) -> Job:
-    """Begin a build with a strongly typed network; raises EngineError when TensorRT wants a GPU for it."""
+@contextmanager
+def building(flavour: Flavour) -> Iterator[Job]:
+    """A build with an empty, strongly typed network; raises EngineError when TensorRT wants a GPU for it.
+
+    TensorRT logs while it holds a lock, and freeing one of its objects takes the same lock: were an old one
+    freed by the garbage collector while we log, the process would hang. So the collector rests during a
+    build, and no object of a build outlives it, not even in the frames of an error. One build at a time.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    job = None
+    try:
+        job = _start(flavour)
+        yield job
+    except BaseException as error:
+        fault: BaseException | None = error
+        while fault is not None:
+            traceback.clear_frames(fault.__traceback__)
+            fault = fault.__cause__ or fault.__context__
+        raise
+    finally:
+        if job is not None:
+            # What borrows goes before what lends.
+            job.parser = None
+            job.network = None
+            job.builder = None
+        if collecting:
+            gc.enable()
+
+
+def _start(flavour: Flavour) -> Job:
     trt = flavour.trt
     log = make_log(trt)
     try:
@@ -63,14 +96,14 @@ def parse(job: Job, path: Path) -> None:
     )
 
 
-def configure(job: Job, options: BuildOptions, targets: tuple[str, ...]) -> Any:
+def configure(job: Job, options: BuildOptions, targets: tuple[str, ...], source: str) -> Any:
     """The builder's configuration; it also fixes the sizes of the network's inputs and leaves the batch open.
 
-    Raises EngineError when the network's inputs are others, or the flavour refuses a target.
+    Raises EngineError when the inputs of the network ``source`` are others, or the flavour refuses a target.
     """
     trt = job.flavour.trt
     config = job.builder.create_builder_config()
-    config.add_optimization_profile(_fix_sizes(job, options))
+    config.add_optimization_profile(_fix_sizes(job, options, source))
     config.builder_optimization_level = options.level
     config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
     config.clear_flag(trt.BuilderFlag.TF32)
@@ -85,17 +118,19 @@ def configure(job: Job, options: BuildOptions, targets: tuple[str, ...]) -> Any:
     return config
 
 
-def _fix_sizes(job: Job, options: BuildOptions) -> Any:
+def _fix_sizes(job: Job, options: BuildOptions, source: str) -> Any:
     profile = job.builder.create_optimization_profile()
     inputs = [job.network.get_input(i) for i in range(job.network.num_inputs)]
     if {t.name for t in inputs} != set(options.inputs):
         found = ", ".join(t.name for t in inputs)
-        raise EngineError(f"the network takes {found}, not {', '.join(options.inputs)}: export it again")
+        raise EngineError(f"'{source}' takes {found}, not {', '.join(options.inputs)}: export it again")
     for tensor in inputs:
         size = options.inputs[tensor.name]
         known = tuple(tensor.shape)[1:]
         if len(known) != len(size) or any(k not in (-1, s) for k, s in zip(known, size, strict=True)):
-            raise EngineError(f"the network's input {tensor.name} has the shape {known}, it cannot be {size}")
+            raise EngineError(
+                f"the input {tensor.name} of '{source}' has the shape {known}, not {size}: export it again"
+            )
         # With the sizes fixed TensorRT knows all shapes inside, so their arithmetic can be counted.
         tensor.shape = (-1, *size)
         profile.set_shape(tensor.name, *((n, *size) for n in options.batch))

@@ -13,17 +13,18 @@ import onnx
 import torch
 from torch import nn
 
-from amgan.networks import Discriminator, Generator
 from amgan.runtime.errors import AmganError
-
-from .deploy import DeployEstimator, DeployGenerator
 
 OPSET = 18
 
 
-def generator_to_onnx(generator: Generator, path: Path) -> None:
-    """Write the deployable generator as one ONNX file; raises AmganError when the export fails."""
-    side = 4 * ((2 * generator.config.halo_px + 67) // 4)
+def generator_to_onnx(network: nn.Module, path: Path, *, simplified: bool = True) -> None:
+    """Write a deployable generator (DeployGenerator or ExportGenerator) as one ONNX file.
+
+    ``simplified`` lets the exporter and onnxsim clean the graph. Raises AmganError when the export fails.
+    """
+    halo = int(network.halo_px)  # type: ignore[arg-type]
+    side = 4 * ((2 * halo + 67) // 4)
     example = (
         torch.randint(0, 256, (2, side, side + 8, 3), dtype=torch.uint8),
         torch.full((2, 1, side // 4, side // 4 + 2), 50.0),
@@ -35,23 +36,24 @@ def generator_to_onnx(generator: Generator, path: Path) -> None:
         "aging_map": {0: batch, 2: rows, 3: columns},
         "origin": {0: batch},
     }
-    _export(DeployGenerator(generator), example, shapes, ["image", "aging_map", "origin"], ["aged"], path)
+    names = (["image", "aging_map", "origin"], ["aged"])
+    _export(network, example, shapes, names, path, simplified)
 
 
-def estimator_to_onnx(discriminator: Discriminator, frame_px: int, path: Path) -> None:
-    """Write the deployable estimator for frames of ``frame_px`` as one ONNX file, dynamic in the batch."""
+def estimator_to_onnx(network: nn.Module, frame_px: int, path: Path, *, simplified: bool = True) -> None:
+    """Write a deployable estimator for frames of ``frame_px`` as one ONNX file, dynamic in the batch."""
     example = (torch.randint(0, 256, (2, frame_px, frame_px, 3), dtype=torch.uint8),)
     shapes = {"image": {0: torch.export.Dim("N")}}
-    _export(DeployEstimator(discriminator), example, shapes, ["image"], ["ages"], path)
+    _export(network, example, shapes, (["image"], ["ages"]), path, simplified)
 
 
 def _export(
     network: nn.Module,
     example: tuple[torch.Tensor, ...],
     shapes: dict[str, dict[int, object]],
-    inputs: list[str],
-    outputs: list[str],
+    names: tuple[list[str], list[str]],
     path: Path,
+    simplified: bool,
 ) -> None:
     try:
         with _quiet():
@@ -60,9 +62,10 @@ def _export(
                 example,
                 dynamo=True,
                 dynamic_shapes=shapes,
-                input_names=inputs,
-                output_names=outputs,
+                input_names=names[0],
+                output_names=names[1],
                 opset_version=OPSET,
+                optimize=simplified,
                 verbose=False,
             )
     except Exception as error:
@@ -71,10 +74,23 @@ def _export(
     assert program is not None
     model = program.model_proto
     _name_open_sizes(model)
+    if simplified:
+        model = _simplify(model)
     onnx.checker.check_model(model)
     part = path.with_name(path.name + ".part")
     onnx.save(model, part)
     part.replace(path)
+
+
+def _simplify(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Run onnxsim; it checks its own result on random inputs where it can."""
+    import onnxsim
+
+    simpler, sound = onnxsim.simplify(model)
+    if not sound:
+        raise AmganError("onnxsim changed what the graph computes; nothing was written")
+    del simpler.graph.value_info[:]
+    return simpler
 
 
 def _name_open_sizes(model: onnx.ModelProto) -> None:

@@ -18,20 +18,49 @@ from amgan.runtime.errors import UsageError
     "--checkpoint", type=PathType, metavar="FILE", show_default="the shipped weights",
     help="Weights to export, a .safetensors file as `amgan train` writes it.",
 )  # fmt: skip
-def command(output: Path, checkpoint: Path | None) -> None:
+@click.option(
+    "--targets", metavar="current|smNN,...", show_default="no engines",
+    help="Build TensorRT engines too: for the GPU in this machine, or for generations of GPUs, such as "
+    "sm86,sm89,sm120, which needs no GPU.",
+)  # fmt: skip
+@click.option(
+    "--flavour", type=click.Choice(["auto", "tensorrt", "tensorrt_rtx"]), default="auto", show_default=True,
+    help="TensorRT to build with; auto takes TensorRT for --targets current where it is installed, otherwise "
+    "TensorRT for RTX.",
+)  # fmt: skip
+@click.option("--force", is_flag=True, help="Build engines again that are up to date.")
+def command(output: Path, checkpoint: Path | None, targets: str | None, flavour: str, force: bool) -> None:
     """Turn trained weights into a bundle.
 
-    A bundle is the folder that every engine reads, and that --model names.
+    A bundle is the folder that every engine reads, and that --model names. With --targets it also holds
+    TensorRT engines.
 
     \b
     Examples:
       amgan export -o bundle
       amgan export -o bundle --checkpoint runs/mine/last.safetensors
+      amgan export -o bundle --targets sm86,sm89,sm120
     """  # noqa: D301
     if checkpoint is not None and not checkpoint.is_file():
         raise UsageError(f"the checkpoint '{checkpoint}' does not exist: give a .safetensors file")
+    if targets is None and (force or flavour != "auto"):
+        raise UsageError("--flavour and --force are about engines: name their --targets, too")
+    generations = _check_targets(targets, flavour) if targets is not None else ()
     with needs("export", "export"):
         from amgan.export.bundle_export import export_bundle
 
         bundle = export_bundle(checkpoint, output, say)
+    if generations:
+        from amgan.export.tensorrt_bundle import EngineOptions, extend_bundle
+
+        extend_bundle(bundle, generations, flavour, EngineOptions(force=force), say)
     click.echo(f"bundle written to {bundle}")
+
+
+def _check_targets(targets: str, flavour: str) -> tuple[str, ...]:
+    """The generations to build engines for; raises AmganError before any work if this machine cannot."""
+    from amgan.export.tensorrt_flavour import load_flavour, parse_targets, resolve_targets
+
+    generations = parse_targets(targets)
+    resolve_targets(load_flavour(flavour, generations), generations)
+    return generations

@@ -21,7 +21,11 @@ from amgan.runtime.errors import UsageError
     "--frame-px", type=click.IntRange(min=64), default=384, show_default=True, metavar="PX",
     help="Side of the square frame that each face is cut to, in pixels.",
 )  # fmt: skip
-def command(faces: Path, ages: Path, output: Path, frame_px: int) -> None:
+@click.option(
+    "--donor", "donors", multiple=True, metavar="FILE",
+    help="Face whose wrinkles age the others (repeatable); without any, the strongest fit ones are taken.",
+)  # fmt: skip
+def command(faces: Path, ages: Path, output: Path, frame_px: int, donors: tuple[str, ...]) -> None:
     """Turn photos of faces into a dataset.
 
     Finds and aligns the faces of the folder FACES and writes what `amgan train` reads.
@@ -39,5 +43,5 @@ def command(faces: Path, ages: Path, output: Path, frame_px: int) -> None:
         from amgan.data.prepare import prepare_dataset
 
         with progress_bar("preparing") as advance:
-            dataset = prepare_dataset(faces, ages, output, frame_px, advance)
+            dataset = prepare_dataset(faces, ages, output, frame_px, advance, donors)
     click.echo(f"dataset written to {dataset}")

@@ -29,11 +29,12 @@ class PatchOptions:
     frame_px: tuple[float, float] = (224.0, 576.0)
     centre_x: tuple[float, float] = (0.3, 0.7)
     centre_y: tuple[float, float] = (0.32, 0.85)
-    older_share: float = 0.65
+    older_share: float = 0.7
     whole_face_share: float = 0.5
+    extreme_share: float = 0.5
     overshoot: float = 1.15
-    brightness: float = 0.25
-    saturation: float = 0.25
+    brightness: float = 0.2
+    saturation: float = 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,8 +153,9 @@ class PatchSampler:
         """Two planes of how much of a change is applied, [C, C]: often the same everywhere, else by zone."""
         options = self._options
         levels = rng.uniform(0.0, options.overshoot, 2)
-        # Half of all pairs start from the untouched face or lead back to it: what users do.
-        levels[int(rng.integers(2))] *= float(rng.random() < 0.4)
+        # Many pairs start from the untouched face, or lead back to it from the fully changed one: what users do.
+        if rng.random() < options.extreme_share:
+            levels = rng.permutation([0.0, 1.0])
         planes = []
         for level in levels:
             plane = np.full(prints.shape[1:], level, np.float32)

@@ -43,7 +43,7 @@ class PrepareOptions:
     donor_min_age: float = 62.0
     donor_max_turn: float = 0.25
     donor_max_asymmetry: float = 0.5
-    donor_count: int = 3
+    donor_count: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +109,7 @@ def read_ages(table: Path) -> dict[str, float]:
             raise UsageError(f"{table} needs the columns 'file' and 'age' (or 'age_estimate'), it has {columns}")
         try:
             return {row["file"]: float(row[age]) for row in reader}
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             raise UsageError(f"{table} holds an age that is no number: {error}") from error
 
 

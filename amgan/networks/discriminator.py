@@ -65,10 +65,9 @@ class Discriminator(nn.Module):
         return x
 
     def ages_of(self, features: Tensor) -> Tensor:
-        """The aging map that the features show, [N, 1, g, w] in years."""
+        """The aging map that the features show, float32 [N, 1, g, w] in years."""
         hidden = F.leaky_relu(self.age_hidden(features), 0.2)
-        years: Tensor = self.age(hidden) * AGE_SPAN_YEARS + NEUTRAL_AGE
-        return years
+        return self.age(hidden).float() * AGE_SPAN_YEARS + NEUTRAL_AGE
 
     def estimate(self, image: Tensor) -> Tensor:
         """Apparent ages [N, 1, H/16, W/16] in years: the estimator that is exported."""

@@ -23,7 +23,7 @@ class Spade(nn.Module):
         self.beta = nn.Conv2d(hidden, channels, 1)
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
-        """Modulate x [N, C, h, w] by condition [N, 4, h, w]."""
+        """Modulate x [N, C, h, w] by condition [N, CHANNELS, h, w]."""
         hidden = torch.relu(self.shared(condition))
         modulated: Tensor = self.norm(x) * (1.0 + self.gamma(hidden)) + self.beta(hidden)
         return modulated

@@ -15,7 +15,7 @@ class OneHead(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Δ [N, 3, H, W] in -1..1 and α [N, 1, H, W] in 0..1."""
-        both = self.convolution(x)
+        both = self.convolution(x).float()
         return torch.tanh(both[:, :3]), torch.sigmoid(both[:, 3:])
 
 

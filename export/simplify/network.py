@@ -14,7 +14,7 @@ from amgan.networks.spade import SpadeBlock
 
 
 class Planes(nn.Module):
-    """Engine inputs to the conditioning planes [N, 4, h, w]."""
+    """Engine inputs to the conditioning planes [N, CHANNELS, h, w]."""
 
     def __init__(self, reference_px: float) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class TwoHeads(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Δ [N, 3, H, W] in -1..1 and α [N, 1, H, W] in 0..1."""
-        return torch.tanh(self.colour(x)), torch.sigmoid(self.attention(x))
+        return torch.tanh(self.colour(x).float()), torch.sigmoid(self.attention(x).float())
 
 
 class Blend(nn.Module):
@@ -109,7 +109,7 @@ class ExportGenerator(nn.Module):
         inside = (slice(None), slice(None), core, core)
         if not self.is_valid:
             delta, attention = delta[inside], attention[inside]
-        aged = self.blend(codes[inside].float(), scaled[inside].float(), delta.float(), attention.float())
+        aged = self.blend(codes[inside].float(), scaled[inside].float(), delta, attention)
         return aged.permute(0, 2, 3, 1).to(torch.uint8)
 
     @property

@@ -83,7 +83,9 @@ def test_without_metadata(tmp_path: Path) -> None:
         load_model(path)
 
 
-@pytest.mark.parametrize("config", ["{", "{}", '{"generator": {"colours": 3}}', '{"generator": {"widths": [4, 8]}}'])
+@pytest.mark.parametrize(
+    "config", ["{", "{}", "[]", '{"generator": {"colours": 3}}', '{"generator": {"widths": [4, 8]}}']
+)
 def test_metadata_that_does_not_fit(weights: Path, config: str) -> None:
     with pytest.raises(UsageError, match="is no AMGAN checkpoint"):
         load_model(rewrite(weights, config))

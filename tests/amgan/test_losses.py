@@ -66,7 +66,8 @@ def test_gradient_penalty_teaches_the_discriminator() -> None:
     torch.manual_seed(0)
     discriminator = Discriminator(TINY_DISCRIMINATOR)
     ages = torch.full((2, 1, 8, 8), 50.0)
-    penalty = losses.gradient_penalty(discriminator, pictures(2, 32), pictures(2, 32, 1), ages, torch.rand(2, 1, 1, 1))
+    real, fake, noise = pictures(2, 32), pictures(2, 32, 1), torch.rand(2, 1, 1, 1)
+    penalty = losses.gradient_penalty(discriminator, real, fake, ages, noise)
     penalty.backward()
     gradients = [p.grad for p in discriminator.trunk.parameters()]
     assert any(g is not None and g.abs().max() > 0 for g in gradients)

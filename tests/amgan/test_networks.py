@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict
 
 import pytest
@@ -19,7 +20,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from amgan.networks import Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, ModelConfig
-from amgan.networks.conditioning import CHANNELS, conditioning_planes
+from amgan.networks.conditioning import CHANNELS, WAVES, conditioning_planes
 
 Inputs = tuple[Tensor, Tensor, Tensor]
 
@@ -85,7 +86,7 @@ EVERYTHING = slice(None)
 
 
 def line(side: str, low: int, high: int, total: int) -> tuple[slice, slice]:
-    """Rows and columns of a stripe, ``low`` to ``high`` steps before the first (or after the last) of ``total``."""
+    """Rows and columns of a stripe, ``low`` to ``high`` steps from a side of ``total``."""
     stripe = slice(low, high) if side in ("top", "left") else slice(total - high, total - low)
     return (stripe, EVERYTHING) if side in ("top", "bottom") else (EVERYTHING, stripe)
 
@@ -149,16 +150,23 @@ def test_place_scale_and_age_matter() -> None:
 
 # ---- conditioning
 
+X, Y = 2, 3 + 2 * len(WAVES)  # channels: age, scale, X with its waves, Y with its waves
+
 
 def test_conditioning_planes_by_hand() -> None:
     ages = torch.full((1, 1, 3, 5), 70.0)
     planes = conditioning_planes(ages, torch.tensor([[-8.0, 16.0, 256.0]]), 512.0)
     assert planes.shape == (1, CHANNELS, 3, 5)
-    age, x, y, scale = planes[0]
+    age, scale, x, y = planes[0, 0], planes[0, 1], planes[0, X], planes[0, Y]
     assert (age == (70 - NEUTRAL_AGE) / 25).all()
-    assert x[1, 2] == (-8 + 4 * 2.5) / 128 - 1
-    assert y[1, 2] == (16 + 4 * 1.5) / 128 - 1
     assert (scale == -1).all()
+    assert (x[:, 2] == (-8 + 4 * 2.5) / 128 - 1).all()
+    assert (y[1] == (16 + 4 * 1.5) / 128 - 1).all()
+    for k, wave in enumerate(WAVES):
+        for place, plane in ((X, x), (Y, y)):
+            sine, cosine = planes[0, place + 1 + k], planes[0, place + 1 + len(WAVES) + k]
+            torch.testing.assert_close(sine, torch.sin(math.pi * wave * plane))
+            torch.testing.assert_close(cosine, torch.cos(math.pi * wave * plane))
 
 
 def test_planes_of_a_tile_are_the_slice_of_the_whole_frames() -> None:
@@ -173,7 +181,8 @@ def test_planes_of_a_tile_are_the_slice_of_the_whole_frames() -> None:
 
 
 def test_planes_run_from_minus_one_to_one_across_the_frame() -> None:
-    _, x, y, _ = conditioning_planes(torch.zeros(1, 1, 64, 64), torch.tensor([[0.0, 0.0, 256.0]]), 512.0)[0]
+    planes = conditioning_planes(torch.zeros(1, 1, 64, 64), torch.tensor([[0.0, 0.0, 256.0]]), 512.0)[0]
+    x, y = planes[X], planes[Y]
     assert x[0, 0] == y[0, 0] == -1 + 1 / 64
     assert x[0, -1] == y[-1, 0] == 1 - 1 / 64
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import settings
-
 from amgan.runtime.alignment import apply_affine
 from amgan.runtime.faces import Face, FaceFinder
+from hypothesis import settings
 
 # A busy machine must not make a test fail.
 settings.register_profile("steady", deadline=None, derandomize=True)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from amgan.runtime.alignment import Frame, apply_affine, canonical_frame, invert_affine
 from amgan.runtime.faces import Face
 from amgan.runtime.mesh import LEFT_EYE, MOUTH_CORNERS, N_POINTS, RIGHT_EYE
+from hypothesis import given
+from hypothesis import strategies as st
 
 coordinate = st.floats(-5000, 5000)
 
@@ -21,7 +20,7 @@ def frames(draw: st.DrawFn) -> Frame:
 
 
 def plain_face(eyes: float = 60.0, mouth: float = 70.0) -> np.ndarray:
-    """Landmarks with eyes ``eyes`` px apart and the mouth ``mouth`` px below them, in the middle of (200, 150)."""
+    """Eyes ``eyes`` px apart around (200, 150), the mouth ``mouth`` px below, other points in the middle."""
     points = np.tile([200.0, 150.0], (N_POINTS, 1))
     points[list(RIGHT_EYE)] = (200 - eyes / 2, 150)
     points[list(LEFT_EYE)] = (200 + eyes / 2, 150)

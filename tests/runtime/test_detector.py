@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PIL import Image
-
 from amgan.runtime.detector import INPUT_PX, Detection, FaceDetector, _merge, _overlap, _windows
 from amgan.runtime.faces import FaceFinder
+from PIL import Image
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from PIL import Image
-
 from amgan.runtime.alignment import apply_affine, canonical_frame
 from amgan.runtime.faces import Face, FaceFinder, _without_twins
 from amgan.runtime.mesh import FACE_OVAL, LEFT_EYE, LIPS_INNER, MOUTH_CORNERS, N_POINTS, NOSE_TIP, RIGHT_EYE
+from PIL import Image
 
 
 def unit(face: Face) -> np.ndarray:

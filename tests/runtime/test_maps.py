@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
-
 from amgan.runtime.maps import (
     MAX_AGE,
     MIN_AGE,
@@ -20,6 +16,9 @@ from amgan.runtime.maps import (
 )
 from amgan.runtime.mesh import FACE_OVAL, LEFT_EYE, N_POINTS, RIGHT_EYE
 from amgan.runtime.zones import PART_NAMES
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 CELLS = 96
 years = st.floats(MIN_AGE, MAX_AGE)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from amgan.runtime.errors import UsageError
 from amgan.runtime.faces import Face
 from amgan.runtime.mesh import N_POINTS, RIGHT_EYE

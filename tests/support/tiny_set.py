@@ -32,8 +32,9 @@ def write_set(folder: Path, **arrays: Any) -> Path:
     red = np.rint(40 * disc[..., None] * np.array([1, 0, 0])).astype(np.int8)
     owners = [i for i in range(n) if i not in HELD_OUT] * 2
     older = len(owners) // 2
+    greys = (80 + 10 * np.arange(n)).astype(np.uint8)
     content = {
-        "frames": np.repeat(80 + 10 * np.arange(n), SIDE * SIDE * 3).reshape(n, SIDE, SIDE, 3).astype(np.uint8),
+        "frames": np.tile(greys[:, None, None, None], (1, SIDE, SIDE, 3)),
         "landmarks": np.random.default_rng(0).random((n, 468, 2), np.float32),
         "ages": np.array(AGES, np.float32),
         "footprints": prints,

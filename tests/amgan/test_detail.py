@@ -1,0 +1,137 @@
+"""Detail transfer between faces."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from amgan.runtime.maps import edit_mask
+from amgan.runtime.mesh import LEFT_BROW, LEFT_EYE, LIPS_INNER, NOSE, NOSE_TIP, RIGHT_BROW, RIGHT_EYE
+
+from amgan.data.detail import (
+    DETAIL_RANGE,
+    FaceDetail,
+    TransferOptions,
+    older_change,
+    skin_mask,
+    split_detail,
+    younger_change,
+)
+from amgan.data.mesh_warp import triangulate
+
+SIZE = 192
+Faces = list[tuple[np.ndarray, np.ndarray]]
+
+
+@pytest.fixture(scope="module")
+def details(aligned: Faces) -> tuple[FaceDetail, FaceDetail]:
+    first, second = (split_detail(frame, landmarks) for frame, landmarks in aligned)
+    return first, second
+
+
+@pytest.fixture(scope="module")
+def triangles(aligned: Faces) -> np.ndarray:
+    return triangulate(np.mean([a[1] for a in aligned], axis=0))
+
+
+def high(picture: np.ndarray, face: FaceDetail) -> float:
+    """How much detail a frame shows on the skin."""
+    landmarks = face.landmarks_px / SIZE
+    detail = split_detail(np.clip(picture, 0, 255).astype(np.uint8), landmarks).detail
+    return float(detail[face.skin > 0.9].std())
+
+
+def test_skin_mask_leaves_out_what_does_not_wrinkle(aligned: Faces) -> None:
+    for _, landmarks in aligned:
+        mask = skin_mask(landmarks, SIZE)
+        assert mask.shape == (SIZE, SIZE) and mask.dtype == np.float32
+        assert mask.min() == 0 and mask.max() > 0.95
+        assert (mask <= edit_mask(landmarks, SIZE) + 1e-6).all()
+        for points in (RIGHT_EYE, LEFT_EYE, LIPS_INNER, NOSE, RIGHT_BROW, LEFT_BROW, (NOSE_TIP,)):
+            x, y = (landmarks[list(points)].mean(axis=0) * SIZE).astype(int)
+            assert mask[y, x] < 0.05, points
+        for skin in (50, 280, 151):  # cheeks and forehead
+            x, y = (landmarks[skin] * SIZE).astype(int)
+            assert mask[y, x] > 0.8, skin
+
+
+def test_an_even_face_has_no_detail(aligned: Faces) -> None:
+    found = split_detail(np.full((SIZE, SIZE, 3), 140, np.uint8), aligned[0][1])
+    assert np.abs(found.detail[found.skin > 0.5]).max() < 0.01
+    assert found.log.shape == found.detail.shape == (SIZE, SIZE, 3)
+
+
+def test_detail_is_found_on_the_skin_alone(details: tuple[FaceDetail, FaceDetail]) -> None:
+    for face in details:
+        assert (face.detail[face.skin == 0] == 0).all()
+        assert 0.005 < face.detail[face.skin > 0.9].std() < 0.3
+        assert abs(face.detail[face.skin > 0.9].mean()) < 0.06
+
+
+def test_detail_does_not_depend_on_exposure(aligned: Faces, details: tuple[FaceDetail, FaceDetail]) -> None:
+    frame, landmarks = aligned[1]
+    darker = split_detail((frame * 0.7).astype(np.uint8), landmarks)
+    skin = darker.skin > 0.9
+    assert np.corrcoef(darker.detail[skin].ravel(), details[1].detail[skin].ravel())[0, 1] > 0.97
+
+
+@pytest.mark.parametrize("direction", [(0, 1), (1, 0)])
+def test_older_change_carries_the_donors_detail(
+    details: tuple[FaceDetail, FaceDetail], triangles: np.ndarray, direction: tuple[int, int]
+) -> None:
+    face, donor = (details[i] for i in direction)
+    change = older_change(face, donor, triangles, TransferOptions())
+    assert change.shape == (SIZE, SIZE, 3) and change.dtype == np.int8
+    assert (change[face.skin == 0] == 0).all()
+    assert np.abs(change[face.skin > 0.9]).mean() > 0.5
+    strong = older_change(face, donor, triangles, replace(TransferOptions(), donor_gain=2.5))
+    frame = np.exp(face.log) - 12
+    assert high(frame + strong, face) > high(frame + change, face)
+
+
+def test_a_donor_that_is_the_face_itself_changes_nothing(
+    details: tuple[FaceDetail, FaceDetail], triangles: np.ndarray
+) -> None:
+    face = details[0]
+    change = older_change(face, face, triangles, TransferOptions(donor_gain=1.0, own_share=0.0))
+    sure = (face.skin > 0.95) & (np.abs(face.detail).max(axis=2) < 0.2)
+    assert np.abs(change[sure]).mean() < 0.5
+    assert np.percentile(np.abs(change[sure]), 99) <= 3
+
+
+def test_no_gain_and_all_of_ones_own_is_no_change(
+    details: tuple[FaceDetail, FaceDetail], triangles: np.ndarray
+) -> None:
+    change = older_change(*details, triangles, TransferOptions(donor_gain=0.0, own_share=1.0))
+    assert not change.any()
+
+
+def test_what_is_carried_is_bounded(details: tuple[FaceDetail, FaceDetail], triangles: np.ndarray) -> None:
+    """However extreme the donor, the picture changes by no more than the range allows."""
+    face, donor = details
+    wild = replace(donor, detail=donor.detail * 100)
+    change = older_change(face, wild, triangles, TransferOptions(donor_gain=1.0, own_share=1.0))
+    before = np.exp(face.log)
+    # bicubic interpolation overshoots a little
+    low, high = before * np.expm1(DETAIL_RANGE[0] - 0.3), before * np.expm1(DETAIL_RANGE[1] + 0.3)
+    assert (change >= np.maximum(low, -127) - 4).all() and (change <= np.minimum(high, 127) + 4).all()
+
+
+def test_younger_change_takes_detail_away(details: tuple[FaceDetail, FaceDetail]) -> None:
+    for face in details:
+        change = younger_change(face, TransferOptions())
+        assert change.dtype == np.int8 and (change[face.skin == 0] == 0).all()
+        frame = np.exp(face.log) - 12
+        assert high(frame + change, face) < 0.75 * high(frame, face)
+
+
+def test_younger_keeps_fine_texture(details: tuple[FaceDetail, FaceDetail]) -> None:
+    face = details[0]
+    keeps, flattens = (younger_change(face, TransferOptions(texture_limit=t)) for t in (0.03, 0.0))
+    frame = np.exp(face.log) - 12
+    assert high(frame + keeps, face) > high(frame + flattens, face)
+
+
+def test_all_folds_and_all_texture_kept_is_no_change(details: tuple[FaceDetail, FaceDetail]) -> None:
+    assert not younger_change(details[1], TransferOptions(fold_share=1.0, texture_limit=9.0)).any()

@@ -1,0 +1,30 @@
+"""One export of a tiny random model for all tests: an export takes seconds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from amgan.export.bundle_export import export_bundle
+from exported import Exported
+from tiny_networks import TINY_MODEL, random_discriminator, random_generator
+
+from amgan.checkpoint import load_model, save_model
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("weights") / "tiny-random.safetensors"
+    save_model(path, random_generator(), random_discriminator(), TINY_MODEL)
+    return path
+
+
+@pytest.fixture(scope="session")
+def exported(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    messages: list[str] = []
+    output = tmp_path_factory.mktemp("exported") / "bundle"
+    bundle = export_bundle(checkpoint, output, messages.append)
+    assert bundle == output
+    assert [p.name for p in output.parent.iterdir()] == ["bundle"]  # no work folder stays
+    generator, discriminator, _ = load_model(checkpoint)
+    return Exported(checkpoint, bundle, generator, discriminator, tuple(messages))
