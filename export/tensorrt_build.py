@@ -31,7 +31,7 @@ def plan_build(onnx_path: Path, options: BuildOptions) -> EngineBuild:
     targets = resolve_targets(flavour, options.targets)
     if not onnx_path.is_file():
         raise EngineError(f"'{onnx_path}' does not exist: export it before its engine")
-    recorded = {
+    recorded: dict[str, str | int | float | bool] = {
         "precision": options.precision,
         "level": options.level,
         "workspace_mib": options.workspace_mib,

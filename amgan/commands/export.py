@@ -28,7 +28,9 @@ from amgan.runtime.errors import UsageError
     help="TensorRT to build with; auto takes TensorRT for --targets current where it is installed, otherwise "
     "TensorRT for RTX.",
 )  # fmt: skip
-@click.option("--force", is_flag=True, help="Build engines again that are up to date.")
+@click.option(
+    "--force", is_flag=True, show_default="keep them", help="Build engines again that are up to date."
+)
 def command(output: Path, checkpoint: Path | None, targets: str | None, flavour: str, force: bool) -> None:
     """Turn trained weights into a bundle.
 
@@ -51,7 +53,8 @@ def command(output: Path, checkpoint: Path | None, targets: str | None, flavour:
 
         bundle = export_bundle(checkpoint, output, say)
     if generations:
-        from amgan.export.tensorrt_bundle import EngineOptions, extend_bundle
+        from amgan.export.tensorrt_bundle import extend_bundle
+        from amgan.export.tensorrt_options import EngineOptions
 
         extend_bundle(bundle, generations, flavour, EngineOptions(force=force), say)
     click.echo(f"bundle written to {bundle}")

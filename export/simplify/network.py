@@ -88,7 +88,7 @@ class ExportGenerator(nn.Module):
         """Age tiles; see DeployGenerator for shapes, dtypes and ranges."""
         work = self.stem.weight.dtype
         codes = image.to(work).permute(0, 3, 1, 2)
-        # The condition stays in fp32 until it is made: frame coordinates outgrow half precision.
+        # Conditions stay in fp32 until they are made: frame coordinates outgrow half precision.
         condition = self.first(self.planes(aging_map, origin).to(work))
         scaled = self.scale_input(codes)
         fine = torch.relu(self.stem(scaled))
@@ -97,9 +97,9 @@ class ExportGenerator(nn.Module):
         for block in self.blocks:
             x = block(x, condition)
         x = self.up1(torch.relu(x))
-        x = torch.relu(x + crop_to(middle, x, self._margin("middle")))
+        x = torch.relu(x + crop_to(middle, x, self.skip_margin("middle")))
         x = self.up2(x)
-        x = torch.relu(x + crop_to(fine, x, self._margin("fine")))
+        x = torch.relu(x + crop_to(fine, x, self.skip_margin("fine")))
         delta, attention = self.heads(x)
         return self._finish(codes, scaled, delta, attention)
 
@@ -117,7 +117,7 @@ class ExportGenerator(nn.Module):
         """Whether the convolutions have lost their padding, so that only the core comes out."""
         return self.stem.padding == (0, 0)
 
-    def _margin(self, name: str) -> int:
+    def skip_margin(self, name: str) -> int:
         """Rows that the skip connection loses on every side when convolutions have no padding."""
         if not self.is_valid:
             return 0

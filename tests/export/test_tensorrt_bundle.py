@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 from amgan.export import bundle_export, tensorrt_build
-from amgan.export.tensorrt_bundle import EngineOptions, add_engines, extend_bundle, timing_cache
+from amgan.export.tensorrt_bundle import add_engines, extend_bundle, timing_cache
+from amgan.export.tensorrt_options import EngineOptions
 from amgan.runtime.bundle import MANIFEST, Bundle, file_sha256, write_manifest
 from amgan.runtime.engine_build import check_engine, find_engine
 from amgan.runtime.errors import BundleError, EngineError, UsageError
