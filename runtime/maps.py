@@ -24,6 +24,7 @@ MAX_AGE = 90.0
 PART_SOFTNESS = 0.010
 FACE_SOFTNESS = 0.020
 READ_CELLS = 128
+FULL_CHANGE_YEARS = 6.0
 _SUPERSAMPLE = 4
 
 
@@ -70,8 +71,21 @@ def build_map(footprints: Footprints, base_age: float, part_ages: Mapping[str, f
     """
     offsets = np.array([part_ages.get(name, base_age) - base_age for name in PART_NAMES], np.float32)
     level = np.float32(base_age) + np.tensordot(offsets, footprints.parts, axes=1)
-    aging_map: NDArray[np.float32] = NEUTRAL_AGE + footprints.face * (level - NEUTRAL_AGE)
-    return aging_map.astype(np.float32)
+    return np.asarray(NEUTRAL_AGE + footprints.face * (level - NEUTRAL_AGE), np.float32)
+
+
+def asked_mask(footprints: Footprints, now: FaceAges, wanted: FaceAges, size_px: int) -> NDArray[np.float32]:
+    """Where a change is asked for: float32 [size_px, size_px], 0..1, for footprints without a margin.
+
+    0 where the wanted age is the present one, 1 from FULL_CHANGE_YEARS of difference on, smooth in between:
+    what nobody asked for stays as it is.
+    """
+    offsets = [wanted.parts[name] - wanted.base - now.parts[name] + now.base for name in PART_NAMES]
+    years = wanted.base - now.base + np.tensordot(np.array(offsets, np.float32), footprints.parts, axes=1)
+    share = np.clip(np.abs(years) / FULL_CHANGE_YEARS, 0.0, 1.0).astype(np.float32)
+    smooth = Image.fromarray(share * share * (3.0 - 2.0 * share))
+    mask = np.asarray(smooth.resize((size_px, size_px), Image.Resampling.BILINEAR), np.float32)
+    return np.clip(mask, 0.0, 1.0)
 
 
 def read_map(footprints: Footprints, aging_map: NDArray[np.floating]) -> FaceAges:
@@ -103,7 +117,7 @@ def edit_mask(landmarks_unit: NDArray[np.floating], size_px: int) -> NDArray[np.
     for polygon in (RIGHT_EYE, LEFT_EYE, LIPS_INNER):
         hole = _soft_polygon(landmarks_unit, polygon, size_px, 0, 0.004)
         mask *= np.clip(1.0 - 2.0 * hole, 0.0, 1.0)
-    return mask.astype(np.float32)
+    return np.asarray(mask, np.float32)
 
 
 def _weighted_mean(values: NDArray[np.float32], weights: NDArray[np.float32], fallback: float) -> float:

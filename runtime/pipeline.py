@@ -18,7 +18,7 @@ from .errors import EngineError, NoFaceError, UsageError
 from .estimate import Estimator, landmarks_unit
 from .faces import Face, FaceFinder
 from .manifest import FRAME_STEP_PX, Manifest
-from .maps import FaceAges, build_map, edit_mask, make_footprints
+from .maps import FaceAges, asked_mask, build_map, edit_mask, make_footprints
 from .paste import is_grey, paste_change
 from .photo import read_photo, write_photo
 from .request import Request, wanted_ages
@@ -111,7 +111,9 @@ class Pipeline:
             now = self._estimator.read(rgb, face)
             wanted = wanted_ages(request, now, age_range)
             size = frame_size(face.frame.side_px, self._manifest)
-            mask = edit_mask(landmarks_unit(face), size)
+            landmarks = landmarks_unit(face)
+            asked = asked_mask(make_footprints(landmarks, size // CELL_PX), now, wanted, size)
+            mask = edit_mask(landmarks, size) * asked
             before, after = self._age_frame(rgb, face, wanted, mask)
             paste_change(out, face.frame, before, after, mask, strength=request.strength, grey=grey)
             aged.append(AgedFace(face, now, wanted, size))

@@ -94,9 +94,9 @@ class PatchSampler:
         rows = [self._pair(rng) for _ in range(batch)]
         return PairBatch(*(np.stack(column) for column in zip(*rows, strict=True)))
 
-    def reals(self, step: int, batch: int) -> RealBatch:
-        """A batch of unchanged patches, balanced over the decades of age."""
-        rng = np.random.default_rng((self._seed, step, 1))
+    def reals(self, step: int, batch: int, stream: int = 1) -> RealBatch:
+        """A batch of unchanged patches, balanced over the decades of age; other streams give other patches."""
+        rng = np.random.default_rng((self._seed, step, stream))
         rows = [self._real(rng) for _ in range(batch)]
         return RealBatch(*(np.stack(column) for column in zip(*rows, strict=True)))
 

@@ -73,6 +73,11 @@ class Discriminator(nn.Module):
         """Apparent ages [N, 1, H/16, W/16] in years: the estimator that is exported."""
         return self.ages_of(self.features(image))
 
+    def position_of(self, features: Tensor) -> Tensor:
+        """X and Y of the patch's centre in -1..1, [N, 2]."""
+        place: Tensor = self.position(features.mean(dim=(2, 3)))
+        return place
+
     def critic_of(self, features: Tensor, aging_map: Tensor) -> Tensor:
         """Critic's score [N] of features together with the map [N, 1, h, w] in years they should show."""
         size = (features.shape[2], features.shape[3])
@@ -83,5 +88,6 @@ class Discriminator(nn.Module):
     def forward(self, image: Tensor, aging_map: Tensor) -> Verdict:
         """All three heads at once."""
         features = self.features(image)
-        position = self.position(features.mean(dim=(2, 3)))
-        return Verdict(self.critic_of(features, aging_map), position, self.ages_of(features))
+        return Verdict(
+            self.critic_of(features, aging_map), self.position_of(features), self.ages_of(features)
+        )

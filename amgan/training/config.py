@@ -33,6 +33,7 @@ class LossWeights:
 class TrainConfig:
     """One training run. Steps count from 0; rates are Adam's; times are in steps unless named otherwise.
 
+    From ``discriminator_from`` on, ``head_batch`` real patches a step teach its age and position heads.
     Every ``real_every``-th step also takes real patches, from ``discriminator_from`` on.
     ``adversarial_from`` is the step at which the generator begins to hear the discriminator (the
     discriminator learns from ``discriminator_from`` on); ``freeze_norm_from`` is the step from which
@@ -46,6 +47,7 @@ class TrainConfig:
     batch: int = 8
     real_batch: int = 4
     real_every: int = 2
+    head_batch: int = 16
     discriminator_from: int = 1000
     adversarial_from: int = 2000
     freeze_norm_from: int = 4000

@@ -7,6 +7,7 @@ import math
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -19,10 +20,19 @@ from amgan.runtime.errors import UsageError
 from .config import TrainConfig, load_config
 from .grid import grid_faces, write_grid
 from .state import TrainState, load_state, new_state, save_state, update_average
-from .steps import Report, autocast, discriminator_step, generator_step, to_tensors
+from .steps import Report, autocast, discriminator_step, generator_step, heads_step, to_tensors
 
 STATE = "state.safetensors"
 WEIGHTS = "weights.safetensors"
+
+
+@dataclass(frozen=True, eq=False)
+class StepBatches:
+    """What one step learns from; ``reals`` and ``heads`` are None while the discriminator does not learn."""
+
+    pairs: PairBatch
+    reals: RealBatch | None = None
+    heads: RealBatch | None = None
 
 
 def train(
@@ -58,9 +68,9 @@ def run(
     with ThreadPoolExecutor(1) as pool:
         ahead = pool.submit(_draw, sampler, config, state.step)
         while state.step < config.steps:
-            pairs, reals = ahead.result()
+            batches = ahead.result()
             ahead = pool.submit(_draw, sampler, config, state.step + 1)
-            log.add(state.step, one_step(state, config, pairs, reals, device))
+            log.add(state.step, one_step(state, config, batches, device))
             state.step += 1
             if state.step % config.checkpoint_every == 0:
                 _save(config, state)
@@ -74,18 +84,20 @@ def run(
 
 
 def one_step(
-    state: TrainState, config: TrainConfig, pairs: PairBatch, reals: RealBatch | None, device: torch.device
+    state: TrainState, config: TrainConfig, batches: StepBatches, device: torch.device
 ) -> Report:
     """Run step ``state.step`` on its batches and return its numbers."""
     _set_rates(state, config)
     _set_norm_mode(state, config)
     amp = autocast(config, device)
-    pair_batch = to_tensors(pairs, device)
-    real_batch = None if reals is None else to_tensors(reals, device)
+    pair_batch = to_tensors(batches.pairs, device)
+    real_batch = None if batches.reals is None else to_tensors(batches.reals, device)
     heard = real_batch if state.step >= config.adversarial_from else None
     report, fake = generator_step(state, config, pair_batch, heard, amp)
     if real_batch is not None:
         report |= discriminator_step(state, config, pair_batch, real_batch, fake, amp)
+    if batches.heads is not None:
+        report |= heads_step(state, config, to_tensors(batches.heads, device), amp)
     update_average(state, config.ema)
     return report
 
@@ -122,10 +134,11 @@ class Log:
         self._sums, self._since = {}, time.monotonic()
 
 
-def _draw(sampler: PatchSampler, config: TrainConfig, step: int) -> tuple[PairBatch, RealBatch | None]:
-    wanted = step >= config.discriminator_from and step % config.real_every == 0
-    reals = sampler.reals(step, config.real_batch) if wanted else None
-    return sampler.pairs(step, config.batch), reals
+def _draw(sampler: PatchSampler, config: TrainConfig, step: int) -> StepBatches:
+    learns = step >= config.discriminator_from
+    reals = sampler.reals(step, config.real_batch) if learns and step % config.real_every == 0 else None
+    heads = sampler.reals(step, config.head_batch, stream=3) if learns and config.head_batch else None
+    return StepBatches(sampler.pairs(step, config.batch), reals, heads)
 
 
 def _set_rates(state: TrainState, config: TrainConfig) -> None:

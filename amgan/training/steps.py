@@ -122,6 +122,19 @@ def discriminator_step(
     return report
 
 
+def heads_step(state: TrainState, config: TrainConfig, reals: TensorBatch, amp: torch.autocast) -> Report:
+    """Teach only the age and position heads, on real patches: cheap, and what the estimator lives on."""
+    weights, discriminator = config.weights, state.discriminator
+    with amp:
+        features = discriminator.features(reals["image"])
+        ages, position = discriminator.ages_of(features), discriminator.position_of(features)
+    age = losses.aging_map_loss(ages, reals["map_now"], reals["face"])
+    place = losses.position_loss(position, reals["position"])
+    loss = weights.discriminator_age * age + weights.discriminator_position * place
+    _descend(state.optimiser_d, loss, discriminator, 10.0 * config.clip_norm)
+    return {"d/head_age": age.item(), "d/head_position": place.item()}
+
+
 def _far_maps(now: Tensor, wanted: Tensor) -> Tensor:
     """Maps that the pictures do not show: the wanted one, pushed at least 15 years away from the true one."""
     gap = (wanted - now).mean(dim=(1, 2, 3), keepdim=True)
