@@ -17,6 +17,7 @@ COMMANDS = {
     "estimate": "estimate",
     "doctor": "doctor",
     "export": "export",
+    "verify": "verify",
     "info": "info",
     "prepare": "prepare",
     "train": "train",

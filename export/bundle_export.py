@@ -1,35 +1,46 @@
-"""Checkpoint to bundle: ONNX files, parity check, manifest, in a folder that appears whole or not at all."""
+"""Checkpoint to bundle: ONNX files, engines, parity, manifest, in a folder that appears whole or not at all."""
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import secrets
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-import amgan
 from amgan.checkpoint import SHIPPED, load_model
-from amgan.networks import ModelConfig
-from amgan.networks.discriminator import DOWNSAMPLING
-from amgan.runtime.bundle import MANIFEST, Bundle, file_sha256, write_manifest
+from amgan.runtime.bundle import MANIFEST, Bundle, write_manifest
+from amgan.runtime.engine_build import FORMAT
 from amgan.runtime.errors import UsageError
-from amgan.runtime.manifest import EstimatorSpec, FileEntry, GeneratorSpec, Manifest, TensorSpec
-from amgan.runtime.maps import MAX_AGE, MIN_AGE, NEUTRAL_AGE
+from amgan.runtime.manifest import Manifest
 
-from .parity import check_parity
-from .to_onnx import estimator_to_onnx, generator_to_onnx
+from .bundle_manifest import make_manifest
+from .export_options import ENGINE_PRECISION, ExportOptions
+from .network_files import write_plain, write_simplified
+from .parity import Reference, compare, require
+from .tensorrt_bundle import add_engines
+from .tensorrt_options import EngineOptions
 
 Progress = Callable[[str], None]
+DEFAULTS = ExportOptions()
+
+__all__ = ["ExportOptions", "export_bundle"]
 
 
-def export_bundle(checkpoint: Path | None, output: Path, progress: Progress = lambda message: None) -> Path:
+def export_bundle(
+    checkpoint: Path | None,
+    output: Path,
+    progress: Progress = lambda message: None,
+    options: ExportOptions = DEFAULTS,
+) -> Path:
     """Export a checkpoint (None: the shipped one) to a bundle folder and return the folder.
 
     An existing bundle is replaced once the new one is complete and agrees with PyTorch; any other
-    non-empty folder is refused. Raises UsageError, or AmganError when export or parity fails.
+    non-empty folder is refused. Raises UsageError, or AmganError when export or parity fails; nothing is
+    written then.
     """
+    options.check()
     source = SHIPPED if checkpoint is None else checkpoint
     generator, discriminator, config = load_model(source)
     _check_output(output)
@@ -37,19 +48,46 @@ def export_bundle(checkpoint: Path | None, output: Path, progress: Progress = la
     work = output.with_name(f".{output.name}.{secrets.token_hex(4)}")
     work.mkdir()
     try:
-        progress("exporting the generator to ONNX")
-        generator_to_onnx(generator, work / "generator.onnx")
-        progress("exporting the estimator to ONNX")
-        estimator_to_onnx(discriminator, config.estimator_frame_px, work / "estimator.onnx")
-        progress("comparing ONNX with PyTorch")
-        check_parity(work, generator, discriminator, config.estimator_frame_px)
-        write_manifest(work, _manifest(work, source, config))
+        frame_px = config.estimator_frame_px
+        if options.plain:
+            written = write_plain(work, generator, discriminator, frame_px, progress)
+        else:
+            written = write_simplified(
+                work, generator, discriminator, frame_px, options.written, progress
+            )
+        manifest = make_manifest(source, config, options, written)
+        progress("comparing with PyTorch")
+        reference = Reference.of(generator, discriminator, frame_px)
+        manifest = _finish(work, output, manifest, reference, options, progress)
+        write_manifest(work, manifest)
         Bundle.open(work)
         progress(f"writing {output}")
         _swap(work, output)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return output
+
+
+def _finish(  # noqa: PLR0917
+    work: Path,
+    output: Path,
+    manifest: Manifest,
+    reference: Reference,
+    options: ExportOptions,
+    progress: Progress,
+) -> Manifest:
+    """Compare the ONNX files, build engines of those that passed, and compare these; the manifest with both."""
+    report = require(compare(reference, work, manifest.files, progress))
+    if options.targets:
+        wanted = EngineOptions(precision=ENGINE_PRECISION, force=options.force)
+        previous = output if output.is_dir() else None
+        manifest = add_engines(
+            work, manifest, options.targets, options.flavour, wanted, progress, previous=previous
+        )
+        engines = {name: entry for name, entry in manifest.files.items() if entry.format == FORMAT}
+        of_engines = require(compare(reference, work, engines, progress))
+        report = replace(report, results=report.results + of_engines.results)
+    return replace(manifest, parity=report.to_dict())
 
 
 def _check_output(output: Path) -> None:
@@ -72,46 +110,3 @@ def _swap(work: Path, output: Path) -> None:
             os.replace(old, output)
         raise
     shutil.rmtree(old, ignore_errors=True)
-
-
-def _manifest(folder: Path, checkpoint: Path, config: ModelConfig) -> Manifest:
-    grid = config.estimator_frame_px // DOWNSAMPLING
-    halo = config.generator.halo_px
-    frame = config.estimator_frame_px
-    files = {
-        f"{role}.onnx": FileEntry(role, "onnx", "fp32", file_sha256(folder / f"{role}.onnx"))
-        for role in ("generator", "estimator")
-    }
-    return Manifest(
-        model=checkpoint.stem,
-        version=amgan.__version__,
-        canonical_px=config.max_frame_px,
-        min_frame_px=config.min_frame_px,
-        max_frame_px=config.max_frame_px,
-        halo_px=halo,
-        tile_multiple=4,
-        age_range=(MIN_AGE, MAX_AGE),
-        neutral_age=NEUTRAL_AGE,
-        generator=GeneratorSpec(
-            inputs=(
-                TensorSpec("image", "uint8", ("N", "H", "W", 3), (0, 255), "RGB tile with its halo"),
-                TensorSpec("aging_map", "float32", ("N", 1, "H/4", "W/4"), (MIN_AGE, MAX_AGE), "years"),
-                TensorSpec("origin", "float32", ("N", 3), None, "x0, y0 of the tile, side of the frame; px"),
-            ),
-            outputs=(
-                TensorSpec(
-                    "aged", "uint8", ("N", f"H-{2 * halo}", f"W-{2 * halo}", 3), (0, 255), "RGB without halo"
-                ),
-            ),
-        ),
-        estimator=EstimatorSpec(
-            frame_px=frame,
-            grid=grid,
-            inputs=(TensorSpec("image", "uint8", ("N", frame, frame, 3), (0, 255), "RGB canonical frame"),),
-            outputs=(TensorSpec("ages", "float32", ("N", 1, grid, grid), None, "apparent ages, years"),),
-        ),
-        files=files,
-        checkpoint_sha256=file_sha256(checkpoint),
-        created_with={"amgan": amgan.__version__}
-        | {name: importlib.metadata.version(name) for name in ("torch", "onnx", "onnxscript")},
-    )

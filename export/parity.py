@@ -1,9 +1,11 @@
-"""Proof that exported networks compute what PyTorch computes: differences in code values and years."""
+"""Proof that the files of a bundle compute what PyTorch computes: runs, differences, verdict."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,89 +13,133 @@ from numpy.typing import NDArray
 
 from amgan.networks import Discriminator, Generator
 from amgan.runtime.errors import AmganError
+from amgan.runtime.manifest import FileEntry
 
 from .deploy import DeployEstimator, DeployGenerator
+from .image_difference import code_difference, psnr_db, ssim
+from .parity_cases import Case, estimator_cases, generator_cases
+from .parity_contenders import Contender, NotRun, Run, contenders
+from .parity_report import TOLERANCES, CodeDifference, ParityReport, Result, YearDifference
 
-MAX_CODE_VALUES = 1
-MAX_YEARS = 0.01
-
-
-@dataclass(frozen=True)
-class Parity:
-    """How far an engine is from PyTorch fp32: code values for the generator, years for the estimator."""
-
-    generator_max_codes: int
-    generator_mean_codes: float
-    estimator_max_years: float
+SEED = 0
+Progress = Callable[[str], None]
+Answered = tuple[Case, NDArray[Any]]
 
 
-def check_parity(
-    folder: Path, generator: Generator, discriminator: Discriminator, estimator_frame_px: int, seed: int = 0
-) -> Parity:
-    """Run a bundle's fp32 ONNX files with OpenVINO beside PyTorch, on noise, flat and extreme inputs.
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """The networks in PyTorch fp32, with inputs of each role and what they make of them."""
 
-    Raises AmganError when the generator differs by more than MAX_CODE_VALUES anywhere, or the estimator by
-    more than MAX_YEARS.
-    """
-    parity = measure_parity(folder, generator, discriminator, estimator_frame_px, seed)
-    if parity.generator_max_codes > MAX_CODE_VALUES or not parity.estimator_max_years <= MAX_YEARS:
+    generator: Generator
+    discriminator: Discriminator
+    seed: int
+    answers: Mapping[str, tuple[Answered, ...]]
+
+    @classmethod
+    def of(
+        cls, generator: Generator, discriminator: Discriminator, frame_px: int, seed: int = SEED
+    ) -> Reference:
+        """Run both networks on all inputs; ``frame_px`` is the estimator's."""
+        cases = {
+            "generator": generator_cases(seed, generator.config.halo_px),
+            "estimator": estimator_cases(seed, frame_px),
+        }
+        networks = {"generator": DeployGenerator(generator), "estimator": DeployEstimator(discriminator)}
+        with torch.inference_mode():
+            answers = {
+                role: tuple(
+                    (case, networks[role](*(torch.from_numpy(a) for a in case.arrays)).numpy())
+                    for case in cases[role]
+                )
+                for role in cases
+            }
+        return cls(generator, discriminator, seed, answers)
+
+
+def compare(
+    reference: Reference,
+    folder: Path,
+    files: Mapping[str, FileEntry],
+    progress: Progress = lambda message: None,
+) -> ParityReport:
+    """Hold the files of a bundle against the reference, in every engine that can run them here."""
+    results = []
+    for contender in contenders(folder, files, reference.generator, reference.discriminator):
+        result = _try(contender, reference.answers[contender.role])
+        progress(f"{_describe(result)}: {_sentence(result)}")
+        results.append(result)
+    names = {role: tuple(case.name for case, _ in answers) for role, answers in reference.answers.items()}
+    return ParityReport(reference.seed, names, tuple(results))
+
+
+def require(report: ParityReport) -> ParityReport:
+    """Raise AmganError, naming the first broken tolerance, unless all contenders that ran passed."""
+    if not report.passed:
+        raise AmganError(f"the exported networks differ from PyTorch, {report.first_fault}; nothing was written")
+    return report
+
+
+def _try(contender: Contender, answers: tuple[Answered, ...]) -> Result:
+    c = contender
+    result = Result(c.name, c.role, c.precision, c.file, c.arithmetic)
+    measure = _codes if c.role == "generator" else _years
+    try:
+        difference = measure(c.open(), answers)
+    except NotRun as error:
+        return replace(result, not_run=str(error))
+    except AmganError as error:
+        return replace(result, faults=(str(error),))
+    return replace(result, difference=difference, faults=difference.faults(TOLERANCES[c.precision]))
+
+
+def _codes(run: Run, answers: tuple[Answered, ...]) -> CodeDifference:
+    highest, where, means, noise, similar = -1, "", [], [], []
+    for case, wanted in answers:
+        found = _output(run, case, wanted)
+        apart = code_difference(found, wanted)
+        means.append(float(apart.mean()))
+        noise.append(psnr_db(found, wanted))
+        similar.append(ssim(found, wanted))
+        if apart.max() > highest:
+            highest, where = int(apart.max()), case.name
+    return CodeDifference(highest, float(np.mean(means)), min(noise), min(similar), where)
+
+
+def _years(run: Run, answers: tuple[Answered, ...]) -> YearDifference:
+    highest, where, means, odd = -1.0, "", [], 0
+    for case, wanted in answers:
+        found = _output(run, case, wanted)
+        bad = int((~np.isfinite(found)).sum())
+        apart = np.abs(np.where(np.isfinite(found), found, wanted).astype(np.float64) - wanted)
+        means.append(float(apart.mean()))
+        if apart.max() > highest or (bad and not odd):
+            highest, where = max(highest, float(apart.max())), case.name
+        odd += bad
+    return YearDifference(highest, float(np.mean(means)), odd, where)
+
+
+def _output(run: Run, case: Case, wanted: NDArray[Any]) -> NDArray[Any]:
+    found = run(case.arrays)
+    if found.shape != wanted.shape or found.dtype != wanted.dtype:
         raise AmganError(
-            f"the exported networks differ from PyTorch by {parity.generator_max_codes} code values "
-            f"(at most {MAX_CODE_VALUES} allowed) and {parity.estimator_max_years:.4f} years "
-            f"(at most {MAX_YEARS}); nothing was written"
+            f"it gives {found.dtype} {found.shape} for '{case.name}', and PyTorch {wanted.dtype} {wanted.shape}"
         )
-    return parity
+    return found
 
 
-def measure_parity(
-    folder: Path, generator: Generator, discriminator: Discriminator, estimator_frame_px: int, seed: int = 0
-) -> Parity:
-    """Measure without judging; see check_parity."""
-    import openvino
-
-    core = openvino.Core()
-    options = {"INFERENCE_PRECISION_HINT": "f32"}
-    run_generator = core.compile_model(folder / "generator.onnx", "CPU", options)
-    run_estimator = core.compile_model(folder / "estimator.onnx", "CPU", options)
-    rng = np.random.default_rng(seed)
-    differences = []
-    for batch in generator_inputs(rng, generator.config.halo_px):
-        with torch.no_grad():
-            wanted = DeployGenerator(generator)(*map(torch.from_numpy, batch)).numpy()
-        found = run_generator(batch)[0]
-        if found.shape != wanted.shape:
-            raise AmganError(f"the exported generator gives {found.shape}, PyTorch {wanted.shape}")
-        differences.append(np.abs(found.astype(np.int16) - wanted))
-    years = []
-    for frame in _pictures(rng, 2, estimator_frame_px, estimator_frame_px):
-        with torch.no_grad():
-            ages = DeployEstimator(discriminator)(torch.from_numpy(frame)).numpy()
-        years.append(float(np.abs(run_estimator((frame,))[0] - ages).max()))
-    worst = max(int(d.max()) for d in differences)
-    mean = float(np.mean([d.mean() for d in differences]))
-    return Parity(worst, mean, float(np.max(years)))
+def _describe(result: Result) -> str:
+    what = result.file or f"{result.role} emulated"
+    return f"{what} in {result.contender} ({result.arithmetic})"
 
 
-def generator_inputs(
-    rng: np.random.Generator, halo_px: int
-) -> list[tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]]:
-    """Random and stressful inputs of the generator, of several sizes and batches."""
-    inputs = []
-    for number, (n, height, width) in enumerate(((1, 64, 64), (2, 96, 72), (3, 40, 128))):
-        height, width = height + 2 * halo_px, width + 2 * halo_px  # noqa: PLW2901
-        for picture in _pictures(rng, n, height, width):
-            ages = rng.uniform(15, 90, (n, 1, height // 4, width // 4)).astype(np.float32)
-            if number == 1:
-                ages = np.where(ages > 50, np.float32(90), np.float32(15))
-            corner = 4 * rng.integers(-20, 100, (n, 2))
-            side = rng.choice([256, 512, 1024], (n, 1))
-            inputs.append((picture, ages, np.concatenate([corner, side], axis=1).astype(np.float32)))
-    return inputs
-
-
-def _pictures(rng: np.random.Generator, n: int, height: int, width: int) -> list[NDArray[np.uint8]]:
-    """Noise, black, white and hard edges, [n, height, width, 3] uint8 each."""
-    noise = rng.integers(0, 256, (n, height, width, 3), dtype=np.uint8)
-    edges = np.zeros_like(noise)
-    edges[:, (np.arange(height) // 7) % 2 == 0] = 255
-    return [noise, np.zeros_like(noise), np.full_like(noise, 255), edges]
+def _sentence(result: Result) -> str:
+    """What came out, in a few words."""
+    if result.not_run:
+        return f"not run, {result.not_run}"
+    if result.faults:
+        return f"failed, {'; '.join(result.faults)}"
+    d = result.difference
+    if isinstance(d, CodeDifference):
+        return f"at most {d.max_codes} code values, {d.psnr_db:.1f} dB, SSIM {d.ssim:.5f}"
+    assert d is not None
+    return f"at most {d.max_years:.2g} years"

@@ -8,12 +8,9 @@ from __future__ import annotations
 import copy
 
 import torch
-from torch import Tensor, nn
 
-from amgan.networks import Discriminator
 from amgan.runtime.errors import UsageError
 
-from .deploy import DeployEstimator
 from .simplify import ExportGenerator
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
@@ -33,26 +30,6 @@ def generator_in(network: ExportGenerator, precision: str) -> ExportGenerator:
     Raises UsageError for another name.
     """
     return copy.deepcopy(network).to(dtype_of(precision))
-
-
-class TypedEstimator(nn.Module):
-    """The estimator with its convolutions in half precision and years in fp32."""
-
-    def __init__(self, discriminator: Discriminator, dtype: torch.dtype) -> None:
-        super().__init__()
-        self.discriminator = copy.deepcopy(discriminator).to(dtype)
-        self.dtype = dtype
-
-    def forward(self, image: Tensor) -> Tensor:
-        """As DeployEstimator."""
-        scaled = image.to(self.dtype).permute(0, 3, 1, 2) * (1.0 / 127.5) - 1.0
-        return self.discriminator.ages_of(self.discriminator.features(scaled))
-
-
-def estimator_in(discriminator: Discriminator, precision: str) -> nn.Module:
-    """The deployable estimator in a precision; see generator_in."""
-    dtype = dtype_of(precision)
-    return DeployEstimator(discriminator) if dtype == torch.float32 else TypedEstimator(discriminator, dtype)
 
 
 def dtype_of(precision: str) -> torch.dtype:

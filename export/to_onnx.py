@@ -1,4 +1,7 @@
-"""PyTorch to ONNX: the plain graphs of generator and estimator, dynamic in batch and size."""
+"""PyTorch to ONNX by tracing: the plain graphs of generator and estimator, the reference of benchmarks.
+
+What bundles hold is written by emit.py after all passes.
+"""
 
 from __future__ import annotations
 
@@ -13,18 +16,20 @@ import onnx
 import torch
 from torch import nn
 
+from amgan.networks import Discriminator, Generator
 from amgan.runtime.errors import AmganError
+
+from .deploy import DeployEstimator, DeployGenerator
 
 OPSET = 18
 
 
-def generator_to_onnx(network: nn.Module, path: Path, *, simplified: bool = True) -> None:
-    """Write a deployable generator (DeployGenerator or ExportGenerator) as one ONNX file.
+def generator_to_onnx(generator: Generator, path: Path, *, optimize: bool = False) -> None:
+    """Write a generator with its contract as one ONNX file, dynamic in batch and size.
 
-    ``simplified`` lets the exporter and onnxsim clean the graph. Raises AmganError when the export fails.
+    ``optimize`` lets PyTorch's exporter clean the graph. Raises AmganError when the export fails.
     """
-    halo = int(network.halo_px)  # type: ignore[arg-type]
-    side = 4 * ((2 * halo + 67) // 4)
+    side = 4 * ((2 * generator.config.halo_px + 67) // 4)
     example = (
         torch.randint(0, 256, (2, side, side + 8, 3), dtype=torch.uint8),
         torch.full((2, 1, side // 4, side // 4 + 2), 50.0),
@@ -37,23 +42,25 @@ def generator_to_onnx(network: nn.Module, path: Path, *, simplified: bool = True
         "origin": {0: batch},
     }
     names = (["image", "aging_map", "origin"], ["aged"])
-    _export(network, example, shapes, names, path, simplified)
+    _export(DeployGenerator(generator), example, shapes, names, path, optimize)
 
 
-def estimator_to_onnx(network: nn.Module, frame_px: int, path: Path, *, simplified: bool = True) -> None:
-    """Write a deployable estimator for frames of ``frame_px`` as one ONNX file, dynamic in the batch."""
+def estimator_to_onnx(
+    discriminator: Discriminator, frame_px: int, path: Path, *, optimize: bool = False
+) -> None:
+    """Write an estimator for frames of ``frame_px`` as one ONNX file, dynamic in the batch; see above."""
     example = (torch.randint(0, 256, (2, frame_px, frame_px, 3), dtype=torch.uint8),)
     shapes = {"image": {0: torch.export.Dim("N")}}
-    _export(network, example, shapes, (["image"], ["ages"]), path, simplified)
+    _export(DeployEstimator(discriminator), example, shapes, (["image"], ["ages"]), path, optimize)
 
 
-def _export(
+def _export(  # noqa: PLR0917
     network: nn.Module,
     example: tuple[torch.Tensor, ...],
     shapes: dict[str, dict[int, object]],
     names: tuple[list[str], list[str]],
     path: Path,
-    simplified: bool,
+    optimize: bool,
 ) -> None:
     try:
         with _quiet():
@@ -65,7 +72,7 @@ def _export(
                 input_names=names[0],
                 output_names=names[1],
                 opset_version=OPSET,
-                optimize=simplified,
+                optimize=optimize,
                 verbose=False,
             )
     except Exception as error:
@@ -74,23 +81,10 @@ def _export(
     assert program is not None
     model = program.model_proto
     _name_open_sizes(model)
-    if simplified:
-        model = _simplify(model)
     onnx.checker.check_model(model)
     part = path.with_name(path.name + ".part")
     onnx.save(model, part)
     part.replace(path)
-
-
-def _simplify(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Run onnxsim; it checks its own result on random inputs where it can."""
-    import onnxsim
-
-    simpler, sound = onnxsim.simplify(model)
-    if not sound:
-        raise AmganError("onnxsim changed what the graph computes; nothing was written")
-    del simpler.graph.value_info[:]
-    return simpler
 
 
 def _name_open_sizes(model: onnx.ModelProto) -> None:

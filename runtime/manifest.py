@@ -62,7 +62,7 @@ class Manifest:
 
     A face's frame is ``min_frame_px`` to ``max_frame_px`` px wide, in steps of 64; ``halo_px`` is what a tile
     needs on every side; tiles start and end at multiples of ``tile_multiple`` px. ``parity`` is the report of
-    how far the files are from the reference, if there is one.
+    how far the files are from the reference, if there is one, and ``export`` says how they were made.
     """
 
     model: str
@@ -80,6 +80,7 @@ class Manifest:
     checkpoint_sha256: str = ""
     created_with: Mapping[str, str] = field(default_factory=dict)
     parity: Mapping[str, Any] | None = None
+    export: Mapping[str, Any] | None = None
     schema: int = SCHEMA
 
     def to_dict(self) -> dict[str, Any]:
@@ -118,6 +119,7 @@ class Manifest:
             checkpoint_sha256=reader.get("checkpoint_sha256", str, ""),
             created_with=reader.get("created_with", dict, {}),
             parity=reader.get("parity", dict) if reader.has("parity") else None,
+            export=reader.get("export", dict) if reader.has("export") else None,
         )
         _check_values(manifest, source)
         return manifest

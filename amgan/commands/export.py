@@ -18,10 +18,12 @@ from amgan.runtime.errors import UsageError
     "--checkpoint", type=PathType, metavar="FILE", show_default="the shipped weights",
     help="Weights to export, a .safetensors file as `amgan train` writes it.",
 )  # fmt: skip
+@click.option("--fp16", is_flag=True, show_default="fp32 only", help="Write ONNX files in half precision, too.")
+@click.option("--bf16", is_flag=True, show_default="fp32 only", help="Write ONNX files in bfloat16, too.")
 @click.option(
     "--targets", metavar="current|smNN,...", show_default="no engines",
-    help="Build TensorRT engines too: for the GPU in this machine, or for generations of GPUs, such as "
-    "sm86,sm89,sm120, which needs no GPU.",
+    help="Build TensorRT engines in half precision, too (implies --fp16): for the GPU in this machine, or for "
+    "generations of GPUs, such as sm86,sm89,sm120, which needs no GPU.",
 )  # fmt: skip
 @click.option(
     "--flavour", type=click.Choice(["auto", "tensorrt", "tensorrt_rtx"]), default="auto", show_default=True,
@@ -31,32 +33,46 @@ from amgan.runtime.errors import UsageError
 @click.option(
     "--force", is_flag=True, show_default="keep them", help="Build engines again that are up to date."
 )
-def command(output: Path, checkpoint: Path | None, targets: str | None, flavour: str, force: bool) -> None:
+@click.option(
+    "--plain", is_flag=True, show_default="simplified",
+    help="Write the networks as PyTorch traces them, in fp32: slower, for comparison only.",
+)  # fmt: skip
+def command(
+    output: Path,
+    checkpoint: Path | None,
+    fp16: bool,
+    bf16: bool,
+    targets: str | None,
+    flavour: str,
+    force: bool,
+    plain: bool,
+) -> None:
     """Turn trained weights into a bundle.
 
-    A bundle is the folder that every engine reads, and that --model names. With --targets it also holds
-    TensorRT engines.
+    A bundle is the folder that every engine reads, and that --model names. Its networks are simplified without
+    changing what they compute, and every file is held against PyTorch; when one is too far off, nothing is
+    written.
 
     \b
     Examples:
       amgan export -o bundle
-      amgan export -o bundle --checkpoint runs/mine/last.safetensors
+      amgan export -o bundle --checkpoint runs/mine/last.safetensors --fp16
       amgan export -o bundle --targets sm86,sm89,sm120
     """  # noqa: D301
     if checkpoint is not None and not checkpoint.is_file():
         raise UsageError(f"the checkpoint '{checkpoint}' does not exist: give a .safetensors file")
     if targets is None and (force or flavour != "auto"):
         raise UsageError("--flavour and --force are about engines: name their --targets, too")
+    if plain and (fp16 or bf16 or targets is not None):
+        raise UsageError("--plain writes fp32 only: leave --fp16, --bf16 and --targets out")
     generations = _check_targets(targets, flavour) if targets is not None else ()
+    chosen = {"fp32": True, "fp16": fp16, "bf16": bf16}
+    precisions = tuple(name for name, wanted in chosen.items() if wanted)
     with needs("export", "export"):
-        from amgan.export.bundle_export import export_bundle
+        from amgan.export.bundle_export import ExportOptions, export_bundle
 
-        bundle = export_bundle(checkpoint, output, say)
-    if generations:
-        from amgan.export.tensorrt_bundle import extend_bundle
-        from amgan.export.tensorrt_options import EngineOptions
-
-        extend_bundle(bundle, generations, flavour, EngineOptions(force=force), say)
+        options = ExportOptions(precisions, generations, flavour, force, plain)
+        bundle = export_bundle(checkpoint, output, say, options)
     click.echo(f"bundle written to {bundle}")
 
 

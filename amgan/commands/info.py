@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from amgan.commands import PathType
+from amgan.commands.tables import make_table, parity_tables, pass_table, wide_console
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from amgan.runtime.manifest import FileEntry, Manifest, TensorSpec
 
 HASH_DIGITS = 12
-_WIDTH = 140
 
 
 @click.command("info")
@@ -52,11 +52,7 @@ def _as_json(bundle: Bundle) -> dict[str, Any]:
 
 
 def _print(bundle: Bundle) -> None:
-    from rich.console import Console
-
-    console = Console(highlight=False, soft_wrap=False)
-    if not console.is_terminal:
-        console.width = max(console.width, _WIDTH)
+    console = wide_console()
     manifest = bundle.manifest
     console.print(_plain("", _facts(bundle)))
     tensors = _tensors(manifest)
@@ -66,8 +62,12 @@ def _print(bundle: Bundle) -> None:
     engines = [(name, entry) for name, entry in manifest.files.items() if entry.build is not None]
     if engines:
         console.print(_engines(engines))
+    if manifest.export and "passes" in manifest.export:
+        console.print(pass_table(manifest.export))
     if manifest.parity:
-        console.print(_plain("parity", list(_flat(manifest.parity))))
+        tables = parity_tables(manifest.parity)
+        for table in tables or [_plain("parity", list(_flat(manifest.parity)))]:
+            console.print(table)
     if manifest.created_with:
         console.print(_plain("created with", list(manifest.created_with.items())))
 
@@ -85,20 +85,10 @@ def _facts(bundle: Bundle) -> list[tuple[str, str]]:
     ]
 
 
-def _table(title: str, *columns: str) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE)
-    for column in columns:
-        table.add_column(column, justify="right" if column == "size" else "left", overflow="fold")
-    return table
-
-
 def _plain(title: str, rows: list[tuple[str, str]]) -> Table:
     from rich.markup import escape
 
-    table = _table(title, "", "")
+    table = make_table(title, "", "")
     table.show_header = False
     for name, value in rows:
         table.add_row(escape(name), escape(str(value)))
@@ -108,7 +98,7 @@ def _plain(title: str, rows: list[tuple[str, str]]) -> Table:
 def _tensors(manifest: Manifest) -> Table:
     from rich.markup import escape
 
-    table = _table("tensors", "network", "", "name", "type", "shape", "range", "what it is")
+    table = make_table("tensors", "network", "", "name", "type", "shape", "range", "what it is")
     for network, spec in (("generator", manifest.generator), ("estimator", manifest.estimator)):
         for way, tensors in (("in", spec.inputs), ("out", spec.outputs)):
             for tensor in tensors:
@@ -125,7 +115,7 @@ def _tensor_cells(tensor: TensorSpec) -> tuple[str, ...]:
 def _files(bundle: Bundle) -> Table:
     from rich.markup import escape
 
-    table = _table("files", "file", "role", "format", "precision", "size", "SHA-256")
+    table = make_table("files", "file", "role", "format", "precision", "size", "SHA-256", right=("size",))
     for name, entry in bundle.manifest.files.items():
         size = (bundle.path / name).stat().st_size
         cells = (name, entry.role, entry.format, entry.precision)
@@ -136,7 +126,7 @@ def _files(bundle: Bundle) -> Table:
 def _engines(engines: list[tuple[str, FileEntry]]) -> Table:
     from rich.markup import escape
 
-    table = _table("engines", "file", "TensorRT", "targets", "picture", "batch", "half", "checked in")
+    table = make_table("engines", "file", "TensorRT", "targets", "picture", "batch", "half", "checked in")
     for name, entry in engines:
         build = entry.build
         assert build is not None

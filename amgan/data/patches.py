@@ -197,7 +197,8 @@ def _warp(
     if outside is None and source.ndim == 2:
         flags = cv2.WARP_INVERSE_MAP | cv2.INTER_LINEAR
     fill = 0.0 if outside is None else outside
-    return cv2.warpAffine(source, matrix, (size_px, size_px), flags=flags, borderMode=border, borderValue=fill)
+    cut_out = cv2.warpAffine(source, matrix, (size_px, size_px), flags=flags, borderMode=border, borderValue=fill)
+    return np.asarray(cut_out, np.float32)
 
 
 def _relight(picture: Array, cut: _Cut) -> Array:

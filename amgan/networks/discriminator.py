@@ -56,6 +56,15 @@ class Discriminator(nn.Module):
         self.position = nn.Sequential(nn.Linear(w4, 64), nn.LeakyReLU(0.2), nn.Linear(64, 2))
         self.age_hidden = nn.Conv2d(w4, w4 // 2, 3, padding=1)
         self.age = nn.Conv2d(w4 // 2, 1, 1)
+        self._start_even()
+
+    def _start_even(self) -> None:
+        """Keep the size of activations through the trunk, which has no norm (He et al., 2015)."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                nn.init.kaiming_normal_(module.weight, a=0.2)
+                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+        nn.init.normal_(self.age.weight, std=0.02)
 
     def features(self, image: Tensor) -> Tensor:
         """Trunk features [N, C, H/16, W/16]."""

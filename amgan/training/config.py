@@ -35,8 +35,8 @@ class TrainConfig:
 
     From ``discriminator_from`` on, ``head_batch`` real patches a step teach its age and position heads.
     Every ``real_every``-th step also takes real patches, from ``discriminator_from`` on.
-    ``adversarial_from`` is the step at which the generator begins to hear the discriminator (the
-    discriminator learns from ``discriminator_from`` on); ``freeze_norm_from`` is the step from which
+    For ``discriminator_warmup`` steps from ``discriminator_from`` on, only the heads learn and the generator
+    rests. ``adversarial_from`` is the step at which the generator begins to hear the discriminator; ``freeze_norm_from`` is the step from which
     batch-norm statistics stand still, as they do at inference.
     """
 
@@ -49,11 +49,13 @@ class TrainConfig:
     real_every: int = 2
     head_batch: int = 16
     discriminator_from: int = 1000
+    discriminator_warmup: int = 0
     adversarial_from: int = 2000
     freeze_norm_from: int = 4000
     penalty_every: int = 4
     generator_rate: float = 1e-3
     adversarial_rate: float = 3e-4
+    warmup_rate: float = 1e-3
     discriminator_rate: float = 5e-4
     final_rate_share: float = 0.1
     decay_from: int = 4500

@@ -28,9 +28,9 @@ WEIGHTS = "weights.safetensors"
 
 @dataclass(frozen=True, eq=False)
 class StepBatches:
-    """What one step learns from; ``reals`` and ``heads`` are None while the discriminator does not learn."""
+    """What one step learns from; None is what it does not need."""
 
-    pairs: PairBatch
+    pairs: PairBatch | None
     reals: RealBatch | None = None
     heads: RealBatch | None = None
 
@@ -90,6 +90,10 @@ def one_step(
     _set_rates(state, config)
     _set_norm_mode(state, config)
     amp = autocast(config, device)
+    if is_warmup(config, state.step):
+        assert batches.heads is not None
+        return heads_step(state, config, to_tensors(batches.heads, device), amp)
+    assert batches.pairs is not None
     pair_batch = to_tensors(batches.pairs, device)
     real_batch = None if batches.reals is None else to_tensors(batches.reals, device)
     heard = real_batch if state.step >= config.adversarial_from else None
@@ -100,6 +104,11 @@ def one_step(
         report |= heads_step(state, config, to_tensors(batches.heads, device), amp)
     update_average(state, config.ema)
     return report
+
+
+def is_warmup(config: TrainConfig, step: int) -> bool:
+    """Whether only the discriminator's heads learn at this step."""
+    return 0 <= step - config.discriminator_from < config.discriminator_warmup
 
 
 def pick_device(name: str) -> torch.device:
@@ -136,8 +145,10 @@ class Log:
 
 def _draw(sampler: PatchSampler, config: TrainConfig, step: int) -> StepBatches:
     learns = step >= config.discriminator_from
-    reals = sampler.reals(step, config.real_batch) if learns and step % config.real_every == 0 else None
     heads = sampler.reals(step, config.head_batch, stream=3) if learns and config.head_batch else None
+    if is_warmup(config, step):
+        return StepBatches(None, None, heads)
+    reals = sampler.reals(step, config.real_batch) if learns and step % config.real_every == 0 else None
     return StepBatches(sampler.pairs(step, config.batch), reals, heads)
 
 
@@ -148,7 +159,8 @@ def _set_rates(state: TrainState, config: TrainConfig) -> None:
     share = config.final_rate_share + (1 - config.final_rate_share) * 0.5 * (1 + math.cos(math.pi * max(0.0, done)))
     warm = min(1.0, (state.step + 1) / 100)
     state.optimiser_g.param_groups[0]["lr"] = base * share * warm
-    state.optimiser_d.param_groups[0]["lr"] = config.discriminator_rate * share
+    rate = config.warmup_rate if is_warmup(config, state.step) else config.discriminator_rate
+    state.optimiser_d.param_groups[0]["lr"] = rate * share
 
 
 def _set_norm_mode(state: TrainState, config: TrainConfig) -> None:

@@ -41,7 +41,7 @@ def new_state(config: TrainConfig, device: torch.device) -> TrainState:
         discriminator,
         average,
         torch.optim.Adam(generator.parameters(), lr=config.generator_rate, betas=(0.5, 0.99)),
-        torch.optim.Adam(discriminator.parameters(), lr=config.discriminator_rate, betas=(0.0, 0.99)),
+        torch.optim.Adam(discriminator.parameters(), lr=config.discriminator_rate, betas=(0.5, 0.99)),
     )
 
 

@@ -20,11 +20,11 @@ class OneHead(nn.Module):
 
 
 class CodeBlend(nn.Module):
-    """The lerp in code values: codes + α·127.5·Δ, rounded and clipped."""
+    """The lerp in code values: codes + α·127.5·Δ."""
 
     def forward(self, codes: Tensor, image: Tensor, delta: Tensor, attention: Tensor) -> Tensor:
         """``image`` is not used: with the input's scaling folded away, it is ``codes`` again."""
-        return torch.clamp(torch.round(codes + attention * (127.5 * delta)), 0.0, 255.0)
+        return codes + attention * (127.5 * delta)
 
 
 def phase_convolution(convolution: nn.Conv2d) -> nn.ConvTranspose2d:

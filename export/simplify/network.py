@@ -59,12 +59,11 @@ class TwoHeads(nn.Module):
 
 
 class Blend(nn.Module):
-    """I + α·Δ in -1..1, then to code values, rounded and clipped."""
+    """I + α·Δ in -1..1, then to code values."""
 
     def forward(self, codes: Tensor, image: Tensor, delta: Tensor, attention: Tensor) -> Tensor:
-        """``codes`` and ``image`` are the core of the tile in 0..255 and in -1..1; returns codes."""
-        aged = image + attention * delta
-        return torch.clamp(torch.round((aged + 1.0) * 127.5), 0.0, 255.0)
+        """``codes`` and ``image`` are the core of the tile in 0..255 and in -1..1; codes, not rounded yet."""
+        return (image + attention * delta + 1.0) * 127.5
 
 
 class ExportGenerator(nn.Module):
@@ -86,6 +85,11 @@ class ExportGenerator(nn.Module):
 
     def forward(self, image: Tensor, aging_map: Tensor, origin: Tensor) -> Tensor:
         """Age tiles; see DeployGenerator for shapes, dtypes and ranges."""
+        codes = torch.clamp(torch.round(self.core(image, aging_map, origin)), 0.0, 255.0)
+        return codes.permute(0, 2, 3, 1).to(torch.uint8)
+
+    def core(self, image: Tensor, aging_map: Tensor, origin: Tensor) -> Tensor:
+        """The aged core in code values, neither rounded nor clipped, float [N, 3, h, w]."""
         work = self.stem.weight.dtype
         codes = image.to(work).permute(0, 3, 1, 2)
         # Conditions stay in fp32 until they are made: frame coordinates outgrow half precision.
@@ -101,16 +105,16 @@ class ExportGenerator(nn.Module):
         x = self.up2(x)
         x = torch.relu(x + crop_to(fine, x, self.skip_margin("fine")))
         delta, attention = self.heads(x)
-        return self._finish(codes, scaled, delta, attention)
+        return self._blend_core(codes, scaled, delta, attention)
 
-    def _finish(self, codes: Tensor, scaled: Tensor, delta: Tensor, attention: Tensor) -> Tensor:
-        """Blend the core in fp32, round, and lay it out as uint8 [N, h, w, 3]."""
+    def _blend_core(self, codes: Tensor, scaled: Tensor, delta: Tensor, attention: Tensor) -> Tensor:
+        """Cut the core out of what is larger, and blend it in fp32."""
         core = slice(self.halo_px, -self.halo_px)
         inside = (slice(None), slice(None), core, core)
         if not self.is_valid:
             delta, attention = delta[inside], attention[inside]
-        aged = self.blend(codes[inside].float(), scaled[inside].float(), delta, attention)
-        return aged.permute(0, 2, 3, 1).to(torch.uint8)
+        aged: Tensor = self.blend(codes[inside].float(), scaled[inside].float(), delta, attention)
+        return aged
 
     @property
     def is_valid(self) -> bool:

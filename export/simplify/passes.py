@@ -1,6 +1,7 @@
 """The exact simplification passes, in order, with what each saves.
 
-Every pass takes an ExportGenerator and returns a new one that computes the same function on the core.
+Every pass takes an ExportGenerator and returns a new one that computes the same function on the core. It raises
+ValueError when a pass that it needs has not been run, or when it was run before.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from amgan.networks import Generator
+from amgan.networks.spade import Spade
 
 from .conditioning import SeparateConditioning
 from .convolutions import CodeBlend, CroppedBlock, fold_input_scaling, join_heads, phase_convolution
 from .modulation import FirstConvolution, FoldedSpade, JoinedSpade, fold_spade, join_spade, merge_first
-from .network import ExportGenerator, Planes, TwoHeads, UpsampleConvolution, spade_blocks
+from .network import ExportGenerator, Planes, ScaledInput, TwoHeads, UpsampleConvolution, spade_blocks
 
 Pass = Callable[[ExportGenerator], ExportGenerator]
 COUNT_CORE_PX = 1024
@@ -30,6 +32,7 @@ def fold_norm(network: ExportGenerator) -> ExportGenerator:
     """Fold every parameter-free norm into the SPADE modulation that follows it."""
     network = copy.deepcopy(network)
     for block in spade_blocks(network):
+        _require(isinstance(block.spade1, Spade), "the norms are folded already")
         block.spade1, block.spade2 = fold_spade(block.spade1), fold_spade(block.spade2)  # type: ignore[assignment]
     return network
 
@@ -40,7 +43,7 @@ def join_modulation(network: ExportGenerator) -> ExportGenerator:
     for block in spade_blocks(network):
         for name in ("spade1", "spade2"):
             spade = getattr(block, name)
-            assert isinstance(spade, FoldedSpade)
+            _require(isinstance(spade, FoldedSpade), "run fold_norm first, and join_modulation once")
             setattr(block, name, join_spade(spade))
     return network
 
@@ -55,8 +58,8 @@ def merge_first_convolutions(network: ExportGenerator) -> ExportGenerator:
 def join_output_heads(network: ExportGenerator) -> ExportGenerator:
     """Put colour and attention into one convolution."""
     network = copy.deepcopy(network)
-    assert isinstance(network.heads, TwoHeads)
-    network.heads = join_heads(network.heads.colour, network.heads.attention)
+    _require(isinstance(network.heads, TwoHeads), "the heads are joined already")
+    network.heads = join_heads(network.heads.colour, network.heads.attention)  # type: ignore[arg-type]
     return network
 
 
@@ -65,7 +68,7 @@ def phase_upsampling(network: ExportGenerator) -> ExportGenerator:
     network = copy.deepcopy(network)
     for name in ("up1", "up2"):
         upsample = getattr(network, name)
-        assert isinstance(upsample, UpsampleConvolution)
+        _require(isinstance(upsample, UpsampleConvolution), "the upsampling convolutions are phases already")
         setattr(network, name, phase_convolution(upsample.convolution))
     return network
 
@@ -73,6 +76,7 @@ def phase_upsampling(network: ExportGenerator) -> ExportGenerator:
 def fold_scaling(network: ExportGenerator) -> ExportGenerator:
     """Fold the scaling of code values into the stem, and blend in code values."""
     network = copy.deepcopy(network)
+    _require(isinstance(network.scale_input, ScaledInput), "the scaling is folded already")
     network.stem = fold_input_scaling(network.stem)
     network.scale_input = nn.Identity()
     network.blend = CodeBlend()
@@ -83,6 +87,9 @@ def drop_padding(network: ExportGenerator) -> ExportGenerator:
     """Compute only what reaches the core: no convolution is padded, so every layer shrinks the tile."""
     network = copy.deepcopy(network)
     spades = _joined(network)
+    _require(not network.is_valid, "the padding is dropped already")
+    _require(isinstance(network.first, FirstConvolution), "run merge_first_convolutions first")
+    _require(isinstance(network.up1, nn.ConvTranspose2d), "run phase_upsampling first")
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             module.padding = (0, 0)
@@ -97,9 +104,9 @@ def drop_padding(network: ExportGenerator) -> ExportGenerator:
 def separate_conditioning(network: ExportGenerator) -> ExportGenerator:
     """Compute what the condition owes to X, Y and scale on single rows and columns; needs drop_padding."""
     network = copy.deepcopy(network)
-    if not network.is_valid or not isinstance(network.first, FirstConvolution):
-        raise ValueError("run merge_first_convolutions and drop_padding first")
-    assert isinstance(network.planes, Planes)
+    ready = network.is_valid and isinstance(network.first, FirstConvolution)
+    _require(ready, "run merge_first_convolutions and drop_padding first, and separate_conditioning once")
+    assert isinstance(network.first, FirstConvolution) and isinstance(network.planes, Planes)
     network.planes = SeparateConditioning(network.first, network.planes.reference_px)
     network.first = nn.Identity()
     return network
@@ -164,10 +171,15 @@ class _OperationCounter(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
+def _require(ready: bool, message: str) -> None:
+    """Raise ValueError, saying which pass is missing or was run twice."""
+    if not ready:
+        raise ValueError(message)
+
+
 def _joined(network: ExportGenerator) -> list[JoinedSpade]:
     spades = [s for block in network.blocks for s in (block.spade1, block.spade2)]
-    if not all(isinstance(s, JoinedSpade) for s in spades):
-        raise ValueError("run join_modulation first")
+    _require(all(isinstance(s, JoinedSpade) for s in spades), "run join_modulation first")
     return spades  # type: ignore[return-value]
 
 

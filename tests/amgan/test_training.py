@@ -22,7 +22,7 @@ from amgan.data.patches import PatchOptions, PatchSampler
 from amgan.networks import GeneratorConfig
 from amgan.training.config import LossWeights, TrainConfig, config_from_dict, load_config
 from amgan.training.grid import GRID_AGES, age_frames, grid_faces
-from amgan.training.loop import STATE, Log, one_step, pick_device, run, train
+from amgan.training.loop import STATE, Log, StepBatches, one_step, pick_device, run, train
 from amgan.training.state import load_state, new_state, save_state, update_average
 from amgan.training.steps import _far_maps, autocast, to_tensors
 
@@ -226,7 +226,7 @@ def test_the_supervised_loss_falls(set_folder: Path) -> None:
     sampler = PatchSampler(load_dataset(set_folder), config.patches, config.seed)
     losses = []
     for _ in range(250):
-        losses.append(one_step(state, config, sampler.pairs(state.step, 4), None, CPU)["g/paired"])
+        losses.append(one_step(state, config, StepBatches(sampler.pairs(state.step, 4)), CPU)["g/paired"])
         state.step += 1
     assert np.mean(losses[-30:]) < 0.4 * np.mean(losses[:30])
 
@@ -236,7 +236,7 @@ def test_bf16_steps_keep_weights_in_single_precision(set_folder: Path) -> None:
     config = tiny_config(set_folder, Path("unused"), precision="bf16", **early)
     state = new_state(config, CPU)
     sampler = PatchSampler(load_dataset(set_folder), config.patches, 1)
-    report = one_step(state, config, sampler.pairs(0, 2), sampler.reals(0, 2), CPU)
+    report = one_step(state, config, StepBatches(sampler.pairs(0, 2), sampler.reals(0, 2)), CPU)
     assert np.isfinite(list(report.values())).all()
     parameters = [*state.generator.parameters(), *state.discriminator.parameters()]
     assert {p.dtype for p in parameters} == {torch.float32}
@@ -249,7 +249,7 @@ def test_the_generators_step_leaves_the_discriminator_alone(set_folder: Path) ->
     state = new_state(config, CPU)
     before = {k: v.clone() for k, v in state.discriminator.state_dict().items()}
     sampler = PatchSampler(load_dataset(set_folder), config.patches, 1)
-    one_step(state, config, sampler.pairs(0, 2), None, CPU)
+    one_step(state, config, StepBatches(sampler.pairs(0, 2)), CPU)
     assert all(torch.equal(v, before[k]) for k, v in state.discriminator.state_dict().items())
     assert state.generator.colour.weight.abs().max() > 0
 
@@ -259,11 +259,11 @@ def test_norm_statistics_stand_still_once_frozen(set_folder: Path) -> None:
     state = new_state(config, CPU)
     sampler = PatchSampler(load_dataset(set_folder), config.patches, 1)
     norm = state.generator.blocks[0].spade1.norm
-    one_step(state, config, sampler.pairs(0, 2), None, CPU)
+    one_step(state, config, StepBatches(sampler.pairs(0, 2)), CPU)
     moved = norm.running_mean.clone()
     assert moved.abs().max() > 0
     state.step = config.freeze_norm_from
-    one_step(state, config, sampler.pairs(1, 2), None, CPU)
+    one_step(state, config, StepBatches(sampler.pairs(1, 2)), CPU)
     assert torch.equal(norm.running_mean, moved)
 
 
@@ -271,7 +271,7 @@ def test_state_round_trip(set_folder: Path, tmp_path: Path) -> None:
     config = tiny_config(set_folder, tmp_path)
     state, other = new_state(config, CPU), new_state(replace(config, seed=9), CPU)
     sampler = PatchSampler(load_dataset(set_folder), config.patches, 1)
-    one_step(state, config, sampler.pairs(0, 2), sampler.reals(0, 2), CPU)
+    one_step(state, config, StepBatches(sampler.pairs(0, 2), sampler.reals(0, 2)), CPU)
     state.step = 41
     save_state(tmp_path / "s", state)
     load_state(tmp_path / "s", other)

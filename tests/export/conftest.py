@@ -1,11 +1,11 @@
-"""One export of a tiny random model for all tests: an export takes seconds."""
+"""One export of a tiny random model, in all precisions, for all tests."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from amgan.export.bundle_export import export_bundle
+from amgan.export.bundle_export import ExportOptions, export_bundle
 from exported import Exported
 from tiny_networks import TINY_MODEL, random_discriminator, random_generator
 
@@ -23,7 +23,8 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def exported(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Exported:
     messages: list[str] = []
     output = tmp_path_factory.mktemp("exported") / "bundle"
-    bundle = export_bundle(checkpoint, output, messages.append)
+    options = ExportOptions(("fp32", "fp16", "bf16"))
+    bundle = export_bundle(checkpoint, output, messages.append, options)
     assert bundle == output
     assert [p.name for p in output.parent.iterdir()] == ["bundle"]  # no work folder stays
     generator, discriminator, _ = load_model(checkpoint)

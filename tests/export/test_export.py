@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 import torch
-from amgan.export import bundle_export, parity
-from amgan.export.bundle_export import export_bundle
+from amgan.export import bundle_export, network_files
+from amgan.export.bundle_export import ExportOptions, export_bundle
 from amgan.export.deploy import DeployEstimator, DeployGenerator
-from amgan.export.parity import Parity, check_parity, generator_inputs, measure_parity
+from amgan.export.parity_report import ParityReport
+from amgan.export.precision import KEPT_FP32
+from amgan.export.simplify import PASSES
 from amgan.runtime.bundle import Bundle, file_sha256
 from amgan.runtime.engine import TileBatch
 from amgan.runtime.engine_openvino import OpenVinoEngine
-from amgan.runtime.errors import AmganError, UsageError
+from amgan.runtime.errors import AmganError, EngineError, UsageError
 from amgan.runtime.estimate import Estimator
 from amgan.runtime.tiles import Tile, plan_tiles, stitch
 from exported import Exported
@@ -57,8 +61,44 @@ def test_the_bundle_opens_and_says_what_it_holds(exported: Exported) -> None:
     assert (manifest.estimator.frame_px, manifest.estimator.grid) == (64, 4)
     assert manifest.checkpoint_sha256 == file_sha256(exported.checkpoint)
     assert {"amgan", "torch"} <= manifest.created_with.keys()
-    assert {"generator.onnx", "estimator.onnx"} <= manifest.files.keys()
-    assert exported.messages  # progress was told
+    assert list(manifest.files) == [
+        f"{role}{precision}.onnx"
+        for precision in ("", ".fp16", ".bf16")
+        for role in ("generator", "estimator")
+    ]
+    for name, entry in manifest.files.items():
+        assert entry.precision == (name.split(".")[1] if name.count(".") == 2 else "fp32")
+        assert (entry.format, entry.sha256) == ("onnx", file_sha256(exported.bundle / name))
+
+
+def test_the_manifest_says_how_it_was_made(exported: Exported) -> None:
+    report = Bundle.open(exported.bundle).manifest.export
+    assert report is not None
+    assert report["options"] == {
+        "precisions": ["fp32", "fp16", "bf16"], "targets": [], "flavour": "auto", "plain": False,
+    }  # fmt: skip
+    assert [line["name"] for line in report["passes"]] == ["plain", *(p.__name__ for p in PASSES)]
+    assert report["passes"][0]["gflop"] > report["passes"][-1]["gflop"] > 0
+    assert report["kept_fp32"] == KEPT_FP32
+    for name, count in report["graph_nodes"].items():
+        assert count == len(onnx.load(exported.bundle / name).graph.node)
+
+
+def test_the_manifest_holds_the_parity_report(exported: Exported) -> None:
+    parity = Bundle.open(exported.bundle).manifest.parity
+    assert parity is not None and parity["passed"] is True
+    ran = {(r["contender"], r.get("file")) for r in parity["results"] if r["verdict"] == "passed"}
+    assert {("OpenVINO", name) for name in Bundle.open(exported.bundle).manifest.files} <= ran
+    assert ("PyTorch", None) in ran
+
+
+def test_progress_tells_passes_and_parity(exported: Exported) -> None:
+    told = "\n".join(exported.messages)
+    for step in PASSES:
+        assert f"\n{step.__name__}: " in f"\n{told}"
+    assert "operations, 2.9 -> 2.3 GFLOP" in told
+    assert "estimator.onnx: onnxsim: " in told
+    assert "generator.fp16.onnx in OpenVINO (fp32, weights fp16): at most" in told
 
 
 def test_the_manifest_describes_the_files(exported: Exported) -> None:
@@ -105,17 +145,13 @@ def test_a_missing_checkpoint(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+PASSED = ParityReport(0, {}, ())
+
+
 @pytest.fixture
-def quick(exported: Exported, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exports copy the networks that were exported before: all but the exporter itself is tested."""
-    for role in ("generator", "estimator"):
-        source = exported.bundle / f"{role}.onnx"
-
-        def copy(*arguments: object, source: Path = source, **options: object) -> None:
-            (path,) = (a for a in arguments if isinstance(a, Path))
-            shutil.copy(source, path)
-
-        monkeypatch.setattr(bundle_export, f"{role}_to_onnx", copy)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exports without a comparison, which takes the most time."""
+    monkeypatch.setattr(bundle_export, "compare", lambda *a: PASSED)
 
 
 def test_an_older_bundle_is_replaced(
@@ -124,10 +160,17 @@ def test_an_older_bundle_is_replaced(
     output = tmp_path / "bundle"
     shutil.copytree(exported.bundle, output)
     (output / "stale.txt").write_text("from an older version")
-    export_bundle(checkpoint, output)
-    assert Bundle.open(output).manifest == Bundle.open(exported.bundle).manifest
+    export_bundle(checkpoint, output, options=ExportOptions(("fp16", "bf16")))
+    before, after = (Bundle.open(path).manifest for path in (exported.bundle, output))
+    assert replace(after, parity=before.parity) == before  # the same files, byte for byte
     assert not (output / "stale.txt").exists()
     assert [p.name for p in tmp_path.iterdir()] == ["bundle"]
+
+
+def test_only_fp32_unless_asked(quick: None, checkpoint: Path, tmp_path: Path) -> None:
+    manifest = Bundle.open(export_bundle(checkpoint, tmp_path / "b")).manifest
+    assert list(manifest.files) == ["generator.onnx", "estimator.onnx"]
+    assert manifest.export is not None and "kept_fp32" not in manifest.export
 
 
 def test_an_empty_folder_and_missing_parents_are_fine(quick: None, checkpoint: Path, tmp_path: Path) -> None:
@@ -136,45 +179,122 @@ def test_an_empty_folder_and_missing_parents_are_fine(quick: None, checkpoint: P
         assert Bundle.open(export_bundle(checkpoint, output)).path == output
 
 
-def test_networks_that_do_not_agree_leave_nothing(quick: None, exported: Exported, tmp_path: Path) -> None:
-    """The checkpoint holds other weights than the files that the exporter wrote."""
-    from amgan.checkpoint import save_model
+def test_networks_that_do_not_agree_leave_nothing(
+    checkpoint: Path, exported: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The files hold other weights than the checkpoint."""
+    write = network_files.write_simplified
 
-    other = tmp_path / "other.safetensors"
-    save_model(other, random_generator(seed=7), random_discriminator(seed=7), TINY_MODEL)
+    def write_others(folder: Path, *networks: object) -> object:
+        return write(folder, random_generator(seed=7), random_discriminator(seed=7), *networks[2:])  # type: ignore[arg-type]
+
+    monkeypatch.setattr(bundle_export, "write_simplified", write_others)
     old = tmp_path / "old"
     shutil.copytree(exported.bundle, old)
     before = {p.name: p.read_bytes() for p in old.iterdir()}
     for output in (tmp_path / "new", old):
-        with pytest.raises(AmganError, match=r"differ from PyTorch by \d+ code values .*nothing was written"):
-            export_bundle(other, output)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["old", "other.safetensors"]
+        with pytest.raises(
+            AmganError,
+            match=r"differ from PyTorch, OpenVINO, generator: \d+ code values on '.*nothing was written",
+        ):
+            export_bundle(checkpoint, output)
+    assert [p.name for p in tmp_path.iterdir()] == ["old"]
     assert {p.name: p.read_bytes() for p in old.iterdir()} == before
 
 
-# ---- the numbers
-
-
-def test_parity_with_pytorch(exported: Exported) -> None:
-    found = measure_parity(exported.bundle, exported.generator, exported.discriminator, 64, seed=3)
-    assert found.generator_max_codes <= 1
-    assert found.generator_mean_codes < 0.001
-    assert found.estimator_max_years <= 0.01
+# ---- options
 
 
 @pytest.mark.parametrize(
-    "bad", [Parity(2, 0.1, 0.0), Parity(0, 0.0, 0.02), Parity(0, 0.0, float("nan")), Parity(255, 90.0, 50.0)]
+    ("options", "message"),
+    [
+        (ExportOptions(("int8",)), "no precision 'int8'"),
+        (ExportOptions(force=True), "name their targets"),
+        (ExportOptions(flavour="tensorrt"), "name their targets"),
+        (ExportOptions(("fp16",), plain=True), "the plain graph is written in fp32 only"),
+        (ExportOptions(targets=("sm86",), plain=True), "the plain graph is written in fp32 only"),
+    ],
 )
-def test_too_far_apart_is_an_error(exported: Exported, monkeypatch: pytest.MonkeyPatch, bad: Parity) -> None:
-    monkeypatch.setattr(parity, "measure_parity", lambda *a, **k: bad)
-    with pytest.raises(AmganError, match="nothing was written"):
-        check_parity(exported.bundle, exported.generator, exported.discriminator, 64)
+def test_options_that_make_no_sense(
+    checkpoint: Path, tmp_path: Path, options: ExportOptions, message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        export_bundle(checkpoint, tmp_path / "b", options=options)
+    assert not list(tmp_path.iterdir())
 
 
-def test_stressful_inputs_are_legal() -> None:
-    for image, ages, origin in generator_inputs(np.random.default_rng(0), HALO):
-        TileBatch(image, ages, origin).check()
-        assert ages.min() >= 15 and ages.max() <= 90
+def test_targets_bring_the_half_files(
+    quick: None, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def add(folder: Path, manifest: Any, *rest: Any, previous: Path | None) -> Any:
+        asked.append((sorted(manifest.files), *rest[:3], previous))
+        return manifest
+
+    monkeypatch.setattr(bundle_export, "add_engines", add)
+    options = ExportOptions(targets=("sm86",), flavour="tensorrt_rtx", force=True)
+    export_bundle(checkpoint, tmp_path / "b", options=options)
+    export_bundle(checkpoint, tmp_path / "b", options=replace(options, force=False))
+    files = ["estimator.fp16.onnx", "estimator.onnx", "generator.fp16.onnx", "generator.onnx"]
+    assert [a[:3] for a in asked] == [(files, ("sm86",), "tensorrt_rtx")] * 2
+    assert [(a[3].precision, a[3].force) for a in asked] == [("fp16", True), ("fp16", False)]
+    assert [a[4] for a in asked] == [None, tmp_path / "b"]
+
+
+def test_engines_are_built_kept_and_reported(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real TensorRT for RTX, without a GPU."""
+    pytest.importorskip("tensorrt_rtx")
+    monkeypatch.setattr("amgan.export.parity_contenders.current_target", lambda: None)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    options = ExportOptions(targets=("sm86", "sm89", "sm120"), flavour="tensorrt_rtx")
+    said: list[str] = []
+    manifest = Bundle.open(export_bundle(checkpoint, tmp_path / "b", said.append, options)).manifest
+    engine = "generator.fp16.tensorrt_rtx.engine"
+    assert manifest.files[engine].build is not None
+    assert manifest.files[engine].build.half_share > 0.95
+    assert f"{engine}: building, there is none yet" in said
+    assert manifest.parity is not None
+    found = {r.get("file"): r for r in manifest.parity["results"]}
+    assert found[engine]["verdict"] == "not run"
+    assert found[engine]["not_run"] == "there is no NVIDIA GPU in this machine"
+    monkeypatch.setattr(bundle_export, "compare", lambda *a: PASSED)
+    export_bundle(checkpoint, tmp_path / "b", said.append, options)
+    assert any(line.startswith(f"{engine}: kept") for line in said)
+
+
+def test_an_engine_that_cannot_be_built_leaves_nothing(
+    quick: None, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise EngineError("no memory")
+
+    monkeypatch.setattr(bundle_export, "add_engines", fail)
+    with pytest.raises(EngineError, match="no memory"):
+        export_bundle(checkpoint, tmp_path / "b", options=ExportOptions(targets=("sm86",)))
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_plain_graph(
+    quick: None, checkpoint: Path, exported: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tracer itself takes long and has its own place in benchmarks/simplified_vs_plain.py."""
+
+    def trace(role: str) -> Any:
+        return lambda *arguments: shutil.copy(exported.bundle / f"{role}.onnx", arguments[-1])
+
+    for role in ("generator", "estimator"):
+        monkeypatch.setattr(network_files, f"{role}_to_onnx", trace(role))
+    output = export_bundle(checkpoint, tmp_path / "b", options=ExportOptions(plain=True))
+    report = Bundle.open(output).manifest.export
+    assert report is not None
+    assert report["options"]["plain"] is True
+    assert [line["name"] for line in report["passes"]] == ["plain"]
+
+
+# ---- the numbers
 
 
 @pytest.mark.parametrize(("n", "height", "width"), [(1, 4, 4), (1, 64, 64), (3, 24, 100), (2, 132, 60)])

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from amgan.export import bundle_export, tensorrt_build
+from amgan.export.bundle_export import ExportOptions
 from amgan.export.tensorrt_bundle import add_engines, extend_bundle, timing_cache
 from amgan.export.tensorrt_options import EngineOptions
 from amgan.runtime.bundle import MANIFEST, Bundle, file_sha256, write_manifest
@@ -213,12 +214,19 @@ def amgan(*arguments: object) -> Any:
     return CliRunner().invoke(main, ["export", *(str(a) for a in arguments)])
 
 
-def test_command_line(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bundle_export, "export_bundle", lambda *_, **__: folder)
-    result = amgan("-o", folder, "--targets", "sm86,sm120")
-    assert result.exit_code == 0
-    assert f"{GENERATOR}: building, there is none yet" in result.stderr
-    assert Bundle.open(folder).manifest.files[ESTIMATOR].format == "tensorrt"
+def test_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(bundle_export, "export_bundle", lambda *a: asked.append(a) or a[1])
+    output = tmp_path / "b"
+    assert amgan("-o", output, "--targets", "sm120,sm86", "--force", "--bf16").exit_code == 0
+    assert amgan("-o", output, "--fp16").exit_code == 0
+    assert amgan("-o", output, "--plain").exit_code == 0
+    assert [a[3] for a in asked] == [
+        ExportOptions(("fp32", "bf16"), ("sm86", "sm120"), "auto", True),
+        ExportOptions(("fp32", "fp16")),
+        ExportOptions(plain=True),
+    ]
+    assert ExportOptions(targets=("sm86",)).written == ("fp32", "fp16")
 
 
 @pytest.mark.parametrize(
@@ -226,6 +234,8 @@ def test_command_line(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (["--force"], 2, "name their --targets"),
         (["--flavour", "tensorrt_rtx"], 2, "name their --targets"),
+        (["--plain", "--fp16"], 2, "--plain writes fp32 only"),
+        (["--plain", "--targets", "sm86"], 2, "--plain writes fp32 only"),
         (["--targets", "volta"], 2, "'volta' is no generation of GPUs"),
         (["--targets", "sm90"], 2, "cannot build for sm90"),
         (["--targets", "current", "--flavour", "tensorrt_rtx"], 1, "needs an NVIDIA GPU"),

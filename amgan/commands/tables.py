@@ -1,0 +1,93 @@
+"""Tables that several commands print: of passes, and of what a comparison found. rich is imported late."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+_WIDTH = 140
+_NUMBERS = ("max", "mean", "PSNR", "SSIM", "NaN", "operations", "GFLOP")
+
+
+def wide_console() -> Console:
+    """A console on stdout that does not fold tables when it is no terminal."""
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=False)
+    if not console.is_terminal:
+        console.width = max(console.width, _WIDTH)
+    return console
+
+
+def make_table(title: str, *columns: str, right: tuple[str, ...] = ()) -> Table:
+    """An empty table; the columns in ``right`` are set flush right."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE)
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    return table
+
+
+def pass_table(export: Mapping[str, Any]) -> Table:
+    """What each pass left of the generator, from the manifest's part ``export``."""
+    title = f"passes (GFLOP for a frame of {export.get('counted_for_px', '?')} px)"
+    table = make_table(title, "after", "operations", "GFLOP", right=_NUMBERS)
+    for line in export["passes"]:
+        table.add_row(_text(line["name"]), str(line["operations"]), f"{line['gflop']:.1f}")
+    return table
+
+
+def parity_tables(report: Mapping[str, Any]) -> list[Table]:
+    """A table of the generator's contenders (code values) and one of the estimator's (years).
+
+    ``report`` is what ParityReport.to_dict gives; the list is empty for another one.
+    """
+    results = report.get("results")
+    if not isinstance(results, list):
+        return []
+    shared = ("file", "run by", "computed in")
+    codes = make_table(
+        f"generator against {report['reference']}, in code values",
+        *shared, "max", "mean", "PSNR", "SSIM", "worst input", "verdict", right=_NUMBERS,
+    )  # fmt: skip
+    years = make_table(
+        f"estimator against {report['reference']}, in years",
+        *shared, "max", "mean", "NaN", "worst input", "verdict", right=_NUMBERS,
+    )  # fmt: skip
+    for result in results:
+        table, cells = (codes, _code_cells) if result["role"] == "generator" else (years, _year_cells)
+        names = (result.get("file", "-"), result["contender"], result["arithmetic"])
+        table.add_row(*(_text(name) for name in names), *cells(result), _text(_verdict(result)))
+    return [codes, years]
+
+
+def _code_cells(result: Mapping[str, Any]) -> tuple[str, ...]:
+    d = result.get("difference")
+    if not d:
+        return ("",) * 5
+    noise = "identical" if d["max_codes"] == 0 else f"{d['psnr_db']:.1f} dB"
+    return str(d["max_codes"]), f"{d['mean_codes']:.4f}", noise, f"{d['ssim']:.5f}", _text(d["worst"])
+
+
+def _year_cells(result: Mapping[str, Any]) -> tuple[str, ...]:
+    d = result.get("difference")
+    if not d:
+        return ("",) * 4
+    return f"{d['max_years']:.2g}", f"{d['mean_years']:.2g}", str(d["nan_count"]), _text(d["worst"])
+
+
+def _verdict(result: Mapping[str, Any]) -> str:
+    reasons = result.get("faults") or [result.get("not_run")]
+    return ": ".join([result["verdict"], "; ".join(r for r in reasons if r)]).removesuffix(": ")
+
+
+def _text(cell: object) -> str:
+    from rich.markup import escape
+
+    return escape(str(cell))

@@ -1,0 +1,53 @@
+"""Holding a finished bundle against the checkpoint it was made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from amgan.checkpoint import SHIPPED, load_model
+from amgan.runtime.bundle import Bundle, file_sha256
+from amgan.runtime.errors import UsageError
+
+from .parity import SEED, Reference, compare
+from .parity_report import ParityReport
+
+Progress = Callable[[str], None]
+
+
+def find_checkpoint(bundle: Bundle, against: Path | None) -> Path:
+    """The checkpoint to hold a bundle against: the one named, else the shipped weights if it was made of them.
+
+    Raises UsageError when none is named and the bundle was made of other weights, or there are none.
+    """
+    if against is not None:
+        return against
+    made_of = bundle.manifest.checkpoint_sha256
+    if SHIPPED.is_file() and file_sha256(SHIPPED) == made_of:
+        return SHIPPED
+    raise UsageError(
+        f"'{bundle.path}' was not made of the weights that ship with amgan: "
+        "name its checkpoint with --against FILE.safetensors"
+    )
+
+
+def verify_bundle(
+    bundle: Bundle, checkpoint: Path, seed: int = SEED, progress: Progress = lambda message: None
+) -> ParityReport:
+    """Run every file of a bundle beside a checkpoint's networks in PyTorch fp32.
+
+    Raises UsageError when the checkpoint cannot be read or its networks are of other sizes.
+    """
+    generator, discriminator, config = load_model(checkpoint)
+    manifest = bundle.manifest
+    for what, there, here in (
+        ("halo", manifest.halo_px, config.generator.halo_px),
+        ("estimator's frame", manifest.estimator.frame_px, config.estimator_frame_px),
+    ):
+        if there != here:
+            raise UsageError(
+                f"'{bundle.path}' was not made of '{checkpoint}': its {what} is {there} px, and the "
+                f"checkpoint's {here} px; name the right one with --against"
+            )
+    reference = Reference.of(generator, discriminator, config.estimator_frame_px, seed)
+    return compare(reference, bundle.path, manifest.files, progress)

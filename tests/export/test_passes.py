@@ -1,0 +1,187 @@
+"""Every pass, on random weights: the same function, and what the report says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from amgan.export.deploy import DeployGenerator
+from amgan.export.network_files import pass_line
+from amgan.export.simplify import PASSES, ExportGenerator, PassReport, passes, simplify
+from amgan.export.simplify.passes import Pass, measure
+from tiny_networks import random_generator
+
+from amgan.networks import Generator, GeneratorConfig
+
+BLOCKS = (1, 2, 3)
+MAX_FLOAT = 1e-4  # of a range of -1..1
+CODES_PER_UNIT = 127.5
+NAMES = [step.__name__ for step in PASSES]
+# What a pass needs to have been done before it.
+NEEDS: dict[str, tuple[str, ...]] = {
+    "join_modulation": ("fold_norm",),
+    "merge_first_convolutions": ("fold_norm", "join_modulation"),
+    "drop_padding": ("fold_norm", "join_modulation", "merge_first_convolutions", "phase_upsampling"),
+    "separate_conditioning": (
+        "fold_norm", "join_modulation", "merge_first_convolutions", "phase_upsampling", "drop_padding",
+    ),
+}  # fmt: skip
+LESS_WORK = {"phase_upsampling", "drop_padding", "separate_conditioning"}
+FEWER_OPERATIONS = {"fold_norm", "merge_first_convolutions", "phase_upsampling", "fold_scaling"}
+
+
+@cache
+def generator(blocks: int) -> Generator:
+    config = GeneratorConfig(widths=(4, 6, 8), blocks=blocks, spade_hidden=5, reference_px=256.0)
+    return random_generator(config, seed=blocks)
+
+
+def named(names: Sequence[str]) -> tuple[Pass, ...]:
+    return tuple(step for step in PASSES if step.__name__ in names)
+
+
+def inputs(halo: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    rng = np.random.default_rng(halo)
+    height, width = 24 + 2 * halo, 36 + 2 * halo
+    image = rng.integers(0, 256, (2, height, width, 3), dtype=np.uint8)
+    ages = rng.uniform(15, 90, (2, 1, height // 4, width // 4)).astype(np.float32)
+    origin = np.array([[-halo, -halo, 256], [128, 60, 512]], np.float32)
+    return torch.from_numpy(image), torch.from_numpy(ages), torch.from_numpy(origin)
+
+
+def check_same(network: ExportGenerator, source: Generator) -> None:
+    """Float core and code values are those of the generator itself."""
+    halo = source.config.halo_px
+    image, ages, origin = inputs(halo)
+    with torch.inference_mode():
+        scaled = image.permute(0, 3, 1, 2).float() / CODES_PER_UNIT - 1.0
+        core = source(scaled, ages, origin)[:, :, halo:-halo, halo:-halo]
+        wanted = DeployGenerator(source)(image, ages, origin)
+        found_core, found = network.core(image, ages, origin), network(image, ages, origin)
+    change = (core - scaled[:, :, halo:-halo, halo:-halo]).abs().mean()
+    assert change > 0.01  # there is something to get wrong
+    assert found_core.shape == core.shape
+    assert (found_core / CODES_PER_UNIT - 1.0 - core).abs().max() <= MAX_FLOAT
+    assert found.dtype == torch.uint8 and found.shape == wanted.shape
+    assert (found.int() - wanted.int()).abs().max() <= 1
+
+
+@pytest.mark.parametrize("blocks", BLOCKS)
+def test_taken_apart_it_is_the_same(blocks: int) -> None:
+    check_same(ExportGenerator(generator(blocks)), generator(blocks))
+
+
+@pytest.mark.parametrize("blocks", BLOCKS)
+@pytest.mark.parametrize("name", NAMES)
+def test_each_pass_alone(name: str, blocks: int) -> None:
+    """With nothing before it but what it needs."""
+    network, _ = simplify(generator(blocks), named((*NEEDS.get(name, ()), name)))
+    check_same(network, generator(blocks))
+
+
+@pytest.mark.parametrize("count", range(1, len(PASSES) + 1))
+def test_each_pass_after_all_before_it(count: int) -> None:
+    network, reports = simplify(generator(2), PASSES[:count])
+    check_same(network, generator(2))
+    assert [r.name for r in reports] == ["plain", *NAMES[:count]]
+
+
+def test_a_pass_leaves_its_input_alone() -> None:
+    network = ExportGenerator(generator(1))
+    for step in PASSES:
+        before = {k: v.clone() for k, v in network.state_dict().items()}
+        after = step(network)
+        assert after is not network
+        assert network.state_dict().keys() == before.keys()
+        assert all(torch.equal(v, before[k]) for k, v in network.state_dict().items())
+        network = after
+
+
+def test_weights_of_the_generator_stay_as_they_were() -> None:
+    source = generator(3)
+    before = {k: v.clone() for k, v in source.state_dict().items()}
+    simplify(source)
+    assert all(torch.equal(v, before[k]) for k, v in source.state_dict().items())
+
+
+@pytest.fixture(scope="module")
+def reports() -> dict[str, tuple[PassReport, PassReport]]:
+    """Each pass with what there was before and after it, for the default sizes."""
+    found = simplify(Generator(GeneratorConfig()).eval())[1]
+    return {after.name: (before, after) for before, after in zip(found, found[1:], strict=False)}
+
+
+def test_arithmetic_only_falls(reports: dict[str, tuple[PassReport, PassReport]]) -> None:
+    assert list(reports) == NAMES
+    for name, (before, after) in reports.items():
+        if name in LESS_WORK:
+            assert after.gflop < before.gflop
+        else:
+            assert after.gflop == pytest.approx(before.gflop, rel=1e-9)
+        if name in FEWER_OPERATIONS:
+            assert after.operations < before.operations
+
+
+def test_how_much_it_falls(reports: dict[str, tuple[PassReport, PassReport]]) -> None:
+    """4/9 of the upsampling convolutions; the rest as docs/export.md has it."""
+    px = (1024 + 112) ** 2
+    up = 2 * 9 * (96 * 48 / 4 + 48 * 16) * px / 1e9
+    before, after = reports["phase_upsampling"]
+    assert before.gflop - after.gflop == pytest.approx(up * 5 / 9)
+    assert before.gflop == pytest.approx(252.9, abs=0.05)
+    assert reports[NAMES[-1]][1].gflop == pytest.approx(193.8, abs=0.05)
+
+
+def test_arithmetic_by_hand() -> None:
+    """The first convolution of a generator that is counted: 2 · 9 · 3 · 4 a pixel."""
+    small = measure("x", ExportGenerator(generator(1)))
+    large = measure("x", ExportGenerator(generator(3)))
+    halo = [generator(n).config.halo_px for n in (1, 3)]
+    px = [(1024 + 2 * h) ** 2 for h in halo]
+    block = 2 * (2 * 9 * 24 * 5 + 2 * 2 * 5 * 8 + 2 * 9 * 8 * 8) / 16  # first convolution, γ and β, convolution
+    fixed = [s.gflop * 1e9 / p - n * block for s, p, n in zip((small, large), px, (1, 3), strict=True)]
+    assert fixed[0] == pytest.approx(fixed[1])
+
+
+def test_what_is_said_of_a_pass() -> None:
+    line = pass_line(PassReport("plain", 218, 252.85), PassReport("fold_norm", 182, 200.04))
+    assert line == "fold_norm: 218 -> 182 operations, 252.8 -> 200.0 GFLOP"
+
+
+@pytest.mark.parametrize(
+    ("order", "message"),
+    [
+        (("join_modulation",), "run fold_norm first"),
+        (("fold_norm", "fold_norm"), "the norms are folded already"),
+        (("fold_norm", "join_modulation", "join_modulation"), "run fold_norm first"),
+        (("fold_norm", "merge_first_convolutions"), "run join_modulation first"),
+        (("merge_first_convolutions",), "run join_modulation first"),
+        (
+            ("fold_norm", "join_modulation", "merge_first_convolutions", "merge_first_convolutions"),
+            "merged already",
+        ),
+        (("join_output_heads", "join_output_heads"), "the heads are joined already"),
+        (("phase_upsampling", "phase_upsampling"), "are phases already"),
+        (("fold_scaling", "fold_scaling"), "the scaling is folded already"),
+        (("drop_padding",), "run join_modulation first"),
+        (("fold_norm", "join_modulation", "drop_padding"), "run merge_first_convolutions first"),
+        (
+            ("fold_norm", "join_modulation", "merge_first_convolutions", "drop_padding"),
+            "run phase_upsampling first",
+        ),
+        (
+            ("fold_norm", "join_modulation", "merge_first_convolutions", "phase_upsampling", "drop_padding") * 2,
+            "the norms are folded already",
+        ),
+        (("separate_conditioning",), "run merge_first_convolutions and drop_padding first"),
+        (NAMES + ["drop_padding"], "the padding is dropped already"),
+        (NAMES + ["separate_conditioning"], "run merge_first_convolutions and drop_padding first"),
+    ],
+)
+def test_a_wrong_order_is_refused(order: Sequence[str], message: str) -> None:
+    steps = tuple(getattr(passes, name) for name in order)
+    with pytest.raises(ValueError, match=message):
+        simplify(generator(1), steps)
