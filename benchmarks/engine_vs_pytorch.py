@@ -10,33 +10,29 @@ Example:  python benchmarks/engine_vs_pytorch.py --runs 15
 from __future__ import annotations
 
 import argparse
-import gc
-import importlib.metadata
-import json
-import os
-import platform
-import shlex
 import statistics
-import subprocess
 import sys
-import time
-from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from common import (
+    RESULTS,
+    WARM_UP,
+    Contender,
+    difference,
+    hardware,
+    heading,
+    limit_threads,
+    make_inputs,
+    measure,
+    write_result,
+)
 
-ROOT = Path(__file__).parent.parent
-PHOTO = ROOT / "samples" / "eileen_collins.png"
-RESULT = ROOT / "benchmarks" / "results" / "engine_vs_pytorch_cpu.json"
+RESULT = RESULTS / "engine_vs_pytorch_cpu.json"
 BASELINE = "pytorch fp32 (whole graph)"
-FEATURES = ("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_bf16", "asimd", "bf16")
-WARM_UP = 2
 MAX_F32_CODES = 1
-
-Contender = Callable[[], np.ndarray | None]
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -53,28 +49,6 @@ def parse_arguments() -> argparse.Namespace:
     if arguments.runs < 1 or arguments.size < 64 or arguments.size % 4:
         parser.error("--runs must be 1 or more, --size a multiple of 4 from 64 on")
     return arguments
-
-
-def limit_threads(wanted: int | None) -> int:
-    """Hold the process to as many CPUs; libraries that load afterwards take that many threads."""
-    there = sorted(os.sched_getaffinity(0))
-    if wanted is None:
-        return len(there)
-    if not 1 <= wanted <= len(there):
-        sys.exit(f"--threads {wanted}: this process may use 1 to {len(there)} CPUs")
-    os.sched_setaffinity(0, there[:wanted])
-    os.environ["OMP_NUM_THREADS"] = str(wanted)
-    return wanted
-
-
-def make_inputs(size: int, halo: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A photo as one tile with its halo, an aging map that runs from 20 to 80 years, and its origin."""
-    from PIL import Image
-
-    side = size + 2 * halo
-    photo = Image.open(PHOTO).convert("RGB").resize((side, side), Image.Resampling.BICUBIC)
-    ages = np.tile(np.linspace(20, 80, side // 4, dtype=np.float32), (1, 1, side // 4, 1))
-    return np.asarray(photo)[None].copy(), ages, np.array([[-halo, -halo, size]], np.float32)
 
 
 def make_contenders(
@@ -154,65 +128,11 @@ def compare(contenders: dict[str, Contender]) -> dict[str, dict[str, float]]:
             continue
         pixels = contender()
         assert pixels is not None
-        apart = np.abs(pixels.astype(np.int16) - wanted)
-        error = float((apart.astype(np.float64) ** 2).mean())
-        found[name] = {
-            "max_code_values": int(apart.max()),
-            "mean_code_values": float(apart.mean()),
-            "share_of_values_that_differ": float((apart > 0).mean()),
-            "psnr_db": float(10 * np.log10(255**2 / error)) if error else float("inf"),
-        }
-        if name == "openvino f32" and apart.max() > MAX_F32_CODES:
-            sys.exit(f"{name} differs from PyTorch by {apart.max()} code values: times would mean nothing")
+        found[name] = difference(pixels, wanted)
+        apart = found[name]["max_code_values"]
+        if name == "openvino f32" and apart > MAX_F32_CODES:
+            sys.exit(f"{name} differs from PyTorch by {apart} code values: times would mean nothing")
     return found
-
-
-def measure(contenders: dict[str, Contender], runs: int) -> dict[str, list[float]]:
-    """Seconds of every run of every contender, in turn."""
-    times: dict[str, list[float]] = {name: [] for name in contenders}
-    gc.disable()
-    for number in range(-WARM_UP, runs):
-        for name, contender in contenders.items():
-            start = time.perf_counter()
-            contender()
-            seconds = time.perf_counter() - start
-            if number >= 0:
-                times[name].append(seconds)
-    gc.enable()
-    return times
-
-
-def hardware(threads: int) -> dict[str, Any]:
-    import openvino
-
-    model, flags = platform.processor() or platform.machine(), set()
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        lines = [line.split(":", 1) for line in info.read_text().splitlines() if ":" in line]
-        fields = {name.strip(): value.strip() for name, value in lines}
-        model = fields.get("model name", model)
-        flags = set(fields.get("flags", fields.get("Features", "")).split())
-    core = openvino.Core()
-    return {
-        "cpu": model,
-        "openvino_name": core.get_property("CPU", "FULL_DEVICE_NAME"),
-        "openvino_capabilities": list(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")),
-        "logical_cpus": os.cpu_count(),
-        "threads_used": threads,
-        "features": [f for f in FEATURES if f in flags],
-        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
-        "system": platform.platform(),
-        "load_average": os.getloadavg(),
-    }
-
-
-def commit() -> str | None:
-    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
-    try:
-        found = subprocess.run(command, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return found.stdout.strip()
 
 
 def main() -> None:
@@ -220,20 +140,17 @@ def main() -> None:
     threads = limit_threads(arguments.threads)
     contenders, model = make_contenders(arguments, threads)
     differences = compare(contenders)
-    for name, difference in differences.items():
-        print(f"{name}: at most {difference['max_code_values']} code values from PyTorch, "
-              f"{difference['psnr_db']:.1f} dB")  # fmt: skip
+    for name, found in differences.items():
+        print(
+            f"{name}: at most {found['max_code_values']} code values from PyTorch, {found['psnr_db']:.1f} dB"
+        )
     state = hardware(threads)
     times = measure(contenders, arguments.runs)
     medians = {name: statistics.median(values) for name, values in times.items()}
     ratios = {name: medians[BASELINE] / seconds for name, seconds in medians.items()}
-    result = {
-        "what": f"ageing one frame of {arguments.size}x{arguments.size} px in one piece, CPU",
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": shlex.join(["python", *sys.argv]),
-        "hardware": state,
-        "versions": {"python": platform.python_version(), "commit": commit()}
-        | {name: importlib.metadata.version(name) for name in ("amgan", "torch", "openvino", "numpy")},
+    size = arguments.size
+    what = f"ageing one frame of {size}x{size} px in one piece, CPU"
+    result = heading(what, state, "torch", "openvino") | {
         "model": model,
         "runs": arguments.runs,
         "warm_up_runs": WARM_UP,
@@ -243,11 +160,9 @@ def main() -> None:
         "baseline": BASELINE,
         "times_faster_than_baseline": ratios,
     }
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(json.dumps(result, indent=1) + "\n")
     for name, seconds in medians.items():
         print(f"{name:45} median {1000 * seconds:9.1f} ms   {ratios[name]:5.2f} x")
-    print(f"written to {arguments.output}")
+    write_result(result, arguments.output)
 
 
 if __name__ == "__main__":

@@ -1,19 +1,19 @@
-"""Checkpoint to bundle: ONNX files, engines, parity, manifest, in a folder that appears whole or not at all."""
+"""Checkpoint to bundle: networks, engines, parity, manifest, in a folder that appears whole or not at all."""
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from amgan.checkpoint import SHIPPED, load_model
 from amgan.runtime.bundle import MANIFEST, Bundle, write_manifest
 from amgan.runtime.engine_build import FORMAT
 from amgan.runtime.errors import UsageError
 from amgan.runtime.manifest import Manifest
+
+from amgan.checkpoint import SHIPPED, load_model
 
 from .bundle_manifest import make_manifest
 from .export_options import ENGINE_PRECISION, ExportOptions
@@ -52,9 +52,7 @@ def export_bundle(
         if options.plain:
             written = write_plain(work, generator, discriminator, frame_px, progress)
         else:
-            written = write_simplified(
-                work, generator, discriminator, frame_px, options.written, progress
-            )
+            written = write_simplified(work, generator, discriminator, frame_px, options.written, progress)
         manifest = make_manifest(source, config, options, written)
         progress("comparing with PyTorch")
         reference = Reference.of(generator, discriminator, frame_px)
@@ -76,7 +74,7 @@ def _finish(  # noqa: PLR0917
     options: ExportOptions,
     progress: Progress,
 ) -> Manifest:
-    """Compare the ONNX files, build engines of those that passed, and compare these; the manifest with both."""
+    """Compare the ONNX files, build engines of what passed, compare these; the manifest with all of it."""
     report = require(compare(reference, work, manifest.files, progress))
     if options.targets:
         wanted = EngineOptions(precision=ENGINE_PRECISION, force=options.force)
@@ -102,11 +100,11 @@ def _swap(work: Path, output: Path) -> None:
     """Put the finished folder in place of the old one; the old one is gone only when the new one is there."""
     old = output.with_name(f".{output.name}.old.{secrets.token_hex(4)}")
     if output.exists():
-        os.replace(output, old)
+        output.replace(old)
     try:
-        os.replace(work, output)
+        work.replace(output)
     except OSError:
         if old.exists():
-            os.replace(old, output)
+            old.replace(output)
         raise
     shutil.rmtree(old, ignore_errors=True)

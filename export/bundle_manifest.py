@@ -7,12 +7,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import amgan
-from amgan.networks import ModelConfig
-from amgan.networks.discriminator import DOWNSAMPLING
 from amgan.runtime.bundle import file_sha256
 from amgan.runtime.manifest import EstimatorSpec, GeneratorSpec, Manifest, TensorSpec
 from amgan.runtime.maps import MAX_AGE, MIN_AGE, NEUTRAL_AGE
+
+import amgan
+from amgan.networks import ModelConfig
+from amgan.networks.discriminator import DOWNSAMPLING
 
 from .export_options import ExportOptions
 from .network_files import Written
@@ -22,7 +23,9 @@ from .simplify.passes import COUNT_CORE_PX
 PACKAGES = ("torch", "onnx", "onnxsim", "openvino")
 
 
-def make_manifest(checkpoint: Path, config: ModelConfig, options: ExportOptions, written: Written) -> Manifest:
+def make_manifest(
+    checkpoint: Path, config: ModelConfig, options: ExportOptions, written: Written
+) -> Manifest:
     """The manifest of ONNX files; engines and the parity report are added later."""
     return Manifest(
         model=checkpoint.stem,

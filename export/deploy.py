@@ -17,7 +17,7 @@ class DeployGenerator(nn.Module):
         self.halo_px = generator.config.halo_px
 
     def forward(self, image: Tensor, aging_map: Tensor, origin: Tensor) -> Tensor:
-        """Age tiles: uint8 [N, H, W, 3], float32 [N, 1, H/4, W/4] years, float32 [N, 3] -> uint8 [N, h, w, 3].
+        """Age tiles: uint8 [N, H, W, 3], float32 [N, 1, H/4, W/4] years and [N, 3] -> uint8 [N, h, w, 3].
 
         H and W are multiples of 4 and include the halo; h and w do not.
         """

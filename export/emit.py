@@ -1,7 +1,7 @@
 """Simplified networks to ONNX, node for node: nothing in the graph that the simplification did not leave.
 
-torch.onnx.export would trace the same network, but reasons for minutes about the sizes of convolutions without
-padding, and adds nodes of its own; parity checks hold both to the same pixels.
+torch.onnx.export would trace the same network, but reasons for minutes about the sizes of convolutions
+without padding, and adds nodes of its own; parity checks hold both to the same pixels.
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ import math
 
 import onnx
 import torch
+from amgan.runtime.maps import NEUTRAL_AGE
 from torch import nn
 
 from amgan.networks.conditioning import AGE_SPAN_YEARS, WAVES
 from amgan.networks.config import DOWNSAMPLING
+from amgan.networks.discriminator import DOWNSAMPLING as DOWNSAMPLING_OF_AGES
 from amgan.networks.discriminator import Discriminator
-from amgan.runtime.maps import NEUTRAL_AGE
 
 from .graph import GraphWriter
 from .simplify.conditioning import SeparateConditioning
-from .simplify.convolutions import OneHead
+from .simplify.convolutions import CroppedBlock, OneHead
 from .simplify.modulation import JoinedSpade
 from .simplify.network import ExportGenerator
 
@@ -36,7 +37,7 @@ def emit_generator(network: ExportGenerator) -> onnx.ModelProto:
     fine = g.node("Relu", g.convolution(codes, network.stem))
     middle = g.node("Relu", g.convolution(fine, network.down1))
     x = g.convolution(middle, network.down2)
-    for block in network.blocks:
+    for block in cropped_blocks(network):
         y = _modulated(g, x, hidden, block.spade1, block.conv1)
         y = _modulated(g, y, hidden, block.spade2, block.conv2)
         x = g.node("Add", g.slice(x, {2: (2, -2), 3: (2, -2)}), y)
@@ -45,6 +46,7 @@ def emit_generator(network: ExportGenerator) -> onnx.ModelProto:
         (network.up1, middle, network.skip_margin("middle")),
         (network.up2, fine, network.skip_margin("fine")),
     ):
+        assert isinstance(layer, nn.ConvTranspose2d)
         cut = g.slice(skip, {2: (margin, -margin), 3: (margin, -margin)})
         x = g.node("Relu", g.node("Add", g.convolution(x, layer), cut))
     _blend(g, codes, x, network, work)
@@ -60,21 +62,29 @@ def emit_generator(network: ExportGenerator) -> onnx.ModelProto:
 
 
 def emit_estimator(discriminator: Discriminator, frame_px: int, dtype: torch.dtype) -> onnx.ModelProto:
-    """The ONNX model of the estimator for frames of ``frame_px``, convolutions in ``dtype``, years in fp32."""
+    """The ONNX model of the estimator for frames of ``frame_px``: convolutions in ``dtype``, ages in fp32."""
     typed = copy.deepcopy(discriminator).to(dtype)
-    grid = frame_px // 2 ** sum(layer.stride == (2, 2) for layer in typed.trunk)  # type: ignore[union-attr]
+    grid = frame_px // DOWNSAMPLING_OF_AGES
     g = GraphWriter()
     codes = g.node("Transpose", g.cast("image", dtype), perm=[0, 3, 1, 2])
     scale = g.constant(torch.tensor(1.0 / 127.5, dtype=dtype))
     x = g.node("Sub", g.node("Mul", codes, scale), g.constant(torch.tensor(1.0, dtype=dtype)))
     for layer in (*typed.trunk, typed.age_hidden):
-        x = g.node("LeakyRelu", g.convolution(x, layer), alpha=0.2)  # type: ignore[arg-type]
+        x = g.node("LeakyRelu", g.convolution(x, layer), alpha=0.2)
     ages = g.cast(g.convolution(x, typed.age), torch.float32)
     years = g.node("Mul", ages, g.constant(AGE_SPAN_YEARS))
     g.node("Add", years, g.constant(NEUTRAL_AGE), name="ages")
     return g.model(
-        {"image": (torch.uint8, ["N", frame_px, frame_px, 3])}, {"ages": (torch.float32, ["N", 1, grid, grid])}
+        {"image": (torch.uint8, ["N", frame_px, frame_px, 3])},
+        {"ages": (torch.float32, ["N", 1, grid, grid])},
     )
+
+
+def cropped_blocks(network: ExportGenerator) -> list[CroppedBlock]:
+    """The residual blocks of a network that all passes have been through."""
+    blocks = [block for block in network.blocks if isinstance(block, CroppedBlock)]
+    assert len(blocks) == len(network.blocks)
+    return blocks
 
 
 def _conditioning(g: GraphWriter, part: SeparateConditioning, work: torch.dtype) -> str:
@@ -97,7 +107,9 @@ def _axis(g: GraphWriter, start: str, per_pixel: str, axis: int, work: torch.dty
     """Coordinate, sines and cosines along one axis of the map: [N, planes, 1, w] or [N, planes, h, 1]."""
     count = g.node("Squeeze", g.node("Shape", "aging_map", start=axis, end=axis + 1))
     cells = g.cast(g.node("Range", g.constant(0), count, g.constant(1)), torch.float32)
-    pixels = g.node("Add", g.node("Mul", cells, g.constant(float(DOWNSAMPLING))), g.constant(0.5 * DOWNSAMPLING))
+    pixels = g.node(
+        "Add", g.node("Mul", cells, g.constant(float(DOWNSAMPLING))), g.constant(0.5 * DOWNSAMPLING)
+    )
     place = g.node("Sub", g.node("Mul", g.node("Add", pixels, start), per_pixel), g.constant(1.0))
     place = g.node("Unsqueeze", place, g.constant([1, 2] if axis == 3 else [1, 3]))
     waves = math.pi * torch.tensor(WAVES, dtype=torch.float32).reshape(1, -1, 1, 1)
@@ -135,4 +147,3 @@ def _blend(g: GraphWriter, codes: str, x: str, network: ExportGenerator, work: t
 
 def _narrow(g: GraphWriter, x: str, work: torch.dtype) -> str:
     return x if work == torch.float32 else g.cast(x, work)
-

@@ -33,9 +33,13 @@ class ExportOptions:
         for precision in self.precisions:
             dtype_of(precision)
         if not self.targets and (self.force or self.flavour != AUTO):
-            raise UsageError("a flavour of TensorRT or building by force is about engines: name their targets, too")
+            raise UsageError(
+                "a flavour of TensorRT or building by force is about engines: name their targets, too"
+            )
         if self.plain and self.written != ("fp32",):
-            raise UsageError("the plain graph is written in fp32 only: leave --fp16, --bf16 and --targets out")
+            raise UsageError(
+                "the plain graph is written in fp32 only: leave --fp16, --bf16 and --targets out"
+            )
 
     @property
     def written(self) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ class GraphWriter:
         return names[0] if outputs == 1 else names
 
     def constant(self, value: Tensor | Sequence[int] | int | float) -> str:
-        """Add a constant: a tensor with its own type, integers as int64, a number as fp32. Equal ones are shared."""
+        """Add a constant, once: a tensor with its own type, integers as int64, a number as fp32."""
         if isinstance(value, Tensor):
             array = _to_numpy(value)
         elif isinstance(value, float):
@@ -79,7 +79,9 @@ class GraphWriter:
         return made
 
     def model(
-        self, inputs: dict[str, tuple[torch.dtype, list[int | str]]], outputs: dict[str, tuple[torch.dtype, list[int | str]]]
+        self,
+        inputs: dict[str, tuple[torch.dtype, list[int | str]]],
+        outputs: dict[str, tuple[torch.dtype, list[int | str]]],
     ) -> onnx.ModelProto:
         """The finished, checked model; inputs and outputs map names to types and shapes."""
         graph = helper.make_graph(

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import onnx
 import torch
-
-from amgan.networks import Discriminator, Generator
 from amgan.runtime.bundle import file_sha256
 from amgan.runtime.manifest import FileEntry
+
+from amgan.networks import Discriminator, Generator
 
 from .emit import emit_estimator, emit_generator
 from .onnxsim_pass import shorten
 from .parity_cases import Case, estimator_cases, generator_cases
 from .precision import dtype_of, generator_in
 from .simplify import PassReport, simplify
-from .simplify.passes import measure
 from .simplify.network import ExportGenerator
+from .simplify.passes import measure
 from .to_onnx import estimator_to_onnx, generator_to_onnx
 
 Progress = Callable[[str], None]
@@ -39,7 +40,7 @@ def file_name(role: str, precision: str) -> str:
     return f"{role}.onnx" if precision == "fp32" else f"{role}.{precision}.onnx"
 
 
-def write_simplified(
+def write_simplified(  # noqa: PLR0917
     folder: Path,
     generator: Generator,
     discriminator: Discriminator,
@@ -52,7 +53,7 @@ def write_simplified(
     ``frame_px`` is the estimator's. Raises AmganError when a graph does not run.
     """
     network, passes = simplify(generator)
-    for before, after in zip(passes, passes[1:], strict=False):
+    for before, after in itertools.pairwise(passes):
         progress(pass_line(before, after))
     tile = _smallest(generator_cases(0, network.halo_px))
     frame = _smallest(estimator_cases(0, frame_px))
@@ -73,7 +74,7 @@ def write_simplified(
 def write_plain(
     folder: Path, generator: Generator, discriminator: Discriminator, frame_px: int, progress: Progress
 ) -> Written:
-    """Write both networks as torch.onnx.export traces them, in fp32 and not simplified at all; takes a minute.
+    """Write both networks as torch.onnx.export traces them, in fp32, not simplified at all; takes a minute.
 
     Raises AmganError when PyTorch cannot export one.
     """

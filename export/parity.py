@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from amgan.runtime.errors import AmganError
+from amgan.runtime.manifest import FileEntry
 from numpy.typing import NDArray
 
 from amgan.networks import Discriminator, Generator
-from amgan.runtime.errors import AmganError
-from amgan.runtime.manifest import FileEntry
 
 from .deploy import DeployEstimator, DeployGenerator
 from .image_difference import code_difference, psnr_db, ssim
@@ -75,7 +75,9 @@ def compare(
 def require(report: ParityReport) -> ParityReport:
     """Raise AmganError, naming the first broken tolerance, unless all contenders that ran passed."""
     if not report.passed:
-        raise AmganError(f"the exported networks differ from PyTorch, {report.first_fault}; nothing was written")
+        raise AmganError(
+            f"the exported networks differ from PyTorch, {report.first_fault}; nothing was written"
+        )
     return report
 
 
@@ -122,7 +124,8 @@ def _output(run: Run, case: Case, wanted: NDArray[Any]) -> NDArray[Any]:
     found = run(case.arrays)
     if found.shape != wanted.shape or found.dtype != wanted.dtype:
         raise AmganError(
-            f"it gives {found.dtype} {found.shape} for '{case.name}', and PyTorch {wanted.dtype} {wanted.shape}"
+            f"it gives {found.dtype} {found.shape} for '{case.name}', "
+            f"and PyTorch {wanted.dtype} {wanted.shape}"
         )
     return found
 

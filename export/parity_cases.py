@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-
 from amgan.runtime.engine import CELL_PX
 from amgan.runtime.maps import MAX_AGE, MIN_AGE
+from numpy.typing import NDArray
 
 REAL_TILE = Path(__file__).parent / "data" / "collins_tile.png"
 """A photographed face: a frame of REAL_FRAME_PX with REAL_MARGIN_PX of the photo around it."""
@@ -31,7 +30,9 @@ class Case:
 def generator_cases(seed: int, halo_px: int) -> tuple[Case, ...]:
     """Tiles with aging map and origin: random, stressful and real, of several sizes and batches."""
     rng = np.random.default_rng(seed)
-    made = [_random_tiles(rng, n, (height, width), halo_px) for n, height, width in ((2, 64, 96), (3, 40, 72))]
+    made = [
+        _random_tiles(rng, n, (height, width), halo_px) for n, height, width in ((2, 64, 96), (3, 40, 72))
+    ]
     side = 64 + 2 * halo_px
     black, white, stripes, checks, noise = _stress_pictures(rng, side)
     cells = side // CELL_PX

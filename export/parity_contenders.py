@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-
-from amgan.networks import Discriminator, Generator
 from amgan.runtime.engine_build import FLAVOURS, FORMAT
 from amgan.runtime.engine_openvino import last_line
 from amgan.runtime.errors import AmganError
 from amgan.runtime.manifest import FileEntry
+from numpy.typing import NDArray
+
+from amgan.networks import Discriminator, Generator
 
 from .precision import dtype_of, generator_in
 from .simplify import simplify
@@ -72,9 +72,7 @@ def _onnx(path: Path, name: str, entry: FileEntry) -> Iterator[Contender]:
         # What the runtime does where the CPU has bf16.
         yield Contender("OpenVINO", role, "bf16", name, "bf16", lambda: _openvino(path, "bf16"))
     rounded = precision if precision == "fp32" else f"fp32, values stored in {precision}"
-    yield Contender(
-        "ONNX Runtime", role, precision, name, rounded, lambda: _onnx_runtime(path, INPUTS[role])
-    )
+    yield Contender("ONNX Runtime", role, precision, name, rounded, lambda: _onnx_runtime(path, INPUTS[role]))
 
 
 def _openvino(path: Path, hint: str) -> Run:
@@ -144,7 +142,7 @@ def _pytorch(role: str, precision: str, generator: Generator, discriminator: Dis
 
 
 class _HalfEstimator(torch.nn.Module):
-    """The estimator with its convolutions in half precision and years in fp32, as emit_estimator writes it."""
+    """The estimator as emit_estimator writes it: convolutions in half precision, ages in fp32."""
 
     def __init__(self, discriminator: Discriminator, dtype: torch.dtype) -> None:
         super().__init__()

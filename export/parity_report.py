@@ -29,8 +29,8 @@ TOLERANCES: Mapping[str, Tolerance] = {
     ),
     "bf16": Tolerance(
         24, 40.0, 0.98, 0.5,
-        "8 bits of mantissa, eight times the rounding of fp16, hence eight times its code values; the PSNR falls "
-        "less because most errors cancel (42 dB at worst on random networks of full size, more on trained ones)",
+        "8 bits of mantissa, eight times the rounding of fp16, hence eight times its code values; the PSNR "
+        "falls less, as most errors cancel (42 dB at worst on random networks of full size)",
     ),
 }  # fmt: skip
 """What each precision is held to."""
@@ -53,7 +53,9 @@ class CodeDifference:
         """What breaks the tolerance, half a sentence each."""
         found = []
         if self.max_codes > tolerance.max_codes:
-            found.append(f"{self.max_codes} code values on '{self.worst}' (at most {tolerance.max_codes} allowed)")
+            found.append(
+                f"{self.max_codes} code values on '{self.worst}' (at most {tolerance.max_codes} allowed)"
+            )
         if not self.psnr_db >= tolerance.min_psnr_db:
             found.append(f"a PSNR of {self.psnr_db:.1f} dB (at least {tolerance.min_psnr_db:g} dB needed)")
         if not self.ssim >= tolerance.min_ssim:
@@ -63,7 +65,10 @@ class CodeDifference:
 
 @dataclass(frozen=True)
 class YearDifference:
-    """How far estimated ages are apart (years), over all inputs; ``nan_count`` counts ages that are no number."""
+    """How far estimated ages are apart (years), over all inputs.
+
+    ``nan_count`` counts ages that are no number; ``max_years`` and ``mean_years`` leave them out.
+    """
 
     max_years: float
     mean_years: float
@@ -76,7 +81,9 @@ class YearDifference:
         if self.nan_count:
             found.append(f"{self.nan_count} ages that are not numbers on '{self.worst}'")
         if not self.max_years <= tolerance.max_years:
-            found.append(f"{self.max_years:.3g} years on '{self.worst}' (at most {tolerance.max_years:g} allowed)")
+            found.append(
+                f"{self.max_years:.3g} years on '{self.worst}' (at most {tolerance.max_years:g} allowed)"
+            )
         return tuple(found)
 
 
@@ -100,7 +107,7 @@ class Result:
 
     @property
     def verdict(self) -> str:
-        """"passed", "failed" or "not run"."""
+        """Passed, failed or not run."""
         return "not run" if self.not_run else "failed" if self.faults else "passed"
 
     def to_dict(self) -> dict[str, Any]:

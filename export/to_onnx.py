@@ -9,15 +9,15 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import onnx
 import torch
+from amgan.runtime.errors import AmganError
 from torch import nn
 
 from amgan.networks import Discriminator, Generator
-from amgan.runtime.errors import AmganError
 
 from .deploy import DeployEstimator, DeployGenerator
 
@@ -57,7 +57,7 @@ def estimator_to_onnx(
 def _export(  # noqa: PLR0917
     network: nn.Module,
     example: tuple[torch.Tensor, ...],
-    shapes: dict[str, dict[int, object]],
+    shapes: Mapping[str, Mapping[int, object]],
     names: tuple[list[str], list[str]],
     path: Path,
     optimize: bool,
@@ -68,7 +68,7 @@ def _export(  # noqa: PLR0917
                 network.eval(),
                 example,
                 dynamo=True,
-                dynamic_shapes=shapes,
+                dynamic_shapes=dict(shapes),
                 input_names=names[0],
                 output_names=names[1],
                 opset_version=OPSET,

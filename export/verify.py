@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from amgan.checkpoint import SHIPPED, load_model
 from amgan.runtime.bundle import Bundle, file_sha256
 from amgan.runtime.errors import UsageError
+
+from amgan.checkpoint import SHIPPED, load_model
 
 from .parity import SEED, Reference, compare
 from .parity_report import ParityReport
@@ -16,7 +17,7 @@ Progress = Callable[[str], None]
 
 
 def find_checkpoint(bundle: Bundle, against: Path | None) -> Path:
-    """The checkpoint to hold a bundle against: the one named, else the shipped weights if it was made of them.
+    """The checkpoint to hold a bundle against: the one named, else the shipped weights if it is made of them.
 
     Raises UsageError when none is named and the bundle was made of other weights, or there are none.
     """

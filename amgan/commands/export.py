@@ -18,12 +18,12 @@ from amgan.runtime.errors import UsageError
     "--checkpoint", type=PathType, metavar="FILE", show_default="the shipped weights",
     help="Weights to export, a .safetensors file as `amgan train` writes it.",
 )  # fmt: skip
-@click.option("--fp16", is_flag=True, show_default="fp32 only", help="Write ONNX files in half precision, too.")
-@click.option("--bf16", is_flag=True, show_default="fp32 only", help="Write ONNX files in bfloat16, too.")
+@click.option("--fp16", is_flag=True, show_default="fp32", help="Write ONNX files in fp16, too.")
+@click.option("--bf16", is_flag=True, show_default="fp32", help="Write ONNX files in bf16, too.")
 @click.option(
     "--targets", metavar="current|smNN,...", show_default="no engines",
-    help="Build TensorRT engines in half precision, too (implies --fp16): for the GPU in this machine, or for "
-    "generations of GPUs, such as sm86,sm89,sm120, which needs no GPU.",
+    help="Build TensorRT engines in half precision, too (implies --fp16): for the GPU in this machine, or "
+    "for generations of GPUs, such as sm86,sm89,sm120, which needs no GPU.",
 )  # fmt: skip
 @click.option(
     "--flavour", type=click.Choice(["auto", "tensorrt", "tensorrt_rtx"]), default="auto", show_default=True,
@@ -37,7 +37,7 @@ from amgan.runtime.errors import UsageError
     "--plain", is_flag=True, show_default="simplified",
     help="Write the networks as PyTorch traces them, in fp32: slower, for comparison only.",
 )  # fmt: skip
-def command(
+def command(  # noqa: PLR0917
     output: Path,
     checkpoint: Path | None,
     fp16: bool,
@@ -49,9 +49,9 @@ def command(
 ) -> None:
     """Turn trained weights into a bundle.
 
-    A bundle is the folder that every engine reads, and that --model names. Its networks are simplified without
-    changing what they compute, and every file is held against PyTorch; when one is too far off, nothing is
-    written.
+    A bundle is the folder that every engine reads, and that --model names. Its networks are simplified
+    without changing what they compute, and every file is held against PyTorch; when one is too far off,
+    nothing is written.
 
     \b
     Examples:
@@ -69,7 +69,8 @@ def command(
     chosen = {"fp32": True, "fp16": fp16, "bf16": bf16}
     precisions = tuple(name for name, wanted in chosen.items() if wanted)
     with needs("export", "export"):
-        from amgan.export.bundle_export import ExportOptions, export_bundle
+        from amgan.export.bundle_export import export_bundle
+        from amgan.export.export_options import ExportOptions
 
         options = ExportOptions(precisions, generations, flavour, force, plain)
         bundle = export_bundle(checkpoint, output, say, options)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from amgan.commands import PathType
-from amgan.commands.tables import make_table, parity_tables, pass_table, wide_console
+from amgan.commands.tables import make_table, parity_notes, parity_tables, pass_table, wide_console
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
     from amgan.runtime.bundle import Bundle
@@ -65,11 +66,20 @@ def _print(bundle: Bundle) -> None:
     if manifest.export and "passes" in manifest.export:
         console.print(pass_table(manifest.export))
     if manifest.parity:
-        tables = parity_tables(manifest.parity)
-        for table in tables or [_plain("parity", list(_flat(manifest.parity)))]:
-            console.print(table)
+        _print_parity(console, manifest.parity)
     if manifest.created_with:
         console.print(_plain("created with", list(manifest.created_with.items())))
+
+
+def _print_parity(console: Console, report: Mapping[str, Any]) -> None:
+    tables = parity_tables(report)
+    if not tables:
+        console.print(_plain("parity", list(_flat(report))))
+        return
+    for table in tables:
+        console.print(table)
+    for note in parity_notes(report):
+        console.print(note, markup=False)
 
 
 def _facts(bundle: Bundle) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-_WIDTH = 140
+_WIDTH = 160
 _NUMBERS = ("max", "mean", "PSNR", "SSIM", "NaN", "operations", "GFLOP")
 
 
@@ -63,8 +63,20 @@ def parity_tables(report: Mapping[str, Any]) -> list[Table]:
     for result in results:
         table, cells = (codes, _code_cells) if result["role"] == "generator" else (years, _year_cells)
         names = (result.get("file", "-"), result["contender"], result["arithmetic"])
-        table.add_row(*(_text(name) for name in names), *cells(result), _text(_verdict(result)))
+        table.add_row(*(_text(name) for name in names), *cells(result), result["verdict"])
     return [codes, years]
+
+
+def parity_notes(report: Mapping[str, Any]) -> list[str]:
+    """A line for every contender that failed or was not run, with the reason."""
+    notes = []
+    for result in report["results"]:
+        reasons = "; ".join(result.get("faults", [])) or result.get("not_run")
+        if reasons:
+            what = result.get("file", result["role"])
+            where = f"{result['contender']} ({result['arithmetic']})"
+            notes.append(f"{result['verdict']}: {what} in {where}, {reasons}")
+    return notes
 
 
 def _code_cells(result: Mapping[str, Any]) -> tuple[str, ...]:
@@ -80,11 +92,6 @@ def _year_cells(result: Mapping[str, Any]) -> tuple[str, ...]:
     if not d:
         return ("",) * 4
     return f"{d['max_years']:.2g}", f"{d['mean_years']:.2g}", str(d["nan_count"]), _text(d["worst"])
-
-
-def _verdict(result: Mapping[str, Any]) -> str:
-    reasons = result.get("faults") or [result.get("not_run")]
-    return ": ".join([result["verdict"], "; ".join(r for r in reasons if r)]).removesuffix(": ")
 
 
 def _text(cell: object) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from amgan.commands import PathType, needs
-from amgan.commands.tables import parity_tables, wide_console
+from amgan.commands.tables import parity_notes, parity_tables, wide_console
 from amgan.runtime.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,17 +22,19 @@ if TYPE_CHECKING:
     "--against", type=PathType, metavar="CHECKPOINT", show_default="the shipped weights",
     help="Weights the bundle was made of, a .safetensors file.",
 )  # fmt: skip
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the random inputs.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the random inputs."
+)
 @click.option("--json", "as_json", is_flag=True, show_default="tables", help="Print JSON instead of tables.")
 @click.pass_context
 def command(ctx: click.Context, bundle: Path | None, against: Path | None, seed: int, as_json: bool) -> None:
     """Hold every file of a bundle against PyTorch in fp32.
 
-    All get the same noise, black, white, hard edges, extreme maps and a real face. Without BUNDLE it is the one
-    that ships with AMGAN. The exit code is 1 when a file is farther off than its precision allows; engines that
-    cannot run on this machine are listed as not run.
+    All get the same noise, black, white, hard edges, extreme maps and a real face. Without BUNDLE it is the
+    one that ships with AMGAN. The exit code is 1 when a file is farther off than its precision allows;
+    engines that cannot run on this machine are listed as not run.
 
-    \\b
+    \b
     Examples:
       amgan verify
       amgan verify bundle --against runs/mine/last.safetensors --json
@@ -67,14 +69,18 @@ def _print(content: dict[str, Any]) -> None:
     for table in parity_tables(content):
         if table.row_count:
             console.print(table)
+    for note in parity_notes(content):
+        console.print(note, markup=False)
     for precision, t in content["tolerances"].items():
         console.print(
-            f"{precision} may differ by {t['max_codes']} code values and {t['max_years']:g} years; PSNR at least "
-            f"{t['min_psnr_db']:g} dB, SSIM {t['min_ssim']:g}: {t['reason']}",
+            f"{precision} may differ by {t['max_codes']} code values and {t['max_years']:g} years; PSNR at "
+            f"least {t['min_psnr_db']:g} dB, SSIM {t['min_ssim']:g}: {t['reason']}",
             markup=False,
         )
     if not content["made_of_it"]:
         console.print(f"note: the manifest names other weights than {content['checkpoint']}", markup=False)
     skipped = sum(result["verdict"] == "not run" for result in content["results"])
     verdict = "passed" if content["passed"] else "FAILED"
-    console.print(f"{verdict}: {content['bundle']}" + (f" ({skipped} not run here)" if skipped else ""), markup=False)
+    console.print(
+        f"{verdict}: {content['bundle']}" + (f" ({skipped} not run here)" if skipped else ""), markup=False
+    )

@@ -22,6 +22,8 @@ BLUR = 0.025
 FINE_BLUR = 0.004
 DETAIL_RANGE = (-0.5, 0.2)
 LOG_FLOOR = 12.0
+SKIN_SHADOW = (0.72, 1.1, 1.22)
+HIGHLIGHT_SHARE = 0.4
 
 Plane = NDArray[np.float32]
 
@@ -77,15 +79,21 @@ def split_detail(frame: NDArray[np.uint8], landmarks_unit: NDArray[np.floating])
 def older_change(
     face: FaceDetail, donor: FaceDetail, triangles: Triangles, options: TransferOptions
 ) -> NDArray[np.int8]:
-    """Code values [S, S, 3] to add to the face's frame so that it carries the donor's detail."""
+    """Code values [S, S, 3] to add to the face's frame so that it carries the donor's detail.
+
+    Only the lightness of the detail is carried, coloured as SKIN_SHADOW (shadows on skin are warm): the
+    donor's own light and skin would tint the face. Highlights are carried weakly, they look like paint.
+    """
     size = face.skin.shape[0]
     coordinates, inside = source_coordinates(face.landmarks_px, donor.landmarks_px, triangles, size)
-    donated = np.clip(donor.detail, *DETAIL_RANGE)
+    donated = np.clip(donor.detail, *DETAIL_RANGE).mean(axis=2)
+    donated = np.where(donated > 0, HIGHLIGHT_SHARE * donated, donated)
     carried = cv2.remap(donated, coordinates[..., 0], coordinates[..., 1], cv2.INTER_CUBIC)
     coverage = cv2.remap(donor.skin, coordinates[..., 0], coordinates[..., 1], cv2.INTER_LINEAR) * inside
     weight = (face.skin * coverage)[..., None]
     own_loss = (1.0 - options.own_share) * np.clip(face.detail, *DETAIL_RANGE)
-    return _as_change(face, weight * (options.donor_gain * carried - own_loss))
+    coloured = carried[..., None] * np.array(SKIN_SHADOW, np.float32)
+    return _as_change(face, weight * (options.donor_gain * coloured - own_loss))
 
 
 def younger_change(face: FaceDetail, options: TransferOptions) -> NDArray[np.int8]:

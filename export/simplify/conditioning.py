@@ -1,7 +1,8 @@
 """The merged first convolution split into what depends on the age, on X and on Y alone.
 
-A plane that changes along one axis only stays so under a convolution without padding: with the kernel summed
-over the other axis, the 3×3 convolution over the X planes is one of size 3 over a single row, and the same for Y.
+A plane that changes along one axis only stays so under a convolution without padding: with the kernel
+summed over the other axis, the 3×3 convolution over the X planes is one of size 3 over a single row, and the
+same for Y.
 The two-dimensional convolution is left with one input plane, the age; its scaling is folded in as well.
 """
 
@@ -10,11 +11,11 @@ from __future__ import annotations
 import math
 
 import torch
+from amgan.runtime.maps import NEUTRAL_AGE
 from torch import Tensor, nn
 
 from amgan.networks.conditioning import AGE_SPAN_YEARS, WAVES
 from amgan.networks.config import DOWNSAMPLING
-from amgan.runtime.maps import NEUTRAL_AGE
 
 from .modulation import FirstConvolution
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from .modulation import JoinedSpade
+
 
 class OneHead(nn.Module):
     """Δ and α out of one convolution."""
@@ -69,13 +71,14 @@ def fold_input_scaling(stem: nn.Conv2d) -> nn.Conv2d:
 class CroppedBlock(nn.Module):
     """A residual block whose two convolutions have no padding: its input loses two cells on every side."""
 
-    def __init__(self, block: nn.Module) -> None:
+    def __init__(self, spade1: JoinedSpade, conv1: nn.Conv2d, spade2: JoinedSpade, conv2: nn.Conv2d) -> None:
         super().__init__()
-        self.spade1, self.conv1 = block.spade1, block.conv1
-        self.spade2, self.conv2 = block.spade2, block.conv2
+        self.spade1, self.conv1 = spade1, conv1
+        self.spade2, self.conv2 = spade2, conv2
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         """[N, C, h, w] to [N, C, h-4, w-4]."""
         y = self.conv1(torch.relu(self.spade1(x, condition)))
         y = self.conv2(torch.relu(self.spade2(y, condition)))
-        return x[:, :, 2:-2, 2:-2] + y
+        aged: Tensor = x[:, :, 2:-2, 2:-2] + y
+        return aged

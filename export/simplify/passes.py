@@ -1,7 +1,7 @@
 """The exact simplification passes, in order, with what each saves.
 
-Every pass takes an ExportGenerator and returns a new one that computes the same function on the core. It raises
-ValueError when a pass that it needs has not been run, or when it was run before.
+Every pass takes an ExportGenerator and returns a new one that computes the same function on the core. It
+raises ValueError when a pass that it needs has not been run, or when it was run before.
 """
 
 from __future__ import annotations
@@ -97,7 +97,11 @@ def drop_padding(network: ExportGenerator) -> ExportGenerator:
             module.padding = (2, 2)
     for crop, spade in enumerate(spades):
         spade.crop = crop
-    network.blocks = nn.ModuleList(CroppedBlock(block) for block in network.blocks)
+    pairs = zip(spades[::2], spades[1::2], strict=True)
+    network.blocks = nn.ModuleList(
+        CroppedBlock(first, block.conv1, second, block.conv2)
+        for block, (first, second) in zip(spade_blocks(network), pairs, strict=True)
+    )
     return network
 
 
@@ -154,16 +158,16 @@ def measure(name: str, network: ExportGenerator) -> PassReport:
         torch.empty(1, 1, side // 4, side // 4, device="meta"),
         torch.empty(1, 3, device="meta"),
     )
-    with FlopCounterMode(display=False) as flops, _OperationCounter() as operations:
+    with torch.no_grad(), FlopCounterMode(display=False) as flops, _OperationCounter() as operations:
         hollow(*inputs)
     return PassReport(name, operations.count, flops.get_total_flops() / 1e9)
 
 
-class _OperationCounter(TorchDispatchMode):
+class _OperationCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the tensor operations that run inside it."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.count = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -181,6 +185,3 @@ def _joined(network: ExportGenerator) -> list[JoinedSpade]:
     spades = [s for block in network.blocks for s in (block.spade1, block.spade2)]
     _require(all(isinstance(s, JoinedSpade) for s in spades), "run join_modulation first")
     return spades  # type: ignore[return-value]
-
-
-__all__ = ["PASSES", "PassReport", "measure", "simplify", *(p.__name__ for p in PASSES)]

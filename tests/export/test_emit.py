@@ -49,7 +49,12 @@ def in_onnx_runtime(path: Path) -> Run:
 
 def pairs() -> list[tuple[str, Callable[[Path], Run]]]:
     """Precisions with the engines that know them (ONNX Runtime has no bf16 on CPUs)."""
-    return [(p, e) for p in PRECISIONS for e in (in_openvino, in_onnx_runtime) if (p, e) != ("bf16", in_onnx_runtime)]
+    return [
+        (p, e)
+        for p in PRECISIONS
+        for e in (in_openvino, in_onnx_runtime)
+        if (p, e) != ("bf16", in_onnx_runtime)
+    ]
 
 
 @pytest.fixture(scope="module", params=CONFIGS)
@@ -58,7 +63,9 @@ def config(request: pytest.FixtureRequest) -> GeneratorConfig:
 
 
 @pytest.mark.parametrize(("precision", "engine"), pairs())
-def test_generator(config: GeneratorConfig, precision: str, engine: Callable[[Path], Run], tmp_path: Path) -> None:
+def test_generator(
+    config: GeneratorConfig, precision: str, engine: Callable[[Path], Run], tmp_path: Path
+) -> None:
     source, halo = random_generator(config), config.halo_px
     onnx.save(emit_generator(generator_in(simplify(source)[0], precision)), tmp_path / "g.onnx")
     run = engine(tmp_path / "g.onnx")
@@ -94,7 +101,10 @@ def test_estimator(precision: str, engine: Callable[[Path], Run], tmp_path: Path
 def test_types_are_what_the_precision_says(precision: str) -> None:
     """All convolutions in it; what comes after the heads, and the coordinates, in fp32."""
     model = emit_generator(generator_in(simplify(random_generator())[0], precision))
-    types = {v.name: v.type.tensor_type.elem_type for v in onnx.shape_inference.infer_shapes(model).graph.value_info}
+    types = {
+        v.name: v.type.tensor_type.elem_type
+        for v in onnx.shape_inference.infer_shapes(model).graph.value_info
+    }
     weights = {c.name: c.data_type for c in model.graph.initializer}
     nodes = model.graph.node
     convolutions = [n for n in nodes if n.op_type in ("Conv", "ConvTranspose")]
@@ -104,7 +114,9 @@ def test_types_are_what_the_precision_says(precision: str) -> None:
     for node in nodes:
         if node.op_type in ("Tanh", "Sigmoid", "Round", "Clip", "Sin", "Cos", "Log", "Range"):
             assert types[node.output[0]] == TensorProto.FLOAT or node.op_type == "Range"
-    assert [i.type.tensor_type.elem_type for i in model.graph.input] == [TensorProto.UINT8] + [TensorProto.FLOAT] * 2
+    assert [i.type.tensor_type.elem_type for i in model.graph.input] == [TensorProto.UINT8] + [
+        TensorProto.FLOAT
+    ] * 2
     assert all(reason for reason in KEPT_FP32.values())
 
 
@@ -160,7 +172,9 @@ def crash(model: onnx.ModelProto) -> tuple[onnx.ModelProto, bool]:
         (crash, r"onnxsim failed and was left out \(no such thing\)"),
     ],
 )
-def test_onnxsim_is_not_trusted(monkeypatch: pytest.MonkeyPatch, simplifier: Callable[..., object], said: str) -> None:
+def test_onnxsim_is_not_trusted(
+    monkeypatch: pytest.MonkeyPatch, simplifier: Callable[..., object], said: str
+) -> None:
     monkeypatch.setattr("onnxsim.simplify", simplifier)
     model = emit_estimator(random_discriminator(), FRAME, torch.float32)
     same, found = shorten(model, estimator_cases(0, FRAME)[0].arrays)

@@ -27,6 +27,7 @@ from amgan.export.parity_report import (
     Result,
     YearDifference,
 )
+from amgan.export.precision import KEPT_FP32
 from amgan.runtime.bundle import Bundle
 from amgan.runtime.engine import TileBatch
 from amgan.runtime.errors import AmganError
@@ -35,6 +36,7 @@ from amgan.runtime.manifest import FileEntry
 from amgan.runtime.warp import sample_affine
 from engine_helpers import engine_content
 from exported import Exported
+from helpers import ROOT
 from tiny_networks import TINY_MODEL, random_discriminator, random_generator
 
 HALO = TINY_MODEL.generator.halo_px
@@ -85,7 +87,9 @@ def test_ssim_is_the_definition() -> None:
 
 def test_ssim_is_a_mean_over_pictures_and_channels() -> None:
     x, y = np.random.default_rng(1).integers(0, 256, (2, 2, 9, 9, 3), dtype=np.uint8)
-    each = [ssim(x[n : n + 1, ..., c : c + 1], y[n : n + 1, ..., c : c + 1]) for n in range(2) for c in range(3)]
+    each = [
+        ssim(x[n : n + 1, ..., c : c + 1], y[n : n + 1, ..., c : c + 1]) for n in range(2) for c in range(3)
+    ]
     assert ssim(x, y) == pytest.approx(np.mean(each))
 
 
@@ -183,7 +187,7 @@ def test_without_onnx_runtime(
         ("sm89", "engines on a GPU are compared by benchmarks/gpu_check.py"),
     ],
 )
-def test_engines_are_never_passed_over_in_silence(
+def test_engines_are_never_passed_over_in_silence(  # noqa: PLR0917
     exported: Exported,
     reference: Reference,
     tmp_path: Path,
@@ -216,7 +220,7 @@ def test_a_file_that_does_not_load_fails(
     result = next(r for r in report.results if r.contender == engine)
     assert result.verdict == "failed"
     assert engine in result.faults[0]
-    with pytest.raises(AmganError, match="differ from PyTorch, .*nothing was written"):
+    with pytest.raises(AmganError, match=r"differ from PyTorch, .*nothing was written"):
         require(report)
 
 
@@ -228,7 +232,10 @@ def test_a_wrong_shape_fails(exported: Exported, reference: Reference, tmp_path:
     onnx.save(model, tmp_path / "estimator.onnx")
     report = compare(reference, tmp_path, only(exported, "estimator.onnx"))
     assert {r.verdict for r in report.results} == {"failed"}
-    assert "it gives float32 (3, 16) for 'noise and face', and PyTorch float32 (3, 1, 4, 4)" in report.first_fault
+    assert (
+        "it gives float32 (3, 16) for 'noise and face', and PyTorch float32 (3, 1, 4, 4)"
+        in report.first_fault
+    )
 
 
 def test_ages_that_are_no_numbers_are_counted(reference: Reference) -> None:
@@ -263,7 +270,9 @@ def test_ages_that_are_no_numbers_are_counted(reference: Reference) -> None:
 def test_too_far_apart(precision: str, difference: CodeDifference | YearDifference, named: str) -> None:
     (fault,) = difference.faults(TOLERANCES[precision])
     assert named in fault
-    report = ParityReport(0, {}, (Result("X", "generator", precision, "f", "y", difference, faults=(fault,)),))
+    report = ParityReport(
+        0, {}, (Result("X", "generator", precision, "f", "y", difference, faults=(fault,)),)
+    )
     assert not report.passed
     with pytest.raises(AmganError, match="nothing was written"):
         require(report)
@@ -294,3 +303,12 @@ def test_report_as_json(exported: Exported, reference: Reference) -> None:
     assert (first["contender"], first["role"], first["verdict"]) == ("OpenVINO", "generator", "passed")
     assert first["difference"]["max_codes"] <= 1
     assert "faults" not in first and "not_run" not in first
+
+
+def test_the_tables_of_the_documentation() -> None:
+    text = (ROOT / "docs" / "export.md").read_text(encoding="utf-8")
+    for name, t in TOLERANCES.items():
+        row = f"| {name} | {t.max_codes} | {t.min_psnr_db:g} dB | {t.min_ssim:g} | {t.max_years:g} |"
+        assert row in text
+    for reason in KEPT_FP32.values():
+        assert f"| {reason} |" in text

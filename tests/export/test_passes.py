@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from functools import cache
 
@@ -12,6 +13,7 @@ from amgan.export.deploy import DeployGenerator
 from amgan.export.network_files import pass_line
 from amgan.export.simplify import PASSES, ExportGenerator, PassReport, passes, simplify
 from amgan.export.simplify.passes import Pass, measure
+from helpers import ROOT
 from tiny_networks import random_generator
 
 from amgan.networks import Generator, GeneratorConfig
@@ -111,7 +113,7 @@ def test_weights_of_the_generator_stay_as_they_were() -> None:
 def reports() -> dict[str, tuple[PassReport, PassReport]]:
     """Each pass with what there was before and after it, for the default sizes."""
     found = simplify(Generator(GeneratorConfig()).eval())[1]
-    return {after.name: (before, after) for before, after in zip(found, found[1:], strict=False)}
+    return {after.name: (before, after) for before, after in itertools.pairwise(found)}
 
 
 def test_arithmetic_only_falls(reports: dict[str, tuple[PassReport, PassReport]]) -> None:
@@ -123,6 +125,11 @@ def test_arithmetic_only_falls(reports: dict[str, tuple[PassReport, PassReport]]
             assert after.gflop == pytest.approx(before.gflop, rel=1e-9)
         if name in FEWER_OPERATIONS:
             assert after.operations < before.operations
+
+
+def test_counts_do_not_depend_on_gradients() -> None:
+    config = GeneratorConfig(widths=(4, 6, 8), blocks=1, spade_hidden=5)
+    assert simplify(Generator(config).eval())[1] == simplify(random_generator(config))[1]
 
 
 def test_how_much_it_falls(reports: dict[str, tuple[PassReport, PassReport]]) -> None:
@@ -141,7 +148,9 @@ def test_arithmetic_by_hand() -> None:
     large = measure("x", ExportGenerator(generator(3)))
     halo = [generator(n).config.halo_px for n in (1, 3)]
     px = [(1024 + 2 * h) ** 2 for h in halo]
-    block = 2 * (2 * 9 * 24 * 5 + 2 * 2 * 5 * 8 + 2 * 9 * 8 * 8) / 16  # first convolution, γ and β, convolution
+    block = (
+        2 * (2 * 9 * 24 * 5 + 2 * 2 * 5 * 8 + 2 * 9 * 8 * 8) / 16
+    )  # first convolution, γ and β, convolution
     fixed = [s.gflop * 1e9 / p - n * block for s, p, n in zip((small, large), px, (1, 3), strict=True)]
     assert fixed[0] == pytest.approx(fixed[1])
 
@@ -173,15 +182,22 @@ def test_what_is_said_of_a_pass() -> None:
             "run phase_upsampling first",
         ),
         (
-            ("fold_norm", "join_modulation", "merge_first_convolutions", "phase_upsampling", "drop_padding") * 2,
+            ("fold_norm", "join_modulation", "merge_first_convolutions", "phase_upsampling", "drop_padding")
+            * 2,
             "the norms are folded already",
         ),
         (("separate_conditioning",), "run merge_first_convolutions and drop_padding first"),
-        (NAMES + ["drop_padding"], "the padding is dropped already"),
-        (NAMES + ["separate_conditioning"], "run merge_first_convolutions and drop_padding first"),
+        ([*NAMES, "drop_padding"], "the padding is dropped already"),
+        ([*NAMES, "separate_conditioning"], "run merge_first_convolutions and drop_padding first"),
     ],
 )
 def test_a_wrong_order_is_refused(order: Sequence[str], message: str) -> None:
     steps = tuple(getattr(passes, name) for name in order)
     with pytest.raises(ValueError, match=message):
         simplify(generator(1), steps)
+
+
+def test_the_table_of_the_documentation(reports: dict[str, tuple[PassReport, PassReport]]) -> None:
+    text = (ROOT / "docs" / "export.md").read_text(encoding="utf-8")
+    for name, (_, after) in reports.items():
+        assert f"| `{name}` | {after.operations} | {after.gflop:.1f} |" in text

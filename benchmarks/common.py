@@ -1,0 +1,132 @@
+"""What benchmarks share: inputs, threads, timing in turn, and what they say of machine and versions."""
+
+from __future__ import annotations
+
+import gc
+import importlib.metadata
+import json
+import os
+import platform
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+PHOTO = ROOT / "samples" / "eileen_collins.png"
+FEATURES = ("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_bf16", "asimd", "bf16")
+WARM_UP = 2
+
+Contender = Callable[[], np.ndarray | None]
+
+
+def limit_threads(wanted: int | None) -> int:
+    """Hold the process to as many CPUs; libraries that load afterwards take that many threads."""
+    there = sorted(os.sched_getaffinity(0))
+    if wanted is None:
+        return len(there)
+    if not 1 <= wanted <= len(there):
+        sys.exit(f"--threads {wanted}: this process may use 1 to {len(there)} CPUs")
+    os.sched_setaffinity(0, there[:wanted])
+    os.environ["OMP_NUM_THREADS"] = str(wanted)
+    return wanted
+
+
+def make_inputs(size: int, halo: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A photo as one tile with its halo, an aging map that runs from 20 to 80 years, and its origin."""
+    from PIL import Image
+
+    side = size + 2 * halo
+    photo = Image.open(PHOTO).convert("RGB").resize((side, side), Image.Resampling.BICUBIC)
+    ages = np.tile(np.linspace(20, 80, side // 4, dtype=np.float32), (1, 1, side // 4, 1))
+    return np.asarray(photo)[None].copy(), ages, np.array([[-halo, -halo, size]], np.float32)
+
+
+def difference(found: np.ndarray, wanted: np.ndarray) -> dict[str, float]:
+    """How far two pictures are apart, in code values."""
+    from amgan.export.image_difference import code_difference, psnr_db, ssim
+
+    apart = code_difference(found, wanted)
+    return {
+        "max_code_values": int(apart.max()),
+        "mean_code_values": float(apart.mean()),
+        "share_of_values_that_differ": float((apart > 0).mean()),
+        "psnr_db": psnr_db(found, wanted),
+        "ssim": ssim(found, wanted),
+    }
+
+
+def measure(contenders: Mapping[str, Contender], runs: int) -> dict[str, list[float]]:
+    """Seconds of every run of every contender, in turn."""
+    times: dict[str, list[float]] = {name: [] for name in contenders}
+    gc.disable()
+    for number in range(-WARM_UP, runs):
+        for name, contender in contenders.items():
+            start = time.perf_counter()
+            contender()
+            seconds = time.perf_counter() - start
+            if number >= 0:
+                times[name].append(seconds)
+    gc.enable()
+    return times
+
+
+def hardware(threads: int) -> dict[str, Any]:
+    """The machine, as far as it can be asked."""
+    import openvino
+
+    model, flags = platform.processor() or platform.machine(), set()
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        lines = [line.split(":", 1) for line in info.read_text().splitlines() if ":" in line]
+        fields = {name.strip(): value.strip() for name, value in lines}
+        model = fields.get("model name", model)
+        flags = set(fields.get("flags", fields.get("Features", "")).split())
+    core = openvino.Core()
+    return {
+        "cpu": model,
+        "openvino_name": core.get_property("CPU", "FULL_DEVICE_NAME"),
+        "openvino_capabilities": list(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")),
+        "logical_cpus": os.cpu_count(),
+        "threads_used": threads,
+        "features": [f for f in FEATURES if f in flags],
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "system": platform.platform(),
+        "load_average": os.getloadavg(),
+    }
+
+
+def commit() -> str | None:
+    """The commit of the source, with -dirty where it was changed."""
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return found.stdout.strip()
+
+
+def heading(what: str, state: Mapping[str, Any], *packages: str) -> dict[str, Any]:
+    """The start of a result: what was measured, when, by which command, on which machine and versions."""
+    return {
+        "what": what,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": shlex.join(["python", *sys.argv]),
+        "hardware": dict(state),
+        "versions": {"python": platform.python_version(), "commit": commit()}
+        | {name: importlib.metadata.version(name) for name in ("amgan", "numpy", *packages)},
+    }
+
+
+def write_result(result: Mapping[str, Any], path: Path) -> None:
+    """Write a result as JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(result, indent=1) + "\n")
+    print(f"written to {path}")
