@@ -66,7 +66,7 @@ def export_bundle(
     return output
 
 
-def _finish(  # noqa: PLR0917
+def _finish(
     work: Path,
     output: Path,
     manifest: Manifest,

@@ -40,7 +40,7 @@ def file_name(role: str, precision: str) -> str:
     return f"{role}.onnx" if precision == "fp32" else f"{role}.{precision}.onnx"
 
 
-def write_simplified(  # noqa: PLR0917
+def write_simplified(
     folder: Path,
     generator: Generator,
     discriminator: Discriminator,

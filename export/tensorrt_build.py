@@ -56,7 +56,7 @@ def build_engine(
         return _run(job, onnx_path, output, options, plan, progress)
 
 
-def _run(  # noqa: PLR0917
+def _run(
     job: Job, onnx_path: Path, output: Path, options: BuildOptions, plan: EngineBuild, progress: Progress
 ) -> EngineBuild:
     parse(job, onnx_path)

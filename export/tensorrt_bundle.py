@@ -24,7 +24,7 @@ ROLES = ("generator", "estimator")
 DEFAULTS = EngineOptions()
 
 
-def add_engines(  # noqa: PLR0917
+def add_engines(
     folder: Path,
     manifest: Manifest,
     targets: Sequence[str],

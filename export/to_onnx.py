@@ -54,7 +54,7 @@ def estimator_to_onnx(
     _export(DeployEstimator(discriminator), example, shapes, (["image"], ["ages"]), path, optimize)
 
 
-def _export(  # noqa: PLR0917
+def _export(
     network: nn.Module,
     example: tuple[torch.Tensor, ...],
     shapes: Mapping[str, Mapping[int, object]],

@@ -17,7 +17,7 @@ _HOME = {
     "AmganError": "errors",
 }
 
-__all__ = ["AgedPhoto", "AmganError", "Bundle", "Pipeline", "Request"]  # noqa: F822
+__all__ = ["AgedPhoto", "AmganError", "Bundle", "Pipeline", "Request"]
 
 
 def __getattr__(name: str) -> Any:

@@ -72,4 +72,6 @@ def canonical_frame(landmarks: NDArray[np.floating]) -> Frame:
     right /= max(float(np.hypot(*right)), 1e-9)
     half_side = max(2.0 * float(np.hypot(*across)), 1.8 * float(np.hypot(*down)), 1e-3)
     centre = eyes + 0.1 * down
-    return Frame((float(centre[0]), float(centre[1])), (float(right[0] * half_side), float(right[1] * half_side)))
+    return Frame(
+        (float(centre[0]), float(centre[1])), (float(right[0] * half_side), float(right[1] * half_side))
+    )

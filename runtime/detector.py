@@ -48,7 +48,9 @@ class FaceDetector:
         side = max(window.shape[:2])
         scale = INPUT_PX / side
         shape = (max(1, round(window.shape[1] * scale)), max(1, round(window.shape[0] * scale)))
-        small = Image.fromarray(window).resize(shape, Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC)
+        small = Image.fromarray(window).resize(
+            shape, Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
+        )
         tensor = np.zeros((1, INPUT_PX, INPUT_PX, 3), np.float32)
         tensor[0, : shape[1], : shape[0]] = np.asarray(small, np.float32) / 127.5 - 1.0
         outputs = list(self._model.create_infer_request().infer({0: tensor}).values())

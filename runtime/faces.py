@@ -62,7 +62,9 @@ class FaceFinder:
         options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
         if threads:
             options["INFERENCE_NUM_THREADS"] = threads
-        self._detector = FaceDetector(core.compile_model(MODELS / "face_detection_full_range.tflite", "CPU", options))
+        self._detector = FaceDetector(
+            core.compile_model(MODELS / "face_detection_full_range.tflite", "CPU", options)
+        )
         self._mesh = core.compile_model(MODELS / "face_landmark.tflite", "CPU", options)
 
     def find(self, rgb: NDArray[np.uint8]) -> list[Face]:
@@ -93,7 +95,9 @@ class FaceFinder:
         self, rgb: NDArray[np.uint8], centre: NDArray[np.float64], across: NDArray[np.float64], half: float
     ) -> tuple[float, NDArray[np.float64]]:
         across = across / max(float(np.hypot(*across)), 1e-9) * half
-        roi = Frame((float(centre[0]), float(centre[1])), (float(across[0]), float(across[1]))).to_photo(MESH_PX)
+        roi = Frame((float(centre[0]), float(centre[1])), (float(across[0]), float(across[1]))).to_photo(
+            MESH_PX
+        )
         crop = sample_affine(rgb, roi, (MESH_PX, MESH_PX))
         outputs = self._mesh.create_infer_request().infer({0: crop[None].astype(np.float32) / 255.0})
         by_size = sorted((np.asarray(v).ravel() for v in outputs.values()), key=lambda a: a.size)
@@ -107,6 +111,9 @@ def _without_twins(faces: list[Face]) -> list[Face]:
     kept: list[Face] = []
     for face in sorted(faces, key=lambda f: -f.score):
         centre = np.array(face.frame.centre)
-        if all(np.hypot(*(centre - np.array(k.frame.centre))) > 0.34 * max(face.width_px, k.width_px) for k in kept):
+        if all(
+            np.hypot(*(centre - np.array(k.frame.centre))) > 0.34 * max(face.width_px, k.width_px)
+            for k in kept
+        ):
             kept.append(face)
     return kept

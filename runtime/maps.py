@@ -58,7 +58,10 @@ def make_footprints(
     """
     face = _soft_polygon(landmarks_unit, FACE_OVAL, size_px, margin_px, FACE_SOFTNESS * softness)
     parts = np.stack(
-        [_soft_polygon(landmarks_unit, p, size_px, margin_px, PART_SOFTNESS * softness) for p in PART_POLYGONS]
+        [
+            _soft_polygon(landmarks_unit, p, size_px, margin_px, PART_SOFTNESS * softness)
+            for p in PART_POLYGONS
+        ]
     )
     parts /= np.maximum(parts.sum(axis=0), 1.0)
     return Footprints(face, parts)
@@ -126,7 +129,11 @@ def _weighted_mean(values: NDArray[np.float32], weights: NDArray[np.float32], fa
 
 
 def _soft_polygon(
-    landmarks_unit: NDArray[np.floating], polygon: tuple[int, ...], size_px: int, margin_px: int, softness: float
+    landmarks_unit: NDArray[np.floating],
+    polygon: tuple[int, ...],
+    size_px: int,
+    margin_px: int,
+    softness: float,
 ) -> NDArray[np.float32]:
     """Antialiased polygon blurred by ``softness`` (standard deviation as a share of the frame's side)."""
     cells = size_px + 2 * margin_px

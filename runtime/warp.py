@@ -28,7 +28,9 @@ def sample_affine(
     columns = np.clip(np.arange(x0, x1), 0, rgb.shape[1] - 1)
     rows = np.clip(np.arange(y0, y1), 0, rgb.shape[0] - 1)
     inside = x0 >= 0 and y0 >= 0 and x1 <= rgb.shape[1] and y1 <= rgb.shape[0]
-    region = Image.fromarray(np.ascontiguousarray(rgb[y0:y1, x0:x1] if inside else rgb[rows[:, None], columns]))
+    region = Image.fromarray(
+        np.ascontiguousarray(rgb[y0:y1, x0:x1] if inside else rgb[rows[:, None], columns])
+    )
     matrix = to_source.copy()
     matrix[:, 2] -= (x0, y0)
     factor = int(scale + 1e-6)  # the determinant of an exact scale may come out a hair below
@@ -42,7 +44,11 @@ def sample_affine(
 
 
 def sample_plane(
-    plane: NDArray[np.float32], to_source: NDArray[np.float64], size_px: tuple[int, int], *, smooth: bool = True
+    plane: NDArray[np.float32],
+    to_source: NDArray[np.float64],
+    size_px: tuple[int, int],
+    *,
+    smooth: bool = True,
 ) -> NDArray[np.float32]:
     """Resample one float plane [H, W] under an affine map; zero outside it.
 

@@ -94,4 +94,6 @@ def parts_of(name: str) -> tuple[str, ...]:
         if name in zone.parts:
             return (name,)
     valid = ", ".join(z.name for z in ZONES)
-    raise UsageError(f"there is no zone {name!r}; the zones are {valid} (paired ones also with -left or -right)")
+    raise UsageError(
+        f"there is no zone {name!r}; the zones are {valid} (paired ones also with -left or -right)"
+    )

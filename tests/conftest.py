@@ -6,9 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
-
 from helpers import COLLINS, HOPPER, write_tiny_bundle
+from PIL import Image
 
 
 @pytest.fixture(scope="session")

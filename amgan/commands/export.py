@@ -37,7 +37,7 @@ from amgan.runtime.errors import UsageError
     "--plain", is_flag=True, show_default="simplified",
     help="Write the networks as PyTorch traces them, in fp32: slower, for comparison only.",
 )  # fmt: skip
-def command(  # noqa: PLR0917
+def command(
     output: Path,
     checkpoint: Path | None,
     fp16: bool,

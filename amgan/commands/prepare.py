@@ -22,7 +22,7 @@ from amgan.runtime.errors import UsageError
     help="Side of the square frame that each face is cut to, in pixels.",
 )  # fmt: skip
 @click.option(
-    "--donor", "donors", multiple=True, metavar="FILE",
+    "--donor", "donors", multiple=True, metavar="FILE", show_default="chosen by rule",
     help="Face whose wrinkles age the others (repeatable); without any, the strongest fit ones are taken.",
 )  # fmt: skip
 def command(faces: Path, ages: Path, output: Path, frame_px: int, donors: tuple[str, ...]) -> None:

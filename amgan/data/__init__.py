@@ -1,0 +1,1 @@
+"""Training data: alignment, detail transfer, the prepared set and its patches."""

@@ -65,11 +65,21 @@ def load_dataset(folder: Path) -> Dataset:
     """Open a prepared training set. Raises UsageError when it is missing or of another schema."""
     index_file = folder / "index.json"
     if not index_file.is_file():
-        raise UsageError(f"{folder} is no prepared training set (no index.json); make one with 'amgan prepare'")
-    index = json.loads(index_file.read_text())
+        raise UsageError(
+            f"{folder} is no prepared training set (no index.json); make one with 'amgan prepare'"
+        )
+    try:
+        index = json.loads(index_file.read_text())
+    except ValueError as error:
+        raise UsageError(f"{index_file} is damaged, it is no JSON; prepare the training set again") from error
     if index.get("schema") != SCHEMA:
-        raise UsageError(f"{folder} has schema {index.get('schema')}, this version reads {SCHEMA}; prepare it again")
-    arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS}
+        raise UsageError(
+            f"{folder} has schema {index.get('schema')}, this version reads {SCHEMA}; prepare it again"
+        )
+    try:
+        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS}
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{folder} is damaged ({error}); prepare the training set again") from error
     return Dataset(**arrays, index=index)
 
 

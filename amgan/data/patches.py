@@ -95,7 +95,7 @@ class PatchSampler:
         return PairBatch(*(np.stack(column) for column in zip(*rows, strict=True)))
 
     def reals(self, step: int, batch: int, stream: int = 1) -> RealBatch:
-        """A batch of unchanged patches, balanced over the decades of age; other streams give other patches."""
+        """A batch of unchanged patches, balanced over the decades of age; each stream has its own."""
         rng = np.random.default_rng((self._seed, step, stream))
         rows = [self._real(rng) for _ in range(batch)]
         return RealBatch(*(np.stack(column) for column in zip(*rows, strict=True)))
@@ -107,7 +107,9 @@ class PatchSampler:
         face = int(self._data.change_faces[number])
         cut = self._draw_cut(rng)
         frame = self._picture(face, cut)
-        change = _warp(self._data.changes[number], cut, self._data.frame_px, options.patch_px).astype(np.float32)
+        change = _warp(self._data.changes[number], cut, self._data.frame_px, options.patch_px).astype(
+            np.float32
+        )
         prints = self._data.footprints[face].astype(np.float32) / 255.0
         first, second = self._draw_amounts(rng, prints)
         base, goal = float(self._data.ages[face]), float(self._data.change_ages[number])
@@ -133,7 +135,14 @@ class PatchSampler:
         origin = np.array(cut.origin, np.float32)
         centre = (origin[:2] + self._options.patch_px / 2) * 2.0 / origin[2] - 1.0
         maps = [self._map(plane, cut) for plane in planes]
-        return image, maps[0], maps[1], origin, centre.astype(np.float32), self._map(prints[0], cut, outside=0.0)
+        return (
+            image,
+            maps[0],
+            maps[1],
+            origin,
+            centre.astype(np.float32),
+            self._map(prints[0], cut, outside=0.0),
+        )
 
     def _draw_cut(self, rng: np.random.Generator) -> _Cut:
         options = self._options
@@ -153,7 +162,7 @@ class PatchSampler:
         """Two planes of how much of a change is applied, [C, C]: often the same everywhere, else by zone."""
         options = self._options
         levels = rng.uniform(0.0, options.overshoot, 2)
-        # Many pairs start from the untouched face, or lead back to it from the fully changed one: what users do.
+        # Many pairs are what users ask for: from the untouched face to the fully changed one, or back.
         if rng.random() < options.extreme_share:
             levels = rng.permutation([0.0, 1.0])
         planes = []
@@ -167,7 +176,9 @@ class PatchSampler:
         return planes[0], planes[1]
 
     def _picture(self, face: int, cut: _Cut) -> Array:
-        return _warp(self._data.frames[face], cut, self._data.frame_px, self._options.patch_px).astype(np.float32)
+        return _warp(self._data.frames[face], cut, self._data.frame_px, self._options.patch_px).astype(
+            np.float32
+        )
 
     def _cells(self, plane: Array, cut: _Cut, size_px: int, outside: float | None = None) -> Array:
         return _warp(plane, cut, plane.shape[0], size_px, self._options.patch_px, outside)
@@ -184,7 +195,7 @@ def _warp(
     patch_px: int | None = None,
     outside: float | None = None,
 ) -> NDArray[np.float32]:
-    """Cut a patch of size_px out of a frame stored at source_px (patch_px: the patch's side in its own pixels)."""
+    """Cut size_px pixels out of a frame stored at source_px; patch_px is the patch in its own pixels."""
     matrix = cut.to_unit * source_px
     matrix[:, :2] *= (patch_px or size_px) / size_px
     matrix[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5
@@ -197,7 +208,9 @@ def _warp(
     if outside is None and source.ndim == 2:
         flags = cv2.WARP_INVERSE_MAP | cv2.INTER_LINEAR
     fill = 0.0 if outside is None else outside
-    cut_out = cv2.warpAffine(source, matrix, (size_px, size_px), flags=flags, borderMode=border, borderValue=fill)
+    cut_out = cv2.warpAffine(
+        source, matrix, (size_px, size_px), flags=flags, borderMode=border, borderValue=fill
+    )
     return np.asarray(cut_out, np.float32)
 
 

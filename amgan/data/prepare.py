@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -98,19 +99,31 @@ def prepare_dataset(
 
 
 def read_ages(table: Path) -> dict[str, float]:
-    """Read the table of ages: file name to years. Raises UsageError when columns are missing or not numbers."""
+    """Read the table of ages, file name to years; raises UsageError for missing columns or no numbers."""
     if not table.is_file():
         raise UsageError(f"the table of ages {table} does not exist")
-    with table.open(newline="") as stream:
-        reader = csv.DictReader(stream)
-        columns = reader.fieldnames or []
-        age = next((c for c in ("age", "age_estimate") if c in columns), None)
-        if age is None or "file" not in columns:
-            raise UsageError(f"{table} needs the columns 'file' and 'age' (or 'age_estimate'), it has {columns}")
-        try:
-            return {row["file"]: float(row[age]) for row in reader}
-        except (ValueError, TypeError) as error:
-            raise UsageError(f"{table} holds an age that is no number: {error}") from error
+    try:
+        with table.open(newline="", encoding="utf-8") as stream:
+            reader = csv.DictReader(stream)
+            columns = list(reader.fieldnames or [])
+            rows = list(reader)
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{table} is no CSV in UTF-8 ({error.reason}); save it as UTF-8") from error
+    column = next((c for c in ("age", "age_estimate") if c in columns), None)
+    if column is None or "file" not in columns:
+        raise UsageError(f"{table} needs the columns 'file' and 'age' (or 'age_estimate'), it has {columns}")
+    return {row["file"]: _years(row[column], row["file"], table) for row in rows}
+
+
+def _years(text: str | None, name: str, table: Path) -> float:
+    """An age out of the table. Raises UsageError for what is no finite number."""
+    try:
+        years = float(text or "")
+    except ValueError:
+        years = math.nan
+    if not math.isfinite(years):
+        raise UsageError(f"{table} holds an age that is no number: {text!r} for {name}")
+    return years
 
 
 def _align_all(
@@ -166,7 +179,11 @@ def _write_faces(folder: Path, aligned: Sequence[AlignedFace], options: PrepareO
 
 
 def _write_changes(
-    folder: Path, aligned: Sequence[AlignedFace], options: PrepareOptions, donors: Sequence[str], progress: Progress
+    folder: Path,
+    aligned: Sequence[AlignedFace],
+    options: PrepareOptions,
+    donors: Sequence[str],
+    progress: Progress,
 ) -> list[str]:
     """Write the changed versions of all training faces; returns the names of the donors."""
     transfer = TransferOptions()
@@ -195,7 +212,10 @@ def _write_changes(
 
 
 def choose_donors(
-    aligned: Sequence[AlignedFace], details: dict[int, FaceDetail], options: PrepareOptions, names: Sequence[str]
+    aligned: Sequence[AlignedFace],
+    details: dict[int, FaceDetail],
+    options: PrepareOptions,
+    names: Sequence[str],
 ) -> list[int]:
     """Numbers of the donor faces: those named, or the old, frontal, evenly lit ones with most detail.
 

@@ -1,0 +1,1 @@
+"""Training: configuration, steps, loop, state and its pictures."""

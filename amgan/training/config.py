@@ -33,11 +33,12 @@ class LossWeights:
 class TrainConfig:
     """One training run. Steps count from 0; rates are Adam's; times are in steps unless named otherwise.
 
-    From ``discriminator_from`` on, ``head_batch`` real patches a step teach its age and position heads.
-    Every ``real_every``-th step also takes real patches, from ``discriminator_from`` on.
-    For ``discriminator_warmup`` steps from ``discriminator_from`` on, only the heads learn and the generator
-    rests. ``adversarial_from`` is the step at which the generator begins to hear the discriminator; ``freeze_norm_from`` is the step from which
-    batch-norm statistics stand still, as they do at inference.
+    From ``discriminator_from`` on the discriminator learns: every ``real_every``-th step from
+    ``real_batch`` real patches and their fakes, and every step its age and position heads from
+    ``head_batch`` more. For the first ``discriminator_warmup`` of these steps only the heads learn and the
+    generator rests. ``adversarial_from`` is the step at which the generator begins to hear the
+    discriminator; ``freeze_norm_from`` is the step from which batch-norm statistics stand still, as they do
+    at inference.
     """
 
     dataset: Path
@@ -90,6 +91,9 @@ def load_config(path: Path) -> TrainConfig:
 def config_from_dict(data: dict[str, Any], source: str) -> TrainConfig:
     """Build the run's configuration from plain values; ``source`` names them in errors."""
     plain = dict(data)
+    for name in ("model", "patches", "weights"):
+        if not isinstance(plain.get(name, {}), dict):
+            raise UsageError(f"{source}: '{name}' must be a table, not {plain[name]!r}")
     model = dict(plain.pop("model", {}))
     built = ModelConfig(
         _build(GeneratorConfig, model.pop("generator", {}), source),
@@ -102,7 +106,10 @@ def config_from_dict(data: dict[str, Any], source: str) -> TrainConfig:
         if name not in plain:
             raise UsageError(f"{source} lacks the key '{name}'")
         plain[name] = Path(plain[name])
-    config = TrainConfig(**_checked(TrainConfig, plain, source), model=built, patches=patches, weights=weights)
+    config = TrainConfig(
+        **_checked(TrainConfig, plain, source), model=built, patches=patches, weights=weights
+    )
+    _check_numbers(config, source)
     if config.precision not in ("bf16", "fp32"):
         raise UsageError(f"{source}: precision {config.precision!r} is neither 'bf16' nor 'fp32'")
     if config.patches.patch_px % 16:
@@ -118,5 +125,34 @@ def _checked(kind: Any, data: dict[str, Any], source: str) -> dict[str, Any]:
     known = {f.name for f in dataclasses.fields(kind)}
     unknown = sorted(set(data) - known)
     if unknown:
-        raise UsageError(f"{source}: unknown key {unknown[0]!r}; {kind.__name__} knows {', '.join(sorted(known))}")
-    return {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+        raise UsageError(
+            f"{source}: unknown key {unknown[0]!r}; {kind.__name__} knows {', '.join(sorted(known))}"
+        )
+    checked = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+    for name, value in checked.items():
+        default = getattr(kind, name, None)
+        fits = isinstance(value, type(default)) or (isinstance(default, float) and isinstance(value, int))
+        same_length = not isinstance(default, tuple) or (fits and len(value) == len(default))
+        if default is not None and not (fits and same_length):
+            raise UsageError(f"{source}: {name} = {value!r} is not of the kind of its default, {default!r}")
+    return checked
+
+
+def _check_numbers(config: TrainConfig, source: str) -> None:
+    """Refuse counts that no step could work with."""
+    for name in (
+        "steps",
+        "batch",
+        "real_batch",
+        "real_every",
+        "penalty_every",
+        "log_every",
+        "checkpoint_every",
+        "grid_every",
+    ):
+        if getattr(config, name) < 1:
+            raise UsageError(f"{source}: {name} = {getattr(config, name)} must be at least 1")
+    if not 0 < 2 * config.margin_px < config.patches.patch_px:
+        raise UsageError(f"{source}: margin_px = {config.margin_px} must be above 0 and below half a patch")
+    if config.discriminator_warmup and not config.head_batch:
+        raise UsageError(f"{source}: discriminator_warmup needs a head_batch of at least 1")

@@ -56,7 +56,9 @@ def run(
         torch.set_num_threads(config.threads)
     dataset = load_dataset(config.dataset)
     if not len(dataset.change_faces):
-        raise UsageError(f"{config.dataset} has no face at two ages; prepare it from more photos, old ones too")
+        raise UsageError(
+            f"{config.dataset} has no face at two ages; prepare it from more photos, old ones too"
+        )
     sampler = PatchSampler(dataset, config.patches, config.seed)
     state = new_state(config, device)
     config.output.mkdir(parents=True, exist_ok=True)
@@ -64,6 +66,8 @@ def run(
         load_state(config.output / STATE, state)
     began, first = time.monotonic(), state.step
     faces = grid_faces(dataset)
+    if fresh:
+        (config.output / "log.jsonl").unlink(missing_ok=True)
     log = Log(config.output / "log.jsonl", config.log_every)
     with ThreadPoolExecutor(1) as pool:
         ahead = pool.submit(_draw, sampler, config, state.step)
@@ -83,9 +87,7 @@ def run(
     return config.output / WEIGHTS
 
 
-def one_step(
-    state: TrainState, config: TrainConfig, batches: StepBatches, device: torch.device
-) -> Report:
+def one_step(state: TrainState, config: TrainConfig, batches: StepBatches, device: torch.device) -> Report:
     """Run step ``state.step`` on its batches and return its numbers."""
     _set_rates(state, config)
     _set_norm_mode(state, config)
@@ -156,7 +158,9 @@ def _set_rates(state: TrainState, config: TrainConfig) -> None:
     """Supervised rate first, a lower one once the critic is heard; both fall along a cosine at the end."""
     base = config.adversarial_rate if state.step >= config.adversarial_from else config.generator_rate
     done = (state.step - config.decay_from) / max(1, config.steps - config.decay_from)
-    share = config.final_rate_share + (1 - config.final_rate_share) * 0.5 * (1 + math.cos(math.pi * max(0.0, done)))
+    share = config.final_rate_share + (1 - config.final_rate_share) * 0.5 * (
+        1 + math.cos(math.pi * max(0.0, done))
+    )
     warm = min(1.0, (state.step + 1) / 100)
     state.optimiser_g.param_groups[0]["lr"] = base * share * warm
     rate = config.warmup_rate if is_warmup(config, state.step) else config.discriminator_rate

@@ -77,7 +77,9 @@ def update_average(state: TrainState, decay: float) -> None:
     """Move the averaged generator towards the current one; early steps count for more."""
     decay = min(decay, (1 + state.step) / (10 + state.step))
     with torch.no_grad():
-        for average, now in zip(state.average.state_dict().values(), state.generator.state_dict().values(), strict=True):
+        for average, now in zip(
+            state.average.state_dict().values(), state.generator.state_dict().values(), strict=True
+        ):
             if average.is_floating_point():
                 average.lerp_(now, 1.0 - decay)
             else:

@@ -30,7 +30,9 @@ class TensorBatch:
 
 def to_tensors(batch: PairBatch | RealBatch, device: torch.device) -> TensorBatch:
     """Move a batch to the device."""
-    return TensorBatch({k: torch.from_numpy(np.ascontiguousarray(v)).to(device) for k, v in vars(batch).items()})
+    return TensorBatch(
+        {k: torch.from_numpy(np.ascontiguousarray(v)).to(device) for k, v in vars(batch).items()}
+    )
 
 
 def autocast(config: TrainConfig, device: torch.device) -> torch.autocast:
@@ -52,7 +54,11 @@ def generator_step(
     paired = losses.paired_loss((pairs["before"] + change)[inner], pairs["after"][inner])
     off_face = losses.off_face_loss(change[inner], face[inner])
     loss = weights.paired * paired + weights.off_face * off_face
-    report = {"g/paired": paired.item(), "g/off_face": off_face.item(), "g/attention": attention.mean().item()}
+    report = {
+        "g/paired": paired.item(),
+        "g/off_face": off_face.item(),
+        "g/attention": attention.mean().item(),
+    }
     fake = None
     if reals is not None:
         with amp:
@@ -63,8 +69,19 @@ def generator_step(
         age = losses.aging_map_loss(verdict.ages, reals["map_wanted"], reals["face"])
         position = losses.position_loss(verdict.position, reals["position"])
         cycle = losses.cycle_loss(returned[inner], reals["image"][inner])
-        loss = loss + weights.wgan * wgan + weights.age * age + weights.position * position + weights.cycle * cycle
-        report |= {"g/wgan": wgan.item(), "g/age": age.item(), "g/position": position.item(), "g/cycle": cycle.item()}
+        loss = (
+            loss
+            + weights.wgan * wgan
+            + weights.age * age
+            + weights.position * position
+            + weights.cycle * cycle
+        )
+        report |= {
+            "g/wgan": wgan.item(),
+            "g/age": age.item(),
+            "g/position": position.item(),
+            "g/cycle": cycle.item(),
+        }
         fake = fake.detach()
     _descend(state.optimiser_g, loss, generator, config.clip_norm)
     return report, fake
@@ -112,9 +129,15 @@ def discriminator_step(
         "d/position": position.item(),
     }
     if state.step % config.penalty_every == 0:
-        noise = torch.from_numpy(np.random.default_rng((config.seed, state.step, 2)).random(len(fake), np.float32))
+        noise = torch.from_numpy(
+            np.random.default_rng((config.seed, state.step, 2)).random(len(fake), np.float32)
+        )
         penalty = losses.gradient_penalty(
-            discriminator, reals["image"], fake, reals["map_wanted"], noise.to(fake.device).reshape(-1, 1, 1, 1)
+            discriminator,
+            reals["image"],
+            fake,
+            reals["map_wanted"],
+            noise.to(fake.device).reshape(-1, 1, 1, 1),
         )
         loss = loss + weights.gradient_penalty * config.penalty_every * penalty
         report["d/penalty"] = penalty.item()

@@ -1,0 +1,1 @@
+"""The shipped weights, with the run that made them."""

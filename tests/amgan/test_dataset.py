@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -54,3 +55,14 @@ def test_a_tenth_is_held_out_by_name_alone() -> None:
     held = [is_held_out(f"face_{i}.jpg") for i in range(3000)]
     assert 0.07 < np.mean(held) < 0.14
     assert is_held_out("some/where/face_7.png") == is_held_out("face_7.jpg")
+
+
+def test_a_damaged_set_is_refused(set_folder: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(set_folder, broken)
+    (broken / "ages.npy").unlink()
+    with pytest.raises(UsageError, match="is damaged"):
+        load_dataset(broken)
+    (broken / "index.json").write_text("{")
+    with pytest.raises(UsageError, match="is no JSON"):
+        load_dataset(broken)

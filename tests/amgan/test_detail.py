@@ -11,6 +11,7 @@ from amgan.runtime.mesh import LEFT_BROW, LEFT_EYE, LIPS_INNER, NOSE, NOSE_TIP, 
 
 from amgan.data.detail import (
     DETAIL_RANGE,
+    SKIN_SHADOW,
     FaceDetail,
     TransferOptions,
     older_change,
@@ -90,14 +91,33 @@ def test_older_change_carries_the_donors_detail(
     assert high(frame + strong, face) > high(frame + change, face)
 
 
-def test_a_donor_that_is_the_face_itself_changes_nothing(
+def test_shadows_are_carried_in_the_colour_of_skin(
     details: tuple[FaceDetail, FaceDetail], triangles: np.ndarray
 ) -> None:
-    face = details[0]
-    change = older_change(face, face, triangles, TransferOptions(donor_gain=1.0, own_share=0.0))
-    sure = (face.skin > 0.95) & (np.abs(face.detail).max(axis=2) < 0.2)
-    assert np.abs(change[sure]).mean() < 0.5
-    assert np.percentile(np.abs(change[sure]), 99) <= 3
+    """Only lightness is carried: a donor's red light leaves the same mark as a grey one."""
+    face, donor = details
+    options = TransferOptions(donor_gain=1.0, own_share=1.0)
+    grey = replace(donor, detail=np.full_like(donor.detail, -0.2))
+    tinted = replace(donor, detail=grey.detail + np.array([0.1, 0.0, -0.1], np.float32))
+    change = older_change(face, grey, triangles, options)
+    np.testing.assert_allclose(change, older_change(face, tinted, triangles, options), atol=1)
+    sure = face.skin > 0.999
+    wanted = np.exp(face.log[sure]) * np.expm1(-0.2 * np.array(SKIN_SHADOW))
+    covered = change[sure].any(axis=1)
+    assert covered.mean() > 0.5
+    assert np.percentile(np.abs(change[sure][covered] - wanted[covered]), 50) < 1.5
+
+
+def test_highlights_are_carried_weakly(details: tuple[FaceDetail, FaceDetail], triangles: np.ndarray) -> None:
+    face, donor = details
+    options = TransferOptions(donor_gain=1.0, own_share=1.0)
+    strength = [
+        np.abs(
+            older_change(face, replace(donor, detail=np.full_like(donor.detail, v)), triangles, options)
+        ).mean()
+        for v in (0.1, -0.1)
+    ]
+    assert 0 < strength[0] < 0.6 * strength[1]
 
 
 def test_no_gain_and_all_of_ones_own_is_no_change(

@@ -157,6 +157,7 @@ def test_read_ages(tmp_path: Path) -> None:
         ("name,age\na.jpg,3\n", "needs the columns 'file' and 'age'"),
         ("file,years\na.jpg,3\n", "needs the columns 'file' and 'age'"),
         ("file,age\na.jpg,old\n", "an age that is no number: .*old"),
+        ("file,age\na.jpg,nan\n", "an age that is no number: .*nan"),
         ("file,age\na.jpg\n", "an age that is no number"),
     ],
 )

@@ -187,7 +187,7 @@ def test_without_onnx_runtime(
         ("sm89", "engines on a GPU are compared by benchmarks/gpu_check.py"),
     ],
 )
-def test_engines_are_never_passed_over_in_silence(  # noqa: PLR0917
+def test_engines_are_never_passed_over_in_silence(
     exported: Exported,
     reference: Reference,
     tmp_path: Path,

@@ -139,7 +139,7 @@ def test_a_bundle_of_other_weights_needs_its_checkpoint(
         (None, "frames.safetensors", 2, "its estimator's frame is 64 px, and the checkpoint's 128 px"),
     ],
 )
-def test_refusals(  # noqa: PLR0917
+def test_refusals(
     exported: Exported, tmp_path: Path, bundle: str | None, against: str | None, code: int, message: str
 ) -> None:
     (tmp_path / "text.safetensors").write_text("no weights")

@@ -7,7 +7,6 @@ import pytest
 from amgan.runtime.bundle import MANIFEST, Bundle, write_manifest
 from amgan.runtime.errors import BundleError
 from amgan.runtime.manifest import SCHEMA, Manifest
-
 from helpers import tiny_manifest, write_tiny_bundle
 
 

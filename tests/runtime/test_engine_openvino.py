@@ -13,7 +13,6 @@ from amgan.runtime.errors import BundleError, EngineError, UsageError
 from amgan.runtime.estimate import Estimator
 from amgan.runtime.faces import Face
 from amgan.runtime.tiles import Tile, plan_tiles, stitch
-
 from helpers import FLOAT, HALO, UINT8, Graph, tiny_manifest, write_estimator, write_tiny_bundle
 
 

@@ -11,9 +11,8 @@ from amgan.runtime.estimate import landmarks_unit
 from amgan.runtime.maps import edit_mask
 from amgan.runtime.pipeline import frame_size
 from amgan.runtime.zones import PART_NAMES
-from PIL import Image
-
 from helpers import COLLINS, HOPPER, write_tiny_bundle
+from PIL import Image
 
 OLD = Request.parse("70")
 
