@@ -23,6 +23,7 @@ def save_model(path: Path, generator: Generator, discriminator: Discriminator, c
     part = path.with_name(path.name + ".part")
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(tensors, part, metadata={"config": json.dumps(asdict(config)), "format": "amgan-1"})
+    part.chmod(0o644)  # safetensors writes for the owner only
     part.replace(path)
 
 

@@ -1,0 +1,44 @@
+"""Makes the pictures of README and docs from the samples: python docs/make_pictures.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from amgan.runtime import Pipeline, Request
+from numpy.typing import NDArray
+from PIL import Image
+
+ROOT = Path(__file__).parents[1]
+IMAGES = ROOT / "docs" / "images"
+HEIGHT_PX = 420
+Box = tuple[int, int, int, int]
+PHOTOS: dict[str, tuple[str, Box]] = {
+    "collins": ("eileen_collins.png", (130, 10, 322, 250)),
+    "hopper": ("grace_hopper.jpg", (110, 50, 410, 425)),
+}
+
+
+def side_by_side(pictures: list[NDArray[np.uint8]], box: Box) -> Image.Image:
+    """The same part of several pictures in one row."""
+    cuts = [Image.fromarray(p).crop(box) for p in pictures]
+    width = round(HEIGHT_PX * cuts[0].width / cuts[0].height)
+    row = Image.new("RGB", (width * len(cuts), HEIGHT_PX))
+    for number, cut in enumerate(cuts):
+        row.paste(cut.resize((width, HEIGHT_PX), Image.Resampling.LANCZOS), (number * width, 0))
+    return row
+
+
+def main() -> None:
+    """Write every picture."""
+    IMAGES.mkdir(exist_ok=True)
+    with Pipeline() as pipeline:
+        for name, (file, box) in PHOTOS.items():
+            photo = np.asarray(Image.open(ROOT / "samples" / file).convert("RGB"))
+            aged = {age: pipeline.age(photo, Request.parse(age=age)).pixels for age in ("20", "70")}
+            side_by_side([photo, aged["70"]], box).save(IMAGES / f"{name}_70.jpg", quality=90)
+            side_by_side([aged["20"], photo, aged["70"]], box).save(IMAGES / f"{name}_ages.jpg", quality=90)
+
+
+if __name__ == "__main__":
+    main()

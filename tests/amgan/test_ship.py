@@ -1,0 +1,26 @@
+"""The file that ships: half precision, and the change scaled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from tiny_networks import TINY_MODEL, random_generator
+
+from amgan.checkpoint import load_model, save_model
+from amgan.networks import Discriminator
+from amgan.training.ship import ship
+
+
+def test_the_change_is_scaled_and_weights_are_halved(tmp_path: Path) -> None:
+    generator = random_generator(TINY_MODEL.generator).float().eval()
+    with torch.no_grad():
+        generator.colour.weight.mul_(0.05)
+    run = tmp_path / "run.safetensors"
+    save_model(run, generator, Discriminator(TINY_MODEL.discriminator), TINY_MODEL)
+    shipped = ship(run, tmp_path / "shipped.safetensors", gain=2.0)
+    assert all(v.dtype == torch.float16 for v in load_file(shipped).values() if v.is_floating_point())
+    loaded, _, config = load_model(shipped)
+    assert config == TINY_MODEL
+    torch.testing.assert_close(loaded.colour.weight, 2.0 * generator.colour.weight, rtol=2e-3, atol=1e-5)
