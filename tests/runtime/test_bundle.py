@@ -220,5 +220,5 @@ def test_write_leaves_nothing_when_it_fails(own_bundle: Path) -> None:
 def test_contracts_import_nothing_heavy(module: str) -> None:
     heavy = ("torch", "onnx", "openvino", "PIL", "tensorrt", "tensorrt_rtx", "cuda")
     code = f"import sys, amgan.runtime{module}; print([m for m in {heavy} if m in sys.modules])"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    run = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
