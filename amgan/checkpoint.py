@@ -6,7 +6,6 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
@@ -49,8 +48,3 @@ def load_model(path: Path | None = None) -> tuple[Generator, Discriminator, Mode
         reason = str(error).splitlines()[0]
         raise UsageError(f"{path} is no AMGAN checkpoint that this version can read ({reason})") from error
     return generator.eval().requires_grad_(False), discriminator.eval().requires_grad_(False), config
-
-
-def halve(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Store floating-point tensors in half precision (for shipping)."""
-    return {k: v.half() if v.is_floating_point() else v for k, v in tensors.items()}

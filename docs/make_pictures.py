@@ -9,6 +9,8 @@ from amgan.runtime import Pipeline, Request
 from numpy.typing import NDArray
 from PIL import Image
 
+from amgan.training.plot import plot_log
+
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"
 HEIGHT_PX = 420
@@ -32,6 +34,7 @@ def side_by_side(pictures: list[NDArray[np.uint8]], box: Box) -> Image.Image:
 def main() -> None:
     """Write every picture."""
     IMAGES.mkdir(exist_ok=True)
+    plot_log(ROOT / "amgan" / "weights" / "amgan-base.log.jsonl", IMAGES / "training.png")
     with Pipeline() as pipeline:
         for name, (file, box) in PHOTOS.items():
             photo = np.asarray(Image.open(ROOT / "samples" / file).convert("RGB"))

@@ -48,6 +48,14 @@ class FaceAges:
     parts: Mapping[str, float]
 
 
+def without_margin(footprints: Footprints, margin_px: int) -> Footprints:
+    """The same footprints over the frame alone: ``margin_px`` cells cut off on every side."""
+    if not margin_px:
+        return footprints
+    inside = slice(margin_px, -margin_px)
+    return Footprints(footprints.face[inside, inside], footprints.parts[:, inside, inside])
+
+
 def make_footprints(
     landmarks_unit: NDArray[np.floating], size_px: int, margin_px: int = 0, *, softness: float = 1.0
 ) -> Footprints:

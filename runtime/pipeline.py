@@ -18,7 +18,7 @@ from .errors import EngineError, NoFaceError, UsageError
 from .estimate import Estimator, landmarks_unit
 from .faces import Face, FaceFinder
 from .manifest import FRAME_STEP_PX, Manifest
-from .maps import FaceAges, asked_mask, build_map, edit_mask, make_footprints
+from .maps import FaceAges, asked_mask, build_map, edit_mask, make_footprints, without_margin
 from .paste import is_grey, paste_change
 from .photo import read_photo, write_photo
 from .request import Request, wanted_ages
@@ -112,9 +112,12 @@ class Pipeline:
             wanted = wanted_ages(request, now, age_range)
             size = frame_size(face.frame.side_px, self._manifest)
             landmarks = landmarks_unit(face)
-            asked = asked_mask(make_footprints(landmarks, size // CELL_PX), now, wanted, size)
+            margin = self._manifest.halo_px // CELL_PX
+            footprints = make_footprints(landmarks, size // CELL_PX, margin)
+            asked = asked_mask(without_margin(footprints, margin), now, wanted, size)
             mask = edit_mask(landmarks, size) * asked
-            before, after = self._age_frame(rgb, face, wanted, mask)
+            aging_map = build_map(footprints, wanted.base, wanted.parts)
+            before, after = self._age_frame(rgb, face, aging_map, mask)
             paste_change(out, face.frame, before, after, mask, strength=request.strength, grey=grey)
             aged.append(AgedFace(face, now, wanted, size))
         return AgedPhoto(out, tuple(aged))
@@ -136,13 +139,11 @@ class Pipeline:
         return aged
 
     def _age_frame(
-        self, rgb: NDArray[np.uint8], face: Face, wanted: FaceAges, mask: NDArray[np.float32]
+        self, rgb: NDArray[np.uint8], face: Face, aging_map: NDArray[np.float32], mask: NDArray[np.float32]
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """The canonical frame, uint8 [S, S, 3], as it is and aged where the mask [S, S] is not zero."""
         size, halo = mask.shape[0], self._manifest.halo_px
         image = _sample_with_halo(rgb, face, size, halo)
-        footprints = make_footprints(landmarks_unit(face), size // CELL_PX, halo // CELL_PX)
-        aging_map = build_map(footprints, wanted.base, wanted.parts)
         multiple = self._manifest.tile_multiple
         tiles = plan_tiles(size, self._engine.capabilities.max_core_px, mask_cells(mask, multiple), multiple)
         before = image[halo : halo + size, halo : halo + size]

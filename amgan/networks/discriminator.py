@@ -96,7 +96,10 @@ class Discriminator(nn.Module):
 
     def forward(self, image: Tensor, aging_map: Tensor) -> Verdict:
         """All three heads at once."""
-        features = self.features(image)
+        return self.judge(self.features(image), aging_map)
+
+    def judge(self, features: Tensor, aging_map: Tensor) -> Verdict:
+        """All three heads on features that are there already."""
         return Verdict(
             self.critic_of(features, aging_map), self.position_of(features), self.ages_of(features)
         )

@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 import torch
 
-from amgan.checkpoint import halve, load_model, save_model
+from amgan.checkpoint import load_model, save_model
 
 
 def ship(weights: Path, output: Path, gain: float = 1.0) -> Path:
@@ -25,7 +25,6 @@ def ship(weights: Path, output: Path, gain: float = 1.0) -> Path:
         assert generator.colour.bias is not None
         generator.colour.bias.mul_(gain)
     for network in (generator, discriminator):
-        network.load_state_dict(halve(network.state_dict()))
         network.half()
     save_model(output, generator, discriminator, config)
     return output

@@ -101,11 +101,10 @@ def discriminator_step(
         with torch.no_grad(), amp:
             fake = state.generator(reals["image"], reals["map_wanted"], reals["origin"]).float()
     with amp:
-        real = discriminator(reals["image"], reals["map_now"])
+        features = discriminator.features(reals["image"])
+        real = discriminator.judge(features, reals["map_now"])
         faked = discriminator(fake, reals["map_wanted"])
-        mismatched = discriminator.critic_of(
-            discriminator.features(reals["image"]), _far_maps(reals["map_now"], reals["map_wanted"])
-        )
+        mismatched = discriminator.critic_of(features, _far_maps(reals["map_now"], reals["map_wanted"]))
         shown = discriminator.ages_of(discriminator.features(pairs["after"]))
     critic = losses.critic_loss(real.critic.float(), faked.critic.float(), mismatched.float())
     age = losses.aging_map_loss(real.ages, reals["map_now"], reals["face"])

@@ -101,9 +101,9 @@ class ExportGenerator(nn.Module):
         for block in self.blocks:
             x = block(x, condition)
         x = self.up1(torch.relu(x))
-        x = torch.relu(x + crop_to(middle, x, self.skip_margin("middle")))
+        x = torch.relu(x + crop(middle, self.skip_margin("middle")))
         x = self.up2(x)
-        x = torch.relu(x + crop_to(fine, x, self.skip_margin("fine")))
+        x = torch.relu(x + crop(fine, self.skip_margin("fine")))
         delta, attention = self.heads(x)
         return self._blend_core(codes, scaled, delta, attention)
 
@@ -129,7 +129,7 @@ class ExportGenerator(nn.Module):
         return {"middle": 2 * cells + 2, "fine": 4 * cells + 6}[name]
 
 
-def crop_to(x: Tensor, like: Tensor, margin: int) -> Tensor:
+def crop(x: Tensor, margin: int) -> Tensor:
     """Cut ``margin`` rows and columns off every side of x (nothing for 0)."""
     return x[:, :, margin:-margin, margin:-margin] if margin else x
 
