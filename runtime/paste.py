@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,24 +36,31 @@ def paste_change(
     not touched. With ``grey`` all channels get the change of the luminance.
     """
     size = before.shape[0]
-    change = (after.astype(np.float32) - before) * (mask[..., None] * np.float32(strength))
-    planes = [change @ _LUMA] if grey else [change[..., c] for c in range(3)]
-    if not any(plane.any() for plane in planes):
+    box = _box(mask)
+    if box is None:
         return
-    area = _area(mask, frame.to_photo(size), (out.shape[1], out.shape[0]))
+    rows, columns = box
+    part = mask[rows, columns]
+    change = cv2.subtract(after[rows, columns], before[rows, columns], dtype=cv2.CV_32F)
+    change *= (part * np.float32(strength))[..., None]
+    if grey:
+        change = change @ _LUMA
+    if not change.any():
+        return
+    to_photo, to_frame = frame.to_photo(size), frame.to_frame(size)
+    area = _area(rows, columns, to_photo, (out.shape[1], out.shape[0]))
     if area is None:
         return
     x0, y0, x1, y1 = area
-    matrix = frame.to_frame(size)
-    shrunk, scaled = _shrink(planes, matrix)
+    to_frame[:, 2] -= (columns.start, rows.start)
+    shrunk, scaled = _shrink(change, to_frame)
     for top in range(y0, y1, BAND_ROWS):
         band = out[top : min(top + BAND_ROWS, y1), x0:x1]
         place = (band.shape[1], band.shape[0])
-        inside = sample_plane(mask, _moved(matrix, x0, top), place, smooth=False) > 0
-        added = [sample_plane(plane, _moved(scaled, x0, top), place) * inside for plane in shrunk]
-        for channel in range(3):
-            total = band[..., channel] + added[channel % len(added)]
-            band[..., channel] = np.clip(np.rint(total), 0, 255).astype(np.uint8)
+        inside = sample_plane(part, _moved(to_frame, x0, top), place, smooth=False) > 0
+        added = sample_plane(shrunk, _moved(scaled, x0, top), place)
+        total = np.rint(band + (added if added.ndim == 3 else added[..., None]))
+        np.copyto(band, np.clip(total, 0, 255).astype(np.uint8), where=inside[..., None])
 
 
 def is_grey(rgb: NDArray[np.uint8]) -> bool:
@@ -61,15 +69,23 @@ def is_grey(rgb: NDArray[np.uint8]) -> bool:
     return all(np.array_equal(part[..., 0], part[..., c]) for part in (centre, rgb) for c in (1, 2))
 
 
-def _area(
-    mask: NDArray[np.float32], to_photo: NDArray[np.float64], photo_size: tuple[int, int]
-) -> tuple[int, int, int, int] | None:
-    """x0, y0, x1, y1 of the part of the photo that holds the mask's non-zero pixels, or None."""
+def _box(mask: NDArray[np.float32]) -> tuple[slice, slice] | None:
+    """Rows and columns that hold the mask's non-zero pixels and one more on every side, or None."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not rows.size:
         return None
-    top, bottom, left, right = rows[0] - 1, rows[-1] + 2, columns[0] - 1, columns[-1] + 2
-    corners = apply_affine(to_photo, np.array([[x, y] for x in (left, right) for y in (top, bottom)], float))
+    top, left = max(int(rows[0]) - 1, 0), max(int(columns[0]) - 1, 0)
+    return slice(top, min(int(rows[-1]) + 2, mask.shape[0])), slice(
+        left, min(int(columns[-1]) + 2, mask.shape[1])
+    )
+
+
+def _area(
+    rows: slice, columns: slice, to_photo: NDArray[np.float64], photo_size: tuple[int, int]
+) -> tuple[int, int, int, int] | None:
+    """x0, y0, x1, y1 of the part of the photo that a box of the frame covers, or None."""
+    sides = [(x, y) for x in (columns.start, columns.stop) for y in (rows.start, rows.stop)]
+    corners = apply_affine(to_photo, np.array(sides, float))
     low = np.maximum(np.floor(corners.min(axis=0)).astype(int), 0)
     high = np.minimum(np.ceil(corners.max(axis=0)).astype(int), photo_size)
     if (high <= low).any():
@@ -78,18 +94,18 @@ def _area(
 
 
 def _shrink(
-    planes: list[NDArray[np.float32]], to_frame: NDArray[np.float64]
-) -> tuple[list[NDArray[np.float32]], NDArray[np.float64]]:
-    """Average blocks of the planes where the photo is much coarser than the frame, against aliasing."""
+    change: NDArray[np.float32], to_frame: NDArray[np.float64]
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Average blocks of the change where the photo is much coarser than the frame, against aliasing."""
     factor = math.floor(math.sqrt(abs(float(np.linalg.det(to_frame[:, :2])))) + 1e-6)
     if factor < 2:
-        return planes, to_frame
-    size = planes[0].shape[0]
-    pad = -size % factor
-    blocks = -(-size // factor)
-    padded = [np.pad(plane, ((0, pad), (0, pad))) for plane in planes]
-    shrunk = [p.reshape(blocks, factor, blocks, factor).mean(axis=(1, 3), dtype=np.float32) for p in padded]
-    return shrunk, to_frame / factor
+        return change, to_frame
+    height, width = change.shape[:2]
+    padded = cv2.copyMakeBorder(
+        change, 0, -height % factor, 0, -width % factor, cv2.BORDER_CONSTANT, value=0
+    )
+    size = (padded.shape[1] // factor, padded.shape[0] // factor)
+    return np.asarray(cv2.resize(padded, size, interpolation=cv2.INTER_AREA), np.float32), to_frame / factor
 
 
 def _moved(matrix: NDArray[np.float64], x: int, y: int) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Affine resampling of pictures with Pillow: photo to canonical frame, and the change back."""
+"""Affine resampling of pictures: photo to canonical frame, and the change back."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from .alignment import apply_affine
 
@@ -19,28 +18,13 @@ def sample_affine(
     ``to_source`` (2x3) maps continuous output coordinates to continuous source coordinates;
     ``size_px`` is (width, height) of the output. Shrinking is filtered (box, then bicubic).
     """
-    width, height = size_px
-    corners = apply_affine(to_source, np.array([[0, 0], [width, 0], [0, height], [width, height]], float))
-    scale = math.sqrt(abs(float(np.linalg.det(to_source[:, :2]))))
-    margin = 4 * max(1, math.ceil(scale))
-    x0, y0 = (int(v) for v in np.floor(corners.min(axis=0)) - margin)
-    x1, y1 = (int(v) for v in np.ceil(corners.max(axis=0)) + margin)
-    columns = np.clip(np.arange(x0, x1), 0, rgb.shape[1] - 1)
-    rows = np.clip(np.arange(y0, y1), 0, rgb.shape[0] - 1)
-    inside = x0 >= 0 and y0 >= 0 and x1 <= rgb.shape[1] and y1 <= rgb.shape[0]
-    region = Image.fromarray(
-        np.ascontiguousarray(rgb[y0:y1, x0:x1] if inside else rgb[rows[:, None], columns])
-    )
-    matrix = to_source.copy()
-    matrix[:, 2] -= (x0, y0)
-    factor = int(scale + 1e-6)  # the determinant of an exact scale may come out a hair below
+    import cv2
+
+    region, matrix = _region(rgb, to_source, size_px)
+    factor = int(math.sqrt(abs(float(np.linalg.det(matrix[:, :2])))) + 1e-6)  # an exact scale may come out low
     if factor >= 2:
-        region = region.reduce(factor)
-        matrix = matrix / factor
-    out = region.transform(
-        size_px, Image.Transform.AFFINE, tuple(matrix.ravel()), resample=Image.Resampling.BICUBIC
-    )
-    return np.asarray(out)
+        region, matrix = _reduce(region, factor), matrix / factor
+    return _warp(region, matrix, size_px, cv2.INTER_CUBIC, cv2.BORDER_REPLICATE)
 
 
 def sample_plane(
@@ -50,11 +34,54 @@ def sample_plane(
     *,
     smooth: bool = True,
 ) -> NDArray[np.float32]:
-    """Resample one float plane [H, W] under an affine map; zero outside it.
+    """Resample a float picture [H, W] or [H, W, C] under an affine map; zero outside it.
 
     Same coordinates as sample_affine. ``smooth`` takes bicubic, otherwise bilinear (never overshoots).
     """
-    method = Image.Resampling.BICUBIC if smooth else Image.Resampling.BILINEAR
-    picture = Image.fromarray(np.ascontiguousarray(plane, dtype=np.float32))
-    out = picture.transform(size_px, Image.Transform.AFFINE, tuple(to_source.ravel()), resample=method)
-    return np.asarray(out)
+    import cv2
+
+    method = cv2.INTER_CUBIC if smooth else cv2.INTER_LINEAR
+    return _warp(np.ascontiguousarray(plane, np.float32), to_source, size_px, method, cv2.BORDER_CONSTANT)
+
+
+def _warp(
+    source: NDArray[np.generic], matrix: NDArray[np.float64], size_px: tuple[int, int], method: int, border: int
+) -> NDArray:  # type: ignore[type-arg]  # of the source's type
+    """OpenCV's warp for coordinates that count from the corner of a pixel, not from its centre."""
+    import cv2
+
+    centred = matrix.copy()
+    centred[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5
+    return cv2.warpAffine(
+        source, centred, size_px, flags=method | cv2.WARP_INVERSE_MAP, borderMode=border, borderValue=0
+    )
+
+
+def _region(
+    rgb: NDArray[np.uint8], to_source: NDArray[np.float64], size_px: tuple[int, int]
+) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """The part of a picture that an output needs, never empty, and the map into it.
+
+    OpenCV's coordinates are exact for small pictures only.
+    """
+    width, height = size_px
+    corners = apply_affine(to_source, np.array([[0, 0], [width, 0], [0, height], [width, height]], float))
+    margin = 4 * max(1, math.ceil(math.sqrt(abs(float(np.linalg.det(to_source[:, :2]))))))
+    limit = np.array([rgb.shape[1], rgb.shape[0]])
+    low = np.clip(np.floor(corners.min(axis=0)) - margin, 0, limit - 1).astype(int)
+    high = np.clip(np.ceil(corners.max(axis=0)) + margin, low + 1, limit).astype(int)
+    matrix = to_source.copy()
+    matrix[:, 2] -= low
+    return np.ascontiguousarray(rgb[low[1] : high[1], low[0] : high[0]]), matrix
+
+
+def _reduce(region: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
+    """Average blocks of ``factor`` pixels; what does not fill the last block is filled with the edge."""
+    import cv2
+
+    height, width = region.shape[:2]
+    down, right = -height % factor, -width % factor
+    if down or right:
+        region = cv2.copyMakeBorder(region, 0, down, 0, right, cv2.BORDER_REPLICATE)
+    size = (region.shape[1] // factor, region.shape[0] // factor)
+    return np.asarray(cv2.resize(region, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -18,12 +18,12 @@ from amgan.runtime.errors import UsageError
 )  # fmt: skip
 @click.option("-o", "--output", required=True, type=PathType, metavar="DATASET", help="Folder to write.")
 @click.option(
-    "--frame-px", type=click.IntRange(min=64), default=384, show_default=True, metavar="PX",
+    "--frame-px", type=click.IntRange(min=64), default=640, show_default=True, metavar="PX",
     help="Side of the square frame that each face is cut to, in pixels.",
 )  # fmt: skip
 @click.option(
     "--donor", "donors", multiple=True, metavar="FILE", show_default="chosen by rule",
-    help="Face whose wrinkles age the others (repeatable); without any, the strongest fit ones are taken.",
+    help="Old face whose wrinkles age the others; give several, what they share is used.",
 )  # fmt: skip
 def command(faces: Path, ages: Path, output: Path, frame_px: int, donors: tuple[str, ...]) -> None:
     """Turn photos of faces into a dataset.

@@ -6,6 +6,8 @@ Layout of the folder (N faces, M changes, S = frame_px, C = S // 4 map cells):
 frames.npy              uint8 [N, S, S, 3]     canonical frames, RGB
 landmarks.npy           float32 [N, 468, 2]    landmarks in frame units
 ages.npy                float32 [N]            apparent age of the face, years
+part_ages.npy           float32 [N, P]         apparent age of every part, years, as in zones.PART_NAMES
+sides.npy               float32 [N]            pixels of the photo that the frame's side spans
 footprints.npy          uint8 [N, 1+P, C, C]   face footprint, then the parts' (0..255)
 changes.npy             int8 [M, S, S, 3]      code values to add for the same face at ``change_ages``
 change_faces.npy        int32 [M]              which face each change belongs to
@@ -29,8 +31,9 @@ from numpy.typing import NDArray
 
 from amgan.runtime.errors import UsageError
 
-SCHEMA = 1
-ARRAYS = ("frames", "landmarks", "ages", "footprints", "changes", "change_faces", "change_ages")
+SCHEMA = 2
+_FACES = ("frames", "landmarks", "ages", "part_ages", "sides", "footprints")
+ARRAYS = (*_FACES, "changes", "change_faces", "change_ages")
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +43,8 @@ class Dataset:
     frames: NDArray[np.uint8]
     landmarks: NDArray[np.float32]
     ages: NDArray[np.float32]
+    part_ages: NDArray[np.float32]
+    sides: NDArray[np.float32]
     footprints: NDArray[np.uint8]
     changes: NDArray[np.int8]
     change_faces: NDArray[np.int32]

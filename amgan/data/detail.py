@@ -7,7 +7,7 @@ That gives pairs of the same face at two apparent ages, with the place of every 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from amgan.runtime.maps import edit_mask
 from amgan.runtime.mesh import LEFT_BROW, LIPS_OUTER, NOSE, RIGHT_BROW
 
+from .complexion import ComplexionOptions, complexion_change
 from .mesh_warp import Triangles, source_coordinates
 
 BLUR = 0.025
 FINE_BLUR = 0.004
-DETAIL_RANGE = (-0.5, 0.2)
+DETAIL_RANGE = (-0.6, 0.2)
 LOG_FLOOR = 12.0
-SKIN_SHADOW = (0.72, 1.1, 1.22)
+SKIN_SHADOW = (0.84, 1.05, 1.11)
 HIGHLIGHT_SHARE = 0.4
 
 Plane = NDArray[np.float32]
@@ -34,12 +35,14 @@ class TransferOptions:
 
     ``donor_gain`` times the donor's detail is added and ``own_share`` of the face's own stays; to make a
     face younger, folds shrink to ``fold_share`` and texture (finer than folds) is cut at ``texture_limit``.
+    ``complexion`` says what age does to colours.
     """
 
-    donor_gain: float = 0.85
+    donor_gain: float = 1.0
     own_share: float = 0.6
     fold_share: float = 0.1
     texture_limit: float = 0.03
+    complexion: ComplexionOptions = field(default_factory=ComplexionOptions)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +82,7 @@ def split_detail(frame: NDArray[np.uint8], landmarks_unit: NDArray[np.floating])
 def older_change(
     face: FaceDetail, donor: FaceDetail, triangles: Triangles, options: TransferOptions
 ) -> NDArray[np.int8]:
-    """Code values [S, S, 3] to add to the face's frame so that it carries the donor's detail.
+    """Code values [S, S, 3] to add to the face's frame so that it carries the donor's detail and complexion.
 
     Only the lightness of the detail is carried, coloured as SKIN_SHADOW (shadows on skin are warm): the
     donor's own light and skin would tint the face. Highlights are carried weakly, they look like paint.
@@ -93,7 +96,18 @@ def older_change(
     weight = (face.skin * coverage)[..., None]
     own_loss = (1.0 - options.own_share) * np.clip(face.detail, *DETAIL_RANGE)
     coloured = carried[..., None] * np.array(SKIN_SHADOW, np.float32)
-    return _as_change(face, weight * (options.donor_gain * coloured - own_loss))
+    complexion = complexion_change(face, options.complexion)
+    gain = options.donor_gain * gain_of_tone(face)
+    return _as_change(face, weight * (gain * coloured - own_loss) + complexion)
+
+
+def gain_of_tone(face: FaceDetail) -> float:
+    """Less for light skin, on which the same share of light makes a harsher mark: 1.1 to 0.7."""
+    skin = face.skin > 0.5
+    if not skin.any():
+        return 1.0
+    code = float(np.median(np.exp(face.log[skin]).mean(axis=1))) - LOG_FLOOR
+    return float(np.clip(1.1 - 0.35 * (code - 80.0) / 110.0, 0.7, 1.1))
 
 
 def younger_change(face: FaceDetail, options: TransferOptions) -> NDArray[np.int8]:

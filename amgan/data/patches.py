@@ -5,6 +5,7 @@ Every batch is a function of (seed, step) alone, so that training resumes exactl
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -22,11 +23,13 @@ Array = NDArray[np.float32]
 class PatchOptions:
     """Patch side, the range of frame sizes it is cut at, and where its centre may lie (frame units).
 
-    ``frame_px`` are the smallest and largest frame sizes; the scale in between is drawn log-uniformly.
+    ``frame_px`` are the smallest and largest frame sizes; the scale in between is drawn log-uniformly. Real
+    patches are enlarged by ``real_enlargement`` at most: the critic must not learn that large faces are soft.
+    Pairs that are enlarged get up to ``grain`` code values of noise, alike in both pictures.
     """
 
     patch_px: int = 144
-    frame_px: tuple[float, float] = (224.0, 576.0)
+    frame_px: tuple[float, float] = (224.0, 2048.0)
     centre_x: tuple[float, float] = (0.3, 0.7)
     centre_y: tuple[float, float] = (0.32, 0.85)
     older_share: float = 0.7
@@ -35,6 +38,8 @@ class PatchOptions:
     overshoot: float = 1.15
     brightness: float = 0.2
     saturation: float = 0.2
+    real_enlargement: float = 1.25
+    grain: float = 5.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,13 +111,13 @@ class PatchSampler:
         number = int(rng.choice(pool))
         face = int(self._data.change_faces[number])
         cut = self._draw_cut(rng)
-        frame = self._picture(face, cut)
+        frame = self._picture(face, cut) + self._draw_grain(rng, face, cut)
         change = _warp(self._data.changes[number], cut, self._data.frame_px, options.patch_px).astype(
             np.float32
         )
         prints = self._data.footprints[face].astype(np.float32) / 255.0
         first, second = self._draw_amounts(rng, prints)
-        base, goal = float(self._data.ages[face]), float(self._data.change_ages[number])
+        base, goal = self._levels(face, prints), float(self._data.change_ages[number])
         pictures, maps = [], []
         for amount in (first, second):
             share = self._cells(amount, cut, options.patch_px)
@@ -126,9 +131,9 @@ class PatchSampler:
     def _real(self, rng: np.random.Generator) -> tuple[Array, ...]:
         group = self._faces_by_decade[int(rng.integers(len(self._faces_by_decade)))]
         face = int(rng.choice(group))
-        cut = self._draw_cut(rng)
+        cut = self._draw_cut(rng, self._options.real_enlargement * float(self._data.sides[face]))
         prints = self._data.footprints[face].astype(np.float32) / 255.0
-        now, wanted = float(self._data.ages[face]), float(rng.uniform(20.0, 80.0))
+        now, wanted = self._levels(face, prints), float(rng.uniform(20.0, 80.0))
         amount = np.ones_like(prints[0]) if rng.random() < 0.6 else self._draw_amounts(rng, prints)[0]
         planes = [NEUTRAL_AGE + prints[0] * (a - NEUTRAL_AGE) for a in (now, now + amount * (wanted - now))]
         image = _to_tensor(_relight(self._picture(face, cut), cut))
@@ -144,9 +149,27 @@ class PatchSampler:
             self._map(prints[0], cut, outside=0.0),
         )
 
-    def _draw_cut(self, rng: np.random.Generator) -> _Cut:
+    def _levels(self, face: int, prints: Array) -> Array:
+        """Apparent age of the skin at every map cell [C, C]: the parts' ages on top of the face's."""
+        age = np.float32(self._data.ages[face])
+        offsets = self._data.part_ages[face] - age
+        return np.asarray(age + np.tensordot(offsets, prints[1:], axes=1), np.float32)
+
+    def _draw_grain(self, rng: np.random.Generator, face: int, cut: _Cut) -> Array:
+        """Noise [P, P, 1] in code values for pictures that are enlarged, else nothing."""
+        size, options = self._options.patch_px, self._options
+        amount, softness = rng.uniform(0, options.grain), rng.uniform(0.3, 1.2)
+        noise = rng.standard_normal((size, size), np.float32)
+        if cut.origin[2] <= self._data.sides[face] or not options.grain:
+            return np.zeros((size, size, 1), np.float32)
+        soft = cv2.GaussianBlur(noise, (0, 0), softness)
+        return np.asarray(amount * soft / soft.std(), np.float32)[..., None]
+
+    def _draw_cut(self, rng: np.random.Generator, largest_px: float = math.inf) -> _Cut:
         options = self._options
-        side = float(np.exp(rng.uniform(*np.log(options.frame_px))))
+        low, high = options.frame_px
+        high = min(high, max(largest_px, 1.1 * low))
+        side = float(np.exp(rng.uniform(np.log(low), np.log(high))))
         centre = np.array([rng.uniform(*options.centre_x), rng.uniform(*options.centre_y)])
         corner = np.rint(centre * side - options.patch_px / 2)
         mirrored = bool(rng.integers(2))
@@ -169,9 +192,9 @@ class PatchSampler:
         for level in levels:
             plane = np.full(prints.shape[1:], level, np.float32)
             if rng.random() > options.whole_face_share:
-                chosen = rng.random(prints.shape[0] - 1) < 0.4
-                offsets = np.where(chosen, rng.uniform(0, options.overshoot, chosen.size) - level, 0.0)
-                plane = plane + np.tensordot(offsets.astype(np.float32), prints[1:], axes=1)
+                chosen = np.flatnonzero(rng.random(prints.shape[0] - 1) < 0.4)
+                offsets = rng.uniform(0, options.overshoot, chosen.size) - level
+                plane = plane + np.tensordot(offsets.astype(np.float32), prints[1 + chosen], axes=1)
             planes.append(plane)
         return planes[0], planes[1]
 
@@ -196,14 +219,17 @@ def _warp(
     outside: float | None = None,
 ) -> NDArray[np.float32]:
     """Cut size_px pixels out of a frame stored at source_px; patch_px is the patch in its own pixels."""
+    source = np.asarray(plane)
+    if source.dtype == np.int8:
+        source = source.astype(np.int16)
+    if abs(cut.to_unit[0, 0]) * source_px * (patch_px or size_px) / size_px > 1.6:
+        source_px = source_px // 2  # halve by area first: skipping pixels would alias
+        source = cv2.resize(source, (source_px, source_px), interpolation=cv2.INTER_AREA)
     matrix = cut.to_unit * source_px
     matrix[:, :2] *= (patch_px or size_px) / size_px
     matrix[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5
     border = cv2.BORDER_REPLICATE if outside is None else cv2.BORDER_CONSTANT
     shrinks = abs(matrix[0, 0]) > 1.2
-    source = np.asarray(plane)
-    if source.dtype == np.int8:
-        source = source.astype(np.int16)
     flags = cv2.WARP_INVERSE_MAP | (cv2.INTER_LINEAR if shrinks or outside is not None else cv2.INTER_CUBIC)
     if outside is None and source.ndim == 2:
         flags = cv2.WARP_INVERSE_MAP | cv2.INTER_LINEAR

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import math
+import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -20,7 +22,9 @@ from amgan.runtime.errors import UsageError
 from amgan.runtime.faces import FaceFinder
 from amgan.runtime.maps import make_footprints
 from amgan.runtime.warp import sample_affine
+from amgan.runtime.zones import PART_NAMES
 
+from .composite import CompositeOptions, make_composite
 from .dataset import SCHEMA, is_held_out
 from .detail import FaceDetail, TransferOptions, older_change, split_detail, younger_change
 from .mesh_warp import triangulate
@@ -32,7 +36,7 @@ Progress = Callable[[int, int, str], None]
 class PrepareOptions:
     """What faces are fit for training, and how the changed versions are made (ages in years)."""
 
-    frame_px: int = 384
+    frame_px: int = 640
     min_side_px: float = 190.0
     max_turn: float = 0.4
     min_chroma: float = 4.0
@@ -40,36 +44,40 @@ class PrepareOptions:
     younger_age: float = 25.0
     oldest_to_age: float = 60.0
     youngest_to_rejuvenate: float = 38.0
-    donors_per_face: int = 1
     donor_min_age: float = 62.0
     donor_max_turn: float = 0.25
     donor_max_asymmetry: float = 0.5
-    donor_count: int = 1
+    donor_count: int = 12
 
 
 @dataclass(frozen=True, eq=False)
 class AlignedFace:
-    """One usable face: its frame [S, S, 3] uint8, landmarks in frame units, and age in years."""
+    """One usable face: its frame [S, S, 3] uint8, landmarks in frame units, and age in years.
+
+    ``side_px`` is how many pixels of the photo the frame's side spans.
+    """
 
     name: str
     frame: NDArray[np.uint8]
     landmarks: NDArray[np.float64]
     age: float
     turn: float
+    side_px: float = 400.0
 
 
 def prepare_dataset(
     faces: Path,
     ages_csv: Path,
     output: Path,
-    frame_px: int = 384,
+    frame_px: int = 640,
     progress: Progress = lambda done, total, what: None,
     donors: Sequence[str] = (),
 ) -> Path:
     """Align every photo of ``faces`` named in ``ages_csv`` and write a training set (see dataset.py).
 
     The table needs the columns ``file`` and ``age`` (or ``age_estimate``). ``donors`` names the files
-    whose detail ages the others; left empty, the strongest evenly lit old faces are taken.
+    whose common detail ages the others (see composite.py), the first one giving its sharp detail too; left
+    empty, the strongest evenly lit old faces are taken.
     Raises UsageError for a bad table, an empty result, or an output folder that is not empty.
     """
     if output.exists() and any(output.iterdir()):
@@ -87,6 +95,7 @@ def prepare_dataset(
         "schema": SCHEMA,
         "options": asdict(options),
         "transfer": asdict(TransferOptions()),
+        "composite": asdict(CompositeOptions()),
         "donors": chosen,
         "left_out": dict(left_out),
         "faces": [{"name": f.name, "split": "held-out" if is_held_out(f.name) else "train"} for f in aligned],
@@ -162,7 +171,14 @@ def _align(finder: FaceFinder, path: Path, age: float, options: PrepareOptions) 
     middle = frame[size // 3 : size * 5 // 6, size // 3 : size * 2 // 3].astype(np.float32)
     if float(np.abs(middle - middle.mean(axis=2, keepdims=True)).mean()) < options.min_chroma:
         return "grey"
-    return AlignedFace(path.name, frame, apply_affine(face.frame.to_frame(1), face.landmarks), age, face.turn)
+    return AlignedFace(
+        path.name,
+        frame,
+        apply_affine(face.frame.to_frame(1), face.landmarks),
+        age,
+        face.turn,
+        face.frame.side_px,
+    )
 
 
 def _write_faces(folder: Path, aligned: Sequence[AlignedFace], options: PrepareOptions) -> None:
@@ -174,7 +190,10 @@ def _write_faces(folder: Path, aligned: Sequence[AlignedFace], options: PrepareO
         prints.append(np.rint(planes * 255).astype(np.uint8))
     np.save(folder / "frames.npy", np.stack([f.frame for f in aligned]))
     np.save(folder / "landmarks.npy", np.stack([f.landmarks for f in aligned]).astype(np.float32))
-    np.save(folder / "ages.npy", np.array([f.age for f in aligned], np.float32))
+    ages = np.array([f.age for f in aligned], np.float32)
+    np.save(folder / "ages.npy", ages)
+    np.save(folder / "part_ages.npy", np.repeat(ages[:, None], len(PART_NAMES), axis=1))
+    np.save(folder / "sides.npy", np.array([f.side_px for f in aligned], np.float32))
     np.save(folder / "footprints.npy", np.stack(prints))
 
 
@@ -188,54 +207,59 @@ def _write_changes(
     """Write the changed versions of all training faces; returns the names of the donors."""
     transfer = TransferOptions()
     training = [i for i, f in enumerate(aligned) if not is_held_out(f.name)]
-    details = {i: split_detail(aligned[i].frame, aligned[i].landmarks) for i in training}
-    triangles = triangulate(np.mean([aligned[i].landmarks for i in training], axis=0))
-    chosen = choose_donors(aligned, details, options, donors)
-    changes, owners, ages = [], [], []
-    for done, i in enumerate(training):
-        progress(done, len(training), "changing ages")
-        if aligned[i].age < options.oldest_to_age:
-            nearest = sorted((d for d in chosen if d != i), key=lambda d: _unlikeness(details[i], details[d]))
-            for donor in nearest[: options.donors_per_face]:
-                changes.append(older_change(details[i], details[donor], triangles, transfer))
-                owners.append(i)
-                ages.append(options.older_age)
-        if aligned[i].age >= options.youngest_to_rejuvenate:
-            changes.append(younger_change(details[i], transfer))
-            owners.append(i)
-            ages.append(options.younger_age)
-    size = options.frame_px
-    np.save(folder / "changes.npy", np.stack(changes) if changes else np.zeros((0, size, size, 3), np.int8))
-    np.save(folder / "change_faces.npy", np.array(owners, np.int32))
+    mean = np.mean([aligned[i].landmarks for i in training], axis=0)
+    triangles = triangulate(mean)
+    chosen = choose_donors(aligned, training, options, donors)
+    composite = make_composite([_split(aligned[d]) for d in chosen], mean, triangles) if chosen else None
+    older = [i for i in training if composite is not None and aligned[i].age < options.oldest_to_age]
+    younger = [i for i in training if aligned[i].age >= options.youngest_to_rejuvenate]
+    size, count = options.frame_px, len(older) + len(younger)
+    changes = np.lib.format.open_memmap(
+        folder / "changes.npy", mode="w+", dtype=np.int8, shape=(count, size, size, 3)
+    )
+
+    def change(number: int) -> None:
+        if number < len(older):
+            assert composite is not None
+            changes[number] = older_change(_split(aligned[older[number]]), composite, triangles, transfer)
+        else:
+            changes[number] = younger_change(_split(aligned[younger[number - len(older)]]), transfer)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for done, _ in enumerate(pool.map(change, range(count))):
+            progress(done, count, "changing ages")
+    changes.flush()
+    np.save(folder / "change_faces.npy", np.array(older + younger, np.int32))
+    ages = [options.older_age] * len(older) + [options.younger_age] * len(younger)
     np.save(folder / "change_ages.npy", np.array(ages, np.float32))
     return [aligned[d].name for d in chosen]
 
 
+def _split(face: AlignedFace) -> FaceDetail:
+    return split_detail(face.frame, face.landmarks)
+
+
 def choose_donors(
-    aligned: Sequence[AlignedFace],
-    details: dict[int, FaceDetail],
-    options: PrepareOptions,
-    names: Sequence[str],
+    aligned: Sequence[AlignedFace], training: Sequence[int], options: PrepareOptions, names: Sequence[str]
 ) -> list[int]:
     """Numbers of the donor faces: those named, or the old, frontal, evenly lit ones with most detail.
 
-    Raises UsageError when a named donor is not among the training faces.
+    ``training`` are the numbers to choose from. Raises UsageError when a named donor is not among them.
     """
-    by_name = {aligned[i].name: i for i in details}
+    by_name = {aligned[i].name: i for i in training}
     missing = [n for n in names if n not in by_name]
     if missing:
         raise UsageError(f"the donors {', '.join(missing)} are not among the faces that training can use")
     if names:
         return [by_name[n] for n in names]
-    fit = [
-        i
-        for i, d in details.items()
-        if aligned[i].age >= options.donor_min_age
-        and abs(aligned[i].turn) <= options.donor_max_turn
-        and _asymmetry(d) <= options.donor_max_asymmetry
-    ]
-    fit.sort(key=lambda i: -float(details[i].detail[details[i].skin > 0.5].std()))
-    return fit[: options.donor_count]
+    strength: dict[int, float] = {}
+    for i in training:
+        if aligned[i].age < options.donor_min_age or abs(aligned[i].turn) > options.donor_max_turn:
+            continue
+        detail = _split(aligned[i])
+        if _asymmetry(detail) <= options.donor_max_asymmetry:
+            strength[i] = float(detail.detail[detail.skin > 0.5].std())
+    return sorted(strength, key=lambda i: -strength[i])[: options.donor_count]
 
 
 def _asymmetry(face: FaceDetail) -> float:
@@ -244,12 +268,3 @@ def _asymmetry(face: FaceDetail) -> float:
     brightness = face.log.mean(axis=2)
     skin = face.skin > 0.5
     return float(abs(brightness[skin & columns].mean() - brightness[skin & ~columns].mean()))
-
-
-def _unlikeness(face: FaceDetail, donor: FaceDetail) -> float:
-    """How different two faces are in skin tone: the rule that gives each face its donors.
-
-    A rule that a patch alone shows keeps the older version a function of the face, which squared error needs.
-    """
-    tone = [np.median(f.log[f.skin > 0.5], axis=0) for f in (face, donor)]
-    return float(np.abs(tone[0] - tone[1]).mean())

@@ -38,7 +38,7 @@ class TrainConfig:
     ``head_batch`` more. For the first ``discriminator_warmup`` of these steps only the heads learn and the
     generator rests. ``adversarial_from`` is the step at which the generator begins to hear the
     discriminator; ``freeze_norm_from`` is the step from which batch-norm statistics stand still, as they do
-    at inference.
+    at inference. ``start_from`` names a weights file that a new run begins with, of the same model.
     """
 
     dataset: Path
@@ -66,6 +66,7 @@ class TrainConfig:
     precision: str = "bf16"
     device: str = "auto"
     threads: int = 0
+    start_from: str = ""
     log_every: int = 20
     checkpoint_every: int = 250
     grid_every: int = 500

@@ -13,7 +13,9 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from amgan.checkpoint import load_model
 from amgan.networks import Discriminator, Generator
+from amgan.runtime.errors import UsageError
 
 from .config import TrainConfig
 
@@ -35,6 +37,8 @@ def new_state(config: TrainConfig, device: torch.device) -> TrainState:
     torch.manual_seed(config.seed)
     generator = Generator(config.model.generator).to(device)
     discriminator = Discriminator(config.model.discriminator).to(device)
+    if config.start_from:
+        _start_from(Path(config.start_from), config, generator, discriminator)
     average = copy.deepcopy(generator).requires_grad_(False).eval()
     return TrainState(
         generator,
@@ -43,6 +47,17 @@ def new_state(config: TrainConfig, device: torch.device) -> TrainState:
         torch.optim.Adam(generator.parameters(), lr=config.generator_rate, betas=(0.5, 0.99)),
         torch.optim.Adam(discriminator.parameters(), lr=config.discriminator_rate, betas=(0.5, 0.99)),
     )
+
+
+def _start_from(path: Path, config: TrainConfig, generator: Generator, discriminator: Discriminator) -> None:
+    """Copy the weights of an earlier run. Raises UsageError where they are of another model."""
+    old_generator, old_discriminator, model = load_model(path)
+    if model != config.model:
+        raise UsageError(
+            f"'{path}' holds another model than the configuration: start from one of the same shape"
+        )
+    generator.load_state_dict(old_generator.float().state_dict())
+    discriminator.load_state_dict(old_discriminator.float().state_dict())
 
 
 def save_state(path: Path, state: TrainState) -> None:

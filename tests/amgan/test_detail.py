@@ -7,13 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from amgan.runtime.maps import edit_mask
-from amgan.runtime.mesh import LEFT_BROW, LEFT_EYE, LIPS_INNER, NOSE, NOSE_TIP, RIGHT_BROW, RIGHT_EYE
+from amgan.runtime.mesh import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, NOSE, NOSE_TIP, RIGHT_BROW, RIGHT_EYE
 
+from amgan.data.complexion import ComplexionOptions, complexion_change
+from amgan.data.composite import CompositeOptions, make_composite, symmetric
 from amgan.data.detail import (
     DETAIL_RANGE,
     SKIN_SHADOW,
     FaceDetail,
     TransferOptions,
+    gain_of_tone,
     older_change,
     skin_mask,
     split_detail,
@@ -22,6 +25,8 @@ from amgan.data.detail import (
 from amgan.data.mesh_warp import triangulate
 
 SIZE = 192
+SAME_COLOURS = ComplexionOptions(0.0, 0.0, 0.0, 0.0, 0.0)
+PLAIN = TransferOptions(complexion=SAME_COLOURS)
 Faces = list[tuple[np.ndarray, np.ndarray]]
 
 
@@ -82,11 +87,11 @@ def test_older_change_carries_the_donors_detail(
     details: tuple[FaceDetail, FaceDetail], triangles: np.ndarray, direction: tuple[int, int]
 ) -> None:
     face, donor = (details[i] for i in direction)
-    change = older_change(face, donor, triangles, TransferOptions())
+    change = older_change(face, donor, triangles, PLAIN)
     assert change.shape == (SIZE, SIZE, 3) and change.dtype == np.int8
     assert (change[face.skin == 0] == 0).all()
     assert np.abs(change[face.skin > 0.9]).mean() > 0.5
-    strong = older_change(face, donor, triangles, replace(TransferOptions(), donor_gain=2.5))
+    strong = older_change(face, donor, triangles, replace(PLAIN, donor_gain=2.5))
     frame = np.exp(face.log) - 12
     assert high(frame + strong, face) > high(frame + change, face)
 
@@ -96,13 +101,13 @@ def test_shadows_are_carried_in_the_colour_of_skin(
 ) -> None:
     """Only lightness is carried: a donor's red light leaves the same mark as a grey one."""
     face, donor = details
-    options = TransferOptions(donor_gain=1.0, own_share=1.0)
+    options = replace(PLAIN, own_share=1.0)
     grey = replace(donor, detail=np.full_like(donor.detail, -0.2))
     tinted = replace(donor, detail=grey.detail + np.array([0.1, 0.0, -0.1], np.float32))
     change = older_change(face, grey, triangles, options)
     np.testing.assert_allclose(change, older_change(face, tinted, triangles, options), atol=1)
     sure = face.skin > 0.999
-    wanted = np.exp(face.log[sure]) * np.expm1(-0.2 * np.array(SKIN_SHADOW))
+    wanted = np.exp(face.log[sure]) * np.expm1(-0.2 * gain_of_tone(face) * np.array(SKIN_SHADOW))
     covered = change[sure].any(axis=1)
     assert covered.mean() > 0.5
     assert np.percentile(np.abs(change[sure][covered] - wanted[covered]), 50) < 1.5
@@ -110,7 +115,7 @@ def test_shadows_are_carried_in_the_colour_of_skin(
 
 def test_highlights_are_carried_weakly(details: tuple[FaceDetail, FaceDetail], triangles: np.ndarray) -> None:
     face, donor = details
-    options = TransferOptions(donor_gain=1.0, own_share=1.0)
+    options = replace(PLAIN, own_share=1.0)
     strength = [
         np.abs(
             older_change(face, replace(donor, detail=np.full_like(donor.detail, v)), triangles, options)
@@ -123,7 +128,7 @@ def test_highlights_are_carried_weakly(details: tuple[FaceDetail, FaceDetail], t
 def test_no_gain_and_all_of_ones_own_is_no_change(
     details: tuple[FaceDetail, FaceDetail], triangles: np.ndarray
 ) -> None:
-    change = older_change(*details, triangles, TransferOptions(donor_gain=0.0, own_share=1.0))
+    change = older_change(*details, triangles, replace(PLAIN, donor_gain=0.0, own_share=1.0))
     assert not change.any()
 
 
@@ -131,7 +136,7 @@ def test_what_is_carried_is_bounded(details: tuple[FaceDetail, FaceDetail], tria
     """However extreme the donor, the picture changes by no more than the range allows."""
     face, donor = details
     wild = replace(donor, detail=donor.detail * 100)
-    change = older_change(face, wild, triangles, TransferOptions(donor_gain=1.0, own_share=1.0))
+    change = older_change(face, wild, triangles, replace(PLAIN, own_share=1.0))
     before = np.exp(face.log)
     # bicubic interpolation overshoots a little
     low, high = before * np.expm1(DETAIL_RANGE[0] - 0.3), before * np.expm1(DETAIL_RANGE[1] + 0.3)
@@ -155,3 +160,72 @@ def test_younger_keeps_fine_texture(details: tuple[FaceDetail, FaceDetail]) -> N
 
 def test_all_folds_and_all_texture_kept_is_no_change(details: tuple[FaceDetail, FaceDetail]) -> None:
     assert not younger_change(details[1], TransferOptions(fold_share=1.0, texture_limit=9.0)).any()
+
+
+def test_brows_turn_grey_and_lips_pale_and_nothing_else(aligned: Faces) -> None:
+    frame, landmarks = aligned[1]
+    face = split_detail(frame, landmarks)
+    skin_stays = replace(ComplexionOptions(), skin_lost=0.0, skin_yellower=0.0)
+    change = complexion_change(face, skin_stays)
+    assert change.shape == (SIZE, SIZE, 3) and np.isfinite(change).all()
+    for group, lighter in ((RIGHT_BROW, True), (LIPS_OUTER, False)):
+        x, y = (landmarks[list(group)].mean(axis=0) * SIZE).astype(int)
+        if group == LIPS_OUTER:
+            y = int(landmarks[17, 1] * SIZE) - 3  # the lower lip
+        before, after = face.log[y, x], (face.log + change)[y, x]
+        assert np.ptp(after) < 0.9 * np.ptp(before)
+        assert (after.mean() > before.mean() + 0.05) == lighter
+    for point in (50, 280, NOSE_TIP, 151):
+        x, y = (landmarks[point] * SIZE).astype(int)
+        assert np.abs(change[y, x]).max() < 0.01
+
+
+def test_no_change_of_complexion(details: tuple[FaceDetail, FaceDetail]) -> None:
+    assert not complexion_change(details[0], SAME_COLOURS).any()
+
+
+def test_the_mean_face_is_made_symmetric(aligned: Faces) -> None:
+    points = symmetric(np.mean([a[1] for a in aligned], axis=0))
+    mirrored = points * (-1, 1) + (1, 0)
+    distance = np.hypot(*(points[:, None] - mirrored[None]).transpose(2, 0, 1)).min(axis=1)
+    assert distance.max() < 0.02
+    assert abs(points[NOSE_TIP, 0] - 0.5) < 1e-9
+
+
+def test_a_composite_is_a_symmetric_donor(
+    aligned: Faces, details: tuple[FaceDetail, FaceDetail], triangles: np.ndarray
+) -> None:
+    mean = np.mean([a[1] for a in aligned], axis=0)
+    shared = make_composite(details, mean, triangles, CompositeOptions(own=0.0))
+    assert shared.detail.shape == (SIZE, SIZE, 3) and shared.skin.shape == (SIZE, SIZE)
+    np.testing.assert_allclose(shared.detail, shared.detail[:, ::-1], atol=1e-5)
+    assert shared.detail[shared.skin > 0.9].std() > 0.01
+    own = make_composite(details, mean, triangles)
+    assert np.abs(own.detail - own.detail[:, ::-1]).max() > 0.01
+    change = older_change(details[0], own, triangles, PLAIN)
+    assert np.abs(change[details[0].skin > 0.9]).mean() > 0.5
+
+
+def test_what_one_donor_alone_has_fades_in_the_composite(
+    aligned: Faces, details: tuple[FaceDetail, FaceDetail], triangles: np.ndarray
+) -> None:
+    """A stain of one of five donors is not in their lines, a fold that all five have is."""
+    mean = np.mean([a[1] for a in aligned], axis=0)
+    clean = replace(details[0], detail=np.zeros_like(details[0].detail))
+    x, y = (details[0].landmarks_px[280]).astype(int)
+    stained = replace(clean, detail=clean.detail.copy())
+    stained.detail[y - 3 : y + 4, x - 3 : x + 4] = -0.5
+    lines = CompositeOptions(folds=0.0, own=0.0)
+    one, every = (
+        make_composite(donors, mean, triangles, lines).detail.min()
+        for donors in ([stained, clean, clean, clean, clean], [stained] * 5)
+    )
+    assert every < -0.05
+    assert one > 0.2 * every
+
+
+def test_light_skin_gets_less(aligned: Faces) -> None:
+    frame, landmarks = aligned[0]
+    gains = [gain_of_tone(split_detail(np.full_like(frame, code), landmarks)) for code in (30, 120, 240)]
+    assert gains == sorted(gains, reverse=True) and gains[0] > gains[2]
+    assert 0.7 <= min(gains) and max(gains) <= 1.1

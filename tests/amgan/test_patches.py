@@ -14,7 +14,7 @@ from amgan.data.dataset import Dataset, load_dataset
 from amgan.data.patches import PairBatch, PatchOptions, PatchSampler, RealBatch
 
 PATCH = 32
-OPTIONS = PatchOptions(patch_px=PATCH, frame_px=(40.0, 90.0))
+OPTIONS = PatchOptions(patch_px=PATCH, frame_px=(40.0, 90.0), grain=0.0)
 EVEN_LIGHT = replace(OPTIONS, brightness=0.0, saturation=0.0)
 
 
@@ -94,7 +94,7 @@ def test_maps_and_changes_are_mirrored_with_the_picture(tmp_path: Path, ramps: D
         mirrored = after[2][:, left].mean() > after[2][:, right].mean()
         seen.add(bool(mirrored))
         assert after[2][:, right if mirrored else left].max() < 1
-        assert after[2][:, left if mirrored else right].min() > level - 12
+        assert after[2][:, left if mirrored else right].min() > 0.85 * level  # cubic interpolation overshoots
         assert aged.min() > 15
     assert seen == {True, False}
 
@@ -255,3 +255,40 @@ def test_a_set_without_younger_changes(tmp_path: Path, dataset: Dataset) -> None
     only = load_dataset(write_set(tmp_path / "older", **arrays))
     pairs = sampler(only, older_share=0.0).pairs(0, 6)
     assert pairs.before.shape[0] == 6
+
+
+def test_zones_have_their_own_ages(tmp_path: Path, ramps: Dataset) -> None:
+    """A part's age shows where the part is, and a relative change starts from it."""
+    ages = np.repeat(ramps.ages[:, None], 26, axis=1)
+    ages[:, 0] += 20
+    prints = np.zeros(ramps.footprints.shape, np.uint8)
+    prints[:, 0] = 255
+    prints[:, 1, :, SIDE // 8 :] = 255
+    data = load_dataset(write_set(tmp_path / "zones", footprints=prints, part_ages=ages))
+    gaps = []
+    reals = sampler(data).reals(0, 40)
+    for now, origin in zip(reals.map_now, reals.origin, strict=True):
+        x, _ = places(origin, PATCH // 4)
+        low, high = now[0][:, x < 0.4], now[0][:, x > 0.6]
+        if low.size and high.size:
+            gaps.append(float(abs(high.mean() - low.mean())))
+    assert len(gaps) > 10
+    assert abs(np.median(gaps) - 20) < 0.1 and min(gaps) > 10  # cells on the edge are mixed
+
+
+def test_enlarged_pairs_have_the_same_grain_in_both_pictures(ramps: Dataset) -> None:
+    plain = sampler(ramps, frame_px=(900.0, 1000.0)).pairs(0, 6)
+    grainy = sampler(ramps, frame_px=(900.0, 1000.0), grain=6.0).pairs(0, 6)
+    small = sampler(ramps, frame_px=(100.0, 200.0), grain=6.0).pairs(0, 6)
+    quiet = sampler(ramps, frame_px=(100.0, 200.0)).pairs(0, 6)
+    assert np.array_equal(small.before, quiet.before)
+    noise = codes(grainy.before) - codes(plain.before)
+    assert 0.5 < noise.std() < 8
+    assert np.corrcoef(noise.ravel(), (codes(grainy.after) - codes(plain.after)).ravel())[0, 1] > 0.9
+
+
+def test_real_patches_are_hardly_enlarged(ramps: Dataset) -> None:
+    """Their photos are 400 px wide: larger frames would be soft."""
+    origins = sampler(ramps, frame_px=(224.0, 1152.0)).reals(0, 60).origin
+    assert origins[:, 2].max() <= 500.5
+    assert origins[:, 2].max() > 400

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
-from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,6 @@ from helpers import COLLINS, HOPPER
 from PIL import Image
 
 from amgan.data.dataset import Dataset, is_held_out, load_dataset
-from amgan.data.detail import split_detail
 from amgan.data.prepare import AlignedFace, PrepareOptions, choose_donors, prepare_dataset, read_ages
 
 FRAME = 96
@@ -83,6 +81,8 @@ def test_shapes(prepared: Dataset) -> None:
     n, cells = 6, FRAME // 4
     assert prepared.frames.shape == (n, FRAME, FRAME, 3) and prepared.frames.dtype == np.uint8
     assert prepared.landmarks.shape == (n, 468, 2) and prepared.landmarks.dtype == np.float32
+    assert prepared.part_ages.shape == (n, 26) and prepared.sides.shape == (n,)
+    assert (prepared.part_ages == prepared.ages[:, None]).all() and (prepared.sides > 190).all()
     assert prepared.footprints.shape == (n, 27, cells, cells) and prepared.footprints.dtype == np.uint8
     assert prepared.changes.shape[1:] == (FRAME, FRAME, 3) and prepared.changes.dtype == np.int8
     assert prepared.landmarks.min() > -0.2 and prepared.landmarks.max() < 1.2
@@ -172,7 +172,6 @@ def test_a_table_that_cannot_be_used(tmp_path: Path, text: str | None, message: 
 def test_side_light_turned_heads_and_young_faces_give_no_donors(
     aligned: list[tuple[np.ndarray, np.ndarray]],
 ) -> None:
-    numbers = count()
     frame, landmarks = aligned[0]
     dark = frame.copy()
     dark[:, : frame.shape[1] // 2] //= 3
@@ -185,9 +184,8 @@ def test_side_light_turned_heads_and_young_faces_give_no_donors(
         replace(good, frame=dark),
         replace(good, name="best"),
     ]
-    details = {next(numbers): split_detail(f.frame, f.landmarks) for f in faces}
-    assert choose_donors(faces, details, PrepareOptions(donor_count=3), ()) == [4, 1]
-    assert choose_donors(faces, details, PrepareOptions(donor_count=1), ()) == [4]
+    assert choose_donors(faces, range(5), PrepareOptions(donor_count=3), ()) == [4, 1]
+    assert choose_donors(faces, range(5), PrepareOptions(donor_count=1), ()) == [4]
 
 
 def test_the_index_is_plain_json(prepared: Dataset) -> None:

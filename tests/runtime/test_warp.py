@@ -47,14 +47,14 @@ def test_far_outside_is_the_nearest_corner() -> None:
 
 @pytest.mark.parametrize("factor", [2, 3, 4, 7])
 def test_shrinking_averages(factor: int) -> None:
-    """A checkerboard becomes grey: no alias."""
+    """A checkerboard becomes grey: no alias but what a box of 9 squares leaves (5 are white, or 4)."""
     board = np.where(np.indices((84, 84)).sum(axis=0) % 2, 255, 0).astype(np.uint8)
     out = sample_affine(np.repeat(board[..., None], 3, axis=2), affine(scale=factor), (84 // factor,) * 2)
-    assert abs(out[2:-2, 2:-2].astype(float) - 127.5).max() < 5
+    assert abs(out[2:-2, 2:-2].astype(float) - 127.5).max() < (5 if factor % 2 == 0 else 15)
 
 
 def test_a_ramp_stays_the_ramp_at_every_scale() -> None:
-    """Pixel centres are at half coordinates: nothing shifts (Pillow's bicubic rounds down)."""
+    """Pixel centres are at half coordinates: nothing shifts."""
     ramp = np.repeat(np.tile(np.arange(200, dtype=np.uint8), (200, 1))[..., None], 3, axis=2)
     for scale, x in ((0.5, 20.0), (1.0, 13.5), (1.7, 10.0), (2.0, 20.0), (3.3, 21.0)):
         out = sample_affine(ramp, affine(scale, x, 40.0), (30, 30)).astype(float)

@@ -37,6 +37,8 @@ def write_set(folder: Path, **arrays: Any) -> Path:
         "frames": np.tile(greys[:, None, None, None], (1, SIDE, SIDE, 3)),
         "landmarks": np.random.default_rng(0).random((n, 468, 2), np.float32),
         "ages": np.array(AGES, np.float32),
+        "part_ages": np.repeat(np.array(AGES, np.float32)[:, None], len(PART_NAMES), axis=1),
+        "sides": np.full(n, 400.0, np.float32),
         "footprints": prints,
         "changes": np.stack([red] * older + [-red] * older),
         "change_faces": np.array(owners, np.int32),
