@@ -15,6 +15,8 @@ COMMANDS = {
     "run-batch": "run_batch",
     "age": "age",
     "estimate": "estimate",
+    "map": "map",
+    "atlas": "atlas",
     "doctor": "doctor",
     "export": "export",
     "verify": "verify",

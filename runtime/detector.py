@@ -1,6 +1,6 @@
 """Finds faces with MediaPipe's full-range face detector, run by OpenVINO.
 
-The network looks at a 192 px square and sees faces down to about a twentieth of it. Large photos are also
+The network looks at a 192 px square and sees faces down to about an eighth of it. Large photos are also
 scanned in overlapping windows, so that small faces of group photos are found.
 """
 
@@ -18,7 +18,7 @@ INPUT_PX = 192
 GRID = 48
 MIN_SCORE = 0.6
 MAX_OVERLAP = 0.4
-SCANNED_FROM_PX = 1280
+SCANNED_SHARES = (0.6, 0.35)
 
 
 @dataclass(frozen=True)
@@ -77,15 +77,26 @@ class FaceDetector:
 
 
 def _windows(width: int, height: int) -> list[tuple[int, int, int]]:
-    """Squares (x0, y0, side) to look at: the whole photo, and in a large one halves of it with half overlap."""
+    """Squares (x0, y0, side) to look at: the whole photo, and overlapping parts where it has the pixels.
+
+    A face that is too small for one level lies whole in a window of the next one.
+    """
     side = max(width, height)
     windows = [(0, 0, side)]
-    part = math.ceil(side / 2)
-    if side >= SCANNED_FROM_PX:
-        xs = sorted({min(x, max(0, width - part)) for x in range(0, width, math.ceil(part / 2))})
-        ys = sorted({min(y, max(0, height - part)) for y in range(0, height, math.ceil(part / 2))})
-        windows += [(x, y, part) for y in ys for x in xs]
+    for share in SCANNED_SHARES:
+        part = math.ceil(side * share)
+        if part * share >= INPUT_PX:
+            xs, ys = _starts(width, part), _starts(height, part)
+            windows += [(x, y, part) for y in ys for x in xs]
     return windows
+
+
+def _starts(length: int, part: int) -> list[int]:
+    """Where windows of ``part`` begin so that they cover a line and overlap by a third at least."""
+    if length <= part:
+        return [0]
+    count = math.ceil((length - part) / (part * 2 / 3)) + 1
+    return [round(i * (length - part) / (count - 1)) for i in range(count)]
 
 
 def _merge(found: list[Detection]) -> list[Detection]:

@@ -57,7 +57,9 @@ class Capabilities:
     """What an engine is and likes.
 
     ``max_core_px`` is the largest side of a tile's core that it computes best; ``in_flight`` how many
-    batches one caller should have under way at once.
+    batches one caller should have under way at once; ``batch`` the most tiles that one batch may have. With
+    ``fixed_core`` every tile costs as much as one of ``max_core_px``, and none may be larger. ``reason`` says
+    in one sentence why this engine was chosen, where that was left to us.
     """
 
     name: str
@@ -65,6 +67,9 @@ class Capabilities:
     precision: str
     max_core_px: int
     in_flight: int
+    batch: int = 1
+    fixed_core: bool = False
+    reason: str = ""
 
 
 class Ticket(Protocol):

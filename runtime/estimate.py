@@ -12,7 +12,7 @@ from .bundle import Bundle
 from .engine_openvino import compile_on_cpu, last_line
 from .errors import BundleError, EngineError
 from .faces import Face
-from .maps import READ_CELLS, FaceAges, make_footprints, read_map
+from .maps import READ_CELLS, FaceAges, Footprints, make_footprints, read_map
 from .warp import sample_affine
 
 
@@ -28,12 +28,15 @@ class Estimator:
         self._model, _ = compile_on_cpu(bundle.file("estimator", "fp32"), ("image",), "f32")
         self._local = threading.local()
 
-    def read(self, rgb: NDArray[np.uint8], face: Face) -> FaceAges:
-        """Apparent ages, in years, of one face of a photo, uint8 [H, W, 3]; raises EngineError."""
+    def read(self, rgb: NDArray[np.uint8], face: Face, footprints: Footprints | None = None) -> FaceAges:
+        """Apparent ages, in years, of one face of a photo, uint8 [H, W, 3]; raises EngineError.
+
+        ``footprints`` are the face's over its frame, without a margin, where they are at hand.
+        """
         size = self._spec.frame_px
         image = sample_affine(rgb, face.frame.to_photo(size), (size, size))
         ages = self._run(image)
-        return read_map(make_footprints(landmarks_unit(face), READ_CELLS), ages)
+        return read_map(footprints or make_footprints(landmarks_unit(face), READ_CELLS), ages)
 
     def _run(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         if not hasattr(self._local, "request"):

@@ -99,7 +99,8 @@ class FaceFinder:
             MESH_PX
         )
         crop = sample_affine(rgb, roi, (MESH_PX, MESH_PX))
-        outputs = self._mesh.create_infer_request().infer({0: crop[None].astype(np.float32) / 255.0})
+        pixels = crop[None].astype(np.float32) / np.float32(255.0)
+        outputs = self._mesh.create_infer_request().infer({0: pixels})
         by_size = sorted((np.asarray(v).ravel() for v in outputs.values()), key=lambda a: a.size)
         presence = 1.0 / (1.0 + np.exp(-float(by_size[0][0])))
         points = by_size[1].reshape(N_POINTS, 3)[:, :2].astype(np.float64)

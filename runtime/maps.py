@@ -12,32 +12,28 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image
 
-from .mesh import FACE_OVAL, LEFT_EYE, LIPS_INNER, RIGHT_EYE
-from .zones import PART_NAMES, PART_POLYGONS
+from .footprints import Footprints, edit_mask, make_footprints, without_margin
+from .zones import PART_NAMES
+
+__all__ = [
+    "MAX_AGE", "MIN_AGE", "NEUTRAL_AGE", "READ_CELLS", "FaceAges", "Footprints", "asked_mask", "build_level",
+    "build_map", "change_mask", "edit_mask", "make_footprints", "map_of_level", "read_map", "without_margin",
+]  # fmt: skip
 
 NEUTRAL_AGE = 45.0
 MIN_AGE = 15.0
 MAX_AGE = 90.0
 
-PART_SOFTNESS = 0.010
-FACE_SOFTNESS = 0.020
 READ_CELLS = 128
 FULL_CHANGE_YEARS = 6.0
-_SUPERSAMPLE = 4
 
+_EXACT_RIDGE = 1e-4
+_COARSE_RIDGE = 0.15
+_FACE_RIDGE = 1e-6
 
-@dataclass(frozen=True, eq=False)
-class Footprints:
-    """Where the face and its parts lie in the frame: soft weights 0..1.
-
-    ``face`` is float32 [h, w]; ``parts`` is float32 [P, h, w] in the order of zones.PART_NAMES, and at no
-    cell do the parts add up to more than 1.
-    """
-
-    face: NDArray[np.float32]
-    parts: NDArray[np.float32]
+Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -48,108 +44,100 @@ class FaceAges:
     parts: Mapping[str, float]
 
 
-def without_margin(footprints: Footprints, margin_px: int) -> Footprints:
-    """The same footprints over the frame alone: ``margin_px`` cells cut off on every side."""
-    if not margin_px:
-        return footprints
-    inside = slice(margin_px, -margin_px)
-    return Footprints(footprints.face[inside, inside], footprints.parts[:, inside, inside])
+def build_level(footprints: Footprints, ages: FaceAges) -> Floats:
+    """Ages [h, w] float32 in years of every cell as if the face went on for ever: no neutral surroundings.
 
-
-def make_footprints(
-    landmarks_unit: NDArray[np.floating], size_px: int, margin_px: int = 0, *, softness: float = 1.0
-) -> Footprints:
-    """Soft footprints of a face and its parts.
-
-    ``landmarks_unit`` [468, 2] are in frame units (0..1 across the frame); ``size_px`` is how many map
-    cells the frame's side has, and ``margin_px`` how many cells are added on every side (a tile's halo).
+    Parts that ``ages`` leaves out have its base age.
     """
-    face = _soft_polygon(landmarks_unit, FACE_OVAL, size_px, margin_px, FACE_SOFTNESS * softness)
-    parts = np.stack(
-        [
-            _soft_polygon(landmarks_unit, p, size_px, margin_px, PART_SOFTNESS * softness)
-            for p in PART_POLYGONS
-        ]
-    )
-    parts /= np.maximum(parts.sum(axis=0), 1.0)
-    return Footprints(face, parts)
+    offsets = np.array([ages.parts.get(name, ages.base) - ages.base for name in PART_NAMES], np.float32)
+    level = np.float32(ages.base) + np.tensordot(offsets, footprints.parts, axes=1)
+    return np.asarray(level, np.float32)
 
 
-def build_map(footprints: Footprints, base_age: float, part_ages: Mapping[str, float]) -> NDArray[np.float32]:
+def map_of_level(footprints: Footprints, level: NDArray[np.floating]) -> Floats:
+    """The aging map [h, w] float32 in years of a face with these ages: outside the face it is neutral."""
+    return np.asarray(NEUTRAL_AGE + footprints.face * (level - NEUTRAL_AGE), np.float32)
+
+
+def build_map(footprints: Footprints, base_age: float, part_ages: Mapping[str, float]) -> Floats:
     """The aging map [h, w] float32 in years; parts that ``part_ages`` leaves out have ``base_age``.
 
     The map is linear, hence continuous, in every age.
     """
-    offsets = np.array([part_ages.get(name, base_age) - base_age for name in PART_NAMES], np.float32)
-    level = np.float32(base_age) + np.tensordot(offsets, footprints.parts, axes=1)
-    return np.asarray(NEUTRAL_AGE + footprints.face * (level - NEUTRAL_AGE), np.float32)
+    return map_of_level(footprints, build_level(footprints, FaceAges(base_age, part_ages)))
 
 
-def asked_mask(footprints: Footprints, now: FaceAges, wanted: FaceAges, size_px: int) -> NDArray[np.float32]:
-    """Where a change is asked for: float32 [size_px, size_px], 0..1, for footprints without a margin.
+def change_mask(years: NDArray[np.floating], size_px: int) -> Floats:
+    """Where a change is asked for: float32 [size_px, size_px], 0..1, of the ``years`` [h, w] asked for.
 
-    0 where the wanted age is the present one, 1 from FULL_CHANGE_YEARS of difference on, smooth in between:
-    what nobody asked for stays as it is.
+    0 where nothing is asked for, 1 from FULL_CHANGE_YEARS of change on, smooth in between: what nobody asked
+    for stays as it is.
     """
-    offsets = [wanted.parts[name] - wanted.base - now.parts[name] + now.base for name in PART_NAMES]
-    years = wanted.base - now.base + np.tensordot(np.array(offsets, np.float32), footprints.parts, axes=1)
     share = np.clip(np.abs(years) / FULL_CHANGE_YEARS, 0.0, 1.0).astype(np.float32)
     smooth = Image.fromarray(share * share * (3.0 - 2.0 * share))
     mask = np.asarray(smooth.resize((size_px, size_px), Image.Resampling.BILINEAR), np.float32)
     return np.clip(mask, 0.0, 1.0)
 
 
+def asked_mask(footprints: Footprints, now: FaceAges, wanted: FaceAges, size_px: int) -> Floats:
+    """Where ``wanted`` differs from ``now``, as `change_mask` says it; footprints without a margin."""
+    parts = {name: wanted.parts[name] - now.parts[name] for name in PART_NAMES}
+    return change_mask(build_level(footprints, FaceAges(wanted.base - now.base, parts)), size_px)
+
+
 def read_map(footprints: Footprints, aging_map: NDArray[np.floating]) -> FaceAges:
-    """Mean age of every part, and of the rest of the face, in a map of ages over the same frame.
+    """The ages that a map [h, w] over the same frame shows: of every part, and of the rest of the face.
 
-    The map may be coarser than the footprints; it is interpolated to their size. A part that is out of
-    the frame reads as the face's mean.
+    They are those whose own map comes closest to it, by least squares: so what a part has from its
+    neighbours and from the neutral surroundings is taken out again. A map of the footprints' size is read
+    exactly. One that is coarser is taken for an estimator's reading, in which a cell has the mean age of
+    the face inside it, with errors: there a part is pulled towards the base age, the more the fewer cells
+    show it. A part that is not in the frame has the base age; without a face all is NEUTRAL_AGE.
     """
-    height, width = footprints.face.shape
-    fine = np.asarray(aging_map, np.float32)
-    if fine.shape != (height, width):
-        fine = np.asarray(Image.fromarray(fine).resize((width, height), Image.Resampling.BILINEAR))
-    rest = footprints.face**2 * np.clip(1.0 - footprints.parts.sum(axis=0), 0.0, 1.0) ** 2
-    whole = _weighted_mean(fine, footprints.face**2, NEUTRAL_AGE)
-    parts = {
-        name: _weighted_mean(fine, weight**2 * footprints.face, whole)
-        for name, weight in zip(PART_NAMES, footprints.parts, strict=True)
-    }
-    return FaceAges(_weighted_mean(fine, rest, whole), parts)
+    shape = footprints.face.shape
+    rows, columns = (min(a, b) for a, b in zip(shape, aging_map.shape, strict=True))
+    coarse = (rows, columns) != shape
+    basis = np.concatenate([1.0 - footprints.parts.sum(axis=0, keepdims=True), footprints.parts])
+    basis *= footprints.face
+    seen = _averaged(np.asarray(aging_map, np.float32), rows, columns) - np.float32(NEUTRAL_AGE)
+    if coarse:
+        face = _averaged(footprints.face, rows, columns)
+        basis = _averaged(basis * footprints.face, rows, columns) / np.maximum(face, 1e-3)
+        basis, seen = basis * face, seen * face  # the less of a cell is face, the less it counts
+    found = _nearest(
+        basis.reshape(len(basis), -1), seen.reshape(-1), _COARSE_RIDGE if coarse else _EXACT_RIDGE
+    )
+    return FaceAges(
+        float(found[0] + NEUTRAL_AGE),
+        {name: float(years + NEUTRAL_AGE) for name, years in zip(PART_NAMES, found[1:], strict=True)},
+    )
 
 
-def edit_mask(landmarks_unit: NDArray[np.floating], size_px: int) -> NDArray[np.float32]:
-    """Where a change may be pasted: float32 [size_px, size_px], 0..1.
-
-    1 on the face, falling to exactly 0 at the outline of the face mesh; 0 on the eyes and in the open mouth.
-    """
-    oval = _soft_polygon(landmarks_unit, FACE_OVAL, size_px, 0, 0.018)
-    mask = np.clip(2.0 * oval - 1.0, 0.0, 1.0)
-    for polygon in (RIGHT_EYE, LEFT_EYE, LIPS_INNER):
-        hole = _soft_polygon(landmarks_unit, polygon, size_px, 0, 0.004)
-        mask *= np.clip(1.0 - 2.0 * hole, 0.0, 1.0)
-    return np.asarray(mask, np.float32)
-
-
-def _weighted_mean(values: NDArray[np.float32], weights: NDArray[np.float32], fallback: float) -> float:
-    total = float(weights.sum())
-    return float((values * weights).sum() / total) if total > 1e-6 else fallback
+def _nearest(basis: Floats, seen: Floats, ridge: float) -> NDArray[np.float64]:
+    """The x that minimises |x @ basis - seen|^2 + ridge * |x[1:] - x[0]|^2, for basis [n, cells]."""
+    count = len(basis)
+    gram = (basis @ basis.T).astype(np.float64)
+    right = (basis @ seen).astype(np.float64)
+    # Without a face there is nothing to see, and the tiny pull towards neutral decides.
+    gram[0, 0] += ridge * (count - 1) + _FACE_RIDGE
+    gram[0, 1:] -= ridge
+    gram[1:, 0] -= ridge
+    gram[range(1, count), range(1, count)] += ridge
+    return np.asarray(np.linalg.solve(gram, right), np.float64)
 
 
-def _soft_polygon(
-    landmarks_unit: NDArray[np.floating],
-    polygon: tuple[int, ...],
-    size_px: int,
-    margin_px: int,
-    softness: float,
-) -> NDArray[np.float32]:
-    """Antialiased polygon blurred by ``softness`` (standard deviation as a share of the frame's side)."""
-    cells = size_px + 2 * margin_px
-    points = (np.asarray(landmarks_unit)[list(polygon), :2] * size_px + margin_px) * _SUPERSAMPLE - 0.5
-    points = np.clip(points, -10 * cells * _SUPERSAMPLE, 11 * cells * _SUPERSAMPLE)
-    canvas = Image.new("L", (cells * _SUPERSAMPLE, cells * _SUPERSAMPLE))
-    ImageDraw.Draw(canvas).polygon([(float(x), float(y)) for x, y in points], fill=255)
-    small = canvas.reduce(_SUPERSAMPLE)
-    if softness > 0:
-        small = small.filter(ImageFilter.GaussianBlur(softness * size_px))
-    return np.asarray(small, np.float32) / 255.0
+def _averaged(planes: Floats, rows: int, columns: int) -> Floats:
+    """Planes [..., h, w] averaged down to [..., rows, columns]."""
+    height, width = planes.shape[-2:]
+    if (height, width) == (rows, columns):
+        return planes
+    if height % rows == 0 and width % columns == 0:
+        split = planes.reshape(*planes.shape[:-2], rows, height // rows, columns, width // columns)
+        return np.asarray(split.mean(axis=(-3, -1)), np.float32)
+    return np.asarray(_overlaps(rows, height) @ planes @ _overlaps(columns, width).T, np.float32)
+
+
+def _overlaps(few: int, many: int) -> Floats:
+    """Weights [few, many] with which ``many`` equal cells make up ``few`` equal ones on the same line."""
+    edges = np.arange(few + 1)[:, None] * (many / few) - np.arange(many)
+    return np.diff(np.clip(edges, 0.0, 1.0), axis=0).astype(np.float32) * np.float32(few / many)

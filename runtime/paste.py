@@ -101,9 +101,7 @@ def _shrink(
     if factor < 2:
         return change, to_frame
     height, width = change.shape[:2]
-    padded = cv2.copyMakeBorder(
-        change, 0, -height % factor, 0, -width % factor, cv2.BORDER_CONSTANT, value=0
-    )
+    padded = cv2.copyMakeBorder(change, 0, -height % factor, 0, -width % factor, cv2.BORDER_CONSTANT, value=0)
     size = (padded.shape[1] // factor, padded.shape[0] // factor)
     return np.asarray(cv2.resize(padded, size, interpolation=cv2.INTER_AREA), np.float32), to_frame / factor
 

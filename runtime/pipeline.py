@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -13,17 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .bundle import Bundle
-from .engine import CELL_PX, Engine, Ticket, TileBatch, open_engine
-from .errors import EngineError, NoFaceError, UsageError
-from .estimate import Estimator, landmarks_unit
+from .engine import Capabilities
+from .errors import NoFaceError, UsageError
+from .estimate import Estimator
+from .face_work import FaceWork, SeenFace, paste_face, plan_work, see_face
 from .faces import Face, FaceFinder
-from .manifest import FRAME_STEP_PX, Manifest
-from .maps import FaceAges, asked_mask, build_map, edit_mask, make_footprints, without_margin
-from .paste import is_grey, paste_change
+from .manifest import Manifest
+from .maps import FaceAges
+from .paste import is_grey
 from .photo import read_photo, write_photo
-from .request import Request, wanted_ages
-from .tiles import Tile, mask_cells, plan_tiles, stitch
-from .warp import sample_affine
+from .request import Request
+from .scheduler import Counters, FrameScheduler, open_scheduler
 
 
 @dataclass(frozen=True)
@@ -44,11 +43,21 @@ class AgedPhoto:
     faces: tuple[AgedFace, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class StartedPhoto:
+    """A photo whose faces are with the engine: hand it to `Pipeline.finish`, once."""
+
+    pixels: NDArray[np.uint8]
+    request: Request
+    works: tuple[FaceWork, ...]
+    frames: tuple[Future[NDArray[np.uint8]], ...]
+
+
 class Pipeline:
     """Ages the faces of photos with one bundle on one device.
 
-    A context manager; ``age`` and ``estimate`` may be called from several threads at once, and give the
-    same pixels every time.
+    A context manager. Every method may be called from several threads at once, and gives the same pixels
+    every time: photos that are under way together share the engine.
     """
 
     def __init__(
@@ -61,14 +70,19 @@ class Pipeline:
         """
         bundle = Bundle.open(model)
         self._manifest = bundle.manifest
-        self._engine: Engine = open_engine(bundle, device, precision)
+        self._scheduler: FrameScheduler = open_scheduler(bundle, device, precision)
         self._estimator = Estimator(bundle)
-        self._finder = FaceFinder()
+        self._finder = FaceFinder(threads=1)
 
     @property
-    def engine(self) -> Engine:
-        """The engine in use."""
-        return self._engine
+    def capabilities(self) -> Capabilities:
+        """What the engine in use is and likes."""
+        return self._scheduler.capabilities
+
+    @property
+    def counters(self) -> Counters:
+        """What the engine has computed so far."""
+        return self._scheduler.counters
 
     @property
     def manifest(self) -> Manifest:
@@ -84,13 +98,19 @@ class Pipeline:
         self.close()
 
     def close(self) -> None:
-        """Give the engine's memory back; the pipeline cannot age photos afterwards."""
-        self._engine.close()
+        """Finish what is under way and give the engine's memory back; no photos can be aged afterwards."""
+        self._scheduler.close()
 
     def estimate(self, rgb: NDArray[np.uint8]) -> list[tuple[Face, FaceAges]]:
         """Every face of a photo, uint8 [H, W, 3], largest first, with its apparent ages in years."""
+        return [(seen.face, seen.now) for seen in self.see(rgb)]
+
+    def see(self, rgb: NDArray[np.uint8], faces: str = "all") -> list[SeenFace]:
+        """Find and read the faces of a photo, uint8 [H, W, 3], largest first, or the largest only."""
         _check_pixels(rgb)
-        return [(face, self._estimator.read(rgb, face)) for face in self._finder.find(rgb)]
+        found = self._finder.find(rgb)
+        chosen = found[:1] if faces == "largest" else found
+        return [see_face(rgb, face, self._manifest, self._estimator) for face in chosen]
 
     def age(self, rgb: NDArray[np.uint8], request: Request) -> AgedPhoto:
         """Age the faces of a photo, uint8 [H, W, 3] RGB, which is left as it is.
@@ -98,29 +118,44 @@ class Pipeline:
         Raises UsageError for a request that makes no sense, NoFaceError where no face is found, and
         EngineError.
         """
+        return self.finish(self.start(rgb, request))
+
+    def start(
+        self,
+        rgb: NDArray[np.uint8],
+        request: Request,
+        label: str = "the photo",
+        seen: Sequence[SeenFace] | None = None,
+    ) -> StartedPhoto:
+        """Find and read the faces of a photo and hand them to the engine; as `age`, without waiting for it.
+
+        Blocks only while too much is under way. ``label`` names the photo in error messages, ``seen`` are its
+        faces where they are known. The photo must not change until `finish`.
+        """
         _check_pixels(rgb)
-        age_range = self._manifest.age_range
-        request.check(age_range)
-        faces = self._finder.find(rgb)
-        if not faces:
+        request.check(self._manifest.age_range)
+        found = self.see(rgb, request.faces) if seen is None else list(seen)
+        if not found:
             raise NoFaceError("no face was found: try a photo with a larger, more frontal face")
-        out = np.array(rgb)
-        grey = is_grey(rgb)
-        aged = []
-        for face in faces[:1] if request.faces == "largest" else faces:
-            now = self._estimator.read(rgb, face)
-            wanted = wanted_ages(request, now, age_range)
-            size = frame_size(face.frame.side_px, self._manifest)
-            landmarks = landmarks_unit(face)
-            margin = self._manifest.halo_px // CELL_PX
-            footprints = make_footprints(landmarks, size // CELL_PX, margin)
-            asked = asked_mask(without_margin(footprints, margin), now, wanted, size)
-            mask = edit_mask(landmarks, size) * asked
-            aging_map = build_map(footprints, wanted.base, wanted.parts)
-            before, after = self._age_frame(rgb, face, aging_map, mask)
-            paste_change(out, face.frame, before, after, mask, strength=request.strength, grey=grey)
-            aged.append(AgedFace(face, now, wanted, size))
-        return AgedPhoto(out, tuple(aged))
+        works, frames = [], []
+        for number, one in enumerate(found, start=1):
+            name = f"{label}, face {number}"
+            work = plan_work(rgb, one, request, self._manifest, self.capabilities, name)
+            works.append(work)
+            frames.append(self._scheduler.submit(work.frame))
+        return StartedPhoto(rgb, request, tuple(works), tuple(frames))
+
+    def finish(self, started: StartedPhoto, *, in_place: bool = False) -> AgedPhoto:
+        """Wait for a photo's faces and paste their changes; ``in_place`` writes into the photo itself.
+
+        Raises EngineError.
+        """
+        aged = [frame.result() for frame in started.frames]
+        out = started.pixels if in_place and started.pixels.flags.writeable else np.array(started.pixels)
+        grey, strength = is_grey(started.pixels), started.request.strength
+        for work, frame in zip(started.works, aged, strict=True):
+            paste_face(out, work, frame, strength, grey)
+        return AgedPhoto(out, tuple(_aged_face(work) for work in started.works))
 
     def age_file(self, src: Path | str, dst: Path | str, request: Request) -> AgedPhoto:
         """Read a photo, age its faces and write it to ``dst``, atomically.
@@ -132,67 +167,15 @@ class Pipeline:
             raise UsageError(f"'{target}' is the photo itself: name another output, it is never overwritten")
         photo = read_photo(source)
         try:
-            aged = self.age(photo.pixels, request)
+            aged = self.finish(self.start(photo.pixels, request, f"'{source}'"), in_place=True)
         except NoFaceError as error:
             raise NoFaceError(f"'{source}': {error}") from error
         write_photo(photo, aged.pixels, target)
         return aged
 
-    def _age_frame(
-        self, rgb: NDArray[np.uint8], face: Face, aging_map: NDArray[np.float32], mask: NDArray[np.float32]
-    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """The canonical frame, uint8 [S, S, 3], as it is and aged where the mask [S, S] is not zero."""
-        size, halo = mask.shape[0], self._manifest.halo_px
-        image = _sample_with_halo(rgb, face, size, halo)
-        multiple = self._manifest.tile_multiple
-        tiles = plan_tiles(size, self._engine.capabilities.max_core_px, mask_cells(mask, multiple), multiple)
-        before = image[halo : halo + size, halo : halo + size]
-        cores = ((tile, core[0]) for tile, core in self._run(tiles, image, aging_map))
-        return before, stitch(before, cores)
 
-    def _run(
-        self, tiles: list[Tile], image: NDArray[np.uint8], aging_map: NDArray[np.float32]
-    ) -> Iterator[tuple[Tile, NDArray[np.uint8]]]:
-        """Run tiles through the engine, a few at a time, in order."""
-        halo = self._manifest.halo_px
-        under_way: deque[tuple[Tile, Ticket]] = deque()
-        try:
-            for tile in tiles:
-                under_way.append((tile, self._engine.submit(_batch(tile, image, aging_map, halo))))
-                if len(under_way) >= self._engine.capabilities.in_flight:
-                    done, ticket = under_way.popleft()
-                    yield done, self._engine.wait(ticket)
-            while under_way:
-                done, ticket = under_way.popleft()
-                yield done, self._engine.wait(ticket)
-        finally:
-            for _, ticket in under_way:  # only after an error: let the rest end before the arrays go
-                with contextlib.suppress(EngineError):
-                    self._engine.wait(ticket)
-
-
-def frame_size(side_px: float, manifest: Manifest) -> int:
-    """Side of the canonical frame, in px, for a frame that is ``side_px`` wide in the photo."""
-    steps = int(np.ceil(side_px / FRAME_STEP_PX))
-    return min(max(steps * FRAME_STEP_PX, manifest.min_frame_px), manifest.max_frame_px)
-
-
-def _batch(tile: Tile, image: NDArray[np.uint8], aging_map: NDArray[np.float32], halo: int) -> TileBatch:
-    """The engine's input for one tile, cut out of the frame with its halo."""
-    frame_px = image.shape[0] - 2 * halo
-    return TileBatch(
-        np.ascontiguousarray(image[tile.padded(halo)][None]),
-        np.ascontiguousarray(aging_map[tile.padded(halo, CELL_PX)][None, None]),
-        np.array([[tile.x0 - halo, tile.y0 - halo, frame_px]], np.float32),
-        f"tile {tile} of a frame of {frame_px} px",
-    )
-
-
-def _sample_with_halo(rgb: NDArray[np.uint8], face: Face, size: int, halo: int) -> NDArray[np.uint8]:
-    """The face's frame of ``size`` px with ``halo`` px more of the photo on every side."""
-    matrix = face.frame.to_photo(size)
-    matrix[:, 2] -= matrix[:, :2] @ (halo, halo)
-    return sample_affine(rgb, matrix, (size + 2 * halo, size + 2 * halo))
+def _aged_face(work: FaceWork) -> AgedFace:
+    return AgedFace(work.seen.face, work.seen.now, work.wanted, work.seen.frame_px)
 
 
 def _check_pixels(rgb: NDArray[np.uint8]) -> None:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from .errors import UsageError
 from .zones import parts_of
 
 if TYPE_CHECKING:
+    from .atlas import Atlas
+    from .map_file import WantedMap
     from .maps import FaceAges
 
-MAX_STRENGTH = 2.0
+MAX_STRENGTH = 1.0
 _AGE = re.compile(r"[+-]?\d{1,3}(\.\d+)?")
 
 
@@ -48,38 +50,68 @@ class Request:
 
     ``age`` is for the whole face (None leaves it as it is); ``zones`` are (zone or part name, age) pairs
     that override their parts, the last one winning; ``faces`` picks all faces or the largest one;
-    ``strength`` (0 to 2) scales the change: 1 is what the network says.
+    ``strength`` (0 to 1) scales the change: 1 is what the network says. ``aging_map`` says the age of every
+    place of a face, instead of age and zones. ``population`` is the atlas whose norms ``age`` and ``zones``
+    mean, and ``reference`` the atlas of the aging map's own years; without them years are taken as they are.
     """
 
     age: AgeSpec | None = None
     zones: tuple[tuple[str, AgeSpec], ...] = ()
     faces: Literal["all", "largest"] = "all"
     strength: float = 1.0
+    aging_map: WantedMap | None = None
+    population: Atlas | None = None
+    reference: Atlas | None = None
 
     @classmethod
     def parse(
-        cls, age: str | None, zones: Iterable[str] = (), faces: str = "all", strength: float = 1.0
+        cls,
+        age: str | None,
+        zones: Iterable[str] = (),
+        faces: str = "all",
+        strength: float = 1.0,
+        *,
+        map_file: Path | str | None = None,
+        population: Path | str | None = None,
     ) -> Request:
-        """Make a request from what a user types, such as ("+20", ["forehead=+25"]); raises UsageError."""
+        """Make a request from what a user types, such as ("+20", ["forehead=+25"]).
+
+        ``map_file`` is the path of a map (see map_file.py), ``population`` the name of a shipped atlas or the
+        path of one. Raises UsageError.
+        """
+        from .atlas import read_atlas, reference_atlas
+        from .map_file import read_map_file
+
         request = cls(
             None if age is None else AgeSpec.parse(age),
             tuple(_parse_zone(z) for z in zones),
             faces,  # type: ignore[arg-type]  # check() refuses other words
             strength,
+            None if map_file is None else read_map_file(map_file),
+            None if population is None else read_atlas(population),
+            None if population is None else reference_atlas(),
         )
         request.check()
         return request
 
     def check(self, age_range: tuple[float, float] | None = None) -> None:
         """Raise UsageError when the request makes no sense or asks for ages outside ``age_range``, years."""
-        if self.age is None and not self.zones:
-            raise UsageError("nothing was asked for: give an age such as 70, or a zone such as forehead=+25")
+        if self.age is None and not self.zones and self.aging_map is None:
+            raise UsageError(
+                "nothing was asked for: give an age such as 70, a zone such as forehead=+25, or a map"
+            )
+        if self.aging_map is not None and (self.age or self.zones or self.population):
+            raise UsageError(
+                "a map says the age of every place itself: leave age, zones and population out, or the map"
+            )
         if self.faces not in ("all", "largest"):
             raise UsageError(f"{self.faces!r} is not a choice of faces: write 'all' or 'largest'")
         if not 0.0 <= self.strength <= MAX_STRENGTH:  # also refuses NaN
             raise UsageError(
                 f"strength {self.strength:g} is not within 0 to {MAX_STRENGTH:g}: 1 is the full change"
             )
+        if self.aging_map is not None and age_range is not None:
+            self.aging_map.check_range(age_range)
         for name, _ in self.zones:
             parts_of(name)
         for spec in (self.age, *(spec for _, spec in self.zones)):
@@ -88,22 +120,36 @@ class Request:
 
 
 def wanted_ages(request: Request, now: FaceAges, age_range: tuple[float, float] | None = None) -> FaceAges:
-    """The ages asked for, in years, of a face that looks ``now`` old.
+    """The ages asked for by age and zones, in years of the map, of a face that looks ``now`` old.
 
-    An absolute age goes to the base and every part as it is, a relative one is added to what each looks
-    like now; zones override their parts. With ``age_range`` (youngest, oldest) results are clamped to it.
+    An age of the whole face moves every part and the base along the population's curves, each with its own
+    offset (see norms.py). Zones override their parts: an absolute age is that age, a relative one is added
+    to what the part looks like now. Results are clamped to ``age_range``, youngest and oldest, where
+    something was asked.
     """
-    whole = request.age or AgeSpec(0.0, relative=True)
-    parts = {name: whole.apply(years) for name, years in now.parts.items()}
+    from .maps import FaceAges
+    from .norms import ZONE_OF_PART, Norms
+
+    norms = Norms(request.population, request.reference)
+    low, high = age_range or (-math.inf, math.inf)
+
+    def clamped(years: float, before: float) -> float:
+        return before if years == before else min(max(years, low), high)
+
+    base, parts = now.base, dict(now.parts)
+    if request.age is not None:
+        face = norms.face_now(now)
+        target = request.age.apply(face)
+        base = clamped(norms.moved_base(now.base, face, target), now.base)
+        for name, years in now.parts.items():
+            parts[name] = clamped(norms.moved(ZONE_OF_PART[name], years, face, target), years)
     for zone, spec in request.zones:
         for part in parts_of(zone):
-            parts[part] = spec.apply(now.parts[part])
-    low, high = age_range or (-math.inf, math.inf)
-    return dataclasses.replace(
-        now,
-        base=min(max(whole.apply(now.base), low), high),
-        parts={name: min(max(years, low), high) for name, years in parts.items()},
-    )
+            years = now.parts[part]
+            asked = spec.apply(norms.from_map(ZONE_OF_PART[part], years))
+            unchanged = spec.relative and spec.years == 0
+            parts[part] = years if unchanged else clamped(norms.to_map(ZONE_OF_PART[part], asked), years)
+    return FaceAges(base, parts)
 
 
 def _parse_zone(text: str) -> tuple[str, AgeSpec]:

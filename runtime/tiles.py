@@ -52,7 +52,12 @@ def mask_cells(mask: NDArray[np.floating], cell_px: int = 4) -> NDArray[np.bool_
 
 
 def plan_tiles(
-    frame_px: int, core_px: int, cells: NDArray[np.bool_] | None = None, multiple: int = 4
+    frame_px: int,
+    core_px: int,
+    cells: NDArray[np.bool_] | None = None,
+    multiple: int = 4,
+    *,
+    fixed: bool = False,
 ) -> list[Tile]:
     """Tiles whose cores cover everything that ``cells`` marks, in reading order.
 
@@ -61,6 +66,9 @@ def plan_tiles(
     or None for the whole frame. All cores have one size: the bounding box of the marked cells where it
     fits, otherwise an even part of it, the last one of a row or column slid back inside. Cores that touch
     no marked cell are left out.
+
+    With ``fixed``, for engines that compute one size only, every core is ``core_px`` wide and high, slid
+    inside the frame where it would reach over its edge; only a frame that is smaller has smaller cores.
     """
     if frame_px <= 0 or frame_px % multiple:
         raise ValueError(f"a frame of {frame_px} px is not a multiple of {multiple} px")
@@ -72,8 +80,9 @@ def plan_tiles(
         raise ValueError(f"the mask has {marked.shape} cells, not {(side, side)}")
     if not marked.any():
         return []
-    rows, height = _split(marked.max(axis=1), core_px // multiple)
-    columns, width = _split(marked.max(axis=0), core_px // multiple)
+    split = _slide if fixed else _split
+    rows, height = split(marked.max(axis=1), core_px // multiple)
+    columns, width = split(marked.max(axis=0), core_px // multiple)
     return [
         Tile(x * multiple, y * multiple, width * multiple, height * multiple)
         for y in rows
@@ -97,3 +106,14 @@ def _split(marked: NDArray[np.bool_], longest: int) -> tuple[list[int], int]:
     pieces = -(-length // longest)
     size = -(-length // pieces)
     return [min(first + i * size, last + 1 - size) for i in range(pieces)], size
+
+
+def _slide(marked: NDArray[np.bool_], length: int) -> tuple[list[int], int]:
+    """Starts of the fewest pieces of one given length that cover the marked stretch of a line, and it."""
+    first, last = (int(i) for i in np.flatnonzero(marked)[[0, -1]])
+    size = min(length, len(marked))
+    pieces = -(-(last + 1 - first) // size)
+    spare = pieces * size - (last + 1 - first)
+    # What is computed beyond the stretch lies evenly around it, as far as the line goes.
+    start = max(0, min(first - spare // 2, len(marked) - pieces * size))
+    return [min(start + i * size, len(marked) - size) for i in range(pieces)], size

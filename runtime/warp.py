@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from .alignment import apply_affine
 
+_STEPS_PER_PX = 32
+
 
 def sample_affine(
     rgb: NDArray[np.uint8], to_source: NDArray[np.float64], size_px: tuple[int, int]
@@ -20,8 +22,9 @@ def sample_affine(
     """
     import cv2
 
-    region, matrix = _region(rgb, to_source, size_px)
-    factor = int(math.sqrt(abs(float(np.linalg.det(matrix[:, :2])))) + 1e-6)  # an exact scale may come out low
+    scale = math.sqrt(abs(float(np.linalg.det(to_source[:, :2]))))
+    factor = max(1, int(scale + 1e-6))  # an exact scale may come out a hair low
+    region, matrix = _region(rgb, to_source, size_px, factor)
     if factor >= 2:
         region, matrix = _reduce(region, factor), matrix / factor
     return _warp(region, matrix, size_px, cv2.INTER_CUBIC, cv2.BORDER_REPLICATE)
@@ -45,30 +48,43 @@ def sample_plane(
 
 
 def _warp(
-    source: NDArray[np.generic], matrix: NDArray[np.float64], size_px: tuple[int, int], method: int, border: int
+    source: NDArray[np.generic],
+    matrix: NDArray[np.float64],
+    size_px: tuple[int, int],
+    method: int,
+    border: int,
 ) -> NDArray:  # type: ignore[type-arg]  # of the source's type
-    """OpenCV's warp for coordinates that count from the corner of a pixel, not from its centre."""
+    """Resample under a map between coordinates that count from the corner of a pixel, not from its centre.
+
+    OpenCV interpolates at steps of 1/32 px. Rounding to them here makes a sample the same whichever part of
+    the output is asked for, which cv2.warpAffine does not.
+    """
     import cv2
 
-    centred = matrix.copy()
-    centred[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5
-    return cv2.warpAffine(
-        source, centred, size_px, flags=method | cv2.WARP_INVERSE_MAP, borderMode=border, borderValue=0
-    )
+    x, y = np.arange(size_px[0]) + 0.5, np.arange(size_px[1]) + 0.5
+    across, down = (_to_steps(row[0] * x, (row[1] * y + row[2] - 0.5)[:, None]) for row in matrix)
+    return cv2.remap(source, across, down, method, borderMode=border, borderValue=0)
+
+
+def _to_steps(along: NDArray[np.float64], start: NDArray[np.float64]) -> NDArray[np.float32]:
+    """The sums of two vectors, rounded to what OpenCV can interpolate at."""
+    total = along * _STEPS_PER_PX + start * _STEPS_PER_PX
+    np.rint(total, out=total)
+    return np.asarray(total * (1.0 / _STEPS_PER_PX), np.float32)
 
 
 def _region(
-    rgb: NDArray[np.uint8], to_source: NDArray[np.float64], size_px: tuple[int, int]
+    rgb: NDArray[np.uint8], to_source: NDArray[np.float64], size_px: tuple[int, int], step: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
     """The part of a picture that an output needs, never empty, and the map into it.
 
-    OpenCV's coordinates are exact for small pictures only.
+    It begins at a multiple of ``step`` px, so that blocks of pixels are the same for every output.
     """
     width, height = size_px
     corners = apply_affine(to_source, np.array([[0, 0], [width, 0], [0, height], [width, height]], float))
-    margin = 4 * max(1, math.ceil(math.sqrt(abs(float(np.linalg.det(to_source[:, :2]))))))
+    margin = 4 * (step + 1)
     limit = np.array([rgb.shape[1], rgb.shape[0]])
-    low = np.clip(np.floor(corners.min(axis=0)) - margin, 0, limit - 1).astype(int)
+    low = np.clip(np.floor(corners.min(axis=0)) - margin, 0, limit - 1).astype(int) // step * step
     high = np.clip(np.ceil(corners.max(axis=0)) + margin, low + 1, limit).astype(int)
     matrix = to_source.copy()
     matrix[:, 2] -= low

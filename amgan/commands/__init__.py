@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import functools
 import re
+import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ import click
 from amgan.runtime.errors import MissingDependencyError, PhotoError, UsageError
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from amgan.runtime.pipeline import Pipeline
     from amgan.runtime.request import Request
 
@@ -42,7 +45,7 @@ device_option = click.option(
     help="Where the network runs; auto takes the fastest engine of this machine.",
 )  # fmt: skip
 
-_AGEING_OPTIONS = (
+_WISH_OPTIONS = (
     click.option(
         "--age", metavar="YEARS", show_default="unchanged",
         help="Age to show in years, such as 70, or a change of the present one, such as +20 or -10.",
@@ -52,12 +55,28 @@ _AGEING_OPTIONS = (
         help="Age of one zone of the skin, such as forehead=+25 or jowls-left=70; may be given again.",
     ),
     click.option(
-        "--faces", type=click.Choice(["all", "largest"]), default="all", show_default=True,
-        help="Which faces of a photo to age.",
+        "--map", "map_file", type=PathType, metavar="FILE", show_default="none",
+        help="Ages of every place, instead of --age and --zone: a greyscale PNG or a .npy, as "
+        "`amgan map --save-map` writes it.",
     ),
     click.option(
-        "--strength", type=float, default=1.0, show_default=True, metavar="0..2",
-        help="How much of the change to apply: 0 leaves the photo as it is, 1 applies all, 2 overdoes it.",
+        "--population", metavar="NAME|FILE", show_default="none, years as they are",
+        help="Atlas of the population whose norms the ages mean: a shipped one by name, or a file of "
+        "`amgan atlas fit`; it is your choice, never guessed from a face.",
+    ),
+    click.option(
+        "--faces", type=click.Choice(["all", "largest"]), default="all", show_default=True,
+        help="Which faces of a photo to take.",
+    ),
+)  # fmt: skip
+
+_WISH_NAMES = ("age", "zones", "map_file", "population", "faces")
+
+_AGEING_OPTIONS = (
+    *_WISH_OPTIONS,
+    click.option(
+        "--strength", type=float, default=1.0, show_default=True, metavar="0..1",
+        help="How much of the change to apply: 0 leaves the photo as it is, 1 applies all of it.",
     ),
     model_option,
     device_option,
@@ -70,16 +89,25 @@ class Ageing:
 
     age: str | None
     zones: tuple[str, ...]
+    map_file: Path | None
+    population: str | None
     faces: str
-    strength: float
-    model: Path | None
-    device: str
+    strength: float = 1.0
+    model: Path | None = None
+    device: str = "auto"
 
     def request(self) -> Request:
         """The request in terms of the runtime; raises UsageError where the words make no sense."""
         from amgan.runtime.request import Request
 
-        return Request.parse(self.age, self.zones, self.faces, self.strength)
+        return Request.parse(
+            self.age,
+            self.zones,
+            self.faces,
+            self.strength,
+            map_file=self.map_file,
+            population=self.population,
+        )
 
     def pipeline(self) -> Pipeline:
         """Open the pipeline on the bundle and the device asked for."""
@@ -89,15 +117,28 @@ class Ageing:
 
 
 def ageing_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Add --age, --zone, --faces, --strength, --model and --device; ``function`` gets them as ``ageing``."""
+    """Add --age, --zone, --map, --population, --faces, --strength, --model and --device.
 
+    ``function`` gets them as ``ageing``.
+    """
+    return _with_ageing(function, _AGEING_OPTIONS, (*_WISH_NAMES, "strength", "model", "device"))
+
+
+def wish_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Add those ageing options alone that say what is wanted; ``function`` gets them as ``ageing``."""
+    return _with_ageing(function, _WISH_OPTIONS, _WISH_NAMES)
+
+
+def _with_ageing(
+    function: Callable[..., None], options: Iterable[Callable[..., Any]], names: tuple[str, ...]
+) -> Callable[..., None]:
     @functools.wraps(function)
     def with_ageing(**values: Any) -> None:
-        ageing = Ageing(**{name: values.pop(name) for name in Ageing.__dataclass_fields__})
+        ageing = Ageing(**{name: values.pop(name) for name in names})
         function(ageing=ageing, **values)
 
     command: Callable[..., None] = with_ageing
-    for option in reversed(_AGEING_OPTIONS):
+    for option in reversed(tuple(options)):
         command = option(command)
     return command
 
@@ -108,6 +149,18 @@ def require_photo(photo: Path) -> None:
         raise UsageError(f"'{photo}' is a folder: give one photo, or use `amgan run-batch` for a folder")
     if not photo.exists():
         raise PhotoError(f"'{photo}' does not exist: check the name of the photo")
+
+
+def save_picture(picture: Image.Image, path: Path) -> None:
+    """Write a drawn picture atomically; raises PhotoError where it cannot be written."""
+    temporary = path.with_name(f".{path.stem[:80]}.{secrets.token_hex(4)}{path.suffix}")
+    try:
+        picture.save(temporary, quality=92)
+        temporary.replace(path)
+    except OSError as error:
+        raise PhotoError(f"'{path}' cannot be written ({error.strerror}): check the folder") from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -22,20 +22,24 @@ REQUEST = Request.parse("70", (), "all", 1.0)
 
 
 class FakePipeline:
-    """Inverts photos; an all black one holds no face."""
+    """Inverts photos; an all black one holds no face. ``trouble`` is told the number of every start."""
 
     def __init__(self, trouble: Callable[[int], None] = lambda call: None) -> None:
         self.calls = 0
-        self.threads: set[int] = set()
+        self.lock = threading.Lock()
         self.trouble = trouble
 
-    def age(self, rgb: NDArray[np.uint8], request: Request) -> Any:
-        self.calls += 1
-        self.threads.add(threading.get_ident())
-        self.trouble(self.calls)
+    def start(self, rgb: NDArray[np.uint8], request: Request, label: str) -> Any:
+        with self.lock:
+            self.calls += 1
+            call = self.calls
+        self.trouble(call)
         if not rgb.any():
             raise NoFaceError("no face was found")
-        return SimpleNamespace(pixels=(255 - rgb).astype(np.uint8), faces=(object(), object()))
+        return rgb
+
+    def finish(self, started: Any, *, in_place: bool) -> Any:
+        return SimpleNamespace(pixels=(255 - started).astype(np.uint8), faces=(object(), object()))
 
 
 def photo(path: Path, level: int = 100) -> Path:
@@ -172,9 +176,8 @@ def test_errors_of_one_photo_stay_with_it(tmp_path: Path, error: Exception, says
 
     for name in "abc":
         photo(tmp_path / "in" / f"{name}.png")
-    outcomes = by_name(
-        run_batch(FakePipeline(trouble), plan_batch(tmp_path / "in", tmp_path / "out"), REQUEST)
-    )
+    jobs = plan_batch(tmp_path / "in", tmp_path / "out")
+    outcomes = by_name(run_batch(FakePipeline(trouble), jobs, REQUEST, threads=1))
     assert outcomes["b.png"].reason == says
     assert [outcomes[f"{n}.png"].status for n in "ac"] == ["aged", "aged"]
 
@@ -189,10 +192,11 @@ def test_errors_of_all_photos_end_the_run(tmp_path: Path, kind: type[Exception])
         photo(tmp_path / "in" / f"{name}.png")
     reported: list[Outcome] = []
     with pytest.raises(kind, match="for all of them"):
-        run_batch(
-            FakePipeline(trouble), plan_batch(tmp_path / "in", tmp_path / "out"), REQUEST, reported.append
-        )
-    assert [one.status for one in reported] == ["aged"]
+        jobs = plan_batch(tmp_path / "in", tmp_path / "out")
+        run_batch(FakePipeline(trouble), jobs, REQUEST, reported.append, threads=1)
+    assert {one.status for one in reported} == {"aged"}
+    assert reported[0].path.name == "a.png" and "b.png" not in by_name(reported)
+    assert files_under(tmp_path / "out") == {one.path.name for one in reported}
 
 
 def test_target_that_cannot_be_written_fails_alone(tmp_path: Path) -> None:
@@ -207,56 +211,50 @@ def test_target_that_cannot_be_written_fails_alone(tmp_path: Path) -> None:
 
 
 def test_interrupt_keeps_what_is_done(tmp_path: Path) -> None:
-    def trouble(call: int) -> None:
-        if call == 4:
+    def interrupt(outcome: Outcome) -> None:
+        reported.append(outcome)
+        if len(reported) == 3:
             raise KeyboardInterrupt
 
-    for number in range(9):
-        photo(tmp_path / "in" / f"{number}.png")
+    for number in range(12):
+        photo(tmp_path / "in" / f"{number:02}.png")
     reported: list[Outcome] = []
     with pytest.raises(KeyboardInterrupt):
-        run_batch(
-            FakePipeline(trouble), plan_batch(tmp_path / "in", tmp_path / "out"), REQUEST, reported.append
-        )
-    assert [one.path.name for one in reported] == ["0.png", "1.png", "2.png"]
-    assert files_under(tmp_path / "out") == {"0.png", "1.png", "2.png"}
+        run_batch(FakePipeline(), plan_batch(tmp_path / "in", tmp_path / "out"), REQUEST, interrupt)
+    names = [one.path.name for one in reported]
+    assert names == sorted(names) and 3 <= len(names) < 12
+    assert files_under(tmp_path / "out") == set(names)
 
 
 def test_photos_stream_through_bounded_queues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from amgan.runtime import photo as photos
 
     read_photo, write_photo = photos.read_photo, photos.write_photo
-    lock, decoded, written = threading.Lock(), [0], [0]
-    ahead, main = [0], threading.get_ident()
+    lock, decoded, written, most = threading.Lock(), [0], [0], [0]
+    main = threading.get_ident()
 
     def counting_read(path: Path) -> Any:
         assert threading.get_ident() != main
         with lock:
             decoded[0] += 1
-            ahead[0] = max(ahead[0], decoded[0] - pipeline.calls)
+            most[0] = max(most[0], decoded[0] - written[0])
         return read_photo(path)
 
     def slow_write(*args: Any) -> Any:
         assert threading.get_ident() != main
         time.sleep(0.01)
+        write_photo(*args)
         with lock:
             written[0] += 1
-        return write_photo(*args)
 
-    def trouble(call: int) -> None:
-        time.sleep(0.005)
-        assert call - 1 - written[0] <= 2 * 2 + 1
-
-    pipeline = FakePipeline(trouble)
     monkeypatch.setattr(photos, "read_photo", counting_read)
     monkeypatch.setattr(photos, "write_photo", slow_write)
-    for number in range(20):
+    for number in range(30):
         photo(tmp_path / "in" / f"{number:02}.png")
-    outcomes = run_batch(pipeline, plan_batch(tmp_path / "in", tmp_path / "out"), REQUEST, threads=2)
+    outcomes = run_batch(FakePipeline(), plan_batch(tmp_path / "in", tmp_path / "out"), REQUEST, threads=2)
     assert {one.status for one in outcomes} == {"aged"}, outcomes
-    assert len(outcomes) == 20
-    assert pipeline.threads == {main}
-    assert 1 < ahead[0] <= 2 * 2 + 1
+    assert [one.path.name for one in outcomes] == [f"{n:02}.png" for n in range(30)]
+    assert 2 <= most[0] <= 4 * 2 + 1
 
 
 def test_reason_does_not_repeat_the_path(tmp_path: Path) -> None:

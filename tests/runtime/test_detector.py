@@ -50,8 +50,10 @@ def test_a_small_face_in_a_large_photo_is_found_in_a_window(
 
 def test_windows_cover_the_photo() -> None:
     assert _windows(100, 80) == [(0, 0, 100)]
-    assert _windows(1024, 768) == [(0, 0, 1024)]
-    for width, height in ((4 * INPUT_PX, 1280), (2000, 400), (701, 1333)):
+    assert len(_windows(1024, 1024)) == 1 + 4
+    assert len(_windows(4000, 4000)) == 1 + 4 + 16
+    assert len(_windows(500, 400)) == 1
+    for width, height in ((3 * INPUT_PX, 600), (1000, 400), (701, 1333), (2000, 3000)):
         seen = np.zeros((height, width), int)
         for x, y, side in _windows(width, height)[1:]:
             assert x >= 0 and y >= 0

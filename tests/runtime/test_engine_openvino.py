@@ -122,6 +122,9 @@ class BrokenRequest:
     def __init__(self, at: str) -> None:
         self.at = at
 
+    def set_output_tensor(self, *_: object) -> None:
+        pass
+
     def start_async(self, *_: object, **__: object) -> None:
         if self.at == "start":
             raise RuntimeError("in file.cpp:1\n\n  no memory\n")

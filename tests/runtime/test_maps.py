@@ -8,8 +8,11 @@ from amgan.runtime.maps import (
     MAX_AGE,
     MIN_AGE,
     NEUTRAL_AGE,
+    FaceAges,
     Footprints,
+    asked_mask,
     build_map,
+    change_mask,
     edit_mask,
     make_footprints,
     read_map,
@@ -123,50 +126,84 @@ def test_outside_the_face_is_neutral(unit: np.ndarray, prints: Footprints) -> No
     assert (aging_map[outside] == NEUTRAL_AGE).all()
 
 
-@given(base=years, ages=part_ages)
-def test_what_was_built_is_read_back_roughly(prints: Footprints, base: float, ages: dict[str, float]) -> None:
-    """Neighbours and the neutral surroundings bleed in, so the error grows with the contrast, not more."""
+@settings(max_examples=25)
+@given(base=years, ages=part_ages, size=st.sampled_from([24, 64, 96, 150]), margin=st.sampled_from([0, 14]))
+def test_a_map_built_from_ages_gives_the_ages_back(
+    unit: np.ndarray, base: float, ages: dict[str, float], size: int, margin: int
+) -> None:
+    prints = make_footprints(unit, size, margin)
     found = read_map(prints, build_map(prints, base, ages))
-    assert set(found.parts) == set(PART_NAMES)
-    asked = [base, NEUTRAL_AGE, *ages.values()]
-    contrast = max(asked) - min(asked)
-    assert abs(found.base - base) <= 0.25 * contrast + 0.1
+    assert tuple(found.parts) == PART_NAMES
+    assert found.base == pytest.approx(base, abs=0.5)
     for name in PART_NAMES:
-        assert abs(found.parts[name] - ages.get(name, base)) <= 0.6 * contrast + 0.1, name
+        assert found.parts[name] == pytest.approx(ages.get(name, base), abs=0.5), name
+
+
+def head_target(prints: Footprints, aging_map: np.ndarray, grid: int) -> np.ndarray:
+    """What the age head learns to read: the mean age of the face inside every cell of a coarse grid."""
+    cells = len(prints.face) // grid
+    face, ages = (
+        plane.reshape(grid, cells, grid, cells).mean(axis=(1, 3))
+        for plane in (prints.face, aging_map * prints.face)
+    )
+    return (ages / np.maximum(face, 1e-3)).astype(np.float32)
 
 
 @given(base=years)
-def test_one_age_everywhere_is_read_back_closely(prints: Footprints, base: float) -> None:
-    found = read_map(prints, build_map(prints, base, {}))
-    assert found.base == pytest.approx(base, abs=0.08 * abs(base - NEUTRAL_AGE) + 0.01)
-    for name, age in found.parts.items():
-        assert age == pytest.approx(base, abs=0.25 * abs(base - NEUTRAL_AGE) + 0.01), name
+def test_one_age_everywhere_is_read_back_from_a_coarse_grid(prints: Footprints, base: float) -> None:
+    found = read_map(prints, head_target(prints, build_map(prints, base, {}), 16))
+    np.testing.assert_allclose([found.base, *found.parts.values()], base, atol=0.1)
 
 
-def test_reading_follows_the_part_that_is_older(prints: Footprints) -> None:
-    flat = read_map(prints, build_map(prints, 40.0, {}))
+def test_a_coarse_grid_shows_which_part_is_older(prints: Footprints) -> None:
     for name in PART_NAMES:
-        found = read_map(prints, build_map(prints, 40.0, {name: 70.0}))
-        rise = {part: found.parts[part] - flat.parts[part] for part in PART_NAMES}
-        assert max(rise, key=lambda part: rise[part]) == name
-        assert rise[name] > 10
+        found = read_map(prints, head_target(prints, build_map(prints, 40.0, {name: 70.0}), 16))
+        assert 40 < found.parts[name] < 71, name
+        assert abs(found.base - 40) < 2, name
+        if not name.startswith("under-eye-lines"):  # thinner than a cell, and next to the bags
+            assert max(found.parts, key=lambda part: found.parts[part]) == name
 
 
-def test_a_coarse_map_is_read_like_a_fine_one(prints: Footprints) -> None:
-    assert read_map(prints, np.full((16, 16), 63.0)).base == pytest.approx(63)
-    slope = np.tile(np.linspace(20, 80, 16, dtype=np.float32), (16, 1))
-    found = read_map(prints, slope)
-    assert found.parts["crows-feet-right"] < found.base < found.parts["crows-feet-left"]
+@settings(max_examples=25)
+@given(seed=st.integers(0, 10**6), noise=st.floats(0, 6))
+def test_noise_on_a_coarse_grid_does_not_explode(prints: Footprints, seed: int, noise: float) -> None:
+    ages = head_target(prints, build_map(prints, 50.0, {}), 16)
+    ages += np.random.default_rng(seed).normal(0, noise, ages.shape).astype(np.float32)
+    found = read_map(prints, ages)
+    assert abs(found.base - 50) <= noise + 0.1
+    spread = np.array(list(found.parts.values())) - 50
+    assert np.abs(spread).max() <= 6 * noise + 0.1
+    assert spread.std() <= 2 * noise + 0.1
 
 
 def test_a_part_out_of_the_frame_reads_as_the_face(unit: np.ndarray) -> None:
     low = make_footprints(unit + np.array([0, 0.45]), CELLS)
-    found = read_map(low, np.full((CELLS, CELLS), 33.0))
-    assert found.parts["chin"] == pytest.approx(33) and found.base == pytest.approx(33)
+    found = read_map(low, build_map(low, 33.0, {"forehead": 60.0}))
+    assert found.parts["chin"] == pytest.approx(33, abs=0.5)
+    assert found.parts["forehead"] == pytest.approx(60, abs=0.5)
     nowhere = make_footprints(unit + 5.0, CELLS)
     found = read_map(nowhere, np.full((CELLS, CELLS), 33.0))
     assert set(found.parts.values()) == {found.base} == {NEUTRAL_AGE}
     assert (build_map(nowhere, 80.0, {}) == NEUTRAL_AGE).all()
+
+
+def test_where_a_change_is_asked() -> None:
+    years = np.array([[0.0, 0.5], [-3.0, 60.0]])
+    mask = change_mask(years, 2)
+    assert mask[0, 0] == 0
+    assert 0 < mask[0, 1] < 0.05
+    assert mask[1, 0] == pytest.approx(0.5)
+    assert mask[1, 1] == 1
+
+
+def test_the_asked_mask_is_that_of_the_difference(prints: Footprints) -> None:
+    now = FaceAges(40.0, dict.fromkeys(PART_NAMES, 45.0))
+    wanted = FaceAges(40.0, {**now.parts, "chin": 75.0})
+    mask = asked_mask(prints, now, wanted, CELLS)
+    chin = prints.parts[PART_NAMES.index("chin")]
+    assert (mask[chin == 0] == 0).all()
+    assert (mask[chin > 0.5] == 1).all()
+    assert not asked_mask(prints, now, now, CELLS).any()
 
 
 @pytest.mark.parametrize("size", [64, 256])

@@ -1,15 +1,20 @@
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from amgan.runtime import AgedPhoto, Pipeline, Request
-from amgan.runtime.engine import TileBatch
+from amgan.runtime.engine import Capabilities, TileBatch
 from amgan.runtime.errors import BundleError, EngineError, NoFaceError, PhotoError, UsageError
 from amgan.runtime.estimate import landmarks_unit
-from amgan.runtime.maps import edit_mask
-from amgan.runtime.pipeline import frame_size
+from amgan.runtime.face_work import frame_size
+from amgan.runtime.footprints import make_footprints
+from amgan.runtime.frames import FrameWork
+from amgan.runtime.map_file import WantedMap
+from amgan.runtime.maps import build_map, edit_mask
+from amgan.runtime.norms import face_age
+from amgan.runtime.scheduler import FrameScheduler
 from amgan.runtime.zones import PART_NAMES
 from helpers import COLLINS, HOPPER, write_tiny_bundle
 from PIL import Image
@@ -45,7 +50,7 @@ def test_ages_the_face_and_nothing_else(pipeline: Pipeline, hopper: np.ndarray) 
     assert np.array_equal(hopper, original)
     (one,) = aged.faces
     assert one.frame_px == 256
-    assert one.wanted.base == 70
+    assert face_age(one.wanted) == pytest.approx(70, abs=1)
     assert set(one.now.parts) == set(PART_NAMES)
     x0, y0, x1, y1 = one.face.box
     left, top, right, bottom = changed_box(hopper, aged.pixels)
@@ -75,7 +80,8 @@ def test_pixels_where_the_mask_is_zero_are_untouched(pipeline: Pipeline, hopper:
 
 
 def test_the_neutral_age_changes_nothing_with_this_generator(pipeline: Pipeline, hopper: np.ndarray) -> None:
-    assert np.array_equal(pipeline.age(hopper, Request.parse("45")).pixels, hopper)
+    neutral = WantedMap(np.full((16, 16), 45, np.float32))
+    assert np.array_equal(pipeline.age(hopper, Request(aging_map=neutral)).pixels, hopper)
 
 
 def test_older_is_the_other_way_than_younger(pipeline: Pipeline, hopper: np.ndarray) -> None:
@@ -137,49 +143,89 @@ def test_same_pixels_every_time_and_from_many_threads(pipeline: Pipeline, two_fa
 
 
 class SmallCores:
-    """The engine, but asking for small tiles and counting what is under way."""
+    """The pipeline's scheduler, but asking for small tiles."""
 
-    def __init__(self, engine: Any, fail_at: int = -1) -> None:
-        self.engine, self.fail_at = engine, fail_at
-        self.submitted = self.open = self.most = 0
+    def __init__(self, scheduler: FrameScheduler) -> None:
+        self.scheduler = scheduler
+        self.tiles: list[int] = []
 
     @property
-    def capabilities(self) -> Any:
-        return type("C", (), {"max_core_px": 48, "in_flight": 3})
+    def capabilities(self) -> Capabilities:
+        return replace(self.scheduler.capabilities, max_core_px=48)
 
-    def submit(self, batch: TileBatch) -> Any:
-        if self.submitted == self.fail_at:
-            raise EngineError(f"cannot do {batch.label}")
-        self.submitted += 1
-        self.open += 1
-        self.most = max(self.most, self.open)
-        return self.engine.submit(batch)
-
-    def wait(self, ticket: Any) -> np.ndarray:
-        self.open -= 1
-        return self.engine.wait(ticket)
+    def submit(self, work: FrameWork) -> Future[np.ndarray]:
+        self.tiles.append(len(work.tiles))
+        return self.scheduler.submit(work)
 
 
 def test_tiling_does_not_show(
     pipeline: Pipeline, hopper: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = pipeline.age(hopper, OLD).pixels
-    small = SmallCores(pipeline.engine)
-    monkeypatch.setattr(pipeline, "_engine", small)
+    small = SmallCores(pipeline._scheduler)
+    monkeypatch.setattr(pipeline, "_scheduler", small)
     assert np.array_equal(pipeline.age(hopper, OLD).pixels, whole)
-    assert small.submitted > 4
-    assert small.most == 3
-    assert small.open == 0
+    assert small.tiles[0] > 4
 
 
-def test_failing_engine_is_left_clean(
+def test_a_failing_engine_names_photo_face_and_tile(
+    tiny_bundle: Path, hopper: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from amgan.runtime.engine_openvino import OpenVinoEngine
+
+    def fail(self: object, batch: TileBatch) -> None:
+        raise EngineError(f"cannot do {batch.label}")
+
+    with Pipeline(tiny_bundle, "cpu", "f32") as pipeline:
+        with monkeypatch.context() as patch:
+            patch.setattr(OpenVinoEngine, "submit", fail)
+            with pytest.raises(EngineError, match=r"the photo, face 1.*\d+x\d+ px at"):
+                pipeline.age(hopper, OLD)
+        assert pipeline.age(hopper, OLD).faces
+
+
+def test_only_tiles_on_the_face_are_computed(tiny_bundle: Path, hopper: np.ndarray) -> None:
+    with Pipeline(tiny_bundle, "cpu", "f32") as pipeline:
+        pipeline.age(hopper, Request.parse("+0"))
+        assert pipeline.counters.tiles == 0
+        chin = pipeline.start(hopper, Request.parse(None, ["chin=+30"])).works[0].frame.tiles
+        face = pipeline.start(hopper, OLD).works[0].frame.tiles
+    area = [sum(t.width * t.height for t in tiles) for tiles in (chin, face)]
+    assert 0 < area[0] < area[1] / 3
+    assert area[1] < 256 * 256
+
+
+def test_faces_that_were_seen_are_not_looked_for_again(
     pipeline: Pipeline, hopper: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    small = SmallCores(pipeline.engine, fail_at=2)
-    monkeypatch.setattr(pipeline, "_engine", small)
-    with pytest.raises(EngineError, match=r"cannot do tile 48x\d+ px at .* of a frame of 256 px"):
-        pipeline.age(hopper, OLD)
-    assert small.open == 0
+    seen = pipeline.see(hopper)
+    expected = pipeline.age(hopper, OLD).pixels
+    monkeypatch.setattr(pipeline, "_finder", None)
+    aged = pipeline.finish(pipeline.start(hopper, OLD, seen=seen))
+    assert np.array_equal(aged.pixels, expected)
+
+
+def test_in_place(pipeline: Pipeline, hopper: np.ndarray) -> None:
+    expected = pipeline.age(hopper, OLD).pixels
+    mine = hopper.copy()
+    assert pipeline.finish(pipeline.start(mine, OLD), in_place=True).pixels is mine
+    assert np.array_equal(mine, expected)
+    closed = hopper.copy()
+    closed.flags.writeable = False
+    assert np.array_equal(pipeline.finish(pipeline.start(closed, OLD), in_place=True).pixels, expected)
+    assert np.array_equal(closed, hopper)
+
+
+def test_the_engine_map_is_the_map_of_the_frame(pipeline: Pipeline, hopper: np.ndarray) -> None:
+    """The coarse map, resampled, is what drawing it at the engine's own cells would give."""
+    manifest = pipeline.manifest
+    work = pipeline.start(hopper, OLD).works[0]
+    margin = manifest.halo_px // 4
+    fine = make_footprints(work.seen.landmarks, work.seen.frame_px // 4, margin)
+    expected = build_map(fine, work.wanted.base, work.wanted.parts)
+    assert work.frame.aging_map.shape == expected.shape
+    assert np.abs(work.frame.aging_map - expected).max() < 2.0
+    assert np.abs(work.frame.aging_map - expected).mean() < 0.15
 
 
 def test_face_at_the_edge_of_the_photo(pipeline: Pipeline, hopper: np.ndarray) -> None:

@@ -37,6 +37,40 @@ def test_tiles_cover_every_marked_cell_within_the_rules(plan: tuple[int, int, in
     assert bool(tiles) == bool(cells.any())
 
 
+@given(plans())
+def test_fixed_cores_cover_every_marked_cell_and_have_one_size(
+    plan: tuple[int, int, int, np.ndarray],
+) -> None:
+    frame, core, multiple, cells = plan
+    tiles = plan_tiles(frame, core, cells, multiple, fixed=True)
+    covered = np.zeros_like(cells)
+    for tile in tiles:
+        assert tile.width == tile.height == min(core // multiple * multiple, frame)
+        assert tile.x0 % multiple == tile.y0 % multiple == 0
+        assert min(tile.x0, tile.y0) >= 0
+        assert max(tile.x0, tile.y0) + tile.width <= frame
+        rows, columns = tile.padded(0, multiple)
+        assert cells[rows, columns].any()
+        covered[rows, columns] = True
+    assert covered[cells].all()
+    assert len(set(tiles)) == len(tiles)
+    for axis in (0, 1):
+        marked = np.flatnonzero(cells.any(axis=axis)) * multiple
+        if marked.size:
+            starts = {tile.y0 if axis else tile.x0 for tile in tiles}
+            assert len(starts) <= -(-(marked[-1] - marked[0] + multiple) // (core // multiple * multiple))
+
+
+def test_fixed_core_lies_around_the_bounding_box_inside_the_frame() -> None:
+    cells = np.zeros((128, 128), bool)
+    cells[30:60, 90:128] = True
+    assert plan_tiles(512, 256, cells, fixed=True) == [Tile(256, 52, 256, 256)]
+    cells[90:100] = True
+    assert plan_tiles(512, 256, cells, fixed=True)[0] == Tile(0, 72, 256, 256)
+    assert plan_tiles(520, 256, fixed=True)[-1] == Tile(264, 264, 256, 256)
+    assert plan_tiles(128, 256, fixed=True) == [Tile(0, 0, 128, 128)]
+
+
 def test_one_tile_is_the_bounding_box() -> None:
     cells = np.zeros((128, 128), bool)
     cells[30:90, 25:100] = True

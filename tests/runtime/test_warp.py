@@ -90,3 +90,26 @@ def test_bilinear_never_overshoots_and_bicubic_does() -> None:
     smooth, plain = (sample_plane(plane, affine(0.1, 1.0, 1.0), (60, 60), smooth=s) for s in (True, False))
     assert smooth.max() > 1.01
     assert plain.min() >= 0 and plain.max() <= 1
+
+
+@settings(max_examples=30)
+@given(st.floats(-3, 3), st.floats(0.05, 3), st.integers(0, 20), st.integers(0, 20))
+def test_a_part_of_the_output_is_that_part(turn: float, scale: float, x: int, y: int) -> None:
+    picture = noise(50, 60)
+    matrix = np.array(
+        [
+            [scale * np.cos(turn), -scale * np.sin(turn), 20.3],
+            [scale * np.sin(turn), scale * np.cos(turn), 15.7],
+        ]
+    )
+    part = matrix.copy()
+    part[:, 2] += matrix[:, :2] @ (x, y)
+    if scale < 2:  # from there on blocks are averaged first, and where they begin depends on the part
+        assert np.array_equal(
+            sample_affine(picture, part, (9, 7)),
+            sample_affine(picture, matrix, (40, 40))[y : y + 7, x : x + 9],
+        )
+    plane = picture[..., 0].astype(np.float32)
+    assert np.array_equal(
+        sample_plane(plane, part, (9, 7)), sample_plane(plane, matrix, (40, 40))[y : y + 7, x : x + 9]
+    )

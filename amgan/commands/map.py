@@ -1,0 +1,98 @@
+"""`amgan map`: a picture of the ages of a face, and a map to edit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from amgan.commands import Ageing, PathType, model_option, require_photo, save_picture, wish_options
+from amgan.runtime.errors import NoFaceError, UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from amgan.runtime.map_picture import MapView
+    from amgan.runtime.request import Request
+
+SAVED_MAP_PX = 512
+
+
+@click.command("map")
+@click.argument("photo", type=PathType)
+@click.option(
+    "-o", "--output", type=PathType, metavar="PICTURE", show_default="none",
+    help="Picture to draw, .png or .jpg: ages now and wanted, zones, scale in years, a row for every face.",
+)  # fmt: skip
+@click.option(
+    "--save-map", type=PathType, metavar="FILE", show_default="none",
+    help="Write the ages wanted (without a wish: those of now) as a map to edit and give to --map: an 8-bit "
+    "greyscale .png whose grey values are years, or an exact .npy.",
+)  # fmt: skip
+@wish_options
+@model_option
+def command(
+    photo: Path, output: Path | None, save_map: Path | None, model: Path | None, ageing: Ageing
+) -> None:
+    """Draw how old each place of the faces of PHOTO looks, and how old it is wanted.
+
+    The photo itself is not aged. A saved map covers the canonical frame of one face, which is why it wants a
+    photo of one face, or --faces largest.
+
+    \b
+    Examples:
+      amgan map me.jpg -o map.png
+      amgan map me.jpg -o map.png --age +20 --zone forehead=70
+      amgan map me.jpg --age 70 --save-map wanted.png
+    """  # noqa: D301
+    if output is None and save_map is None:
+        raise UsageError("nothing would be written: give a picture with -o, a map with --save-map, or both")
+    if output is not None and output.suffix.lower() not in (".png", ".jpg", ".jpeg"):
+        raise UsageError(f"'{output}' cannot hold the picture: name it .png or .jpg")
+    asked = ageing.age is not None or ageing.zones or ageing.map_file or ageing.population
+    request = ageing.request() if asked else None
+    require_photo(photo)
+    for target in (output, save_map):
+        if target is not None and target.resolve() == photo.resolve():
+            raise UsageError(f"'{target}' is the photo itself: name another file, it is never overwritten")
+    from amgan.runtime.map_file import write_map_file
+    from amgan.runtime.map_picture import draw_views
+
+    views = _views(photo, model, request, ageing.faces)
+    if save_map is not None:
+        if len(views) > 1:
+            raise UsageError(
+                f"'{photo}' shows {len(views)} faces and a map is of one: add --faces largest, or crop the "
+                f"photo"
+            )
+        level = views[0].level_now if views[0].level_wanted is None else views[0].level_wanted
+        click.echo(f"{write_map_file(level, save_map)}: map of {SAVED_MAP_PX} x {SAVED_MAP_PX}")
+    if output is not None:
+        save_picture(draw_views(views), output)
+        click.echo(f"{output}: {len(views)} {'face' if len(views) == 1 else 'faces'}")
+
+
+def _views(photo: Path, model: Path | None, request: Request | None, faces: str) -> list[MapView]:
+    """Read the faces of a photo; the engine that ages them is not needed."""
+    from amgan.runtime.bundle import Bundle
+    from amgan.runtime.estimate import Estimator
+    from amgan.runtime.faces import FaceFinder
+    from amgan.runtime.photo import read_photo
+
+    bundle = Bundle.open(model)
+    age_range = bundle.manifest.age_range
+    if request is not None:
+        request.check(age_range)
+    pixels: NDArray[np.uint8] = read_photo(photo).pixels
+    found = FaceFinder().find(pixels)
+    if not found:
+        raise NoFaceError(f"'{photo}' shows no face that can be read: try a larger, more frontal one")
+    from amgan.runtime.map_picture import view_face
+
+    estimator = Estimator(bundle)
+    return [
+        view_face(pixels, face, estimator.read(pixels, face), request, age_range, SAVED_MAP_PX)
+        for face in (found[:1] if faces == "largest" else found)
+    ]

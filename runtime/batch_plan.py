@@ -1,0 +1,121 @@
+"""What a batch is to do: one job for each file of a folder, and what is refused before anything starts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import UsageError
+
+PICTURE_SUFFIXES = frozenset(
+    {
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".png",
+        ".webp",
+        ".tif",
+        ".tiff",
+        ".bmp",
+        ".gif",
+        ".avif",
+        ".heic",
+        ".heif",
+    }
+)
+"""Endings of file names, in lower case, that a folder's photos are known by."""
+
+_LITTER = frozenset({"thumbs.db", "desktop.ini"})
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file to work on: ``source`` is aged into ``target``, unless ``refusal`` says why it cannot be."""
+
+    source: Path
+    target: Path
+    refusal: str = ""
+
+
+def plan_batch(source: Path, output: Path) -> list[Job]:
+    """One job for each file of ``source``, in order of name: a folder with all its levels, or one photo.
+
+    A folder's tree is mirrored under ``output``. One photo goes to ``output`` itself where that ends like a
+    picture's name, which then decides the format, otherwise into it as a folder. Hidden files are left out;
+    so is ``output``, where it lies inside ``source``. Raises UsageError when ``source`` does not exist or is
+    empty, when ``output`` does not fit it, or when anything in ``source`` would be written over.
+    """
+    if source.is_dir():
+        jobs = _plan_folder(source, output)
+    elif source.exists():
+        jobs = [_plan_photo(source, output)]
+    else:
+        raise UsageError(f"'{source}' does not exist: give a photo or a folder of photos")
+    _refuse_overwriting(jobs)
+    return jobs
+
+
+def _plan_photo(source: Path, output: Path) -> Job:
+    """The job of a photo named by itself: what it holds decides, whatever its name ends in."""
+    if not source.is_file():
+        return Job(source, output, "not a picture: not a regular file")
+    if output.is_dir() or output.suffix.lower() not in PICTURE_SUFFIXES:
+        if output.exists() and not output.is_dir():
+            raise UsageError(f"'{output}' is a file, but no picture: name a folder or a picture to write")
+        return Job(source, output / source.name)
+    return Job(source, output)
+
+
+def _plan_file(source: Path, target: Path) -> Job:
+    """The job of a file found in a folder: only what is named like a picture is opened."""
+    suffix = source.suffix.lower()
+    if not source.exists():
+        return Job(source, target, "a link to something that does not exist")
+    if not source.is_file():
+        return Job(source, target, "not a picture: not a regular file")
+    if suffix not in PICTURE_SUFFIXES:
+        ending = f"its name ends in '{suffix}'" if suffix else "its name has no ending such as .jpg"
+        return Job(source, target, f"not a picture: {ending}")
+    return Job(source, target)
+
+
+def _plan_folder(source: Path, output: Path) -> list[Job]:
+    if output.exists() and not output.is_dir():
+        raise UsageError(f"'{output}' is a file: name a folder for the aged photos of '{source}'")
+    if output.exists() and output.samefile(source):
+        raise UsageError(
+            f"'{output}' is the folder of the photos themselves: name another one, they are never overwritten"
+        )
+    jobs = list(_walk(source, output))
+    if not jobs:
+        raise UsageError(f"'{source}' holds no photos: give a photo or a folder of photos")
+    return jobs
+
+
+def _walk(source: Path, output: Path) -> Iterator[Job]:
+    closed: list[OSError] = []
+    aged = output.resolve()
+    for folder, subfolders, names in os.walk(source, onerror=closed.append):
+        here = Path(folder)
+        subfolders[:] = sorted(
+            n for n in subfolders if not n.startswith(".") and (here / n).resolve() != aged
+        )
+        for name in sorted(names):
+            if not name.startswith(".") and name.lower() not in _LITTER:
+                path = here / name
+                yield _plan_file(path, output / path.relative_to(source))
+    for error in closed:
+        path = Path(error.filename)
+        yield Job(path, output / path.relative_to(source), f"a folder that cannot be read: {error.strerror}")
+
+
+def _refuse_overwriting(jobs: Sequence[Job]) -> None:
+    sources = {job.source.resolve() for job in jobs}
+    for job in jobs:
+        if job.target.resolve() in sources:
+            raise UsageError(
+                f"'{job.target}' is one of the photos to age: name another output, they are never overwritten"
+            )

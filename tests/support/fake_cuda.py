@@ -1,0 +1,382 @@
+"""A CUDA that does its work as late and in as odd an order as the real one may, and minds its rules."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from amgan.runtime.cuda.api import CudaError, GpuInfo, OutOfMemoryError
+from amgan.runtime.cuda.owners import DeviceMemory, Graph, Owners, Stream
+from amgan.runtime.cuda.program import Tensor
+from numpy_device import HALO, age_tile
+
+GARBAGE = 0xCD
+Work = Callable[[], None]
+
+
+@dataclass(eq=False)
+class FakeEvent:
+    asked: int = 0
+    happened: int = 0
+
+
+@dataclass(eq=False)
+class FakeStream:
+    todo: deque[tuple[str, Any]] = field(default_factory=deque)
+    captured: list[Work] | None = None
+    capturer: int = 0
+
+
+class FakeCuda:
+    """Stands in for runtime.cuda.api.Cuda; ``broken`` holds the rules that were broken, ``calls`` the names.
+
+    ``fail`` maps a call to the error it raises; ``free_bytes`` is what there is to allocate on the GPU.
+    """
+
+    def __init__(
+        self, seed: int = 0, free_bytes: int = 1 << 40, gpus: Sequence[GpuInfo] | None = None
+    ) -> None:
+        self.broken: list[str] = []
+        self.calls: list[str] = []
+        self.fail: dict[str, CudaError] = {}
+        self.free_bytes = self._total = free_bytes
+        self._gpus = [GpuInfo(0, "Fake GPU", 89, free_bytes)] if gpus is None else list(gpus)
+        self._random = random.Random(seed)
+        self._lock = threading.RLock()
+        self._memory: dict[int, np.ndarray] = {}
+        self._pinned: dict[int, np.ndarray] = {}
+        self._handles: dict[int, Any] = {}
+        self._next = 1000
+        self._users: set[int] = set()
+
+    @property
+    def leaks(self) -> list[str]:
+        """What was never given back."""
+        kinds = [type(h).__name__ for h in self._handles.values()]
+        return ["device"] * len(self._memory) + ["pinned"] * len(self._pinned) + kinds
+
+    def gpus(self) -> list[GpuInfo]:
+        self._called("gpus", used=False)
+        return self._gpus
+
+    def use(self, gpu: int) -> None:
+        self._called("use", used=False)
+        self._users.add(threading.get_ident())
+
+    def memory(self) -> tuple[int, int]:
+        self._called("memory")
+        return self.free_bytes, self._total
+
+    def malloc(self, size: int) -> int:
+        self._called("malloc")
+        self._no_capture("malloc")
+        with self._lock:
+            if size > self.free_bytes:
+                raise OutOfMemoryError(
+                    "CUDA's cudaMalloc failed with cudaErrorMemoryAllocation (out of memory)"
+                )
+            self.free_bytes -= size
+            return self._reserve(self._memory, size)
+
+    def free(self, address: int) -> None:
+        self._called("free")
+        with self._lock:
+            self._rule(address in self._memory, "memory of the GPU was freed twice")
+            self._drain()
+            self.free_bytes += len(self._memory.pop(address, b""))
+
+    def host_alloc(self, size: int) -> int:
+        self._called("host_alloc")
+        with self._lock:
+            return self._reserve(self._pinned, size)
+
+    def host_free(self, address: int) -> None:
+        self._called("host_free")
+        with self._lock:
+            self._rule(address in self._pinned, "pinned memory was freed twice")
+            self._drain()
+            self._pinned.pop(address, None)
+
+    def stream_create(self) -> int:
+        return self._make("stream_create", FakeStream())
+
+    def stream_destroy(self, stream: int) -> None:
+        self._destroy("stream_destroy", stream, FakeStream)
+
+    def stream_synchronize(self, stream: int) -> None:
+        self._called("stream_synchronize")
+        self._no_capture("stream_synchronize")
+        with self._lock:
+            held = self._get(stream, FakeStream)
+            while held.todo:
+                self._step()
+
+    def stream_wait(self, stream: int, event: int) -> None:
+        self._called("stream_wait")
+        with self._lock:
+            waited = self._get(event, FakeEvent)
+            self._give(stream, "wait", (waited, waited.asked))
+
+    def event_create(self, timed: bool) -> int:
+        return self._make("event_create", FakeEvent())
+
+    def event_destroy(self, event: int) -> None:
+        self._destroy("event_destroy", event, FakeEvent)
+
+    def event_record(self, event: int, stream: int) -> None:
+        self._called("event_record")
+        with self._lock:
+            held = self._get(event, FakeEvent)
+            held.asked += 1
+            self._give(stream, "record", (held, held.asked))
+
+    def event_synchronize(self, event: int) -> None:
+        self._called("event_synchronize")
+        with self._lock:
+            held = self._get(event, FakeEvent)
+            asked = held.asked
+            while held.happened < asked:
+                self._step()
+
+    def elapsed_ms(self, start: int, end: int) -> float:
+        self._called("elapsed_ms")
+        for event in (start, end):
+            held = self._get(event, FakeEvent)
+            self._rule(held.happened == held.asked > 0, "time was asked of an event that has not happened")
+        return 1.0
+
+    def copy(self, target: int, source: int, size: int, stream: int) -> None:
+        self.copy_2d(target, size, source, size, size, 1, stream)
+
+    def copy_2d(
+        self,
+        target: int,
+        target_pitch: int,
+        source: int,
+        source_pitch: int,
+        width: int,
+        height: int,
+        stream: int,
+    ) -> None:
+        self._called("copy_2d")
+
+        def work() -> None:
+            into = self.view(target, (height - 1) * target_pitch + width)
+            out = self.view(source, (height - 1) * source_pitch + width)
+            for row in range(height):
+                a, b = row * target_pitch, row * source_pitch
+                into[a : a + width] = out[b : b + width]
+
+        self.do(stream, work)
+
+    def fill(self, target: int, value: int, size: int, stream: int) -> None:
+        self._called("fill")
+        self.do(stream, lambda: self.view(target, size).fill(value))
+
+    def capture_begin(self, stream: int) -> None:
+        self._called("capture_begin")
+        with self._lock:
+            held = self._get(stream, FakeStream)
+            self._rule(held.captured is None, "a stream was captured twice")
+            held.captured, held.capturer = [], threading.get_ident()
+
+    def capture_end(self, stream: int) -> int:
+        self._called("capture_end")
+        with self._lock:
+            held = self._get(stream, FakeStream)
+            work, held.captured = held.captured, None
+            return self._make("graph", list(work or []))
+
+    def graph_instantiate(self, graph: int) -> int:
+        self._called("graph_instantiate")
+        return self._make("executable", tuple(self._get(graph, list)))
+
+    def graph_launch(self, executable: int, stream: int) -> None:
+        self._called("graph_launch")
+        for work in self._get(executable, tuple):
+            self.do(stream, work)
+
+    def graph_destroy(self, graph: int) -> None:
+        self._destroy("graph_destroy", graph, list)
+
+    def graph_exec_destroy(self, executable: int) -> None:
+        self._destroy("graph_exec_destroy", executable, tuple)
+
+    def do(self, stream: int, work: Work) -> None:
+        """Give a stream work, like the launch of a kernel."""
+        with self._lock:
+            held = self._get(stream, FakeStream)
+            if held.captured is not None:
+                held.captured.append(work)
+            else:
+                self._give(stream, "work", work)
+                while self._random.random() < 0.4 and self._runnable():
+                    self._step()
+
+    def view(self, address: int, size: int) -> np.ndarray:
+        """Bytes of memory, from an address that may lie inside of it; out of bounds is an error at once."""
+        for memory in (self._memory, self._pinned):
+            for start, array in memory.items():
+                if start <= address and address + size <= start + len(array):
+                    return array[address - start : address - start + size]
+        self.broken.append(f"{size} bytes at {address} were used that nobody has")
+        return np.zeros(size, np.uint8)
+
+    def _called(self, name: str, *, used: bool = True) -> None:
+        self.calls.append(name)
+        if used:
+            self._rule(threading.get_ident() in self._users, f"{name} by a thread that uses no GPU")
+        if name in self.fail:
+            raise self.fail[name]
+
+    def _no_capture(self, name: str) -> None:
+        capturing = [
+            s for s in self._handles.values() if isinstance(s, FakeStream) and s.captured is not None
+        ]
+        self._rule(all(s.capturer != threading.get_ident() for s in capturing), f"{name} during a capture")
+
+    def _reserve(self, where: dict[int, np.ndarray], size: int) -> int:
+        array = np.full(size, GARBAGE, np.uint8)
+        where[array.ctypes.data] = array
+        return array.ctypes.data
+
+    def _make(self, name: str, thing: Any) -> int:
+        self._called(name)
+        with self._lock:
+            self._next += 1
+            self._handles[self._next] = thing
+            return self._next
+
+    def _destroy(self, name: str, handle: int, kind: type) -> None:
+        self._called(name)
+        with self._lock:
+            self._rule(
+                isinstance(self._handles.get(handle), kind), f"{name} of what is no {kind.__name__} any more"
+            )
+            self._drain()
+            self._handles.pop(handle, None)
+
+    def _get(self, handle: int, kind: type) -> Any:
+        found = self._handles.get(handle)
+        self._rule(isinstance(found, kind), f"a {kind.__name__} was used that is gone")
+        return found if isinstance(found, kind) else kind()
+
+    def _give(self, stream: int, kind: str, what: Any) -> None:
+        held = self._get(stream, FakeStream)
+        self._rule(held.captured is None, f"{kind} in a capture is more than this fake can do")
+        held.todo.append((kind, what))
+
+    def _runnable(self) -> list[FakeStream]:
+        found = []
+        for stream in self._handles.values():
+            if isinstance(stream, FakeStream) and stream.todo:
+                kind, what = stream.todo[0]
+                if kind != "wait" or what[0].happened >= what[1]:
+                    found.append(stream)
+        return found
+
+    def _step(self) -> None:
+        """Do the next work of any stream that can go on."""
+        runnable = self._runnable()
+        assert runnable, "the streams wait for each other for ever"
+        kind, what = self._random.choice(runnable).todo.popleft()
+        if kind == "work":
+            what()
+        elif kind == "record":
+            what[0].happened = max(what[0].happened, what[1])
+
+    def _drain(self) -> None:
+        """Freeing and destroying wait for the GPU, as the real ones do or must be preceded by."""
+        while self._runnable():
+            self._step()
+
+    def _rule(self, kept: bool, otherwise: str) -> None:
+        if not kept:
+            self.broken.append(otherwise)
+
+
+class FakeSlot:
+    """A slot of FakeProgram, with one graph for each batch size."""
+
+    def __init__(self, cuda: FakeCuda, program: FakeProgram, batches: Sequence[int], stream: Stream) -> None:
+        self.program, self.cuda, owners = program, cuda, Owners()
+        self._owners = owners
+        try:
+            self._memory = {
+                name: owners.own(DeviceMemory(cuda, batches[-1] * tensor.nbytes))
+                for name, tensor in {**program.inputs, **program.outputs}.items()
+            }
+            self._graphs = {}
+            for size in batches if program.graphs else ():
+                work = lambda size=size: cuda.do(stream.handle, lambda: self._compute(size))  # noqa: E731
+                self._graphs[size] = owners.own(Graph(cuda, stream, work))
+        except CudaError:
+            owners.close()
+            raise
+
+    def address(self, name: str) -> int:
+        return self._memory[name].handle
+
+    def launch(self, batch: int, stream: Stream) -> bool:
+        self.program.launched.append(batch)
+        if batch in self._graphs:
+            self._graphs[batch].launch(stream)
+            return True
+        self.cuda.do(stream.handle, lambda: self._compute(batch))
+        return False
+
+    def _compute(self, batch: int) -> None:
+        arrays = {}
+        for name, tensor in {**self.program.inputs, **self.program.outputs}.items():
+            raw = self.cuda.view(self.address(name), batch * tensor.nbytes)
+            arrays[name] = raw.view(tensor.dtype).reshape(batch, *tensor.shape)
+        for i in range(batch):
+            origin = tuple(int(v) for v in np.nan_to_num(arrays["origin"][i], posinf=0, neginf=0))
+            ages = np.nan_to_num(arrays["aging_map"][i, 0], posinf=0, neginf=0)
+            arrays["aged"][i] = age_tile(arrays["image"][i], ages, origin)
+
+    def close(self) -> None:
+        self._owners.close()
+
+
+class FakeProgram:
+    """A CudaProgram on FakeCuda that computes what NumpyDevice does."""
+
+    name = "Fake"
+    precision = "f16"
+
+    def __init__(
+        self, cuda: FakeCuda, core: int = 16, batches: tuple[int, ...] = (1, 2, 4), *, graphs: bool = True
+    ):
+        self.cuda, self.batches, self.graphs = cuda, batches, graphs
+        side = core + 2 * HALO
+        self.inputs: Mapping[str, Tensor] = {
+            "image": Tensor((side, side, 3), np.dtype(np.uint8)),
+            "aging_map": Tensor((1, side // 4, side // 4), np.dtype(np.float32)),
+            "origin": Tensor((3,), np.dtype(np.float32)),
+        }
+        self.outputs: Mapping[str, Tensor] = {"aged": Tensor((core, core, 3), np.dtype(np.uint8))}
+        self.launched: list[int] = []
+        self.closed = 0
+
+    def memory(self, slots: int, batch: int) -> int:
+        return slots * batch * sum(t.nbytes for t in {**self.inputs, **self.outputs}.values())
+
+    def open_slots(self, count: int, batches: Sequence[int], stream: Stream) -> list[FakeSlot]:
+        opened: list[FakeSlot] = []
+        try:
+            for _ in range(count):
+                opened.append(FakeSlot(self.cuda, self, batches, stream))
+        except CudaError:
+            for slot in opened:
+                slot.close()
+            raise
+        return opened
+
+    def close(self) -> None:
+        self.closed += 1
