@@ -14,6 +14,7 @@ from amgan.runtime.errors import AmganError
 COMMANDS = {
     "run-batch": "run_batch",
     "age": "age",
+    "sweep": "sweep",
     "estimate": "estimate",
     "map": "map",
     "atlas": "atlas",
@@ -21,6 +22,7 @@ COMMANDS = {
     "export": "export",
     "verify": "verify",
     "info": "info",
+    "label": "label",
     "prepare": "prepare",
     "train": "train",
 }
@@ -84,6 +86,7 @@ def main() -> None:
       amgan run-batch photos -o aged --age +20         everybody twenty years older
       amgan age me.jpg -o old.jpg --age 70             one photo
       amgan age me.jpg -o old.jpg --zone forehead=+25  the forehead alone
+      amgan sweep me.jpg -o ages.png                   the same face through the ages
       amgan estimate me.jpg                            how old each zone of a face looks
       amgan doctor                                     what this machine can run
     """  # noqa: D301

@@ -41,17 +41,22 @@ class FaceDetector:
         """All faces in an RGB picture [H, W, 3] uint8, best first, overlaps merged."""
         height, width = rgb.shape[:2]
         found: list[Detection] = []
-        for x0, y0, side in _windows(width, height):
-            found += self._detect_window(rgb[y0 : y0 + side, x0 : x0 + side], x0, y0)
+        for side, places in _levels(width, height):
+            # One small copy of the photo serves all windows of a level.
+            scale = INPUT_PX / side
+            shape = (max(1, round(width * scale)), max(1, round(height * scale)))
+            method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+            small = cv2.resize(rgb, shape, interpolation=method)
+            for x0, y0 in places:
+                x, y = round(x0 * scale), round(y0 * scale)
+                window = small[y : y + INPUT_PX, x : x + INPUT_PX]
+                found += self._detect_window(window, x / scale, y / scale, side)
         return _merge(found)
 
-    def _detect_window(self, window: NDArray[np.uint8], x0: int, y0: int) -> list[Detection]:
-        side = max(window.shape[:2])
-        scale = INPUT_PX / side
-        shape = (max(1, round(window.shape[1] * scale)), max(1, round(window.shape[0] * scale)))
-        small = cv2.resize(window, shape, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    def _detect_window(self, window: NDArray[np.uint8], x0: float, y0: float, side: float) -> list[Detection]:
+        """Faces in a window of at most INPUT_PX px, which begins at ``x0``, ``y0`` of the photo."""
         tensor = np.zeros((1, INPUT_PX, INPUT_PX, 3), np.float32)
-        tensor[0, : shape[1], : shape[0]] = small.astype(np.float32) / 127.5 - 1.0
+        tensor[0, : window.shape[0], : window.shape[1]] = window * np.float32(1 / 127.5) - np.float32(1.0)
         outputs = list(self._model.create_infer_request().infer({0: tensor}).values())
         boxes, logits = sorted(outputs, key=lambda a: -a.shape[-1])
         scores = 1.0 / (1.0 + np.exp(-np.clip(logits.reshape(-1), -100, 100)))
@@ -76,19 +81,19 @@ class FaceDetector:
         return out
 
 
-def _windows(width: int, height: int) -> list[tuple[int, int, int]]:
-    """Squares (x0, y0, side) to look at: the whole photo, and overlapping parts where it has the pixels.
+def _levels(width: int, height: int) -> list[tuple[int, list[tuple[int, int]]]]:
+    """Sides of the squares to look at and where they begin: the photo, and parts where it has the pixels.
 
     A face that is too small for one level lies whole in a window of the next one.
     """
     side = max(width, height)
-    windows = [(0, 0, side)]
+    levels = [(side, [(0, 0)])]
     for share in SCANNED_SHARES:
         part = math.ceil(side * share)
         if part * share >= INPUT_PX:
             xs, ys = _starts(width, part), _starts(height, part)
-            windows += [(x, y, part) for y in ys for x in xs]
-    return windows
+            levels.append((part, [(x, y) for y in ys for x in xs]))
+    return levels
 
 
 def _starts(length: int, part: int) -> list[int]:

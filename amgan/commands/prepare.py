@@ -25,7 +25,13 @@ from amgan.runtime.errors import UsageError
     "--donor", "donors", multiple=True, metavar="FILE", show_default="chosen by rule",
     help="Old face whose wrinkles age the others; give several, what they share is used.",
 )  # fmt: skip
-def command(faces: Path, ages: Path, output: Path, frame_px: int, donors: tuple[str, ...]) -> None:
+@click.option(
+    "--labels", type=PathType, metavar="LABELS", show_default="the age of the face everywhere",
+    help="Folder that `amgan label` wrote: its faces are used, with the age of every zone.",
+)  # fmt: skip
+def command(
+    faces: Path, ages: Path, output: Path, frame_px: int, donors: tuple[str, ...], labels: Path | None
+) -> None:
     """Turn photos of faces into a dataset.
 
     Finds and aligns the faces of the folder FACES and writes what `amgan train` reads.
@@ -33,6 +39,7 @@ def command(faces: Path, ages: Path, output: Path, frame_px: int, donors: tuple[
     \b
     Examples:
       amgan prepare faces --ages faces.csv -o dataset
+      amgan prepare faces --ages faces.csv --labels labels -o dataset
       amgan prepare faces --ages faces.csv -o dataset --frame-px 512
     """  # noqa: D301
     if not faces.is_dir():
@@ -43,5 +50,5 @@ def command(faces: Path, ages: Path, output: Path, frame_px: int, donors: tuple[
         from amgan.data.prepare import prepare_dataset
 
         with progress_bar("preparing") as advance:
-            dataset = prepare_dataset(faces, ages, output, frame_px, advance, donors)
+            dataset = prepare_dataset(faces, ages, output, frame_px, advance, donors, labels)
     click.echo(f"dataset written to {dataset}")

@@ -23,9 +23,9 @@ from .mesh_warp import Triangles, source_coordinates
 class CompositeOptions:
     """Shares of the parts of a composite, and their scales as shares of the frame's side.
 
-    ``lines`` times the ``percentile`` of all donors' detail, ``folds`` times its mean and ``own`` times what is
-    finer than ``own_blur`` in the first donor's detail are added up. ``level_share`` of the lines' level over ``level_blur`` is taken
-    away: that is shade.
+    ``lines`` times the ``percentile`` of all detail, ``folds`` times its mean and ``own`` times what is
+    finer than ``own_blur`` in the first donor's detail are added up. ``level_share`` of the lines' level over
+    ``level_blur`` is taken away: that is shade.
     """
 
     lines: float = 1.8

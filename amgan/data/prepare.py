@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from amgan.labels import ZoneLabels, read_labels
 from amgan.runtime.alignment import apply_affine
 from amgan.runtime.errors import UsageError
 from amgan.runtime.faces import FaceFinder
@@ -34,7 +35,11 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True)
 class PrepareOptions:
-    """What faces are fit for training, and how the changed versions are made (ages in years)."""
+    """What faces are fit for training, and how the changed versions are made (ages in years).
+
+    ``zone_share`` is how far a part's age goes from the face's to that of its own label: single zones are
+    noisy witnesses.
+    """
 
     frame_px: int = 640
     min_side_px: float = 190.0
@@ -48,6 +53,7 @@ class PrepareOptions:
     donor_max_turn: float = 0.25
     donor_max_asymmetry: float = 0.5
     donor_count: int = 12
+    zone_share: float = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,24 +78,30 @@ def prepare_dataset(
     frame_px: int = 640,
     progress: Progress = lambda done, total, what: None,
     donors: Sequence[str] = (),
+    labels: Path | None = None,
 ) -> Path:
     """Align every photo of ``faces`` named in ``ages_csv`` and write a training set (see dataset.py).
 
     The table needs the columns ``file`` and ``age`` (or ``age_estimate``). ``donors`` names the files
-    whose common detail ages the others (see composite.py), the first one giving its sharp detail too; left
-    empty, the strongest evenly lit old faces are taken.
+    whose common detail ages the others (see composite.py), the first one giving its fine detail too; left
+    empty, the strongest evenly lit old faces are taken. ``labels`` is a folder that `amgan label` wrote: its
+    faces alone are used, with the ages of their parts; without it every part has the face's age.
     Raises UsageError for a bad table, an empty result, or an output folder that is not empty.
     """
     if output.exists() and any(output.iterdir()):
         raise UsageError(f"{output} is not empty; name a new folder for the training set")
     options = PrepareOptions(frame_px=frame_px)
-    aligned, left_out = _align_all(faces, read_ages(ages_csv), options, progress)
+    ages, known = read_ages(ages_csv), None if labels is None else read_labels(labels)
+    if known is not None:
+        ages = {name: age for name, age in ages.items() if name in set(known.names)}
+    aligned, left_out = _align_all(faces, ages, options, progress)
     if not any(not is_held_out(f.name) for f in aligned):
         raise UsageError(f"no face in {faces} is fit for training: {dict(left_out)}")
     work = output.with_name(output.name + ".part")
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     _write_faces(work, aligned, options)
+    np.save(work / "part_ages.npy", _part_ages(aligned, known, options.zone_share))
     chosen = _write_changes(work, aligned, options, donors, progress)
     index = {
         "schema": SCHEMA,
@@ -192,9 +204,20 @@ def _write_faces(folder: Path, aligned: Sequence[AlignedFace], options: PrepareO
     np.save(folder / "landmarks.npy", np.stack([f.landmarks for f in aligned]).astype(np.float32))
     ages = np.array([f.age for f in aligned], np.float32)
     np.save(folder / "ages.npy", ages)
-    np.save(folder / "part_ages.npy", np.repeat(ages[:, None], len(PART_NAMES), axis=1))
     np.save(folder / "sides.npy", np.array([f.side_px for f in aligned], np.float32))
     np.save(folder / "footprints.npy", np.stack(prints))
+
+
+def _part_ages(
+    aligned: Sequence[AlignedFace], known: ZoneLabels | None, share: float
+) -> NDArray[np.float32]:
+    """Apparent age of every part, float32 [N, P]: the face's, moved by ``share`` towards its label."""
+    ages = np.repeat(np.array([f.age for f in aligned], np.float32)[:, None], len(PART_NAMES), axis=1)
+    if known is None:
+        return ages
+    rows = {name: number for number, name in enumerate(known.names)}
+    labels = known.parts[[rows[f.name] for f in aligned]]
+    return np.asarray(ages + np.float32(share) * (labels - ages), np.float32)
 
 
 def _write_changes(

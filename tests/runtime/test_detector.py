@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from amgan.runtime.detector import INPUT_PX, Detection, FaceDetector, _merge, _overlap, _windows
+from amgan.runtime.detector import INPUT_PX, Detection, FaceDetector, _levels, _merge, _overlap
 from amgan.runtime.faces import FaceFinder
 from PIL import Image
 
@@ -49,16 +49,17 @@ def test_a_small_face_in_a_large_photo_is_found_in_a_window(
 
 
 def test_windows_cover_the_photo() -> None:
-    assert _windows(100, 80) == [(0, 0, 100)]
-    assert len(_windows(1024, 1024)) == 1 + 4
-    assert len(_windows(4000, 4000)) == 1 + 4 + 16
-    assert len(_windows(500, 400)) == 1
+    assert _levels(100, 80) == [(100, [(0, 0)])]
+    assert [len(places) for _, places in _levels(500, 400)] == [1]
+    assert [len(places) for _, places in _levels(1024, 1024)] == [1, 4]
+    assert [len(places) for _, places in _levels(4000, 4000)] == [1, 4, 16]
     for width, height in ((3 * INPUT_PX, 600), (1000, 400), (701, 1333), (2000, 3000)):
-        seen = np.zeros((height, width), int)
-        for x, y, side in _windows(width, height)[1:]:
-            assert x >= 0 and y >= 0
-            seen[y : y + side, x : x + side] += 1
-        assert seen.all()
+        for side, places in _levels(width, height)[1:]:
+            seen = np.zeros((height, width), int)
+            for x, y in places:
+                assert x >= 0 and y >= 0
+                seen[y : y + side, x : x + side] += 1
+            assert seen.all()
 
 
 def test_merge_keeps_the_best_of_overlapping_boxes() -> None:

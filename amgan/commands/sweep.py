@@ -1,0 +1,94 @@
+"""`amgan sweep`: one photo through the ages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from amgan.commands import PathType, device_option, model_option, progress_bar, require_photo
+from amgan.runtime.errors import NoFaceError, UsageError
+
+MARGIN = 0.12
+
+
+@click.command("sweep")
+@click.argument("photo", type=PathType)
+@click.option(
+    "--ages", "ages_text", default="20:80:5", show_default=True, metavar="FROM:TO:STEP|LIST",
+    help="Ages to show, in years: a range with a step, or a list such as 25,40,70.",
+)  # fmt: skip
+@click.option(
+    "-o", "--output", required=True, type=PathType, metavar="FILE",
+    help="File to write: .png is a labelled strip, .gif and .mp4 are animations, forth and back.",
+)  # fmt: skip
+@click.option(
+    "--zone", "zones", multiple=True, metavar="NAME", show_default="the whole face",
+    help="Sweep this zone alone, such as forehead; may be given again.",
+)  # fmt: skip
+@click.option(
+    "--faces", type=click.Choice(["all", "largest"]), default="all", show_default=True,
+    help="Which faces of the photo to take.",
+)  # fmt: skip
+@click.option(
+    "--fps", type=click.FloatRange(0.5, 60), default=8.0, show_default=True, metavar="RATE",
+    help="Ages a second in an animation.",
+)  # fmt: skip
+@click.option(
+    "--size", "side_px", type=click.IntRange(64, 4096), default=720, show_default=True, metavar="PX",
+    help="Longest side of an animation, in pixels; the photo is never enlarged.",
+)  # fmt: skip
+@model_option
+@device_option
+def command(
+    photo: Path,
+    ages_text: str,
+    output: Path,
+    zones: tuple[str, ...],
+    faces: str,
+    fps: float,
+    side_px: int,
+    model: Path | None,
+    device: str,
+) -> None:
+    """Show the faces of PHOTO through the ages, as a strip, an animation or a video.
+
+    Faces are found and read once, and every age is one run of the network.
+
+    \b
+    Examples:
+      amgan sweep me.jpg -o ages.png
+      amgan sweep me.jpg --ages 20:80:2 -o ages.mp4
+      amgan sweep me.jpg --ages 25,45,65 --zone forehead -o forehead.gif
+    """  # noqa: D301
+    require_photo(photo)
+    if output.resolve() == photo.resolve():
+        raise UsageError(f"'{output}' is the photo itself: name another file, it is never overwritten")
+    from amgan.runtime.sweep import parse_ages, sweep
+    from amgan.runtime.sweep_files import check_target, write_sweep
+
+    check_target(output)
+    ages = parse_ages(ages_text)
+    from amgan.runtime.photo import read_photo
+    from amgan.runtime.pipeline import Pipeline
+    from amgan.runtime.request import AgeSpec, Request
+
+    anywhere = AgeSpec(0.0, relative=True)
+    wish = Request(zones=tuple((name, anywhere) for name in zones), faces=faces)  # type: ignore[arg-type]
+    pixels = read_photo(photo).pixels
+    with Pipeline(model, device) as pipeline, progress_bar("ageing") as advance:
+        seen = pipeline.see(pixels, faces)
+        if not seen:
+            raise NoFaceError(f"'{photo}' shows no face that can be aged: try a larger, more frontal one")
+        frames = sweep(pipeline, pixels, ages, wish, seen, advance)
+        write_sweep(frames, output, _box(seen[0].face.box, pixels.shape), fps, side_px)
+    click.echo(f"{output}: {len(ages)} ages from {ages[0]:g} to {ages[-1]:g} years")
+
+
+def _box(face: tuple[float, float, float, float], shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """A square around a face with its forehead and chin, as far as the photo goes, in px."""
+    x0, y0, x1, y1 = face
+    half = (0.5 + MARGIN) * max(x1 - x0, y1 - y0)
+    x, y = (x0 + x1) / 2, (y0 + y1) / 2 - 0.08 * (y1 - y0)
+    left, top = max(0, round(x - half)), max(0, round(y - half))
+    return left, top, min(shape[1], round(x + half)), min(shape[0], round(y + half))

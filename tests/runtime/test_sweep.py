@@ -1,0 +1,142 @@
+"""One photo through the ages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from amgan.runtime import Pipeline, Request
+from amgan.runtime import sweep_files as files
+from amgan.runtime.errors import NoFaceError, PhotoError, UsageError
+from amgan.runtime.request import AgeSpec
+from amgan.runtime.sweep import SweepFrame, parse_ages, sweep
+from PIL import Image
+
+BOX = (10, 10, 50, 60)
+
+
+@pytest.fixture(scope="module")
+def pipeline(tiny_bundle: Path) -> Pipeline:
+    return Pipeline(tiny_bundle, "cpu", "f32")
+
+
+def frames(count: int = 3) -> list[SweepFrame]:
+    return [SweepFrame(20.0 + 10 * i, np.full((71, 90, 3), 20 * i + 30, np.uint8)) for i in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("text", "ages"),
+    [
+        ("20:40:5", (20, 25, 30, 35, 40)),
+        ("20:40", (20, 25, 30, 35, 40)),
+        ("60:50:4", (60, 56, 52, 50)),
+        ("30:30:5", (30,)),
+        ("20:21:0.5", (20, 20.5, 21)),
+        ("70", (70,)),
+        ("25, 40.5,70", (25, 40.5, 70)),
+    ],
+)
+def test_ages(text: str, ages: tuple[float, ...]) -> None:
+    assert parse_ages(text) == ages
+
+
+@pytest.mark.parametrize(
+    "text", ["", "old", "20-80", "20:80:0", "1:2:3:4", "20,,30", "nan", "5000", "-20", "0:999:0.1"]
+)
+def test_what_are_no_ages(text: str) -> None:
+    with pytest.raises(UsageError, match=r"such as 20:80:5|larger step"):
+        parse_ages(text)
+
+
+def test_each_frame_is_the_photo_at_that_age(pipeline: Pipeline, hopper: np.ndarray) -> None:
+    ages, seen = (30.0, 50.0, 70.0, 35.0), []
+    found = list(sweep(pipeline, hopper, ages, progress=lambda *step: seen.append(step)))
+    assert [f.years for f in found] == list(ages)
+    for frame in found:
+        expected = pipeline.age(hopper, Request.parse(f"{frame.years:g}")).pixels
+        assert np.array_equal(frame.pixels, expected)
+    assert [step[:2] for step in seen] == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_a_zone_alone(pipeline: Pipeline, hopper: np.ndarray) -> None:
+    wish = Request(zones=(("chin", AgeSpec(0, relative=True)),))
+    (frame,) = sweep(pipeline, hopper, [75.0], wish)
+    expected = pipeline.age(hopper, Request.parse(None, ["chin=75"])).pixels
+    assert np.array_equal(frame.pixels, expected)
+    assert not np.array_equal(frame.pixels, pipeline.age(hopper, Request.parse("75")).pixels)
+
+
+def test_faces_are_found_once(
+    pipeline: Pipeline, hopper: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+    find = pipeline._finder.find
+    monkeypatch.setattr(pipeline._finder, "find", lambda rgb: calls.append(1) or find(rgb))
+    assert len(list(sweep(pipeline, hopper, [30.0, 40.0, 60.0]))) == 3
+    assert len(calls) == 1
+
+
+def test_refusals(pipeline: Pipeline, hopper: np.ndarray) -> None:
+    with pytest.raises(UsageError, match="15 to 90"):
+        list(sweep(pipeline, hopper, [40.0, 99.0]))
+    with pytest.raises(NoFaceError, match="no face"):
+        list(sweep(pipeline, np.full((99, 99, 3), 128, np.uint8), [40.0]))
+
+
+def test_strip(tmp_path: Path) -> None:
+    files.write_sweep(frames(10), tmp_path / "new" / "s.png", BOX)
+    with Image.open(tmp_path / "new" / "s.png") as picture:
+        sheet = np.asarray(picture)
+    assert sheet.shape == (2 * (320 + files.LABEL_PX), 8 * files.STRIP_PX, 3)
+    assert (sheet[100, 100] == 30).all() and (sheet[100, 300] == 50).all()
+    label = sheet[320 : 320 + files.LABEL_PX, : files.STRIP_PX]
+    assert label.min() < 60 and label.max() == 255
+    assert [p.name for p in (tmp_path / "new").iterdir()] == ["s.png"]
+
+
+def test_gif_runs_forth_and_back(tmp_path: Path) -> None:
+    files.write_sweep(frames(3), tmp_path / "s.gif", BOX, frames_per_second=5)
+    with Image.open(tmp_path / "s.gif") as picture:
+        assert picture.n_frames == 4
+        assert picture.size == (90, 70)
+        levels = []
+        for number in range(4):
+            picture.seek(number)
+            levels.append(int(np.asarray(picture.convert("L")).mean()))
+        assert picture.info["duration"] == 200
+    assert np.allclose(levels, [30, 50, 70, 50], atol=4)
+
+
+def test_mp4_can_be_played(tmp_path: Path) -> None:
+    files.write_sweep(frames(3), tmp_path / "s.mp4", BOX, side_px=64)
+    video = cv2.VideoCapture(str(tmp_path / "s.mp4"))
+    levels, shapes = [], set()
+    while True:
+        good, picture = video.read()
+        if not good:
+            break
+        shapes.add(picture.shape)
+        levels.append(picture.mean())
+    assert shapes == {(50, 64, 3)}
+    assert np.allclose(levels, [30, 50, 70, 50], atol=4)
+
+
+def test_files_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match=r"cannot hold a sweep: name it \.png"):
+        files.check_target(tmp_path / "s.webm")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PhotoError, match="cannot be written"):
+        files.write_sweep(frames(), tmp_path / "file" / "s.png", BOX)
+
+    class NoEncoder:
+        fourcc = staticmethod(lambda *code: 0)
+        isOpened = staticmethod(lambda: False)
+
+        def __init__(self, *args: object) -> None: ...
+
+    monkeypatch.setattr(cv2, "VideoWriter", NoEncoder)
+    with pytest.raises(PhotoError, match="no MPEG-4 encoder"):
+        files.write_sweep(frames(), tmp_path / "s.mp4", BOX)
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
