@@ -49,9 +49,11 @@ def command(photo: Path, as_json: bool, model: Path | None, device: str) -> None
 
 
 def _as_dict(face: Face, ages: FaceAges) -> dict[str, object]:
+    from amgan.runtime.norms import face_age
+
     return {
         "box": [round(v, 1) for v in face.box],
-        "age": round(float(ages.base), 1),
+        "age": round(face_age(ages), 1),
         "zones": {name: round(float(years), 1) for name, years in ages.parts.items()},
     }
 
@@ -60,11 +62,13 @@ def _print_table(photo: Path, found: list[tuple[Face, FaceAges]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from amgan.runtime.norms import face_age
+
     table = Table(title=f"{photo}: apparent age in years")
     table.add_column("zone")
     for number, (face, _) in enumerate(found, start=1):
         table.add_column(f"face {number}\nat {face.box[0]:.0f}, {face.box[1]:.0f}", justify="right")
-    table.add_row("face as a whole", *(f"{ages.base:.0f}" for _, ages in found), end_section=True)
+    table.add_row("face as a whole", *(f"{face_age(ages):.0f}" for _, ages in found), end_section=True)
     for name in found[0][1].parts:
         table.add_row(name, *(f"{ages.parts[name]:.0f}" for _, ages in found))
     Console().print(table)

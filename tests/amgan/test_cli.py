@@ -12,6 +12,7 @@ import pytest
 from amgan.runtime import pipeline
 from amgan.runtime.errors import BundleError, NoFaceError
 from amgan.runtime.maps import FaceAges
+from amgan.runtime.zones import PART_NAMES
 from click.testing import CliRunner, Result
 from PIL import Image
 
@@ -36,21 +37,24 @@ class FakePipeline:
     def __exit__(self, *what: object) -> None:
         pass
 
-    def age(self, rgb: Any, request: Any) -> Any:
+    def start(self, rgb: Any, request: Any, label: str) -> Any:
         self.requests.append(request)
         if self.trouble is not None and len(self.requests) > 1:
             raise self.trouble
         if not rgb.any():
             raise NoFaceError("no face was found")
-        return SimpleNamespace(pixels=(255 - rgb).astype(np.uint8), faces=(object(),))
+        return rgb
+
+    def finish(self, started: Any, *, in_place: bool) -> Any:
+        return SimpleNamespace(pixels=(255 - started).astype(np.uint8), faces=(object(),))
 
     def estimate(self, rgb: Any) -> Any:
         if not rgb.any():
             return []
         face = SimpleNamespace(box=(1.0, 2.0, 30.04, 40.0))
         return [
-            (face, FaceAges(41.26, {"forehead": 50.0, "chin": 33.3})),
-            (face, FaceAges(9.0, {"forehead": 1.0, "chin": 2.0})),
+            (face, FaceAges(41.26, dict.fromkeys(PART_NAMES, 41.2) | {"forehead": 50.0, "chin": 33.3})),
+            (face, FaceAges(9.0, dict.fromkeys(PART_NAMES, 9.0) | {"forehead": 1.0, "chin": 2.0})),
         ]
 
 
@@ -265,8 +269,8 @@ def test_estimate_as_json(tmp_path: Path) -> None:
     assert told["photo"] == str(source)
     assert told["faces"][0] == {
         "box": [1.0, 2.0, 30.0, 40.0],
-        "age": 41.3,
-        "zones": {"forehead": 50.0, "chin": 33.3},
+        "age": 41.3,  # the mean of the fifteen zones
+        "zones": dict.fromkeys(PART_NAMES, 41.2) | {"forehead": 50.0, "chin": 33.3},
     }
     assert len(told["faces"]) == 2
 

@@ -1,0 +1,5 @@
+"""`python -m amgan`."""
+
+from amgan.cli import main
+
+main(prog_name="amgan")

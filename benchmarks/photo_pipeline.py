@@ -1,0 +1,224 @@
+"""Photos a second, JPEG in to JPEG out, beside the engine alone and PyTorch on whole frames.
+
+    python benchmarks/photo_pipeline.py --faces FOLDER
+
+Portraits of 1024 px are made from the photos of a folder (the samples, if none is named). In turn, and
+several times, they are aged by the batch runner, one after the other without overlap, and by the engine
+alone, which gets the very frames that the batch runner gives it. Whole frames go through PyTorch eager and
+OpenVINO, so that it can be said how much each part gives.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import common
+import numpy as np
+from PIL import Image
+
+RESULT = common.RESULTS / "photo_pipeline_cpu.json"
+SIDE_PX = 1024
+AGE = "70"
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--faces", type=Path, default=common.ROOT / "samples", help="folder of photos")
+    parser.add_argument("--photos", type=common.count, default=40, help="portraits to make (default: 40)")
+    parser.add_argument("--rounds", type=common.count, default=3, help="times that each way is timed")
+    parser.add_argument("--checkpoint", type=Path, help="weights (default: the shipped ones)")
+    parser.add_argument("--bundle", type=Path, help="bundle made of them (default: the shipped one)")
+    parser.add_argument("-o", "--output", type=Path, default=RESULT)
+    return parser.parse_args()
+
+
+def make_portraits(faces: Path, folder: Path, wanted: int, pipeline: Any) -> list[Path]:
+    """JPEGs of SIDE_PX px, each with a face that is found; photos are used again where there are too few."""
+    folder.mkdir()
+    made: list[Path] = []
+    sources = sorted(p for p in faces.iterdir() if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
+    while len(made) < wanted:
+        before = len(made)
+        for source in sources:
+            if len(made) == wanted:
+                break
+            picture = Image.open(source).convert("RGB")
+            side = min(picture.size)
+            picture = picture.crop((0, 0, side, side)).resize((SIDE_PX, SIDE_PX), Image.Resampling.BICUBIC)
+            if len(pipeline.see(np.asarray(picture))) == 1:
+                made.append(folder / f"{len(made):03}.jpg")
+                picture.save(made[-1], quality=92)
+        if len(made) == before:
+            raise SystemExit(f"{faces} holds no photo with a face")
+    return made
+
+
+def in_batch(pipeline: Any, portraits: Sequence[Path], out: Path) -> float:
+    """Seconds of the batch runner for all portraits."""
+    from amgan.runtime.batch import plan_batch, run_batch
+    from amgan.runtime.request import Request
+
+    shutil.rmtree(out, ignore_errors=True)
+    start = time.perf_counter()
+    outcomes = run_batch(pipeline, plan_batch(portraits[0].parent, out), Request.parse(AGE))
+    seconds = time.perf_counter() - start
+    assert all(one.status == "aged" for one in outcomes), outcomes
+    return seconds
+
+
+def one_by_one(pipeline: Any, portraits: Sequence[Path], out: Path) -> float:
+    """Seconds for all portraits, each finished before the next one begins."""
+    from amgan.runtime.request import Request
+
+    request = Request.parse(AGE)
+    out.mkdir(exist_ok=True)
+    start = time.perf_counter()
+    for path in portraits:
+        pipeline.age_file(path, out / path.name, request)
+    return time.perf_counter() - start
+
+
+def plan_frames(pipeline: Any, portraits: Sequence[Path]) -> list[Any]:
+    """The frames that the batch runner gives the engine."""
+    from amgan.runtime.face_work import plan_work
+    from amgan.runtime.request import Request
+
+    frames = []
+    for path in portraits:
+        rgb = np.asarray(Image.open(path).convert("RGB"))
+        (seen,) = pipeline.see(rgb)
+        likes = pipeline.capabilities
+        work = plan_work(rgb, seen, Request.parse(AGE), pipeline.manifest, likes, path.name)
+        frames.append(work.frame)
+    return frames
+
+
+def engine_alone(pipeline: Any, frames: Sequence[Any]) -> float:
+    """Seconds of the engine for frames that are all at hand."""
+    start = time.perf_counter()
+    for aged in [pipeline._scheduler.submit(frame) for frame in frames]:
+        aged.result()
+    return time.perf_counter() - start
+
+
+def whole_frames(arguments: argparse.Namespace, side_px: int) -> dict[str, Callable[[], Any]]:
+    """Ways to compute one whole frame: PyTorch eager, and OpenVINO plain, simplified, and in bf16."""
+    import torch
+    from amgan.export.deploy import DeployGenerator
+    from amgan.runtime.bundle import Bundle
+    from amgan.runtime.engine_openvino import OpenVinoEngine
+    from engine_vs_pytorch import age_in_tiles
+
+    from amgan.checkpoint import load_model
+
+    generator = load_model(arguments.checkpoint)[0]
+    bundle = Bundle.open(arguments.bundle)
+    arrays = common.make_inputs(side_px, bundle.manifest.halo_px)
+    deployed = DeployGenerator(generator)
+    tensors = [torch.from_numpy(a) for a in arrays]
+
+    def eager() -> Any:
+        with torch.inference_mode():
+            return deployed(*tensors)
+
+    engines = {f"openvino {p}": OpenVinoEngine(bundle, p) for p in ("f32", "bf16")}
+    halo = bundle.manifest.halo_px
+    return {"pytorch eager fp32": eager} | {
+        name: lambda engine=engine: age_in_tiles(engine, halo, arrays) for name, engine in engines.items()
+    }
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    threads = common.limit_threads(None)
+    from amgan.runtime.pipeline import Pipeline
+
+    state = common.hardware(threads)
+    with tempfile.TemporaryDirectory() as work, Pipeline(arguments.bundle) as pipeline:
+        portraits = make_portraits(arguments.faces, Path(work) / "in", arguments.photos, pipeline)
+        frames = plan_frames(pipeline, portraits)
+        sides = sorted(f.frame_px(pipeline.manifest.halo_px) for f in frames)
+        core_px = [sum(t.width * t.height for t in f.tiles) for f in frames]
+        ways: dict[str, Callable[[], float]] = {
+            "batch runner, JPEG to JPEG": lambda: in_batch(pipeline, portraits, Path(work) / "out"),
+            "one photo after the other": lambda: one_by_one(pipeline, portraits, Path(work) / "out1"),
+            "engine alone, faces only": lambda: engine_alone(pipeline, frames),
+        }
+        seconds: dict[str, list[float]] = {name: [] for name in ways}
+        for round_number in range(-1, arguments.rounds):
+            for name, way in ways.items():
+                took = way() / len(portraits)
+                if round_number >= 0:
+                    seconds[name].append(took)
+        same = all(
+            (Path(work) / "out" / p.name).read_bytes() == (Path(work) / "out1" / p.name).read_bytes()
+            for p in portraits
+        )
+        capabilities = replace(pipeline.capabilities, reason="")
+    middle = sides[len(sides) // 2]
+    whole = common.measure(whole_frames(arguments, middle), max(3, arguments.rounds))
+    for name, runs in whole.items():
+        seconds[f"{name}, whole frames of {middle} px"] = runs
+    report(arguments, state, seconds, middle, same, sides, core_px, capabilities)
+
+
+def report(
+    arguments: argparse.Namespace,
+    state: dict[str, Any],
+    seconds: dict[str, list[float]],
+    middle: int,
+    same: bool,
+    sides: list[int],
+    core_px: list[int],
+    capabilities: Any,
+) -> None:
+    """Print and write what was measured."""
+    medians = {name: statistics.median(values) for name, values in seconds.items()}
+    eager = medians[f"pytorch eager fp32, whole frames of {middle} px"]
+    batch = medians["batch runner, JPEG to JPEG"]
+    steps = [
+        f"pytorch eager fp32, whole frames of {middle} px",
+        f"openvino f32, whole frames of {middle} px",
+        f"openvino bf16, whole frames of {middle} px",
+        "engine alone, faces only",
+        "one photo after the other",
+        "batch runner, JPEG to JPEG",
+    ]
+    result = common.heading(f"ageing portraits of {SIDE_PX} px", state, "torch", "openvino", "pillow") | {
+        "photos": arguments.photos,
+        "frame_px": {"smallest": sides[0], "median": middle, "largest": sides[-1]},
+        "share_of_the_frame_computed": round(
+            statistics.mean(core_px) / statistics.mean(s * s for s in sides), 3
+        ),
+        "engine": vars(capabilities),
+        "single_and_batch_are_byte_identical": same,
+        "seconds_per_photo": seconds,
+        "median_seconds_per_photo": medians,
+        "rate_of_batch_over_engine_alone": medians["engine alone, faces only"] / batch,
+        "rate_of_batch_over_pytorch_eager": eager / batch,
+        "times_faster_than_the_step_before": {
+            name: medians[before] / medians[name] for before, name in itertools.pairwise(steps)
+        },
+    }
+    for name in steps:
+        print(f"{name:48} {1000 * medians[name]:8.1f} ms a photo")
+    print(f"batch over engine alone {result['rate_of_batch_over_engine_alone']:.2f}")
+    print(
+        f"batch over PyTorch eager {result['rate_of_batch_over_pytorch_eager']:.1f}, identical files: {same}"
+    )
+    common.write_result(result, arguments.output)
+
+
+if __name__ == "__main__":
+    main()
