@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import importlib.util
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from amgan.runtime.engine_build import FLAVOURS, FORMAT
+from amgan.runtime.cuda.api import load_cuda
+from amgan.runtime.cuda.arrays import ArrayRunner, CudaEngine
+from amgan.runtime.engine import TileBatch
+from amgan.runtime.engine_build import FLAVOURS, FORMAT, check_engine
 from amgan.runtime.engine_openvino import last_line
-from amgan.runtime.errors import AmganError
+from amgan.runtime.engine_tensorrt import TensorRtProgram, load_tensorrt
+from amgan.runtime.errors import AmganError, MissingDependencyError
 from amgan.runtime.manifest import FileEntry
 from numpy.typing import NDArray
 
@@ -163,14 +168,40 @@ def _tensorrt(path: Path, name: str, entry: FileEntry) -> Contender:
 
 
 def open_tensorrt(path: Path, entry: FileEntry) -> Run:
-    """Open a TensorRT engine for comparison; tiles that are not of its size are for it to pad or cut.
+    """Open a TensorRT engine for comparison, on the first GPU; pictures may be of any size.
 
-    Raises NotRun where there is no GPU, or none that the engine is for.
+    Raises NotRun where there is no GPU or TensorRT, or none that the engine is for, EngineError otherwise.
     """
     here = current_target()
     if here is None:
         raise NotRun("there is no NVIDIA GPU in this machine")
     assert entry.build is not None
-    if here not in entry.build.targets:
-        raise NotRun(f"it is for GPUs of {', '.join(entry.build.targets)}, and this one is {here}")
-    raise NotRun("engines on a GPU are compared by benchmarks/gpu_check.py")
+    try:
+        cuda, trt = load_cuda(), load_tensorrt(entry.build.flavour)
+    except MissingDependencyError as error:
+        raise NotRun(str(error)) from error
+    reason = check_engine(entry, entry.build.flavour, str(trt.__version__), int(here.removeprefix("sm")))
+    if reason is not None:
+        raise NotRun(reason)
+    gpu = cuda.gpus()[0].number
+    cuda.use(gpu)
+    program = TensorRtProgram(cuda, path, entry)
+    names = INPUTS[entry.role]
+    opened: CudaEngine | ArrayRunner
+    if entry.role == "generator":
+        halo = (program.inputs["image"].shape[0] - program.outputs["aged"].shape[0]) // 2
+        opened = engine = CudaEngine(cuda, gpu, program, halo)
+
+        def run(arrays: tuple[Array, ...]) -> Array:
+            image, ages, origin = arrays
+            return engine.wait(engine.submit(TileBatch(image, ages, origin, "the picture")))
+    else:
+        opened = runner = ArrayRunner(cuda, gpu, program)
+
+        def run(arrays: tuple[Array, ...]) -> Array:
+            (found,) = runner.run(dict(zip(names, arrays, strict=True))).values()
+            return found
+
+    # The next engine needs the memory; nobody tells us when the comparison is over.
+    weakref.finalize(run, opened.close)
+    return run

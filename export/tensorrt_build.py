@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import secrets
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from amgan.runtime.bundle import file_sha256
+from amgan.runtime.cuda.api import load_cuda
 from amgan.runtime.engine_build import EngineBuild, EngineProfile
-from amgan.runtime.errors import EngineError
+from amgan.runtime.errors import AmganError, EngineError
 
 from .tensorrt_check import PrecisionReport, inspect_engine, inspect_network, require_precision
 from .tensorrt_flavour import current_target, load_flavour, resolve_targets
 from .tensorrt_log import Progress, make_monitor, out_of_memory
-from .tensorrt_network import Job, building, configure, parse
+from .tensorrt_network import MIB, Job, building, configure, parse
 from .tensorrt_options import BuildOptions
+
+TIMES_ON_GPU = frozenset({"tensorrt"})
+"""Flavours that run kernels while they build, to choose the fastest; TensorRT for RTX builds without."""
+CHANNELS_PER_VALUE = 32
+"""At least so many values are held for each value of the input, at the widest places of the networks."""
 
 __all__ = ["BuildOptions", "build_engine", "plan_build"]
 
@@ -38,6 +45,8 @@ def plan_build(onnx_path: Path, options: BuildOptions) -> EngineBuild:
         "strongly_typed": True,
         "tf32": False,
     }
+    if flavour.name == "tensorrt_rtx":
+        recorded["graphs"] = True
     profile = EngineProfile(options.batch, {n: tuple(s) for n, s in options.inputs.items()})
     return EngineBuild(flavour.name, flavour.version, targets, file_sha256(onnx_path), profile, recorded)
 
@@ -52,8 +61,45 @@ def build_engine(
     MissingDependencyError as in plan_build.
     """
     plan = plan_build(onnx_path, options)
+    if plan.flavour in TIMES_ON_GPU:
+        _require_memory(onnx_path, output.name, options)
     with building(load_flavour(plan.flavour)) as job:
         return _run(job, onnx_path, output, options, plan, progress)
+
+
+def gpu_memory() -> tuple[int, int] | None:
+    """Free and total memory in bytes of the GPU that CUDA uses first; None where it cannot be asked."""
+    try:
+        cuda = load_cuda()
+        cuda.use(0)
+        return cuda.memory()
+    except AmganError:
+        return None
+
+
+def needed_memory(onnx_path: Path, options: BuildOptions) -> int:
+    """How many bytes of a GPU a build takes at least: weights twice, and pictures at their largest batch."""
+    pictures = sum(math.prod(size) for size in options.inputs.values()) * options.batch[2]
+    widest = pictures * CHANNELS_PER_VALUE * (4 if options.precision == "fp32" else 2)
+    return 2 * onnx_path.stat().st_size + widest + options.workspace_mib * MIB
+
+
+def _require_memory(onnx_path: Path, name: str, options: BuildOptions) -> None:
+    memory = gpu_memory()
+    needed = needed_memory(onnx_path, options)
+    if memory is not None and memory[0] < needed:
+        there = f"{memory[0] // MIB} MiB of {memory[1] // MIB} MiB free"
+        raise EngineError(
+            f"{name} cannot be built, the GPU has {there} and the build needs {needed // MIB} MiB: "
+            "close other programs, or build for a smaller tile or batch"
+        )
+
+
+def _allow_graphs(job: Job, config: Any) -> None:
+    """Have TensorRT for RTX build an engine that a CUDA graph can be captured from."""
+    flag = getattr(job.flavour.trt.BuilderFlag, "REQUIRE_USER_ALLOCATION", None)
+    if flag is not None and job.flavour.name == "tensorrt_rtx":
+        config.set_flag(flag)
 
 
 def _run(
@@ -61,6 +107,7 @@ def _run(
 ) -> EngineBuild:
     parse(job, onnx_path)
     config = configure(job, options, plan.targets, onnx_path.name)
+    _allow_graphs(job, config)
     report = inspect_network(job.flavour.trt, job.network)
     require_precision(report, options.precision, onnx_path.name)
     targets = ", ".join(plan.targets)

@@ -46,7 +46,7 @@ class FaceDetector:
             scale = INPUT_PX / side
             shape = (max(1, round(width * scale)), max(1, round(height * scale)))
             method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-            small = cv2.resize(rgb, shape, interpolation=method)
+            small = np.asarray(cv2.resize(rgb, shape, interpolation=method), np.uint8)
             for x0, y0 in places:
                 x, y = round(x0 * scale), round(y0 * scale)
                 window = small[y : y + INPUT_PX, x : x + INPUT_PX]

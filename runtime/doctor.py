@@ -98,7 +98,7 @@ GPU_ENGINES = (
         "TensorRT",
         ("tensorrt", "cuda-python"),
         "engine_tensorrt",
-        "pip install 'tensorrt>=11,<12' 'cuda-python>=12.6,<14'",
+        "pip install 'tensorrt>=10,<12' 'cuda-python>=12.6,<14'",
         75,
     ),
     _GpuEngine(
@@ -109,7 +109,13 @@ GPU_ENGINES = (
         75,
         frozenset({90}),
     ),
-    _GpuEngine("PyTorch CUDA", ("torch",), "engine_torch", "pip install 'torch==2.13.0'", 75),
+    _GpuEngine(
+        "PyTorch CUDA",
+        ("torch", "onnx", "cuda-python"),
+        "engine_torch",
+        "pip install 'torch==2.13.0' 'onnx>=1.17,<2' 'cuda-python>=12.6,<14'",
+        75,
+    ),
 )
 
 
@@ -256,9 +262,9 @@ def judge_gpu_engine(
     fixes = (engine.install,) if missing else ()
     if missing:
         reasons.append(f"not installed: {', '.join(missing)}")
-    elif "torch" in engine.packages and str(versions["torch"]).endswith("+cpu"):
+    if "torch" in engine.packages and str(versions.get("torch")).endswith("+cpu"):
         reasons.append(f"torch {versions['torch']} is a build for the CPU only")
-        fixes = (engine.install.replace("install", "install --force-reinstall"),)
+        fixes = (*fixes, "pip install --force-reinstall 'torch==2.13.0'")
     return EngineReport(
         engine.name, not reasons, fitting[0].name if fitting else "GPU", tuple(reasons), fixes
     )

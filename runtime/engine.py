@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import EngineError, UsageError
+from .errors import EngineError
 
 if TYPE_CHECKING:
     from .bundle import Bundle
 
 CELL_PX = 4
-_DEVICE = re.compile(r"auto|cpu|cuda(:\d{1,3})?")
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,16 +97,12 @@ class Engine(Protocol):
 
 
 def open_engine(bundle: Bundle, device: str = "auto", precision: str | None = None) -> Engine:
-    """Open the bundle's generator on a device: "auto", "cpu", "cuda" or "cuda:N".
+    """Open the bundle's generator for tiles of any size on a device: "auto", "cpu", "cuda" or "cuda:N".
 
-    ``precision`` is "f32" or "bf16"; None takes the fastest the device does well. Raises UsageError for a
-    malformed device or precision and EngineError where the device cannot be had: there is no silent
-    fall-back to another one.
+    For whole frames, several at once, there is scheduler.open_scheduler. ``precision`` is "f32", "bf16" or,
+    on a GPU, "f16"; None takes the fastest the device does well. Raises UsageError for a malformed device or
+    precision and EngineError where the device cannot be had: there is no silent fall-back to another one.
     """
-    if not _DEVICE.fullmatch(device):
-        raise UsageError(f"{device!r} is not a device: write auto, cpu, cuda or cuda:N (such as cuda:0)")
-    if device.startswith("cuda"):
-        raise EngineError(f"this version has no engine for {device!r} yet: use device 'cpu' (or 'auto')")
-    from .engine_openvino import OpenVinoEngine
+    from .choose import choose_engine
 
-    return OpenVinoEngine(bundle, precision)
+    return choose_engine(bundle, device, precision)

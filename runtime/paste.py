@@ -41,10 +41,10 @@ def paste_change(
         return
     rows, columns = box
     part = mask[rows, columns]
-    change = cv2.subtract(after[rows, columns], before[rows, columns], dtype=cv2.CV_32F)
-    change *= (part * np.float32(strength))[..., None]
+    apart = cv2.subtract(after[rows, columns], before[rows, columns], dtype=cv2.CV_32F)
+    change = np.asarray(apart, np.float32) * (part * np.float32(strength))[..., None]
     if grey:
-        change = change @ _LUMA
+        change = np.asarray(change @ _LUMA, np.float32)
     if not change.any():
         return
     to_photo, to_frame = frame.to_photo(size), frame.to_frame(size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,13 +49,13 @@ def sample_plane(
 
 
 def _warp(
-    source: NDArray[np.generic],
+    source: NDArray[Any],
     matrix: NDArray[np.float64],
     size_px: tuple[int, int],
     method: int,
     border: int,
-) -> NDArray:  # type: ignore[type-arg]  # of the source's type
-    """Resample under a map between coordinates that count from the corner of a pixel, not from its centre.
+) -> Any:
+    """Resample an array under a map between coordinates that count from the corners of pixels.
 
     OpenCV interpolates at steps of 1/32 px. Rounding to them here makes a sample the same whichever part of
     the output is asked for, which cv2.warpAffine does not.
@@ -98,6 +99,6 @@ def _reduce(region: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
     height, width = region.shape[:2]
     down, right = -height % factor, -width % factor
     if down or right:
-        region = cv2.copyMakeBorder(region, 0, down, 0, right, cv2.BORDER_REPLICATE)
+        region = np.asarray(cv2.copyMakeBorder(region, 0, down, 0, right, cv2.BORDER_REPLICATE), np.uint8)
     size = (region.shape[1] // factor, region.shape[0] // factor)
     return np.asarray(cv2.resize(region, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
@@ -38,9 +38,13 @@ class _Slot:
 class HostTileDevice:
     """Drives an Engine, with as many batches in flight as it likes."""
 
-    def __init__(self, engine: Engine, halo_px: int) -> None:
-        """Take over an engine, which is closed with the device; ``halo_px`` is that of its tiles."""
+    def __init__(self, engine: Engine, halo_px: int, reason: str = "") -> None:
+        """Take over an engine, which is closed with the device.
+
+        ``halo_px`` is the halo of its tiles, ``reason`` why this engine was chosen.
+        """
         self._engine = engine
+        self._capabilities = replace(engine.capabilities, reason=reason or engine.capabilities.reason)
         self._halo = halo_px
         self._slots = [_Slot() for _ in range(engine.capabilities.in_flight)]
         self._closed = False
@@ -48,7 +52,7 @@ class HostTileDevice:
     @property
     def capabilities(self) -> Capabilities:
         """What the engine is and likes."""
-        return self._engine.capabilities
+        return self._capabilities
 
     @property
     def slots(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -34,7 +35,7 @@ from amgan.runtime.errors import AmganError
 from amgan.runtime.faces import FaceFinder
 from amgan.runtime.manifest import FileEntry
 from amgan.runtime.warp import sample_affine
-from engine_helpers import engine_content
+from engine_helpers import RTX, engine_content
 from exported import Exported
 from helpers import ROOT
 from tiny_networks import TINY_MODEL, random_discriminator, random_generator
@@ -104,7 +105,10 @@ def test_the_face_is_that_of_the_sample(collins: np.ndarray) -> None:
     side = REAL_FRAME_PX + 2 * REAL_MARGIN_PX
     made = sample_affine(collins, matrix, (side, side))
     assert real_tile().shape == made.shape == (368, 368, 3)
-    assert np.abs(real_tile().astype(int) - made).mean() < 0.5  # landmarks move a little from CPU to CPU
+    tile = real_tile().astype(int)
+    # Landmarks and resampling may change a little; a tile that is a pixel off is much farther away.
+    apart = np.abs(tile - made).mean()
+    assert apart < 2 < np.abs(np.roll(tile, 1, axis=1) - tile).mean()
 
 
 @pytest.mark.parametrize("halo", [16, HALO, 56])
@@ -183,8 +187,11 @@ def test_without_onnx_runtime(
     ("here", "reason"),
     [
         (None, "there is no NVIDIA GPU in this machine"),
-        ("sm75", "it is for GPUs of sm86, sm89, sm120, and this one is sm75"),
-        ("sm89", "engines on a GPU are compared by benchmarks/gpu_check.py"),
+        (
+            "sm75",
+            "it was built for GPUs of sm86, sm89, sm120, and this one is sm75: "
+            "build it again with `amgan export --flavour tensorrt_rtx --targets sm75`",
+        ),
     ],
 )
 def test_engines_are_never_passed_over_in_silence(
@@ -199,6 +206,8 @@ def test_engines_are_never_passed_over_in_silence(
     from helpers import tiny_manifest, write_tiny_bundle
 
     monkeypatch.setattr(parity_contenders, "current_target", lambda: here)
+    monkeypatch.setattr(parity_contenders, "load_cuda", lambda: None)
+    monkeypatch.setattr(parity_contenders, "load_tensorrt", lambda _: SimpleNamespace(__version__=RTX[1]))
     write_tiny_bundle(tmp_path / "b")
     (tmp_path / "b" / "generator.engine").write_bytes(b"plan")
     content = tiny_manifest(tmp_path / "b")

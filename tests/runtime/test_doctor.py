@@ -22,7 +22,7 @@ RTX = Gpu("NVIDIA RTX 4090", "580.1", 24564, 89)
 H200 = Gpu("NVIDIA H200", "580.1", 143771, 90)
 ALL = {
     "amgan": "0.1.0", "openvino": "2026.1", "torch": "2.13.0", "tensorrt": "11.1", "tensorrt_rtx": "1.7",
-    "cuda-python": "13.0",
+    "onnx": "1.23", "cuda-python": "13.0",
 }  # fmt: skip
 
 
@@ -126,6 +126,10 @@ def test_torch_for_the_cpu_only_is_no_gpu_engine() -> None:
     assert not report.usable
     assert "CPU only" in report.reasons[0]
     assert report.fixes == ("pip install --force-reinstall 'torch==2.13.0'",)
+    versions = {**ALL, "torch": "2.13.0+cpu", "onnx": None}
+    report = doctor.judge_gpu_engine(gpu_engine("PyTorch CUDA"), versions, [H200], "")
+    assert report.reasons == ("not installed: onnx", "torch 2.13.0+cpu is a build for the CPU only")
+    assert len(report.fixes) == 2
 
 
 def test_engine_that_this_version_lacks() -> None:

@@ -203,9 +203,10 @@ def test_open_engine_on_the_cpu(tiny_bundle: Path, device: str) -> None:
     assert engine.capabilities.name == "OpenVINO"
 
 
-@pytest.mark.parametrize("device", ["cuda", "cuda:1"])
+@pytest.mark.parametrize("device", ["cuda", "cuda:99"])
 def test_no_silent_fall_back_from_cuda(tiny_bundle: Path, device: str) -> None:
-    with pytest.raises(EngineError, match=f"'{device}'.*use device 'cpu'"):
+    """The tiny bundle runs on no GPU, if there is one."""
+    with pytest.raises(EngineError, match=f"device '{device}' cannot be had, "):
         open_engine(Bundle.open(tiny_bundle), device)
 
 
@@ -220,11 +221,12 @@ def face() -> Face:
     return Face(rng.uniform(20, 80, (468, 2)), 1.0, 1.0, Frame((50.0, 50.0), (40.0, 0.0)))
 
 
-def test_estimator_reads_years(tiny_bundle: Path) -> None:
-    grey = np.full((100, 100, 3), 127.5, np.uint8)
-    now = Estimator(Bundle.open(tiny_bundle)).read(grey, face())
-    assert now.base == pytest.approx(20 + 40 * 127 / 255, abs=0.01)
-    assert set(np.round(list(now.parts.values()), 2)) == {np.round(now.base, 2)}
+def test_estimator_reads_years(tiny_bundle: Path, hopper: np.ndarray, hopper_face: Face) -> None:
+    grey = np.full(hopper.shape, 127, np.uint8)
+    now = Estimator(Bundle.open(tiny_bundle)).read(grey, hopper_face)
+    found = [now.base, *now.parts.values()]
+    assert len(found) > 20
+    assert found == pytest.approx([20 + 40 * 127 / 255] * len(found), abs=1.0)  # its cells are coarse
 
 
 def test_estimator_of_another_grid(own_bundle: Path) -> None:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import random
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from amgan.runtime.cuda.api import CudaError, GpuInfo, OutOfMemoryError
-from amgan.runtime.cuda.owners import DeviceMemory, Graph, Owners, Stream
-from amgan.runtime.cuda.program import Tensor
-from numpy_device import HALO, age_tile
 
 GARBAGE = 0xCD
 Work = Callable[[], None]
@@ -298,85 +295,3 @@ class FakeCuda:
     def _rule(self, kept: bool, otherwise: str) -> None:
         if not kept:
             self.broken.append(otherwise)
-
-
-class FakeSlot:
-    """A slot of FakeProgram, with one graph for each batch size."""
-
-    def __init__(self, cuda: FakeCuda, program: FakeProgram, batches: Sequence[int], stream: Stream) -> None:
-        self.program, self.cuda, owners = program, cuda, Owners()
-        self._owners = owners
-        try:
-            self._memory = {
-                name: owners.own(DeviceMemory(cuda, batches[-1] * tensor.nbytes))
-                for name, tensor in {**program.inputs, **program.outputs}.items()
-            }
-            self._graphs = {}
-            for size in batches if program.graphs else ():
-                work = lambda size=size: cuda.do(stream.handle, lambda: self._compute(size))  # noqa: E731
-                self._graphs[size] = owners.own(Graph(cuda, stream, work))
-        except CudaError:
-            owners.close()
-            raise
-
-    def address(self, name: str) -> int:
-        return self._memory[name].handle
-
-    def launch(self, batch: int, stream: Stream) -> bool:
-        self.program.launched.append(batch)
-        if batch in self._graphs:
-            self._graphs[batch].launch(stream)
-            return True
-        self.cuda.do(stream.handle, lambda: self._compute(batch))
-        return False
-
-    def _compute(self, batch: int) -> None:
-        arrays = {}
-        for name, tensor in {**self.program.inputs, **self.program.outputs}.items():
-            raw = self.cuda.view(self.address(name), batch * tensor.nbytes)
-            arrays[name] = raw.view(tensor.dtype).reshape(batch, *tensor.shape)
-        for i in range(batch):
-            origin = tuple(int(v) for v in np.nan_to_num(arrays["origin"][i], posinf=0, neginf=0))
-            ages = np.nan_to_num(arrays["aging_map"][i, 0], posinf=0, neginf=0)
-            arrays["aged"][i] = age_tile(arrays["image"][i], ages, origin)
-
-    def close(self) -> None:
-        self._owners.close()
-
-
-class FakeProgram:
-    """A CudaProgram on FakeCuda that computes what NumpyDevice does."""
-
-    name = "Fake"
-    precision = "f16"
-
-    def __init__(
-        self, cuda: FakeCuda, core: int = 16, batches: tuple[int, ...] = (1, 2, 4), *, graphs: bool = True
-    ):
-        self.cuda, self.batches, self.graphs = cuda, batches, graphs
-        side = core + 2 * HALO
-        self.inputs: Mapping[str, Tensor] = {
-            "image": Tensor((side, side, 3), np.dtype(np.uint8)),
-            "aging_map": Tensor((1, side // 4, side // 4), np.dtype(np.float32)),
-            "origin": Tensor((3,), np.dtype(np.float32)),
-        }
-        self.outputs: Mapping[str, Tensor] = {"aged": Tensor((core, core, 3), np.dtype(np.uint8))}
-        self.launched: list[int] = []
-        self.closed = 0
-
-    def memory(self, slots: int, batch: int) -> int:
-        return slots * batch * sum(t.nbytes for t in {**self.inputs, **self.outputs}.values())
-
-    def open_slots(self, count: int, batches: Sequence[int], stream: Stream) -> list[FakeSlot]:
-        opened: list[FakeSlot] = []
-        try:
-            for _ in range(count):
-                opened.append(FakeSlot(self.cuda, self, batches, stream))
-        except CudaError:
-            for slot in opened:
-                slot.close()
-            raise
-        return opened
-
-    def close(self) -> None:
-        self.closed += 1

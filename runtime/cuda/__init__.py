@@ -1,0 +1,1 @@
+"""NVIDIA GPUs: memory, streams, events and graphs through cuda-python, and frames that go through them."""

@@ -1,0 +1,207 @@
+"""Which engine is taken on which machine, what is said about it, and every refusal."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from amgan.runtime import choose, engine_torch
+from amgan.runtime.bundle import MANIFEST, Bundle, file_sha256, write_manifest
+from amgan.runtime.cuda.api import CudaError, GpuInfo
+from amgan.runtime.engine import open_engine
+from amgan.runtime.errors import EngineError, MissingDependencyError, UsageError
+from amgan.runtime.manifest import Manifest
+from amgan.runtime.scheduler import open_scheduler
+from engine_helpers import GPUS, RTX, engine_content
+from fake_cuda import FakeCuda
+from fake_program import FakeProgram
+from fake_tensorrt import make_tensorrt
+from helpers import tiny_manifest, write_tiny_bundle
+from numpy_device import HALO, age_frame, make_work
+
+ADA = GpuInfo(0, "Fake RTX 4090", 89, 1 << 34)
+HOPPER = GpuInfo(1, "Fake H200", 90, 1 << 37)
+LONG_S = 20.0
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Bundle:
+    """A bundle with an engine of TensorRT for RTX, and a halo that the fakes have."""
+    folder = write_tiny_bundle(tmp_path / "bundle", halo_px=HALO)
+    (folder / "generator.engine").write_bytes(b"good plan")
+    content = {**tiny_manifest(folder), "halo_px": HALO}
+    content["files"]["generator.engine"] = engine_content(folder / "generator.engine")
+    write_manifest(folder, Manifest.from_dict(content))
+    assert (folder / MANIFEST).is_file()
+    assert file_sha256(folder / "generator.engine")
+    return Bundle.open(folder)
+
+
+class Machine:
+    """A machine with fake GPUs, a fake TensorRT for RTX, and a fake PyTorch engine."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *gpus: GpuInfo) -> None:
+        self.cuda = FakeCuda(gpus=gpus)
+        self.trt = make_tensorrt("tensorrt_rtx", self.cuda)
+        self.torch_error: Exception | None = None
+        self.torch_core = 16
+        monkeypatch.setattr(choose, "load_cuda", lambda: self.cuda)
+        monkeypatch.setattr(choose.importlib.util, "find_spec", lambda name: object())
+        monkeypatch.setitem(sys.modules, "tensorrt_rtx", self.trt)
+        monkeypatch.setattr(engine_torch, "open_torch", self.open_torch)
+
+    def open_torch(self, bundle: Bundle, gpu: int, compute: int, precision: str | None) -> Any:
+        if self.torch_error:
+            raise self.torch_error
+        return FakeProgram(self.cuda, self.torch_core)
+
+
+def test_the_engine_that_fits_is_taken_and_said_once(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    machine = Machine(monkeypatch, ADA)
+    with caplog.at_level(logging.INFO), open_scheduler(bundle) as scheduler:
+        assert scheduler.capabilities.name == "TensorRT for RTX"
+        assert scheduler.capabilities.device == "cuda:0"
+        assert scheduler.capabilities.reason == "as the bundle has an engine that fits Fake RTX 4090"
+        work = make_work("p0")
+        assert np.array_equal(scheduler.submit(work).result(LONG_S), age_frame(work))
+    said = [r.message for r in caplog.records if r.levelno == logging.INFO]
+    assert said == [
+        "using TensorRT for RTX on cuda:0 in f16, as the bundle has an engine that fits Fake RTX 4090"
+    ]
+    assert machine.cuda.leaks == []
+    assert machine.cuda.broken == []
+
+
+def test_pytorch_where_no_tensorrt_fits(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    Machine(monkeypatch, HOPPER)
+    with caplog.at_level(logging.INFO), open_scheduler(bundle, "cuda") as scheduler:
+        likes = scheduler.capabilities
+    assert (likes.name, likes.device) == ("Fake", "cuda:1")
+    assert "as no TensorRT can be used (TensorRT: the bundle has no engine for it" in likes.reason
+    assert f"it was built for GPUs of {', '.join(GPUS)}, and this one is sm90" in likes.reason
+    assert likes.reason in caplog.text
+
+
+def test_another_version_or_precision_is_a_reason(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(monkeypatch, ADA)
+    with open_scheduler(bundle, "cuda", "bf16") as scheduler:
+        assert "no TensorRT engine of its bf16 generator" in scheduler.capabilities.reason
+    machine.trt.__version__ = "9.9"
+    with open_scheduler(bundle, "cuda", "f16") as scheduler:
+        assert (
+            f"TensorRT for RTX {RTX[1]}, and TensorRT for RTX 9.9 loads none" in scheduler.capabilities.reason
+        )
+    monkeypatch.setattr(choose.importlib.util, "find_spec", lambda name: None)
+    with open_scheduler(bundle, "cuda:0") as scheduler:
+        assert "TensorRT for RTX: it is not installed" in scheduler.capabilities.reason
+
+
+def test_an_engine_of_another_network(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(monkeypatch, ADA)
+    object.__setattr__(bundle.manifest, "halo_px", HALO + 4)
+    machine.torch_error = EngineError("PyTorch is not there")
+    with pytest.raises(EngineError, match="is no generator of this bundle, its tensor aged is"):
+        open_scheduler(bundle, "cuda")
+    assert machine.cuda.leaks == []
+
+
+def test_all_gpus_share_the_work_and_a_number_picks_one(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second = GpuInfo(1, "Fake RTX 4090", 89, 1 << 34)
+    Machine(monkeypatch, ADA, second)
+    with open_scheduler(bundle, "cuda") as scheduler:
+        assert scheduler.capabilities.device == "cuda:0, cuda:1"
+        assert scheduler.capabilities.in_flight == 6
+    with open_scheduler(bundle, "cuda:1") as scheduler:
+        assert scheduler.capabilities.device == "cuda:1"
+    with pytest.raises(
+        EngineError, match=r"there is no cuda:7 in this machine: it has cuda:0 \(Fake RTX 4090\)"
+    ):
+        open_scheduler(bundle, "cuda:7")
+
+
+def test_a_gpu_that_does_not_fit_to_the_others_is_left_out(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    machine = Machine(monkeypatch, ADA, HOPPER)
+    machine.torch_core = 32
+    with open_scheduler(bundle, "cuda") as scheduler:
+        assert scheduler.capabilities.device == "cuda:0"
+    assert "cuda:1, Fake H200 (sm90), cannot be used, its tiles would be of another size" in caplog.text
+
+
+def test_a_gpu_without_any_engine_is_an_error_or_leads_auto_to_the_cpu(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    machine = Machine(monkeypatch, HOPPER)
+    machine.torch_error = MissingDependencyError("the PyTorch engine needs torch: pip install torch")
+    for opener in (open_scheduler, open_engine):
+        with pytest.raises(EngineError) as caught:
+            opener(bundle, "cuda")
+        text = str(caught.value)
+        assert text.startswith(
+            "device 'cuda' cannot be had, cuda:1, Fake H200 (sm90), cannot be used, TensorRT"
+        )
+        assert "pip install torch" in text
+        assert "\n" not in text
+    with caplog.at_level(logging.INFO), open_scheduler(bundle, "auto", "f32") as scheduler:
+        assert scheduler.capabilities.name == "OpenVINO"
+        assert "no GPU can be used: cuda:1, Fake H200 (sm90)" in scheduler.capabilities.reason
+    assert caplog.text.count("using OpenVINO on cpu in f32, no GPU can be used") == 1
+    assert open_engine(bundle, "auto", "f32").capabilities.name == "OpenVINO"
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("cudaErrorNoDevice", "there is no NVIDIA GPU with a driver here (cudaErrorNoDevice): install"),
+        ("cudaErrorUnknown", "CUDA is ill"),
+    ],
+)
+def test_machines_without_a_gpu(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, name: str, says: str
+) -> None:
+    machine = Machine(monkeypatch)
+    with pytest.raises(EngineError, match="there is no NVIDIA GPU here: use device 'cpu'"):
+        open_scheduler(bundle, "cuda")
+    machine.cuda.fail["gpus"] = CudaError("CUDA is ill", name)
+    with pytest.raises(EngineError) as caught:
+        open_scheduler(bundle, "cuda:0")
+    assert says in str(caught.value)
+
+
+def test_memory_that_runs_out_while_opening_frees_what_was_opened(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = Machine(monkeypatch, ADA)
+    machine.cuda.free_bytes = 100
+    with pytest.raises(EngineError, match="too little for one tile in TensorRT for RTX"):
+        open_scheduler(bundle, "cuda")
+    assert machine.cuda.leaks == []
+
+
+def test_an_engine_for_tiles_on_a_gpu(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(monkeypatch, ADA)
+    engine = open_engine(bundle, "cuda:0", "fp16")
+    assert engine.capabilities.name == "TensorRT for RTX"
+    engine.close()
+    assert machine.cuda.leaks == []
+
+
+def test_no_silent_answer_to_nonsense(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    Machine(monkeypatch, ADA)
+    with pytest.raises(UsageError, match="'gpu' is not a device"):
+        open_scheduler(bundle, "gpu")
+    with pytest.raises(UsageError, match="'int8' is not a precision: write"):
+        open_scheduler(bundle, "cuda", "int8")
+    with pytest.raises(UsageError, match="'int8' is not a precision that the CPU"):
+        open_scheduler(bundle, "cpu", "int8")
