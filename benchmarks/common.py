@@ -1,13 +1,15 @@
-"""What benchmarks share: inputs, threads, timing in turn, and what they say of machine and versions."""
+"""What benchmarks share: options, inputs, timing in turn, and what they say of machine and versions."""
 
 from __future__ import annotations
 
+import argparse
 import gc
 import importlib.metadata
 import json
 import os
 import platform
 import shlex
+import statistics
 import subprocess
 import sys
 import time
@@ -23,8 +25,28 @@ RESULTS = ROOT / "benchmarks" / "results"
 PHOTO = ROOT / "samples" / "eileen_collins.png"
 FEATURES = ("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_bf16", "asimd", "bf16")
 WARM_UP = 2
+MAX_F32_CODES = 1
 
 Contender = Callable[[], np.ndarray | None]
+
+
+def timing_options(description: str | None, result: Path) -> argparse.ArgumentParser:
+    """A parser with the options of every benchmark that times contenders; ``result`` is where it writes."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--checkpoint", type=Path, help="weights (default: the shipped ones)")
+    parser.add_argument("--runs", type=count, default=11, help="timed runs of each contender (default: 11)")
+    parser.add_argument("--threads", type=int, help="CPU threads of every contender (default: all CPUs)")
+    parser.add_argument("-o", "--output", type=Path, default=result, help=f"result, JSON (default: {result})")
+    return parser
+
+
+def count(text: str) -> int:
+    """A number of 1 or more from the command line."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
+    return int(text)
 
 
 def limit_threads(wanted: int | None) -> int:
@@ -63,8 +85,26 @@ def difference(found: np.ndarray, wanted: np.ndarray) -> dict[str, float]:
     }
 
 
+def compare(contenders: Mapping[str, Contender], wanted: np.ndarray | None) -> dict[str, dict[str, float]]:
+    """How far each contender's picture is from the wanted one; ends the run where one at f32 is too far."""
+    assert wanted is not None
+    found = {}
+    for name, contender in contenders.items():
+        pixels = contender()
+        assert pixels is not None
+        found[name] = difference(pixels, wanted)
+        apart = found[name]["max_code_values"]
+        print(f"{name}: at most {apart} code values from PyTorch, {found[name]['psnr_db']:.1f} dB")
+        if name.endswith("f32") and apart > MAX_F32_CODES:
+            sys.exit(f"{name} differs from PyTorch by {apart} code values: times would mean nothing")
+    return found
+
+
 def measure(contenders: Mapping[str, Contender], runs: int) -> dict[str, list[float]]:
-    """Seconds of every run of every contender, in turn."""
+    """Seconds of every run of every contender, in turn (A B C ... A B C ...).
+
+    So a slow spell of the machine hits all alike.
+    """
     times: dict[str, list[float]] = {name: [] for name in contenders}
     gc.disable()
     for number in range(-WARM_UP, runs):
@@ -76,6 +116,14 @@ def measure(contenders: Mapping[str, Contender], runs: int) -> dict[str, list[fl
                 times[name].append(seconds)
     gc.enable()
     return times
+
+
+def timings(times: Mapping[str, list[float]]) -> tuple[dict[str, Any], dict[str, float]]:
+    """What a result says of measured times, and the median of every contender, s."""
+    medians = {name: statistics.median(seconds) for name, seconds in times.items()}
+    runs = len(next(iter(times.values())))
+    facts = {"runs": runs, "warm_up_runs": WARM_UP, "seconds": times, "median_seconds": medians}
+    return facts, medians
 
 
 def hardware(threads: int) -> dict[str, Any]:

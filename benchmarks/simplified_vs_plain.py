@@ -1,54 +1,36 @@
 """Times the simplified generator beside the plain one, both of one checkpoint, in one process.
 
 Plain is what torch.onnx.export writes without its optimiser. Both run in OpenVINO in turn (A B A B ...),
-at fp32 and, where the CPU has it, at bf16. Before any time is taken, both are held against PyTorch; more
-than one code value of difference at fp32 ends the run.
+at f32 and, where the CPU has it, at bf16. Before any time is taken, both are held against PyTorch; more
+than one code value of difference at f32 ends the run. `amgan run` gives every tile a core of its own where
+there are up to four, which is what --threads 1 measures.
 
-Example:  python benchmarks/simplified_vs_plain.py --runs 15
+Example:  python benchmarks/simplified_vs_plain.py --runs 15 --threads 1
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
 import sys
 import tempfile
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import common
 import numpy as np
-from common import (
-    RESULTS,
-    WARM_UP,
-    Contender,
-    difference,
-    hardware,
-    heading,
-    limit_threads,
-    make_inputs,
-    measure,
-    write_result,
-)
 
-RESULT = RESULTS / "simplified_vs_plain_cpu.json"
+RESULT = common.RESULTS / "simplified_vs_plain_cpu.json"
 GRAPHS = ("plain", "simplified")
 TRACED = "plain, after the optimiser of torch.onnx"
-MAX_F32_CODES = 1
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--checkpoint", type=Path, help="weights (default: the shipped ones)")
-    parser.add_argument("--runs", type=int, default=11, help="timed runs of each contender (default: 11)")
+    parser = common.timing_options(__doc__, RESULT)
     parser.add_argument("--core", type=int, default=512, help="side of the tile's core in px (default: 512)")
-    parser.add_argument("--threads", type=int, help="CPU threads of every contender (default: all CPUs)")
-    parser.add_argument("-o", "--output", type=Path, default=RESULT, help=f"result, JSON (default: {RESULT})")
     arguments = parser.parse_args()
-    if arguments.runs < 1 or arguments.core < 8 or arguments.core % 4:
-        parser.error("--runs must be 1 or more, --core a multiple of 4 from 8 on")
+    if arguments.core < 8 or arguments.core % 4:
+        parser.error("--core must be a multiple of 4 from 8 on")
     return arguments
 
 
@@ -75,13 +57,13 @@ def write_graphs(generator: Any, folder: Path) -> tuple[dict[str, Any], tuple[An
 
 def make_contenders(
     folder: Path, arrays: tuple[np.ndarray, ...], threads: int
-) -> tuple[dict[str, Contender], str]:
-    """The contenders by name, plain and simplified in turn, and the node count that OpenVINO ends up with."""
+) -> tuple[dict[str, common.Contender], str]:
+    """The contenders by name, plain and simplified in turn, and OpenVINO's build."""
     import openvino
 
     core = openvino.Core()
     capabilities = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    contenders: dict[str, Contender] = {}
+    contenders: dict[str, common.Contender] = {}
     for precision in ("f32", "bf16"):
         if precision == "bf16" and "BF16" not in capabilities:
             print("bf16 is left out: this CPU has none", file=sys.stderr)
@@ -101,30 +83,18 @@ def age_once(request: Any, arrays: tuple[np.ndarray, ...]) -> np.ndarray:
     return np.array(request.infer(arrays, share_inputs=True)[0])
 
 
-def compare(
-    generator: Any, arrays: tuple[np.ndarray, ...], contenders: dict[str, Contender]
-) -> dict[str, dict[str, float]]:
-    """How far each is from PyTorch; ends the run where fp32 is too far."""
+def age_in_pytorch(generator: Any, arrays: tuple[np.ndarray, ...]) -> np.ndarray:
     import torch
     from amgan.export.deploy import DeployGenerator
 
     with torch.inference_mode():
-        wanted = DeployGenerator(generator)(*map(torch.from_numpy, arrays)).numpy()
-    found = {}
-    for name, contender in contenders.items():
-        pixels = contender()
-        assert pixels is not None
-        found[name] = difference(pixels, wanted)
-        apart = found[name]["max_code_values"]
-        print(f"{name}: at most {apart} code values from PyTorch, {found[name]['psnr_db']:.1f} dB")
-        if name.endswith("f32") and apart > MAX_F32_CODES:
-            sys.exit(f"{name} differs from PyTorch by {apart} code values: times would mean nothing")
-    return found
+        pixels: np.ndarray = DeployGenerator(generator)(*map(torch.from_numpy, arrays)).numpy()
+    return pixels
 
 
 def main() -> None:
     arguments = parse_arguments()
-    threads = limit_threads(arguments.threads)
+    threads = common.limit_threads(arguments.threads)
     import torch
     from amgan.export.simplify.passes import COUNT_CORE_PX
     from amgan.runtime.bundle import file_sha256
@@ -134,46 +104,43 @@ def main() -> None:
     torch.set_num_threads(threads)
     checkpoint = arguments.checkpoint or SHIPPED
     generator, _, config = load_model(checkpoint)
-    arrays = make_inputs(arguments.core, config.generator.halo_px)
+    arrays = common.make_inputs(arguments.core, config.generator.halo_px)
     with tempfile.TemporaryDirectory() as name:
         graphs, passes = write_graphs(generator, Path(name))
         contenders, openvino_build = make_contenders(Path(name), arrays, threads)
-    differences = compare(generator, arrays, contenders)
-    state = hardware(threads)
-    times = measure(contenders, arguments.runs)
-    medians = {name: statistics.median(values) for name, values in times.items()}
+    differences = common.compare(contenders, age_in_pytorch(generator, arrays))
+    state = common.hardware(threads)
+    facts, medians = common.timings(common.measure(contenders, arguments.runs))
     ratios = {
         p: medians[f"plain {p}"] / medians[f"simplified {p}"]
         for p in ("f32", "bf16")
         if f"plain {p}" in medians
     }
+    nodes = graphs["simplified"]["nodes"]
     what = (
         f"the generator on one tile of {arguments.core} px and its halo, plain and simplified, OpenVINO, CPU"
     )
-    result = heading(what, state, "torch", "onnx", "onnxsim", "openvino") | {
+    result = common.heading(what, state, "torch", "onnx", "onnxsim", "openvino") | {
         "openvino_build": openvino_build,
         "checkpoint": checkpoint.name,
         "checkpoint_sha256": file_sha256(checkpoint),
         "graphs": graphs,
-        "nodes_ratio": graphs["simplified"]["nodes"] / graphs["plain"]["nodes"],
+        "nodes_ratio": {name: nodes / graphs[name]["nodes"] for name in ("plain", TRACED)},
         "passes": [
             {"after": p.name, "operations": p.operations, f"gflop_at_{COUNT_CORE_PX}_px": p.gflop}
             for p in passes
         ],
-        "runs": arguments.runs,
-        "warm_up_runs": WARM_UP,
         "difference_from_pytorch": differences,
-        "seconds": times,
-        "median_seconds": medians,
+        **facts,
         "times_faster_than_plain": ratios,
     }
-    for graph, facts in graphs.items():
-        print(f"{graph:45} {facts['nodes']:6} nodes")
+    for graph, found in graphs.items():
+        print(f"{graph:45} {found['nodes']:6} nodes")
     for contender, seconds in medians.items():
         print(f"{contender:45} median {1000 * seconds:9.1f} ms")
     for precision, ratio in ratios.items():
         print(f"simplified is {ratio:.2f} x as fast at {precision}")
-    write_result(result, arguments.output)
+    common.write_result(result, arguments.output)
 
 
 if __name__ == "__main__":

@@ -20,35 +20,34 @@ from amgan.networks.discriminator import DOWNSAMPLING as DOWNSAMPLING_OF_AGES
 from amgan.networks.discriminator import Discriminator
 
 from .graph import GraphWriter
+from .simplify.cells import PIXELS, UpsampleCells
 from .simplify.conditioning import SeparateConditioning
 from .simplify.convolutions import CroppedBlock, OneHead
-from .simplify.modulation import JoinedSpade
+from .simplify.modulation import FoldedSpade
 from .simplify.network import ExportGenerator
 
 
 def emit_generator(network: ExportGenerator) -> onnx.ModelProto:
     """The ONNX model of a generator that all passes have been through, in its own precision."""
-    if not isinstance(network.planes, SeparateConditioning) or not isinstance(network.heads, OneHead):
+    if not isinstance(network.planes, SeparateConditioning) or network.cell_px != PIXELS:
         raise ValueError("only a fully simplified generator can be written; run all passes first")
+    assert isinstance(network.up1, UpsampleCells) and isinstance(network.up2, nn.Conv2d)
     g = GraphWriter()
     work = network.stem.weight.dtype
     hidden = _conditioning(g, network.planes, work)
-    codes = g.node("Transpose", g.cast("image", work), perm=[0, 3, 1, 2])
-    fine = g.node("Relu", g.convolution(codes, network.stem))
+    codes = g.cast("image", work)
+    fine = g.node("Relu", g.convolution(g.node("Transpose", codes, perm=[0, 3, 1, 2]), network.stem))
     middle = g.node("Relu", g.convolution(fine, network.down1))
     x = g.convolution(middle, network.down2)
     for block in cropped_blocks(network):
         y = _modulated(g, x, hidden, block.spade1, block.conv1)
         y = _modulated(g, y, hidden, block.spade2, block.conv2)
-        x = g.node("Add", g.slice(x, {2: (2, -2), 3: (2, -2)}), y)
-    x = g.node("Relu", x)
-    for layer, skip, margin in (
-        (network.up1, middle, network.skip_margin("middle")),
-        (network.up2, fine, network.skip_margin("fine")),
-    ):
-        assert isinstance(layer, nn.ConvTranspose2d)
-        cut = g.slice(skip, {2: (margin, -margin), 3: (margin, -margin)})
-        x = g.node("Relu", g.node("Add", g.convolution(x, layer), cut))
+        x = g.node("Add", g.crop(x, 2), y)
+    cells = g.convolution(g.node("Relu", x), network.up1.convolution)
+    x = g.node("DepthToSpace", cells, blocksize=PIXELS, mode="DCR")
+    x = g.node("Relu", g.node("Add", x, g.crop(middle, network.skip_margin("middle"))))
+    x = g.convolution(x, network.up2)
+    x = g.node("Relu", g.node("Add", x, g.crop(fine, network.skip_margin("fine"))))
     _blend(g, codes, x, network, work)
     halo = 2 * network.halo_px
     return g.model(
@@ -118,31 +117,37 @@ def _axis(g: GraphWriter, start: str, per_pixel: str, axis: int, work: torch.dty
     return _narrow(g, planes, work)
 
 
-def _modulated(g: GraphWriter, x: str, hidden: str, spade: JoinedSpade, convolution: nn.Conv2d) -> str:
+def _modulated(g: GraphWriter, x: str, hidden: str, spade: FoldedSpade, convolution: nn.Conv2d) -> str:
     """SPADE, ReLU and convolution."""
     assert spade.start is not None
-    ranges = {1: (spade.start, spade.start + spade.modulation.in_channels)}
+    ranges = {1: (spade.start, spade.start + spade.scale.in_channels)}
     if spade.crop:
         ranges |= {2: (spade.crop, -spade.crop), 3: (spade.crop, -spade.crop)}
-    both = g.convolution(g.slice(hidden, ranges), spade.modulation)
-    scale, shift = g.node("Split", both, outputs=2, axis=1, num_outputs=2)
-    return g.convolution(g.node("Relu", g.node("Add", g.node("Mul", x, scale), shift)), convolution)
+    mine = g.slice(hidden, ranges)
+    scaled = g.node("Mul", x, g.convolution(mine, spade.scale))
+    return g.convolution(g.node("Relu", g.node("Add", g.convolution(mine, spade.shift), scaled)), convolution)
 
 
 def _blend(g: GraphWriter, codes: str, x: str, network: ExportGenerator, work: torch.dtype) -> None:
-    """Heads and lerp in code values, in fp32; the output is called aged."""
-    assert isinstance(network.heads, OneHead)
-    both = g.convolution(x, network.heads.convolution)
-    both = both if work == torch.float32 else g.cast(both, torch.float32)
-    colour, attention = g.node("Split", both, g.constant([3, 1]), outputs=2, axis=1)
-    delta = g.node("Mul", g.node("Tanh", colour), g.constant(127.5))
-    change = g.node("Mul", g.node("Sigmoid", attention), delta)
+    """Heads and lerp in code values, on cells and in fp32; the output is called aged."""
+    heads = network.heads
+    assert isinstance(heads, OneHead)
+    both = g.node("Tanh", _widen(g, g.convolution(x, heads.convolution), work))
+    delta, attention = g.node("Split", both, outputs=2, axis=1, num_outputs=2)
+    # The attention is ½ + ½·tanh, and Δ is in units of 127.5 code values.
+    opened = g.node("Add", g.node("Mul", attention, g.constant(63.75)), g.constant(63.75))
+    change = g.node("Mul", delta, opened)
     halo = network.halo_px
-    core = g.slice(codes, {2: (halo, -halo), 3: (halo, -halo)})
-    core = core if work == torch.float32 else g.cast(core, torch.float32)
-    rounded = g.node("Round", g.node("Add", core, change))
+    core = _widen(g, g.slice(codes, {1: (halo, -halo), 2: (halo, -halo)}), work)
+    cells = g.node("SpaceToDepth", g.node("Transpose", core, perm=[0, 3, 1, 2]), blocksize=PIXELS)
+    rounded = g.node("Round", g.node("Add", cells, change))
     clipped = g.node("Clip", rounded, g.constant(0.0), g.constant(255.0))
-    g.cast(g.node("Transpose", clipped, perm=[0, 2, 3, 1]), torch.uint8, name="aged")
+    pixels = g.node("DepthToSpace", clipped, blocksize=PIXELS, mode="DCR")
+    g.cast(g.node("Transpose", pixels, perm=[0, 2, 3, 1]), torch.uint8, name="aged")
+
+
+def _widen(g: GraphWriter, x: str, work: torch.dtype) -> str:
+    return x if work == torch.float32 else g.cast(x, torch.float32)
 
 
 def _narrow(g: GraphWriter, x: str, work: torch.dtype) -> str:

@@ -53,15 +53,14 @@ class GraphWriter:
         self._constants[made.name] = made
         return made.name
 
-    def convolution(self, x: str, layer: nn.Conv2d | nn.ConvTranspose2d) -> str:
-        """Add a convolution, transposed or not, with its weights."""
-        kind = "ConvTranspose" if isinstance(layer, nn.ConvTranspose2d) else "Conv"
+    def convolution(self, x: str, layer: nn.Conv2d) -> str:
+        """Add a convolution with its weights."""
         inputs = [x, self.constant(layer.weight)]
         if layer.bias is not None:
             inputs.append(self.constant(layer.bias))
         pads = [int(p) for p in layer.padding] * 2
         made: str = self.node(
-            kind, *inputs, kernel_shape=list(layer.kernel_size), strides=list(layer.stride), pads=pads
+            "Conv", *inputs, kernel_shape=list(layer.kernel_size), strides=list(layer.stride), pads=pads
         )
         return made
 
@@ -72,6 +71,10 @@ class GraphWriter:
             "Slice", x, self.constant(starts), self.constant(ends), self.constant(list(ranges))
         )
         return made
+
+    def crop(self, x: str, margin: int) -> str:
+        """Cut ``margin`` rows and columns off every side of x [N, C, H, W]."""
+        return self.slice(x, {2: (margin, -margin), 3: (margin, -margin)})
 
     def cast(self, x: str, dtype: torch.dtype, name: str = "") -> str:
         """Convert x to another type."""

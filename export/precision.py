@@ -16,7 +16,7 @@ DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 KEPT_FP32 = {
     "conditioning planes": "frame coordinates reach thousands of pixels, where fp16 has steps of 2 px",
-    "attention and change after the head": "tanh, sigmoid and their product decide the last code value",
+    "attention and change after the head": "tanh and the products after it decide the last code value",
     "blend and rounding": "a code value of 255.5 is not representable next to 255 in bf16",
     "estimator's output": "years are read by people and compared across engines",
 }

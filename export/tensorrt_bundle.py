@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from amgan.runtime.bundle import Bundle, file_sha256, write_manifest
+from amgan.runtime.bundle import Bundle, file_sha256
 from amgan.runtime.engine import CELL_PX
 from amgan.runtime.engine_build import FORMAT, EngineBuild
 from amgan.runtime.errors import AmganError, BundleError, UsageError
@@ -66,19 +66,6 @@ def add_engines(
         for file in Path(work).iterdir():
             file.replace(folder / file.name)
     return replace(manifest, files=files)
-
-
-def extend_bundle(
-    folder: Path,
-    targets: Sequence[str],
-    flavour: str = AUTO,
-    options: EngineOptions = DEFAULTS,
-    progress: Progress = lambda message: None,
-) -> Bundle:
-    """Build engines into a bundle that exists, and write its manifest; raises as add_engines does."""
-    bundle = Bundle.open(folder)
-    write_manifest(folder, add_engines(folder, bundle.manifest, targets, flavour, options, progress))
-    return Bundle.open(folder)
 
 
 def engine_name(role: str, precision: str, build: EngineBuild) -> str:

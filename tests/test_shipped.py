@@ -17,9 +17,10 @@ from amgan.runtime.bundle import SHIPPED, Bundle, file_sha256
 from amgan.runtime.engine import TileBatch
 from amgan.runtime.engine_openvino import OpenVinoEngine, compile_on_cpu
 from amgan.runtime.errors import EngineError
+from amgan.runtime.face_work import frame_size
 from amgan.runtime.faces import Face, FaceFinder
 from amgan.runtime.maps import build_map, edit_mask, make_footprints
-from amgan.runtime.pipeline import AgedFace, AgedPhoto, Pipeline, frame_size
+from amgan.runtime.pipeline import AgedFace, AgedPhoto, Pipeline
 from amgan.runtime.request import Request
 from amgan.runtime.tiles import Tile, mask_cells, plan_tiles, stitch
 from amgan.runtime.warp import sample_affine, sample_plane

@@ -1,4 +1,4 @@
-"""SPADE made cheap: norm folded in, γ and β in one convolution, first convolutions merged.
+"""SPADE made cheap: norm folded in, first convolutions merged.
 
 With the norm at inference n(x) = a·x + b per channel (a = 1/√(var+ε), b = -a·mean),
 n(x)·(1 + γ) + β = x·a(1 + γ) + (b(1 + γ) + β): linear in γ and β, hence new weights of their convolutions.
@@ -13,44 +13,31 @@ from amgan.networks.spade import Spade
 
 
 class FoldedSpade(nn.Module):
-    """x · scale(c) + shift(c), with its own first convolution."""
+    """x · scale(c) + shift(c).
+
+    ``shared`` is the first convolution while that is the block's own. After the merge it is None, ``start``
+    is where the block's hidden channels begin in the merged ones, and ``crop`` by how many cells they are
+    larger than x on every side.
+    """
 
     def __init__(self, shared: nn.Conv2d, scale: nn.Conv2d, shift: nn.Conv2d) -> None:
         super().__init__()
-        self.shared, self.scale, self.shift = shared, scale, shift
-
-    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
-        """Shapes as in Spade."""
-        hidden = torch.relu(self.shared(condition))
-        out: Tensor = x * self.scale(hidden) + self.shift(hidden)
-        return out
-
-
-class JoinedSpade(nn.Module):
-    """x · scale(c) + shift(c), scale and shift out of one convolution.
-
-    ``start`` is None while the first convolution is the block's own; after the merge it is where the
-    block's hidden channels begin in the merged ones, and ``crop`` how many cells they are larger than x.
-    """
-
-    def __init__(self, shared: nn.Conv2d, modulation: nn.Conv2d) -> None:
-        super().__init__()
         self.shared: nn.Conv2d | None = shared
-        self.modulation = modulation
+        self.scale, self.shift = scale, shift
         self.start: int | None = None
         self.crop = 0
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
-        """``condition`` is the planes, or once merged all blocks' hidden channels."""
+        """``condition`` is the planes, or once merged all blocks' hidden channels; else as in Spade."""
         if self.shared is not None:
             hidden = torch.relu(self.shared(condition))
         else:
             assert self.start is not None
-            channels = slice(self.start, self.start + self.modulation.in_channels)
+            channels = slice(self.start, self.start + self.scale.in_channels)
             cells = slice(self.crop, -self.crop) if self.crop else slice(None)
             hidden = condition[:, channels, cells, cells]
-        scale, shift = self.modulation(hidden).chunk(2, dim=1)
-        return x * scale + shift
+        out: Tensor = x * self.scale(hidden) + self.shift(hidden)
+        return out
 
 
 def fold_spade(spade: Spade) -> FoldedSpade:
@@ -68,13 +55,6 @@ def fold_spade(spade: Spade) -> FoldedSpade:
     return FoldedSpade(spade.shared, scale, shift)
 
 
-def join_spade(spade: FoldedSpade) -> JoinedSpade:
-    """Put scale and shift of one SPADE into one convolution, scale first."""
-    weight = torch.cat([spade.scale.weight, spade.shift.weight])
-    bias = torch.cat([_bias(spade.scale), _bias(spade.shift)])
-    return JoinedSpade(spade.shared, _like(spade.scale, weight, bias))
-
-
 class FirstConvolution(nn.Module):
     """The first convolutions of all SPADE of one scale as one, with its ReLU."""
 
@@ -87,7 +67,7 @@ class FirstConvolution(nn.Module):
         return torch.relu(self.convolution(planes))
 
 
-def merge_first(spades: list[JoinedSpade]) -> FirstConvolution:
+def merge_first(spades: list[FoldedSpade]) -> FirstConvolution:
     """Take the first convolution out of every SPADE and return them merged."""
     owned = [s.shared for s in spades if s.shared is not None]
     if len(owned) != len(spades):
@@ -96,7 +76,7 @@ def merge_first(spades: list[JoinedSpade]) -> FirstConvolution:
     start = 0
     for spade in spades:
         spade.shared, spade.start = None, start
-        start += spade.modulation.in_channels
+        start += spade.scale.in_channels
     return FirstConvolution(merged)
 
 

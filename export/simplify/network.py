@@ -67,12 +67,16 @@ class Blend(nn.Module):
 
 
 class ExportGenerator(nn.Module):
-    """The deployable generator in replaceable pieces; inputs and output as in DeployGenerator."""
+    """The deployable generator in replaceable pieces; inputs and output as in DeployGenerator.
+
+    ``cell_px`` is the side, in px, of the cells that full resolution is carried as: 1 until they are made.
+    """
 
     def __init__(self, generator: Generator) -> None:
         super().__init__()
         source = copy.deepcopy(generator).eval()
         self.halo_px = source.config.halo_px
+        self.cell_px = 1
         self.planes: nn.Module = Planes(source.config.reference_px)
         self.first: nn.Module = nn.Identity()
         self.scale_input: nn.Module = ScaledInput()
@@ -122,11 +126,14 @@ class ExportGenerator(nn.Module):
         return self.stem.padding == (0, 0)
 
     def skip_margin(self, name: str) -> int:
-        """Rows that the skip connection loses on every side when convolutions have no padding."""
+        """Rows that the skip connection loses on every side when convolutions have no padding.
+
+        Those of the fine one are cells once pixels are grouped.
+        """
         if not self.is_valid:
             return 0
         cells = 2 * len(self.blocks)
-        return {"middle": 2 * cells + 2, "fine": 4 * cells + 6}[name]
+        return {"middle": 2 * cells + 2, "fine": (4 * cells + 6) // self.cell_px}[name]
 
 
 def crop(x: Tensor, margin: int) -> Tensor:

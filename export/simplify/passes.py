@@ -19,9 +19,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from amgan.networks import Generator
 from amgan.networks.spade import Spade
 
+from .cells import PIXELS, CellBlend, UpsampleCells, cell_down, cell_head, cell_stem, phase_convolution
 from .conditioning import SeparateConditioning
-from .convolutions import CodeBlend, CroppedBlock, fold_input_scaling, join_heads, phase_convolution
-from .modulation import FirstConvolution, FoldedSpade, JoinedSpade, fold_spade, join_spade, merge_first
+from .convolutions import CodeBlend, CroppedBlock, OneHead, fold_input_scaling, join_heads
+from .modulation import FirstConvolution, FoldedSpade, fold_spade, merge_first
 from .network import ExportGenerator, Planes, ScaledInput, TwoHeads, UpsampleConvolution, spade_blocks
 
 Pass = Callable[[ExportGenerator], ExportGenerator]
@@ -37,21 +38,10 @@ def fold_norm(network: ExportGenerator) -> ExportGenerator:
     return network
 
 
-def join_modulation(network: ExportGenerator) -> ExportGenerator:
-    """Put γ and β (by now scale and shift) of every SPADE into one convolution."""
-    network = copy.deepcopy(network)
-    for block in spade_blocks(network):
-        for name in ("spade1", "spade2"):
-            spade = getattr(block, name)
-            _require(isinstance(spade, FoldedSpade), "run fold_norm first, and join_modulation once")
-            setattr(block, name, join_spade(spade))
-    return network
-
-
 def merge_first_convolutions(network: ExportGenerator) -> ExportGenerator:
     """Compute the first convolutions of all SPADE, and the conditioning they read, once for all blocks."""
     network = copy.deepcopy(network)
-    network.first = merge_first(_joined(network))
+    network.first = merge_first(_folded(network))
     return network
 
 
@@ -64,7 +54,7 @@ def join_output_heads(network: ExportGenerator) -> ExportGenerator:
 
 
 def phase_upsampling(network: ExportGenerator) -> ExportGenerator:
-    """Turn upsampling and convolution into one transposed convolution: 4/9 of the arithmetic."""
+    """Compute each phase of an upsampling and its convolution by itself: 4/9 of the arithmetic."""
     network = copy.deepcopy(network)
     for name in ("up1", "up2"):
         upsample = getattr(network, name)
@@ -86,15 +76,13 @@ def fold_scaling(network: ExportGenerator) -> ExportGenerator:
 def drop_padding(network: ExportGenerator) -> ExportGenerator:
     """Compute only what reaches the core: no convolution is padded, so every layer shrinks the tile."""
     network = copy.deepcopy(network)
-    spades = _joined(network)
+    spades = _folded(network)
     _require(not network.is_valid, "the padding is dropped already")
     _require(isinstance(network.first, FirstConvolution), "run merge_first_convolutions first")
-    _require(isinstance(network.up1, nn.ConvTranspose2d), "run phase_upsampling first")
+    _require(isinstance(network.up1, UpsampleCells), "run phase_upsampling first")
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             module.padding = (0, 0)
-        if isinstance(module, nn.ConvTranspose2d):
-            module.padding = (2, 2)
     for crop, spade in enumerate(spades):
         spade.crop = crop
     pairs = zip(spades[::2], spades[1::2], strict=True)
@@ -102,6 +90,23 @@ def drop_padding(network: ExportGenerator) -> ExportGenerator:
         CroppedBlock(first, block.conv1, second, block.conv2)
         for block, (first, second) in zip(spade_blocks(network), pairs, strict=True)
     )
+    return network
+
+
+def group_pixels(network: ExportGenerator) -> ExportGenerator:
+    """Carry full resolution as cells of 2×2 px, so that no layer works on many places with few channels."""
+    network = copy.deepcopy(network)
+    _require(network.cell_px == 1, "the pixels are grouped already")
+    _require(network.is_valid, "run drop_padding first")
+    _require(isinstance(network.heads, OneHead), "run join_output_heads first")
+    _require(isinstance(network.blend, CodeBlend), "run fold_scaling first")
+    assert isinstance(network.up2, UpsampleCells) and isinstance(network.heads, OneHead)
+    colours = network.heads.colours
+    network.cell_px = PIXELS
+    network.stem, network.down1 = cell_stem(network.stem), cell_down(network.down1)
+    network.up2 = network.up2.convolution
+    network.heads = OneHead(cell_head(network.heads.convolution, colours), PIXELS**2 * colours)
+    network.blend = CellBlend()
     return network
 
 
@@ -118,12 +123,12 @@ def separate_conditioning(network: ExportGenerator) -> ExportGenerator:
 
 PASSES: tuple[Pass, ...] = (
     fold_norm,
-    join_modulation,
     merge_first_convolutions,
     join_output_heads,
     phase_upsampling,
     fold_scaling,
     drop_padding,
+    group_pixels,
     separate_conditioning,
 )
 
@@ -164,14 +169,14 @@ def measure(name: str, network: ExportGenerator) -> PassReport:
 
 
 class _OperationCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts the tensor operations that run inside it."""
+    """Counts the tensor operations that run inside it, but for views, which neither compute nor copy."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.count = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.count += 1
+        self.count += not func.is_view
         return func(*args, **(kwargs or {}))
 
 
@@ -181,7 +186,7 @@ def _require(ready: bool, message: str) -> None:
         raise ValueError(message)
 
 
-def _joined(network: ExportGenerator) -> list[JoinedSpade]:
+def _folded(network: ExportGenerator) -> list[FoldedSpade]:
     spades = [s for block in network.blocks for s in (block.spade1, block.spade2)]
-    _require(all(isinstance(s, JoinedSpade) for s in spades), "run join_modulation first")
+    _require(all(isinstance(s, FoldedSpade) for s in spades), "run fold_norm first")
     return spades  # type: ignore[return-value]

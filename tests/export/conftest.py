@@ -1,11 +1,13 @@
-"""One export of a tiny random model, in all precisions, for all tests."""
+"""One export of a tiny random model, in all precisions, for all tests; and exports that do not compare."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from amgan.export import bundle_export
 from amgan.export.bundle_export import ExportOptions, export_bundle
+from amgan.export.parity_report import ParityReport
 from exported import Exported
 from tiny_networks import TINY_MODEL, random_discriminator, random_generator
 
@@ -29,3 +31,9 @@ def exported(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Expo
     assert [p.name for p in output.parent.iterdir()] == ["bundle"]  # no work folder stays
     generator, discriminator, _ = load_model(checkpoint)
     return Exported(checkpoint, bundle, generator, discriminator, tuple(messages))
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exports without a comparison, which takes the most time."""
+    monkeypatch.setattr(bundle_export, "compare", lambda *a: ParityReport(0, {}, ()))

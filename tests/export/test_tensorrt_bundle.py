@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from amgan.export import bundle_export, tensorrt_build
 from amgan.export.bundle_export import ExportOptions
-from amgan.export.tensorrt_bundle import add_engines, extend_bundle, timing_cache
+from amgan.export.tensorrt_bundle import add_engines, timing_cache
 from amgan.export.tensorrt_options import EngineOptions
 from amgan.runtime.bundle import MANIFEST, Bundle, file_sha256, write_manifest
 from amgan.runtime.engine_build import check_engine, find_engine
@@ -39,10 +39,17 @@ def folder(tmp_path: Path) -> Path:
     return write_half_bundle(tmp_path / "bundle")
 
 
+def add(folder: Path, targets: tuple[str, ...], *rest: Any) -> list[str]:
+    """Build into a bundle that exists, and write its manifest; returns what was said."""
+    said: list[str] = []
+    manifest = Bundle.open(folder).manifest
+    write_manifest(folder, add_engines(folder, manifest, targets, *rest, progress=said.append))
+    return said
+
+
 def build(folder: Path, targets: tuple[str, ...] = GPUS, options: EngineOptions = OPTIONS) -> str:
     """Build into a bundle; returns what was said of the generator."""
-    said: list[str] = []
-    extend_bundle(folder, targets, "tensorrt_rtx", options, said.append)
+    said = add(folder, targets, "tensorrt_rtx", options)
     return next(line for line in said if line.startswith(GENERATOR)).partition(": ")[2]
 
 
@@ -68,7 +75,7 @@ def test_manifest_of_a_bundle_with_engines(folder: Path) -> None:
 
 
 def test_default_tile_is_a_core_of_256_px_with_its_halo(folder: Path) -> None:
-    extend_bundle(folder, ("sm86",))
+    add(folder, ("sm86",))
     built = Bundle.open(folder).manifest.files[GENERATOR].build
     assert built is not None
     assert built.profile.side_px == 256 + 2 * 8
@@ -198,7 +205,7 @@ def test_tensorrt_itself_keeps_its_timings(folder: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(trt, "__version__", "11.1.0")
     monkeypatch.setattr(trt.IBuilderConfig, "get_timing_cache", lambda self: Timings())
     for _ in range(2):
-        extend_bundle(folder, ("sm86",), "tensorrt", OPTIONS)
+        add(folder, ("sm86",), "tensorrt", OPTIONS)
         assert timing_cache("tensorrt", trt.__version__, ("sm86",)).read_bytes() == b"timings"
     built = Bundle.open(folder).manifest.files["generator.fp16.tensorrt.sm86.engine"].build
     assert built is not None
