@@ -1,0 +1,63 @@
+"""`amgan label`: photos of faces and a rough age of each become apparent ages zone by zone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from amgan.commands import PathType, needs, progress_bar
+from amgan.runtime.errors import UsageError
+
+
+@click.command("label")
+@click.argument("faces", type=PathType)
+@click.option(
+    "--ages", required=True, type=PathType, metavar="CSV",
+    help="Table with the columns file and age (or age_estimate), one row a photo.",
+)  # fmt: skip
+@click.option("-o", "--output", required=True, type=PathType, metavar="DATASET", help="Folder to write.")
+@click.option(
+    "--scores", type=PathType, metavar="CSV", show_default="none",
+    help="Scores by experts: a column file and one for every zone or part they scored, in any unit.",
+)  # fmt: skip
+@click.option(
+    "--folds", type=click.IntRange(2, 50), default=5, show_default=True, metavar="N",
+    help="How many groups the faces are split into; each is read by regressors trained on the others.",
+)  # fmt: skip
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="N",
+    help="Which faces share a group; the same seed gives the same labels.",
+)  # fmt: skip
+def command(faces: Path, ages: Path, output: Path, scores: Path | None, folds: int, seed: int) -> None:
+    """Say how old every zone of every face looks, from nothing but a rough age of each face.
+
+    A regressor per zone sees only that zone's pixels and learns the age of the face; what it reads from faces
+    that it has not seen tells where a face looks old. Writes labels.csv (apparent ages), scores.csv (raw
+    scores), atlas.json, labels.json and report.html.
+
+    \b
+    Examples:
+      amgan label faces --ages faces.csv -o labels
+      amgan label faces --ages faces.csv --scores dermatologists.csv -o labels
+      amgan label faces --ages faces.csv -o labels --folds 10 --seed 3
+    """  # noqa: D301
+    if not faces.is_dir():
+        raise UsageError(f"'{faces}' is no folder: give the folder of the photos")
+    if not ages.is_file():
+        raise UsageError(f"the table of ages '{ages}' does not exist: give a CSV file with --ages")
+    with needs("labelling faces", "train"):
+        from amgan.labels.labelling import LabelOptions, label_faces
+        from amgan.labels.output import evidence
+
+        with progress_bar("labelling") as advance:
+            labelled = label_faces(faces, ages, output, LabelOptions(folds, seed, scores), advance)
+    left = sum(labelled.left_out.values())
+    why = ", ".join(f"{count} {reason}" for reason, count in labelled.left_out.items())
+    click.echo(f"{len(labelled.faces)} faces labelled, {left} left out" + (f" ({why})" if why else ""))
+    mean = evidence(labelled)["mean_of_zones"]["train"]
+    click.echo(
+        f"mean of all zones against whole-face age, out of fold: correlation {mean['correlation']}, "
+        f"mean error {mean['mean_absolute_error']} years"
+    )
+    click.echo(f"labels written to {output}, look at {output / 'report.html'}")

@@ -1,0 +1,188 @@
+"""From a folder of faces and a table of whole-face ages to an apparent age for every part of every face."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from amgan.data.dataset import is_held_out
+from amgan.data.prepare import AlignedFace, PrepareOptions, _align_all, read_ages
+from amgan.runtime.curves import MIN_FACES
+from amgan.runtime.errors import UsageError
+from amgan.runtime.zones import PART_NAMES, ZONES
+
+from .calibration import Calibrated, calibrate
+from .features import zone_features, zone_lightness
+from .output import write_folder
+from .patches import Template, cut_zone, make_template, warp_face
+from .quality import why_misleading
+from .regression import RegressionOptions, make_split, score_zone
+from .tables import read_expert_scores
+
+FRAME_PX = 384
+
+Progress = Callable[[int, int, str], None]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class LabelOptions:
+    """How faces are labelled: number of folds, the seed of their choice, and an optional table of experts."""
+
+    folds: int = 5
+    seed: int = 0
+    expert_scores: Path | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledFaces:
+    """The faces that were used, with their ages [N] in years, split, scores and apparent ages.
+
+    ``lightness`` [N] is the mean CIELAB lightness of their zones; ``left_out`` counts the other faces by
+    reason.
+    """
+
+    faces: Sequence[AlignedFace]
+    template: Template
+    ages: Floats
+    held_out: NDArray[np.bool_]
+    calibrated: Calibrated
+    lightness: Floats
+    left_out: Mapping[str, int]
+
+    @property
+    def zone_years(self) -> Floats:
+        """Apparent age of every zone, the mean of its parts: [N, 15] in the order of ZONES."""
+        years = self.calibrated.years
+        return np.stack([years[:, columns_of(zone.parts)].mean(axis=1) for zone in ZONES], axis=1)
+
+
+def columns_of(parts: Sequence[str]) -> list[int]:
+    """Places of parts in zones.PART_NAMES."""
+    return [PART_NAMES.index(part) for part in parts]
+
+
+def label_faces(
+    faces: Path,
+    ages_csv: Path,
+    output: Path,
+    options: LabelOptions,
+    progress: Progress = lambda done, total, what: None,
+) -> LabelledFaces:
+    """Label the photos of ``faces`` named in ``ages_csv`` and write ``output`` (see docs/labels.md).
+
+    Raises UsageError for an output that is not empty, a bad table, or too few usable faces.
+    """
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise UsageError(f"'{output}' is not an empty folder: name a new one for the labels")
+    table = read_ages(ages_csv)
+    expert = read_expert_scores(options.expert_scores) if options.expert_scores else {}
+    aligned, left_out = _align_all(faces, table, PrepareOptions(frame_px=FRAME_PX), progress)
+    labelled = label_aligned(aligned, left_out, options, expert, progress)
+    work = output.with_name(output.name + ".part")
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    try:
+        write_folder(work, labelled, options, output.name, ages_csv.name)
+        if output.exists():
+            output.rmdir()
+        work.rename(output)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return labelled
+
+
+def label_aligned(
+    aligned: Sequence[AlignedFace],
+    left_out: Mapping[str, int],
+    options: LabelOptions,
+    expert: Mapping[str, Mapping[str, float]],
+    progress: Progress = lambda done, total, what: None,
+) -> LabelledFaces:
+    """Label aligned faces. ``left_out`` counts, by reason, those that could not be aligned.
+
+    ``expert`` holds expert scores by part and file. Raises UsageError for too few usable training faces, and
+    for expert scores that no curve fits.
+    """
+    reasons = Counter(left_out)
+    _require_enough(sum(not is_held_out(f.name) for f in aligned), options.folds, reasons)
+    template = make_template(np.stack([f.landmarks for f in aligned if not is_held_out(f.name)]))
+    with threadpool_limits(1):  # small products: threads only wait for each other, and may round differently
+        faces, zones = _describe(aligned, template, reasons, progress)
+        held_out = np.array([is_held_out(f.name) for f in faces], bool)
+        _require_enough(int((~held_out).sum()), options.folds, reasons)
+        ages = np.array([f.age for f in faces], float)
+        weak = _score(zones, ages, held_out, options, progress)
+    calibrated = calibrate([f.name for f in faces], ages, weak, ~held_out, expert)
+    lightness = np.mean([zone.lightness for zone in zones.values()], axis=0)
+    left = dict(sorted(reasons.items()))
+    return LabelledFaces(faces, template, ages, held_out, calibrated, lightness, left)
+
+
+def _require_enough(found: int, folds: int, left_out: Mapping[str, int]) -> None:
+    needed = max(MIN_FACES, 2 * folds)
+    if found < needed:
+        why = ", ".join(f"{count} {reason}" for reason, count in sorted(left_out.items())) or "none"
+        raise UsageError(
+            f"only {found} faces can be used for training, labelling needs {needed}: give more photos "
+            f"(left out: {why})"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _ZoneData:
+    """One zone of all faces: ``features`` [N, 2, F] of its two pictures, and mean ``lightness`` [N]."""
+
+    features: NDArray[np.float32]
+    lightness: Floats
+
+
+def _describe(
+    aligned: Sequence[AlignedFace], template: Template, left_out: Counter[str], progress: Progress
+) -> tuple[list[AlignedFace], dict[str, _ZoneData]]:
+    """The faces that do not mislead, and their zones by name; counts the others in ``left_out``."""
+    faces: list[AlignedFace] = []
+    features: dict[str, list[NDArray[np.float32]]] = {zone.name: [] for zone in ZONES}
+    lightness: dict[str, list[float]] = {zone.name: [] for zone in ZONES}
+    for done, face in enumerate(aligned):
+        progress(done, len(aligned), "describing skin")
+        warped = warp_face(face.frame, face.landmarks, template)
+        reason = why_misleading(warped, template)
+        if reason:
+            left_out[reason] += 1
+            continue
+        faces.append(face)
+        for zone in ZONES:
+            patches = cut_zone(warped, zone, template)
+            features[zone.name].append(np.stack([zone_features(p, patches.mask) for p in patches.pictures]))
+            both = [zone_lightness(p, patches.mask) for p in patches.pictures]
+            lightness[zone.name].append(float(np.mean(both)))
+    if not faces:
+        return faces, {}
+    return faces, {n: _ZoneData(np.stack(features[n]), np.array(lightness[n])) for n in features}
+
+
+def _score(
+    zones: Mapping[str, _ZoneData],
+    ages: Floats,
+    held_out: NDArray[np.bool_],
+    options: LabelOptions,
+    progress: Progress,
+) -> Floats:
+    """Raw scores [N, 26] of all parts, in years, of regressors that have not seen the face."""
+    split = make_split(ages, held_out, options.folds, options.seed)
+    scores = np.empty((len(ages), len(PART_NAMES)))
+    for done, zone in enumerate(ZONES):
+        progress(done, len(ZONES), f"reading {zone.name}")
+        data = zones[zone.name]
+        both = score_zone(data.features, data.lightness, ages, split, RegressionOptions())
+        columns = columns_of(zone.parts)
+        scores[:, columns] = both if len(columns) == 2 else both.mean(axis=1, keepdims=True)
+    return scores
