@@ -41,12 +41,13 @@ class FaceDetector:
         """All faces in an RGB picture [H, W, 3] uint8, best first, overlaps merged."""
         height, width = rgb.shape[:2]
         found: list[Detection] = []
-        for side, places in _levels(width, height):
-            # One small copy of the photo serves all windows of a level.
+        small = rgb
+        # One small copy of the photo serves all windows of a level, and is made of that of the finer level.
+        for side, places in reversed(_levels(width, height)):
             scale = INPUT_PX / side
             shape = (max(1, round(width * scale)), max(1, round(height * scale)))
             method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-            small = np.asarray(cv2.resize(rgb, shape, interpolation=method), np.uint8)
+            small = np.asarray(cv2.resize(small, shape, interpolation=method), np.uint8)
             for x0, y0 in places:
                 x, y = round(x0 * scale), round(y0 * scale)
                 window = small[y : y + INPUT_PX, x : x + INPUT_PX]

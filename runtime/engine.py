@@ -56,8 +56,9 @@ class Capabilities:
 
     ``max_core_px`` is the largest side of a tile's core that it computes best; ``in_flight`` how many
     batches one caller should have under way at once; ``batch`` the most tiles that one batch may have. With
-    ``fixed_core`` every tile costs as much as one of ``max_core_px``, and none may be larger. ``reason`` says
-    in one sentence why this engine was chosen, where that was left to us.
+    ``fixed_core`` every tile costs as much as one of ``max_core_px``, and none may be larger. ``pieces`` is
+    into how many tiles a large frame should be cut at least, so that it keeps the whole engine busy by
+    itself. ``reason`` says in one sentence why this engine was chosen, where that was left to us.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Capabilities:
     in_flight: int
     batch: int = 1
     fixed_core: bool = False
+    pieces: int = 1
     reason: str = ""
 
 

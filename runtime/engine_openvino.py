@@ -16,7 +16,7 @@ from .doctor import count_cores
 from .engine import CELL_PX, Capabilities, Ticket, TileBatch
 from .errors import BundleError, EngineError, UsageError
 
-MAX_CORE_PX = 512
+MAX_CORE_PX = 1024
 MAX_STREAMS = 4
 GENERATOR_INPUTS = ("image", "aging_map", "origin")
 _PRECISIONS = {"f32": "f32", "fp32": "f32", "bf16": "bf16"}
@@ -59,7 +59,7 @@ class OpenVinoEngine:
         cells = side // CELL_PX
         least = {"image": (1, side, side, 3), "aging_map": (1, 1, cells, cells), "origin": (1, 3)}
         self._model, used = compile_on_cpu(file, GENERATOR_INPUTS, precision, streams, least)
-        self._capabilities = Capabilities("OpenVINO", "cpu", used, MAX_CORE_PX, streams + 1)
+        self._capabilities = Capabilities("OpenVINO", "cpu", used, MAX_CORE_PX, streams + 1, pieces=streams)
         self._free: list[Any] = []
         self._lock = threading.Lock()
 

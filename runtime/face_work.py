@@ -84,7 +84,14 @@ def plan_work(
     if coarse != size:
         mask = np.asarray(cv2.resize(mask, (size, size), interpolation=cv2.INTER_LINEAR), np.float32)
     multiple = manifest.tile_multiple
-    tiles = plan_tiles(size, likes.max_core_px, mask_cells(mask, multiple), multiple, fixed=likes.fixed_core)
+    tiles = plan_tiles(
+        size,
+        likes.max_core_px,
+        mask_cells(mask, multiple),
+        multiple,
+        fixed=likes.fixed_core,
+        at_least=likes.pieces,
+    )
     image = _frame_with_halo(rgb, seen.face, size, halo, tiles)
     aging_map = _engine_map(plan.aging_map, seen.margin, size, halo)
     return FaceWork(seen, plan.wanted, mask, FrameWork(image, aging_map, tuple(tiles), label))

@@ -59,8 +59,10 @@ def paste_change(
         place = (band.shape[1], band.shape[0])
         inside = sample_plane(part, _moved(to_frame, x0, top), place, smooth=False) > 0
         added = sample_plane(shrunk, _moved(scaled, x0, top), place)
-        total = np.rint(band + (added if added.ndim == 3 else added[..., None]))
-        np.copyto(band, np.clip(total, 0, 255).astype(np.uint8), where=inside[..., None])
+        if added.ndim == 2:
+            added = np.repeat(added[..., None], 3, axis=2)
+        total = cv2.add(band, added, dtype=cv2.CV_8U)  # rounds, and stays within 0 to 255
+        np.copyto(band, total, where=inside[..., None])
 
 
 def is_grey(rgb: NDArray[np.uint8]) -> bool:

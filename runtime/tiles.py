@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+SMALLEST_PX = 256
+
 
 @dataclass(frozen=True)
 class Tile:
@@ -46,8 +48,9 @@ def mask_cells(mask: NDArray[np.floating], cell_px: int = 4) -> NDArray[np.bool_
     height, width = mask.shape
     if height % cell_px or width % cell_px:
         raise ValueError(f"a mask of {width}x{height} px does not divide into cells of {cell_px} px")
-    blocks = (mask != 0).reshape(height // cell_px, cell_px, width // cell_px, cell_px)
-    touched: NDArray[np.bool_] = blocks.any(axis=(1, 3))
+    # Rows first: that reads memory in order, and is several times as fast as both axes in one call.
+    rows = (mask != 0).reshape(height // cell_px, cell_px, width).any(axis=1)
+    touched: NDArray[np.bool_] = rows.reshape(height // cell_px, width // cell_px, cell_px).any(axis=2)
     return touched
 
 
@@ -58,6 +61,7 @@ def plan_tiles(
     multiple: int = 4,
     *,
     fixed: bool = False,
+    at_least: int = 1,
 ) -> list[Tile]:
     """Tiles whose cores cover everything that ``cells`` marks, in reading order.
 
@@ -69,6 +73,7 @@ def plan_tiles(
 
     With ``fixed``, for engines that compute one size only, every core is ``core_px`` wide and high, slid
     inside the frame where it would reach over its edge; only a frame that is smaller has smaller cores.
+    Otherwise there are ``at_least`` that many pieces, as long as that leaves SMALLEST_PX of each.
     """
     if frame_px <= 0 or frame_px % multiple:
         raise ValueError(f"a frame of {frame_px} px is not a multiple of {multiple} px")
@@ -80,9 +85,13 @@ def plan_tiles(
         raise ValueError(f"the mask has {marked.shape} cells, not {(side, side)}")
     if not marked.any():
         return []
-    split = _slide if fixed else _split
-    rows, height = split(marked.max(axis=1), core_px // multiple)
-    columns, width = split(marked.max(axis=0), core_px // multiple)
+    tall, wide = marked.max(axis=1), marked.max(axis=0)
+    longest = core_px // multiple
+    if fixed:
+        (rows, height), (columns, width) = _slide(tall, longest), _slide(wide, longest)
+    else:
+        down, across = _pieces(_stretch(tall), _stretch(wide), longest, at_least, SMALLEST_PX // multiple)
+        (rows, height), (columns, width) = _split(tall, down), _split(wide, across)
     return [
         Tile(x * multiple, y * multiple, width * multiple, height * multiple)
         for y in rows
@@ -99,11 +108,31 @@ def stitch(frame: NDArray[np.uint8], cores: Iterable[tuple[Tile, NDArray[np.uint
     return out
 
 
-def _split(marked: NDArray[np.bool_], longest: int) -> tuple[list[int], int]:
-    """Starts and the one common length of the fewest pieces that cover the marked stretch of a line."""
+def _stretch(marked: NDArray[np.bool_]) -> int:
+    """Length of the shortest stretch of a line that holds all that is marked."""
+    first, last = (int(i) for i in np.flatnonzero(marked)[[0, -1]])
+    return last + 1 - first
+
+
+def _pieces(height: int, width: int, longest: int, at_least: int, smallest: int) -> tuple[int, int]:
+    """Pieces down and across: the fewest that are no longer than ``longest``, then more for ``at_least``."""
+    down, across = -(-height // longest), -(-width // longest)
+    while down * across < at_least:
+        if height * across >= width * down and height >= smallest * (down + 1):
+            down += 1
+        elif width >= smallest * (across + 1):
+            across += 1
+        elif height >= smallest * (down + 1):
+            down += 1
+        else:
+            break
+    return down, across
+
+
+def _split(marked: NDArray[np.bool_], pieces: int) -> tuple[list[int], int]:
+    """Starts and the one common length of so many pieces that cover the marked stretch of a line."""
     first, last = (int(i) for i in np.flatnonzero(marked)[[0, -1]])
     length = last + 1 - first
-    pieces = -(-length // longest)
     size = -(-length // pieces)
     return [min(first + i * size, last + 1 - size) for i in range(pieces)], size
 

@@ -27,7 +27,7 @@ from amgan.runtime.errors import UsageError
 )  # fmt: skip
 @click.option(
     "--labels", type=PathType, metavar="LABELS", show_default="the age of the face everywhere",
-    help="Folder that `amgan label` wrote: its faces are used, with the age of every zone.",
+    help="Folder that `amgan label` wrote: the age of every zone of its faces.",
 )  # fmt: skip
 def command(
     faces: Path, ages: Path, output: Path, frame_px: int, donors: tuple[str, ...], labels: Path | None

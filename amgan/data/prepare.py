@@ -84,16 +84,14 @@ def prepare_dataset(
 
     The table needs the columns ``file`` and ``age`` (or ``age_estimate``). ``donors`` names the files
     whose common detail ages the others (see composite.py), the first one giving its fine detail too; left
-    empty, the strongest evenly lit old faces are taken. ``labels`` is a folder that `amgan label` wrote: its
-    faces alone are used, with the ages of their parts; without it every part has the face's age.
+    empty, the strongest evenly lit old faces are taken. ``labels`` is a folder that `amgan label` wrote, with
+    the ages of parts; without it, and for faces that it left out, every part has the face's age.
     Raises UsageError for a bad table, an empty result, or an output folder that is not empty.
     """
     if output.exists() and any(output.iterdir()):
         raise UsageError(f"{output} is not empty; name a new folder for the training set")
     options = PrepareOptions(frame_px=frame_px)
     ages, known = read_ages(ages_csv), None if labels is None else read_labels(labels)
-    if known is not None:
-        ages = {name: age for name, age in ages.items() if name in set(known.names)}
     aligned, left_out = _align_all(faces, ages, options, progress)
     if not any(not is_held_out(f.name) for f in aligned):
         raise UsageError(f"no face in {faces} is fit for training: {dict(left_out)}")
@@ -208,16 +206,16 @@ def _write_faces(folder: Path, aligned: Sequence[AlignedFace], options: PrepareO
     np.save(folder / "footprints.npy", np.stack(prints))
 
 
-def _part_ages(
-    aligned: Sequence[AlignedFace], known: ZoneLabels | None, share: float
-) -> NDArray[np.float32]:
+def _part_ages(aligned: Sequence[AlignedFace], known: ZoneLabels | None, share: float) -> NDArray[np.float32]:
     """Apparent age of every part, float32 [N, P]: the face's, moved by ``share`` towards its label."""
     ages = np.repeat(np.array([f.age for f in aligned], np.float32)[:, None], len(PART_NAMES), axis=1)
     if known is None:
         return ages
     rows = {name: number for number, name in enumerate(known.names)}
-    labels = known.parts[[rows[f.name] for f in aligned]]
-    return np.asarray(ages + np.float32(share) * (labels - ages), np.float32)
+    for number, face in enumerate(aligned):
+        if face.name in rows:
+            ages[number] += np.float32(share) * (known.parts[rows[face.name]] - ages[number])
+    return ages
 
 
 def _write_changes(
