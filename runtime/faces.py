@@ -62,14 +62,8 @@ class FaceFinder:
         options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
         if threads:
             options["INFERENCE_NUM_THREADS"] = threads
-        # Boxes need not be exact, the mesh is fitted to what they hold: so they may be found in bf16.
-        quick = "bf16" if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"
         self._detector = FaceDetector(
-            core.compile_model(
-                MODELS / "face_detection_full_range.tflite",
-                "CPU",
-                options | {"INFERENCE_PRECISION_HINT": quick},
-            )
+            core.compile_model(MODELS / "face_detection_full_range.tflite", "CPU", options)
         )
         self._mesh = core.compile_model(MODELS / "face_landmark.tflite", "CPU", options)
 

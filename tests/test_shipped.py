@@ -24,6 +24,7 @@ from amgan.runtime.pipeline import AgedFace, AgedPhoto, Pipeline
 from amgan.runtime.request import Request
 from amgan.runtime.tiles import Tile, mask_cells, plan_tiles, stitch
 from amgan.runtime.warp import sample_affine, sample_plane
+from amgan.runtime.zones import PART_NAMES, ZONES, parts_of
 from helpers import COLLINS, HOPPER
 from PIL import Image
 
@@ -255,3 +256,37 @@ def test_estimates_are_ages(pipeline: Pipeline, name: str) -> None:
     ((_, ages),) = pipeline.estimate(read(name))
     assert 15 < ages.base < 90
     assert all(10 < years < 95 for years in ages.parts.values())
+
+
+# ---- single zones
+
+
+def part_footprint(found: AgedFace, parts: tuple[str, ...], shape: tuple[int, ...]) -> np.ndarray:
+    """Where parts of a face lie in its photo, bool [H, W]: soft edges included."""
+    cells = 256
+    prints = make_footprints(unit(found.face), cells).parts
+    plane = sum(prints[PART_NAMES.index(name)] for name in parts)
+    return sample_plane(plane, found.face.frame.to_frame(cells), (shape[1], shape[0]), smooth=False) > 0.02
+
+
+@pytest.mark.parametrize("zone", [zone.name for zone in ZONES])
+def test_one_zone_asked_for_is_one_zone_changed(pipeline: Pipeline, zone: str) -> None:
+    """At least 80 % of the absolute change is inside the zone's soft footprint."""
+    photo = read("hopper")
+    aged = pipeline.age(photo, Request.parse(None, [f"{zone}=-40"]))
+    change = difference(aged.pixels, photo).sum(axis=2)
+    assert change.sum() > 0
+    inside = part_footprint(aged.faces[0], parts_of(zone), photo.shape)
+    assert change[inside].sum() >= 0.8 * change.sum()
+
+
+def test_left_and_right_are_asked_for_by_themselves(pipeline: Pipeline) -> None:
+    photo = read("hopper")
+    wishes = (["nasolabial-right=20"], ["nasolabial-left=20"], ["nasolabial-right=20", "nasolabial-left=20"])
+    right, left, both = (pipeline.age(photo, Request.parse(None, w)) for w in wishes)
+    sides = [part_footprint(both.faces[0], (f"nasolabial-{s}",), photo.shape) for s in ("right", "left")]
+    changes = [difference(aged.pixels, photo).sum(axis=2) for aged in (right, left)]
+    for number, change in enumerate(changes):
+        assert change[sides[number]].sum() > 50
+        assert change[sides[1 - number]].sum() < 0.1 * change[sides[number]].sum()
+    assert difference(both.pixels, photo).sum() >= 0.9 * (changes[0].sum() + changes[1].sum())

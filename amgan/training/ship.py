@@ -9,6 +9,7 @@ weights of the colour head scales the change.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -17,9 +18,14 @@ import torch
 from amgan.checkpoint import load_model, save_model
 
 
-def ship(weights: Path, output: Path, gain: float = 1.0) -> Path:
-    """Write the weights with the change scaled by ``gain`` and rounded to half precision."""
+def ship(weights: Path, output: Path, gain: float = 1.0, max_frame_px: int | None = None) -> Path:
+    """Write the weights with the change scaled by ``gain`` and rounded to half precision.
+
+    ``max_frame_px`` is the largest frame that they are good for, where it is not the configuration's.
+    """
     generator, discriminator, config = load_model(weights)
+    if max_frame_px is not None:
+        config = replace(config, max_frame_px=max_frame_px)
     with torch.no_grad():
         generator.colour.weight.mul_(gain)
         assert generator.colour.bias is not None
@@ -33,10 +39,11 @@ def ship(weights: Path, output: Path, gain: float = 1.0) -> Path:
 @click.command()
 @click.argument("weights", type=click.Path(path_type=Path))
 @click.option("--gain", default=1.0, show_default=True, help="What the change is multiplied by.")
+@click.option("--max-frame", "max_frame_px", type=int, help="Largest frame, in px (default: the run's).")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="File to write.")
-def command(weights: Path, gain: float, output: Path) -> None:
+def command(weights: Path, gain: float, max_frame_px: int | None, output: Path) -> None:
     """Make the file that ships."""
-    click.echo(f"weights written to {ship(weights, output, gain)}")
+    click.echo(f"weights written to {ship(weights, output, gain, max_frame_px)}")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -24,3 +25,12 @@ def test_the_change_is_scaled_and_weights_are_halved(tmp_path: Path) -> None:
     loaded, _, config = load_model(shipped)
     assert config == TINY_MODEL
     torch.testing.assert_close(loaded.colour.weight, 2.0 * generator.colour.weight, rtol=2e-3, atol=1e-5)
+
+
+def test_the_largest_frame_can_be_named(tmp_path: Path) -> None:
+    run = tmp_path / "run.safetensors"
+    save_model(
+        run, random_generator(TINY_MODEL.generator), Discriminator(TINY_MODEL.discriminator), TINY_MODEL
+    )
+    shipped = ship(run, tmp_path / "shipped.safetensors", max_frame_px=1024)
+    assert load_model(shipped)[2] == replace(TINY_MODEL, max_frame_px=1024)
