@@ -23,7 +23,7 @@ from .graph import GraphWriter
 from .simplify.cells import PIXELS, UpsampleCells
 from .simplify.conditioning import SeparateConditioning
 from .simplify.convolutions import CroppedBlock, OneHead
-from .simplify.modulation import FoldedSpade
+from .simplify.modulation import FoldedSpade, JoinedSpade
 from .simplify.network import ExportGenerator
 
 
@@ -117,15 +117,22 @@ def _axis(g: GraphWriter, start: str, per_pixel: str, axis: int, work: torch.dty
     return _narrow(g, planes, work)
 
 
-def _modulated(g: GraphWriter, x: str, hidden: str, spade: FoldedSpade, convolution: nn.Conv2d) -> str:
+def _modulated(
+    g: GraphWriter, x: str, hidden: str, spade: FoldedSpade | JoinedSpade, convolution: nn.Conv2d
+) -> str:
     """SPADE, ReLU and convolution."""
     assert spade.start is not None
-    ranges = {1: (spade.start, spade.start + spade.scale.in_channels)}
+    ranges = {1: (spade.start, spade.start + spade.hidden_channels)}
     if spade.crop:
         ranges |= {2: (spade.crop, -spade.crop), 3: (spade.crop, -spade.crop)}
     mine = g.slice(hidden, ranges)
-    scaled = g.node("Mul", x, g.convolution(mine, spade.scale))
-    return g.convolution(g.node("Relu", g.node("Add", g.convolution(mine, spade.shift), scaled)), convolution)
+    if isinstance(spade, JoinedSpade):
+        both, half = g.convolution(mine, spade.modulation), spade.modulation.out_channels // 2
+        scale, shift = g.slice(both, {1: (0, half)}), g.slice(both, {1: (half, 2 * half)})
+    else:
+        scale, shift = g.convolution(mine, spade.scale), g.convolution(mine, spade.shift)
+    modulated = g.node("Add", shift, g.node("Mul", x, scale))
+    return g.convolution(g.node("Relu", modulated), convolution)
 
 
 def _blend(g: GraphWriter, codes: str, x: str, network: ExportGenerator, work: torch.dtype) -> None:

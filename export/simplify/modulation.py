@@ -29,15 +29,45 @@ class FoldedSpade(nn.Module):
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         """``condition`` is the planes, or once merged all blocks' hidden channels; else as in Spade."""
-        if self.shared is not None:
-            hidden = torch.relu(self.shared(condition))
-        else:
-            assert self.start is not None
-            channels = slice(self.start, self.start + self.scale.in_channels)
-            cells = slice(self.crop, -self.crop) if self.crop else slice(None)
-            hidden = condition[:, channels, cells, cells]
+        hidden = own_hidden(self, condition)
         out: Tensor = x * self.scale(hidden) + self.shift(hidden)
         return out
+
+    @property
+    def hidden_channels(self) -> int:
+        """How many hidden channels it reads."""
+        return self.scale.in_channels
+
+
+class JoinedSpade(nn.Module):
+    """x · scale(c) + shift(c) with both out of one convolution, scale first; otherwise as FoldedSpade."""
+
+    def __init__(self, folded: FoldedSpade) -> None:
+        super().__init__()
+        self.shared, self.start, self.crop = folded.shared, folded.start, folded.crop
+        weight = torch.cat([folded.scale.weight, folded.shift.weight])
+        self.modulation = _like(folded.scale, weight, torch.cat([_bias(folded.scale), _bias(folded.shift)]))
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        """Shapes as in FoldedSpade."""
+        scale, shift = self.modulation(own_hidden(self, condition)).chunk(2, dim=1)
+        out: Tensor = x * scale + shift
+        return out
+
+    @property
+    def hidden_channels(self) -> int:
+        """How many hidden channels it reads."""
+        return self.modulation.in_channels
+
+
+def own_hidden(spade: FoldedSpade | JoinedSpade, condition: Tensor) -> Tensor:
+    """A SPADE's hidden channels: of its own first convolution, or its part of the merged ones."""
+    if spade.shared is not None:
+        return torch.relu(spade.shared(condition))
+    assert spade.start is not None
+    channels = slice(spade.start, spade.start + spade.hidden_channels)
+    cells = slice(spade.crop, -spade.crop) if spade.crop else slice(None)
+    return condition[:, channels, cells, cells]
 
 
 def fold_spade(spade: Spade) -> FoldedSpade:

@@ -16,7 +16,7 @@ from amgan.export.emit import emit_estimator, emit_generator
 from amgan.export.onnxsim_pass import shorten
 from amgan.export.parity_cases import estimator_cases, generator_cases
 from amgan.export.precision import KEPT_FP32, dtype_of, generator_in
-from amgan.export.simplify import PASSES, simplify
+from amgan.export.simplify import PASSES, join_modulation, simplify
 from amgan.runtime.errors import UsageError
 from onnx import TensorProto
 from tiny_networks import random_discriminator, random_generator
@@ -180,3 +180,16 @@ def test_onnxsim_is_not_trusted(
     same, found = shorten(model, estimator_cases(0, FRAME)[0].arrays)
     assert same is model
     assert found == said.replace("\\", "")
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_joined_modulation_is_written_too(precision: str, tmp_path: Path) -> None:
+    config = CONFIGS["two blocks"]
+    generator = random_generator(config)
+    network, _ = simplify(generator, (*PASSES, join_modulation))
+    path = tmp_path / "joined.onnx"
+    onnx.save(emit_generator(generator_in(network, precision)), path)
+    run = in_openvino(path)
+    for case in generator_cases(1, config.halo_px)[:3]:
+        wanted = DeployGenerator(generator)(*(torch.from_numpy(a) for a in case.arrays)).detach().numpy()
+        assert np.abs(run(*case.arrays).astype(int) - wanted).max() <= MAX_CODES[precision]

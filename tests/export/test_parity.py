@@ -108,7 +108,8 @@ def test_the_face_is_that_of_the_sample(collins: np.ndarray) -> None:
     tile = real_tile().astype(int)
     # Landmarks and resampling may change a little; a tile that is a pixel off is much farther away.
     apart = np.abs(tile - made).mean()
-    assert apart < 0.5 < 2 < np.abs(np.roll(tile, 1, axis=1) - tile).mean()
+    assert apart < 0.5
+    assert np.abs(np.roll(tile, 1, axis=1) - tile).mean() > 2
 
 
 @pytest.mark.parametrize("halo", [16, HALO, 56])
