@@ -92,7 +92,7 @@ def prepare_dataset(
         raise UsageError(f"{output} is not empty; name a new folder for the training set")
     options = PrepareOptions(frame_px=frame_px)
     ages, known = read_ages(ages_csv), None if labels is None else read_labels(labels)
-    aligned, left_out = _align_all(faces, ages, options, progress)
+    aligned, left_out = align_all(faces, ages, options, progress)
     if not any(not is_held_out(f.name) for f in aligned):
         raise UsageError(f"no face in {faces} is fit for training: {dict(left_out)}")
     work = output.with_name(output.name + ".part")
@@ -145,9 +145,10 @@ def _years(text: str | None, name: str, table: Path) -> float:
     return years
 
 
-def _align_all(
+def align_all(
     folder: Path, ages: dict[str, float], options: PrepareOptions, progress: Progress
 ) -> tuple[list[AlignedFace], Counter[str]]:
+    """Align the largest face of every photo in a table; also how many photos were left out, by reason."""
     finder = FaceFinder()
     aligned: list[AlignedFace] = []
     left_out: Counter[str] = Counter()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from amgan.data.dataset import is_held_out
-from amgan.data.prepare import AlignedFace, PrepareOptions, _align_all, read_ages
+from amgan.data.prepare import AlignedFace, PrepareOptions, align_all, read_ages
 from amgan.runtime.curves import MIN_FACES
 from amgan.runtime.errors import UsageError
 from amgan.runtime.zones import PART_NAMES, ZONES
@@ -84,7 +84,7 @@ def label_faces(
         raise UsageError(f"'{output}' is not an empty folder: name a new one for the labels")
     table = read_ages(ages_csv)
     expert = read_expert_scores(options.expert_scores) if options.expert_scores else {}
-    aligned, left_out = _align_all(faces, table, PrepareOptions(frame_px=FRAME_PX), progress)
+    aligned, left_out = align_all(faces, table, PrepareOptions(frame_px=FRAME_PX), progress)
     labelled = label_aligned(aligned, left_out, options, expert, progress)
     work = output.with_name(output.name + ".part")
     shutil.rmtree(work, ignore_errors=True)

@@ -7,7 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from amgan.runtime.maps import edit_mask
-from amgan.runtime.mesh import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, NOSE, NOSE_TIP, RIGHT_BROW, RIGHT_EYE
+from amgan.runtime.mesh import (
+    LEFT_BROW,
+    LEFT_EYE,
+    LIPS_INNER,
+    LIPS_OUTER,
+    NOSE,
+    NOSE_TIP,
+    RIGHT_BROW,
+    RIGHT_EYE,
+)
 
 from amgan.data.complexion import ComplexionOptions, complexion_change
 from amgan.data.composite import CompositeOptions, make_composite, symmetric
@@ -228,4 +237,4 @@ def test_light_skin_gets_less(aligned: Faces) -> None:
     frame, landmarks = aligned[0]
     gains = [gain_of_tone(split_detail(np.full_like(frame, code), landmarks)) for code in (30, 120, 240)]
     assert gains == sorted(gains, reverse=True) and gains[0] > gains[2]
-    assert 0.7 <= min(gains) and max(gains) <= 1.1
+    assert min(gains) >= 0.7 and max(gains) <= 1.1

@@ -90,7 +90,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 @pytest.fixture
 def no_work(monkeypatch: pytest.MonkeyPatch, labelled: LabelledFaces) -> None:
     """Aligning and labelling are known already."""
-    monkeypatch.setattr(labelling, "_align_all", lambda *arguments: ([], {}))
+    monkeypatch.setattr(labelling, "align_all", lambda *arguments: ([], {}))
     monkeypatch.setattr(labelling, "label_aligned", lambda *arguments: labelled)
 
 

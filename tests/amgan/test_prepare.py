@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from amgan.runtime.errors import UsageError
+from amgan.runtime.zones import PART_NAMES
 from helpers import COLLINS, HOPPER
 from PIL import Image
 
@@ -190,3 +191,23 @@ def test_side_light_turned_heads_and_young_faces_give_no_donors(
 
 def test_the_index_is_plain_json(prepared: Dataset) -> None:
     assert json.loads(json.dumps(prepared.index)) == prepared.index
+
+
+def test_zone_labels_move_the_ages_of_parts(photos: Path, table: Path, tmp_path: Path) -> None:
+    """Half way from the face's age to the label; a face without labels has its own age everywhere."""
+    labels = tmp_path / "labels"
+    labels.mkdir()
+    years = dict.fromkeys(PART_NAMES, 40.0) | {"chin": 60.0}
+    rows = [f"{OLD[0]},train,78.0,{','.join(str(y) for y in years.values())}"]
+    (labels / "labels.csv").write_text("\n".join([f"file,split,age,{','.join(years)}", *rows]) + "\n")
+    found = load_dataset(
+        prepare_dataset(photos, table, tmp_path / "set", FRAME, donors=[OLD[0]], labels=labels)
+    )
+    number = found.names.index(OLD[0])
+    chin = PART_NAMES.index("chin")
+    assert found.part_ages[number, chin] == pytest.approx(69.0)
+    assert found.part_ages[number, 0] == pytest.approx(59.0)
+    others = [i for i in range(len(found.names)) if i != number]
+    assert (found.part_ages[others] == found.ages[others, None]).all()
+    with pytest.raises(UsageError, match=r"holds no labelled faces"):
+        prepare_dataset(photos, table, tmp_path / "other", FRAME, labels=tmp_path)

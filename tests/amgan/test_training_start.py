@@ -1,0 +1,56 @@
+"""A run that begins with the weights of another one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from amgan.runtime.errors import UsageError
+from tiny_networks import TINY_MODEL, random_generator
+
+from amgan.checkpoint import save_model
+from amgan.networks import Discriminator, Generator
+from amgan.training.config import TrainConfig
+from amgan.training.state import new_state
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> tuple[Path, Generator, Discriminator]:
+    generator, discriminator = random_generator(TINY_MODEL.generator), Discriminator(TINY_MODEL.discriminator)
+    path = tmp_path / "earlier.safetensors"
+    save_model(path, generator, discriminator, TINY_MODEL)
+    return path, generator, discriminator
+
+
+def test_a_run_begins_with_the_weights_named(
+    weights: tuple[Path, Generator, Discriminator], tmp_path: Path
+) -> None:
+    path, generator, discriminator = weights
+    config = TrainConfig(tmp_path, tmp_path, model=TINY_MODEL, start_from=str(path))
+    state = new_state(config, CPU)
+    for found, wanted in (
+        (state.generator, generator), (state.average, generator), (state.discriminator, discriminator),
+    ):  # fmt: skip
+        for name, value in wanted.state_dict().items():
+            assert torch.equal(found.state_dict()[name], value), name
+    assert all(p.requires_grad for p in state.generator.parameters())
+    assert state.step == 0
+    fresh = new_state(replace(config, start_from=""), CPU)
+    assert not torch.equal(fresh.generator.stem.weight, generator.stem.weight)
+
+
+def test_weights_of_another_model_are_refused(
+    weights: tuple[Path, Generator, Discriminator], tmp_path: Path
+) -> None:
+    other = replace(
+        TINY_MODEL, generator=replace(TINY_MODEL.generator, blocks=1 + TINY_MODEL.generator.blocks)
+    )
+    config = TrainConfig(tmp_path, tmp_path, model=other, start_from=str(weights[0]))
+    with pytest.raises(UsageError, match="holds another model"):
+        new_state(config, CPU)
+    with pytest.raises(UsageError, match="does not exist"):
+        new_state(replace(config, start_from=str(tmp_path / "none")), CPU)
