@@ -7,6 +7,10 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from amgan.runtime.engine_tensorrt import make_log
+
+__all__ = ["Log", "Progress", "first_reason", "make_log", "make_monitor", "out_of_memory"]
+
 Progress = Callable[[str], None]
 EVERY_S = 2.0
 _NO_GPU = re.compile(r"cudaError 35|CUDA driver version is insufficient|Begin node|End node|no CUDA-capable")
@@ -21,21 +25,6 @@ class Log(Protocol):
     """Remembers TensorRT's errors."""
 
     errors: list[str]
-
-
-def make_log(trt: Any) -> Any:
-    """A logger for TensorRT (a `Log`) that keeps errors to itself instead of printing them."""
-
-    class Keeper(trt.ILogger):  # type: ignore[misc]
-        def __init__(self) -> None:
-            trt.ILogger.__init__(self)
-            self.errors: list[str] = []
-
-        def log(self, severity: Any, message: str) -> None:
-            if severity in (trt.ILogger.ERROR, trt.ILogger.INTERNAL_ERROR):
-                self.errors.append(message)
-
-    return Keeper()
 
 
 def make_monitor(trt: Any, label: str, progress: Progress) -> Any:

@@ -59,7 +59,7 @@ class TensorRtProgram:
         self._trt = load_tensorrt(entry.build.flavour)
         self.name = FLAVOURS[entry.build.flavour]
         self.precision = PRECISIONS.get(entry.precision, entry.precision)
-        self._log = _make_log(self._trt)
+        self._log = make_log(self._trt)
         self._activations: DeviceMemory | None = None
         try:
             plan = path.read_bytes()
@@ -274,7 +274,7 @@ def _runtime_config(trt: Any, engine: Any) -> Any:
     return config
 
 
-def _make_log(trt: Any) -> Any:
+def make_log(trt: Any) -> Any:
     """A logger for TensorRT that keeps errors, instead of printing them, in its list ``errors``."""
 
     class Keeper(trt.ILogger):  # type: ignore[misc]

@@ -151,6 +151,14 @@ def require_photo(photo: Path) -> None:
         raise PhotoError(f"'{photo}' does not exist: check the name of the photo")
 
 
+def require_faces(faces: Path, ages: Path) -> None:
+    """Raise UsageError where there is no folder of faces, or no table of their ages."""
+    if not faces.is_dir():
+        raise UsageError(f"'{faces}' is no folder: give the folder of the photos")
+    if not ages.is_file():
+        raise UsageError(f"the table of ages '{ages}' does not exist: give a CSV file with --ages")
+
+
 def save_picture(picture: Image.Image, path: Path) -> None:
     """Write a drawn picture atomically; raises PhotoError where it cannot be written."""
     temporary = path.with_name(f".{path.stem[:80]}.{secrets.token_hex(4)}{path.suffix}")

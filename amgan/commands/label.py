@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from amgan.commands import PathType, needs, progress_bar
-from amgan.runtime.errors import UsageError
+from amgan.commands import PathType, needs, progress_bar, require_faces
 
 
 @click.command("label")
@@ -42,10 +41,7 @@ def command(faces: Path, ages: Path, output: Path, scores: Path | None, folds: i
       amgan label faces --ages faces.csv --scores dermatologists.csv -o labels
       amgan label faces --ages faces.csv -o labels --folds 10 --seed 3
     """  # noqa: D301
-    if not faces.is_dir():
-        raise UsageError(f"'{faces}' is no folder: give the folder of the photos")
-    if not ages.is_file():
-        raise UsageError(f"the table of ages '{ages}' does not exist: give a CSV file with --ages")
+    require_faces(faces, ages)
     with needs("labelling faces", "train"):
         from amgan.labels.labelling import LabelOptions, label_faces
         from amgan.labels.output import evidence

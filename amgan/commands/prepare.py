@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from amgan.commands import PathType, needs, progress_bar
-from amgan.runtime.errors import UsageError
+from amgan.commands import PathType, needs, progress_bar, require_faces
 
 
 @click.command("prepare")
@@ -42,10 +41,7 @@ def command(
       amgan prepare faces --ages faces.csv --labels labels -o dataset
       amgan prepare faces --ages faces.csv -o dataset --frame-px 512
     """  # noqa: D301
-    if not faces.is_dir():
-        raise UsageError(f"'{faces}' is no folder: give the folder of the photos")
-    if not ages.is_file():
-        raise UsageError(f"the table of ages '{ages}' does not exist: give a CSV file with --ages")
+    require_faces(faces, ages)
     with needs("preparing a dataset", "train"):
         from amgan.data.prepare import prepare_dataset
 
