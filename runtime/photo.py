@@ -27,6 +27,7 @@ from .photo_formats import (
     turn_upright,
 )
 
+_STRIP_ROWS = 512
 MAX_PIXELS = 120_000_000
 _NAMES = "JPEG, PNG, TIFF or WebP"
 _open_lock = threading.Lock()
@@ -134,9 +135,18 @@ def _decode(picture: ImageFile.ImageFile, path: Path) -> Photo:
             options[key] = value
     plain = plain_mode(picture)
     colour = plain if plain.mode in ("RGB", "L") else plain.convert(plain.mode.rstrip("A"))
-    pixels = np.asarray(colour if colour.mode == "RGB" else colour.convert("RGB"))
+    pixels = _pixels(colour if colour.mode == "RGB" else colour.convert("RGB"))
     alpha = np.asarray(plain.getchannel("A")) if plain.mode.endswith("A") else None
     return Photo(pixels, path, format, plain.mode, alpha, options)
+
+
+def _pixels(picture: Image.Image) -> NDArray[np.uint8]:
+    """An RGB picture as an array of its own, filled in strips: large photos are not held once more."""
+    pixels = np.empty((picture.height, picture.width, 3), np.uint8)
+    for top in range(0, picture.height, _STRIP_ROWS):
+        bottom = min(top + _STRIP_ROWS, picture.height)
+        pixels[top:bottom] = np.asarray(picture.crop((0, top, picture.width, bottom)))
+    return pixels
 
 
 def _too_large(path: Path, megapixels: str) -> PhotoError:
