@@ -116,6 +116,14 @@ class Ageing:
         return Pipeline(self.model, self.device)
 
 
+def tell_engine(pipeline: Pipeline, device: str) -> None:
+    """Where the device was left to us, print which engine was taken, and why."""
+    taken = pipeline.capabilities
+    if device == "auto":
+        why = f" ({taken.reason})" if taken.reason else ""
+        click.echo(f"engine: {taken.name} on {taken.device} in {taken.precision}{why}")
+
+
 def ageing_options(function: Callable[..., None]) -> Callable[..., None]:
     """Add --age, --zone, --map, --population, --faces, --strength, --model and --device.
 

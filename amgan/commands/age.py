@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from amgan.commands import Ageing, PathType, ageing_options, require_photo
+from amgan.commands import Ageing, PathType, ageing_options, require_photo, tell_engine
 from amgan.runtime.errors import PhotoError
 
 
@@ -38,3 +38,4 @@ def command(photo: Path, output: Path, ageing: Ageing) -> None:
     if outcome.status != "aged":
         raise PhotoError(f"'{photo}': {outcome.reason}")
     click.echo(f"{outcome.output}: {outcome.faces} {'face' if outcome.faces == 1 else 'faces'} aged")
+    tell_engine(pipeline, ageing.device)

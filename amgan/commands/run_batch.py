@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from amgan.commands import Ageing, PathType, ageing_options, progress_bar
+from amgan.commands import Ageing, PathType, ageing_options, progress_bar, tell_engine
 
 if TYPE_CHECKING:
     from amgan.runtime.batch import Outcome
@@ -60,6 +60,7 @@ def command(ctx: click.Context, source: Path, output: Path, ageing: Ageing) -> N
             click.echo(f"amgan: interrupted, {done} of {len(jobs)} photos are aged and written", err=True)
             ctx.exit(INTERRUPTED)
     _summarise(outcomes, time.perf_counter() - start)
+    tell_engine(pipeline, ageing.device)
     ctx.exit(exit_code(outcomes))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from amgan.commands import PathType, device_option, model_option, progress_bar, require_photo
+from amgan.commands import PathType, device_option, model_option, progress_bar, require_photo, tell_engine
 from amgan.runtime.errors import NoFaceError, UsageError
 
 MARGIN = 0.12
@@ -82,6 +82,7 @@ def command(
             raise NoFaceError(f"'{photo}' shows no face that can be aged: try a larger, more frontal one")
         frames = sweep(pipeline, pixels, ages, wish, seen, advance)
         write_sweep(frames, output, _box(seen[0].face.box, pixels.shape), fps, side_px)
+    tell_engine(pipeline, device)
     click.echo(f"{output}: {len(ages)} ages from {ages[0]:g} to {ages[-1]:g} years")
 
 

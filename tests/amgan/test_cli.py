@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from amgan.runtime import pipeline
+from amgan.runtime.engine import Capabilities
 from amgan.runtime.errors import BundleError, NoFaceError
 from amgan.runtime.maps import FaceAges
 from amgan.runtime.zones import PART_NAMES
@@ -36,6 +37,10 @@ class FakePipeline:
 
     def __exit__(self, *what: object) -> None:
         pass
+
+    @property
+    def capabilities(self) -> Any:
+        return Capabilities("Fake", "cpu", "f32", 64, 1, reason="there is nothing else")
 
     def start(self, rgb: Any, request: Any, label: str) -> Any:
         self.requests.append(request)
@@ -301,3 +306,14 @@ def test_exit_codes() -> None:
     assert code([good, good]) == 0  # type: ignore[list-item]
     assert code([good, bad]) == 3  # type: ignore[list-item]
     assert code([bad]) == 1  # type: ignore[list-item]
+
+
+def test_what_auto_took_is_said_once(tmp_path: Path) -> None:
+    photo(tmp_path / "in" / "a.png")
+    photo(tmp_path / "in" / "b.png")
+    line = "engine: Fake on cpu in f32 (there is nothing else)"
+    for device, times in (("auto", 1), ("cpu", 0)):
+        target = tmp_path / device
+        result = amgan("run-batch", tmp_path / "in", "-o", target, "--age", "70", "--device", device)
+        assert result.exit_code == 0, result.output
+        assert result.stdout.count(line) == times
