@@ -22,6 +22,9 @@ from amgan.cli import COMMANDS, main
 from amgan.commands import run_batch as run_batch_command
 
 
+TROUBLED = 7
+
+
 class FakePipeline:
     """Inverts photos, finds no face in black ones, and remembers how it was opened."""
 
@@ -44,7 +47,7 @@ class FakePipeline:
 
     def start(self, rgb: Any, request: Any, label: str) -> Any:
         self.requests.append(request)
-        if self.trouble is not None and len(self.requests) > 1:
+        if self.trouble is not None and rgb.max() == TROUBLED:
             raise self.trouble
         if not rgb.any():
             raise NoFaceError("no face was found")
@@ -189,8 +192,8 @@ def test_wrong_options_are_exit_code_2(arguments: list[str]) -> None:
 
 def test_batch_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake: type[FakePipeline]) -> None:
     monkeypatch.setattr(fake, "trouble", KeyboardInterrupt())
-    for name in "abc":
-        photo(tmp_path / "in" / f"{name}.png")
+    for name, level in zip("abc", (100, TROUBLED, TROUBLED), strict=True):
+        photo(tmp_path / "in" / f"{name}.png", level)
     result = amgan("run-batch", tmp_path / "in", "-o", tmp_path / "out", "--age", "70")
     assert result.exit_code == 130
     assert one_sentence(result) == "amgan: interrupted, 1 of 3 photos are aged and written\n"
