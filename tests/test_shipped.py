@@ -290,3 +290,12 @@ def test_left_and_right_are_asked_for_by_themselves(pipeline: Pipeline) -> None:
         assert change[sides[number]].sum() > 50
         assert change[sides[1 - number]].sum() < 0.1 * change[sides[number]].sum()
     assert difference(both.pixels, photo).sum() >= 0.9 * (changes[0].sum() + changes[1].sum())
+
+
+@pytest.mark.parametrize("width", [64, 100])
+def test_photos_of_64_px_are_aged(pipeline: Pipeline, width: int) -> None:
+    with Image.open(HOPPER) as picture:
+        small = np.asarray(picture.convert("RGB").resize((width, round(width * 1.17)), Image.Resampling.BOX))
+    aged = pipeline.age(small, Request.parse("80"))
+    assert len(aged.faces) == 1 and aged.pixels.shape == small.shape
+    assert 0 < difference(aged.pixels, small).max() < 128

@@ -21,7 +21,6 @@ from amgan import __version__
 from amgan.cli import COMMANDS, main
 from amgan.commands import run_batch as run_batch_command
 
-
 TROUBLED = 7
 
 
