@@ -37,6 +37,7 @@ def make_manifest(
         tile_multiple=4,
         age_range=(MIN_AGE, MAX_AGE),
         neutral_age=NEUTRAL_AGE,
+        oldest_trained_age=min(config.oldest_trained_age, MAX_AGE),
         generator=_generator_spec(config.generator.halo_px),
         estimator=_estimator_spec(config.estimator_frame_px),
         files=written.files,

@@ -93,7 +93,8 @@ def plan_work(
         at_least=likes.pieces,
     )
     image = _frame_with_halo(rgb, seen.face, size, halo, tiles)
-    aging_map = _engine_map(plan.aging_map, seen.margin, size, halo)
+    trained = np.minimum(plan.aging_map, np.float32(manifest.oldest_trained_age))
+    aging_map = _engine_map(trained, seen.margin, size, halo)
     return FaceWork(seen, plan.wanted, mask, FrameWork(image, aging_map, tuple(tiles), label))
 
 

@@ -62,7 +62,8 @@ class Manifest:
 
     A face's frame is ``min_frame_px`` to ``max_frame_px`` px wide, in steps of 64; ``halo_px`` is what a tile
     needs on every side; tiles start and end at multiples of ``tile_multiple`` px. ``parity`` is the report of
-    how far the files are from the reference, if there is one, and ``export`` says how they were made.
+    how far the files are from the reference, if there is one, and ``export`` says how they were made. The
+    generator was trained on maps up to ``oldest_trained_age``: what is older is to be given to it as that.
     """
 
     model: str
@@ -81,6 +82,7 @@ class Manifest:
     created_with: Mapping[str, str] = field(default_factory=dict)
     parity: Mapping[str, Any] | None = None
     export: Mapping[str, Any] | None = None
+    oldest_trained_age: float = 90.0
     schema: int = SCHEMA
 
     def to_dict(self) -> dict[str, Any]:
@@ -98,6 +100,7 @@ class Manifest:
         _check_schema(reader)
         networks = (reader.child("generator"), reader.child("estimator"))
         low, high = reader.numbers("age_range", 2)
+        oldest = reader.number("oldest_trained_age") if "oldest_trained_age" in content else high
         manifest = cls(
             model=reader.get("model", str),
             version=reader.get("version", str),
@@ -108,6 +111,7 @@ class Manifest:
             tile_multiple=reader.get("tile_multiple", int),
             age_range=(low, high),
             neutral_age=reader.number("neutral_age"),
+            oldest_trained_age=oldest,
             generator=GeneratorSpec(networks[0].tensors("inputs"), networks[0].tensors("outputs")),
             estimator=EstimatorSpec(
                 networks[1].get("frame_px", int),
@@ -257,6 +261,7 @@ def _check_values(manifest: Manifest, source: str) -> None:
         ("tile_multiple", m.tile_multiple in (4, 8, 16, 32, 64)),
         ("halo_px", m.halo_px >= 0 and m.halo_px % 4 == 0),
         ("age_range", 0 <= m.age_range[0] < m.age_range[1]),
+        ("oldest_trained_age", m.age_range[0] < m.oldest_trained_age <= m.age_range[1]),
         ("estimator.frame_px", m.estimator.frame_px > 0),
         ("estimator.grid", m.estimator.grid > 0),
     ):

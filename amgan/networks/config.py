@@ -36,13 +36,14 @@ class DiscriminatorConfig:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Both networks and the frame sizes (pixels) that the weights were trained for."""
+    """Both networks, and the frame sizes (px) and oldest age (years) that the weights were trained for."""
 
     generator: GeneratorConfig = GeneratorConfig()
     discriminator: DiscriminatorConfig = DiscriminatorConfig()
     min_frame_px: int = 256
     max_frame_px: int = 512
     estimator_frame_px: int = 256
+    oldest_trained_age: float = 90.0
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> ModelConfig:

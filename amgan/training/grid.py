@@ -13,7 +13,7 @@ from amgan.data.dataset import Dataset
 from amgan.networks import Generator
 from amgan.runtime.maps import NEUTRAL_AGE
 
-GRID_AGES = (25.0, 40.0, 55.0, 70.0, 85.0)
+GRID_AGES = (25.0, 40.0, 50.0, 60.0, 75.0)
 
 
 def age_frames(

@@ -4,7 +4,7 @@ Squared error shrinks what it is unsure of, so a trained network changes less th
 undoes that; it is chosen on training faces. tanh is all but linear for the changes of a face, so scaling the
 weights of the colour head scales the change.
 
-    python -m amgan.training.ship runs/base/weights.safetensors --gain 1.6 -o amgan-base.safetensors
+    python -m amgan.training.ship runs/base/weights.safetensors --gain 1.6 1.6 1.6 -o amgan-base.safetensors
 """
 
 from __future__ import annotations
@@ -18,18 +18,28 @@ import torch
 from amgan.checkpoint import load_model, save_model
 
 
-def ship(weights: Path, output: Path, gain: float = 1.0, max_frame_px: int | None = None) -> Path:
+def ship(
+    weights: Path,
+    output: Path,
+    gain: float | tuple[float, float, float] = 1.0,
+    max_frame_px: int | None = None,
+    oldest_age: float | None = None,
+) -> Path:
     """Write the weights with the change scaled by ``gain`` and rounded to half precision.
 
-    ``max_frame_px`` is the largest frame that they are good for, where it is not the configuration's.
+    The gain is one number, or one for each of red, green and blue. ``max_frame_px`` is the largest frame and
+    ``oldest_age`` the oldest age in years that they are good for, where these are not the configuration's.
     """
     generator, discriminator, config = load_model(weights)
     if max_frame_px is not None:
         config = replace(config, max_frame_px=max_frame_px)
+    if oldest_age is not None:
+        config = replace(config, oldest_trained_age=oldest_age)
+    gains = torch.tensor(gain if isinstance(gain, tuple) else (gain,) * 3)
     with torch.no_grad():
-        generator.colour.weight.mul_(gain)
+        generator.colour.weight.mul_(gains.reshape(3, 1, 1, 1))
         assert generator.colour.bias is not None
-        generator.colour.bias.mul_(gain)
+        generator.colour.bias.mul_(gains)
     for network in (generator, discriminator):
         network.half()
     save_model(output, generator, discriminator, config)
@@ -38,12 +48,22 @@ def ship(weights: Path, output: Path, gain: float = 1.0, max_frame_px: int | Non
 
 @click.command()
 @click.argument("weights", type=click.Path(path_type=Path))
-@click.option("--gain", default=1.0, show_default=True, help="What the change is multiplied by.")
+@click.option(
+    "--gain", type=float, nargs=3, default=(1.0, 1.0, 1.0), show_default=True, metavar="RED GREEN BLUE",
+    help="What the change of each colour is multiplied by.",
+)  # fmt: skip
 @click.option("--max-frame", "max_frame_px", type=int, help="Largest frame, in px (default: the run's).")
+@click.option("--oldest-age", type=float, help="Oldest age trained, in years (default: the run's).")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="File to write.")
-def command(weights: Path, gain: float, max_frame_px: int | None, output: Path) -> None:
+def command(
+    weights: Path,
+    gain: tuple[float, float, float],
+    max_frame_px: int | None,
+    oldest_age: float | None,
+    output: Path,
+) -> None:
     """Make the file that ships."""
-    click.echo(f"weights written to {ship(weights, output, gain, max_frame_px)}")
+    click.echo(f"weights written to {ship(weights, output, gain, max_frame_px, oldest_age)}")
 
 
 if __name__ == "__main__":

@@ -32,5 +32,15 @@ def test_the_largest_frame_can_be_named(tmp_path: Path) -> None:
     save_model(
         run, random_generator(TINY_MODEL.generator), Discriminator(TINY_MODEL.discriminator), TINY_MODEL
     )
-    shipped = ship(run, tmp_path / "shipped.safetensors", max_frame_px=1024)
-    assert load_model(shipped)[2] == replace(TINY_MODEL, max_frame_px=1024)
+    shipped = ship(run, tmp_path / "shipped.safetensors", max_frame_px=1024, oldest_age=76.0)
+    assert load_model(shipped)[2] == replace(TINY_MODEL, max_frame_px=1024, oldest_trained_age=76.0)
+
+
+def test_each_colour_has_its_gain(tmp_path: Path) -> None:
+    generator = random_generator(TINY_MODEL.generator).float().eval()
+    run = tmp_path / "run.safetensors"
+    save_model(run, generator, Discriminator(TINY_MODEL.discriminator), TINY_MODEL)
+    loaded = load_model(ship(run, tmp_path / "shipped.safetensors", gain=(1.0, 2.0, 0.5)))[0]
+    for channel, gain in enumerate((1.0, 2.0, 0.5)):
+        wanted = gain * generator.colour.weight[channel]
+        torch.testing.assert_close(loaded.colour.weight[channel], wanted, rtol=2e-3, atol=1e-4)

@@ -130,6 +130,8 @@ def test_missing_field(own_bundle: Path, field: str) -> None:
         ("age_range", [15], "not 2 numbers"),
         ("age_range", ["a", "b"], "not 2 numbers"),
         ("age_range", [90, 15], "age_range cannot be"),
+        ("oldest_trained_age", 95, "oldest_trained_age cannot be 95"),
+        ("oldest_trained_age", "old", "oldest_trained_age"),
         ("neutral_age", "old", "neutral_age is 'old', not float"),
         ("neutral_age", None, "neutral_age is None"),
         ("generator", {"inputs": 3, "outputs": []}, "generator.inputs is 3"),

@@ -205,6 +205,16 @@ def test_faces_that_were_seen_are_not_looked_for_again(
     assert np.array_equal(aged.pixels, expected)
 
 
+def test_older_than_trained_is_the_oldest_trained(
+    pipeline: Pipeline, hopper: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "_manifest", replace(pipeline.manifest, oldest_trained_age=60.0))
+    work = pipeline.start(hopper, Request.parse("85")).works[0]
+    assert work.frame.aging_map.max() == 60
+    assert face_age(work.wanted) == pytest.approx(85, abs=6)
+    assert pipeline.start(hopper, Request.parse("25")).works[0].frame.aging_map.max() < 60
+
+
 def test_in_place(pipeline: Pipeline, hopper: np.ndarray) -> None:
     expected = pipeline.age(hopper, OLD).pixels
     mine = hopper.copy()
