@@ -118,7 +118,8 @@ def age_in_tiles(engine: Any, halo: int, arrays: tuple[np.ndarray, ...]) -> np.n
     image, ages, origin = arrays
     side = image.shape[1] - 2 * halo
     tickets = []
-    tiles = plan_tiles(side, engine.capabilities.max_core_px)
+    likes = engine.capabilities
+    tiles = plan_tiles(side, likes.max_core_px, at_least=likes.pieces)
     for tile in tiles:
         rows, columns = tile.padded(halo)
         map_rows, map_columns = tile.padded(halo, CELL_PX)

@@ -19,6 +19,7 @@ GRID = 48
 MIN_SCORE = 0.6
 MAX_OVERLAP = 0.4
 SCANNED_SHARES = (0.6, 0.35)
+PORTRAIT_SHARE = 0.35
 
 
 @dataclass(frozen=True)
@@ -38,20 +39,30 @@ class FaceDetector:
         self._model = compiled_model
 
     def detect(self, rgb: NDArray[np.uint8]) -> list[Detection]:
-        """All faces in an RGB picture [H, W, 3] uint8, best first, overlaps merged."""
+        """All faces in an RGB picture [H, W, 3] uint8, best first, overlaps merged.
+
+        Where one face fills a third of the photo, faces smaller than an eighth of it are not looked for.
+        """
         height, width = rgb.shape[:2]
-        found: list[Detection] = []
-        small = rgb
+        levels = _levels(width, height)
         # One small copy of the photo serves all windows of a level, and is made of that of the finer level.
-        for side, places in reversed(_levels(width, height)):
+        copies = []
+        small = rgb
+        for side, _ in reversed(levels):
             scale = INPUT_PX / side
             shape = (max(1, round(width * scale)), max(1, round(height * scale)))
             method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
             small = np.asarray(cv2.resize(small, shape, interpolation=method), np.uint8)
+            copies.append(small)
+        found: list[Detection] = []
+        for (side, places), copy in zip(levels, reversed(copies), strict=True):
+            scale = INPUT_PX / side
             for x0, y0 in places:
                 x, y = round(x0 * scale), round(y0 * scale)
-                window = small[y : y + INPUT_PX, x : x + INPUT_PX]
+                window = copy[y : y + INPUT_PX, x : x + INPUT_PX]
                 found += self._detect_window(window, x / scale, y / scale, side)
+            if any(d.box[2] - d.box[0] > PORTRAIT_SHARE * side for d in found):
+                break  # a portrait: small faces behind it are not looked for
         return _merge(found)
 
     def _detect_window(self, window: NDArray[np.uint8], x0: float, y0: float, side: float) -> list[Detection]:

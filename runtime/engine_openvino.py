@@ -16,7 +16,7 @@ from .doctor import count_cores
 from .engine import CELL_PX, Capabilities, Ticket, TileBatch
 from .errors import BundleError, EngineError, UsageError
 
-MAX_CORE_PX = 1024
+MAX_CORE_PX = 640
 MAX_STREAMS = 4
 GENERATOR_INPUTS = ("image", "aging_map", "origin")
 _PRECISIONS = {"f32": "f32", "fp32": "f32", "bf16": "bf16"}

@@ -24,6 +24,7 @@ from .warp import sample_affine
 
 MAP_CELLS = 128
 MASK_PX = 512
+TILE_STEP_PX = 32  # engines prepare for every size anew, so there should be few
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +84,7 @@ def plan_work(
     mask = edit_mask(seen.landmarks, coarse) * plan.asked
     if coarse != size:
         mask = np.asarray(cv2.resize(mask, (size, size), interpolation=cv2.INTER_LINEAR), np.float32)
-    multiple = manifest.tile_multiple
+    multiple = max(manifest.tile_multiple, TILE_STEP_PX)
     tiles = plan_tiles(
         size,
         likes.max_core_px,

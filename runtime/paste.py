@@ -54,11 +54,13 @@ def paste_change(
     x0, y0, x1, y1 = area
     to_frame[:, 2] -= (columns.start, rows.start)
     shrunk, scaled = _shrink(change, to_frame)
+    # A change that has more pixels than the photo needs no bicubic interpolation.
+    enlarged = float(np.linalg.det(scaled[:, :2])) < 1.0
     for top in range(y0, y1, BAND_ROWS):
         band = out[top : min(top + BAND_ROWS, y1), x0:x1]
         place = (band.shape[1], band.shape[0])
         inside = sample_plane(part, _moved(to_frame, x0, top), place, smooth=False) > 0
-        added = sample_plane(shrunk, _moved(scaled, x0, top), place)
+        added = sample_plane(shrunk, _moved(scaled, x0, top), place, smooth=enlarged)
         if added.ndim == 2:
             added = np.repeat(added[..., None], 3, axis=2)
         total = cv2.add(band, added, dtype=cv2.CV_8U)  # rounds, and stays within 0 to 255
