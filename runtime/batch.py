@@ -5,10 +5,11 @@ One bad photo never stops the others: each one ends as an Outcome, with the reas
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,6 +88,7 @@ def run_batch(
         report(outcome)
 
     with (
+        _single_threaded_opencv(),
         ThreadPoolExecutor(threads, "amgan-front") as front,
         ThreadPoolExecutor(threads, "amgan-back") as back,
     ):
@@ -108,6 +110,19 @@ def run_batch(
             while backs:
                 finish(backs.popleft().result())
     return outcomes
+
+
+@contextlib.contextmanager
+def _single_threaded_opencv() -> Iterator[None]:
+    """Keep OpenCV to the calling thread: photos run side by side, its own threads would be in the way."""
+    import cv2
+
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
 
 
 def _begin(pipeline: Ager, job: Job, request: Request) -> _Started | Outcome:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from .alignment import apply_affine
 from .bundle import Bundle
+from .doctor import count_cores
 from .engine_openvino import compile_on_cpu, last_line
 from .errors import BundleError, EngineError
 from .faces import Face
@@ -25,7 +26,8 @@ class Estimator:
     def __init__(self, bundle: Bundle) -> None:
         """Compile the estimator; raises BundleError or EngineError where that fails."""
         self._spec = bundle.manifest.estimator
-        self._model, _ = compile_on_cpu(bundle.file("estimator", "fp32"), ("image",), "f32")
+        # One core a face: several faces are read at once, and the engine needs the other cores.
+        self._model, _ = compile_on_cpu(bundle.file("estimator", "fp32"), ("image",), "f32", count_cores())
         self._local = threading.local()
 
     def read(self, rgb: NDArray[np.uint8], face: Face, footprints: Footprints | None = None) -> FaceAges:
