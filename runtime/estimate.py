@@ -13,7 +13,7 @@ from .doctor import count_cores
 from .engine_openvino import compile_on_cpu, last_line
 from .errors import BundleError, EngineError
 from .faces import Face
-from .maps import READ_CELLS, FaceAges, Footprints, make_footprints, read_map
+from .maps import MAP_CELLS, FaceAges, Footprints, make_footprints, read_map
 from .warp import sample_affine
 
 
@@ -38,7 +38,7 @@ class Estimator:
         size = self._spec.frame_px
         image = sample_affine(rgb, face.frame.to_photo(size), (size, size))
         ages = self._run(image)
-        return read_map(footprints or make_footprints(landmarks_unit(face), READ_CELLS), ages)
+        return read_map(footprints or make_footprints(landmarks_unit(face), MAP_CELLS), ages)
 
     def _run(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         if not hasattr(self._local, "request"):

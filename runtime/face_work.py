@@ -15,14 +15,13 @@ from .faces import Face
 from .footprints import Footprints, edit_mask, make_footprints, without_margin
 from .frames import FrameWork
 from .manifest import FRAME_STEP_PX, Manifest
-from .maps import FaceAges
+from .maps import MAP_CELLS, FaceAges
 from .paste import paste_change
 from .plan import plan_face
 from .request import Request
 from .tiles import Tile, mask_cells, plan_tiles
 from .warp import sample_affine
 
-MAP_CELLS = 128
 MASK_PX = 512
 TILE_STEP_PX = 32  # engines prepare for every size anew, so there should be few
 

@@ -18,15 +18,27 @@ from .footprints import Footprints, edit_mask, make_footprints, without_margin
 from .zones import PART_NAMES
 
 __all__ = [
-    "MAX_AGE", "MIN_AGE", "NEUTRAL_AGE", "READ_CELLS", "FaceAges", "Footprints", "asked_mask", "build_level",
-    "build_map", "change_mask", "edit_mask", "make_footprints", "map_of_level", "read_map", "without_margin",
+    "MAP_CELLS",
+    "MAX_AGE",
+    "MIN_AGE",
+    "NEUTRAL_AGE",
+    "FaceAges",
+    "Footprints",
+    "build_level",
+    "build_map",
+    "change_mask",
+    "edit_mask",
+    "make_footprints",
+    "map_of_level",
+    "read_map",
+    "without_margin",
 ]  # fmt: skip
 
 NEUTRAL_AGE = 45.0
 MIN_AGE = 15.0
 MAX_AGE = 90.0
 
-READ_CELLS = 128
+MAP_CELLS = 128
 FULL_CHANGE_YEARS = 6.0
 
 _EXACT_RIDGE = 1e-4
@@ -77,12 +89,6 @@ def change_mask(years: NDArray[np.floating], size_px: int) -> Floats:
     smooth = Image.fromarray(share * share * (3.0 - 2.0 * share))
     mask = np.asarray(smooth.resize((size_px, size_px), Image.Resampling.BILINEAR), np.float32)
     return np.clip(mask, 0.0, 1.0)
-
-
-def asked_mask(footprints: Footprints, now: FaceAges, wanted: FaceAges, size_px: int) -> Floats:
-    """Where ``wanted`` differs from ``now``, as `change_mask` says it; footprints without a margin."""
-    parts = {name: wanted.parts[name] - now.parts[name] for name in PART_NAMES}
-    return change_mask(build_level(footprints, FaceAges(wanted.base - now.base, parts)), size_px)
 
 
 def read_map(footprints: Footprints, aging_map: NDArray[np.floating]) -> FaceAges:

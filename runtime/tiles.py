@@ -7,7 +7,6 @@ cores may overlap without harm.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,14 +97,6 @@ def plan_tiles(
         for x in columns
         if marked[y : y + height, x : x + width].any()
     ]
-
-
-def stitch(frame: NDArray[np.uint8], cores: Iterable[tuple[Tile, NDArray[np.uint8]]]) -> NDArray[np.uint8]:
-    """A copy of ``frame``, uint8 [S, S, 3], with the tiles' cores, uint8 [h, w, 3], put in their places."""
-    out = frame.copy()
-    for tile, pixels in cores:
-        out[tile.core] = pixels
-    return out
 
 
 def _stretch(marked: NDArray[np.bool_]) -> int:

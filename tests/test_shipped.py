@@ -22,11 +22,12 @@ from amgan.runtime.faces import Face, FaceFinder
 from amgan.runtime.maps import build_map, edit_mask, make_footprints
 from amgan.runtime.pipeline import AgedFace, AgedPhoto, Pipeline
 from amgan.runtime.request import Request
-from amgan.runtime.tiles import Tile, mask_cells, plan_tiles, stitch
+from amgan.runtime.tiles import Tile, mask_cells, plan_tiles
 from amgan.runtime.warp import sample_affine, sample_plane
 from amgan.runtime.zones import PART_NAMES, ZONES, parts_of
 from helpers import COLLINS, HOPPER
 from PIL import Image
+from stitching import stitch
 
 from amgan.checkpoint import SHIPPED as WEIGHTS
 from amgan.checkpoint import load_model

@@ -10,8 +10,9 @@ from amgan.runtime.bundle import Bundle
 from amgan.runtime.engine import TileBatch
 from amgan.runtime.engine_openvino import OpenVinoEngine
 from amgan.runtime.estimate import Estimator
-from amgan.runtime.tiles import Tile, plan_tiles, stitch
+from amgan.runtime.tiles import Tile, plan_tiles
 from exported import Exported
+from stitching import stitch
 from tiny_networks import TINY_MODEL
 
 HALO = TINY_MODEL.generator.halo_px

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from amgan.runtime import Pipeline
 from amgan.runtime.alignment import apply_affine
 from amgan.runtime.faces import Face, FaceFinder
 from hypothesis import settings
@@ -33,3 +36,9 @@ def collins_face(finder: FaceFinder, collins: np.ndarray) -> Face:
 def unit(hopper_face: Face) -> np.ndarray:
     """Landmarks of a real face in frame units, [468, 2]."""
     return apply_affine(hopper_face.frame.to_frame(1), hopper_face.landmarks)
+
+
+@pytest.fixture(scope="module")
+def pipeline(tiny_bundle: Path) -> Pipeline:
+    """A pipeline on the tiny bundle, in f32."""
+    return Pipeline(tiny_bundle, "cpu", "f32")

@@ -12,8 +12,9 @@ from amgan.runtime.engine_openvino import OpenVinoEngine, _choose_precision, las
 from amgan.runtime.errors import BundleError, EngineError, UsageError
 from amgan.runtime.estimate import Estimator
 from amgan.runtime.faces import Face
-from amgan.runtime.tiles import Tile, plan_tiles, stitch
+from amgan.runtime.tiles import Tile, plan_tiles
 from helpers import FLOAT, HALO, UINT8, Graph, tiny_manifest, write_estimator, write_tiny_bundle
+from stitching import stitch
 
 
 @pytest.fixture(scope="module")

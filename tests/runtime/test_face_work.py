@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pytest
 from amgan.runtime.estimate import landmarks_unit
-from amgan.runtime.face_work import MAP_CELLS, _engine_map, _frame_with_halo
+from amgan.runtime.face_work import _engine_map, _frame_with_halo
 from amgan.runtime.faces import Face, FaceFinder
 from amgan.runtime.footprints import make_footprints
-from amgan.runtime.maps import build_map
+from amgan.runtime.maps import MAP_CELLS, build_map
 from amgan.runtime.tiles import Tile
 from amgan.runtime.zones import PART_NAMES
 

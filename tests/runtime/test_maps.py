@@ -10,7 +10,6 @@ from amgan.runtime.maps import (
     NEUTRAL_AGE,
     FaceAges,
     Footprints,
-    asked_mask,
     build_map,
     change_mask,
     edit_mask,
@@ -18,6 +17,8 @@ from amgan.runtime.maps import (
     read_map,
 )
 from amgan.runtime.mesh import FACE_OVAL, LEFT_EYE, N_POINTS, RIGHT_EYE
+from amgan.runtime.plan import plan_face
+from amgan.runtime.request import Request
 from amgan.runtime.zones import PART_NAMES
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -198,12 +199,11 @@ def test_where_a_change_is_asked() -> None:
 
 def test_the_asked_mask_is_that_of_the_difference(prints: Footprints) -> None:
     now = FaceAges(40.0, dict.fromkeys(PART_NAMES, 45.0))
-    wanted = FaceAges(40.0, {**now.parts, "chin": 75.0})
-    mask = asked_mask(prints, now, wanted, CELLS)
+    mask = plan_face(Request.parse(None, ["chin=75"]), now, prints, 0, CELLS).asked
     chin = prints.parts[PART_NAMES.index("chin")]
     assert (mask[chin == 0] == 0).all()
     assert (mask[chin > 0.5] == 1).all()
-    assert not asked_mask(prints, now, now, CELLS).any()
+    assert not plan_face(Request.parse("+0"), now, prints, 0, CELLS).asked.any()
 
 
 @pytest.mark.parametrize("size", [64, 256])

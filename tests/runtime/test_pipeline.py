@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from amgan.runtime import AgedPhoto, Pipeline, Request
 from amgan.runtime.engine import Capabilities, TileBatch
-from amgan.runtime.errors import BundleError, EngineError, NoFaceError, PhotoError, UsageError
+from amgan.runtime.errors import BundleError, EngineError, NoFaceError, UsageError
 from amgan.runtime.estimate import landmarks_unit
 from amgan.runtime.face_work import frame_size
 from amgan.runtime.footprints import make_footprints
@@ -16,15 +16,10 @@ from amgan.runtime.maps import build_map, edit_mask
 from amgan.runtime.norms import face_age
 from amgan.runtime.scheduler import FrameScheduler
 from amgan.runtime.zones import PART_NAMES
-from helpers import COLLINS, HOPPER, write_tiny_bundle
+from helpers import write_tiny_bundle
 from PIL import Image
 
 OLD = Request.parse("70")
-
-
-@pytest.fixture(scope="module")
-def pipeline(tiny_bundle: Path) -> Pipeline:
-    return Pipeline(tiny_bundle, "cpu", "f32")
 
 
 @pytest.fixture(scope="module")
@@ -313,43 +308,3 @@ def test_wide_tile_multiple(tmp_path: Path, pipeline: Pipeline, hopper: np.ndarr
 )
 def test_frame_size(pipeline: Pipeline, side: float, frame: int) -> None:
     assert frame_size(side, pipeline.manifest) == frame
-
-
-def test_age_file_png_keeps_everything_else(pipeline: Pipeline, tmp_path: Path, collins: np.ndarray) -> None:
-    target = tmp_path / "old.png"
-    aged = pipeline.age_file(COLLINS, str(target), OLD)
-    with Image.open(target) as picture:
-        assert picture.info["icc_profile"]
-        assert np.array_equal(np.asarray(picture), aged.pixels)
-    assert np.array_equal(aged.pixels, pipeline.age(collins, OLD).pixels)
-
-
-@pytest.mark.parametrize("mode", ["RGBA", "L", "LA"])
-def test_age_file_with_alpha_or_grey(pipeline: Pipeline, tmp_path: Path, mode: str) -> None:
-    with Image.open(HOPPER) as picture:
-        source = picture.convert(mode)
-    if mode.endswith("A"):
-        source.putalpha(Image.linear_gradient("L").resize(source.size))
-    source.save(tmp_path / "a.png")
-    aged = pipeline.age_file(tmp_path / "a.png", tmp_path / "b.png", OLD)
-    with Image.open(tmp_path / "b.png") as picture:
-        assert picture.mode == mode
-        before, after = np.asarray(source), np.asarray(picture)
-    if mode.endswith("A"):
-        assert np.array_equal(before[..., -1], after[..., -1])
-    x0, y0, x1, y1 = aged.faces[0].face.box
-    inside = np.zeros(before.shape[:2], bool)
-    inside[int(y0) - 3 : int(y1) + 3, int(x0) - 3 : int(x1) + 3] = True
-    assert np.array_equal(before[~inside], after[~inside])
-    assert (before[inside] != after[inside]).any()
-
-
-def test_age_file_refusals(pipeline: Pipeline, tmp_path: Path) -> None:
-    with pytest.raises(PhotoError, match="does not exist"):
-        pipeline.age_file(tmp_path / "none.jpg", tmp_path / "b.jpg", OLD)
-    Image.new("RGB", (99, 99)).save(tmp_path / "a.jpg")
-    with pytest.raises(NoFaceError, match=r"a\.jpg': no face"):
-        pipeline.age_file(tmp_path / "a.jpg", tmp_path / "b.jpg", OLD)
-    with pytest.raises(UsageError, match="the photo itself"):
-        pipeline.age_file(tmp_path / "a.jpg", tmp_path / "x" / ".." / "a.jpg", OLD)
-    assert [p.name for p in tmp_path.iterdir()] == ["a.jpg"]

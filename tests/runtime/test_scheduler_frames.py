@@ -18,9 +18,10 @@ from amgan.runtime.engine_openvino import OpenVinoEngine
 from amgan.runtime.errors import EngineError, UsageError
 from amgan.runtime.frames import FrameWork
 from amgan.runtime.scheduler import FrameScheduler, open_scheduler
-from amgan.runtime.tiles import Tile, plan_tiles, stitch
+from amgan.runtime.tiles import Tile, plan_tiles
 from helpers import HALO as TINY_HALO
 from numpy_device import HALO, Faults, NumpyDevice, age_frame, make_work
+from stitching import stitch
 
 LONG_S = 20.0
 

@@ -17,11 +17,6 @@ from PIL import Image
 BOX = (10, 10, 50, 60)
 
 
-@pytest.fixture(scope="module")
-def pipeline(tiny_bundle: Path) -> Pipeline:
-    return Pipeline(tiny_bundle, "cpu", "f32")
-
-
 def frames(count: int = 3) -> list[SweepFrame]:
     return [SweepFrame(20.0 + 10 * i, np.full((71, 90, 3), 20 * i + 30, np.uint8)) for i in range(count)]
 

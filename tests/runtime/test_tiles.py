@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
-from amgan.runtime.tiles import Tile, mask_cells, plan_tiles, stitch
+from amgan.runtime.tiles import Tile, mask_cells, plan_tiles
 from hypothesis import given
 from hypothesis import strategies as st
+from stitching import stitch
 
 
 @st.composite
