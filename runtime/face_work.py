@@ -120,7 +120,7 @@ def _frame_with_halo(
     y1 = max(t.y0 + t.height for t in tiles) + 2 * halo
     matrix = face.frame.to_photo(size)
     matrix[:, 2] += matrix[:, :2] @ (x0 - halo, y0 - halo)
-    image[y0:y1, x0:x1] = sample_affine(rgb, matrix, (x1 - x0, y1 - y0))
+    sample_affine(rgb, matrix, (x1 - x0, y1 - y0), image[y0:y1, x0:x1])
     return image
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from .alignment import Frame, apply_affine, canonical_frame
 from .detector import Detection, FaceDetector
 from .mesh import LEFT_EYE, N_POINTS, NOSE_TIP, RIGHT_EYE
-from .warp import sample_affine
+from .warp import reduce_blocks, sample_affine
 
 MODELS = Path(__file__).parent / "models"
 MESH_PX = 192
@@ -66,6 +67,7 @@ class FaceFinder:
             core.compile_model(MODELS / "face_detection_full_range.tflite", "CPU", options)
         )
         self._mesh = core.compile_model(MODELS / "face_landmark.tflite", "CPU", options)
+        self._local = threading.local()
 
     def find(self, rgb: NDArray[np.uint8]) -> list[Face]:
         """All faces in an RGB picture [H, W, 3] uint8, largest first."""
@@ -74,21 +76,24 @@ class FaceFinder:
         return sorted(_without_twins(good), key=lambda f: -f.width_px)
 
     def _fit_mesh(self, rgb: NDArray[np.uint8], detection: Detection) -> Face | None:
-        """Fit the mesh inside the detector's box, then once more inside what the first fit says."""
+        """Fit the mesh inside the detector's box, then twice more inside what the last fit says."""
         x0, y0, x1, y1 = detection.box
-        centre = np.array([(x0 + x1) / 2, (y0 + y1) / 2])
-        across = np.subtract(detection.left_eye, detection.right_eye)
         half = 0.75 * max(x1 - x0, y1 - y0)
-        presence, points = self._run_mesh(rgb, centre, across, half)
+        around = _reduced_around(rgb, ((x0 + x1) / 2, (y0 + y1) / 2), half)
+        centre = around.to_reduced(np.array([(x0 + x1) / 2, (y0 + y1) / 2]))
+        across = np.subtract(detection.left_eye, detection.right_eye)
+        half /= around.factor
+        presence, points = self._run_mesh(around.rgb, centre, across, half)
         for _ in range(2):
             if presence < MIN_PRESENCE:
                 return None
             across = points[list(LEFT_EYE)].mean(0) - points[list(RIGHT_EYE)].mean(0)
             centre = (points.min(0) + points.max(0)) / 2
             half = 0.75 * float((points.max(0) - points.min(0)).max())
-            presence, points = self._run_mesh(rgb, centre, across, half)
+            presence, points = self._run_mesh(around.rgb, centre, across, half)
         if presence < MIN_PRESENCE:
             return None
+        points = around.to_photo(points)
         return Face(points, detection.score, presence, canonical_frame(points))
 
     def _run_mesh(
@@ -100,11 +105,45 @@ class FaceFinder:
         )
         crop = sample_affine(rgb, roi, (MESH_PX, MESH_PX))
         pixels = crop[None].astype(np.float32) / np.float32(255.0)
-        outputs = self._mesh.create_infer_request().infer({0: pixels})
+        outputs = self._mesh_request().infer({0: pixels})
         by_size = sorted((np.asarray(v).ravel() for v in outputs.values()), key=lambda a: a.size)
         presence = 1.0 / (1.0 + np.exp(-float(by_size[0][0])))
         points = by_size[1].reshape(N_POINTS, 3)[:, :2].astype(np.float64)
         return float(presence), apply_affine(roi, points)
+
+    def _mesh_request(self) -> Any:
+        """The request that belongs to this thread."""
+        if not hasattr(self._local, "mesh"):
+            self._local.mesh = self._mesh.create_infer_request()
+        return self._local.mesh
+
+
+@dataclass(frozen=True, eq=False)
+class _Around:
+    """What lies around a face: a part of the photo from ``corner`` on, made ``factor`` times smaller."""
+
+    rgb: NDArray[np.uint8]
+    corner: NDArray[np.int64]
+    factor: int
+
+    def to_reduced(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray((points - self.corner) / self.factor)
+
+    def to_photo(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(points * self.factor + self.corner)
+
+
+def _reduced_around(rgb: NDArray[np.uint8], centre: tuple[float, float], half: float) -> _Around:
+    """The photo around a face whose square is ``half`` px from centre to edge, at about the mesh's scale.
+
+    Large enough for the square to turn and to grow by two fifths; the mesh is fitted several times in it.
+    """
+    factor = max(1, int(2 * half / MESH_PX + 1e-6))
+    limit = np.array([rgb.shape[1], rgb.shape[0]])
+    low = np.clip(np.floor(np.subtract(centre, 2 * half)), 0, limit - 1).astype(np.int64)
+    high = np.clip(np.ceil(np.add(centre, 2 * half)), low + 1, limit).astype(np.int64)
+    part = rgb[low[1] : high[1], low[0] : high[0]]
+    return _Around(reduce_blocks(part, factor) if factor > 1 else part, low, factor)
 
 
 def _without_twins(faces: list[Face]) -> list[Face]:

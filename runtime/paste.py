@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from .alignment import Frame, apply_affine
 from .warp import sample_plane
 
-BAND_ROWS = 256
+BAND_ROWS = 64  # small enough to stay in the cache
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -41,11 +41,8 @@ def paste_change(
         return
     rows, columns = box
     part = mask[rows, columns]
-    apart = cv2.subtract(after[rows, columns], before[rows, columns], dtype=cv2.CV_32F)
-    change = np.asarray(apart, np.float32) * (part * np.float32(strength))[..., None]
-    if grey:
-        change = np.asarray(change @ _LUMA, np.float32)
-    if not change.any():
+    change = _change(before[rows, columns], after[rows, columns], part, strength, grey)
+    if not change[..., :3].any():
         return
     to_photo, to_frame = frame.to_photo(size), frame.to_frame(size)
     area = _area(rows, columns, to_photo, (out.shape[1], out.shape[0]))
@@ -59,12 +56,34 @@ def paste_change(
     for top in range(y0, y1, BAND_ROWS):
         band = out[top : min(top + BAND_ROWS, y1), x0:x1]
         place = (band.shape[1], band.shape[0])
-        inside = sample_plane(part, _moved(to_frame, x0, top), place, smooth=False) > 0
-        added = sample_plane(shrunk, _moved(scaled, x0, top), place, smooth=enlarged)
-        if added.ndim == 2:
-            added = np.repeat(added[..., None], 3, axis=2)
+        found = sample_plane(shrunk, _moved(scaled, x0, top), place, smooth=enlarged)
+        added, inside = np.ascontiguousarray(found[..., :3]), found[..., 3]
+        if shrunk is not change:  # a mean of the mask reaches further than the mask
+            inside = sample_plane(part, _moved(to_frame, x0, top), place, smooth=False)
         total = cv2.add(band, added, dtype=cv2.CV_8U)  # rounds, and stays within 0 to 255
-        np.copyto(band, total, where=inside[..., None])
+        cv2.copyTo(total, (inside > 0).view(np.uint8), band)
+
+
+def _change(
+    before: NDArray[np.uint8],
+    after: NDArray[np.uint8],
+    mask: NDArray[np.float32],
+    strength: float,
+    grey: bool,
+) -> NDArray[np.float32]:
+    """The weighted change of a frame's part and its mask, float32 [h, w, 4].
+
+    A grey photo has the change of the luminance in all three channels.
+    """
+    stacked = np.empty((*mask.shape, 4), np.float32)
+    for top in range(0, len(mask), BAND_ROWS):
+        rows = slice(top, top + BAND_ROWS)
+        apart = cv2.subtract(after[rows], before[rows], dtype=cv2.CV_32F)
+        if grey:
+            apart = cv2.merge([cv2.transform(apart, _LUMA[None])] * 3)
+        weighted = cv2.multiply(apart, cv2.merge([mask[rows]] * 3), scale=strength)
+        cv2.merge([*cv2.split(weighted), mask[rows]], dst=stacked[rows])
+    return stacked
 
 
 def is_grey(rgb: NDArray[np.uint8]) -> bool:

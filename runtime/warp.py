@@ -11,24 +11,39 @@ from numpy.typing import NDArray
 from .alignment import apply_affine
 
 _STEPS_PER_PX = 32
+_BAND_ROWS = 64  # small enough to stay in the cache
 
 
 def sample_affine(
-    rgb: NDArray[np.uint8], to_source: NDArray[np.float64], size_px: tuple[int, int]
+    rgb: NDArray[np.uint8],
+    to_source: NDArray[np.float64],
+    size_px: tuple[int, int],
+    out: NDArray[np.uint8] | None = None,
 ) -> NDArray[np.uint8]:
     """Resample an RGB picture [H, W, 3] uint8 under an affine map, edges repeated outside it.
 
     ``to_source`` (2x3) maps continuous output coordinates to continuous source coordinates;
-    ``size_px`` is (width, height) of the output. Shrinking is filtered (box, then bicubic).
+    ``size_px`` is (width, height) of the output, which is written into ``out`` where that is given.
+    Shrinking is filtered (box, then bicubic).
     """
     import cv2
 
     scale = math.sqrt(abs(float(np.linalg.det(to_source[:, :2]))))
     factor = max(1, int(scale + 1e-6))  # an exact scale may come out a hair low
-    region, matrix = _region(rgb, to_source, size_px, factor)
-    if factor >= 2:
-        region, matrix = _reduce(region, factor), matrix / factor
-    return _warp(region, matrix, size_px, cv2.INTER_CUBIC, cv2.BORDER_REPLICATE)
+    out = np.empty((size_px[1], size_px[0], 3), np.uint8) if out is None else out
+    for top in range(0, len(out), _BAND_ROWS):
+        band = out[top : top + _BAND_ROWS]
+        band_size = (band.shape[1], band.shape[0])
+        moved = to_source.copy()
+        moved[:, 2] += to_source[:, 1] * top
+        region, matrix = _region(rgb, moved, band_size, factor)
+        if factor >= 2:
+            region, matrix = reduce_blocks(region, factor), matrix / factor
+        # OpenCV resamples floats twice as fast as bytes.
+        floats = _warp(region.astype(np.float32), matrix, band_size, cv2.INTER_CUBIC, cv2.BORDER_REPLICATE)
+        np.maximum(floats, 0.0, out=floats)
+        cv2.convertScaleAbs(floats, dst=band)  # rounds, and stays within 255
+    return out
 
 
 def sample_plane(
@@ -92,8 +107,8 @@ def _region(
     return np.ascontiguousarray(rgb[low[1] : high[1], low[0] : high[0]]), matrix
 
 
-def _reduce(region: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
-    """Average blocks of ``factor`` pixels; what does not fill the last block is filled with the edge."""
+def reduce_blocks(region: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
+    """Average blocks of ``factor`` px of a picture [H, W, 3]; the edge fills up the last ones."""
     import cv2
 
     height, width = region.shape[:2]

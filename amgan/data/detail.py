@@ -21,10 +21,10 @@ from .mesh_warp import Triangles, source_coordinates
 
 BLUR = 0.025
 FINE_BLUR = 0.004
-DETAIL_RANGE = (-0.6, 0.2)
+DETAIL_RANGE = (-0.6, 0.35)
 LOG_FLOOR = 12.0
-SKIN_SHADOW = (0.84, 1.05, 1.11)
-HIGHLIGHT_SHARE = 0.4
+SKIN_SHADOW = (0.78, 1.06, 1.16)
+HIGHLIGHT_SHARE = 0.5
 
 Plane = NDArray[np.float32]
 
@@ -67,12 +67,17 @@ def skin_mask(landmarks_unit: NDArray[np.floating], size_px: int) -> Plane:
     return np.asarray(mask * (1.0 - soft), np.float32)
 
 
-def split_detail(frame: NDArray[np.uint8], landmarks_unit: NDArray[np.floating]) -> FaceDetail:
-    """Split a frame [S, S, 3] uint8 into shading and detail inside the skin mask."""
+def split_detail(
+    frame: NDArray[np.uint8], landmarks_unit: NDArray[np.floating], blur: float = BLUR
+) -> FaceDetail:
+    """Split a frame [S, S, 3] uint8 into shading and detail inside the skin mask.
+
+    Shading is what is coarser than ``blur``, a share of the frame's side.
+    """
     size = frame.shape[0]
     skin = skin_mask(landmarks_unit, size)
     log = np.log(frame.astype(np.float32) + LOG_FLOOR)
-    sigma = BLUR * size
+    sigma = blur * size
     weight = cv2.GaussianBlur(skin, (0, 0), sigma)[..., None]
     shading = cv2.GaussianBlur(log * skin[..., None], (0, 0), sigma) / np.maximum(weight, 1e-3)
     detail = (log - shading) * skin[..., None]

@@ -7,68 +7,25 @@ import json
 import math
 import os
 import shutil
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
 from amgan.labels import ZoneLabels, read_labels
-from amgan.runtime.alignment import apply_affine
 from amgan.runtime.errors import UsageError
-from amgan.runtime.faces import FaceFinder
 from amgan.runtime.maps import make_footprints
-from amgan.runtime.warp import sample_affine
 from amgan.runtime.zones import PART_NAMES
 
-from .composite import CompositeOptions, make_composite
+from .aligning import AlignedFace, PrepareOptions, Progress, align_all
+from .composite import CompositeOptions
 from .dataset import SCHEMA, is_held_out
-from .detail import FaceDetail, TransferOptions, older_change, split_detail, younger_change
+from .detail import TransferOptions, older_change, younger_change
+from .donors import aged_donor, choose_donors, split
 from .mesh_warp import triangulate
-
-Progress = Callable[[int, int, str], None]
-
-
-@dataclass(frozen=True)
-class PrepareOptions:
-    """What faces are fit for training, and how the changed versions are made (ages in years).
-
-    ``zone_share`` is how far a part's age goes from the face's to that of its own label: single zones are
-    noisy witnesses.
-    """
-
-    frame_px: int = 640
-    min_side_px: float = 190.0
-    max_turn: float = 0.4
-    min_chroma: float = 4.0
-    older_age: float = 72.0
-    younger_age: float = 25.0
-    oldest_to_age: float = 60.0
-    youngest_to_rejuvenate: float = 38.0
-    donor_min_age: float = 62.0
-    donor_max_turn: float = 0.25
-    donor_max_asymmetry: float = 0.5
-    donor_count: int = 12
-    zone_share: float = 0.5
-
-
-@dataclass(frozen=True, eq=False)
-class AlignedFace:
-    """One usable face: its frame [S, S, 3] uint8, landmarks in frame units, and age in years.
-
-    ``side_px`` is how many pixels of the photo the frame's side spans.
-    """
-
-    name: str
-    frame: NDArray[np.uint8]
-    landmarks: NDArray[np.float64]
-    age: float
-    turn: float
-    side_px: float = 400.0
 
 
 def prepare_dataset(
@@ -83,7 +40,7 @@ def prepare_dataset(
     """Align every photo of ``faces`` named in ``ages_csv`` and write a training set (see dataset.py).
 
     The table needs the columns ``file`` and ``age`` (or ``age_estimate``). ``donors`` names the files
-    whose common detail ages the others (see composite.py), the first one giving its fine detail too; left
+    whose detail ages the others (see composite.py): wrinkles from the first one, folds from all; left
     empty, the strongest evenly lit old faces are taken. ``labels`` is a folder that `amgan label` wrote, with
     the ages of parts; without it, and for faces that it left out, every part has the face's age.
     Raises UsageError for a bad table, an empty result, or an output folder that is not empty.
@@ -145,53 +102,6 @@ def _years(text: str | None, name: str, table: Path) -> float:
     return years
 
 
-def align_all(
-    folder: Path, ages: dict[str, float], options: PrepareOptions, progress: Progress
-) -> tuple[list[AlignedFace], Counter[str]]:
-    """Align the largest face of every photo in a table; also how many photos were left out, by reason."""
-    finder = FaceFinder()
-    aligned: list[AlignedFace] = []
-    left_out: Counter[str] = Counter()
-    for done, (name, age) in enumerate(sorted(ages.items())):
-        progress(done, len(ages), "aligning")
-        found = _align(finder, folder / name, age, options)
-        if isinstance(found, str):
-            left_out[found] += 1
-        else:
-            aligned.append(found)
-    return aligned, left_out
-
-
-def _align(finder: FaceFinder, path: Path, age: float, options: PrepareOptions) -> AlignedFace | str:
-    """The photo's largest face, or why it is left out."""
-    try:
-        with Image.open(path) as picture:
-            rgb = np.asarray(picture.convert("RGB"))
-    except (OSError, UnidentifiedImageError):
-        return "unreadable"
-    found = finder.find(rgb)
-    if not found:
-        return "no face"
-    face = found[0]
-    if face.frame.side_px < options.min_side_px:
-        return "tiny"
-    if abs(face.turn) > options.max_turn:
-        return "turned away"
-    size = options.frame_px
-    frame = sample_affine(rgb, face.frame.to_photo(size), (size, size))
-    middle = frame[size // 3 : size * 5 // 6, size // 3 : size * 2 // 3].astype(np.float32)
-    if float(np.abs(middle - middle.mean(axis=2, keepdims=True)).mean()) < options.min_chroma:
-        return "grey"
-    return AlignedFace(
-        path.name,
-        frame,
-        apply_affine(face.frame.to_frame(1), face.landmarks),
-        age,
-        face.turn,
-        face.frame.side_px,
-    )
-
-
 def _write_faces(folder: Path, aligned: Sequence[AlignedFace], options: PrepareOptions) -> None:
     cells = options.frame_px // 4
     prints = []
@@ -232,7 +142,7 @@ def _write_changes(
     mean = np.mean([aligned[i].landmarks for i in training], axis=0)
     triangles = triangulate(mean)
     chosen = choose_donors(aligned, training, options, donors)
-    composite = make_composite([_split(aligned[d]) for d in chosen], mean, triangles) if chosen else None
+    composite = aged_donor(aligned, training, chosen, mean, triangles) if chosen else None
     older = [i for i in training if composite is not None and aligned[i].age < options.oldest_to_age]
     younger = [i for i in training if aligned[i].age >= options.youngest_to_rejuvenate]
     size, count = options.frame_px, len(older) + len(younger)
@@ -243,9 +153,9 @@ def _write_changes(
     def change(number: int) -> None:
         if number < len(older):
             assert composite is not None
-            changes[number] = older_change(_split(aligned[older[number]]), composite, triangles, transfer)
+            changes[number] = older_change(split(aligned[older[number]]), composite, triangles, transfer)
         else:
-            changes[number] = younger_change(_split(aligned[younger[number - len(older)]]), transfer)
+            changes[number] = younger_change(split(aligned[younger[number - len(older)]]), transfer)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for done, _ in enumerate(pool.map(change, range(count))):
@@ -255,38 +165,3 @@ def _write_changes(
     ages = [options.older_age] * len(older) + [options.younger_age] * len(younger)
     np.save(folder / "change_ages.npy", np.array(ages, np.float32))
     return [aligned[d].name for d in chosen]
-
-
-def _split(face: AlignedFace) -> FaceDetail:
-    return split_detail(face.frame, face.landmarks)
-
-
-def choose_donors(
-    aligned: Sequence[AlignedFace], training: Sequence[int], options: PrepareOptions, names: Sequence[str]
-) -> list[int]:
-    """Numbers of the donor faces: those named, or the old, frontal, evenly lit ones with most detail.
-
-    ``training`` are the numbers to choose from. Raises UsageError when a named donor is not among them.
-    """
-    by_name = {aligned[i].name: i for i in training}
-    missing = [n for n in names if n not in by_name]
-    if missing:
-        raise UsageError(f"the donors {', '.join(missing)} are not among the faces that training can use")
-    if names:
-        return [by_name[n] for n in names]
-    strength: dict[int, float] = {}
-    for i in training:
-        if aligned[i].age < options.donor_min_age or abs(aligned[i].turn) > options.donor_max_turn:
-            continue
-        detail = _split(aligned[i])
-        if _asymmetry(detail) <= options.donor_max_asymmetry:
-            strength[i] = float(detail.detail[detail.skin > 0.5].std())
-    return sorted(strength, key=lambda i: -strength[i])[: options.donor_count]
-
-
-def _asymmetry(face: FaceDetail) -> float:
-    """Difference of mean log intensity between the two halves of the skin: side light."""
-    columns = np.arange(face.skin.shape[1]) < face.landmarks_px[:, 0].mean()
-    brightness = face.log.mean(axis=2)
-    skin = face.skin > 0.5
-    return float(abs(brightness[skin & columns].mean() - brightness[skin & ~columns].mean()))

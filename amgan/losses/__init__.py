@@ -5,6 +5,7 @@ from .aging_map import aging_map_loss
 from .cycle import cycle_loss
 from .paired import off_face_loss, paired_loss
 from .position import position_loss
+from .texture import texture_loss
 
 __all__ = [
     "aging_map_loss",
@@ -15,4 +16,5 @@ __all__ = [
     "off_face_loss",
     "paired_loss",
     "position_loss",
+    "texture_loss",
 ]

@@ -18,6 +18,7 @@ class LossWeights:
     """Weights of the loss terms; names as in amgan.losses."""
 
     paired: float = 1.0
+    texture: float = 0.0
     off_face: float = 0.2
     wgan: float = 0.02
     age: float = 0.1
@@ -25,6 +26,7 @@ class LossWeights:
     cycle: float = 0.5
     gradient_penalty: float = 10.0
     discriminator_age: float = 1.0
+    discriminator_zones: float = 0.5
     discriminator_position: float = 0.5
     source_age_of_fakes: float = 0.3
 
@@ -35,10 +37,10 @@ class TrainConfig:
 
     From ``discriminator_from`` on the discriminator learns: every ``real_every``-th step from
     ``real_batch`` real patches and their fakes, and every step its age and position heads from
-    ``head_batch`` more. For the first ``discriminator_warmup`` of these steps only the heads learn and the
-    generator rests. ``adversarial_from`` is the step at which the generator begins to hear the
-    discriminator; ``freeze_norm_from`` is the step from which batch-norm statistics stand still, as they do
-    at inference. ``start_from`` names a weights file that a new run begins with, of the same model.
+    ``head_batch`` more. For the first ``discriminator_warmup`` of these steps only the heads learn, from the
+    pairs too, and the generator rests. ``adversarial_from`` is the step at which the generator begins to hear
+    the discriminator; ``freeze_norm_from`` is the step from which batch-norm statistics stand still, as they
+    do at inference. ``start_from`` names a weights file that a new run begins with, of the same model.
     """
 
     dataset: Path

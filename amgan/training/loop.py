@@ -30,7 +30,7 @@ WEIGHTS = "weights.safetensors"
 class StepBatches:
     """What one step learns from; None is what it does not need."""
 
-    pairs: PairBatch | None
+    pairs: PairBatch
     reals: RealBatch | None = None
     heads: RealBatch | None = None
 
@@ -94,8 +94,9 @@ def one_step(state: TrainState, config: TrainConfig, batches: StepBatches, devic
     amp = autocast(config, device)
     if is_warmup(config, state.step):
         assert batches.heads is not None
-        return heads_step(state, config, to_tensors(batches.heads, device), amp)
-    assert batches.pairs is not None
+        return heads_step(
+            state, config, to_tensors(batches.heads, device), to_tensors(batches.pairs, device), amp
+        )
     pair_batch = to_tensors(batches.pairs, device)
     real_batch = None if batches.reals is None else to_tensors(batches.reals, device)
     heard = real_batch if state.step >= config.adversarial_from else None
@@ -103,7 +104,7 @@ def one_step(state: TrainState, config: TrainConfig, batches: StepBatches, devic
     if real_batch is not None:
         report |= discriminator_step(state, config, pair_batch, real_batch, fake, amp)
     if batches.heads is not None:
-        report |= heads_step(state, config, to_tensors(batches.heads, device), amp)
+        report |= heads_step(state, config, to_tensors(batches.heads, device), None, amp)
     update_average(state, config.ema)
     return report
 
@@ -148,10 +149,11 @@ class Log:
 def _draw(sampler: PatchSampler, config: TrainConfig, step: int) -> StepBatches:
     learns = step >= config.discriminator_from
     heads = sampler.reals(step, config.head_batch, stream=3) if learns and config.head_batch else None
+    pairs = sampler.pairs(step, config.batch)
     if is_warmup(config, step):
-        return StepBatches(None, None, heads)
+        return StepBatches(pairs, None, heads)
     reals = sampler.reals(step, config.real_batch) if learns and step % config.real_every == 0 else None
-    return StepBatches(sampler.pairs(step, config.batch), reals, heads)
+    return StepBatches(pairs, reals, heads)
 
 
 def _set_rates(state: TrainState, config: TrainConfig) -> None:

@@ -52,7 +52,8 @@ def new_state(config: TrainConfig, device: torch.device) -> TrainState:
 def _start_from(path: Path, config: TrainConfig, generator: Generator, discriminator: Discriminator) -> None:
     """Copy the weights of an earlier run. Raises UsageError where they are of another model."""
     old_generator, old_discriminator, model = load_model(path)
-    if model != config.model:
+    same = (model.generator, model.discriminator) == (config.model.generator, config.model.discriminator)
+    if not same:
         raise UsageError(
             f"'{path}' holds another model than the configuration: start from one of the same shape"
         )

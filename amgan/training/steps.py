@@ -51,7 +51,8 @@ def generator_step(
     change = attention.float() * delta.float()
     face = F.interpolate(pairs["face"], scale_factor=4, mode="bilinear")
     inner = (slice(None), slice(None), slice(margin, -margin), slice(margin, -margin))
-    paired = losses.paired_loss((pairs["before"] + change)[inner], pairs["after"][inner])
+    aged, wanted = (pairs["before"] + change)[inner], pairs["after"][inner]
+    paired = losses.paired_loss(aged, wanted)
     off_face = losses.off_face_loss(change[inner], face[inner])
     loss = weights.paired * paired + weights.off_face * off_face
     report = {
@@ -59,6 +60,10 @@ def generator_step(
         "g/off_face": off_face.item(),
         "g/attention": attention.mean().item(),
     }
+    if weights.texture:
+        texture = losses.texture_loss(aged, wanted)
+        loss = loss + weights.texture * texture
+        report["g/texture"] = texture.item()
     fake = None
     if reals is not None:
         with amp:
@@ -113,7 +118,8 @@ def discriminator_step(
     position = losses.position_loss(real.position, reals["position"])
     loss = (
         critic
-        + weights.discriminator_age * (age + 0.5 * zones)
+        + weights.discriminator_age * age
+        + weights.discriminator_zones * zones
         + weights.source_age_of_fakes * source
         + weights.discriminator_position * position
     )
@@ -144,8 +150,14 @@ def discriminator_step(
     return report
 
 
-def heads_step(state: TrainState, config: TrainConfig, reals: TensorBatch, amp: torch.autocast) -> Report:
-    """Teach only the age and position heads, on real patches: cheap, and what the estimator lives on."""
+def heads_step(
+    state: TrainState, config: TrainConfig, reals: TensorBatch, pairs: TensorBatch | None, amp: torch.autocast
+) -> Report:
+    """Teach only the age and position heads: cheap, and what the estimator lives on.
+
+    Real patches say how old faces look; ``pairs``, where given, also what one zone alone looks like at
+    another age, which no photo shows.
+    """
     weights, discriminator = config.weights, state.discriminator
     with amp:
         features = discriminator.features(reals["image"])
@@ -153,8 +165,16 @@ def heads_step(state: TrainState, config: TrainConfig, reals: TensorBatch, amp: 
     age = losses.aging_map_loss(ages, reals["map_now"], reals["face"])
     place = losses.position_loss(position, reals["position"])
     loss = weights.discriminator_age * age + weights.discriminator_position * place
+    report = {"d/head_age": age.item(), "d/head_position": place.item()}
+    if pairs is not None:
+        with amp:
+            shown = discriminator.estimate(torch.cat([pairs["before"], pairs["after"]]))
+        maps = torch.cat([pairs["map_before"], pairs["map_after"]])
+        zones = losses.aging_map_loss(shown, maps, torch.cat([pairs["face"], pairs["face"]]))
+        loss = loss + weights.discriminator_zones * zones
+        report["d/head_zones"] = zones.item()
     _descend(state.optimiser_d, loss, discriminator, 10.0 * config.clip_norm)
-    return {"d/head_age": age.item(), "d/head_position": place.item()}
+    return report
 
 
 def _far_maps(now: Tensor, wanted: Tensor) -> Tensor:

@@ -19,7 +19,6 @@ from amgan.runtime.mesh import (
 )
 
 from amgan.data.complexion import ComplexionOptions, complexion_change
-from amgan.data.composite import CompositeOptions, make_composite, symmetric
 from amgan.data.detail import (
     DETAIL_RANGE,
     SKIN_SHADOW,
@@ -191,46 +190,6 @@ def test_brows_turn_grey_and_lips_pale_and_nothing_else(aligned: Faces) -> None:
 
 def test_no_change_of_complexion(details: tuple[FaceDetail, FaceDetail]) -> None:
     assert not complexion_change(details[0], SAME_COLOURS).any()
-
-
-def test_the_mean_face_is_made_symmetric(aligned: Faces) -> None:
-    points = symmetric(np.mean([a[1] for a in aligned], axis=0))
-    mirrored = points * (-1, 1) + (1, 0)
-    distance = np.hypot(*(points[:, None] - mirrored[None]).transpose(2, 0, 1)).min(axis=1)
-    assert distance.max() < 0.02
-    assert abs(points[NOSE_TIP, 0] - 0.5) < 1e-9
-
-
-def test_a_composite_is_a_symmetric_donor(
-    aligned: Faces, details: tuple[FaceDetail, FaceDetail], triangles: np.ndarray
-) -> None:
-    mean = np.mean([a[1] for a in aligned], axis=0)
-    shared = make_composite(details, mean, triangles, CompositeOptions(own=0.0))
-    assert shared.detail.shape == (SIZE, SIZE, 3) and shared.skin.shape == (SIZE, SIZE)
-    np.testing.assert_allclose(shared.detail, shared.detail[:, ::-1], atol=1e-5)
-    assert shared.detail[shared.skin > 0.9].std() > 0.01
-    own = make_composite(details, mean, triangles)
-    assert np.abs(own.detail - own.detail[:, ::-1]).max() > 0.01
-    change = older_change(details[0], own, triangles, PLAIN)
-    assert np.abs(change[details[0].skin > 0.9]).mean() > 0.5
-
-
-def test_what_one_donor_alone_has_fades_in_the_composite(
-    aligned: Faces, details: tuple[FaceDetail, FaceDetail], triangles: np.ndarray
-) -> None:
-    """A stain of one of five donors is not in their lines, a fold that all five have is."""
-    mean = np.mean([a[1] for a in aligned], axis=0)
-    clean = replace(details[0], detail=np.zeros_like(details[0].detail))
-    x, y = (details[0].landmarks_px[280]).astype(int)
-    stained = replace(clean, detail=clean.detail.copy())
-    stained.detail[y - 3 : y + 4, x - 3 : x + 4] = -0.5
-    lines = CompositeOptions(folds=0.0, own=0.0)
-    one, every = (
-        make_composite(donors, mean, triangles, lines).detail.min()
-        for donors in ([stained, clean, clean, clean, clean], [stained] * 5)
-    )
-    assert every < -0.05
-    assert one > 0.2 * every
 
 
 def test_light_skin_gets_less(aligned: Faces) -> None:

@@ -116,3 +116,17 @@ def test_off_face_loss() -> None:
     face = torch.tensor([[[[1.0, 1.0], [1.0, 0.0]]]])
     assert losses.off_face_loss(change, face).item() == pytest.approx(100 * 0.04 / 4, rel=1e-5)
     assert losses.off_face_loss(change, torch.ones(1, 1, 2, 2)).item() == 0
+
+
+def test_texture_counts_contrast_and_not_its_place() -> None:
+    lines = torch.zeros(1, 3, 64, 64)
+    lines[..., ::8, :] = -0.5
+    moved, soft = lines.roll(2, dims=2), lines.mean(dim=2, keepdim=True).expand(-1, -1, 64, -1)
+    inner = (slice(None), slice(None), slice(16, 48), slice(16, 48))
+    contrast = losses.texture.local_contrast(lines)[inner]
+    assert losses.texture_loss(lines, lines).item() == 0
+    assert torch.allclose(contrast, losses.texture.local_contrast(moved)[inner], atol=0.04)
+    assert contrast.min() > 0.1
+    assert losses.texture_loss(soft, lines) > 20 * losses.texture_loss(moved, lines)
+    assert losses.texture_loss(lines * 0.5, lines) > 5 * losses.texture_loss(moved, lines)
+    assert losses.paired_loss(moved, lines) > losses.paired_loss(soft, lines)

@@ -14,8 +14,10 @@ from amgan.runtime.zones import PART_NAMES
 from helpers import COLLINS, HOPPER
 from PIL import Image
 
+from amgan.data.aligning import AlignedFace, PrepareOptions
 from amgan.data.dataset import Dataset, is_held_out, load_dataset
-from amgan.data.prepare import AlignedFace, PrepareOptions, choose_donors, prepare_dataset, read_ages
+from amgan.data.donors import choose_donors
+from amgan.data.prepare import prepare_dataset, read_ages
 
 FRAME = 96
 

@@ -18,7 +18,7 @@ from tiny_networks import TINY_MODEL, random_generator
 from tiny_set import SIDE, write_set
 
 from amgan.checkpoint import load_model
-from amgan.data.dataset import Dataset, load_dataset
+from amgan.data.dataset import load_dataset
 from amgan.data.patches import PatchOptions, PatchSampler
 from amgan.networks import GeneratorConfig
 from amgan.training.config import LossWeights, TrainConfig, config_from_dict, load_config
@@ -348,15 +348,3 @@ def test_age_frames(set_folder: Path) -> None:
 def test_configurations_that_cannot_work_are_refused(change: dict[str, object], said: str) -> None:
     with pytest.raises(UsageError, match=re.escape(said)):
         config_from_dict({"dataset": "data", "output": "runs", **change}, "my.toml")
-
-
-def test_warm_up_teaches_the_heads_only(dataset: Dataset, tmp_path: Path) -> None:
-    config = replace(
-        tiny_config(tmp_path, tmp_path / "run"), discriminator_from=0, discriminator_warmup=2, head_batch=2
-    )
-    state = new_state(config, CPU)
-    before = [p.clone() for p in state.generator.parameters()]
-    sampler = PatchSampler(dataset, config.patches, config.seed)
-    report = one_step(state, config, StepBatches(None, None, sampler.reals(0, 2, stream=3)), CPU)
-    assert set(report) == {"d/head_age", "d/head_position"}
-    assert all(torch.equal(a, b) for a, b in zip(before, state.generator.parameters(), strict=True))

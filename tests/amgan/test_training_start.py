@@ -39,6 +39,9 @@ def test_a_run_begins_with_the_weights_named(
             assert torch.equal(found.state_dict()[name], value), name
     assert all(p.requires_grad for p in state.generator.parameters())
     assert state.step == 0
+    # What the weights are good for is not their shape: the shipped ones may be trained on.
+    larger = replace(config, model=replace(TINY_MODEL, max_frame_px=4096, oldest_trained_age=70.0))
+    assert torch.equal(new_state(larger, CPU).generator.stem.weight, generator.stem.weight)
     fresh = new_state(replace(config, start_from=""), CPU)
     assert not torch.equal(fresh.generator.stem.weight, generator.stem.weight)
 
