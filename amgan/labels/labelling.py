@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from amgan.data.aligning import AlignedFace, PrepareOptions, align_all
 from amgan.data.dataset import is_held_out
-from amgan.data.aligning import AlignedFace, PrepareOptions, align_all, read_ages
+from amgan.data.prepare import read_ages
 from amgan.runtime.curves import MIN_FACES
 from amgan.runtime.errors import UsageError
 from amgan.runtime.zones import PART_NAMES, ZONES

@@ -14,8 +14,8 @@ from amgan.runtime.errors import UsageError
 from amgan.runtime.zones import PART_NAMES, ZONES
 from textured_faces import textured_faces
 
+from amgan.data.aligning import AlignedFace
 from amgan.data.dataset import is_held_out
-from amgan.data.prepare import AlignedFace
 from amgan.labels import labelling, output, read_labels
 from amgan.labels.labelling import LabelledFaces, LabelOptions, label_aligned, label_faces
 from amgan.labels.output import agreement, evidence

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from amgan.runtime.zones import ZONES
 
-from amgan.data.prepare import AlignedFace
+from amgan.data.aligning import AlignedFace
 
 FRAME = 192
 SKIN = (205.0, 160.0, 135.0)
