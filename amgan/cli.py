@@ -24,6 +24,8 @@ COMMANDS = {
     "info": "info",
     "label": "label",
     "prepare": "prepare",
+    "pack": "pack",
+    "unpack": "unpack",
     "train": "train",
 }
 """Commands in the order of --help, and the modules of amgan.commands that hold them."""

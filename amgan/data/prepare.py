@@ -7,7 +7,7 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -45,18 +45,40 @@ def prepare_dataset(
     the ages of parts; without it, and for faces that it left out, every part has the face's age.
     Raises UsageError for a bad table, an empty result, or an output folder that is not empty.
     """
-    if output.exists() and any(output.iterdir()):
-        raise UsageError(f"{output} is not empty; name a new folder for the training set")
+    require_new(output)
     options = PrepareOptions(frame_px=frame_px)
     ages, known = read_ages(ages_csv), None if labels is None else read_labels(labels)
     aligned, left_out = align_all(faces, ages, options, progress)
     if not any(not is_held_out(f.name) for f in aligned):
         raise UsageError(f"no face in {faces} is fit for training: {dict(left_out)}")
+    part_ages = _part_ages(aligned, known, options.zone_share)
+    return write_set(output, aligned, part_ages, options, dict(left_out), donors, progress)
+
+
+def require_new(output: Path) -> None:
+    """Raise UsageError where a training set cannot be written without losing something."""
+    if output.exists() and any(output.iterdir()):
+        raise UsageError(f"{output} is not empty; name a new folder for the training set")
+
+
+def write_set(
+    output: Path,
+    aligned: Sequence[AlignedFace],
+    part_ages: NDArray[np.float32],
+    options: PrepareOptions,
+    left_out: Mapping[str, int],
+    donors: Sequence[str],
+    progress: Progress,
+) -> Path:
+    """Write the training set of aligned faces whose parts have ``part_ages`` [N, P] in years, all at once.
+
+    Raises UsageError when a named donor is not among the faces.
+    """
     work = output.with_name(output.name + ".part")
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     _write_faces(work, aligned, options)
-    np.save(work / "part_ages.npy", _part_ages(aligned, known, options.zone_share))
+    np.save(work / "part_ages.npy", part_ages)
     chosen = _write_changes(work, aligned, options, donors, progress)
     index = {
         "schema": SCHEMA,
@@ -64,7 +86,7 @@ def prepare_dataset(
         "transfer": asdict(TransferOptions()),
         "composite": asdict(CompositeOptions()),
         "donors": chosen,
-        "left_out": dict(left_out),
+        "left_out": left_out,
         "faces": [{"name": f.name, "split": "held-out" if is_held_out(f.name) else "train"} for f in aligned],
     }
     (work / "index.json").write_text(json.dumps(index, indent=1))

@@ -40,7 +40,8 @@ class TrainConfig:
     ``head_batch`` more. For the first ``discriminator_warmup`` of these steps only the heads learn, from the
     pairs too, and the generator rests. ``adversarial_from`` is the step at which the generator begins to hear
     the discriminator; ``freeze_norm_from`` is the step from which batch-norm statistics stand still, as they
-    do at inference. ``start_from`` names a weights file that a new run begins with, of the same model.
+    do at inference. ``loaders`` is how many threads cut patches ahead. ``start_from`` names a weights file
+    that a new run begins with, of the same model.
     """
 
     dataset: Path
@@ -68,6 +69,7 @@ class TrainConfig:
     precision: str = "bf16"
     device: str = "auto"
     threads: int = 0
+    loaders: int = 1
     start_from: str = ""
     log_every: int = 20
     checkpoint_every: int = 250
@@ -145,6 +147,7 @@ def _check_numbers(config: TrainConfig, source: str) -> None:
     """Refuse counts that no step could work with."""
     for name in (
         "steps",
+        "loaders",
         "batch",
         "real_batch",
         "real_every",

@@ -6,7 +6,8 @@ import json
 import math
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,11 +70,12 @@ def run(
     if fresh:
         (config.output / "log.jsonl").unlink(missing_ok=True)
     log = Log(config.output / "log.jsonl", config.log_every)
-    with ThreadPoolExecutor(1) as pool:
-        ahead = pool.submit(_draw, sampler, config, state.step)
+    with ThreadPoolExecutor(config.loaders) as pool:
+        ahead: deque[Future[StepBatches]] = deque()
         while state.step < config.steps:
-            batches = ahead.result()
-            ahead = pool.submit(_draw, sampler, config, state.step + 1)
+            while len(ahead) < config.loaders + 1:
+                ahead.append(pool.submit(_draw, sampler, config, state.step + len(ahead)))
+            batches = ahead.popleft().result()
             log.add(state.step, one_step(state, config, batches, device))
             state.step += 1
             if state.step % config.checkpoint_every == 0:
