@@ -34,7 +34,7 @@ float joined(const std::vector<Side> &sides, std::size_t which, int y, float x) 
         if (!other.ends_at(y) || other.slope == 0.0f || std::round(x) != std::round(other.at(y)) ||
             !other.reaches(next))
             continue;
-        const auto [low, high] = std::minmax(side.at(next), other.at(next));
+        const float low = std::min(side.at(next), other.at(next)), high = std::max(side.at(next), other.at(next));
         if (x > high + 1.0f) return std::round(high) + 1.0f;
         if (x < low - 1.0f) return std::round(low) - 1.0f;
         return x;
