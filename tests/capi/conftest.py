@@ -47,5 +47,3 @@ def landmarks(faces: list[tuple[np.ndarray, Face]]) -> np.ndarray:
     """Landmarks of a real face in frame units, [468, 2]."""
     face = faces[0][1]
     return apply_affine(face.frame.to_frame(1), face.landmarks)
-
-

@@ -171,7 +171,12 @@ class Handle:
         points = np.ascontiguousarray(landmarks, np.float64)
         self.library.check(
             self.library.raw.amgan_age_zones(
-                self.handle, c.byref(frame), points.ctypes.data, c.byref(ages), out.ctypes.data, out.strides[0]
+                self.handle,
+                c.byref(frame),
+                points.ctypes.data,
+                c.byref(ages),
+                out.ctypes.data,
+                out.strides[0],
             )
         )
         return out

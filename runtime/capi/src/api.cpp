@@ -55,9 +55,8 @@ void check_ages(const amgan_zone_ages *ages, const Manifest &m) {
     if (ages == nullptr) throw argument_error("the zone ages are null: give a base age and the ages of the zones");
     const auto check = [&m](float years) {
         if (!(years >= static_cast<float>(m.min_age) && years <= static_cast<float>(m.max_age)))
-            throw argument_error("an age of " + std::to_string(years) + " years cannot be had: give " +
-                                 std::to_string(std::lround(m.min_age)) + " to " +
-                                 std::to_string(std::lround(m.max_age)));
+            throw argument_error("an age of " + in_words(years) + " years cannot be had: give " + in_words(m.min_age) +
+                                 " to " + in_words(m.max_age));
     };
     check(ages->base);
     for (std::size_t z = 0; z < AMGAN_ZONES; ++z)

@@ -1,5 +1,6 @@
 #include "error.h"
 
+#include <cstdio>
 #include <cstring>
 
 namespace amgan_impl {
@@ -21,6 +22,12 @@ void set_last_error(const char *text) noexcept {
 }
 
 const char *last_error() noexcept { return text_of_thread; }
+
+std::string in_words(double value) {
+    char text[64];
+    std::snprintf(text, sizeof text, "%.1f", value);
+    return text;
+}
 
 std::string last_line(const std::string &text) {
     const char *blank = " \t\r\n";

@@ -27,6 +27,9 @@ inline Error engine_error(const std::string &sentence) { return Error(AMGAN_ERRO
 void set_last_error(const char *text) noexcept;
 const char *last_error() noexcept;
 
+// A number with one digit behind its point.
+std::string in_words(double value);
+
 // The last line of what another library says, which is what people need; those before tell of its sources.
 std::string last_line(const std::string &text);
 

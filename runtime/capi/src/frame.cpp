@@ -20,11 +20,6 @@ bool stride_fits(std::ptrdiff_t stride_bytes, std::size_t row_bytes) {
     return stride_bytes >= wide || stride_bytes <= -wide;
 }
 
-std::string number(double value) {
-    std::string text = std::to_string(value);
-    return text.substr(0, text.find('.') + 2);
-}
-
 void require_stride(const char *what, std::ptrdiff_t stride_bytes, std::size_t row_bytes) {
     if (!stride_fits(stride_bytes, row_bytes))
         throw argument_error(std::string(what) + " has a stride of " + std::to_string(stride_bytes) +
@@ -94,8 +89,8 @@ Plane read_map(const amgan_map &map, const Manifest &m) {
         std::memcpy(plane.row(y), from, sizeof(float) * plane.side);
         for (int x = 0; x < plane.side; ++x)
             if (!(plane.row(y)[x] >= youngest && plane.row(y)[x] <= oldest))
-                throw argument_error("the aging map asks for " + number(plane.row(y)[x]) + " years: ask for " +
-                                     number(youngest) + " to " + number(oldest));
+                throw argument_error("the aging map asks for " + in_words(plane.row(y)[x]) + " years: ask for " +
+                                     in_words(youngest) + " to " + in_words(oldest));
     }
     return plane;
 }
