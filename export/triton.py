@@ -4,9 +4,9 @@
       amgan_generator/config.pbtxt    amgan_generator/1/model.onnx (or model.plan)
       amgan_estimator/config.pbtxt    amgan_estimator/1/model.onnx
 
-The configurations follow Triton's model_config.proto. ONNX files run in its onnxruntime backend. A TensorRT engine
-is taken in place of the generator's or estimator's ONNX file where the bundle has one of TensorRT itself (Triton
-does not load those of TensorRT for RTX).
+The configurations follow Triton's model_config.proto. ONNX files run in its onnxruntime backend. Where the
+bundle has an engine of TensorRT itself it is taken in place of the ONNX file; Triton does not load those of
+TensorRT for RTX.
 """
 
 from __future__ import annotations

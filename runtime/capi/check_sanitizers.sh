@@ -43,7 +43,6 @@ export TBB_ENABLE_SANITIZERS=1
 
 build asan address,undefined
 export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
-export LSAN_OPTIONS=suppressions=$here/suppressions/lsan.txt:print_suppressions=0
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 drive asan
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -11,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from amgan.runtime.bundle import SHIPPED, file_sha256
+from amgan.runtime.bundle import SHIPPED
 from amgan.runtime.faces import Face
-from capi import SOURCE, Handle, Library, build, cut_frame
+from capi import SOURCE, Handle, Library, build, cut_frame, write_broken
 from PIL import Image
 
 STRICT = ("-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic")
@@ -54,16 +53,6 @@ def program(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = run("gcc", *STRICT, EXAMPLE, *flags, f"-Wl,-rpath,{libraries}", "-o", target)
     assert done.returncode == 0, done.stderr
     return target
-
-
-def write_broken(folder: Path, content: bytes, name: str = "generator.onnx") -> Path:
-    """The shipped bundle with another network in it, its hash put right."""
-    shutil.copytree(SHIPPED, folder)
-    (folder / name).write_bytes(content)
-    manifest = json.loads((folder / "manifest.json").read_text())
-    manifest["files"][name]["sha256"] = file_sha256(folder / name)
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    return folder
 
 
 def test_every_status_is_provoked(driver: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Triton repositories, held against Triton's own definition of a model's configuration and the real networks."""
+"""Triton repositories, held against Triton's own definition of a configuration and the real networks."""
 
 from __future__ import annotations
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ctypes as c
 import importlib.util
+import json
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from amgan.runtime.bundle import SHIPPED, file_sha256
 from amgan.runtime.faces import Face
 from amgan.runtime.warp import sample_affine
 from amgan.runtime.zones import ZONES
@@ -233,3 +235,13 @@ def cut_frame(photo: NDArray[np.uint8], face: Face, side: int, margin: int) -> N
     matrix = face.frame.to_photo(side)
     matrix[:, 2] += matrix[:, :2] @ (-margin, -margin)
     return sample_affine(photo, matrix, (side + 2 * margin, side + 2 * margin))
+
+
+def write_broken(folder: Path, content: bytes, name: str = "generator.onnx") -> Path:
+    """The shipped bundle with another network in it, its hash put right."""
+    shutil.copytree(SHIPPED, folder)
+    (folder / name).write_bytes(content)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["files"][name]["sha256"] = file_sha256(folder / name)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
