@@ -21,7 +21,7 @@ from pathlib import Path
 from amgan.runtime.bundle import Bundle
 from amgan.runtime.engine_build import FORMAT, EngineBuild
 from amgan.runtime.errors import BundleError, UsageError
-from amgan.runtime.manifest import FileEntry, TensorSpec
+from amgan.runtime.manifest import EstimatorSpec, FileEntry, GeneratorSpec, TensorSpec
 
 PREFIX = "amgan_"
 CONFIG = "config.pbtxt"
@@ -97,7 +97,10 @@ def write_triton(bundle: Bundle, output: Path, progress: Progress = lambda messa
 def plan_models(bundle: Bundle) -> tuple[TritonModel, ...]:
     """The models that a bundle gives; raises BundleError where it lacks what Triton must be told."""
     manifest = bundle.manifest
-    specs = {"generator": manifest.generator, "estimator": manifest.estimator}
+    specs: dict[str, GeneratorSpec | EstimatorSpec] = {
+        "generator": manifest.generator,
+        "estimator": manifest.estimator,
+    }
     models = []
     for role in ROLES:
         spec = specs[role]

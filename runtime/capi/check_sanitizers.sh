@@ -8,7 +8,9 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 work=${1:-$here/build/sanitizers}
 bundle=$here/../bundles/amgan-base
 python=${PYTHON:-python3}
+openvino=$("$python" -c "import importlib.util as u; print(u.find_spec('openvino').submodule_search_locations[0])")
 mkdir -p "$work/empty" "$work/broken"
+work=$(cd "$work" && pwd)
 
 # A bundle whose network is garbage, with the right hash.
 "$python" - "$bundle" "$work/broken" <<'PYTHON'
@@ -28,7 +30,7 @@ PYTHON
 
 build() {
     cmake -S "$here" -B "$work/$1" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DAMGAN_BUILD_TESTS=ON \
-        -DAMGAN_WERROR=ON "-DAMGAN_SANITIZE=$2" "-DPython3_EXECUTABLE=$(command -v "$python")" >"$work/$1.log"
+        -DAMGAN_WERROR=ON "-DAMGAN_SANITIZE=$2" "-DOpenVINO_DIR=$openvino/cmake" >"$work/$1.log"
     cmake --build "$work/$1" >>"$work/$1.log" || { cat "$work/$1.log"; exit 1; }
 }
 

@@ -92,9 +92,7 @@ def test_what_is_installed(installed: Path) -> None:
     assert files == {"amgan.h", "amgan.pc", "libamgan.so", "libamgan.so.0", "libamgan.so.0.1.0"}
 
 
-@pytest.mark.parametrize(
-    "compiler", [("gcc", *STRICT), ("g++", "-std=c++17", "-Wall", "-Werror", "-pedantic")]
-)
+@pytest.mark.parametrize("compiler", [("gcc", *STRICT), ("g++", "-std=c++17", *STRICT[1:])])
 def test_the_header_stands_alone(compiler: tuple[str, ...], tmp_path: Path) -> None:
     suffix = ".c" if compiler[0] == "gcc" else ".cpp"
     source = tmp_path / f"alone{suffix}"
