@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import amgan.runtime
 from amgan.runtime.bundle import MANIFEST, Bundle, write_manifest
 from amgan.runtime.engine_build import FORMAT
 from amgan.runtime.errors import UsageError
@@ -24,6 +25,7 @@ from .tensorrt_options import EngineOptions
 
 Progress = Callable[[str], None]
 DEFAULTS = ExportOptions()
+C_HEADER = Path(amgan.runtime.__file__).parent / "capi" / "amgan.h"
 
 __all__ = ["ExportOptions", "export_bundle"]
 
@@ -57,6 +59,8 @@ def export_bundle(
         progress("comparing with PyTorch")
         reference = Reference.of(generator, discriminator, frame_px)
         manifest = _finish(work, output, manifest, reference, options, progress)
+        # Not in the manifest: nothing reads it when the bundle is used, and it may be newer than the bundle.
+        shutil.copyfile(C_HEADER, work / C_HEADER.name)
         write_manifest(work, manifest)
         Bundle.open(work)
         progress(f"writing {output}")

@@ -37,6 +37,10 @@ from amgan.runtime.errors import UsageError
     "--plain", is_flag=True, show_default="simplified",
     help="Write the networks as PyTorch traces them, in fp32: slower, for comparison only.",
 )  # fmt: skip
+@click.option(
+    "--triton", type=PathType, metavar="DIR", show_default="none",
+    help="Write a model repository for NVIDIA's Triton Inference Server with the bundle's networks, too.",
+)  # fmt: skip
 def command(
     output: Path,
     checkpoint: Path | None,
@@ -46,6 +50,7 @@ def command(
     flavour: str,
     force: bool,
     plain: bool,
+    triton: Path | None,
 ) -> None:
     """Turn trained weights into a bundle.
 
@@ -58,6 +63,7 @@ def command(
       amgan export -o bundle
       amgan export -o bundle --checkpoint runs/mine/last.safetensors --fp16
       amgan export -o bundle --targets sm86,sm89,sm120
+      amgan export -o bundle --triton models
     """  # noqa: D301
     if checkpoint is not None and not checkpoint.is_file():
         raise UsageError(f"the checkpoint '{checkpoint}' does not exist: give a .safetensors file")
@@ -65,6 +71,8 @@ def command(
         raise UsageError("--flavour and --force are about engines: name their --targets, too")
     if plain and (fp16 or bf16 or targets is not None):
         raise UsageError("--plain writes fp32 only: leave --fp16, --bf16 and --targets out")
+    if triton is not None and triton.resolve() == output.resolve():
+        raise UsageError("the bundle and the Triton repository cannot be one folder: name two")
     generations = _check_targets(targets, flavour) if targets is not None else ()
     chosen = {"fp32": True, "fp16": fp16, "bf16": bf16}
     precisions = tuple(name for name, wanted in chosen.items() if wanted)
@@ -74,7 +82,12 @@ def command(
 
         options = ExportOptions(precisions, generations, flavour, force, plain)
         bundle = export_bundle(checkpoint, output, say, options)
-    click.echo(f"bundle written to {bundle}")
+        click.echo(f"bundle written to {bundle}")
+        if triton is not None:
+            from amgan.export.triton import write_triton
+            from amgan.runtime.bundle import Bundle
+
+            click.echo(f"Triton repository written to {write_triton(Bundle.open(bundle), triton, say)}")
 
 
 def _check_targets(targets: str, flavour: str) -> tuple[str, ...]:

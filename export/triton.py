@@ -1,0 +1,171 @@
+"""A Triton Inference Server model repository for a bundle: its generator and estimator, ready to serve.
+
+    REPOSITORY/
+      amgan_generator/config.pbtxt    amgan_generator/1/model.onnx (or model.plan)
+      amgan_estimator/config.pbtxt    amgan_estimator/1/model.onnx
+
+The configurations follow Triton's model_config.proto. ONNX files run in its onnxruntime backend. Where the
+bundle has an engine of TensorRT itself it is taken in place of the ONNX file; Triton does not load those of
+TensorRT for RTX.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from amgan.runtime.bundle import Bundle
+from amgan.runtime.engine_build import FORMAT, EngineBuild
+from amgan.runtime.errors import BundleError, UsageError
+from amgan.runtime.manifest import EstimatorSpec, FileEntry, GeneratorSpec, TensorSpec
+
+PREFIX = "amgan_"
+CONFIG = "config.pbtxt"
+VERSION = "1"
+ROLES = ("generator", "estimator")
+ONNX_BATCH = 8
+QUEUE_DELAY_US = 2000
+
+_TYPES = {"uint8": "TYPE_UINT8", "float16": "TYPE_FP16", "float32": "TYPE_FP32", "int64": "TYPE_INT64"}
+_BACKENDS = {"onnx": ("onnxruntime", "model.onnx"), FORMAT: ("tensorrt", "model.plan")}
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class TritonModel:
+    """One model of the repository: the file of the bundle that it serves, and its tensors."""
+
+    name: str
+    file: str
+    entry: FileEntry
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+    @property
+    def batch(self) -> int:
+        """The largest batch that Triton may form."""
+        return self.entry.build.profile.batch[2] if self.entry.build else ONNX_BATCH
+
+    def config(self) -> str:
+        """The model's config.pbtxt."""
+        backend, filename = _BACKENDS[self.entry.format]
+        sizes = _sizes(self.inputs, self.entry.build)
+        blocks = [
+            f'name: "{self.name}"',
+            f'backend: "{backend}"',
+            f'default_model_filename: "{filename}"',
+            f"max_batch_size: {self.batch}",
+            *(_tensor("input", tensor, sizes) for tensor in self.inputs),
+            *(_tensor("output", tensor, sizes) for tensor in self.outputs),
+            f"dynamic_batching {{ max_queue_delay_microseconds: {QUEUE_DELAY_US} }}",
+        ]
+        return "\n".join(blocks) + "\n"
+
+
+def write_triton(bundle: Bundle, output: Path, progress: Progress = lambda message: None) -> Path:
+    """Write the repository of a bundle to a folder, which appears whole or not at all; returns the folder.
+
+    Models of an older repository of AMGAN in the same folder are replaced, those of others stay. Raises
+    UsageError for a folder that is a file or cannot be written, and BundleError for a bundle without the
+    tensors or files that are needed.
+    """
+    models = plan_models(bundle)
+    if output.exists() and not output.is_dir():
+        raise UsageError(f"'{output}' is a file: name a folder for the Triton repository")
+    work = output.parent / f".{output.name}.{secrets.token_hex(4)}"
+    try:
+        work.mkdir(parents=True)
+        for model in models:
+            progress(f"triton: {model.name} from {model.file}")
+            folder = work / model.name / VERSION
+            folder.mkdir(parents=True)
+            shutil.copyfile(bundle.path / model.file, folder / _BACKENDS[model.entry.format][1])
+            (work / model.name / CONFIG).write_text(model.config(), encoding="utf-8")
+        _move(work, output, [model.name for model in models])
+    except OSError as error:
+        raise UsageError(f"'{output}' cannot be written ({error.strerror}): check the folder") from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return output
+
+
+def plan_models(bundle: Bundle) -> tuple[TritonModel, ...]:
+    """The models that a bundle gives; raises BundleError where it lacks what Triton must be told."""
+    manifest = bundle.manifest
+    specs: dict[str, GeneratorSpec | EstimatorSpec] = {
+        "generator": manifest.generator,
+        "estimator": manifest.estimator,
+    }
+    models = []
+    for role in ROLES:
+        spec = specs[role]
+        if not spec.inputs or not spec.outputs:
+            raise BundleError(f"'{bundle.path}' does not name the tensors of its {role}: export it again")
+        file, entry = _file(bundle, role)
+        models.append(TritonModel(PREFIX + role, file, entry, spec.inputs, spec.outputs))
+    return tuple(models)
+
+
+def _file(bundle: Bundle, role: str) -> tuple[str, FileEntry]:
+    """What to serve: an engine of TensorRT, or the fp32 ONNX file."""
+    for name, entry in bundle.manifest.files.items():
+        if entry.role == role and entry.build is not None and entry.build.flavour == "tensorrt":
+            return name, entry
+    path = bundle.file(role, "fp32")
+    name = path.relative_to(bundle.path).as_posix()
+    return name, bundle.manifest.files[name]
+
+
+def _sizes(inputs: Sequence[TensorSpec], build: EngineBuild | None) -> dict[str, int]:
+    """What letters in shapes stand for in an engine, which takes one size only: {"H": 368, "W": 368}."""
+    if build is None:
+        return {}
+    shapes = build.profile.inputs
+    return {
+        letter: size
+        for tensor in inputs
+        if tensor.name in shapes
+        for letter, size in zip(tensor.shape[1:], shapes[tensor.name], strict=True)
+        if isinstance(letter, str)
+    }
+
+
+def _tensor(kind: str, tensor: TensorSpec, sizes: dict[str, int]) -> str:
+    """One input or output; the batch is not among its dims, and sizes that are open are -1."""
+    if tensor.type not in _TYPES:
+        raise BundleError(
+            f"the tensor {tensor.name} is {tensor.type}, which Triton is not told: export again"
+        )
+    dims = ", ".join(str(_dim(size, sizes)) for size in tensor.shape[1:])
+    return (
+        f"{kind} {{\n  name: {json.dumps(tensor.name)}\n  data_type: {_TYPES[tensor.type]}\n"
+        f"  dims: [{dims}]\n}}"
+    )
+
+
+def _dim(size: int | str, sizes: dict[str, int]) -> int:
+    """A number; "H", "H/4" or "H-112" with H of the engine; -1 where H is open."""
+    if isinstance(size, int):
+        return size
+    if size in sizes:
+        return sizes[size]
+    for sign in "/-":
+        letter, found, number = size.partition(sign)
+        if found and letter in sizes and number.isdigit():
+            return sizes[letter] // int(number) if sign == "/" else sizes[letter] - int(number)
+    return -1
+
+
+def _move(work: Path, output: Path, names: Sequence[str]) -> None:
+    """Put the finished models in their places; old ones go when the new ones are there."""
+    output.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        old = work / f"{name}.old"
+        if (output / name).exists():
+            (output / name).replace(old)
+        (work / name).replace(output / name)

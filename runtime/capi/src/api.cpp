@@ -1,0 +1,189 @@
+// The C functions: nothing but checks, and a wall that no exception passes.
+#include "amgan.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <new>
+
+#include "error.h"
+#include "session.h"
+
+#define AMGAN_TEXT_(x) #x
+#define AMGAN_TEXT(x) AMGAN_TEXT_(x)
+
+using namespace amgan_impl;
+
+struct amgan {
+    Session session;
+};
+
+namespace {
+
+// Cells of the zone map that amgan_age_zones() makes, as in the Python package.
+constexpr int kMapCells = 128;
+
+amgan_status failed(amgan_status status, const char *sentence) noexcept {
+    set_last_error(sentence);
+    return status;
+}
+
+// Runs a function; what it raises becomes a status and the last error.
+template <typename Function> amgan_status guarded(Function &&function) noexcept {
+    try {
+        function();
+        return AMGAN_OK;
+    } catch (const Error &error) {
+        return failed(error.status(), error.what());
+    } catch (const std::bad_alloc &) {
+        return failed(AMGAN_ERROR_MEMORY, "there is not enough memory: use smaller frames, or fewer at once");
+    } catch (const std::exception &error) {
+        return failed(AMGAN_ERROR_ENGINE, error.what());
+    } catch (...) {
+        return failed(AMGAN_ERROR_ENGINE, "something unknown went wrong in a library that libamgan uses");
+    }
+}
+
+const Session &session_of(const amgan *handle) {
+    if (handle == nullptr) throw argument_error("the handle is null: open a bundle first");
+    return handle->session;
+}
+
+Session &session_of(amgan *handle) { return const_cast<Session &>(session_of(static_cast<const amgan *>(handle))); }
+
+void check_ages(const amgan_zone_ages *ages, const Manifest &m) {
+    if (ages == nullptr) throw argument_error("the zone ages are null: give a base age and the ages of the zones");
+    const auto check = [&m](float years) {
+        if (!(years >= static_cast<float>(m.min_age) && years <= static_cast<float>(m.max_age)))
+            throw argument_error("an age of " + in_words(years) + " years cannot be had: give " + in_words(m.min_age) +
+                                 " to " + in_words(m.max_age));
+    };
+    check(ages->base);
+    for (std::size_t z = 0; z < AMGAN_ZONES; ++z)
+        for (std::size_t s = 0; s < kZoneTable[z].parts; ++s)
+            if (!std::isnan(ages->years[z][s])) check(ages->years[z][s]);
+}
+
+void write_rows(const float *values, int side, float *out, std::ptrdiff_t stride_bytes) {
+    char *to = reinterpret_cast<char *>(out);
+    for (int y = 0; y < side; ++y)
+        std::memcpy(to + y * stride_bytes, values + static_cast<std::size_t>(y) * side, sizeof(float) * side);
+}
+
+void check_years(const float *years, std::ptrdiff_t stride_bytes, int side) {
+    if (years == nullptr) throw argument_error("the ages to fill in are null: give memory for them");
+    const auto row_bytes = static_cast<std::ptrdiff_t>(sizeof(float)) * side;
+    if (stride_bytes < row_bytes && stride_bytes > -row_bytes)
+        throw argument_error("the ages to fill in have a stride of " + std::to_string(stride_bytes) +
+                             " bytes, but their rows have " + std::to_string(row_bytes) +
+                             ": give the bytes from a row to the next");
+}
+
+}  // namespace
+
+const char *amgan_version(void) {
+    return AMGAN_TEXT(AMGAN_VERSION_MAJOR) "." AMGAN_TEXT(AMGAN_VERSION_MINOR) "." AMGAN_TEXT(AMGAN_VERSION_PATCH);
+}
+
+const char *amgan_status_text(amgan_status status) {
+    switch (status) {
+        case AMGAN_OK: return "success";
+        case AMGAN_ERROR_ARGUMENT: return "invalid argument";
+        case AMGAN_ERROR_BUNDLE: return "bundle missing or damaged";
+        case AMGAN_ERROR_DEVICE: return "device not available";
+        case AMGAN_ERROR_ENGINE: return "engine failed";
+        case AMGAN_ERROR_MEMORY: return "out of memory";
+    }
+    return "unknown status";
+}
+
+const char *amgan_last_error(void) { return last_error(); }
+
+amgan_status amgan_open(const char *folder, const char *device, const char *precision, amgan **handle) {
+    return guarded([&] {
+        if (handle == nullptr) throw argument_error("the place for the handle is null: give the address of a pointer");
+        *handle = nullptr;
+        if (folder == nullptr) throw argument_error("the bundle's folder is null: give its path");
+        *handle = new amgan{Session(folder, device == nullptr ? "auto" : device, precision == nullptr ? "" : precision)};
+    });
+}
+
+void amgan_close(amgan *handle) {
+    guarded([&] { delete handle; });
+}
+
+amgan_status amgan_get_info(const amgan *handle, amgan_info *info, size_t info_bytes) {
+    return guarded([&] {
+        const Session &session = session_of(handle);
+        if (info == nullptr) throw argument_error("the info to fill in is null: give memory for it");
+        const amgan_info all = session.info();
+        std::memset(info, 0, info_bytes);
+        std::memcpy(info, &all, std::min(info_bytes, sizeof all));
+    });
+}
+
+amgan_status amgan_age(amgan *handle, const amgan_frame *frame, const amgan_map *map, const double *landmarks,
+                       uint8_t *out, ptrdiff_t out_stride_bytes) {
+    return guarded([&] {
+        const Session &session = session_of(handle);
+        check_frame(frame, session.manifest());
+        check_map(map);
+        check_output(out, out_stride_bytes, frame->side_px);
+        const Plane years = read_map(*map, session.manifest());
+        if (landmarks == nullptr) {
+            session.age(*frame, years, map->margin_cells, nullptr, out, out_stride_bytes);
+        } else {
+            const Landmarks points = read_landmarks(landmarks);
+            session.age(*frame, years, map->margin_cells, &points, out, out_stride_bytes);
+        }
+    });
+}
+
+amgan_status amgan_age_zones(amgan *handle, const amgan_frame *frame, const double *landmarks,
+                             const amgan_zone_ages *ages, uint8_t *out, ptrdiff_t out_stride_bytes) {
+    return guarded([&] {
+        const Session &session = session_of(handle);
+        const Manifest &m = session.manifest();
+        check_frame(frame, m);
+        check_ages(ages, m);
+        check_output(out, out_stride_bytes, frame->side_px);
+        const Landmarks points = read_landmarks(landmarks);
+        const int side = frame->side_px, margin = (m.halo_px * kMapCells + side - 1) / side + 1;
+        const Plane years = zone_map(points, *ages, kMapCells, margin, m.neutral_age);
+        session.age(*frame, years, margin, &points, out, out_stride_bytes);
+    });
+}
+
+amgan_status amgan_zone_map(const amgan *handle, const double *landmarks, const amgan_zone_ages *ages,
+                            int32_t side_cells, int32_t margin_cells, float *years, ptrdiff_t stride_bytes) {
+    return guarded([&] {
+        const Session &session = session_of(handle);
+        check_ages(ages, session.manifest());
+        if (side_cells < 16 || side_cells > 1024 || margin_cells < 0 || margin_cells > side_cells)
+            throw argument_error("a zone map cannot have " + std::to_string(side_cells) + " cells and a margin of " +
+                                 std::to_string(margin_cells) + ": give 16 to 1024, and no more around them");
+        const int cells = side_cells + 2 * margin_cells;
+        check_years(years, stride_bytes, cells);
+        const Plane map = zone_map(read_landmarks(landmarks), *ages, side_cells, margin_cells,
+                                   session.manifest().neutral_age);
+        write_rows(map.values.data(), cells, years, stride_bytes);
+    });
+}
+
+amgan_status amgan_estimate(amgan *handle, const amgan_frame *frame, float *years, ptrdiff_t stride_bytes) {
+    return guarded([&] {
+        Session &session = session_of(handle);
+        check_frame(frame, session.manifest());
+        const int grid = session.manifest().estimator_grid;
+        check_years(years, stride_bytes, grid);
+        write_rows(session.estimate(*frame).data(), grid, years, stride_bytes);
+    });
+}
+
+const char *amgan_zone_name(int32_t zone) {
+    return zone >= 0 && zone < AMGAN_ZONES ? kZoneTable[static_cast<std::size_t>(zone)].name : nullptr;
+}
+
+int32_t amgan_zone_is_paired(int32_t zone) {
+    return zone >= 0 && zone < AMGAN_ZONES && kZoneTable[static_cast<std::size_t>(zone)].parts == 2 ? 1 : 0;
+}

@@ -1,0 +1,51 @@
+// What turns tiles into aged tiles, and what reads ages, behind two small interfaces.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bundle.h"
+#include "frame.h"
+#include "tiles.h"
+
+namespace amgan_impl {
+
+struct EngineTraits {
+    std::string backend;
+    std::string device;
+    std::string precision;
+    TileWishes wishes;
+};
+
+// Ages frames; safe to share between threads.
+class Engine {
+  public:
+    virtual ~Engine() = default;
+    virtual const EngineTraits &traits() const = 0;
+
+    // Computes the frame's tiles into `aged`, [side, side, 3]; pixels of no tile are left alone. Raises Error.
+    virtual void age(const FrameWork &work, std::uint8_t *aged) = 0;
+};
+
+// Reads how old a frame looks; safe to share between threads.
+class Estimator {
+  public:
+    virtual ~Estimator() = default;
+
+    // `image` is [frame_px, frame_px, 3] RGB; gives grid * grid ages. Raises Error.
+    virtual std::vector<float> read(const std::vector<std::uint8_t> &image) = 0;
+};
+
+// `precision` empty: the fastest. Both raise Error.
+std::unique_ptr<Engine> open_openvino(const Bundle &bundle, const std::string &precision);
+std::unique_ptr<Estimator> open_estimator(const Bundle &bundle);
+
+// `device` is "cuda" or "cuda:N". Raises Error (AMGAN_ERROR_DEVICE), also where the library has no TensorRT in it.
+std::unique_ptr<Engine> open_tensorrt(const Bundle &bundle, const std::string &device, const std::string &precision);
+
+// Chooses by device name; raises Error (AMGAN_ERROR_ARGUMENT) for a name or precision that makes no sense.
+std::unique_ptr<Engine> choose_engine(const Bundle &bundle, const std::string &device, const std::string &precision);
+
+}  // namespace amgan_impl

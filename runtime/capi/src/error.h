@@ -1,0 +1,36 @@
+// The one exception of the library, and the text that amgan_last_error() gives.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+#include "amgan.h"
+
+namespace amgan_impl {
+
+class Error : public std::runtime_error {
+  public:
+    Error(amgan_status status, const std::string &sentence) : std::runtime_error(sentence), status_(status) {}
+
+    amgan_status status() const { return status_; }
+
+  private:
+    amgan_status status_;
+};
+
+inline Error argument_error(const std::string &sentence) { return Error(AMGAN_ERROR_ARGUMENT, sentence); }
+inline Error bundle_error(const std::string &sentence) { return Error(AMGAN_ERROR_BUNDLE, sentence); }
+inline Error device_error(const std::string &sentence) { return Error(AMGAN_ERROR_DEVICE, sentence); }
+inline Error engine_error(const std::string &sentence) { return Error(AMGAN_ERROR_ENGINE, sentence); }
+
+// Remember a text for this thread, cut to what fits: needs no memory, so that it cannot fail.
+void set_last_error(const char *text) noexcept;
+const char *last_error() noexcept;
+
+// A number with one digit behind its point.
+std::string in_words(double value);
+
+// The last line of what another library says, which is what people need; those before tell of its sources.
+std::string last_line(const std::string &text);
+
+}  // namespace amgan_impl

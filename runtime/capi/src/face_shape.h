@@ -1,0 +1,23 @@
+// Where a face and its parts lie in the frame, as soft weights; what amgan.runtime.footprints does in Python.
+#pragma once
+
+#include <array>
+
+#include "amgan.h"
+#include "face_tables.h"
+#include "plane.h"
+
+namespace amgan_impl {
+
+using Landmarks = std::array<std::array<double, 2>, AMGAN_LANDMARKS>;
+
+// The caller's points; raises Error (AMGAN_ERROR_ARGUMENT) for null, and for points that are no numbers.
+Landmarks read_landmarks(const double *landmarks);
+
+// The aging map of a face: `side` cells across the frame, `margin` more on each side.
+Plane zone_map(const Landmarks &landmarks, const amgan_zone_ages &ages, int side, int margin, double neutral_age);
+
+// Where a change may go, 0 to 1: on the skin, not beyond the outline of the face, not on the eyes and in the mouth.
+Plane edit_mask(const Landmarks &landmarks, int side_px);
+
+}  // namespace amgan_impl

@@ -1,0 +1,41 @@
+// A canonical frame on its way through an engine: the caller's picture and map, in the engine's own layout.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "amgan.h"
+#include "manifest.h"
+#include "plane.h"
+#include "tiles.h"
+
+namespace amgan_impl {
+
+// `image` is [side + 2 halo, side + 2 halo, 3] RGB; `map` [(side + 2 halo) / 4]^2 years; `tiles` the cores to compute.
+struct FrameWork {
+    int side_px = 0;
+    int halo_px = 0;
+    std::vector<std::uint8_t> image;
+    Plane map;
+    std::vector<Tile> tiles;
+
+    int padded_px() const { return side_px + 2 * halo_px; }
+    int padded_cells() const { return padded_px() / kCellPx; }
+};
+
+// Raise Error (AMGAN_ERROR_ARGUMENT) for a frame, a map or an output that makes no sense.
+void check_frame(const amgan_frame *frame, const Manifest &manifest);
+void check_map(const amgan_map *map);
+void check_output(const std::uint8_t *out, std::ptrdiff_t stride_bytes, int side_px);
+
+// A frame with its halo: real pixels as far as the caller has them, then the edge repeated.
+std::vector<std::uint8_t> with_halo(const amgan_frame &frame, int halo_px);
+
+// The caller's map as far as its margin goes, its values checked against the bundle's range of ages.
+Plane read_map(const amgan_map &map, const Manifest &manifest);
+
+// A map of `margin_cells` cells around its frame for every cell of the engine's. Ages beyond what the generator was
+// trained for are taken for the oldest of that.
+Plane engine_map(const Plane &map, int margin_cells, int side_px, const Manifest &manifest);
+
+}  // namespace amgan_impl

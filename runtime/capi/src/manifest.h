@@ -1,0 +1,56 @@
+// The manifest of a bundle: what it says, checked as the Python package checks it.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace amgan_impl {
+
+constexpr int kSchema = 1;
+constexpr int kFrameStepPx = 64;
+
+// How a TensorRT engine was built, and the sizes it takes: inputs without the batch.
+struct EngineBuild {
+    std::string flavour;
+    std::string version;
+    std::vector<std::string> targets;
+    int batch_low = 0;
+    int batch_best = 0;
+    int batch_high = 0;
+    std::map<std::string, std::vector<int>> inputs;
+};
+
+struct FileEntry {
+    std::string name;
+    std::string role;
+    std::string format;
+    std::string precision;
+    std::string sha256;
+    std::optional<EngineBuild> build;
+};
+
+// Lengths in px of the frame, ages in years; see amgan.runtime.manifest in Python.
+struct Manifest {
+    std::string model;
+    std::string version;
+    int canonical_px = 0;
+    int min_frame_px = 0;
+    int max_frame_px = 0;
+    int halo_px = 0;
+    int tile_multiple = 0;
+    double min_age = 0.0;
+    double max_age = 0.0;
+    double neutral_age = 0.0;
+    double oldest_trained_age = 0.0;
+    int estimator_px = 0;
+    int estimator_grid = 0;
+    std::vector<FileEntry> files;
+};
+
+// Reads what manifest.json holds; raises Error (AMGAN_ERROR_BUNDLE), which names `source` and the field at fault.
+Manifest parse_manifest(std::string_view document, const std::string &source);
+
+}  // namespace amgan_impl

@@ -1,0 +1,99 @@
+#include "openvino_network.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "error.h"
+
+namespace amgan_impl {
+
+namespace {
+
+std::string choose_precision(const std::string &wanted, const std::vector<std::string> &able) {
+    const bool has_bf16 = std::find(able.begin(), able.end(), "BF16") != able.end();
+    if (wanted.empty()) return has_bf16 ? "bf16" : "f32";
+    if (wanted == "f16") throw device_error("the CPU engine has no f16: use precision f32 or bf16, or none");
+    if (wanted == "bf16" && !has_bf16) throw device_error("this CPU has no bf16: use precision f32, or none");
+    return wanted;
+}
+
+void check_inputs(const ov::Model &model, const NetworkOptions &options, const std::string &path) {
+    bool good = model.inputs().size() == options.inputs.size();
+    std::string wanted;
+    for (const auto &[name, shape] : options.inputs) {
+        wanted += (wanted.empty() ? "" : ", ") + name;
+        const auto has_name = [&name = name](const auto &port) { return port.get_names().count(name) > 0; };
+        const auto inputs = model.inputs();
+        good = good && std::any_of(inputs.begin(), inputs.end(), has_name);
+    }
+    if (!good)
+        throw bundle_error("'" + path + "' has other inputs than " + wanted + ": export the bundle again");
+}
+
+// Sizes that are open get a least size. Any size would be fine, but told the least one OpenVINO knows that no layer
+// runs empty; without that it copies a tensor wherever a convolution meets a slice.
+void set_least_sizes(ov::Model &model, const NetworkOptions &options, const std::string &path) {
+    std::map<std::string, ov::PartialShape> shapes;
+    for (const auto &[name, least] : options.inputs) {
+        ov::PartialShape shape = model.input(name).get_partial_shape();
+        if (least.empty()) continue;
+        if (shape.rank().is_dynamic() || shape.size() != least.size())
+            throw bundle_error("'" + path + "' has another shape of " + name + " than its manifest: export the " +
+                               "bundle again");
+        for (std::size_t i = 0; i < least.size(); ++i)
+            if (shape[i].is_dynamic()) shape[i] = ov::Dimension(least[i], -1);
+        shapes[name] = shape;
+    }
+    if (!shapes.empty()) model.reshape(shapes);
+}
+
+}  // namespace
+
+int count_cores() {
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) return std::max(1, CPU_COUNT(&allowed));
+    return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+}
+
+Network::Network(const Bundle &bundle, const FileEntry &entry, const NetworkOptions &options) {
+    const std::string path = bundle.path_of(entry), content = bundle.read(entry);
+    try {
+        ov::Core core;
+        precision_ = choose_precision(options.precision, core.get_property("CPU", ov::device::capabilities));
+        const std::shared_ptr<ov::Model> model = core.read_model(content, ov::Tensor());
+        check_inputs(*model, options, path);
+        set_least_sizes(*model, options, path);
+        const ov::element::Type type = precision_ == "bf16" ? ov::element::bf16 : ov::element::f32;
+        model_ = core.compile_model(model, "CPU", ov::hint::performance_mode(ov::hint::PerformanceMode::LATENCY),
+                                    ov::hint::inference_precision(type), ov::num_streams(options.streams),
+                                    // A thread that is tied to one core waits there for whatever else runs on it.
+                                    ov::hint::enable_cpu_pinning(false));
+    } catch (const Error &) {
+        throw;
+    } catch (const std::bad_alloc &) {
+        throw;
+    } catch (const std::exception &error) {
+        throw engine_error("OpenVINO cannot load '" + path + "': " + last_line(error.what()));
+    }
+}
+
+ov::InferRequest Network::take_request() {
+    {
+        const std::lock_guard<std::mutex> hold(lock_);
+        if (!free_.empty()) {
+            ov::InferRequest request = free_.back();
+            free_.pop_back();
+            return request;
+        }
+    }
+    return model_.create_infer_request();
+}
+
+void Network::give_back(ov::InferRequest request) {
+    const std::lock_guard<std::mutex> hold(lock_);
+    free_.push_back(std::move(request));
+}
+
+}  // namespace amgan_impl

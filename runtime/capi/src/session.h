@@ -1,0 +1,42 @@
+// What a handle stands for: an opened bundle, and what can be done with it.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "amgan.h"
+#include "bundle.h"
+#include "engine.h"
+#include "face_shape.h"
+
+namespace amgan_impl {
+
+// Safe to share between threads. Everything raises Error.
+class Session {
+  public:
+    Session(const std::string &folder, const std::string &device, const std::string &precision);
+
+    amgan_info info() const;
+    const Manifest &manifest() const { return bundle_.manifest; }
+
+    // Ages a frame by a map with a margin of so many cells; `landmarks` may be null.
+    void age(const amgan_frame &frame, const Plane &map, int margin_cells, const Landmarks *landmarks,
+             std::uint8_t *out, std::ptrdiff_t out_stride_bytes) const;
+
+    // Ages of every place of a frame, grid by grid.
+    std::vector<float> estimate(const amgan_frame &frame);
+
+  private:
+    Estimator &estimator();
+
+    Bundle bundle_;
+    std::unique_ptr<Engine> engine_;
+    std::mutex opening_;
+    std::unique_ptr<Estimator> estimator_;
+};
+
+// The frame without its margin at another size.
+std::vector<std::uint8_t> shrunk(const amgan_frame &frame, int side_px);
+
+}  // namespace amgan_impl

@@ -1,0 +1,32 @@
+// Tile geometry: which parts of a frame are computed. The same plan as amgan.runtime.tiles in Python.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace amgan_impl {
+
+constexpr int kCellPx = 4;       // side of a cell of the aging map
+constexpr int kTileStepPx = 32;  // engines prepare for every size anew, so there should be few
+
+// The core of one tile, in px of the frame.
+struct Tile {
+    int x0 = 0;
+    int y0 = 0;
+    int width = 0;
+    int height = 0;
+};
+
+// What an engine likes. `max_core_px`: longest side of a core; `at_least`: into how many tiles a large frame should be
+// cut; with `fixed` every core is max_core_px wide and high.
+struct TileWishes {
+    int max_core_px = 0;
+    int at_least = 1;
+    bool fixed = false;
+};
+
+// Tiles that cover all marked cells, in reading order. `cells` has (frame_px / multiple)^2 flags, row by row.
+std::vector<Tile> plan_tiles(int frame_px, const TileWishes &wishes, const std::vector<std::uint8_t> &cells,
+                             int multiple);
+
+}  // namespace amgan_impl

@@ -1,0 +1,130 @@
+"""C programs on libamgan: the test driver, the example, and what the library shows of itself."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from amgan.runtime.bundle import SHIPPED
+from amgan.runtime.faces import Face
+from capi import SOURCE, Handle, Library, build, cut_frame, write_broken
+from PIL import Image
+
+STRICT = ("-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic")
+EXAMPLE = SOURCE.parents[1] / "examples" / "c" / "age.c"
+STATUSES = {1: "ARGUMENT", 2: "BUNDLE", 3: "DEVICE", 4: "ENGINE", 5: "MEMORY"}
+
+
+def run(*command: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([str(c) for c in command], capture_output=True, text=True, check=False, timeout=300)
+
+
+@pytest.fixture(scope="session")
+def driver(built: Path) -> Path:
+    return build(built, "-DAMGAN_BUILD_TESTS=ON") / "tests" / "amgan_driver"
+
+
+@pytest.fixture(scope="session")
+def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    prefix = tmp_path_factory.mktemp("prefix")
+    done = run("cmake", "--install", built, "--prefix", prefix)
+    assert done.returncode == 0, done.stderr
+    return prefix
+
+
+@pytest.fixture(scope="session")
+def program(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The example, built as its first lines say."""
+    libraries = next(installed.rglob("libamgan.so")).parent
+    flags = [f"-I{installed / 'include'}", f"-L{libraries}", "-lamgan"]
+    if shutil.which("pkg-config"):
+        folder = {"PKG_CONFIG_PATH": str(libraries / "pkgconfig"), "PKG_CONFIG_ALLOW_SYSTEM_CFLAGS": "1"}
+        asked = subprocess.run(
+            ["pkg-config", f"--define-variable=prefix={installed}", "--cflags", "--libs", "amgan"],
+            capture_output=True, text=True, check=True, env=os.environ | folder,
+        )  # fmt: skip
+        flags = asked.stdout.split()
+    target = tmp_path_factory.mktemp("example") / "age"
+    done = run("gcc", *STRICT, EXAMPLE, *flags, f"-Wl,-rpath,{libraries}", "-o", target)
+    assert done.returncode == 0, done.stderr
+    return target
+
+
+def test_every_status_is_provoked(driver: Path, tmp_path: Path) -> None:
+    broken = write_broken(tmp_path / "broken", b"garbage")
+    (tmp_path / "empty").mkdir()
+    faults = run(driver, "faults", SHIPPED, broken, tmp_path / "empty")
+    memory = run(driver, "memory", SHIPPED)
+    for done in (faults, memory):
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.stderr == ""
+    seen = {int(line[0]) for line in (faults.stdout + memory.stdout).splitlines() if line[0].isdigit()}
+    assert seen == set(STATUSES)
+    header = (SOURCE / "amgan.h").read_text()
+    assert all(f"AMGAN_ERROR_{name} = {number}" in header for number, name in STATUSES.items())
+
+
+def test_four_threads_on_one_handle_each_and_on_a_shared_one(driver: Path) -> None:
+    done = run(driver, "threads", SHIPPED)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_library_shows_its_own_functions_only(library: Library) -> None:
+    if shutil.which("nm") is None:
+        pytest.skip("nm is missing")
+    shown = run("nm", "-D", "--defined-only", library.path).stdout.split("\n")
+    names = {line.split()[-1] for line in shown if line}
+    header = (SOURCE / "amgan.h").read_text()
+    assert names
+    assert all(name.startswith("amgan_") and f"{name}(" in header for name in names)
+    declared = set(re.findall(r"^AMGAN_API .*?(amgan_\w+)\(", header, re.MULTILINE))
+    assert names == declared
+    assert library.raw.amgan_version().decode() == "0.1.0"
+
+
+def test_what_is_installed(installed: Path) -> None:
+    files = {path.name for path in installed.rglob("*") if not path.is_dir()}
+    assert files == {"amgan.h", "amgan.pc", "libamgan.so", "libamgan.so.0", "libamgan.so.0.1.0"}
+
+
+@pytest.mark.parametrize("compiler", [("gcc", *STRICT), ("g++", "-std=c++17", *STRICT[1:])])
+def test_the_header_stands_alone(compiler: tuple[str, ...], tmp_path: Path) -> None:
+    suffix = ".c" if compiler[0] == "gcc" else ".cpp"
+    source = tmp_path / f"alone{suffix}"
+    source.write_text('#include "amgan.h"\n#include "amgan.h"\nint main(void) { return AMGAN_OK; }\n')
+    done = run(*compiler, f"-I{SOURCE}", "-c", source, "-o", tmp_path / "alone.o")
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_example_ages_a_ppm(
+    program: Path, library: Library, faces: list[tuple[np.ndarray, Face]], tmp_path: Path
+) -> None:
+    frame = cut_frame(*faces[1], 256, 0)
+    Image.fromarray(frame).save(tmp_path / "face.ppm")
+    done = run(program, SHIPPED, tmp_path / "face.ppm", 75, tmp_path / "older.ppm")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    handle: Handle = library.open(SHIPPED, "auto")
+    expected = handle.age(frame, 0, np.full((1, 1), 75, np.float32))
+    handle.close()
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "older.ppm")), expected)
+
+
+def test_the_example_says_what_is_wrong(program: Path, tmp_path: Path) -> None:
+    small, out = tmp_path / "small.ppm", tmp_path / "out.ppm"
+    Image.new("RGB", (64, 64)).save(small)
+    for words, status, sentence in (
+        ((), 2, "usage"),
+        ((SHIPPED, small, "old", out), 2, "usage"),
+        ((SHIPPED, tmp_path / "none.ppm", 70, out), 1, "cannot be read"),
+        ((SHIPPED, SHIPPED / "manifest.json", 70, out), 1, "cannot be read"),
+        ((SHIPPED, small, 70, out), 1, "a frame cannot be 64 px wide"),
+        ((tmp_path, small, 70, out), 1, "holds no manifest.json"),
+    ):
+        done = run(program, *words)
+        assert (done.returncode, sentence in done.stderr) == (status, True), done.stderr
+        assert not out.exists()

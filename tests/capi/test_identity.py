@@ -1,0 +1,144 @@
+"""libamgan gives, bit for bit, what the Python runtime gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from amgan.runtime.bundle import SHIPPED, Bundle
+from amgan.runtime.devices import HostTileDevice
+from amgan.runtime.engine import CELL_PX
+from amgan.runtime.engine_openvino import OpenVinoEngine
+from amgan.runtime.estimate import Estimator
+from amgan.runtime.face_work import TILE_STEP_PX
+from amgan.runtime.faces import Face
+from amgan.runtime.frames import FrameWork
+from amgan.runtime.scheduler import FrameScheduler
+from amgan.runtime.tiles import plan_tiles
+from amgan.runtime.warp import sample_affine
+from capi import Handle, Library, cut_frame
+
+SIZES = (256, 320, 512, 704)
+
+
+class Reference:
+    """Frames aged by the Python runtime."""
+
+    def __init__(self, precision: str | None) -> None:
+        self.manifest = Bundle.open().manifest
+        self.halo = self.manifest.halo_px
+        engine = OpenVinoEngine(Bundle.open(), precision)
+        self.scheduler = FrameScheduler(HostTileDevice(engine, self.halo), self.halo)
+
+    def age(self, image: np.ndarray, years: np.ndarray) -> np.ndarray:
+        """Age a whole frame; image and map have their halo."""
+        likes = self.scheduler.capabilities
+        size = image.shape[0] - 2 * self.halo
+        tiles = plan_tiles(size, likes.max_core_px, None, TILE_STEP_PX, at_least=likes.pieces)
+        trained = np.minimum(years, np.float32(self.manifest.oldest_trained_age))
+        return self.scheduler.submit(FrameWork(image, trained, tuple(tiles))).result()
+
+
+@pytest.fixture(scope="module")
+def reference() -> Iterator[Reference]:
+    found = Reference("f32")
+    yield found
+    found.scheduler.close()
+
+
+def make_maps(cells: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Maps with their halo: one age, a slope, one age for each cell."""
+    slope = np.linspace(15, 90, cells, dtype=np.float32)
+    return [
+        np.full((cells, cells), 70, np.float32),
+        np.ascontiguousarray(np.broadcast_to(slope, (cells, cells))),
+        rng.uniform(15, 90, (cells, cells)).astype(np.float32),
+    ]
+
+
+@pytest.mark.parametrize("number", range(10))
+def test_ten_frames_are_the_same_to_the_bit(
+    number: int, shipped: Handle, reference: Reference, faces: list[tuple[np.ndarray, Face]]
+) -> None:
+    rng = np.random.default_rng(number)
+    halo, size = reference.halo, SIZES[number % len(SIZES)]
+    padded = size + 2 * halo
+    if number < 6:
+        image = cut_frame(*faces[number % 2], size, halo)
+    else:
+        image = rng.integers(0, 256, (padded, padded, 3), dtype=np.uint8)
+    years = make_maps(padded // CELL_PX, rng)[number % 3]
+    expected = reference.age(image, years)
+    assert np.array_equal(shipped.age(image, halo, years, halo // CELL_PX), expected)
+    assert (expected != image[halo:-halo, halo:-halo]).any()
+
+
+def test_the_fastest_precision_is_the_same_as_in_python(library: Library) -> None:
+    rng = np.random.default_rng(5)
+    reference = Reference(None)
+    handle = library.open(SHIPPED)
+    try:
+        assert handle.info()["precision"].decode() == reference.scheduler.capabilities.precision
+        image = rng.integers(0, 256, (256 + 112, 256 + 112, 3), dtype=np.uint8)
+        years = make_maps(92, rng)[2]
+        assert np.array_equal(handle.age(image, 56, years, 14), reference.age(image, years))
+    finally:
+        handle.close()
+        reference.scheduler.close()
+
+
+def test_without_a_margin_edges_of_frame_and_map_are_repeated(shipped: Handle, reference: Reference) -> None:
+    rng = np.random.default_rng(7)
+    halo = reference.halo
+    frame = rng.integers(0, 256, (256, 256, 3), dtype=np.uint8)
+    years = rng.uniform(15, 90, (64, 64)).astype(np.float32)
+    image = np.pad(frame, ((halo, halo), (halo, halo), (0, 0)), mode="edge")
+    expected = reference.age(image, np.pad(years, halo // CELL_PX, mode="edge"))
+    assert np.array_equal(shipped.age(frame, 0, years), expected)
+    # One age is a map of one cell; and a margin may be wider than the halo, or narrower.
+    one = np.full((1, 1), 70, np.float32)
+    cells = 64 + 2 * halo // CELL_PX
+    expected = reference.age(image, np.full((cells, cells), 70, np.float32))
+    assert np.array_equal(shipped.age(frame, 0, one), expected)
+    assert np.array_equal(shipped.age(np.pad(image, ((9, 9), (9, 9), (0, 0))), halo + 9, one), expected)
+    narrow = np.ascontiguousarray(image[40:-40, 40:-40])
+    assert np.array_equal(shipped.age(narrow, halo - 40, one), expected)
+
+
+def test_strides_may_be_long_or_negative(shipped: Handle) -> None:
+    rng = np.random.default_rng(8)
+    frame = rng.integers(0, 256, (256, 256, 3), dtype=np.uint8)
+    years = rng.uniform(15, 90, (64, 64)).astype(np.float32)
+    expected = shipped.age(frame, 0, years)
+    wide = np.zeros((256, 300, 3), np.uint8)
+    wide[:, 20:276] = frame
+    wide_years = np.zeros((64, 80), np.float32)
+    wide_years[:, 3:67] = years
+    out = np.full((256, 280, 3), 7, np.uint8)
+    shipped.age(wide[:, 20:276], 0, wide_years[:, 3:67], out=out[:, 4:260])
+    assert np.array_equal(out[:, 4:260], expected)
+    assert (out[:, :4] == 7).all()
+    assert (out[:, 260:] == 7).all()
+    upside_down, down_years = frame[::-1].copy()[::-1], years[::-1].copy()[::-1]
+    below = np.zeros((256, 256, 3), np.uint8)[::-1]
+    assert np.array_equal(shipped.age(upside_down, 0, down_years, out=below), expected)
+    own = frame.copy()  # in place
+    assert np.array_equal(shipped.age(own, 0, years, out=own), expected)
+
+
+@pytest.mark.parametrize("size", [256, 320, 512, 832])
+def test_the_estimator_reads_what_python_reads(
+    size: int, shipped: Handle, faces: list[tuple[np.ndarray, Face]]
+) -> None:
+    estimator = Estimator(Bundle.open())
+    frame = cut_frame(*faces[0], size, 0)
+    small = sample_affine(frame, np.array([[size / 256, 0, 0], [0, size / 256, 0]]), (256, 256))
+    expected = estimator._run(small)
+    assert np.ptp(expected) > 10
+    if size == 256:
+        assert np.array_equal(shipped.estimate(frame), expected)
+    # Interpolated pixels may be rounded the other way.
+    assert np.abs(shipped.estimate(frame) - expected).max() < 0.5
+    upside_down = frame[::-1].copy()[::-1]
+    assert np.array_equal(shipped.estimate(upside_down), shipped.estimate(frame))

@@ -1,0 +1,247 @@
+"""libamgan for tests: built with CMake, and called through ctypes."""
+
+from __future__ import annotations
+
+import ctypes as c
+import importlib.util
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from amgan.runtime.bundle import SHIPPED, file_sha256
+from amgan.runtime.faces import Face
+from amgan.runtime.warp import sample_affine
+from amgan.runtime.zones import ZONES
+from numpy.typing import NDArray
+
+SOURCE = Path(__file__).parents[2] / "runtime" / "capi"
+TOOLS = ("cmake", "ninja", "gcc", "g++")
+OK, ARGUMENT, BUNDLE, DEVICE, ENGINE, MEMORY = range(6)
+
+
+class Frame(c.Structure):
+    _fields_ = (
+        ("pixels", c.c_void_p),
+        ("stride_bytes", c.c_ssize_t),
+        ("side_px", c.c_int32),
+        ("margin_px", c.c_int32),
+    )
+
+
+class Map(c.Structure):
+    _fields_ = (
+        ("years", c.c_void_p),
+        ("stride_bytes", c.c_ssize_t),
+        ("side_cells", c.c_int32),
+        ("margin_cells", c.c_int32),
+    )
+
+
+class ZoneAges(c.Structure):
+    _fields_ = (("base", c.c_float), ("years", (c.c_float * 2) * len(ZONES)))
+
+
+_TEXTS = ("model", "backend", "device", "precision")
+_SIZES = ("min_side_px", "max_side_px", "side_step_px", "halo_px", "cell_px", "estimator_grid")
+_AGES = ("min_age", "max_age", "oldest_trained_age", "neutral_age")
+
+
+class Info(c.Structure):
+    _fields_ = (
+        *((name, c.c_char_p) for name in _TEXTS),
+        *((name, c.c_int32) for name in _SIZES),
+        *((name, c.c_float) for name in _AGES),
+    )
+
+
+class AmganError(Exception):
+    """A status other than AMGAN_OK, and the library's sentence."""
+
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+def missing_tools() -> list[str]:
+    """Programs that the build needs and this machine lacks."""
+    return [tool for tool in TOOLS if shutil.which(tool) is None]
+
+
+def openvino_cmake() -> Path:
+    """The folder of the OpenVINO wheel's CMake files."""
+    spec = importlib.util.find_spec("openvino")
+    assert spec is not None
+    assert spec.submodule_search_locations
+    return Path(spec.submodule_search_locations[0]) / "cmake"
+
+
+def build(folder: Path, *options: str) -> Path:
+    """Configure and build libamgan in a folder, warnings being errors; returns the folder."""
+    configure = [
+        "cmake", "-S", str(SOURCE), "-B", str(folder), "-G", "Ninja", "-DAMGAN_WERROR=ON",
+        "-DCMAKE_BUILD_TYPE=Release", f"-DOpenVINO_DIR={openvino_cmake()}", *options,
+    ]  # fmt: skip
+    for command in (configure, ["cmake", "--build", str(folder)]):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+class Library:
+    """The functions of amgan.h."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.raw = raw = c.CDLL(str(path))
+        for name in ("amgan_version", "amgan_last_error", "amgan_status_text", "amgan_zone_name"):
+            getattr(raw, name).restype = c.c_char_p
+        raw.amgan_open.argtypes = (c.c_char_p, c.c_char_p, c.c_char_p, c.POINTER(c.c_void_p))
+        raw.amgan_close.argtypes = (c.c_void_p,)
+        raw.amgan_close.restype = None
+        raw.amgan_get_info.argtypes = (c.c_void_p, c.c_void_p, c.c_size_t)
+        pointer = c.c_void_p
+        raw.amgan_age.argtypes = (pointer, pointer, pointer, pointer, pointer, c.c_ssize_t)
+        raw.amgan_age_zones.argtypes = (pointer, pointer, pointer, pointer, pointer, c.c_ssize_t)
+        raw.amgan_zone_map.argtypes = (
+            pointer, pointer, pointer, c.c_int32, c.c_int32, pointer, c.c_ssize_t,
+        )  # fmt: skip
+        raw.amgan_estimate.argtypes = (pointer, pointer, pointer, c.c_ssize_t)
+
+    def check(self, status: int) -> None:
+        """Raise AmganError for anything but AMGAN_OK."""
+        if status != OK:
+            raise AmganError(status, self.raw.amgan_last_error().decode())
+
+    def open(self, folder: Path | str, device: str | None = "cpu", precision: str | None = None) -> Handle:
+        """Open a bundle."""
+        handle = c.c_void_p(1)
+        texts = [None if text is None else str(text).encode() for text in (folder, device, precision)]
+        status = self.raw.amgan_open(*texts, c.byref(handle))
+        if status != OK:
+            assert handle.value is None
+        self.check(status)
+        return Handle(self, handle)
+
+
+class Handle:
+    """An opened bundle."""
+
+    def __init__(self, library: Library, handle: c.c_void_p) -> None:
+        self.library, self.handle = library, handle
+
+    def close(self) -> None:
+        """Close it."""
+        self.library.raw.amgan_close(self.handle)
+        self.handle = c.c_void_p(None)
+
+    def info(self) -> dict[str, Any]:
+        """What it is and takes."""
+        info = Info()
+        self.library.check(self.library.raw.amgan_get_info(self.handle, c.byref(info), c.sizeof(info)))
+        return {name: getattr(info, name) for name in (*_TEXTS, *_SIZES, *_AGES)}
+
+    def age(
+        self,
+        padded: NDArray[np.uint8],
+        margin: int,
+        years: NDArray[np.float32],
+        map_margin: int = 0,
+        landmarks: NDArray[np.float64] | None = None,
+        out: NDArray[np.uint8] | None = None,
+    ) -> NDArray[np.uint8]:
+        """Age a frame with a margin of real pixels; the map has a margin of cells, too."""
+        frame = frame_of(padded, margin)
+        out = np.zeros((frame.side_px, frame.side_px, 3), np.uint8) if out is None else out
+        wanted = map_of(years, map_margin)
+        points = None if landmarks is None else np.ascontiguousarray(landmarks, np.float64).ctypes.data
+        self.library.check(
+            self.library.raw.amgan_age(
+                self.handle, c.byref(frame), c.byref(wanted), points, out.ctypes.data, out.strides[0]
+            )
+        )
+        return out
+
+    def age_zones(
+        self, padded: NDArray[np.uint8], margin: int, landmarks: NDArray[np.float64], ages: ZoneAges
+    ) -> NDArray[np.uint8]:
+        """Age a frame zone by zone."""
+        frame = frame_of(padded, margin)
+        out = np.zeros((frame.side_px, frame.side_px, 3), np.uint8)
+        points = np.ascontiguousarray(landmarks, np.float64)
+        self.library.check(
+            self.library.raw.amgan_age_zones(
+                self.handle,
+                c.byref(frame),
+                points.ctypes.data,
+                c.byref(ages),
+                out.ctypes.data,
+                out.strides[0],
+            )
+        )
+        return out
+
+    def zone_map(
+        self, landmarks: NDArray[np.float64], ages: ZoneAges, side: int, margin: int = 0
+    ) -> NDArray[np.float32]:
+        """The aging map of a face with these ages."""
+        out = np.zeros((side + 2 * margin, side + 2 * margin), np.float32)
+        points = np.ascontiguousarray(landmarks, np.float64)
+        self.library.check(
+            self.library.raw.amgan_zone_map(
+                self.handle, points.ctypes.data, c.byref(ages), side, margin, out.ctypes.data, out.strides[0]
+            )
+        )
+        return out
+
+    def estimate(self, padded: NDArray[np.uint8], margin: int = 0) -> NDArray[np.float32]:
+        """Ages of every place of a frame."""
+        frame = frame_of(padded, margin)
+        grid = self.info()["estimator_grid"]
+        out = np.zeros((grid, grid), np.float32)
+        self.library.check(
+            self.library.raw.amgan_estimate(self.handle, c.byref(frame), out.ctypes.data, out.strides[0])
+        )
+        return out
+
+
+def frame_of(padded: NDArray[np.uint8], margin: int) -> Frame:
+    """A picture with a margin around the frame, as C sees it; the array must stay alive."""
+    assert padded.strides[1:] == (3, 1)
+    first = padded.ctypes.data + margin * padded.strides[0] + 3 * margin
+    return Frame(first, padded.strides[0], padded.shape[0] - 2 * margin, margin)
+
+
+def map_of(years: NDArray[np.float32], margin: int) -> Map:
+    """A map with a margin of cells, as C sees it; the array must stay alive."""
+    first = years.ctypes.data + margin * (years.strides[0] + years.strides[1])
+    return Map(first, years.strides[0], years.shape[0] - 2 * margin, margin)
+
+
+def zone_ages(base: float, parts: dict[str, float]) -> ZoneAges:
+    """Ages by part name, as C takes them."""
+    ages = ZoneAges(base)
+    for z, zone in enumerate(ZONES):
+        for s in range(2):
+            name = zone.parts[s] if s < len(zone.parts) else ""
+            ages.years[z][s] = parts.get(name, float("nan"))
+    return ages
+
+
+def cut_frame(photo: NDArray[np.uint8], face: Face, side: int, margin: int) -> NDArray[np.uint8]:
+    """The canonical frame of a face with a margin of real pixels."""
+    matrix = face.frame.to_photo(side)
+    matrix[:, 2] += matrix[:, :2] @ (-margin, -margin)
+    return sample_affine(photo, matrix, (side + 2 * margin, side + 2 * margin))
+
+
+def write_broken(folder: Path, content: bytes, name: str = "generator.onnx") -> Path:
+    """The shipped bundle with another network in it, its hash put right."""
+    shutil.copytree(SHIPPED, folder)
+    (folder / name).write_bytes(content)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["files"][name]["sha256"] = file_sha256(folder / name)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
