@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from amgan.runtime import photo as photo_module
 from amgan.runtime.errors import PhotoError
 from amgan.runtime.photo import Photo, read_photo, write_photo
+from amgan.runtime.photo_formats import is_lossless_webp
+from amgan.runtime.photo_read import reason_of
 from PIL import Image, ImageCms, JpegImagePlugin
 
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -128,7 +129,7 @@ def test_lossy_webp_stays_lossy(tmp_path: Path) -> None:
 def test_webp_without_a_picture_chunk_counts_as_lossy(tmp_path: Path) -> None:
     path = tmp_path / "a.webp"
     path.write_bytes(b"RIFF\x0c\0\0\0WEBPXXXX\x01\0\0\0z\0")
-    assert not photo_module.is_lossless_webp(path)
+    assert not is_lossless_webp(path)
 
 
 @pytest.mark.parametrize("compression", ["jpeg", "tiff_adobe_deflate"])
@@ -280,30 +281,22 @@ def png_of(width: int, height: int, bits: int, colour: int, data: bytes = b"") -
     )
 
 
-@pytest.mark.parametrize(("colour", "channels"), [(0, 1), (2, 3), (4, 2), (6, 4)])
-def test_deep_png_is_refused(tmp_path: Path, colour: int, channels: int) -> None:
-    path = tmp_path / "a.png"
-    path.write_bytes(png_of(4, 4, 16, colour, (b"\0" + bytes(8 * channels)) * 4))
-    assert "more than 8 bits" in refusal(path)
-
-
-@pytest.mark.parametrize("mode", ["I;16", "I", "F"])
-def test_deep_tiff_is_refused(tmp_path: Path, mode: str) -> None:
+@pytest.mark.parametrize("mode", ["I", "F"])
+def test_tiff_of_32_bits_is_refused(tmp_path: Path, mode: str) -> None:
     Image.new(mode, (8, 8)).save(tmp_path / "a.tif")
-    assert "more than 8 bits" in refusal(tmp_path / "a.tif")
+    assert "32 bits a channel" in refusal(tmp_path / "a.tif")
 
 
-@pytest.mark.parametrize(("mode", "suffix"), [("CMYK", "jpg"), ("CMYK", "tif"), ("LAB", "tif")])
-def test_other_colour_modes_are_refused(tmp_path: Path, mode: str, suffix: str) -> None:
-    Image.new(mode, (8, 8)).save(tmp_path / f"a.{suffix}")
-    assert f"colour mode {mode}" in refusal(tmp_path / f"a.{suffix}")
+def test_other_colour_modes_are_refused(tmp_path: Path) -> None:
+    Image.new("LAB", (8, 8)).save(tmp_path / "a.tif")
+    assert "colour mode LAB" in refusal(tmp_path / "a.tif")
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif", "webp"])
 def test_several_pictures_are_refused(tmp_path: Path, suffix: str) -> None:
     first, second = Image.fromarray(NOISE["RGB"]), Image.fromarray(255 - NOISE["RGB"])
     first.save(tmp_path / f"a.{suffix}", save_all=True, append_images=[second])
-    assert "holds 2 pictures" in refusal(tmp_path / f"a.{suffix}")
+    assert "holds several pictures" in refusal(tmp_path / f"a.{suffix}")
 
 
 def test_first_picture_of_an_mpo_is_the_photo(tmp_path: Path) -> None:
@@ -363,5 +356,5 @@ def test_photo_made_by_hand_can_be_written(tmp_path: Path) -> None:
 
 
 def test_reasons_are_one_line() -> None:
-    assert photo_module._reason(ValueError("one\ntwo")) == "one"
-    assert photo_module._reason(KeyError()) == "KeyError"
+    assert reason_of(ValueError("one\ntwo")) == "one"
+    assert reason_of(KeyError()) == "KeyError"

@@ -1,0 +1,48 @@
+"""HEIC and AVIF, which Pillow reads and writes with an optional extra.
+
+AVIF is part of Pillow from 11.3 on; HEIC needs pillow-heif. Both come with amgan's extra `heif`.
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from PIL import Image, features
+
+from .errors import PhotoError
+
+_REMEDY = "pip install 'amgan[heif]'"
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_lock = threading.Lock()
+
+
+def kind_of(path: Path) -> str | None:
+    """ "HEIF" or "AVIF" by the brands at the start of the file, else None; raises OSError."""
+    with path.open("rb") as stream:
+        head = stream.read(64)
+    if head[4:8] != b"ftyp":
+        return None
+    length = min(int.from_bytes(head[:4], "big"), len(head))
+    brands = [head[place : place + 4] for place in range(8, length, 4)]
+    if b"avif" in brands or b"avis" in brands:
+        return "AVIF"
+    return "HEIF" if any(brand in _HEIC_BRANDS for brand in brands) else None
+
+
+def load_plugin(kind: str, path: Path) -> None:
+    """Make Pillow able to read and write "HEIF" or "AVIF"; raises PhotoError that says what to install."""
+    if kind == "AVIF":
+        if "avif" not in features.modules or not features.check("avif"):
+            raise PhotoError(f"'{path}' is an AVIF picture, which needs Pillow 11.3 or newer: {_REMEDY}")
+        return
+    with _lock:
+        if "HEIF" in Image.SAVE:
+            return
+        try:
+            import pillow_heif
+        except ImportError as error:
+            raise PhotoError(
+                f"'{path}' is a HEIC picture, which needs the package pillow-heif: {_REMEDY}"
+            ) from error
+        pillow_heif.register_heif_opener(thumbnails=False)
