@@ -1,8 +1,8 @@
 """Photos with 16 bits a channel, read whole.
 
-Pillow holds no picture of 16-bit colours: its decoders keep the high byte of every sample. But the layout that
-a decoder unpacks can be named with either byte order, so a file is decoded twice, once for the high bytes
-and once for the low ones. That way 16-bit files go through the same decoders, with the same checks for
+Pillow holds no picture of 16-bit colours: its decoders keep the high byte of every sample. But the layout
+that a decoder unpacks can be named with either byte order, so a file is decoded twice, once for the high
+bytes and once for the low ones. That way 16-bit files go through the same decoders, with the same checks for
 damaged ones, as all others, and no second image library has to read files of strangers. (OpenCV would read
 the samples, but prints on stderr, and gives back what was there of a PNG that is cut short; imagecodecs is a
 large dependency for two formats.)
@@ -37,14 +37,14 @@ def read_deep(
     if mode.startswith("I;16"):
         grey = np.array(_decoded(picture), np.uint16)
         return grey, None if keyed is None else _alpha_of_key(grey[..., None], (keyed,))
-    if any(tile[3] == "LA;16B" for tile in picture.tile):
-        # Four bytes a pixel, high byte first, as RGBA has them.
-        picture._mode = "RGBA"
-        picture.tile = [_renamed(tile, "RGBA") for tile in picture.tile]
-        both = np.asarray(_decoded(picture)).view(">u2").astype(np.uint16)
-        return both[..., 0].copy(), both[..., 1].copy()
-    samples = _widened(_decoded(picture))
+    high = _decoded(picture)
     with reopen() as again:
+        if any(tile[3] == "LA;16B" for tile in again.tile):
+            # Four bytes a pixel, high byte first, as RGBA has them.
+            again.tile = [_renamed(tile, "RGBA") for tile in again.tile]
+            both = np.asarray(_decoded(again)).view(">u2").astype(np.uint16)
+            return both[..., 0].copy(), both[..., 1].copy()
+        samples = _widened(high)
         again.tile = [_renamed(tile, _other_order(tile[3])) for tile in again.tile]
         _add_low_bytes(samples, _decoded(again))
     if mode == "RGBA":

@@ -1,4 +1,4 @@
-"""What a photo's file says beside its pixels: EXIF, XMP, IPTC and texts, kept, stripped of places, or left out.
+"""What a photo's file says beside its pixels (EXIF, XMP, IPTC, texts): kept, without places, or left out.
 
 The colour profile and the resolution are part of how the pixels look and print: they always stay.
 """
@@ -81,8 +81,8 @@ def iptc_segment(iptc: bytes) -> bytes:
 def without(options: dict[str, Any], policy: MetadataPolicy) -> dict[str, Any]:
     """The options kept of a photo, with what ``policy`` does not want left out.
 
-    "strip-gps" takes out the EXIF's GPS directory and the XMP's GPS fields; XMP whose fields are written in an
-    unusual way goes as a whole. "strip" takes out EXIF, XMP, IPTC, comments and texts.
+    "strip-gps" takes out the EXIF's GPS directory and the XMP's GPS fields; XMP whose fields are written in
+    an unusual way goes as a whole. "strip" takes out EXIF, XMP, IPTC, comments and texts.
     """
     if policy == "keep":
         return options

@@ -83,11 +83,8 @@ def _refuse_pages(picture: ImageFile.ImageFile, path: Path) -> None:
     """Raise PhotoError for animations and pages; small previews of a TIFF's picture are none."""
     if picture.format in ("MPO", "HEIF"):
         return  # the first, or primary, picture is the photo; the others are its depth, gains or previews
-    if picture.format == "TIFF":
-        several = _has_pages(picture)
-    else:
-        several = getattr(picture, "n_frames", 1) > 1
-    if several:
+    is_tiff = picture.format == "TIFF"
+    if _has_pages(picture) if is_tiff else getattr(picture, "n_frames", 1) > 1:
         raise PhotoError(
             f"'{path}' holds several pictures (an animation or pages): save the one to age alone"
         )

@@ -18,7 +18,7 @@ _lock = threading.Lock()
 
 
 def kind_of(path: Path) -> str | None:
-    """ "HEIF" or "AVIF" by the brands at the start of the file, else None; raises OSError."""
+    """HEIF or AVIF, by the brands at the start of the file, else None; raises OSError."""
     with path.open("rb") as stream:
         head = stream.read(64)
     if head[4:8] != b"ftyp":

@@ -42,8 +42,8 @@ def write_photo(
         )
     if within is not None:
         refuse_outside(path, Path(within))
-    # Next to its target: so renaming is atomic, replaces a link instead of following it, and the file gets the
-    # ordinary permissions.
+    # Next to its target: so renaming is atomic, replaces a link instead of following it, and the file gets
+    # the ordinary permissions.
     temporary = path.with_name(f".{path.stem[:40]}.{secrets.token_hex(4)}.part")
     try:
         with temporary.open("xb") as stream:
@@ -110,7 +110,7 @@ def _picture(photo: Photo, pixels: NDArray[np.uint8]) -> Image.Image:
 
 
 def _strips(photo: Photo, pixels: NDArray[np.uint8]) -> Iterator[tuple[int, NDArray[Any]]]:
-    """First row and samples, [h, W] or [h, W, C] in the photo's own depth and space, of strips from the top."""
+    """First row and samples, [h, W] or [h, W, C], of strips from the top, as deep and in the space they had."""
     assert photo.samples is not None
     space = photo.space or SrgbSpace()
     for top in range(0, len(pixels), STRIP_ROWS):

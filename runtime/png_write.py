@@ -1,4 +1,4 @@
-"""PNG files with 16 bits a channel, which Pillow does not write in colour (PNG specification, third edition)."""
+"""PNG files with 16 bits a channel, which Pillow does not write in colour (W3C PNG, third edition)."""
 
 from __future__ import annotations
 
