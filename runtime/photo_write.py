@@ -110,7 +110,7 @@ def _picture(photo: Photo, pixels: NDArray[np.uint8]) -> Image.Image:
 
 
 def _strips(photo: Photo, pixels: NDArray[np.uint8]) -> Iterator[tuple[int, NDArray[Any]]]:
-    """First row and samples, [h, W] or [h, W, C], of strips from the top, as deep and in the space they had."""
+    """First row and samples, [h, W] or [h, W, C], of strips from the top, in the photo's depth and space."""
     assert photo.samples is not None
     space = photo.space or SrgbSpace()
     for top in range(0, len(pixels), STRIP_ROWS):
