@@ -139,7 +139,7 @@ def _bmp(kept: Mapping[str, Any], options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _heif(kept: Mapping[str, Any], options: dict[str, Any]) -> dict[str, Any]:
-    return options | {"quality": HEIF_QUALITY}
+    return options | {"quality": HEIF_QUALITY, "chroma": kept.get("chroma", 444)}
 
 
 def _avif(kept: Mapping[str, Any], options: dict[str, Any]) -> dict[str, Any]:

@@ -112,6 +112,8 @@ def _format_options(picture: ImageFile.ImageFile, format: str, path: Path) -> di
         colours = tuple(one for one in chunks if not one[0].endswith(b"Xt"))
         texts = tuple(one for one in chunks if one[0].endswith(b"Xt"))
         return {"png_colour": colours, "png_texts": texts}
+    if format == "HEIF":
+        return {"chroma": picture.info["chroma"]} if picture.info.get("chroma") else {}
     return {"lossless": is_lossless_webp(path)} if format == "WEBP" else {}
 
 

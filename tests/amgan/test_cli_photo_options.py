@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 import pytest
-from amgan.commands import Ageing, ageing_options
 from click.testing import CliRunner
+
+from amgan.commands import Ageing, ageing_options
 
 
 @pytest.mark.parametrize(
