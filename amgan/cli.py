@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import traceback
+import warnings
 
 import click
 
@@ -48,6 +49,7 @@ class AmganGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; errors become a sentence on stderr and an exit code."""
+        warnings.filterwarnings("ignore", module=r"PIL\.")  # of odd photos: the error says what matters
         try:
             return super().invoke(ctx)
         except AmganError as error:

@@ -58,7 +58,7 @@ def reason_of(error: BaseException) -> str:
     text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     if "MAX_TEXT" in text:
         return "its texts or profile unpack to more than 1 MiB, as only a bomb's do"
-    return text
+    return "its picture data are broken" if text.startswith("decoder error") else text
 
 
 def _open(path: Path) -> ImageFile.ImageFile:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,7 +61,8 @@ def refuse_outside(path: Path, folder: Path) -> None:
 
     Folders that are not there yet do not matter: they would be made, and be no links.
     """
-    if not path.parent.resolve().is_relative_to(folder.resolve()):
+    # Not Path.resolve, which gives up at a link that leads to itself.
+    if not Path(os.path.realpath(path.parent)).is_relative_to(os.path.realpath(folder)):
         raise PhotoError(
             f"'{path}' leads out of '{folder}' through a link: remove the link, or name its folder"
         )

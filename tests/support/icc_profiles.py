@@ -7,6 +7,7 @@ needs for Display P3 (SMPTE EG 432-1 primaries, D65, sRGB's curve), Adobe RGB (1
 
 from __future__ import annotations
 
+import functools
 import struct
 from collections.abc import Callable
 
@@ -54,6 +55,7 @@ def rgb_profile(primaries: tuple, white: tuple[float, float], curve: bytes) -> b
     return _profile(b"RGB ", b"XYZ ", b"mntr", tags)
 
 
+@functools.cache
 def cmyk() -> bytes:
     """A printer that lays inks C, M, Y and K over each other; black takes what the three share."""
 
