@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import logging
+import zlib
 from typing import Any, Protocol
 
 import numpy as np
@@ -139,6 +140,12 @@ def srgb_pixels(space: ColourSpace, samples: NDArray[Any]) -> Codes:
         strip = slice(top, top + STRIP_ROWS)
         pixels[strip] = space.to_srgb(eight_bits(samples[strip]))
     return pixels
+
+
+def strip_sums(pixels: Codes) -> tuple[int, ...]:
+    """A checksum of each strip of a photo, uint8 [H, W, 3]."""
+    strips = (pixels[top : top + STRIP_ROWS] for top in range(0, len(pixels), STRIP_ROWS))
+    return tuple(zlib.crc32(np.ascontiguousarray(strip).data) for strip in strips)
 
 
 def changed_samples(space: ColourSpace, samples: NDArray[Any], aged: Codes) -> NDArray[Any]:

@@ -25,7 +25,8 @@ class Photo:
 
     Where the photo's own samples are not the sRGB of ``pixels``, ``samples`` hold them, upright, uint8 or
     uint16, [H, W] for grey or [H, W, C], and ``space`` is their colour space; for a plain 8-bit sRGB photo
-    both are None, and nothing is held twice.
+    both are None, and nothing is held twice. ``strip_sums`` are checksums of ``pixels`` as they were read, by
+    which strips are known that need no converting back.
     """
 
     pixels: NDArray[np.uint8]
@@ -36,6 +37,7 @@ class Photo:
     save_options: Mapping[str, Any] = field(default_factory=dict)
     samples: NDArray[Any] | None = None
     space: ColourSpace | None = None
+    strip_sums: tuple[int, ...] = ()
 
     @property
     def is_deep(self) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from .colour import SrgbSpace, colour_space, srgb_pixels
+from .colour import SrgbSpace, colour_space, srgb_pixels, strip_sums
 from .deep_samples import read_deep
 from .errors import PhotoError
 from .metadata import BROKEN, MetadataPolicy, clean_exif, iptc_of, png_chunks, without
@@ -92,14 +92,16 @@ def _decode(picture: ImageFile.ImageFile, path: Path, metadata: MetadataPolicy) 
     if deep:
         space = space or SrgbSpace()
         kept = mode if alpha is None else mode + "A"
-        return Photo(srgb_pixels(space, colour), path, format, kept, alpha, options, colour, space)
+        pixels = srgb_pixels(space, colour)
+        return Photo(pixels, path, format, kept, alpha, options, colour, space, strip_sums(pixels))
     alpha = np.asarray(plain.getchannel("A")) if plain.mode.endswith("A") else None
     bands = plain if plain.mode == mode else plain.convert(mode)
     if space is None:
         pixels = _samples(bands if mode == "RGB" else bands.convert("RGB"))
         return Photo(pixels, path, format, plain.mode, alpha, options)
     codes = _samples(bands)
-    return Photo(srgb_pixels(space, codes), path, format, plain.mode, alpha, options, codes, space)
+    pixels = srgb_pixels(space, codes)
+    return Photo(pixels, path, format, plain.mode, alpha, options, codes, space, strip_sums(pixels))
 
 
 def _format_options(picture: ImageFile.ImageFile, format: str, path: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from .colour import STRIP_ROWS, SrgbSpace, changed_samples, eight_bits
+from .colour import STRIP_ROWS, SrgbSpace, changed_samples, eight_bits, strip_sums
 from .errors import PhotoError
 from .metadata import BROKEN
 from .photo_data import Photo
@@ -53,7 +54,8 @@ def write_photo(
     except (*BROKEN, MemoryError) as error:
         raise PhotoError(f"'{path}' cannot be written: {reason_of(error)}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def refuse_outside(path: Path, folder: Path) -> None:
@@ -115,9 +117,13 @@ def _strips(photo: Photo, pixels: NDArray[np.uint8]) -> Iterator[tuple[int, NDAr
     """First row and samples, [h, W] or [h, W, C], of strips from the top, in the photo's depth and space."""
     assert photo.samples is not None
     space = photo.space or SrgbSpace()
-    for top in range(0, len(pixels), STRIP_ROWS):
+    sums = strip_sums(pixels) if photo.strip_sums else ()
+    for number, top in enumerate(range(0, len(pixels), STRIP_ROWS)):
         rows = slice(top, top + STRIP_ROWS)
-        yield top, changed_samples(space, photo.samples[rows], pixels[rows])
+        if sums and sums[number] == photo.strip_sums[number]:
+            yield top, photo.samples[rows]
+        else:
+            yield top, changed_samples(space, photo.samples[rows], pixels[rows])
 
 
 def _deep_strips(photo: Photo, pixels: NDArray[np.uint8]) -> Iterator[NDArray[np.uint16]]:

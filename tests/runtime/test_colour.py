@@ -8,8 +8,9 @@ from pathlib import Path
 import icc_profiles
 import numpy as np
 import pytest
-from amgan.runtime import Pipeline, Request
+from amgan.runtime import Pipeline, Request, photo_write
 from amgan.runtime.colour import (
+    STRIP_ROWS,
     BareCmyk,
     GreySpace,
     ProfileSpace,
@@ -18,6 +19,7 @@ from amgan.runtime.colour import (
     eight_bits,
     srgb_pixels,
 )
+from amgan.runtime.photo import read_photo, write_photo
 from delta_e import delta_e_2000, lab_of_srgb
 from PIL import Image, ImageCms
 
@@ -204,3 +206,24 @@ def test_photo_in_any_space_looks_like_the_srgb_one(
     assert apart[inside].mean() < 1.0
     changed = delta_e_2000(lab_of_srgb(plain.pixels), lab_of_srgb(same_photo))[inside]
     assert changed.mean() > 3 * apart[inside].mean()
+
+
+def test_strips_that_did_not_change_are_not_converted_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noise = RNG.integers(0, 256, (3 * STRIP_ROWS + 9, 8, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "a.png", icc_profile=RGB_PROFILES["Adobe RGB"])
+    photo = read_photo(tmp_path / "a.png")
+    tops = []
+
+    def counted(space: object, samples: np.ndarray, aged: np.ndarray) -> np.ndarray:
+        tops.append(len(samples))
+        return changed_samples(space, samples, aged)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(photo_write, "changed_samples", counted)
+    photo.pixels[-2:, 3] = 255 - photo.pixels[-2:, 3]
+    write_photo(photo, photo.pixels, tmp_path / "b.png")
+    assert tops == [9]
+    with Image.open(tmp_path / "b.png") as picture:
+        after = np.asarray(picture)
+    assert np.array_equal(after[:-2], noise[:-2]) and (after[-2:, 3] != noise[-2:, 3]).any()
