@@ -1,6 +1,6 @@
-"""HEIC and AVIF, which Pillow reads and writes with an optional extra.
+"""HEIC, which Pillow reads and writes with pillow-heif (amgan's extra `heif`), and AVIF.
 
-AVIF is part of Pillow from 11.3 on; HEIC needs pillow-heif. Both come with amgan's extra `heif`.
+AVIF is part of Pillow's own wheels; one that somebody built without it says so.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from PIL import Image, features
 
 from .errors import PhotoError
 
-_REMEDY = "pip install 'amgan[heif]'"
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _lock = threading.Lock()
 
@@ -33,8 +32,11 @@ def kind_of(path: Path) -> str | None:
 def load_plugin(kind: str, path: Path) -> None:
     """Make Pillow able to read and write "HEIF" or "AVIF"; raises PhotoError that says what to install."""
     if kind == "AVIF":
-        if "avif" not in features.modules or not features.check("avif"):
-            raise PhotoError(f"'{path}' is an AVIF picture, which needs Pillow 11.3 or newer: {_REMEDY}")
+        if not features.check("avif"):
+            raise PhotoError(
+                f"'{path}' is an AVIF picture, and this Pillow was built without AVIF: "
+                "pip install --force-reinstall pillow"
+            )
         return
     with _lock:
         if "HEIF" in Image.SAVE:
@@ -43,6 +45,6 @@ def load_plugin(kind: str, path: Path) -> None:
             import pillow_heif
         except ImportError as error:
             raise PhotoError(
-                f"'{path}' is a HEIC picture, which needs the package pillow-heif: {_REMEDY}"
+                f"'{path}' is a HEIC picture, which needs pillow-heif: pip install 'amgan[heif]'"
             ) from error
         pillow_heif.register_heif_opener(thumbnails=False)
