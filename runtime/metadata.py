@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import re
 import struct
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -35,7 +36,11 @@ BROKEN = (
     KeyError,
     TypeError,
     RuntimeError,
+    ArithmeticError,
+    AssertionError,
     struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
 )
 _GPS_IN_XMP = (
     re.compile(rb"\sexif:GPS\w{1,40}=(\"[^\"]*\"|'[^']*')"),
