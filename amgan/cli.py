@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
+import sys
 import traceback
+import warnings
 
 import click
 
@@ -50,6 +53,10 @@ class AmganGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; errors become a sentence on stderr and an exit code."""
+        warnings.filterwarnings("ignore", module=r"PIL\.")  # of odd photos: the error says what matters
+        for stream in (sys.stdout, sys.stderr):  # names of files may hold what no encoding can show
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
         try:
             return super().invoke(ctx)
         except AmganError as error:

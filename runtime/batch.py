@@ -133,7 +133,7 @@ def _begin(pipeline: Ager, job: Job, request: Request) -> _Started | Outcome:
     from .photo import read_photo
 
     try:
-        photo = read_photo(job.source)
+        photo = read_photo(job.source, request.metadata)
         return _Started(photo, pipeline.start(photo.pixels, request, f"'{job.source}'"), since)
     except (UsageError, BundleError, MissingDependencyError):
         raise

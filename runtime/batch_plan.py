@@ -113,9 +113,10 @@ def _walk(source: Path, output: Path) -> Iterator[Job]:
 
 
 def _refuse_overwriting(jobs: Sequence[Job]) -> None:
-    sources = {job.source.resolve() for job in jobs}
+    # Not Path.resolve, which gives up at a link that leads to itself.
+    sources = {os.path.realpath(job.source) for job in jobs}
     for job in jobs:
-        if job.target.resolve() in sources:
+        if os.path.realpath(job.target) in sources:
             raise UsageError(
                 f"'{job.target}' is one of the photos to age: name another output, they are never overwritten"
             )

@@ -9,34 +9,29 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from PIL import ExifTags, Image, ImageOps, JpegImagePlugin
+from PIL import Image, ImageOps, JpegImagePlugin, PngImagePlugin
+
+from .metadata import BROKEN, iptc_segment
 
 JPEG_QUALITY = 95
 WEBP_QUALITY = 95
-FORMATS = ("JPEG", "PNG", "TIFF", "WEBP")  # JPEG finds out MPO, a JPEG of several pictures, by itself
+HEIF_QUALITY = 90
+AVIF_QUALITY = 90
+FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP")  # JPEG finds out MPO, a JPEG of several pictures, by itself
 FORMAT_OF_SUFFIX = {
     ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG",
-    ".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF", ".webp": "WEBP",
+    ".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF", ".webp": "WEBP", ".bmp": "BMP",
+    ".heic": "HEIF", ".heif": "HEIF", ".avif": "AVIF",
 }  # fmt: skip
+NAMES = "JPEG, PNG, TIFF or WebP"
+NO_ALPHA = ("JPEG", "BMP")
+HOLDS_CMYK = ("JPEG", "TIFF")
+HOLDS_16_BITS = ("PNG", "TIFF")
 _LOSSLESS_TIFF = frozenset({"raw", "packbits", "tiff_lzw", "tiff_deflate", "tiff_adobe_deflate"})
-# Tags that say how one file stores its pixels, and what is kept beside the EXIF: profile, XMP, resolution.
-_STORAGE_TAGS = (
-    254, 255, 256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 282, 283, 284, 296, 317, 320, 322,
-    323, 324, 325, 330, 338, 339, 347, 512, 513, 514, 529, 530, 531, 532, 700, 34675,
-)  # fmt: skip
 _EXIF_IFDS = (0x8769, 0x8825, 0xA005)
-# Pillow's readers raise these for broken files.
-BROKEN = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    IndexError,
-    KeyError,
-    TypeError,
-    RuntimeError,
-    struct.error,
-)
+_XMP_TAG = 700
+_JPEG_MOST_EXIF = 65533
+_JPEG_MOST_XMP = 65533 - 29
 _log = logging.getLogger(__name__)
 
 
@@ -64,22 +59,6 @@ def is_lossless_webp(path: Path) -> bool:
     return False
 
 
-def clean_exif(picture: Image.Image) -> bytes | None:
-    """The EXIF of a picture that is not loaded yet, without orientation, thumbnail and storage tags.
-
-    Unreadable EXIF is dropped: it says nothing, and is no reason to refuse a photo.
-    """
-    try:
-        exif = Image.Exif()
-        exif.load(picture.getexif().tobytes())
-        for tag in (*_STORAGE_TAGS, ExifTags.Base.Orientation):
-            exif.pop(tag, None)
-        return exif.tobytes() if len(exif) else None
-    except BROKEN as error:
-        _log.debug("unreadable EXIF", exc_info=error)
-        return None
-
-
 def turn_upright(picture: Image.Image) -> None:
     """Apply the EXIF orientation, in place, if there is one that can be read."""
     try:
@@ -89,7 +68,7 @@ def turn_upright(picture: Image.Image) -> None:
 
 
 def plain_mode(picture: Image.Image) -> Image.Image:
-    """The picture as RGB, RGBA, L or LA; palettes and a transparent colour are resolved."""
+    """The picture as RGB, RGBA, L, LA or CMYK; palettes and a transparent colour are resolved."""
     keyed = "transparency" in picture.info
     if picture.mode in ("P", "PA"):
         return picture.convert("RGBA" if keyed or picture.mode == "PA" else "RGB")
@@ -105,19 +84,71 @@ def plain_mode(picture: Image.Image) -> Image.Image:
 def save_options(kept: Mapping[str, Any], format: str) -> dict[str, Any]:
     """Options of Pillow's writer for a format, from those that reading ``kept``."""
     options = {key: kept[key] for key in ("icc_profile", "exif", "xmp", "dpi") if key in kept}
-    if format == "JPEG":
-        options |= {"quality": JPEG_QUALITY, "subsampling": 0}
-        if "qtables" in kept:
-            del options["quality"]
-            options |= {key: kept[key] for key in ("qtables", "subsampling", "progressive") if key in kept}
-    elif format == "TIFF":
-        compression = kept.get("compression", "tiff_lzw")
-        options["compression"] = compression if compression in _LOSSLESS_TIFF else "tiff_adobe_deflate"
-        if "exif" in options and _has_sub_ifd(options["exif"]):
-            options["compression"] = "raw"  # Pillow's compressors cannot write the camera's own directories
-    elif format == "WEBP":
-        options |= {"quality": WEBP_QUALITY, "lossless": kept.get("lossless", False), "exact": True}
+    return _OPTIONS_OF_FORMAT[format](kept, options)
+
+
+def _jpeg(kept: Mapping[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+    options |= {"quality": JPEG_QUALITY, "subsampling": 0}
+    if "qtables" in kept:
+        del options["quality"]
+        options |= {key: kept[key] for key in ("qtables", "subsampling", "progressive") if key in kept}
+    if "comment" in kept:
+        options["comment"] = kept["comment"]
+    if "iptc" in kept:
+        options["extra"] = iptc_segment(kept["iptc"])
+    for key, most in (("exif", _JPEG_MOST_EXIF), ("xmp", _JPEG_MOST_XMP)):
+        if len(options.get(key, b"")) > most:  # of a TIFF or PNG: a JPEG has no room for it
+            _log.debug("%s is too long for a JPEG and left out", key)
+            del options[key]
     return options
+
+
+def _png(kept: Mapping[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+    extra = PngImagePlugin.PngInfo()
+    for name, content in (*kept.get("png_colour", ()), *kept.get("png_texts", ())):
+        extra.add(name, content)
+    if "xmp" in options:
+        extra.add(b"iTXt", png_xmp(options.pop("xmp")))
+    return options | {"pnginfo": extra}
+
+
+def png_xmp(xmp: bytes) -> bytes:
+    """The content of the iTXt chunk that holds XMP."""
+    return b"XML:com.adobe.xmp\0\0\0\0\0" + xmp
+
+
+def _tiff(kept: Mapping[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+    compression = kept.get("compression", "tiff_lzw")
+    options["compression"] = compression if compression in _LOSSLESS_TIFF else "tiff_adobe_deflate"
+    if "exif" in options and _has_sub_ifd(options["exif"]):
+        options["compression"] = "raw"  # Pillow's compressors cannot write the camera's own directories
+    if "xmp" in options:
+        exif = Image.Exif()
+        exif.load(options.get("exif", b""))
+        exif[_XMP_TAG] = options.pop("xmp")
+        options["exif"] = exif
+    return options
+
+
+def _webp(kept: Mapping[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+    return options | {"quality": WEBP_QUALITY, "lossless": kept.get("lossless", False), "exact": True}
+
+
+def _bmp(kept: Mapping[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+    return {"dpi": options["dpi"]} if "dpi" in options else {}
+
+
+def _heif(kept: Mapping[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+    return options | {"quality": HEIF_QUALITY, "chroma": kept.get("chroma", 444)}
+
+
+def _avif(kept: Mapping[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+    return options | {"quality": AVIF_QUALITY, "subsampling": "4:4:4"}
+
+
+_OPTIONS_OF_FORMAT = {
+    "JPEG": _jpeg, "PNG": _png, "TIFF": _tiff, "WEBP": _webp, "BMP": _bmp, "HEIF": _heif, "AVIF": _avif,
+}  # fmt: skip
 
 
 def _has_sub_ifd(content: bytes) -> bool:

@@ -165,7 +165,7 @@ class Pipeline:
         source, target = Path(src), Path(dst)
         if source.resolve() == target.resolve():
             raise UsageError(f"'{target}' is the photo itself: name another output, it is never overwritten")
-        photo = read_photo(source)
+        photo = read_photo(source, request.metadata)
         try:
             aged = self.finish(self.start(photo.pixels, request, f"'{source}'"), in_place=True)
         except NoFaceError as error:

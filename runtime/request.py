@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .atlas import Atlas
     from .map_file import WantedMap
     from .maps import FaceAges
+    from .metadata import MetadataPolicy
 
 MAX_STRENGTH = 1.0
 _AGE = re.compile(r"[+-]?\d{1,3}(\.\d+)?")
@@ -53,6 +54,7 @@ class Request:
     ``strength`` (0 to 1) scales the change: 1 is what the network says. ``aging_map`` says the age of every
     place of a face, instead of age and zones. ``population`` is the atlas whose norms ``age`` and ``zones``
     mean, and ``reference`` the atlas of the aging map's own years; without them years are taken as they are.
+    ``metadata`` is what files written keep of the photo's EXIF, XMP and texts (see metadata.py).
     """
 
     age: AgeSpec | None = None
@@ -62,6 +64,7 @@ class Request:
     aging_map: WantedMap | None = None
     population: Atlas | None = None
     reference: Atlas | None = None
+    metadata: MetadataPolicy = "keep"
 
     @classmethod
     def parse(
@@ -73,6 +76,7 @@ class Request:
         *,
         map_file: Path | str | None = None,
         population: Path | str | None = None,
+        metadata: MetadataPolicy = "keep",
     ) -> Request:
         """Make a request from what a user types, such as ("+20", ["forehead=+25"]).
 
@@ -90,6 +94,7 @@ class Request:
             None if map_file is None else read_map_file(map_file),
             None if population is None else read_atlas(population),
             None if population is None else reference_atlas(),
+            metadata,
         )
         request.check()
         return request

@@ -78,9 +78,19 @@ _AGEING_OPTIONS = (
         "--strength", type=float, default=1.0, show_default=True, metavar="0..1",
         help="How much of the change to apply: 0 leaves the photo as it is, 1 applies all of it.",
     ),
+    click.option(
+        "--strip-metadata", is_flag=True, show_default="all is kept",
+        help="Leave EXIF, XMP, captions, comments and texts out; the colour profile stays.",
+    ),
+    click.option(
+        "--strip-gps", is_flag=True, show_default="all is kept",
+        help="Leave out where the photo was taken, and keep the other metadata."
+    ),
     model_option,
     device_option,
 )  # fmt: skip
+
+_AGEING_NAMES = ("strength", "strip_metadata", "strip_gps", "model", "device")
 
 
 @dataclass(frozen=True)
@@ -93,6 +103,8 @@ class Ageing:
     population: str | None
     faces: str
     strength: float = 1.0
+    strip_metadata: bool = False
+    strip_gps: bool = False
     model: Path | None = None
     device: str = "auto"
 
@@ -107,6 +119,7 @@ class Ageing:
             self.strength,
             map_file=self.map_file,
             population=self.population,
+            metadata="strip" if self.strip_metadata else "strip-gps" if self.strip_gps else "keep",
         )
 
     def pipeline(self) -> Pipeline:
@@ -125,11 +138,11 @@ def tell_engine(pipeline: Pipeline, device: str) -> None:
 
 
 def ageing_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Add --age, --zone, --map, --population, --faces, --strength, --model and --device.
+    """Add the options of what is wanted, and --strength, --strip-metadata, --strip-gps, --model, --device.
 
     ``function`` gets them as ``ageing``.
     """
-    return _with_ageing(function, _AGEING_OPTIONS, (*_WISH_NAMES, "strength", "model", "device"))
+    return _with_ageing(function, _AGEING_OPTIONS, (*_WISH_NAMES, *_AGEING_NAMES))
 
 
 def wish_options(function: Callable[..., None]) -> Callable[..., None]:

@@ -27,6 +27,7 @@ def command(photo: Path, output: Path, ageing: Ageing) -> None:
     Examples:
       amgan age me.jpg -o old.jpg --age 70
       amgan age me.jpg -o out --age -10 --zone under-eye-bags=+5
+      amgan age me.heic -o old.heic --age 70 --strip-gps
     """  # noqa: D301
     request = ageing.request()
     require_photo(photo)

@@ -233,12 +233,12 @@ def test_photos_stream_through_bounded_queues(tmp_path: Path, monkeypatch: pytes
     lock, decoded, written, most = threading.Lock(), [0], [0], [0]
     main = threading.get_ident()
 
-    def counting_read(path: Path) -> Any:
+    def counting_read(path: Path, metadata: str) -> Any:
         assert threading.get_ident() != main
         with lock:
             decoded[0] += 1
             most[0] = max(most[0], decoded[0] - written[0])
-        return read_photo(path)
+        return read_photo(path, metadata)
 
     def slow_write(*args: Any) -> Any:
         assert threading.get_ident() != main

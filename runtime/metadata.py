@@ -1,0 +1,136 @@
+"""What a photo's file says beside its pixels (EXIF, XMP, IPTC, texts): kept, without places, or left out.
+
+The colour profile and the resolution are part of how the pixels look and print: they always stay.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from PIL import ExifTags, Image
+
+MetadataPolicy = Literal["keep", "strip-gps", "strip"]
+METADATA_POLICIES = ("keep", "strip-gps", "strip")
+METADATA_KEYS = ("exif", "xmp", "iptc", "comment", "png_texts")
+GPS_IFD = 0x8825
+IPTC_RESOURCE = 0x0404
+# Tags that say how one file stores its pixels, pictures in the picture that would show it unaged (thumbnails,
+# Photoshop's layers), and what is kept beside the EXIF: profile, XMP, resolution.
+_STORAGE_TAGS = (
+    254, 255, 256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 282, 283, 284, 296, 317, 320, 322,
+    323, 324, 325, 330, 332, 334, 338, 339, 347, 512, 513, 514, 529, 530, 531, 532, 700, 34377, 34675, 37724,
+)  # fmt: skip
+# Pillow's readers raise these for broken files.
+BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    RuntimeError,
+    ArithmeticError,
+    AssertionError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+_GPS_IN_XMP = (
+    re.compile(rb"\sexif:GPS\w{1,40}=(\"[^\"]*\"|'[^']*')"),
+    re.compile(rb"<exif:GPS\w{1,40}>[^<]*</exif:GPS\w{1,40}>"),
+)
+_GPS_LEFT = (b"GPS", b"G\0P\0S")
+_PNG_COLOUR_CHUNKS = (b"cHRM", b"gAMA", b"sRGB", b"cICP")
+_PNG_TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
+_PNG_NOT_TEXT = (b"XML:com.adobe.xmp", b"Raw profile type")  # XMP is kept by itself; the others repeat it
+_PNG_MOST_TEXT = 4 * 2**20
+_log = logging.getLogger(__name__)
+
+
+def clean_exif(picture: Image.Image) -> bytes | None:
+    """The EXIF of a picture that is not loaded yet, without orientation, thumbnail and storage tags.
+
+    Unreadable EXIF is dropped: it says nothing, and is no reason to refuse a photo.
+    """
+    try:
+        exif = Image.Exif()
+        exif.load(picture.getexif().tobytes())
+        for tag in (*_STORAGE_TAGS, ExifTags.Base.Orientation):
+            exif.pop(tag, None)
+        return exif.tobytes() if len(exif) else None
+    except BROKEN as error:
+        _log.debug("unreadable EXIF", exc_info=error)
+        return None
+
+
+def iptc_of(picture: Image.Image) -> bytes | None:
+    """The IPTC caption data of a JPEG, as its Photoshop segment holds it."""
+    resources = picture.info.get("photoshop")
+    return resources.get(IPTC_RESOURCE) if isinstance(resources, dict) else None
+
+
+def iptc_segment(iptc: bytes) -> bytes:
+    """A whole JPEG segment that holds IPTC data; empty where it is too long for one."""
+    resource = b"8BIM" + struct.pack(">HHI", IPTC_RESOURCE, 0, len(iptc)) + iptc + b"\0" * (len(iptc) % 2)
+    body = b"Photoshop 3.0\0" + resource
+    return b"\xff\xed" + struct.pack(">H", len(body) + 2) + body if len(body) <= 65533 else b""
+
+
+def without(options: dict[str, Any], policy: MetadataPolicy) -> dict[str, Any]:
+    """The options kept of a photo, with what ``policy`` does not want left out.
+
+    "strip-gps" takes out the EXIF's GPS directory and the XMP's GPS fields; XMP whose fields are written in
+    an unusual way goes as a whole. "strip" takes out EXIF, XMP, IPTC, comments and texts.
+    """
+    if policy == "keep":
+        return options
+    if policy == "strip":
+        return {key: value for key, value in options.items() if key not in METADATA_KEYS}
+    kept = dict(options)
+    for key, clean in (("exif", _exif_without_gps), ("xmp", _xmp_without_gps)):
+        content = kept.pop(key, None)
+        if content and (cleaned := clean(content)):
+            kept[key] = cleaned
+    return kept
+
+
+def png_chunks(path: Path) -> Iterator[tuple[bytes, bytes]]:
+    """Name and content of the chunks of a PNG that say how its colours look and what its texts are.
+
+    Texts stay packed; past 4 MiB of them the rest is left out.
+    """
+    room = _PNG_MOST_TEXT
+    with path.open("rb") as stream:
+        stream.seek(8)
+        while len(head := stream.read(8)) == 8:
+            length, name = struct.unpack(">I4s", head)
+            wanted = name in _PNG_COLOUR_CHUNKS or name in _PNG_TEXT_CHUNKS
+            if not wanted or length > room:
+                stream.seek(length + 4, 1)
+                continue
+            content = stream.read(length)
+            stream.seek(4, 1)
+            room -= length
+            if name in _PNG_COLOUR_CHUNKS or not content.startswith(_PNG_NOT_TEXT):
+                yield name, content
+
+
+def _exif_without_gps(content: bytes) -> bytes | None:
+    exif = Image.Exif()
+    exif.load(content)
+    exif.pop(GPS_IFD, None)
+    return exif.tobytes() if len(exif) else None
+
+
+def _xmp_without_gps(content: bytes | str) -> bytes | None:
+    text = content.encode() if isinstance(content, str) else content
+    for pattern in _GPS_IN_XMP:
+        text = pattern.sub(b"", text)
+    return None if any(mark in text for mark in _GPS_LEFT) else text

@@ -1,0 +1,45 @@
+"""What is known of a decoded photo."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .colour import ColourSpace
+
+
+@dataclass(frozen=True, eq=False)
+class Photo:
+    """A decoded photo.
+
+    ``pixels`` is uint8 [H, W, 3], upright sRGB for the network (a grey photo has three equal channels);
+    ``format`` is "JPEG", "PNG", "TIFF", "WEBP", "BMP", "HEIF" or "AVIF"; ``mode`` is "RGB", "RGBA", "L", "LA"
+    or "CMYK", and ``alpha`` [H, W] where it has one, uint8 or uint16. ``save_options`` keep what write_photo
+    needs to write the same kind of file: the ICC profile, the EXIF without its orientation, the JPEG tables,
+    and so on.
+
+    Where the photo's own samples are not the sRGB of ``pixels``, ``samples`` hold them, upright, uint8 or
+    uint16, [H, W] for grey or [H, W, C], and ``space`` is their colour space; for a plain 8-bit sRGB photo
+    both are None, and nothing is held twice. ``strip_sums`` are checksums of ``pixels`` as they were read, by
+    which strips are known that need no converting back.
+    """
+
+    pixels: NDArray[np.uint8]
+    path: Path
+    format: str
+    mode: str = "RGB"
+    alpha: NDArray[Any] | None = None
+    save_options: Mapping[str, Any] = field(default_factory=dict)
+    samples: NDArray[Any] | None = None
+    space: ColourSpace | None = None
+    strip_sums: tuple[int, ...] = ()
+
+    @property
+    def is_deep(self) -> bool:
+        """Whether its samples have 16 bits a channel."""
+        return self.samples is not None and self.samples.dtype == np.uint16
