@@ -25,6 +25,7 @@ COMMANDS = {
     "label": "label",
     "prepare": "prepare",
     "train": "train",
+    "evaluate": "evaluate",
 }
 """Commands in the order of --help, and the modules of amgan.commands that hold them."""
 
