@@ -50,9 +50,9 @@ def command(
 ) -> None:
     """Measure how well a bundle ages faces, on the held-out faces of a prepared set.
 
-    Judges from outside read age and identity; place, detail, seams, evenness of a sweep, skin tone and the way
-    back are read from the pixels. All with standard errors, by age and by lightness of skin. The first age
-    judge is the package that the weak labels of training come from: look at the second one too.
+    Judges from outside read age and identity; place, detail, seams, evenness of a sweep, skin tone and the
+    way back are read from the pixels. All with standard errors, by age and by lightness of skin. The first
+    age judge is the package that the weak labels of training come from: look at the second one too.
 
     \b
     Examples:

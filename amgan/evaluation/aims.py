@@ -37,8 +37,8 @@ def aims(first: str) -> tuple[Aim, ...]:
     """The aims, the ages as the judge ``first`` reads them."""
     age = ("all", "age", first)
     return (
-        Aim("Under 45, asked for 70: years gained", (*age, "under_45_asked_70_years"), lowest=18, unit="years",
-            digits=1),
+        Aim("Under 45, asked for 70: years gained", (*age, "under_45_asked_70_years"), lowest=18,
+            unit="years", digits=1),
         Aim("Over 50, asked for 25: years gained", (*age, "over_50_asked_25_years"), highest=-15,
             unit="years", digits=1),
         Aim("Slope of read over asked, 25 to 75", (*age, "slope"), lowest=0.5, highest=1.3),

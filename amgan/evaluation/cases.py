@@ -16,7 +16,7 @@ SHOWN = 4
 
 @dataclass(frozen=True)
 class Ranking:
-    """Faces by one measure: ``best`` and ``worst`` first, each with its value in words; ``request`` matters."""
+    """The best and the worst faces by one measure, each with its value in words, and the request it is of."""
 
     title: str
     request: str

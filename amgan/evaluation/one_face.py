@@ -106,12 +106,11 @@ def age_versions(pipeline: Pipeline, pixels: Picture, seen: SeenFace) -> dict[st
 def read_nudged(judge: AgeJudge, picture: Picture, landmarks: NDArray[np.floating]) -> tuple[float, ...]:
     """What a judge reads from an unchanged face moved by a pixel or two, and from its mirror image, years."""
     size = (picture.shape[1], picture.shape[0])
-    moved = [
-        np.asarray(
-            cv2.warpAffine(picture, np.array([[1, 0, x], [0, 1, y]]), size, borderMode=cv2.BORDER_REPLICATE)
-        )
-        for x, y in NUDGES_PX
-    ]
+    moved: list[Picture] = []
+    for x, y in NUDGES_PX:
+        matrix = np.array([[1, 0, x], [0, 1, y]])
+        there = cv2.warpAffine(picture, matrix, size, borderMode=cv2.BORDER_REPLICATE)
+        moved.append(np.asarray(there, np.uint8))
     mirrored, points = _mirrored(picture, landmarks)
     return (*judge.read(moved, landmarks), *judge.read([mirrored], points))
 
@@ -163,9 +162,7 @@ def _measure_sweep(pipeline: Pipeline, pixels: Picture, seen: SeenFace, places: 
     return sweep_steps(frames, places.face)
 
 
-def _mirrored(
-    picture: Picture, landmarks: NDArray[np.floating]
-) -> tuple[Picture, NDArray[np.floating]]:
+def _mirrored(picture: Picture, landmarks: NDArray[np.floating]) -> tuple[Picture, NDArray[np.floating]]:
     """A picture and landmarks as in a mirror; the points keep their numbers, so right and left change."""
     return np.ascontiguousarray(picture[:, ::-1]), landmarks * (-1, 1) + (picture.shape[1], 0)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import secrets
 from collections.abc import Mapping
@@ -66,7 +65,7 @@ def write_files(folder: Path, result: Mapping[str, Any], report: str) -> None:
         temporary = target.with_name(f".{name}.{secrets.token_hex(4)}")
         try:
             temporary.write_text(text, encoding="utf-8")
-            os.replace(temporary, target)
+            temporary.replace(target)
         except OSError as error:
             raise UsageError(f"'{target}' cannot be written ({error.strerror}): name another -o") from error
         finally:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -78,7 +79,7 @@ def sweep_steps(pictures: Sequence[Picture], where: Mask) -> SweepSteps:
     if not where.any():
         return SweepSteps(*(float("nan"),) * 3)
     faces = [picture[where].astype(np.int16) for picture in pictures]
-    steps = [float(np.abs(b - a).mean()) for a, b in zip(faces, faces[1:], strict=False)]
+    steps = [float(np.abs(b - a).mean()) for a, b in pairwise(faces)]
     mean = sum(steps) / len(steps)
     total = float(np.abs(faces[-1] - faces[0]).mean())
     return SweepSteps(max(steps), total, max(steps) / mean if mean else float("nan"))

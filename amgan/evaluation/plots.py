@@ -45,7 +45,7 @@ def draw_identity(result: Mapping[str, Any], faces: Sequence[FaceResult]) -> byt
     figure, axes = _figure(f"years gained, as {first} reads", "distance to the unchanged face")
     for age in ASKED:
         years = gains(faces, first, str(age))
-        axes.plot(years, [face.distances[str(age)] for face in faces], ".", color=COLOURS[0], alpha=0.25)
+        axes.plot(years, [face.distances[str(age)] for face in faces], ".", color=COLOURS[0], alpha=0.4)
     for one in result["anchors"]["published"]:
         axes.plot(one["years"], one["distance"], "*", color=COLOURS[1], markersize=13)
         axes.annotate(one["who"], (one["years"], one["distance"]), fontsize=7, xytext=(5, 5),

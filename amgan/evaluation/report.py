@@ -22,6 +22,7 @@ from .wishes import NOW
 
 FACES = 12
 QUALITY = 84
+ROW_PX, CASE_PX = 158, 224
 ROW = (NOW, "25", "40", "50", "60", "70", "75")
 
 _PAGE = Text("""<!doctype html>
@@ -29,7 +30,7 @@ _PAGE = Text("""<!doctype html>
 body{font:15px/1.45 system-ui,sans-serif;margin:2em auto;max-width:1240px;padding:0 1em;color:#222}
 h2{margin:2em 0 .3em}table{border-collapse:collapse}td,th{padding:.2em .7em;text-align:right}
 th{border-bottom:1px solid #999}td:first-child,th:first-child{text-align:left}.note{color:#555}
-.yes{color:#17703a}.no{color:#b3261e}figure{display:inline-block;margin:0 3px 6px 0;width:158px}
+.yes{color:#17703a}.no{color:#b3261e}figure{display:inline-block;margin:0 3px 6px 0;vertical-align:top}
 figcaption{font-size:12px;text-align:center;color:#555}figure img{display:block;border-radius:4px}
 .two{display:flex;gap:2em;flex-wrap:wrap}.two>div{flex:1 1 540px}.row{white-space:nowrap}
 </style></head><body>
@@ -42,10 +43,10 @@ faces.$missing</p>
 <h2>Faces, evenly chosen</h2><p class="note">Under each: age asked, age that $first reads, distance.</p>$rows
 <h2>Best and worst</h2><p class="note">Left the unchanged face, right the aged one.</p>$cases
 <h2>By age read now</h2>$ages
-<h2>By lightness of skin in the picture</h2><p class="note">Bands of the individual typology angle of the picture;
-they depend on the light and say nothing of anybody's origin.</p>$skin
-<h2>By zone</h2><p class="note">One zone asked for alone: share of the absolute change inside its soft footprint,
-and correlation of fine detail on the rest of the face.</p>$zones
+<h2>By lightness of skin in the picture</h2><p class="note">Bands of the individual typology angle of the
+picture; they depend on the light and say nothing of anybody's origin.</p>$skin
+<h2>By zone</h2><p class="note">One zone asked for alone: share of the absolute change inside its soft
+footprint, and correlation of fine detail on the rest of the face.</p>$zones
 <p class="note">This file shows faces: treat it as you treat the photos.</p>
 </body></html>
 """)
@@ -83,7 +84,7 @@ def aims_table(result: Mapping[str, Any]) -> str:
     """What was aimed for, and what was found."""
     lines = "".join(
         f"<tr><td>{html.escape(one.text)}</td><td>{one.found}</td><td>{one.wanted}</td>"
-        f"<td class='{'yes' if one.reached else 'no'}'>{'reached' if one.reached else 'not reached'}</td></tr>"
+        + ("<td class='yes'>reached</td></tr>" if one.reached else "<td class='no'>not reached</td></tr>")
         for one in verdicts(result)
     )
     return f"<table><tr><th>measure</th><th>found</th><th>aim</th><th></th></tr>{lines}</table>"
@@ -93,7 +94,11 @@ def _judges(judges: Sequence[Mapping[str, Any]]) -> str:
     lines = []
     for judge in judges:
         noise = judge.get("noise_years")
-        words = f" Its reading of one face moved by a pixel or two scatters by {noise} years." if noise else ""
+        words = (
+            f" Readings of one face moved by a pixel or two, or mirrored, scatter by {noise:.1f} years."
+            if noise is not None
+            else ""
+        )
         lines.append(f"<li><b>{html.escape(judge['name'])}</b>: {html.escape(judge['note'])}{words}</li>")
     return f"<ul>{''.join(lines)}</ul>"
 
@@ -108,8 +113,8 @@ def _case(ranking: Ranking, first: str) -> str:
     for title, chosen in (("best", ranking.best), ("worst", ranking.worst)):
         rows = "".join(
             "<div class='row'>"
-            + _figure(face, NOW, _words(face, NOW, first))
-            + _figure(face, ranking.request, f"{_words(face, ranking.request, first)}<br>{words}")
+            + _figure(face, NOW, _words(face, NOW, first), CASE_PX)
+            + _figure(face, ranking.request, f"{_words(face, ranking.request, first)}<br>{words}", CASE_PX)
             + "</div>"
             for face, words in chosen
         )
@@ -124,12 +129,11 @@ def _words(face: FaceResult, request: str, first: str) -> str:
     return f"asked {request}, reads {read:.0f}<br>distance {face.distances[request]:.2f}"
 
 
-def _figure(face: FaceResult, request: str, words: str) -> str:
+def _figure(face: FaceResult, request: str, words: str, side_px: int = ROW_PX) -> str:
     name = html.escape(f"{face.name} {request}", quote=True)
     picture = _data(_jpeg(face.thumbnails[request]), "jpeg")
-    return (
-        f"<figure><img width='158' alt='{name}' src='{picture}'><figcaption>{words}</figcaption></figure>"
-    )
+    image = f"<img width='{side_px}' alt='{name}' src='{picture}'>"
+    return f"<figure>{image}<figcaption>{words}</figcaption></figure>"
 
 
 def _jpeg(pixels: NDArray[np.uint8]) -> bytes:

@@ -15,8 +15,11 @@ Tone = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class ZoneResult:
-    """One zone asked for alone: shares of the change inside it (of the right side alone: NaN where it has no
-    sides), and the correlation of fine detail on the skin that was not asked to change."""  # noqa: D209
+    """One zone asked for alone.
+
+    Shares of the change inside it, and inside its right side when that alone is asked for (NaN where it has
+    no sides); correlation of fine detail on the rest of the face.
+    """
 
     inside: float
     inside_right_alone: float
@@ -25,8 +28,10 @@ class ZoneResult:
 
 @dataclass(frozen=True)
 class CycleResult:
-    """Older by CYCLE_YEARS and back: PSNR over the face in dB, when the way back is as many years, and when it
-    is the present age; the result of the first step is found and read anew each time."""  # noqa: D209
+    """Older by CYCLE_YEARS and back: PSNR over the face in dB.
+
+    The way back is as many years, or to the present age; the older face is found and read anew.
+    """
 
     same_years_db: float
     present_age_db: float

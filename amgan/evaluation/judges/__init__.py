@@ -1,4 +1,4 @@
-"""Judges that took no part in training: they read ages and compare faces. All are imported when first used."""
+"""Judges that took no part in training: they read ages and compare faces. They are imported when used."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class IdentityJudge(Protocol):
         """One sentence on what the judge is."""
 
     def describe(self, pictures: Pictures, landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
-        """A descriptor [N, D] of one face in N versions of a picture: the nearer, the more the same person."""
+        """Descriptors [N, D] of one face in N versions of a picture: the nearer, the more the same person."""
 
 
 @dataclass(frozen=True)

