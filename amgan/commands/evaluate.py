@@ -19,7 +19,7 @@ from amgan.commands import PathType, model_option, needs, progress_bar
 )  # fmt: skip
 @click.option(
     "-o", "--output", default=Path("evaluation"), show_default=True, type=PathType, metavar="DIR",
-    help="Folder for evaluation.json and report.html.",
+    help="Folder for evaluation.json, report.html, drawings and contact sheets.",
 )  # fmt: skip
 @click.option(
     "--faces", "count", type=click.IntRange(min=1), metavar="N", show_default="all",
@@ -35,8 +35,9 @@ from amgan.commands import PathType, model_option, needs, progress_bar
     "(npm pack @vladmandic/face-api, then unpack it).",
 )  # fmt: skip
 @click.option(
-    "--every", type=click.IntRange(min=1), default=3, show_default=True, metavar="N",
-    help="Zones one by one and sweeps are measured on every N-th face; 1 takes all.",
+    "--every", type=click.IntRange(min=0), default=3, show_default=True, metavar="N",
+    help="Zones one by one and sweeps are measured on every N-th face, seams on the first few of them; 1 "
+    "takes all, 0 none.",
 )  # fmt: skip
 def command(
     dataset: Path | None,
@@ -58,15 +59,17 @@ def command(
     Examples:
       amgan evaluate data/mine
       amgan evaluate data/mine --model my-bundle -o results --face-api package/model
-      amgan evaluate data/mine --faces 12 --every 6           a quick look
+      amgan evaluate data/mine --faces 12 --every 0           a quick look
       amgan evaluate --photos photos -o results               your own photos
     """  # noqa: D301
     with needs("evaluation", "evaluate"):
         import matplotlib  # noqa: F401
     from amgan.evaluation.judges import open_judges
-    from amgan.evaluation.output import REPORT, RESULT, heading, prepare_folder, write_files
+    from amgan.evaluation.output import REPORT, RESULT, heading, prepare_folder, to_json, write_files
+    from amgan.evaluation.plots import draw_all
     from amgan.evaluation.report import make_report
     from amgan.evaluation.run import run_evaluation
+    from amgan.evaluation.sheets import make_sheets
     from amgan.evaluation.source import describe, find_sources
     from amgan.evaluation.summary import summarise_findings
     from amgan.evaluation.wishes import Depth
@@ -79,7 +82,10 @@ def command(
     with progress_bar("judging") as advance:
         findings = run_evaluation(bundle, judges, sources, Depth(every=every), advance)
     result = heading(_typed(), bundle, describe(sources)) | summarise_findings(findings, judges)
-    write_files(output, result, make_report(result, findings.faces))
+    drawings = draw_all(result, findings.faces)
+    report = make_report(result, findings.faces, drawings)
+    sheets = make_sheets(findings.faces, judges.ages[0].name)
+    write_files(output, {RESULT: to_json(result), REPORT: report, **drawings, **sheets})
     _print_aims(result)
     click.echo(f"{len(findings.faces)} faces judged, {len(findings.not_found)} pictures without a face")
     click.echo(f"numbers written to {output / RESULT}, look at {output / REPORT}")

@@ -1,4 +1,4 @@
-"""The files of an evaluation: evaluation.json with all numbers, report.html with the pictures."""
+"""The files of an evaluation: evaluation.json with all numbers, report.html, and drawings and sheets."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ def prepare_folder(folder: Path) -> None:
         raise UsageError(f"'{folder}' cannot be written to ({error.strerror}): name another -o") from error
 
 
-def write_files(folder: Path, result: Mapping[str, Any], report: str) -> None:
-    """Write both files, each whole or not at all; raises UsageError where that fails."""
-    for name, text in ((RESULT, to_json(result)), (REPORT, report)):
+def write_files(folder: Path, files: Mapping[str, str | bytes]) -> None:
+    """Write files by name, each whole or not at all; raises UsageError where that fails."""
+    for name, content in files.items():
         target = folder / name
         temporary = target.with_name(f".{name}.{secrets.token_hex(4)}")
         try:
-            temporary.write_text(text, encoding="utf-8")
+            temporary.write_bytes(content.encode() if isinstance(content, str) else content)
             temporary.replace(target)
         except OSError as error:
             raise UsageError(f"'{target}' cannot be written ({error.strerror}): name another -o") from error

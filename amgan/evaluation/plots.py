@@ -15,14 +15,19 @@ COLOURS = ("#1f5f99", "#c8641e", "#777777", "#3a8f4d")
 DPI = 96
 
 
+TITLES = {
+    "readings.png": "Age read over age asked",
+    "identity.png": "Distance over years gained",
+    "sweep.png": "Evenness of a sweep",
+    "tone.png": "Shift of plain skin, asked for 70",
+}
+"""Titles of the drawings by file name."""
+
+
 def draw_all(result: Mapping[str, Any], faces: Sequence[FaceResult]) -> dict[str, bytes]:
-    """All drawings by title, PNG."""
-    return {
-        "Age read over age asked": draw_readings(result),
-        "Distance over years gained": draw_identity(result, faces),
-        "Evenness of a sweep": draw_sweeps(faces),
-        "Shift of plain skin, asked for 70": draw_tone(result),
-    }
+    """All drawings by file name, PNG."""
+    drawings = (draw_readings(result), draw_identity(result, faces), draw_sweeps(faces), draw_tone(result))
+    return dict(zip(TITLES, drawings, strict=True))
 
 
 def draw_readings(result: Mapping[str, Any]) -> bytes:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from .aims import verdicts
 from .cases import Ranking, rankings
-from .plots import draw_all
+from .plots import TITLES
 from .result import FaceResult
 from .tables import band_table, zone_table
 from .wishes import NOW
@@ -52,8 +52,8 @@ footprint, and correlation of fine detail on the rest of the face.</p>$zones
 """)
 
 
-def make_report(result: Mapping[str, Any], faces: Sequence[FaceResult]) -> str:
-    """The whole page."""
+def make_report(result: Mapping[str, Any], faces: Sequence[FaceResult], drawings: Mapping[str, bytes]) -> str:
+    """The whole page; ``drawings`` are what plots.draw_all makes."""
     first = result["judges"][0]["name"]
     missing = result["faces_not_found"]
     chosen = np.linspace(0, len(faces) - 1, min(FACES, len(faces))).astype(int)
@@ -68,8 +68,8 @@ def make_report(result: Mapping[str, Any], faces: Sequence[FaceResult]) -> str:
         aims=aims_table(result),
         judges=_judges(result["judges"]),
         plots="".join(
-            f"<div><h3>{title}</h3><img alt='{title}' src='{_data(png, 'png')}'></div>"
-            for title, png in draw_all(result, faces).items()
+            f"<div><h3>{TITLES[name]}</h3><img alt='{TITLES[name]}' src='{_data(png, 'png')}'></div>"
+            for name, png in drawings.items()
         ),
         first=html.escape(first),
         rows="".join(_row(faces[k], first) for k in chosen),

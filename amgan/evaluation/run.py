@@ -42,7 +42,7 @@ def run_evaluation(
     first: list[Source] = []
     with Pipeline(bundle.path) as pipeline:
         for number, source in enumerate(sources):
-            more = number % depth.every == 0
+            more = depth.every > 0 and number % depth.every == 0
             found = measure_face(pipeline, judges, source, Extent(zones=more, sweep=more))
             if found is None:
                 missing.append(source.name)

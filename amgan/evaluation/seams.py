@@ -24,6 +24,8 @@ def measure_seams(bundle: Bundle, pipeline: Pipeline, sources: Sequence[Source])
 
     Both run on the CPU in f32, so that nothing but the tiles differs. Raises EngineError.
     """
+    if not sources:
+        return []
     scheduler = open_scheduler(bundle, "cpu", "f32")
     try:
         return [found for one in sources if (found := _difference(scheduler, pipeline, one)) is not None]

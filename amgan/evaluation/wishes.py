@@ -27,7 +27,7 @@ AGE_BANDS = (*(name for _, name in BANDS), OLDEST_BAND)
 
 @dataclass(frozen=True)
 class Depth:
-    """How much is measured: zones and sweeps on every ``every``-th face, seams on ``seams`` faces."""
+    """How much is measured: zones and sweeps on every ``every``-th face (0: none), seams on the first."""
 
     every: int = 3
     seams: int = 6
