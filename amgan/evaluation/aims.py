@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .judges.own import NAME as OWN
+
 
 @dataclass(frozen=True)
 class Aim:
@@ -33,28 +35,29 @@ class Aim:
         return low and (self.highest is None or value <= self.highest)
 
 
-def aims(first: str) -> tuple[Aim, ...]:
-    """The aims, the ages as the judge ``first`` reads them."""
-    age = ("all", "age", first)
+def age_aims(judge: str) -> tuple[Aim, ...]:
+    """The aims that a judge of ages decides; its name goes with them."""
+    age, name = ("all", "age", judge), f" ({judge})"
     return (
-        Aim("Under 45, asked for 70: years gained", (*age, "under_45_asked_70_years"), lowest=18,
+        Aim(f"Under 45, asked for 70: years gained{name}", (*age, "under_45_asked_70_years"), lowest=18,
             unit="years", digits=1),
-        Aim("Over 50, asked for 25: years gained", (*age, "over_50_asked_25_years"), highest=-15,
+        Aim(f"Over 50, asked for 25: years gained{name}", (*age, "over_50_asked_25_years"), highest=-15,
             unit="years", digits=1),
-        Aim("Slope of read over asked, 25 to 75", (*age, "slope"), lowest=0.5, highest=1.3),
-        Aim("Faces whose readings rise with the age asked, within noise", (*age, "monotone_within_noise"),
-            lowest=0.9),
-        Aim("Identity: distance for those two requests", ("all", "identity", "those_two_requests"),
-            highest=0.37),
-        Aim("Place: share of the change inside the zone asked for", ("all", "place", "inside"), lowest=0.9,
-            digits=3),
-        Aim("Cycle: 30 years older and back to the present age", ("all", "cycle", "present_age_db"),
-            lowest=30, unit="dB", digits=1),
-        Aim("Cycle: 30 years older and 30 years younger", ("all", "cycle", "same_years_db"),
-            lowest=30, unit="dB", digits=1),
+        Aim(f"Slope of read over asked, 25 to 75{name}", (*age, "slope"), lowest=0.5, highest=1.3),
+        Aim(f"Faces whose readings rise with the age asked, within noise{name}",
+            (*age, "monotone_within_noise"), lowest=0.9),
     )  # fmt: skip
 
 
+OTHER_AIMS = (
+    Aim("Identity: distance for those two requests", ("all", "identity", "those_two_requests"), highest=0.37),
+    Aim("Place: share of the change inside the zone asked for", ("all", "place", "inside"), lowest=0.9,
+        digits=3),
+    Aim("Cycle: 30 years older and back to the present age", ("all", "cycle", "present_age_db"), lowest=30,
+        unit="dB", digits=1),
+    Aim("Cycle: 30 years older and 30 years younger", ("all", "cycle", "same_years_db"), lowest=30, unit="dB",
+        digits=1),
+)  # fmt: skip
 TONE = Aim("Skin tone: largest mean shift of any band of skin, asked for 70", ("skin_bands",), highest=2.0,
            unit="code values", digits=1)  # fmt: skip
 SEAMS = Aim("Seams: one tile against many", ("seams",), highest=0, unit="code values", digits=0)
@@ -74,7 +77,8 @@ class Verdict:
 def verdicts(result: Mapping[str, Any]) -> list[Verdict]:
     """Every aim against a result; those that were not measured are left out."""
     lines = []
-    for aim in aims(result["judges"][0]["name"]):
+    readers = [judge for judge in result["all"]["age"] if judge != OWN]
+    for aim in (*(aim for judge in readers for aim in age_aims(judge)), *OTHER_AIMS):
         numbers: Any = result
         for step in aim.path:
             numbers = numbers[step]

@@ -103,6 +103,8 @@ def test_the_aims_are_judged(result: Any) -> None:
     assert lines["Pixels changed outside the face"].reached
     assert lines["Seams: one tile against many"].found == "0 code values"
     place = lines["Place: share of the change inside the zone asked for"]
+    slopes = [one.text for one in verdicts(result) if one.text.startswith("Slope")]
+    assert [text.split("(")[1] for text in slopes] == ["fake)", "second)"]
     assert place.reached == (result["all"]["place"]["inside"]["mean"] >= 0.9)
 
 

@@ -13,11 +13,13 @@ from amgan.runtime.norms import face_age
 
 from . import Pictures
 
+NAME = "own estimator"
+
 
 class OwnEstimator:
     """Reads the mean age of the fifteen zones with the estimator of a bundle."""
 
-    name = "own estimator"
+    name = NAME
     note = "The bundle's own estimator, trained together with the generator: no judge from outside."
 
     def __init__(self, bundle: Bundle) -> None:
