@@ -35,7 +35,7 @@ from amgan.commands import PathType, model_option, needs, progress_bar
     "(npm pack @vladmandic/face-api, then unpack it).",
 )  # fmt: skip
 @click.option(
-    "--every", type=click.IntRange(min=0), default=3, show_default=True, metavar="N",
+    "--every", type=click.IntRange(min=0), default=5, show_default=True, metavar="N",
     help="Zones one by one and sweeps are measured on every N-th face, seams on the first few of them; 1 "
     "takes all, 0 none.",
 )  # fmt: skip

@@ -33,7 +33,8 @@ def rankings(faces: Sequence[FaceResult], first: str) -> list[Ranking]:
     young, old = young_faces(faces, first), old_faces(faces, first)
     found = [
         rank("Years gained, under 45 asked for 70", OLDER, young, gain(OLDER), "{:+.0f} years"),
-        rank("Years lost, over 50 asked for 25", YOUNGER, old, lambda f: -gain(YOUNGER)(f), "-{:.0f} years"),
+        rank("Years lost, over 50 asked for 25", YOUNGER, old, lambda f: -gain(YOUNGER)(f), "{:+.0f} years",
+             turned=True),
         rank("Slope of read over asked", OLDER, faces, lambda f: slope(f.readings[first]), "slope {:.2f}"),
         rank("Identity at 70", OLDER, faces, lambda f: -f.distances[OLDER], "distance {:.2f}", turned=True),
         rank("Identity at 25", YOUNGER, faces, lambda f: -f.distances[YOUNGER], "distance {:.2f}",

@@ -29,7 +29,7 @@ AGE_BANDS = (*(name for _, name in BANDS), OLDEST_BAND)
 class Depth:
     """How much is measured: zones and sweeps on every ``every``-th face (0: none), seams on the first."""
 
-    every: int = 3
+    every: int = 5
     seams: int = 6
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from amgan.runtime.alignment import canonical_frame
 from amgan.runtime.bundle import Bundle
 from amgan.runtime.errors import MissingDependencyError, UsageError
 from amgan.runtime.faces import FaceFinder
@@ -19,7 +20,7 @@ from amgan.evaluation.judges import age, identity, open_judges
 from amgan.evaluation.judges.age import AgeAndGenderJudge
 from amgan.evaluation.judges.face_api import LIST, FaceApiAge, cut, read_weights
 from amgan.evaluation.judges.identity import DESCRIPTOR, LANDMARKS, DlibIdentity, models_folder
-from amgan.evaluation.judges.own import OwnEstimator
+from amgan.evaluation.judges.own import OwnEstimator, as_seen
 
 POINTS = np.array([[100.0, 100.0], [300.0, 320.0]])
 PICTURE = np.full((400, 400, 3), 90, np.uint8)
@@ -199,6 +200,15 @@ def test_the_own_estimator_reads_brightness(tiny_bundle: Path, hopper: np.ndarra
     points = FaceFinder(threads=1).find(hopper)[0].landmarks
     dark, bright = OwnEstimator(Bundle.open(tiny_bundle)).read([hopper // 2, hopper], points)
     assert dark < bright
+
+
+def test_the_own_estimator_reads_a_mirror_image_alike(tiny_bundle: Path, hopper: np.ndarray) -> None:
+    points = FaceFinder(threads=1).find(hopper)[0].landmarks
+    mirrored, there = np.ascontiguousarray(hopper[:, ::-1]), points * (-1, 1) + (hopper.shape[1], 0)
+    judge = OwnEstimator(Bundle.open(tiny_bundle))
+    assert judge.read([mirrored], there)[0] == pytest.approx(judge.read([hopper], points)[0], abs=0.2)
+    assert canonical_frame(as_seen(there)).right[0] > 0
+    assert as_seen(points) is points
 
 
 def test_all_judges_are_opened(monkeypatch: pytest.MonkeyPatch, tiny_bundle: Path, tmp_path: Path) -> None:
