@@ -16,7 +16,7 @@ from .wishes import NOW
 TILE_PX = 152
 TITLE_PX = 22
 GAP_PX = 8
-QUALITY = 85
+QUALITY = 78
 
 
 def make_sheets(faces: Sequence[FaceResult], first: str) -> dict[str, bytes]:
