@@ -30,6 +30,7 @@ COMMANDS = {
     "pack": "pack",
     "unpack": "unpack",
     "train": "train",
+    "evaluate": "evaluate",
 }
 """Commands in the order of --help, and the modules of amgan.commands that hold them."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -34,6 +35,8 @@ def command(config: Path, max_steps: int | None, max_minutes: float | None, resu
       amgan train --config my.toml
       amgan train --config my.toml --max-minutes 30
       amgan train --config my.toml --fresh --max-steps 100
+      torchrun --nproc-per-node 2 -m amgan train --config my.toml     on two GPUs
+      tensorboard --logdir runs                                       watch it
     """  # noqa: D301
     if not config.is_file():
         raise UsageError(f"the settings '{config}' do not exist: give a TOML file with --config")
@@ -41,4 +44,5 @@ def command(config: Path, max_steps: int | None, max_minutes: float | None, resu
         from amgan.training.loop import train
 
         weights = train(config, max_steps, max_minutes, not resume)
-    click.echo(f"weights written to {weights}")
+    if os.environ.get("RANK", "0") == "0":
+        click.echo(f"weights written to {weights}")

@@ -12,19 +12,35 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from PIL import Image
 
 from amgan.checkpoint import save_model
 from amgan.data.dataset import load_dataset
 from amgan.data.patches import PairBatch, PatchSampler, RealBatch
 from amgan.runtime.errors import UsageError
 
+from .board import Board
 from .config import TrainConfig, load_config
 from .grid import grid_faces, write_grid
+from .ranks import Ranks, average_statistics, joined
 from .state import TrainState, load_state, new_state, save_state, update_average
 from .steps import Report, autocast, discriminator_step, generator_step, heads_step, to_tensors
 
 STATE = "state.safetensors"
 WEIGHTS = "weights.safetensors"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When one call ends before the run does: after steps, or minutes; None is no limit."""
+
+    steps: int | None = None
+    minutes: float | None = None
+
+    def reached(self, steps: int, seconds: float) -> bool:
+        """Whether as many steps of this call, or seconds, are enough."""
+        late = self.minutes is not None and seconds > 60 * self.minutes
+        return late or (self.steps is not None and steps >= self.steps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,8 +67,14 @@ def train(
 def run(
     config: TrainConfig, max_steps: int | None = None, max_minutes: float | None = None, fresh: bool = False
 ) -> Path:
-    """As train, with the configuration at hand."""
-    device = pick_device(config.device)
+    """As train, with the configuration at hand; under torchrun, as one of several processes."""
+    wanted = pick_device(config.device)
+    with joined(wanted) as ranks:
+        return _run(config, ranks, ranks.device(wanted), Limits(max_steps, max_minutes), fresh)
+
+
+def _run(config: TrainConfig, ranks: Ranks, device: torch.device, limits: Limits, fresh: bool) -> Path:
+    """The run as this process sees it."""
     if config.threads:
         torch.set_num_threads(config.threads)
     dataset = load_dataset(config.dataset)
@@ -60,33 +82,43 @@ def run(
         raise UsageError(
             f"{config.dataset} has no face at two ages; prepare it from more photos, old ones too"
         )
-    sampler = PatchSampler(dataset, config.patches, config.seed)
+    sampler = PatchSampler(dataset, config.patches, ranks.seed(config.seed))
     state = new_state(config, device)
     config.output.mkdir(parents=True, exist_ok=True)
     if not fresh and (config.output / STATE).is_file():
         load_state(config.output / STATE, state)
     began, first = time.monotonic(), state.step
     faces = grid_faces(dataset)
-    if fresh:
-        (config.output / "log.jsonl").unlink(missing_ok=True)
-    log = Log(config.output / "log.jsonl", config.log_every)
+    log = _open_log(config, fresh) if ranks.first else None
     with ThreadPoolExecutor(config.loaders) as pool:
         ahead: deque[Future[StepBatches]] = deque()
         while state.step < config.steps:
             while len(ahead) < config.loaders + 1:
                 ahead.append(pool.submit(_draw, sampler, config, state.step + len(ahead)))
-            batches = ahead.popleft().result()
-            log.add(state.step, one_step(state, config, batches, device))
+            report = one_step(state, config, ahead.popleft().result(), device)
             state.step += 1
-            if state.step % config.checkpoint_every == 0:
-                _save(config, state)
-            if state.step % config.grid_every == 0:
-                write_grid(config.output / "grids" / f"{state.step:07d}.jpg", state.average, dataset, faces)
-            late = max_minutes is not None and time.monotonic() - began > 60 * max_minutes
-            if late or (max_steps is not None and state.step - first >= max_steps):
+            if log is not None:
+                log.add(state.step - 1, report)
+                if state.step % config.checkpoint_every == 0:
+                    _save(config, state)
+                if state.step % config.grid_every == 0:
+                    grid = config.output / "grids" / f"{state.step:07d}.jpg"
+                    write_grid(grid, state.average, dataset, faces)
+                    log.picture(state.step, grid)
+            if ranks.agree(limits.reached(state.step - first, time.monotonic() - began), device):
                 break
-    _save(config, state)
+    if ranks.first:
+        _save(config, state)
     return config.output / WEIGHTS
+
+
+def _open_log(config: TrainConfig, fresh: bool) -> Log:
+    board = config.output / "board"
+    if fresh:
+        (config.output / "log.jsonl").unlink(missing_ok=True)
+        for old in board.glob("events.out.tfevents.*"):
+            old.unlink()
+    return Log(config.output / "log.jsonl", config.log_every, Board(board))
 
 
 def one_step(state: TrainState, config: TrainConfig, batches: StepBatches, device: torch.device) -> Report:
@@ -107,6 +139,8 @@ def one_step(state: TrainState, config: TrainConfig, batches: StepBatches, devic
         report |= discriminator_step(state, config, pair_batch, real_batch, fake, amp)
     if batches.heads is not None:
         report |= heads_step(state, config, to_tensors(batches.heads, device), None, amp)
+    if state.generator.training:
+        average_statistics(state.generator)
     update_average(state, config.ema)
     return report
 
@@ -126,10 +160,13 @@ def pick_device(name: str) -> torch.device:
 
 
 class Log:
-    """Appends mean numbers every few steps as JSON lines, and shows them when a person looks."""
+    """Appends mean numbers every few steps as JSON lines, and shows them when a person looks.
 
-    def __init__(self, path: Path, every: int) -> None:
-        self._path, self._every = path, every
+    What has a ``board`` is also there for TensorBoard.
+    """
+
+    def __init__(self, path: Path, every: int, board: Board | None = None) -> None:
+        self._path, self._every, self._board = path, every, board
         self._sums: dict[str, list[float]] = {}
         self._since = time.monotonic()
 
@@ -143,9 +180,17 @@ class Log:
         row = {"step": step + 1, "seconds": round((time.monotonic() - self._since) / self._every, 3)} | row
         with self._path.open("a") as stream:
             stream.write(json.dumps(row) + "\n")
+        if self._board is not None:
+            self._board.numbers(step + 1, {k: v for k, v in row.items() if k != "step"})
         if sys.stderr.isatty():
             print("  ".join(f"{k} {v:g}" for k, v in row.items()), file=sys.stderr)
         self._sums, self._since = {}, time.monotonic()
+
+    def picture(self, step: int, path: Path) -> None:
+        """Show a grid, a JPEG file, on the board."""
+        if self._board is not None:
+            with Image.open(path) as grid:
+                self._board.picture(step, "grid", path.read_bytes(), grid.size)
 
 
 def _draw(sampler: PatchSampler, config: TrainConfig, step: int) -> StepBatches:

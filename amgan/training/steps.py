@@ -13,6 +13,7 @@ from amgan import losses
 from amgan.data.patches import PairBatch, RealBatch
 
 from .config import TrainConfig
+from .ranks import average_gradients
 from .state import TrainState
 
 Report = dict[str, float]
@@ -188,5 +189,6 @@ def _descend(
 ) -> None:
     optimiser.zero_grad(set_to_none=True)
     torch.autograd.backward(loss, inputs=list(network.parameters()))
+    average_gradients(network)
     torch.nn.utils.clip_grad_norm_(network.parameters(), clip_norm)
     optimiser.step()

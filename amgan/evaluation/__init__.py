@@ -1,0 +1,1 @@
+"""How well aged faces turn out: what judges from outside read, and what changed in the pixels."""

@@ -1,0 +1,99 @@
+"""What good weights should reach, and whether they do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .judges.own import NAME as OWN
+
+
+@dataclass(frozen=True)
+class Aim:
+    """A measure, where a result holds it, the range wanted (None: open), and its unit and digits."""
+
+    text: str
+    path: tuple[str, ...]
+    lowest: float | None = None
+    highest: float | None = None
+    unit: str = ""
+    digits: int = 2
+
+    def wanted(self) -> str:
+        """The range in words."""
+        unit = f" {self.unit}" if self.unit else ""
+        if self.lowest is not None and self.highest is not None:
+            return f"{self.lowest:g} to {self.highest:g}{unit}"
+        if self.lowest is not None:
+            return f"at least {self.lowest:g}{unit}"
+        return f"at most {self.highest:g}{unit}"
+
+    def reached(self, value: float) -> bool:
+        """Whether a value is in the range."""
+        low = self.lowest is None or value >= self.lowest
+        return low and (self.highest is None or value <= self.highest)
+
+
+def age_aims(judge: str) -> tuple[Aim, ...]:
+    """The aims that a judge of ages decides; its name goes with them."""
+    age, name = ("all", "age", judge), f" ({judge})"
+    return (
+        Aim(f"Under 45, asked for 70: years gained{name}", (*age, "under_45_asked_70_years"), lowest=18,
+            unit="years", digits=1),
+        Aim(f"Over 50, asked for 25: years gained{name}", (*age, "over_50_asked_25_years"), highest=-15,
+            unit="years", digits=1),
+        Aim(f"Slope of read over asked, 25 to 75{name}", (*age, "slope"), lowest=0.5, highest=1.3),
+        Aim(f"Faces whose readings rise with the age asked, within noise{name}",
+            (*age, "monotone_within_noise"), lowest=0.9),
+    )  # fmt: skip
+
+
+OTHER_AIMS = (
+    Aim("Identity: distance for those two requests", ("all", "identity", "those_two_requests"), highest=0.37),
+    Aim("Place: share of the change inside the zone asked for", ("all", "place", "inside"), lowest=0.9,
+        digits=3),
+    Aim("Cycle: 30 years older and back to the present age", ("all", "cycle", "present_age_db"), lowest=30,
+        unit="dB", digits=1),
+    Aim("Cycle: 30 years older and 30 years younger", ("all", "cycle", "same_years_db"), lowest=30, unit="dB",
+        digits=1),
+)  # fmt: skip
+TONE = Aim("Skin tone: largest mean shift of any band of skin, asked for 70", ("skin_bands",), highest=2.0,
+           unit="code values", digits=1)  # fmt: skip
+SEAMS = Aim("Seams: one tile against many", ("seams",), highest=0, unit="code values", digits=0)
+OUTSIDE = Aim("Pixels changed outside the face", ("all",), highest=0, digits=0)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One line of the table of aims: the value found in words, and whether it is in the range."""
+
+    text: str
+    found: str
+    wanted: str
+    reached: bool
+
+
+def verdicts(result: Mapping[str, Any]) -> list[Verdict]:
+    """Every aim against a result; those that were not measured are left out."""
+    lines = []
+    readers = [judge for judge in result["all"]["age"] if judge != OWN]
+    for aim in (*(aim for judge in readers for aim in age_aims(judge)), *OTHER_AIMS):
+        numbers: Any = result
+        for step in aim.path:
+            numbers = numbers[step]
+        if numbers["n"]:
+            lines.append(_verdict(aim, numbers["mean"], numbers["standard_error"]))
+    shifts = [group["tone"]["70"]["largest_mean"] for group in result["skin_bands"].values()]
+    plain = (
+        (TONE, max((abs(one) for one in shifts if one is not None), default=None)),
+        (SEAMS, result["seams"]["largest_difference_codes"]),
+        (OUTSIDE, result["all"]["outside"]["changed_pixels"]),
+    )
+    return lines + [_verdict(aim, value, None) for aim, value in plain if value is not None]
+
+
+def _verdict(aim: Aim, value: float, error: float | None) -> Verdict:
+    spread = "" if error is None else f" ± {error:.{aim.digits}f}"
+    unit = f" {aim.unit}" if aim.unit else ""
+    return Verdict(aim.text, f"{value:.{aim.digits}f}{spread}{unit}", aim.wanted(), aim.reached(value))

@@ -1,0 +1,196 @@
+"""Everything that is measured of one face: it is found and read once, aged as asked, and judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from amgan.runtime.face_work import SeenFace
+from amgan.runtime.norms import face_age
+from amgan.runtime.pipeline import Pipeline
+from amgan.runtime.request import Request
+from amgan.runtime.sweep import sweep
+from amgan.runtime.zones import ZONES
+
+from .judges import AgeJudge, Judges
+from .pixels import SweepSteps, detail_kept, psnr, sweep_steps, tone_shift
+from .place import Places, changed_pixels, find_places, share_inside
+from .result import CycleResult, FaceResult, ZoneResult
+from .skin import typology_angle
+from .source import Source
+from .wishes import ASKED, CYCLE_YEARS, NOW, PRESENT, SWEEP, ZONE_YEARS
+
+JUDGED_PX = 640
+"""Longest side of a picture that judges are shown; larger ones are reduced."""
+
+THUMBNAIL_PX = 224
+SURROUNDINGS = 0.05
+NUDGES_PX = ((0.0, 0.0), (2.0, 1.0), (-2.0, 1.0), (1.0, -2.0), (-1.0, -1.0))
+
+Picture = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Extent:
+    """What is measured of a face beside the ages: zones one by one and a sweep."""
+
+    zones: bool = False
+    sweep: bool = False
+
+
+def measure_face(
+    pipeline: Pipeline, judges: Judges, source: Source, extent: Extent | None = None
+) -> FaceResult | None:
+    """Measure the largest face of a picture; None where none is found. Raises EngineError."""
+    extent = extent or Extent()
+    found = pipeline.see(source.pixels, "largest")
+    if not found:
+        return None
+    pixels = crop_to_face(source.pixels, found[0])
+    if pixels.shape != source.pixels.shape:
+        found = pipeline.see(pixels, "largest")
+        if not found:
+            return None
+    seen = found[0]
+    side = seen.face.frame.side_px
+    places = find_places(seen, pixels.shape)
+    versions = age_versions(pipeline, pixels, seen)
+    aged = {name: picture for name, picture in versions.items() if name != NOW}
+    shown, landmarks = _reduced(versions, seen)
+    descriptors = judges.identity.describe(list(shown.values()), landmarks)
+    distances = np.linalg.norm(descriptors - descriptors[0], axis=1)
+    return FaceResult(
+        name=source.name,
+        kind=source.kind,
+        frame_px=seen.frame_px,
+        angle=typology_angle(pixels, places.skin),
+        readings={
+            judge.name: dict(zip(shown, judge.read(list(shown.values()), landmarks), strict=True))
+            for judge in judges.ages
+        },
+        noise={judge.name: read_nudged(judge, shown[NOW], landmarks) for judge in judges.ages},
+        descriptor=descriptors[0],
+        distances={n: float(d) for n, d in zip(shown, distances, strict=True) if n != NOW},
+        mirrored=_mirror_distance(judges, shown[NOW], landmarks, descriptors[0]),
+        outside={name: changed_pixels(pixels, picture, places.outside) for name, picture in aged.items()},
+        detail={name: detail_kept(pixels, picture, places.face, side) for name, picture in aged.items()},
+        tone={name: tone_shift(pixels, picture, places.skin, side) for name, picture in aged.items()},
+        present_max_codes=int(np.abs(versions[PRESENT].astype(np.int16) - pixels).max()),
+        cycle=measure_cycle(pipeline, pixels, seen, places),
+        thumbnails={name: _thumbnail(picture, seen) for name, picture in versions.items()},
+        sweep=_measure_sweep(pipeline, pixels, seen, places) if extent.sweep else None,
+        zones=measure_zones(pipeline, pixels, seen, places) if extent.zones else {},
+    )
+
+
+def crop_to_face(pixels: Picture, seen: SeenFace) -> Picture:
+    """The part of a photo around the frame of a face, with a margin."""
+    x, y = seen.face.frame.centre
+    half = (0.5 + SURROUNDINGS) * seen.face.frame.side_px
+    left, top = max(0, int(x - half)), max(0, int(y - half))
+    right, bottom = min(pixels.shape[1], int(x + half) + 1), min(pixels.shape[0], int(y + half) + 1)
+    return np.ascontiguousarray(pixels[top:bottom, left:right])
+
+
+def age_versions(pipeline: Pipeline, pixels: Picture, seen: SeenFace) -> dict[str, Picture]:
+    """The picture as it is, asked for its present age, and for every age of ASKED."""
+    present = pipeline.finish(pipeline.start(pixels, Request.parse(age=PRESENT), seen=[seen])).pixels
+    aged = {f"{one.years:g}": one.pixels for one in sweep(pipeline, pixels, ASKED, seen=[seen])}
+    return {NOW: pixels, PRESENT: present, **aged}
+
+
+def read_nudged(judge: AgeJudge, picture: Picture, landmarks: NDArray[np.floating]) -> tuple[float, ...]:
+    """What a judge reads from an unchanged face moved by a pixel or two, and from its mirror image, years."""
+    size = (picture.shape[1], picture.shape[0])
+    moved: list[Picture] = []
+    for x, y in NUDGES_PX:
+        matrix = np.array([[1, 0, x], [0, 1, y]])
+        there = cv2.warpAffine(picture, matrix, size, borderMode=cv2.BORDER_REPLICATE)
+        moved.append(np.asarray(there, np.uint8))
+    mirrored, points = _mirrored(picture, landmarks)
+    return (*judge.read(moved, landmarks), *judge.read([mirrored], points))
+
+
+def measure_cycle(pipeline: Pipeline, pixels: Picture, seen: SeenFace, places: Places) -> CycleResult:
+    """Make a face older, then younger again as a user would: from the aged picture alone."""
+    request = Request.parse(age=f"{CYCLE_YEARS:+d}")
+    older = pipeline.finish(pipeline.start(pixels, request, seen=[seen])).pixels
+    again = pipeline.see(older, "largest") or [seen]
+    low, high = pipeline.manifest.age_range
+    present = f"{min(max(face_age(seen.now), low), high):.1f}"
+    values = []
+    for age in (f"{-CYCLE_YEARS:+d}", present):
+        back = pipeline.finish(pipeline.start(older, Request.parse(age=age), seen=again[:1])).pixels
+        values.append(psnr(pixels, back, places.face))
+    return CycleResult(*values)
+
+
+def measure_zones(
+    pipeline: Pipeline, pixels: Picture, seen: SeenFace, places: Places
+) -> dict[str, ZoneResult]:
+    """Each of the fifteen zones asked for alone, and the right side alone of those that have two."""
+    return {zone.name: _measure_zone(pipeline, pixels, seen, places, zone.parts) for zone in ZONES}
+
+
+def _measure_zone(
+    pipeline: Pipeline, pixels: Picture, seen: SeenFace, places: Places, parts: tuple[str, ...]
+) -> ZoneResult:
+    aged = age_parts(pipeline, pixels, seen, parts)
+    where = places.zone(parts)
+    right = float("nan")
+    if len(parts) == 2:
+        one = age_parts(pipeline, pixels, seen, parts[:1])
+        right = share_inside(pixels, one, places.zone(parts[:1]))
+    untouched = detail_kept(pixels, aged, places.face & ~where, seen.face.frame.side_px)
+    return ZoneResult(share_inside(pixels, aged, where), right, untouched)
+
+
+def age_parts(pipeline: Pipeline, pixels: Picture, seen: SeenFace, parts: tuple[str, ...]) -> Picture:
+    """The picture with some parts ZONE_YEARS older, or younger where there is no room."""
+    now = float(np.mean([seen.now.parts[name] for name in parts]))
+    years = ZONE_YEARS if now + ZONE_YEARS <= pipeline.manifest.age_range[1] else -ZONE_YEARS
+    request = Request.parse(None, [f"{name}={years:+d}" for name in parts])
+    return pipeline.finish(pipeline.start(pixels, request, seen=[seen])).pixels
+
+
+def _measure_sweep(pipeline: Pipeline, pixels: Picture, seen: SeenFace, places: Places) -> SweepSteps:
+    frames = [one.pixels for one in sweep(pipeline, pixels, SWEEP, seen=[seen])]
+    return sweep_steps(frames, places.face)
+
+
+def _mirrored(picture: Picture, landmarks: NDArray[np.floating]) -> tuple[Picture, NDArray[np.floating]]:
+    """A picture and landmarks as in a mirror; the points keep their numbers, so right and left change."""
+    return np.ascontiguousarray(picture[:, ::-1]), landmarks * (-1, 1) + (picture.shape[1], 0)
+
+
+def _mirror_distance(
+    judges: Judges, picture: Picture, landmarks: NDArray[np.floating], own: NDArray[np.float64]
+) -> float:
+    mirrored, points = _mirrored(picture, landmarks)
+    return float(np.linalg.norm(judges.identity.describe([mirrored], points)[0] - own))
+
+
+def _reduced(
+    versions: Mapping[str, Picture], seen: SeenFace
+) -> tuple[dict[str, Picture], NDArray[np.float64]]:
+    """Pictures as the judges are shown them, and the landmarks in their px."""
+    longest = max(next(iter(versions.values())).shape[:2])
+    scale = min(1.0, JUDGED_PX / longest)
+    if scale == 1.0:
+        return dict(versions), seen.face.landmarks
+    small = {
+        name: np.asarray(cv2.resize(one, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+        for name, one in versions.items()
+    }
+    return small, seen.face.landmarks * scale
+
+
+def _thumbnail(picture: Picture, seen: SeenFace) -> Picture:
+    """The face, square and upright, THUMBNAIL_PX wide."""
+    from amgan.runtime.warp import sample_affine
+
+    return sample_affine(picture, seen.face.frame.to_photo(THUMBNAIL_PX), (THUMBNAIL_PX, THUMBNAIL_PX))

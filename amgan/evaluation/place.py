@@ -1,0 +1,93 @@
+"""Where a change is: masks over a photo, and the share of a change inside the zones that were asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from amgan.runtime.face_work import SeenFace
+from amgan.runtime.footprints import edit_mask, make_footprints
+from amgan.runtime.mesh import LIPS_OUTER
+from amgan.runtime.warp import sample_plane
+from amgan.runtime.zones import PART_NAMES
+
+CELLS = 256
+MASK_CELLS = 512
+INSIDE = 0.02
+ON_FACE = 0.9
+ON_SKIN = 0.5
+SKIN_PARTS = ("forehead", "cheek-pores", "cheek-spots", "cheek-redness", "cheek-lines", "chin")
+
+Picture = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """Masks bool [H, W] over a photo: the face without eyes and open mouth, its skin, and all but the face.
+
+    ``outside`` also has the eyes and the open mouth: there no pixel may change. ``prints`` float32 [P, C, C]
+    are the footprints of the parts over the face's frame, ``to_prints`` leads from photo px to their cells.
+    """
+
+    face: Mask
+    skin: Mask
+    outside: Mask
+    prints: NDArray[np.float32]
+    to_prints: NDArray[np.float64]
+
+    def zone(self, parts: Sequence[str]) -> Mask:
+        """The soft footprint of some parts: where their weight is above INSIDE."""
+        return zone_mask(self.prints, self.to_prints, parts, self.face.shape) > INSIDE
+
+
+def find_places(seen: SeenFace, shape: tuple[int, ...]) -> Places:
+    """Where a face and its parts lie in a photo of ``shape`` [H, W, ...]."""
+    prints = make_footprints(seen.landmarks, CELLS).parts
+    to_prints = seen.face.frame.to_frame(CELLS)
+    editable = sample_plane(
+        edit_mask(seen.landmarks, MASK_CELLS),
+        seen.face.frame.to_frame(MASK_CELLS),
+        (shape[1], shape[0]),
+        smooth=False,
+    )
+    plain = [name for name in PART_NAMES if name.startswith(SKIN_PARTS)]
+    skin = zone_mask(prints, to_prints, plain, shape) > ON_SKIN
+    # The pipeline resamples its own mask, so the last pixel of the edge is left to neither side.
+    near = cv2.dilate((editable > 0).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    face = editable > ON_FACE
+    return Places(face, face & skin & ~_lips(seen, shape), ~near, prints, to_prints)
+
+
+def zone_mask(
+    prints: NDArray[np.float32],
+    to_prints: NDArray[np.float64],
+    parts: Sequence[str],
+    shape: tuple[int, ...],
+) -> NDArray[np.float32]:
+    """Summed weights 0..1 of some parts over a photo, float32 [H, W]."""
+    plane = prints[[PART_NAMES.index(name) for name in parts]].sum(axis=0)
+    return sample_plane(plane, to_prints, (shape[1], shape[0]), smooth=False)
+
+
+def share_inside(before: Picture, after: Picture, where: Mask) -> float:
+    """Share of the absolute change of a photo that lies in ``where``; NaN where nothing changed."""
+    change = np.abs(after.astype(np.int16) - before).sum(axis=2)
+    total = int(change.sum())
+    return float(change[where].sum() / total) if total else float("nan")
+
+
+def changed_pixels(before: Picture, after: Picture, where: Mask) -> int:
+    """How many pixels in ``where`` are not byte for byte what they were."""
+    return int((before[where] != after[where]).any(axis=-1).sum())
+
+
+def _lips(seen: SeenFace, shape: tuple[int, ...]) -> Mask:
+    """The lips and what is between them."""
+    lips = np.zeros(shape[:2], np.uint8)
+    cv2.fillPoly(lips, [np.rint(seen.face.landmarks[list(LIPS_OUTER)]).astype(np.int32)], 1)
+    return lips > 0

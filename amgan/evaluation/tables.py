@@ -1,0 +1,62 @@
+"""Tables of numbers by group, in HTML."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from typing import Any
+
+
+def shown(numbers: Mapping[str, Any], digits: int = 2) -> str:
+    """Mean and standard error in words; a dash where there is nothing."""
+    if not numbers["n"]:
+        return "–"
+    error = numbers["standard_error"]
+    spread = "" if error is None else f" ± {error:.{digits}f}"
+    return f"{numbers['mean']:.{digits}f}{spread}"
+
+
+def band_rows(bands: Mapping[str, Mapping[str, Any]], first: str) -> list[tuple[str, list[str]]]:
+    """What a table by band says: a heading and a cell for every band, line by line."""
+    groups = list(bands.values())
+    ages = [group["age"][first] for group in groups]
+    return [
+        ("faces", [str(group["faces"]) for group in groups]),
+        ("read now, years", [shown(age["reading"]["now"], 1) for age in ages]),
+        ("asked for 25, read", [shown(age["reading"]["25"], 1) for age in ages]),
+        ("asked for 70, read", [shown(age["reading"]["70"], 1) for age in ages]),
+        ("slope", [shown(age["slope"]) for age in ages]),
+        ("mean error, years", [shown(age["error_years"], 1) for age in ages]),
+        ("monotone within noise", [shown(age["monotone_within_noise"]) for age in ages]),
+        ("distance at 25", [shown(group["identity"]["distance"]["25"]) for group in groups]),
+        ("distance at 70", [shown(group["identity"]["distance"]["70"]) for group in groups]),
+        ("change inside the zone", [shown(group["place"]["inside"], 3) for group in groups]),
+        ("fine detail kept at 70", [shown(group["detail_kept"]["70"]) for group in groups]),
+        ("skin shift at 70: red", [shown(group["tone"]["70"]["red"], 1) for group in groups]),
+        ("skin shift at 70: green", [shown(group["tone"]["70"]["green"], 1) for group in groups]),
+        ("skin shift at 70: blue", [shown(group["tone"]["70"]["blue"], 1) for group in groups]),
+        ("older and back, dB", [shown(group["cycle"]["present_age_db"], 1) for group in groups]),
+        ("largest / mean step of a sweep",
+         [shown(group["sweep"]["largest_step_over_mean_step"]) for group in groups]),
+    ]  # fmt: skip
+
+
+def band_table(bands: Mapping[str, Mapping[str, Any]], first: str) -> str:
+    """A table with one column a band, ages as the judge ``first`` reads them."""
+    return _table(["", *bands], band_rows(bands, first))
+
+
+def zone_table(zones: Mapping[str, Mapping[str, Any]]) -> str:
+    """A table with one line a zone."""
+    names = ("inside", "inside_right_alone", "untouched_detail")
+    rows = [(zone, [shown(found[name], 4) for name in names]) for zone, found in zones.items()]
+    return _table(["zone", "inside", "right side alone", "fine detail elsewhere"], rows)
+
+
+def _table(heads: list[str], rows: list[tuple[str, list[str]]]) -> str:
+    head = "".join(f"<th>{html.escape(text)}</th>" for text in heads)
+    body = "".join(
+        f"<tr><td>{html.escape(name)}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+        for name, cells in rows
+    )
+    return f"<table><tr>{head}</tr>{body}</table>"

