@@ -18,7 +18,7 @@ from .batch_ledger import Ledger
 from .batch_outcome import Outcome
 from .batch_photo import Ager, Known, Looked, NoFace, PhotoWork, Started, disk_full, is_disk_full, rounded
 from .batch_plan import Job, plan_batch
-from .errors import EngineError
+from .errors import DiskFullError
 
 if TYPE_CHECKING:
     from .request import Request
@@ -88,7 +88,7 @@ class _Run:
         self._fronts: deque[tuple[Job, int, Future[Started | Outcome]]] = deque()
         self._backs: deque[tuple[Job, int, Future[Outcome]]] = deque()
         self._memory = 0
-        self._disk_full = threading.Event()
+        self._stopped = threading.Event()
 
     def over(self, jobs: Sequence[Job]) -> list[Outcome]:
         threads = self._options.threads
@@ -150,7 +150,7 @@ class _Run:
                 self._backs.append((job, need, back.submit(self._back, job, begun.result())))
         while self._backs:
             job, _, ended = self._backs.popleft()
-            if ended.exception() is None and not self._disk_full.is_set():
+            if ended.exception() is None and not self._stopped.is_set():
                 self._finish(job, ended.result())
 
     def _front(self, job: Job, looked: Looked | Outcome) -> Started | Outcome:
@@ -159,26 +159,26 @@ class _Run:
     def _back(self, job: Job, begun: Started | Outcome) -> Outcome:
         if isinstance(begun, Outcome):
             return begun
-        if self._disk_full.is_set():
-            raise EngineError("the run has ended")
+        if self._stopped.is_set():
+            raise DiskFullError("the run has ended")
         try:
             return self._work.end(job, begun)
         except Exception:
-            self._disk_full.set()
+            self._stopped.set()
             raise
 
     def _finish(self, job: Job, outcome: Outcome) -> None:
         outcome = rounded(outcome)
-        if self._ledger is not None:
-            try:
+        try:
+            if self._ledger is not None:
                 self._ledger.keep(job, outcome)
-            except OSError as error:
-                self._disk_full.set()
-                if is_disk_full(error, job.target.parent, 0):
-                    raise disk_full(job.target) from error
-                raise
-        self._outcomes.append(outcome)
-        self._report(outcome)
+            self._outcomes.append(outcome)
+            self._report(outcome)
+        except Exception as error:
+            self._stopped.set()
+            if is_disk_full(error, job.target.parent, 0):
+                raise disk_full(job.target) from error
+            raise
 
 
 @contextlib.contextmanager

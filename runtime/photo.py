@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import secrets
 import threading
 import warnings
@@ -97,8 +98,11 @@ def write_photo(photo: Photo, pixels: NDArray[np.uint8], path: Path | str) -> No
     # Next to its target: so renaming is atomic, and the file gets the ordinary permissions.
     temporary = path.with_name(f".{path.stem[:80]}.{secrets.token_hex(4)}.part")
     try:
+        # Not straight into the file: Pillow does not notice when a full disk takes only part of a write.
+        content = io.BytesIO()
+        picture.save(content, format, **save_options(photo.save_options, format))
         with temporary.open("xb") as stream:
-            picture.save(stream, format, **save_options(photo.save_options, format))
+            stream.write(content.getbuffer())
         temporary.replace(path)
     except BROKEN as error:
         raise PhotoError(f"'{path}' cannot be written: {_reason(error)}") from error

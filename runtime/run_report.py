@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -56,13 +57,15 @@ class RunReport:
         if self._stream is None:
             return
         line = (json.dumps(report_line(outcome)) + "\n").encode()
-        before = self._stream.tell()
+        before = 0
         try:
+            before = self._stream.tell() if self._stream.seekable() else 0
             rest = memoryview(line)
             while rest:
                 rest = rest[self._stream.write(rest) or 0 :]
         except OSError as error:
-            self._stream.truncate(before)
+            with contextlib.suppress(OSError):  # a pipe has no end to cut off
+                self._stream.truncate(before)
             raise PhotoError(
                 f"the report '{self._path}' cannot be written ({error.strerror}): make room and give the same "
                 "command again, it goes on from there"
