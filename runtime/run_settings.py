@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
@@ -19,14 +19,12 @@ if TYPE_CHECKING:
 def describe_request(request: Request) -> dict[str, Any]:
     """A request in JSON's terms, with the content of its map and atlases as SHA-256."""
     painted = request.aging_map
-    return {
+    # Whatever the request has is part of it: a wish that is new some day must not be forgotten here.
+    plain = {one.name: getattr(request, one.name) for one in fields(request)}
+    return plain | {
         "age": None if request.age is None else str(request.age),
         "zones": [f"{name}={spec}" for name, spec in request.zones],
-        "faces": request.faces,
-        "min_face_px": request.min_face_px,
-        "include_children": request.include_children,
-        "strength": request.strength,
-        "map": None if painted is None else _hash(painted.years.tobytes()),
+        "aging_map": None if painted is None else _hash(painted.years.tobytes()),
         "population": _describe_atlas(request.population),
         "reference": _describe_atlas(request.reference),
     }

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from amgan.commands import Ageing, PathType, ageing_options, progress_bar, tell_engine
+from amgan.runtime.errors import UsageError
 
 if TYPE_CHECKING:
     from amgan.runtime.batch import BatchOptions, Ledger
@@ -86,6 +87,10 @@ class RunChoices:
     "--report", type=PathType, metavar="FILE", show_default="none",
     help="Write what became of every file to FILE, one JSON object a line.",
 )  # fmt: skip
+@click.option(
+    "--gallery", is_flag=True, show_default="off",
+    help="Write OUT/index.html: every photo before and after, ages, zones, and what failed.",
+)  # fmt: skip
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -97,6 +102,7 @@ def command(
     jobs: int,
     limit_memory: str | None,
     report: Path | None,
+    gallery: bool,
     ageing: Ageing,
 ) -> None:
     """Age every photo of folders, patterns and lists.
@@ -118,6 +124,8 @@ def command(
     request = ageing.request()
     plan = choices.plan(inputs)
     options = choices.options(plan.root)
+    if gallery and plan.root is None:
+        raise UsageError(f"'{output}' is one picture, and a gallery needs a folder: name a folder with -o")
     outcomes: list[Outcome] = []
     with ageing.pipeline() as pipeline:
         request.check(pipeline.manifest.age_range)
@@ -132,6 +140,8 @@ def command(
                 err=True,
             )
             ctx.exit(INTERRUPTED)
+    if gallery and plan.root is not None:
+        _write_gallery(outcomes, plan.root, ageing)
     _summarise(outcomes, time.perf_counter() - start)
     tell_engine(pipeline, ageing.device)
     ctx.exit(exit_code(outcomes))
@@ -181,6 +191,17 @@ def _open_ledger(
     stack.callback(ledger.close)
     ledger.clean(plan.jobs)
     return ledger
+
+
+def _write_gallery(outcomes: Sequence[Outcome], root: Path, ageing: Ageing) -> None:
+    from amgan.runtime.gallery import write_gallery
+
+    wishes = [f"at {ageing.age}" if ageing.age else "", *ageing.zones]
+    wishes += [f"by {ageing.map_file.name}" if ageing.map_file else ""]
+    title = f"{root.resolve().name}: {', '.join(filter(None, wishes))}"
+    with progress_bar("gallery") as advance:
+        page = write_gallery(outcomes, root, title, advance)
+    click.echo(f"gallery: {page}")
 
 
 def exit_code(outcomes: Sequence[Outcome]) -> int:
