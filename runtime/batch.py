@@ -8,22 +8,25 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .batch_ledger import Ledger
 from .batch_outcome import Outcome
 from .batch_photo import Ager, Known, Looked, NoFace, PhotoWork, Started, disk_full, is_disk_full, rounded
 from .batch_plan import Job, plan_batch
 from .errors import DiskFullError
+from .run_settings import describe_model
 
 if TYPE_CHECKING:
+    from .engine import Capabilities
+    from .pipeline import Pipeline
     from .request import Request
 
-__all__ = ["Ager", "BatchOptions", "Job", "Ledger", "Outcome", "plan_batch", "run_batch"]
+__all__ = ["Ager", "BatchOptions", "Job", "Ledger", "LocalRunner", "Outcome", "Runner", "plan_batch", "run_batch"]
 
 THREADS = 2
 LOOKING_AHEAD = 8
@@ -67,6 +70,63 @@ def run_batch(
     work = PhotoWork(pipeline, request, options.no_face, lookup, options.memory, options.root)
     with _single_threaded_opencv():
         return _Run(work, options, report, ledger).over(jobs)
+
+
+class Runner(Protocol):
+    """Something that runs batches, here or elsewhere."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the engine is."""
+
+    @property
+    def age_range(self) -> tuple[float, float]:
+        """Youngest and oldest age that the model does, in years."""
+
+    def describe(self) -> Mapping[str, Any]:
+        """The networks and the precision, in JSON's terms."""
+
+    def run(
+        self,
+        jobs: Sequence[Job],
+        request: Request,
+        report: Callable[[Outcome], None],
+        options: BatchOptions,
+        ledger: Ledger | None,
+    ) -> None:
+        """As run_batch."""
+
+
+class LocalRunner:
+    """Runs batches with a pipeline of this process."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the engine is."""
+        return self._pipeline.capabilities
+
+    @property
+    def age_range(self) -> tuple[float, float]:
+        """Youngest and oldest age that the model does, in years."""
+        return self._pipeline.manifest.age_range
+
+    def describe(self) -> Mapping[str, Any]:
+        """The networks and the precision, in JSON's terms."""
+        return describe_model(self._pipeline)
+
+    def run(
+        self,
+        jobs: Sequence[Job],
+        request: Request,
+        report: Callable[[Outcome], None],
+        options: BatchOptions,
+        ledger: Ledger | None,
+    ) -> None:
+        """As run_batch."""
+        run_batch(self._pipeline, jobs, request, report, options, ledger=ledger)
 
 
 class _Run:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .batch_outcome import Outcome
 from .batch_plan import Job
-from .run_record import Entry, RunRecord
+from .run_record import Entry, RunRecord, still_holds
 
 KEPT = frozenset({"aged", "copied", "skipped"})
 _LEFTOVER = re.compile(r"\..*\.[0-9a-f]{8}\.part")
@@ -40,22 +40,13 @@ class Ledger:
         return removed
 
     def entry(self, job: Job) -> Entry | None:
-        """What the record says of a job, whether or not it still holds."""
-        return self._record.entry(self._name(job))
+        """What the record says of a job with these settings, whether or not it still holds."""
+        entry = None if self._force else self._record.entry(self._name(job))
+        return entry if entry is not None and entry.settings == self.settings else None
 
     def known(self, job: Job, sha256: str) -> Outcome | None:
         """The outcome of a job that is done, with this content, or None where it is to be done."""
-        if self._force:
-            return None
-        entry = self._record.still_holds(self._name(job), sha256, self.settings)
-        if entry is None:
-            return None
-        if entry.status == "skipped":
-            return Outcome(job.source, "skipped", entry.reason, details=entry.details)
-        aged = [face for face in entry.details.get("faces", ()) if face.get("outcome") == "aged"]
-        return Outcome(
-            job.source, "unchanged", entry.reason, len(aged), output=job.target, details=entry.details
-        )
+        return earlier_outcome(job, self.entry(job), sha256)
 
     def keep(self, job: Job, outcome: Outcome) -> None:
         """Write down what became of a job, if a later run may rely on it; raises OSError.
@@ -67,7 +58,7 @@ class Ledger:
         if outcome.status not in KEPT or not sha256:
             return
         before = self._record.entry(self._name(job))
-        if before is not None and before.details == outcome.details:
+        if before is not None and (before.settings, before.details) == (self.settings, outcome.details):
             return  # it was known
         if outcome.status == "skipped" and before is not None and self._record.is_there(before):
             job.target.unlink()  # what other settings made; nobody else has touched it
@@ -91,3 +82,13 @@ class Ledger:
 
     def _name(self, job: Job) -> str:
         return job.target.relative_to(self._root).as_posix()
+
+
+def earlier_outcome(job: Job, entry: Entry | None, sha256: str) -> Outcome | None:
+    """What an entry, whose settings are right, says of a job with this content; None where it is to be done."""
+    if entry is None or not still_holds(entry, job.target, sha256, entry.settings):
+        return None
+    if entry.status == "skipped":
+        return Outcome(job.source, "skipped", entry.reason, details=entry.details)
+    aged = [face for face in entry.details.get("faces", ()) if face.get("outcome") == "aged"]
+    return Outcome(job.source, "unchanged", entry.reason, len(aged), 0.0, job.target, entry.details)

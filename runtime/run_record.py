@@ -74,24 +74,9 @@ class RunRecord:
         """The last entry of a photo, whether or not it still holds."""
         return self._entries.get(name)
 
-    def still_holds(self, name: str, sha256: str, settings: str) -> Entry | None:
-        """The entry of a photo with this content and these settings, if what was written is still there."""
-        entry = self._entries.get(name)
-        if entry is None or (entry.sha256, entry.settings) != (sha256, settings):
-            return None
-        return entry if not entry.output_sha256 or self.is_there(entry) else None
-
     def is_there(self, entry: Entry) -> bool:
         """Whether the file that an entry tells of is there, as it was written."""
-        path = self._output / entry.name
-        try:
-            found = path.stat()
-            if found.st_size != entry.output_bytes:
-                return False
-            same_time = found.st_mtime_ns == entry.output_mtime_ns
-            return bool(entry.output_sha256) and (same_time or file_sha256(path) == entry.output_sha256)
-        except OSError:
-            return False
+        return is_there(self._output / entry.name, entry)
 
     def add(self, entry: Entry) -> None:
         """Write an entry; raises OSError, and then nothing was added."""
@@ -117,6 +102,23 @@ class RunRecord:
         temporary.write_bytes(content)
         temporary.replace(self._path)
         return len(content)
+
+
+def still_holds(entry: Entry, path: Path, sha256: str, settings: str) -> bool:
+    """Whether an entry is of this content and these settings, and what was written to ``path`` is there."""
+    same = (entry.sha256, entry.settings) == (sha256, settings)
+    return same and (not entry.output_sha256 or is_there(path, entry))
+
+
+def is_there(path: Path, entry: Entry) -> bool:
+    """Whether ``path`` is the file that an entry tells of, as it was written."""
+    try:
+        found = path.stat()
+        if not entry.output_sha256 or found.st_size != entry.output_bytes:
+            return False
+        return found.st_mtime_ns == entry.output_mtime_ns or file_sha256(path) == entry.output_sha256
+    except OSError:
+        return False
 
 
 def _line(entry: Entry) -> bytes:

@@ -23,6 +23,7 @@ from amgan.runtime.errors import MissingDependencyError, PhotoError, UsageError
 if TYPE_CHECKING:
     from PIL import Image
 
+    from amgan.runtime.batch import Runner
     from amgan.runtime.pipeline import Pipeline
     from amgan.runtime.request import Request
 
@@ -141,7 +142,7 @@ class Ageing:
         return Pipeline(self.model, self.device)
 
 
-def tell_engine(pipeline: Pipeline, device: str) -> None:
+def tell_engine(pipeline: Pipeline | Runner, device: str) -> None:
     """Where the device was left to us, print which engine was taken, and why."""
     taken = pipeline.capabilities
     if device == "auto":

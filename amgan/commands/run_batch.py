@@ -16,11 +16,11 @@ from amgan.commands import Ageing, PathType, ageing_options, progress_bar, tell_
 from amgan.runtime.errors import UsageError
 
 if TYPE_CHECKING:
-    from amgan.runtime.batch import BatchOptions, Ledger
+    from amgan.runtime.batch import BatchOptions, Ledger, Runner
     from amgan.runtime.batch_inputs import Plan
     from amgan.runtime.batch_outcome import Outcome
-    from amgan.runtime.pipeline import Pipeline
     from amgan.runtime.request import Request
+    from amgan.runtime.run_lock import RunLock
 
 SOME_FAILED = 3
 NONE_SUCCEEDED = 1
@@ -88,6 +88,18 @@ class RunChoices:
     help="Write what became of every file to FILE, one JSON object a line.",
 )  # fmt: skip
 @click.option(
+    "--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True,
+    help="Where to run: on this machine, or on a Ray cluster that shares the folders.",
+)  # fmt: skip
+@click.option(
+    "--workers", type=click.IntRange(1, 10_000), metavar="N", show_default="one a machine, or a GPU",
+    help="With --engine ray, how many pipelines to open in the cluster.",
+)  # fmt: skip
+@click.option(
+    "--ray-address", metavar="ADDRESS", show_default="RAY_ADDRESS, or this machine's cluster",
+    help="With --engine ray, the cluster to join; local starts one on this machine.",
+)  # fmt: skip
+@click.option(
     "--gallery", is_flag=True, show_default="off",
     help="Write OUT/index.html: every photo before and after, ages, zones, and what failed.",
 )  # fmt: skip
@@ -102,6 +114,9 @@ def command(
     jobs: int,
     limit_memory: str | None,
     report: Path | None,
+    engine: Literal["local", "ray"],
+    workers: int | None,
+    ray_address: str | None,
     gallery: bool,
     ageing: Ageing,
 ) -> None:
@@ -118,6 +133,7 @@ def command(
       amgan run-batch photos -o aged --age +20 --strength 0.7
       amgan run-batch photos -o aged --zone nasolabial=+25 --zone forehead=+25 --faces largest
       amgan run-batch 'holidays/**/*.jpg' -o aged --age 70 --no-face copy --report aged.jsonl
+      amgan run-batch /shared/photos -o /shared/aged --age 70 --engine ray --workers 8
       find . -name '*.jpg' | amgan run-batch --files-from - -o aged --age 70 --limit-memory 2G
     """  # noqa: D301
     choices = RunChoices(output, files_from, no_face, force, jobs, limit_memory, report)
@@ -126,12 +142,26 @@ def command(
     options = choices.options(plan.root)
     if gallery and plan.root is None:
         raise UsageError(f"'{output}' is one picture, and a gallery needs a folder: name a folder with -o")
+    if engine == "local" and (workers is not None or ray_address is not None):
+        raise UsageError("--workers and --ray-address are for --engine ray: add it, or leave them out")
     outcomes: list[Outcome] = []
-    with ageing.pipeline() as pipeline:
-        request.check(pipeline.manifest.age_range)
+    start = time.perf_counter()
+    with ExitStack() as stack:
+        runner: Runner
+        if engine == "ray":
+            from amgan.runtime.batch_ray import ModelChoice, RayRunner
+
+            runner = RayRunner(ModelChoice(_absolute(ageing.model), ageing.device), workers, ray_address)
+        else:
+            from amgan.runtime.batch import LocalRunner
+
+            runner = LocalRunner(stack.enter_context(ageing.pipeline()))
+        request.check(runner.age_range)
+        if plan.root is not None:
+            stack.enter_context(_locked(plan.root))
         start = time.perf_counter()
         try:
-            _run(pipeline, plan, request, choices, options, outcomes.append)
+            _run(runner, plan, request, choices, options, outcomes.append)
         except KeyboardInterrupt:
             done = sum(one.status in ("aged", "unchanged", "copied") for one in outcomes)
             click.echo(
@@ -140,27 +170,27 @@ def command(
                 err=True,
             )
             ctx.exit(INTERRUPTED)
-    if gallery and plan.root is not None:
-        _write_gallery(outcomes, plan.root, ageing)
-    _summarise(outcomes, time.perf_counter() - start)
-    tell_engine(pipeline, ageing.device)
+        seconds = time.perf_counter() - start
+        if gallery and plan.root is not None:
+            _write_gallery(outcomes, plan.root, ageing)
+    _summarise(outcomes, seconds)
+    tell_engine(runner, ageing.device)
     ctx.exit(exit_code(outcomes))
 
 
 def _run(
-    pipeline: Pipeline,
+    runner: Runner,
     plan: Plan,
     request: Request,
     choices: RunChoices,
     options: BatchOptions,
     collect: Callable[[Outcome], None],
 ) -> None:
-    """Run a batch with its lock, its record, its report and a bar."""
-    from amgan.runtime.batch import run_batch
+    """Run a batch with its record, its report and a bar."""
     from amgan.runtime.run_report import RunReport
 
     with ExitStack() as stack:
-        ledger = None if plan.root is None else _open_ledger(stack, plan, pipeline, request, choices)
+        ledger = None if plan.root is None else _open_ledger(stack, plan, runner, request, choices)
         written = stack.enter_context(RunReport(choices.report))
         advance = stack.enter_context(progress_bar("ageing"))
         done = 0
@@ -172,21 +202,27 @@ def _run(
             written.add(outcome)
             advance(done, len(plan.jobs), outcome.path.name)
 
-        run_batch(pipeline, plan.jobs, request, tell, options, ledger=ledger)
+        runner.run(plan.jobs, request, tell, options, ledger)
+
+
+def _locked(root: Path) -> RunLock:
+    from amgan.runtime.run_lock import RunLock
+
+    return RunLock(root)
+
+
+def _absolute(model: Path | None) -> Path | None:
+    return None if model is None else model.absolute()
 
 
 def _open_ledger(
-    stack: ExitStack, plan: Plan, pipeline: Pipeline, request: Request, choices: RunChoices
+    stack: ExitStack, plan: Plan, runner: Runner, request: Request, choices: RunChoices
 ) -> Ledger:
     from amgan.runtime.batch import Ledger
-    from amgan.runtime.run_lock import RunLock
-    from amgan.runtime.run_settings import describe_model, describe_request, settings_key
+    from amgan.runtime.run_settings import describe_request, settings_key
 
     assert plan.root is not None
-    stack.enter_context(RunLock(plan.root))
-    settings = settings_key(
-        describe_request(request), describe_model(pipeline), {"no_face": choices.no_face}
-    )
+    settings = settings_key(describe_request(request), runner.describe(), {"no_face": choices.no_face})
     ledger = Ledger(plan.root, settings, force=choices.force)
     stack.callback(ledger.close)
     ledger.clean(plan.jobs)
