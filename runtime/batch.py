@@ -26,7 +26,17 @@ if TYPE_CHECKING:
     from .pipeline import Pipeline
     from .request import Request
 
-__all__ = ["Ager", "BatchOptions", "Job", "Ledger", "LocalRunner", "Outcome", "Runner", "plan_batch", "run_batch"]
+__all__ = [
+    "Ager",
+    "BatchOptions",
+    "Job",
+    "Ledger",
+    "LocalRunner",
+    "Outcome",
+    "Runner",
+    "plan_batch",
+    "run_batch",
+]
 
 THREADS = 2
 LOOKING_AHEAD = 8
@@ -53,7 +63,7 @@ def run_batch(
     jobs: Sequence[Job],
     request: Request,
     report: Callable[[Outcome], None] = lambda outcome: None,
-    options: BatchOptions = BatchOptions(),  # noqa: B008 (frozen)
+    options: BatchOptions = BatchOptions(),
     *,
     ledger: Ledger | None = None,
     known: Known | None = None,
@@ -167,7 +177,7 @@ class _Run:
                         pass
                     if self._fronts:
                         self._hand_over(back)
-                    # Without anything at the front, the photos at the back hold the memory that is waited for.
+                    # With nothing at the front, the photos at the back hold the memory that is waited for.
                     self._collect(2 * threads if self._fronts else len(self._backs) - 1)
             finally:
                 for _, looked in self._looks:

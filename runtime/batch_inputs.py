@@ -53,9 +53,9 @@ def read_list(path: Path | None, stdin: Iterable[bytes]) -> list[str]:
         lines = stdin if path is None else path.read_bytes().splitlines()
         return [os.fsdecode(line) for line in lines]
     except OSError as error:
-        raise UsageError(f"'{path}' cannot be read ({error.strerror}): give a file with one path a line") from (
-            error
-        )
+        raise UsageError(
+            f"'{path}' cannot be read ({error.strerror}): give a file with one path a line"
+        ) from (error)
 
 
 def _is_file_target(source: Path, output: Path) -> bool:
@@ -85,7 +85,9 @@ def _matches(pattern: str) -> list[Input]:
         if glob.has_magic(part):
             break
         fixed /= part
-    found = sorted(glob.glob(pattern, recursive=True))
+    found = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207  # keeps the names as they are written
     if not found:
         raise UsageError(f"'{pattern}' matches no file: check the pattern, and quote it")
-    return [Input(Path(name), Path(name).relative_to(fixed), found=True) for name in found if Path(name) != fixed]
+    return [
+        Input(Path(name), Path(name).relative_to(fixed), found=True) for name in found if Path(name) != fixed
+    ]

@@ -85,7 +85,7 @@ class Ledger:
 
 
 def earlier_outcome(job: Job, entry: Entry | None, sha256: str) -> Outcome | None:
-    """What an entry, whose settings are right, says of a job with this content; None where it is to be done."""
+    """What an entry with the right settings says of a job with this content; None where it is to be done."""
     if entry is None or not still_holds(entry, job.target, sha256, entry.settings):
         return None
     if entry.status == "skipped":

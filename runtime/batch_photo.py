@@ -172,7 +172,9 @@ class PhotoWork:
 
     def _make_folder(self, target: Path) -> None:
         if self.root is not None and not target.parent.resolve().is_relative_to(self.root.resolve()):
-            raise PhotoError(f"'{target}' would lie outside '{self.root}': remove the link that leads out of it")
+            raise PhotoError(
+                f"'{target}' would lie outside '{self.root}': remove the link that leads out of it"
+            )
         target.parent.mkdir(parents=True, exist_ok=True)
 
 

@@ -6,6 +6,7 @@ of the outcomes are the driver's, so that a run may go on with another engine th
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -66,8 +67,8 @@ class RayRunner:
         be opened.
         """
         try:
-            import ray
-            import ray.data
+            ray: Any = importlib.import_module("ray")
+            importlib.import_module("ray.data")
         except ImportError as error:
             raise MissingDependencyError(
                 "--engine ray needs the package ray, which is not installed: pip install 'amgan[ray]'"
@@ -117,8 +118,7 @@ class RayRunner:
     def _outcomes(
         self, jobs: Sequence[Job], request: Request, options: BatchOptions, ledger: Ledger | None
     ) -> Iterator[tuple[int, Outcome]]:
-        import ray.data
-
+        ray: Any = importlib.import_module("ray")
         ray.data.DataContext.get_current().enable_progress_bars = False
         rows = [_pack(number, job, ledger) for number, job in enumerate(jobs)]
         blocks = max(1, -(-len(rows) // PHOTOS_A_BATCH))
@@ -153,7 +153,12 @@ class _Worker:
         names = ("number", "source", "target", "entry", "refusal", "unasked")
         rows = [dict(zip(names, row, strict=True)) for row in zip(*(batch[n] for n in names), strict=True)]
         jobs = [
-            Job(_path(row["source"]), _path(row["target"]), bytes(row["refusal"]).decode(), bool(row["unasked"]))
+            Job(
+                _path(row["source"]),
+                _path(row["target"]),
+                bytes(row["refusal"]).decode(),
+                bool(row["unasked"]),
+            )
             for row in rows
         ]
         entries = {
@@ -226,6 +231,10 @@ def _pack(number: int, job: Job, ledger: Ledger | None) -> dict[str, Any]:
         "refusal": job.refusal.encode("utf-8", "replace"),
         "unasked": job.unasked,
     }
+
+
+def _text(content: bytes) -> str:
+    return bytes(content).decode()
 
 
 def _path(name: bytes) -> Path:

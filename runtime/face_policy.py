@@ -24,7 +24,7 @@ CHILD_YEARS = 23.0
 """Faces read as younger may be children.
 
 The estimator cannot tell years of children apart, and leans to the middle: nine children among synthetic
-portraits read 22 to 34 years, four of them under this limit, and so did 3 % of the 23 years old and older,
+portraits read 22 to 34 years, four of them under this limit, and so did 3 % of those of 23 and more,
 none of those from 30 on, and 19 % of the 18 to 22 years old. It spares some children, and proves nobody's age.
 """
 

@@ -73,13 +73,16 @@ class FaceFinder:
     def _warm_up(self) -> None:
         """Run the networks once, in one thread.
 
-        The first time that OpenVINO's Python binding is given an array it fills a static variable while Python
-        code runs; where two threads come to that at the same time, each waits for the other for ever.
+        When OpenVINO's Python binding is first given an array it fills a static variable while Python code
+        runs; where two threads come to that at the same time, each waits for the other for ever.
         """
         with _warming_up:
             self._detector.detect(np.zeros((INPUT_PX, INPUT_PX, 3), np.uint8))
             self._run_mesh(
-                np.zeros((MESH_PX, MESH_PX, 3), np.uint8), np.full(2, MESH_PX / 2), np.array([1.0, 0.0]), MESH_PX
+                np.zeros((MESH_PX, MESH_PX, 3), np.uint8),
+                np.full(2, MESH_PX / 2),
+                np.array([1.0, 0.0]),
+                MESH_PX,
             )
 
     def find(self, rgb: NDArray[np.uint8]) -> list[Face]:

@@ -112,14 +112,14 @@ class Pipeline:
         return [(seen.face, seen.now) for seen in self.see(rgb)]
 
     def see(self, rgb: NDArray[np.uint8], faces: str | int = "all") -> list[SeenFace]:
-        """Find and read the faces of a photo, uint8 [H, W, 3], largest first: all, the largest, or so many."""
+        """Find and read the faces of a photo, uint8 [H, W, 3], largest first: all, the largest or N."""
         _check_pixels(rgb)
         found = self._finder.find(rgb)
         chosen = found[: how_many(faces, len(found))]
         return [see_face(rgb, face, self._manifest, self._estimator) for face in chosen]
 
     def choose(self, rgb: NDArray[np.uint8], request: Request) -> Chosen:
-        """Find and read the faces of a photo, uint8 [H, W, 3], that a request is for, and say why not others."""
+        """Find and read the faces of a photo, uint8 [H, W, 3], that a request is for."""
         _check_pixels(rgb)
         return choose_faces(
             self._finder.find(rgb),

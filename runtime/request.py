@@ -52,8 +52,8 @@ class Request:
     ``age`` is for the whole face (None leaves it as it is); ``zones`` are (zone or part name, age) pairs
     that override their parts, the last one winning; ``faces`` picks all faces, the largest one, or that many
     of the largest; those less than ``min_face_px`` px wide are left alone, and those that look like children
-    unless ``include_children``. ``strength`` (0 to 1) scales the change: 1 is what the network says. ``aging_map`` says the age of every
-    place of a face, instead of age and zones. ``population`` is the atlas whose norms ``age`` and ``zones``
+    unless ``include_children``. ``strength`` (0 to 1) scales the change: 1 is what the network says.
+    ``aging_map`` says the age of every place of a face, instead of age and zones. ``population`` is the atlas whose norms ``age`` and ``zones``
     mean, and ``reference`` the atlas of the aging map's own years; without them years are taken as they are.
     """
 
@@ -163,7 +163,7 @@ def wanted_ages(request: Request, now: FaceAges, age_range: tuple[float, float] 
 
 def parse_faces(faces: str | int) -> Literal["all", "largest"] | int:
     """Read "all", "largest" or a number of faces such as "3"; raises UsageError for anything else."""
-    if faces == "all" or faces == "largest":
+    if faces in ("all", "largest"):
         return faces  # type: ignore[return-value]
     if str(faces).isdecimal() and 0 < int(faces) < 10_000:
         return int(faces)

@@ -39,9 +39,7 @@ class RunReport:
                 path.parent.mkdir(parents=True, exist_ok=True)
             self._stream = None if path is None else path.open("wb", buffering=0)
         except OSError as error:
-            raise PhotoError(
-                f"'{path}' cannot be written ({error.strerror}): name another report"
-            ) from error
+            raise PhotoError(f"'{path}' cannot be written ({error.strerror}): name another report") from error
 
     def __enter__(self) -> RunReport:
         return self
@@ -67,6 +65,6 @@ class RunReport:
             with contextlib.suppress(OSError):  # a pipe has no end to cut off
                 self._stream.truncate(before)
             raise PhotoError(
-                f"the report '{self._path}' cannot be written ({error.strerror}): make room and give the same "
-                "command again, it goes on from there"
+                f"the report '{self._path}' cannot be written ({error.strerror}): make room and give the "
+                "same command again, it goes on from there"
             ) from error

@@ -72,16 +72,18 @@ class RunChoices:
 @ageing_options
 @click.option(
     "--no-face", type=click.Choice(["skip", "copy", "error"]), default="skip", show_default=True,
-    help="What becomes of a photo of which no face is aged: left out, copied as it is, or counted as failed.",
+    help="Photos of which no face is aged are left out, copied as they are, or counted as failed.",
 )  # fmt: skip
-@click.option("--force", is_flag=True, show_default="off", help="Do all photos again, also those that are done.")
+@click.option(
+    "--force", is_flag=True, show_default="off", help="Do all photos again, also those that are done."
+)
 @click.option(
     "--jobs", type=click.IntRange(1, 256), default=2, show_default=True, metavar="N",
     help="Photos that are read, and as many that are written, at the same time.",
 )  # fmt: skip
 @click.option(
     "--limit-memory", metavar="SIZE", show_default="none",
-    help="Memory that the photos under way may take together, such as 2G; one that takes more by itself fails.",
+    help="Memory that the photos under way may take together, such as 2G; one that takes more fails.",
 )  # fmt: skip
 @click.option(
     "--report", type=PathType, metavar="FILE", show_default="none",

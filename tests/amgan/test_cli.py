@@ -204,7 +204,10 @@ def test_batch_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake
         photo(tmp_path / "in" / f"{name}.png", level)
     result = amgan("run-batch", tmp_path / "in", "-o", tmp_path / "out", "--age", "70")
     assert result.exit_code == 130
-    assert one_sentence(result) == "amgan: interrupted, 1 of 3 photos are aged and written; give the same command again to go on\n"
+    assert (
+        one_sentence(result)
+        == "amgan: interrupted, 1 of 3 photos are aged and written; give the same command again to go on\n"
+    )
     assert {p.name for p in (tmp_path / "out").iterdir()} == {".amgan", "a.png"}
 
 

@@ -130,7 +130,7 @@ def test_a_full_disk_ends_the_run_and_it_goes_on_later(small_disk: Path, tmp_pat
     jobs = plan_batch(tmp_path / "in", out)
     reported: list[Outcome] = []
     ledger = Ledger(out, "s")
-    with pytest.raises(DiskFullError, match="no space is left for .*: make room and give the same command"):
+    with pytest.raises(DiskFullError, match=r"no space is left for .*: make room and give the same command"):
         run_batch(FakePipeline(), jobs, REQUEST, reported.append, ledger=ledger)
     ledger.close()
     assert 0 < len(reported) < 12
@@ -165,7 +165,9 @@ def test_errors_of_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
         assert run_batch(FakePipeline(), jobs, REQUEST)[0].reason == "it cannot be written"
 
 
-def test_a_record_that_cannot_be_written_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_record_that_cannot_be_written_ends_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for kind, expected in ((errno.ENOSPC, DiskFullError), (errno.EIO, OSError)):
         ledger = Ledger(tmp_path / "out", "s", force=True)
 

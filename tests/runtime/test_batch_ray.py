@@ -108,7 +108,9 @@ def test_no_cluster(monkeypatch: pytest.MonkeyPatch, ray: Any) -> None:
         raise ConnectionError("Could not find any running Ray instance.\nmore")
 
     monkeypatch.setattr(ray, "init", refuse)
-    with pytest.raises(EngineError, match=r"no Ray cluster to join \(Could not find any .*instance\.\): start"):
+    with pytest.raises(
+        EngineError, match=r"no Ray cluster to join \(Could not find any .*instance\.\): start"
+    ):
         RayRunner(ModelChoice(None, "cpu"))
 
 

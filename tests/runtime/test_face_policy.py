@@ -99,6 +99,6 @@ def test_a_pipeline_follows_the_policy(pipeline: Pipeline, hopper: np.ndarray) -
     both = np.hstack([hopper, np.pad(hopper[::2, ::2], ((0, 300), (0, 256), (0, 0)), mode="edge")])
     aged = pipeline.age(both, Request.parse("70", faces=1, include_children=True))
     assert (len(aged.faces), [one.reason for one in aged.left]) == (1, ["smaller than those asked for"])
-    with pytest.raises(NoFaceError, match="its only face is left alone: .* px wide") as caught:
+    with pytest.raises(NoFaceError, match=r"its only face is left alone: .* px wide") as caught:
         pipeline.age(hopper, Request.parse("70", min_face_px=2000))
     assert len(caught.value.left) == 1

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 from amgan.runtime.alignment import canonical_frame
+from amgan.runtime.bundle import SHIPPED
 from amgan.runtime.engine import Capabilities
 from amgan.runtime.errors import NoFaceError
 from amgan.runtime.faces import Face
-from amgan.runtime.bundle import SHIPPED
 from amgan.runtime.manifest import Manifest
 from amgan.runtime.maps import FaceAges
 from amgan.runtime.pipeline import AgedFace, AgedPhoto

@@ -1,4 +1,4 @@
-"""Kills runs over a folder at random moments, lets them go on, and compares with a run that was left alone."""
+"""Kills runs at random moments, lets them go on, and compares with a run that was left alone."""
 
 from __future__ import annotations
 
