@@ -194,8 +194,8 @@ def _join(ray: Any, address: str | None) -> None:
     except (ConnectionError, ValueError, RuntimeError) as error:
         said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise EngineError(
-            f"there is no Ray cluster to join ({said}): start one with `ray start --head`, or give its address "
-            "with --ray-address"
+            f"there is no Ray cluster to join ({said}): start one with `ray start --head`, or give its "
+            "address with --ray-address"
         ) from error
 
 

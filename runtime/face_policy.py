@@ -25,7 +25,7 @@ CHILD_YEARS = 23.0
 
 The estimator cannot tell years of children apart, and leans to the middle: nine children among synthetic
 portraits read 22 to 34 years, four of them under this limit, and so did 3 % of those of 23 and more,
-none of those from 30 on, and 19 % of the 18 to 22 years old. It spares some children, and proves nobody's age.
+none of those from 30 on, and 19 % of those of 18 to 22. It spares some children, and proves nobody's age.
 """
 
 

@@ -53,8 +53,9 @@ class Request:
     that override their parts, the last one winning; ``faces`` picks all faces, the largest one, or that many
     of the largest; those less than ``min_face_px`` px wide are left alone, and those that look like children
     unless ``include_children``. ``strength`` (0 to 1) scales the change: 1 is what the network says.
-    ``aging_map`` says the age of every place of a face, instead of age and zones. ``population`` is the atlas whose norms ``age`` and ``zones``
-    mean, and ``reference`` the atlas of the aging map's own years; without them years are taken as they are.
+    ``aging_map`` says the age of every place of a face, instead of age and zones. ``population`` is the atlas
+    whose norms ``age`` and ``zones`` mean, and ``reference`` the atlas of the aging map's own years; without
+    them years are taken as they are.
     """
 
     age: AgeSpec | None = None
