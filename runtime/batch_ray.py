@@ -233,10 +233,6 @@ def _pack(number: int, job: Job, ledger: Ledger | None) -> dict[str, Any]:
     }
 
 
-def _text(content: bytes) -> str:
-    return bytes(content).decode()
-
-
 def _path(name: bytes) -> Path:
     return Path(os.fsdecode(bytes(name)))
 

@@ -34,7 +34,7 @@ def make_page(title: str, cards: Sequence[Card], others: Sequence[tuple[str, str
     """The whole page; ``others`` are name, outcome and reason of the files that it has no pictures of."""
     style, script = (_resource(name) for name in ("page.css", "page.js"))
     policy = (
-        f"default-src 'none'; img-src 'self' file:; style-src '{_digest(style)}' 'unsafe-hashes'; "
+        f"default-src 'none'; img-src 'self' file:; style-src '{_digest(style)}'; "
         f"script-src '{_digest(script)}'"
     )
     failed = sum(outcome == "failed" for _, outcome, _ in others)

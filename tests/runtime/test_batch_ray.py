@@ -29,7 +29,7 @@ def ray() -> Iterator[Any]:
     """A cluster of two CPUs on this machine, gone afterwards."""
     module = pytest.importorskip("ray", reason="pip install 'amgan[ray]'")
     pytest.importorskip("ray.data", reason="pip install 'amgan[ray]'")
-    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+    os.environ.setdefault("RAY_worker_niceness", "0")  # on a busy machine they would hardly run
     module.init(num_cpus=3, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     yield module
     module.shutdown()

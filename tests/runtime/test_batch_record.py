@@ -90,7 +90,7 @@ def test_an_output_that_other_settings_made_goes_when_the_photo_is_skipped(folde
 def test_a_torn_or_damaged_line_is_a_photo_that_is_done_again(folder: Path) -> None:
     record = folder / "out" / ".amgan" / "run.jsonl"
     whole = record.read_bytes()
-    for end in range(len(whole)):
+    for end in (*range(0, len(whole), 97), *range(len(whole) - 3, len(whole))):
         record.write_bytes(whole[:end])
         found = RunRecord(folder / "out")
         lines = whole[:end].count(b"\n")
