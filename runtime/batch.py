@@ -6,61 +6,56 @@ One bad photo never stops the others: each one ends as an Outcome, with the reas
 from __future__ import annotations
 
 import contextlib
-import logging
-import time
+import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from .batch_ledger import Ledger
+from .batch_outcome import Outcome
+from .batch_photo import Ager, Known, Looked, NoFace, PhotoWork, Started, disk_full, is_disk_full, rounded
 from .batch_plan import Job, plan_batch
-from .errors import AmganError, BundleError, MissingDependencyError, UsageError
+from .errors import DiskFullError
+from .run_settings import describe_model
 
 if TYPE_CHECKING:
-    from .photo import Photo
-    from .pipeline import AgedPhoto, StartedPhoto
+    from .engine import Capabilities
+    from .pipeline import Pipeline
     from .request import Request
 
-__all__ = ["Ager", "Job", "Outcome", "plan_batch", "run_batch"]
+__all__ = [
+    "Ager",
+    "BatchOptions",
+    "Job",
+    "Ledger",
+    "LocalRunner",
+    "Outcome",
+    "Runner",
+    "plan_batch",
+    "run_batch",
+]
 
 THREADS = 2
-_log = logging.getLogger(__name__)
-
-
-class Ager(Protocol):
-    """What the batch needs of a pipeline; `Pipeline` is one."""
-
-    def start(self, rgb: NDArray[np.uint8], request: Request, label: str) -> StartedPhoto:
-        """Hand the faces of ``rgb``, uint8 [H, W, 3], to the engine; raise an AmganError where one cannot."""
-
-    def finish(self, started: StartedPhoto, *, in_place: bool) -> AgedPhoto:
-        """Wait for the engine and paste the faces; raise an AmganError where that fails."""
+LOOKING_AHEAD = 8
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of one file: ``faces`` aged, ``seconds`` from its decoding to its end, waiting included."""
+class BatchOptions:
+    """How a batch is run.
 
-    path: Path
-    status: Literal["aged", "failed"]
-    reason: str = ""
-    faces: int = 0
-    seconds: float = 0.0
-    output: Path | None = None
+    ``threads`` decode photos and find their faces, as many paste and encode; at most 2 * ``threads`` photos
+    are on either side. ``memory`` is what they may take together, in bytes, decoded; one photo that would
+    take more fails. ``no_face`` says what becomes of a photo of which no face is aged. No photo is written
+    outside ``root``.
+    """
 
-
-@dataclass(frozen=True, eq=False)
-class _Started:
-    """A decoded photo whose faces are with the engine."""
-
-    photo: Photo
-    faces: StartedPhoto
-    since: float
+    threads: int = THREADS
+    memory: int | None = None
+    no_face: NoFace = "error"
+    root: Path | None = None
 
 
 def run_batch(
@@ -68,48 +63,192 @@ def run_batch(
     jobs: Sequence[Job],
     request: Request,
     report: Callable[[Outcome], None] = lambda outcome: None,
+    options: BatchOptions = BatchOptions(),
     *,
-    threads: int = THREADS,
+    ledger: Ledger | None = None,
+    known: Known | None = None,
 ) -> list[Outcome]:
     """Age every job's photo and write it; one Outcome a job, as `report` gets them, in order of the jobs.
 
-    ``threads`` threads decode photos and find their faces, as many paste and encode; at most 2 * ``threads``
-    photos are on either side, so memory does not grow with the folder. Raises UsageError, BundleError and
-    MissingDependencyError, which every photo would meet; anything else is the outcome of one photo. However
-    it ends, KeyboardInterrupt included, what is with the engine is written and reported first.
+    With a ``ledger``, what it knows to be done is not done again, and what is done is written down before it
+    is reported; ``known`` alone is for a ledger that is kept elsewhere. Raises UsageError, BundleError and
+    MissingDependencyError, which every photo would meet, and DiskFullError; anything else is the outcome of
+    one photo. However it ends, KeyboardInterrupt included, what is with the engine is written and reported
+    first, unless the disk is full.
     """
-    outcomes: list[Outcome] = []
-    fronts: deque[tuple[Job, Future[_Started | Outcome]]] = deque()
-    backs: deque[Future[Outcome]] = deque()
-    waiting = deque(jobs)
+    lookup = ledger.known if ledger is not None else known
+    work = PhotoWork(pipeline, request, options.no_face, lookup, options.memory, options.root)
+    with _single_threaded_opencv():
+        return _Run(work, options, report, ledger).over(jobs)
 
-    def finish(outcome: Outcome) -> None:
-        outcomes.append(outcome)
-        report(outcome)
 
-    with (
-        _single_threaded_opencv(),
-        ThreadPoolExecutor(threads, "amgan-front") as front,
-        ThreadPoolExecutor(threads, "amgan-back") as back,
-    ):
+class Runner(Protocol):
+    """Something that runs batches, here or elsewhere."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the engine is."""
+
+    @property
+    def age_range(self) -> tuple[float, float]:
+        """Youngest and oldest age that the model does, in years."""
+
+    def describe(self) -> Mapping[str, Any]:
+        """The networks and the precision, in JSON's terms."""
+
+    def run(
+        self,
+        jobs: Sequence[Job],
+        request: Request,
+        report: Callable[[Outcome], None],
+        options: BatchOptions,
+        ledger: Ledger | None,
+    ) -> None:
+        """As run_batch."""
+
+
+class LocalRunner:
+    """Runs batches with a pipeline of this process."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the engine is."""
+        return self._pipeline.capabilities
+
+    @property
+    def age_range(self) -> tuple[float, float]:
+        """Youngest and oldest age that the model does, in years."""
+        return self._pipeline.manifest.age_range
+
+    def describe(self) -> Mapping[str, Any]:
+        """The networks and the precision, in JSON's terms."""
+        return describe_model(self._pipeline)
+
+    def run(
+        self,
+        jobs: Sequence[Job],
+        request: Request,
+        report: Callable[[Outcome], None],
+        options: BatchOptions,
+        ledger: Ledger | None,
+    ) -> None:
+        """As run_batch."""
+        run_batch(self._pipeline, jobs, request, report, options, ledger=ledger)
+
+
+class _Run:
+    """One run over a batch; all but the three steps of a photo happen in the calling thread."""
+
+    def __init__(
+        self,
+        work: PhotoWork,
+        options: BatchOptions,
+        report: Callable[[Outcome], None],
+        ledger: Ledger | None,
+    ) -> None:
+        self._work = work
+        self._options = options
+        self._report = report
+        self._ledger = ledger
+        self._outcomes: list[Outcome] = []
+        self._looks: deque[tuple[Job, Future[Looked | Outcome]]] = deque()
+        self._fronts: deque[tuple[Job, int, Future[Started | Outcome]]] = deque()
+        self._backs: deque[tuple[Job, int, Future[Outcome]]] = deque()
+        self._memory = 0
+        self._stopped = threading.Event()
+
+    def over(self, jobs: Sequence[Job]) -> list[Outcome]:
+        threads = self._options.threads
+        waiting = deque(jobs)
+        with (
+            ThreadPoolExecutor(1, "amgan-look") as look,
+            ThreadPoolExecutor(threads, "amgan-front") as front,
+            ThreadPoolExecutor(threads, "amgan-back") as back,
+        ):
+            try:
+                while waiting or self._looks or self._fronts or self._backs:
+                    while waiting and len(self._looks) < LOOKING_AHEAD:
+                        job = waiting.popleft()
+                        self._looks.append((job, look.submit(self._work.look, job)))
+                    while self._looks and len(self._fronts) < 2 * threads and self._begin(front):
+                        pass
+                    if self._fronts:
+                        self._hand_over(back)
+                    # With nothing at the front, the photos at the back hold the memory that is waited for.
+                    self._collect(2 * threads if self._fronts else len(self._backs) - 1)
+            finally:
+                for _, looked in self._looks:
+                    looked.cancel()
+                self._drain(back)
+        return self._outcomes
+
+    def _begin(self, front: ThreadPoolExecutor) -> bool:
+        """Begin the next photo that was looked at, if there is memory for it."""
+        job, looked = self._looks[0]
+        if (self._fronts or self._backs) and not looked.done():
+            return False
+        result = looked.result()
+        need = result.need if isinstance(result, Looked) else 0
+        limit = self._options.memory
+        if limit is not None and self._memory + need > limit:
+            return False
+        self._looks.popleft()
+        self._memory += need
+        self._fronts.append((job, need, front.submit(self._front, job, result)))
+        return True
+
+    def _hand_over(self, back: ThreadPoolExecutor) -> None:
+        job, need, begun = self._fronts[0]
+        result = begun.result()
+        self._fronts.popleft()
+        self._backs.append((job, need, back.submit(self._back, job, result)))
+
+    def _collect(self, most: int) -> None:
+        """Take what is finished at the back, in order, and wait until at most ``most`` photos are there."""
+        while self._backs and (self._backs[0][2].done() or len(self._backs) > most):
+            job, need, ended = self._backs.popleft()
+            self._memory -= need
+            self._finish(job, ended.result())
+
+    def _drain(self, back: ThreadPoolExecutor) -> None:
+        """End what is under way, as far as it can be."""
+        for job, need, begun in self._fronts:
+            if not begun.cancel() and begun.exception() is None:
+                self._backs.append((job, need, back.submit(self._back, job, begun.result())))
+        while self._backs:
+            job, _, ended = self._backs.popleft()
+            if ended.exception() is None and not self._stopped.is_set():
+                self._finish(job, ended.result())
+
+    def _front(self, job: Job, looked: Looked | Outcome) -> Started | Outcome:
+        return self._work.begin(job, looked) if isinstance(looked, Looked) else looked
+
+    def _back(self, job: Job, begun: Started | Outcome) -> Outcome:
+        if isinstance(begun, Outcome):
+            return begun
+        if self._stopped.is_set():
+            raise DiskFullError("the run has ended")
         try:
-            while waiting or fronts:
-                while waiting and len(fronts) < 2 * threads:
-                    job = waiting.popleft()
-                    fronts.append((job, front.submit(_begin, pipeline, job, request)))
-                job, begun = fronts[0]
-                result = begun.result()
-                fronts.popleft()
-                backs.append(back.submit(_end, pipeline, job, result))
-                while backs and (backs[0].done() or len(backs) > 2 * threads):
-                    finish(backs.popleft().result())
-        finally:
-            for job, begun in fronts:
-                if not begun.cancel() and begun.exception() is None:
-                    backs.append(back.submit(_end, pipeline, job, begun.result()))
-            while backs:
-                finish(backs.popleft().result())
-    return outcomes
+            return self._work.end(job, begun)
+        except Exception:
+            self._stopped.set()
+            raise
+
+    def _finish(self, job: Job, outcome: Outcome) -> None:
+        outcome = rounded(outcome)
+        try:
+            if self._ledger is not None:
+                self._ledger.keep(job, outcome)
+            self._outcomes.append(outcome)
+            self._report(outcome)
+        except Exception as error:
+            self._stopped.set()
+            if is_disk_full(error, job.target.parent, 0):
+                raise disk_full(job.target) from error
+            raise
 
 
 @contextlib.contextmanager
@@ -123,55 +262,3 @@ def _single_threaded_opencv() -> Iterator[None]:
         yield
     finally:
         cv2.setNumThreads(before)
-
-
-def _begin(pipeline: Ager, job: Job, request: Request) -> _Started | Outcome:
-    """Decode a photo and hand its faces to the engine."""
-    since = time.perf_counter()
-    if job.refusal:
-        return Outcome(job.source, "failed", job.refusal)
-    from .photo import read_photo
-
-    try:
-        photo = read_photo(job.source, request.metadata)
-        return _Started(photo, pipeline.start(photo.pixels, request, f"'{job.source}'"), since)
-    except (UsageError, BundleError, MissingDependencyError):
-        raise
-    except Exception as error:
-        return _failed(job, error, job.source, since)
-
-
-def _end(pipeline: Ager, job: Job, begun: _Started | Outcome) -> Outcome:
-    """Paste a photo's faces and write it."""
-    if isinstance(begun, Outcome):
-        return begun
-    from .photo import write_photo
-
-    try:
-        aged = pipeline.finish(begun.faces, in_place=True)
-    except Exception as error:
-        return _failed(job, error, job.source, begun.since)
-    try:
-        job.target.parent.mkdir(parents=True, exist_ok=True)
-        write_photo(begun.photo, aged.pixels, job.target)
-    except Exception as error:
-        return _failed(job, error, job.target, begun.since)
-    seconds = time.perf_counter() - begun.since
-    return Outcome(job.source, "aged", faces=len(aged.faces), seconds=seconds, output=job.target)
-
-
-def _failed(job: Job, error: Exception, path: Path, since: float) -> Outcome:
-    return Outcome(job.source, "failed", _explain(error, path), seconds=time.perf_counter() - since)
-
-
-def _explain(error: Exception, path: Path) -> str:
-    """The reason in words, without the path in front of it: the listing has that already."""
-    _log.debug("%s failed", path, exc_info=error)
-    if isinstance(error, AmganError):
-        text = str(error)
-        for prefix in (f"{path}: ", f"'{path}': ", f"'{path}' ", f"{path} "):
-            text = text.removeprefix(prefix)
-        return text
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}: '{error.filename or path}'"
-    return f"unexpected {type(error).__name__}: {error}"

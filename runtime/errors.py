@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .face_policy import LeftFace
+
 
 class AmganError(Exception):
     """Base of every expected failure; its text is one sentence fit to show to a user.
@@ -23,7 +28,15 @@ class PhotoError(AmganError):
 
 
 class NoFaceError(AmganError):
-    """A photo holds no face that can be aged."""
+    """A photo holds no face that can be aged; ``left`` are those that are there but were left alone."""
+
+    def __init__(self, sentence: str, left: tuple[LeftFace, ...] = ()) -> None:
+        super().__init__(sentence)
+        self.left = left
+
+
+class DiskFullError(AmganError):
+    """There is no space left for the output: no photo that comes after could be written either."""
 
 
 class BundleError(AmganError):

@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .alignment import Frame, apply_affine, canonical_frame
-from .detector import Detection, FaceDetector
+from .detector import INPUT_PX, Detection, FaceDetector
 from .mesh import LEFT_EYE, N_POINTS, NOSE_TIP, RIGHT_EYE
 from .warp import reduce_blocks, sample_affine
 
 MODELS = Path(__file__).parent / "models"
 MESH_PX = 192
 MIN_PRESENCE = 0.5
+_warming_up = threading.Lock()
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +69,22 @@ class FaceFinder:
         )
         self._mesh = core.compile_model(MODELS / "face_landmark.tflite", "CPU", options)
         self._local = threading.local()
+        self._warm_up()
+
+    def _warm_up(self) -> None:
+        """Run the networks once, in one thread.
+
+        When OpenVINO's Python binding is first given an array it fills a static variable while Python code
+        runs; where two threads come to that at the same time, each waits for the other for ever.
+        """
+        with _warming_up:
+            self._detector.detect(np.zeros((INPUT_PX, INPUT_PX, 3), np.uint8))
+            self._run_mesh(
+                np.zeros((MESH_PX, MESH_PX, 3), np.uint8),
+                np.full(2, MESH_PX / 2),
+                np.array([1.0, 0.0]),
+                MESH_PX,
+            )
 
     def find(self, rgb: NDArray[np.uint8]) -> list[Face]:
         """All faces in an RGB picture [H, W, 3] uint8, largest first."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import secrets
 from collections.abc import Iterator
@@ -48,8 +49,11 @@ def write_photo(
     # the ordinary permissions.
     temporary = path.with_name(f".{path.stem[:40]}.{secrets.token_hex(4)}.part")
     try:
+        # Not straight into the file: Pillow does not notice when a full disk takes only part of a write.
+        content = io.BytesIO()
+        _write(photo, pixels, format, content)
         with temporary.open("xb") as stream:
-            _write(photo, pixels, format, stream)
+            stream.write(content.getbuffer())
         temporary.replace(path)
     except (*BROKEN, MemoryError) as error:
         raise PhotoError(f"'{path}' cannot be written: {reason_of(error)}") from error

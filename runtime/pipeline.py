@@ -15,6 +15,7 @@ from .bundle import Bundle
 from .engine import Capabilities
 from .errors import NoFaceError, UsageError
 from .estimate import Estimator
+from .face_policy import Chosen, LeftFace, choose_faces, how_many, why_none
 from .face_work import FaceWork, SeenFace, paste_face, plan_work, see_face
 from .faces import Face, FaceFinder
 from .manifest import Manifest
@@ -37,10 +38,14 @@ class AgedFace:
 
 @dataclass(frozen=True, eq=False)
 class AgedPhoto:
-    """The result for one photo: ``pixels`` uint8 [H, W, 3], and the faces, largest first."""
+    """The result for one photo: ``pixels`` uint8 [H, W, 3], and the faces, largest first.
+
+    ``left`` are those that were left alone.
+    """
 
     pixels: NDArray[np.uint8]
     faces: tuple[AgedFace, ...]
+    left: tuple[LeftFace, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +56,7 @@ class StartedPhoto:
     request: Request
     works: tuple[FaceWork, ...]
     frames: tuple[Future[NDArray[np.uint8]], ...]
+    left: tuple[LeftFace, ...] = ()
 
 
 class Pipeline:
@@ -105,12 +111,21 @@ class Pipeline:
         """Every face of a photo, uint8 [H, W, 3], largest first, with its apparent ages in years."""
         return [(seen.face, seen.now) for seen in self.see(rgb)]
 
-    def see(self, rgb: NDArray[np.uint8], faces: str = "all") -> list[SeenFace]:
-        """Find and read the faces of a photo, uint8 [H, W, 3], largest first, or the largest only."""
+    def see(self, rgb: NDArray[np.uint8], faces: str | int = "all") -> list[SeenFace]:
+        """Find and read the faces of a photo, uint8 [H, W, 3], largest first: all, the largest or N."""
         _check_pixels(rgb)
         found = self._finder.find(rgb)
-        chosen = found[:1] if faces == "largest" else found
+        chosen = found[: how_many(faces, len(found))]
         return [see_face(rgb, face, self._manifest, self._estimator) for face in chosen]
+
+    def choose(self, rgb: NDArray[np.uint8], request: Request) -> Chosen:
+        """Find and read the faces of a photo, uint8 [H, W, 3], that a request is for."""
+        _check_pixels(rgb)
+        return choose_faces(
+            self._finder.find(rgb),
+            request,
+            lambda face: see_face(rgb, face, self._manifest, self._estimator),
+        )
 
     def age(self, rgb: NDArray[np.uint8], request: Request) -> AgedPhoto:
         """Age the faces of a photo, uint8 [H, W, 3] RGB, which is left as it is.
@@ -134,16 +149,16 @@ class Pipeline:
         """
         _check_pixels(rgb)
         request.check(self._manifest.age_range)
-        found = self.see(rgb, request.faces) if seen is None else list(seen)
-        if not found:
-            raise NoFaceError("no face was found: try a photo with a larger, more frontal face")
+        chosen = self.choose(rgb, request) if seen is None else Chosen(tuple(seen))
+        if not chosen.taken:
+            raise NoFaceError(why_none(chosen.left), chosen.left)
         works, frames = [], []
-        for number, one in enumerate(found, start=1):
+        for number, one in enumerate(chosen.taken, start=1):
             name = f"{label}, face {number}"
             work = plan_work(rgb, one, request, self._manifest, self.capabilities, name)
             works.append(work)
             frames.append(self._scheduler.submit(work.frame))
-        return StartedPhoto(rgb, request, tuple(works), tuple(frames))
+        return StartedPhoto(rgb, request, tuple(works), tuple(frames), chosen.left)
 
     def finish(self, started: StartedPhoto, *, in_place: bool = False) -> AgedPhoto:
         """Wait for a photo's faces and paste their changes; ``in_place`` writes into the photo itself.
@@ -155,7 +170,7 @@ class Pipeline:
         grey, strength = is_grey(started.pixels), started.request.strength
         for work, frame in zip(started.works, aged, strict=True):
             paste_face(out, work, frame, strength, grey)
-        return AgedPhoto(out, tuple(_aged_face(work) for work in started.works))
+        return AgedPhoto(out, tuple(_aged_face(work) for work in started.works), started.left)
 
     def age_file(self, src: Path | str, dst: Path | str, request: Request) -> AgedPhoto:
         """Read a photo, age its faces and write it to ``dst``, atomically.
@@ -169,7 +184,7 @@ class Pipeline:
         try:
             aged = self.finish(self.start(photo.pixels, request, f"'{source}'"), in_place=True)
         except NoFaceError as error:
-            raise NoFaceError(f"'{source}': {error}") from error
+            raise NoFaceError(f"'{source}': {error}", error.left) from error
         write_photo(photo, aged.pixels, target)
         return aged
 

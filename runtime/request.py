@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .metadata import MetadataPolicy
 
 MAX_STRENGTH = 1.0
+MIN_FACE_PX = 32.0
 _AGE = re.compile(r"[+-]?\d{1,3}(\.\d+)?")
 
 
@@ -50,33 +51,39 @@ class Request:
     """One wish for a photo.
 
     ``age`` is for the whole face (None leaves it as it is); ``zones`` are (zone or part name, age) pairs
-    that override their parts, the last one winning; ``faces`` picks all faces or the largest one;
-    ``strength`` (0 to 1) scales the change: 1 is what the network says. ``aging_map`` says the age of every
-    place of a face, instead of age and zones. ``population`` is the atlas whose norms ``age`` and ``zones``
-    mean, and ``reference`` the atlas of the aging map's own years; without them years are taken as they are.
+    that override their parts, the last one winning; ``faces`` picks all faces, the largest one, or that many
+    of the largest; those less than ``min_face_px`` px wide are left alone, and those that look like children
+    unless ``include_children``. ``strength`` (0 to 1) scales the change: 1 is what the network says.
+    ``aging_map`` says the age of every place of a face, instead of age and zones. ``population`` is the atlas
+    whose norms ``age`` and ``zones`` mean, and ``reference`` the atlas of the aging map's own years; without
+    them years are taken as they are.
     ``metadata`` is what files written keep of the photo's EXIF, XMP and texts (see metadata.py).
     """
 
     age: AgeSpec | None = None
     zones: tuple[tuple[str, AgeSpec], ...] = ()
-    faces: Literal["all", "largest"] = "all"
+    faces: Literal["all", "largest"] | int = "all"
     strength: float = 1.0
     aging_map: WantedMap | None = None
     population: Atlas | None = None
     reference: Atlas | None = None
     metadata: MetadataPolicy = "keep"
+    min_face_px: float = MIN_FACE_PX
+    include_children: bool = False
 
     @classmethod
     def parse(
         cls,
         age: str | None,
         zones: Iterable[str] = (),
-        faces: str = "all",
+        faces: str | int = "all",
         strength: float = 1.0,
         *,
         map_file: Path | str | None = None,
         population: Path | str | None = None,
         metadata: MetadataPolicy = "keep",
+        min_face_px: float = MIN_FACE_PX,
+        include_children: bool = False,
     ) -> Request:
         """Make a request from what a user types, such as ("+20", ["forehead=+25"]).
 
@@ -89,12 +96,14 @@ class Request:
         request = cls(
             None if age is None else AgeSpec.parse(age),
             tuple(_parse_zone(z) for z in zones),
-            faces,  # type: ignore[arg-type]  # check() refuses other words
+            parse_faces(faces),
             strength,
             None if map_file is None else read_map_file(map_file),
             None if population is None else read_atlas(population),
             None if population is None else reference_atlas(),
             metadata,
+            min_face_px,
+            include_children,
         )
         request.check()
         return request
@@ -109,8 +118,9 @@ class Request:
             raise UsageError(
                 "a map says the age of every place itself: leave age, zones and population out, or the map"
             )
-        if self.faces not in ("all", "largest"):
-            raise UsageError(f"{self.faces!r} is not a choice of faces: write 'all' or 'largest'")
+        parse_faces(self.faces)
+        if not 0.0 <= self.min_face_px < math.inf:
+            raise UsageError(f"faces of {self.min_face_px:g} px make no sense: give 0 px or more")
         if not 0.0 <= self.strength <= MAX_STRENGTH:  # also refuses NaN
             raise UsageError(
                 f"strength {self.strength:g} is not within 0 to {MAX_STRENGTH:g}: 1 is the full change"
@@ -155,6 +165,15 @@ def wanted_ages(request: Request, now: FaceAges, age_range: tuple[float, float] 
             unchanged = spec.relative and spec.years == 0
             parts[part] = years if unchanged else clamped(norms.to_map(ZONE_OF_PART[part], asked), years)
     return FaceAges(base, parts)
+
+
+def parse_faces(faces: str | int) -> Literal["all", "largest"] | int:
+    """Read "all", "largest" or a number of faces such as "3"; raises UsageError for anything else."""
+    if faces in ("all", "largest"):
+        return faces  # type: ignore[return-value]
+    if str(faces).isdecimal() and 0 < int(faces) < 10_000:
+        return int(faces)
+    raise UsageError(f"{faces!r} is not a choice of faces: write 'all', 'largest' or a number such as 3")
 
 
 def _parse_zone(text: str) -> tuple[str, AgeSpec]:

@@ -73,7 +73,7 @@ def sweep(
     requests = [_at(wish, years) for years in ages]
     for one in requests:
         one.check(pipeline.manifest.age_range)
-    faces = pipeline.see(rgb, wish.faces) if seen is None else list(seen)
+    faces = pipeline.choose(rgb, wish).taken if seen is None else tuple(seen)
     if not faces:
         raise NoFaceError("no face was found: try a photo with a larger, more frontal face")
     under_way: deque[tuple[float, StartedPhoto]] = deque()

@@ -23,6 +23,7 @@ from amgan.runtime.errors import MissingDependencyError, PhotoError, UsageError
 if TYPE_CHECKING:
     from PIL import Image
 
+    from amgan.runtime.batch import Runner
     from amgan.runtime.pipeline import Pipeline
     from amgan.runtime.request import Request
 
@@ -36,6 +37,21 @@ def check_device(ctx: click.Context, param: click.Parameter, value: str) -> str:
     return value
 
 
+def check_faces(ctx: click.Context, param: click.Parameter, value: str) -> str | int:
+    """Accept all, largest and a number; raise UsageError for anything else."""
+    from amgan.runtime.request import parse_faces
+
+    return parse_faces(value)
+
+
+faces_option = click.option(
+    "--faces", default="all", show_default=True, metavar="all|largest|N", callback=check_faces,
+    help="Which faces of a photo to take; a number takes that many of the largest.",
+)  # fmt: skip
+children_option = click.option(
+    "--include-children", is_flag=True, show_default="off",
+    help="Also age faces that look like those of children.",
+)  # fmt: skip
 model_option = click.option(
     "--model", type=PathType, metavar="BUNDLE", show_default="the shipped bundle",
     help="Folder of the bundle to use, as `amgan export` writes it.",
@@ -64,16 +80,22 @@ _WISH_OPTIONS = (
         help="Atlas of the population whose norms the ages mean: a shipped one by name, or a file of "
         "`amgan atlas fit`; it is your choice, never guessed from a face.",
     ),
-    click.option(
-        "--faces", type=click.Choice(["all", "largest"]), default="all", show_default=True,
-        help="Which faces of a photo to take.",
-    ),
+    faces_option,
 )  # fmt: skip
 
 _WISH_NAMES = ("age", "zones", "map_file", "population", "faces")
 
+_POLICY_OPTIONS = (
+    click.option(
+        "--min-face", "min_face_px", type=click.FloatRange(0), default=32.0, show_default=True, metavar="PX",
+        help="Leave alone faces that are less wide than this in the photo.",
+    ),
+    children_option,
+)  # fmt: skip
+
 _AGEING_OPTIONS = (
     *_WISH_OPTIONS,
+    *_POLICY_OPTIONS,
     click.option(
         "--strength", type=float, default=1.0, show_default=True, metavar="0..1",
         help="How much of the change to apply: 0 leaves the photo as it is, 1 applies all of it.",
@@ -101,12 +123,14 @@ class Ageing:
     zones: tuple[str, ...]
     map_file: Path | None
     population: str | None
-    faces: str
+    faces: str | int
     strength: float = 1.0
     strip_metadata: bool = False
     strip_gps: bool = False
     model: Path | None = None
     device: str = "auto"
+    min_face_px: float = 32.0
+    include_children: bool = False
 
     def request(self) -> Request:
         """The request in terms of the runtime; raises UsageError where the words make no sense."""
@@ -120,6 +144,8 @@ class Ageing:
             map_file=self.map_file,
             population=self.population,
             metadata="strip" if self.strip_metadata else "strip-gps" if self.strip_gps else "keep",
+            min_face_px=self.min_face_px,
+            include_children=self.include_children,
         )
 
     def pipeline(self) -> Pipeline:
@@ -129,7 +155,7 @@ class Ageing:
         return Pipeline(self.model, self.device)
 
 
-def tell_engine(pipeline: Pipeline, device: str) -> None:
+def tell_engine(pipeline: Pipeline | Runner, device: str) -> None:
     """Where the device was left to us, print which engine was taken, and why."""
     taken = pipeline.capabilities
     if device == "auto":
@@ -138,11 +164,12 @@ def tell_engine(pipeline: Pipeline, device: str) -> None:
 
 
 def ageing_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Add the options of what is wanted, and --strength, --strip-metadata, --strip-gps, --model, --device.
+    """Add the wishes, --min-face, --include-children, --strength, --strip-metadata, --strip-gps, and so on.
 
     ``function`` gets them as ``ageing``.
     """
-    return _with_ageing(function, _AGEING_OPTIONS, (*_WISH_NAMES, *_AGEING_NAMES))
+    names = (*_WISH_NAMES, "min_face_px", "include_children", *_AGEING_NAMES)
+    return _with_ageing(function, _AGEING_OPTIONS, names)
 
 
 def wish_options(function: Callable[..., None]) -> Callable[..., None]:

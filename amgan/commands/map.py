@@ -74,10 +74,11 @@ def command(
         click.echo(f"{output}: {len(views)} {'face' if len(views) == 1 else 'faces'}")
 
 
-def _views(photo: Path, model: Path | None, request: Request | None, faces: str) -> list[MapView]:
+def _views(photo: Path, model: Path | None, request: Request | None, faces: str | int) -> list[MapView]:
     """Read the faces of a photo; the engine that ages them is not needed."""
     from amgan.runtime.bundle import Bundle
     from amgan.runtime.estimate import Estimator
+    from amgan.runtime.face_policy import how_many
     from amgan.runtime.faces import FaceFinder
     from amgan.runtime.photo import read_photo
 
@@ -94,5 +95,5 @@ def _views(photo: Path, model: Path | None, request: Request | None, faces: str)
     estimator = Estimator(bundle)
     return [
         view_face(pixels, face, estimator.read(pixels, face), request, age_range, SAVED_MAP_PX)
-        for face in (found[:1] if faces == "largest" else found)
+        for face in found[: how_many(faces, len(found))]
     ]

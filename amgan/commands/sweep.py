@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
-from amgan.commands import PathType, device_option, model_option, progress_bar, require_photo, tell_engine
+from amgan.commands import (
+    PathType,
+    children_option,
+    device_option,
+    faces_option,
+    model_option,
+    progress_bar,
+    require_photo,
+    tell_engine,
+)
 from amgan.runtime.errors import NoFaceError, UsageError
 
 MARGIN = 0.12
@@ -26,10 +36,8 @@ MARGIN = 0.12
     "--zone", "zones", multiple=True, metavar="NAME", show_default="the whole face",
     help="Sweep this zone alone, such as forehead; may be given again.",
 )  # fmt: skip
-@click.option(
-    "--faces", type=click.Choice(["all", "largest"]), default="all", show_default=True,
-    help="Which faces of the photo to take.",
-)  # fmt: skip
+@faces_option
+@children_option
 @click.option(
     "--fps", type=click.FloatRange(0.5, 60), default=8.0, show_default=True, metavar="RATE",
     help="Ages a second in an animation.",
@@ -45,7 +53,8 @@ def command(
     ages_text: str,
     output: Path,
     zones: tuple[str, ...],
-    faces: str,
+    faces: Literal["all", "largest"] | int,
+    include_children: bool,
     fps: float,
     side_px: int,
     model: Path | None,
@@ -69,17 +78,21 @@ def command(
 
     check_target(output)
     ages = parse_ages(ages_text)
+    from amgan.runtime.face_policy import why_none
     from amgan.runtime.photo import read_photo
     from amgan.runtime.pipeline import Pipeline
     from amgan.runtime.request import AgeSpec, Request
 
     anywhere = AgeSpec(0.0, relative=True)
-    wish = Request(zones=tuple((name, anywhere) for name in zones), faces=faces)  # type: ignore[arg-type]
+    wish = Request(
+        zones=tuple((name, anywhere) for name in zones), faces=faces, include_children=include_children
+    )
     pixels = read_photo(photo).pixels
     with Pipeline(model, device) as pipeline, progress_bar("ageing") as advance:
-        seen = pipeline.see(pixels, faces)
-        if not seen:
-            raise NoFaceError(f"'{photo}' shows no face that can be aged: try a larger, more frontal one")
+        chosen = pipeline.choose(pixels, wish)
+        if not chosen.taken:
+            raise NoFaceError(f"'{photo}': {why_none(chosen.left)}", chosen.left)
+        seen = chosen.taken
         frames = sweep(pipeline, pixels, ages, wish, seen, advance)
         write_sweep(frames, output, _box(seen[0].face.box, pixels.shape), fps, side_px)
     tell_engine(pipeline, device)

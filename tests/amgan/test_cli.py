@@ -13,8 +13,10 @@ from amgan.runtime import pipeline
 from amgan.runtime.engine import Capabilities
 from amgan.runtime.errors import BundleError, NoFaceError
 from amgan.runtime.maps import FaceAges
+from amgan.runtime.pipeline import AgedPhoto
 from amgan.runtime.zones import PART_NAMES
 from click.testing import CliRunner, Result
+from fake_pipeline import FACES, MANIFEST
 from PIL import Image
 
 from amgan import __version__
@@ -44,6 +46,10 @@ class FakePipeline:
     def capabilities(self) -> Any:
         return Capabilities("Fake", "cpu", "f32", 64, 1, reason="there is nothing else")
 
+    @property
+    def manifest(self) -> Any:
+        return MANIFEST
+
     def start(self, rgb: Any, request: Any, label: str) -> Any:
         self.requests.append(request)
         if self.trouble is not None and rgb.max() == TROUBLED:
@@ -53,7 +59,7 @@ class FakePipeline:
         return rgb
 
     def finish(self, started: Any, *, in_place: bool) -> Any:
-        return SimpleNamespace(pixels=(255 - started).astype(np.uint8), faces=(object(),))
+        return AgedPhoto((255 - started).astype(np.uint8), FACES[:1])
 
     def estimate(self, rgb: Any) -> Any:
         if not rgb.any():
@@ -140,13 +146,16 @@ def test_batch_some_good(tmp_path: Path) -> None:
     photo(tmp_path / "in" / "a.png")
     photo(tmp_path / "in" / "black.png", 0)
     (tmp_path / "in" / "notes.txt").write_text("hello")
+    (tmp_path / "in" / "broken.jpg").write_text("hello")
     result = amgan("run-batch", tmp_path / "in", "-o", tmp_path / "out", "--age", "70")
     assert result.exit_code == 3
     lines = result.stdout.splitlines()
-    assert lines[0].startswith("aged 1 of 3 photos")
-    assert lines[1] == "not aged: 2"
+    assert lines[0].startswith("aged 1 of 4 photos")
+    assert lines[1] == "left out: 2"
     assert lines[2] == f"  {tmp_path / 'in' / 'black.png'}: no face was found"
     assert lines[3] == f"  {tmp_path / 'in' / 'notes.txt'}: not a picture: its name ends in '.txt'"
+    assert lines[4] == "not aged: 1"
+    assert lines[5].startswith(f"  {tmp_path / 'in' / 'broken.jpg'}: is not a picture")
 
 
 def test_batch_none_good(tmp_path: Path) -> None:
@@ -154,7 +163,7 @@ def test_batch_none_good(tmp_path: Path) -> None:
     result = amgan("run-batch", tmp_path / "in", "-o", tmp_path / "out", "--age", "70")
     assert result.exit_code == 1
     assert result.stdout.startswith("aged 0 of 1 photos")
-    assert not (tmp_path / "out").exists()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [".amgan"]
 
 
 @pytest.mark.parametrize(
@@ -195,8 +204,11 @@ def test_batch_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake
         photo(tmp_path / "in" / f"{name}.png", level)
     result = amgan("run-batch", tmp_path / "in", "-o", tmp_path / "out", "--age", "70")
     assert result.exit_code == 130
-    assert one_sentence(result) == "amgan: interrupted, 1 of 3 photos are aged and written\n"
-    assert [p.name for p in (tmp_path / "out").iterdir()] == ["a.png"]
+    assert (
+        one_sentence(result)
+        == "amgan: interrupted, 1 of 3 photos are aged and written; give the same command again to go on\n"
+    )
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {".amgan", "a.png"}
 
 
 def test_batch_shows_progress_on_a_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,12 +45,12 @@ def test_batch_does_the_good_ones_and_lists_the_others(
 ) -> None:
     out = tmp_path / "aged"
     result = amgan("run-batch", photos, "-o", out, "--age", "70", "--model", tiny_bundle)
-    assert result.exit_code == 3, result.output
+    assert result.exit_code == 0, result.output
     assert result.stdout.startswith("aged 2 of 4 photos, faces: 2,")
     assert f"{photos / 'list.txt'}: not a picture" in result.stdout
     assert f"{photos / 'wall.jpg'}: no face" in result.stdout
     written = {p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file()}
-    assert written == {"grace_hopper.jpg", "sub/eileen_collins.png"}
+    assert written - {".amgan/lock", ".amgan/run.jsonl"} == {"grace_hopper.jpg", "sub/eileen_collins.png"}
     before, after = pixels(photos / "sub" / "eileen_collins.png"), pixels(out / "sub" / "eileen_collins.png")
     assert before.shape == after.shape
     assert (before != after).any()
@@ -104,7 +104,7 @@ def test_estimate(photos: Path, tiny_bundle: Path) -> None:
 def test_ctrl_c_stops_cleanly(tmp_path: Path, tiny_bundle: Path) -> None:
     (tmp_path / "in").mkdir()
     for number in range(200):
-        (tmp_path / "in" / f"{number:03}.jpg").symlink_to(SAMPLES / "grace_hopper.jpg")
+        shutil.copy(SAMPLES / "grace_hopper.jpg", tmp_path / "in" / f"{number:03}.jpg")
     out = tmp_path / "out"
     arguments = [
         "run-batch",
@@ -125,9 +125,9 @@ def test_ctrl_c_stops_cleanly(tmp_path: Path, tiny_bundle: Path) -> None:
             time.sleep(0.02)
         run.send_signal(signal.SIGINT)
         _, told = run.communicate(timeout=60)
-    done = sorted(out.iterdir())
+    done = sorted(path for path in out.iterdir() if path.name != ".amgan")
     assert run.returncode == 130, told
-    assert told == f"amgan: interrupted, {len(done)} of 200 photos are aged and written\n"
+    assert told.startswith(f"amgan: interrupted, {len(done)} of 200 photos are aged and written; give")
     assert 0 < len(done) < 200
     for path in done:
         assert path.suffix == ".jpg"

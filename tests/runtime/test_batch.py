@@ -5,51 +5,17 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from amgan.runtime.batch import Job, Outcome, plan_batch, run_batch
-from amgan.runtime.errors import BundleError, EngineError, MissingDependencyError, NoFaceError, UsageError
-from amgan.runtime.request import Request
-from numpy.typing import NDArray
+from amgan.runtime.batch import BatchOptions, Job, Outcome, plan_batch, run_batch
+from amgan.runtime.errors import BundleError, EngineError, MissingDependencyError, UsageError
+from fake_pipeline import REQUEST, FakePipeline, files_under, photo
 from PIL import Image
 
-REQUEST = Request.parse("70", (), "all", 1.0)
-
-
-class FakePipeline:
-    """Inverts photos; an all black one holds no face. ``trouble`` is told the number of every start."""
-
-    def __init__(self, trouble: Callable[[int], None] = lambda call: None) -> None:
-        self.calls = 0
-        self.lock = threading.Lock()
-        self.trouble = trouble
-
-    def start(self, rgb: NDArray[np.uint8], request: Request, label: str) -> Any:
-        with self.lock:
-            self.calls += 1
-            call = self.calls
-        self.trouble(call)
-        if not rgb.any():
-            raise NoFaceError("no face was found")
-        return rgb
-
-    def finish(self, started: Any, *, in_place: bool) -> Any:
-        return SimpleNamespace(pixels=(255 - started).astype(np.uint8), faces=(object(), object()))
-
-
-def photo(path: Path, level: int = 100) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.full((8, 6, 3), level, np.uint8)).save(path)
-    return path
-
-
-def files_under(folder: Path) -> set[str]:
-    return {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+ONE = BatchOptions(threads=1)
 
 
 def by_name(outcomes: list[Outcome]) -> dict[str, Outcome]:
@@ -177,7 +143,7 @@ def test_errors_of_one_photo_stay_with_it(tmp_path: Path, error: Exception, says
     for name in "abc":
         photo(tmp_path / "in" / f"{name}.png")
     jobs = plan_batch(tmp_path / "in", tmp_path / "out")
-    outcomes = by_name(run_batch(FakePipeline(trouble), jobs, REQUEST, threads=1))
+    outcomes = by_name(run_batch(FakePipeline(trouble), jobs, REQUEST, options=ONE))
     assert outcomes["b.png"].reason == says
     assert [outcomes[f"{n}.png"].status for n in "ac"] == ["aged", "aged"]
 
@@ -193,7 +159,7 @@ def test_errors_of_all_photos_end_the_run(tmp_path: Path, kind: type[Exception])
     reported: list[Outcome] = []
     with pytest.raises(kind, match="for all of them"):
         jobs = plan_batch(tmp_path / "in", tmp_path / "out")
-        run_batch(FakePipeline(trouble), jobs, REQUEST, reported.append, threads=1)
+        run_batch(FakePipeline(trouble), jobs, REQUEST, reported.append, ONE)
     assert {one.status for one in reported} == {"aged"}
     assert reported[0].path.name == "a.png" and "b.png" not in by_name(reported)
     assert files_under(tmp_path / "out") == {one.path.name for one in reported}
@@ -251,7 +217,7 @@ def test_photos_stream_through_bounded_queues(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(photos, "write_photo", slow_write)
     for number in range(30):
         photo(tmp_path / "in" / f"{number:02}.png")
-    outcomes = run_batch(FakePipeline(), plan_batch(tmp_path / "in", tmp_path / "out"), REQUEST, threads=2)
+    outcomes = run_batch(FakePipeline(), plan_batch(tmp_path / "in", tmp_path / "out"), REQUEST)
     assert {one.status for one in outcomes} == {"aged"}, outcomes
     assert [one.path.name for one in outcomes] == [f"{n:02}.png" for n in range(30)]
     assert 2 <= most[0] <= 4 * 2 + 1

@@ -1,0 +1,57 @@
+"""kill -9 at random moments of a run over 60 photos, then the same command again: is anything lost?
+
+    python benchmarks/kill_and_resume.py
+
+Small photos and the tests' tiny bundle, so that most moments fall between reading and writing a photo.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+import common
+
+sys.path.insert(0, str(common.ROOT / "tests" / "support"))
+RESULT = common.RESULTS / "kill_and_resume_cpu.json"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--photos", type=common.count, default=60)
+    parser.add_argument("--kills", type=common.count, default=50)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("-o", "--output", type=Path, default=RESULT)
+    arguments = parser.parse_args()
+    from helpers import write_tiny_bundle
+    from kill_and_resume import torture
+
+    with tempfile.TemporaryDirectory() as work:
+        bundle = write_tiny_bundle(Path(work) / "bundle")
+        trials = torture(Path(work), bundle, arguments.photos, arguments.kills, arguments.seed)
+    bad = [one for one in trials if not (one.same and one.clean)]
+    result = common.heading("kill -9 and resume", common.hardware(2), "openvino", "pillow") | {
+        "photos": arguments.photos,
+        "runs": len(trials),
+        "killed": sum(one.killed for one in trials),
+        "killed_between_the_first_photo_and_the_last": sum(
+            one.killed and 0 < one.written < arguments.photos for one in trials
+        ),
+        "left_half_written_files_behind": sum(one.leftovers > 0 for one in trials),
+        "not_identical_after_resuming": sum(not one.same for one in trials),
+        "files_left_over_after_resuming": sum(not one.clean for one in trials),
+        "photos_done_twice": sum(one.redone for one in trials),
+        "trials": [asdict(one) for one in trials],
+    }
+    common.write_result(result, arguments.output)
+    print({key: value for key, value in result.items() if isinstance(value, int)})
+    sys.exit(1 if bad else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Style and script of the gallery, put into every index.html."""

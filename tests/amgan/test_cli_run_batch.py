@@ -1,0 +1,144 @@
+"""The options of `amgan run-batch` that are about the run itself, with a fake pipeline."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from amgan.runtime import batch_ray, pipeline
+from amgan.runtime.run_lock import RunLock
+from click.testing import CliRunner, Result
+from fake_pipeline import FakePipeline, photo
+
+from amgan.cli import main
+
+
+class OpenedPipeline(FakePipeline):
+    """The fake, opened and closed like the real one."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__()
+
+    def __enter__(self) -> OpenedPipeline:
+        return self
+
+    def __exit__(self, *what: object) -> None:
+        pass
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder, with two photos in in/, one of them without a face."""
+    monkeypatch.setattr(pipeline, "Pipeline", OpenedPipeline)
+    monkeypatch.delenv("AMGAN_DEBUG", raising=False)
+    monkeypatch.chdir(tmp_path)
+    photo(Path("in/a.png"))
+    photo(Path("in/black.png"), 0)
+    return tmp_path
+
+
+def run(*arguments: object, stdin: bytes | None = None) -> Result:
+    command = ["run-batch", *map(str, arguments), "-o", "out", "--age", "70", "--device", "cpu"]
+    return CliRunner().invoke(main, command, input=stdin)
+
+
+def test_a_second_run_only_looks(here: Path) -> None:
+    assert run("in").stdout.startswith("aged 1 of 2 photos")
+    result = run("in")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("aged 0 of 2 photos")
+    assert "done before: 1" in result.stdout
+    assert run("in", "--force").stdout.startswith("aged 1 of 2 photos")
+    assert run("in", "--strength", "0.5").stdout.startswith("aged 1 of 2 photos")
+
+
+@pytest.mark.parametrize(("no_face", "code", "says"), [("copy", 0, "copied: 1"), ("error", 3, "not aged: 1")])
+def test_photos_without_a_face(no_face: str, code: int, says: str) -> None:
+    result = run("in", "--no-face", no_face)
+    assert result.exit_code == code
+    assert says in result.stdout
+    assert Path("out/black.png").exists() == (no_face == "copy")
+
+
+def test_lists_and_patterns() -> None:
+    assert run("--files-from", "-", stdin=b"in/a.png\n").stdout.startswith("aged 1 of 1 ")
+    assert Path("out/in/a.png").is_file()
+    Path("list").write_text("in/a.png\n")
+    assert run("in/*.png", "--files-from", "list").stdout.startswith("aged 1 of 3 ")
+    assert run().exit_code == 2
+    assert "there is nothing to do" in run().stderr
+
+
+def test_report_and_gallery() -> None:
+    Path("in/broken.jpg").write_text("no picture")
+    result = run("in", "--report", "r.jsonl", "--gallery")
+    assert result.exit_code == 3
+    assert "gallery: out/index.html" in result.stdout
+    outcomes = [json.loads(line)["outcome"] for line in Path("r.jsonl").read_text().splitlines()]
+    assert outcomes == ["aged", "skipped", "failed"]
+    assert "out: at 70" in Path("out/index.html").read_text()
+
+
+def test_long_lists_are_cut() -> None:
+    for number in range(60):
+        Path(f"in/{number}.txt").write_text("")
+    assert "  and 11 more: --report FILE lists them all" in run("in").stdout
+
+
+def test_memory() -> None:
+    result = run("in/a.png", "--limit-memory", "100")
+    assert result.exit_code == 1
+    assert "over the limit of" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["in", "--limit-memory", "much"], "'much' is not a size of memory"),
+        (["in", "--workers", "2"], "are for --engine ray"),
+        (["in", "--files-from", "gone"], "'gone' cannot be read"),
+        (["in", "--min-face", "-1"], "min-face"),
+        (["in", "--faces", "0"], "is not a choice of faces"),
+        (["in", "--jobs", "0"], "jobs"),
+    ],
+)
+def test_wrong_use(arguments: list[str], says: str) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2, result.output
+    assert says in result.stderr
+    assert not Path("out").exists()
+
+
+def test_a_single_picture_has_no_gallery() -> None:
+    command = ["run-batch", "in/a.png", "-o", "b.png", "--age", "70", "--gallery"]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 2
+    assert "'b.png' is one picture, and a gallery needs a folder" in result.stderr
+
+
+def test_a_folder_that_another_run_uses() -> None:
+    with RunLock(Path("out")):
+        result = run("in")
+    assert result.exit_code == 2
+    assert "is in use by another run (process" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_the_engine_ray_is_asked_for_the_same_things(monkeypatch: pytest.MonkeyPatch) -> None:
+    from amgan.runtime.batch import LocalRunner
+
+    asked: list[Any] = []
+
+    class FakeRunner(LocalRunner):
+        def __init__(self, choice: Any, workers: int | None, address: str | None) -> None:
+            asked.append((choice, workers, address))
+            super().__init__(OpenedPipeline())  # type: ignore[arg-type]
+
+    monkeypatch.setattr(batch_ray, "RayRunner", FakeRunner)
+    result = run("in", "--engine", "ray", "--workers", 2, "--ray-address", "local", "--model", "b")
+    assert result.exit_code == 0, result.output
+    ((choice, workers, address),) = asked
+    assert (choice.model, choice.device, workers, address) == (Path("b").absolute(), "cpu", 2, "local")
+    assert "done before: 1" in run("in").stdout

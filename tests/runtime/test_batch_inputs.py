@@ -1,0 +1,132 @@
+"""What a batch is given: several inputs, patterns, lists, and links that lead astray."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from amgan.runtime.batch import BatchOptions, plan_batch, run_batch
+from amgan.runtime.batch_inputs import plan_run, read_list
+from amgan.runtime.errors import UsageError
+from fake_pipeline import REQUEST, FakePipeline, photo
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder, with photos in in/, in/sub/ and more/, and a file that is no photo."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("in/a.png", "in/sub/b.png", "in/sub/[1].png", "more/a.png"):
+        photo(tmp_path / name)
+    (tmp_path / "in" / "notes.txt").write_text("")
+    return tmp_path
+
+
+def targets(inputs: list[str], listed: list[str] | None = None) -> dict[str, str]:
+    """Target below the output folder, by source, of all that is not refused."""
+    plan = plan_run(inputs, Path("out"), listed)
+    return {str(j.source): str(j.target.relative_to("out")) for j in plan.jobs if not j.refusal}
+
+
+def refusals(inputs: list[str], listed: list[str] | None = None) -> dict[str, str]:
+    return {str(j.source): j.refusal for j in plan_run(inputs, Path("out"), listed).jobs if j.refusal}
+
+
+def test_one_input_is_what_it_was(here: Path) -> None:
+    assert plan_run(["in"], Path("out")).jobs == tuple(plan_batch(Path("in"), Path("out")))
+    assert plan_run(["in"], Path("out")).root == Path("out")
+    assert plan_run(["in/a.png"], Path("old.png")).root is None
+    assert plan_run(["in/sub/[1].png"], Path("out")).jobs[0].target == Path("out/[1].png")
+
+
+def test_several_inputs_lie_side_by_side(here: Path) -> None:
+    assert targets(["in", "more", "in/sub/b.png"]) == {
+        "in/a.png": "in/a.png",
+        "in/sub/b.png": "b.png",
+        "in/sub/[1].png": "in/sub/[1].png",
+        "more/a.png": "more/a.png",
+    } | {"in/sub/b.png": "b.png"}
+    assert targets(["in", "in", "./in"]) == targets(["in", "in"])
+
+
+def test_patterns_keep_the_folders_below_their_fixed_part(here: Path) -> None:
+    assert targets(["in/**/*.png"]) == {
+        "in/a.png": "a.png", "in/sub/b.png": "sub/b.png", "in/sub/[1].png": "sub/[1].png",
+    }  # fmt: skip
+    assert targets(["*/a.png"]) == {"in/a.png": "in/a.png", "more/a.png": "more/a.png"}
+    assert targets(["mo*"]) == {"more/a.png": "more/a.png"}
+    assert "its name ends in '.txt'" in refusals(["in/*"])["in/notes.txt"]
+    photo(here / "out" / "in" / "a.png")
+    assert targets(["**/a.png"]) == targets(["*/a.png"])
+
+
+def test_lists_keep_the_paths_as_they_are_written(here: Path) -> None:
+    away = str(here / "more" / "a.png")
+    lines = ["in/a.png\r\n", "", "./in/sub", away, "gone.png"]
+    found = targets([], lines)
+    assert found == {
+        "in/a.png": "in/a.png",
+        "in/sub/[1].png": "in/sub/[1].png",
+        "in/sub/b.png": "in/sub/b.png",
+        away: away.lstrip("/"),
+    }
+    assert refusals([], lines) == {"gone.png": "it does not exist"}
+    assert targets([], ["in/../more/a.png"]) == {"in/../more/a.png": away.lstrip("/")}
+    os.mkfifo("pipe.png")
+    assert "not a regular file" in refusals(["in"], ["pipe.png"])["pipe.png"]
+
+
+def test_two_photos_for_one_output_are_not_written_over_each_other(here: Path) -> None:
+    assert refusals(["in/a.png", "more/a.png"]) == {
+        "more/a.png": "its output 'out/a.png' is that of 'in/a.png' too: rename one of them"
+    }
+
+
+def test_wrong_inputs(here: Path) -> None:
+    Path("file").write_text("")
+    for inputs, listed, output, says in (
+        ([], None, "out", "nothing to do: give photos"),
+        ([], [""], "out", "nothing to do: give photos"),
+        (["in", "gone"], None, "out", "'gone' does not exist"),
+        (["in/*.bmp"], None, "out", "matches no file"),
+        (["in", "more"], None, "file", "'file' is a file"),
+        (["in/a.png"], ["in/a.png"], "in/..", "never overwritten"),
+    ):
+        with pytest.raises(UsageError, match=says):
+            plan_run(inputs, Path(output), listed)
+    Path("empty").mkdir()
+    with pytest.raises(UsageError, match="hold no photos"):
+        plan_run(["empty", "empty"], Path("out"))
+
+
+def test_reading_a_list(tmp_path: Path) -> None:
+    (tmp_path / "list").write_bytes(b"a.png\nb\xff.png\n")
+    assert read_list(tmp_path / "list", ()) == ["a.png", "b\udcff.png"]
+    assert read_list(None, [b"c.png\n"]) == ["c.png\n"]
+    with pytest.raises(UsageError, match=r"cannot be read \(No such file"):
+        read_list(tmp_path / "gone", ())
+
+
+def test_links_that_lead_out_are_not_followed(tmp_path: Path) -> None:
+    photo(tmp_path / "private" / "p.png")
+    source = photo(tmp_path / "in" / "a.png").parent
+    (source / "out.png").symlink_to(tmp_path / "private" / "p.png")
+    (source / "in.png").symlink_to(source / "a.png")
+    (source / "folder").symlink_to(tmp_path / "private")
+    outcomes = run_batch(FakePipeline(), plan_batch(source, tmp_path / "out"), REQUEST)
+    assert {one.path.name: one.status for one in outcomes} == {
+        "a.png": "aged", "in.png": "aged", "out.png": "skipped", "folder": "skipped",
+    }  # fmt: skip
+    assert all("not followed" in one.reason for one in outcomes if one.status == "skipped")
+
+
+def test_no_output_leaves_its_folder(tmp_path: Path) -> None:
+    photo(tmp_path / "in" / "sub" / "a.png")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "sub").symlink_to(tmp_path / "elsewhere")
+    jobs = plan_batch(tmp_path / "in", tmp_path / "out")
+    (outcome,) = run_batch(FakePipeline(), jobs, REQUEST, options=BatchOptions(root=tmp_path / "out"))
+    assert outcome.status == "failed"
+    assert outcome.reason.endswith("remove the link that leads out of it")
+    assert not list((tmp_path / "elsewhere").iterdir())

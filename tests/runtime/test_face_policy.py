@@ -1,0 +1,104 @@
+"""Which faces are aged, and why others are not."""
+
+from __future__ import annotations
+
+import dataclasses
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from amgan.runtime import Pipeline
+from amgan.runtime.errors import NoFaceError, UsageError
+from amgan.runtime.face_policy import CHILD_YEARS, choose_faces, nod, why_none
+from amgan.runtime.faces import Face
+from amgan.runtime.request import Request, parse_faces
+from fake_pipeline import ages
+
+WISH = Request.parse("70")
+
+
+def shrunk(face: Face, scale: float) -> Face:
+    return dataclasses.replace(face, landmarks=face.landmarks * scale)
+
+
+def years_of(*years: float) -> Any:
+    """Reads faces as that old, one after the other."""
+    waiting = list(years)
+    return lambda face: SimpleNamespace(face=face, now=ages(waiting.pop(0)))
+
+
+def test_faces_are_counted_from_the_largest(hopper_face: Face) -> None:
+    found = [shrunk(hopper_face, scale) for scale in (1.0, 0.9, 0.8)]
+    for faces, count in (("all", 3), ("largest", 1), (1, 1), (2, 2), (9, 3)):
+        wish = dataclasses.replace(WISH, faces=faces)
+        chosen = choose_faces(found, wish, years_of(40, 40, 40))
+        assert [one.face for one in chosen.taken] == found[:count]
+        assert [one.reason for one in chosen.left] == ["smaller than those asked for"] * (3 - count)
+
+
+def test_small_faces(hopper_face: Face) -> None:
+    small = shrunk(hopper_face, 0.1)
+    (left,) = choose_faces([small], WISH, years_of()).left
+    assert left.reason == f"{small.width_px:.0f} px wide, under the 32 px asked for"
+    assert choose_faces([small], dataclasses.replace(WISH, min_face_px=5), years_of(40)).taken
+
+
+def test_turned_faces(hopper_face: Face) -> None:
+    points = hopper_face.landmarks.copy()
+    points[1] += (0.75 * np.ptp(points[:, 0]), 0)
+    (left,) = choose_faces([dataclasses.replace(hopper_face, landmarks=points)], WISH, years_of()).left
+    assert left.reason == "turned too far aside"
+    assert left.age is None
+
+
+@pytest.mark.parametrize("share", [-0.5, 0.5])
+def test_tilted_faces(hopper_face: Face, share: float) -> None:
+    assert 0.4 < nod(hopper_face) < 0.8
+    points = hopper_face.landmarks.copy()
+    points[1] += (0, share * np.ptp(points[:, 1]))
+    (left,) = choose_faces([dataclasses.replace(hopper_face, landmarks=points)], WISH, years_of()).left
+    assert left.reason == "tilted too far up or down"
+
+
+def test_children(hopper_face: Face, collins_face: Face) -> None:
+    read = CHILD_YEARS - 1
+    chosen = choose_faces([hopper_face, collins_face], WISH, years_of(read, CHILD_YEARS))
+    assert [one.face for one in chosen.taken] == [collins_face]
+    (left,) = chosen.left
+    assert left.reason.startswith("may be a child, the estimator reads 22 years")
+    assert left.age == read
+    asked = dataclasses.replace(WISH, include_children=True)
+    assert len(choose_faces([hopper_face], asked, years_of(5)).taken) == 1
+    # The largest face is the one that is meant: another one does not take its place.
+    largest = dataclasses.replace(WISH, faces="largest")
+    assert not choose_faces([hopper_face, collins_face], largest, years_of(read)).taken
+
+
+def test_what_is_said_of_a_photo_without_faces_to_age(hopper_face: Face) -> None:
+    left = choose_faces([hopper_face], WISH, years_of(5)).left
+    assert "no face was found" in why_none(())
+    assert why_none(left).startswith("its only face is left alone: may be a child")
+    assert why_none(left * 2).startswith("all 2 faces are left alone: may be a child")
+
+
+@pytest.mark.parametrize("faces", ["none", "0", "-1", "2.5", "", "99999999"])
+def test_wrong_choices_of_faces(faces: str) -> None:
+    with pytest.raises(UsageError, match="is not a choice of faces"):
+        parse_faces(faces)
+    assert (parse_faces("3"), parse_faces(3), parse_faces("all")) == (3, 3, "all")
+
+
+@pytest.mark.parametrize("size", [-1, float("inf"), float("nan")])
+def test_wrong_sizes_of_faces(size: float) -> None:
+    with pytest.raises(UsageError, match="make no sense"):
+        Request.parse("70", min_face_px=size)
+
+
+def test_a_pipeline_follows_the_policy(pipeline: Pipeline, hopper: np.ndarray) -> None:
+    both = np.hstack([hopper, np.pad(hopper[::2, ::2], ((0, 300), (0, 256), (0, 0)), mode="edge")])
+    aged = pipeline.age(both, Request.parse("70", faces=1, include_children=True))
+    assert (len(aged.faces), [one.reason for one in aged.left]) == (1, ["smaller than those asked for"])
+    with pytest.raises(NoFaceError, match=r"its only face is left alone: .* px wide") as caught:
+        pipeline.age(hopper, Request.parse("70", min_face_px=2000))
+    assert len(caught.value.left) == 1

@@ -1,0 +1,108 @@
+"""Kills runs at random moments, lets them go on, and compares with a run that was left alone."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from amgan.runtime.bundle import file_sha256
+from helpers import COLLINS, HOPPER
+from PIL import Image
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One run that was killed ``after_s`` seconds, or ended before that, and then went on.
+
+    ``written`` photos were there after the kill, and ``leftovers`` half-written files; ``redone`` photos
+    were written again although they were there; ``same`` says whether the result is that of the quiet run.
+    """
+
+    after_s: float
+    killed: bool
+    written: int
+    leftovers: int
+    redone: int
+    same: bool
+    clean: bool
+
+
+def make_photos(folder: Path, count: int) -> None:
+    """Write ``count`` small photos of two faces in three formats, some of them a level down."""
+    samples = [Image.open(path).convert("RGB") for path in (HOPPER, COLLINS)]
+    for number in range(count):
+        side = 200 + 7 * (number % 11)
+        path = folder / ("sub" if number % 3 else ".") / f"{number:03}{('.jpg', '.png', '.webp')[number % 3]}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        samples[number % 2].resize((side, side + 10)).save(path, quality=90)
+
+
+def torture(work: Path, bundle: Path, photos: int, kills: int, seed: int = 0) -> list[Trial]:
+    """Kill ``kills`` runs over ``photos`` photos in the folder ``work``."""
+    make_photos(work / "in", photos)
+    quiet = work / "quiet"
+    start = time.perf_counter()
+    _start(work / "in", quiet, bundle).wait(600)
+    whole_s = time.perf_counter() - start
+    wanted = photos_in(quiet)
+    assert len(wanted) == photos, f"{len(wanted)} of {photos} photos were aged"
+    # Until this moment a run only loads, there is nothing to interrupt.
+    first_s = (quiet / ".amgan" / "lock").stat().st_mtime - (time.time() - (time.perf_counter() - start))
+    moments = random.Random(seed)
+    trials = []
+    for number in range(kills):
+        out = work / f"out-{number}"
+        trials.append(_trial(work / "in", out, bundle, moments.uniform(0.9 * first_s, whole_s), wanted))
+        shutil.rmtree(out, ignore_errors=True)
+    return trials
+
+
+def photos_in(folder: Path) -> dict[str, str]:
+    """Name and SHA-256 of every file that a run wrote, its own notes left out."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    named = {path.relative_to(folder).as_posix(): path for path in files}
+    return {name: file_sha256(path) for name, path in named.items() if not name.startswith(".amgan/")}
+
+
+def _trial(source: Path, out: Path, bundle: Path, after_s: float, wanted: dict[str, str]) -> Trial:
+    run = _start(source, out, bundle)
+    try:
+        run.wait(after_s)
+        killed = False
+    except subprocess.TimeoutExpired:
+        os.kill(run.pid, signal.SIGKILL)
+        run.wait(60)
+        killed = True
+    there = photos_in(out) if out.exists() else {}
+    whole = {name for name in there if name in wanted}
+    times = {name: (out / name).stat().st_mtime_ns for name in whole}
+    _start(source, out, bundle).wait(600)
+    after = photos_in(out)
+    redone = sum((out / name).stat().st_mtime_ns != before for name, before in times.items())
+    extra = [path for path in (out / ".amgan").iterdir() if path.name not in ("lock", "run.jsonl")]
+    return Trial(
+        round(after_s, 3),
+        killed,
+        len(whole),
+        len(there) - len(whole),
+        redone,
+        after == wanted and all(there[name] == wanted[name] for name in whole),
+        not extra,
+    )
+
+
+def _start(source: Path, out: Path, bundle: Path) -> subprocess.Popen[bytes]:
+    command = (
+        "-P", "-m", "amgan", "run-batch", source, "-o", out, "--age", "70", "--model", bundle,
+        "--device", "cpu", "--limit-memory", "1G",
+    )  # fmt: skip
+    return subprocess.Popen(
+        [sys.executable, *map(str, command)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
