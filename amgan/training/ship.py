@@ -16,6 +16,7 @@ import click
 import torch
 
 from amgan.checkpoint import load_model, save_model
+from amgan.runtime.errors import UsageError
 
 
 def ship(
@@ -24,13 +25,20 @@ def ship(
     gain: float | tuple[float, float, float] = 1.0,
     max_frame_px: int | None = None,
     oldest_age: float | None = None,
+    estimator: Path | None = None,
 ) -> Path:
     """Write the weights with the change scaled by ``gain`` and rounded to half precision.
 
     The gain is one number, or one for each of red, green and blue. ``max_frame_px`` is the largest frame and
     ``oldest_age`` the oldest age in years that they are good for, where these are not the configuration's.
+    ``estimator`` is a file of another run whose discriminator is taken. Raises UsageError when that is of
+    another shape.
     """
     generator, discriminator, config = load_model(weights)
+    if estimator is not None:
+        _, discriminator, other = load_model(estimator)
+        if other.discriminator != config.discriminator:
+            raise UsageError(f"'{estimator}' holds a discriminator of another shape than '{weights}'")
     if max_frame_px is not None:
         config = replace(config, max_frame_px=max_frame_px)
     if oldest_age is not None:
@@ -54,16 +62,19 @@ def ship(
 )  # fmt: skip
 @click.option("--max-frame", "max_frame_px", type=int, help="Largest frame, in px (default: the run's).")
 @click.option("--oldest-age", type=float, help="Oldest age trained, in years (default: the run's).")
+@click.option("--estimator", type=click.Path(path_type=Path), help="Weights whose discriminator is taken.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="File to write.")
 def command(
     weights: Path,
     gain: tuple[float, float, float],
     max_frame_px: int | None,
     oldest_age: float | None,
+    estimator: Path | None,
     output: Path,
 ) -> None:
     """Make the file that ships."""
-    click.echo(f"weights written to {ship(weights, output, gain, max_frame_px, oldest_age)}")
+    shipped = ship(weights, output, gain, max_frame_px, oldest_age, estimator)
+    click.echo(f"weights written to {shipped}")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import torch
+from amgan.runtime.errors import UsageError
 from safetensors.torch import load_file
 from tiny_networks import TINY_MODEL, random_generator
 
@@ -44,3 +46,17 @@ def test_each_colour_has_its_gain(tmp_path: Path) -> None:
     for channel, gain in enumerate((1.0, 2.0, 0.5)):
         wanted = gain * generator.colour.weight[channel]
         torch.testing.assert_close(loaded.colour.weight[channel], wanted, rtol=2e-3, atol=1e-4)
+
+
+def test_the_estimator_may_come_from_another_run(tmp_path: Path) -> None:
+    paths = [tmp_path / "run.safetensors", tmp_path / "heads.safetensors", tmp_path / "other.safetensors"]
+    other = replace(TINY_MODEL, discriminator=replace(TINY_MODEL.discriminator, widths=(4, 4, 8, 4)))
+    generator = random_generator(TINY_MODEL.generator)
+    made = [Discriminator(model.discriminator) for model in (TINY_MODEL, TINY_MODEL, other)]
+    for path, discriminator, model in zip(paths, made, (TINY_MODEL, TINY_MODEL, other), strict=True):
+        save_model(path, generator, discriminator, model)
+    loaded = load_model(ship(paths[0], tmp_path / "shipped.safetensors", estimator=paths[1]))[1]
+    torch.testing.assert_close(loaded.age.weight, made[1].age.weight, rtol=2e-3, atol=1e-4)
+    with pytest.raises(UsageError, match="discriminator of another shape"):
+        ship(paths[0], tmp_path / "never.safetensors", estimator=paths[2])
+    assert not (tmp_path / "never.safetensors").exists()
