@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,8 +45,8 @@ def make_photos(folder: Path, count: int) -> None:
         samples[number % 2].resize((side, side + 10)).save(path, quality=90)
 
 
-def torture(work: Path, bundle: Path, photos: int, kills: int, seed: int = 0) -> list[Trial]:
-    """Kill ``kills`` runs over ``photos`` photos in the folder ``work``."""
+def torture(work: Path, bundle: Path, photos: int, kills: int, seed: int = 0) -> Iterator[Trial]:
+    """Kill ``kills`` runs over ``photos`` photos in the folder ``work``, one after the other."""
     make_photos(work / "in", photos)
     quiet = work / "quiet"
     start = time.perf_counter()
@@ -56,12 +57,10 @@ def torture(work: Path, bundle: Path, photos: int, kills: int, seed: int = 0) ->
     # Until this moment a run only loads, there is nothing to interrupt.
     first_s = (quiet / ".amgan" / "lock").stat().st_mtime - (time.time() - (time.perf_counter() - start))
     moments = random.Random(seed)
-    trials = []
     for number in range(kills):
         out = work / f"out-{number}"
-        trials.append(_trial(work / "in", out, bundle, moments.uniform(0.9 * first_s, whole_s), wanted))
+        yield _trial(work / "in", out, bundle, moments.uniform(0.9 * first_s, whole_s), wanted)
         shutil.rmtree(out, ignore_errors=True)
-    return trials
 
 
 def photos_in(folder: Path) -> dict[str, str]:
