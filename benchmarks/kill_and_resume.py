@@ -42,7 +42,7 @@ def main() -> None:
             trials.append(one)
             print(one, flush=True)
             common.write_result(heading | summary(trials, arguments.photos), arguments.output)
-    sys.exit(0 if all(one.same and one.clean for one in trials) else 1)
+    sys.exit(0 if all(one.killed and one.same and one.clean for one in trials) else 1)
 
 
 def summary(trials: list[Trial], photos: int) -> dict[str, Any]:
