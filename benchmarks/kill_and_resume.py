@@ -12,10 +12,14 @@ import sys
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import common
 
 sys.path.insert(0, str(common.ROOT / "tests" / "support"))
+
+from kill_and_resume import Trial, torture
+
 RESULT = common.RESULTS / "kill_and_resume_cpu.json"
 
 
@@ -29,28 +33,32 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, default=RESULT)
     arguments = parser.parse_args()
     from helpers import write_tiny_bundle
-    from kill_and_resume import torture
 
+    heading = common.heading("kill -9 and resume", common.hardware(2), "openvino", "pillow")
+    trials: list[Trial] = []
     with tempfile.TemporaryDirectory() as work:
         bundle = write_tiny_bundle(Path(work) / "bundle")
-        trials = torture(Path(work), bundle, arguments.photos, arguments.kills, arguments.seed)
-    bad = [one for one in trials if not (one.same and one.clean)]
-    result = common.heading("kill -9 and resume", common.hardware(2), "openvino", "pillow") | {
-        "photos": arguments.photos,
+        for one in torture(Path(work), bundle, arguments.photos, arguments.kills, arguments.seed):
+            trials.append(one)
+            print(one, flush=True)
+            common.write_result(heading | summary(trials, arguments.photos), arguments.output)
+    sys.exit(0 if all(one.killed and one.same and one.clean for one in trials) else 1)
+
+
+def summary(trials: list[Trial], photos: int) -> dict[str, Any]:
+    """What the runs so far have shown."""
+    halfway = [one for one in trials if one.killed and 0 < one.written < photos]
+    return {
+        "photos": photos,
         "runs": len(trials),
         "killed": sum(one.killed for one in trials),
-        "killed_between_the_first_photo_and_the_last": sum(
-            one.killed and 0 < one.written < arguments.photos for one in trials
-        ),
+        "killed_between_the_first_photo_and_the_last": len(halfway),
         "left_half_written_files_behind": sum(one.leftovers > 0 for one in trials),
         "not_identical_after_resuming": sum(not one.same for one in trials),
         "files_left_over_after_resuming": sum(not one.clean for one in trials),
         "photos_done_twice": sum(one.redone for one in trials),
         "trials": [asdict(one) for one in trials],
     }
-    common.write_result(result, arguments.output)
-    print({key: value for key, value in result.items() if isinstance(value, int)})
-    sys.exit(1 if bad else 0)
 
 
 if __name__ == "__main__":

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,13 +18,14 @@ from PIL import Image
 
 @dataclass(frozen=True)
 class Trial:
-    """One run that was killed ``after_s`` seconds, or ended before that, and then went on.
+    """One run that was killed ``later_s`` seconds after ``at`` photos were there, and then went on.
 
-    ``written`` photos were there after the kill, and ``leftovers`` half-written files; ``redone`` photos
+    ``killed`` is false where it had ended by then.     ``written`` photos were there after the kill, and ``leftovers`` half-written files; ``redone`` photos
     were written again although they were there; ``same`` says whether the result is that of the quiet run.
     """
 
-    after_s: float
+    at: int
+    later_s: float
     killed: bool
     written: int
     leftovers: int
@@ -44,24 +44,20 @@ def make_photos(folder: Path, count: int) -> None:
         samples[number % 2].resize((side, side + 10)).save(path, quality=90)
 
 
-def torture(work: Path, bundle: Path, photos: int, kills: int, seed: int = 0) -> list[Trial]:
-    """Kill ``kills`` runs over ``photos`` photos in the folder ``work``."""
+def torture(work: Path, bundle: Path, photos: int, kills: int, seed: int = 0) -> Iterator[Trial]:
+    """Kill ``kills`` runs over ``photos`` photos in the folder ``work``, one after the other."""
     make_photos(work / "in", photos)
     quiet = work / "quiet"
-    start = time.perf_counter()
     _start(work / "in", quiet, bundle).wait(600)
-    whole_s = time.perf_counter() - start
     wanted = photos_in(quiet)
     assert len(wanted) == photos, f"{len(wanted)} of {photos} photos were aged"
-    # Until this moment a run only loads, there is nothing to interrupt.
-    first_s = (quiet / ".amgan" / "lock").stat().st_mtime - (time.time() - (time.perf_counter() - start))
     moments = random.Random(seed)
-    trials = []
     for number in range(kills):
         out = work / f"out-{number}"
-        trials.append(_trial(work / "in", out, bundle, moments.uniform(0.9 * first_s, whole_s), wanted))
+        # Counted in photos, and a little later: so a slow spell of the machine cannot put it after the end.
+        moment = moments.randrange(photos - 1), moments.uniform(0.0, 0.15)
+        yield _trial(work / "in", out, bundle, moment, wanted)
         shutil.rmtree(out, ignore_errors=True)
-    return trials
 
 
 def photos_in(folder: Path) -> dict[str, str]:
@@ -71,15 +67,17 @@ def photos_in(folder: Path) -> dict[str, str]:
     return {name: file_sha256(path) for name, path in named.items() if not name.startswith(".amgan/")}
 
 
-def _trial(source: Path, out: Path, bundle: Path, after_s: float, wanted: dict[str, str]) -> Trial:
+def _trial(source: Path, out: Path, bundle: Path, moment: tuple[int, float], wanted: dict[str, str]) -> Trial:
     run = _start(source, out, bundle)
-    try:
-        run.wait(after_s)
-        killed = False
-    except subprocess.TimeoutExpired:
-        os.kill(run.pid, signal.SIGKILL)
-        run.wait(60)
-        killed = True
+    end = time.monotonic() + 600
+    while run.poll() is None and time.monotonic() < end and _count(out, wanted) < moment[0]:
+        time.sleep(0.002)
+    while run.poll() is None and time.monotonic() < end and not (out / ".amgan" / "lock").exists():
+        time.sleep(0.002)  # until then it only loads, there is nothing to interrupt
+    time.sleep(moment[1])
+    killed = run.poll() is None
+    run.kill()
+    run.wait(60)
     there = photos_in(out) if out.exists() else {}
     whole = {name for name in there if name in wanted}
     times = {name: (out / name).stat().st_mtime_ns for name in whole}
@@ -88,7 +86,8 @@ def _trial(source: Path, out: Path, bundle: Path, after_s: float, wanted: dict[s
     redone = sum((out / name).stat().st_mtime_ns != before for name, before in times.items())
     extra = [path for path in (out / ".amgan").iterdir() if path.name not in ("lock", "run.jsonl")]
     return Trial(
-        round(after_s, 3),
+        moment[0],
+        round(moment[1], 3),
         killed,
         len(whole),
         len(there) - len(whole),
@@ -96,6 +95,10 @@ def _trial(source: Path, out: Path, bundle: Path, after_s: float, wanted: dict[s
         after == wanted and all(there[name] == wanted[name] for name in whole),
         not extra,
     )
+
+
+def _count(out: Path, wanted: dict[str, str]) -> int:
+    return sum((out / name).exists() for name in wanted)
 
 
 def _start(source: Path, out: Path, bundle: Path) -> subprocess.Popen[bytes]:
