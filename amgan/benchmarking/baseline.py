@@ -21,7 +21,7 @@ _FIELDS = ("schema", "hardware", "size", "reference", "speeds")
 
 @dataclass(frozen=True)
 class Verdict:
-    """One contender now and then: times faster than PyTorch in the same run, and what is wrong, if anything."""
+    """One contender now and then: times faster than PyTorch in the same run, and its fault, if any."""
 
     name: str
     before: float

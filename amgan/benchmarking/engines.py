@@ -1,4 +1,4 @@
-"""Who ages one whole frame in a benchmark: PyTorch eager and compiled, ONNX Runtime, and the bundle's engine."""
+"""Who ages a whole frame in a benchmark: PyTorch eager and compiled, ONNX Runtime, the bundle's engine."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+
 from amgan.export.deploy import DeployGenerator
+from amgan.networks import Generator
 from amgan.runtime.bundle import Bundle, file_sha256
 from amgan.runtime.engine import CELL_PX, Engine, TileBatch
 from amgan.runtime.engine_openvino import OpenVinoEngine
 from amgan.runtime.errors import EngineError
 from amgan.runtime.tiles import plan_tiles
-from numpy.typing import NDArray
-
-from amgan.networks import Generator
 
 Arrays = tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]
 Age = Callable[[], NDArray[np.uint8]]
@@ -86,8 +86,13 @@ def find_contenders(
         except EngineError as error:
             found.absent[name] = str(error)
             continue
-        found.add(name, precision, lambda e=engine: partial(age_in_tiles, e, bundle.manifest.halo_px, arrays))
+        way = partial(age_in_tiles, engine, bundle.manifest.halo_px, arrays)
+        found.add(name, precision, partial(_given, way))
     return found
+
+
+def _given(way: Age) -> Age:
+    return way
 
 
 def in_pytorch(network: Any, arrays: Arrays) -> NDArray[np.uint8]:
@@ -100,6 +105,7 @@ def in_pytorch(network: Any, arrays: Arrays) -> NDArray[np.uint8]:
 def in_onnx_runtime(generator: Generator, arrays: Arrays, threads: int) -> Age:
     """The whole frame through ONNX Runtime, as torch.onnx exports the network without any pass of ours."""
     import onnxruntime
+
     from amgan.export.to_onnx import generator_to_onnx
 
     options = onnxruntime.SessionOptions()

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
 from amgan.export.image_difference import code_difference, psnr_db
 from amgan.export.parity_report import TOLERANCES
 from amgan.runtime.manifest import Manifest
-from numpy.typing import NDArray
 
 MANIFEST_NAMES = {"f32": "fp32", "f16": "fp16", "bf16": "bf16"}
 """Precisions as engines name them, and as manifests do."""

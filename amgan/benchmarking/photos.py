@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 
 import numpy as np
+from numpy.typing import NDArray
+
 from amgan.runtime.bundle import Bundle
 from amgan.runtime.engine import Capabilities
 from amgan.runtime.errors import AmganError
@@ -25,7 +27,6 @@ from amgan.runtime.pipeline import Pipeline
 from amgan.runtime.request import Request
 from amgan.runtime.scheduler import open_scheduler
 from amgan.runtime.tiles import Tile
-from numpy.typing import NDArray
 
 from .engines import Arrays
 

@@ -1,4 +1,4 @@
-"""The short set of benchmarks: all who can age a face, whole photos, stages, cold start and memory, in turn."""
+"""The short set of benchmarks: all who can age a face, whole photos, stages, cold start and memory."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
+
+from amgan.checkpoint import load_model
 from amgan.export.deploy import DeployGenerator
 from amgan.export.verify import find_checkpoint
+from amgan.networks import Generator
 from amgan.runtime.bundle import Bundle
 from amgan.runtime.doctor import count_cores
 from amgan.runtime.engine_openvino import OpenVinoEngine
 from amgan.runtime.pipeline import Pipeline
-
-from amgan.checkpoint import load_model
-from amgan.networks import Generator
 
 from .engines import OURS, REFERENCE, Contenders, OpenEngine, describe, find_contenders, in_pytorch
 from .machine import hardware, heading
@@ -136,7 +135,7 @@ def _measure_photos(
             progress(done, total, what)
 
         seconds = measure_in_turn(ways, size.rounds, done=count)
-        parity = _photo_parity(bundle, generator, photo)
+        parity = photo_parity(bundle, generator, photo)
         precision = photo.capabilities.precision
     seconds[FOLDER] = [s / size.photos for s in seconds[FOLDER]]
     same = all(p.read_bytes() == (work / "aged.jpg").read_bytes() for p in (work / "out").iterdir())
@@ -160,8 +159,8 @@ def _stage_medians(runs: Sequence[dict[str, float]]) -> dict[str, float]:
     return {name: statistics.median(run[name] for run in runs) for name in runs[0]}
 
 
-def _photo_parity(bundle: Bundle, generator: Generator, photo: StagedPhoto) -> dict[str, Any]:
-    """What the engine made of the photo's face, beside PyTorch on the same frame, where tiles were computed."""
+def photo_parity(bundle: Bundle, generator: Generator, photo: StagedPhoto) -> dict[str, Any]:
+    """What the engine made of the photo's face, beside PyTorch on the same frame, in the tiles' cores."""
     arrays, tiles, aged = photo.frame()
     wanted = in_pytorch(DeployGenerator(generator).eval(), arrays)[0]
     computed = np.zeros(aged.shape[:2], bool)
@@ -177,6 +176,6 @@ def quiet_torch() -> None:
     import warnings
 
     warnings.filterwarnings("ignore", module=r"torch(\.|$)")
-    warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)
+    warnings.filterwarnings("ignore", message="torch.tensor results are registered as constants")
     for name in ("torch", "onnxscript"):
         logging.getLogger(name).setLevel(logging.ERROR)

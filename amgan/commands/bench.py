@@ -144,10 +144,8 @@ def _print(result: Mapping[str, Any]) -> None:
     console.print(f"one photo, warm: {', '.join(warm)}", markup=False)
     stages = (f"{name} {1000 * s:.0f} ms" for name, s in photo["stages_median_s"].items())
     console.print(f"its stages: {', '.join(stages)}", markup=False)
-    console.print(
-        f"one photo in a fresh process: {min(photo['cold_s']):.1f} s, {max(photo['cold_peak_mib']):.0f} MiB at most",
-        markup=False,
-    )
+    cold, peak = min(photo["cold_s"]), max(photo["cold_peak_mib"])
+    console.print(f"one photo in a fresh process: {cold:.1f} s, {peak:.0f} MiB at most", markup=False)
     for name, reason in result["absent"].items():
         console.print(f"absent: {name}: {reason}", markup=False)
 
