@@ -49,10 +49,12 @@ def in_a_folder(pipeline: Mapping[str, Any], memory: Mapping[str, Any]) -> str:
     megapixels, gigabytes = memory["megapixels"], memory["peak_mib"] * 2**20 / 1e9
     return (
         f"On {where} a portrait of 1024×1024 px takes {seconds:.2f} s, JPEG to JPEG, in a folder: "
-        f"{rate:.0f} times the rate of PyTorch eager in fp32 on whole frames of the same faces. OpenVINO with the simplified "
+        f"{rate:.0f} times the rate of PyTorch eager in fp32 on whole frames of the same faces. OpenVINO "
+        "with the simplified "
         f"network gives a factor of {step('openvino f32'):.1f}, bf16 another {step('openvino bf16'):.1f}, "
         f"computing the face only another {step('engine alone'):.1f}; everything around the engine leaves "
-        f"{kept:.0%} of that. A photo of {megapixels:.0f} megapixels takes {gigabytes:.1f} GB at most."
+        f"{100 * kept:.0f} % of that. A photo of {megapixels:.0f} megapixels takes {gigabytes:.1f} GB at "
+        "most."
     )
 
 
@@ -69,9 +71,9 @@ def beside_others(bench: Mapping[str, Any]) -> str:
         for name, one in speeds.items()
         if one["ours"] and "OpenVINO" in name
     ]
-    beside = f" ({', '.join(others)})" if others else ""
+    beside = f"; in comparison: {'; '.join(others)}" if others else ""
     return (
-        f"One whole frame of {px}×{px} px, times faster than PyTorch eager in the same run: {', '.join(ours)}"
+        f"One whole frame of {px}×{px} px, times faster than PyTorch eager in the same run: {'; '.join(ours)}"
         f"{beside}. Check it on your machine with `amgan bench`; all results: "
         "[benchmarks/results/report.html](benchmarks/results/report.html)."
     )

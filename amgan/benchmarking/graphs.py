@@ -30,8 +30,9 @@ def convert(network: ExportGenerator, arrays: Arrays) -> Any:
     example = tuple(torch.from_numpy(a) for a in arrays)
     with torch.no_grad():
         model = openvino.convert_model(network, example_input=example)
-    for port, array in zip(model.inputs, arrays, strict=True):
-        port.get_node().set_partial_shape(openvino.PartialShape(list(array.shape)))
+    shapes = [list(array.shape) for array in (arrays[0], arrays[1], arrays[2])]
+    for port, shape in zip(model.inputs, shapes, strict=True):
+        port.get_node().set_partial_shape(openvino.PartialShape(shape))
     model.validate_nodes_and_infer_types()
     return model
 
