@@ -25,6 +25,7 @@ COMMANDS = {
     "export": "export",
     "verify": "verify",
     "info": "info",
+    "bench": "bench",
     "label": "label",
     "prepare": "prepare",
     "pack": "pack",

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import argparse
 import gc
-import importlib.metadata
 import json
 import os
-import platform
 import shlex
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from amgan.benchmarking import machine
+from amgan.benchmarking.machine import commit, hardware
+
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
+__all__ = ["commit", "hardware"]
 PHOTO = ROOT / "samples" / "eileen_collins.png"
-FEATURES = ("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_bf16", "asimd", "bf16")
 WARM_UP = 2
 MAX_F32_CODES = 1
 
@@ -126,51 +125,9 @@ def timings(times: Mapping[str, list[float]]) -> tuple[dict[str, Any], dict[str,
     return facts, medians
 
 
-def hardware(threads: int) -> dict[str, Any]:
-    """The machine, as far as it can be asked."""
-    import openvino
-
-    model, flags = platform.processor() or platform.machine(), set()
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        lines = [line.split(":", 1) for line in info.read_text().splitlines() if ":" in line]
-        fields = {name.strip(): value.strip() for name, value in lines}
-        model = fields.get("model name", model)
-        flags = set(fields.get("flags", fields.get("Features", "")).split())
-    core = openvino.Core()
-    return {
-        "cpu": model,
-        "openvino_name": core.get_property("CPU", "FULL_DEVICE_NAME"),
-        "openvino_capabilities": list(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")),
-        "logical_cpus": os.cpu_count(),
-        "threads_used": threads,
-        "features": [f for f in FEATURES if f in flags],
-        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
-        "system": platform.platform(),
-        "load_average": os.getloadavg(),
-    }
-
-
-def commit() -> str | None:
-    """The commit of the source, with -dirty where it was changed."""
-    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
-    try:
-        found = subprocess.run(command, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return found.stdout.strip()
-
-
 def heading(what: str, state: Mapping[str, Any], *packages: str) -> dict[str, Any]:
-    """The start of a result: what was measured, when, by which command, on which machine and versions."""
-    return {
-        "what": what,
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": shlex.join(["python", *sys.argv]),
-        "hardware": dict(state),
-        "versions": {"python": platform.python_version(), "commit": commit()}
-        | {name: importlib.metadata.version(name) for name in ("amgan", "numpy", *packages)},
-    }
+    """The start of a result of this script; see amgan.benchmarking.machine."""
+    return machine.heading(what, shlex.join(["python", *sys.argv]), state, *packages)
 
 
 def write_result(result: Mapping[str, Any], path: Path) -> None:

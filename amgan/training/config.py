@@ -41,9 +41,9 @@ class TrainConfig:
     pairs too, and the generator rests. ``adversarial_from`` is the step at which the generator begins to hear
     the discriminator; ``freeze_norm_from`` is the step from which batch-norm statistics stand still, as they
     do at inference. ``activation_noise`` is the standard deviation of noise on what the generator's
-    convolutions give, as a share of each value, so that rounding to half precision hardly matters. ``loaders``
-    is how many threads cut patches ahead. ``start_from`` names a weights file that a new run begins with, of
-    the same model.
+    convolutions give, as a share of each value, so that rounding to half precision hardly matters.
+    ``loaders`` is how many threads cut patches ahead. ``start_from`` names a weights file that a new run begins
+    with, of the same model.
     """
 
     dataset: Path

@@ -1,0 +1,50 @@
+"""The generator after some of the simplification passes, as OpenVINO runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from amgan.export.simplify import ExportGenerator
+from amgan.export.simplify.passes import Pass
+from amgan.networks import Generator
+
+from .engines import Age, Arrays
+
+
+def after_passes(generator: Generator, passes: Sequence[Pass]) -> ExportGenerator:
+    """The generator after these passes, in order; raises ValueError where one needs another one first."""
+    network = ExportGenerator(generator)
+    for step in passes:
+        network = step(network)
+    return network.eval()
+
+
+def convert(network: ExportGenerator, arrays: Arrays) -> Any:
+    """The network as OpenVINO's own model, for tiles of the size of ``arrays`` only."""
+    import openvino
+
+    example = tuple(torch.from_numpy(a) for a in arrays)
+    with torch.no_grad():
+        model = openvino.convert_model(network, example_input=example)
+    shapes = [list(array.shape) for array in (arrays[0], arrays[1], arrays[2])]
+    for port, shape in zip(model.inputs, shapes, strict=True):
+        port.get_node().set_partial_shape(openvino.PartialShape(shape))
+    model.validate_nodes_and_infer_types()
+    return model
+
+
+def open_graph(network: ExportGenerator, arrays: Arrays, precision: str) -> Age:
+    """A function that ages the tile ``arrays`` with this graph, on all cores, in "f32" or "bf16"."""
+    import openvino
+
+    options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
+    request = openvino.Core().compile_model(convert(network, arrays), "CPU", options).create_infer_request()
+
+    def age() -> np.ndarray[Any, np.dtype[np.uint8]]:
+        return np.array(request.infer(list(arrays), share_inputs=True)[0])
+
+    return age

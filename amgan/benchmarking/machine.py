@@ -1,0 +1,67 @@
+"""What a result says of machine, versions, source and command."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from amgan.runtime.doctor import read_versions
+
+FEATURES = ("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_bf16", "asimd", "bf16")
+ROOT = Path(__file__).parents[2]
+IDENTITY = ("cpu", "openvino_capabilities", "logical_cpus", "threads_used", "features")
+"""The fields of `hardware` that make two machines the same one for a benchmark."""
+
+
+def hardware(threads: int) -> dict[str, Any]:
+    """The machine, as far as it can be asked; ``threads`` is how many CPUs the benchmark uses."""
+    import openvino
+
+    model, flags = platform.processor() or platform.machine(), set()
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        lines = [line.split(":", 1) for line in info.read_text().splitlines() if ":" in line]
+        fields = {name.strip(): value.strip() for name, value in lines}
+        model = fields.get("model name", model)
+        flags = set(fields.get("flags", fields.get("Features", "")).split())
+    core = openvino.Core()
+    return {
+        "cpu": model,
+        "openvino_name": core.get_property("CPU", "FULL_DEVICE_NAME"),
+        "openvino_capabilities": list(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")),
+        "logical_cpus": os.cpu_count(),
+        "threads_used": threads,
+        "features": [f for f in FEATURES if f in flags],
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "system": platform.platform(),
+        "load_average": os.getloadavg(),
+    }
+
+
+def commit() -> str | None:
+    """The commit of the source, with -dirty where it was changed; None where it is no checkout of ours."""
+    if not (ROOT / "pyproject.toml").is_file():
+        return None
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return found.stdout.strip()
+
+
+def heading(what: str, command: str, state: Mapping[str, Any], *packages: str) -> dict[str, Any]:
+    """The start of a result: what was measured, when, by which command, on which machine and versions."""
+    return {
+        "what": what,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": command,
+        "hardware": dict(state),
+        "versions": {"python": platform.python_version(), "commit": commit()}
+        | read_versions(("amgan", "numpy", *packages)),
+    }

@@ -1,0 +1,40 @@
+"""Parity as a precondition: a speed counts only where the pixels are those of PyTorch in fp32."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amgan.export.image_difference import code_difference, psnr_db
+from amgan.export.parity_report import TOLERANCES
+from amgan.runtime.manifest import Manifest
+
+MANIFEST_NAMES = {"f32": "fp32", "f16": "fp16", "bf16": "bf16"}
+"""Precisions as engines name them, and as manifests do."""
+
+
+def judge(
+    found: NDArray[np.uint8], wanted: NDArray[np.uint8], precision: str, tolerances: Mapping[str, Any]
+) -> dict[str, Any]:
+    """How far pictures, uint8, are from PyTorch's, and whether that is within the precision's tolerance.
+
+    ``precision`` is "f32", "f16" or "bf16"; ``tolerances`` are those of `tolerances_of`.
+    """
+    allowed = tolerances[MANIFEST_NAMES[precision]]
+    apart, noise = int(code_difference(found, wanted).max()), psnr_db(found, wanted)
+    return {
+        "max_code_values": apart,
+        "psnr_db": noise,
+        "allowed_code_values": allowed["max_codes"],
+        "least_psnr_db": allowed["min_psnr_db"],
+        "verified": apart <= allowed["max_codes"] and noise >= allowed["min_psnr_db"],
+    }
+
+
+def tolerances_of(manifest: Manifest) -> dict[str, Any]:
+    """What the manifest holds each precision to, and ours for those that it does not name."""
+    ours = {name: {"max_codes": t.max_codes, "min_psnr_db": t.min_psnr_db} for name, t in TOLERANCES.items()}
+    return ours | dict((manifest.parity or {}).get("tolerances", {}))

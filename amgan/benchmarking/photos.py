@@ -1,0 +1,158 @@
+"""Whole photos: each stage of one by itself, a folder of them, and one in a fresh process."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amgan.runtime.bundle import Bundle
+from amgan.runtime.engine import Capabilities
+from amgan.runtime.errors import AmganError
+from amgan.runtime.estimate import Estimator
+from amgan.runtime.face_work import FaceWork, SeenFace, paste_face, plan_work, see_face
+from amgan.runtime.faces import FaceFinder
+from amgan.runtime.paste import is_grey
+from amgan.runtime.photo import Photo, read_photo, write_photo
+from amgan.runtime.pipeline import Pipeline
+from amgan.runtime.request import Request
+from amgan.runtime.scheduler import open_scheduler
+from amgan.runtime.tiles import Tile
+
+from .engines import Arrays
+
+AGE = "70"
+STAGES = ("decode", "find faces", "read ages", "map and warp", "engine", "paste", "encode")
+"""What happens to a photo, in order."""
+
+
+class StagedPhoto:
+    """Ages one photo, stage after stage, so that each can be timed: what `Pipeline.age_file` does in one go.
+
+    A context manager. `run` goes through all stages; after that, each can be repeated by itself with what
+    the ones before it left.
+    """
+
+    def __init__(self, bundle: Bundle, source: Path, target: Path, precision: str | None = None) -> None:
+        """Open everything for the photo ``source``, which is written to ``target``, on the CPU."""
+        self._bundle, self._source, self._target = bundle, source, target
+        self._request = Request.parse(AGE)
+        self._scheduler = open_scheduler(bundle, "cpu", precision)
+        self._estimator, self._finder = Estimator(bundle), FaceFinder(threads=1)
+        self._photo: Photo
+        self._seen: SeenFace
+        self._work: FaceWork
+        self._frame: NDArray[np.uint8]
+        self._pixels: NDArray[np.uint8]
+
+    def __enter__(self) -> StagedPhoto:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._scheduler.close()
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the engine in use is and likes."""
+        return self._scheduler.capabilities
+
+    def stages(self) -> dict[str, Callable[[], None]]:
+        """The stages by name, in order."""
+        ways = (self._decode, self._find, self._read, self._plan, self._age, self._paste, self._encode)
+        return dict(zip(STAGES, ways, strict=True))
+
+    def run(self) -> dict[str, float]:
+        """Age the photo once; returns the seconds of each stage."""
+        seconds = {}
+        for name, stage in self.stages().items():
+            start = time.perf_counter()
+            stage()
+            seconds[name] = time.perf_counter() - start
+        return seconds
+
+    def frame(self) -> tuple[Arrays, tuple[Tile, ...], NDArray[np.uint8]]:
+        """What the engine was given of the face, as one tile, the tiles that it computed, and the result."""
+        work = self._work.frame
+        halo = self._bundle.manifest.halo_px
+        origin = np.array([[-halo, -halo, work.frame_px(halo)]], np.float32)
+        return (work.image[None], work.aging_map[None, None], origin), work.tiles, self._frame
+
+    def _decode(self) -> None:
+        self._photo = read_photo(self._source)
+
+    def _find(self) -> None:
+        faces = self._finder.find(self._photo.pixels)
+        if len(faces) != 1:
+            raise AmganError(f"'{self._source}' has {len(faces)} faces: benchmarks need a photo of one")
+        self._face = faces[0]
+
+    def _read(self) -> None:
+        self._seen = see_face(self._photo.pixels, self._face, self._bundle.manifest, self._estimator)
+
+    def _plan(self) -> None:
+        self._work = plan_work(
+            self._photo.pixels, self._seen, self._request, self._bundle.manifest, self.capabilities, "photo"
+        )
+
+    def _age(self) -> None:
+        self._frame = self._scheduler.submit(self._work.frame).result()
+
+    def _paste(self) -> None:
+        self._pixels = np.array(self._photo.pixels)
+        paste_face(self._pixels, self._work, self._frame, 1.0, is_grey(self._photo.pixels))
+
+    def _encode(self) -> None:
+        write_photo(self._photo, self._pixels, self._target)
+
+
+def age_folder(pipeline: Pipeline, folder: Path, output: Path) -> None:
+    """Age every photo of a folder with the batch runner; raises AmganError where one fails."""
+    from amgan.runtime.batch import plan_batch, run_batch
+
+    shutil.rmtree(output, ignore_errors=True)
+    for outcome in run_batch(pipeline, plan_batch(folder, output), Request.parse(AGE)):
+        if outcome.status != "aged":
+            raise AmganError(f"'{outcome.path}' was not aged: {outcome.reason}")
+
+
+_LAUNCHER = """
+import resource, subprocess, sys, time
+start = time.perf_counter()
+code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
+seconds = time.perf_counter() - start
+print([seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss])
+sys.exit(code)
+"""
+
+
+@dataclass(frozen=True)
+class ColdRun:
+    """`amgan age` in a process of its own: wall-clock seconds from start to end, and its peak RSS, MiB."""
+
+    seconds: float
+    peak_mib: float
+
+
+def run_cold(bundle: Bundle, source: Path, target: Path) -> ColdRun:
+    """Age a photo in a fresh process; raises AmganError where that fails."""
+    command = [sys.executable, "-P", "-m", "amgan", "age", str(source), "-o", str(target)]
+    command += ["--age", AGE, "--model", str(bundle.path), "--device", "cpu"]
+    # By way of a small process: on Linux a child begins with the peak of the process that it was forked from.
+    launch = [sys.executable, "-I", "-S", "-c", _LAUNCHER, *command]
+    done = subprocess.run(launch, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or ["no reason given"]
+        raise AmganError(f"`amgan age '{source}'` failed in a process of its own: {said[-1]}")
+    seconds, peak = json.loads(done.stdout.splitlines()[-1])
+    return ColdRun(seconds, peak / (2**20 if sys.platform == "darwin" else 2**10))

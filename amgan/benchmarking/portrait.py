@@ -1,0 +1,38 @@
+"""The picture that benchmarks work on: a photographed face that comes with the package."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+SIDE_PX = 368
+FACE_FRAME_PX = 256
+"""Side of the picture, and of the frame of its face, in px."""
+
+
+def portrait(side_px: int) -> NDArray[np.uint8]:
+    """The portrait in another size, uint8 [side, side, 3]."""
+    content = files("amgan.export").joinpath("data", "collins_tile.png").read_bytes()
+    picture = Image.open(BytesIO(content)).convert("RGB")
+    return np.array(picture.resize((side_px, side_px), Image.Resampling.BICUBIC))
+
+
+def write_portrait(path: Path, frame_px: int) -> Path:
+    """A JPEG in which the frame of the face is ``frame_px`` wide, a multiple of 64."""
+    side = round(SIDE_PX * (frame_px - 4) / FACE_FRAME_PX)
+    Image.fromarray(portrait(side)).save(path, quality=92)
+    return path
+
+
+def whole_frame(
+    frame_px: int, halo_px: int
+) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
+    """A frame with its halo as one tile, a map that runs from 20 to 80 years, and its origin."""
+    side = frame_px + 2 * halo_px
+    ages = np.tile(np.linspace(20, 80, side // 4, dtype=np.float32), (1, 1, side // 4, 1))
+    return portrait(side)[None], ages, np.array([[-halo_px, -halo_px, frame_px]], np.float32)

@@ -1,0 +1,181 @@
+"""The short set of benchmarks: all who can age a face, whole photos, stages, cold start and memory."""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from amgan.checkpoint import load_model
+from amgan.export.deploy import DeployGenerator
+from amgan.export.verify import find_checkpoint
+from amgan.networks import Generator
+from amgan.runtime.bundle import Bundle
+from amgan.runtime.doctor import count_cores
+from amgan.runtime.engine_openvino import OpenVinoEngine
+from amgan.runtime.pipeline import Pipeline
+
+from .engines import OURS, REFERENCE, Contenders, OpenEngine, describe, find_contenders, in_pytorch
+from .machine import hardware, heading
+from .parity import judge, tolerances_of
+from .photos import StagedPhoto, age_folder, run_cold
+from .portrait import whole_frame, write_portrait
+from .timing import measure_in_turn, percentiles, times_faster
+
+Progress = Callable[[int, int, str], None]
+SCHEMA = 1
+PHOTO, FOLDER = f"{OURS}one photo", f"{OURS}a folder"
+PACKAGES = ("torch", "onnxruntime", "openvino", "opencv-python-headless", "pillow")
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is measured: side of the face's frame in px, turns, photos of the folder, cold processes."""
+
+    frame_px: int = 512
+    rounds: int = 11
+    photos: int = 4
+    cold_runs: int = 3
+
+
+SHORT = Size()
+SMALLEST = Size(256, 3, 2, 1)
+
+
+def run_short_set(
+    model: Path | None,
+    size: Size,
+    command: str,
+    progress: Progress = lambda done, total, what: None,
+    *,
+    checkpoint: Path | None = None,
+    open_engine: OpenEngine = OpenVinoEngine,
+) -> dict[str, Any]:
+    """Measure a bundle (None: the shipped one) on the CPU beside PyTorch with the same weights.
+
+    ``checkpoint`` are these weights where they are not the shipped ones; ``command`` is kept in the result,
+    which json can write. Raises UsageError, BundleError and EngineError.
+    """
+    bundle = Bundle.open(model)
+    generator = load_model(find_checkpoint(bundle, checkpoint))[0]
+    threads = count_cores()
+    state = hardware(threads)
+    arrays = whole_frame(size.frame_px, bundle.manifest.halo_px)
+    contenders = find_contenders(
+        generator, bundle, arrays, threads, lambda what: progress(0, 1, f"preparing {what}"), open_engine
+    )
+    with tempfile.TemporaryDirectory(prefix="amgan-bench.") as folder:
+        photos = _measure_photos(bundle, generator, contenders, size, Path(folder), progress)
+    wanted = contenders.ways[REFERENCE]()
+    parity = {
+        name: judge(way(), wanted, contenders.precisions[name], tolerances_of(bundle.manifest))
+        for name, way in contenders.ways.items()
+    }
+    seconds = photos.pop("seconds")
+    parity |= photos.pop("parity")
+    return heading(
+        f"ageing a face of {size.frame_px} x {size.frame_px} px on the CPU, all in turn",
+        command,
+        state,
+        *PACKAGES,
+    ) | {
+        "schema": SCHEMA,
+        "size": asdict(size),
+        "model": describe(bundle),
+        "reference": REFERENCE,
+        "speeds": {name: _speed(name, seconds, parity[name]) for name in seconds},
+        "absent": contenders.absent,
+        "prepared_s": contenders.prepared_s,
+        "photo": photos,
+    }
+
+
+def _speed(name: str, seconds: dict[str, list[float]], parity: dict[str, Any]) -> dict[str, Any]:
+    """What a result says of one contender."""
+    return {
+        "times_faster": times_faster(seconds[name], seconds[REFERENCE]),
+        "median_s": statistics.median(seconds[name]),
+        "seconds": seconds[name],
+        "ours": name.startswith(OURS),
+        "parity": parity,
+    }
+
+
+def _measure_photos(
+    bundle: Bundle, generator: Generator, contenders: Contenders, size: Size, work: Path, progress: Progress
+) -> dict[str, Any]:
+    """Time everything in turn: the contenders on one frame, one photo, a folder; then cold processes."""
+    folder = work / "in"
+    folder.mkdir()
+    source = write_portrait(work / "portrait.jpg", size.frame_px)
+    for number in range(size.photos):
+        shutil.copy(source, folder / f"{number}.jpg")
+    stage_runs: list[dict[str, float]] = []
+    with ExitStack() as stack:
+        photo = stack.enter_context(StagedPhoto(bundle, source, work / "aged.jpg"))
+        pipeline = stack.enter_context(Pipeline(bundle.path, "cpu"))
+        ways: dict[str, Callable[[], object]] = {
+            **contenders.ways,
+            PHOTO: lambda: stage_runs.append(photo.run()),
+            FOLDER: lambda: age_folder(pipeline, folder, work / "out"),
+        }
+        total = (size.rounds + 1) * len(ways) + size.cold_runs
+        done = 0
+
+        def count(what: str) -> None:
+            nonlocal done
+            done += 1
+            progress(done, total, what)
+
+        seconds = measure_in_turn(ways, size.rounds, done=count)
+        parity = photo_parity(bundle, generator, photo)
+        precision = photo.capabilities.precision
+    seconds[FOLDER] = [s / size.photos for s in seconds[FOLDER]]
+    same = all(p.read_bytes() == (work / "aged.jpg").read_bytes() for p in (work / "out").iterdir())
+    cold = []
+    for _ in range(size.cold_runs):
+        cold.append(run_cold(bundle, source, work / "cold.jpg"))
+        count("a fresh process")
+    return {
+        "seconds": seconds,
+        "parity": {PHOTO: parity, FOLDER: parity | {"verified": parity["verified"] and same}},
+        "precision": precision,
+        "folder_gives_the_same_bytes": same,
+        "warm": percentiles(seconds[PHOTO]),
+        "stages_median_s": _stage_medians(stage_runs[1:]),
+        "cold_s": [run.seconds for run in cold],
+        "cold_peak_mib": [round(run.peak_mib, 1) for run in cold],
+    }
+
+
+def _stage_medians(runs: Sequence[dict[str, float]]) -> dict[str, float]:
+    return {name: statistics.median(run[name] for run in runs) for name in runs[0]}
+
+
+def photo_parity(bundle: Bundle, generator: Generator, photo: StagedPhoto) -> dict[str, Any]:
+    """What the engine made of the photo's face, beside PyTorch on the same frame, in the tiles' cores."""
+    arrays, tiles, aged = photo.frame()
+    wanted = in_pytorch(DeployGenerator(generator).eval(), arrays)[0]
+    computed = np.zeros(aged.shape[:2], bool)
+    for tile in tiles:
+        computed[tile.core] = True
+    expected = np.where(computed[..., None], wanted, aged)
+    return judge(aged[None], expected[None], photo.capabilities.precision, tolerances_of(bundle.manifest))
+
+
+def quiet_torch() -> None:
+    """Keep PyTorch's exporters and compiler from writing to the terminal."""
+    import logging
+    import warnings
+
+    warnings.filterwarnings("ignore", module=r"torch(\.|$)")
+    warnings.filterwarnings("ignore", message="torch.tensor results are registered as constants")
+    for name in ("torch", "onnxscript"):
+        logging.getLogger(name).setLevel(logging.ERROR)

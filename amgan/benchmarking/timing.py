@@ -1,0 +1,60 @@
+"""Timing in turn, and what is made of the times."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+
+Contender = Callable[[], object]
+
+
+@contextmanager
+def no_collection() -> Iterator[None]:
+    """Keep Python's garbage collector quiet inside the block."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def measure_in_turn(
+    contenders: Mapping[str, Contender],
+    rounds: int,
+    warm_up: int = 1,
+    done: Callable[[str], None] = lambda name: None,
+) -> dict[str, list[float]]:
+    """Seconds of every run of every contender, in turn (A B C ... A B C ...).
+
+    So a slow spell of the machine hits all alike. ``warm_up`` rounds come first and are not kept; ``done``
+    is called after each run.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    with no_collection():
+        for number in range(-warm_up, rounds):
+            for name, contender in contenders.items():
+                start = time.perf_counter()
+                contender()
+                took = time.perf_counter() - start
+                if number >= 0:
+                    seconds[name].append(took)
+                done(name)
+    return seconds
+
+
+def times_faster(seconds: Sequence[float], reference: Sequence[float]) -> float:
+    """How many times faster than the reference: the median of the ratios of runs of the same turn."""
+    return statistics.median(r / s for s, r in zip(seconds, reference, strict=True))
+
+
+def percentiles(seconds: Sequence[float]) -> dict[str, float]:
+    """Median and slow ends of some times, s."""
+    p50, p95, p99 = np.percentile(np.array(seconds), (50, 95, 99))
+    return {"p50_s": float(p50), "p95_s": float(p95), "p99_s": float(p99)}

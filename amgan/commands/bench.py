@@ -1,0 +1,169 @@
+"""`amgan bench`: how fast this machine ages faces, beside PyTorch, and whether that got worse."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from amgan.commands import PathType, model_option, needs, progress_bar
+from amgan.runtime.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from amgan.benchmarking.baseline import Verdict
+
+
+BUSY = 1.5
+"""Load for each CPU from which times mean little."""
+
+
+@click.command("bench")
+@click.option(
+    "-o",
+    "--output",
+    type=PathType,
+    default=Path("bench.json"),
+    show_default=True,
+    help="File to write the result to, JSON.",
+)
+@click.option(
+    "--baseline",
+    type=PathType,
+    metavar="FILE",
+    show_default="none",
+    help="An earlier result of this machine: exit code 1 where AMGAN lost more than 15 % of its lead over "
+    "PyTorch, or its pixels are no longer those of PyTorch.",
+)
+@click.option(
+    "--size",
+    type=click.Choice(["short", "smallest"]),
+    default="short",
+    show_default=True,
+    help="short: faces of 512 px, a few minutes; smallest: 256 px and three turns, to see that it works.",
+)
+@model_option
+@click.option(
+    "--checkpoint",
+    type=PathType,
+    metavar="FILE",
+    show_default="the shipped weights",
+    help="Weights that the bundle was made of, a .safetensors file.",
+)
+@click.pass_context
+def command(
+    ctx: click.Context,
+    output: Path,
+    baseline: Path | None,
+    size: str,
+    model: Path | None,
+    checkpoint: Path | None,
+) -> None:
+    """Measure the CPU engine beside PyTorch, torch.compile and ONNX Runtime, in turn.
+
+    One face, one photo from JPEG to JPEG with its stages, a folder, a fresh process and its memory. A speed
+    counts as verified where its pixels are those of PyTorch in fp32, within the bundle's tolerances. Leave
+    the machine alone meanwhile: it takes under five minutes on two cores.
+
+    \b
+    Examples:
+      amgan bench
+      amgan bench -o new.json --baseline old.json
+    """  # noqa: D301
+    if output.is_dir() or not output.parent.is_dir():
+        raise UsageError(f"'{output}' is a folder or in none that exists: name a file for the result with -o")
+    if checkpoint is not None and not checkpoint.is_file():
+        raise UsageError(f"the checkpoint '{checkpoint}' does not exist: give a .safetensors file")
+    with needs("bench", "export"):
+        from amgan.benchmarking import baseline as stored
+        from amgan.benchmarking import short_set
+
+    wanted = short_set.SHORT if size == "short" else short_set.SMALLEST
+    old = _read_baseline(baseline, wanted) if baseline else None
+    short_set.quiet_torch()
+    said = shlex.join(["amgan", *sys.argv[1:]])
+    with progress_bar("measuring") as advance:
+        result = short_set.run_short_set(model, wanted, said, advance, checkpoint=checkpoint)
+    _write(result, output)
+    _print(result)
+    click.echo(f"written to {output}")
+    if old is not None:
+        verdicts = stored.compare(result, old)
+        print_verdicts(verdicts, old)
+        ctx.exit(1 if any(v.fault for v in verdicts) else 0)
+
+
+def _read_baseline(path: Path, size: Any) -> dict[str, Any]:
+    """Read a baseline and refuse one that cannot be compared, before anything is measured."""
+    from dataclasses import asdict
+
+    from amgan.benchmarking.baseline import check_hardware, check_size, read_result
+    from amgan.benchmarking.machine import hardware
+    from amgan.runtime.doctor import count_cores
+
+    old = read_result(path)
+    check_hardware(hardware(count_cores()), old, str(path))
+    check_size(asdict(size), old, str(path))
+    return old
+
+
+def _write(result: Mapping[str, Any], path: Path) -> None:
+    """Write the result atomically; raises UsageError where that cannot be done."""
+    temporary = path.with_name(f".{path.name[:80]}.{secrets.token_hex(4)}.part")
+    try:
+        temporary.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise UsageError(f"'{path}' cannot be written ({error.strerror}): name another with -o") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _print(result: Mapping[str, Any]) -> None:
+    """The speeds as a table, and a line each for stages, cold start and who is absent."""
+    from amgan.commands.tables import make_table, wide_console
+
+    console = wide_console()
+    numbers = ("ms", "times faster", "code values", "PSNR")
+    table = make_table(result["what"], "way", *numbers, "pixels", right=numbers)
+    for name, speed in result["speeds"].items():
+        parity = speed["parity"]
+        table.add_row(
+            name,
+            f"{1000 * speed['median_s']:.0f}",
+            f"{speed['times_faster']:.2f}",
+            f"{parity['max_code_values']}",
+            f"{parity['psnr_db']:.1f} dB",
+            "verified" if parity["verified"] else "UNVERIFIED",
+        )
+    console.print(table)
+    photo = result["photo"]
+    warm = [f"{p[:-2]} {1000 * photo['warm'][p]:.0f} ms" for p in ("p50_s", "p95_s", "p99_s")]
+    console.print(f"one photo, warm: {', '.join(warm)}", markup=False)
+    stages = (f"{name} {1000 * s:.0f} ms" for name, s in photo["stages_median_s"].items())
+    console.print(f"its stages: {', '.join(stages)}", markup=False)
+    cold, peak = min(photo["cold_s"]), max(photo["cold_peak_mib"])
+    console.print(f"one photo in a fresh process: {cold:.1f} s, {peak:.0f} MiB at most", markup=False)
+    load, threads = result["hardware"]["load_average"][0], result["hardware"]["threads_used"]
+    if load > BUSY * threads:
+        console.print(
+            f"note: the machine was busy before (load {load:.0f} on {threads} CPUs), which slows some "
+            "more than others: measure again when it is quiet",
+            markup=False,
+        )
+    for name, reason in result["absent"].items():
+        console.print(f"absent: {name}: {reason}", markup=False)
+
+
+def print_verdicts(verdicts: Sequence[Verdict], baseline: Mapping[str, Any]) -> None:
+    """Print what a comparison with a baseline found, a line a contender."""
+    click.echo(f"beside the baseline of {baseline.get('date', 'an unknown day')}, times faster than PyTorch:")
+    for one in verdicts:
+        change = "" if one.change != one.change else f" ({one.change:+.0%})"
+        click.echo(f"  {one.name}: {one.before:.2f} -> {one.now:.2f}{change} {one.fault or 'as it was'}")
