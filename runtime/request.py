@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .metadata import MetadataPolicy
 
 MAX_STRENGTH = 1.0
-MIN_FACE_PX = 32.0
+MIN_FACE_PX = 20.0
 _AGE = re.compile(r"[+-]?\d{1,3}(\.\d+)?")
 
 

@@ -128,7 +128,7 @@ def test_the_shipped_bundle_opens(bundle: Bundle) -> None:
     assert manifest.model == "amgan-base"
     assert manifest.neutral_age == 45 and manifest.age_range == (15, 90)
     assert {e.role for e in manifest.files.values()} >= {"generator", "estimator"}
-    assert {p.name for p in bundle.path.iterdir()} == {"manifest.json", *manifest.files}
+    assert {p.name for p in bundle.path.iterdir()} == {"manifest.json", "amgan.h", *manifest.files}
 
 
 def test_the_bundle_was_made_of_the_shipped_weights(bundle: Bundle, networks: Networks) -> None:

@@ -87,7 +87,7 @@ _WISH_NAMES = ("age", "zones", "map_file", "population", "faces")
 
 _POLICY_OPTIONS = (
     click.option(
-        "--min-face", "min_face_px", type=click.FloatRange(0), default=32.0, show_default=True, metavar="PX",
+        "--min-face", "min_face_px", type=click.FloatRange(0), default=20.0, show_default=True, metavar="PX",
         help="Leave alone faces that are less wide than this in the photo.",
     ),
     children_option,
@@ -129,7 +129,7 @@ class Ageing:
     strip_gps: bool = False
     model: Path | None = None
     device: str = "auto"
-    min_face_px: float = 32.0
+    min_face_px: float = 20.0
     include_children: bool = False
 
     def request(self) -> Request:

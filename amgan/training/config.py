@@ -40,10 +40,8 @@ class TrainConfig:
     ``head_batch`` more. For the first ``discriminator_warmup`` of these steps only the heads learn, from the
     pairs too, and the generator rests. ``adversarial_from`` is the step at which the generator begins to hear
     the discriminator; ``freeze_norm_from`` is the step from which batch-norm statistics stand still, as they
-    do at inference. ``activation_noise`` is the standard deviation of noise on what the generator's
-    convolutions give, as a share of each value, so that rounding to half precision hardly matters.
-    ``loaders`` is how many threads cut patches ahead. ``start_from`` names a weights file that a new run begins
-    with, of the same model.
+    do at inference. ``loaders`` is how many threads cut patches ahead. ``start_from`` names a weights file
+    that a new run begins with, of the same model.
     """
 
     dataset: Path
@@ -65,7 +63,6 @@ class TrainConfig:
     discriminator_rate: float = 5e-4
     final_rate_share: float = 0.1
     decay_from: int = 4500
-    activation_noise: float = 0.0
     ema: float = 0.998
     clip_norm: float = 1.0
     margin_px: int = 8

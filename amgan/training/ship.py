@@ -16,6 +16,7 @@ import click
 import torch
 
 from amgan.checkpoint import load_model, save_model
+from amgan.networks import Generator
 from amgan.runtime.errors import UsageError
 
 
@@ -26,15 +27,22 @@ def ship(
     max_frame_px: int | None = None,
     oldest_age: float | None = None,
     estimator: Path | None = None,
+    mixed_with: Path | None = None,
 ) -> Path:
     """Write the weights with the change scaled by ``gain`` and rounded to half precision.
 
     The gain is one number, or one for each of red, green and blue. ``max_frame_px`` is the largest frame and
     ``oldest_age`` the oldest age in years that they are good for, where these are not the configuration's.
     ``estimator`` is a file of another run whose discriminator is taken. Raises UsageError when that is of
-    another shape.
+    another shape. ``mixed_with`` is the run that this one started from: the generator is the mean of both,
+    which is steadier (Wortsman et al., "Robust Fine-Tuning of Zero-Shot Models", CVPR 2022).
     """
     generator, discriminator, config = load_model(weights)
+    if mixed_with is not None:
+        first, _, other = load_model(mixed_with)
+        if other.generator != config.generator:
+            raise UsageError(f"'{mixed_with}' holds a generator of another shape than '{weights}'")
+        _average(generator, first)
     if estimator is not None:
         _, discriminator, other = load_model(estimator)
         if other.discriminator != config.discriminator:
@@ -54,6 +62,13 @@ def ship(
     return output
 
 
+def _average(generator: Generator, other: Generator) -> None:
+    """Make the generator's weights and statistics the mean of its own and the other's."""
+    mine, theirs = generator.state_dict(), other.state_dict()
+    mixed = {k: (v + theirs[k]) / 2 if v.is_floating_point() else v for k, v in mine.items()}
+    generator.load_state_dict(mixed)
+
+
 @click.command()
 @click.argument("weights", type=click.Path(path_type=Path))
 @click.option(
@@ -63,6 +78,11 @@ def ship(
 @click.option("--max-frame", "max_frame_px", type=int, help="Largest frame, in px (default: the run's).")
 @click.option("--oldest-age", type=float, help="Oldest age trained, in years (default: the run's).")
 @click.option("--estimator", type=click.Path(path_type=Path), help="Weights whose discriminator is taken.")
+@click.option(
+    "--mixed-with",
+    type=click.Path(path_type=Path),
+    help="Weights where the run began: the mean of both ships.",
+)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="File to write.")
 def command(
     weights: Path,
@@ -70,10 +90,11 @@ def command(
     max_frame_px: int | None,
     oldest_age: float | None,
     estimator: Path | None,
+    mixed_with: Path | None,
     output: Path,
 ) -> None:
     """Make the file that ships."""
-    shipped = ship(weights, output, gain, max_frame_px, oldest_age, estimator)
+    shipped = ship(weights, output, gain, max_frame_px, oldest_age, estimator, mixed_with)
     click.echo(f"weights written to {shipped}")
 
 

@@ -13,7 +13,6 @@ from amgan import losses
 from amgan.data.patches import PairBatch, RealBatch
 
 from .config import TrainConfig
-from .noise import noisy
 from .ranks import average_gradients
 from .state import TrainState
 
@@ -48,7 +47,7 @@ def generator_step(
     """Supervised pairs, and with ``reals`` the four losses of the paper; returns the fakes for the critic."""
     weights, margin = config.weights, config.margin_px
     generator = state.generator
-    with amp, noisy(generator, config.activation_noise):
+    with amp:
         delta, attention = generator.change(pairs["before"], pairs["map_after"], pairs["origin"])
     change = attention.float() * delta.float()
     face = F.interpolate(pairs["face"], scale_factor=4, mode="bilinear")

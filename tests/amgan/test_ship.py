@@ -60,3 +60,20 @@ def test_the_estimator_may_come_from_another_run(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="discriminator of another shape"):
         ship(paths[0], tmp_path / "never.safetensors", estimator=paths[2])
     assert not (tmp_path / "never.safetensors").exists()
+
+
+def test_two_runs_may_be_mixed(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{name}.safetensors" for name in ("first", "second", "other")]
+    other = replace(TINY_MODEL, generator=replace(TINY_MODEL.generator, widths=(4, 6, 12)))
+    models = (TINY_MODEL, TINY_MODEL, other)
+    generators = [random_generator(m.generator, seed=n).float() for n, m in enumerate(models)]
+    for path, generator, model in zip(paths, generators, models, strict=True):
+        save_model(path, generator, Discriminator(model.discriminator), model)
+    mixed = load_model(ship(paths[1], tmp_path / "shipped.safetensors", mixed_with=paths[0]))[0].state_dict()
+    first, second = (g.state_dict() for g in generators[:2])
+    for name in ("stem.weight", "blocks.0.spade1.norm.running_mean", "colour.bias"):
+        torch.testing.assert_close(
+            mixed[name].float(), (first[name] + second[name]) / 2, rtol=2e-3, atol=1e-3
+        )
+    with pytest.raises(UsageError, match="generator of another shape"):
+        ship(paths[0], tmp_path / "never.safetensors", mixed_with=paths[2])

@@ -20,7 +20,8 @@ from PIL import Image
 class Trial:
     """One run that was killed ``later_s`` seconds after ``at`` photos were there, and then went on.
 
-    ``killed`` is false where it had ended by then.     ``written`` photos were there after the kill, and ``leftovers`` half-written files; ``redone`` photos
+    ``killed`` is false where it had ended by then.
+    ``written`` photos were there after the kill, and ``leftovers`` half-written files; ``redone`` photos
     were written again although they were there; ``same`` says whether the result is that of the quiet run.
     """
 
