@@ -38,9 +38,9 @@ def test_faces_are_counted_from_the_largest(hopper_face: Face) -> None:
 
 
 def test_small_faces(hopper_face: Face) -> None:
-    small = shrunk(hopper_face, 0.1)
+    small = shrunk(hopper_face, 0.08)
     (left,) = choose_faces([small], WISH, years_of()).left
-    assert left.reason == f"{small.width_px:.0f} px wide, under the 32 px asked for"
+    assert left.reason == f"{small.width_px:.0f} px wide, under the {WISH.min_face_px:g} px asked for"
     assert choose_faces([small], dataclasses.replace(WISH, min_face_px=5), years_of(40)).taken
 
 
