@@ -196,7 +196,7 @@ def time_photos(bundle: Path, gpu: int, photos: int, runs: int, folder: Path, si
     picture = Image.open(PHOTO).convert("RGB").resize((side, side), Image.Resampling.BICUBIC)
     for i in range(photos):
         picture.save(source / f"{i:03}.jpg", quality=92)
-    request = Request.parse("70")
+    request = Request.parse("70", include_children=True)
     pixels = np.asarray(picture)
     with Pipeline(bundle, f"cuda:{gpu}") as pipeline:
         pipeline.age(pixels, request)

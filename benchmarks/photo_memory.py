@@ -71,7 +71,12 @@ def many_photos(folder: Path, count: int) -> dict[str, Any]:
     held: list[float] = []
     with Pipeline() as pipeline:
         jobs = plan_batch(folder / "in", folder / "out")
-        run_batch(pipeline, jobs, Request.parse("70"), lambda outcome: held.append(resident_mib()))
+        run_batch(
+            pipeline,
+            jobs,
+            Request.parse("70", include_children=True),
+            lambda outcome: held.append(resident_mib()),
+        )
     steady = np.array(held[count // 4 :])
     slope = float(np.polyfit(np.arange(len(steady)), steady, 1)[0])
     return {

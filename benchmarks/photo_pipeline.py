@@ -71,7 +71,8 @@ def in_batch(pipeline: Any, portraits: Sequence[Path], out: Path) -> float:
 
     shutil.rmtree(out, ignore_errors=True)
     start = time.perf_counter()
-    outcomes = run_batch(pipeline, plan_batch(portraits[0].parent, out), Request.parse(AGE))
+    request = Request.parse(AGE, include_children=True)
+    outcomes = run_batch(pipeline, plan_batch(portraits[0].parent, out), request)
     seconds = time.perf_counter() - start
     assert all(one.status == "aged" for one in outcomes), outcomes
     return seconds
@@ -81,7 +82,7 @@ def one_by_one(pipeline: Any, portraits: Sequence[Path], out: Path) -> float:
     """Seconds for all portraits, each finished before the next one begins."""
     from amgan.runtime.request import Request
 
-    request = Request.parse(AGE)
+    request = Request.parse(AGE, include_children=True)
     out.mkdir(exist_ok=True)
     start = time.perf_counter()
     for path in portraits:
@@ -95,11 +96,12 @@ def plan_frames(pipeline: Any, portraits: Sequence[Path]) -> list[Any]:
     from amgan.runtime.request import Request
 
     frames = []
+    request = Request.parse(AGE, include_children=True)
     for path in portraits:
         rgb = np.asarray(Image.open(path).convert("RGB"))
         (seen,) = pipeline.see(rgb)
         likes = pipeline.capabilities
-        work = plan_work(rgb, seen, Request.parse(AGE), pipeline.manifest, likes, path.name)
+        work = plan_work(rgb, seen, request, pipeline.manifest, likes, path.name)
         frames.append(work.frame)
     return frames
 

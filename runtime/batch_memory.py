@@ -39,7 +39,11 @@ def memory_need(path: Path) -> int:
     """
     from PIL import Image
 
+    from .photo_plugins import kind_of, load_plugin
+
     try:
+        if kind := kind_of(path):
+            load_plugin(kind, path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(path) as picture:

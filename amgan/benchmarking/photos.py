@@ -45,7 +45,7 @@ class StagedPhoto:
     def __init__(self, bundle: Bundle, source: Path, target: Path, precision: str | None = None) -> None:
         """Open everything for the photo ``source``, which is written to ``target``, on the CPU."""
         self._bundle, self._source, self._target = bundle, source, target
-        self._request = Request.parse(AGE)
+        self._request = Request.parse(AGE, include_children=True)
         self._scheduler = open_scheduler(bundle, "cpu", precision)
         self._estimator, self._finder = Estimator(bundle), FaceFinder(threads=1)
         self._photo: Photo
@@ -121,7 +121,7 @@ def age_folder(pipeline: Pipeline, folder: Path, output: Path) -> None:
     from amgan.runtime.batch import plan_batch, run_batch
 
     shutil.rmtree(output, ignore_errors=True)
-    for outcome in run_batch(pipeline, plan_batch(folder, output), Request.parse(AGE)):
+    for outcome in run_batch(pipeline, plan_batch(folder, output), Request.parse(AGE, include_children=True)):
         if outcome.status != "aged":
             raise AmganError(f"'{outcome.path}' was not aged: {outcome.reason}")
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 PANELS = (
-    ("supervised", ("g/paired",)),
+    ("supervised", ("g/paired", "g/texture")),
     ("critic: real minus fake", ("gap",)),
     ("critic's scores", ("d/real", "d/fake", "d/mismatched")),
-    ("aging map error (25 years = 1)", ("d/head_age", "d/zones", "g/age")),
+    ("aging map error (25 years = 1)", ("d/head_age", "d/head_zones", "d/zones", "g/age")),
     ("position error", ("d/head_position", "g/position")),
     ("cycle", ("g/cycle",)),
 )

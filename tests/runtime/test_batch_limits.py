@@ -41,6 +41,13 @@ def test_need_is_read_from_the_header(tmp_path: Path) -> None:
     assert memory_need(path) == 0
 
 
+def test_memory_of_a_heic_photo_is_known(tmp_path: Path) -> None:
+    heif = pytest.importorskip("pillow_heif")
+    path = tmp_path / "a.heic"
+    heif.from_pillow(Image.new("RGB", (64, 48))).save(path)
+    assert memory_need(path) == 64 * 48 * BYTES_PER_PIXEL
+
+
 @pytest.mark.parametrize("at_once", [1, 3])
 def test_photos_under_way_stay_within_the_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
