@@ -19,6 +19,7 @@ from amgan.runtime.batch_memory import BYTES_PER_PIXEL, memory_need, parse_size,
 from amgan.runtime.errors import DiskFullError, PhotoError, UsageError
 from amgan.runtime.run_report import RunReport
 from fake_pipeline import REQUEST, FakePipeline, files_under, photo
+from PIL import Image
 
 NEED = 8 * 6 * BYTES_PER_PIXEL
 
@@ -55,11 +56,11 @@ def test_photos_under_way_stay_within_the_memory(
     lock, held, most = threading.Lock(), [0], [0]
     read_photo, write_photo = photos.read_photo, photos.write_photo
 
-    def counting_read(path: Path) -> Any:
+    def counting_read(path: Path, *rest: Any) -> Any:
         with lock:
             held[0] += 1
             most[0] = max(most[0], held[0])
-        return read_photo(path)
+        return read_photo(path, *rest)
 
     def counting_write(*args: Any) -> None:
         write_photo(*args)
