@@ -22,7 +22,7 @@ from .request import Request
 from .tiles import Tile, mask_cells, plan_tiles
 from .warp import sample_affine
 
-MASK_PX = 512
+MASK_PX = 384
 TILE_STEP_PX = 32  # engines prepare for every size anew, so there should be few
 
 

@@ -18,6 +18,7 @@ from .warp import reduce_blocks, sample_affine
 MODELS = Path(__file__).parent / "models"
 MESH_PX = 192
 MIN_PRESENCE = 0.5
+STEADY_SHARE = 0.01  # of half the square: landmarks that move less are not fitted again
 _warming_up = threading.Lock()
 
 
@@ -93,7 +94,7 @@ class FaceFinder:
         return sorted(_without_twins(good), key=lambda f: -f.width_px)
 
     def _fit_mesh(self, rgb: NDArray[np.uint8], detection: Detection) -> Face | None:
-        """Fit the mesh inside the detector's box, then twice more inside what the last fit says."""
+        """Fit the mesh inside the detector's box, then inside the last fit, until it stands still."""
         x0, y0, x1, y1 = detection.box
         half = 0.75 * max(x1 - x0, y1 - y0)
         around = _reduced_around(rgb, ((x0 + x1) / 2, (y0 + y1) / 2), half)
@@ -107,7 +108,10 @@ class FaceFinder:
             across = points[list(LEFT_EYE)].mean(0) - points[list(RIGHT_EYE)].mean(0)
             centre = (points.min(0) + points.max(0)) / 2
             half = 0.75 * float((points.max(0) - points.min(0)).max())
+            before = points
             presence, points = self._run_mesh(around.rgb, centre, across, half)
+            if np.abs(points - before).mean() < STEADY_SHARE * half:
+                break
         if presence < MIN_PRESENCE:
             return None
         points = around.to_photo(points)

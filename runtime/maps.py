@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from .footprints import Footprints, edit_mask, make_footprints, without_margin
 from .zones import PART_NAMES
@@ -87,9 +86,11 @@ def change_mask(years: NDArray[np.floating], size_px: int) -> Floats:
     for stays as it is.
     """
     share = np.clip(np.abs(years) / FULL_CHANGE_YEARS, 0.0, 1.0).astype(np.float32)
-    smooth = Image.fromarray(share * share * (3.0 - 2.0 * share))
-    mask = np.asarray(smooth.resize((size_px, size_px), Image.Resampling.BILINEAR), np.float32)
-    return np.clip(mask, 0.0, 1.0)
+    import cv2
+
+    smooth = share * share * (3.0 - 2.0 * share)
+    mask = cv2.resize(smooth, (size_px, size_px), interpolation=cv2.INTER_LINEAR)
+    return np.clip(np.asarray(mask, np.float32), 0.0, 1.0)
 
 
 def read_map(footprints: Footprints, aging_map: NDArray[np.floating]) -> FaceAges:
