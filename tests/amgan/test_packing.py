@@ -9,28 +9,16 @@ import numpy as np
 import pytest
 from amgan.runtime.errors import UsageError
 from click.testing import CliRunner
-from helpers import HOPPER
-from PIL import Image, ImageOps
+from mirrored_set import prepare_mirrored
 
 from amgan.cli import main
 from amgan.data.dataset import load_dataset
 from amgan.data.packing import pack_set, unpack_set
-from amgan.data.prepare import prepare_dataset
 
 
 @pytest.fixture(scope="module")
 def prepared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A real face, and its mirror image as the old face that ages it."""
-    folder = tmp_path_factory.mktemp("packing")
-    (folder / "faces").mkdir()
-    with Image.open(HOPPER) as photo:
-        picture = photo.convert("RGB")
-    picture.save(folder / "faces" / "young.png")
-    ImageOps.mirror(picture).save(folder / "faces" / "old.png")
-    (folder / "ages.csv").write_text("file,age\nyoung.png,30\nold.png,70\n")
-    return prepare_dataset(
-        folder / "faces", folder / "ages.csv", folder / "set", frame_px=192, donors=["old.png"]
-    )
+    return prepare_mirrored(tmp_path_factory.mktemp("packing"), 192)
 
 
 def test_a_set_comes_back(prepared_folder: Path, tmp_path: Path) -> None:

@@ -7,12 +7,10 @@ from pathlib import Path
 import pytest
 from amgan.runtime.errors import UsageError
 from click.testing import CliRunner
-from helpers import HOPPER
-from PIL import Image, ImageOps
+from mirrored_set import prepare_mirrored
 from safetensors.torch import load_file
 
 from amgan.data.packing import pack_set
-from amgan.data.prepare import prepare_dataset
 from amgan.training.away import command, train_away
 from amgan.training.loop import STATE, WEIGHTS
 from amgan.training.pieces import join_pieces, split_file
@@ -44,14 +42,7 @@ frame_px = [48.0, 80.0]
 @pytest.fixture(scope="module")
 def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("away")
-    (folder / "faces").mkdir()
-    with Image.open(HOPPER) as photo:
-        picture = photo.convert("RGB")
-    picture.save(folder / "faces" / "young.png")
-    ImageOps.mirror(picture).save(folder / "faces" / "old.png")
-    (folder / "ages.csv").write_text("file,age\nyoung.png,30\nold.png,70\n")
-    made = prepare_dataset(folder / "faces", folder / "ages.csv", folder / "set", 96, donors=["old.png"])
-    return pack_set(made, folder / "set.zip")
+    return pack_set(prepare_mirrored(folder, 96), folder / "set.zip")
 
 
 def test_pieces_make_up_the_file(tmp_path: Path) -> None:
