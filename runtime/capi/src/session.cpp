@@ -10,7 +10,7 @@ namespace amgan_impl {
 
 namespace {
 
-constexpr int kMaskPx = 512;
+constexpr int kMaskPx = 384;
 
 // The mask of a face for every pixel of a frame; made coarsely and enlarged, as it is soft.
 Plane frame_mask(const Landmarks &landmarks, int side_px) {
