@@ -30,7 +30,7 @@ class PrepareOptions:
     min_side_px: float = 190.0
     max_turn: float = 0.4
     min_chroma: float = 4.0
-    older_age: float = 72.0
+    older_age: float = 70.0
     younger_age: float = 25.0
     oldest_to_age: float = 60.0
     youngest_to_rejuvenate: float = 38.0

@@ -18,13 +18,14 @@ from amgan.runtime.mesh import LEFT_BROW, LIPS_OUTER, NOSE, RIGHT_BROW
 
 from .complexion import ComplexionOptions, complexion_change
 from .mesh_warp import Triangles, source_coordinates
+from .strength import StrengthOptions, bend_shadows, between, level_tone, skin_lightness, zone_strength
 
 BLUR = 0.025
 FINE_BLUR = 0.004
 DETAIL_RANGE = (-0.6, 0.35)
 LOG_FLOOR = 12.0
 SKIN_SHADOW = (0.78, 1.06, 1.16)
-HIGHLIGHT_SHARE = 0.5
+HIGHLIGHT_SHARE = 0.65
 
 Plane = NDArray[np.float32]
 
@@ -35,7 +36,7 @@ class TransferOptions:
 
     ``donor_gain`` times the donor's detail is added and ``own_share`` of the face's own stays; to make a
     face younger, folds shrink to ``fold_share`` and texture (finer than folds) is cut at ``texture_limit``.
-    ``complexion`` says what age does to colours.
+    ``complexion`` says what age does to colours, ``strength`` how much of the detail which skin takes.
     """
 
     donor_gain: float = 1.0
@@ -43,6 +44,7 @@ class TransferOptions:
     fold_share: float = 0.1
     texture_limit: float = 0.03
     complexion: ComplexionOptions = field(default_factory=ComplexionOptions)
+    strength: StrengthOptions = field(default_factory=StrengthOptions)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,29 +92,32 @@ def older_change(
     """Code values [S, S, 3] to add to the face's frame so that it carries the donor's detail and complexion.
 
     Only the lightness of the detail is carried, coloured as SKIN_SHADOW (shadows on skin are warm): the
-    donor's own light and skin would tint the face. Highlights are carried weakly, they look like paint.
+    donor's own light and skin would tint the face, and so would the mean of its detail, which is taken out.
+    Highlights are carried weakly, they look like paint.
     """
-    size = face.skin.shape[0]
+    size, strength = face.skin.shape[0], options.strength
+    lightness = skin_lightness(skin_code(face), strength)
     coordinates, inside = source_coordinates(face.landmarks_px, donor.landmarks_px, triangles, size)
-    donated = np.clip(donor.detail, *DETAIL_RANGE).mean(axis=2)
+    donated = bend_shadows(donor.detail.mean(axis=2), between(strength.broad_limit, lightness), strength)
+    donated = np.clip(donated, *DETAIL_RANGE)
     donated = np.where(donated > 0, HIGHLIGHT_SHARE * donated, donated)
     carried = cv2.remap(donated, coordinates[..., 0], coordinates[..., 1], cv2.INTER_CUBIC)
     coverage = cv2.remap(donor.skin, coordinates[..., 0], coordinates[..., 1], cv2.INTER_LINEAR) * inside
     weight = (face.skin * coverage)[..., None]
     own_loss = (1.0 - options.own_share) * np.clip(face.detail, *DETAIL_RANGE)
     coloured = carried[..., None] * np.array(SKIN_SHADOW, np.float32)
-    complexion = complexion_change(face, options.complexion)
-    gain = options.donor_gain * gain_of_tone(face)
-    return _as_change(face, weight * (gain * coloured - own_loss) + complexion)
+    gain = options.donor_gain * between(strength.gain, lightness)
+    change = weight * (gain * coloured - own_loss) + complexion_change(face, options.complexion)
+    change = change * zone_strength(face.landmarks_px / size, size, strength)
+    return _as_change(face, level_tone(np.asarray(change, np.float32), face.skin, strength))
 
 
-def gain_of_tone(face: FaceDetail) -> float:
-    """Less for light skin, on which the same share of light makes a harsher mark: 1.1 to 0.7."""
+def skin_code(face: FaceDetail) -> float:
+    """Median intensity of the face's skin in code values, the mean of its colours; 0 where there is none."""
     skin = face.skin > 0.5
     if not skin.any():
-        return 1.0
-    code = float(np.median(np.exp(face.log[skin]).mean(axis=1))) - LOG_FLOOR
-    return float(np.clip(1.1 - 0.35 * (code - 80.0) / 110.0, 0.7, 1.1))
+        return 0.0
+    return float(np.median(np.exp(face.log[skin]).mean(axis=1))) - LOG_FLOOR
 
 
 def younger_change(face: FaceDetail, options: TransferOptions) -> NDArray[np.int8]:

@@ -26,6 +26,9 @@ class PatchOptions:
     ``frame_px`` are the smallest and largest frame sizes; the scale in between is drawn log-uniformly. Real
     patches are enlarged by ``real_enlargement`` at most: the critic must not learn that large faces are soft.
     Pairs that are enlarged get up to ``grain`` code values of noise, alike in both pictures.
+
+    ``extreme_share`` of the pairs go all the way, ``forward_share`` of these away from the untouched face;
+    of the other pairs ``untouched_share`` begin with it.
     """
 
     patch_px: int = 144
@@ -35,6 +38,8 @@ class PatchOptions:
     older_share: float = 0.7
     whole_face_share: float = 0.5
     extreme_share: float = 0.5
+    forward_share: float = 0.75
+    untouched_share: float = 0.5
     overshoot: float = 1.15
     brightness: float = 0.2
     saturation: float = 0.2
@@ -186,12 +191,16 @@ class PatchSampler:
         options = self._options
         levels = rng.uniform(0.0, options.overshoot, 2)
         # Many pairs are what users ask for: from the untouched face to the fully changed one, or back.
-        if rng.random() < options.extreme_share:
-            levels = rng.permutation([0.0, 1.0])
+        extreme, draw = rng.random() < options.extreme_share, rng.random()
+        untouched = draw < (options.forward_share if extreme else options.untouched_share)
+        if extreme:
+            levels = np.array([0.0, 1.0] if untouched else [1.0, 0.0])
+        elif untouched:
+            levels[0] = 0.0
         planes = []
-        for level in levels:
+        for number, level in enumerate(levels):
             plane = np.full(prints.shape[1:], level, np.float32)
-            if rng.random() > options.whole_face_share:
+            if rng.random() > options.whole_face_share and not (untouched and number == 0):
                 chosen = np.flatnonzero(rng.random(prints.shape[0] - 1) < 0.4)
                 offsets = rng.uniform(0, options.overshoot, chosen.size) - level
                 plane = plane + np.tensordot(offsets.astype(np.float32), prints[1 + chosen], axes=1)

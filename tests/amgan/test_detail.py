@@ -24,13 +24,14 @@ from amgan.data.detail import (
     SKIN_SHADOW,
     FaceDetail,
     TransferOptions,
-    gain_of_tone,
     older_change,
+    skin_code,
     skin_mask,
     split_detail,
     younger_change,
 )
 from amgan.data.mesh_warp import triangulate
+from amgan.data.strength import StrengthOptions
 
 SIZE = 192
 SAME_COLOURS = ComplexionOptions(0.0, 0.0, 0.0, 0.0, 0.0)
@@ -104,33 +105,50 @@ def test_older_change_carries_the_donors_detail(
     assert high(frame + strong, face) > high(frame + change, face)
 
 
+def lined(donor: FaceDetail, depth: float) -> FaceDetail:
+    """The donor with nothing but level lines of that log intensity, a pixel in sixteen."""
+    detail = np.zeros_like(donor.detail)
+    detail[::16] = depth
+    return replace(donor, detail=detail)
+
+
 def test_shadows_are_carried_in_the_colour_of_skin(
     details: tuple[FaceDetail, FaceDetail], triangles: np.ndarray
 ) -> None:
     """Only lightness is carried: a donor's red light leaves the same mark as a grey one."""
     face, donor = details
     options = replace(PLAIN, own_share=1.0)
-    grey = replace(donor, detail=np.full_like(donor.detail, -0.2))
-    tinted = replace(donor, detail=grey.detail + np.array([0.1, 0.0, -0.1], np.float32))
+    grey = lined(donor, -0.4)
+    tinted = replace(donor, detail=grey.detail * np.array([1.5, 1.0, 0.5], np.float32))
     change = older_change(face, grey, triangles, options)
     np.testing.assert_allclose(change, older_change(face, tinted, triangles, options), atol=1)
-    sure = face.skin > 0.999
-    wanted = np.exp(face.log[sure]) * np.expm1(-0.2 * gain_of_tone(face) * np.array(SKIN_SHADOW))
-    covered = change[sure].any(axis=1)
-    assert covered.mean() > 0.5
-    assert np.percentile(np.abs(change[sure][covered] - wanted[covered]), 50) < 1.5
+    sure = (face.skin > 0.999) & (change.mean(axis=2) < -4)
+    assert sure.sum() > 300
+    shares = np.log1p(change[sure] / np.exp(face.log[sure]))
+    found = np.median(shares / shares.mean(axis=1, keepdims=True), axis=0)
+    np.testing.assert_allclose(found, SKIN_SHADOW, atol=0.12)
 
 
 def test_highlights_are_carried_weakly(details: tuple[FaceDetail, FaceDetail], triangles: np.ndarray) -> None:
     face, donor = details
     options = replace(PLAIN, own_share=1.0)
-    strength = [
+    light, dark = (
         np.abs(
-            older_change(face, replace(donor, detail=np.full_like(donor.detail, v)), triangles, options)
+            older_change(face, lined(donor, depth), triangles, options)[face.skin > 0.9].astype(int)
         ).mean()
-        for v in (0.1, -0.1)
-    ]
-    assert 0 < strength[0] < 0.6 * strength[1]
+        for depth in (0.2, -0.2)
+    )
+    assert 0 < light < 0.85 * dark
+
+
+def test_an_even_shade_of_the_donor_leaves_the_tone_of_the_skin(
+    details: tuple[FaceDetail, FaceDetail], triangles: np.ndarray
+) -> None:
+    face, donor = details
+    shaded = replace(donor, detail=np.full_like(donor.detail, -0.3))
+    change = older_change(face, shaded, triangles, replace(PLAIN, own_share=1.0))
+    shade = np.exp(face.log[face.skin > 0.999]) * -np.expm1(-0.3)
+    assert np.abs(change[face.skin > 0.999].astype(float)).mean() < 0.1 * shade.mean()
 
 
 def test_no_gain_and_all_of_ones_own_is_no_change(
@@ -144,10 +162,11 @@ def test_what_is_carried_is_bounded(details: tuple[FaceDetail, FaceDetail], tria
     """However extreme the donor, the picture changes by no more than the range allows."""
     face, donor = details
     wild = replace(donor, detail=donor.detail * 100)
-    change = older_change(face, wild, triangles, replace(PLAIN, own_share=1.0))
+    even = StrengthOptions(gain=(1.0, 1.0), zone_gains=())
+    change = older_change(face, wild, triangles, replace(PLAIN, own_share=1.0, strength=even))
     before = np.exp(face.log)
-    # bicubic interpolation overshoots a little
-    low, high = before * np.expm1(DETAIL_RANGE[0] - 0.3), before * np.expm1(DETAIL_RANGE[1] + 0.3)
+    # bicubic interpolation overshoots a little, and the tone is levelled by as much as it shifts
+    low, high = before * np.expm1(DETAIL_RANGE[0] - 0.5), before * np.expm1(DETAIL_RANGE[1] + 0.5)
     assert (change >= np.maximum(low, -127) - 4).all() and (change <= np.minimum(high, 127) + 4).all()
 
 
@@ -192,8 +211,9 @@ def test_no_change_of_complexion(details: tuple[FaceDetail, FaceDetail]) -> None
     assert not complexion_change(details[0], SAME_COLOURS).any()
 
 
-def test_light_skin_gets_less(aligned: Faces) -> None:
+def test_the_skins_code_is_read_and_no_skin_is_dark(aligned: Faces) -> None:
     frame, landmarks = aligned[0]
-    gains = [gain_of_tone(split_detail(np.full_like(frame, code), landmarks)) for code in (30, 120, 240)]
-    assert gains == sorted(gains, reverse=True) and gains[0] > gains[2]
-    assert min(gains) >= 0.7 and max(gains) <= 1.1
+    for code in (30, 120, 240):
+        assert skin_code(split_detail(np.full_like(frame, code), landmarks)) == pytest.approx(code, abs=0.1)
+    bare = split_detail(frame, landmarks)
+    assert skin_code(replace(bare, skin=np.zeros_like(bare.skin))) == 0.0
