@@ -40,8 +40,9 @@ class TrainConfig:
     ``head_batch`` more. For the first ``discriminator_warmup`` of these steps only the heads learn, from the
     pairs too, and the generator rests. ``adversarial_from`` is the step at which the generator begins to hear
     the discriminator; ``freeze_norm_from`` is the step from which batch-norm statistics stand still, as they
-    do at inference. ``loaders`` is how many threads cut patches ahead. ``start_from`` names a weights file
-    that a new run begins with, of the same model.
+    do at inference. ``precision`` is "fp32", "bf16" (mixed), or "auto": bf16 where the device computes with
+    it. ``loaders`` is how many threads cut patches ahead. ``start_from`` names a weights file that a new run
+    begins with, of the same model.
     """
 
     dataset: Path
@@ -66,7 +67,7 @@ class TrainConfig:
     ema: float = 0.998
     clip_norm: float = 1.0
     margin_px: int = 8
-    precision: str = "bf16"
+    precision: str = "auto"
     device: str = "auto"
     threads: int = 0
     loaders: int = 1
@@ -115,8 +116,8 @@ def config_from_dict(data: dict[str, Any], source: str) -> TrainConfig:
         **_checked(TrainConfig, plain, source), model=built, patches=patches, weights=weights
     )
     _check_numbers(config, source)
-    if config.precision not in ("bf16", "fp32"):
-        raise UsageError(f"{source}: precision {config.precision!r} is neither 'bf16' nor 'fp32'")
+    if config.precision not in ("auto", "bf16", "fp32"):
+        raise UsageError(f"{source}: precision {config.precision!r} is none of 'auto', 'bf16' and 'fp32'")
     if config.patches.patch_px % 16:
         raise UsageError(f"{source}: patches.patch_px {config.patches.patch_px} is no multiple of 16")
     return config

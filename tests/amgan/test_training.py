@@ -86,7 +86,7 @@ def test_the_shipped_configuration_is_good() -> None:
         ('dataset = "d"\noutput = "o"\n[model.discriminator]\nx = 3', "unknown key 'x'; DiscriminatorConfig"),
         ('dataset = "d"\noutput = "o"\n[patches]\nsize = 3', "unknown key 'size'; PatchOptions knows"),
         ('dataset = "d"\noutput = "o"\n[weights]\ngan = 3', "unknown key 'gan'; LossWeights knows"),
-        ('dataset = "d"\noutput = "o"\nprecision = "fp16"', "'fp16' is neither 'bf16' nor 'fp32'"),
+        ('dataset = "d"\noutput = "o"\nprecision = "fp16"', "'fp16' is none of 'auto', 'bf16' and 'fp32'"),
         ('dataset = "d"\noutput = "o"\n[patches]\npatch_px = 100', "patch_px 100 is no multiple of 16"),
     ],
 )
