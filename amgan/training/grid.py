@@ -13,6 +13,8 @@ from amgan.data.dataset import Dataset
 from amgan.networks import Generator
 from amgan.runtime.maps import NEUTRAL_AGE
 
+from .precision import computes_bf16
+
 GRID_AGES = (25.0, 40.0, 50.0, 60.0, 75.0)
 
 
@@ -25,7 +27,8 @@ def age_frames(
     face = torch.from_numpy(np.array(footprints[:, :1])).to(device).float() / 255.0
     aging_map = NEUTRAL_AGE + face * (years - NEUTRAL_AGE)
     origin = torch.tensor([[0.0, 0.0, frames.shape[1]]], device=device).expand(len(frames), 3)
-    with torch.no_grad(), torch.autocast(device.type, dtype=torch.bfloat16):
+    half = torch.autocast(device.type, dtype=torch.bfloat16, enabled=computes_bf16(device))
+    with torch.no_grad(), half:
         aged = generator(image, aging_map, origin)
     codes = ((aged.float() + 1.0) * 127.5).round().clamp(0, 255).byte()
     return codes.permute(0, 2, 3, 1).cpu().numpy()

@@ -22,9 +22,10 @@ from amgan.runtime.errors import UsageError
 from .board import Board
 from .config import TrainConfig, load_config
 from .grid import grid_faces, write_grid
+from .precision import autocast
 from .ranks import Ranks, average_statistics, joined
 from .state import TrainState, load_state, new_state, save_state, update_average
-from .steps import Report, autocast, discriminator_step, generator_step, heads_step, to_tensors
+from .steps import Report, discriminator_step, generator_step, heads_step, to_tensors
 
 STATE = "state.safetensors"
 WEIGHTS = "weights.safetensors"

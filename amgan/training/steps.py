@@ -36,20 +36,6 @@ def to_tensors(batch: PairBatch | RealBatch, device: torch.device) -> TensorBatc
     )
 
 
-def autocast(config: TrainConfig, device: torch.device) -> torch.autocast:
-    """Mixed precision as configured: bf16 with fp32 weights, or fp32 throughout."""
-    half = computes_bf16(device) if config.precision == "auto" else config.precision == "bf16"
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=half)
-
-
-def computes_bf16(device: torch.device) -> bool:
-    """Whether the device has instructions for bf16; without them a step takes eight times as long as fp32."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    capabilities = torch.cpu.get_capabilities()
-    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
-
-
 def generator_step(
     state: TrainState, config: TrainConfig, pairs: TensorBatch, reals: TensorBatch | None, amp: torch.autocast
 ) -> tuple[Report, Tensor | None]:

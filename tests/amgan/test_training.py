@@ -24,8 +24,9 @@ from amgan.networks import GeneratorConfig
 from amgan.training.config import LossWeights, TrainConfig, config_from_dict, load_config
 from amgan.training.grid import GRID_AGES, age_frames, grid_faces
 from amgan.training.loop import STATE, Log, StepBatches, one_step, pick_device, run, train
+from amgan.training.precision import autocast
 from amgan.training.state import load_state, new_state, save_state, update_average
-from amgan.training.steps import _far_maps, autocast, to_tensors
+from amgan.training.steps import _far_maps, to_tensors
 
 CPU = torch.device("cpu")
 SHIPPED = Path(__file__).parents[2] / "amgan" / "weights" / "amgan-base.toml"

@@ -13,8 +13,9 @@ from amgan.data.dataset import Dataset
 from amgan.data.patches import PatchOptions, PatchSampler
 from amgan.training.config import LossWeights, TrainConfig
 from amgan.training.loop import StepBatches, one_step
+from amgan.training.precision import autocast
 from amgan.training.state import new_state
-from amgan.training.steps import autocast, heads_step, to_tensors
+from amgan.training.steps import heads_step, to_tensors
 
 CPU = torch.device("cpu")
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from amgan.training.config import TrainConfig
-from amgan.training.steps import autocast
+from amgan.training.precision import autocast
 
 CPU = torch.device("cpu")
 AUTO = TrainConfig(Path("set"), Path("run"))
