@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from .atomic import is_temporary
 from .batch_outcome import Outcome
 from .batch_plan import Job
+from .run_lock import RUN_FOLDER
 from .run_record import Entry, RunRecord, still_holds
 
 KEPT = frozenset({"aged", "copied", "skipped"})
-_LEFTOVER = re.compile(r"\..*\.[0-9a-f]{8}\.part")
 
 
 class Ledger:
@@ -31,10 +31,10 @@ class Ledger:
     def clean(self, jobs: Iterable[Job]) -> int:
         """Remove what runs that were killed have left half-written; returns how many files."""
         removed = 0
-        for folder in {job.target.parent for job in jobs} | self._record.folders:
+        for folder in {job.target.parent for job in jobs} | self._record.folders | {self._root / RUN_FOLDER}:
             with contextlib.suppress(OSError):
                 for path in folder.iterdir():
-                    if _LEFTOVER.fullmatch(path.name):
+                    if is_temporary(path.name):
                         path.unlink()
                         removed += 1
         return removed

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .atomic import whole_file
 from .bundle import file_sha256
 from .errors import PhotoError
 from .run_lock import RUN_FOLDER
@@ -98,9 +99,8 @@ class RunRecord:
     def _rewrite(self) -> int:
         """Leave out the lines that later ones replaced; returns the file's new length in bytes."""
         content = b"".join(map(_line, self._entries.values()))
-        temporary = self._path.with_suffix(".part")
-        temporary.write_bytes(content)
-        temporary.replace(self._path)
+        with whole_file(self._path) as temporary:
+            temporary.write_bytes(content)
         return len(content)
 
 
