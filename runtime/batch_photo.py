@@ -62,9 +62,22 @@ class Started:
     reason: str = ""
 
 
+class Work(Protocol):
+    """The three steps that every photo goes through; each ends with an Outcome where it is the last one."""
+
+    def look(self, job: Job) -> Looked | Outcome:
+        """See whether a photo is to be worked on, and how much memory it will take."""
+
+    def begin(self, job: Job, looked: Looked) -> Started | Outcome:
+        """Decode a photo and hand its faces to the engine."""
+
+    def end(self, job: Job, begun: Started) -> Outcome:
+        """Paste a photo's faces and write it; raises DiskFullError where there is no space for it."""
+
+
 @dataclass(frozen=True)
 class PhotoWork:
-    """The three steps that every photo goes through; each ends with an Outcome where it is the last one.
+    """The steps for photos of this machine.
 
     ``known`` tells the outcome of a job that an earlier run has done; without it nothing is hashed.
     ``limit`` is the memory in bytes that one photo may take, ``root`` the folder that no output leaves.

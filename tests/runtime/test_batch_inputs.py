@@ -101,10 +101,10 @@ def test_wrong_inputs(here: Path) -> None:
 
 def test_reading_a_list(tmp_path: Path) -> None:
     (tmp_path / "list").write_bytes(b"a.png\nb\xff.png\n")
-    assert read_list(tmp_path / "list", ()) == ["a.png", "b\udcff.png"]
-    assert read_list(None, [b"c.png\n"]) == ["c.png\n"]
+    assert read_list(str(tmp_path / "list"), ()) == ["a.png", "b\udcff.png"]
+    assert read_list("-", [b"c.png\n"]) == ["c.png\n"]
     with pytest.raises(UsageError, match=r"cannot be read \(No such file"):
-        read_list(tmp_path / "gone", ())
+        read_list(str(tmp_path / "gone"), ())
 
 
 def test_links_that_lead_out_are_not_followed(tmp_path: Path) -> None:
