@@ -10,7 +10,19 @@ from pathlib import Path, PurePosixPath
 from .batch_inputs import Plan, expand_inputs, is_file_target, is_pattern
 from .batch_plan import PICTURE_SUFFIXES, Far, Job, plan_batch, plan_inputs
 from .errors import UsageError
-from .storage import Listed, files_below, is_file, is_folder, is_url, join_url, local_path, matches, plain_url
+from .storage import (
+    Listed,
+    files_below,
+    fixed_part,
+    is_file,
+    is_folder,
+    is_url,
+    join_url,
+    local_path,
+    matches,
+    place_of,
+    trimmed,
+)
 
 # Local photos are planned as if they went to this folder, which cannot be there.
 _NOWHERE = Path("/dev/null/out")
@@ -18,10 +30,11 @@ _NOWHERE = Path("/dev/null/out")
 
 @dataclass(frozen=True)
 class _Found:
-    """A remote photo, and its place below the output folder."""
+    """A remote photo, its place below the output folder, and what tells it from all others."""
 
     url: str
     place: str
+    key: str
     refusal: str = ""
     unasked: bool = False
 
@@ -36,14 +49,15 @@ def plan_remote(inputs: Sequence[str], output: str, files_from: Iterable[str] | 
     listed = [line.strip("\r\n") for line in files_from or ()]
     local = [local_path(text) for text in inputs if not is_url(text)]
     local_lines = [local_path(line) for line in listed if line and not is_url(line)]
-    far = [text.rstrip("/") for text in inputs if is_url(text)]
+    far = [trimmed(text) for text in inputs if is_url(text)]
     far_lines = [line for line in listed if is_url(line)]
     alone = len(inputs) == 1 and not any(listed)
     one = alone and not (bool(far) and names_pattern(far[0]))
     if one and far and not is_folder(far[0]) and _is_picture_target(output):
         return _one_photo(far[0], output)
-    found = [job for text in far for job in _found(text, one, output)]
-    found += [job for line in far_lines for job in _found_listed(line, output)]
+    aged = place_of(output) if is_url(output) else ""
+    found = [photo for text in far for photo in _found(text, one, aged)]
+    found += [photo for line in far_lines for photo in _found_listed(line, aged)]
     pretended = _NOWHERE if is_url(output) else Path(local_path(output))
     jobs: list[Job] = []
     if local or local_lines:
@@ -57,10 +71,13 @@ def plan_remote(inputs: Sequence[str], output: str, files_from: Iterable[str] | 
     if not planned:
         raise UsageError("there is nothing to do: the inputs hold no photos")
     planned = _without_doubles(planned)
-    _refuse_overwriting(planned)
-    return (
-        Plan(tuple(planned), None, output.rstrip("/")) if is_url(output) else Plan(tuple(planned), pretended)
-    )
+    if not aged:
+        return Plan(tuple(planned), pretended)
+    sources = {photo.key for photo in found}
+    for job in planned:
+        if job.far and f"{aged}/{job.far.name}" in sources:
+            raise _overwriting(job.far.target)
+    return Plan(tuple(planned), None, trimmed(output))
 
 
 def names_pattern(url: str) -> bool:
@@ -79,9 +96,9 @@ def _one_photo(url: str, output: str) -> Plan:
     if not is_file(url):
         raise UsageError(f"'{url}' does not exist: give a photo or a folder of photos")
     far = Far(url, output, PurePosixPath(output).name) if is_url(output) else Far(url)
-    job = Job(Path(url), Path(local_path(output)), far=far)
-    _refuse_overwriting([job])
-    return Plan((job,), None)
+    if is_url(output) and place_of(output) == place_of(url):
+        raise _overwriting(output)
+    return Plan((Job(Path(url), Path(local_path(output)), far=far),), None)
 
 
 def _one_local_photo(photo: Path, output: str) -> Plan:
@@ -89,67 +106,69 @@ def _one_local_photo(photo: Path, output: str) -> Plan:
     return Plan((replace(job, target=Path(output), far=Far("", output, PurePosixPath(output).name)),), None)
 
 
-def _found(url: str, one: bool, output: str) -> Iterator[_Found]:
+def _found(url: str, one: bool, aged: str) -> Iterator[_Found]:
     """The photos of one input: a photo, a folder or a pattern."""
     name = url.rpartition("/")[2]
     if names_pattern(url):
-        yield from _matching(url, output)
+        yield from _matching(url, aged)
     elif is_file(url):
-        yield _Found(url, name)
+        yield _Found(url, name, place_of(url))
     elif is_folder(url):
-        if is_url(output) and plain_url(output) == plain_url(url):
-            raise UsageError(f"'{output}' is the folder of the photos themselves: name another one")
-        yield from _below(url, "" if one else f"{name}/", output)
+        if place_of(url) == aged:
+            raise UsageError(f"'{url}' is the folder of the photos themselves: name another one with -o")
+        yield from _below(url, "" if one else f"{name}/", aged)
     else:
         raise UsageError(f"'{url}' does not exist: give a photo or a folder of photos")
 
 
-def _found_listed(line: str, output: str) -> Iterator[_Found]:
+def _found_listed(line: str, aged: str) -> Iterator[_Found]:
     place = line.partition("://")[2].strip("/")
     if is_file(line):
-        yield _Found(line, place)
+        yield _Found(line, place, place_of(line))
     elif is_folder(line):
-        yield from _below(line, f"{place}/", output)
+        yield from _below(line, f"{place}/", aged)
     else:
-        yield _Found(line, place, "it does not exist")
+        yield _Found(line, place, place_of(line), "it does not exist")
 
 
-def _matching(pattern: str, output: str) -> Iterator[_Found]:
-    urls = matches(pattern)
-    if not urls:
+def _matching(pattern: str, aged: str) -> Iterator[_Found]:
+    found = matches(pattern)
+    if not found:
         raise UsageError(f"'{pattern}' matches no file: check the pattern, and quote it")
-    fixed = pattern[: next(n for n, letter in enumerate(pattern) if letter in "*?[")].rpartition("/")[0]
-    top = f"{plain_url(fixed)}/"
-    for url in urls:
-        place = url.removeprefix(top)
-        if _is_output(url, output):
+    top = place_of(fixed_part(pattern))
+    for one in found:
+        if _is_hidden(one.name) or _is_output(f"{top}/{one.name}", aged):
             continue
-        if is_folder(url):
-            if not pattern.endswith("**"):
-                yield from _below(url, f"{place}/", output)
-        else:
-            yield _checked(Listed(url, place, 1), place)
+        if not is_folder(one.url):
+            yield _checked(one, one.name, top)
+        elif not pattern.endswith("**"):
+            yield from _below(one.url, f"{one.name}/", aged)
 
 
-def _below(folder: str, place: str, output: str) -> Iterator[_Found]:
+def _below(folder: str, place: str, aged: str) -> Iterator[_Found]:
     """What lies in a folder; hidden files, marks of folders and the output are passed over."""
+    top = place_of(folder)
     for one in files_below(folder):
-        hidden = any(part.startswith(".") and part not in (".", "..") for part in one.name.split("/"))
-        if not (hidden or (one.name.endswith("/") and not one.size) or _is_output(one.url, output)):
-            yield _checked(one, place + one.name)
+        mark = one.name.endswith("/") and not one.size
+        if not (mark or _is_hidden(one.name) or _is_output(f"{top}/{one.name}", aged)):
+            yield _checked(one, place + one.name, top)
 
 
-def _is_output(url: str, output: str) -> bool:
-    return is_url(output) and url.startswith(f"{plain_url(output)}/")
+def _is_hidden(name: str) -> bool:
+    return any(part.startswith(".") and part not in (".", "..") for part in name.split("/"))
 
 
-def _checked(one: Listed, place: str) -> _Found:
+def _is_output(key: str, aged: str) -> bool:
+    return bool(aged) and key.startswith(f"{aged}/")
+
+
+def _checked(one: Listed, place: str, top: str) -> _Found:
     """A photo that only happened to be there: what is not named like a picture is left out."""
     suffix = PurePosixPath(one.name).suffix.lower()
     if suffix not in PICTURE_SUFFIXES:
         ending = f"its name ends in '{suffix}'" if suffix else "its name has no ending such as .jpg"
-        return _Found(one.url, place, f"not a picture: {ending}", unasked=True)
-    return _Found(one.url, place)
+        return _Found(one.url, place, f"{top}/{one.name}", f"not a picture: {ending}", unasked=True)
+    return _Found(one.url, place, f"{top}/{one.name}")
 
 
 def _placed(jobs: Iterable[Job], pretended: Path, output: str) -> Iterator[Job]:
@@ -199,10 +218,5 @@ def _named(job: Job) -> str:
     return (job.far and job.far.source) or str(job.source)
 
 
-def _refuse_overwriting(jobs: Sequence[Job]) -> None:
-    sources = {plain_url(job.far.source) for job in jobs if job.far and job.far.source}
-    for job in jobs:
-        if job.far and job.far.target and plain_url(job.far.target) in sources:
-            raise UsageError(
-                f"'{job.far.target}' is one of the photos to age: name another output, none is overwritten"
-            )
+def _overwriting(url: str) -> UsageError:
+    return UsageError(f"'{url}' is one of the photos to age: name another output, none is overwritten")

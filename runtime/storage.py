@@ -56,16 +56,24 @@ def local_path(text: str) -> str:
     return text[found.end() :] if found else text
 
 
+def trimmed(url: str) -> str:
+    """A URL without slashes at its end."""
+    scheme, mark, rest = url.partition("://")
+    return scheme + mark + rest.rstrip("/")
+
+
 def join_url(folder: str, name: str) -> str:
     """The URL of a file below a folder."""
-    return f"{folder.rstrip('/')}/{name}"
+    top = trimmed(folder)
+    return f"{top}{'' if top.endswith('://') else '/'}{name}"
 
 
-def plain_url(url: str) -> str:
-    """The one way to write a URL, by which two can be compared."""
+def place_of(url: str) -> str:
+    """What two URLs of the same place have in common, however they are written; no slash at its end."""
     system, path = _open(url)
-    with _telling(url, "named"):
-        return str(system.unstrip_protocol(path)).rstrip("/")
+    host = getattr(system, "storage_options", {}).get("host", "")
+    protocol = system.protocol if isinstance(system.protocol, str) else system.protocol[0]
+    return f"{protocol}|{host}|{path.strip('/')}"
 
 
 def is_file(url: str) -> bool:
@@ -102,18 +110,29 @@ def files_below(url: str) -> list[Listed]:
         found = system.find(path, detail=True)
         top = f"{path.rstrip('/')}/"
         listed = [
-            Listed(str(system.unstrip_protocol(name)), name.removeprefix(top), int(facts.get("size") or 0))
+            Listed(join_url(url, name.removeprefix(top)), name.removeprefix(top), int(facts.get("size") or 0))
             for name, facts in found.items()
-            if facts["type"] == "file" and name != path
+            if facts["type"] == "file" and name.startswith(top)
         ]
     return sorted(listed, key=lambda one: one.name.split("/"))
 
 
-def matches(pattern: str) -> list[str]:
-    """URLs of what a pattern such as s3://bucket/photos/**/*.jpg finds, in order of name."""
+def matches(pattern: str) -> list[Listed]:
+    """What a pattern such as s3://bucket/photos/**/*.jpg finds, files and folders, in order of name.
+
+    Names are below the pattern's part without wildcards, s3://bucket/photos here; sizes are 0.
+    """
+    fixed = fixed_part(pattern)
     system, path = _open(pattern)
+    top = f"{_open(fixed)[1].rstrip('/')}/"
     with _telling(pattern, "listed"):
-        return [str(system.unstrip_protocol(name)) for name in sorted(system.glob(path))]
+        names = [name.removeprefix(top) for name in sorted(system.glob(path)) if name.startswith(top)]
+    return [Listed(join_url(fixed, name), name, 0) for name in names]
+
+
+def fixed_part(pattern: str) -> str:
+    """The folder that a pattern looks through."""
+    return trimmed(re.split(r"[*?\[]", pattern, maxsplit=1)[0].rpartition("/")[0] + "/")
 
 
 def read(url: str) -> bytes | None:

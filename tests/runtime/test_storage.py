@@ -47,6 +47,35 @@ def test_what_is_a_url() -> None:
         assert not storage.is_url(text)
     assert storage.local_path("file:///a/b") == "/a/b"
     assert storage.local_path("a/b") == "a/b"
+    assert storage.join_url("s3://b/in//", "a.png") == "s3://b/in/a.png"
+    assert storage.join_url("memory://", "a.png") == "memory://a.png"
+    assert storage.fixed_part("s3://b/in/x*/[ab].png") == "s3://b/in"
+    assert storage.fixed_part("memory://*.png") == "memory://"
+
+
+def test_urls_keep_their_host(disk: type[Disk], tmp_path: Path) -> None:
+    class Hosted(Disk):
+        """As sftp://: the path of a URL has no host."""
+
+        protocol = "hosted"
+
+        @classmethod
+        def _strip_protocol(cls, path: str) -> str:
+            return path.partition("://")[2].partition("/")[2] if "://" in path else path
+
+        @staticmethod
+        def _get_kwargs_from_urls(path: str) -> dict[str, str]:
+            return {"host": path.partition("://")[2].partition("/")[0]}
+
+    fsspec.register_implementation("hosted", Hosted, clobber=True)
+    storage.put("hosted://one/in/sub/a.png", b"1")
+    (found,) = storage.files_below("hosted://one/in/")
+    assert found == storage.Listed("hosted://one/in/sub/a.png", "sub/a.png", 1)
+    (found,) = storage.matches("hosted://one/in/*/a.png")
+    assert (found.url, found.name) == ("hosted://one/in/sub/a.png", "sub/a.png")
+    assert storage.place_of("hosted://one/in/") == storage.place_of("hosted://one/in")
+    assert storage.place_of("hosted://one/in") != storage.place_of("hosted://two/in")
+    assert storage.place_of("memory:///in") == storage.place_of("memory://in")
 
 
 @pytest.mark.parametrize("replaces", [True, False])
