@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import math
-import secrets
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from amgan.runtime.atomic import whole_file
 from amgan.runtime.bundle import file_sha256
 from amgan.runtime.cuda.api import load_cuda
 from amgan.runtime.engine_build import EngineBuild, EngineProfile
@@ -173,10 +173,5 @@ def _write(engine: Any, output: Path) -> None:
 
 def _replace(path: Path, content: Any) -> None:
     """Write a file that appears whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with temporary.open("wb") as stream:
-            stream.write(memoryview(content))
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(path) as temporary, temporary.open("wb") as stream:
+        stream.write(memoryview(content))

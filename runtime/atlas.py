@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from .atomic import whole_file
 from .curves import Curve, fit_curve
 from .errors import UsageError
 from .zones import ZONES
@@ -91,14 +91,11 @@ def write_atlas(atlas: Atlas, path: str | Path) -> Path:
     """
     target = Path(path)
     check_atlas(atlas, str(target))
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
-        temporary.write_text(json.dumps(_to_dict(atlas), indent=2) + "\n", encoding="utf-8")
-        temporary.replace(target)
+        with whole_file(target) as temporary:
+            temporary.write_text(json.dumps(_to_dict(atlas), indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise UsageError(f"the atlas '{target}' cannot be written ({error.strerror})") from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return target
 
 

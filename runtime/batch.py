@@ -6,17 +6,19 @@ One bad photo never stops the others: each one ends as an Outcome, with the reas
 from __future__ import annotations
 
 import contextlib
+import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .batch_ledger import Ledger
+from .batch_ledger import Book, Ledger, Lookup
 from .batch_outcome import Outcome
-from .batch_photo import Ager, Known, Looked, NoFace, PhotoWork, Started, disk_full, is_disk_full, rounded
+from .batch_photo import Ager, Looked, NoFace, PhotoWork, Started, Work, disk_full, is_disk_full, rounded
 from .batch_plan import Job, plan_batch
 from .errors import DiskFullError
 from .run_settings import describe_model
@@ -40,6 +42,8 @@ __all__ = [
 
 THREADS = 2
 LOOKING_AHEAD = 8
+FETCHING = 4
+"""Photos of another file system that are fetched at the same time."""
 
 
 @dataclass(frozen=True)
@@ -65,21 +69,31 @@ def run_batch(
     report: Callable[[Outcome], None] = lambda outcome: None,
     options: BatchOptions = BatchOptions(),
     *,
-    ledger: Ledger | None = None,
-    known: Known | None = None,
+    ledger: Book | None = None,
+    lookup: Lookup | None = None,
 ) -> list[Outcome]:
     """Age every job's photo and write it; one Outcome a job, as `report` gets them, in order of the jobs.
 
     With a ``ledger``, what it knows to be done is not done again, and what is done is written down before it
-    is reported; ``known`` alone is for a ledger that is kept elsewhere. Raises UsageError, BundleError and
-    MissingDependencyError, which every photo would meet, and DiskFullError; anything else is the outcome of
-    one photo. However it ends, KeyboardInterrupt included, what is with the engine is written and reported
-    first, unless the disk is full.
+    is reported; ``lookup`` alone is for a ledger that is kept elsewhere. Jobs may be far (see Far): their
+    files are on this machine, in a folder of their own, while they are worked on. Raises UsageError,
+    BundleError and MissingDependencyError, which every photo would meet, and DiskFullError; anything else is
+    the outcome of one photo. However it ends, KeyboardInterrupt included, what is with the engine is written
+    and reported first, unless the disk is full.
     """
-    lookup = ledger.known if ledger is not None else known
-    work = PhotoWork(pipeline, request, options.no_face, lookup, options.memory, options.root)
-    with _single_threaded_opencv():
-        return _Run(work, options, report, ledger).over(jobs)
+    lookup = ledger if ledger is not None else lookup
+    known = None if lookup is None else lookup.known
+    plain = PhotoWork(pipeline, request, options.no_face, known, options.memory, options.root)
+    with ExitStack() as stack:
+        work: Work = plain
+        far = any(job.far is not None for job in jobs)
+        if far:
+            from .remote_work import RemoteWork
+
+            staging = stack.enter_context(tempfile.TemporaryDirectory(prefix="amgan-"))
+            work = RemoteWork(plain, Path(staging), lookup)
+        stack.enter_context(_single_threaded_opencv())
+        return _Run(work, options, report, ledger, FETCHING if far else 1).over(jobs)
 
 
 class Runner(Protocol):
@@ -102,7 +116,7 @@ class Runner(Protocol):
         request: Request,
         report: Callable[[Outcome], None],
         options: BatchOptions,
-        ledger: Ledger | None,
+        ledger: Book | None,
     ) -> None:
         """As run_batch."""
 
@@ -133,7 +147,7 @@ class LocalRunner:
         request: Request,
         report: Callable[[Outcome], None],
         options: BatchOptions,
-        ledger: Ledger | None,
+        ledger: Book | None,
     ) -> None:
         """As run_batch."""
         run_batch(self._pipeline, jobs, request, report, options, ledger=ledger)
@@ -144,12 +158,14 @@ class _Run:
 
     def __init__(
         self,
-        work: PhotoWork,
+        work: Work,
         options: BatchOptions,
         report: Callable[[Outcome], None],
-        ledger: Ledger | None,
+        ledger: Book | None,
+        looking: int,
     ) -> None:
         self._work = work
+        self._looking = looking
         self._options = options
         self._report = report
         self._ledger = ledger
@@ -164,7 +180,7 @@ class _Run:
         threads = self._options.threads
         waiting = deque(jobs)
         with (
-            ThreadPoolExecutor(1, "amgan-look") as look,
+            ThreadPoolExecutor(self._looking, "amgan-look") as look,
             ThreadPoolExecutor(threads, "amgan-front") as front,
             ThreadPoolExecutor(threads, "amgan-back") as back,
         ):

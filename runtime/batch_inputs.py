@@ -10,14 +10,19 @@ from pathlib import Path
 
 from .batch_plan import PICTURE_SUFFIXES, Input, Job, plan_batch, plan_inputs
 from .errors import UsageError
+from .storage import is_url, local_path, read
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The jobs of a run, and the folder ``root`` that all its output lies in; None for a single file."""
+    """The jobs of a run, and the folder that all its output lies in: ``root``, or ``far_root``, a URL.
+
+    Both are empty for a single file.
+    """
 
     jobs: tuple[Job, ...]
     root: Path | None
+    far_root: str = ""
 
 
 def plan_run(inputs: Sequence[str], output: Path, files_from: Iterable[str] | None = None) -> Plan:
@@ -28,41 +33,53 @@ def plan_run(inputs: Sequence[str], output: Path, files_from: Iterable[str] | No
     photos or folders: relative ones lie in ``output`` as they are written, others with all their folders.
     Raises UsageError where an input does not exist, a pattern finds nothing, or nothing is left to do.
     """
-    listed = [] if files_from is None else [_listed(line) for line in map(_clean, files_from) if line]
-    given = [(Path(text), _is_pattern(text)) for text in inputs]
-    if not given and not listed:
+    listed = [line for line in map(_clean, files_from or ()) if line]
+    if not inputs and not listed:
         raise UsageError("there is nothing to do: give photos, folders, patterns or a list of files")
-    if len(given) == 1 and not listed and not given[0][1]:
-        source = given[0][0]
+    if len(inputs) == 1 and not listed and not is_pattern(inputs[0]):
+        source = Path(inputs[0])
         jobs = plan_batch(source, output)
-        return Plan(tuple(jobs), None if _is_file_target(source, output) else output)
+        return Plan(tuple(jobs), None if is_file_target(source, output) else output)
+    return Plan(tuple(plan_inputs(expand_inputs(inputs, listed), output)), output)
+
+
+def expand_inputs(inputs: Sequence[str], listed: Sequence[str]) -> list[Input]:
+    """Inputs and lines of a list, each with its place in the output folder; raises UsageError."""
     found: list[Input] = []
-    for path, pattern in given:
-        if pattern:
+    for text in inputs:
+        path = Path(text)
+        if is_pattern(text):
             found += _matches(str(path))
         elif not path.exists():
             raise UsageError(f"'{path}' does not exist: give photos, folders or patterns")
         else:
             found.append(Input(path, Path(path.resolve().name)))
-    return Plan(tuple(plan_inputs([*found, *listed], output)), output)
+    return [*found, *map(_listed, listed)]
 
 
-def read_list(path: Path | None, stdin: Iterable[bytes]) -> list[str]:
-    """The lines of a list of files, or of ``stdin`` for None; raises UsageError where it cannot be read."""
+def read_list(name: str, stdin: Iterable[bytes]) -> list[str]:
+    """The lines of a list of files, a path or a URL, or of ``stdin`` for "-".
+
+    Raises UsageError where it cannot be read, PhotoError where another file system refuses.
+    """
     try:
-        lines = stdin if path is None else path.read_bytes().splitlines()
+        if is_url(name):
+            lines: Iterable[bytes] = (read(name) or b"").splitlines()
+        else:
+            lines = stdin if name == "-" else Path(local_path(name)).read_bytes().splitlines()
         return [os.fsdecode(line) for line in lines]
     except OSError as error:
         raise UsageError(
-            f"'{path}' cannot be read ({error.strerror}): give a file with one path a line"
-        ) from (error)
+            f"'{name}' cannot be read ({error.strerror}): give a file with one path a line"
+        ) from error
 
 
-def _is_file_target(source: Path, output: Path) -> bool:
+def is_file_target(source: Path, output: Path) -> bool:
+    """Whether one photo is to be written to ``output`` itself, not into it as a folder."""
     return not source.is_dir() and not output.is_dir() and output.suffix.lower() in PICTURE_SUFFIXES
 
 
-def _is_pattern(text: str) -> bool:
+def is_pattern(text: str) -> bool:
     """Whether a name is a pattern; what exists under that very name is none."""
     return glob.has_magic(text) and not Path(text).exists()
 

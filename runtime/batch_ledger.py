@@ -3,16 +3,34 @@
 from __future__ import annotations
 
 import contextlib
-import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Protocol
 
+from .atomic import is_temporary
 from .batch_outcome import Outcome
 from .batch_plan import Job
-from .run_record import Entry, RunRecord, still_holds
+from .run_lock import RUN_FOLDER
+from .run_record import Entry, RunRecord, is_there
 
 KEPT = frozenset({"aged", "copied", "skipped"})
-_LEFTOVER = re.compile(r"\..*\.[0-9a-f]{8}\.part")
+
+
+class Lookup(Protocol):
+    """Knows what earlier runs have done; its methods may be called from any thread."""
+
+    def entry(self, job: Job) -> Entry | None:
+        """What the record says of a job with these settings, whether or not it still holds."""
+
+    def known(self, job: Job, sha256: str) -> Outcome | None:
+        """The outcome of a job that is done, with this content, or None where it is to be done."""
+
+
+class Book(Lookup, Protocol):
+    """A ledger, wherever it is kept; ``keep`` is called from one thread."""
+
+    def keep(self, job: Job, outcome: Outcome) -> None:
+        """Write down what became of a job; raises OSError or PhotoError."""
 
 
 class Ledger:
@@ -31,10 +49,10 @@ class Ledger:
     def clean(self, jobs: Iterable[Job]) -> int:
         """Remove what runs that were killed have left half-written; returns how many files."""
         removed = 0
-        for folder in {job.target.parent for job in jobs} | self._record.folders:
+        for folder in {job.target.parent for job in jobs} | self._record.folders | {self._root / RUN_FOLDER}:
             with contextlib.suppress(OSError):
                 for path in folder.iterdir():
-                    if _LEFTOVER.fullmatch(path.name):
+                    if is_temporary(path.name):
                         path.unlink()
                         removed += 1
         return removed
@@ -53,28 +71,13 @@ class Ledger:
 
         Where a photo is skipped now, what a run with other settings made of it is removed.
         """
-        written = outcome.details.get("output", {})
-        sha256 = outcome.details.get("sha256", "")
-        if outcome.status not in KEPT or not sha256:
-            return
+        entry = new_entry(self._name(job), self.settings, outcome)
         before = self._record.entry(self._name(job))
-        if before is not None and (before.settings, before.details) == (self.settings, outcome.details):
-            return  # it was known
+        if entry is None or is_kept(before, entry):
+            return
         if outcome.status == "skipped" and before is not None and self._record.is_there(before):
             job.target.unlink()  # what other settings made; nobody else has touched it
-        self._record.add(
-            Entry(
-                self._name(job),
-                sha256,
-                self.settings,
-                outcome.status,
-                outcome.reason,
-                written.get("sha256", ""),
-                written.get("bytes", 0),
-                written.get("mtime_ns", 0),
-                outcome.details,
-            )
-        )
+        self._record.add(entry)
 
     def close(self) -> None:
         """Close the record."""
@@ -84,11 +87,43 @@ class Ledger:
         return job.target.relative_to(self._root).as_posix()
 
 
-def earlier_outcome(job: Job, entry: Entry | None, sha256: str) -> Outcome | None:
-    """What an entry with the right settings says of a job with this content; None where it is to be done."""
-    if entry is None or not still_holds(entry, job.target, sha256, entry.settings):
+def new_entry(name: str, settings: str, outcome: Outcome) -> Entry | None:
+    """The entry of an outcome that a later run may rely on; None for any other."""
+    written = outcome.details.get("output", {})
+    sha256 = outcome.details.get("sha256", "")
+    if outcome.status not in KEPT or not sha256:
+        return None
+    return Entry(
+        name,
+        sha256,
+        settings,
+        outcome.status,
+        outcome.reason,
+        written.get("sha256", ""),
+        written.get("bytes", 0),
+        written.get("mtime_ns", 0),
+        outcome.details,
+    )
+
+
+def is_kept(before: Entry | None, entry: Entry) -> bool:
+    """Whether the record says the same already: the photo was known."""
+    return before is not None and (before.settings, before.details) == (entry.settings, entry.details)
+
+
+def earlier_outcome(
+    job: Job,
+    entry: Entry | None,
+    sha256: str,
+    there: Callable[[Job, Entry], bool] = lambda job, entry: is_there(job.target, entry),
+) -> Outcome | None:
+    """What an entry with the right settings says of a job with this content; None where it is to be done.
+
+    ``there`` tells whether the output is what the entry says.
+    """
+    if entry is None or entry.sha256 != sha256 or (entry.output_sha256 and not there(job, entry)):
         return None
     if entry.status == "skipped":
-        return Outcome(job.source, "skipped", entry.reason, details=entry.details)
+        return Outcome(job.source, "skipped", entry.reason, details=entry.details, far=job.far)
     aged = [face for face in entry.details.get("faces", ()) if face.get("outcome") == "aged"]
-    return Outcome(job.source, "unchanged", entry.reason, len(aged), 0.0, job.target, entry.details)
+    return Outcome(job.source, "unchanged", entry.reason, len(aged), 0.0, job.target, entry.details, job.far)

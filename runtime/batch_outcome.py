@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from .batch_plan import Far
 from .errors import AmganError
 from .norms import Norms
 
@@ -29,7 +31,8 @@ class Outcome:
     aged: written anew. unchanged: an earlier run has dealt with it, with the same settings. copied: no face
     was aged, the photo was copied as it is. skipped: nothing was to be done, ``reason`` says why. failed:
     ``reason`` says why. ``faces`` were aged; ``seconds`` went from its decoding to its end, waiting included.
-    ``details`` are for the report: ``sha256`` of the photo, ``faces``, ``seconds`` of each stage.
+    ``details`` are for the report: ``sha256`` of the photo, ``faces``, ``seconds`` of each stage. ``far`` is
+    that of the job.
     """
 
     path: Path
@@ -39,6 +42,19 @@ class Outcome:
     seconds: float = 0.0
     output: Path | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    far: Far | None = None
+
+    @property
+    def file(self) -> str:
+        """The photo's path or URL."""
+        return (self.far and self.far.source) or os.fsdecode(self.path)
+
+    @property
+    def written(self) -> str | None:
+        """Path or URL of what was written, None where nothing was."""
+        if self.output is None:
+            return None
+        return (self.far and self.far.target) or os.fsdecode(self.output)
 
 
 def describe_aged(faces: tuple[AgedFace, ...], request: Request) -> list[dict[str, Any]]:
@@ -65,7 +81,7 @@ def describe_left(faces: tuple[LeftFace, ...]) -> list[dict[str, Any]]:
     ]
 
 
-def explain(error: BaseException, path: Path) -> str:
+def explain(error: BaseException, path: Path | str) -> str:
     """The reason in words, without the path in front of it: the listing has that already."""
     if isinstance(error, AmganError):
         text = str(error)

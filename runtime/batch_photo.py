@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import secrets
 import shutil
 import time
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from .atomic import whole_file
 from .batch_memory import memory_need, say_size
 from .batch_outcome import Outcome, describe_aged, describe_left, explain
 from .batch_plan import Job
@@ -62,9 +62,22 @@ class Started:
     reason: str = ""
 
 
+class Work(Protocol):
+    """The three steps that every photo goes through; each ends with an Outcome where it is the last one."""
+
+    def look(self, job: Job) -> Looked | Outcome:
+        """See whether a photo is to be worked on, and how much memory it will take."""
+
+    def begin(self, job: Job, looked: Looked) -> Started | Outcome:
+        """Decode a photo and hand its faces to the engine."""
+
+    def end(self, job: Job, begun: Started) -> Outcome:
+        """Paste a photo's faces and write it; raises DiskFullError where there is no space for it."""
+
+
 @dataclass(frozen=True)
 class PhotoWork:
-    """The three steps that every photo goes through; each ends with an Outcome where it is the last one.
+    """The steps for photos of this machine.
 
     ``known`` tells the outcome of a job that an earlier run has done; without it nothing is hashed.
     ``limit`` is the memory in bytes that one photo may take, ``root`` the folder that no output leaves.
@@ -140,7 +153,7 @@ class PhotoWork:
 
     def end(self, job: Job, begun: Started) -> Outcome:
         """Paste a photo's faces and write it; raises DiskFullError where there is no space for it."""
-        from .photo import write_photo
+        from .photo import refuse_outside, write_photo
 
         details, stages, at = begun.details, begun.details["seconds"], time.perf_counter()
         pixels, faces = begun.photo.pixels, 0
@@ -154,10 +167,13 @@ class PhotoWork:
             stages["engine"] = time.perf_counter() - at
         at = time.perf_counter()
         try:
-            self._make_folder(job.target)
+            if self.root is not None:
+                refuse_outside(job.target, self.root)
+            job.target.parent.mkdir(parents=True, exist_ok=True)
             same_kind = job.target.suffix.lower() == job.source.suffix.lower()
             if begun.faces is None and same_kind and self.request.metadata == "keep":
-                _copy(job.source, job.target)
+                with whole_file(job.target) as temporary:
+                    shutil.copyfile(job.source, temporary)
             else:
                 write_photo(begun.photo, pixels, job.target)
             if self.known is not None:
@@ -170,13 +186,6 @@ class PhotoWork:
         seconds = time.perf_counter() - begun.since
         status: Literal["aged", "copied"] = "copied" if begun.faces is None else "aged"
         return Outcome(job.source, status, begun.reason, faces, seconds, job.target, details)
-
-    def _make_folder(self, target: Path) -> None:
-        if self.root is not None and not target.parent.resolve().is_relative_to(self.root.resolve()):
-            raise PhotoError(
-                f"'{target}' would lie outside '{self.root}': remove the link that leads out of it"
-            )
-        target.parent.mkdir(parents=True, exist_ok=True)
 
 
 def disk_full(target: Path) -> DiskFullError:
@@ -203,16 +212,6 @@ def _free_bytes(folder: Path) -> int:
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     return shutil.disk_usage(folder).free
-
-
-def _copy(source: Path, target: Path) -> None:
-    """Copy a file's content atomically; a target that is there is replaced."""
-    temporary = target.with_name(f".{target.stem[:40]}.{secrets.token_hex(4)}.part")
-    try:
-        shutil.copyfile(source, temporary)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _describe_file(path: Path) -> dict[str, Any]:

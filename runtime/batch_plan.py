@@ -32,16 +32,35 @@ _LITTER = frozenset({"thumbs.db", "desktop.ini"})
 
 
 @dataclass(frozen=True)
+class Far:
+    """What of a job is on another file system: URLs of the photo and of the output, "" for what is local.
+
+    ``name`` is the output's place below a remote output folder, "" where there is none.
+    """
+
+    source: str = ""
+    target: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True)
 class Job:
     """One file to work on: ``source`` is aged into ``target``, unless ``refusal`` says why it cannot be.
 
-    ``unasked`` files only happened to be in a folder: nobody asked for them to be aged.
+    ``unasked`` files only happened to be in a folder: nobody asked for them to be aged. Where ``far`` has a
+    URL, the path beside it is no file, only something to sort and to name by.
     """
 
     source: Path
     target: Path
     refusal: str = ""
     unasked: bool = False
+    far: Far | None = None
+
+    @property
+    def key(self) -> str:
+        """What no other job of the run has: where its output goes."""
+        return (self.far and self.far.target) or os.fsdecode(self.target)
 
 
 @dataclass(frozen=True)

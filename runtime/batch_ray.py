@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import errors
-from .batch import BatchOptions, Job, Ledger, run_batch
-from .batch_ledger import earlier_outcome
+from .batch import BatchOptions, Job, run_batch
+from .batch_ledger import Book, earlier_outcome
 from .batch_outcome import Outcome
+from .batch_plan import Far
 from .errors import AmganError, EngineError, MissingDependencyError
 from .run_record import Entry
 from .run_settings import describe_model
@@ -102,7 +103,7 @@ class RayRunner:
         request: Request,
         report: Callable[[Outcome], None],
         options: BatchOptions,
-        ledger: Ledger | None,
+        ledger: Book | None,
     ) -> None:
         """As run_batch: outcomes are kept in the ledger as they come, and reported in order of the jobs."""
         waiting: dict[int, Outcome] = {}
@@ -116,7 +117,7 @@ class RayRunner:
                 due += 1
 
     def _outcomes(
-        self, jobs: Sequence[Job], request: Request, options: BatchOptions, ledger: Ledger | None
+        self, jobs: Sequence[Job], request: Request, options: BatchOptions, ledger: Book | None
     ) -> Iterator[tuple[int, Outcome]]:
         ray: Any = importlib.import_module("ray")
         ray.data.DataContext.get_current().enable_progress_bars = False
@@ -150,7 +151,7 @@ class _Worker:
         self._recorded = recorded
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[Any]]:
-        names = ("number", "source", "target", "entry", "refusal", "unasked")
+        names = ("number", "source", "target", "entry", "refusal", "unasked", "far")
         rows = [dict(zip(names, row, strict=True)) for row in zip(*(batch[n] for n in names), strict=True)]
         jobs = [
             Job(
@@ -158,30 +159,44 @@ class _Worker:
                 _path(row["target"]),
                 bytes(row["refusal"]).decode(),
                 bool(row["unasked"]),
+                Far(**json.loads(bytes(row["far"]))) if row["far"] else None,
             )
             for row in rows
         ]
         entries = {
-            job: Entry(**json.loads(bytes(row["entry"])))
+            job.key: Entry(**json.loads(bytes(row["entry"])))
             for job, row in zip(jobs, rows, strict=True)
             if row["entry"]
         }
-
-        def known(job: Job, sha256: str) -> Outcome | None:
-            return earlier_outcome(job, entries.get(job), sha256)
-
         outcomes: list[Outcome] = []
         numbers = [int(row["number"]) for row in rows]
         told: list[bytes] = []
         try:
             run_batch(
                 self._pipeline, jobs, self._request, outcomes.append, self._options,
-                known=known if self._recorded else None,
+                lookup=_Entries(entries) if self._recorded else None,
             )  # fmt: skip
         except AmganError as error:
             numbers = [*numbers[: len(outcomes)], -1]
             told = [json.dumps(_wrap(error)).encode()]
         return {"number": numbers, "told": [*(_tell(one) for one in outcomes), *told]}
+
+
+@dataclass(frozen=True)
+class _Entries:
+    """What the driver's record says of the photos of a batch."""
+
+    entries: Mapping[str, Entry]
+
+    def entry(self, job: Job) -> Entry | None:
+        return self.entries.get(job.key)
+
+    def known(self, job: Job, sha256: str) -> Outcome | None:
+        if job.far is None or not job.far.target:
+            return earlier_outcome(job, self.entry(job), sha256)
+        from .remote_ledger import is_there
+
+        return earlier_outcome(job, self.entry(job), sha256, is_there)
 
 
 def _join(ray: Any, address: str | None) -> None:
@@ -220,7 +235,7 @@ def _unwrap(content: Any) -> Any:
     return content
 
 
-def _pack(number: int, job: Job, ledger: Ledger | None) -> dict[str, Any]:
+def _pack(number: int, job: Job, ledger: Book | None) -> dict[str, Any]:
     """A job as a row; names of files are bytes, as they need not be text."""
     entry = None if ledger is None else ledger.entry(job)
     return {
@@ -230,6 +245,7 @@ def _pack(number: int, job: Job, ledger: Ledger | None) -> dict[str, Any]:
         "entry": b"" if entry is None else json.dumps(asdict(entry)).encode(),
         "refusal": job.refusal.encode("utf-8", "replace"),
         "unasked": job.unasked,
+        "far": b"" if job.far is None else json.dumps(asdict(job.far)).encode(),
     }
 
 
@@ -258,4 +274,5 @@ def _unpack(job: Job, content: Mapping[str, Any]) -> Outcome:
         content["seconds"],
         job.target if content["written"] else None,
         content["details"],
+        job.far,
     )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import secrets
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
+from .atomic import whole_file
 from .errors import BundleError
 from .manifest import Manifest
 
@@ -80,13 +80,11 @@ def write_manifest(folder: Path, manifest: Manifest) -> Path:
                 f"'{folder}' lacks '{name}', which its manifest is to name: write the files first"
             )
     target = folder / MANIFEST
-    temporary = folder / f".{MANIFEST}.{secrets.token_hex(4)}"
     text = json.dumps(Manifest.from_dict(manifest.to_dict(), str(target)).to_dict(), indent=2) + "\n"
     try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(target)
+        with whole_file(target) as temporary:
+            temporary.write_text(text, encoding="utf-8")
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise BundleError(f"'{target}' cannot be written: {error.strerror}") from error
     return target
 

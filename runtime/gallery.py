@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from .atomic import whole_file
 from .batch_outcome import WRITTEN, Outcome
 from .errors import PhotoError
 from .gallery_page import Card, make_page
@@ -89,14 +89,11 @@ def _card(pair: _Pair, root: Path) -> Card:
 
 
 def _write(path: Path, page: str) -> None:
-    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.part")
     try:
-        temporary.write_bytes(page.encode("utf-8", "backslashreplace"))
-        temporary.replace(path)
+        with whole_file(path) as temporary:
+            temporary.write_bytes(page.encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise PhotoError(f"'{path}' cannot be written: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _forget(folder: Path, used: set[str]) -> None:

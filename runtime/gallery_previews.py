@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .atomic import whole_file
 from .errors import PhotoError
 
 if TYPE_CHECKING:
@@ -42,15 +42,12 @@ def make_preview(photo: Path, sha256: str, folder: Path) -> Preview:
     except OSError:
         pass
     picture = _shrunk(photo)
-    temporary = target.with_name(f".{target.stem}.{secrets.token_hex(4)}.part")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        picture.save(temporary, "JPEG", quality=PREVIEW_QUALITY, progressive=True)
-        temporary.replace(target)
+        with whole_file(target) as temporary:
+            picture.save(temporary, "JPEG", quality=PREVIEW_QUALITY, progressive=True)
     except OSError as error:
         raise PhotoError(f"'{target}' cannot be written: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return Preview(target, *picture.size)
 
 

@@ -8,7 +8,6 @@ has no effect.
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from .atomic import whole_file
 from .errors import UsageError
 
 MIN_SIDE = 16
@@ -78,19 +78,16 @@ def write_map_file(years: NDArray[np.floating], path: Path | str) -> Path:
     if suffix not in (".png", ".npy"):
         raise UsageError(f"'{path}' cannot hold a map: name it .png or .npy")
     _check_shape(years, path)
-    temporary = path.with_name(f".{path.stem[:80]}.{secrets.token_hex(4)}{suffix}")
     try:
-        if suffix == ".png":
-            Image.fromarray(np.clip(np.rint(years), 0, 255).astype(np.uint8)).save(temporary)
-        else:
-            np.save(temporary, years.astype(np.float32))
-        temporary.replace(path)
+        with whole_file(path, suffix) as temporary:
+            if suffix == ".png":
+                Image.fromarray(np.clip(np.rint(years), 0, 255).astype(np.uint8)).save(temporary)
+            else:
+                np.save(temporary, years.astype(np.float32))
     except OSError as error:
         raise UsageError(
             f"the map '{path}' cannot be written ({error.strerror}): check the folder"
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return path
 
 

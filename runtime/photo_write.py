@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -14,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from .atomic import whole_file
 from .colour import STRIP_ROWS, SrgbSpace, changed_samples, eight_bits, strip_sums
 from .errors import PhotoError
 from .metadata import BROKEN
@@ -45,21 +44,14 @@ def write_photo(
         )
     if within is not None:
         refuse_outside(path, Path(within))
-    # Next to its target: so renaming is atomic, replaces a link instead of following it, and the file gets
-    # the ordinary permissions.
-    temporary = path.with_name(f".{path.stem[:40]}.{secrets.token_hex(4)}.part")
     try:
         # Not straight into the file: Pillow does not notice when a full disk takes only part of a write.
         content = io.BytesIO()
         _write(photo, pixels, format, content)
-        with temporary.open("xb") as stream:
+        with whole_file(path) as temporary, temporary.open("xb") as stream:
             stream.write(content.getbuffer())
-        temporary.replace(path)
     except (*BROKEN, MemoryError) as error:
         raise PhotoError(f"'{path}' cannot be written: {reason_of(error)}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def refuse_outside(path: Path, folder: Path) -> None:

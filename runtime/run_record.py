@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .atomic import whole_file
 from .bundle import file_sha256
 from .errors import PhotoError
 from .run_lock import RUN_FOLDER
@@ -53,7 +54,7 @@ class RunRecord:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             content = self._path.read_bytes() if self._path.exists() else b""
-            self._entries, good, lines = _parse(content)
+            self._entries, good, lines = parse_lines(content)
             if lines > 2 * len(self._entries) + _STALE_LINES:
                 good = self._rewrite()
             self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
@@ -80,7 +81,7 @@ class RunRecord:
 
     def add(self, entry: Entry) -> None:
         """Write an entry; raises OSError, and then nothing was added."""
-        line = _line(entry)
+        line = line_of(entry)
         try:
             written = 0
             while written < len(line):
@@ -97,17 +98,10 @@ class RunRecord:
 
     def _rewrite(self) -> int:
         """Leave out the lines that later ones replaced; returns the file's new length in bytes."""
-        content = b"".join(map(_line, self._entries.values()))
-        temporary = self._path.with_suffix(".part")
-        temporary.write_bytes(content)
-        temporary.replace(self._path)
+        content = b"".join(map(line_of, self._entries.values()))
+        with whole_file(self._path) as temporary:
+            temporary.write_bytes(content)
         return len(content)
-
-
-def still_holds(entry: Entry, path: Path, sha256: str, settings: str) -> bool:
-    """Whether an entry is of this content and these settings, and what was written to ``path`` is there."""
-    same = (entry.sha256, entry.settings) == (sha256, settings)
-    return same and (not entry.output_sha256 or is_there(path, entry))
 
 
 def is_there(path: Path, entry: Entry) -> bool:
@@ -121,12 +115,13 @@ def is_there(path: Path, entry: Entry) -> bool:
         return False
 
 
-def _line(entry: Entry) -> bytes:
+def line_of(entry: Entry) -> bytes:
+    """An entry as a line with its checksum."""
     text = json.dumps(asdict(entry), separators=(",", ":"), sort_keys=True)
     return f'{{"crc32":"{zlib.crc32(text.encode()):08x}","entry":{text}}}\n'.encode()
 
 
-def _parse(content: bytes) -> tuple[dict[str, Entry], int, int]:
+def parse_lines(content: bytes) -> tuple[dict[str, Entry], int, int]:
     """The last entry of each photo; bytes up to the end of the last whole line; and how many lines."""
     entries: dict[str, Entry] = {}
     good = content.rfind(b"\n") + 1
@@ -144,6 +139,6 @@ def _read(line: bytes) -> Entry | None:
     try:
         content = json.loads(line)
         entry = Entry(**content["entry"])
-        return entry if _line(entry) == line + b"\n" else None
+        return entry if line_of(entry) == line + b"\n" else None
     except (ValueError, TypeError, KeyError, RecursionError):
         return None

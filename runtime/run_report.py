@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -17,11 +16,11 @@ def report_line(outcome: Outcome) -> dict[str, Any]:
     """What a report tells of a file, in JSON's terms."""
     details = outcome.details
     line: dict[str, Any] = {
-        "file": os.fsdecode(outcome.path),
+        "file": outcome.file,
         "outcome": outcome.status,
         "reason": outcome.reason,
         "sha256": details.get("sha256", ""),
-        "output": None if outcome.output is None else os.fsdecode(outcome.output),
+        "output": outcome.written,
         "faces": details.get("faces", []),
         "seconds": {"all": round(outcome.seconds, 4), **details.get("seconds", {})},
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from .atomic import whole_file
 from .drawing import font
 from .errors import PhotoError, UsageError
 from .sweep import SweepFrame
@@ -44,22 +44,19 @@ def write_sweep(
     """
     check_target(path)
     suffix = path.suffix.lower()
-    temporary = path.with_name(f".{path.stem[:80]}.{secrets.token_hex(4)}.part{suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise PhotoError(f"'{path}' cannot be written: {error.strerror or error}") from error
     try:
-        if suffix == ".png":
-            _strip([(f.years, _cut(f.pixels, box)) for f in frames]).save(temporary, "PNG")
-        else:
-            pictures = [_shrunk(f.pixels, side_px) for f in frames]
-            _WRITERS[suffix](temporary, pictures + pictures[-2:0:-1], frames_per_second)
-        temporary.replace(path)
+        with whole_file(path, suffix) as temporary:
+            if suffix == ".png":
+                _strip([(f.years, _cut(f.pixels, box)) for f in frames]).save(temporary, "PNG")
+            else:
+                pictures = [_shrunk(f.pixels, side_px) for f in frames]
+                _WRITERS[suffix](temporary, pictures + pictures[-2:0:-1], frames_per_second)
     except OSError as error:
         raise PhotoError(f"'{path}' cannot be written: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _strip(cells: Sequence[tuple[float, Image.Image]]) -> Image.Image:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import re
-import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from amgan.runtime.atomic import whole_file
 from amgan.runtime.errors import MissingDependencyError, PhotoError, UsageError
 
 if TYPE_CHECKING:
@@ -209,14 +209,11 @@ def require_faces(faces: Path, ages: Path) -> None:
 
 def save_picture(picture: Image.Image, path: Path) -> None:
     """Write a drawn picture atomically; raises PhotoError where it cannot be written."""
-    temporary = path.with_name(f".{path.stem[:80]}.{secrets.token_hex(4)}{path.suffix}")
     try:
-        picture.save(temporary, quality=92)
-        temporary.replace(path)
+        with whole_file(path, path.suffix) as temporary:
+            picture.save(temporary, quality=92)
     except OSError as error:
         raise PhotoError(f"'{path}' cannot be written ({error.strerror}): check the folder") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextmanager

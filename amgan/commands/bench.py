@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 import shlex
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from amgan.commands import PathType, model_option, needs, progress_bar
+from amgan.runtime.atomic import whole_file
 from amgan.runtime.errors import UsageError
 
 if TYPE_CHECKING:
@@ -115,14 +115,11 @@ def _read_baseline(path: Path, size: Any) -> dict[str, Any]:
 
 def _write(result: Mapping[str, Any], path: Path) -> None:
     """Write the result atomically; raises UsageError where that cannot be done."""
-    temporary = path.with_name(f".{path.name[:80]}.{secrets.token_hex(4)}.part")
     try:
-        temporary.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-        temporary.replace(path)
+        with whole_file(path) as temporary:
+            temporary.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         raise UsageError(f"'{path}' cannot be written ({error.strerror}): name another with -o") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _print(result: Mapping[str, Any]) -> None:

@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from amgan.commands import Ageing, PathType, ageing_options, progress_bar, tell_engine
+from amgan.commands import Ageing, ageing_options, progress_bar, say, tell_engine
 from amgan.runtime.errors import UsageError
 
 if TYPE_CHECKING:
     from amgan.runtime.batch import BatchOptions, Ledger, Runner
     from amgan.runtime.batch_inputs import Plan
+    from amgan.runtime.batch_ledger import Book
     from amgan.runtime.batch_outcome import Outcome
+    from amgan.runtime.remote_ledger import RemoteLedger
     from amgan.runtime.request import Request
-    from amgan.runtime.run_lock import RunLock
+    from amgan.runtime.run_report import RunReport
 
 SOME_FAILED = 3
 NONE_SUCCEEDED = 1
@@ -32,23 +34,27 @@ LISTED = 50
 class RunChoices:
     """What the options of the run itself say."""
 
-    output: Path
-    files_from: Path | None
+    output: str
+    files_from: str | None
     no_face: Literal["skip", "copy", "error"]
     force: bool
     jobs: int
     limit_memory: str | None
-    report: Path | None
+    report: str | None
 
     def plan(self, inputs: Sequence[str]) -> Plan:
-        """The jobs of the run; raises UsageError."""
+        """The jobs of the run; raises UsageError, and PhotoError where another file system refuses."""
         from amgan.runtime.batch_inputs import plan_run, read_list
+        from amgan.runtime.storage import is_url, local_path
 
-        if self.files_from is None:
-            return plan_run(inputs, self.output)
-        stdin = self.files_from == Path("-")
-        listed = read_list(None if stdin else self.files_from, sys.stdin.buffer if stdin else ())
-        return plan_run(inputs, self.output, listed)
+        listed = None
+        if self.files_from is not None:
+            listed = read_list(self.files_from, sys.stdin.buffer if self.files_from == "-" else ())
+        if any(map(is_url, [*inputs, self.output, *(listed or ())])):
+            from amgan.runtime.remote_plan import plan_remote
+
+            return plan_remote(inputs, self.output, listed)
+        return plan_run([local_path(one) for one in inputs], Path(local_path(self.output)), listed)
 
     def options(self, root: Path | None) -> BatchOptions:
         """How the batch is to be run; raises UsageError."""
@@ -62,11 +68,11 @@ class RunChoices:
 @click.command("run-batch")
 @click.argument("inputs", nargs=-1, metavar="INPUT...")
 @click.option(
-    "-o", "--output", required=True, type=PathType, metavar="OUT",
-    help="Folder for the aged photos, with the same subfolders as INPUT; made if it is not there.",
+    "-o", "--output", required=True, metavar="OUT",
+    help="Folder for the aged photos, with the same subfolders as INPUT, made if needed; a path or a URL.",
 )  # fmt: skip
 @click.option(
-    "--files-from", type=PathType, metavar="LIST", show_default="none",
+    "--files-from", metavar="LIST", show_default="none",
     help="File with one photo or folder a line, besides INPUT; - reads the lines from stdin.",
 )  # fmt: skip
 @ageing_options
@@ -86,12 +92,12 @@ class RunChoices:
     help="Memory that the photos under way may take together, such as 2G; one that takes more fails.",
 )  # fmt: skip
 @click.option(
-    "--report", type=PathType, metavar="FILE", show_default="none",
+    "--report", metavar="FILE", show_default="none",
     help="Write what became of every file to FILE, one JSON object a line.",
 )  # fmt: skip
 @click.option(
     "--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True,
-    help="Where to run: on this machine, or on a Ray cluster that shares the folders.",
+    help="Where to run: on this machine, or on a Ray cluster that reaches the same paths and URLs.",
 )  # fmt: skip
 @click.option(
     "--workers", type=click.IntRange(1, 10_000), metavar="N", show_default="one a machine, or a GPU",
@@ -109,13 +115,13 @@ class RunChoices:
 def command(
     ctx: click.Context,
     inputs: tuple[str, ...],
-    output: Path,
-    files_from: Path | None,
+    output: str,
+    files_from: str | None,
     no_face: Literal["skip", "copy", "error"],
     force: bool,
     jobs: int,
     limit_memory: str | None,
-    report: Path | None,
+    report: str | None,
     engine: Literal["local", "ray"],
     workers: int | None,
     ray_address: str | None,
@@ -124,10 +130,11 @@ def command(
 ) -> None:
     """Age every photo of folders, patterns and lists.
 
-    INPUT is a folder, worked through with all its subfolders, a photo, or a pattern in quotes. A photo that
-    cannot be aged does not stop the others; the list at the end says why. Inputs are never written over, and
-    no photo is left half written. Given again, the command does only what is not done yet or was asked for
-    differently. Exit code 0: all good, 3: some photos failed, 1: none was written, or the run had to stop.
+    INPUT is a folder, worked through with all its subfolders, a photo, or a pattern in quotes; a path or a
+    URL. A photo that cannot be aged does not stop the others; the list at the end says why. Inputs are never
+    written over, and no photo is left half written. Given again, the command does only what is not done yet
+    or was asked for differently. Exit code 0: all good, 3: some photos failed, 1: none was written, or the
+    run had to stop.
 
     \b
     Examples:
@@ -136,16 +143,17 @@ def command(
       amgan run-batch photos -o aged --zone nasolabial=+25 --zone forehead=+25 --faces largest
       amgan run-batch 'holidays/**/*.jpg' -o aged --age 70 --no-face copy --report aged.jsonl
       amgan run-batch /shared/photos -o /shared/aged --age 70 --engine ray --workers 8
+      amgan run-batch s3://bucket/photos -o s3://bucket/aged --age 70 --engine ray
       find . -name '*.jpg' | amgan run-batch --files-from - -o aged --age 70 --limit-memory 2G
     """  # noqa: D301
     choices = RunChoices(output, files_from, no_face, force, jobs, limit_memory, report)
+    if engine == "local" and (workers is not None or ray_address is not None):
+        raise UsageError("--workers and --ray-address are for --engine ray: add it, or leave them out")
     request = ageing.request()
     plan = choices.plan(inputs)
     options = choices.options(plan.root)
-    if gallery and plan.root is None:
-        raise UsageError(f"'{output}' is one picture, and a gallery needs a folder: name a folder with -o")
-    if engine == "local" and (workers is not None or ray_address is not None):
-        raise UsageError("--workers and --ray-address are for --engine ray: add it, or leave them out")
+    if gallery:
+        _check_gallery(plan, output)
     outcomes: list[Outcome] = []
     start = time.perf_counter()
     with ExitStack() as stack:
@@ -159,11 +167,10 @@ def command(
 
             runner = LocalRunner(stack.enter_context(ageing.pipeline()))
         request.check(runner.age_range)
-        if plan.root is not None:
-            stack.enter_context(_locked(plan.root))
+        ledger = _open_ledger(stack, plan, runner, request, choices)
         start = time.perf_counter()
         try:
-            _run(runner, plan, request, choices, options, outcomes.append)
+            _run(runner, plan, request, choices, options, ledger, outcomes.append)
         except KeyboardInterrupt:
             done = sum(one.status in ("aged", "unchanged", "copied") for one in outcomes)
             click.echo(
@@ -186,14 +193,12 @@ def _run(
     request: Request,
     choices: RunChoices,
     options: BatchOptions,
+    ledger: Book | None,
     collect: Callable[[Outcome], None],
 ) -> None:
     """Run a batch with its record, its report and a bar."""
-    from amgan.runtime.run_report import RunReport
-
     with ExitStack() as stack:
-        ledger = None if plan.root is None else _open_ledger(stack, plan, runner, request, choices)
-        written = stack.enter_context(RunReport(choices.report))
+        written = stack.enter_context(_report(choices.report))
         advance = stack.enter_context(progress_bar("ageing"))
         done = 0
 
@@ -207,10 +212,23 @@ def _run(
         runner.run(plan.jobs, request, tell, options, ledger)
 
 
-def _locked(root: Path) -> RunLock:
-    from amgan.runtime.run_lock import RunLock
+def _report(name: str | None) -> RunReport:
+    from amgan.runtime.storage import is_url, local_path
 
-    return RunLock(root)
+    if name is not None and is_url(name):
+        from amgan.runtime.remote_report import RemoteReport
+
+        return RemoteReport(name)
+    from amgan.runtime.run_report import RunReport
+
+    return RunReport(None if name is None else Path(local_path(name)))
+
+
+def _check_gallery(plan: Plan, output: str) -> None:
+    if plan.far_root or any(job.far is not None for job in plan.jobs):
+        raise UsageError("--gallery shows photos of this machine: leave it out where INPUT or OUT is a URL")
+    if plan.root is None:
+        raise UsageError(f"'{output}' is one picture, and a gallery needs a folder: name a folder with -o")
 
 
 def _absolute(model: Path | None) -> Path | None:
@@ -219,13 +237,26 @@ def _absolute(model: Path | None) -> Path | None:
 
 def _open_ledger(
     stack: ExitStack, plan: Plan, runner: Runner, request: Request, choices: RunChoices
-) -> Ledger:
-    from amgan.runtime.batch import Ledger
+) -> Book | None:
+    """Lock the output folder and open its record, until the stack ends; None for a single file."""
     from amgan.runtime.run_settings import describe_request, settings_key
 
-    assert plan.root is not None
     settings = settings_key(describe_request(request), runner.describe(), {"no_face": choices.no_face})
-    ledger = Ledger(plan.root, settings, force=choices.force)
+    ledger: Ledger | RemoteLedger
+    if plan.far_root:
+        from amgan.runtime.remote_ledger import RemoteLedger
+        from amgan.runtime.remote_lock import RemoteLock
+
+        lock = stack.enter_context(RemoteLock(plan.far_root, lambda told: say(f"amgan: {told}")))
+        ledger = RemoteLedger(plan.far_root, settings, force=choices.force, check=lock.check)
+    elif plan.root is not None:
+        from amgan.runtime.batch import Ledger
+        from amgan.runtime.run_lock import RunLock
+
+        stack.enter_context(RunLock(plan.root))
+        ledger = Ledger(plan.root, settings, force=choices.force)
+    else:
+        return None
     stack.callback(ledger.close)
     ledger.clean(plan.jobs)
     return ledger
@@ -265,6 +296,6 @@ def _summarise(outcomes: Sequence[Outcome], seconds: float) -> None:
         if others:
             click.echo(f"{title}: {len(others)}")
         for one in others[:LISTED]:
-            click.echo(f"  {one.path}: {one.reason}")
+            click.echo(f"  {one.file}: {one.reason}")
         if len(others) > LISTED:
             click.echo(f"  and {len(others) - LISTED} more: --report FILE lists them all")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import platform
-import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from amgan.runtime.atomic import temporary_name, whole_file
 from amgan.runtime.bundle import MANIFEST, Bundle, file_sha256
 from amgan.runtime.doctor import CPUINFO, MEMINFO, count_cores, parse_cpuinfo, parse_meminfo, read_versions
 from amgan.runtime.errors import UsageError
@@ -51,7 +51,7 @@ def prepare_folder(folder: Path) -> None:
     """Make the folder for the results, before anything is measured; raises UsageError where it cannot be."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".{secrets.token_hex(4)}"
+        probe = folder / temporary_name("probe")
         probe.touch()
         probe.unlink()
     except OSError as error:
@@ -62,14 +62,11 @@ def write_files(folder: Path, files: Mapping[str, str | bytes]) -> None:
     """Write files by name, each whole or not at all; raises UsageError where that fails."""
     for name, content in files.items():
         target = folder / name
-        temporary = target.with_name(f".{name}.{secrets.token_hex(4)}")
         try:
-            temporary.write_bytes(content.encode() if isinstance(content, str) else content)
-            temporary.replace(target)
+            with whole_file(target) as temporary:
+                temporary.write_bytes(content.encode() if isinstance(content, str) else content)
         except OSError as error:
             raise UsageError(f"'{target}' cannot be written ({error.strerror}): name another -o") from error
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 def to_json(result: Mapping[str, Any]) -> str:

@@ -1,0 +1,103 @@
+"""What the record of a run costs: photos and results hashed and written down, beside a run without it.
+it.
+
+    python benchmarks/hashing_cost.py --faces FOLDER
+
+The same portraits of 1024 px are aged by the batch runner with and without a ledger, in turn. Besides the
+time that went by, which a busy machine spoils, it counts the time of the processor, and times SHA-256 by
+itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import common
+from photo_pipeline import AGE, make_portraits
+
+RESULT = common.RESULTS / "hashing_cost_cpu.json"
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--faces", type=Path, default=common.ROOT / "samples", help="folder of photos")
+    parser.add_argument("--photos", type=common.count, default=20, help="portraits to make (default: 20)")
+    parser.add_argument("--rounds", type=common.count, default=5, help="times that each way is timed")
+    parser.add_argument("-o", "--output", type=Path, default=RESULT)
+    return parser.parse_args()
+
+
+def run(pipeline: Any, folder: Path, out: Path, *, recorded: bool) -> tuple[float, float]:
+    """Seconds a photo, of the clock and of the processor, for all portraits of a folder."""
+    from amgan.runtime.batch import Ledger, plan_batch, run_batch
+    from amgan.runtime.request import Request
+
+    shutil.rmtree(out, ignore_errors=True)
+    request = Request.parse(AGE, include_children=True)
+    clock, processor = time.perf_counter(), time.process_time()
+    ledger = Ledger(out, "s") if recorded else None
+    outcomes = run_batch(pipeline, plan_batch(folder, out), request, ledger=ledger)
+    if ledger is not None:
+        ledger.close()
+    assert all(one.status == "aged" for one in outcomes), outcomes
+    took = time.perf_counter() - clock, time.process_time() - processor
+    return took[0] / len(outcomes), took[1] / len(outcomes)
+
+
+def hash_all(files: Sequence[Path]) -> float:
+    """Seconds of the processor to hash files, each."""
+    from amgan.runtime.bundle import file_sha256
+
+    start = time.process_time()
+    for path in files:
+        file_sha256(path)
+    return (time.process_time() - start) / len(files)
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    from amgan.runtime.pipeline import Pipeline
+
+    state = common.hardware(common.limit_threads(None))
+    clocks: dict[str, list[float]] = {"with record": [], "without": []}
+    processors: dict[str, list[float]] = {name: [] for name in clocks}
+    with tempfile.TemporaryDirectory() as work, Pipeline() as pipeline:
+        folder, out = Path(work) / "in", Path(work) / "out"
+        portraits = make_portraits(arguments.faces, folder, arguments.photos, pipeline)
+        for number in range(-1, arguments.rounds):
+            for name in clocks if number % 2 else reversed(clocks):
+                clock, processor = run(pipeline, folder, out, recorded=name == "with record")
+                if number >= 0:
+                    clocks[name].append(clock)
+                    processors[name].append(processor)
+        written = [out / path.name for path in portraits]
+        hashing = hash_all(portraits) + hash_all(written)
+        read_bytes = statistics.mean(path.stat().st_size for path in [*portraits, *written])
+    medians = {name: statistics.median(values) for name, values in processors.items()}
+    result = common.heading("cost of hashing and of the record", state, "openvino", "pillow") | {
+        "photos": arguments.photos,
+        "rounds": arguments.rounds,
+        "mean_file_bytes": round(read_bytes),
+        "clock_seconds_per_photo": clocks,
+        "processor_seconds_per_photo": processors,
+        "median_clock_seconds": {name: statistics.median(values) for name, values in clocks.items()},
+        "median_processor_seconds": medians,
+        "processor_ratio_with_over_without": medians["with record"] / medians["without"],
+        "hashing_processor_seconds_per_photo": hashing,
+        "share_of_hashing": hashing / medians["without"],
+    }
+    print(f"hashing {1000 * hashing:.2f} ms of {1000 * medians['without']:.0f} ms a photo")
+    common.write_result(result, arguments.output)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from amgan.runtime.atomic import is_temporary, temporary_name, whole_file
+
+
+def test_a_file_appears_at_the_end_of_the_block(tmp_path: Path) -> None:
+    target = tmp_path / "a.png"
+    target.write_text("old")
+    with whole_file(target, ".png") as temporary:
+        assert (temporary.parent, temporary.suffix) == (tmp_path, ".png")
+        temporary.write_text("new")
+        assert target.read_text() == "old"
+    assert target.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_link_is_replaced_and_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "own").write_text("own")
+    (tmp_path / "a").symlink_to(tmp_path / "own")
+    with whole_file(tmp_path / "a") as temporary:
+        temporary.write_text("new")
+    assert not (tmp_path / "a").is_symlink()
+    assert (tmp_path / "own").read_text() == "own"
+
+
+def test_a_block_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    target = tmp_path / "a"
+    target.write_text("old")
+    with pytest.raises(ValueError, match="no"), whole_file(target) as temporary:
+        temporary.write_text("half")
+        raise ValueError("no")
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+    with pytest.raises(FileNotFoundError), whole_file(target):
+        pass  # nothing was written
+
+
+def test_temporary_names_are_known_and_fit_every_file_system(tmp_path: Path) -> None:
+    long = "ö" * 120 + ".jpg"
+    with whole_file(tmp_path / long) as temporary:
+        temporary.write_text("new")
+    assert is_temporary(temporary_name(long))
+    assert temporary_name("a") != temporary_name("a")
+    assert not is_temporary(".my.notes.part")
+    assert not is_temporary("a.0123abcd.part")

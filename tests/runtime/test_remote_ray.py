@@ -1,0 +1,120 @@
+"""`amgan run-batch s3://... -o s3://... --engine ray`, with two workers and an object store server."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from amgan.runtime import Pipeline
+from amgan.runtime.batch import BatchOptions, LocalRunner, Outcome, Runner
+from amgan.runtime.batch_ray import ModelChoice, RayRunner
+from amgan.runtime.remote_ledger import RemoteLedger
+from amgan.runtime.remote_plan import plan_remote
+from amgan.runtime.request import Request
+from amgan.runtime.run_report import report_line
+from click.testing import CliRunner
+from helpers import COLLINS, HOPPER
+from object_store import names_below, new_bucket, s3_server
+from PIL import Image
+
+from amgan.cli import main
+
+WISH = Request.parse("70", include_children=True)
+
+
+@pytest.fixture(scope="module")
+def system() -> Iterator[Any]:
+    """An object store, and a cluster of this machine whose workers can reach it."""
+    ray = pytest.importorskip("ray", reason="pip install 'amgan[ray]'")
+    pytest.importorskip("ray.data", reason="pip install 'amgan[ray]'")
+    os.environ.setdefault("RAY_worker_niceness", "0")
+    with s3_server() as found:
+        try:
+            ray.init(num_cpus=3, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+        except Exception as error:  # Ray raises plain Exceptions
+            pytest.skip(f"no Ray cluster can be started here: {error}")
+        yield found
+        ray.shutdown()
+
+
+@pytest.fixture(scope="module")
+def bucket(system: Any) -> str:
+    """Twelve photos, one of them without a face, and two files that are none."""
+    url = new_bucket(system)
+    for number in range(11):
+        content = io.BytesIO()
+        picture = Image.open((HOPPER, COLLINS)[number % 2]).convert("RGB")
+        picture.resize((220 + 5 * number, 240)).save(content, "JPEG", quality=90)
+        folder = "sub/" if number % 2 else ""
+        system.pipe_file(f"{url}/in/{folder}{number:02}é.jpg", content.getvalue())
+    wall = io.BytesIO()
+    Image.fromarray(np.full((60, 60, 3), 99, np.uint8)).save(wall, "PNG")
+    system.pipe_file(f"{url}/in/wall.png", wall.getvalue())
+    system.pipe_file(f"{url}/in/broken.jpg", b"no picture")
+    system.pipe_file(f"{url}/in/notes.txt", b"")
+    return url
+
+
+def run(runner: Runner, source: str, out: str) -> list[dict[str, Any]]:
+    """The report of a run, without what differs from run to run."""
+    ledger = RemoteLedger(out, "s")
+    outcomes: list[Outcome] = []
+    plan = plan_remote([source], out)
+    try:
+        runner.run(plan.jobs, WISH, outcomes.append, BatchOptions(no_face="copy"), ledger)
+    finally:
+        ledger.close()
+    lines = [report_line(one) for one in outcomes]
+    for line in lines:
+        line["seconds"] = sorted(line["seconds"])
+        line["output"] = line["output"] and line["output"].removeprefix(out)
+    return lines
+
+
+def written(system: Any, out: str) -> dict[str, bytes]:
+    return {name: system.cat_file(f"{out}/{name}") for name in names_below(system, out)}
+
+
+def test_two_workers_give_the_objects_and_the_report_of_one_process(
+    system: Any, bucket: str, tiny_bundle: Path
+) -> None:
+    source = f"{bucket}/in"
+    with Pipeline(tiny_bundle, "cpu") as pipeline:
+        local = LocalRunner(pipeline)
+        wanted = run(local, source, f"{bucket}/one")
+        runner = RayRunner(ModelChoice(tiny_bundle, "cpu"), workers=2)
+        found = run(runner, source, f"{bucket}/ray")
+        assert found == wanted
+        assert {line["outcome"] for line in found} == {"aged", "copied", "failed", "skipped"}
+        assert len(written(system, f"{bucket}/ray")) == 12
+        assert written(system, f"{bucket}/ray") == written(system, f"{bucket}/one")
+        system.rm_file(f"{bucket}/ray/sub/03é.jpg")
+        again = {line["file"]: line["outcome"] for line in run(runner, source, f"{bucket}/ray")}
+        assert again.pop(f"{source}/sub/03é.jpg") == "aged"
+        assert set(again.values()) == {"unchanged", "failed", "skipped"}
+        # A run may go on with the other engine.
+        assert {line["outcome"] for line in run(local, source, f"{bucket}/ray")} == set(again.values())
+        assert written(system, f"{bucket}/ray") == written(system, f"{bucket}/one")
+
+
+def test_the_command(system: Any, bucket: str, tiny_bundle: Path) -> None:
+    out = f"{bucket}/command"
+    command = [
+        "run-batch", f"{bucket}/in", "-o", out, "--age", "70", "--include-children", "--engine", "ray",
+        "--workers", "2", "--model", str(tiny_bundle), "--device", "cpu",
+        "--report", f"{bucket}/report.jsonl",
+    ]  # fmt: skip
+    for expected in ("aged", "unchanged"):
+        done = CliRunner().invoke(main, command)
+        assert done.exit_code == 3, done.output
+        assert f"{bucket}/in/broken.jpg: is not a picture" in done.output
+        report = [json.loads(line) for line in system.cat_file(f"{bucket}/report.jsonl").splitlines()]
+        assert [line["outcome"] for line in report].count(expected) == 11
+    assert len(names_below(system, out)) == 11
+    assert not system.exists(f"{out}/.amgan/lock")
