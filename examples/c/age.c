@@ -2,7 +2,10 @@
  * Ages a face: reads a canonical frame (a square picture of one face) as binary PPM, writes the aged one.
  *
  *   cc -std=c11 age.c $(pkg-config --cflags --libs amgan) -o age
- *   ./age bundle face.ppm 70 older.ppm
+ *   ./age bundle face.ppm 70 older.ppm               the whole frame as a face of 70 years
+ *   ./age bundle face.ppm +20 older.ppm points.txt   20 years older than it looks, the skin alone
+ *
+ * points.txt holds the 468 points of the face, x and y in units of the frame; cut_face.py writes both files.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,18 +60,59 @@ static int write_ppm(const char *path, const picture *shown) {
     return fclose(file) == 0 && good;
 }
 
-/* Says what libamgan says is wrong; returns the program's exit status. */
-static int complain(void) {
-    fprintf(stderr, "age: %s\n", amgan_last_error());
-    return 1;
+/* Reads x and y of all points of a face; 0 where there are fewer. */
+static int read_points(const char *path, double *points) {
+    FILE *file = fopen(path, "r");
+    if (file == NULL) return 0;
+    int found = 0;
+    while (found < 2 * AMGAN_LANDMARKS && fscanf(file, "%lf", &points[found]) == 1) ++found;
+    fclose(file);
+    return found == 2 * AMGAN_LANDMARKS;
+}
+
+/* Ages a face in place by its points: reads how old its zones look, moves them, and changes what is to change. */
+static amgan_status age_by_points(amgan *handle, const picture *face, const double *points, float years, int relative) {
+    const ptrdiff_t stride = (ptrdiff_t)face->side * 3;
+    const amgan_frame frame = {face->pixels, stride, face->side, 0};
+    amgan_info info;
+    amgan_status status = amgan_get_info(handle, &info, sizeof info);
+    if (status != AMGAN_OK) return status;
+    const size_t grid = (size_t)info.estimator_grid;
+    float *seen = malloc(grid * grid * sizeof *seen);
+    if (seen == NULL) return AMGAN_ERROR_MEMORY;
+    const amgan_map map = {seen, (ptrdiff_t)(grid * sizeof *seen), info.estimator_grid, 0};
+    amgan_zone_ages now, wanted;
+    float face_now = 0.0f;
+    status = amgan_estimate(handle, &frame, seen, map.stride_bytes);
+    if (status == AMGAN_OK) status = amgan_read_zones(handle, points, &map, &now);
+    if (status == AMGAN_OK) status = amgan_face_age(&now, &face_now);
+    if (status == AMGAN_OK) status = amgan_move_zones(handle, &now, relative ? face_now + years : years, &wanted);
+    if (status == AMGAN_OK) status = amgan_age_zones(handle, &frame, points, &wanted, &now, face->pixels, stride);
+    free(seen);
+    return status;
+}
+
+/* Makes the whole frame one age, in place: the network alone says what is face. */
+static amgan_status age_everywhere(amgan *handle, const picture *face, float years) {
+    const ptrdiff_t stride = (ptrdiff_t)face->side * 3;
+    const amgan_frame frame = {face->pixels, stride, face->side, 0};
+    const amgan_map map = {&years, 0, 1, 0}; /* one cell: the same age everywhere */
+    return amgan_age(handle, &frame, &map, NULL, face->pixels, stride);
 }
 
 int main(int count, char **words) {
+    static double points[2 * AMGAN_LANDMARKS];
     char *rest = NULL;
-    const float years = count == 5 ? strtof(words[3], &rest) : 0.0f;
-    if (count != 5 || rest == words[3] || *rest != '\0') {
-        fprintf(stderr, "usage: age BUNDLE FACE.ppm YEARS OLDER.ppm\n");
+    const int with_points = count == 6;
+    const float years = count == 5 || with_points ? strtof(words[3], &rest) : 0.0f;
+    const int relative = rest != NULL && (words[3][0] == '+' || words[3][0] == '-');
+    if (rest == NULL || rest == words[3] || *rest != '\0' || (relative && !with_points)) {
+        fprintf(stderr, "usage: age BUNDLE FACE.ppm YEARS OLDER.ppm [POINTS.txt]; +YEARS and -YEARS need the points\n");
         return 2;
+    }
+    if (with_points && !read_points(words[5], points)) {
+        fprintf(stderr, "age: '%s' cannot be read: give x and y of %d points\n", words[5], AMGAN_LANDMARKS);
+        return 1;
     }
     picture face = read_ppm(words[2]);
     if (face.pixels == NULL) {
@@ -77,21 +121,17 @@ int main(int count, char **words) {
     }
 
     amgan *handle = NULL;
-    if (amgan_open(words[1], "auto", NULL, &handle) != AMGAN_OK) {
-        free(face.pixels);
-        return complain();
-    }
-    const ptrdiff_t stride = (ptrdiff_t)face.side * 3;
-    const amgan_frame frame = {face.pixels, stride, face.side, 0};
-    const amgan_map map = {&years, 0, 1, 0}; /* one cell: the same age everywhere */
-    int status = 0;
-    if (amgan_age(handle, &frame, &map, NULL, face.pixels, stride) != AMGAN_OK) { /* in place */
-        status = complain();
+    amgan_status status = amgan_open(words[1], "auto", NULL, &handle);
+    if (status == AMGAN_OK)
+        status = with_points ? age_by_points(handle, &face, points, years, relative) : age_everywhere(handle, &face, years);
+    amgan_close(handle);
+    int good = status == AMGAN_OK;
+    if (!good) {
+        fprintf(stderr, "age: %s: %s\n", amgan_status_text(status), amgan_last_error());
     } else if (!write_ppm(words[4], &face)) {
         fprintf(stderr, "age: '%s' cannot be written: check the folder\n", words[4]);
-        status = 1;
+        good = 0;
     }
-    amgan_close(handle);
     free(face.pixels);
-    return status;
+    return good ? 0 : 1;
 }

@@ -11,6 +11,8 @@ from amgan.runtime.alignment import apply_affine
 from amgan.runtime.bundle import SHIPPED
 from amgan.runtime.faces import Face, FaceFinder
 from capi import Handle, Library, build, missing_tools
+from helpers import ROOT
+from PIL import Image
 
 
 @pytest.fixture(scope="session")
@@ -47,3 +49,23 @@ def landmarks(faces: list[tuple[np.ndarray, Face]]) -> np.ndarray:
     """Landmarks of a real face in frame units, [468, 2]."""
     face = faces[0][1]
     return apply_affine(face.frame.to_frame(1), face.landmarks)
+
+
+def left_column(path: Path, finder: FaceFinder) -> list[tuple[np.ndarray, Face]]:
+    """The faces in the first column of a sheet of portraits: one of each person, as the camera saw them."""
+    sheet = np.asarray(Image.open(path).convert("RGB"))
+    found = finder.find(sheet)
+    centres = [float(face.landmarks[:, 0].mean()) for face in found]
+    edge = min(centres) + 0.4 * min(face.frame.side_px for face in found)
+    return [(sheet, face) for face, x in zip(found, centres, strict=True) if x < edge]
+
+
+@pytest.fixture(scope="session")
+def ten_photos(faces: list[tuple[np.ndarray, Face]]) -> list[tuple[np.ndarray, Face]]:
+    """Ten faces of ten people: the sample portraits, and those that the documentation shows."""
+    finder = FaceFinder(threads=1)
+    found = list(faces)
+    for name in ("held_out.jpg", "pairs.jpg"):
+        found += left_column(ROOT / "docs" / "images" / name, finder)
+    assert len(found) >= 10, "the sheets of portraits in docs/images/ have fewer faces in their first columns"
+    return found[:10]

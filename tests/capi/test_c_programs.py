@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 from amgan.runtime.bundle import SHIPPED
 from amgan.runtime.faces import Face
 from capi import SOURCE, Handle, Library, build, cut_frame, write_broken
+from helpers import COLLINS
 from PIL import Image
 
 STRICT = ("-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic")
@@ -114,12 +116,66 @@ def test_the_example_ages_a_ppm(
     assert np.array_equal(np.asarray(Image.open(tmp_path / "older.ppm")), expected)
 
 
+@pytest.mark.parametrize("years", ["+20", "-5", "70"])
+def test_the_example_ages_by_points(program: Path, library: Library, years: str, tmp_path: Path) -> None:
+    face, points, out = tmp_path / "face.ppm", tmp_path / "points.txt", tmp_path / "older.ppm"
+    done = run(sys.executable, EXAMPLE.with_name("cut_face.py"), COLLINS, face, points)
+    assert done.returncode == 0, done.stderr
+    done = run(program, SHIPPED, face, years, out, points)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    frame, landmarks = np.array(Image.open(face)), np.loadtxt(points)
+    handle: Handle = library.open(SHIPPED, "auto")
+    now = handle.read_zones(landmarks, handle.estimate(frame))
+    target = float(years) + (library.face_age(now) if years[0] in "+-" else 0)
+    expected = handle.age_zones(frame, 0, landmarks, handle.move_zones(now, target), now)
+    handle.close()
+    aged = np.asarray(Image.open(out))
+    assert np.array_equal(aged, expected)
+    assert 0.05 < (aged != frame).any(axis=2).mean() < 0.8
+
+
+def test_no_face_to_cut(tmp_path: Path) -> None:
+    Image.new("RGB", (64, 64)).save(tmp_path / "grey.png")
+    done = run(
+        sys.executable,
+        EXAMPLE.with_name("cut_face.py"),
+        tmp_path / "grey.png",
+        tmp_path / "a",
+        tmp_path / "b",
+    )
+    assert done.returncode == 1
+    assert "has no face" in done.stderr
+
+
+def test_the_programs_of_the_manual_compile(tmp_path: Path) -> None:
+    manual = (SOURCE.parents[1] / "docs" / "c-api.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```c\n(.*?)^```", manual, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 2
+    # The second block stands inside of the first one's program.
+    inside = (
+        "void more(amgan *handle, amgan_frame frame, const double *points, uint8_t *out) {\n"
+        + blocks[1]
+        + "}\n"
+    )
+    head = "#include <math.h>\n#include <stdio.h>\n#include <amgan.h>\n" + inside.partition("{")[0] + ";\n"
+    for number, text in enumerate((blocks[0], head + inside)):
+        source = tmp_path / f"{number}.c"
+        source.write_text(text)
+        done = run("gcc", *STRICT, f"-I{SOURCE}", "-c", source, "-o", tmp_path / "a.o")
+        assert done.returncode == 0, done.stderr
+
+
 def test_the_example_says_what_is_wrong(program: Path, tmp_path: Path) -> None:
-    small, out = tmp_path / "small.ppm", tmp_path / "out.ppm"
+    small, out, few = tmp_path / "small.ppm", tmp_path / "out.ppm", tmp_path / "few.txt"
+    few.write_text("0.5 0.5\n" * 467 + "0.5")
     Image.new("RGB", (64, 64)).save(small)
     for words, status, sentence in (
         ((), 2, "usage"),
         ((SHIPPED, small, "old", out), 2, "usage"),
+        ((SHIPPED, small, "+20", out), 2, "+YEARS and -YEARS need the points"),
+        ((SHIPPED, small, "70+", out, few), 2, "usage"),
+        ((SHIPPED, small, "+20", out, few), 1, "few.txt' cannot be read: give x and y of 468 points"),
+        ((SHIPPED, small, "+20", out, tmp_path / "none.txt"), 1, "none.txt' cannot be read"),
         ((SHIPPED, tmp_path / "none.ppm", 70, out), 1, "cannot be read"),
         ((SHIPPED, SHIPPED / "manifest.json", 70, out), 1, "cannot be read"),
         ((SHIPPED, small, 70, out), 1, "a frame cannot be 64 px wide"),

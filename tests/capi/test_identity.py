@@ -58,20 +58,32 @@ def make_maps(cells: int, rng: np.random.Generator) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("number", range(10))
-def test_ten_frames_are_the_same_to_the_bit(
-    number: int, shipped: Handle, reference: Reference, faces: list[tuple[np.ndarray, Face]]
+def test_ten_photos_are_the_same_to_the_bit(
+    number: int, shipped: Handle, reference: Reference, ten_photos: list[tuple[np.ndarray, Face]]
 ) -> None:
-    rng = np.random.default_rng(number)
     halo, size = reference.halo, SIZES[number % len(SIZES)]
-    padded = size + 2 * halo
-    if number < 6:
-        image = cut_frame(*faces[number % 2], size, halo)
-    else:
-        image = rng.integers(0, 256, (padded, padded, 3), dtype=np.uint8)
-    years = make_maps(padded // CELL_PX, rng)[number % 3]
+    image = cut_frame(*ten_photos[number], size, halo)
+    years = make_maps((size + 2 * halo) // CELL_PX, np.random.default_rng(number))[number % 3]
     expected = reference.age(image, years)
     assert np.array_equal(shipped.age(image, halo, years, halo // CELL_PX), expected)
     assert (expected != image[halo:-halo, halo:-halo]).any()
+
+
+def test_the_ten_photos_are_of_ten_people(ten_photos: list[tuple[np.ndarray, Face]]) -> None:
+    small = [cut_frame(*one, 64, 0).astype(float) for one in ten_photos]
+    apart = [np.abs(small[i] - small[j]).mean() for i in range(10) for j in range(i)]
+    assert min(apart) > 15
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_noise_is_the_same_to_the_bit(number: int, shipped: Handle, reference: Reference) -> None:
+    rng = np.random.default_rng(number)
+    halo, size = reference.halo, SIZES[number]
+    padded = size + 2 * halo
+    image = rng.integers(0, 256, (padded, padded, 3), dtype=np.uint8)
+    years = make_maps(padded // CELL_PX, rng)[number]
+    found = shipped.age(image, halo, years, halo // CELL_PX)
+    assert np.array_equal(found, reference.age(image, years))
 
 
 def test_the_fastest_precision_is_the_same_as_in_python(library: Library) -> None:

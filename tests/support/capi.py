@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from amgan.runtime.bundle import SHIPPED, file_sha256
 from amgan.runtime.faces import Face
+from amgan.runtime.maps import FaceAges
 from amgan.runtime.warp import sample_affine
 from amgan.runtime.zones import ZONES
 from numpy.typing import NDArray
@@ -104,11 +105,20 @@ class Library:
         raw.amgan_get_info.argtypes = (c.c_void_p, c.c_void_p, c.c_size_t)
         pointer = c.c_void_p
         raw.amgan_age.argtypes = (pointer, pointer, pointer, pointer, pointer, c.c_ssize_t)
-        raw.amgan_age_zones.argtypes = (pointer, pointer, pointer, pointer, pointer, c.c_ssize_t)
+        raw.amgan_age_zones.argtypes = (*(pointer,) * 6, c.c_ssize_t)
+        raw.amgan_read_zones.argtypes = (pointer, pointer, pointer, pointer)
+        raw.amgan_face_age.argtypes = (pointer, pointer)
+        raw.amgan_move_zones.argtypes = (pointer, pointer, c.c_float, pointer)
         raw.amgan_zone_map.argtypes = (
             pointer, pointer, pointer, c.c_int32, c.c_int32, pointer, c.c_ssize_t,
         )  # fmt: skip
         raw.amgan_estimate.argtypes = (pointer, pointer, pointer, c.c_ssize_t)
+
+    def face_age(self, ages: ZoneAges) -> float:
+        """The age of a face as a whole."""
+        years = c.c_float()
+        self.check(self.raw.amgan_face_age(c.byref(ages), c.byref(years)))
+        return years.value
 
     def check(self, status: int) -> None:
         """Raise AmganError for anything but AMGAN_OK."""
@@ -165,9 +175,14 @@ class Handle:
         return out
 
     def age_zones(
-        self, padded: NDArray[np.uint8], margin: int, landmarks: NDArray[np.float64], ages: ZoneAges
+        self,
+        padded: NDArray[np.uint8],
+        margin: int,
+        landmarks: NDArray[np.float64],
+        ages: ZoneAges,
+        now: ZoneAges | None = None,
     ) -> NDArray[np.uint8]:
-        """Age a frame zone by zone."""
+        """Age a frame zone by zone, where ``ages`` differ from those ``now``."""
         frame = frame_of(padded, margin)
         out = np.zeros((frame.side_px, frame.side_px, 3), np.uint8)
         points = np.ascontiguousarray(landmarks, np.float64)
@@ -177,11 +192,30 @@ class Handle:
                 c.byref(frame),
                 points.ctypes.data,
                 c.byref(ages),
+                None if now is None else c.byref(now),
                 out.ctypes.data,
                 out.strides[0],
             )
         )
         return out
+
+    def read_zones(
+        self, landmarks: NDArray[np.float64], years: NDArray[np.float32], margin: int = 0
+    ) -> ZoneAges:
+        """The ages that a map with a margin of cells shows."""
+        ages, shown = ZoneAges(), map_of(years, margin)
+        points = np.ascontiguousarray(landmarks, np.float64)
+        raw = self.library.raw
+        self.library.check(
+            raw.amgan_read_zones(self.handle, points.ctypes.data, c.byref(shown), c.byref(ages))
+        )
+        return ages
+
+    def move_zones(self, now: ZoneAges, years: float) -> ZoneAges:
+        """The ages that make a face look so old."""
+        ages = ZoneAges()
+        self.library.check(self.library.raw.amgan_move_zones(self.handle, c.byref(now), years, c.byref(ages)))
+        return ages
 
     def zone_map(
         self, landmarks: NDArray[np.float64], ages: ZoneAges, side: int, margin: int = 0
@@ -228,6 +262,17 @@ def zone_ages(base: float, parts: dict[str, float]) -> ZoneAges:
             name = zone.parts[s] if s < len(zone.parts) else ""
             ages.years[z][s] = parts.get(name, float("nan"))
     return ages
+
+
+def face_ages(ages: ZoneAges) -> FaceAges:
+    """Ages as Python takes them; a part that has none of its own is left out."""
+    parts = {
+        name: float(ages.years[z][s])
+        for z, zone in enumerate(ZONES)
+        for s, name in enumerate(zone.parts)
+        if not np.isnan(ages.years[z][s])
+    }
+    return FaceAges(float(ages.base), parts)
 
 
 def cut_frame(photo: NDArray[np.uint8], face: Face, side: int, margin: int) -> NDArray[np.uint8]:

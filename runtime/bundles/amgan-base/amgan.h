@@ -103,9 +103,9 @@ typedef struct amgan_map {
 } amgan_map;
 
 /*
- * Ages wanted by zone, in years. years[z][0] is the zone on the person's right (in an upright picture on its left
+ * Ages by zone, in years: those wanted, or those that a face shows. years[z][0] is the zone on the person's right (in an upright picture on its left
  * side), years[z][1] that on the person's left; zones that are not paired use [0] only, see
- * amgan_zone_is_paired(). NAN stands for the base age, which the rest of the face has.
+ * amgan_zone_is_paired(). NAN stands for the base age, which the rest of the face has. The base age is a number.
  */
 typedef struct amgan_zone_ages {
     float base;
@@ -155,9 +155,17 @@ AMGAN_API amgan_status amgan_get_info(const amgan *handle, amgan_info *info, siz
 AMGAN_API amgan_status amgan_age(amgan *handle, const amgan_frame *frame, const amgan_map *map,
                                  const double *landmarks, uint8_t *out, ptrdiff_t out_stride_bytes);
 
-/* Age a frame zone by zone: amgan_age() with the map that amgan_zone_map() makes. `landmarks` are needed. */
+/*
+ * Age a frame zone by zone: amgan_age() with the map that amgan_zone_map() makes. `landmarks` are needed.
+ *
+ * `now`: the ages that the face shows, as amgan_read_zones() gives them. With them, what is not asked to change keeps
+ * its pixels: no change where the two ages agree, the whole of it from 6 years apart. That is what the Python package
+ * does; an age of `ages` that is the one of `now` may then lie outside min_age to max_age. With null all of the skin
+ * is as old as `ages` say.
+ */
 AMGAN_API amgan_status amgan_age_zones(amgan *handle, const amgan_frame *frame, const double *landmarks,
-                                       const amgan_zone_ages *ages, uint8_t *out, ptrdiff_t out_stride_bytes);
+                                       const amgan_zone_ages *ages, const amgan_zone_ages *now, uint8_t *out,
+                                       ptrdiff_t out_stride_bytes);
 
 /*
  * The aging map of a face with these ages, as the Python package draws it: side_cells x side_cells cells over the
@@ -174,6 +182,27 @@ AMGAN_API amgan_status amgan_zone_map(const amgan *handle, const double *landmar
  */
 AMGAN_API amgan_status amgan_estimate(amgan *handle, const amgan_frame *frame, float *years,
                                       ptrdiff_t stride_bytes);
+
+/*
+ * The ages that a map of a frame shows, zone by zone: those whose own map comes closest to it. It takes what
+ * amgan_estimate() gives; a map of 128 cells or more across is taken for one that was drawn and is read exactly.
+ * `landmarks` are needed. The map's ages may lie outside min_age to max_age, its margin is not read. Sides that a zone
+ * does not have become NAN; without a face in the frame all ages are neutral_age.
+ */
+AMGAN_API amgan_status amgan_read_zones(const amgan *handle, const double *landmarks, const amgan_map *map,
+                                        amgan_zone_ages *ages);
+
+/* How old a face with these ages looks as a whole: the mean of its zones, two sides as one. Needs no handle. */
+AMGAN_API amgan_status amgan_face_age(const amgan_zone_ages *ages, float *years);
+
+/*
+ * The ages to ask for so that a face of the ages `now` looks `years` old as a whole; for "20 years older" give
+ * amgan_face_age() + 20. A zone that looks older or younger than the whole face keeps that offset, up to 15 years; of
+ * a larger one it loses as many years as the whole face moves, until 15 are left. Ages that move are kept within
+ * min_age to max_age. `ages` may be `now`.
+ */
+AMGAN_API amgan_status amgan_move_zones(const amgan *handle, const amgan_zone_ages *now, float years,
+                                        amgan_zone_ages *ages);
 
 /* Name of a zone, such as "forehead", for 0 <= zone < AMGAN_ZONES; otherwise null. */
 AMGAN_API const char *amgan_zone_name(int32_t zone);

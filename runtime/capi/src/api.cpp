@@ -8,6 +8,7 @@
 
 #include "error.h"
 #include "session.h"
+#include "zone_ages.h"
 
 #define AMGAN_TEXT_(x) #x
 #define AMGAN_TEXT(x) AMGAN_TEXT_(x)
@@ -50,19 +51,6 @@ const Session &session_of(const amgan *handle) {
 }
 
 Session &session_of(amgan *handle) { return const_cast<Session &>(session_of(static_cast<const amgan *>(handle))); }
-
-void check_ages(const amgan_zone_ages *ages, const Manifest &m) {
-    if (ages == nullptr) throw argument_error("the zone ages are null: give a base age and the ages of the zones");
-    const auto check = [&m](float years) {
-        if (!(years >= static_cast<float>(m.min_age) && years <= static_cast<float>(m.max_age)))
-            throw argument_error("an age of " + in_words(years) + " years cannot be had: give " + in_words(m.min_age) +
-                                 " to " + in_words(m.max_age));
-    };
-    check(ages->base);
-    for (std::size_t z = 0; z < AMGAN_ZONES; ++z)
-        for (std::size_t s = 0; s < kZoneTable[z].parts; ++s)
-            if (!std::isnan(ages->years[z][s])) check(ages->years[z][s]);
-}
 
 void write_rows(const float *values, int side, float *out, std::ptrdiff_t stride_bytes) {
     char *to = reinterpret_cast<char *>(out);
@@ -133,24 +121,32 @@ amgan_status amgan_age(amgan *handle, const amgan_frame *frame, const amgan_map 
         if (landmarks == nullptr) {
             session.age(*frame, years, map->margin_cells, nullptr, out, out_stride_bytes);
         } else {
-            const Landmarks points = read_landmarks(landmarks);
-            session.age(*frame, years, map->margin_cells, &points, out, out_stride_bytes);
+            const Plane mask = frame_mask(read_landmarks(landmarks), frame->side_px, nullptr, nullptr, 0);
+            session.age(*frame, years, map->margin_cells, &mask, out, out_stride_bytes);
         }
     });
 }
 
 amgan_status amgan_age_zones(amgan *handle, const amgan_frame *frame, const double *landmarks,
-                             const amgan_zone_ages *ages, uint8_t *out, ptrdiff_t out_stride_bytes) {
+                             const amgan_zone_ages *ages, const amgan_zone_ages *now, uint8_t *out,
+                             ptrdiff_t out_stride_bytes) {
     return guarded([&] {
         const Session &session = session_of(handle);
         const Manifest &m = session.manifest();
         check_frame(frame, m);
-        check_ages(ages, m);
+        check_wanted(ages, now, m);
         check_output(out, out_stride_bytes, frame->side_px);
         const Landmarks points = read_landmarks(landmarks);
         const int side = frame->side_px, margin = (m.halo_px * kMapCells + side - 1) / side + 1;
         const Plane years = zone_map(points, *ages, kMapCells, margin, m.neutral_age);
-        session.age(*frame, years, margin, &points, out, out_stride_bytes);
+        Plane before, after;
+        if (now != nullptr) {
+            before = zone_level(points, *now, kMapCells, margin);
+            after = zone_level(points, *ages, kMapCells, margin);
+        }
+        const bool masked = now != nullptr;
+        const Plane mask = frame_mask(points, side, masked ? &before : nullptr, masked ? &after : nullptr, margin);
+        session.age(*frame, years, margin, &mask, out, out_stride_bytes);
     });
 }
 
@@ -158,7 +154,7 @@ amgan_status amgan_zone_map(const amgan *handle, const double *landmarks, const 
                             int32_t side_cells, int32_t margin_cells, float *years, ptrdiff_t stride_bytes) {
     return guarded([&] {
         const Session &session = session_of(handle);
-        check_ages(ages, session.manifest());
+        check_wanted(ages, nullptr, session.manifest());
         if (side_cells < 16 || side_cells > 1024 || margin_cells < 0 || margin_cells > side_cells)
             throw argument_error("a zone map cannot have " + std::to_string(side_cells) + " cells and a margin of " +
                                  std::to_string(margin_cells) + ": give 16 to 1024, and no more around them");
@@ -177,6 +173,36 @@ amgan_status amgan_estimate(amgan *handle, const amgan_frame *frame, float *year
         const int grid = session.manifest().estimator_grid;
         check_years(years, stride_bytes, grid);
         write_rows(session.estimate(*frame).data(), grid, years, stride_bytes);
+    });
+}
+
+amgan_status amgan_read_zones(const amgan *handle, const double *landmarks, const amgan_map *map,
+                              amgan_zone_ages *ages) {
+    return guarded([&] {
+        const Session &session = session_of(handle);
+        check_map(map);
+        if (ages == nullptr) throw argument_error("the zone ages to fill in are null: give memory for them");
+        const Landmarks points = read_landmarks(landmarks);
+        *ages = read_zones(points, read_seen_map(*map), session.manifest().neutral_age);
+    });
+}
+
+amgan_status amgan_face_age(const amgan_zone_ages *ages, float *years) {
+    return guarded([&] {
+        check_some_ages(ages, "zone ages");
+        if (years == nullptr) throw argument_error("the age to fill in is null: give memory for it");
+        *years = static_cast<float>(face_age(*ages));
+    });
+}
+
+amgan_status amgan_move_zones(const amgan *handle, const amgan_zone_ages *now, float years, amgan_zone_ages *ages) {
+    return guarded([&] {
+        const Session &session = session_of(handle);
+        check_some_ages(now, "ages now");
+        if (!is_some_age(years))
+            throw argument_error("an age of " + in_words(years) + " years cannot be had: give years of a life");
+        if (ages == nullptr) throw argument_error("the zone ages to fill in are null: give memory for them");
+        *ages = moved(*now, years, session.manifest());
     });
 }
 

@@ -6,6 +6,7 @@
 
 #include "error.h"
 #include "raster.h"
+#include "zone_ages.h"
 
 namespace amgan_impl {
 
@@ -67,11 +68,6 @@ Patch soft_polygon(const Landmarks &landmarks, const Polygon &polygon, int side,
     return patch;
 }
 
-float age_of(const amgan_zone_ages &ages, std::size_t zone, std::size_t side) {
-    const float years = ages.years[zone][side];
-    return std::isnan(years) ? ages.base : years;
-}
-
 }  // namespace
 
 Landmarks read_landmarks(const double *landmarks) {
@@ -86,10 +82,30 @@ Landmarks read_landmarks(const double *landmarks) {
     return points;
 }
 
-Plane zone_map(const Landmarks &landmarks, const amgan_zone_ages &ages, int side, int margin, double neutral_age) {
+Footprints make_footprints(const Landmarks &landmarks, int side) {
+    Footprints found{Plane(side), {}};
+    soft_polygon(landmarks, kFaceOval, side, 0, kFaceSoftness).each([&found](int y, int x, float weight) {
+        found.face.row(y)[x] = weight;
+    });
+    Plane crowd(side);
+    for (const Zone &zone : kZoneTable)
+        for (std::size_t s = 0; s < zone.parts; ++s) {
+            Plane part(side);
+            soft_polygon(landmarks, zone.polygons[s], side, 0, kPartSoftness).each([&](int y, int x, float weight) {
+                part.row(y)[x] = weight;
+                crowd.row(y)[x] += weight;
+            });
+            found.parts.push_back(std::move(part));
+        }
+    for (Plane &part : found.parts)
+        for (std::size_t i = 0; i < part.values.size(); ++i) part.values[i] /= std::max(crowd.values[i], 1.0f);
+    return found;
+}
+
+Plane zone_level(const Landmarks &landmarks, const amgan_zone_ages &ages, int side, int margin) {
     const int cells = side + 2 * margin;
     // How many zones lie on a cell, and their ages beyond the base age, both weighted.
-    Plane crowd(cells), offset(cells), face(cells);
+    Plane crowd(cells), offset(cells);
     for (std::size_t z = 0; z < kZones; ++z)
         for (std::size_t s = 0; s < kZoneTable[z].parts; ++s) {
             const float years = age_of(ages, z, s) - ages.base;
@@ -99,15 +115,18 @@ Plane zone_map(const Landmarks &landmarks, const amgan_zone_ages &ages, int side
                 offset.row(y)[x] += weight * years;
             });
         }
-    soft_polygon(landmarks, kFaceOval, side, margin, kFaceSoftness).each([&face](int y, int x, float weight) {
-        face.row(y)[x] = weight;
-    });
-    Plane map(cells);
+    for (std::size_t i = 0; i < offset.values.size(); ++i)
+        offset.values[i] = ages.base + offset.values[i] / std::max(crowd.values[i], 1.0f);
+    return offset;
+}
+
+Plane zone_map(const Landmarks &landmarks, const amgan_zone_ages &ages, int side, int margin, double neutral_age) {
+    const Plane level = zone_level(landmarks, ages, side, margin);
     const auto neutral = static_cast<float>(neutral_age);
-    for (std::size_t i = 0; i < map.values.size(); ++i) {
-        const float level = ages.base + offset.values[i] / std::max(crowd.values[i], 1.0f);
-        map.values[i] = neutral + face.values[i] * (level - neutral);
-    }
+    Plane map(level.side, neutral);
+    soft_polygon(landmarks, kFaceOval, side, margin, kFaceSoftness).each([&](int y, int x, float weight) {
+        map.row(y)[x] = neutral + weight * (level.row(y)[x] - neutral);
+    });
     return map;
 }
 

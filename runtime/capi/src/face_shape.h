@@ -14,7 +14,19 @@ using Landmarks = std::array<std::array<double, 2>, AMGAN_LANDMARKS>;
 // The caller's points; raises Error (AMGAN_ERROR_ARGUMENT) for null, and for points that are no numbers.
 Landmarks read_landmarks(const double *landmarks);
 
-// The aging map of a face: `side` cells across the frame, `margin` more on each side.
+// How much of each cell is face, 0 to 1, and how much of that each part has: at no cell more than 1 together. Parts are
+// in the order of the zones, the person's right one first.
+struct Footprints {
+    Plane face;
+    std::vector<Plane> parts;
+};
+
+Footprints make_footprints(const Landmarks &landmarks, int side);
+
+// The ages of every cell as if the face went on for ever: `side` cells across the frame, `margin` more on each side.
+Plane zone_level(const Landmarks &landmarks, const amgan_zone_ages &ages, int side, int margin);
+
+// The aging map of a face: its level where it is face, the neutral age elsewhere.
 Plane zone_map(const Landmarks &landmarks, const amgan_zone_ages &ages, int side, int margin, double neutral_age);
 
 // Where a change may go, 0 to 1: on the skin, not beyond the outline of the face, not on the eyes and in the mouth.

@@ -95,6 +95,19 @@ Plane read_map(const amgan_map &map, const Manifest &m) {
     return plane;
 }
 
+Plane read_seen_map(const amgan_map &map) {
+    Plane plane(map.side_cells);
+    const char *first = reinterpret_cast<const char *>(map.years);
+    for (int y = 0; y < plane.side; ++y) {
+        std::memcpy(plane.row(y), first + y * map.stride_bytes, sizeof(float) * plane.side);
+        for (int x = 0; x < plane.side; ++x)
+            if (!is_some_age(plane.row(y)[x]))
+                throw argument_error("the aging map shows an age of " + in_words(plane.row(y)[x]) +
+                                     " years, which nobody has: give years everywhere");
+    }
+    return plane;
+}
+
 Plane engine_map(const Plane &map, int margin_cells, int side_px, const Manifest &m) {
     const int cells = (side_px + 2 * m.halo_px) / kCellPx;
     const double step = static_cast<double>(kCellPx) * (map.side - 2 * margin_cells) / side_px;

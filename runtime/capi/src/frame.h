@@ -23,6 +23,9 @@ struct FrameWork {
     int padded_cells() const { return padded_px() / kCellPx; }
 };
 
+// Whether a number can be an age that is there now. Readings may lie outside what a bundle can be asked for, by far.
+inline bool is_some_age(float years) { return years >= -1000.0f && years <= 1000.0f; }
+
 // Raise Error (AMGAN_ERROR_ARGUMENT) for a frame, a map or an output that makes no sense.
 void check_frame(const amgan_frame *frame, const Manifest &manifest);
 void check_map(const amgan_map *map);
@@ -33,6 +36,9 @@ std::vector<std::uint8_t> with_halo(const amgan_frame &frame, int halo_px);
 
 // The caller's map as far as its margin goes, its values checked against the bundle's range of ages.
 Plane read_map(const amgan_map &map, const Manifest &manifest);
+
+// The caller's map without its margin, its values checked with is_some_age() only.
+Plane read_seen_map(const amgan_map &map);
 
 // A map of `margin_cells` cells around its frame for every cell of the engine's. Ages beyond what the generator was
 // trained for are taken for the oldest of that.

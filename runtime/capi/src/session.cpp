@@ -5,21 +5,13 @@
 #include <cstring>
 
 #include "error.h"
+#include "zone_ages.h"
 
 namespace amgan_impl {
 
 namespace {
 
 constexpr int kMaskPx = 384;
-
-// The mask of a face for every pixel of a frame; made coarsely and enlarged, as it is soft.
-Plane frame_mask(const Landmarks &landmarks, int side_px) {
-    const int coarse = std::min(side_px, kMaskPx);
-    const Plane mask = edit_mask(landmarks, coarse);
-    if (coarse == side_px) return mask;
-    const double step = static_cast<double>(coarse) / side_px;
-    return sample_linear(mask, side_px, step, 0.5 * step - 0.5);
-}
 
 // Which cells of the frame a mask touches; all of them without one.
 std::vector<std::uint8_t> touched(const Plane *mask, int side_px, int multiple) {
@@ -53,6 +45,18 @@ void write_out(const FrameWork &work, const std::vector<std::uint8_t> &aged, con
 
 }  // namespace
 
+Plane frame_mask(const Landmarks &landmarks, int side_px, const Plane *now, const Plane *wanted, int margin_cells) {
+    const int coarse = std::min(side_px, kMaskPx);  // made coarsely and enlarged, as it is soft
+    Plane mask = edit_mask(landmarks, coarse);
+    if (now != nullptr && wanted != nullptr) {
+        const Plane asked = asked_mask(*now, *wanted, margin_cells, coarse);
+        for (std::size_t i = 0; i < mask.values.size(); ++i) mask.values[i] *= asked.values[i];
+    }
+    if (coarse == side_px) return mask;
+    const double step = static_cast<double>(coarse) / side_px;
+    return sample_linear(mask, side_px, step, 0.5 * step - 0.5);
+}
+
 Session::Session(const std::string &folder, const std::string &device, const std::string &precision)
     : bundle_(open_bundle(folder)), engine_(choose_engine(bundle_, device, precision)) {}
 
@@ -77,26 +81,23 @@ amgan_info Session::info() const {
     return info;
 }
 
-void Session::age(const amgan_frame &frame, const Plane &map, int margin_cells, const Landmarks *landmarks,
-                  std::uint8_t *out, std::ptrdiff_t out_stride_bytes) const {
+void Session::age(const amgan_frame &frame, const Plane &map, int margin_cells, const Plane *mask, std::uint8_t *out,
+                  std::ptrdiff_t out_stride_bytes) const {
     const Manifest &m = bundle_.manifest;
     const int side = frame.side_px, multiple = std::max(m.tile_multiple, kTileStepPx);
-    Plane mask;
-    if (landmarks != nullptr) mask = frame_mask(*landmarks, side);
-    const Plane *used = landmarks == nullptr ? nullptr : &mask;
 
     FrameWork work;
     work.side_px = side;
     work.halo_px = m.halo_px;
     work.image = with_halo(frame, m.halo_px);
     work.map = engine_map(map, margin_cells, side, m);
-    work.tiles = plan_tiles(side, engine_->traits().wishes, touched(used, side, multiple), multiple);
+    work.tiles = plan_tiles(side, engine_->traits().wishes, touched(mask, side, multiple), multiple);
     const std::size_t row_bytes = std::size_t{3} * side;
     std::vector<std::uint8_t> aged(row_bytes * side);
     for (int y = 0; y < side; ++y)
         std::memcpy(aged.data() + row_bytes * y, frame.pixels + y * frame.stride_bytes, row_bytes);
     engine_->age(work, aged.data());
-    write_out(work, aged, used, out, out_stride_bytes);
+    write_out(work, aged, mask, out, out_stride_bytes);
 }
 
 Estimator &Session::estimator() {

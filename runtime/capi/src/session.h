@@ -20,9 +20,9 @@ class Session {
     amgan_info info() const;
     const Manifest &manifest() const { return bundle_.manifest; }
 
-    // Ages a frame by a map with a margin of so many cells; `landmarks` may be null.
-    void age(const amgan_frame &frame, const Plane &map, int margin_cells, const Landmarks *landmarks,
-             std::uint8_t *out, std::ptrdiff_t out_stride_bytes) const;
+    // Ages a frame by a map with a margin of so many cells. Only what `mask`, which may be null, lets through changes.
+    void age(const amgan_frame &frame, const Plane &map, int margin_cells, const Plane *mask, std::uint8_t *out,
+             std::ptrdiff_t out_stride_bytes) const;
 
     // Ages of every place of a frame, grid by grid.
     std::vector<float> estimate(const amgan_frame &frame);
@@ -35,6 +35,10 @@ class Session {
     std::mutex opening_;
     std::unique_ptr<Estimator> estimator_;
 };
+
+// How much of a change each pixel of a frame of a face may have, 0 to 1: none off the skin, and none where nothing is
+// asked for, if `now` are the levels of age that are there and `wanted` those asked for; both may be null.
+Plane frame_mask(const Landmarks &landmarks, int side_px, const Plane *now, const Plane *wanted, int margin_cells);
 
 // The frame without its margin at another size.
 std::vector<std::uint8_t> shrunk(const amgan_frame &frame, int side_px);

@@ -71,14 +71,14 @@ static void fail_to_age(amgan *handle) {
 
     amgan_zone_ages ages = {.base = 30.0f};
     for (int z = 0; z < AMGAN_ZONES; ++z) ages.years[z][0] = ages.years[z][1] = NAN;
-    expect(amgan_age_zones(handle, &good, NULL, &ages, out, stride), AMGAN_ERROR_ARGUMENT, "no landmarks");
-    expect(amgan_age_zones(handle, &good, points, NULL, out, stride), AMGAN_ERROR_ARGUMENT, "no ages");
+    expect(amgan_age_zones(handle, &good, NULL, &ages, NULL, out, stride), AMGAN_ERROR_ARGUMENT, "no landmarks");
+    expect(amgan_age_zones(handle, &good, points, NULL, NULL, out, stride), AMGAN_ERROR_ARGUMENT, "no ages");
     points[77] = INFINITY;
-    expect(amgan_age_zones(handle, &good, points, &ages, out, stride), AMGAN_ERROR_ARGUMENT, "no number");
+    expect(amgan_age_zones(handle, &good, points, &ages, NULL, out, stride), AMGAN_ERROR_ARGUMENT, "no number");
     ages.base = NAN;
-    expect(amgan_age_zones(handle, &good, points, &ages, out, stride), AMGAN_ERROR_ARGUMENT, "no base age");
+    expect(amgan_age_zones(handle, &good, points, &ages, NULL, out, stride), AMGAN_ERROR_ARGUMENT, "no base age");
     ages.base = 30.0f, ages.years[3][1] = 3.0f;
-    expect(amgan_age_zones(handle, &good, points, &ages, out, stride), AMGAN_ERROR_ARGUMENT, "too young a zone");
+    expect(amgan_age_zones(handle, &good, points, &ages, NULL, out, stride), AMGAN_ERROR_ARGUMENT, "too young a zone");
     ages.years[3][1] = NAN;
     make_landmarks(points);
 
@@ -94,8 +94,51 @@ static void fail_to_age(amgan *handle) {
     expect(amgan_zone_map(handle, points, &ages, 32, 0, years, 128), AMGAN_OK, "a zone map");
     expect(amgan_estimate(handle, &good, years, 32 * (ptrdiff_t)sizeof(float)), AMGAN_OK, "an estimate");
     expect(amgan_age(handle, &good, &map, points, out, stride), AMGAN_OK, "a face");
-    expect(amgan_age_zones(handle, &good, points, &ages, out, stride), AMGAN_OK, "zones");
+    expect(amgan_age_zones(handle, &good, points, &ages, NULL, out, stride), AMGAN_OK, "zones");
     free(pixels), free(out), free(zeros), free(points);
+}
+
+static void fail_to_read_zones(amgan *handle) {
+    static const float never = NAN, old = 80.0f;
+    double points[2 * AMGAN_LANDMARKS];
+    make_landmarks(points);
+    const amgan_map map = {&old, 0, 1, 0}, wrong = {&never, 0, 1, 0}, odd = {&old, 0, 0, 0};
+    amgan_zone_ages ages, good, untouched;
+    float years = -1.0f;
+    memset(&ages, 0x55, sizeof ages);
+    untouched = ages;
+    expect(amgan_read_zones(NULL, points, &map, &ages), AMGAN_ERROR_ARGUMENT, "no handle to read with");
+    expect(amgan_read_zones(handle, NULL, &map, &ages), AMGAN_ERROR_ARGUMENT, "no landmarks to read with");
+    expect(amgan_read_zones(handle, points, NULL, &ages), AMGAN_ERROR_ARGUMENT, "no map to read");
+    expect(amgan_read_zones(handle, points, &odd, &ages), AMGAN_ERROR_ARGUMENT, "a map of no cells");
+    expect(amgan_read_zones(handle, points, &wrong, &ages), AMGAN_ERROR_ARGUMENT, "a map of no ages");
+    expect(amgan_read_zones(handle, points, &map, NULL), AMGAN_ERROR_ARGUMENT, "no place for zone ages");
+    points[3] = NAN;
+    expect(amgan_read_zones(handle, points, &map, &ages), AMGAN_ERROR_ARGUMENT, "landmarks that are none");
+    make_landmarks(points);
+    expect(amgan_read_zones(handle, points, &map, &good), AMGAN_OK, "reading zones");
+
+    expect(amgan_face_age(NULL, &years), AMGAN_ERROR_ARGUMENT, "no ages of a face");
+    expect(amgan_face_age(&good, NULL), AMGAN_ERROR_ARGUMENT, "no place for the face's age");
+    expect(amgan_move_zones(NULL, &good, 40.0f, &ages), AMGAN_ERROR_ARGUMENT, "no handle to move with");
+    expect(amgan_move_zones(handle, NULL, 40.0f, &ages), AMGAN_ERROR_ARGUMENT, "no ages to move");
+    expect(amgan_move_zones(handle, &good, NAN, &ages), AMGAN_ERROR_ARGUMENT, "a move to nowhere");
+    expect(amgan_move_zones(handle, &good, 40.0f, NULL), AMGAN_ERROR_ARGUMENT, "no place for moved ages");
+    good.base = INFINITY;
+    expect(amgan_face_age(&good, &years), AMGAN_ERROR_ARGUMENT, "a face without a base age");
+    expect(amgan_move_zones(handle, &good, 40.0f, &ages), AMGAN_ERROR_ARGUMENT, "moving without a base age");
+    require(memcmp(&ages, &untouched, sizeof ages) == 0 && years == -1.0f, "errors fill in no ages");
+
+    uint8_t *pixels = make_pixels(3);
+    const amgan_frame frame = frame_of(pixels);
+    expect(amgan_read_zones(handle, points, &map, &good), AMGAN_OK, "reading zones");
+    expect(amgan_face_age(&good, &years), AMGAN_OK, "the age of a face");
+    expect(amgan_move_zones(handle, &good, years - 20.0f, &ages), AMGAN_OK, "moving zones");
+    good.years[2][1] = INFINITY;
+    expect(amgan_age_zones(handle, &frame, points, &ages, &good, pixels, 3 * SIDE), AMGAN_ERROR_ARGUMENT, "odd ages now");
+    good.years[2][1] = NAN;
+    expect(amgan_age_zones(handle, &frame, points, &ages, &good, pixels, 3 * SIDE), AMGAN_OK, "zones that move");
+    free(pixels);
 }
 
 static void check_info(amgan *handle) {
@@ -116,6 +159,7 @@ void provoke_faults(const char *bundle, const char *broken, const char *empty) {
     expect(amgan_open(bundle, "cpu", "f32", &handle), AMGAN_OK, "opening");
     check_info(handle);
     fail_to_age(handle);
+    fail_to_read_zones(handle);
     amgan_close(handle);
     amgan_close(NULL);
 }

@@ -24,6 +24,22 @@ static void age(amgan *handle, unsigned seed, uint8_t *out) {
     free(pixels);
 }
 
+/* Twenty years more, by way of the ages that the zones show. */
+static void older(amgan *handle, const float *estimated, uint8_t *out) {
+    double points[2 * AMGAN_LANDMARKS];
+    amgan_info info;
+    amgan_zone_ages now, wanted;
+    float years = 0.0f;
+    make_landmarks(points);
+    expect(amgan_get_info(handle, &info, sizeof info), AMGAN_OK, "info in a thread");
+    const amgan_map shown = {estimated, 64 * sizeof(float), info.estimator_grid, 0};
+    const amgan_frame frame = frame_of(out);
+    expect(amgan_read_zones(handle, points, &shown, &now), AMGAN_OK, "reading in a thread");
+    expect(amgan_face_age(&now, &years), AMGAN_OK, "a face's age in a thread");
+    expect(amgan_move_zones(handle, &now, years + 20.0f, &wanted), AMGAN_OK, "moving in a thread");
+    expect(amgan_age_zones(handle, &frame, points, &wanted, &now, out, 3 * SIDE), AMGAN_OK, "zones in a thread");
+}
+
 static void *work(void *argument) {
     const job *mine = argument;
     amgan *handle = mine->shared;
@@ -42,6 +58,7 @@ static void *work(void *argument) {
         const amgan_frame frame = frame_of(out);
         require(amgan_age(handle, &frame, &map, NULL, out, 3 * SIDE) == AMGAN_ERROR_ARGUMENT, "a wrong age");
         expect(amgan_estimate(handle, &frame, ages, 64 * sizeof(float)), AMGAN_OK, "an estimate in a thread");
+        older(handle, ages, out);
         snprintf(sentence, sizeof sentence, "%u.0 years", 1000 + mine->seed);
         require(strstr(amgan_last_error(), sentence) != NULL, "the thread's own error");
     }

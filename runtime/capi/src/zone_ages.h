@@ -1,0 +1,36 @@
+// The ages of a face's zones: checked, read out of a map, and moved as amgan.runtime does it in Python.
+#pragma once
+
+#include "amgan.h"
+#include "face_shape.h"
+#include "manifest.h"
+#include "plane.h"
+
+namespace amgan_impl {
+
+// The age of one side of a zone: the base age where it has none of its own.
+float age_of(const amgan_zone_ages &ages, std::size_t zone, std::size_t side);
+
+// Raises Error (AMGAN_ERROR_ARGUMENT) for null, and for ages that nobody has. `what` says in a word or two which ages
+// these are.
+void check_some_ages(const amgan_zone_ages *ages, const char *what);
+
+// Raises Error (AMGAN_ERROR_ARGUMENT) for an age wanted outside the bundle's range, unless it is the one that is there
+// `now`; that may be null.
+void check_wanted(const amgan_zone_ages *wanted, const amgan_zone_ages *now, const Manifest &manifest);
+
+// The ages whose own map comes closest to this one, which covers the frame; see zone_reading.cpp.
+amgan_zone_ages read_zones(const Landmarks &landmarks, const Plane &map, double neutral_age);
+
+// The apparent age of a face as a whole: the mean of its zones, two sides as one.
+double face_age(const amgan_zone_ages &ages);
+
+// The ages of a face that looks `years` old as a whole: each zone keeps its offset, of which at most 15 years are left
+// when the move is as long as what is more; all within the bundle's range where they move.
+amgan_zone_ages moved(const amgan_zone_ages &now, double years, const Manifest &manifest);
+
+// Where a change is asked for, 0 to 1, over the frame without the margin: not at all where two levels agree, fully from
+// 6 years apart.
+Plane asked_mask(const Plane &now, const Plane &wanted, int margin, int side_px);
+
+}  // namespace amgan_impl
