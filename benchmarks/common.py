@@ -130,6 +130,15 @@ def heading(what: str, state: Mapping[str, Any], *packages: str) -> dict[str, An
     return machine.heading(what, shlex.join(["python", *sys.argv]), state, *packages)
 
 
+def describe_bundle(model: Path | None = None) -> Mapping[str, Any]:
+    """What a result says of the bundle that was measured (None: the shipped one)."""
+    from amgan.runtime.bundle import Bundle
+
+    from amgan.benchmarking.engines import describe
+
+    return describe(Bundle.open(model))
+
+
 def write_result(result: Mapping[str, Any], path: Path) -> None:
     """Write a result as JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)

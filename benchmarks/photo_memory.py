@@ -104,6 +104,7 @@ def main() -> None:
         print(result["one_photo"])
         result["folder"] = many_photos(Path(work), arguments.photos)
     print({k: v for k, v in result["folder"].items() if k != "mib_after_each"})
+    result["model"] = common.describe_bundle()  # last: PyTorch, which this loads, would count as memory
     common.write_result(result, arguments.output)
 
 

@@ -5,7 +5,7 @@
 Portraits of 1024 px are made from the photos of a folder (the samples, if none is named). In turn, and
 several times, they are aged by the batch runner, one after the other without overlap, and by the engine
 alone, which gets the very frames that the batch runner gives it. Whole frames go through PyTorch eager and
-OpenVINO, so that it can be said how much each part gives.
+OpenVINO, so that it can be said how much each part gives; precisions that the CPU lacks are left out.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,8 @@ from PIL import Image
 RESULT = common.RESULTS / "photo_pipeline_cpu.json"
 SIDE_PX = 1024
 AGE = "70"
+EAGER = "pytorch eager fp32"
+BATCH = "batch runner, JPEG to JPEG"
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -114,31 +116,29 @@ def engine_alone(pipeline: Any, frames: Sequence[Any]) -> float:
     return time.perf_counter() - start
 
 
-def whole_frames(arguments: argparse.Namespace, side_px: int) -> dict[str, Callable[[], Any]]:
-    """Ways to compute one whole frame: PyTorch eager, and OpenVINO plain, simplified, and in bf16."""
+def whole_frames(arguments: argparse.Namespace, side_px: int) -> dict[str, common.Contender]:
+    """Ways to compute one whole frame: PyTorch eager first, and OpenVINO in the precisions of this CPU."""
+    from functools import partial
+
     import torch
     from amgan.export.deploy import DeployGenerator
     from amgan.runtime.bundle import Bundle
-    from amgan.runtime.engine_openvino import OpenVinoEngine
-    from engine_vs_pytorch import age_in_tiles
+    from engine_vs_pytorch import in_engine
 
+    from amgan.benchmarking.engines import in_pytorch
     from amgan.checkpoint import load_model
 
-    generator = load_model(arguments.checkpoint)[0]
+    torch.set_num_threads(common.limit_threads(None))
     bundle = Bundle.open(arguments.bundle)
     arrays = common.make_inputs(side_px, bundle.manifest.halo_px)
-    deployed = DeployGenerator(generator)
-    tensors = [torch.from_numpy(a) for a in arrays]
+    network = DeployGenerator(load_model(arguments.checkpoint)[0]).eval()
+    return {EAGER: partial(in_pytorch, network, arrays)} | in_engine(bundle, arrays)
 
-    def eager() -> Any:
-        with torch.inference_mode():
-            return deployed(*tensors)
 
-    engines = {f"openvino {p}": OpenVinoEngine(bundle, p) for p in ("f32", "bf16")}
-    halo = bundle.manifest.halo_px
-    return {"pytorch eager fp32": eager} | {
-        name: lambda engine=engine: age_in_tiles(engine, halo, arrays) for name, engine in engines.items()
-    }
+def steps_of(medians: Mapping[str, float]) -> list[str]:
+    """What was measured, from PyTorch on whole frames to the batch runner, each on top of the one before."""
+    whole = [name for name in medians if ", whole frames of" in name]
+    return [*whole, "engine alone, faces only", "one photo after the other", BATCH]
 
 
 def main() -> None:
@@ -153,7 +153,7 @@ def main() -> None:
         sides = sorted(f.frame_px(pipeline.manifest.halo_px) for f in frames)
         core_px = [sum(t.width * t.height for t in f.tiles) for f in frames]
         ways: dict[str, Callable[[], float]] = {
-            "batch runner, JPEG to JPEG": lambda: in_batch(pipeline, portraits, Path(work) / "out"),
+            BATCH: lambda: in_batch(pipeline, portraits, Path(work) / "out"),
             "one photo after the other": lambda: one_by_one(pipeline, portraits, Path(work) / "out1"),
             "engine alone, faces only": lambda: engine_alone(pipeline, frames),
         }
@@ -169,10 +169,11 @@ def main() -> None:
         )
         capabilities = replace(pipeline.capabilities, reason="")
     middle = sides[len(sides) // 2]
-    whole = common.measure(whole_frames(arguments, middle), max(3, arguments.rounds))
-    for name, runs in whole.items():
+    whole = whole_frames(arguments, middle)
+    parity = common.compare({name: way for name, way in whole.items() if name != EAGER}, whole[EAGER]())
+    for name, runs in common.measure(whole, max(3, arguments.rounds)).items():
         seconds[f"{name}, whole frames of {middle} px"] = runs
-    report(arguments, state, seconds, middle, same, sides, core_px, capabilities)
+    report(arguments, state, seconds, middle, same, sides, core_px, capabilities, parity)
 
 
 def report(
@@ -184,20 +185,13 @@ def report(
     sides: list[int],
     core_px: list[int],
     capabilities: Any,
+    parity: Mapping[str, Any],
 ) -> None:
     """Print and write what was measured."""
     medians = {name: statistics.median(values) for name, values in seconds.items()}
-    eager = medians[f"pytorch eager fp32, whole frames of {middle} px"]
-    batch = medians["batch runner, JPEG to JPEG"]
-    steps = [
-        f"pytorch eager fp32, whole frames of {middle} px",
-        f"openvino f32, whole frames of {middle} px",
-        f"openvino bf16, whole frames of {middle} px",
-        "engine alone, faces only",
-        "one photo after the other",
-        "batch runner, JPEG to JPEG",
-    ]
+    eager, batch, steps = medians[f"{EAGER}, whole frames of {middle} px"], medians[BATCH], steps_of(medians)
     result = common.heading(f"ageing portraits of {SIDE_PX} px", state, "torch", "openvino", "pillow") | {
+        "model": common.describe_bundle(arguments.bundle),
         "photos": arguments.photos,
         "frame_px": {"smallest": sides[0], "median": middle, "largest": sides[-1]},
         "share_of_the_frame_computed": round(
@@ -205,6 +199,7 @@ def report(
         ),
         "engine": vars(capabilities),
         "single_and_batch_are_byte_identical": same,
+        "difference_from_pytorch": parity,
         "seconds_per_photo": seconds,
         "median_seconds_per_photo": medians,
         "rate_of_batch_over_engine_alone": medians["engine alone, faces only"] / batch,

@@ -88,6 +88,7 @@ def main() -> None:
             [statistics.median(row["seconds"]) for row in rows],
         )
     )
+    result |= {"model": common.describe_bundle()}
     result |= {"sizes": rows, "exponent_of_growth": round(float(np.polyfit(x, y, 1)[0]), 3)}
     print(f"cost grows with pixels to the power of {result['exponent_of_growth']}")
     common.write_result(result, arguments.output)

@@ -110,6 +110,9 @@ def passes(suites: Sequence[Mapping[str, Any]]) -> Figure:
     figure, axes = plt.subplots(figsize=(WIDTH_IN, 3.4), layout="constrained")
     styles = {"f32": (THEIRS, "s-"), "bf16": (OURS, "o-")}
     names: list[str] = []
+    found = {e["extra_info"]["precision"] for e in suites}
+    if found == {"f32"}:  # a CPU without bf16
+        styles["f32"] = (OURS, "s-")
     for precision, (colour, style) in styles.items():
         one = [e["extra_info"] for e in suites if e["extra_info"]["precision"] == precision]
         if one:

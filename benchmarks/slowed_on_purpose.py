@@ -91,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"{run['what']}: {one['before']:.2f} -> {one['now']:.2f} {one['fault'] or 'as it was'}")
     caught = [any(one["fault"] for one in run["verdicts"]) for run in runs]
     result = common.heading("a slowed pass and the comparison with a baseline", state, "torch", "openvino")
-    result |= {"checkpoint_sha256": bundle.manifest.checkpoint_sha256, "frame_px": arguments.size}
+    result |= {"model": common.describe_bundle(), "frame_px": arguments.size}
     common.write_result(result | {"runs": runs, "measured": results}, Path(arguments.output))
     if caught != [False, True]:
         print("the comparison did not tell the slowed engine from the others", file=sys.stderr)

@@ -80,7 +80,7 @@ def judge(dataset: Path, count: int, model: Path | None) -> dict[str, Any]:
             print(zone.name, row, flush=True)
     return {
         "faces": len(faces),
-        "checkpoint_sha256": bundle.manifest.checkpoint_sha256,
+        "model": common.describe_bundle(model),
         "asked_years": ZONE_YEARS,
         "sweep": SWEEP,
         "zones": rows,

@@ -43,6 +43,16 @@ def hardware(threads: int) -> dict[str, Any]:
     }
 
 
+def busy(state: Mapping[str, Any]) -> str:
+    """In words, that a machine had other things to do before it measured, or "" where it had not.
+
+    ``state`` is the `hardware` of a result. Busy is more load than the machine has CPUs.
+    """
+    load = (state.get("load_average") or [0.0])[0]
+    cpus = state.get("logical_cpus") or state.get("threads_used") or 0
+    return f"load {load:.1f} on {cpus} CPUs" if cpus and load > cpus else ""
+
+
 def commit() -> str | None:
     """The commit of the source, with -dirty where it was changed; None where it is no checkout of ours."""
     if not (ROOT / "pyproject.toml").is_file():

@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     from amgan.benchmarking.baseline import Verdict
 
 
-BUSY = 1.5
-"""Load for each CPU from which times mean little."""
-
-
 @click.command("bench")
 @click.option(
     "-o",
@@ -124,6 +120,7 @@ def _write(result: Mapping[str, Any], path: Path) -> None:
 
 def _print(result: Mapping[str, Any]) -> None:
     """The speeds as a table, and a line each for stages, cold start and who is absent."""
+    from amgan.benchmarking.machine import busy
     from amgan.commands.tables import make_table, wide_console
 
     console = wide_console()
@@ -147,11 +144,10 @@ def _print(result: Mapping[str, Any]) -> None:
     console.print(f"its stages: {', '.join(stages)}", markup=False)
     cold, peak = min(photo["cold_s"]), max(photo["cold_peak_mib"])
     console.print(f"one photo in a fresh process: {cold:.1f} s, {peak:.0f} MiB at most", markup=False)
-    load, threads = result["hardware"]["load_average"][0], result["hardware"]["threads_used"]
-    if load > BUSY * threads:
+    if words := busy(result["hardware"]):
         console.print(
-            f"note: the machine was busy before (load {load:.0f} on {threads} CPUs), which slows some "
-            "more than others: measure again when it is quiet",
+            f"note: the machine was busy before ({words}), which slows some more than others: measure again "
+            "when it is quiet",
             markup=False,
         )
     for name, reason in result["absent"].items():

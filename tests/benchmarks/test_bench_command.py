@@ -56,7 +56,7 @@ def test_result_table_and_exit_codes(measured: dict[str, Any], save: Save, tmp_p
     done = bench("-o", tmp_path / "new.json", "--baseline", old)
     assert done.exit_code == 1
     assert "AMGAN, a folder: 5.00 -> 4.00 (-20%) slower by 20%, and 15% are allowed" in done.output
-    assert "note: the machine was busy before (load 8 on 2 CPUs)" in " ".join(done.output.split())
+    assert "note: the machine was busy before (load 8.0 on 2 CPUs)" in " ".join(done.output.split())
     assert sorted(p.name for p in tmp_path.iterdir()) == ["new.json", "old.json"]
 
 

@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 from helpers import ROOT
+from made_up_results import made_up_pipeline, made_up_suites, without_bf16
+
+from amgan.benchmarking import machine
 
 RESULTS = ROOT / "benchmarks" / "results"
 Save = Callable[[str, Any], Path]
@@ -77,7 +80,7 @@ def test_page_of_made_up_results(script: Any, save: Save, result: dict[str, Any]
     save("gpu_check_fake.json", gpu_check())
     assert script("report").main(["--results", str(tmp_path), "--picture", str(tmp_path / "a.png")]) == 0
     text = " ".join(read_page(tmp_path / "report.html").split())
-    assert "Measured on a busy machine (load 9 on 2 CPUs)" in text
+    assert "Measured on a busy machine (load 9.0 on 2 CPUs)" in text
     assert "2.0× unverified" in text
     assert "UNVERIFIED" in text
     assert "4.0× as fast as PyTorch eager" in text
@@ -86,6 +89,110 @@ def test_page_of_made_up_results(script: Any, save: Save, result: dict[str, Any]
     assert "not run: it is not installed" in text
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
     assert "http://" not in re.sub(r'xmlns\S*="[^"]*"|http://www.w3.org\S*', "", text)
+
+
+@pytest.fixture
+def f32_only(result: dict[str, Any], save: Save) -> dict[str, Any]:
+    """Results of a CPU without bf16, and on disk."""
+    result = without_bf16(result)
+    hardware = result["hardware"]
+    save("bench_cpu.json", result)
+    save("photo_pipeline_cpu.json", made_up_pipeline(hardware, bf16=False))
+    save("photo_memory_cpu.json", {"one_photo": {"megapixels": 64.0, "peak_mib": 1000.0}})
+    save("suites_cpu.json", made_up_suites(hardware, ["f32"]))
+    return result
+
+
+def test_page_of_a_machine_without_bf16(script: Any, f32_only: dict[str, Any], tmp_path: Path) -> None:
+    assert script("report").main(["--results", str(tmp_path), "--picture", str(tmp_path / "a.png")]) == 0
+    text = " ".join(read_page(tmp_path / "report.html").split())
+    assert "2.0× as fast as PyTorch eager, one whole frame of 512 px, in f32" in text
+    assert "2 threads, avx2, fma;" in text
+    assert "AMGAN, OpenVINO bf16 absent: this CPU has no bf16" in text
+    assert "Simplification, pass by pass" in text
+    assert "What brings what" in text
+    assert "memory[64] 100 1234 UNVERIFIED" in text
+    assert "one_photo_warm 100 100 200 300 2.00 verified" in text
+    assert "busy" not in text
+
+
+def test_claims_of_a_machine_without_bf16(script: Any, f32_only: dict[str, Any], tmp_path: Path) -> None:
+    claims = script("readme_claims")
+    said = " ".join(claims.block(tmp_path).split())
+    assert "On 2 cores (A CPU, avx2, fma) a portrait" in said
+    assert "6.7 times the rate of PyTorch eager" in said
+    assert "simplified network in f32 2.5; computing the face only 3.2;" in said
+    assert "This CPU has no bf16; where there is one, it is used." in said
+    assert "Not measured here: ONNX Runtime, plain export; OpenVINO bf16." in said
+    assert "busy" not in said
+
+
+def test_claims_with_bf16_and_a_busy_machine(script: Any, result: dict[str, Any]) -> None:
+    claims = script("readme_claims")
+    memory = {"megapixels": 64.0, "peak_mib": 1000.0}
+    pipeline = made_up_pipeline(result["hardware"] | {"load_average": [2.5, 1, 1]}, bf16=True)
+    said = claims.in_a_folder(pipeline, memory)
+    assert "simplified network in f32 2.5; bf16 2.0; computing the face only 1.6;" in said
+    assert "has no bf16" not in said
+    assert "Measured on a busy machine (load 2.5 on 2 CPUs)." in said
+
+
+def test_steps_without_bf16_follow_one_another(script: Any, result: dict[str, Any]) -> None:
+    steps_of = script("photo_pipeline").steps_of
+    for bf16 in (True, False):
+        pipeline = made_up_pipeline(result["hardware"], bf16=bf16)
+        steps = steps_of(pipeline["median_seconds_per_photo"])
+        assert steps[0].startswith("pytorch eager")
+        assert steps[1:] == list(pipeline["times_faster_than_the_step_before"])
+
+
+def test_nothing_of_ours(script: Any, result: dict[str, Any], save: Save, tmp_path: Path) -> None:
+    for name in [n for n, one in result["speeds"].items() if "OpenVINO" in n]:
+        del result["speeds"][name]
+    result["speeds"]["torch.compile"]["parity"]["verified"] = False
+    result["speeds"]["AMGAN, a folder"]["parity"]["verified"] = False
+    result["hardware"]["features"] = []
+    save("bench_cpu.json", result)
+    assert script("report").main(["--results", str(tmp_path), "--picture", str(tmp_path / "a.png")]) == 0
+    text = " ".join(read_page(tmp_path / "report.html").split())
+    assert "no vector instructions known of" in text
+    assert "as fast as PyTorch eager" not in text
+    said = script("readme_claims").beside_others(result)
+    assert "nothing of ours could run; in comparison: torch.compile 1.2 (UNVERIFIED)." in said
+
+
+def test_busy_files_and_other_machines_are_named(
+    script: Any, result: dict[str, Any], save: Save, tmp_path: Path
+) -> None:
+    save("bench_cpu.json", result)
+    hardware = result["hardware"]
+    save("suites_cpu.json", made_up_suites(hardware | {"load_average": [3.25, 0, 0]}, ["f32", "bf16"]))
+    save("evaluation.json", {"command": "c", "hardware": {"cpu": "Another CPU", "cores": 2}, "bundle": "one"})
+    assert script("report").main(["--results", str(tmp_path), "--picture", str(tmp_path / "a.png")]) == 0
+    text = " ".join(read_page(tmp_path / "report.html").split())
+    assert "The machine was busy when these were measured: suites_cpu.json (load 3.2 on 2 CPUs)." in text
+    assert "3.2 (busy)" in text
+    assert "Measured on a busy machine" not in text
+    assert "Not all files are of the same machine" in text
+
+
+@pytest.mark.parametrize(
+    ("load", "cpus", "words"),
+    [(2.0, 2, ""), (2.01, 2, "load 2.0 on 2 CPUs"), (17.0, 64, ""), (0.0, None, ""), (9.0, None, "")],
+)
+def test_busy_is_more_load_than_cpus(load: float, cpus: int | None, words: str) -> None:
+    assert machine.busy({"load_average": [load, 0, 0], "logical_cpus": cpus}) == words
+    assert machine.busy({"logical_cpus": cpus}) == ""
+
+
+def test_this_machine_names_its_features(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpuinfo = "processor : 0\nmodel name : Some CPU\nflags : fpu sse4_2 avx f16c fma avx2 bmi2\n"
+    read_text = Path.read_text
+    monkeypatch.setattr(
+        Path, "read_text", lambda p, *a, **k: cpuinfo if str(p) == "/proc/cpuinfo" else read_text(p, *a, **k)
+    )
+    found = machine.hardware(2)
+    assert (found["cpu"], found["features"]) == ("Some CPU", ["avx2", "fma"])
 
 
 def test_page_of_the_committed_results(script: Any, tmp_path: Path) -> None:
