@@ -11,14 +11,14 @@ work=${2:-$here/../build/fuzzing}
 bundle=$here/../../bundles/amgan-base
 python=${PYTHON:-python3}
 openvino=$("$python" -c "import importlib.util as u; print(u.find_spec('openvino').submodule_search_locations[0])")
-mkdir -p "$work/manifests" "$work/edits" "$work/bundle"
+mkdir -p "$work/manifests" "$work/edits" "$work/zones" "$work/bundle"
 
 work=$(cd "$work" && pwd)
 
 cmake -S "$here/.." -B "$work/build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DAMGAN_BUILD_FUZZERS=ON \
     -DAMGAN_SANITIZE=fuzzer-no-link,address,undefined "-DCMAKE_C_COMPILER=${CLANG:-clang}" \
     "-DCMAKE_CXX_COMPILER=${CLANGXX:-clang++}" "-DOpenVINO_DIR=$openvino/cmake" >"$work/build.log"
-cmake --build "$work/build" --target fuzz_manifest fuzz_bundle >>"$work/build.log"
+cmake --build "$work/build" --target fuzz_manifest fuzz_bundle fuzz_zones >>"$work/build.log"
 
 # Seeds: the shipped manifest with its names as a dictionary, a bundle of small files, and two edits of it.
 cp "$bundle/manifest.json" "$work/manifests/shipped.json"
@@ -40,9 +40,12 @@ for name in ("parity", "export", "created_with"):
 PYTHON
 printf '\0\0\0\0' >"$work/edits/none"
 printf '\1\1\1\1\2\377\3\4' >"$work/edits/some"
+"$python" -c 'import struct, sys; sys.stdout.buffer.write(b"\x0f" + struct.pack("<4f2d", 20, 50, 80, 45, 0.4, 0.6))' \
+    >"$work/zones/some"
 
 cd "$work"
 export UBSAN_OPTIONS=halt_on_error=1
 nice "build/fuzz/fuzz_manifest" "-max_total_time=$seconds" -max_len=16384 -dict=words -print_final_stats=1 manifests
 AMGAN_FUZZ_BUNDLE=$work/bundle nice "build/fuzz/fuzz_bundle" "-max_total_time=$seconds" -max_len=64 \
     -print_final_stats=1 edits
+nice "build/fuzz/fuzz_zones" "-max_total_time=$seconds" -max_len=16384 -print_final_stats=1 zones
