@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from amgan.commands import Ageing, ageing_options, progress_bar, say, tell_engine
-from amgan.commands.batch_end import exit_code, summarise, telling_interrupts
 from amgan.runtime.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +24,10 @@ if TYPE_CHECKING:
     from amgan.runtime.request import Request
     from amgan.runtime.run_report import RunReport
 
+SOME_FAILED = 3
+NONE_SUCCEEDED = 1
 INTERRUPTED = 130
+LISTED = 50
 
 
 @dataclass(frozen=True)
@@ -168,8 +170,7 @@ def command(
         ledger = _open_ledger(stack, plan, runner, request, choices)
         start = time.perf_counter()
         try:
-            with telling_interrupts():
-                _run(runner, plan, request, choices, options, ledger, outcomes.append)
+            _run(runner, plan, request, choices, options, ledger, outcomes.append)
         except KeyboardInterrupt:
             done = sum(one.status in ("aged", "unchanged", "copied") for one in outcomes)
             click.echo(
@@ -181,7 +182,7 @@ def command(
         seconds = time.perf_counter() - start
         if gallery and plan.root is not None:
             _write_gallery(outcomes, plan.root, ageing)
-    summarise(outcomes, seconds)
+    _summarise(outcomes, seconds)
     tell_engine(runner, ageing.device)
     ctx.exit(exit_code(outcomes))
 
@@ -270,3 +271,31 @@ def _write_gallery(outcomes: Sequence[Outcome], root: Path, ageing: Ageing) -> N
     with progress_bar("gallery") as advance:
         page = write_gallery(outcomes, root, title, advance)
     click.echo(f"gallery: {page}")
+
+
+def exit_code(outcomes: Sequence[Outcome]) -> int:
+    """0 when no photo failed, 3 when some did, 1 when none was written."""
+    if not any(one.status in ("aged", "unchanged", "copied") for one in outcomes):
+        return NONE_SUCCEEDED
+    return SOME_FAILED if any(one.status == "failed" for one in outcomes) else 0
+
+
+def _summarise(outcomes: Sequence[Outcome], seconds: float) -> None:
+    """Print how many photos were aged, and each of the others with the reason."""
+    aged = [one for one in outcomes if one.status == "aged"]
+    faces = sum(one.faces for one in aged)
+    rate = len(aged) / max(seconds, 1e-9)
+    click.echo(
+        f"aged {len(aged)} of {len(outcomes)} photos, faces: {faces}, {seconds:.1f} s, {rate:.2f} photos/s"
+    )
+    unchanged = sum(one.status == "unchanged" for one in outcomes)
+    if unchanged:
+        click.echo(f"done before: {unchanged}")
+    for status, title in (("copied", "copied"), ("skipped", "left out"), ("failed", "not aged")):
+        others = sorted((one for one in outcomes if one.status == status), key=lambda one: one.path)
+        if others:
+            click.echo(f"{title}: {len(others)}")
+        for one in others[:LISTED]:
+            click.echo(f"  {one.file}: {one.reason}")
+        if len(others) > LISTED:
+            click.echo(f"  and {len(others) - LISTED} more: --report FILE lists them all")

@@ -21,7 +21,7 @@ from PIL import Image
 
 from amgan import __version__
 from amgan.cli import COMMANDS, main
-from amgan.commands.batch_end import exit_code
+from amgan.commands import run_batch as run_batch_command
 
 TROUBLED = 7
 
@@ -316,7 +316,7 @@ def test_estimate_that_fails(tmp_path: Path) -> None:
 
 def test_exit_codes() -> None:
     good, bad = SimpleNamespace(status="aged"), SimpleNamespace(status="failed")
-    code = exit_code
+    code = run_batch_command.exit_code
     assert code([good, good]) == 0  # type: ignore[list-item]
     assert code([good, bad]) == 3  # type: ignore[list-item]
     assert code([bad]) == 1  # type: ignore[list-item]

@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +13,6 @@ from click.testing import CliRunner, Result
 from fake_pipeline import FakePipeline, photo
 
 from amgan.cli import main
-from amgan.commands.batch_end import telling_interrupts
 
 
 class OpenedPipeline(FakePipeline):
@@ -148,25 +142,3 @@ def test_the_engine_ray_is_asked_for_the_same_things(monkeypatch: pytest.MonkeyP
     ((choice, workers, address),) = asked
     assert (choice.model, choice.device, workers, address) == (Path("b").absolute(), "cpu", 2, "local")
     assert "done before: 1" in run("in").stdout
-
-
-def test_the_first_interrupt_says_what_happens(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(self: Any, *what: Any, **options: Any) -> Any:
-        os.kill(os.getpid(), signal.SIGINT)
-        time.sleep(1)  # the main thread has it by now
-
-    before = signal.getsignal(signal.SIGINT)
-    monkeypatch.setattr(OpenedPipeline, "finish", interrupt)
-    result = run("in")
-    assert result.exit_code == 130, result.output
-    said, ended = result.stderr.splitlines()
-    assert said == "amgan: stopping as soon as the photos under way are written"
-    assert ended.startswith("amgan: interrupted, ")
-    assert signal.getsignal(signal.SIGINT) is before
-    with ThreadPoolExecutor(1) as pool:
-        assert pool.submit(lambda: list(_entered())).result() == [before]
-
-
-def _entered() -> Iterator[Any]:
-    with telling_interrupts():
-        yield signal.getsignal(signal.SIGINT)
