@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import fsspec
 import numpy as np
 import pytest
 from amgan.runtime import Pipeline
 from amgan.runtime.alignment import apply_affine
 from amgan.runtime.faces import Face, FaceFinder
 from hypothesis import settings
+from object_store import new_bucket, put_photo, s3_server
 
 # A busy machine must not make a test fail.
 settings.register_profile("steady", deadline=None, derandomize=True)
@@ -42,3 +46,26 @@ def unit(hopper_face: Face) -> np.ndarray:
 def pipeline(tiny_bundle: Path) -> Pipeline:
     """A pipeline on the tiny bundle, in f32."""
     return Pipeline(tiny_bundle, "cpu", "f32")
+
+
+@pytest.fixture(scope="module", params=["memory", "s3"])
+def system(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """File systems for tests of remote paths: in memory, and an object store server of this machine."""
+    if request.param == "memory":
+        yield fsspec.filesystem("memory")
+    else:
+        with s3_server() as found:
+            yield found
+
+
+@pytest.fixture
+def bucket(system: Any) -> str:
+    """Photos a and b with a face, sub/c without, and two files that are none."""
+    url = new_bucket(system)
+    put_photo(system, f"{url}/in/a.png", 10)
+    put_photo(system, f"{url}/in/sub/b.png", 20)
+    put_photo(system, f"{url}/in/sub/c.png", 0)
+    system.pipe_file(f"{url}/in/broken.png", b"no picture")
+    system.pipe_file(f"{url}/in/notes.txt", b"")
+    system.pipe_file(f"{url}/in/.hidden.png", b"")
+    return url

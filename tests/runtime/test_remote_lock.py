@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
-import fsspec
 import pytest
 from amgan.runtime import remote_lock
 from amgan.runtime.errors import PhotoError, UsageError
 from amgan.runtime.remote_lock import RemoteLock
-from object_store import new_bucket, s3_server
-
-
-@pytest.fixture(scope="module", params=["memory", "s3"])
-def system(request: pytest.FixtureRequest) -> Iterator[Any]:
-    if request.param == "memory":
-        yield fsspec.filesystem("memory")
-    else:
-        with s3_server() as found:
-            yield found
+from object_store import new_bucket
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import resource
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,8 @@ from typing import Any
 
 from check_torture import what_is_wrong
 from make_torture import ROOT, Case, cases_of
+
+from amgan.benchmarking import machine
 
 RESULT = ROOT / "benchmarks" / "results" / "torture_cpu.json"
 LIMIT_S = 1800
@@ -38,7 +41,7 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def run_batch(source: Path, target: Path) -> dict[str, Any]:
+def run_batch(source: Path, target: Path, report: Path) -> dict[str, Any]:
     """Run the command over a folder: its exit code, seconds, most memory and what it printed."""
     command = [
         sys.executable,
@@ -51,6 +54,8 @@ def run_batch(source: Path, target: Path) -> dict[str, Any]:
         str(target),
         "--age",
         "75",
+        "--report",
+        str(report),
     ]
     start = time.perf_counter()
     done = subprocess.run(
@@ -64,16 +69,31 @@ def run_batch(source: Path, target: Path) -> dict[str, Any]:
     }
 
 
-def judge(source: Path, target: Path, cases: list[Case], text: str) -> tuple[Counter[str], list[str]]:
+def read_report(report: Path, source: Path) -> tuple[dict[str, tuple[str, str]], list[str]]:
+    """Outcome and reason of every file, by its path below the folder; and what is told twice."""
+    told: dict[str, tuple[str, str]] = {}
+    twice = []
+    for line in map(json.loads, report.read_text(encoding="utf-8").splitlines()):
+        name = Path(line["file"]).relative_to(source).as_posix()
+        if name in told:
+            twice.append(name)
+        told[name] = (line["outcome"], line["reason"])
+    return told, twice
+
+
+def judge(
+    source: Path, target: Path, cases: list[Case], told: dict[str, tuple[str, str]], text: str
+) -> tuple[Counter[str], list[str]]:
     """Counts of "group: outcome", and everything that is not as it must be."""
     counts: Counter[str] = Counter()
     wrong: list[str] = []
     for case in cases:
         output = target / case.path
-        aged, refused = output.is_file(), _is_listed(case.path, text)
+        said, reason = told.get(case.path, ("", ""))
+        aged, refused = output.is_file(), said in ("failed", "skipped") and bool(reason)
         outcome = "aged" if aged else "refused" if refused else "lost"
         counts[f"{case.group}: {outcome}"] += 1
-        if aged == refused:
+        if aged == refused or aged != (said == "aged"):
             wrong.append(f"{case.path!r}: {'both aged and refused' if aged else 'not accounted for'}")
         elif case.expected not in ("any", outcome):
             wrong.append(f"{case.path!r}: {outcome}, not {case.expected}")
@@ -82,15 +102,9 @@ def judge(source: Path, target: Path, cases: list[Case], text: str) -> tuple[Cou
             if fault:
                 wrong.append(f"{case.path!r}: {fault}")
     wrong += [f"{path}: left over" for path in target.rglob("*.part")]
-    wrong += [f"printed: {line}" for line in text.splitlines() if "Traceback" in line or "unexpected" in line]
+    spoken = [*text.splitlines(), *(f"{name}: {reason}" for name, (_, reason) in told.items())]
+    wrong += [f"said: {line}" for line in spoken if "Traceback" in line or "unexpected" in line]
     return counts, wrong
-
-
-def _is_listed(path: str, text: str) -> bool:
-    """Whether the listing of photos that were not aged has this one, with a reason."""
-    return any(
-        f"{shown}: " in text for shown in (path, path.encode("utf-8", "replace").decode(), repr(path)[1:-1])
-    )
 
 
 def main() -> None:
@@ -100,11 +114,16 @@ def main() -> None:
         source, target = folder / "in", folder / "out"
         cases = list(cases_of(source, arguments.side, huge=arguments.huge))
         print(f"{len(cases)} files")
-        run = run_batch(source, target)
+        state = machine.hardware(len(os.sched_getaffinity(0)))
+        run = run_batch(source, target, folder / "report.jsonl")
+        told, twice = read_report(folder / "report.jsonl", source)
         (folder / "printed.txt").write_text(run["text"], errors="surrogateescape")
-        counts, wrong = judge(source, target, cases, run.pop("text"))
-    result = {
-        "what": "amgan run-batch over the torture folder",
+        counts, wrong = judge(source, target, cases, told, run.pop("text"))
+        wrong += [f"{name!r}: told twice" for name in twice]
+        wrong += [f"{name!r}: told, but no file" for name in told.keys() - {case.path for case in cases}]
+    command = shlex.join(["python", "tests/torture/run_torture.py", *sys.argv[1:]])
+    what = "amgan run-batch over the torture folder"
+    result = machine.heading(what, command, state, "openvino", "pillow", "pillow-heif") | {
         "files": len(cases),
         **run,
         "outcomes": dict(sorted(counts.items())),
