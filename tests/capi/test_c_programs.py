@@ -12,8 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from amgan.runtime.bundle import SHIPPED
+from amgan.runtime.engine import CELL_PX
 from amgan.runtime.faces import Face
 from capi import SOURCE, Handle, Library, build, cut_frame, write_broken
+from frame_reference import Reference
 from helpers import COLLINS
 from PIL import Image
 
@@ -114,6 +116,27 @@ def test_the_example_ages_a_ppm(
     expected = handle.age(frame, 0, np.full((1, 1), 75, np.float32))
     handle.close()
     assert np.array_equal(np.asarray(Image.open(tmp_path / "older.ppm")), expected)
+
+
+def test_the_example_gives_the_bytes_of_python_on_ten_photos(
+    program: Path, ten_photos: list[tuple[np.ndarray, Face]], tmp_path: Path
+) -> None:
+    reference = Reference(None)
+    halo = reference.halo
+    for number, (photo, face) in enumerate(ten_photos):
+        side, years = (256, 320)[number % 2], 20 + 7 * number
+        frame = cut_frame(photo, face, side, 0)
+        source, target = tmp_path / f"{number}.ppm", tmp_path / f"{number}-aged.ppm"
+        Image.fromarray(frame).save(source)
+        done = run(program, SHIPPED, source, years, target)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        cells = (side + 2 * halo) // CELL_PX
+        image = np.pad(frame, ((halo, halo), (halo, halo), (0, 0)), mode="edge")
+        expected = reference.age(image, np.full((cells, cells), years, np.float32))
+        Image.fromarray(expected).save(source)
+        assert target.read_bytes() == source.read_bytes(), number
+        assert (expected != frame).any()
+    reference.scheduler.close()
 
 
 @pytest.mark.parametrize("years", ["+20", "-5", "70"])

@@ -108,6 +108,12 @@ def test_engines_in_a_manifest_are_checked(library: Library, tmp_path: Path) -> 
 
     folder = write_fake_engine_bundle(tmp_path / "engines")
     assert status_of(library, folder) == OK
+    engine = folder / "generator.engine"
+    whole = engine.read_bytes()
+    for share in (0.0, 0.5, 0.99):
+        engine.write_bytes(whole[: int(share * len(whole))])
+        assert status_of(library, folder) == BUNDLE
+    engine.write_bytes(whole)
     faults: dict[str, Callable[[dict[str, Any]], Any]] = {
         "flavour is 'x', not one of": lambda b: b.update(flavour="x"),
         "targets is not a list such as": lambda b: b.update(targets=["86"]),
