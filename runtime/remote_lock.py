@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-import socket
 import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
 
-from .errors import AmganError, PhotoError, UsageError
-from .run_lock import RUN_FOLDER
+from .errors import AmganError, PhotoError
+from .run_lock import RUN_FOLDER, in_use, this_process
 from .storage import join_url, put, put_new, read, remove
 
 BEAT_S = 10.0
@@ -35,7 +33,7 @@ class RemoteLock:
         self._output = output
         self._url = join_url(output, RUN_FOLDER + "/lock")
         self._token = secrets.token_hex(8)
-        self._since = time.strftime("%Y-%m-%d %H:%M:%S")
+        self._who = this_process()
         self._beats = 0
         self._lost = ""
         self._ended = threading.Event()
@@ -44,7 +42,7 @@ class RemoteLock:
             tell(f"'{output}' is locked by {_holder(held)}: waiting {PATIENCE_S:.0f} s to see if it is alive")
             self._outwait(held)
         if not put_new(self._url, self._content()) or not self._is_mine():
-            raise self._in_use(read(self._url) or b"")
+            raise in_use(self._output, _holder(read(self._url) or b""))
         self._thread = threading.Thread(target=self._beat, name="amgan-lock", daemon=True)
         self._thread.start()
 
@@ -83,7 +81,7 @@ class RemoteLock:
             if now is None:
                 return
             if now != held:
-                raise self._in_use(now)
+                raise in_use(self._output, _holder(now))
         remove(self._url)
 
     def _beat(self) -> None:
@@ -102,14 +100,7 @@ class RemoteLock:
         return self._token.encode() in (read(self._url) or b"")
 
     def _content(self) -> bytes:
-        who = f"process {os.getpid()} on {socket.gethostname()} since {self._since}"
-        return f"{who}\n{self._token} {self._beats}\n".encode()
-
-    def _in_use(self, held: bytes) -> UsageError:
-        return UsageError(
-            f"'{self._output}' is in use by another run ({_holder(held)}): wait until that one ends, "
-            "or name another output"
-        )
+        return f"{self._who}\n{self._token} {self._beats}\n".encode()
 
 
 def _holder(content: bytes) -> str:

@@ -15,6 +15,19 @@ RUN_FOLDER = ".amgan"
 """Folder inside an output folder where a run keeps its lock and its record."""
 
 
+def this_process() -> str:
+    """Who holds a lock that is taken now, in words for whoever meets it."""
+    return f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%Y-%m-%d %H:%M:%S')}"
+
+
+def in_use(output: Path | str, holder: str) -> UsageError:
+    """What to raise where another run has the folder ``output``; ``holder`` may be empty."""
+    return UsageError(
+        f"'{output}' is in use by another run ({holder or 'it just began'}): wait until that one "
+        "ends, or name another output"
+    )
+
+
 class RunLock:
     """Holds an output folder for this process; a context manager.
 
@@ -42,14 +55,10 @@ class RunLock:
         except OSError as error:
             holder = os.read(self._file, 200).decode("utf-8", "replace").strip()
             os.close(self._file)
-            raise UsageError(
-                f"'{output}' is in use by another run ({holder or 'it just began'}): wait until that one "
-                "ends, or name another output"
-            ) from error
-        since = time.strftime("%Y-%m-%d %H:%M:%S")
+            raise in_use(output, holder) from error
         with contextlib.suppress(OSError):  # a full disk is met by the first photo, with a better sentence
             os.ftruncate(self._file, 0)
-            os.write(self._file, f"process {os.getpid()} on {socket.gethostname()} since {since}\n".encode())
+            os.write(self._file, f"{this_process()}\n".encode())
 
     def __enter__(self) -> RunLock:
         return self

@@ -10,22 +10,9 @@ import pytest
 from amgan.runtime import batch_ray, pipeline
 from amgan.runtime.run_lock import RunLock
 from click.testing import CliRunner, Result
-from fake_pipeline import FakePipeline, photo
+from fake_pipeline import OpenedPipeline, photo
 
 from amgan.cli import main
-
-
-class OpenedPipeline(FakePipeline):
-    """The fake, opened and closed like the real one."""
-
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__()
-
-    def __enter__(self) -> OpenedPipeline:
-        return self
-
-    def __exit__(self, *what: object) -> None:
-        pass
 
 
 @pytest.fixture(autouse=True)

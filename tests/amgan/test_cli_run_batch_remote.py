@@ -12,25 +12,12 @@ import fsspec
 import pytest
 from amgan.runtime import pipeline, remote_lock
 from click.testing import CliRunner, Result
-from fake_pipeline import FakePipeline, photo
+from fake_pipeline import OpenedPipeline, photo
 from object_store import names_below, new_bucket, put_photo
 
 from amgan.cli import main
 
 SYSTEM = fsspec.filesystem("memory")
-
-
-class OpenedPipeline(FakePipeline):
-    """The fake, opened and closed like the real one."""
-
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__()
-
-    def __enter__(self) -> OpenedPipeline:
-        return self
-
-    def __exit__(self, *what: object) -> None:
-        pass
 
 
 @pytest.fixture

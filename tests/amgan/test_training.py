@@ -24,7 +24,6 @@ from amgan.networks import GeneratorConfig
 from amgan.training.config import LossWeights, TrainConfig, config_from_dict, load_config
 from amgan.training.grid import GRID_AGES, age_frames, grid_faces
 from amgan.training.loop import STATE, Log, StepBatches, one_step, pick_device, run, train
-from amgan.training.precision import autocast
 from amgan.training.state import load_state, new_state, save_state, update_average
 from amgan.training.steps import _far_maps, to_tensors
 
@@ -231,19 +230,6 @@ def test_the_supervised_loss_falls(set_folder: Path) -> None:
         losses.append(one_step(state, config, StepBatches(sampler.pairs(state.step, 4)), CPU)["g/paired"])
         state.step += 1
     assert np.mean(losses[-30:]) < 0.4 * np.mean(losses[:30])
-
-
-def test_bf16_steps_keep_weights_in_single_precision(set_folder: Path) -> None:
-    early = {"adversarial_from": 0, "discriminator_from": 0}
-    config = tiny_config(set_folder, Path("unused"), precision="bf16", **early)
-    state = new_state(config, CPU)
-    sampler = PatchSampler(load_dataset(set_folder), config.patches, 1)
-    report = one_step(state, config, StepBatches(sampler.pairs(0, 2), sampler.reals(0, 2)), CPU)
-    assert np.isfinite(list(report.values())).all()
-    parameters = [*state.generator.parameters(), *state.discriminator.parameters()]
-    assert {p.dtype for p in parameters} == {torch.float32}
-    assert all(torch.isfinite(p).all() for p in parameters)
-    assert autocast(config, CPU).fast_dtype == torch.bfloat16
 
 
 def test_the_generators_step_leaves_the_discriminator_alone(set_folder: Path) -> None:

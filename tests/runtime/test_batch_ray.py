@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ from amgan.runtime.run_report import report_line
 from fake_pipeline import files_under
 from helpers import COLLINS, HOPPER
 from PIL import Image
+from ray_cluster import ray_cluster
 
 WISH = Request.parse("70", include_children=True)
 
@@ -27,15 +27,8 @@ WISH = Request.parse("70", include_children=True)
 @pytest.fixture(scope="module")
 def ray() -> Iterator[Any]:
     """A cluster of two CPUs on this machine, gone afterwards."""
-    module = pytest.importorskip("ray", reason="pip install 'amgan[ray]'")
-    pytest.importorskip("ray.data", reason="pip install 'amgan[ray]'")
-    os.environ.setdefault("RAY_worker_niceness", "0")  # on a busy machine they would hardly run
-    try:
-        module.init(num_cpus=3, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
-    except Exception as error:  # Ray raises plain Exceptions
-        pytest.skip(f"no Ray cluster can be started here: {error}")
-    yield module
-    module.shutdown()
+    with ray_cluster() as module:
+        yield module
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from click.testing import CliRunner
 from helpers import COLLINS, HOPPER
 from object_store import names_below, new_bucket, s3_server
 from PIL import Image
+from ray_cluster import ray_cluster
 
 from amgan.cli import main
 
@@ -31,16 +31,9 @@ WISH = Request.parse("70", include_children=True)
 @pytest.fixture(scope="module")
 def system() -> Iterator[Any]:
     """An object store, and a cluster of this machine whose workers can reach it."""
-    ray = pytest.importorskip("ray", reason="pip install 'amgan[ray]'")
-    pytest.importorskip("ray.data", reason="pip install 'amgan[ray]'")
-    os.environ.setdefault("RAY_worker_niceness", "0")
-    with s3_server() as found:
-        try:
-            ray.init(num_cpus=3, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
-        except Exception as error:  # Ray raises plain Exceptions
-            pytest.skip(f"no Ray cluster can be started here: {error}")
+    pytest.importorskip("ray", reason="pip install 'amgan[ray]'")
+    with s3_server() as found, ray_cluster():
         yield found
-        ray.shutdown()
 
 
 @pytest.fixture(scope="module")

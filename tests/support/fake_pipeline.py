@@ -67,6 +67,19 @@ class FakePipeline:
         return AgedPhoto((255 - started).astype(np.uint8), FACES)
 
 
+class OpenedPipeline(FakePipeline):
+    """The fake, opened and closed like the real one."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__()
+
+    def __enter__(self) -> OpenedPipeline:
+        return self
+
+    def __exit__(self, *what: object) -> None:
+        pass
+
+
 def photo(path: Path, level: int = 100) -> Path:
     """Write a small photo of one grey level; level 0 holds no face."""
     path.parent.mkdir(parents=True, exist_ok=True)
