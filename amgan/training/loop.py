@@ -110,6 +110,7 @@ def _run(config: TrainConfig, ranks: Ranks, device: torch.device, limits: Limits
                 break
     if ranks.first:
         _save(config, state)
+    ranks.wait()  # who runs again here must find the state
     return config.output / WEIGHTS
 
 

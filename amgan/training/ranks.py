@@ -54,6 +54,11 @@ class Ranks:
         dist.broadcast(flag, 0)
         return bool(flag.item())
 
+    def wait(self) -> None:
+        """Go on when all processes are here: what the first one has written before is there for all."""
+        if self.count > 1:
+            dist.barrier()
+
 
 @contextmanager
 def joined(device: torch.device) -> Iterator[Ranks]:

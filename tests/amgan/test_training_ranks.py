@@ -46,11 +46,17 @@ frame_px = [48.0, 80.0]
 """
 
 PROGRAM = """
-import json, sys
+import json, sys, time
 from pathlib import Path
 import torch.distributed as dist
+from amgan.training import loop
 from amgan.training.config import load_config
 from amgan.training.loop import run
+save = loop._save
+def save_slowly(*what):
+    time.sleep(1)  # long enough for the other process to go on, if nothing held it
+    save(*what)
+loop._save = save_slowly
 dist.init_process_group("gloo")
 run(load_config(Path("parts.toml")), max_steps=2)
 run(load_config(Path("parts.toml")))
