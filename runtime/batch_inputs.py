@@ -31,15 +31,19 @@ def plan_run(inputs: Sequence[str], output: Path, files_from: Iterable[str] | No
     One photo or folder goes to ``output`` itself (see plan_batch). Of several, each goes into it under its
     own name; what a pattern finds lies there as below the pattern's fixed part. Lines of ``files_from`` name
     photos or folders: relative ones lie in ``output`` as they are written, others with all their folders.
-    Raises UsageError where an input does not exist, a pattern finds nothing, or nothing is left to do.
+    Raises UsageError where an input does not exist, a pattern finds nothing, nothing is left to do, or
+    several photos would go to what is named like one picture.
     """
     listed = [line for line in map(_clean, files_from or ()) if line]
     if not inputs and not listed:
         raise UsageError("there is nothing to do: give photos, folders, patterns or a list of files")
     if len(inputs) == 1 and not listed and not is_pattern(inputs[0]):
         source = Path(inputs[0])
+        if source.is_dir():
+            _check_folder(output)
         jobs = plan_batch(source, output)
         return Plan(tuple(jobs), None if is_file_target(source, output) else output)
+    _check_folder(output)
     return Plan(tuple(plan_inputs(expand_inputs(inputs, listed), output)), output)
 
 
@@ -77,6 +81,12 @@ def read_list(name: str, stdin: Iterable[bytes]) -> list[str]:
 def is_file_target(source: Path, output: Path) -> bool:
     """Whether one photo is to be written to ``output`` itself, not into it as a folder."""
     return not source.is_dir() and not output.is_dir() and output.suffix.lower() in PICTURE_SUFFIXES
+
+
+def _check_folder(output: Path) -> None:
+    """Refuse an output that is named like a picture but is to hold several."""
+    if output.suffix.lower() in PICTURE_SUFFIXES and not output.is_dir():
+        raise UsageError(f"'{output}' is named like one picture, and there may be several: name a folder")
 
 
 def is_pattern(text: str) -> bool:

@@ -155,7 +155,6 @@ def command(
     if gallery:
         _check_gallery(plan, output)
     outcomes: list[Outcome] = []
-    start = time.perf_counter()
     with ExitStack() as stack:
         runner: Runner
         if engine == "ray":

@@ -99,6 +99,14 @@ def test_wrong_inputs(here: Path) -> None:
         plan_run(["empty", "empty"], Path("out"))
 
 
+def test_several_photos_need_a_folder(here: Path) -> None:
+    for inputs in (["in"], ["in/a.png", "more"], ["in/*.png"]):
+        with pytest.raises(UsageError, match=r"'out/old.jpg' is named like one picture.*name a folder"):
+            plan_run(inputs, Path("out/old.jpg"))
+    Path("album.jpg").mkdir()
+    assert plan_run(["in"], Path("album.jpg")).root == Path("album.jpg")
+
+
 def test_reading_a_list(tmp_path: Path) -> None:
     (tmp_path / "list").write_bytes(b"a.png\nb\xff.png\n")
     assert read_list(str(tmp_path / "list"), ()) == ["a.png", "b\udcff.png"]
