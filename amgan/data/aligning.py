@@ -33,7 +33,7 @@ class PrepareOptions:
     older_age: float = 70.0
     younger_age: float = 25.0
     oldest_to_age: float = 60.0
-    youngest_to_rejuvenate: float = 38.0
+    youngest_to_rejuvenate: float = 32.0
     donor_min_age: float = 62.0
     donor_max_turn: float = 0.25
     donor_max_asymmetry: float = 0.5

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 class ComplexionOptions:
     """Shares of colour that are lost (0..1), and changes of log intensity."""
 
-    brows_lost: float = 0.5
-    brows_lighter: float = 0.15
-    lips_lost: float = 0.45
+    brows_lost: float = 0.6
+    brows_lighter: float = 0.25
+    lips_lost: float = 0.6
     skin_lost: float = 0.1
     skin_yellower: float = 0.02
     softness: float = 0.006

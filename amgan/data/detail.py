@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from amgan.runtime.maps import edit_mask
 from amgan.runtime.mesh import LEFT_BROW, LIPS_OUTER, NOSE, RIGHT_BROW
 
+from .bare_skin import bare_skin
 from .complexion import ComplexionOptions, complexion_change
 from .mesh_warp import Triangles, source_coordinates
 from .strength import StrengthOptions, bend_shadows, between, level_tone, skin_lightness, zone_strength
@@ -27,6 +28,14 @@ LOG_FLOOR = 12.0
 SKIN_SHADOW = (0.78, 1.06, 1.16)
 HIGHLIGHT_SHARE = 0.65
 
+YOUTH = ComplexionOptions(
+    brows_lost=-0.2, brows_lighter=-0.2, lips_lost=-0.3, skin_lost=0.0, skin_yellower=0.0
+)
+"""Younger brows are darker and lips redder."""
+
+FOLD_BLUR = 0.04
+"""What is coarser counts as shading when folds are flattened: the folds beside the nose are that broad."""
+
 Plane = NDArray[np.float32]
 
 
@@ -36,14 +45,16 @@ class TransferOptions:
 
     ``donor_gain`` times the donor's detail is added and ``own_share`` of the face's own stays; to make a
     face younger, folds shrink to ``fold_share`` and texture (finer than folds) is cut at ``texture_limit``.
-    ``complexion`` says what age does to colours, ``strength`` how much of the detail which skin takes.
+    ``complexion`` says what age does to colours and ``youth`` what being younger does, ``strength`` how much
+    of the detail which skin takes.
     """
 
     donor_gain: float = 1.0
     own_share: float = 0.6
-    fold_share: float = 0.1
+    fold_share: float = 0.0
     texture_limit: float = 0.03
     complexion: ComplexionOptions = field(default_factory=ComplexionOptions)
+    youth: ComplexionOptions = YOUTH
     strength: StrengthOptions = field(default_factory=StrengthOptions)
 
 
@@ -72,13 +83,14 @@ def skin_mask(landmarks_unit: NDArray[np.floating], size_px: int) -> Plane:
 def split_detail(
     frame: NDArray[np.uint8], landmarks_unit: NDArray[np.floating], blur: float = BLUR
 ) -> FaceDetail:
-    """Split a frame [S, S, 3] uint8 into shading and detail inside the skin mask.
+    """Split a frame [S, S, 3] uint8 into shading and detail inside the skin mask, where the skin is bare.
 
     Shading is what is coarser than ``blur``, a share of the frame's side.
     """
     size = frame.shape[0]
-    skin = skin_mask(landmarks_unit, size)
     log = np.log(frame.astype(np.float32) + LOG_FLOOR)
+    skin = skin_mask(landmarks_unit, size)
+    skin = skin * bare_skin(log, skin)
     sigma = blur * size
     weight = cv2.GaussianBlur(skin, (0, 0), sigma)[..., None]
     shading = cv2.GaussianBlur(log * skin[..., None], (0, 0), sigma) / np.maximum(weight, 1e-3)
@@ -126,7 +138,9 @@ def younger_change(face: FaceDetail, options: TransferOptions) -> NDArray[np.int
     texture = face.log - cv2.GaussianBlur(face.log, (0, 0), FINE_BLUR * size)
     texture = np.clip(texture, -options.texture_limit, options.texture_limit)
     folds = face.detail - texture
-    return _as_change(face, face.skin[..., None] * (texture + options.fold_share * folds - face.detail))
+    change = face.skin[..., None] * (texture + options.fold_share * folds - face.detail)
+    change = level_tone(np.asarray(change, np.float32), face.skin, options.strength)
+    return _as_change(face, change + complexion_change(face, options.youth))
 
 
 def _as_change(face: FaceDetail, log_change: Plane) -> NDArray[np.int8]:

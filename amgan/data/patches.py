@@ -29,6 +29,9 @@ class PatchOptions:
 
     ``extreme_share`` of the pairs go all the way, ``forward_share`` of these away from the untouched face;
     of the other pairs ``untouched_share`` begin with it.
+
+    Faces look little older for the first years that are asked, so an older pair half way in years shows more
+    than half of the change: a share ``f`` of the years shows ``f (1 + early (1 - f))`` of it.
     """
 
     patch_px: int = 144
@@ -41,6 +44,7 @@ class PatchOptions:
     forward_share: float = 0.75
     untouched_share: float = 0.5
     overshoot: float = 1.15
+    early: float = 0.0
     brightness: float = 0.2
     saturation: float = 0.2
     real_enlargement: float = 1.25
@@ -124,8 +128,9 @@ class PatchSampler:
         first, second = self._draw_amounts(rng, prints)
         base, goal = self._levels(face, prints), float(self._data.change_ages[number])
         pictures, maps = [], []
+        early = options.early if goal > float(self._data.ages[face]) else 0.0
         for amount in (first, second):
-            share = self._cells(amount, cut, options.patch_px)
+            share = self._cells(_shown(amount, early), cut, options.patch_px)
             picture = np.clip(frame + change * share[..., None], 0, 255)
             pictures.append(_to_tensor(_relight(picture, cut)))
             ages = NEUTRAL_AGE + prints[0] * (base + amount * (goal - base) - NEUTRAL_AGE)
@@ -217,6 +222,11 @@ class PatchSampler:
 
     def _map(self, plane: Array, cut: _Cut, outside: float = NEUTRAL_AGE) -> Array:
         return self._cells(plane, cut, self._options.patch_px // 4, outside)[None]
+
+
+def _shown(years: Array, early: float) -> Array:
+    """How much of a change is seen at a share of its years: all of it at 1, more than its share before."""
+    return np.asarray(years * (1.0 + early * (1.0 - np.minimum(years, 1.0))), np.float32)
 
 
 def _warp(

@@ -23,7 +23,7 @@ from amgan.runtime.zones import PART_NAMES
 from .aligning import AlignedFace, PrepareOptions, Progress, align_all
 from .composite import CompositeOptions
 from .dataset import SCHEMA, is_held_out
-from .detail import TransferOptions, older_change, younger_change
+from .detail import FOLD_BLUR, TransferOptions, older_change, younger_change
 from .donors import aged_donor, choose_donors, split
 from .mesh_warp import triangulate
 
@@ -177,7 +177,8 @@ def _write_changes(
             assert composite is not None
             changes[number] = older_change(split(aligned[older[number]]), composite, triangles, transfer)
         else:
-            changes[number] = younger_change(split(aligned[younger[number - len(older)]]), transfer)
+            face = split(aligned[younger[number - len(older)]], FOLD_BLUR)
+            changes[number] = younger_change(face, transfer)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for done, _ in enumerate(pool.map(change, range(count))):

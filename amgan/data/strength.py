@@ -46,7 +46,7 @@ class StrengthOptions:
     """
 
     codes: Pair = (60.0, 180.0)
-    gain: Pair = (1.2, 0.8)
+    gain: Pair = (1.5, 0.72)
     broad_limit: Pair = (0.4, 0.15)
     broad_blur: float = 0.006
     thin_gain: float = 1.3

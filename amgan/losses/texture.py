@@ -26,9 +26,13 @@ def local_contrast(picture: Tensor) -> Tensor:
     return torch.sqrt(_mean(fine * fine, AROUND_PX) + FLOOR)
 
 
-def texture_loss(aged: Tensor, wanted: Tensor) -> Tensor:
-    """Mean squared difference of the local contrast of pictures [N, 3, H, W] in -1..1, times 100."""
-    return 100.0 * ((local_contrast(aged) - local_contrast(wanted)) ** 2).mean()
+def texture_loss(aged: Tensor, wanted: Tensor, share: Tensor | None = None) -> Tensor:
+    """Mean squared difference of the local contrast of pictures [N, 3, H, W] in -1..1, times 100.
+
+    ``share`` [N] is what each picture counts, 1 where it is not given.
+    """
+    apart = ((local_contrast(aged) - local_contrast(wanted)) ** 2).mean(dim=(1, 2, 3))
+    return 100.0 * (apart if share is None else apart * share).mean()
 
 
 def _mean(plane: Tensor, size_px: int) -> Tensor:

@@ -15,10 +15,15 @@ from amgan.runtime.errors import UsageError
 
 @dataclass(frozen=True)
 class LossWeights:
-    """Weights of the loss terms; names as in amgan.losses."""
+    """Weights of the loss terms; names as in amgan.losses.
+
+    The texture term counts in full for frames of ``texture_full_px`` and more, and less, in proportion, for
+    smaller ones: there a fold is as fine as a wrinkle, and the term would draw a grid where a face smiles.
+    """
 
     paired: float = 1.0
     texture: float = 0.0
+    texture_full_px: float = 0.0
     off_face: float = 0.2
     wgan: float = 0.02
     age: float = 0.1

@@ -57,7 +57,9 @@ def generator_step(
         "g/attention": attention.mean().item(),
     }
     if weights.texture:
-        texture = losses.texture_loss(aged, wanted)
+        sides = pairs["origin"][:, 2]
+        share = (sides / max(weights.texture_full_px, 1.0)).clamp(max=1.0)
+        texture = losses.texture_loss(aged, wanted, share)
         loss = loss + weights.texture * texture
         report["g/texture"] = texture.item()
     fake = None

@@ -130,3 +130,11 @@ def test_texture_counts_contrast_and_not_its_place() -> None:
     assert losses.texture_loss(soft, lines) > 20 * losses.texture_loss(moved, lines)
     assert losses.texture_loss(lines * 0.5, lines) > 5 * losses.texture_loss(moved, lines)
     assert losses.paired_loss(moved, lines) > losses.paired_loss(soft, lines)
+
+
+def test_texture_loss_counts_pictures_by_their_share() -> None:
+    one, two = pictures(2, 32, seed=1), pictures(2, 32, seed=2)
+    alone = [losses.texture_loss(one[i : i + 1], two[i : i + 1] * 0.3).item() for i in range(2)]
+    found = losses.texture_loss(one, two * 0.3, torch.tensor([0.25, 1.0])).item()
+    assert found == pytest.approx((0.25 * alone[0] + alone[1]) / 2, rel=1e-5)
+    assert losses.texture_loss(one, two * 0.3).item() == pytest.approx(sum(alone) / 2, rel=1e-5)

@@ -184,6 +184,26 @@ def test_amounts_go_into_pictures_and_maps_alike(
             np.testing.assert_allclose(found[face], AGES[number] + amount * (75 - AGES[number]), atol=0.1)
 
 
+@pytest.mark.parametrize(("older", "shown"), [(1.0, 0.5 * (1 + 0.4 * 0.5)), (0.0, 0.5)])
+def test_older_pairs_show_more_than_their_share_of_the_years(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch, older: float, shown: float
+) -> None:
+    sample = sampler(dataset, older_share=older, early=0.4)
+    planes = tuple(np.full(dataset.footprints.shape[2:], a, np.float32) for a in (0.5, 1.0))
+    monkeypatch.setattr(sample, "_draw_amounts", lambda rng, prints: planes)
+    plain = sampler(dataset, older_share=older)
+    monkeypatch.setattr(plain, "_draw_amounts", lambda rng, prints: planes)
+    early, even = sample.pairs(4, 16), plain.pairs(4, 16)
+    assert np.array_equal(early.map_before, even.map_before)
+    np.testing.assert_allclose(early.after, even.after, atol=1e-6)
+    full = np.full_like(planes[0], 0.0), planes[1]
+    monkeypatch.setattr(plain, "_draw_amounts", lambda rng, prints: full)
+    untouched = plain.pairs(4, 16).before
+    # red is what the set's changes touch
+    share = (early.before - untouched)[:, 0].sum() / (early.after - untouched)[:, 0].sum()
+    assert share == pytest.approx(shown, abs=0.03)
+
+
 def test_off_the_face_the_map_is_neutral(dataset: Dataset) -> None:
     pairs, reals = sampler(dataset).pairs(0, 30), sampler(dataset).reals(0, 30)
     for batch, names in ((pairs, ("map_after", "map_before")), (reals, ("map_now", "map_wanted"))):

@@ -56,7 +56,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def table(photos: Path) -> Path:
-    ages = {OLD[0]: 78.0, OLD[1]: 64.0, YOUNG[0]: 33.0, YOUNG[1]: 45.5, HELD[0]: 71.0, HELD[1]: 36.0}
+    ages = {OLD[0]: 78.0, OLD[1]: 64.0, YOUNG[0]: 31.0, YOUNG[1]: 45.5, HELD[0]: 71.0, HELD[1]: 36.0}
     left_out = dict.fromkeys(("grey.png", "tiny.png", "noise.png", "broken.jpg", "missing.jpg"), 50.0)
     return write_table(photos / "ages.csv", ages | left_out)
 
@@ -102,7 +102,7 @@ def test_changes_lead_from_the_face_to_both_ages(prepared: Dataset) -> None:
     owners = [prepared.names[face] for face in prepared.change_faces]
     found = set(zip(owners, prepared.change_ages.tolist(), strict=True))
     older, younger = PrepareOptions().older_age, PrepareOptions().younger_age
-    # only faces under 60 are made older, only those from 38 on younger, and no held-out one at all
+    # only faces under 60 are made older, only those from 32 on younger, and no held-out one at all
     assert found == {(n, older) for n in YOUNG} | {(n, younger) for n in (*OLD, YOUNG[1])}
     assert all(np.abs(c.astype(int)).max() > 5 for c in prepared.changes)
 
@@ -114,7 +114,7 @@ def test_a_face_is_the_same_however_often_it_is_there(prepared: Dataset) -> None
 
 
 def test_donors_are_chosen_when_none_is_named(photos: Path, tmp_path: Path) -> None:
-    table = write_table(tmp_path / "a.csv", {OLD[0]: 78.0, OLD[1]: 40.0, YOUNG[0]: 33.0}, "file,age_estimate")
+    table = write_table(tmp_path / "a.csv", {OLD[0]: 78.0, OLD[1]: 40.0, YOUNG[0]: 31.0}, "file,age_estimate")
     output = tmp_path / "set"
     output.mkdir()  # an empty folder is as good as none
     found = load_dataset(prepare_dataset(photos, table, output, FRAME))

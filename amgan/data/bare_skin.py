@@ -1,0 +1,65 @@
+"""Where a face shows bare skin: not hair, beard, glasses or paint, which age does not wrinkle.
+
+Skin has one colour up to its lightness, and is nowhere much darker than the skin around it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Plane = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class BareSkinOptions:
+    """What is taken for skin. Pairs are where doubt begins and where it is certain, in log intensity.
+
+    ``colour`` is the distance from the face's own colour, ``darker`` the distance from the skin around, which
+    is the mean over ``around_blur``, lighter pixels counting more. Noise is blurred over ``noise_blur``, and
+    what is not skin grows by ``grown``; all three are shares of the frame's side.
+    """
+
+    colour: tuple[float, float] = (0.22, 0.4)
+    darker: tuple[float, float] = (0.65, 0.9)
+    around_blur: float = 0.08
+    noise_blur: float = 0.004
+    grown: float = 0.006
+
+
+def bare_skin(log: Plane, skin: Plane, options: BareSkinOptions | None = None) -> Plane:
+    """How surely each pixel shows bare skin, float32 [S, S] 0..1.
+
+    ``log`` [S, S, 3] is a frame's log picture, ``skin`` [S, S] 0..1 says where a face has skin unless
+    something covers it.
+    """
+    options = options or BareSkinOptions()
+    core = skin > 0.5
+    if not core.any():
+        return np.ones_like(skin)
+    light = log.mean(axis=2)
+    colour = log - light[..., None]
+    apart = _blur(colour, options.noise_blur) - np.median(colour[core], axis=0)
+    weight = skin * np.exp(2.0 * (light - light.max()))
+    around = _blur(light * weight, options.around_blur) / np.maximum(_blur(weight, options.around_blur), 1e-6)
+    other = np.maximum(
+        _doubt(np.sqrt((apart**2).sum(axis=2)), options.colour),
+        _doubt(around - _blur(light, options.noise_blur), options.darker),
+    )
+    side = 1 + 2 * round(options.grown * skin.shape[0])
+    grown = cv2.dilate(other, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
+    return np.asarray(1.0 - _blur(grown, options.noise_blur), np.float32)
+
+
+def _doubt(distance: NDArray[np.floating], begins_ends: tuple[float, float]) -> Plane:
+    """0 up to the first distance, 1 from the second on."""
+    begins, ends = begins_ends
+    return np.asarray(np.clip((distance - begins) / (ends - begins), 0.0, 1.0), np.float32)
+
+
+def _blur(plane: NDArray[np.floating], share: float) -> Plane:
+    sigma = max(share * plane.shape[0], 0.3)
+    return np.asarray(cv2.GaussianBlur(np.asarray(plane, np.float32), (0, 0), sigma), np.float32)
