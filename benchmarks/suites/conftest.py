@@ -40,7 +40,7 @@ class Size:
     photos: int
 
 
-SIZES = {"short": Size(256, 3, 2), "full": Size(1024, 11, 16)}
+SIZES = {"short": Size(256, 3, 2), "medium": Size(512, 7, 8), "full": Size(1024, 11, 16)}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -48,7 +48,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--amgan-size",
         choices=sorted(SIZES),
         default="full",
-        help="full (default): faces of 1024 px, 11 turns; short: 256 px, 3 turns, to see that all works",
+        help="full (default): faces of 1024 px, 11 turns; medium: 512 px, 7 turns; "
+        "short: 256 px, 3 turns, to see that all works",
     )
 
 

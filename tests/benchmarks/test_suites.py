@@ -1,0 +1,69 @@
+"""The suites of benchmarks/suites in their shortest form: all works, and the result says what it must."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from amgan.runtime.bundle import SHIPPED, file_sha256
+from helpers import ROOT
+
+SUITES = ROOT / "benchmarks" / "suites"
+KINDS = ("engines", "memory", "passes", "photo", "tiles")
+MAY_SKIP = ("the short form", "the frame has fewer tiles", "torch.compile cannot run here", "bf16")
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str]:
+    """The result of the shortest form, and what pytest printed."""
+    target = tmp_path_factory.mktemp("suites") / "suites.json"
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "pytest", str(SUITES), "--amgan-size", "short", "-rs",
+            "--benchmark-json", str(target), "-p", "no:cacheprovider",
+        ],
+        capture_output=True, text=True, check=False, cwd=ROOT,
+        env=os.environ | {"PYTEST_ADDOPTS": "", "COLUMNS": "500"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(target.read_text()), done.stdout
+
+
+def test_every_suite_ran_and_is_verified(short: tuple[dict[str, Any], str]) -> None:
+    found = {one["fullname"]: one for one in short[0]["benchmarks"]}
+    assert {Path(name.split("::")[0]).stem for name in found} == {f"bench_{kind}" for kind in KINDS}
+    for name, one in found.items():
+        info = one["extra_info"]
+        if "bench_memory" in name:
+            assert info["peak_mib"] > 50
+            assert info["verified"] is False  # no pixels are compared: not a speed
+            continue
+        assert info["verified"], name
+        assert info["times_faster"] > 0
+        assert info["parity"]["verified"]
+        assert info["reference"] in ("PyTorch eager", "plain graph")
+        assert len(info["reference_seconds"]) == one["stats"]["rounds"]
+    stages = [name for name in found if "bench_stage[" in name]
+    assert len(stages) == 7
+
+
+def test_only_what_cannot_run_was_skipped(short: tuple[dict[str, Any], str]) -> None:
+    skipped = [line for line in short[1].splitlines() if line.startswith("SKIPPED")]
+    assert skipped
+    assert all(any(reason in line for reason in MAY_SKIP) for line in skipped), skipped
+
+
+def test_the_result_says_where_it_comes_from(short: tuple[dict[str, Any], str]) -> None:
+    head = short[0]["amgan"]
+    assert head["hardware"]["cpu"]
+    assert head["hardware"]["openvino_capabilities"]
+    assert len(head["hardware"]["load_average"]) == 3
+    assert head["versions"].keys() >= {"commit", "torch", "openvino", "onnxruntime", "pytest-benchmark"}
+    assert head["model"]["manifest_sha256"] == file_sha256(SHIPPED / "manifest.json")
+    assert head["command"].startswith("pytest ")
+    assert "machine_info" not in short[0]
