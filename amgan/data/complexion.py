@@ -21,7 +21,7 @@ class ComplexionOptions:
 
     brows_lost: float = 0.6
     brows_lighter: float = 0.25
-    lips_lost: float = 0.6
+    lips_lost: float = 0.5
     skin_lost: float = 0.1
     skin_yellower: float = 0.02
     softness: float = 0.006

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from amgan.runtime.maps import edit_mask
 from amgan.runtime.mesh import LEFT_BROW, LIPS_OUTER, NOSE, RIGHT_BROW
 
-from .bare_skin import bare_skin
+from .bare_skin import BareSkinOptions, bare_skin
 from .complexion import ComplexionOptions, complexion_change
 from .mesh_warp import Triangles, source_coordinates
 from .strength import StrengthOptions, bend_shadows, between, level_tone, skin_lightness, zone_strength
@@ -33,6 +33,9 @@ YOUTH = ComplexionOptions(
 )
 """Younger brows are darker and lips redder."""
 
+OLD_SKIN = BareSkinOptions(colour=(0.35, 0.55), darker=(0.9, 1.2))
+"""Deep folds are darker and redder than the skin around, but not as much as a beard or the rim of glasses."""
+
 FOLD_BLUR = 0.04
 """What is coarser counts as shading when folds are flattened: the folds beside the nose are that broad."""
 
@@ -46,7 +49,8 @@ class TransferOptions:
     ``donor_gain`` times the donor's detail is added and ``own_share`` of the face's own stays; to make a
     face younger, folds shrink to ``fold_share`` and texture (finer than folds) is cut at ``texture_limit``.
     ``complexion`` says what age does to colours and ``youth`` what being younger does, ``strength`` how much
-    of the detail which skin takes.
+    of the detail which skin takes. ``bare`` is what counts as bare skin of faces that are made older,
+    ``bare_when_old`` of those that are made younger.
     """
 
     donor_gain: float = 1.0
@@ -55,6 +59,8 @@ class TransferOptions:
     texture_limit: float = 0.03
     complexion: ComplexionOptions = field(default_factory=ComplexionOptions)
     youth: ComplexionOptions = YOUTH
+    bare: BareSkinOptions = field(default_factory=BareSkinOptions)
+    bare_when_old: BareSkinOptions = OLD_SKIN
     strength: StrengthOptions = field(default_factory=StrengthOptions)
 
 
@@ -81,16 +87,21 @@ def skin_mask(landmarks_unit: NDArray[np.floating], size_px: int) -> Plane:
 
 
 def split_detail(
-    frame: NDArray[np.uint8], landmarks_unit: NDArray[np.floating], blur: float = BLUR
+    frame: NDArray[np.uint8],
+    landmarks_unit: NDArray[np.floating],
+    blur: float = BLUR,
+    bare: BareSkinOptions | None = None,
 ) -> FaceDetail:
-    """Split a frame [S, S, 3] uint8 into shading and detail inside the skin mask, where the skin is bare.
+    """Split a frame [S, S, 3] uint8 into shading and detail inside the skin mask.
 
-    Shading is what is coarser than ``blur``, a share of the frame's side.
+    Shading is what is coarser than ``blur``, a share of the frame's side. With ``bare``, only skin that these
+    options take for bare counts. A donor is split without: its deepest folds are as dark as what covers skin.
     """
     size = frame.shape[0]
     log = np.log(frame.astype(np.float32) + LOG_FLOOR)
     skin = skin_mask(landmarks_unit, size)
-    skin = skin * bare_skin(log, skin)
+    if bare is not None:
+        skin = skin * bare_skin(log, skin, bare)
     sigma = blur * size
     weight = cv2.GaussianBlur(skin, (0, 0), sigma)[..., None]
     shading = cv2.GaussianBlur(log * skin[..., None], (0, 0), sigma) / np.maximum(weight, 1e-3)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from amgan.runtime.errors import UsageError
 
 from .aligning import AlignedFace, PrepareOptions
+from .bare_skin import BareSkinOptions
 from .composite import CompositeOptions, make_composite, mean_face
 from .detail import BLUR, FaceDetail, split_detail
 from .mesh_warp import Triangles
@@ -37,9 +38,9 @@ def aged_donor(
     )
 
 
-def split(face: AlignedFace, blur: float = BLUR) -> FaceDetail:
-    """The face's detail against the shading coarser than ``blur``, a share of the frame's side."""
-    return split_detail(face.frame, face.landmarks, blur)
+def split(face: AlignedFace, blur: float = BLUR, bare: BareSkinOptions | None = None) -> FaceDetail:
+    """The face's detail against the shading coarser than ``blur``; see `split_detail`."""
+    return split_detail(face.frame, face.landmarks, blur, bare)
 
 
 def choose_donors(

@@ -175,9 +175,10 @@ def _write_changes(
     def change(number: int) -> None:
         if number < len(older):
             assert composite is not None
-            changes[number] = older_change(split(aligned[older[number]]), composite, triangles, transfer)
+            young = split(aligned[older[number]], bare=transfer.bare)
+            changes[number] = older_change(young, composite, triangles, transfer)
         else:
-            face = split(aligned[younger[number - len(older)]], FOLD_BLUR)
+            face = split(aligned[younger[number - len(older)]], FOLD_BLUR, transfer.bare_when_old)
             changes[number] = younger_change(face, transfer)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:

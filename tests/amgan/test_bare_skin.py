@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from amgan.data.bare_skin import BareSkinOptions, bare_skin
-from amgan.data.detail import LOG_FLOOR, split_detail
+from amgan.data.detail import LOG_FLOOR, OLD_SKIN, split_detail
 
 SIZE = 200
 SKIN = np.array([190.0, 140.0, 120.0], np.float32)
@@ -43,6 +43,14 @@ def test_what_covers_skin_is_none(colour: tuple[int, ...], name: str) -> None:
     assert found[40, 100] > 0.95 and found[150, 100] > 0.95
 
 
+def test_the_folds_of_old_faces_count_as_skin_and_a_beard_does_not() -> None:
+    fold, beard = plain(), plain()
+    fold[95:101] *= 0.48
+    beard[80:120, 60:140] = (20, 16, 14)
+    assert bare_skin(log_of(fold), ALL, OLD_SKIN).min() > 0.9
+    assert bare_skin(log_of(beard), ALL, OLD_SKIN)[100, 100] < 0.05
+
+
 def test_without_a_face_nothing_is_judged() -> None:
     assert (bare_skin(log_of(plain()), np.zeros_like(ALL)) == 1).all()
 
@@ -63,4 +71,5 @@ def test_glasses_take_no_part_in_a_face(aligned: list[tuple[np.ndarray, np.ndarr
     covered = frame.copy()
     covered[max(0, y - 6) : y + 7, max(0, x - 6) : x + 7] = (30, 40, 160)
     assert plain_face.skin[y, x] > 0.9
-    assert split_detail(covered, landmarks).skin[y, x] < 0.1
+    assert split_detail(covered, landmarks, bare=BareSkinOptions()).skin[y, x] < 0.1
+    assert split_detail(covered, landmarks).skin[y, x] == plain_face.skin[y, x]
