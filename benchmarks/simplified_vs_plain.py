@@ -19,6 +19,7 @@ from typing import Any
 
 import common
 import numpy as np
+from amgan.runtime.engine_openvino import keep_places_exact
 
 RESULT = common.RESULTS / "simplified_vs_plain_cpu.json"
 GRAPHS = ("plain", "simplified")
@@ -74,7 +75,10 @@ def make_contenders(
             "INFERENCE_NUM_THREADS": threads,
         }
         for graph in GRAPHS:
-            model = core.compile_model(folder / f"{graph}.onnx", "CPU", options)
+            network = core.read_model(folder / f"{graph}.onnx")
+            if precision == "bf16":
+                keep_places_exact(network)
+            model = core.compile_model(network, "CPU", options)
             contenders[f"{graph} {precision}"] = partial(age_once, model.create_infer_request(), arrays)
     return contenders, str(core.get_versions("CPU")["CPU"].build_number)
 

@@ -16,7 +16,7 @@ from amgan.runtime.cuda.api import load_cuda
 from amgan.runtime.cuda.arrays import ArrayRunner, CudaEngine
 from amgan.runtime.engine import TileBatch
 from amgan.runtime.engine_build import FLAVOURS, FORMAT, check_engine
-from amgan.runtime.engine_openvino import last_line
+from amgan.runtime.engine_openvino import keep_places_exact, last_line
 from amgan.runtime.engine_tensorrt import TensorRtProgram, load_tensorrt
 from amgan.runtime.errors import AmganError, MissingDependencyError
 from amgan.runtime.manifest import FileEntry
@@ -87,7 +87,10 @@ def _openvino(path: Path, hint: str) -> Run:
     if hint == "bf16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         raise NotRun("this CPU has no bf16")
     try:
-        model = core.compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": hint})
+        network = core.read_model(path)
+        if hint == "bf16":
+            keep_places_exact(network)
+        model = core.compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": hint})
     except RuntimeError as error:
         raise AmganError(f"OpenVINO cannot load it: {last_line(error)}") from error
 

@@ -5,16 +5,19 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from amgan.export.image_difference import code_difference, psnr_db
 from amgan.runtime.alignment import Frame
 from amgan.runtime.bundle import Bundle, file_sha256
 from amgan.runtime.engine import Engine, TileBatch, open_engine
-from amgan.runtime.engine_openvino import OpenVinoEngine, _choose_precision, last_line
+from amgan.runtime.engine_openvino import OpenVinoEngine, _choose_precision, keep_places_exact, last_line
 from amgan.runtime.errors import BundleError, EngineError, UsageError
 from amgan.runtime.estimate import Estimator
 from amgan.runtime.faces import Face
 from amgan.runtime.tiles import Tile, plan_tiles
 from helpers import FLOAT, HALO, UINT8, Graph, tiny_manifest, write_estimator, write_tiny_bundle
 from stitching import stitch
+
+from amgan.benchmarking.portrait import whole_frame
 
 
 @pytest.fixture(scope="module")
@@ -253,3 +256,33 @@ def test_estimator_that_fails(own_bundle: Path) -> None:
     assert file_sha256(own_bundle / "estimator.onnx")
     with pytest.raises(EngineError, match="failed on the estimator"):
         Estimator(rehash(own_bundle)).read(np.zeros((99, 99, 3), np.uint8), face())
+
+
+def test_places_become_outputs_that_bf16_leaves_exact() -> None:
+    import openvino
+
+    network = openvino.Core().read_model(Bundle.open(None).file("generator", "fp32"))
+    keep_places_exact(network)
+    first, *waves = network.outputs
+    assert first.get_element_type().get_type_name() == "u8"
+    kinds = sorted(port.get_node().input(0).get_source_output().get_node().get_type_name() for port in waves)
+    assert kinds == ["Cos", "Cos", "Log", "Sin", "Sin"]
+
+
+def test_bf16_is_near_single_precision_far_from_the_corner() -> None:
+    """With places in bf16 this frame is off by 21 code values, 48 dB."""
+    import openvino
+
+    if "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        pytest.skip("this CPU has no bf16")
+    bundle = Bundle.open(None)
+    image, aging_map, origin = whole_frame(576, bundle.manifest.halo_px)
+    frame = TileBatch(image, np.full_like(aging_map, 76.0), origin, "frame")
+    pictures = []
+    for precision in ("f32", "bf16"):
+        engine = OpenVinoEngine(bundle, precision)
+        pictures.append(engine.wait(engine.submit(frame)))
+        engine.close()
+    apart = code_difference(pictures[1], pictures[0])
+    assert 0 < apart.max() <= 8
+    assert psnr_db(pictures[1], pictures[0]) > 55

@@ -3,6 +3,8 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <set>
+#include <string>
 #include <thread>
 
 #include "error.h"
@@ -49,6 +51,15 @@ void set_least_sizes(ov::Model &model, const NetworkOptions &options, const std:
     if (!shapes.empty()) model.reshape(shapes);
 }
 
+// Has a model that is compiled for bf16 compute in f32 where in the face each pixel lies: bf16 knows whole pixels up to
+// 256 only. OpenVINO computes in f32 whatever leads to an output without a convolution between, so the waves of the
+// place encoding become outputs, which nobody reads.
+void keep_places_exact(ov::Model &model) {
+    const std::set<std::string> waves = {"Sin", "Cos", "Log"};
+    for (const auto &node : model.get_ordered_ops())
+        if (waves.count(node->get_type_name()) > 0) model.add_output(node->output(0));
+}
+
 }  // namespace
 
 int count_cores() {
@@ -65,6 +76,7 @@ Network::Network(const Bundle &bundle, const FileEntry &entry, const NetworkOpti
         const std::shared_ptr<ov::Model> model = core.read_model(content, ov::Tensor());
         check_inputs(*model, options, path);
         set_least_sizes(*model, options, path);
+        if (precision_ == "bf16") keep_places_exact(*model);
         const ov::element::Type type = precision_ == "bf16" ? ov::element::bf16 : ov::element::f32;
         model_ = core.compile_model(model, "CPU", ov::hint::performance_mode(ov::hint::PerformanceMode::LATENCY),
                                     ov::hint::inference_precision(type), ov::num_streams(options.streams),
