@@ -11,6 +11,7 @@ import torch
 from amgan.export.simplify import ExportGenerator
 from amgan.export.simplify.passes import Pass
 from amgan.networks import Generator
+from amgan.runtime.engine_openvino import keep_places_exact
 
 from .engines import Age, Arrays
 
@@ -42,7 +43,10 @@ def open_graph(network: ExportGenerator, arrays: Arrays, precision: str) -> Age:
     import openvino
 
     options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
-    request = openvino.Core().compile_model(convert(network, arrays), "CPU", options).create_infer_request()
+    model = convert(network, arrays)
+    if precision == "bf16":
+        keep_places_exact(model)
+    request = openvino.Core().compile_model(model, "CPU", options).create_infer_request()
 
     def age() -> np.ndarray[Any, np.dtype[np.uint8]]:
         return np.array(request.infer(list(arrays), share_inputs=True)[0])
