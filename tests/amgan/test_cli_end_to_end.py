@@ -116,7 +116,9 @@ def test_ctrl_c_stops_cleanly(tmp_path: Path, tiny_bundle: Path) -> None:
         "--model",
         str(tiny_bundle),
     ]
-    code = f"from amgan.cli import main; main({arguments!r})"
+    # who runs the tests in the background of a shell hands down that Ctrl-C is ignored
+    listen = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{listen}; from amgan.cli import main; main({arguments!r})"
     with subprocess.Popen(
         [sys.executable, "-P", "-c", code], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as run:

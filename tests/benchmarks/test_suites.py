@@ -24,7 +24,7 @@ def short(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str
     target = tmp_path_factory.mktemp("suites") / "suites.json"
     done = subprocess.run(
         [
-            sys.executable, "-m", "pytest", str(SUITES), "--amgan-size", "short", "-rs",
+            sys.executable, "-P", "-m", "pytest", str(SUITES), "--amgan-size", "short", "-rs",
             "--benchmark-json", str(target), "-p", "no:cacheprovider",
         ],
         capture_output=True, text=True, check=False, cwd=ROOT,
