@@ -40,10 +40,10 @@ def bare_skin(log: Plane, skin: Plane, options: BareSkinOptions | None = None) -
     core = skin > 0.5
     if not core.any():
         return np.ones_like(skin)
-    light = log.mean(axis=2)
+    light = np.asarray(log.mean(axis=2), np.float32)
     colour = log - light[..., None]
     apart = _blur(colour, options.noise_blur) - np.median(colour[core], axis=0)
-    weight = skin * np.exp(2.0 * (light - light.max()))
+    weight = np.asarray(skin * np.exp(2.0 * (light - light.max())), np.float32)
     around = _blur(light * weight, options.around_blur) / np.maximum(_blur(weight, options.around_blur), 1e-6)
     other = np.maximum(
         _doubt(np.sqrt((apart**2).sum(axis=2)), options.colour),
