@@ -41,7 +41,7 @@ def bare_skin(log: Plane, skin: Plane, options: BareSkinOptions | None = None) -
     if not core.any():
         return np.ones_like(skin)
     light = np.asarray(log.mean(axis=2), np.float32)
-    colour = log - light[..., None]
+    colour = np.asarray(log - light[..., None], np.float32)
     apart = _blur(colour, options.noise_blur) - np.median(colour[core], axis=0)
     weight = np.asarray(skin * np.exp(2.0 * (light - light.max())), np.float32)
     around = _blur(light * weight, options.around_blur) / np.maximum(_blur(weight, options.around_blur), 1e-6)
@@ -50,7 +50,9 @@ def bare_skin(log: Plane, skin: Plane, options: BareSkinOptions | None = None) -
         _doubt(around - _blur(light, options.noise_blur), options.darker),
     )
     side = 1 + 2 * round(options.grown * skin.shape[0])
-    grown = cv2.dilate(other, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
+    grown = np.asarray(
+        cv2.dilate(other, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))), np.float32
+    )
     return np.asarray(1.0 - _blur(grown, options.noise_blur), np.float32)
 
 
