@@ -124,7 +124,7 @@ def test_shadows_are_carried_in_the_colour_of_skin(
     change = older_change(face, grey, triangles, options)
     np.testing.assert_allclose(change, older_change(face, tinted, triangles, options), atol=1)
     sure = (face.skin > 0.999) & (change.mean(axis=2) < -4)
-    assert sure.sum() > 100
+    assert sure.sum() > 300
     shares = np.log1p(change[sure] / np.exp(face.log[sure]))
     found = np.median(shares / shares.mean(axis=1, keepdims=True), axis=0)
     np.testing.assert_allclose(found, SKIN_SHADOW, atol=0.12)
