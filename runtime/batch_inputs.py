@@ -80,12 +80,17 @@ def read_list(name: str, stdin: Iterable[bytes]) -> list[str]:
 
 def is_file_target(source: Path, output: Path) -> bool:
     """Whether one photo is to be written to ``output`` itself, not into it as a folder."""
-    return not source.is_dir() and not output.is_dir() and output.suffix.lower() in PICTURE_SUFFIXES
+    return not source.is_dir() and _names_a_picture(output)
+
+
+def _names_a_picture(output: Path) -> bool:
+    """Whether an output is named like a picture, and is no folder of that name."""
+    return output.suffix.lower() in PICTURE_SUFFIXES and not output.is_dir()
 
 
 def _check_folder(output: Path) -> None:
     """Refuse an output that is named like a picture but is to hold several."""
-    if output.suffix.lower() in PICTURE_SUFFIXES and not output.is_dir():
+    if _names_a_picture(output):
         raise UsageError(f"'{output}' is named like one picture, and there may be several: name a folder")
 
 
