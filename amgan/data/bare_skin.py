@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Plane = NDArray[np.float32]
+from .planes import Plane, blurred
 
 
 @dataclass(frozen=True)
@@ -42,26 +42,23 @@ def bare_skin(log: Plane, skin: Plane, options: BareSkinOptions | None = None) -
         return np.ones_like(skin)
     light = np.asarray(log.mean(axis=2), np.float32)
     colour = np.asarray(log - light[..., None], np.float32)
-    apart = _blur(colour, options.noise_blur) - np.median(colour[core], axis=0)
+    apart = blurred(colour, options.noise_blur) - np.median(colour[core], axis=0)
     weight = np.asarray(skin * np.exp(2.0 * (light - light.max())), np.float32)
-    around = _blur(light * weight, options.around_blur) / np.maximum(_blur(weight, options.around_blur), 1e-6)
+    around = blurred(light * weight, options.around_blur) / np.maximum(
+        blurred(weight, options.around_blur), 1e-6
+    )
     other = np.maximum(
         _doubt(np.sqrt((apart**2).sum(axis=2)), options.colour),
-        _doubt(around - _blur(light, options.noise_blur), options.darker),
+        _doubt(around - blurred(light, options.noise_blur), options.darker),
     )
     side = 1 + 2 * round(options.grown * skin.shape[0])
     grown = np.asarray(
         cv2.dilate(other, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))), np.float32
     )
-    return np.asarray(1.0 - _blur(grown, options.noise_blur), np.float32)
+    return np.asarray(1.0 - blurred(grown, options.noise_blur), np.float32)
 
 
 def _doubt(distance: NDArray[np.floating], begins_ends: tuple[float, float]) -> Plane:
     """0 up to the first distance, 1 from the second on."""
     begins, ends = begins_ends
     return np.asarray(np.clip((distance - begins) / (ends - begins), 0.0, 1.0), np.float32)
-
-
-def _blur(plane: NDArray[np.floating], share: float) -> Plane:
-    sigma = max(share * plane.shape[0], 0.3)
-    return np.asarray(cv2.GaussianBlur(np.asarray(plane, np.float32), (0, 0), sigma), np.float32)

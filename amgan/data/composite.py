@@ -15,8 +15,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .detail import DETAIL_RANGE, FaceDetail, Plane
+from .detail import DETAIL_RANGE, FaceDetail
 from .mesh_warp import Triangles, source_coordinates
+from .planes import Plane, blurred
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def make_composite(
     """
     options = options or CompositeOptions()
     wrinkles, skin = _on_mean_face(own, mean)
-    detail = options.own * wrinkles + options.own_folds * _blur(wrinkles, options.fold_blur)
+    detail = options.own * wrinkles + options.own_folds * blurred(wrinkles, options.fold_blur)
     if options.folds:
         detail = detail + options.folds * (
             shared_folds(old, mean, options) - shared_folds(young, mean, options)
@@ -77,7 +78,7 @@ def shared_folds(faces: Iterable[FaceDetail], mean: MeanFace, options: Composite
     weight = np.zeros_like(total)
     for face in faces:
         plane, skin = _on_mean_face(face, mean)
-        total += _blur(plane, options.fold_blur) * skin
+        total += blurred(plane, options.fold_blur) * skin
         weight += skin
     total, weight = total + total[:, ::-1], weight + weight[:, ::-1]
     return np.asarray(total / np.maximum(weight, 1e-3), np.float32)
@@ -102,7 +103,3 @@ def _on_mean_face(face: FaceDetail, mean: MeanFace) -> tuple[Plane, Plane]:
     carried = cv2.remap(detail, x, y, cv2.INTER_CUBIC) * inside
     skin = cv2.remap(face.skin, x, y, cv2.INTER_LINEAR) * inside
     return np.asarray(carried, np.float32), np.asarray(skin, np.float32)
-
-
-def _blur(plane: Plane, share: float) -> Plane:
-    return np.asarray(cv2.GaussianBlur(plane, (0, 0), max(share * plane.shape[0], 0.3)), np.float32)

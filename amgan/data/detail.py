@@ -19,6 +19,7 @@ from amgan.runtime.mesh import LEFT_BROW, LIPS_OUTER, NOSE, RIGHT_BROW
 from .bare_skin import BareSkinOptions, bare_skin
 from .complexion import ComplexionOptions, complexion_change
 from .mesh_warp import Triangles, source_coordinates
+from .planes import Plane
 from .strength import StrengthOptions, bend_shadows, between, level_tone, skin_lightness, zone_strength
 
 BLUR = 0.025
@@ -38,8 +39,6 @@ OLD_SKIN = BareSkinOptions(colour=(0.35, 0.55), darker=(0.9, 1.2))
 
 FOLD_BLUR = 0.04
 """What is coarser counts as shading when folds are flattened: the folds beside the nose are that broad."""
-
-Plane = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

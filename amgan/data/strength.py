@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from amgan.runtime.maps import make_footprints
 from amgan.runtime.zones import PART_NAMES
 
-Plane = NDArray[np.float32]
+from .planes import Plane, blurred
+
 Pair = tuple[float, float]
 
 _CELLS = 160
@@ -69,7 +70,7 @@ def between(pair: Pair, lightness: float) -> float:
 
 def bend_shadows(detail: Plane, limit: float, options: StrengthOptions) -> Plane:
     """Detail [S, S] of log intensity with broad shadows bent to ``limit`` at most and thin lines stronger."""
-    broad = _blur(detail, options.broad_blur)
+    broad = blurred(detail, options.broad_blur)
     bent = np.where(broad < 0, limit * np.tanh(broad / limit), broad)
     return np.asarray(options.thin_gain * (detail - broad) + bent, np.float32)
 
@@ -101,10 +102,4 @@ def _gain_of(part: str, gains: Sequence[tuple[str, float]]) -> float:
 
 def _inside(plane: Plane, weight: Plane, share: float) -> Plane:
     """A plane blurred within a weight [S, S], undisturbed by what lies outside."""
-    return np.asarray(_blur(plane * weight, share) / np.maximum(_blur(weight, share), 1e-3), np.float32)
-
-
-def _blur(plane: Plane, share: float) -> Plane:
-    return np.asarray(
-        cv2.GaussianBlur(np.asarray(plane, np.float32), (0, 0), share * plane.shape[0]), np.float32
-    )
+    return np.asarray(blurred(plane * weight, share) / np.maximum(blurred(weight, share), 1e-3), np.float32)
