@@ -32,6 +32,9 @@ class PatchOptions:
 
     Faces look little older for the first years that are asked, so an older pair half way in years shows more
     than half of the change: a share ``f`` of the years shows ``f (1 + early (1 - f))`` of it.
+
+    A younger version stands for its own age and for up to ``younger_span`` years less: zones that look
+    younger than their face are asked for less than the face is.
     """
 
     patch_px: int = 144
@@ -45,6 +48,7 @@ class PatchOptions:
     untouched_share: float = 0.5
     overshoot: float = 1.15
     early: float = 0.0
+    younger_span: float = 0.0
     brightness: float = 0.2
     saturation: float = 0.2
     real_enlargement: float = 1.25
@@ -128,7 +132,10 @@ class PatchSampler:
         first, second = self._draw_amounts(rng, prints)
         base, goal = self._levels(face, prints), float(self._data.change_ages[number])
         pictures, maps = [], []
-        early = options.early if goal > float(self._data.ages[face]) else 0.0
+        older = goal > float(self._data.ages[face])
+        early = options.early if older else 0.0
+        if options.younger_span and not older:
+            goal -= float(rng.uniform(0.0, options.younger_span))
         for amount in (first, second):
             share = self._cells(_shown(amount, early), cut, options.patch_px)
             picture = np.clip(frame + change * share[..., None], 0, 255)
