@@ -91,7 +91,7 @@ def verify(cuda: Any, gpu: Any, bundle: Path, checkpoint: Path | None) -> list[d
     from amgan.checkpoint import SHIPPED, load_model
 
     generator, discriminator, config = load_model(checkpoint or SHIPPED)
-    reference = Reference.of(generator, discriminator, config.estimator_frame_px)
+    reference = Reference.of(generator, discriminator, config.estimator_frame_px, config.oldest_trained_age)
     opened = Bundle.open(bundle)
     engines = {name: entry for name, entry in opened.manifest.files.items() if entry.format == FORMAT}
     if engines:

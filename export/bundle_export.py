@@ -57,7 +57,7 @@ def export_bundle(
             written = write_simplified(work, generator, discriminator, frame_px, options.written, progress)
         manifest = make_manifest(source, config, options, written)
         progress("comparing with PyTorch")
-        reference = Reference.of(generator, discriminator, frame_px)
+        reference = Reference.of(generator, discriminator, frame_px, config.oldest_trained_age)
         manifest = _finish(work, output, manifest, reference, options, progress)
         # Not in the manifest: nothing reads it when the bundle is used, and it may be newer than the bundle.
         shutil.copyfile(C_HEADER, work / C_HEADER.name)

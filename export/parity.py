@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from amgan.runtime.errors import AmganError
 from amgan.runtime.manifest import FileEntry
+from amgan.runtime.maps import MAX_AGE
 from numpy.typing import NDArray
 
 from amgan.networks import Discriminator, Generator
@@ -37,11 +38,16 @@ class Reference:
 
     @classmethod
     def of(
-        cls, generator: Generator, discriminator: Discriminator, frame_px: int, seed: int = SEED
+        cls,
+        generator: Generator,
+        discriminator: Discriminator,
+        frame_px: int,
+        oldest_age: float = MAX_AGE,
+        seed: int = SEED,
     ) -> Reference:
-        """Run both networks on all inputs; ``frame_px`` is the estimator's."""
+        """Run both networks on all inputs; ``frame_px`` is the estimator's, ``oldest_age`` in years."""
         cases = {
-            "generator": generator_cases(seed, generator.config.halo_px),
+            "generator": generator_cases(seed, generator.config.halo_px, min(oldest_age, MAX_AGE)),
             "estimator": estimator_cases(seed, frame_px),
         }
         networks = {"generator": DeployGenerator(generator), "estimator": DeployEstimator(discriminator)}

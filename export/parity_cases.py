@@ -27,33 +27,38 @@ class Case:
     arrays: tuple[Array, ...]
 
 
-def generator_cases(seed: int, halo_px: int) -> tuple[Case, ...]:
-    """Tiles with aging map and origin: random, stressful and real, of several sizes and batches."""
+def generator_cases(seed: int, halo_px: int, oldest: float = MAX_AGE) -> tuple[Case, ...]:
+    """Tiles with aging map and origin: random, stressful and real, of several sizes and batches.
+
+    ``oldest`` is the oldest age, in years, that the generator is ever given: the manifest's
+    ``oldest_trained_age``, which stands for all that are older.
+    """
     rng = np.random.default_rng(seed)
     made = [
-        _random_tiles(rng, n, (height, width), halo_px) for n, height, width in ((2, 64, 96), (3, 40, 72))
+        _random_tiles(rng, n, (height, width), halo_px, oldest)
+        for n, height, width in ((2, 64, 96), (3, 40, 72))
     ]
     side = 64 + 2 * halo_px
     black, white, stripes, checks, noise = _stress_pictures(rng, side)
     cells = side // CELL_PX
-    low, high, extreme = _even(cells, MIN_AGE), _even(cells, MAX_AGE), _checks(cells, 1)
+    low, high, extreme = _even(cells, MIN_AGE), _even(cells, oldest), _checks(cells, 1, oldest)
     for name, picture, ages, frame_px in (
         ("black, 15 years", black, low, 512),
-        ("white, 90 years", white, high, 512),
-        ("hard stripes, 15 and 90 years in turn", stripes, extreme, 512),
-        ("black and white pixels in turn, 90 years", checks, high, 256),
-        ("noise, 15 and 90 years in turn", noise, extreme, 512),
-        ("noise, 90 years, far corner of a large frame", noise, high, 1024),
+        (f"white, {oldest:g} years", white, high, 512),
+        (f"hard stripes, 15 and {oldest:g} years in turn", stripes, extreme, 512),
+        (f"black and white pixels in turn, {oldest:g} years", checks, high, 256),
+        (f"noise, 15 and {oldest:g} years in turn", noise, extreme, 512),
+        (f"noise, {oldest:g} years, far corner of a large frame", noise, high, 1024),
     ):
         made.append(_case(name, picture, ages, (frame_px - 64 - halo_px,) * 2, frame_px))
     face = real_tile()
     cells = face.shape[0] // CELL_PX
-    slope = np.tile(np.linspace(MIN_AGE, MAX_AGE, cells, dtype=np.float32), (cells, 1))
+    slope = np.tile(np.linspace(MIN_AGE, oldest, cells, dtype=np.float32), (cells, 1))
     for name, ages in (
         ("face, 20 years", _even(cells, 20.0)),
-        ("face, 75 years", _even(cells, 75.0)),
-        ("face, 15 to 90 years from left to right", slope),
-        ("face, 15 and 90 years in patches", _checks(cells, 8)),
+        (f"face, {min(75.0, oldest):g} years", _even(cells, min(75.0, oldest))),
+        (f"face, 15 to {oldest:g} years from left to right", slope),
+        (f"face, 15 and {oldest:g} years in patches", _checks(cells, 8, oldest)),
     ):
         made.append(_case(name, face, ages, (-REAL_MARGIN_PX,) * 2, REAL_FRAME_PX))
     return tuple(made)
@@ -80,10 +85,12 @@ def real_tile() -> NDArray[np.uint8]:
         return np.array(picture.convert("RGB"))
 
 
-def _random_tiles(rng: np.random.Generator, n: int, core: tuple[int, int], halo_px: int) -> Case:
+def _random_tiles(
+    rng: np.random.Generator, n: int, core: tuple[int, int], halo_px: int, oldest: float
+) -> Case:
     height, width = (size + 2 * halo_px for size in core)
     picture = rng.integers(0, 256, (n, height, width, 3), dtype=np.uint8)
-    ages = rng.uniform(MIN_AGE, MAX_AGE, (n, 1, height // CELL_PX, width // CELL_PX)).astype(np.float32)
+    ages = rng.uniform(MIN_AGE, oldest, (n, 1, height // CELL_PX, width // CELL_PX)).astype(np.float32)
     # Anywhere inside the frame: off it, X and Y leave what any network is made for.
     side = rng.choice([256, 320, 512], (n, 1))
     corner = CELL_PX * rng.integers(0, (side - np.array(core[::-1])) // CELL_PX + 1, (n, 2)) - halo_px
@@ -110,10 +117,10 @@ def _even(cells: int, years: float) -> Array:
     return np.full((cells, cells), years, np.float32)
 
 
-def _checks(cells: int, size: int) -> Array:
+def _checks(cells: int, size: int, oldest: float) -> Array:
     """Squares of ``size`` cells, youngest and oldest in turn."""
     row = np.arange(cells) // size
-    return np.where(np.add.outer(row, row) % 2 == 0, np.float32(MIN_AGE), np.float32(MAX_AGE))
+    return np.where(np.add.outer(row, row) % 2 == 0, np.float32(MIN_AGE), np.float32(oldest))
 
 
 def _resized(picture: Array, side: int) -> Array:

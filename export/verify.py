@@ -50,5 +50,7 @@ def verify_bundle(
                 f"'{bundle.path}' was not made of '{checkpoint}': its {what} is {there} px, and the "
                 f"checkpoint's {here} px; name the right one with --against"
             )
-    reference = Reference.of(generator, discriminator, config.estimator_frame_px, seed)
+    reference = Reference.of(
+        generator, discriminator, config.estimator_frame_px, config.oldest_trained_age, seed
+    )
     return compare(reference, bundle.path, manifest.files, progress)

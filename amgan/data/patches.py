@@ -32,9 +32,6 @@ class PatchOptions:
 
     Faces look little older for the first years that are asked, so an older pair half way in years shows more
     than half of the change: a share ``f`` of the years shows ``f (1 + early (1 - f))`` of it.
-
-    All of a younger version stands for its own age and for up to ``younger_span`` years less: zones that
-    look younger than their face are asked for less than the face is.
     """
 
     patch_px: int = 144
@@ -48,7 +45,6 @@ class PatchOptions:
     untouched_share: float = 0.5
     overshoot: float = 1.15
     early: float = 0.0
-    younger_span: float = 0.0
     brightness: float = 0.2
     saturation: float = 0.2
     real_enlargement: float = 1.25
@@ -132,15 +128,12 @@ class PatchSampler:
         first, second = self._draw_amounts(rng, prints)
         base, goal = self._levels(face, prints), float(self._data.change_ages[number])
         pictures, maps = [], []
-        older = goal > float(self._data.ages[face])
-        early = options.early if older else 0.0
-        beyond = float(rng.uniform(0.0, options.younger_span)) if options.younger_span and not older else 0.0
+        early = options.early if goal > float(self._data.ages[face]) else 0.0
         for amount in (first, second):
             share = self._cells(_shown(amount, early), cut, options.patch_px)
             picture = np.clip(frame + change * share[..., None], 0, 255)
             pictures.append(_to_tensor(_relight(picture, cut)))
-            ages = base + amount * (goal - base) - beyond * _all_but(amount)
-            ages = NEUTRAL_AGE + prints[0] * (ages - NEUTRAL_AGE)
+            ages = NEUTRAL_AGE + prints[0] * (base + amount * (goal - base) - NEUTRAL_AGE)
             maps.append(self._map(ages, cut))
         origin = np.array(cut.origin, np.float32)
         return pictures[0], pictures[1], maps[0], maps[1], origin, self._map(prints[0], cut, outside=0.0)
@@ -234,11 +227,6 @@ class PatchSampler:
 def _shown(years: Array, early: float) -> Array:
     """How much of a change is seen at a share of its years: all of it at 1, more than its share before."""
     return np.asarray(years * (1.0 + early * (1.0 - np.minimum(years, 1.0))), np.float32)
-
-
-def _all_but(amount: Array) -> Array:
-    """1 where all of a change is applied, 0 where a tenth of it or more is missing."""
-    return np.clip(10.0 * amount - 9.0, 0.0, 1.0).astype(np.float32)
 
 
 def _warp(

@@ -204,32 +204,6 @@ def test_older_pairs_show_more_than_their_share_of_the_years(
     assert share == pytest.approx(shown, abs=0.03)
 
 
-@pytest.mark.parametrize("older", [1.0, 0.0])
-@pytest.mark.parametrize("amount", [0.5, 1.0])
-def test_a_whole_younger_version_stands_for_a_span_of_ages(
-    dataset: Dataset, monkeypatch: pytest.MonkeyPatch, older: float, amount: float
-) -> None:
-    planes = tuple(np.full(dataset.footprints.shape[2:], a, np.float32) for a in (0.0, amount))
-    spanned, plain = (
-        sampler(dataset, older_share=older, younger_span=10.0),
-        sampler(dataset, older_share=older),
-    )
-    drawn = []
-    for sample in (spanned, plain):
-        monkeypatch.setattr(sample, "_draw_amounts", lambda rng, prints: planes)
-        drawn.append([sample.pairs(step, 1) for step in range(40)])
-    below = []
-    for one, other in zip(*drawn, strict=True):
-        assert np.array_equal(one.before, other.before) and np.array_equal(one.after, other.after)
-        assert np.array_equal(one.map_before, other.map_before)
-        face = one.face > 0.999
-        below.append(float((other.map_after - one.map_after)[face].mean()))
-    if older or amount < 1.0:
-        assert max(map(abs, below)) == 0.0
-    else:
-        assert 0.0 <= min(below) < 2.0 and 8.0 < max(below) <= 10.001
-
-
 def test_off_the_face_the_map_is_neutral(dataset: Dataset) -> None:
     pairs, reals = sampler(dataset).pairs(0, 30), sampler(dataset).reals(0, 30)
     for batch, names in ((pairs, ("map_after", "map_before")), (reals, ("map_now", "map_wanted"))):

@@ -127,6 +127,26 @@ def test_inputs_keep_the_contract(halo: int) -> None:
         assert (corner + image.shape[1:3][::-1] <= side + 56).all()  # nothing but the halo is off the frame
 
 
+def test_inputs_stay_within_the_ages_that_were_trained() -> None:
+    cases, wide = generator_cases(0, HALO, 70.0), generator_cases(0, HALO)
+    assert max(case.arrays[1].max() for case in cases) == 70.0
+    assert max(case.arrays[1].max() for case in wide) == 90.0
+    assert any("70 years" in case.name for case in cases) and not any("90" in case.name for case in cases)
+    for case, other in zip(cases, wide, strict=True):
+        assert np.array_equal(case.arrays[0], other.arrays[0]) and np.array_equal(
+            case.arrays[2], other.arrays[2]
+        )
+
+
+@pytest.mark.parametrize("oldest", [70.0, 90.0, 120.0])
+def test_networks_are_compared_up_to_their_oldest_age(exported: Exported, oldest: float) -> None:
+    reference = Reference.of(
+        exported.generator, exported.discriminator, TINY_MODEL.estimator_frame_px, oldest_age=oldest
+    )
+    asked = max(case.arrays[1].max() for case, _ in reference.answers["generator"])
+    assert asked == min(oldest, 90.0)
+
+
 @pytest.mark.parametrize("frame", [64, 256])
 def test_frames_keep_the_contract(frame: int) -> None:
     for case in estimator_cases(0, frame):
