@@ -270,7 +270,7 @@ def test_places_become_outputs_that_bf16_leaves_exact() -> None:
 
 
 def test_bf16_is_near_single_precision_far_from_the_corner() -> None:
-    """With places in bf16 this frame is off by 49 dB, and its middle, where faces lie, by 15 code values."""
+    """With places in bf16 this frame is 49 dB off, and its middle, where faces lie, 15 code values."""
     import openvino
 
     if "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
