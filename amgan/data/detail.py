@@ -19,7 +19,7 @@ from amgan.runtime.mesh import LEFT_BROW, LIPS_OUTER, NOSE, RIGHT_BROW
 from .bare_skin import BareSkinOptions, bare_skin
 from .complexion import ComplexionOptions, complexion_change
 from .mesh_warp import Triangles, source_coordinates
-from .planes import Plane
+from .planes import Plane, blurred
 from .strength import StrengthOptions, bend_shadows, between, level_tone, skin_lightness, zone_strength
 
 BLUR = 0.025
@@ -101,9 +101,7 @@ def split_detail(
     skin = skin_mask(landmarks_unit, size)
     if bare is not None:
         skin = skin * bare_skin(log, skin, bare)
-    sigma = blur * size
-    weight = cv2.GaussianBlur(skin, (0, 0), sigma)[..., None]
-    shading = cv2.GaussianBlur(log * skin[..., None], (0, 0), sigma) / np.maximum(weight, 1e-3)
+    shading = blurred(log * skin[..., None], blur) / np.maximum(blurred(skin, blur)[..., None], 1e-3)
     detail = (log - shading) * skin[..., None]
     return FaceDetail(log, detail.astype(np.float32), skin, np.asarray(landmarks_unit, np.float64) * size)
 
@@ -144,8 +142,7 @@ def skin_code(face: FaceDetail) -> float:
 
 def younger_change(face: FaceDetail, options: TransferOptions) -> NDArray[np.int8]:
     """Code values [S, S, 3] to add to the face's frame so that folds flatten and fine texture stays."""
-    size = face.skin.shape[0]
-    texture = face.log - cv2.GaussianBlur(face.log, (0, 0), FINE_BLUR * size)
+    texture = face.log - blurred(face.log, FINE_BLUR)
     texture = np.clip(texture, -options.texture_limit, options.texture_limit)
     folds = face.detail - texture
     change = face.skin[..., None] * (texture + options.fold_share * folds - face.detail)
