@@ -85,7 +85,7 @@ class Cuda:
         raise CudaError(message, reason)
 
     def versions(self) -> tuple[int, int]:
-        """The newest CUDA that the driver knows (12080 is 12.8, 0: no driver), and the CUDA that is called."""
+        """The newest CUDA that the driver knows (12080 is 12.8; 0: no driver), and the one that is called."""
         return int(self._call(self._rt.cudaDriverGetVersion)), int(self._call(self._rt.cudaRuntimeGetVersion))
 
     def gpus(self) -> list[GpuInfo]:

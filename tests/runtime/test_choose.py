@@ -185,7 +185,8 @@ def test_machines_without_a_gpu(
         (
             (12080, 13040),
             "NVIDIA's driver knows CUDA 12.8 and cuda-bindings calls CUDA 13.4 "
-            "(cudaErrorInsufficientDriver): pip install 'cuda-bindings>=12.9.1,<13', or install a newer driver",
+            "(cudaErrorInsufficientDriver): pip install 'cuda-bindings>=12.9.1,<13', or install a newer "
+            "driver",
         ),
         ((0, 13040), "there is no NVIDIA GPU with a driver here (cudaErrorInsufficientDriver): install"),
         ((13000, 13040), "there is no NVIDIA GPU with a driver here"),
