@@ -16,6 +16,9 @@ from .jobs import Aged, Backlog, Job
 
 _LOG = logging.getLogger(__name__)
 
+ROUNDS_AHEAD = 2
+"""For how many rounds of all its slots a device has tiles at hand, as far as frames wait."""
+
 
 class Lane:
     """Takes frames from a backlog, and gives each result, error or cancellation out exactly once.
@@ -29,8 +32,8 @@ class Lane:
     ) -> None:
         """Take over a device, which is closed with the lane.
 
-        A batch that is not full is launched ``linger_s`` seconds after there was a slot for it. ``died`` is
-        called after the device broke for good.
+        A batch that is not full is launched ``linger_s`` seconds after there was a slot for it, and at once
+        where no other is under way. ``died`` is called after the device broke for good.
         """
         self.device = device
         self.fault = ""
@@ -38,6 +41,7 @@ class Lane:
         self._backlog = backlog
         self._changed = backlog.changed
         self._linger_s = linger_s
+        self._tiles_ahead = ROUNDS_AHEAD * device.slots * device.capabilities.batch
         self._free = deque(range(device.slots))
         self._jobs: deque[Job] = deque()
         self._begun: set[Job] = set()
@@ -92,15 +96,15 @@ class Lane:
                 self._let_go()
                 if self.fault:
                     return None
-                if not self._free:
-                    self._changed.wait()
-                    continue
                 now = time.monotonic()
-                waited = since is not None and now - since >= self._linger_s
-                flight, ready = form_flight(self._jobs, self.device.capabilities, waited)
+                flight, ready = (), 0
+                if self._free:
+                    idle = len(self._free) == self.device.slots
+                    waited = idle or (since is not None and now - since >= self._linger_s)
+                    flight, ready = form_flight(self._jobs, self.device.capabilities, waited)
                 if flight:
                     return Flight(self._free.popleft(), flight)
-                job = self._backlog.take() if len(self._begun) < self.device.max_frames else None
+                job = self._backlog.take(self._fits)
                 if job is None:
                     if self._backlog.closing and not self._begun:
                         return None
@@ -112,6 +116,11 @@ class Lane:
                         self._changed.wait()
                     continue
             self._begin(job)
+
+    def _fits(self, job: Job) -> bool:
+        """Whether the device should have one more frame by now, and can; hold the lock."""
+        ahead = sum(begun.tiles_left for begun in self._begun)
+        return not self._begun or (ahead < self._tiles_ahead and self.device.has_room(job.work))
 
     def _begin(self, job: Job) -> None:
         """Take a frame onto the device."""
