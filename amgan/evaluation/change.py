@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from amgan.runtime.mesh import FACE_OVAL
+from amgan.runtime.face.mesh import FACE_OVAL
 
 RIGHT_SIDE, LEFT_SIDE = 234, 454
 """The points of the mesh at the face's two sides, at the height of the eyes."""

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from amgan.runtime.zones import ZONES
+from amgan.runtime.face.zones import ZONES
 
 from .change import FaceChange, Plane, blurred_px
 
