@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from amgan.runtime.devices import PlacedTile
-from amgan.runtime.engine import Capabilities
-from amgan.runtime.frames import FrameWork
 from simulated_time import World
+
+from amgan.runtime.engines.contract import Capabilities
+from amgan.runtime.engines.frame import FrameWork
+from amgan.runtime.engines.scheduler.device import PlacedTile
 
 
 @dataclass(frozen=True)

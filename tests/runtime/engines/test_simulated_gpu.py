@@ -9,13 +9,14 @@ import threading
 
 import numpy as np
 import pytest
-from amgan.runtime import scheduler as scheduler_module
-from amgan.runtime.devices import batches, jobs, lane
-from amgan.runtime.frames import FrameWork
-from amgan.runtime.scheduler import FrameScheduler
-from amgan.runtime.tiles import plan_tiles
 from simulated_gpu import SimulatedGpu, Times
 from simulated_time import World
+
+from amgan.runtime.engines.frame import FrameWork
+from amgan.runtime.engines.scheduler import backlog, batches, worker
+from amgan.runtime.engines.scheduler import scheduler as scheduler_module
+from amgan.runtime.engines.scheduler.scheduler import FrameScheduler
+from amgan.runtime.engines.tiles import plan_tiles
 
 HALO = 56
 
@@ -23,9 +24,9 @@ HALO = 56
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     made = World()
-    for module in (jobs, lane):
+    for module in (backlog, worker):
         monkeypatch.setattr(module, "threading", made.threading)
-    for module in (lane, batches):
+    for module in (worker, batches):
         monkeypatch.setattr(module, "time", made.time)
     return made
 
