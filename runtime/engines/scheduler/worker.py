@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 
 from ...errors import AmganError, EngineError
+from ..tiles import Tile
 from .backlog import Aged, Backlog, Job
 from .batches import Counters, Flight, Meter, form_flight
 from .device import PlacedTile, TileDevice
@@ -97,11 +98,7 @@ class Lane:
                 if self.fault:
                     return None
                 now = time.monotonic()
-                flight, ready = (), 0
-                if self._free:
-                    idle = len(self._free) == self.device.slots
-                    waited = idle or (since is not None and now - since >= self._linger_s)
-                    flight, ready = form_flight(self._jobs, self.device.capabilities, waited)
+                flight, ready = self._form(since, now) if self._free else ((), 0)
                 if flight:
                     return Flight(self._free.popleft(), flight)
                 job = self._backlog.take(self._fits)
@@ -116,6 +113,12 @@ class Lane:
                         self._changed.wait()
                     continue
             self._begin(job)
+
+    def _form(self, since: float | None, now: float) -> tuple[tuple[tuple[Job, Tile], ...], int]:
+        """As form_flight; a batch has waited long enough where no other is under way. Hold the lock."""
+        idle = len(self._free) == self.device.slots
+        waited = idle or (since is not None and now - since >= self._linger_s)
+        return form_flight(self._jobs, self.device.capabilities, waited)
 
     def _fits(self, job: Job) -> bool:
         """Whether the device should have one more frame by now, and can; hold the lock."""
