@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from amgan.runtime.engine import CELL_PX
+from amgan.runtime.ages.maps import NEUTRAL_AGE
+from amgan.runtime.engines.contract import CELL_PX
 from amgan.runtime.face.coordinates import scale_of
-from amgan.runtime.maps import NEUTRAL_AGE
 
 from .dataset import Dataset
 

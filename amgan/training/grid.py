@@ -11,9 +11,9 @@ from PIL import Image
 
 from amgan.data.dataset import Dataset
 from amgan.networks import Generator
+from amgan.runtime.ages.maps import NEUTRAL_AGE
 from amgan.runtime.face.coordinates import frame_coordinates, scale_of
 from amgan.runtime.face.pattern import choose_pattern
-from amgan.runtime.maps import NEUTRAL_AGE
 
 from .precision import computes_bf16
 

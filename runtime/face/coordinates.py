@@ -14,7 +14,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from ..footprints import face_footprint
+from .region_masks import face_footprint
 from .mean_face import MeanFace, doubled_areas, mean_face
 
 REFERENCE_PX = 512.0

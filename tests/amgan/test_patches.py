@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from amgan.runtime.maps import NEUTRAL_AGE
 from tiny_set import AGES, HELD_OUT, SIDE, write_set
 
 from amgan.data.dataset import Dataset, load_dataset
 from amgan.data.patches import PairBatch, PatchOptions, PatchSampler, RealBatch
+from amgan.runtime.ages.maps import NEUTRAL_AGE
 
 PATCH = 32
 CHANGES = ("changes", "change_faces", "change_ages", "change_patterns")
