@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from ..bundle.bundle import Bundle
 from ..errors import BundleError, EngineError, UsageError
 from ..machine import count_cores
-from .contract import CELL_PX, Capabilities, Ticket, TileBatch
+from .contract import CELL_PX, GENERATOR_INPUTS, PLACE_PLANES, Capabilities, Ticket, TileBatch
 
 MAX_CORE_PX = 640
 MAX_STREAMS = 4
-GENERATOR_INPUTS = ("image", "aging_map", "origin")
+
 PLACE_WAVES = ("Sin", "Cos", "Log")
 _PRECISIONS = {"f32": "f32", "fp32": "f32", "bf16": "bf16"}
 
