@@ -160,7 +160,7 @@ def time_pytorch(checkpoint: Path | None, gpu: int, side: int, runs: int) -> dic
     from common import make_inputs
 
     from amgan.checkpoint import SHIPPED, load_model
-    from amgan.export.deploy import DeployGenerator
+    from amgan.export.graphs.deploy import DeployGenerator
 
     generator, _, config = load_model(checkpoint or SHIPPED)
     device = torch.device("cuda", gpu)

@@ -20,8 +20,10 @@ from engine_helpers import (
     write_uint8_transpose,
 )
 
-from amgan.export import tensorrt_build, tensorrt_log, tensorrt_network
-from amgan.export.tensorrt_build import BuildOptions, build_engine
+from amgan.export.tensorrt import build as tensorrt_build
+from amgan.export.tensorrt import log as tensorrt_log
+from amgan.export.tensorrt import network as tensorrt_network
+from amgan.export.tensorrt.build import BuildOptions, build_engine
 from amgan.runtime.errors import AmganError, EngineError, UsageError
 from amgan.runtime.files import file_sha256
 
@@ -200,7 +202,7 @@ def fail_to_build(monkeypatch: pytest.MonkeyPatch, *errors: str) -> None:
     logs: list[Any] = []
     make_log = tensorrt_log.make_log
     monkeypatch.setattr(
-        "amgan.export.tensorrt_network.make_log", lambda trt: logs.append(make_log(trt)) or logs[-1]
+        "amgan.export.tensorrt.network.make_log", lambda trt: logs.append(make_log(trt)) or logs[-1]
     )
 
     def build(*_: Any) -> None:

@@ -13,10 +13,11 @@ from click.testing import CliRunner
 from engine_helpers import GPUS, write_conv_generator, write_half_bundle
 
 from amgan.cli import main
-from amgan.export import bundle_export, tensorrt_build
-from amgan.export.bundle_export import ExportOptions
-from amgan.export.tensorrt_bundle import add_engines, timing_cache
-from amgan.export.tensorrt_options import EngineOptions
+from amgan.export import bundle as bundle_export
+from amgan.export.bundle import ExportOptions
+from amgan.export.tensorrt import build as tensorrt_build
+from amgan.export.tensorrt.engines import add_engines, timing_cache
+from amgan.export.tensorrt.options import EngineOptions
 from amgan.runtime.bundle.bundle import MANIFEST, Bundle, write_manifest
 from amgan.runtime.bundle.engine_files import check_engine, find_engine
 from amgan.runtime.errors import BundleError, EngineError, UsageError

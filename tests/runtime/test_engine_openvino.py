@@ -9,7 +9,7 @@ from helpers import FLOAT, HALO, UINT8, Graph, tiny_manifest, write_estimator, w
 from stitching import stitch
 
 from amgan.benchmarking.portrait import whole_frame
-from amgan.export.image_difference import code_difference, psnr_db
+from amgan.export.parity.difference import code_difference, psnr_db
 from amgan.runtime.bundle.bundle import Bundle
 from amgan.runtime.engines.contract import Engine, TileBatch, open_engine
 from amgan.runtime.engines.openvino import OpenVinoEngine, _choose_precision, keep_places_exact, last_line

@@ -19,7 +19,7 @@ from helpers import ROOT
 from numpy_device import HALO
 from tiny_networks import random_generator
 
-from amgan.export.emit import emit_generator
+from amgan.export.graphs.emit import emit_generator
 from amgan.export.simplify import simplify
 from amgan.runtime.engines.cuda.api import CudaError, GpuInfo, load_cuda
 from amgan.runtime.errors import AmganError, EngineError

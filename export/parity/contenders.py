@@ -24,9 +24,9 @@ from amgan.runtime.engines.openvino import keep_places_exact, last_line
 from amgan.runtime.engines.tensorrt import TensorRtProgram, load_tensorrt
 from amgan.runtime.errors import AmganError, MissingDependencyError
 
-from .precision import dtype_of, generator_in
-from .simplify import simplify
-from .tensorrt_flavour import current_target
+from ..graphs.precision import dtype_of, generator_in
+from ..simplify import simplify
+from ..tensorrt.flavour import current_target
 
 INPUTS = {"generator": ("image", "aging_map", "origin"), "estimator": ("image",)}
 Array = NDArray[Any]
