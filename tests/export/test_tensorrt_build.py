@@ -41,8 +41,8 @@ def half(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same on machines with a GPU."""
-    for module in ("tensorrt_build", "tensorrt_flavour", "tensorrt_network"):
-        monkeypatch.setattr(f"amgan.export.{module}.current_target", lambda: None)
+    for module in ("build", "flavour", "network"):
+        monkeypatch.setattr(f"amgan.export.tensorrt.{module}.current_target", lambda: None)
 
 
 def refused(onnx: Path, output: Path, options: BuildOptions = OPTIONS) -> str:

@@ -31,8 +31,8 @@ GENERATOR, ESTIMATOR = (f"{role}.fp16.tensorrt_rtx.engine" for role in ("generat
 
 @pytest.fixture(autouse=True)
 def no_gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for module in ("tensorrt_build", "tensorrt_flavour", "tensorrt_network"):
-        monkeypatch.setattr(f"amgan.export.{module}.current_target", lambda: None)
+    for module in ("build", "flavour", "network"):
+        monkeypatch.setattr(f"amgan.export.tensorrt.{module}.current_target", lambda: None)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
