@@ -19,6 +19,7 @@ from amgan.runtime.engine_build import FLAVOURS, FORMAT, check_engine
 from amgan.runtime.engine_openvino import keep_places_exact, last_line
 from amgan.runtime.engine_tensorrt import TensorRtProgram, load_tensorrt
 from amgan.runtime.errors import AmganError, MissingDependencyError
+from amgan.runtime.load_openvino import load_openvino
 from amgan.runtime.manifest import FileEntry
 from numpy.typing import NDArray
 
@@ -81,7 +82,7 @@ def _onnx(path: Path, name: str, entry: FileEntry) -> Iterator[Contender]:
 
 
 def _openvino(path: Path, hint: str) -> Run:
-    import openvino
+    openvino = load_openvino()
 
     core = openvino.Core()
     if hint == "bf16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):

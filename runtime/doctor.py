@@ -12,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 
 from .errors import AmganError
+from .load_openvino import load_openvino
 
 PACKAGES = (
     "amgan", "numpy", "pillow", "openvino", "torch", "onnx", "tensorrt", "tensorrt_rtx", "cuda-python",
@@ -188,7 +189,7 @@ def count_cores() -> int:
 def openvino_capabilities() -> tuple[tuple[str, ...], str]:
     """What OpenVINO can compute in on the CPU (FP32, BF16, ...), and why it cannot be asked (else empty)."""
     try:
-        import openvino
+        openvino = load_openvino()
 
         return tuple(openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")), ""
     except Exception as error:

@@ -14,6 +14,7 @@ import pytest
 from amgan.export.simplify import PASSES
 from amgan.export.simplify.passes import measure
 from amgan.runtime.bundle import Bundle
+from amgan.runtime.load_openvino import load_openvino
 
 from amgan.benchmarking.graphs import after_passes, open_graph
 from amgan.benchmarking.parity import judge, tolerances_of
@@ -22,7 +23,7 @@ NAMES = ("plain", *(step.__name__ for step in PASSES))
 
 
 def available() -> tuple[str, ...]:
-    import openvino
+    openvino = load_openvino()
 
     has_bf16 = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return ("f32", "bf16") if has_bf16 else ("f32",)

@@ -13,6 +13,7 @@ from amgan.runtime.engine_openvino import OpenVinoEngine, _choose_precision, kee
 from amgan.runtime.errors import BundleError, EngineError, UsageError
 from amgan.runtime.estimate import Estimator
 from amgan.runtime.faces import Face
+from amgan.runtime.load_openvino import load_openvino
 from amgan.runtime.tiles import Tile, plan_tiles
 from helpers import FLOAT, HALO, UINT8, Graph, tiny_manifest, write_estimator, write_tiny_bundle
 from stitching import stitch
@@ -259,7 +260,7 @@ def test_estimator_that_fails(own_bundle: Path) -> None:
 
 
 def test_places_become_outputs_that_bf16_leaves_exact() -> None:
-    import openvino
+    openvino = load_openvino()
 
     network = openvino.Core().read_model(Bundle.open(None).file("generator", "fp32"))
     keep_places_exact(network)
@@ -271,7 +272,7 @@ def test_places_become_outputs_that_bf16_leaves_exact() -> None:
 
 def test_bf16_is_near_single_precision_far_from_the_corner() -> None:
     """With places in bf16 this frame is 49 dB off, and its middle, where faces lie, 15 code values."""
-    import openvino
+    openvino = load_openvino()
 
     if "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         pytest.skip("this CPU has no bf16")
