@@ -24,7 +24,7 @@ from gpu_timing import count_flop, matmul_tflops, time_photos, time_program, tim
 
 NO_GPU = 2
 BROKEN = 1
-PACKAGES = ("torch", "onnx", "cuda-python", "cuda-bindings", "tensorrt", "tensorrt_rtx", "openvino")
+PACKAGES = ("torch", "onnx", "cuda-bindings", "tensorrt", "tensorrt_rtx", "openvino")
 
 
 def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:

@@ -153,10 +153,7 @@ def find_gpus(cuda: Cuda, device: str) -> list[GpuInfo]:
         gpus = cuda.gpus()
     except CudaError as error:
         if error.name in _NO_GPU:
-            raise EngineError(
-                f"there is no NVIDIA GPU with a driver here ({error.name}): install NVIDIA's driver, or use "
-                "device 'cpu'"
-            ) from error
+            raise EngineError(_why_none(cuda, error)) from error
         raise
     if not gpus:
         raise EngineError("there is no NVIDIA GPU here: use device 'cpu'")
@@ -166,6 +163,24 @@ def find_gpus(cuda: Cuda, device: str) -> list[GpuInfo]:
         there = ", ".join(f"cuda:{gpu.number} ({gpu.name})" for gpu in gpus)
         raise EngineError(f"there is no {device} in this machine: it has {there}")
     return found
+
+
+def _why_none(cuda: Cuda, error: CudaError) -> str:
+    """Why CUDA finds no GPU: an old driver and none at all give the same error."""
+    try:
+        driver, called = cuda.versions()
+    except CudaError:
+        driver = called = 0
+    if driver // 1000 < called // 1000 and driver:
+        knows, needs = (f"{version // 1000}.{version % 1000 // 10}" for version in (driver, called))
+        return (
+            f"NVIDIA's driver knows CUDA {knows} and cuda-bindings calls CUDA {needs} ({error.name}): "
+            f"pip install 'cuda-bindings>=12.9.1,<{driver // 1000 + 1}', or install a newer driver"
+        )
+    return (
+        f"there is no NVIDIA GPU with a driver here ({error.name}): install NVIDIA's driver, or use "
+        "device 'cpu'"
+    )
 
 
 def _choose_program(bundle: Bundle, cuda: Cuda, gpu: GpuInfo, precision: str | None) -> Choice:

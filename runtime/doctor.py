@@ -15,7 +15,7 @@ from .errors import AmganError
 from .load_openvino import load_openvino
 
 PACKAGES = (
-    "amgan", "numpy", "pillow", "openvino", "torch", "onnx", "tensorrt", "tensorrt_rtx", "cuda-python",
+    "amgan", "numpy", "pillow", "openvino", "torch", "onnx", "tensorrt", "tensorrt_rtx", "cuda-bindings",
 )  # fmt: skip
 CPUINFO = Path("/proc/cpuinfo")
 MEMINFO = Path("/proc/meminfo")
@@ -97,14 +97,14 @@ class _GpuEngine:
 GPU_ENGINES = (
     _GpuEngine(
         "TensorRT",
-        ("tensorrt", "cuda-python"),
+        ("tensorrt", "cuda-bindings"),
         "engine_tensorrt",
-        "pip install 'tensorrt>=10,<12' 'cuda-python>=12.6,<14'",
+        "pip install 'tensorrt>=10,<12' 'cuda-bindings>=12.9.1,<14'",
         75,
     ),
     _GpuEngine(
         "TensorRT for RTX",
-        ("tensorrt_rtx", "cuda-python"),
+        ("tensorrt_rtx", "cuda-bindings"),
         "engine_tensorrt",
         "pip install 'amgan[tensorrt]'",
         75,
@@ -112,9 +112,9 @@ GPU_ENGINES = (
     ),
     _GpuEngine(
         "PyTorch CUDA",
-        ("torch", "onnx", "cuda-python"),
+        ("torch", "onnx", "cuda-bindings"),
         "engine_torch",
-        "pip install 'torch==2.13.0' 'onnx>=1.17,<2' 'cuda-python>=12.6,<14'",
+        "pip install 'torch==2.13.0' 'onnx>=1.17,<2' 'cuda-bindings>=12.9.1,<14'",
         75,
     ),
 )

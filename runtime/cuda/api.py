@@ -1,4 +1,4 @@
-"""The few calls of CUDA that we use, each checked: the only module that imports cuda-python.
+"""The few calls of CUDA that we use, each checked: the only module that imports cuda-bindings.
 
 Everything goes through CUDA's runtime interface, which works in the primary context of a GPU, the one that
 PyTorch and TensorRT use too. Handles and addresses are plain integers.
@@ -6,13 +6,16 @@ PyTorch and TensorRT use too. Handles and addresses are plain integers.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from ..errors import EngineError, MissingDependencyError
 
-INSTALL = "pip install 'cuda-python>=12.6,<14'"
+INSTALL = "pip install 'cuda-bindings>=12.9.1,<14'"
+OLDEST = (12, 9, 1)
+"""Before this version cuda-bindings held Python's lock during every call, so that nothing could overlap."""
 OUT_OF_MEMORY = "cudaErrorMemoryAllocation"
 
 
@@ -56,9 +59,10 @@ class GpuInfo:
 class Cuda:
     """CUDA; every method raises CudaError, and OutOfMemoryError for lack of memory."""
 
-    def __init__(self, runtime: Any) -> None:
-        """``runtime`` is the module ``cuda.bindings.runtime``."""
+    def __init__(self, runtime: Any, number: Callable[[Any], int] = int) -> None:
+        """``runtime`` is the module ``cuda.bindings.runtime``, ``number`` numbers its handles."""
         self._rt = runtime
+        self._number = number
         self._kind = runtime.cudaMemcpyKind.cudaMemcpyDefault
 
     def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -79,6 +83,10 @@ class Cuda:
         if reason == OUT_OF_MEMORY:
             raise OutOfMemoryError(message)
         raise CudaError(message, reason)
+
+    def versions(self) -> tuple[int, int]:
+        """The newest CUDA that the driver knows (12080 is 12.8; 0: no driver), and the one that is called."""
+        return int(self._call(self._rt.cudaDriverGetVersion)), int(self._call(self._rt.cudaRuntimeGetVersion))
 
     def gpus(self) -> list[GpuInfo]:
         """The GPUs that this process may use."""
@@ -124,7 +132,7 @@ class Cuda:
 
     def stream_create(self) -> int:
         """A stream that does not wait for the default one."""
-        return int(self._call(self._rt.cudaStreamCreateWithFlags, self._rt.cudaStreamNonBlocking))
+        return self._number(self._call(self._rt.cudaStreamCreateWithFlags, self._rt.cudaStreamNonBlocking))
 
     def stream_destroy(self, stream: int) -> None:
         """Destroy a stream; what it still has to do is done first."""
@@ -139,9 +147,9 @@ class Cuda:
         self._call(self._rt.cudaStreamWaitEvent, stream, event, 0)
 
     def event_create(self, timed: bool) -> int:
-        """An event; only timed ones can be used in elapsed_ms."""
-        flags = 0 if timed else self._rt.cudaEventDisableTiming
-        return int(self._call(self._rt.cudaEventCreateWithFlags, flags))
+        """An event; only timed ones can be used in elapsed_ms. Who waits sleeps, and does not spin."""
+        flags = self._rt.cudaEventBlockingSync | (0 if timed else self._rt.cudaEventDisableTiming)
+        return self._number(self._call(self._rt.cudaEventCreateWithFlags, flags))
 
     def event_destroy(self, event: int) -> None:
         """Destroy an event."""
@@ -184,11 +192,11 @@ class Cuda:
 
     def capture_end(self, stream: int) -> int:
         """Stop collecting; returns a graph."""
-        return int(self._call(self._rt.cudaStreamEndCapture, stream))
+        return self._number(self._call(self._rt.cudaStreamEndCapture, stream))
 
     def graph_instantiate(self, graph: int) -> int:
         """Make a graph ready to launch; returns the executable graph."""
-        return int(self._call(self._rt.cudaGraphInstantiate, graph, 0))
+        return self._number(self._call(self._rt.cudaGraphInstantiate, graph, 0))
 
     def graph_launch(self, executable: int, stream: int) -> None:
         """Do all that a graph has collected, in a stream."""
@@ -204,16 +212,25 @@ class Cuda:
 
 
 def load_cuda() -> Cuda:
-    """CUDA through cuda-python; raises MissingDependencyError where it is not installed or cannot load."""
+    """CUDA through cuda-bindings; raises MissingDependencyError where it is missing, broken or too old."""
     try:
+        from cuda import bindings
         from cuda.bindings import runtime
     except ModuleNotFoundError as error:
         raise MissingDependencyError(
-            f"running on a GPU needs the package cuda-python, which is not installed: {INSTALL}"
+            f"running on a GPU needs the package cuda-bindings, which is not installed: {INSTALL}"
         ) from error
     except (ImportError, OSError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise MissingDependencyError(
-            f"running on a GPU needs cuda-python, which is installed but cannot load ({reason}): {INSTALL}"
+            f"running on a GPU needs cuda-bindings, which is installed but cannot load ({reason}): {INSTALL}"
         ) from error
-    return Cuda(runtime)
+    version = str(getattr(bindings, "__version__", "0"))
+    if tuple(int(part) for part in re.findall(r"\d+", version)[:3]) < OLDEST:
+        raise MissingDependencyError(
+            f"running on a GPU needs cuda-bindings {'.'.join(map(str, OLDEST))} or newer, not {version}, "
+            f"which lets nothing else run while it waits for the GPU: {INSTALL}"
+        )
+    from cuda.bindings.utils import get_cuda_native_handle
+
+    return Cuda(runtime, get_cuda_native_handle)

@@ -74,10 +74,10 @@ def test_what_is_missing_is_said(machine: Machine, monkeypatch: pytest.MonkeyPat
         open_tensorrt(path, entry)
 
     def missing() -> None:
-        raise MissingDependencyError("running on a GPU needs the package cuda-python")
+        raise MissingDependencyError("running on a GPU needs the package cuda-bindings")
 
     monkeypatch.setattr(parity_contenders, "load_cuda", missing)
-    with pytest.raises(NotRun, match="needs the package cuda-python"):
+    with pytest.raises(NotRun, match="needs the package cuda-bindings"):
         open_tensorrt(path, entry)
     monkeypatch.setattr(parity_contenders, "current_target", lambda: None)
     with pytest.raises(NotRun, match="no NVIDIA GPU"):

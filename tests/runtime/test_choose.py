@@ -179,6 +179,33 @@ def test_machines_without_a_gpu(
     assert says in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("versions", "says"),
+    [
+        (
+            (12080, 13040),
+            "NVIDIA's driver knows CUDA 12.8 and cuda-bindings calls CUDA 13.4 "
+            "(cudaErrorInsufficientDriver): pip install 'cuda-bindings>=12.9.1,<13', or install a newer "
+            "driver",
+        ),
+        ((0, 13040), "there is no NVIDIA GPU with a driver here (cudaErrorInsufficientDriver): install"),
+        ((13000, 13040), "there is no NVIDIA GPU with a driver here"),
+    ],
+)
+def test_an_old_driver_is_not_called_a_missing_one(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, versions: tuple[int, int], says: str
+) -> None:
+    machine = Machine(monkeypatch)
+    machine.cuda.driver_and_runtime = versions
+    machine.cuda.fail["gpus"] = CudaError("CUDA is ill", "cudaErrorInsufficientDriver")
+    with pytest.raises(EngineError) as caught:
+        open_scheduler(bundle, "cuda")
+    assert says in str(caught.value)
+    machine.cuda.fail["versions"] = CudaError("CUDA is very ill", "cudaErrorUnknown")
+    with pytest.raises(EngineError, match="there is no NVIDIA GPU with a driver here"):
+        open_scheduler(bundle, "cuda")
+
+
 def test_memory_that_runs_out_while_opening_frees_what_was_opened(
     bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
