@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
+
 from amgan.runtime.errors import AmganError
 from amgan.runtime.load_openvino import load_openvino
-from numpy.typing import NDArray
 
 
 def shorten(model: onnx.ModelProto, inputs: tuple[NDArray[Any], ...]) -> tuple[onnx.ModelProto, str]:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from amgan.runtime.batch_ray import LOCAL, _join
 from helpers import HOPPER
 from recording_proxy import recording_proxy
+
+from amgan.runtime.batch.ray_runner import LOCAL, _join
 
 ROOT = Path(__file__).parent.parent
 GATE = ROOT / "runtime/load_openvino.py"

@@ -8,15 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from amgan.export import parity_contenders
-from amgan.export.parity_contenders import NotRun, open_tensorrt
-from amgan.runtime.bundle import Bundle
-from amgan.runtime.errors import EngineError, MissingDependencyError
-from amgan.runtime.manifest import FileEntry
 from engine_helpers import write_fake_engine_bundle
 from fake_cuda import FakeCuda
 from fake_tensorrt import make_tensorrt
 from numpy_device import age_tile
+
+from amgan.export import parity_contenders
+from amgan.export.parity_contenders import NotRun, open_tensorrt
+from amgan.runtime.bundle.bundle import Bundle
+from amgan.runtime.bundle.manifest import FileEntry
+from amgan.runtime.errors import EngineError, MissingDependencyError
 
 Machine = tuple[FakeCuda, Path, FileEntry]
 

@@ -8,6 +8,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from engine_helpers import write_conv_generator
+
 from amgan.export.tensorrt_check import (
     Convolution,
     PrecisionReport,
@@ -19,7 +21,6 @@ from amgan.export.tensorrt_flavour import load_flavour
 from amgan.export.tensorrt_network import building, configure, parse
 from amgan.export.tensorrt_options import BuildOptions
 from amgan.runtime.errors import EngineError
-from engine_helpers import write_conv_generator
 
 TILE = {"image": (48, 48, 3), "aging_map": (1, 12, 12), "origin": (3,)}
 

@@ -9,19 +9,22 @@ from typing import Any
 
 import numpy as np
 import pytest
-from amgan.runtime import choose, engine_torch
-from amgan.runtime.bundle import MANIFEST, Bundle, file_sha256, write_manifest
-from amgan.runtime.cuda.api import CudaError, GpuInfo
-from amgan.runtime.engine import open_engine
-from amgan.runtime.errors import EngineError, MissingDependencyError, UsageError
-from amgan.runtime.manifest import Manifest
-from amgan.runtime.scheduler import open_scheduler
 from engine_helpers import GPUS, RTX, engine_content
 from fake_cuda import FakeCuda
 from fake_program import FakeProgram
 from fake_tensorrt import make_tensorrt
 from helpers import tiny_manifest, write_tiny_bundle
 from numpy_device import HALO, age_frame, make_work
+
+from amgan.runtime.bundle.bundle import MANIFEST, Bundle, write_manifest
+from amgan.runtime.bundle.manifest import Manifest
+from amgan.runtime.engines import choose
+from amgan.runtime.engines import pytorch as engine_torch
+from amgan.runtime.engines.contract import open_engine
+from amgan.runtime.engines.cuda.api import CudaError, GpuInfo
+from amgan.runtime.engines.scheduler.scheduler import open_scheduler
+from amgan.runtime.errors import EngineError, MissingDependencyError, UsageError
+from amgan.runtime.files import file_sha256
 
 ADA = GpuInfo(0, "Fake RTX 4090", 89, 1 << 34)
 HOPPER = GpuInfo(1, "Fake H200", 90, 1 << 37)

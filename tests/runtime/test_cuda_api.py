@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from amgan.runtime.cuda import api
-from amgan.runtime.cuda.api import Cuda, CudaError, GpuInfo, OutOfMemoryError, load_cuda
-from amgan.runtime.cuda.owners import DeviceMemory, Event, Graph, Owner, Owners, PinnedMemory, Stream
-from amgan.runtime.errors import EngineError, MissingDependencyError
 from fake_cuda import FakeCuda
+
+from amgan.runtime.engines.cuda import api
+from amgan.runtime.engines.cuda.api import Cuda, CudaError, GpuInfo, OutOfMemoryError, load_cuda
+from amgan.runtime.engines.cuda.handles import DeviceMemory, Event, Graph, Owner, Owners, PinnedMemory, Stream
+from amgan.runtime.errors import EngineError, MissingDependencyError
 
 
 class FakeRuntime:

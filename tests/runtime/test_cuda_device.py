@@ -6,17 +6,18 @@ import logging
 
 import numpy as np
 import pytest
-from amgan.runtime.cuda.api import CudaError, OutOfMemoryError
-from amgan.runtime.cuda.device import CudaTileDevice
-from amgan.runtime.cuda.program import batch_sizes
-from amgan.runtime.devices import TileDevice
-from amgan.runtime.errors import EngineError
-from amgan.runtime.scheduler import FrameScheduler
 from fake_cuda import FakeCuda
 from fake_program import FakeProgram
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy_device import HALO, age_frame, make_work
+
+from amgan.runtime.engines.cuda.api import CudaError, OutOfMemoryError
+from amgan.runtime.engines.cuda.device import CudaTileDevice
+from amgan.runtime.engines.cuda.program import batch_sizes
+from amgan.runtime.engines.scheduler.device import TileDevice
+from amgan.runtime.engines.scheduler.scheduler import FrameScheduler
+from amgan.runtime.errors import EngineError
 
 LONG_S = 20.0
 

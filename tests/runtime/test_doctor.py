@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from amgan.runtime import doctor
 from amgan.runtime.doctor import EngineReport, Gpu
 from amgan.runtime.errors import BundleError
@@ -139,7 +140,7 @@ def test_engine_that_this_version_lacks() -> None:
 
 
 def test_bundle_missing_or_unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
-    from amgan.runtime.bundle import Bundle
+    from amgan.runtime.bundle.bundle import Bundle
 
     def refuse(*args: object) -> None:
         raise BundleError("it is damaged")

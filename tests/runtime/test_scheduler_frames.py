@@ -11,17 +11,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from amgan.runtime.bundle import Bundle
-from amgan.runtime.devices import HostTileDevice, TileDevice
-from amgan.runtime.engine import TileBatch
-from amgan.runtime.engine_openvino import OpenVinoEngine
-from amgan.runtime.errors import EngineError, UsageError
-from amgan.runtime.frames import FrameWork
-from amgan.runtime.scheduler import FrameScheduler, open_scheduler
-from amgan.runtime.tiles import Tile, plan_tiles
 from helpers import HALO as TINY_HALO
 from numpy_device import HALO, Faults, NumpyDevice, age_frame, make_work
 from stitching import stitch
+
+from amgan.runtime.bundle.bundle import Bundle
+from amgan.runtime.engines.contract import TileBatch
+from amgan.runtime.engines.frame import FrameWork
+from amgan.runtime.engines.openvino import OpenVinoEngine
+from amgan.runtime.engines.scheduler.device import TileDevice
+from amgan.runtime.engines.scheduler.host import HostTileDevice
+from amgan.runtime.engines.scheduler.scheduler import FrameScheduler, open_scheduler
+from amgan.runtime.engines.tiles import Tile, plan_tiles
+from amgan.runtime.errors import EngineError, UsageError
 
 LONG_S = 20.0
 

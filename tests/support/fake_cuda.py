@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from amgan.runtime.cuda.api import CudaError, GpuInfo, OutOfMemoryError
+
+from amgan.runtime.engines.cuda.api import CudaError, GpuInfo, OutOfMemoryError
 
 GARBAGE = 0xCD
 Work = Callable[[], None]

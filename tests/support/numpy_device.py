@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from amgan.runtime.devices import PlacedTile
-from amgan.runtime.engine import Capabilities
+
+from amgan.runtime.engines.contract import Capabilities
+from amgan.runtime.engines.frame import FrameWork
+from amgan.runtime.engines.scheduler.device import PlacedTile
+from amgan.runtime.engines.tiles import Tile, plan_tiles
 from amgan.runtime.errors import EngineError
-from amgan.runtime.frames import FrameWork
-from amgan.runtime.tiles import Tile, plan_tiles
 
 HALO = 4
 GARBAGE = 0xA5
