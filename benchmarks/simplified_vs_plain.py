@@ -21,6 +21,7 @@ import common
 import numpy as np
 
 from amgan.runtime.engines.openvino import keep_places_exact
+from amgan.runtime.load_openvino import load_openvino
 
 RESULT = common.RESULTS / "simplified_vs_plain_cpu.json"
 GRAPHS = ("plain", "simplified")
@@ -62,7 +63,7 @@ def make_contenders(
     folder: Path, arrays: tuple[np.ndarray, ...], threads: int
 ) -> tuple[dict[str, common.Contender], str]:
     """The contenders by name, plain and simplified in turn, and OpenVINO's build."""
-    import openvino
+    openvino = load_openvino()
 
     core = openvino.Core()
     capabilities = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")

@@ -18,6 +18,7 @@ from amgan.runtime.errors import BundleError, EngineError, UsageError
 from amgan.runtime.face.alignment import Frame
 from amgan.runtime.face.finder import Face
 from amgan.runtime.files import file_sha256
+from amgan.runtime.load_openvino import load_openvino
 from amgan.runtime.pipeline.estimator import Estimator
 
 
@@ -260,7 +261,7 @@ def test_estimator_that_fails(own_bundle: Path) -> None:
 
 
 def test_places_become_outputs_that_bf16_leaves_exact() -> None:
-    import openvino
+    openvino = load_openvino()
 
     network = openvino.Core().read_model(Bundle.open(None).file("generator", "fp32"))
     keep_places_exact(network)
@@ -272,7 +273,7 @@ def test_places_become_outputs_that_bf16_leaves_exact() -> None:
 
 def test_bf16_is_near_single_precision_far_from_the_corner() -> None:
     """With places in bf16 this frame is 49 dB off, and its middle, where faces lie, 15 code values."""
-    import openvino
+    openvino = load_openvino()
 
     if "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         pytest.skip("this CPU has no bf16")

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import openvino
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
@@ -20,6 +19,7 @@ from amgan.export.graphs.precision import generator_in
 from amgan.export.simplify import simplify
 from amgan.runtime.engines.onnx_graph import OnnxNetwork
 from amgan.runtime.errors import EngineError, MissingDependencyError
+from amgan.runtime.load_openvino import load_openvino
 
 FLOAT = TensorProto.FLOAT
 
@@ -32,7 +32,7 @@ def generator_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def openvino_says(path: Path, arrays: tuple[np.ndarray, ...]) -> np.ndarray:
-    model = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    model = load_openvino().Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     return np.array(model(arrays)[0])
 
 
