@@ -90,7 +90,7 @@ def time_pytorch(checkpoint: Path | None, gpu: int, side: int, runs: int) -> dic
     from gpu_timing import percentiles, time_on_gpu
 
     from amgan.checkpoint import SHIPPED, load_model
-    from amgan.export.deploy import DeployGenerator
+    from amgan.export.graphs.deploy import DeployGenerator
 
     generator, _, config = load_model(checkpoint or SHIPPED)
     torch.cuda.set_device(gpu)

@@ -213,16 +213,16 @@ def make_steps(check: Check) -> Iterator[Step]:
 
 def export_bundle(checkpoint: Path | None, folder: Path) -> Path:
     """A bundle with fp32 and fp16 networks, to build engines from."""
-    from amgan.export.bundle_export import ExportOptions
-    from amgan.export.bundle_export import export_bundle as export
+    from amgan.export.bundle import ExportOptions
+    from amgan.export.bundle import export_bundle as export
 
     return export(checkpoint, folder / "bundle", say, ExportOptions(("fp32", "fp16")))
 
 
 def build(flavour: str, bundle: Path, core_px: int) -> Path:
     """A copy of a bundle with engines of one flavour for the GPU in this machine."""
-    from amgan.export.tensorrt_bundle import add_engines
-    from amgan.export.tensorrt_options import EngineOptions
+    from amgan.export.tensorrt.engines import add_engines
+    from amgan.export.tensorrt.options import EngineOptions
     from amgan.runtime.bundle.bundle import Bundle, write_manifest
 
     folder = bundle.with_name(flavour)
@@ -236,8 +236,8 @@ def build(flavour: str, bundle: Path, core_px: int) -> Path:
 def verify(cuda: Any, gpu: Any, bundle: Path, checkpoint: Path | None) -> list[dict[str, Any]]:
     """TensorRT's engines of a bundle, or PyTorch where it has none, against PyTorch fp32."""
     from amgan.checkpoint import SHIPPED, load_model
-    from amgan.export.parity import Reference, _try, compare
-    from amgan.export.parity_contenders import Contender
+    from amgan.export.parity.comparison import Reference, _try, compare
+    from amgan.export.parity.contenders import Contender
     from amgan.runtime.bundle.bundle import Bundle
     from amgan.runtime.bundle.engine_files import FORMAT
     from amgan.runtime.engines.contract import TileBatch

@@ -105,7 +105,7 @@ def stub(
 
 
 def test_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = stub(monkeypatch, "amgan.export.bundle_export", "export_bundle", "at work")
+    calls = stub(monkeypatch, "amgan.export.bundle", "export_bundle", "at work")
     result = amgan("export", "-o", tmp_path / "bundle")
     assert result.exit_code == 0, result.output
     assert calls[0][:2] == (None, tmp_path / "bundle")
@@ -145,7 +145,7 @@ def test_prepare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("module", "arguments", "extra"),
     [
-        ("amgan.export.bundle_export", ["export", "-o", "bundle"], "export"),
+        ("amgan.export.bundle", ["export", "-o", "bundle"], "export"),
         ("amgan.training.loop", ["train", "--config", "run.toml"], "train"),
         ("amgan.data.prepare", ["prepare", ".", "--ages", "run.toml", "-o", "out"], "train"),
     ],
@@ -170,7 +170,7 @@ def test_missing_extras_say_what_to_install(
 
 
 def test_a_missing_module_of_our_own_is_no_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "amgan.export.bundle_export", None)
+    monkeypatch.setitem(sys.modules, "amgan.export.bundle", None)
     result = amgan("export", "-o", "bundle")
     assert result.exit_code == 1
     assert "unexpected" in one_sentence(result)

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from amgan.export.simplify.cells import (
+from amgan.export.simplify.space_to_depth import (
     cell_down,
     cell_head,
     cell_stem,

@@ -12,9 +12,10 @@ import pytest
 from exported import Exported
 from tiny_networks import TINY_MODEL, random_discriminator, random_generator
 
-from amgan.export import bundle_export, network_files
-from amgan.export.bundle_export import ExportOptions, export_bundle
-from amgan.export.precision import KEPT_FP32
+from amgan.export import bundle as bundle_export
+from amgan.export.bundle import ExportOptions, export_bundle
+from amgan.export.graphs import files as network_files
+from amgan.export.graphs.precision import KEPT_FP32
 from amgan.export.simplify import PASSES
 from amgan.runtime.bundle.bundle import Bundle
 from amgan.runtime.errors import AmganError, UsageError

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from exported import Exported
 
-from amgan.export import bundle_export, network_files
-from amgan.export.bundle_export import ExportOptions, export_bundle
-from amgan.export.parity_report import ParityReport
+from amgan.export import bundle as bundle_export
+from amgan.export.bundle import ExportOptions, export_bundle
+from amgan.export.graphs import files as network_files
+from amgan.export.parity.report import ParityReport
 from amgan.runtime.bundle.bundle import Bundle
 from amgan.runtime.errors import EngineError, UsageError
 
@@ -59,7 +60,7 @@ def test_engines_are_built_kept_and_reported(
 ) -> None:
     """The real TensorRT for RTX, without a GPU."""
     pytest.importorskip("tensorrt_rtx")
-    monkeypatch.setattr("amgan.export.parity_contenders.current_target", lambda: None)
+    monkeypatch.setattr("amgan.export.parity.contenders.current_target", lambda: None)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     options = ExportOptions(targets=("sm86", "sm89", "sm120"), flavour="tensorrt_rtx")
     said: list[str] = []

@@ -9,7 +9,7 @@ from exported import Exported
 from stitching import stitch
 from tiny_networks import TINY_MODEL
 
-from amgan.export.deploy import DeployEstimator, DeployGenerator
+from amgan.export.graphs.deploy import DeployEstimator, DeployGenerator
 from amgan.runtime.bundle.bundle import Bundle
 from amgan.runtime.engines.contract import TileBatch
 from amgan.runtime.engines.openvino import OpenVinoEngine

@@ -17,24 +17,12 @@ from exported import Exported
 from helpers import ROOT
 from tiny_networks import TINY_MODEL, random_discriminator, random_generator
 
-from amgan.export import parity_contenders
-from amgan.export.image_difference import IDENTICAL_DB, code_difference, psnr_db, ssim
-from amgan.export.parity import Reference, compare, require
-from amgan.export.parity_cases import (
-    REAL_FRAME_PX,
-    REAL_MARGIN_PX,
-    estimator_cases,
-    generator_cases,
-    real_tile,
-)
-from amgan.export.parity_report import (
-    TOLERANCES,
-    CodeDifference,
-    ParityReport,
-    Result,
-    YearDifference,
-)
-from amgan.export.precision import KEPT_FP32
+from amgan.export.cases import REAL_FRAME_PX, REAL_MARGIN_PX, estimator_cases, generator_cases, real_tile
+from amgan.export.graphs.precision import KEPT_FP32
+from amgan.export.parity import contenders as parity_contenders
+from amgan.export.parity.comparison import Reference, compare, require
+from amgan.export.parity.difference import IDENTICAL_DB, code_difference, psnr_db, ssim
+from amgan.export.parity.report import TOLERANCES, CodeDifference, ParityReport, Result, YearDifference
 from amgan.runtime.bundle.bundle import Bundle
 from amgan.runtime.bundle.manifest import FileEntry
 from amgan.runtime.engines.contract import TileBatch
@@ -276,7 +264,7 @@ def test_ages_that_are_no_numbers_are_counted(reference: Reference) -> None:
     with torch.no_grad():
         poisoned.age.bias.fill_(float("nan"))
     bad = Reference.of(random_generator(), poisoned, TINY_MODEL.estimator_frame_px)
-    from amgan.export.parity import _years
+    from amgan.export.parity.comparison import _years
 
     answers = iter(answer for _, answer in bad.answers["estimator"])
     found = _years(lambda arrays: next(answers), reference.answers["estimator"])

@@ -13,8 +13,8 @@ from fake_cuda import FakeCuda
 from fake_tensorrt import make_tensorrt
 from numpy_device import age_tile
 
-from amgan.export import parity_contenders
-from amgan.export.parity_contenders import NotRun, open_tensorrt
+from amgan.export.parity import contenders as parity_contenders
+from amgan.export.parity.contenders import NotRun, open_tensorrt
 from amgan.runtime.bundle.bundle import Bundle
 from amgan.runtime.bundle.manifest import FileEntry
 from amgan.runtime.errors import EngineError, MissingDependencyError

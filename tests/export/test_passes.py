@@ -12,8 +12,8 @@ import torch
 from helpers import ROOT
 from tiny_networks import random_generator
 
-from amgan.export.deploy import DeployGenerator
-from amgan.export.network_files import pass_line
+from amgan.export.graphs.deploy import DeployGenerator
+from amgan.export.graphs.files import pass_line
 from amgan.export.simplify import PASSES, ExportGenerator, PassReport, join_modulation, passes, simplify
 from amgan.export.simplify.passes import Pass, measure
 from amgan.networks import Generator, GeneratorConfig

@@ -20,8 +20,10 @@ from engine_helpers import (
     write_uint8_transpose,
 )
 
-from amgan.export import tensorrt_build, tensorrt_log, tensorrt_network
-from amgan.export.tensorrt_build import BuildOptions, build_engine
+from amgan.export.tensorrt import build as tensorrt_build
+from amgan.export.tensorrt import log as tensorrt_log
+from amgan.export.tensorrt import network as tensorrt_network
+from amgan.export.tensorrt.build import BuildOptions, build_engine
 from amgan.runtime.errors import AmganError, EngineError, UsageError
 from amgan.runtime.files import file_sha256
 
@@ -39,8 +41,8 @@ def half(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same on machines with a GPU."""
-    for module in ("tensorrt_build", "tensorrt_flavour", "tensorrt_network"):
-        monkeypatch.setattr(f"amgan.export.{module}.current_target", lambda: None)
+    for module in ("build", "flavour", "network"):
+        monkeypatch.setattr(f"amgan.export.tensorrt.{module}.current_target", lambda: None)
 
 
 def refused(onnx: Path, output: Path, options: BuildOptions = OPTIONS) -> str:
@@ -200,7 +202,7 @@ def fail_to_build(monkeypatch: pytest.MonkeyPatch, *errors: str) -> None:
     logs: list[Any] = []
     make_log = tensorrt_log.make_log
     monkeypatch.setattr(
-        "amgan.export.tensorrt_network.make_log", lambda trt: logs.append(make_log(trt)) or logs[-1]
+        "amgan.export.tensorrt.network.make_log", lambda trt: logs.append(make_log(trt)) or logs[-1]
     )
 
     def build(*_: Any) -> None:

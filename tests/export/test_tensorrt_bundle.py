@@ -13,10 +13,11 @@ from click.testing import CliRunner
 from engine_helpers import GPUS, write_conv_generator, write_half_bundle
 
 from amgan.cli import main
-from amgan.export import bundle_export, tensorrt_build
-from amgan.export.bundle_export import ExportOptions
-from amgan.export.tensorrt_bundle import add_engines, timing_cache
-from amgan.export.tensorrt_options import EngineOptions
+from amgan.export import bundle as bundle_export
+from amgan.export.bundle import ExportOptions
+from amgan.export.tensorrt import build as tensorrt_build
+from amgan.export.tensorrt.engines import add_engines, timing_cache
+from amgan.export.tensorrt.options import EngineOptions
 from amgan.runtime.bundle.bundle import MANIFEST, Bundle, write_manifest
 from amgan.runtime.bundle.engine_files import check_engine, find_engine
 from amgan.runtime.errors import BundleError, EngineError, UsageError
@@ -30,8 +31,8 @@ GENERATOR, ESTIMATOR = (f"{role}.fp16.tensorrt_rtx.engine" for role in ("generat
 
 @pytest.fixture(autouse=True)
 def no_gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for module in ("tensorrt_build", "tensorrt_flavour", "tensorrt_network"):
-        monkeypatch.setattr(f"amgan.export.{module}.current_target", lambda: None)
+    for module in ("build", "flavour", "network"):
+        monkeypatch.setattr(f"amgan.export.tensorrt.{module}.current_target", lambda: None)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 

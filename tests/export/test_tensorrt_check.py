@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 from engine_helpers import write_conv_generator
 
-from amgan.export.tensorrt_check import (
+from amgan.export.tensorrt.check import (
     Convolution,
     PrecisionReport,
     inspect_engine,
     inspect_network,
     require_precision,
 )
-from amgan.export.tensorrt_flavour import load_flavour
-from amgan.export.tensorrt_network import building, configure, parse
-from amgan.export.tensorrt_options import BuildOptions
+from amgan.export.tensorrt.flavour import load_flavour
+from amgan.export.tensorrt.network import building, configure, parse
+from amgan.export.tensorrt.options import BuildOptions
 from amgan.runtime.errors import EngineError
 
 TILE = {"image": (48, 48, 3), "aging_map": (1, 12, 12), "origin": (3,)}

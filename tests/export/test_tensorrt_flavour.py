@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from amgan.export import tensorrt_flavour
-from amgan.export.tensorrt_flavour import (
+from amgan.export.tensorrt import flavour as tensorrt_flavour
+from amgan.export.tensorrt.flavour import (
     Flavour,
     current_target,
     load_flavour,
     parse_targets,
     resolve_targets,
 )
-from amgan.export.tensorrt_log import first_reason, make_monitor
-from amgan.export.tensorrt_network import building
+from amgan.export.tensorrt.log import first_reason, make_monitor
+from amgan.export.tensorrt.network import building
 from amgan.runtime.errors import EngineError, MissingDependencyError, UsageError
 
 

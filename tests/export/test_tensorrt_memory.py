@@ -9,8 +9,9 @@ import pytest
 from engine_helpers import GPUS, write_conv_generator
 from fake_cuda import FakeCuda
 
-from amgan.export import tensorrt_build, tensorrt_flavour
-from amgan.export.tensorrt_build import BuildOptions, build_engine, gpu_memory, needed_memory
+from amgan.export.tensorrt import build as tensorrt_build
+from amgan.export.tensorrt import flavour as tensorrt_flavour
+from amgan.export.tensorrt.build import BuildOptions, build_engine, gpu_memory, needed_memory
 from amgan.runtime.engines.cuda.api import CudaError
 from amgan.runtime.errors import EngineError
 

@@ -16,9 +16,10 @@ from tiny_networks import TINY_MODEL, random_discriminator, random_generator
 
 from amgan.checkpoint import save_model
 from amgan.cli import main
-from amgan.export import bundle_export, verify
-from amgan.export.bundle_export import export_bundle
-from amgan.export.parity_report import ParityReport
+from amgan.export import bundle as bundle_export
+from amgan.export import verify
+from amgan.export.bundle import export_bundle
+from amgan.export.parity.report import ParityReport
 from amgan.export.simplify import passes
 from amgan.export.simplify.modulation import FoldedSpade, fold_spade
 from amgan.networks import GeneratorConfig, ModelConfig

@@ -16,7 +16,7 @@ from engine_helpers import write_half_bundle
 from fake_cuda import FakeCuda
 from tiny_networks import TINY_GENERATOR, random_generator
 
-from amgan.export.emit import emit_generator
+from amgan.export.graphs.emit import emit_generator
 from amgan.export.simplify import simplify
 from amgan.runtime.bundle.bundle import Bundle
 from amgan.runtime.engines import pytorch as engine_torch

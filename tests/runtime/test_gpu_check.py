@@ -19,7 +19,7 @@ from helpers import ROOT
 from numpy_device import HALO
 from tiny_networks import random_generator
 
-from amgan.export.emit import emit_generator
+from amgan.export.graphs.emit import emit_generator
 from amgan.export.simplify import simplify
 from amgan.runtime.engines.cuda.api import CudaError, GpuInfo, load_cuda
 from amgan.runtime.errors import AmganError, EngineError
@@ -140,7 +140,7 @@ class FakeCheck:
     """A machine where every step but the engines' works; ``verdicts`` are those of PyTorch."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, work: ModuleType) -> None:
-        self.cuda = FakeCuda(gpus=[GPU])
+        self.cuda = FakeCuda(gpus=[GPU], free_bytes=1 << 28)
         self.verdicts = ["passed"]
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
         monkeypatch.setattr("amgan.runtime.engines.cuda.api.load_cuda", lambda: self.cuda)
@@ -192,6 +192,7 @@ def test_every_step_writes_its_file_and_none_ends_the_others(
     assert result["versions"]["torch"]
     assert result["command"].startswith("python ")
     engines = result["engines"]
+    assert [name for name, one in result["steps"].items() if "failed" in one] == ["tensorrt"]
     assert engines["tensorrt"]["failed"] == engines["tensorrt"]["not_run"] == "RuntimeError: cuDNN is ill"
     assert engines["tensorrt"]["trace"]
     assert engines["tensorrt_rtx"]["not_run"] == "tensorrt_rtx cannot build for sm90 here"
@@ -293,7 +294,7 @@ def test_half_of_a_baseline_is_the_same_network(check: ModuleType) -> None:
     import torch
     from common import make_inputs
 
-    from amgan.export.deploy import DeployGenerator
+    from amgan.export.graphs.deploy import DeployGenerator
 
     network = DeployGenerator(random_generator()).eval()
     halo = network.halo_px

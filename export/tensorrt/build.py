@@ -13,11 +13,11 @@ from amgan.runtime.engines.cuda.api import load_cuda
 from amgan.runtime.errors import AmganError, EngineError
 from amgan.runtime.files import file_sha256, whole_file
 
-from .tensorrt_check import PrecisionReport, inspect_engine, inspect_network, require_precision
-from .tensorrt_flavour import current_target, load_flavour, resolve_targets
-from .tensorrt_log import Progress, make_monitor, out_of_memory
-from .tensorrt_network import MIB, Job, building, configure, parse
-from .tensorrt_options import BuildOptions
+from .check import PrecisionReport, inspect_engine, inspect_network, require_precision
+from .flavour import current_target, load_flavour, resolve_targets
+from .log import Progress, make_monitor, out_of_memory
+from .network import MIB, Job, building, configure, parse
+from .options import BuildOptions
 
 TIMES_ON_GPU = frozenset({"tensorrt"})
 """Flavours that run kernels while they build, to choose the fastest; TensorRT for RTX builds without."""

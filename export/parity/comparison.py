@@ -16,11 +16,11 @@ from amgan.runtime.ages.maps import MAX_AGE
 from amgan.runtime.bundle.manifest import FileEntry
 from amgan.runtime.errors import AmganError
 
-from .deploy import DeployEstimator, DeployGenerator
-from .image_difference import code_difference, psnr_db, ssim
-from .parity_cases import Case, estimator_cases, generator_cases
-from .parity_contenders import Contender, NotRun, Run, contenders
-from .parity_report import TOLERANCES, CodeDifference, ParityReport, Result, YearDifference
+from ..cases import Case, estimator_cases, generator_cases
+from ..graphs.deploy import DeployEstimator, DeployGenerator
+from .contenders import Contender, NotRun, Run, contenders
+from .difference import code_difference, psnr_db, ssim
+from .report import TOLERANCES, CodeDifference, ParityReport, Result, YearDifference
 
 SEED = 0
 Progress = Callable[[str], None]

@@ -14,9 +14,9 @@ from amgan.runtime.ages.maps import MAX_AGE, MIN_AGE, NEUTRAL_AGE
 from amgan.runtime.bundle.manifest import EstimatorSpec, GeneratorSpec, Manifest, TensorSpec
 from amgan.runtime.files import file_sha256
 
-from .export_options import ExportOptions
-from .network_files import Written
-from .precision import KEPT_FP32
+from .graphs.files import Written
+from .graphs.precision import KEPT_FP32
+from .options import ExportOptions
 from .simplify.passes import COUNT_CORE_PX
 
 PACKAGES = ("torch", "onnx", "onnxsim", "openvino")

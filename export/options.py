@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from amgan.runtime.errors import UsageError
 
-from .precision import dtype_of
-from .tensorrt_flavour import AUTO
+from .graphs.precision import dtype_of
+from .tensorrt.flavour import AUTO
 
 ENGINE_PRECISION = "fp16"
 

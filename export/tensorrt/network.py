@@ -12,9 +12,9 @@ from typing import Any
 
 from amgan.runtime.errors import EngineError
 
-from .tensorrt_flavour import Flavour, current_target
-from .tensorrt_log import first_reason, make_log
-from .tensorrt_options import BuildOptions
+from .flavour import Flavour, current_target
+from .log import first_reason, make_log
+from .options import BuildOptions
 
 MIB = 1 << 20
 

@@ -16,10 +16,10 @@ from amgan.runtime.engines.contract import CELL_PX
 from amgan.runtime.errors import AmganError, BundleError, UsageError
 from amgan.runtime.files import file_sha256
 
-from .tensorrt_build import build_engine, plan_build
-from .tensorrt_flavour import AUTO
-from .tensorrt_log import Progress
-from .tensorrt_options import EngineOptions
+from .build import build_engine, plan_build
+from .flavour import AUTO
+from .log import Progress
+from .options import EngineOptions
 
 ROLES = ("generator", "estimator")
 DEFAULTS = EngineOptions()

@@ -14,14 +14,14 @@ from amgan.networks import Discriminator, Generator
 from amgan.runtime.bundle.manifest import FileEntry
 from amgan.runtime.files import file_sha256
 
+from ..cases import Case, estimator_cases, generator_cases
+from ..simplify import PassReport, simplify
+from ..simplify.network import ExportGenerator
+from ..simplify.passes import measure
 from .emit import emit_estimator, emit_generator
 from .onnxsim_pass import shorten
-from .parity_cases import Case, estimator_cases, generator_cases
 from .precision import dtype_of, generator_in
-from .simplify import PassReport, simplify
-from .simplify.network import ExportGenerator
-from .simplify.passes import measure
-from .to_onnx import estimator_to_onnx, generator_to_onnx
+from .trace import estimator_to_onnx, generator_to_onnx
 
 Progress = Callable[[str], None]
 

@@ -23,10 +23,11 @@ from amgan.runtime.engines.cuda.arrays import ArrayRunner, CudaEngine
 from amgan.runtime.engines.openvino import keep_places_exact, last_line
 from amgan.runtime.engines.tensorrt import TensorRtProgram, load_tensorrt
 from amgan.runtime.errors import AmganError, MissingDependencyError
+from amgan.runtime.load_openvino import load_openvino
 
-from .precision import dtype_of, generator_in
-from .simplify import simplify
-from .tensorrt_flavour import current_target
+from ..graphs.precision import dtype_of, generator_in
+from ..simplify import simplify
+from ..tensorrt.flavour import current_target
 
 INPUTS = {"generator": ("image", "aging_map", "origin"), "estimator": ("image",)}
 Array = NDArray[Any]
@@ -81,7 +82,7 @@ def _onnx(path: Path, name: str, entry: FileEntry) -> Iterator[Contender]:
 
 
 def _openvino(path: Path, hint: str) -> Run:
-    import openvino
+    openvino = load_openvino()
 
     core = openvino.Core()
     if hint == "bf16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):

@@ -19,12 +19,12 @@ from amgan.networks.discriminator import DOWNSAMPLING as DOWNSAMPLING_OF_AGES
 from amgan.networks.discriminator import Discriminator
 from amgan.runtime.ages.maps import NEUTRAL_AGE
 
-from .graph import GraphWriter
-from .simplify.cells import PIXELS, UpsampleCells
-from .simplify.conditioning import SeparateConditioning
-from .simplify.convolutions import CroppedBlock, OneHead
-from .simplify.modulation import FoldedSpade, JoinedSpade
-from .simplify.network import ExportGenerator
+from ..simplify.conditioning import SeparateConditioning
+from ..simplify.convolutions import CroppedBlock, OneHead
+from ..simplify.modulation import FoldedSpade, JoinedSpade
+from ..simplify.network import ExportGenerator
+from ..simplify.space_to_depth import PIXELS, UpsampleCells
+from .writer import GraphWriter
 
 
 def emit_generator(network: ExportGenerator) -> onnx.ModelProto:

@@ -15,12 +15,12 @@ from amgan.runtime.bundle.engine_files import FORMAT
 from amgan.runtime.bundle.manifest import Manifest
 from amgan.runtime.errors import UsageError
 
-from .bundle_manifest import make_manifest
-from .export_options import ENGINE_PRECISION, ExportOptions
-from .network_files import write_plain, write_simplified
-from .parity import Reference, compare, require
-from .tensorrt_bundle import add_engines
-from .tensorrt_options import EngineOptions
+from .graphs.files import write_plain, write_simplified
+from .manifest import make_manifest
+from .options import ENGINE_PRECISION, ExportOptions
+from .parity.comparison import Reference, compare, require
+from .tensorrt.engines import add_engines
+from .tensorrt.options import EngineOptions
 
 Progress = Callable[[str], None]
 DEFAULTS = ExportOptions()

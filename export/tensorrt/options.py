@@ -8,8 +8,8 @@ from pathlib import Path
 
 from amgan.runtime.errors import UsageError
 
-from .tensorrt_check import TYPES
-from .tensorrt_flavour import AUTO, CURRENT
+from .check import TYPES
+from .flavour import AUTO, CURRENT
 
 LEVELS = range(6)
 

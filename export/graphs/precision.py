@@ -11,7 +11,7 @@ import torch
 
 from amgan.runtime.errors import UsageError
 
-from .simplify import ExportGenerator
+from ..simplify import ExportGenerator
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
