@@ -163,7 +163,7 @@ def test_agreement_where_there_is_none_to_measure() -> None:
 
 
 def test_the_numbers_in_the_documentation_are_good_enough() -> None:
-    path = Path(__file__).parents[2] / "docs" / "labels.json"
+    path = Path(__file__).parents[3] / "docs" / "labels.json"
     content = json.loads(path.read_text())
     assert set(content["zones"]) == {zone.name for zone in ZONES}
     for split, least in (("train", 400), ("held-out", 40)):

@@ -28,7 +28,7 @@ from amgan.training.state import load_state, new_state, save_state, update_avera
 from amgan.training.steps import _far_maps, to_tensors
 
 CPU = torch.device("cpu")
-SHIPPED = Path(__file__).parents[2] / "amgan" / "weights" / "amgan-base.toml"
+SHIPPED = Path(__file__).parents[3] / "amgan" / "weights" / "amgan-base.toml"
 
 
 def tiny_config(dataset: Path, output: Path, **changes: Any) -> TrainConfig:

@@ -17,7 +17,7 @@ from PIL import Image
 
 from amgan.cli import main
 
-SAMPLES = Path(__file__).parents[2] / "samples"
+SAMPLES = Path(__file__).parents[3] / "samples"
 
 
 @pytest.fixture
