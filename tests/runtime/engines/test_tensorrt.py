@@ -49,6 +49,15 @@ def setup(
     return cuda, trt, path, entry
 
 
+def test_what_the_inspector_says(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cuda, trt, path, entry = setup(folder, monkeypatch)
+    program = TensorRtProgram(cuda, path, entry)
+    assert program.inspect() == "layers as JSON"
+    trt.engines[0].inspectable = False
+    assert program.inspect() == ""
+    program.close()
+
+
 @pytest.mark.parametrize("flavour", FLAVOURS)
 @pytest.mark.parametrize("graphs", [True, False])
 def test_frames_through_tensorrt(
