@@ -51,6 +51,11 @@ device_option = click.option(
     help="Where the network runs; auto takes the fastest engine of this machine.",
 )  # fmt: skip
 
+pattern_option = click.option(
+    "--pattern", type=click.IntRange(1, 8), metavar="N", show_default="by each face's proportions",
+    help="The pattern of lines and folds that faces get; `amgan info` says how many there are.",
+)  # fmt: skip
+
 _WISH_OPTIONS = (
     click.option(
         "--age", metavar="YEARS", show_default="unchanged",
@@ -86,6 +91,7 @@ _POLICY_OPTIONS = (
 _AGEING_OPTIONS = (
     *_WISH_OPTIONS,
     *_POLICY_OPTIONS,
+    pattern_option,
     click.option(
         "--strength", type=float, default=1.0, show_default=True, metavar="0..1",
         help="How much of the change to apply: 0 leaves the photo as it is, 1 applies all of it.",
@@ -102,7 +108,7 @@ _AGEING_OPTIONS = (
     device_option,
 )  # fmt: skip
 
-_AGEING_NAMES = ("strength", "strip_metadata", "strip_gps", "model", "device")
+_AGEING_NAMES = ("pattern", "strength", "strip_metadata", "strip_gps", "model", "device")
 
 
 @dataclass(frozen=True)
@@ -121,6 +127,7 @@ class Ageing:
     device: str = "auto"
     min_face_px: float = 20.0
     include_children: bool = False
+    pattern: int | None = None
 
     def request(self) -> Request:
         """The request in terms of the runtime; raises UsageError where the words make no sense."""
@@ -136,6 +143,7 @@ class Ageing:
             metadata="strip" if self.strip_metadata else "strip-gps" if self.strip_gps else "keep",
             min_face_px=self.min_face_px,
             include_children=self.include_children,
+            pattern=self.pattern,
         )
 
     def pipeline(self) -> Pipeline:
@@ -146,7 +154,7 @@ class Ageing:
 
 
 def ageing_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Add the wishes, --min-face, --include-children, --strength, --strip-metadata, --strip-gps, and so on.
+    """Add the wishes, --min-face, --include-children, --pattern, --strength, --strip-metadata, and so on.
 
     ``function`` gets them as ``ageing``.
     """

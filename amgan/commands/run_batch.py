@@ -166,7 +166,7 @@ def command(
             from amgan.runtime.batch.run import LocalRunner
 
             runner = LocalRunner(stack.enter_context(ageing.pipeline()))
-        request.check(runner.age_range)
+        request.check(runner.age_range, runner.patterns)
         ledger = _open_ledger(stack, plan, runner, request, choices)
         start = time.perf_counter()
         try:

@@ -56,7 +56,8 @@ class Request:
     unless ``include_children``. ``strength`` (0 to 1) scales the change: 1 is what the network says.
     ``aging_map`` says the age of every place of a face, instead of age and zones. ``population`` is the atlas
     whose norms ``age`` and ``zones`` mean, and ``reference`` the atlas of the aging map's own years; without
-    them years are taken as they are.
+    them years are taken as they are. ``pattern`` is the number, from 1, of the one pattern of lines and folds that
+    faces get; None lets each face have the mixture that follows from its proportions.
     ``metadata`` is what files written keep of the photo's EXIF, XMP and texts (see metadata.py).
     """
 
@@ -70,6 +71,7 @@ class Request:
     metadata: MetadataPolicy = "keep"
     min_face_px: float = MIN_FACE_PX
     include_children: bool = False
+    pattern: int | None = None
 
     @classmethod
     def parse(
@@ -84,6 +86,7 @@ class Request:
         metadata: MetadataPolicy = "keep",
         min_face_px: float = MIN_FACE_PX,
         include_children: bool = False,
+        pattern: int | None = None,
     ) -> Request:
         """Make a request from what a user types, such as ("+20", ["forehead=+25"]).
 
@@ -104,12 +107,18 @@ class Request:
             metadata,
             min_face_px,
             include_children,
+            pattern,
         )
         request.check()
         return request
 
-    def check(self, age_range: tuple[float, float] | None = None) -> None:
-        """Raise UsageError when the request makes no sense or asks for ages outside ``age_range``, years."""
+    def check(
+        self, age_range: tuple[float, float] | None = None, patterns: int | None = None
+    ) -> None:
+        """Raise UsageError when the request makes no sense or asks for what a model cannot do.
+
+        ``age_range`` are its youngest and oldest age in years, ``patterns`` is how many patterns it has.
+        """
         if self.age is None and not self.zones and self.aging_map is None:
             raise UsageError(
                 "nothing was asked for: give an age such as 70, a zone such as forehead=+25, or a map"
@@ -121,6 +130,9 @@ class Request:
         parse_faces(self.faces)
         if not 0.0 <= self.min_face_px < math.inf:
             raise UsageError(f"faces of {self.min_face_px:g} px make no sense: give 0 px or more")
+        if self.pattern is not None and not 1 <= self.pattern <= (patterns or self.pattern):
+            which = f"1 to {patterns}" if patterns else "1 or more"
+            raise UsageError(f"there is no pattern {self.pattern}: choose {which}, or leave it out")
         if not 0.0 <= self.strength <= MAX_STRENGTH:  # also refuses NaN
             raise UsageError(
                 f"strength {self.strength:g} is not within 0 to {MAX_STRENGTH:g}: 1 is the full change"

@@ -16,8 +16,10 @@ from ..bundle.manifest import FRAME_STEP_PX, Manifest
 from ..engines.contract import CELL_PX, Capabilities
 from ..engines.frame import FrameWork
 from ..engines.tiles import Tile, mask_cells, plan_tiles
+from ..face.coordinates import frame_coordinates, mesh_coordinates, scale_of
 from ..face.finder import Face
 from ..face.paste import paste_change
+from ..face.pattern import choose_pattern, one_pattern
 from ..face.region_masks import Footprints, edit_mask, make_footprints, without_margin
 from ..face.warp import sample_affine
 from .estimator import Estimator, landmarks_unit
@@ -31,7 +33,8 @@ class SeenFace:
     """A face that was found and read: all that does not depend on what is asked for.
 
     ``now`` are its apparent ages in years, ``frame_px`` the side of its canonical frame; ``footprints`` have
-    MAP_CELLS cells across the frame and ``margin`` more on every side, which cover the halo.
+    MAP_CELLS cells across the frame and ``margin`` more on every side, which cover the halo, and so have
+    ``coordinates``, float32 [3, cells, cells] u, v and inside.
     """
 
     face: Face
@@ -40,6 +43,7 @@ class SeenFace:
     landmarks: NDArray[np.float64]
     footprints: Footprints
     margin: int
+    coordinates: NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +69,12 @@ def see_face(rgb: NDArray[np.uint8], face: Face, manifest: Manifest, estimator: 
     landmarks = landmarks_unit(face)
     footprints = make_footprints(landmarks, MAP_CELLS, margin)
     now = estimator.read(rgb, face, without_margin(footprints, margin))
-    return SeenFace(face, now, size, landmarks, footprints, margin)
+    if manifest.coordinates == "frame":
+        coordinates = frame_coordinates(MAP_CELLS, margin)
+    else:
+        uv = mesh_coordinates(landmarks, MAP_CELLS, margin)
+        coordinates = np.concatenate([uv, footprints.face[None]])
+    return SeenFace(face, now, size, landmarks, footprints, margin, coordinates)
 
 
 def plan_work(
@@ -95,7 +104,10 @@ def plan_work(
     image = _frame_with_halo(rgb, seen.face, size, halo, tiles)
     trained = np.minimum(plan.aging_map, np.float32(manifest.oldest_trained_age))
     aging_map = _engine_map(trained, seen.margin, size, halo)
-    return FaceWork(seen, plan.wanted, mask, FrameWork(image, aging_map, tuple(tiles), label))
+    places = _engine_places(seen, halo)
+    pattern = _pattern(request, seen, manifest.patterns)
+    frame = FrameWork(image, aging_map, places, pattern, tuple(tiles), label)
+    return FaceWork(seen, plan.wanted, mask, frame)
 
 
 def paste_face(
@@ -124,8 +136,21 @@ def _frame_with_halo(
     return image
 
 
+def _pattern(request: Request, seen: SeenFace, count: int) -> NDArray[np.float32]:
+    """The mixing weights, float32 [count], of the pattern asked for, or of the one that follows from the face."""
+    if request.pattern is None:
+        return choose_pattern(seen.landmarks, count)
+    return one_pattern(request.pattern, count)
+
+
+def _engine_places(seen: SeenFace, halo: int) -> NDArray[np.float32]:
+    """u, v, inside and scale of every cell of the frame with its halo, float32 [4, cells, cells]."""
+    planes = [_engine_map(plane, seen.margin, seen.frame_px, halo) for plane in seen.coordinates]
+    return np.stack([*planes, np.full_like(planes[0], scale_of(seen.frame_px))])
+
+
 def _engine_map(aging_map: NDArray[np.float32], margin: int, size: int, halo: int) -> NDArray[np.float32]:
-    """The aging map for every cell of the frame with its halo, float32 [(S + 2h) / 4, (S + 2h) / 4]."""
+    """A map of MAP_CELLS for every cell of the frame with its halo, float32 [(S + 2h) / 4, (S + 2h) / 4]."""
     cells = (size + 2 * halo) // CELL_PX
     step = CELL_PX * (aging_map.shape[0] - 2 * margin) / size
     shift = margin - halo / CELL_PX * step + 0.5 * step - 0.5

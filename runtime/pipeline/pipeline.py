@@ -149,7 +149,7 @@ class Pipeline:
         faces where they are known. The photo must not change until `finish`.
         """
         _check_pixels(rgb)
-        request.check(self._manifest.age_range)
+        request.check(self._manifest.age_range, self._manifest.patterns)
         chosen = self.choose(rgb, request) if seen is None else Chosen(tuple(seen))
         if not chosen.taken:
             raise NoFaceError(why_none(chosen.left), chosen.left)
