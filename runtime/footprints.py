@@ -56,9 +56,7 @@ def make_footprints(
     ``softness`` widens or narrows all edges.
     """
     cells = size_px + 2 * margin_px
-    face = np.zeros((cells, cells), np.float32)
-    oval = _soft_polygon(landmarks_unit, FACE_OVAL, size_px, margin_px, FACE_SOFTNESS * softness)
-    face[oval.where] = oval.weights
+    face = face_footprint(landmarks_unit, size_px, margin_px, softness=softness)
     patches = [
         _soft_polygon(landmarks_unit, polygon, size_px, margin_px, PART_SOFTNESS * softness)
         for polygon in PART_POLYGONS
@@ -72,6 +70,17 @@ def make_footprints(
     for part, patch in zip(parts, patches, strict=True):
         part[patch.where] = patch.weights / total[patch.where]
     return Footprints(face, parts)
+
+
+def face_footprint(
+    landmarks_unit: NDArray[np.floating], size_px: int, margin_px: int = 0, *, softness: float = 1.0
+) -> NDArray[np.float32]:
+    """Soft footprint of the whole face, float32 [cells, cells], 0..1; parameters as in make_footprints."""
+    cells = size_px + 2 * margin_px
+    face = np.zeros((cells, cells), np.float32)
+    oval = _soft_polygon(landmarks_unit, FACE_OVAL, size_px, margin_px, FACE_SOFTNESS * softness)
+    face[oval.where] = oval.weights
+    return face
 
 
 def edit_mask(landmarks_unit: NDArray[np.floating], size_px: int) -> NDArray[np.float32]:
