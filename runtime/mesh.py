@@ -25,8 +25,10 @@ NOSE_TIP = 1
 NOSE = (6, 122, 351, 196, 419, 198, 420, 131, 360, 49, 279, 129, 358, 98, 327, 2, 1)
 
 FOREHEAD_TOP, FOREHEAD_MIDDLE = 10, 9
-HAIRLINE_REACH = {10: 0.40, 338: 0.40, 109: 0.40, 297: 0.36, 67: 0.36, 332: 0.26, 103: 0.26, 284: 0.12, 54: 0.12}
-"""How far above the mesh's upper edge the forehead goes on, in heights of the forehead that the mesh covers."""
+HAIRLINE_REACH = {
+    10: 0.40, 338: 0.40, 109: 0.40, 297: 0.36, 67: 0.36, 332: 0.26, 103: 0.26, 284: 0.12, 54: 0.12,
+}  # fmt: skip
+"""How far above the upper edge of the mesh foreheads go on, in FOREHEAD_MIDDLE to FOREHEAD_TOP distances."""
 
 
 def raise_hairline(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -63,7 +63,7 @@ class AgingField:
     @cached_property
     def space(self) -> FaceSpace:
         """The mean face's frame at the field's size."""
-        return FaceSpace(self.mean, self.field.shape[1])
+        return FaceSpace(self.field.shape[1])
 
     def smile_of(self, landmarks: NDArray[np.floating]) -> float:
         """How much wider than usual the mouth of landmarks [468, 2] is, in standard deviations, -2..2."""

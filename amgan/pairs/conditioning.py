@@ -29,12 +29,15 @@ def conditioned(fit: FieldFit, space: FaceSpace) -> tuple[NDArray[np.float32], N
     sure[box] = fit.certainty
     raw, sure = (raw + raw[:, :, ::-1]) / 2, (sure + sure[:, ::-1]) / 2
     holes = space.brows | space.lips | space.eyes
-    inner = np.asarray(cv2.erode(space.inside.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0)
+    inner = np.asarray(cv2.erode(space.mesh_inside.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0)
     bare = inner & ~holes
     certain = blur(sure**2 / (sure**2 + 1.5), 2.0 * size / 512)
     certain = np.where(holes, np.maximum(certain, 0.7), certain).astype(np.float32)
     done = np.stack([_conditioned_plane(plane, space, bare) for plane in raw])
     done[..., 0] *= certain
+    # The fit knows the mesh alone: towards the hairline the field fades.
+    core = cv2.erode(space.mesh_inside.astype(np.uint8), np.ones((13, 13), np.uint8))
+    done *= blur(core, 6.0 * size / 512)[..., None]
     return done[:3], done[3:], certain
 
 
@@ -57,7 +60,9 @@ def filled(plane: NDArray[np.float32], hole: Mask, valid: Mask, sigma_px: float)
     patch = blur_inside(plane, known, 4 * sigma_px)
     for sigma in (2 * sigma_px, sigma_px):
         near = blur(known, sigma) > 0.02
-        patch = np.where(near[..., None] if plane.ndim == 3 else near, blur_inside(plane, known, sigma), patch)
+        patch = np.where(
+            near[..., None] if plane.ndim == 3 else near, blur_inside(plane, known, sigma), patch
+        )
     share = blur(hole.astype(np.float32), 3.0)
     share = share[..., None] if plane.ndim == 3 else share
     return np.asarray(plane * (1 - share) + patch * share, np.float32)

@@ -10,8 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amgan.data.bare_skin import bare_skin
-from amgan.data.mesh_warp import source_coordinates
-from amgan.runtime.mesh import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE
+from amgan.runtime.mesh import (
+    LEFT_BROW,
+    LEFT_EYE,
+    LIPS_INNER,
+    LIPS_OUTER,
+    RIGHT_BROW,
+    RIGHT_EYE,
+    raise_hairline,
+)
 
 from .aging_field import AgingField
 from .face_space import FaceSpace
@@ -55,14 +62,7 @@ class FaceLayers:
         self.chroma: Plane = np.asarray(self.log - self.light[..., None], np.float32)
         self.smile = field.smile_of(face.landmarks)
         self._chroma_mean = field.chroma_mean
-        where, inside = source_coordinates(
-            face.landmarks * self.size_px,
-            self.space.mean * self.space.size_px,
-            self.space.triangles,
-            self.size_px,
-        )
-        self._where = where
-        self._inside = inside.astype(np.float32)
+        self._where = self.space.positions(face.landmarks, self.size_px)
 
     def brought(self, plane: NDArray[np.floating]) -> Plane:
         """A plane [L, L] or [L, L, C] over the mean face's frame, of any size, carried to this face."""
@@ -76,20 +76,20 @@ class FaceLayers:
         """How far any change may go: 1 on the face, fading at its edge and where it turns away or is folded."""
         facing = self._facing()
         outline = np.zeros((self.size_px,) * 2, np.uint8)
-        points = np.round(self.face.landmarks[:, :2] * self.size_px).astype(np.int32)
+        points = np.round(raise_hairline(self.face.landmarks) * self.size_px).astype(np.int32)
         cv2.fillConvexPoly(outline, cv2.convexHull(points), 255)
         side = round(13 * self.unit)
         outline = cv2.erode(outline, np.ones((side, side), np.uint8))
         core = cv2.erode(self.space.inside.astype(np.uint8), np.ones((13, 13), np.uint8))
         valid = blur(core, 6.0 * self.space.size_px / 512)
-        weight = self.brought(valid) * self._inside * facing * blur(outline, 6 * self.unit) / np.float32(255)
+        weight = self.brought(valid) * facing * blur(outline, 6 * self.unit) / np.float32(255)
         weight = np.clip(weight, 0.0, 1.0)
         return np.asarray(np.minimum(weight, blur(weight, 3 * self.unit)), np.float32)
 
     def _facing(self) -> Plane:
         """1 where the mesh faces the camera, 0 where it is squeezed or folded over; the worst triangle wins."""
         share = np.clip((self.space.signed_areas(self.face.landmarks) - 0.15) / 0.45, 0.0, 1.0)
-        plane = np.zeros((self.size_px,) * 2, np.float32)
+        plane = np.ones((self.size_px,) * 2, np.float32)  # around the mesh the outline decides
         order = np.argsort(-share, kind="stable")
         corners = np.round(self.face.landmarks[self.space.triangles, :2] * self.size_px * 16).astype(np.int32)
         for number in order:
@@ -159,9 +159,7 @@ class FaceLayers:
     @cached_property
     def brows(self) -> Plane:
         """Where brows may have hair."""
-        return hulls(
-            self.face.landmarks, (LEFT_BROW, RIGHT_BROW), self.size_px, 9 * self.unit, 4 * self.unit
-        )
+        return hulls(self.face.landmarks, (LEFT_BROW, RIGHT_BROW), self.size_px, 9 * self.unit, 4 * self.unit)
 
     @cached_property
     def hair(self) -> Plane:

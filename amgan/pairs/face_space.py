@@ -9,8 +9,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from amgan.data.mesh_warp import Triangles, source_coordinates, triangulate
-from amgan.runtime.mesh import FACE_OVAL, LEFT_BROW, LEFT_EYE, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE
+from amgan.data.mesh_warp import Triangles, source_coordinates
+from amgan.runtime.face.coordinates import mesh_coordinates
+from amgan.runtime.face.mean_face import mean_face
+from amgan.runtime.mesh import (
+    FACE_OVAL,
+    LEFT_BROW,
+    LEFT_EYE,
+    LIPS_OUTER,
+    N_POINTS,
+    RIGHT_BROW,
+    RIGHT_EYE,
+    raise_hairline,
+)
 
 from .log_picture import Plane, ellipse
 from .masks import skin_mask
@@ -20,15 +31,19 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class FaceSpace:
-    """The frame, ``size_px`` wide, of a mirror-symmetric mean face ``mean`` [468, 2] in frame units."""
+    """The frame, ``size_px`` wide, of the mean face that ships (see amgan.runtime.face.mean_face)."""
 
-    mean: NDArray[np.float64]
     size_px: int
 
-    @cached_property
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """Landmarks of the mean face, [468, 2] in frame units."""
+        return mean_face().points[:N_POINTS]
+
+    @property
     def triangles(self) -> Triangles:
-        """Delaunay triangles of the mean mesh."""
-        return triangulate(self.mean)
+        """Triangles of the mean mesh, without the ring around it, [T, 3]."""
+        return mean_face().triangles[mean_face().ring_triangles :]
 
     @cached_property
     def skin(self) -> Plane:
@@ -51,10 +66,17 @@ class FaceSpace:
         return self._hulls((LEFT_EYE, RIGHT_EYE), 0.006)
 
     @cached_property
-    def inside(self) -> Mask:
-        """Inside the face's oval."""
+    def mesh_inside(self) -> Mask:
+        """Inside the mesh's own oval, which ends below the hairline."""
         mask = np.zeros((self.size_px,) * 2, np.uint8)
-        oval = np.round(self.mean[list(FACE_OVAL)] * self.size_px).astype(np.int32)
+        cv2.fillPoly(mask, [np.round(self.mean[list(FACE_OVAL)] * self.size_px).astype(np.int32)], 1)
+        return mask > 0
+
+    @cached_property
+    def inside(self) -> Mask:
+        """Inside the face's outline."""
+        mask = np.zeros((self.size_px,) * 2, np.uint8)
+        oval = np.round(raise_hairline(self.mean)[list(FACE_OVAL)] * self.size_px).astype(np.int32)
         cv2.fillPoly(mask, [oval], 1)
         return mask > 0
 
@@ -69,10 +91,21 @@ class FaceSpace:
 
     def carried(self, frame: NDArray[np.generic], landmarks: NDArray[np.floating]) -> NDArray[np.generic]:
         """A face's frame warped onto the mean face, [size_px, size_px, C]; landmarks in frame units."""
+        mean = mean_face()
+        points = np.asarray(landmarks, np.float64)[:, :2]
+        ring = np.concatenate([mean.points[N_POINTS:], np.ones((len(mean.points) - N_POINTS, 1))], axis=1)
+        everywhere = np.concatenate([points, ring @ (mean.fit @ points)])
         where, _ = source_coordinates(
-            self.mean * self.size_px, landmarks * frame.shape[0], self.triangles, self.size_px
+            mean.points * self.size_px, everywhere * frame.shape[0], mean.triangles, self.size_px
         )
         return cv2.remap(frame, where[..., 0], where[..., 1], cv2.INTER_CUBIC)
+
+    def positions(self, landmarks: NDArray[np.floating], frame_px: int) -> NDArray[np.float32]:
+        """Where on this frame every pixel of a face's frame lies: x and y for cv2.remap, [S, S, 2]."""
+        left, top, right, bottom = mean_face().rectangle
+        u, v = mesh_coordinates(landmarks, frame_px)
+        x, y = (u + 1) / 2 * (right - left) + left, (v + 1) / 2 * (bottom - top) + top
+        return np.asarray(np.stack([x, y], axis=-1) * self.size_px - 0.5, np.float32)
 
     def signed_areas(self, landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
         """Area of every triangle against the mean face's, [T]; below 0 where it is folded over."""

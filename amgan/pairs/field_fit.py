@@ -154,9 +154,7 @@ def _box(space: FaceSpace) -> tuple[tuple[int, int], tuple[int, int]]:
     return (int(low[1]), int(high[1])), (int(low[0]), int(high[0]))
 
 
-def _carry(
-    space: FaceSpace, face: FitFace, rows: tuple[int, int], columns: tuple[int, int]
-) -> _Carried:
+def _carry(space: FaceSpace, face: FitFace, rows: tuple[int, int], columns: tuple[int, int]) -> _Carried:
     size = space.size_px
     log = log_picture(space.carried(face.frame, face.landmarks))
     light = log.mean(axis=2)
@@ -247,16 +245,16 @@ def _robust(design: Floats, values: Floats, weights: Floats) -> tuple[Floats, Fl
     return found.astype(np.float32), np.asarray(change / np.sqrt(variance * noise + 1e-9), np.float32)
 
 
-def _fit_shape(
-    faces: Sequence[FitFace], design: Floats, weights: Floats, space: FaceSpace
-) -> Floats:
+def _fit_shape(faces: Sequence[FitFace], design: Floats, weights: Floats, space: FaceSpace) -> Floats:
     """Coefficients [3, 468, 2] of age_basis for the landmarks, mirror symmetric."""
     used = [0, 1, 3, 4, 5, 6, 7, 8, *range(12, 15)]
     chosen = design[:, used].astype(np.float64)
     weight = weights * np.array([abs(f.turn) < 0.4 for f in faces])
     places = np.stack([f.landmarks[:, :2] for f in faces]).reshape(len(faces), -1)
     ridge = np.diag([1e-3, *[0.1] * 7, 3.0, 3.0, 3.0])
-    solved = np.linalg.solve((chosen * weight[:, None]).T @ chosen + ridge, (chosen * weight[:, None]).T @ places)
+    solved = np.linalg.solve(
+        (chosen * weight[:, None]).T @ chosen + ridge, (chosen * weight[:, None]).T @ places
+    )
     shape = solved[-AGE_COLUMNS:].reshape(AGE_COLUMNS, -1, 2)
     mirrored = shape[:, mirror_partners(space.mean)] * (-1.0, 1.0)
     return np.asarray((shape + mirrored) / 2, np.float32)

@@ -26,14 +26,14 @@ class AgingOptions:
     of shape.
     """
 
-    field_gain: float = 3.0
+    field_gain: float = 2.6
     field_gain_young: float = 1.8
-    field_down: float = 0.20
+    field_down: float = 0.17
     field_up: float = 0.09
     smile_gain: float = 0.5
     kind_gain: float = 0.5
-    deviation_gain: float = 1.1
-    deviation_down: float = 0.15
+    deviation_gain: float = 1.0
+    deviation_down: float = 0.11
     deviation_up: float = 0.045
     colour_gain: float = 0.2
     colour_gain_young: float = 0.3

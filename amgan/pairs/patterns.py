@@ -95,7 +95,9 @@ def zone_weight(space: FaceSpace, zones: Sequence[str]) -> Plane:
     for zone in ZONES:
         if zone.name in zones:
             for polygon in zone.polygons:
-                cv2.fillPoly(mask, [np.round(space.mean[list(polygon)] * space.size_px).astype(np.int32)], 255)
+                cv2.fillPoly(
+                    mask, [np.round(space.mean[list(polygon)] * space.size_px).astype(np.int32)], 255
+                )
     grown = cv2.dilate(mask, np.ones((29, 29), np.uint8))
     return np.asarray(blur(grown, 18.0) / np.float32(255.0))
 

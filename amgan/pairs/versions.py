@@ -48,9 +48,10 @@ def version_change(
     options = options or AgingOptions()
     up = age >= layers.face.age
     broad = _broad(layers, field, age, pattern, options)
-    light = broad.light + (
-        _own_deeper(layers, age, options) if up else _own_flatter(layers, age)
-    ) * layers.visible
+    light = (
+        broad.light
+        + (_own_deeper(layers, age, options) if up else _own_flatter(layers, age)) * layers.visible
+    )
     mottled: NDArray[np.float32] | float = 0.0
     if up:
         added, mottled = _pattern(layers, field, age, pattern, options)
@@ -103,7 +104,7 @@ def _broad(
         )
         light = light + folds
     light = light * (1.0 - 0.35 * float(smoothstep(abs(layers.face.turn), 0.25, 0.55)))
-    bright = 1.0 - 0.6 * smoothstep(layers.brightness, 190, 238)
+    bright = 1.0 - 0.75 * smoothstep(blur(layers.brightness, 12 * layers.unit), 180, 235)
     light = np.where(light < 0, light * layers.lit * bright * _calm_mouth(layers), light)
     plain = np.where(layers.skin > 0.02, layers.bare, 1.0).astype(np.float32)
     light = light * plain * (1.0 - 0.7 * layers.brows * layers.hair)
@@ -158,7 +159,9 @@ def _pattern(
     grey = mottling.mean(axis=2)
     colour = (mottling - grey[..., None]) * layers.visible[..., None]
     light = options.lines * own * lines + pores + grey
-    return np.asarray(light, np.float32), np.asarray(colour * min(1.4 * layers.colourfulness, 1.0), np.float32)
+    return np.asarray(light, np.float32), np.asarray(
+        colour * min(1.4 * layers.colourfulness, 1.0), np.float32
+    )
 
 
 def _colour(
