@@ -19,7 +19,8 @@ from typing import Any
 
 import common
 import numpy as np
-from amgan.runtime.engine_openvino import keep_places_exact
+
+from amgan.runtime.engines.openvino import keep_places_exact
 
 RESULT = common.RESULTS / "simplified_vs_plain_cpu.json"
 GRAPHS = ("plain", "simplified")
@@ -38,6 +39,7 @@ def parse_arguments() -> argparse.Namespace:
 def write_graphs(generator: Any, folder: Path) -> tuple[dict[str, Any], tuple[Any, ...]]:
     """Write the graphs; returns what each holds, and the report of the passes."""
     import onnx
+
     from amgan.export.emit import emit_generator
     from amgan.export.onnxsim_pass import shorten
     from amgan.export.parity_cases import generator_cases
@@ -89,6 +91,7 @@ def age_once(request: Any, arrays: tuple[np.ndarray, ...]) -> np.ndarray:
 
 def age_in_pytorch(generator: Any, arrays: tuple[np.ndarray, ...]) -> np.ndarray:
     import torch
+
     from amgan.export.deploy import DeployGenerator
 
     with torch.inference_mode():
@@ -100,10 +103,10 @@ def main() -> None:
     arguments = parse_arguments()
     threads = common.limit_threads(arguments.threads)
     import torch
-    from amgan.export.simplify.passes import COUNT_CORE_PX
-    from amgan.runtime.bundle import file_sha256
 
     from amgan.checkpoint import SHIPPED, load_model
+    from amgan.export.simplify.passes import COUNT_CORE_PX
+    from amgan.runtime.files import file_sha256
 
     torch.set_num_threads(threads)
     checkpoint = arguments.checkpoint or SHIPPED

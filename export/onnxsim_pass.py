@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 import onnx
-from amgan.runtime.errors import AmganError
 from numpy.typing import NDArray
+
+from amgan.runtime.errors import AmganError
 
 
 def shorten(model: onnx.ModelProto, inputs: tuple[NDArray[Any], ...]) -> tuple[onnx.ModelProto, str]:

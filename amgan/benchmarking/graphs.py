@@ -11,7 +11,7 @@ import torch
 from amgan.export.simplify import ExportGenerator
 from amgan.export.simplify.passes import Pass
 from amgan.networks import Generator
-from amgan.runtime.engine_openvino import keep_places_exact
+from amgan.runtime.engines.openvino import keep_places_exact
 
 from .engines import Age, Arrays
 

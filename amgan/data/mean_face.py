@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amgan.data.mesh_warp import triangulate
-from amgan.runtime.atomic import whole_file
+from amgan.runtime.files import whole_file
 from amgan.runtime.errors import UsageError
 from amgan.runtime.face.mean_face import MeanFace, complete
-from amgan.runtime.faces import turn_of
-from amgan.runtime.mesh import FACE_OVAL, N_POINTS
+from amgan.runtime.face.finder import turn_of
+from amgan.runtime.face.mesh import FACE_OVAL, N_POINTS
 
 MAX_TURN = 0.15
 ATLAS_MARGIN = 0.08

@@ -12,7 +12,7 @@ import math
 import torch
 from torch import Tensor
 
-from amgan.runtime.maps import NEUTRAL_AGE
+from amgan.runtime.ages.maps import NEUTRAL_AGE
 
 AGE_SPAN_YEARS = 25.0
 WAVES = (1.0, 2.0, 4.0, 8.0, 16.0)

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from amgan.export.simplify import PASSES
-from amgan.export.simplify.passes import measure
-from amgan.runtime.bundle import Bundle
 
 from amgan.benchmarking.graphs import after_passes, open_graph
 from amgan.benchmarking.parity import judge, tolerances_of
+from amgan.export.simplify import PASSES
+from amgan.export.simplify.passes import measure
+from amgan.runtime.bundle.bundle import Bundle
 
 NAMES = ("plain", *(step.__name__ for step in PASSES))
 

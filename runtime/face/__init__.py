@@ -1,1 +1,1 @@
-"""The face: where on it a place lies, and which pattern of lines it gets."""
+"""Faces: found, fitted with a mesh, cut out as canonical frames, and pasted back."""

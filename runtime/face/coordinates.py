@@ -9,12 +9,16 @@ All steps are in float64 and in one order, so that the C library computes the sa
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
-from ..footprints import face_footprint
+from .region_masks import face_footprint
 from .mean_face import MeanFace, doubled_areas, mean_face
 
+REFERENCE_PX = 512.0
+"""Side of the frame, in px, at which the scale is 0."""
 EDGE = 1e-9
 """How far outside a triangle, as a share of its height, a cell still counts as inside: no gap at edges."""
 
@@ -39,6 +43,11 @@ def frame_coordinates(cells: int, margin: int = 0) -> NDArray[np.float32]:
     centres = (np.arange(cells + 2 * margin) - margin + 0.5) * (2.0 / cells) - 1.0
     x, y = np.meshgrid(centres, centres)
     return np.stack([x, y, np.ones_like(x)]).astype(np.float32)
+
+
+def scale_of(frame_px: float) -> float:
+    """The scale that goes with the coordinates: how many octaves a frame's side is above REFERENCE_PX."""
+    return math.log2(frame_px / REFERENCE_PX)
 
 
 def mesh_coordinates(

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..mesh import FACE_OVAL
+from .mesh import FACE_OVAL
 
 MEAN_FACE_FILE = Path(__file__).parent / "models" / "mean_face.npz"
 RING_SCALE = 1.35

@@ -11,14 +11,15 @@ import onnx
 import openvino
 import pytest
 import torch
+from onnx import TensorProto, helper, numpy_helper
+from tiny_networks import random_discriminator, random_generator
+
 from amgan.export.emit import emit_estimator, emit_generator
 from amgan.export.parity_cases import estimator_cases, generator_cases
 from amgan.export.precision import generator_in
 from amgan.export.simplify import simplify
+from amgan.runtime.engines.onnx_graph import OnnxNetwork
 from amgan.runtime.errors import EngineError, MissingDependencyError
-from amgan.runtime.onnx_torch import OnnxNetwork
-from onnx import TensorProto, helper, numpy_helper
-from tiny_networks import random_discriminator, random_generator
 
 FLOAT = TensorProto.FLOAT
 
