@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from amgan.runtime.mesh import LEFT_EYE, RIGHT_EYE
+from amgan.runtime.face.mesh import LEFT_EYE, RIGHT_EYE
 
 EXPRESSION = ("mouth width", "mouth opening", "corner height", "brow raise")
 _MOUTH_RIGHT, _MOUTH_LEFT, _LIP_UPPER, _LIP_LOWER = 61, 291, 13, 14

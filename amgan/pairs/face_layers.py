@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amgan.data.bare_skin import bare_skin
-from amgan.runtime.mesh import (
+from amgan.runtime.face.mesh import (
     LEFT_BROW,
     LEFT_EYE,
     LIPS_INNER,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from amgan.data.mesh_warp import Triangles, source_coordinates
 from amgan.runtime.face.coordinates import mesh_coordinates
 from amgan.runtime.face.mean_face import mean_face
-from amgan.runtime.mesh import (
+from amgan.runtime.face.mesh import (
     FACE_OVAL,
     LEFT_BROW,
     LEFT_EYE,

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amgan.data.bare_skin import bare_skin
-from amgan.runtime.zones import ZONES
+from amgan.runtime.face.zones import ZONES
 
 from .face_space import FaceSpace
 from .line_filter import LineOptions, only_lines
