@@ -12,6 +12,8 @@ from safetensors.torch import save_file
 from amgan.networks import Discriminator, Generator, ModelConfig
 from amgan.runtime.errors import UsageError
 
+FORMAT = "amgan-2"
+"""Version of the networks' layout: 2 has face coordinates, a learnt atlas and patterns."""
 SHIPPED = Path(__file__).parent / "weights" / "amgan-base.safetensors"
 
 
@@ -21,7 +23,7 @@ def save_model(path: Path, generator: Generator, discriminator: Discriminator, c
     tensors |= {f"discriminator.{k}": v.contiguous() for k, v in discriminator.state_dict().items()}
     part = path.with_name(path.name + ".part")
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, part, metadata={"config": json.dumps(asdict(config)), "format": "amgan-1"})
+    save_file(tensors, part, metadata={"config": json.dumps(asdict(config)), "format": FORMAT})
     part.chmod(0o644)  # safetensors writes for the owner only
     part.replace(path)
 
@@ -39,6 +41,7 @@ def load_model(path: Path | None = None) -> tuple[Generator, Discriminator, Mode
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
+        _check_format(path, metadata.get("format"))
         config = ModelConfig.from_dict(json.loads(metadata["config"]))
         generator, discriminator = Generator(config.generator), Discriminator(config.discriminator)
         for name, network in (("generator.", generator), ("discriminator.", discriminator)):
@@ -48,3 +51,14 @@ def load_model(path: Path | None = None) -> tuple[Generator, Discriminator, Mode
         reason = str(error).splitlines()[0]
         raise UsageError(f"{path} is no AMGAN checkpoint that this version can read ({reason})") from error
     return generator.eval().requires_grad_(False), discriminator.eval().requires_grad_(False), config
+
+
+def _check_format(path: Path, found: str | None) -> None:
+    """Raise UsageError for weights of another version."""
+    if found == "amgan-1":
+        raise UsageError(
+            f"{path} holds weights of an older version, of networks that know nothing of face coordinates: "
+            "train them again, or use the version of amgan that wrote them"
+        )
+    if found is not None and found != FORMAT:
+        raise UsageError(f"{path} has the format {found!r}, and this version reads {FORMAT!r}: upgrade amgan")

@@ -9,9 +9,11 @@ ages.npy                float32 [N]            apparent age of the face, years
 part_ages.npy           float32 [N, P]         apparent age of every part, years, as in zones.PART_NAMES
 sides.npy               float32 [N]            pixels of the photo that the frame's side spans
 footprints.npy          uint8 [N, 1+P, C, C]   face footprint, then the parts' (0..255)
+coordinates.npy         float16 [N, 3, C, C]   u, v and inside, as in amgan.runtime.face.coordinates
 changes.npy             int8 [M, S, S, 3]      code values to add for the same face at ``change_ages``
 change_faces.npy        int32 [M]              which face each change belongs to
 change_ages.npy         float32 [M]            the age that the whole change leads to, years
+change_patterns.npy     float32 [M, K]         mixing weights of the patterns that the change shows, sum 1
 index.json              –                      names, splits, options, what was left out and why
 ======================  =====================  ==========================================================
 
@@ -30,9 +32,9 @@ from numpy.typing import NDArray
 
 from amgan.runtime.errors import UsageError
 
-SCHEMA = 2
-_FACES = ("frames", "landmarks", "ages", "part_ages", "sides", "footprints")
-ARRAYS = (*_FACES, "changes", "change_faces", "change_ages")
+SCHEMA = 3
+_FACES = ("frames", "landmarks", "ages", "part_ages", "sides", "footprints", "coordinates")
+ARRAYS = (*_FACES, "changes", "change_faces", "change_ages", "change_patterns")
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,15 +47,22 @@ class Dataset:
     part_ages: NDArray[np.float32]
     sides: NDArray[np.float32]
     footprints: NDArray[np.uint8]
+    coordinates: NDArray[np.float16]
     changes: NDArray[np.int8]
     change_faces: NDArray[np.int32]
     change_ages: NDArray[np.float32]
+    change_patterns: NDArray[np.float32]
     index: dict[str, Any]
 
     @property
     def frame_px(self) -> int:
         """Side of the frames in pixels."""
         return int(self.frames.shape[1])
+
+    @property
+    def patterns(self) -> int:
+        """How many patterns the changes mix."""
+        return int(self.change_patterns.shape[1])
 
     @property
     def names(self) -> list[str]:

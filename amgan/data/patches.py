@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amgan.runtime.ages.maps import NEUTRAL_AGE
+from amgan.runtime.engines.contract import CELL_PX
+from amgan.runtime.face.coordinates import scale_of
 
 from .dataset import Dataset
 
@@ -55,14 +57,16 @@ class PatchOptions:
 class PairBatch:
     """The same patches at two ages. Pictures are float32 [N, 3, P, P] in -1..1, maps [N, 1, P/4, P/4] years.
 
-    ``origin`` [N, 3] is x0, y0 and the frame's side in pixels; ``face`` [N, 1, P/4, P/4] is the footprint.
+    ``coordinates`` [N, 4, P/4, P/4] are u, v, inside and scale, ``pattern`` [N, K] the mixing weights of the
+    patterns that the older picture shows; ``face`` [N, 1, P/4, P/4] is the footprint.
     """
 
     before: Array
     after: Array
     map_before: Array
     map_after: Array
-    origin: Array
+    coordinates: Array
+    pattern: Array
     face: Array
 
 
@@ -70,34 +74,43 @@ class PairBatch:
 class RealBatch:
     """Unchanged patches with the map they show and one to ask for; shapes as in PairBatch.
 
-    ``position`` [N, 2] is X and Y of the patches' centres.
+    ``pattern`` is one to ask for, and ``position`` [N, 2] is u and v of the patches' centres.
     """
 
     image: Array
     map_now: Array
     map_wanted: Array
-    origin: Array
+    coordinates: Array
+    pattern: Array
     position: Array
     face: Array
 
 
 @dataclass(frozen=True)
 class _Cut:
-    """Where a patch is cut: matrix from patch pixels to frame units, its origin, and the light's change."""
+    """Where a patch is cut: matrix from patch pixels to frame units, and the light's change.
+
+    ``corner`` is the patch's first pixel in a frame of ``side`` px (in the mirrored one, if it is mirrored).
+    """
 
     to_unit: NDArray[np.float64]
-    origin: tuple[float, float, float]
+    corner: tuple[float, float]
+    side: float
     gain: float
     saturation: float
 
 
 class PatchSampler:
-    """Draws batches from the training split of a prepared data set."""
+    """Draws batches from the training split of a prepared data set.
 
-    def __init__(self, dataset: Dataset, options: PatchOptions, seed: int) -> None:
+    ``coordinates`` is what the planes u and v are to hold, as in GeneratorConfig.
+    """
+
+    def __init__(self, dataset: Dataset, options: PatchOptions, seed: int, coordinates: str = "face") -> None:
         self._data = dataset
         self._options = options
         self._seed = seed
+        self._coordinates = coordinates
         self._faces_by_decade = _by_decade(dataset.faces("train"), dataset.ages)
         older = dataset.change_ages > dataset.ages[dataset.change_faces]
         self._older, self._younger = np.flatnonzero(older), np.flatnonzero(~older)
@@ -135,8 +148,13 @@ class PatchSampler:
             pictures.append(_to_tensor(_relight(picture, cut)))
             ages = NEUTRAL_AGE + prints[0] * (base + amount * (goal - base) - NEUTRAL_AGE)
             maps.append(self._map(ages, cut))
-        origin = np.array(cut.origin, np.float32)
-        return pictures[0], pictures[1], maps[0], maps[1], origin, self._map(prints[0], cut, outside=0.0)
+        return (
+            *pictures,
+            *maps,
+            self._places(face, cut),
+            np.asarray(self._data.change_patterns[number], np.float32),
+            self._map(prints[0], cut, outside=0.0),
+        )
 
     def _real(self, rng: np.random.Generator) -> tuple[Array, ...]:
         group = self._faces_by_decade[int(rng.integers(len(self._faces_by_decade)))]
@@ -147,15 +165,13 @@ class PatchSampler:
         amount = np.ones_like(prints[0]) if rng.random() < 0.6 else self._draw_amounts(rng, prints)[0]
         planes = [NEUTRAL_AGE + prints[0] * (a - NEUTRAL_AGE) for a in (now, now + amount * (wanted - now))]
         image = _to_tensor(_relight(self._picture(face, cut), cut))
-        origin = np.array(cut.origin, np.float32)
-        centre = (origin[:2] + self._options.patch_px / 2) * 2.0 / origin[2] - 1.0
-        maps = [self._map(plane, cut) for plane in planes]
+        places = self._places(face, cut)
         return (
             image,
-            maps[0],
-            maps[1],
-            origin,
-            centre.astype(np.float32),
+            *(self._map(plane, cut) for plane in planes),
+            places,
+            _draw_pattern(rng, self._data.patterns),
+            _centre(places),
             self._map(prints[0], cut, outside=0.0),
         )
 
@@ -170,7 +186,7 @@ class PatchSampler:
         size, options = self._options.patch_px, self._options
         amount, softness = rng.uniform(0, options.grain), rng.uniform(0.3, 1.2)
         noise = rng.standard_normal((size, size), np.float32)
-        if cut.origin[2] <= self._data.sides[face] or not options.grain:
+        if cut.side <= self._data.sides[face] or not options.grain:
             return np.zeros((size, size, 1), np.float32)
         soft = cv2.GaussianBlur(noise, (0, 0), softness)
         return np.asarray(amount * soft / soft.std(), np.float32)[..., None]
@@ -189,7 +205,7 @@ class PatchSampler:
             to_unit[0] = [-scale, 0.0, 1.0 - corner[0] * scale]
         gain = float(np.exp(rng.uniform(-1, 1) * options.brightness))
         saturation = float(1.0 + rng.uniform(-1, 1) * options.saturation)
-        return _Cut(to_unit, (float(corner[0]), float(corner[1]), side), gain, saturation)
+        return _Cut(to_unit, (float(corner[0]), float(corner[1])), side, gain, saturation)
 
     def _draw_amounts(self, rng: np.random.Generator, prints: Array) -> tuple[Array, Array]:
         """Two planes of how much of a change is applied, [C, C]: often the same everywhere, else by zone."""
@@ -217,11 +233,40 @@ class PatchSampler:
             np.float32
         )
 
+    def _places(self, face: int, cut: _Cut) -> Array:
+        """Coordinates of a patch's cells, float32 [4, P/4, P/4]: u, v, inside and scale.
+
+        In a mirrored patch u is mirrored like the picture, so every place of the skin keeps its own.
+        """
+        size = self._options.patch_px // CELL_PX
+        if self._coordinates == "frame":
+            x, y = (
+                ((np.arange(size) + 0.5) * CELL_PX + start) * 2.0 / cut.side - 1.0 for start in cut.corner
+            )
+            planes = [*np.meshgrid(x, y), np.ones((size, size))]
+        else:
+            u, v, inside = np.asarray(self._data.coordinates[face], np.float32)
+            planes = [self._cells(u, cut, size), self._cells(v, cut, size), self._cells(inside, cut, size, 0.0)]
+        return np.stack([*planes, np.full((size, size), scale_of(cut.side))]).astype(np.float32)
+
     def _cells(self, plane: Array, cut: _Cut, size_px: int, outside: float | None = None) -> Array:
         return _warp(plane, cut, plane.shape[0], size_px, self._options.patch_px, outside)
 
     def _map(self, plane: Array, cut: _Cut, outside: float = NEUTRAL_AGE) -> Array:
-        return self._cells(plane, cut, self._options.patch_px // 4, outside)[None]
+        return self._cells(plane, cut, self._options.patch_px // CELL_PX, outside)[None]
+
+
+def _draw_pattern(rng: np.random.Generator, count: int) -> Array:
+    """A pattern to ask for, float32 [count]: as often one alone as a mixture."""
+    mixture, one, alone = rng.dirichlet(np.ones(count)), int(rng.integers(count)), rng.random() < 0.5
+    return np.asarray(np.eye(count)[one] if alone else mixture, np.float32)
+
+
+def _centre(places: Array) -> Array:
+    """u and v at the middle of a patch, float32 [2], from its cells [4, h, w]."""
+    height, width = places.shape[1:]
+    rows, columns = slice((height - 1) // 2, height // 2 + 1), slice((width - 1) // 2, width // 2 + 1)
+    return np.asarray(places[:2, rows, columns].mean(axis=(1, 2)), np.float32)
 
 
 def _shown(years: Array, early: float) -> Array:

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from amgan.faces.tables import ZoneLabels, read_ages, read_labels
 from amgan.runtime.ages.maps import make_footprints
 from amgan.runtime.errors import UsageError
+from amgan.runtime.face.coordinates import face_coordinates
+from amgan.runtime.face.pattern import choose_pattern
 from amgan.runtime.face.zones import PART_NAMES
 
 from ..faces.aligning import AlignedFace, PrepareOptions, Progress, align_all
@@ -25,6 +27,8 @@ from .composite import CompositeOptions
 from .dataset import SCHEMA
 from .detail import FOLD_BLUR, TransferOptions, older_change, younger_change
 from .donors import aged_donor, choose_donors, split
+
+PATTERNS = 4
 
 
 def prepare_dataset(
@@ -97,8 +101,9 @@ def write_set(
 
 def _write_faces(folder: Path, aligned: Sequence[AlignedFace], options: PrepareOptions) -> None:
     cells = options.frame_px // 4
-    prints = []
+    prints, places = [], []
     for face in aligned:
+        places.append(face_coordinates(face.landmarks, cells).astype(np.float16))
         footprint = make_footprints(face.landmarks, cells)
         planes = np.concatenate([footprint.face[None], footprint.parts])
         prints.append(np.rint(planes * 255).astype(np.uint8))
@@ -108,6 +113,7 @@ def _write_faces(folder: Path, aligned: Sequence[AlignedFace], options: PrepareO
     np.save(folder / "ages.npy", ages)
     np.save(folder / "sides.npy", np.array([f.side_px for f in aligned], np.float32))
     np.save(folder / "footprints.npy", np.stack(prints))
+    np.save(folder / "coordinates.npy", np.stack(places))
 
 
 def _part_ages(aligned: Sequence[AlignedFace], known: ZoneLabels | None, share: float) -> NDArray[np.float32]:
@@ -159,4 +165,6 @@ def _write_changes(
     np.save(folder / "change_faces.npy", np.array(older + younger, np.int32))
     ages = [options.older_age] * len(older) + [options.younger_age] * len(younger)
     np.save(folder / "change_ages.npy", np.array(ages, np.float32))
+    patterns = [choose_pattern(aligned[i].landmarks, PATTERNS) for i in older + younger]
+    np.save(folder / "change_patterns.npy", np.stack(patterns))
     return [aligned[d].name for d in chosen]

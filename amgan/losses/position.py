@@ -1,4 +1,4 @@
-"""L_Loc: where in the frame the discriminator thinks a patch lies against where it does."""
+"""L_Loc: where on the face the discriminator thinks a patch lies against where it does."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from torch import Tensor
 
 
 def position_loss(read: Tensor, true: Tensor) -> Tensor:
-    """Mean squared error of patch centres [N, 2], X and Y in -1..1."""
+    """Mean squared error of patch centres [N, 2], u and v in units of half an atlas."""
     return ((read.float() - true) ** 2).mean()

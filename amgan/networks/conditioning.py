@@ -1,8 +1,8 @@
-"""The planes that condition the generator: aging map, X, Y and scale, made from the engine's inputs.
+"""The planes that condition the generator: ages, scale, face coordinates and pattern, from the engine's inputs.
 
-X and Y also come as sines and cosines of several wavelengths, so that few hidden channels can tell downwards
-apart finely (Tancik et al., "Fourier Features Let Networks Learn High Frequency Functions in Low Dimensional
-Domains", NeurIPS 2020).
+The coordinates also come as sines and cosines of several wavelengths, so that few hidden channels can tell
+places apart finely (Tancik et al., "Fourier Features Let Networks Learn High Frequency Functions in Low
+Dimensional Domains", NeurIPS 2020).
 """
 
 from __future__ import annotations
@@ -14,31 +14,32 @@ from torch import Tensor
 
 from amgan.runtime.ages.maps import NEUTRAL_AGE
 
-from .config import DOWNSAMPLING
-
 AGE_SPAN_YEARS = 25.0
 WAVES = (1.0, 2.0, 4.0, 8.0, 16.0)
-CHANNELS = 4 + 4 * len(WAVES)
+PLACE_CHANNELS = 2 + 4 * len(WAVES)
 
 
-def conditioning_planes(aging_map: Tensor, origin: Tensor, reference_px: float) -> Tensor:
-    """Stack the condition [N, CHANNELS, h, w] at 1/4 of the tile's scale.
+def condition_channels(patterns: int) -> int:
+    """How many planes condition a generator of so many patterns."""
+    return 1 + PLACE_CHANNELS + 2 + patterns
 
-    ``aging_map`` [N, 1, h, w] is in years; ``origin`` [N, 3] holds x0, y0 (frame coordinate of the tile's
-    top-left pixel) and the frame's side, all in pixels of the tile. Channels: age (0 at NEUTRAL_AGE, 1 per
-    AGE_SPAN_YEARS); log2 of the scale; X (-1..1 across the frame, taken at the cells' centres) with sin and
-    cos of π·k·X for every k of WAVES; Y likewise.
+
+def conditioning_planes(aging_map: Tensor, coordinates: Tensor, pattern: Tensor) -> Tensor:
+    """Stack the condition [N, condition_channels(K), h, w] at 1/4 of the tile's scale.
+
+    ``aging_map`` [N, 1, h, w] is in years; ``coordinates`` [N, 4, h, w] are u, v, inside and scale;
+    ``pattern`` [N, K] are mixing weights. Channels: age (0 at NEUTRAL_AGE, 1 per AGE_SPAN_YEARS); u and v, then
+    sin(π·k·u) and sin(π·k·v), cos(π·k·u) and cos(π·k·v) for every k of WAVES, all times inside; inside; scale;
+    the K weights, each constant over the plane.
     """
-    height, width = aging_map.shape[2], aging_map.shape[3]
     age = (aging_map - NEUTRAL_AGE) / AGE_SPAN_YEARS
-    x0, y0, side = (origin[:, i].reshape(-1, 1, 1, 1) for i in range(3))
-    columns = torch.arange(width, device=aging_map.device, dtype=aging_map.dtype).reshape(1, 1, 1, -1)
-    rows = torch.arange(height, device=aging_map.device, dtype=aging_map.dtype).reshape(1, 1, -1, 1)
-    x = ((columns + 0.5) * DOWNSAMPLING + x0) * (2.0 / side) - 1.0
-    y = ((rows + 0.5) * DOWNSAMPLING + y0) * (2.0 / side) - 1.0
-    scale = torch.log2(side / reference_px)
-    waves = math.pi * torch.tensor(WAVES, device=age.device, dtype=age.dtype).reshape(1, -1, 1, 1)
-    along, down = x * waves, y * waves
-    across = torch.cat([x, torch.sin(along), torch.cos(along)], dim=1).expand(-1, -1, height, -1)
-    downwards = torch.cat([y, torch.sin(down), torch.cos(down)], dim=1).expand(-1, -1, -1, width)
-    return torch.cat([age, scale.expand_as(age), across, downwards], dim=1)
+    inside = coordinates[:, 2:3]
+    place = place_features(coordinates[:, :2]) * inside
+    weights = pattern[:, :, None, None].expand(-1, -1, *age.shape[2:])
+    return torch.cat([age, place, coordinates[:, 2:], weights], dim=1)
+
+
+def place_features(uv: Tensor) -> Tensor:
+    """u and v [N, 2, h, w] with their sines and cosines, [N, PLACE_CHANNELS, h, w]."""
+    angles = [uv * (math.pi * wave) for wave in WAVES]
+    return torch.cat([uv, *map(torch.sin, angles), *map(torch.cos, angles)], dim=1)

@@ -5,26 +5,45 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
+from amgan.runtime.face.pattern import MAX_PATTERNS
+
 DOWNSAMPLING = 4
+COORDINATES = ("face", "frame")
 
 
 @dataclass(frozen=True)
 class GeneratorConfig:
     """The generator: channels at scales 1, 1/2 and 1/4, residual SPADE blocks at 1/4, SPADE's hidden width.
 
-    ``reference_px`` is the frame size (pixels per frame) at which the scale condition is 0.
+    The learnt atlas has ``atlas_channels`` channels (0: there is none); the first half of them has
+    ``atlas_px`` (rows, columns), the second half that many of each. ``patterns`` is how many of lines and folds
+    there are to mix. ``coordinates`` is what the planes u and v hold: where on the mean face a cell lies
+    ("face"), or X and Y across the frame as in the paper ("frame").
     """
 
     widths: tuple[int, int, int] = (16, 48, 96)
-    blocks: int = 6
+    blocks: int = 4
     spade_hidden: int = 32
-    reference_px: float = 512.0
+    atlas_channels: int = 8
+    atlas_px: tuple[int, int] = (640, 576)
+    patterns: int = 4
+    coordinates: str = "face"
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for what cannot be built."""
+        if self.coordinates not in COORDINATES:
+            raise ValueError(f"coordinates {self.coordinates!r} are none of {', '.join(COORDINATES)}")
+        if not 1 <= self.patterns <= MAX_PATTERNS:
+            raise ValueError(f"patterns = {self.patterns} is not within 1 to {MAX_PATTERNS}")
+        if self.atlas_channels < 0 or self.atlas_channels % 2 or min(self.atlas_px) < 4:
+            raise ValueError("atlas_channels must be even, 0 or more, and atlas_px 4 or more each way")
 
     @property
     def halo_px(self) -> int:
-        """Exact radius of the receptive field in pixels, a multiple of 4 (derived in Generator)."""
-        # Residual blocks reach 2 cells of 4 px each; everything around them reaches 8 px more.
-        return 8 * self.blocks + 8
+        """What a tile needs around its core in pixels, a multiple of 4 (derived in Generator)."""
+        # Residual blocks reach 2 cells of 4 px each; everything around them reaches 8 px more, and the
+        # coordinates there are interpolated with those of one more cell.
+        return 8 * self.blocks + 8 + DOWNSAMPLING
 
 
 @dataclass(frozen=True)

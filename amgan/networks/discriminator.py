@@ -26,7 +26,7 @@ DOWNSAMPLING = 16
 class Verdict:
     """What the discriminator says of a batch of patches (g = H/16, w likewise).
 
-    ``critic`` [N] higher for real; ``position`` [N, 2] the patch centre's X and Y in -1..1;
+    ``critic`` [N] higher for real; ``position`` [N, 2] the patch centre's u and v, -1..1 across the atlas;
     ``ages`` [N, 1, g, w] in years.
     """
 
@@ -83,7 +83,7 @@ class Discriminator(nn.Module):
         return self.ages_of(self.features(image))
 
     def position_of(self, features: Tensor) -> Tensor:
-        """X and Y of the patch's centre in -1..1, [N, 2]."""
+        """u and v of the patch's centre, -1..1 across the atlas, [N, 2]."""
         place: Tensor = self.position(features.mean(dim=(2, 3)))
         return place
 

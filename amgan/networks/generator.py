@@ -6,8 +6,9 @@ Spatially-Aware Conditional GANs", ECCV 2020 workshops. Widths and depths are th
 Receptive field, in pixels around an aligned 4×4 cell: head 1 and last decoder convolution 1 reach 2;
 seen from 1/2 scale that is one cell, and the decoder's 1/2-scale convolution adds one: 4 px; every residual
 block adds two cells of 4 px; each 4×4 stride-2 convolution adds 1 cell-width of its output's half (1 px at
-1/2 scale, 1 px at full scale, after doubling) and the stem 1 more. In all 8·blocks + 8 on every side;
-tests prove it exact.
+1/2 scale, 1 px at full scale, after doubling) and the stem 1 more. In all 8·blocks + 8 on every side for the
+picture. The stem also sees the atlas there, at coordinates that are interpolated between cells, so one more
+cell of coordinates counts: the halo is 8·blocks + 12; tests prove it exact.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .conditioning import conditioning_planes
+from .atlas import LearntAtlas
+from .conditioning import condition_channels, conditioning_planes
 from .config import GeneratorConfig
 from .spade import SpadeBlock
 
@@ -28,31 +30,38 @@ class Generator(nn.Module):
         super().__init__()
         self.config = config
         full, half, quarter = config.widths
-        self.stem = nn.Conv2d(3, full, 3, padding=1)
+        conditions = condition_channels(config.patterns)
+        self.atlas = LearntAtlas(config) if config.atlas_channels else None
+        self.stem = nn.Conv2d(3 + config.atlas_channels, full, 3, padding=1)
         self.down1 = nn.Conv2d(full, half, 4, stride=2, padding=1)
         self.down2 = nn.Conv2d(half, quarter, 4, stride=2, padding=1)
-        self.blocks = nn.ModuleList(SpadeBlock(quarter, config.spade_hidden) for _ in range(config.blocks))
+        self.blocks = nn.ModuleList(
+            SpadeBlock(quarter, config.spade_hidden, conditions) for _ in range(config.blocks)
+        )
         self.up1 = nn.Conv2d(quarter, half, 3, padding=1)
         self.up2 = nn.Conv2d(half, full, 3, padding=1)
         self.colour = nn.Conv2d(full, 3, 3, padding=1)
         self.attention = nn.Conv2d(full, 1, 3, padding=1)
-        self._start_as_identity()
+        self._start_near_identity()
 
-    def _start_as_identity(self) -> None:
-        """Δ is 0 and α is open: the untrained network changes nothing, and gradients reach Δ."""
-        nn.init.zeros_(self.colour.weight)
+    def _start_near_identity(self) -> None:
+        """Δ is nearly 0 and α is open: from exactly 0, a rate that suits the rest would never leave it."""
+        nn.init.normal_(self.colour.weight, std=2e-3)
         nn.init.zeros_(self.colour.bias)  # type: ignore[arg-type]
         nn.init.normal_(self.attention.weight, std=1e-3)
         nn.init.constant_(self.attention.bias, 1.0)  # type: ignore[arg-type]
 
-    def change(self, image: Tensor, aging_map: Tensor, origin: Tensor) -> tuple[Tensor, Tensor]:
+    def change(
+        self, image: Tensor, aging_map: Tensor, coordinates: Tensor, pattern: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Change Δ [N, 3, H, W] in -1..1 and attention α [N, 1, H, W] in 0..1 for a tile.
 
         ``image`` [N, 3, H, W] in -1..1, H and W multiples of 4; ``aging_map`` [N, 1, H/4, W/4] in years;
-        ``origin`` [N, 3] as in conditioning_planes.
+        ``coordinates`` [N, 4, H/4, W/4] and ``pattern`` [N, K] as in conditioning_planes.
         """
-        condition = conditioning_planes(aging_map, origin, self.config.reference_px)
-        fine = torch.relu(self.stem(image))
+        condition = conditioning_planes(aging_map, coordinates, pattern)
+        seen = image if self.atlas is None else torch.cat([image, self.atlas(coordinates, pattern)], dim=1)
+        fine = torch.relu(self.stem(seen))
         middle = torch.relu(self.down1(fine))
         x = self.down2(middle)
         for block in self.blocks:
@@ -61,7 +70,7 @@ class Generator(nn.Module):
         x = torch.relu(self.up2(F.interpolate(x, scale_factor=2, mode="nearest")) + fine)
         return torch.tanh(self.colour(x)), torch.sigmoid(self.attention(x))
 
-    def forward(self, image: Tensor, aging_map: Tensor, origin: Tensor) -> Tensor:
+    def forward(self, image: Tensor, aging_map: Tensor, coordinates: Tensor, pattern: Tensor) -> Tensor:
         """The aged tile, I + α·Δ, [N, 3, H, W]; shapes and ranges as in ``change``, not clipped."""
-        delta, attention = self.change(image, aging_map, origin)
+        delta, attention = self.change(image, aging_map, coordinates, pattern)
         return image + attention * delta

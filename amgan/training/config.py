@@ -17,13 +17,17 @@ from amgan.runtime.errors import UsageError
 class LossWeights:
     """Weights of the loss terms; names as in amgan.losses.
 
-    The texture term counts in full for frames of ``texture_full_px`` and more, and less, in proportion, for
-    smaller ones: there a fold is as fine as a wrinkle, and the term would draw a grid where a face smiles.
+    ``fine`` is for the squared error of what is finer than ``fine_share`` of the frame's side, and of what is
+    finer than ``finest_px`` pixels. The texture term compares the contrast of what is finer than
+    ``texture_share`` of the side.
     """
 
     paired: float = 1.0
+    fine: float = 2.0
+    fine_share: float = 0.014
+    finest_px: int = 3
     texture: float = 0.0
-    texture_full_px: float = 0.0
+    texture_share: float = 0.014
     off_face: float = 0.2
     wgan: float = 0.02
     age: float = 0.1
@@ -46,7 +50,7 @@ class TrainConfig:
     pairs too, and the generator rests. ``adversarial_from`` is the step at which the generator begins to hear
     the discriminator; ``freeze_norm_from`` is the step from which batch-norm statistics stand still, as they
     do at inference. ``precision`` is "fp32", "bf16" (mixed), or "auto": bf16 where the device computes with
-    it. ``loaders`` is how many threads cut patches ahead. ``start_from`` names a weights file that a new run
+    it. The learnt atlas learns at ``atlas_rate`` times the generator's rate. ``loaders`` is how many threads cut patches ahead. ``start_from`` names a weights file that a new run
     begins with, of the same model.
     """
 
@@ -63,7 +67,8 @@ class TrainConfig:
     adversarial_from: int = 2000
     freeze_norm_from: int = 4000
     penalty_every: int = 4
-    generator_rate: float = 1e-3
+    generator_rate: float = 1.5e-3
+    atlas_rate: float = 5.0
     adversarial_rate: float = 3e-4
     warmup_rate: float = 1e-3
     discriminator_rate: float = 5e-4
@@ -129,7 +134,11 @@ def config_from_dict(data: dict[str, Any], source: str) -> TrainConfig:
 
 
 def _build(kind: Any, data: dict[str, Any], source: str) -> Any:
-    return kind(**_checked(kind, data, source))
+    checked = _checked(kind, data, source)
+    try:
+        return kind(**checked)
+    except ValueError as error:
+        raise UsageError(f"{source}: {error}") from error
 
 
 def _checked(kind: Any, data: dict[str, Any], source: str) -> dict[str, Any]:
@@ -164,6 +173,8 @@ def _check_numbers(config: TrainConfig, source: str) -> None:
     ):
         if getattr(config, name) < 1:
             raise UsageError(f"{source}: {name} = {getattr(config, name)} must be at least 1")
+    if config.weights.finest_px < 1 or config.weights.finest_px % 2 == 0:
+        raise UsageError(f"{source}: weights.finest_px = {config.weights.finest_px} must be odd, 1 or more")
     if not 0 < 2 * config.margin_px < config.patches.patch_px:
         raise UsageError(f"{source}: margin_px = {config.margin_px} must be above 0 and below half a patch")
     if config.discriminator_warmup and not config.head_batch:

@@ -12,6 +12,8 @@ from PIL import Image
 from amgan.data.dataset import Dataset
 from amgan.networks import Generator
 from amgan.runtime.ages.maps import NEUTRAL_AGE
+from amgan.runtime.face.coordinates import frame_coordinates, scale_of
+from amgan.runtime.face.pattern import choose_pattern
 
 from .precision import computes_bf16
 
@@ -19,25 +21,35 @@ GRID_AGES = (25.0, 40.0, 50.0, 60.0, 75.0)
 
 
 def age_frames(
-    generator: Generator, frames: NDArray[np.uint8], footprints: NDArray[np.uint8], years: float
+    generator: Generator, dataset: Dataset, faces: NDArray[np.int64], years: float
 ) -> NDArray[np.uint8]:
-    """Age whole frames [N, S, S, 3] uint8 to one age everywhere; footprints as in the data set."""
+    """Whole frames of some faces of the data set at one age everywhere, uint8 [N, S, S, 3].
+
+    Each face gets the pattern that follows from its proportions.
+    """
     device = next(generator.parameters()).device
-    image = torch.from_numpy(np.array(frames)).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1.0
-    face = torch.from_numpy(np.array(footprints[:, :1])).to(device).float() / 255.0
+    frames = np.array(dataset.frames[faces])
+    image = torch.from_numpy(frames).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1.0
+    face = torch.from_numpy(np.array(dataset.footprints[faces, :1])).to(device).float() / 255.0
     aging_map = NEUTRAL_AGE + face * (years - NEUTRAL_AGE)
-    origin = torch.tensor([[0.0, 0.0, frames.shape[1]]], device=device).expand(len(frames), 3)
+    places = np.array(dataset.coordinates[faces], np.float32)
+    if generator.config.coordinates == "frame":
+        places[:] = frame_coordinates(places.shape[2])
+    scale = np.full_like(places[:, :1], scale_of(dataset.frame_px))
+    coordinates = torch.from_numpy(np.concatenate([places, scale], axis=1)).to(device)
+    chosen = [choose_pattern(one, generator.config.patterns) for one in dataset.landmarks[faces]]
+    pattern = torch.from_numpy(np.stack(chosen)).to(device)
     half = torch.autocast(device.type, dtype=torch.bfloat16, enabled=computes_bf16(device))
     with torch.no_grad(), half:
-        aged = generator(image, aging_map, origin)
+        aged = generator(image, aging_map, coordinates, pattern)
     codes = ((aged.float() + 1.0) * 127.5).round().clamp(0, 255).byte()
     return codes.permute(0, 2, 3, 1).cpu().numpy()
 
 
 def write_grid(path: Path, generator: Generator, dataset: Dataset, faces: NDArray[np.int64]) -> None:
     """Write a picture: one row a face, the original first, then GRID_AGES."""
-    frames, prints = dataset.frames[faces], dataset.footprints[faces]
-    columns = [np.array(frames)] + [age_frames(generator, frames, prints, age) for age in GRID_AGES]
+    frames = np.array(dataset.frames[faces])
+    columns = [frames] + [age_frames(generator, dataset, faces, age) for age in GRID_AGES]
     rows = np.concatenate([np.concatenate(list(c), axis=0) for c in columns], axis=1)
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(rows).save(path, quality=88)

@@ -83,7 +83,13 @@ def _run(config: TrainConfig, ranks: Ranks, device: torch.device, limits: Limits
         raise UsageError(
             f"{config.dataset} has no face at two ages; prepare it from more photos, old ones too"
         )
-    sampler = PatchSampler(dataset, config.patches, ranks.seed(config.seed))
+    generator = config.model.generator
+    if dataset.patterns != generator.patterns:
+        raise UsageError(
+            f"{config.dataset} mixes {dataset.patterns} patterns, and the configuration has "
+            f"{generator.patterns}: set patterns = {dataset.patterns} under [model.generator]"
+        )
+    sampler = PatchSampler(dataset, config.patches, ranks.seed(config.seed), generator.coordinates)
     state = new_state(config, device)
     config.output.mkdir(parents=True, exist_ok=True)
     if not fresh and (config.output / STATE).is_file():
@@ -213,7 +219,8 @@ def _set_rates(state: TrainState, config: TrainConfig) -> None:
         1 + math.cos(math.pi * max(0.0, done))
     )
     warm = min(1.0, (state.step + 1) / 100)
-    state.optimiser_g.param_groups[0]["lr"] = base * share * warm
+    for group in state.optimiser_g.param_groups:
+        group["lr"] = base * share * warm * group["times"]
     rate = config.warmup_rate if is_warmup(config, state.step) else config.discriminator_rate
     state.optimiser_d.param_groups[0]["lr"] = rate * share
 

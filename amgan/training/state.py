@@ -44,9 +44,17 @@ def new_state(config: TrainConfig, device: torch.device) -> TrainState:
         generator,
         discriminator,
         average,
-        torch.optim.Adam(generator.parameters(), lr=config.generator_rate, betas=(0.5, 0.99)),
+        torch.optim.Adam(_groups(generator, config), lr=config.generator_rate, betas=(0.5, 0.99)),
         torch.optim.Adam(discriminator.parameters(), lr=config.discriminator_rate, betas=(0.5, 0.99)),
     )
+
+
+def _groups(generator: Generator, config: TrainConfig) -> list[dict[str, Any]]:
+    """The generator's parameters by how fast they learn: ``times`` the rate."""
+    atlas = [] if generator.atlas is None else [generator.atlas.fine, generator.atlas.coarse]
+    others = [p for p in generator.parameters() if not any(p is one for one in atlas)]
+    groups: list[dict[str, Any]] = [{"params": others, "times": 1.0}]
+    return [*groups, {"params": atlas, "times": config.atlas_rate}] if atlas else groups
 
 
 def _start_from(path: Path, config: TrainConfig, generator: Generator, discriminator: Discriminator) -> None:

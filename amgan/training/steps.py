@@ -43,30 +43,34 @@ def generator_step(
     weights, margin = config.weights, config.margin_px
     generator = state.generator
     with amp:
-        delta, attention = generator.change(pairs["before"], pairs["map_after"], pairs["origin"])
+        delta, attention = generator.change(
+            pairs["before"], pairs["map_after"], pairs["coordinates"], pairs["pattern"]
+        )
     change = attention.float() * delta.float()
     face = F.interpolate(pairs["face"], scale_factor=4, mode="bilinear")
     inner = (slice(None), slice(None), slice(margin, -margin), slice(margin, -margin))
     aged, wanted = (pairs["before"] + change)[inner], pairs["after"][inner]
     paired = losses.paired_loss(aged, wanted)
+    sides = losses.frame_sides(pairs["coordinates"])
+    fine = losses.fine_loss(aged, wanted, sides, weights.fine_share, weights.finest_px)
     off_face = losses.off_face_loss(change[inner], face[inner])
-    loss = weights.paired * paired + weights.off_face * off_face
+    loss = weights.paired * paired + weights.fine * fine + weights.off_face * off_face
     report = {
         "g/paired": paired.item(),
+        "g/fine": fine.item(),
         "g/off_face": off_face.item(),
         "g/attention": attention.mean().item(),
     }
     if weights.texture:
-        sides = pairs["origin"][:, 2]
-        share = (sides / max(weights.texture_full_px, 1.0)).clamp(max=1.0)
-        texture = losses.texture_loss(aged, wanted, share)
+        texture = losses.texture_loss(aged, wanted, sides, weights.texture_share)
         loss = loss + weights.texture * texture
         report["g/texture"] = texture.item()
     fake = None
     if reals is not None:
         with amp:
-            fake = generator(reals["image"], reals["map_wanted"], reals["origin"]).float()
-            returned = generator(fake, reals["map_now"], reals["origin"]).float()
+            place = reals["coordinates"], reals["pattern"]
+            fake = generator(reals["image"], reals["map_wanted"], *place).float()
+            returned = generator(fake, reals["map_now"], *place).float()
             verdict = state.discriminator(fake, reals["map_wanted"])
         wgan = losses.generator_loss(verdict.critic.float())
         age = losses.aging_map_loss(verdict.ages, reals["map_wanted"], reals["face"])
@@ -102,7 +106,9 @@ def discriminator_step(
     weights, discriminator = config.weights, state.discriminator
     if fake is None:
         with torch.no_grad(), amp:
-            fake = state.generator(reals["image"], reals["map_wanted"], reals["origin"]).float()
+            fake = state.generator(
+                reals["image"], reals["map_wanted"], reals["coordinates"], reals["pattern"]
+            ).float()
     with amp:
         features = discriminator.features(reals["image"])
         real = discriminator.judge(features, reals["map_now"])

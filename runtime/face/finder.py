@@ -49,11 +49,16 @@ class Face:
 
     @property
     def turn(self) -> float:
-        """How far the head is turned aside: 0 is frontal, about 1 a half profile, either sign."""
-        right, left = self.landmarks[list(RIGHT_EYE)].mean(0), self.landmarks[list(LEFT_EYE)].mean(0)
-        across = left - right
-        middle = (self.landmarks[NOSE_TIP] - (left + right) / 2) @ across / max(float(across @ across), 1e-9)
-        return float(2.0 * middle)
+        """How far the head is turned aside, see turn_of."""
+        return turn_of(self.landmarks)
+
+
+def turn_of(landmarks: NDArray[np.floating]) -> float:
+    """How far a head with landmarks [468, 2] is turned: 0 is frontal, about 1 a half profile, either sign."""
+    right, left = landmarks[list(RIGHT_EYE)].mean(0), landmarks[list(LEFT_EYE)].mean(0)
+    across = left - right
+    middle = (landmarks[NOSE_TIP] - (left + right) / 2) @ across / max(float(across @ across), 1e-9)
+    return float(2.0 * middle)
 
 
 class FaceFinder:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-from .mesh import FACE_OVAL, LEFT_EYE, LIPS_INNER, RIGHT_EYE
+from .mesh import FACE_OVAL, LEFT_EYE, LIPS_INNER, RIGHT_EYE, raise_hairline
 from .zones import PART_POLYGONS
 
 PART_SOFTNESS = 0.010
@@ -56,9 +56,7 @@ def make_footprints(
     ``softness`` widens or narrows all edges.
     """
     cells = size_px + 2 * margin_px
-    face = np.zeros((cells, cells), np.float32)
-    oval = _soft_polygon(landmarks_unit, FACE_OVAL, size_px, margin_px, FACE_SOFTNESS * softness)
-    face[oval.where] = oval.weights
+    face = face_footprint(landmarks_unit, size_px, margin_px, softness=softness)
     patches = [
         _soft_polygon(landmarks_unit, polygon, size_px, margin_px, PART_SOFTNESS * softness)
         for polygon in PART_POLYGONS
@@ -74,10 +72,21 @@ def make_footprints(
     return Footprints(face, parts)
 
 
+def face_footprint(
+    landmarks_unit: NDArray[np.floating], size_px: int, margin_px: int = 0, *, softness: float = 1.0
+) -> NDArray[np.float32]:
+    """Soft footprint of the whole face, float32 [cells, cells], 0..1; parameters as in make_footprints."""
+    cells = size_px + 2 * margin_px
+    face = np.zeros((cells, cells), np.float32)
+    oval = _soft_polygon(landmarks_unit, FACE_OVAL, size_px, margin_px, FACE_SOFTNESS * softness)
+    face[oval.where] = oval.weights
+    return face
+
+
 def edit_mask(landmarks_unit: NDArray[np.floating], size_px: int) -> NDArray[np.float32]:
     """Where a change may be pasted: float32 [size_px, size_px], 0..1.
 
-    1 on the face, falling to exactly 0 at the outline of the face mesh; 0 on the eyes and in the open mouth.
+    1 on the face, falling to exactly 0 at its outline; 0 on the eyes and in the open mouth.
     """
     mask = np.zeros((size_px, size_px), np.float32)
     oval = _soft_polygon(landmarks_unit, FACE_OVAL, size_px, 0, 0.018)
@@ -100,7 +109,7 @@ def _soft_polygon(
     Only the cells that it reaches are drawn: those of its bounding box and of the blur around it.
     """
     cells = size_px + 2 * margin_px
-    points = np.asarray(landmarks_unit, np.float64)[list(polygon), :2] * size_px + margin_px
+    points = raise_hairline(landmarks_unit)[list(polygon)] * size_px + margin_px
     points = np.clip(points, -10 * cells, 11 * cells)
     blur_px = softness * size_px
     reach = math.ceil(3.2 * blur_px) + 4

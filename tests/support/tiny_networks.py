@@ -7,7 +7,9 @@ from torch import nn
 
 from amgan.networks import Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, ModelConfig
 
-TINY_GENERATOR = GeneratorConfig(widths=(4, 8, 8), blocks=2, spade_hidden=4)
+TINY_GENERATOR = GeneratorConfig(
+    widths=(4, 8, 8), blocks=2, spade_hidden=4, atlas_channels=4, atlas_px=(40, 36)
+)
 TINY_DISCRIMINATOR = DiscriminatorConfig(widths=(4, 6, 8, 8))
 TINY_MODEL = ModelConfig(TINY_GENERATOR, TINY_DISCRIMINATOR, 64, 128, 64)
 

@@ -14,13 +14,14 @@ from amgan.runtime.face.zones import PART_NAMES
 SIDE = 64
 AGES = (22.0, 31.0, 35.0, 48.0, 61.0, 66.0, 29.0, 55.0)
 HELD_OUT = (6, 7)
+PATTERNS = 4
 
 
 def write_set(folder: Path, **arrays: Any) -> Path:
     """Write a prepared set of 8 synthetic faces, 2 of them held out; ``arrays`` replace what it holds.
 
     Every frame has one colour that tells its number (80 + 10 * number); an older and a younger change adds or
-    takes 40 of red on a disc, the face.
+    takes 40 of red on a disc, the face. Every change shows one of PATTERNS patterns alone.
     """
     n, cells = len(AGES), SIDE // 4
     y, x = (np.mgrid[:SIDE, :SIDE] + 0.5) / SIDE - 0.5
@@ -29,6 +30,8 @@ def write_set(folder: Path, **arrays: Any) -> Path:
     prints = np.zeros((n, 1 + len(PART_NAMES), cells, cells), np.uint8)
     prints[:, 0] = np.rint(255 * small)
     prints[:, 1, : cells // 2] = prints[:, 2, cells // 2 :] = 200
+    across, down = np.meshgrid(np.linspace(-1.2, 1.2, cells), np.linspace(-1.1, 1.1, cells))
+    places = np.tile(np.stack([across, down, small]).astype(np.float16), (n, 1, 1, 1))
     red = np.rint(40 * disc[..., None] * np.array([1, 0, 0])).astype(np.int8)
     owners = [i for i in range(n) if i not in HELD_OUT] * 2
     older = len(owners) // 2
@@ -40,9 +43,11 @@ def write_set(folder: Path, **arrays: Any) -> Path:
         "part_ages": np.repeat(np.array(AGES, np.float32)[:, None], len(PART_NAMES), axis=1),
         "sides": np.full(n, 400.0, np.float32),
         "footprints": prints,
+        "coordinates": places,
         "changes": np.stack([red] * older + [-red] * older),
         "change_faces": np.array(owners, np.int32),
         "change_ages": np.array([75.0] * older + [20.0] * older, np.float32),
+        "change_patterns": np.eye(PATTERNS, dtype=np.float32)[np.arange(2 * older) % PATTERNS],
         **arrays,
     }
     folder.mkdir(parents=True)

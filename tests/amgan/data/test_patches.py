@@ -14,12 +14,21 @@ from amgan.data.patches import PairBatch, PatchOptions, PatchSampler, RealBatch
 from amgan.runtime.ages.maps import NEUTRAL_AGE
 
 PATCH = 32
+CHANGES = ("changes", "change_faces", "change_ages", "change_patterns")
 OPTIONS = PatchOptions(patch_px=PATCH, frame_px=(40.0, 90.0), grain=0.0)
 EVEN_LIGHT = replace(OPTIONS, brightness=0.0, saturation=0.0)
 
 
 def sampler(dataset: Dataset, seed: int = 1, **changes: object) -> PatchSampler:
-    return PatchSampler(dataset, replace(EVEN_LIGHT, **changes), seed)
+    return PatchSampler(dataset, replace(EVEN_LIGHT, **changes), seed, "frame")
+
+
+def origins(batch: PairBatch | RealBatch) -> np.ndarray:
+    """Where patches lie, [N, 3]: x0, y0 and the frame's side in px, from coordinates of the kind "frame"."""
+    planes = batch.coordinates.astype(np.float64)
+    side = 512 * 2 ** planes[:, 3, 0, 0]
+    corners = [(planes[:, axis, 0, 0] + 1) / 2 * side - 2 for axis in (0, 1)]
+    return np.stack([*corners, side], axis=1).round(3)
 
 
 def same(a: PairBatch | RealBatch, b: PairBatch | RealBatch) -> bool:
@@ -57,7 +66,7 @@ def places(origin: np.ndarray, cells: int) -> tuple[np.ndarray, np.ndarray]:
 def test_pixels_lie_where_the_origin_says(ramps: Dataset) -> None:
     batch = sampler(ramps).reals(0, 60)
     mirrored = []
-    for image, face, origin in zip(batch.image, batch.face, batch.origin, strict=True):
+    for image, face, origin in zip(batch.image, batch.face, origins(batch), strict=True):
         x, y = places(origin, PATCH)
         inside = ((x > 0.05) & (x < 0.95))[None, :] & ((y > 0.05) & (y < 0.95))[:, None]
         assert inside.sum() > 200
@@ -85,7 +94,7 @@ def test_maps_and_changes_are_mirrored_with_the_picture(tmp_path: Path, ramps: D
     folder = write_set(tmp_path / "halves", frames=frames, changes=changes, footprints=part)
     pairs = sampler(load_dataset(folder), whole_face_share=1.0, older_share=1.0).pairs(3, 60)
     seen = set()
-    for after, aged, origin in zip(codes(pairs.after), pairs.map_after, pairs.origin, strict=True):
+    for after, aged, origin in zip(codes(pairs.after), pairs.map_after, origins(pairs), strict=True):
         x, _ = places(origin, PATCH)
         right, left = x > 0.55, x < 0.45
         level = after[2].max()
@@ -101,19 +110,73 @@ def test_maps_and_changes_are_mirrored_with_the_picture(tmp_path: Path, ramps: D
 
 def test_positions_are_the_patches_centres(ramps: Dataset) -> None:
     batch = sampler(ramps).reals(1, 40)
-    for origin, position in zip(batch.origin, batch.position, strict=True):
+    for origin, position in zip(origins(batch), batch.position, strict=True):
         x, y = places(origin, PATCH)
-        np.testing.assert_allclose(position, [2 * x.mean() - 1, 2 * y.mean() - 1], atol=1e-5)
+        np.testing.assert_allclose(position, [2 * x.mean() - 1, 2 * y.mean() - 1], atol=1e-4)
     # centres are drawn from 0.3..0.7 and 0.32..0.85 of the frame, then rounded to whole pixels
     assert np.abs(batch.position[:, 0]).max() < 0.45
     assert batch.position[:, 1].min() > -0.4 and batch.position[:, 1].max() < 0.75
 
 
 def test_origins_are_whole_pixels_and_scales_in_range(dataset: Dataset) -> None:
-    origin = sampler(dataset).pairs(0, 50).origin
-    assert np.array_equal(origin[:, :2], np.rint(origin[:, :2]))
+    origin = origins(sampler(dataset).pairs(0, 50))
+    assert np.allclose(origin[:, :2], np.rint(origin[:, :2]), atol=0.01)
     assert origin[:, 2].min() >= 40 and origin[:, 2].max() <= 90
     assert origin[:, 2].std() > 5
+
+
+# ---- coordinates and patterns
+
+
+def test_every_place_of_the_skin_keeps_its_coordinates(tmp_path: Path, ramps: Dataset) -> None:
+    """In this set u is x and v is y of the frame, and so are red and green of the picture."""
+    cells = SIDE // 4
+    along = ((np.arange(cells) + 0.5) / cells * 2 - 1).astype(np.float16)
+    u, v = np.meshgrid(along, along)
+    planes = np.tile(np.stack([u, v, np.full_like(u, 0.5)]), (len(AGES), 1, 1, 1))
+    data = load_dataset(write_set(tmp_path / "uv", coordinates=planes, frames=np.array(ramps.frames)))
+    batch = PatchSampler(data, EVEN_LIGHT, 1).reals(0, 60)
+    mirrored = 0
+    for image, places_, position in zip(batch.image, batch.coordinates, batch.position, strict=True):
+        u, v, inside, scale = places_
+        red, green = (codes(image)[i].reshape(8, 4, 8, 4).mean(axis=(1, 3)) / 127.5 - 1 for i in (0, 1))
+        whole = (np.abs(u) < 0.85) & (np.abs(v) < 0.85)
+        assert np.abs(u - red)[whole].max() < 0.03 and np.abs(v - green)[whole].max() < 0.03
+        mirrored += bool(u[4, 4] < u[4, 3])
+        np.testing.assert_allclose(position, [u[3:5, 3:5].mean(), v[3:5, 3:5].mean()], atol=1e-6)
+        np.testing.assert_allclose(inside[whole], 0.5, atol=1e-3)
+        assert (scale == scale[0, 0]).all() and np.log2(40 / 512) <= scale[0, 0] <= np.log2(90 / 512)
+    assert 10 < mirrored < 50
+
+
+def test_inside_ends_with_the_frame(dataset: Dataset) -> None:
+    batch = PatchSampler(dataset, EVEN_LIGHT, 1).reals(0, 60)
+    assert np.abs(batch.coordinates[:, 2] - batch.face[:, 0]).max() < 0.01
+
+
+def test_frame_coordinates_are_inside_everywhere(dataset: Dataset) -> None:
+    assert (sampler(dataset).pairs(0, 5).coordinates[:, 2] == 1).all()
+
+
+def test_pairs_come_with_the_pattern_of_their_change(tmp_path: Path, ramps: Dataset) -> None:
+    """Change number n adds n + 1 of blue, and shows pattern n alone."""
+    count = len(ramps.change_faces)
+    changes = np.zeros(ramps.changes.shape, np.int8)
+    changes[..., 2] = 10 * (np.arange(count) + 1)[:, None, None]
+    black, patterns = np.zeros(ramps.frames.shape, np.uint8), np.eye(count, dtype=np.float32)
+    folder = write_set(tmp_path / "p", frames=black, changes=changes, change_patterns=patterns)
+    full = sampler(load_dataset(folder), extreme_share=1.0, forward_share=1.0, whole_face_share=1.0)
+    pairs = full.pairs(0, 30)
+    blue = codes(pairs.after)[:, 2].max(axis=(1, 2))
+    assert np.array_equal(np.rint(blue / 10).astype(int) - 1, pairs.pattern.argmax(axis=1))
+    assert len(set(pairs.pattern.argmax(axis=1).tolist())) > 4
+
+
+def test_real_patches_ask_for_single_patterns_and_mixtures(dataset: Dataset) -> None:
+    pattern = sampler(dataset).reals(0, 80).pattern
+    alone = pattern.max(axis=1) == 1
+    assert 20 < alone.sum() < 60
+    assert set(pattern[alone].argmax(axis=1).tolist()) == {0, 1, 2, 3}
 
 
 # ---- what a batch is a function of
@@ -139,7 +202,9 @@ def test_shapes_types_and_ranges(dataset: Dataset) -> None:
         (reals, 3, ("image",), ("map_now", "map_wanted", "face")),
     ):
         assert all(array.dtype == np.float32 and np.isfinite(array).all() for array in vars(batch).values())
-        assert batch.origin.shape == (n, 3)
+        assert batch.coordinates.shape == (n, 4, cells, cells)
+        assert batch.pattern.shape == (n, 4)
+        np.testing.assert_allclose(batch.pattern.sum(axis=1), 1, atol=1e-6)
         for name in images:
             image = getattr(batch, name)
             assert image.shape == (n, 3, PATCH, PATCH)
@@ -263,7 +328,7 @@ def test_older_and_younger_are_both_drawn(dataset: Dataset) -> None:
 def test_light_changes_pictures_alike_and_maps_not(dataset: Dataset) -> None:
     lit, plain = PatchSampler(dataset, OPTIONS, 1), PatchSampler(dataset, EVEN_LIGHT, 1)
     a, b = lit.pairs(0, 10), plain.pairs(0, 10)
-    assert np.array_equal(a.map_after, b.map_after) and np.array_equal(a.origin, b.origin)
+    assert np.array_equal(a.map_after, b.map_after) and np.array_equal(a.coordinates, b.coordinates)
     assert not np.allclose(a.before, b.before)
     unchanged = np.isclose(b.before, b.after).all(axis=(1, 2, 3))
     assert np.allclose(a.before[unchanged], a.after[unchanged])
@@ -271,7 +336,7 @@ def test_light_changes_pictures_alike_and_maps_not(dataset: Dataset) -> None:
 
 def test_a_set_without_younger_changes(tmp_path: Path, dataset: Dataset) -> None:
     older = np.flatnonzero(dataset.change_ages > 50)
-    arrays = {name: getattr(dataset, name)[older] for name in ("changes", "change_faces", "change_ages")}
+    arrays = {name: getattr(dataset, name)[older] for name in CHANGES}
     only = load_dataset(write_set(tmp_path / "older", **arrays))
     pairs = sampler(only, older_share=0.0).pairs(0, 6)
     assert pairs.before.shape[0] == 6
@@ -287,7 +352,7 @@ def test_zones_have_their_own_ages(tmp_path: Path, ramps: Dataset) -> None:
     data = load_dataset(write_set(tmp_path / "zones", footprints=prints, part_ages=ages))
     gaps = []
     reals = sampler(data).reals(0, 40)
-    for now, origin in zip(reals.map_now, reals.origin, strict=True):
+    for now, origin in zip(reals.map_now, origins(reals), strict=True):
         x, _ = places(origin, PATCH // 4)
         low, high = now[0][:, x < 0.4], now[0][:, x > 0.6]
         if low.size and high.size:
@@ -309,6 +374,6 @@ def test_enlarged_pairs_have_the_same_grain_in_both_pictures(ramps: Dataset) -> 
 
 def test_real_patches_are_hardly_enlarged(ramps: Dataset) -> None:
     """Their photos are 400 px wide: larger frames would be soft."""
-    origins = sampler(ramps, frame_px=(224.0, 1152.0)).reals(0, 60).origin
-    assert origins[:, 2].max() <= 500.5
-    assert origins[:, 2].max() > 400
+    sides = origins(sampler(ramps, frame_px=(224.0, 1152.0)).reals(0, 60))[:, 2]
+    assert sides.max() <= 500.5
+    assert sides.max() > 400

@@ -123,18 +123,64 @@ def test_texture_counts_contrast_and_not_its_place() -> None:
     lines[..., ::8, :] = -0.5
     moved, soft = lines.roll(2, dims=2), lines.mean(dim=2, keepdim=True).expand(-1, -1, 64, -1)
     inner = (slice(None), slice(None), slice(16, 48), slice(16, 48))
-    contrast = losses.texture.local_contrast(lines)[inner]
-    assert losses.texture_loss(lines, lines).item() == 0
-    assert torch.allclose(contrast, losses.texture.local_contrast(moved)[inner], atol=0.04)
+    side, share = torch.tensor([640.0]), 0.014  # boxes of 9 and 17 px
+    contrast = losses.texture.local_contrast(lines, side, share)[inner]
+
+    def loss(aged: Tensor) -> float:
+        return losses.texture_loss(aged, lines, side, share).item()
+
+    assert loss(lines) == 0
+    assert torch.allclose(contrast, losses.texture.local_contrast(moved, side, share)[inner], atol=0.04)
     assert contrast.min() > 0.1
-    assert losses.texture_loss(soft, lines) > 20 * losses.texture_loss(moved, lines)
-    assert losses.texture_loss(lines * 0.5, lines) > 5 * losses.texture_loss(moved, lines)
+    assert loss(soft) > 20 * loss(moved)
+    assert loss(lines * 0.5) > 5 * loss(moved)
     assert losses.paired_loss(moved, lines) > losses.paired_loss(soft, lines)
 
 
-def test_texture_loss_counts_pictures_by_their_share() -> None:
-    one, two = pictures(2, 32, seed=1), pictures(2, 32, seed=2)
-    alone = [losses.texture_loss(one[i : i + 1], two[i : i + 1] * 0.3).item() for i in range(2)]
-    found = losses.texture_loss(one, two * 0.3, torch.tensor([0.25, 1.0])).item()
-    assert found == pytest.approx((0.25 * alone[0] + alone[1]) / 2, rel=1e-5)
-    assert losses.texture_loss(one, two * 0.3).item() == pytest.approx(sum(alone) / 2, rel=1e-5)
+def test_sizes_of_boxes_follow_the_frame() -> None:
+    sides = torch.tensor([128.0, 256.0, 512.0, 1024.0])
+    assert losses.paired.odd_sizes(sides, 0.014) == [3, 3, 7, 15]
+    planes = torch.zeros(2, 4, 3, 3)
+    planes[0, 3], planes[1, 3] = -1.0, 2.0
+    assert losses.frame_sides(planes).tolist() == [256.0, 2048.0]
+
+
+def test_texture_loss_measures_in_units_of_the_face() -> None:
+    """The same pictures twice as large, of faces twice as large, are about equally far apart."""
+    one, two = (box(pictures(1, 32, seed=s)) for s in (1, 2))
+    small = losses.texture_loss(one, 0.3 * two, torch.tensor([512.0]), 0.014).item()
+    one, two = (torch.nn.functional.interpolate(p, scale_factor=2.0) for p in (one, two))
+    large = losses.texture_loss(one, 0.3 * two, torch.tensor([1024.0]), 0.014).item()
+    assert large == pytest.approx(small, rel=0.2)
+    assert losses.texture_loss(one, 0.3 * two, torch.tensor([512.0]), 0.014).item() < 0.8 * large
+
+
+def box(picture: Tensor) -> Tensor:
+    return losses.paired.box_mean(picture, 3)
+
+
+def test_fine_loss_by_hand() -> None:
+    """One pixel of 90 codes too much: over a box of n x n the rest is 1 - 1/n², and n² - 1 times -1/n²."""
+    wanted = torch.zeros(1, 3, 32, 32)
+    aged = wanted.clone()
+    aged[:, :, 16, 16] = 0.5
+    found = losses.fine_loss(aged, wanted, torch.tensor([512.0]), 0.014, 3).item()
+    expected = 100 * 0.25 * sum(1 - 1 / n**2 for n in (7, 3)) / 32**2
+    assert found == pytest.approx(expected, rel=1e-4)
+
+
+def test_fine_loss_does_not_see_even_changes() -> None:
+    wanted = pictures(2, 32)
+    sides = torch.tensor([512.0, 300.0])
+    assert losses.fine_loss(wanted + 0.3, wanted, sides, 0.014, 3).item() < 1e-6
+    assert losses.fine_loss(wanted.bfloat16(), wanted, sides, 0.014, 3).dtype == torch.float32
+
+
+def test_fine_loss_takes_every_picture_at_its_own_size() -> None:
+    aged, wanted = pictures(2, 32, seed=1), pictures(2, 32, seed=2)
+    sides = torch.tensor([256.0, 1024.0])
+    alone = [
+        losses.fine_loss(aged[i : i + 1], wanted[i : i + 1], sides[i : i + 1], 0.014, 3) for i in range(2)
+    ]
+    both = losses.fine_loss(aged, wanted, sides, 0.014, 3)
+    assert both.item() == pytest.approx((alone[0] + alone[1]).item() / 2, rel=1e-5)

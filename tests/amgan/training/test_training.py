@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
-from tiny_networks import TINY_MODEL, random_generator
+from tiny_networks import TINY_GENERATOR, TINY_MODEL, random_generator
 from tiny_set import SIDE, write_set
 
 from amgan.checkpoint import load_model
@@ -139,7 +139,7 @@ def test_the_log_is_json_lines(whole: Path) -> None:
     assert all(np.isfinite(list(row.values())).all() for row in found)
     assert "d/critic" not in found[0] and "g/wgan" not in found[0]
     assert "d/critic" in found[1] and "d/penalty" in found[1] and "g/wgan" not in found[1]
-    assert {"g/paired", "g/off_face", "g/wgan", "g/age", "g/position", "g/cycle", "d/age"} <= found[2].keys()
+    assert {"g/paired", "g/fine", "g/off_face", "g/wgan", "g/age", "g/position", "g/cycle", "d/age"} <= found[2].keys()
 
 
 def test_grids_are_written(whole: Path) -> None:
@@ -192,6 +192,7 @@ def test_train_reads_the_file(set_folder: Path, tmp_path: Path) -> None:
     path.write_text(
         f'dataset = "{set_folder}"\noutput = "{tmp_path / "out"}"\nbatch = 2\nthreads = 1\nmargin_px = 4\n'
         'device = "cpu"\n[model.generator]\nwidths = [4, 8, 8]\nblocks = 1\nspade_hidden = 4\n'
+        "atlas_px = [40, 36]\n"
         "[model.discriminator]\nwidths = [4, 6, 8, 8]\n[patches]\npatch_px = 32\nframe_px = [48.0, 80.0]\n"
     )
     weights = train(path, max_steps=1)
@@ -204,6 +205,7 @@ def test_a_set_without_changes_is_refused(tmp_path: Path) -> None:
         "changes": np.zeros((0, SIDE, SIDE, 3), np.int8),
         "change_faces": np.zeros(0, np.int32),
         "change_ages": np.zeros(0, np.float32),
+        "change_patterns": np.zeros((0, 4), np.float32),
     }
     folder = write_set(tmp_path / "set", **nothing)
     with pytest.raises(UsageError, match="has no face at two ages"):
@@ -219,7 +221,7 @@ def test_the_supervised_loss_falls(set_folder: Path) -> None:
     """The synthetic change is an even tint that follows from the map: 150 tiny steps learn much of it."""
     config = tiny_config(
         set_folder, Path("unused"), steps=10_000, discriminator_from=10_000, adversarial_from=10_000,
-        freeze_norm_from=100, decay_from=10_000, batch=4, generator_rate=5e-3,
+        freeze_norm_from=100, decay_from=10_000, batch=4, generator_rate=5e-3, atlas_rate=1.0,
         patches=PatchOptions(patch_px=32, frame_px=(48.0, 80.0), brightness=0.0, saturation=0.0),
     )  # fmt: skip
     torch.set_num_threads(1)
@@ -313,12 +315,41 @@ def test_grid_faces_are_held_out_and_spread(set_folder: Path) -> None:
 
 def test_age_frames(set_folder: Path) -> None:
     dataset = load_dataset(set_folder)
-    frames, prints = dataset.frames[:2], dataset.footprints[:2]
+    frames, faces = np.array(dataset.frames[:2]), np.arange(2)
     untrained = new_state(tiny_config(set_folder, Path("unused")), CPU).average
-    assert np.array_equal(age_frames(untrained, frames, prints, 80.0), frames)
-    aged = [age_frames(random_generator(), frames, prints, years) for years in (20.0, 80.0)]
+    assert np.abs(age_frames(untrained, dataset, faces, 80.0).astype(int) - frames).max() <= 3
+    aged = [age_frames(random_generator(), dataset, faces, years) for years in (20.0, 80.0)]
     assert aged[0].shape == frames.shape and aged[0].dtype == np.uint8
     assert not np.array_equal(*aged)
+    by_frame = random_generator(replace(TINY_GENERATOR, coordinates="frame"))
+    assert not np.array_equal(age_frames(by_frame, dataset, faces, 80.0), aged[1])
+
+
+def test_the_atlas_learns_faster(set_folder: Path) -> None:
+    """Adam's first step is as long as the rate, whatever the gradient."""
+    config = tiny_config(set_folder, Path("unused"), generator_rate=1e-2, atlas_rate=7.0, clip_norm=1e9)
+    state = new_state(config, CPU)
+    before = {k: v.clone() for k, v in state.generator.state_dict().items()}
+    sampler = PatchSampler(load_dataset(set_folder), config.patches, 1)
+    one_step(state, config, StepBatches(sampler.pairs(0, 2)), CPU)
+    moved = {k: (v - before[k]).abs().max().item() for k, v in state.generator.state_dict().items()}
+    for name in ("atlas.fine", "atlas.coarse"):
+        assert moved[name] == pytest.approx(7 * moved["stem.weight"], rel=0.01)
+    assert moved["atlas.gain.weight"] == pytest.approx(moved["stem.weight"], rel=0.01)
+
+
+def test_a_network_without_an_atlas_learns(set_folder: Path) -> None:
+    plain = replace(TINY_MODEL, generator=replace(TINY_GENERATOR, atlas_channels=0, coordinates="frame"))
+    config = tiny_config(set_folder, Path("unused"), model=plain)
+    state = new_state(config, CPU)
+    sampler = PatchSampler(load_dataset(set_folder), config.patches, 1, "frame")
+    assert "g/paired" in one_step(state, config, StepBatches(sampler.pairs(0, 2)), CPU)
+
+
+def test_a_set_with_other_patterns_is_refused(tmp_path: Path) -> None:
+    folder = write_set(tmp_path / "set", change_patterns=np.full((12, 3), 1 / 3, np.float32))
+    with pytest.raises(UsageError, match=r"mixes 3 patterns, and the configuration has 4: set patterns = 3"):
+        run(tiny_config(folder, tmp_path / "out"))
 
 
 @pytest.mark.parametrize(
@@ -330,6 +361,10 @@ def test_age_frames(set_folder: Path) -> None:
         ({"model": 3}, "'model' must be a table"),
         ({"model": {"generator": {"widths": [4, 8]}}}, "widths = (4, 8)"),
         ({"discriminator_warmup": 5, "head_batch": 0}, "discriminator_warmup"),
+        ({"weights": {"finest_px": 4}}, "weights.finest_px = 4"),
+        ({"model": {"generator": {"coordinates": "ear"}}}, "coordinates 'ear'"),
+        ({"model": {"generator": {"patterns": 9}}}, "patterns = 9"),
+        ({"model": {"generator": {"atlas_channels": 3}}}, "atlas_channels"),
     ],
 )
 def test_configurations_that_cannot_work_are_refused(change: dict[str, object], said: str) -> None:

@@ -1,0 +1,128 @@
+"""Face coordinates: where on the mean face every cell of the canonical frame lies.
+
+Inside the mesh the map is affine on every triangle. Around it lies a ring of points that follow the face by
+one affine map, the best by least squares; beyond the ring that map goes on, so the coordinates are continuous
+everywhere, but where a turned head folds over itself.
+
+All steps are in float64 and in one order, so that the C library computes the same numbers.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .region_masks import face_footprint
+from .mean_face import MeanFace, doubled_areas, mean_face
+
+REFERENCE_PX = 512.0
+"""Side of the frame, in px, at which the scale is 0."""
+EDGE = 1e-9
+"""How far outside a triangle, as a share of its height, a cell still counts as inside: no gap at edges."""
+
+Doubles = NDArray[np.float64]
+
+
+def face_coordinates(
+    landmarks_unit: NDArray[np.floating], cells: int, margin: int = 0
+) -> NDArray[np.float32]:
+    """Coordinates of every cell's centre: float32 [3, cells + 2 margin, cells + 2 margin].
+
+    Planes: u and v, -1..1 across the atlas (u grows to the right of the picture, v downwards), and inside,
+    0..1, which is 1 on the face and 0 far from it. ``landmarks_unit`` [468, 2] are in frame units (0..1
+    across the frame); the frame has ``cells`` on a side, and ``margin`` more on every side.
+    """
+    inside = face_footprint(landmarks_unit, cells, margin)
+    return np.concatenate([mesh_coordinates(landmarks_unit, cells, margin), inside[None]])
+
+
+def frame_coordinates(cells: int, margin: int = 0) -> NDArray[np.float32]:
+    """The paper's gradients in the same planes: X and Y, -1..1 across the frame, and inside 1 everywhere."""
+    centres = (np.arange(cells + 2 * margin) - margin + 0.5) * (2.0 / cells) - 1.0
+    x, y = np.meshgrid(centres, centres)
+    return np.stack([x, y, np.ones_like(x)]).astype(np.float32)
+
+
+def scale_of(frame_px: float) -> float:
+    """The scale that goes with the coordinates: how many octaves a frame's side is above REFERENCE_PX."""
+    return math.log2(frame_px / REFERENCE_PX)
+
+
+def mesh_coordinates(
+    landmarks_unit: NDArray[np.floating], cells: int, margin: int = 0
+) -> NDArray[np.float32]:
+    """u and v of every cell's centre, float32 [2, cells + 2 margin, cells + 2 margin]; see face_coordinates."""
+    mean = mean_face()
+    # In units of cells, with the centre of cell i at i.
+    landmarks = np.asarray(landmarks_unit, np.float64)[:, :2] * cells + (margin - 0.5)
+    along_x, along_y = (_sum_in_order(mean.fit * landmarks[:, axis]) for axis in (0, 1))
+    side = cells + 2 * margin
+    uv = _around(mean, along_x, along_y, side)
+    ring = mean.points[len(landmarks) :]
+    carried = [row[0] * ring[:, 0] + row[1] * ring[:, 1] + row[2] for row in (along_x, along_y)]
+    points = np.concatenate([landmarks, np.stack(carried, axis=1)])
+    _draw_triangles(uv, mean, points)
+    return uv.astype(np.float32)
+
+
+def _sum_in_order(terms: Doubles) -> Doubles:
+    """Sums of rows, first term first: np.sum would add in an order of its own."""
+    total: Doubles = np.add.accumulate(terms, axis=1)[:, -1]
+    return total
+
+
+def _around(mean: MeanFace, along_x: Doubles, along_y: Doubles, side: int) -> Doubles:
+    """u and v of all cells by the affine map alone, [2, side, side]; 0 where the landmarks span no area."""
+    a, b, c = along_x
+    d, e, f = along_y
+    determinant = a * e - b * d
+    uv = np.zeros((2, side, side))
+    if abs(determinant) < 1e-6:
+        return uv
+    left, top, right, bottom = mean.rectangle
+    index = np.arange(side, dtype=np.float64)
+    x, y = index[None, :] - c, index[:, None] - f
+    uv[0] = ((e * x - b * y) / determinant - left) * (2.0 / (right - left)) - 1.0
+    uv[1] = ((a * y - d * x) / determinant - top) * (2.0 / (bottom - top)) - 1.0
+    return uv
+
+
+def _draw_triangles(uv: Doubles, mean: MeanFace, points: Doubles) -> None:
+    """Write u and v of all cells whose centre lies in a triangle of ``points`` [P, 2], in units of cells.
+
+    Where triangles overlap, those of the face win over those around it, and larger ones that face the
+    viewer over smaller and turned ones.
+    """
+    side = uv.shape[1]
+    areas = doubled_areas(points, mean.triangles)
+    ring = mean.ring_triangles
+    order = np.concatenate([np.arange(ring), ring + np.argsort(areas[ring:], kind="stable")])
+    order = order[areas[order] != 0.0]
+    corners, areas = points[mean.triangles[order]], areas[order]
+    low = np.clip(np.ceil(corners.min(axis=1)), 0, side).astype(np.int64)
+    high = np.clip(np.floor(corners.max(axis=1)), -1, side - 1).astype(np.int64)
+    size = np.maximum(high - low + 1, 0)
+    count = size[:, 0] * size[:, 1]
+    number = np.repeat(np.arange(len(order)), count)
+    place = np.arange(len(number)) - np.repeat(np.cumsum(count) - count, count)
+    row, column = np.divmod(place, size[number, 0])
+    row, column = row + low[number, 1], column + low[number, 0]
+    # Weights of the second and third corner are linear in x and y.
+    (ax, ay), (bx, by), (cx, cy) = (corners[:, i].T for i in range(3))
+    to_second = np.stack([(cy - ay) / areas, (ax - cx) / areas])
+    to_third = np.stack([(ay - by) / areas, (bx - ax) / areas])
+    x, y = column - ax[number], row - ay[number]
+    second = to_second[0][number] * x + to_second[1][number] * y
+    third = to_third[0][number] * x + to_third[1][number] * y
+    hit = (second >= -EDGE) & (third >= -EDGE) & (second + third <= 1.0 + EDGE)
+    number, second, third, cell = number[hit], second[hit], third[hit], (row * side + column)[hit]
+    winner = np.full(side * side, -1, np.int64)
+    winner[cell] = np.arange(len(cell))  # of cells that come twice the last one stays
+    cell = np.flatnonzero(winner >= 0)
+    taken = winner[cell]
+    number, second, third = number[taken], second[taken], third[taken]
+    for axis in range(2):
+        first, other, last = mean.uv[mean.triangles[order[number]], axis].T
+        uv[axis].reshape(-1)[cell] = first + second * (other - first) + third * (last - first)
