@@ -11,11 +11,15 @@ from numpy.typing import NDArray
 
 from amgan.runtime.ages.maps import MAX_AGE, MIN_AGE
 from amgan.runtime.engines.contract import CELL_PX
+from amgan.runtime.face.coordinates import face_coordinates, scale_of
+from amgan.runtime.face.mean_face import mean_face
+from amgan.runtime.face.mesh import N_POINTS
 
 REAL_TILE = Path(__file__).parent / "data" / "collins_tile.png"
 """A photographed face: a frame of REAL_FRAME_PX with REAL_MARGIN_PX of the photo around it."""
 REAL_FRAME_PX = 256
 REAL_MARGIN_PX = 56
+PATTERNS = 4
 
 Array = NDArray[Any]
 
@@ -28,15 +32,18 @@ class Case:
     arrays: tuple[Array, ...]
 
 
-def generator_cases(seed: int, halo_px: int, oldest: float = MAX_AGE) -> tuple[Case, ...]:
-    """Tiles with aging map and origin: random, stressful and real, of several sizes and batches.
+def generator_cases(
+    seed: int, halo_px: int, oldest: float = MAX_AGE, patterns: int = PATTERNS
+) -> tuple[Case, ...]:
+    """Tiles with all their inputs: random, stressful and real, of several sizes and batches.
 
     ``oldest`` is the oldest age, in years, that the generator is ever given: the manifest's
-    ``oldest_trained_age``, which stands for all that are older.
+    ``oldest_trained_age``, which stands for all that are older. ``patterns`` is how many it mixes. Coordinates
+    are those of the mean face.
     """
     rng = np.random.default_rng(seed)
     made = [
-        _random_tiles(rng, n, (height, width), halo_px, oldest)
+        _random_tiles(rng, n, (height, width), halo_px, oldest, patterns)
         for n, height, width in ((2, 64, 96), (3, 40, 72))
     ]
     side = 64 + 2 * halo_px
@@ -51,7 +58,8 @@ def generator_cases(seed: int, halo_px: int, oldest: float = MAX_AGE) -> tuple[C
         (f"noise, 15 and {oldest:g} years in turn", noise, extreme, 512),
         (f"noise, {oldest:g} years, far corner of a large frame", noise, high, 1024),
     ):
-        made.append(_case(name, picture, ages, (frame_px - 64 - halo_px,) * 2, frame_px))
+        corner = (frame_px - 64 - halo_px,) * 2
+        made.append(_case(name, picture, ages, corner, frame_px, _pattern(rng, patterns)))
     face = real_tile()
     cells = face.shape[0] // CELL_PX
     slope = np.tile(np.linspace(MIN_AGE, oldest, cells, dtype=np.float32), (cells, 1))
@@ -61,7 +69,8 @@ def generator_cases(seed: int, halo_px: int, oldest: float = MAX_AGE) -> tuple[C
         (f"face, 15 to {oldest:g} years from left to right", slope),
         (f"face, 15 and {oldest:g} years in patches", _checks(cells, 8, oldest)),
     ):
-        made.append(_case(name, face, ages, (-REAL_MARGIN_PX,) * 2, REAL_FRAME_PX))
+        corner = (-REAL_MARGIN_PX,) * 2
+        made.append(_case(name, face, ages, corner, REAL_FRAME_PX, _pattern(rng, patterns)))
     return tuple(made)
 
 
@@ -87,22 +96,49 @@ def real_tile() -> NDArray[np.uint8]:
 
 
 def _random_tiles(
-    rng: np.random.Generator, n: int, core: tuple[int, int], halo_px: int, oldest: float
+    rng: np.random.Generator, n: int, core: tuple[int, int], halo_px: int, oldest: float, patterns: int
 ) -> Case:
     height, width = (size + 2 * halo_px for size in core)
     picture = rng.integers(0, 256, (n, height, width, 3), dtype=np.uint8)
     ages = rng.uniform(MIN_AGE, oldest, (n, 1, height // CELL_PX, width // CELL_PX)).astype(np.float32)
-    # Anywhere inside the frame: off it, X and Y leave what any network is made for.
-    side = rng.choice([256, 320, 512], (n, 1))
-    corner = CELL_PX * rng.integers(0, (side - np.array(core[::-1])) // CELL_PX + 1, (n, 2)) - halo_px
-    origin = np.concatenate([corner, side], axis=1).astype(np.float32)
-    return Case(f"noise, {n} tiles of {core[1]} x {core[0]} px", (picture, ages, origin))
+    sides = rng.choice([256, 320, 512], n)
+    corners = [CELL_PX * rng.integers(0, (side - np.array(core[::-1])) // CELL_PX + 1) for side in sides]
+    places = [
+        face_places((int(x) - halo_px, int(y) - halo_px), (width, height), int(side))
+        for (x, y), side in zip(corners, sides, strict=True)
+    ]
+    pattern = np.concatenate([_pattern(rng, patterns) for _ in range(n)])
+    name = f"noise, {n} tiles of {core[1]} x {core[0]} px"
+    return Case(name, (picture, ages, np.stack(places), pattern))
 
 
-def _case(name: str, picture: Array, ages: Array, corner: tuple[int, int], frame_px: int) -> Case:
+def _case(
+    name: str, picture: Array, ages: Array, corner: tuple[int, int], frame_px: int, pattern: Array
+) -> Case:
     """One tile with its first pixel, halo included, at ``corner`` of a frame of ``frame_px``."""
-    origin = np.array([[*corner, frame_px]], np.float32)
-    return Case(name, (np.ascontiguousarray(picture[None]), ages[None, None].astype(np.float32), origin))
+    height, width = picture.shape[:2]
+    places = face_places(corner, (width, height), frame_px)[None]
+    ages = ages[None, None].astype(np.float32)
+    return Case(name, (np.ascontiguousarray(picture[None]), ages, places, pattern))
+
+
+def face_places(corner: tuple[int, int], size: tuple[int, int], frame_px: int) -> NDArray[np.float32]:
+    """Coordinates of a tile of the mean face's frame, float32 [4, h, w]: u, v, inside and scale.
+
+    ``corner`` (x, y) is the tile's first pixel, ``size`` its width and height; all multiples of 4 px.
+    """
+    (x, y), (width, height) = (tuple(length // CELL_PX for length in pair) for pair in (corner, size))
+    cells = frame_px // CELL_PX
+    margin = max(0, -x, -y, x + width - cells, y + height - cells)
+    mean = mean_face()
+    planes = face_coordinates(mean.points[:N_POINTS], cells, margin)
+    part = planes[:, y + margin : y + margin + height, x + margin : x + margin + width]
+    return np.concatenate([part, np.full_like(part[:1], scale_of(frame_px))])
+
+
+def _pattern(rng: np.random.Generator, count: int) -> NDArray[np.float32]:
+    """Mixing weights of one tile, [1, count]."""
+    return rng.dirichlet(np.full(count, 0.5), 1).astype(np.float32)
 
 
 def _stress_pictures(rng: np.random.Generator, side: int) -> tuple[Array, ...]:

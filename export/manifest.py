@@ -12,6 +12,7 @@ from amgan.networks import ModelConfig
 from amgan.networks.discriminator import DOWNSAMPLING
 from amgan.runtime.ages.maps import MAX_AGE, MIN_AGE, NEUTRAL_AGE
 from amgan.runtime.bundle.manifest import EstimatorSpec, GeneratorSpec, Manifest, TensorSpec
+from amgan.runtime.engines.contract import PLACE_PLANES
 from amgan.runtime.files import file_sha256
 
 from .graphs.files import Written
@@ -37,7 +38,9 @@ def make_manifest(
         age_range=(MIN_AGE, MAX_AGE),
         neutral_age=NEUTRAL_AGE,
         oldest_trained_age=min(config.oldest_trained_age, MAX_AGE),
-        generator=_generator_spec(config.generator.halo_px),
+        patterns=config.generator.patterns,
+        coordinates=config.generator.coordinates,
+        generator=_generator_spec(config.generator.halo_px, config.generator.patterns),
         estimator=_estimator_spec(config.estimator_frame_px),
         files=written.files,
         checkpoint_sha256=file_sha256(checkpoint),
@@ -64,13 +67,17 @@ def _export_report(options: ExportOptions, written: Written) -> dict[str, Any]:
     return report
 
 
-def _generator_spec(halo_px: int) -> GeneratorSpec:
+def _generator_spec(halo_px: int, patterns: int) -> GeneratorSpec:
     core = tuple(f"{side}-{2 * halo_px}" for side in ("H", "W"))
     return GeneratorSpec(
         inputs=(
             TensorSpec("image", "uint8", ("N", "H", "W", 3), (0, 255), "RGB tile with its halo"),
             TensorSpec("aging_map", "float32", ("N", 1, "H/4", "W/4"), (MIN_AGE, MAX_AGE), "years"),
-            TensorSpec("origin", "float32", ("N", 3), None, "x0, y0 of the tile, side of the frame; px"),
+            TensorSpec(
+                "coordinates", "float32", ("N", PLACE_PLANES, "H/4", "W/4"), None,
+                "u, v of the cell's centre, -1..1 across the atlas; inside, 0..1; log2(frame side / 512 px)",
+            ),  # fmt: skip
+            TensorSpec("pattern", "float32", ("N", patterns), (0, 1), "mixing weights of the patterns, sum 1"),
         ),
         outputs=(TensorSpec("aged", "uint8", ("N", *core, 3), (0, 255), "RGB without halo"),),
     )

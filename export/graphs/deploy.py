@@ -16,12 +16,14 @@ class DeployGenerator(nn.Module):
         self.generator = generator
         self.halo_px = generator.config.halo_px
 
-    def forward(self, image: Tensor, aging_map: Tensor, origin: Tensor) -> Tensor:
-        """Age tiles: uint8 [N, H, W, 3], float32 [N, 1, H/4, W/4] years and [N, 3] -> uint8 [N, h, w, 3].
+    def forward(self, image: Tensor, aging_map: Tensor, coordinates: Tensor, pattern: Tensor) -> Tensor:
+        """Age tiles uint8 [N, H, W, 3] -> uint8 [N, h, w, 3].
 
-        H and W are multiples of 4 and include the halo; h and w do not.
+        ``aging_map`` float32 [N, 1, H/4, W/4] in years; ``coordinates`` float32 [N, 4, H/4, W/4] and
+        ``pattern`` float32 [N, K] as in conditioning_planes. H and W are multiples of 4 and include the halo;
+        h and w do not.
         """
-        aged = self.generator(_to_float(image), aging_map, origin)
+        aged = self.generator(_to_float(image), aging_map, coordinates, pattern)
         core = aged[:, :, self.halo_px : -self.halo_px, self.halo_px : -self.halo_px]
         codes = torch.clamp(torch.round((core + 1.0) * 127.5), 0.0, 255.0)
         # Some engines cannot transpose uint8: permute as float, then cast.

@@ -11,8 +11,9 @@ import math
 
 import onnx
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from amgan.networks.atlas import SHARES, LearntAtlas
 from amgan.networks.conditioning import AGE_SPAN_YEARS, WAVES
 from amgan.networks.config import DOWNSAMPLING
 from amgan.networks.discriminator import DOWNSAMPLING as DOWNSAMPLING_OF_AGES
@@ -34,9 +35,12 @@ def emit_generator(network: ExportGenerator) -> onnx.ModelProto:
     assert isinstance(network.up1, UpsampleCells) and isinstance(network.up2, nn.Conv2d)
     g = GraphWriter()
     work = network.stem.weight.dtype
-    hidden = _conditioning(g, network.planes, work)
+    hidden = _conditioning(g, network, network.planes, work)
     codes = g.cast("image", work)
-    fine = g.node("Relu", g.convolution(g.node("Transpose", codes, perm=[0, 3, 1, 2]), network.stem))
+    seen = g.crop(g.node("Transpose", codes, perm=[0, 3, 1, 2]), network.outer_px)
+    if network.atlas is not None:
+        seen = g.node("Concat", seen, _narrow(g, _atlas(g, network.atlas, work), work), axis=1)
+    fine = g.node("Relu", g.convolution(seen, network.stem))
     middle = g.node("Relu", g.convolution(fine, network.down1))
     x = g.convolution(middle, network.down2)
     for block in cropped_blocks(network):
@@ -54,7 +58,8 @@ def emit_generator(network: ExportGenerator) -> onnx.ModelProto:
         {
             "image": (torch.uint8, ["N", "H", "W", 3]),
             "aging_map": (torch.float32, ["N", 1, "H/4", "W/4"]),
-            "origin": (torch.float32, ["N", 3]),
+            "coordinates": (torch.float32, ["N", 4, "H/4", "W/4"]),
+            "pattern": (torch.float32, ["N", network.patterns]),
         },
         {"aged": (torch.uint8, ["N", f"H-{halo}", f"W-{halo}", 3])},
     )
@@ -86,35 +91,54 @@ def cropped_blocks(network: ExportGenerator) -> list[CroppedBlock]:
     return blocks
 
 
-def _conditioning(g: GraphWriter, part: SeparateConditioning, work: torch.dtype) -> str:
-    """Hidden channels of all SPADE from the inputs aging_map and origin; coordinates stay in fp32."""
-    x0, y0, side = g.node("Split", "origin", outputs=3, axis=1, num_outputs=3)
-    per_pixel = g.node("Div", g.constant(2.0), side)
-    row = g.convolution(_axis(g, x0, per_pixel, 3, work), part.across)
-    column = g.convolution(_axis(g, y0, per_pixel, 2, work), part.down)
-    octaves = g.node("Log", g.node("Div", side, g.constant(part.reference_px)))
-    octaves = g.node("Unsqueeze", octaves, g.constant([2, 3]))
-    per_octave = g.constant(part.octave.detach().float() / math.log(2.0))
-    constant = g.node("Add", g.node("Mul", octaves, per_octave), g.constant(part.offset.detach().float()))
-    row = g.node("Add", row, _narrow(g, constant, work))
-    age = g.convolution(_narrow(g, "aging_map", work), part.age)
-    made: str = g.node("Relu", g.node("Add", g.node("Add", age, row), column))
+def _conditioning(
+    g: GraphWriter, network: ExportGenerator, part: SeparateConditioning, work: torch.dtype
+) -> str:
+    """Hidden channels of all SPADE from the inputs but the picture; places stay in fp32."""
+    cells = network.outer_px // DOWNSAMPLING + 1
+    ages, places = g.crop("aging_map", cells), g.crop("coordinates", cells)
+    uv, inside = g.slice(places, {1: (0, 2)}), g.slice(places, {1: (2, 3)})
+    angles = g.node("Concat", *(g.node("Mul", uv, g.constant(math.pi * wave)) for wave in WAVES), axis=1)
+    features = g.node("Concat", uv, g.node("Sin", angles), g.node("Cos", angles), axis=1)
+    features = g.node("Mul", features, inside)
+    planes = g.node("Concat", ages, features, g.slice(places, {1: (2, 4)}), axis=1)
+    hidden = g.convolution(_narrow(g, planes, work), part.planes)
+    weights = g.constant(part.pattern.weight.detach().float().T)
+    constant = g.node("Unsqueeze", g.node("MatMul", "pattern", weights), g.constant([2, 3]))
+    made: str = g.node("Relu", g.node("Add", hidden, _narrow(g, constant, work)))
     return made
 
 
-def _axis(g: GraphWriter, start: str, per_pixel: str, axis: int, work: torch.dtype) -> str:
-    """Coordinate, sines and cosines along one axis of the map: [N, planes, 1, w] or [N, planes, h, 1]."""
-    count = g.node("Squeeze", g.node("Shape", "aging_map", start=axis, end=axis + 1))
-    cells = g.cast(g.node("Range", g.constant(0), count, g.constant(1)), torch.float32)
-    pixels = g.node(
-        "Add", g.node("Mul", cells, g.constant(float(DOWNSAMPLING))), g.constant(0.5 * DOWNSAMPLING)
-    )
-    place = g.node("Sub", g.node("Mul", g.node("Add", pixels, start), per_pixel), g.constant(1.0))
-    place = g.node("Unsqueeze", place, g.constant([1, 2] if axis == 3 else [1, 3]))
-    waves = math.pi * torch.tensor(WAVES, dtype=torch.float32).reshape(1, -1, 1, 1)
-    angles = g.node("Mul", place, g.constant(waves))
-    planes = g.node("Concat", place, g.node("Sin", angles), g.node("Cos", angles), axis=1)
-    return _narrow(g, planes, work)
+def _atlas(g: GraphWriter, atlas: LearntAtlas, work: torch.dtype) -> str:
+    """The atlas at the places of the pixels, fp32 [N, C, H - 2 outer_px, W - 2 outer_px]."""
+    columns = g.node("Concat", *_phases(g, g.slice("coordinates", {1: (0, 3)}), 3), axis=1)
+    cells = g.node("Concat", *_phases(g, columns, 2), axis=1)
+    pixels = g.node("DepthToSpace", cells, blocksize=DOWNSAMPLING, mode="DCR")
+    grid = g.node("Transpose", g.slice(pixels, {1: (0, 2)}), perm=[0, 2, 3, 1])
+    batch = g.node("Concat", g.node("Shape", "pattern", start=0, end=1), g.constant([1, 1, 1]), axis=0)
+    kind = "linear" if work == torch.bfloat16 else "bilinear"  # renamed in opset 20
+
+    def sampled(texture: Tensor) -> str:
+        textures = g.node("Expand", g.constant(texture.detach().float()), batch)
+        made: str = g.node("GridSample", textures, grid, align_corners=0, mode=kind, padding_mode="border")
+        return made
+
+    both = g.node("Concat", sampled(atlas.fine), sampled(atlas.coarse), axis=1)
+    gain = g.node("MatMul", "pattern", g.constant(atlas.gain.weight.detach().float().T))
+    gain = g.node("Unsqueeze", g.node("Add", gain, g.constant(atlas.gain.bias.detach().float())), g.constant([2, 3]))
+    shares = g.node("Mul", g.slice(pixels, {1: (2, 3)}), gain)
+    made: str = g.node("Mul", both, shares)
+    return made
+
+
+def _phases(g: GraphWriter, planes: str, axis: int) -> list[str]:
+    """As amgan.networks.atlas.phases_along."""
+    before, here, after = (g.slice(planes, {axis: ends}) for ends in ((0, -2), (1, -1), (2, 1 << 30)))
+    made = []
+    for other, shares in ((before, SHARES[:2]), (after, SHARES[2:])):
+        way = g.node("Sub", other, here)
+        made += [g.node("Add", here, g.node("Mul", way, g.constant(share))) for share in shares]
+    return made
 
 
 def _modulated(

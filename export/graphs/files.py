@@ -55,7 +55,7 @@ def write_simplified(
     network, passes = simplify(generator)
     for before, after in itertools.pairwise(passes):
         progress(pass_line(before, after))
-    tile = _smallest(generator_cases(0, network.halo_px))
+    tile = _smallest(generator_cases(0, network.halo_px, patterns=network.patterns))
     frame = _smallest(estimator_cases(0, frame_px))
     written = Written({}, passes, {})
     for precision in precisions:

@@ -16,7 +16,7 @@ from ..simplify import ExportGenerator
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 KEPT_FP32 = {
-    "conditioning planes": "frame coordinates reach thousands of pixels, where fp16 has steps of 2 px",
+    "coordinates and atlas": "half precision would blur where on the face a pixel lies",
     "attention and change after the head": "tanh and the products after it decide the last code value",
     "blend and rounding": "a code value of 255.5 is not representable next to 255 in bf16",
     "estimator's output": "years are read by people and compared across engines",
@@ -25,11 +25,13 @@ KEPT_FP32 = {
 
 
 def generator_in(network: ExportGenerator, precision: str) -> ExportGenerator:
-    """The generator with all convolutions in a precision: ``fp32``, ``fp16`` or ``bf16``.
+    """The generator with all convolutions, but not its atlas, in a precision: ``fp32``, ``fp16`` or ``bf16``.
 
     Raises UsageError for another name.
     """
-    return copy.deepcopy(network).to(dtype_of(precision))
+    typed = copy.deepcopy(network).to(dtype_of(precision))
+    typed.atlas = copy.deepcopy(network.atlas)  # sampled in fp32
+    return typed
 
 
 def dtype_of(precision: str) -> torch.dtype:

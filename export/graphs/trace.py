@@ -19,6 +19,8 @@ from torch import nn
 from amgan.networks import Discriminator, Generator
 from amgan.runtime.errors import AmganError
 
+from amgan.runtime.engines.contract import GENERATOR_INPUTS
+
 from .deploy import DeployEstimator, DeployGenerator
 
 OPSET = 18
@@ -33,15 +35,17 @@ def generator_to_onnx(generator: Generator, path: Path, *, optimize: bool = Fals
     example = (
         torch.randint(0, 256, (2, side, side + 8, 3), dtype=torch.uint8),
         torch.full((2, 1, side // 4, side // 4 + 2), 50.0),
-        torch.tensor([[0.0, 0.0, 512.0]] * 2),
+        torch.rand(2, 4, side // 4, side // 4 + 2),
+        torch.full((2, generator.config.patterns), 1.0 / generator.config.patterns),
     )
     batch, rows, columns = torch.export.Dim("N"), torch.export.Dim("h", min=8), torch.export.Dim("w", min=8)
     shapes = {
         "image": {0: batch, 1: 4 * rows, 2: 4 * columns},
         "aging_map": {0: batch, 2: rows, 3: columns},
-        "origin": {0: batch},
+        "coordinates": {0: batch, 2: rows, 3: columns},
+        "pattern": {0: batch},
     }
-    names = (["image", "aging_map", "origin"], ["aged"])
+    names = (list(GENERATOR_INPUTS), ["aged"])
     _export(DeployGenerator(generator), example, shapes, names, path, optimize)
 
 

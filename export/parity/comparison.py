@@ -47,7 +47,9 @@ class Reference:
     ) -> Reference:
         """Run both networks on all inputs; ``frame_px`` is the estimator's, ``oldest_age`` in years."""
         cases = {
-            "generator": generator_cases(seed, generator.config.halo_px, min(oldest_age, MAX_AGE)),
+            "generator": generator_cases(
+                seed, generator.config.halo_px, min(oldest_age, MAX_AGE), generator.config.patterns
+            ),
             "estimator": estimator_cases(seed, frame_px),
         }
         networks = {"generator": DeployGenerator(generator), "estimator": DeployEstimator(discriminator)}

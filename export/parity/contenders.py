@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from amgan.networks import Discriminator, Generator
 from amgan.runtime.bundle.engine_files import FLAVOURS, FORMAT, check_engine
 from amgan.runtime.bundle.manifest import FileEntry
-from amgan.runtime.engines.contract import TileBatch
+from amgan.runtime.engines.contract import GENERATOR_INPUTS, TileBatch
 from amgan.runtime.engines.cuda.api import load_cuda
 from amgan.runtime.engines.cuda.arrays import ArrayRunner, CudaEngine
 from amgan.runtime.engines.openvino import keep_places_exact, last_line
@@ -29,7 +29,7 @@ from ..graphs.precision import dtype_of, generator_in
 from ..simplify import simplify
 from ..tensorrt.flavour import current_target
 
-INPUTS = {"generator": ("image", "aging_map", "origin"), "estimator": ("image",)}
+INPUTS = {"generator": GENERATOR_INPUTS, "estimator": ("image",)}
 Array = NDArray[Any]
 Run = Callable[[tuple[Array, ...]], Array]
 
@@ -197,8 +197,7 @@ def open_tensorrt(path: Path, entry: FileEntry) -> Run:
         opened = engine = CudaEngine(cuda, gpu, program, halo)
 
         def run(arrays: tuple[Array, ...]) -> Array:
-            image, ages, origin = arrays
-            return engine.wait(engine.submit(TileBatch(image, ages, origin, "the picture")))
+            return engine.wait(engine.submit(TileBatch(*arrays, label="the picture")))
     else:
         opened = runner = ArrayRunner(cuda, gpu, program)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from amgan.runtime.bundle.bundle import Bundle
 from amgan.runtime.bundle.engine_files import FORMAT, EngineBuild
 from amgan.runtime.bundle.manifest import FileEntry, Manifest
-from amgan.runtime.engines.contract import CELL_PX
+from amgan.runtime.engines.contract import CELL_PX, PLACE_PLANES
 from amgan.runtime.errors import AmganError, BundleError, UsageError
 from amgan.runtime.files import file_sha256
 
@@ -113,7 +113,12 @@ def network_inputs(manifest: Manifest, role: str, core_px: int) -> dict[str, tup
         raise UsageError(f"a tile's core cannot be {core_px} px: use a multiple of {step} px")
     side = min(core_px, manifest.max_frame_px) + 2 * manifest.halo_px
     cells = side // CELL_PX
-    return {"image": (side, side, 3), "aging_map": (1, cells, cells), "origin": (3,)}
+    return {
+        "image": (side, side, 3),
+        "aging_map": (1, cells, cells),
+        "coordinates": (PLACE_PLANES, cells, cells),
+        "pattern": (manifest.patterns,),
+    }
 
 
 def timing_cache(flavour: str, version: str, targets: Sequence[str]) -> Path:
