@@ -58,7 +58,9 @@ def complete(mesh: Points, mesh_triangles: NDArray[np.int32], rectangle: Points)
     low, high = rectangle[:2], rectangle[2:]
     uv = (points - low) / (high - low) * 2.0 - 1.0
     homogeneous = np.concatenate([mesh, np.ones((len(mesh), 1))], axis=1)
-    return MeanFace(points, uv, triangles.astype(np.int32), len(strip), rectangle, np.linalg.pinv(homogeneous))
+    return MeanFace(
+        points, uv, triangles.astype(np.int32), len(strip), rectangle, np.linalg.pinv(homogeneous)
+    )
 
 
 def doubled_areas(points: Points, triangles: NDArray[np.int32]) -> Points:

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 N_POINTS = 468
 
 FACE_OVAL = (
@@ -20,3 +23,22 @@ LIPS_INNER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 3
 MOUTH_CORNERS = (61, 291)
 NOSE_TIP = 1
 NOSE = (6, 122, 351, 196, 419, 198, 420, 131, 360, 49, 279, 129, 358, 98, 327, 2, 1)
+
+FOREHEAD_TOP, FOREHEAD_MIDDLE = 10, 9
+HAIRLINE_REACH = {
+    10: 0.40, 338: 0.40, 109: 0.40, 297: 0.36, 67: 0.36, 332: 0.26, 103: 0.26, 284: 0.12, 54: 0.12,
+}  # fmt: skip
+"""How far above the upper edge of the mesh foreheads go on, in FOREHEAD_MIDDLE to FOREHEAD_TOP distances."""
+
+
+def raise_hairline(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Landmarks [468, 2 or more] with the mesh's upper edge moved up to where foreheads usually end.
+
+    The mesh ends in the middle of a high forehead. The points of HAIRLINE_REACH move along the line from the
+    brows' middle to the top, [468, 2] in the units given.
+    """
+    points = np.array(np.asarray(landmarks)[:, :2], np.float64)
+    up = points[FOREHEAD_TOP] - points[FOREHEAD_MIDDLE]
+    for number, reach in HAIRLINE_REACH.items():
+        points[number] += reach * up
+    return points

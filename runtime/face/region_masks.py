@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-from .mesh import FACE_OVAL, LEFT_EYE, LIPS_INNER, RIGHT_EYE
+from .mesh import FACE_OVAL, LEFT_EYE, LIPS_INNER, RIGHT_EYE, raise_hairline
 from .zones import PART_POLYGONS
 
 PART_SOFTNESS = 0.010
@@ -86,7 +86,7 @@ def face_footprint(
 def edit_mask(landmarks_unit: NDArray[np.floating], size_px: int) -> NDArray[np.float32]:
     """Where a change may be pasted: float32 [size_px, size_px], 0..1.
 
-    1 on the face, falling to exactly 0 at the outline of the face mesh; 0 on the eyes and in the open mouth.
+    1 on the face, falling to exactly 0 at its outline; 0 on the eyes and in the open mouth.
     """
     mask = np.zeros((size_px, size_px), np.float32)
     oval = _soft_polygon(landmarks_unit, FACE_OVAL, size_px, 0, 0.018)
@@ -109,7 +109,7 @@ def _soft_polygon(
     Only the cells that it reaches are drawn: those of its bounding box and of the blur around it.
     """
     cells = size_px + 2 * margin_px
-    points = np.asarray(landmarks_unit, np.float64)[list(polygon), :2] * size_px + margin_px
+    points = raise_hairline(landmarks_unit)[list(polygon)] * size_px + margin_px
     points = np.clip(points, -10 * cells, 11 * cells)
     blur_px = softness * size_px
     reach = math.ceil(3.2 * blur_px) + 4

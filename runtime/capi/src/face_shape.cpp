@@ -32,13 +32,23 @@ struct Patch {
     }
 };
 
+// A mesh point; those of the mesh's upper edge are moved up to where foreheads usually end (mesh.py: raise_hairline).
+std::array<double, 2> raised(const Landmarks &landmarks, std::int16_t number) {
+    std::array<double, 2> point = landmarks[static_cast<std::size_t>(number)];
+    for (const HairlineReach &one : kHairlineReach)
+        if (one.point == number)
+            for (std::size_t axis = 0; axis < 2; ++axis)
+                point[axis] += one.reach * (landmarks[kForeheadTop][axis] - landmarks[kForeheadMiddle][axis]);
+    return point;
+}
+
 // An antialiased polygon, its edges blurred by `softness` (standard deviation as a share of the frame's side).
 Patch soft_polygon(const Landmarks &landmarks, const Polygon &polygon, int side, int margin, double softness) {
     const int cells = side + 2 * margin;
     std::vector<std::array<double, 2>> points;
     std::array<double, 2> low = {1e9, 1e9}, high = {-1e9, -1e9};
     for (const std::int16_t number : polygon) {
-        std::array<double, 2> point = landmarks[static_cast<std::size_t>(number)];
+        std::array<double, 2> point = raised(landmarks, number);
         for (std::size_t axis = 0; axis < 2; ++axis) {
             point[axis] = std::clamp(point[axis] * side + margin, -10.0 * cells, 11.0 * cells);
             low[axis] = std::min(low[axis], point[axis]);

@@ -1,0 +1,65 @@
+"""Gains and bounds of aged versions. Set by eye on real and synthetic faces, never by a judge of age alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class AgingOptions:
+    """How strongly each part of aging shows. Gains are per full span; bounds are in log intensity.
+
+    Population field: ``field_gain`` (``field_gain_young`` when a face gets younger) times the field's
+    luminance, softly bounded by ``field_down`` and ``field_up``; ``smile_gain`` times its dependence on
+    expression, ``kind_gain`` times that on sex and tone; ``deviation_gain`` times the pattern's own folds,
+    bounded by ``deviation_down`` and ``deviation_up``; ``colour_gain`` times its chroma.
+
+    Own structure, per span of OWN_SPAN_YEARS: ``own_lines``, ``own_fine``, ``own_mid``, ``own_folds`` and
+    ``own_pores``. Pattern: ``lines``, ``texture``, ``mottling``.
+
+    Bounds of the whole luminance change: ``down``, ``up``, ``up_young``; ``never_above`` is the code value
+    that lightening goes half way to at most. ``warmth`` is how much warmer shadows on skin are;
+    ``broad_warmth`` the same for the field's broad ones.
+
+    Hair and lips, per span of HAIR_SPAN_YEARS from 35 years on: ``lips_paler``, ``lips_lighter``,
+    ``brows_lighter``, ``beard_lighter``; ``shape_gain`` and ``shape_gain_young`` times the regressed change
+    of shape.
+    """
+
+    field_gain: float = 2.6
+    field_gain_young: float = 1.8
+    field_down: float = 0.17
+    field_up: float = 0.09
+    smile_gain: float = 0.5
+    kind_gain: float = 0.5
+    deviation_gain: float = 1.0
+    deviation_down: float = 0.11
+    deviation_up: float = 0.045
+    colour_gain: float = 0.2
+    colour_gain_young: float = 0.3
+    own_lines: float = 1.7
+    own_fine: float = 0.3
+    own_mid: float = 0.8
+    own_folds: float = 0.25
+    own_pores: float = 0.25
+    lines: float = 1.8
+    texture: float = 0.8
+    mottling: float = 0.15
+    down: float = 0.50
+    up: float = 0.13
+    up_young: float = 0.20
+    never_above: float = 236.0
+    warmth: float = 0.6
+    broad_warmth: float = 0.25
+    lips_paler: float = 0.55
+    lips_lighter: float = 0.25
+    brows_lighter: float = 0.6
+    beard_lighter: float = 0.65
+    shape_gain: float = 3.0
+    shape_gain_young: float = 2.2
+
+
+OWN_SPAN_YEARS = 45.0
+YOUNG_SPAN_YEARS = 30.0
+HAIR_FROM_AGE = 35.0
+HAIR_SPAN_YEARS = 40.0

@@ -1,0 +1,123 @@
+"""Patterns of lines: what several old faces have between them, zone by zone, on the mean face.
+
+One donor's lines at full strength look carved, many faint ones look like skin. So every zone of a pattern is
+a mixture of a few donors, and each pattern has donors of its own: no two people age alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from amgan.data.bare_skin import bare_skin
+from amgan.runtime.face.zones import ZONES
+
+from .face_space import FaceSpace
+from .line_filter import LineOptions, only_lines
+from .log_picture import Plane, blur, blur_inside, log_picture, soft_bound
+
+LINES_PX = 1024
+"""Side of the frame that patterns are made in: donors' lines are a pixel or two wide there."""
+
+_DONOR_LINES = LineOptions(along_px=8.0, across_px=0.7, width_px=2.0, least=1.7, sure=2.8)
+_ZONE_GROUPS = {
+    "eyes": ("crows-feet", "under-eye-lines", "under-eye-bags", "upper-eyelids"),
+    "cheeks": ("cheek-pores", "cheek-spots", "cheek-redness"),
+    "folds": ("nasolabial", "cheek-lines", "jowls"),
+    "forehead": ("forehead",),
+    "frown": ("frown",),
+    "upper lip": ("upper-lip",),
+    "chin": ("lip-corners", "chin"),
+}
+
+
+@dataclass(frozen=True)
+class PatternRecipe:
+    """Which donors give a pattern its lines: for every group of zones, shares by the donor's file name."""
+
+    name: str
+    shares: Mapping[str, Mapping[str, float]]
+
+
+@dataclass(frozen=True, eq=False)
+class Donor:
+    """An old face on the mean face: log picture [S, S, 3], bare skin [S, S] and lines [S, S], S = LINES_PX."""
+
+    log: Plane
+    bare: Plane
+    lines: Plane
+
+
+def read_donor(space: FaceSpace, frame: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> Donor:
+    """A donor's frame uint8 [LINES_PX, LINES_PX, 3], landmarks in frame units, carried to the mean face."""
+    log = log_picture(space.carried(frame, landmarks))
+    bare = bare_skin(log, space.skin)
+    band = detail_band(space, log, bare, 14.0)
+    return Donor(log, bare, soft_bound(only_lines(band, _DONOR_LINES), 0.24))
+
+
+def detail_band(space: FaceSpace, log: Plane, bare: Plane, coarse_px: float) -> Plane:
+    """Luminance less its blur over ``coarse_px`` inside skin, [S, S]; faded out at the mask's edges."""
+    light = log.mean(axis=2)
+    detail = (light - blur_inside(light, space.skin + np.float32(1e-3), coarse_px)) * space.skin
+    core = cv2.erode((space.skin > 0.5).astype(np.uint8), np.ones((9, 9), np.uint8))
+    return np.asarray(detail * blur(core, 5.0) * np.maximum(bare, 0.3), np.float32)
+
+
+def mix_lines(space: FaceSpace, donors: Mapping[str, Donor], recipe: PatternRecipe) -> Plane:
+    """A pattern's lines in log luminance, float32 [LINES_PX, LINES_PX].
+
+    What lightens is weaker than what darkens, and the blur of the whole is taken out: dense lines must not
+    add up to a dark patch.
+    """
+    total = np.zeros((space.size_px,) * 2, np.float32)
+    weight = np.full_like(total, 1e-3)
+    for group, shares in recipe.shares.items():
+        zone = zone_weight(space, _ZONE_GROUPS[group])
+        lines = np.zeros_like(total)
+        for name, share in shares.items():
+            lines += np.float32(share) * donors[name].lines
+        total += zone * lines
+        weight += zone
+    mixed = total / np.maximum(weight, 1.0)
+    mixed = np.where(mixed > 0, 0.8 * mixed, mixed)
+    flat = mixed - 0.8 * blur_inside(mixed, space.skin + np.float32(1e-3), 18.0)
+    return np.asarray(flat * (space.skin > 0.01), np.float32)
+
+
+def zone_weight(space: FaceSpace, zones: Sequence[str]) -> Plane:
+    """Where a group of zones lies on the mean face, grown and soft: float32 [S, S] 0..1."""
+    mask = np.zeros((space.size_px,) * 2, np.uint8)
+    for zone in ZONES:
+        if zone.name in zones:
+            for polygon in zone.polygons:
+                cv2.fillPoly(
+                    mask, [np.round(space.mean[list(polygon)] * space.size_px).astype(np.int32)], 255
+                )
+    grown = cv2.dilate(mask, np.ones((29, 29), np.uint8))
+    return np.asarray(blur(grown, 18.0) / np.float32(255.0))
+
+
+def mix_texture(space: FaceSpace, donors: Mapping[str, Donor], shares: Mapping[str, float]) -> Plane:
+    """Pores: the donors' finest band less its lines, float32 [LINES_PX, LINES_PX] in log luminance."""
+    total = np.zeros((space.size_px,) * 2, np.float32)
+    for name, share in shares.items():
+        band = detail_band(space, donors[name].log, donors[name].bare, 6.0)
+        total += np.float32(share) * soft_bound(band - only_lines(band, _DONOR_LINES), 0.07)
+    return total
+
+
+def mix_mottling(space: FaceSpace, donors: Mapping[str, Donor], shares: Mapping[str, float]) -> Plane:
+    """Uneven colour of old skin: the donors' band of 5 to 18 px in three channels, [LINES_PX, LINES_PX, 3]."""
+    total = np.zeros((space.size_px, space.size_px, 3), np.float32)
+    for name, share in shares.items():
+        bare = donors[name].bare * space.skin
+        band = blur_inside(donors[name].log, bare + np.float32(1e-3), 5.0) - blur_inside(
+            donors[name].log, bare + np.float32(1e-3), 18.0
+        )
+        total += np.float32(share) * soft_bound(band, 0.05) * bare[..., None]
+    return total
