@@ -37,8 +37,9 @@ def generator_cases(
 ) -> tuple[Case, ...]:
     """Tiles with all their inputs: random, stressful and real, of several sizes and batches.
 
-    ``oldest`` is the oldest age, in years, that the generator is ever given: the manifest's
-    ``oldest_trained_age``, which stands for all that are older. ``patterns`` is how many it mixes. Coordinates
+    ``oldest`` is the oldest age, in years, that the generator is ever asked for: the manifest's
+    ``oldest_trained_age``, which stands for all that are older; so no place changes by more years than lie
+    between it and MIN_AGE. ``patterns`` is how many it mixes. Coordinates
     are those of the mean face.
     """
     rng = np.random.default_rng(seed)
@@ -49,25 +50,26 @@ def generator_cases(
     side = 64 + 2 * halo_px
     black, white, stripes, checks, noise = _stress_pictures(rng, side)
     cells = side // CELL_PX
-    low, high, extreme = _even(cells, MIN_AGE), _even(cells, oldest), _checks(cells, 1, oldest)
+    most = oldest - MIN_AGE
+    low, high, extreme = _even(cells, -most), _even(cells, most), _checks(cells, 1, most)
     for name, picture, ages, frame_px in (
-        ("black, 15 years", black, low, 512),
-        (f"white, {oldest:g} years", white, high, 512),
-        (f"hard stripes, 15 and {oldest:g} years in turn", stripes, extreme, 512),
-        (f"black and white pixels in turn, {oldest:g} years", checks, high, 256),
-        (f"noise, 15 and {oldest:g} years in turn", noise, extreme, 512),
-        (f"noise, {oldest:g} years, far corner of a large frame", noise, high, 1024),
+        (f"black, {most:g} years younger", black, low, 512),
+        (f"white, {most:g} years older", white, high, 512),
+        (f"hard stripes, {most:g} years younger and older in turn", stripes, extreme, 512),
+        (f"black and white pixels in turn, {most:g} years older", checks, high, 256),
+        (f"noise, {most:g} years younger and older in turn", noise, extreme, 512),
+        (f"noise, {most:g} years older, far corner of a large frame", noise, high, 1024),
     ):
         corner = (frame_px - 64 - halo_px,) * 2
         made.append(_case(name, picture, ages, corner, frame_px, _pattern(rng, patterns)))
     face = real_tile()
     cells = face.shape[0] // CELL_PX
-    slope = np.tile(np.linspace(MIN_AGE, oldest, cells, dtype=np.float32), (cells, 1))
+    slope = np.tile(np.linspace(-most, most, cells, dtype=np.float32), (cells, 1))
     for name, ages in (
-        ("face, 20 years", _even(cells, 20.0)),
-        (f"face, {min(75.0, oldest):g} years", _even(cells, min(75.0, oldest))),
-        (f"face, 15 to {oldest:g} years from left to right", slope),
-        (f"face, 15 and {oldest:g} years in patches", _checks(cells, 8, oldest)),
+        ("face, 20 years younger", _even(cells, -20.0)),
+        (f"face, {min(40.0, most):g} years older", _even(cells, min(40.0, most))),
+        (f"face, {most:g} years younger to older from left to right", slope),
+        (f"face, {most:g} years younger and older in patches", _checks(cells, 8, most)),
     ):
         corner = (-REAL_MARGIN_PX,) * 2
         made.append(_case(name, face, ages, corner, REAL_FRAME_PX, _pattern(rng, patterns)))
@@ -100,7 +102,9 @@ def _random_tiles(
 ) -> Case:
     height, width = (size + 2 * halo_px for size in core)
     picture = rng.integers(0, 256, (n, height, width, 3), dtype=np.uint8)
-    ages = rng.uniform(MIN_AGE, oldest, (n, 1, height // CELL_PX, width // CELL_PX)).astype(np.float32)
+    ages = rng.uniform(
+        MIN_AGE - oldest, oldest - MIN_AGE, (n, 1, height // CELL_PX, width // CELL_PX)
+    ).astype(np.float32)
     sides = rng.choice([256, 320, 512], n)
     corners = [CELL_PX * rng.integers(0, (side - np.array(core[::-1])) // CELL_PX + 1) for side in sides]
     places = [
@@ -154,10 +158,10 @@ def _even(cells: int, years: float) -> Array:
     return np.full((cells, cells), years, np.float32)
 
 
-def _checks(cells: int, size: int, oldest: float) -> Array:
-    """Squares of ``size`` cells, youngest and oldest in turn."""
+def _checks(cells: int, size: int, years: float) -> Array:
+    """Squares of ``size`` cells, so many years younger and older in turn."""
     row = np.arange(cells) // size
-    return np.where(np.add.outer(row, row) % 2 == 0, np.float32(MIN_AGE), np.float32(oldest))
+    return np.where(np.add.outer(row, row) % 2 == 0, np.float32(-years), np.float32(years))
 
 
 def _resized(picture: Array, side: int) -> Array:

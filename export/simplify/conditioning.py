@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from amgan.networks.conditioning import AGE_SPAN_YEARS, PLACE_CHANNELS, place_features
-from amgan.runtime.ages.maps import NEUTRAL_AGE
 
 from .modulation import FirstConvolution
 
@@ -27,7 +26,6 @@ class SeparateConditioning(nn.Module):
         assert convolution.bias is not None
         weight, dtype = convolution.weight.detach().double(), convolution.weight.dtype
         planes, bias = weight[:, :PLANES].clone(), convolution.bias.detach().double()
-        bias = bias - planes[:, 0].sum(dim=(1, 2)) * (NEUTRAL_AGE / AGE_SPAN_YEARS)
         planes[:, 0] /= AGE_SPAN_YEARS
         self.planes = nn.Conv2d(PLANES, len(weight), 1)
         self.planes.weight = nn.Parameter(planes.to(dtype), requires_grad=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,12 +21,12 @@ Floats = NDArray[np.float32]
 class FacePlan:
     """What is to become of one face.
 
-    ``wanted`` ages in years; ``aging_map`` float32 [h, w] in years, of the footprints' size with their
-    margin; ``asked`` float32 [size, size], 0..1, where a change is asked for at all.
+    ``wanted`` ages in years; ``change`` float32 [h, w], of the footprints' size with their margin, is the years
+    by which every place is to look older (below 0: younger), 0 outside the face; ``asked`` float32 [size, size], 0..1, where a change is asked for at all.
     """
 
     wanted: FaceAges
-    aging_map: Floats
+    change: Floats
     asked: Floats
 
 
@@ -36,17 +37,21 @@ def plan_face(
     margin: int,
     size_px: int,
     age_range: tuple[float, float] | None = None,
+    oldest_trained_age: float = math.inf,
 ) -> FacePlan:
     """Plan one face that looks ``now`` old, for a frame of ``size_px`` px.
 
     ``footprints`` have ``margin`` cells around the frame; ages are clamped to ``age_range``, youngest and
-    oldest. The request is taken for checked.
+    oldest. The network is asked for no more years than lead to ``oldest_trained_age``. The request is taken for
+    checked.
     """
     level_now = build_level(footprints, now)
     wanted, level = wanted_level(request, now, footprints, margin, age_range)
     cut = slice(margin, level.shape[0] - margin)
     asked = change_mask((level - level_now)[cut, cut], size_px)
-    return FacePlan(wanted, map_of_level(footprints, level), asked)
+    trained = np.minimum(level, np.maximum(level_now, np.float32(oldest_trained_age)))
+    change = np.asarray(footprints.face * (trained - level_now), np.float32)
+    return FacePlan(wanted, change, asked)
 
 
 def wanted_level(

@@ -112,9 +112,7 @@ class Request:
         request.check()
         return request
 
-    def check(
-        self, age_range: tuple[float, float] | None = None, patterns: int | None = None
-    ) -> None:
+    def check(self, age_range: tuple[float, float] | None = None, patterns: int | None = None) -> None:
         """Raise UsageError when the request makes no sense or asks for what a model cannot do.
 
         ``age_range`` are its youngest and oldest age in years, ``patterns`` is how many patterns it has.

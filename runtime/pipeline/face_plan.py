@@ -88,7 +88,15 @@ def plan_work(
     """What a request, taken for checked, asks of one face; ``label`` names it in error messages."""
     size, halo = seen.frame_px, manifest.halo_px
     coarse = min(size, MASK_PX)
-    plan = plan_face(request, seen.now, seen.footprints, seen.margin, coarse, manifest.age_range)
+    plan = plan_face(
+        request,
+        seen.now,
+        seen.footprints,
+        seen.margin,
+        coarse,
+        manifest.age_range,
+        manifest.oldest_trained_age,
+    )
     mask = edit_mask(seen.landmarks, coarse) * plan.asked
     if coarse != size:
         mask = np.asarray(cv2.resize(mask, (size, size), interpolation=cv2.INTER_LINEAR), np.float32)
@@ -102,8 +110,7 @@ def plan_work(
         at_least=likes.pieces,
     )
     image = _frame_with_halo(rgb, seen.face, size, halo, tiles)
-    trained = np.minimum(plan.aging_map, np.float32(manifest.oldest_trained_age))
-    aging_map = _engine_map(trained, seen.margin, size, halo)
+    aging_map = _engine_map(plan.change, seen.margin, size, halo)
     places = _engine_places(seen, halo)
     pattern = _pattern(request, seen, manifest.patterns)
     frame = FrameWork(image, aging_map, places, pattern, tuple(tiles), label)
