@@ -92,11 +92,11 @@ static amgan_status age_by_points(amgan *handle, const picture *face, const doub
     return status;
 }
 
-/* Makes the whole frame one age, in place: the network alone says what is face. */
+/* Changes the whole frame by so many years, in place: the network alone says what is face. */
 static amgan_status age_everywhere(amgan *handle, const picture *face, float years) {
     const ptrdiff_t stride = (ptrdiff_t)face->side * 3;
     const amgan_frame frame = {face->pixels, stride, face->side, 0};
-    const amgan_map map = {&years, 0, 1, 0}; /* one cell: the same age everywhere */
+    const amgan_map map = {&years, 0, 1, 0}; /* one cell: the same change everywhere */
     return amgan_age(handle, &frame, &map, NULL, NULL, face->pixels, stride);
 }
 
@@ -106,8 +106,8 @@ int main(int count, char **words) {
     const int with_points = count == 6;
     const float years = count == 5 || with_points ? strtof(words[3], &rest) : 0.0f;
     const int relative = rest != NULL && (words[3][0] == '+' || words[3][0] == '-');
-    if (rest == NULL || rest == words[3] || *rest != '\0' || (relative && !with_points)) {
-        fprintf(stderr, "usage: age BUNDLE FACE.ppm YEARS OLDER.ppm [POINTS.txt]; +YEARS and -YEARS need the points\n");
+    if (rest == NULL || rest == words[3] || *rest != '\0' || (!relative && !with_points)) {
+        fprintf(stderr, "usage: age BUNDLE FACE.ppm YEARS OLDER.ppm [POINTS.txt]; without points, +YEARS or -YEARS\n");
         return 2;
     }
     if (with_points && !read_points(words[5], points)) {

@@ -89,10 +89,11 @@ typedef struct amgan_frame {
 } amgan_frame;
 
 /*
- * An aging map: the age in years wanted at every place of the frame, in rows of 32-bit floats.
+ * An aging map: years at every place of the frame, in rows of 32-bit floats. For amgan_age() they are the years to
+ * change, wanted less present age, and 0 where nothing is to change; for amgan_read_zones() the ages that are seen.
  *
- * The frame is covered by side_cells x side_cells cells; `years` is the top left one. One cell asks for the same
- * age everywhere. side_px / cell_px cells are what the network works with and are taken as they are; any other
+ * The frame is covered by side_cells x side_cells cells; `years` is the top left one. One cell says the same
+ * everywhere. side_px / cell_px cells are what the network works with and are taken as they are; any other
  * number is interpolated linearly. `margin_cells` cells more may be read on each of the four sides; what lies
  * farther out is repeated.
  */
@@ -145,7 +146,7 @@ AMGAN_API void amgan_close(amgan *handle);
 AMGAN_API amgan_status amgan_get_info(const amgan *handle, amgan_info *info, size_t info_bytes);
 
 /*
- * Age a frame as a map asks for.
+ * Age a frame by as many years as a map says, at most max_age - min_age either way.
  *
  * `landmarks`: the 468 points of the face, x and y in turn, in units of the frame (0 to 1 across it, y down). Only
  * the skin inside them is changed then, fading out at the outline of the face; eyes, open mouth and surroundings
@@ -161,12 +162,11 @@ AMGAN_API amgan_status amgan_age(amgan *handle, const amgan_frame *frame, const 
                                  ptrdiff_t out_stride_bytes);
 
 /*
- * Age a frame zone by zone: amgan_age() with the map that amgan_zone_map() makes. `landmarks` are needed.
+ * Age a frame zone by zone, as the Python package does. `landmarks` are needed.
  *
- * `now`: the ages that the face shows, as amgan_read_zones() gives them. With them, what is not asked to change keeps
- * its pixels: no change where the two ages agree, the whole of it from 6 years apart. That is what the Python package
- * does; an age of `ages` that is the one of `now` may then lie outside min_age to max_age. With null all of the skin
- * is as old as `ages` say. `pattern` as in amgan_age().
+ * `now`: the ages that the face shows, as amgan_read_zones() gives them; with null they are read from the frame. What
+ * is not asked to change keeps its pixels: no change where the two ages agree, the whole of it from 6 years apart. An
+ * age of `ages` that is the one of `now` may lie outside min_age to max_age. `pattern` as in amgan_age().
  */
 AMGAN_API amgan_status amgan_age_zones(amgan *handle, const amgan_frame *frame, const double *landmarks,
                                        const amgan_zone_ages *ages, const amgan_zone_ages *now,

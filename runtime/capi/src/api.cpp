@@ -70,6 +70,15 @@ void check_cells(const char *what, int side, int margin) {
                              std::to_string(margin) + ": give 16 to 1024, and no more around them");
 }
 
+// The ages that a frame shows, zone by zone.
+amgan_zone_ages shown_ages(Session &session, const amgan_frame &frame, const Landmarks &points) {
+    const int grid = session.manifest().estimator_grid;
+    const std::vector<float> seen = session.estimate(frame);
+    Plane plane(grid);
+    std::copy(seen.begin(), seen.end(), plane.values.begin());
+    return read_zones(points, plane, session.manifest().neutral_age);
+}
+
 }  // namespace
 
 const char *amgan_version(void) {
@@ -135,21 +144,18 @@ amgan_status amgan_age_zones(amgan *handle, const amgan_frame *frame, const doub
                              const amgan_zone_ages *ages, const amgan_zone_ages *now, const float *pattern,
                              uint8_t *out, ptrdiff_t out_stride_bytes) {
     return guarded([&] {
-        const Session &session = session_of(handle);
+        Session &session = session_of(handle);
         const Manifest &m = session.manifest();
         check_frame(frame, m);
         check_wanted(ages, now, m);
         check_output(out, out_stride_bytes, frame->side_px);
         const Landmarks points = read_landmarks(landmarks);
         const int side = frame->side_px, margin = map_margin(side, m);
-        const Plane years = zone_map(points, *ages, kMapCells, margin, m.neutral_age);
-        Plane before, after;
-        if (now != nullptr) {
-            before = zone_level(points, *now, kMapCells, margin);
-            after = zone_level(points, *ages, kMapCells, margin);
-        }
-        const bool masked = now != nullptr;
-        const Plane mask = frame_mask(points, side, masked ? &before : nullptr, masked ? &after : nullptr, margin);
+        const amgan_zone_ages shown = now != nullptr ? *now : shown_ages(session, *frame, points);
+        const Plane before = zone_level(points, shown, kMapCells, margin);
+        const Plane after = zone_level(points, *ages, kMapCells, margin);
+        const Plane years = change_map(points, before, after, kMapCells, margin, m.oldest_trained_age);
+        const Plane mask = frame_mask(points, side, &before, &after, margin);
         session.age(*frame, years, margin, &points, pattern, &mask, out, out_stride_bytes);
     });
 }

@@ -145,6 +145,16 @@ Plane zone_map(const Landmarks &landmarks, const amgan_zone_ages &ages, int side
     return map;
 }
 
+Plane change_map(const Landmarks &landmarks, const Plane &before, const Plane &after, int side, int margin, double oldest) {
+    const auto most = static_cast<float>(oldest);
+    Plane map(before.side);
+    soft_polygon(landmarks, kFaceOval, side, margin, kFaceSoftness).each([&](int y, int x, float weight) {
+        const float now = before.row(y)[x];
+        map.row(y)[x] = weight * (std::min(after.row(y)[x], std::max(now, most)) - now);
+    });
+    return map;
+}
+
 Plane edit_mask(const Landmarks &landmarks, int side_px) {
     Plane mask(side_px);
     soft_polygon(landmarks, kFaceOval, side_px, 0, kMaskSoftness).each([&mask](int y, int x, float weight) {

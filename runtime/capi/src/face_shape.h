@@ -32,6 +32,10 @@ Plane zone_level(const Landmarks &landmarks, const amgan_zone_ages &ages, int si
 // The aging map of a face: its level where it is face, the neutral age elsewhere.
 Plane zone_map(const Landmarks &landmarks, const amgan_zone_ages &ages, int side, int margin, double neutral_age);
 
+// By how many years a face of the ages `before` (zone_level) is to change to look as old as `after`, but no older than
+// `oldest`; 0 outside of the face.
+Plane change_map(const Landmarks &landmarks, const Plane &before, const Plane &after, int side, int margin, double oldest);
+
 // Where a change may go, 0 to 1: on the skin, not beyond the outline of the face, not on the eyes and in the mouth.
 Plane edit_mask(const Landmarks &landmarks, int side_px);
 

@@ -81,7 +81,7 @@ std::vector<std::uint8_t> with_halo(const amgan_frame &frame, int halo_px) {
 }
 
 Plane read_map(const amgan_map &map, const Manifest &m) {
-    const auto youngest = static_cast<float>(m.min_age), oldest = static_cast<float>(m.max_age);
+    const auto most = static_cast<float>(m.max_age - m.min_age);
     Plane plane(map.side_cells + 2 * map.margin_cells);
     const char *first = reinterpret_cast<const char *>(map.years) - sizeof(float) * map.margin_cells;
     for (int y = 0; y < plane.side; ++y) {
@@ -89,9 +89,9 @@ Plane read_map(const amgan_map &map, const Manifest &m) {
         const char *from = first + row * map.stride_bytes;
         std::memcpy(plane.row(y), from, sizeof(float) * plane.side);
         for (int x = 0; x < plane.side; ++x)
-            if (!(plane.row(y)[x] >= youngest && plane.row(y)[x] <= oldest))
-                throw argument_error("the aging map asks for " + in_words(plane.row(y)[x]) + " years: ask for " +
-                                     in_words(youngest) + " to " + in_words(oldest));
+            if (!(plane.row(y)[x] >= -most && plane.row(y)[x] <= most))
+                throw argument_error("the aging map asks for a change of " + in_words(plane.row(y)[x]) +
+                                     " years: ask for " + in_words(-most) + " to " + in_words(most));
     }
     return plane;
 }
@@ -122,10 +122,7 @@ Plane engine_plane(const Plane &plane, int margin_cells, int side_px, const Mani
 }  // namespace
 
 Plane engine_map(const Plane &map, int margin_cells, int side_px, const Manifest &m) {
-    const auto oldest = static_cast<float>(m.oldest_trained_age);
-    Plane trained = map;
-    for (float &years : trained.values) years = std::min(years, oldest);
-    return engine_plane(trained, margin_cells, side_px, m);
+    return engine_plane(map, margin_cells, side_px, m);
 }
 
 std::array<Plane, kPlacePlanes> engine_places(const std::array<Plane, 3> &coordinates, int margin_cells, int side_px,
