@@ -11,14 +11,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .config import DOWNSAMPLING, GeneratorConfig
+from .config import AGE_SPAN_YEARS, DOWNSAMPLING, GeneratorConfig
 
 SHARES = (0.375, 0.125, 0.125, 0.375)
 """How far each of the four pixels of a cell is on its way to the cell before, before, after and after."""
 
 
 class LearntAtlas(nn.Module):
-    """Channels sampled at the face coordinates, each with a gain that the pattern sets."""
+    """Channels sampled at the face coordinates, times the years to change and a gain that the pattern sets.
+
+    What the atlas shows is one span of years of aging, so no years asked for is no atlas, and younger is the
+    opposite of older from the first training step on.
+    """
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
@@ -29,17 +33,19 @@ class LearntAtlas(nn.Module):
         nn.init.normal_(self.gain.weight, std=0.2)
         nn.init.ones_(self.gain.bias)
 
-    def forward(self, coordinates: Tensor, pattern: Tensor) -> Tensor:
+    def forward(self, aging_map: Tensor, coordinates: Tensor, pattern: Tensor) -> Tensor:
         """Sample at ``coordinates`` [N, 4, h, w] (u, v, inside, scale): float32 [N, C, 4h, 4w].
 
-        ``pattern`` [N, K] are mixing weights. Off the face the atlas is 0. The outermost two pixels need the
+        ``aging_map`` [N, 1, h, w] are the years to change, ``pattern`` [N, K] mixing weights. The outermost two pixels need the
         cells beyond, which are taken for equal to the last.
         """
-        return self.inner(F.pad(coordinates, (1, 1, 1, 1), mode="replicate"), pattern)
+        around = [F.pad(planes, (1, 1, 1, 1), mode="replicate") for planes in (aging_map, coordinates)]
+        return self.inner(*around, pattern)
 
-    def inner(self, coordinates: Tensor, pattern: Tensor) -> Tensor:
-        """As forward, for coordinates with one cell more on every side, [N, 4, h + 2, w + 2]."""
-        places = upsampled(coordinates[:, :3].float())
+    def inner(self, aging_map: Tensor, coordinates: Tensor, pattern: Tensor) -> Tensor:
+        """As forward, for planes with one cell more on every side, [N, ., h + 2, w + 2]."""
+        spans = aging_map.float() * (1.0 / AGE_SPAN_YEARS)
+        places = upsampled(torch.cat([coordinates[:, :2].float(), spans], dim=1))
         grid = places[:, :2].permute(0, 2, 3, 1)
         both = torch.cat([_sampled(self.fine, grid), _sampled(self.coarse, grid)], dim=1)
         return both * (places[:, 2:] * self.gain(pattern)[:, :, None, None])

@@ -12,7 +12,8 @@ import math
 import torch
 from torch import Tensor
 
-AGE_SPAN_YEARS = 25.0
+from .config import AGE_SPAN_YEARS
+
 WAVES = (1.0, 2.0, 4.0, 8.0, 16.0)
 PLACE_CHANNELS = 2 + 4 * len(WAVES)
 

@@ -9,6 +9,7 @@ from amgan.runtime.bundle.manifest import COORDINATES
 from amgan.runtime.face.pattern import MAX_PATTERNS
 
 DOWNSAMPLING = 4
+AGE_SPAN_YEARS = 25.0
 
 
 @dataclass(frozen=True)

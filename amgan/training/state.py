@@ -44,7 +44,7 @@ def new_state(config: TrainConfig, device: torch.device) -> TrainState:
         generator,
         discriminator,
         average,
-        torch.optim.Adam(_groups(generator, config), lr=config.generator_rate, betas=(0.5, 0.99)),
+        torch.optim.Adam(_groups(generator, config), lr=config.generator_rate, betas=(0.9, 0.999)),
         torch.optim.Adam(discriminator.parameters(), lr=config.discriminator_rate, betas=(0.5, 0.99)),
     )
 
