@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from amgan.networks.conditioning import AGE_SPAN_YEARS
+from amgan.networks.config import AGE_SPAN_YEARS
 
 
 def aging_map_loss(ages: Tensor, aging_map: Tensor, weight: Tensor) -> Tensor:

@@ -39,6 +39,6 @@ def conditioning_planes(aging_map: Tensor, coordinates: Tensor, pattern: Tensor)
 
 
 def place_features(uv: Tensor) -> Tensor:
-    """u and v [N, 2, h, w] with their sines and cosines, [N, PLACE_CHANNELS, h, w]."""
+    """U and v [N, 2, h, w] with their sines and cosines, [N, PLACE_CHANNELS, h, w]."""
     angles = [uv * (math.pi * wave) for wave in WAVES]
     return torch.cat([uv, *map(torch.sin, angles), *map(torch.cos, angles)], dim=1)

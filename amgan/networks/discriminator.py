@@ -16,8 +16,7 @@ from torch import Tensor, nn
 
 from amgan.runtime.ages.maps import NEUTRAL_AGE
 
-from .conditioning import AGE_SPAN_YEARS
-from .config import DiscriminatorConfig
+from .config import AGE_SPAN_YEARS, DiscriminatorConfig
 
 DOWNSAMPLING = 16
 
@@ -83,7 +82,7 @@ class Discriminator(nn.Module):
         return self.ages_of(self.features(image))
 
     def position_of(self, features: Tensor) -> Tensor:
-        """u and v of the patch's centre, -1..1 across the atlas, [N, 2]."""
+        """U and v of the patch's centre, -1..1 across the atlas, [N, 2]."""
         place: Tensor = self.position(features.mean(dim=(2, 3)))
         return place
 

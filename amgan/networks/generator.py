@@ -60,7 +60,11 @@ class Generator(nn.Module):
         ``coordinates`` [N, 4, H/4, W/4] and ``pattern`` [N, K] as in conditioning_planes.
         """
         condition = conditioning_planes(aging_map, coordinates, pattern)
-        seen = image if self.atlas is None else torch.cat([image, self.atlas(aging_map, coordinates, pattern)], dim=1)
+        seen = (
+            image
+            if self.atlas is None
+            else torch.cat([image, self.atlas(aging_map, coordinates, pattern)], dim=1)
+        )
         fine = torch.relu(self.stem(seen))
         middle = torch.relu(self.down1(fine))
         x = self.down2(middle)

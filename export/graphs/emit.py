@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from amgan.networks.atlas import SHARES, LearntAtlas
-from amgan.networks.conditioning import AGE_SPAN_YEARS, WAVES
-from amgan.networks.config import DOWNSAMPLING
+from amgan.networks.conditioning import WAVES
+from amgan.networks.config import AGE_SPAN_YEARS, DOWNSAMPLING
 from amgan.networks.discriminator import DOWNSAMPLING as DOWNSAMPLING_OF_AGES
 from amgan.networks.discriminator import Discriminator
 from amgan.runtime.ages.maps import NEUTRAL_AGE
@@ -111,7 +111,9 @@ def _conditioning(
 
 def _atlas(g: GraphWriter, atlas: LearntAtlas, work: torch.dtype) -> str:
     """The atlas at the places of the pixels, fp32 [N, C, H - 2 outer_px, W - 2 outer_px]."""
-    columns = g.node("Concat", *_phases(g, g.slice("coordinates", {1: (0, 3)}), 3), axis=1)
+    spans = g.node("Mul", "aging_map", g.constant(1.0 / AGE_SPAN_YEARS))
+    seen = g.node("Concat", g.slice("coordinates", {1: (0, 2)}), spans, axis=1)
+    columns = g.node("Concat", *_phases(g, seen, 3), axis=1)
     cells = g.node("Concat", *_phases(g, columns, 2), axis=1)
     pixels = g.node("DepthToSpace", cells, blocksize=DOWNSAMPLING, mode="DCR")
     grid = g.node("Transpose", g.slice(pixels, {1: (0, 2)}), perm=[0, 2, 3, 1])

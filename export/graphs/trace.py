@@ -17,9 +17,8 @@ import torch
 from torch import nn
 
 from amgan.networks import Discriminator, Generator
-from amgan.runtime.errors import AmganError
-
 from amgan.runtime.engines.contract import GENERATOR_INPUTS
+from amgan.runtime.errors import AmganError
 
 from .deploy import DeployEstimator, DeployGenerator
 

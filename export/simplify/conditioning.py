@@ -9,7 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from amgan.networks.conditioning import AGE_SPAN_YEARS, PLACE_CHANNELS, place_features
+from amgan.networks.conditioning import PLACE_CHANNELS, place_features
+from amgan.networks.config import AGE_SPAN_YEARS
 
 from .modulation import FirstConvolution
 

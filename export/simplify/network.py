@@ -103,7 +103,7 @@ class ExportGenerator(nn.Module):
         seen = crop(scaled, self.outer_px)
         if self.atlas is not None:
             sample = self.atlas.inner if self.is_valid else self.atlas
-            sampled = sample(coordinates, pattern)
+            sampled = sample(aging_map, coordinates, pattern)
             seen = torch.cat([seen, sampled.to(work)], dim=1)
         fine = torch.relu(self.stem(seen))
         middle = torch.relu(self.down1(fine))

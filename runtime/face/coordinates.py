@@ -14,8 +14,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from .region_masks import face_footprint
 from .mean_face import MeanFace, doubled_areas, mean_face
+from .region_masks import face_footprint
 
 REFERENCE_PX = 512.0
 """Side of the frame, in px, at which the scale is 0."""
@@ -53,7 +53,7 @@ def scale_of(frame_px: float) -> float:
 def mesh_coordinates(
     landmarks_unit: NDArray[np.floating], cells: int, margin: int = 0
 ) -> NDArray[np.float32]:
-    """u and v of every cell's centre, float32 [2, cells + 2 margin, cells + 2 margin]; see face_coordinates."""
+    """U and v of every cell's centre, float32 [2, cells + 2 margin, cells + 2 margin]; see face_coordinates."""
     mean = mean_face()
     # In units of cells, with the centre of cell i at i.
     landmarks = np.asarray(landmarks_unit, np.float64)[:, :2] * cells + (margin - 0.5)
@@ -74,7 +74,7 @@ def _sum_in_order(terms: Doubles) -> Doubles:
 
 
 def _around(mean: MeanFace, along_x: Doubles, along_y: Doubles, side: int) -> Doubles:
-    """u and v of all cells by the affine map alone, [2, side, side]; 0 where the landmarks span no area."""
+    """U and v of all cells by the affine map alone, [2, side, side]; 0 where the landmarks span no area."""
     a, b, c = along_x
     d, e, f = along_y
     determinant = a * e - b * d
