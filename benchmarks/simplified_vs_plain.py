@@ -112,7 +112,7 @@ def main() -> None:
     torch.set_num_threads(threads)
     checkpoint = arguments.checkpoint or SHIPPED
     generator, _, config = load_model(checkpoint)
-    arrays = common.make_inputs(arguments.core, config.generator.halo_px)
+    arrays = common.make_inputs(arguments.core, config.generator.halo_px, config.generator.patterns)
     with tempfile.TemporaryDirectory() as name:
         graphs, passes = write_graphs(generator, Path(name))
         contenders, openvino_build = make_contenders(Path(name), arrays, threads)

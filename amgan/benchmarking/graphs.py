@@ -32,7 +32,7 @@ def convert(network: ExportGenerator, arrays: Arrays) -> Any:
     example = tuple(torch.from_numpy(a) for a in arrays)
     with torch.no_grad():
         model = openvino.convert_model(network, example_input=example)
-    shapes = [list(array.shape) for array in (arrays[0], arrays[1], arrays[2])]
+    shapes = [list(array.shape) for array in arrays]
     for port, shape in zip(model.inputs, shapes, strict=True):
         port.get_node().set_partial_shape(openvino.PartialShape(shape))
     model.validate_nodes_and_infer_types()

@@ -48,7 +48,7 @@ class TileBatch:
         for name, array, shape in (
             ("aging_map", self.aging_map, (n, 1, height // CELL_PX, width // CELL_PX)),
             ("coordinates", self.coordinates, (n, 4, height // CELL_PX, width // CELL_PX)),
-            ("pattern", self.pattern, (n, *self.pattern.shape[1:2])),
+            ("pattern", self.pattern, (n, *self.pattern.shape[-1:])),
         ):
             if array.dtype != np.float32 or array.shape != shape:
                 raise EngineError(

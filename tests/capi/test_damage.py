@@ -176,7 +176,7 @@ def test_a_network_cut_short_behind_a_right_hash(share: float, library: Library,
 
 def test_networks_that_break_the_contract(library: Library, tmp_path: Path) -> None:
     swapped = write_broken(tmp_path / "swapped", (SHIPPED / "estimator.onnx").read_bytes())
-    with pytest.raises(AmganError, match="has other inputs than image, aging_map, origin"):
+    with pytest.raises(AmganError, match="has other inputs than image, aging_map, coordinates, pattern"):
         library.open(swapped)
     frame = np.zeros((256, 256, 3), np.uint8)
     # Another halo than the network has: the tile's core comes out at another size.

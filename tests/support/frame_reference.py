@@ -22,10 +22,12 @@ class Reference:
         engine = OpenVinoEngine(Bundle.open(), precision)
         self.scheduler = FrameScheduler(HostTileDevice(engine, self.halo), self.halo)
 
-    def age(self, image: np.ndarray, years: np.ndarray) -> np.ndarray:
-        """Age a whole frame; image and map have their halo."""
+    def age(
+        self, image: np.ndarray, years: np.ndarray, places: np.ndarray, pattern: np.ndarray
+    ) -> np.ndarray:
+        """Age a whole frame; image, map and coordinates have their halo."""
         likes = self.scheduler.capabilities
         size = image.shape[0] - 2 * self.halo
         tiles = plan_tiles(size, likes.max_core_px, None, TILE_STEP_PX, at_least=likes.pieces)
         trained = np.minimum(years, np.float32(self.manifest.oldest_trained_age))
-        return self.scheduler.submit(FrameWork(image, trained, tuple(tiles))).result()
+        return self.scheduler.submit(FrameWork(image, trained, places, pattern, tuple(tiles))).result()

@@ -18,6 +18,7 @@ from amgan.export.graphs.emit import emit_estimator, emit_generator
 from amgan.export.graphs.precision import generator_in
 from amgan.export.simplify import simplify
 from amgan.runtime.engines.onnx_graph import OnnxNetwork
+from amgan.runtime.engines.contract import GENERATOR_INPUTS
 from amgan.runtime.errors import EngineError, MissingDependencyError
 from amgan.runtime.load_openvino import load_openvino
 
@@ -43,7 +44,7 @@ def pytorch_says(network: OnnxNetwork, arrays: tuple[np.ndarray, ...]) -> np.nda
 
 def test_generator_gives_the_pixels_of_openvino(generator_file: Path) -> None:
     network = OnnxNetwork(generator_file)
-    assert network.inputs == ("image", "aging_map", "origin")
+    assert network.inputs == GENERATOR_INPUTS
     assert network.outputs == ("aged",)
     halo = random_generator().config.halo_px
     for case in generator_cases(0, halo)[:6]:

@@ -15,6 +15,7 @@ import torch
 from engine_helpers import write_half_bundle
 from fake_cuda import FakeCuda
 from tiny_networks import TINY_GENERATOR, random_generator
+from tile_inputs import frame_places, mixtures
 
 from amgan.export.graphs.emit import emit_generator
 from amgan.export.simplify import simplify
@@ -84,8 +85,8 @@ def test_frames_come_out_as_the_network_makes_them(network: OnnxNetwork, graphs:
     cuda = FakeCuda()
     cuda.use(0)
     gpu = FakeGpu(cuda)
-    program = TorchProgram(gpu, network, "f32", HALO, largest_px=CORE, graphs=graphs)
-    assert check_generator(program, HALO) is None
+    program = TorchProgram(gpu, network, "f32", HALO, PATTERNS, largest_px=CORE, graphs=graphs)
+    assert check_generator(program, HALO, PATTERNS) is None
     device = CudaTileDevice(cuda, 0, program, HALO, slots=2, batch=2)
     side = CORE + 64
     padded = side + 2 * HALO
@@ -93,16 +94,16 @@ def test_frames_come_out_as_the_network_makes_them(network: OnnxNetwork, graphs:
     work = FrameWork(
         rng.integers(0, 256, (padded, padded, 3), dtype=np.uint8),
         rng.uniform(15, 90, (padded // 4, padded // 4)).astype(np.float32),
+        frame_places(side, HALO),
+        mixtures(1, PATTERNS)[0],
         tuple(plan_tiles(side, CORE, fixed=True)),
     )
     with FrameScheduler(device, HALO) as scheduler:
         aged = scheduler.submit(work).result(LONG_S)
         assert scheduler.counters.graph_launches == (2 if graphs else 0)
-    origin = torch.tensor([[-HALO, -HALO, side]], dtype=torch.float32)
+    arrays = (work.image, work.aging_map[None], work.coordinates, work.pattern)
     with torch.inference_mode():
-        whole = network(
-            torch.from_numpy(work.image)[None], torch.from_numpy(work.aging_map)[None, None], origin
-        )
+        whole = network(*(torch.from_numpy(array)[None] for array in arrays))
     assert np.abs(aged.astype(int) - whole[0].numpy()).max() <= 1
     assert gpu.captured == (2 * 2 if graphs else 0)
     assert gpu.released
@@ -151,7 +152,7 @@ def test_errors_of_pytorch_are_one_sentence(
     cuda = FakeCuda()
     cuda.use(0)
     gpu = FakeGpu(cuda)
-    program = TorchProgram(gpu, network, "f32", HALO, largest_px=CORE)
+    program = TorchProgram(gpu, network, "f32", HALO, PATTERNS, largest_px=CORE)
 
     def fail(*_: object) -> None:
         raise error
@@ -230,6 +231,8 @@ def test_on_a_gpu_the_pixels_are_those_of_openvino() -> None:
     work = FrameWork(
         rng.integers(0, 256, (padded, padded, 3), dtype=np.uint8),
         np.full((padded // 4, padded // 4), 70, np.float32),
+        frame_places(512, halo),
+        mixtures(1, bundle.manifest.patterns)[0],
         tuple(plan_tiles(512, 256)),
     )
     results = {}

@@ -35,7 +35,8 @@ def make_frame(side: int, core: int, label: str = "p") -> FrameWork:
     padded = side + 2 * HALO
     image = np.zeros((padded, padded, 3), np.uint8)
     ages = np.zeros((padded // 4, padded // 4), np.float32)
-    return FrameWork(image, ages, tuple(plan_tiles(side, core, fixed=True)), label)
+    places = np.zeros((4, padded // 4, padded // 4), np.float32)
+    return FrameWork(image, ages, places, np.ones(1, np.float32), tuple(plan_tiles(side, core, fixed=True)), label)
 
 
 def run_many(world: World, gpu: SimulatedGpu, work: FrameWork, count: int) -> float:
