@@ -88,7 +88,9 @@ def shifted_frame(side: int, core: int, halo: int, seed: int) -> tuple[FrameWork
     image = rng.integers(0, 256, (padded, padded, 3), dtype=np.uint8)
     ages = np.zeros((padded // 4, padded // 4), np.float32)
     start = halo + SHIFT_PX
-    work = FrameWork(image, ages, tuple(plan_tiles(side, core, fixed=True)), f"frame {seed} of {side} px")
+    places, pattern = np.zeros((PLACE_PLANES, *ages.shape), np.float32), np.ones(1, np.float32)
+    tiles = tuple(plan_tiles(side, core, fixed=True))
+    work = FrameWork(image, ages, places, pattern, tiles, f"frame {seed} of {side} px")
     return work, image[start : start + side, start : start + side]
 
 

@@ -166,7 +166,7 @@ def test_a_failure_names_the_tile_and_the_reason(folder: Path, monkeypatch: pyte
     engine = CudaEngine(cuda, 0, TensorRtProgram(cuda, path, entry, graphs=False), HALO)
     trt.engines[0].log_on_run = "Error 1: the GPU is tired.\nmore"
     batch = TileBatch(*(np.zeros(s, t) for s, t in (((1, 24, 24, 3), np.uint8), ((1, 1, 6, 6), np.float32))),
-                      np.zeros((1, 3), np.float32), "tile 7")  # fmt: skip
+                      np.zeros((1, 4, 6, 6), np.float32), np.zeros((1, PATTERNS), np.float32), "tile 7")  # fmt: skip
     with pytest.raises(
         EngineError, match=r"TensorRT for RTX failed on tile 7: .*Error 1: the GPU is tired: run"
     ):
