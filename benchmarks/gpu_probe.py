@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from amgan.runtime.engines.contract import PLACE_PLANES
 from amgan.runtime.engines.cuda.api import Cuda, CudaError
 from amgan.runtime.engines.cuda.handles import DeviceMemory, Event, Graph, Owners, PinnedMemory, Stream
 from amgan.runtime.engines.cuda.program import Tensor
@@ -36,7 +37,7 @@ class ShiftProgram:
         self.cuda, self.core, self.halo, self.batches = cuda, core, halo, batches
         self.inputs: Mapping[str, Tensor]
         self.outputs: Mapping[str, Tensor]
-        self.inputs, self.outputs = _tensors(core, halo)
+        self.inputs, self.outputs = _tensors(core, halo, 1)
 
     def memory(self, slots: int, batch: int) -> int:
         return slots * batch * sum(t.nbytes for t in {**self.inputs, **self.outputs}.values())

@@ -146,7 +146,7 @@ def test_what_each_pass_does_to_the_counts(reports: dict[str, tuple[PassReport, 
         if name in LESS_WORK:
             assert after.gflop < before.gflop
         elif name in MORE_WORK:
-            assert before.gflop < after.gflop < 1.02 * before.gflop
+            assert before.gflop < after.gflop < 1.04 * before.gflop
         else:
             assert after.gflop == pytest.approx(before.gflop, rel=1e-9)
         if name in FEWER_OPERATIONS:
