@@ -13,7 +13,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from amgan.data.mesh_warp import triangulate
+from amgan.faces.mesh_warp import triangulate
 from amgan.runtime.files import whole_file
 from amgan.runtime.errors import UsageError
 from amgan.runtime.face.mean_face import MeanFace, complete

@@ -67,7 +67,11 @@ def change(folder: Path, edit: Callable[[dict[str, Any]], Any]) -> None:
 @pytest.mark.parametrize(
     ("edit", "sentence"),
     [
-        (lambda m: m.update(schema=2), "has schema 2, newer than this library's 1"),
+        (lambda m: m.update(schema=3), "has schema 3, newer than this library's 2"),
+        (lambda m: m.update(schema=1), "has schema 1, of networks that know nothing of face coordinates"),
+        (lambda m: m.pop("patterns"), "patterns is missing"),
+        (lambda m: m.update(patterns=9), "patterns cannot be 9"),
+        (lambda m: m.update(coordinates="ear"), "coordinates is 'ear', not one of face, frame"),
         (lambda m: m.update(schema=0), "schema is 0, which there never was"),
         (lambda m: m.update(halo_px=2.5), "halo_px is not a whole number"),
         (lambda m: m.update(halo_px=2**40), "halo_px is out of range"),

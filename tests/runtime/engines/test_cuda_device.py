@@ -85,7 +85,8 @@ def test_a_frame_crosses_the_bus_once_each_way(monkeypatch: pytest.MonkeyPatch) 
     down = [size for way, size in crossings if way == "down"]
     up = sorted(size for way, size in crossings if way == "up")
     assert down == [32 * 32 * 3]
-    assert up == [len(work.tiles) * 12, work.aging_map.nbytes, work.image.nbytes]
+    cells = work.aging_map.nbytes + work.coordinates.nbytes
+    assert up == [len(work.tiles) * work.pattern.nbytes, cells, work.image.nbytes]
 
 
 @pytest.mark.parametrize("forgotten", ["gathered", "computed", "stitched", "back"])

@@ -33,6 +33,7 @@ from amgan.runtime.engines.tiles import plan_tiles
 from amgan.runtime.errors import EngineError, MissingDependencyError, UsageError
 
 HALO = TINY_GENERATOR.halo_px
+PATTERNS = TINY_GENERATOR.patterns
 CORE = 128
 LONG_S = 60.0
 
@@ -114,13 +115,13 @@ def test_frames_come_out_as_the_network_makes_them(network: OnnxNetwork, graphs:
 @pytest.mark.parametrize(("mib", "core"), [(1 << 20, 1024), (1000, 512), (300, 256), (100, 128)])
 def test_free_memory_decides_the_tile(network: OnnxNetwork, mib: int, core: int) -> None:
     cuda = FakeCuda()
-    program = TorchProgram(FakeGpu(cuda, mib << 20), network, "f32", HALO)
+    program = TorchProgram(FakeGpu(cuda, mib << 20), network, "f32", HALO, PATTERNS)
     assert program.inputs["image"].shape[0] == core + 2 * HALO
     assert program.memory(3, 4) > program.memory(3, 2) > program.memory(1, 2) > 1000 * core * core
 
 
 def test_a_tile_is_no_larger_than_the_bundles_frames(network: OnnxNetwork) -> None:
-    program = TorchProgram(FakeGpu(FakeCuda()), network, "f32", HALO, largest_px=320)
+    program = TorchProgram(FakeGpu(FakeCuda()), network, "f32", HALO, PATTERNS, largest_px=320)
     assert program.outputs["aged"].shape == (256, 256, 3)
 
 
@@ -128,7 +129,7 @@ def test_a_gpu_that_is_full(network: OnnxNetwork) -> None:
     with pytest.raises(
         OutOfMemoryError, match=r"too little free memory for PyTorch: a tile of 128 px takes \d+ MiB"
     ):
-        TorchProgram(FakeGpu(FakeCuda(), 1 << 20), network, "f32", HALO)
+        TorchProgram(FakeGpu(FakeCuda(), 1 << 20), network, "f32", HALO, PATTERNS)
 
 
 @pytest.mark.parametrize(

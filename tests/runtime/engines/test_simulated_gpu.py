@@ -18,7 +18,7 @@ from amgan.runtime.engines.scheduler import scheduler as scheduler_module
 from amgan.runtime.engines.scheduler.scheduler import FrameScheduler
 from amgan.runtime.engines.tiles import plan_tiles
 
-HALO = 56
+HALO = 44
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def run_alone(world: World, gpu: SimulatedGpu, work: FrameWork) -> float:
 
 @pytest.mark.parametrize(
     ("tile_ms", "side", "core", "busy"),
-    [(1.0, 1024, 1024, 0.95), (0.4, 1024, 1024, 0.95), (0.13, 1024, 256, 0.95), (0.13, 256, 256, 0.95)],
+    [(1.0, 1024, 1024, 0.95), (0.5, 1024, 1024, 0.95), (0.13, 1024, 256, 0.95), (0.13, 256, 256, 0.95)],
 )
 def test_a_gpu_is_kept_busy(world: World, tile_ms: float, side: int, core: int, busy: float) -> None:
     gpu = SimulatedGpu(world, Times(tile=tile_ms / 1000), core)

@@ -93,11 +93,13 @@ def test_the_map_is_continuous_where_the_face_is_not_folded(hopper_face: Face) -
 
 
 def test_of_folded_parts_the_one_in_front_wins() -> None:
-    """The nose is moved over the cheek: where it lies, the nose is seen."""
+    """What lies right of 0.62 is folded over to the left, behind what is seen there."""
     points = MESH.copy()
-    points[NOSE_TIP] += (0.12, 0.0)
-    found = at(mesh_coordinates(points, CELLS, MARGIN), points[NOSE_TIP] - (0.004, 0.0))
-    assert np.abs(found - MEAN.uv[NOSE_TIP]).max() < 0.06
+    behind = points[:, 0] > 0.62
+    points[behind, 0] = 0.62 - 0.5 * (points[behind, 0] - 0.62)
+    planes = mesh_coordinates(points, CELLS, MARGIN)
+    for place in ((0.57, 0.5), (0.58, 0.6), (0.6, 0.66)):
+        assert np.abs(at(planes, np.array(place)) - in_atlas(np.array(place))).max() < 0.01
 
 
 def test_a_margin_adds_cells_and_changes_none(hopper_face: Face) -> None:
@@ -149,7 +151,8 @@ def test_triangles_cover_oval_and_ring_once() -> None:
         return abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2
 
     oval, ring = MESH[list(FACE_OVAL)], MEAN.points[N_POINTS:]
-    assert areas[MEAN.ring_triangles :].sum() == pytest.approx(area(oval), rel=1e-9)
+    # A triangle may cross the oval where it is hollow.
+    assert areas[MEAN.ring_triangles :].sum() == pytest.approx(area(oval), rel=2e-3)
     assert areas[: MEAN.ring_triangles].sum() == pytest.approx(area(ring) - area(oval), rel=1e-9)
 
 
