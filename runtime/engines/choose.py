@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..bundle.engine_files import FLAVOURS, FORMAT, find_engine
+from ..bundle.precision import Precision
 from ..errors import AmganError, EngineError, UsageError
-from .contract import Capabilities, Engine
+from .contract import Capabilities
 from .cuda.api import Cuda, CudaError, GpuInfo, load_cuda
 from .scheduler.device import TileDevice
 from .scheduler.host import HostTileDevice
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d{1,3})?")
 _NO_GPU = frozenset({"cudaErrorNoDevice", "cudaErrorInsufficientDriver", "cudaErrorStubLibrary"})
-_FILE_PRECISIONS = {"f32": "fp32", "f16": "fp16", "bf16": "bf16"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,7 @@ def check_device(device: str) -> None:
         raise UsageError(f"{device!r} is not a device: write auto, cpu, cuda or cuda:N (such as cuda:0)")
 
 
-def choose_devices(bundle: Bundle, device: str, precision: str | None) -> list[TileDevice]:
+def choose_devices(bundle: Bundle, device: str, precision: Precision | None) -> list[TileDevice]:
     """Devices with the bundle's generator; arguments and errors as in open_scheduler."""
     check_device(device)
     if device == "cpu":
@@ -57,32 +57,12 @@ def choose_devices(bundle: Bundle, device: str, precision: str | None) -> list[T
         return [found]
 
 
-def choose_engine(bundle: Bundle, device: str, precision: str | None) -> Engine:
-    """The bundle's generator as an Engine, chosen as choose_devices does, on the first GPU that fits."""
-    check_device(device)
-    if device != "cpu":
-        try:
-            choice = choose_programs(bundle, device, precision)[0]
-        except AmganError as error:
-            if device != "auto":
-                raise _refusal(device, error) from error
-        else:
-            from .cuda.arrays import CudaEngine
-
-            return CudaEngine(choice.cuda, choice.gpu.number, choice.program, bundle.manifest.halo_px)
-    from .openvino import OpenVinoEngine
-
-    return OpenVinoEngine(bundle, precision)
-
-
-def choose_programs(bundle: Bundle, device: str, precision: str | None) -> list[Choice]:
+def choose_programs(bundle: Bundle, device: str, precision: Precision | None) -> list[Choice]:
     """The bundle's generator on each GPU that a device names, with the fastest engine that can run it there.
 
     All take tiles of one size. A GPU that cannot be used is left out, with a warning, where there is another.
     Raises EngineError, which says what is missing, when there is none.
     """
-    if precision not in {None, *_FILE_PRECISIONS, *_FILE_PRECISIONS.values()}:
-        raise UsageError(f"{precision!r} is not a precision: write f32, f16 or bf16")
     cuda = load_cuda()
     choices: list[Choice] = []
     reasons: list[str] = []
@@ -104,7 +84,7 @@ def choose_programs(bundle: Bundle, device: str, precision: str | None) -> list[
     return choices
 
 
-def _on_gpus(bundle: Bundle, device: str, precision: str | None) -> list[TileDevice]:
+def _on_gpus(bundle: Bundle, device: str, precision: Precision | None) -> list[TileDevice]:
     from .cuda.device import CudaTileDevice
 
     choices = choose_programs(bundle, device, precision)
@@ -130,7 +110,7 @@ def _on_gpus(bundle: Bundle, device: str, precision: str | None) -> list[TileDev
     return opened
 
 
-def _on_cpu(bundle: Bundle, precision: str | None, reason: str) -> HostTileDevice:
+def _on_cpu(bundle: Bundle, precision: Precision | None, reason: str) -> HostTileDevice:
     from .openvino import OpenVinoEngine
 
     return HostTileDevice(OpenVinoEngine(bundle, precision), bundle.manifest.halo_px, reason)
@@ -184,7 +164,7 @@ def _why_none(cuda: Cuda, error: CudaError) -> str:
     )
 
 
-def _choose_program(bundle: Bundle, cuda: Cuda, gpu: GpuInfo, precision: str | None) -> Choice:
+def _choose_program(bundle: Bundle, cuda: Cuda, gpu: GpuInfo, precision: Precision | None) -> Choice:
     """The fastest engine for a GPU: TensorRT where the bundle has one that fits, otherwise PyTorch."""
     why_not = []
     for flavour in FLAVOURS:
@@ -205,7 +185,7 @@ def _choose_program(bundle: Bundle, cuda: Cuda, gpu: GpuInfo, precision: str | N
 
 
 def _open_tensorrt(
-    bundle: Bundle, cuda: Cuda, gpu: GpuInfo, flavour: str, precision: str | None
+    bundle: Bundle, cuda: Cuda, gpu: GpuInfo, flavour: str, precision: Precision | None
 ) -> CudaProgram:
     from .cuda.program import check_generator
     from .tensorrt import TensorRtProgram, load_tensorrt
@@ -216,8 +196,7 @@ def _open_tensorrt(
     if importlib.util.find_spec(flavour) is None:
         raise EngineError("it is not installed")
     version = str(load_tensorrt(flavour).__version__)
-    wanted = _FILE_PRECISIONS.get(precision, precision) if precision else None
-    path, entry = find_engine(bundle, "generator", flavour, version, gpu.compute, precision=wanted)
+    path, entry = find_engine(bundle, "generator", flavour, version, gpu.compute, precision=precision)
     program = TensorRtProgram(cuda, path, entry)
     fault = check_generator(program, bundle.manifest.halo_px)
     if fault is not None:
