@@ -12,7 +12,7 @@ from amgan.evaluation.bands import BAND_NAMES, EDGES, band_rms
 from amgan.evaluation.belief import belief_numbers, measure_belief
 from amgan.evaluation.change import FaceChange
 from amgan.evaluation.darkness import broad_darkness, broad_lightness
-from amgan.evaluation.rows import forehead_rows, summarise_rows
+from amgan.evaluation.rows import first_return, forehead_rows, summarise_rows
 from amgan.evaluation.sameness import change_correlation, correlations, mean_face, small_change
 
 Aligned = list[tuple[np.ndarray, np.ndarray]]
@@ -203,6 +203,12 @@ def test_natural_lines_are_no_rows_and_go_with_the_face(landmarks: np.ndarray) -
     assert summary.painted < 0.35
     assert summary.size_slope == pytest.approx(1.0, abs=0.25)
     assert 0.03 < np.median([one.period_share for one in found]) < 0.08
+
+
+def test_a_correlation_that_does_not_come_back_has_no_period() -> None:
+    assert first_return(np.array([1.0, 0.5, 0.2])) is None
+    assert first_return(np.array([1.0, 0.2, -0.5, -0.2, -0.4])) is None
+    assert first_return(np.array([1.0, -0.5, 0.4, -0.5, 0.45, 0.0])) == (pytest.approx(2.0), 0.4)
 
 
 def test_a_forehead_without_change_has_no_rows(landmarks: np.ndarray) -> None:
