@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from amgan.labels.tables import read_table
+from amgan.faces.tables import read_table
 from amgan.runtime.errors import UsageError
 
 from .looks import Drawn

@@ -7,10 +7,10 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from amgan.data.dataset import is_held_out
+from amgan.faces.splits import is_held_out
 from amgan.runtime.errors import UsageError
 
-from .tables import read_table
+from ..faces.tables import read_table
 
 TRUE = ("true", "within a year")
 REAL = "real"
