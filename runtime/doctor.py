@@ -15,7 +15,8 @@ from .errors import AmganError
 from .machine import count_cores
 
 PACKAGES = (
-    "amgan", "numpy", "pillow", "openvino", "torch", "onnx", "tensorrt", "tensorrt_rtx", "cuda-bindings",
+    "amgan", "numpy", "pillow", "jpeglib", "openvino", "torch", "onnx", "tensorrt", "tensorrt_rtx",
+    "cuda-bindings",
 )  # fmt: skip
 CPUINFO = Path("/proc/cpuinfo")
 MEMINFO = Path("/proc/meminfo")
