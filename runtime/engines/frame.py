@@ -24,6 +24,11 @@ class FrameWork:
     tiles: tuple[Tile, ...]
     label: str = "frame"
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its arrays."""
+        return self.image.nbytes + self.aging_map.nbytes
+
     def frame_px(self, halo_px: int) -> int:
         """Side S of the frame without its halo, in px."""
         return self.image.shape[0] - 2 * halo_px

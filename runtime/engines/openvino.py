@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..bundle.bundle import Bundle
 from ..errors import BundleError, EngineError, UsageError
+from ..load_openvino import load_openvino
 from ..machine import count_cores
 from .contract import CELL_PX, Capabilities, Ticket, TileBatch
 
@@ -88,7 +89,7 @@ class OpenVinoEngine:
 
     def _receive(self, request: Any, batch: TileBatch) -> NDArray[np.uint8]:
         """Give a request new memory for its output, which needs no copy then."""
-        import openvino
+        openvino = load_openvino()
 
         n, height, width = batch.image.shape[:3]
         size = (n, max(height - 2 * self._halo, 0), max(width - 2 * self._halo, 0), 3)
@@ -137,7 +138,7 @@ def compile_on_cpu(
     ``least`` is the smallest shape that each input will have. Raises UsageError,
     EngineError and BundleError as OpenVinoEngine does.
     """
-    import openvino
+    openvino = load_openvino()
 
     core = openvino.Core()
     used = _choose_precision(precision, core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
@@ -177,7 +178,7 @@ def keep_places_exact(network: Any) -> None:
 
 def _from(port: Any, least: tuple[int, ...]) -> Any:
     """The shape of an input with a least size wherever it is open."""
-    import openvino
+    openvino = load_openvino()
 
     sizes = zip(port.get_partial_shape(), least, strict=True)
     return openvino.PartialShape([openvino.Dimension(n, -1) if d.is_dynamic else d for d, n in sizes])

@@ -20,7 +20,10 @@ from .handles import Event, Owners, PinnedMemory, Stream
 from .program import CudaProgram, ProgramSlot, core_px, open_ring
 
 SLOTS = 3
-FRAMES = 4
+FRAMES_SHARE = 0.25
+"""How much of the memory that the ring leaves free may be room for frames."""
+FRAMES_BYTES = 1 << 30
+"""The most that room for frames takes, on the GPU and in pinned memory together."""
 RGB = 3
 _FLOAT = 4
 
@@ -97,6 +100,7 @@ class CudaTileDevice:
             self._ring, self._batches = open_ring(cuda, program, slots, self._compute, batch)
             for one in self._ring:
                 self._slots.append(_Slot(cuda, one, self._batches[-1]))
+            self._pool.budget = min(int(FRAMES_SHARE * cuda.memory()[0]), FRAMES_BYTES)
         except EngineError:
             self.close()
             raise
@@ -122,11 +126,6 @@ class CudaTileDevice:
         return len(self._slots)
 
     @property
-    def max_frames(self) -> int:
-        """How many frames may be on the GPU at once."""
-        return FRAMES
-
-    @property
     def fault(self) -> str:
         """The error after which nothing works on this GPU any more; empty while all is fine."""
         return self._fault
@@ -145,6 +144,10 @@ class CudaTileDevice:
         """Make the GPU that of the calling thread."""
         with self._watched():
             self._cuda.use(self._gpu)
+
+    def has_room(self, work: FrameWork) -> bool:
+        """Whether the room for frames has not reached its share of the memory."""
+        return self._pool.has_room(work)
 
     def begin_frame(self, work: FrameWork) -> _Place:
         """Copy a frame into pinned memory and have it carried up; its own pixels are its first result."""

@@ -22,7 +22,7 @@ class FrameRoom:
     """
 
     def __init__(self, cuda: Cuda, padded_px: int) -> None:
-        self.padded_px = padded_px
+        self.padded_px, self.nbytes = padded_px, room_bytes(padded_px)
         pixels = padded_px * padded_px
         owners = self._owners = Owners()
         try:
@@ -42,21 +42,42 @@ class FrameRoom:
         self._owners.close()
 
 
-class FramePool:
-    """Hands out room for frames, and keeps what comes back for the next; two threads may use it."""
+def room_bytes(padded_px: int) -> int:
+    """About what room for a frame of so many px takes, on the GPU and in pinned memory, in bytes."""
+    return padded_px * padded_px * 19 // 2  # three times RGB, and twice an age for every 16 px
 
-    def __init__(self, cuda: Cuda) -> None:
+
+def _needed_px(work: FrameWork) -> int:
+    """Side of the room for a frame: sizes come in steps, so that rooms serve many frames."""
+    return -(-work.image.shape[0] // STEP_PX) * STEP_PX
+
+
+class FramePool:
+    """Hands out room for frames, and keeps what comes back for the next; two threads may use it.
+
+    ``budget`` is how many bytes all room should take; one frame may always be there, however large.
+    """
+
+    def __init__(self, cuda: Cuda, budget: int = 0) -> None:
         self._cuda = cuda
+        self.budget = budget
         self._free: list[FrameRoom] = []
         self._taken: set[FrameRoom] = set()
         self._lock = threading.Lock()
 
-    def take(self, work: FrameWork) -> FrameRoom:
-        """Room for a frame: one that is free and large enough, or new room in place of a smaller one.
+    def has_room(self, work: FrameWork) -> bool:
+        """Whether room for a frame keeps to the budget, or nothing is handed out."""
+        with self._lock:
+            taken = sum(room.nbytes for room in self._taken)
+        return not taken or taken + room_bytes(_needed_px(work)) <= self.budget
 
-        Raises OutOfMemoryError, which names the frame, when there is none.
+    def take(self, work: FrameWork) -> FrameRoom:
+        """Room for a frame: one that is free and large enough, or new room.
+
+        Where the budget is spent, smaller room goes for it. Raises OutOfMemoryError, which names the frame,
+        when there is none.
         """
-        needed = -(-work.image.shape[0] // STEP_PX) * STEP_PX
+        needed = _needed_px(work)
         with self._lock:
             fitting = [room for room in self._free if room.padded_px >= needed]
             if fitting:
@@ -64,13 +85,23 @@ class FramePool:
                 self._free.remove(room)
                 self._taken.add(room)
                 return room
-            smaller = self._free.pop() if self._free else None
-        if smaller is not None:
-            smaller.close()
+            smaller = self._beyond_budget(room_bytes(needed))
+        for room in smaller:
+            room.close()
         room = self._make(needed)
         with self._lock:
             self._taken.add(room)
         return room
+
+    def _beyond_budget(self, more: int) -> list[FrameRoom]:
+        """Take free room out, smallest first, until there is budget for so much more; hold the lock."""
+        total = more + sum(room.nbytes for room in (*self._free, *self._taken))
+        self._free.sort(key=lambda room: -room.padded_px)
+        out = []
+        while self._free and total > self.budget:
+            out.append(self._free.pop())
+            total -= out[-1].nbytes
+        return out
 
     def _make(self, needed: int) -> FrameRoom:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
@@ -42,6 +43,11 @@ class Job:
         return self.error is not None or self.future.cancelled()
 
     @property
+    def tiles_left(self) -> int:
+        """How many tiles are not computed yet."""
+        return len(self.waiting) + len(self.alone) + self.under_way
+
+    @property
     def all_given(self) -> bool:
         """Whether no tile waits for the device any more."""
         return not self.waiting and not self.alone
@@ -70,17 +76,31 @@ class Job:
             self.future.set_exception(self.error or EngineError(f"{self.work.label} was never computed"))
 
 
+@dataclass(frozen=True)
+class Limits:
+    """What may be unfinished when one more frame comes: fewer than ``frames``, however large, or more.
+
+    More only while their tiles are fewer than ``tiles`` and their arrays smaller than ``nbytes`` together:
+    small frames have few tiles, and a GPU needs many.
+    """
+
+    frames: int
+    tiles: int = 0
+    nbytes: int = 0
+
+
 class Backlog:
     """Frames that no device has begun, first come first served, with room for so many and no more.
 
     ``changed`` is the one lock of a scheduler, and wakes up whoever waits for anything.
     """
 
-    def __init__(self, limit: int) -> None:
-        """``limit`` is how many frames may be unfinished at once, begun ones included."""
+    def __init__(self, limits: Limits) -> None:
+        """``limits`` count what is unfinished, begun frames included."""
         self.changed = threading.Condition()
         self.closing = False
-        self._limit = limit
+        self._limits = limits
+        self._tiles = self._bytes = 0
         self._fault = ""
         self._queue: deque[Job] = deque()
         self._unfinished: set[Job] = set()
@@ -88,19 +108,21 @@ class Backlog:
     def put(self, job: Job) -> None:
         """Add a frame, blocking while there is no room; raises EngineError when it is too late."""
         with self.changed:
-            self.changed.wait_for(lambda: len(self._unfinished) < self._limit or self.closing or self._fault)
+            self.changed.wait_for(lambda: self._has_room() or self.closing or self._fault)
             if self._fault:
                 raise EngineError(f"{job.work.label} cannot be computed any more: {self._fault}")
             if self.closing:
                 raise EngineError(f"{job.work.label} came after the scheduler was closed: open a new one")
             self._queue.append(job)
             self._unfinished.add(job)
+            self._tiles += len(job.work.tiles)
+            self._bytes += job.work.nbytes
             self.changed.notify_all()
         job.future.add_done_callback(lambda _: self._forget(job))
 
-    def take(self) -> Job | None:
-        """The next frame, if there is one; hold ``changed``, and finish it whatever comes of it."""
-        return self._queue.popleft() if self._queue else None
+    def take(self, fits: Callable[[Job], bool]) -> Job | None:
+        """The next frame, if there is one that fits; hold ``changed``, and finish it whatever comes of it."""
+        return self._queue.popleft() if self._queue and fits(self._queue[0]) else None
 
     def finish(self, job: Job, aged: Aged | None = None) -> None:
         """Settle a frame that was taken, and make room; hold no lock."""
@@ -141,7 +163,15 @@ class Backlog:
         if waited:
             self.finish(job)
 
+    def _has_room(self) -> bool:
+        limits = self._limits
+        few = self._tiles < limits.tiles and self._bytes < limits.nbytes
+        return few or len(self._unfinished) < limits.frames
+
     def _remove(self, job: Job) -> None:
         with self.changed:
-            self._unfinished.discard(job)
+            if job in self._unfinished:
+                self._unfinished.remove(job)
+                self._tiles -= len(job.work.tiles)
+                self._bytes -= job.work.nbytes
             self.changed.notify_all()

@@ -45,10 +45,6 @@ class TileDevice(Protocol):
         """How many batches may be under way at once: slots are numbered from 0."""
 
     @property
-    def max_frames(self) -> int:
-        """How many frames may have been begun and not be finished or dropped yet."""
-
-    @property
     def fault(self) -> str:
         """Why the device is of no more use, half a sentence; empty while it is fine."""
 
@@ -58,6 +54,9 @@ class TileDevice(Protocol):
 
     def attach(self) -> None:
         """Make the device usable by the calling thread."""
+
+    def has_room(self, work: FrameWork) -> bool:
+        """Whether a frame may be begun beside those not finished or dropped yet; true if there are none."""
 
     def begin_frame(self, work: FrameWork) -> Any:
         """Take a frame in, once for all its tiles; its arrays must not change until it is finished."""

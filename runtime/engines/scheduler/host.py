@@ -15,6 +15,7 @@ from ..frame import FrameWork
 from .device import PlacedTile
 
 MAX_FRAMES = 8
+"""How many frames may have been begun and not be finished or dropped yet."""
 _T = TypeVar("_T", bound=np.generic)
 
 
@@ -47,6 +48,7 @@ class HostTileDevice:
         self._capabilities = replace(engine.capabilities, reason=reason or engine.capabilities.reason)
         self._halo = halo_px
         self._slots = [_Slot() for _ in range(engine.capabilities.in_flight)]
+        self._frames: set[_HostFrame] = set()
         self._closed = False
 
     @property
@@ -58,11 +60,6 @@ class HostTileDevice:
     def slots(self) -> int:
         """How many batches may be under way at once."""
         return len(self._slots)
-
-    @property
-    def max_frames(self) -> int:
-        """How many frames may have been begun and not be finished or dropped yet."""
-        return MAX_FRAMES
 
     @property
     def fault(self) -> str:
@@ -77,10 +74,16 @@ class HostTileDevice:
     def attach(self) -> None:
         """Nothing to do."""
 
+    def has_room(self, work: FrameWork) -> bool:
+        """Whether fewer than MAX_FRAMES are held: their copies take memory."""
+        return len(self._frames) < MAX_FRAMES
+
     def begin_frame(self, work: FrameWork) -> _HostFrame:
         """Keep hold of a frame, with a copy of its pixels (without halo) to stitch into."""
         inside = slice(self._halo, work.image.shape[0] - self._halo)
-        return _HostFrame(work, np.array(work.image[inside, inside]))
+        frame = _HostFrame(work, np.array(work.image[inside, inside]))
+        self._frames.add(frame)
+        return frame
 
     def gather(self, slot: int, tiles: Sequence[PlacedTile]) -> int:
         """Cut the tiles out; a single tile as wide as its frame is not even copied."""
@@ -122,10 +125,12 @@ class HostTileDevice:
 
     def finish_frame(self, frame: _HostFrame) -> NDArray[np.uint8]:
         """The aged frame itself, not a copy."""
+        self._frames.discard(frame)
         return frame.aged
 
     def drop_frame(self, frame: _HostFrame) -> None:
-        """Nothing to do: nothing is held but what Python counts."""
+        """Forget the frame."""
+        self._frames.discard(frame)
 
     def close(self) -> None:
         """Close the engine."""

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ...errors import EngineError
 from ..contract import CELL_PX, Capabilities
 from ..frame import FrameWork
-from .backlog import Backlog, Job
+from .backlog import Backlog, Job, Limits
 from .batches import Counters
 from .device import TileDevice
 from .worker import Lane
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 __all__ = ["Counters", "FrameScheduler", "open_scheduler"]
 
 LINGER_S = 0.002
+ROUNDS = 3
+"""How many rounds of all slots may be unfinished before submit blocks, in tiles."""
+UNFINISHED_BYTES = 1 << 30
+"""The same for what the frames hold in memory."""
 
 
 class FrameScheduler:
@@ -51,7 +55,9 @@ class FrameScheduler:
         """Start on devices, which are closed with the scheduler.
 
         ``halo_px`` is the halo of its frames; ``max_frames`` how many frames may be unfinished before submit
-        blocks (None: two for each slot, and two more); a batch that is not full waits ``linger_s`` seconds.
+        blocks (None: two for each slot and two more, and further ones while the tiles of all are not enough
+        for `ROUNDS` of full batches); a batch that is not full waits ``linger_s`` seconds while another one
+        is under way.
         """
         several = list(devices) if isinstance(devices, Sequence) else [devices]
         if not several:
@@ -63,7 +69,9 @@ class FrameScheduler:
             device=", ".join(device.capabilities.device for device in several),
             in_flight=slots,
         )
-        self._backlog = Backlog(2 * slots + 2 if max_frames is None else max_frames)
+        tiles = ROUNDS * sum(device.slots * device.capabilities.batch for device in several)
+        few = Limits(2 * slots + 2, tiles, UNFINISHED_BYTES)
+        self._backlog = Backlog(few if max_frames is None else Limits(max_frames))
         self._closing = threading.Lock()
         self._closed = False
         self._lanes = [Lane(device, self._backlog, linger_s, self._lane_died) for device in several]

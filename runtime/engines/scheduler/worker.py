@@ -10,11 +10,15 @@ from collections import deque
 from collections.abc import Callable
 
 from ...errors import AmganError, EngineError
+from ..tiles import Tile
 from .backlog import Aged, Backlog, Job
 from .batches import Counters, Flight, Meter, form_flight
 from .device import PlacedTile, TileDevice
 
 _LOG = logging.getLogger(__name__)
+
+ROUNDS_AHEAD = 2
+"""For how many rounds of all its slots a device has tiles at hand, as far as frames wait."""
 
 
 class Lane:
@@ -29,8 +33,8 @@ class Lane:
     ) -> None:
         """Take over a device, which is closed with the lane.
 
-        A batch that is not full is launched ``linger_s`` seconds after there was a slot for it. ``died`` is
-        called after the device broke for good.
+        A batch that is not full is launched ``linger_s`` seconds after there was a slot for it, and at once
+        where no other is under way. ``died`` is called after the device broke for good.
         """
         self.device = device
         self.fault = ""
@@ -38,6 +42,7 @@ class Lane:
         self._backlog = backlog
         self._changed = backlog.changed
         self._linger_s = linger_s
+        self._tiles_ahead = ROUNDS_AHEAD * device.slots * device.capabilities.batch
         self._free = deque(range(device.slots))
         self._jobs: deque[Job] = deque()
         self._begun: set[Job] = set()
@@ -92,15 +97,11 @@ class Lane:
                 self._let_go()
                 if self.fault:
                     return None
-                if not self._free:
-                    self._changed.wait()
-                    continue
                 now = time.monotonic()
-                waited = since is not None and now - since >= self._linger_s
-                flight, ready = form_flight(self._jobs, self.device.capabilities, waited)
+                flight, ready = self._form(since, now) if self._free else ((), 0)
                 if flight:
                     return Flight(self._free.popleft(), flight)
-                job = self._backlog.take() if len(self._begun) < self.device.max_frames else None
+                job = self._backlog.take(self._fits)
                 if job is None:
                     if self._backlog.closing and not self._begun:
                         return None
@@ -112,6 +113,17 @@ class Lane:
                         self._changed.wait()
                     continue
             self._begin(job)
+
+    def _form(self, since: float | None, now: float) -> tuple[tuple[tuple[Job, Tile], ...], int]:
+        """As form_flight; a batch has waited long enough where no other is under way. Hold the lock."""
+        idle = len(self._free) == self.device.slots
+        waited = idle or (since is not None and now - since >= self._linger_s)
+        return form_flight(self._jobs, self.device.capabilities, waited)
+
+    def _fits(self, job: Job) -> bool:
+        """Whether the device should have one more frame by now, and can; hold the lock."""
+        ahead = sum(begun.tiles_left for begun in self._begun)
+        return not self._begun or (ahead < self._tiles_ahead and self.device.has_room(job.work))
 
     def _begin(self, job: Job) -> None:
         """Take a frame onto the device."""

@@ -1,0 +1,306 @@
+"""Frames through a GPU that is a fake: pixels, order of streams, memory, graphs, errors."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pytest
+from fake_cuda import FakeCuda
+from fake_program import FakeProgram
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy_device import HALO, age_frame, make_work
+
+from amgan.runtime.engines.cuda.api import CudaError, OutOfMemoryError
+from amgan.runtime.engines.cuda.device import CudaTileDevice
+from amgan.runtime.engines.cuda.frame_pool import FramePool, room_bytes
+from amgan.runtime.engines.cuda.program import batch_sizes
+from amgan.runtime.engines.scheduler.device import TileDevice
+from amgan.runtime.engines.scheduler.scheduler import FrameScheduler
+from amgan.runtime.errors import EngineError
+
+LONG_S = 20.0
+
+
+def run(
+    seed: int, frames: list[tuple[int, int, int]], slots: int, batches: tuple[int, ...], graphs: bool
+) -> FakeCuda:
+    """Age frames of (side, core, tiles) and compare all pixels."""
+    cuda = FakeCuda(seed)
+    program = FakeProgram(cuda, 16, batches, graphs=graphs)
+    device = CudaTileDevice(cuda, 0, program, HALO, slots=slots)
+    works = [make_work(f"p{i}", *frame) for i, frame in enumerate(frames)]
+    with FrameScheduler(device, HALO, linger_s=0.001) as scheduler:
+        futures = [scheduler.submit(work) for work in works]
+        for work, future in zip(works, futures, strict=True):
+            assert np.array_equal(future.result(LONG_S), age_frame(work))
+        counters = scheduler.counters
+    assert cuda.broken == []
+    assert cuda.leaks == []
+    assert program.closed == 1
+    assert counters.tiles == sum(len(w.tiles) for w in works)
+    assert counters.batches == len(program.launched)
+    assert counters.tiles + counters.padded_tiles == sum(program.launched)
+    assert (
+        counters.graph_launches
+        == (len(program.launched) if graphs else 0)
+        == cuda.calls.count("graph_launch")
+    )
+    return cuda
+
+
+@settings(max_examples=150)
+@given(
+    st.integers(0, 10_000),
+    st.lists(
+        st.tuples(st.sampled_from([16, 32, 48]), st.sampled_from([8, 16]), st.integers(0, 5)), max_size=5
+    ),
+    st.integers(1, 3),
+    st.sampled_from([(1,), (1, 2), (1, 2, 4), (2, 3)]),
+    st.booleans(),
+)
+def test_any_order_of_the_streams_gives_the_right_pixels(
+    seed: int, frames: list[tuple[int, int, int]], slots: int, batches: tuple[int, ...], graphs: bool
+) -> None:
+    run(seed, frames, slots, batches, graphs)
+
+
+def test_a_frame_crosses_the_bus_once_each_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    cuda = FakeCuda()
+    device = CudaTileDevice(cuda, 0, FakeProgram(cuda), HALO)
+    crossings = []
+    copy = cuda.copy_2d
+
+    def watch(target: int, tp: int, source: int, sp: int, width: int, height: int, stream: int) -> None:
+        pinned = [any(a <= x < a + len(m) for a, m in cuda._pinned.items()) for x in (target, source)]
+        if any(pinned):
+            crossings.append(("up" if pinned[1] else "down", width * height))
+        copy(target, tp, source, sp, width, height, stream)
+
+    monkeypatch.setattr(cuda, "copy_2d", watch)
+    work = make_work("p0")
+    with FrameScheduler(device, HALO) as scheduler:
+        scheduler.submit(work).result(LONG_S)
+    down = [size for way, size in crossings if way == "down"]
+    up = sorted(size for way, size in crossings if way == "up")
+    assert down == [32 * 32 * 3]
+    assert up == [len(work.tiles) * 12, work.aging_map.nbytes, work.image.nbytes]
+
+
+@pytest.mark.parametrize("forgotten", ["gathered", "computed", "stitched", "back"])
+def test_the_fake_notices_an_event_that_nobody_waits_for(
+    monkeypatch: pytest.MonkeyPatch, forgotten: str
+) -> None:
+    """Otherwise the tests above would prove nothing."""
+    wait, synchronize = FakeCuda.stream_wait, FakeCuda.event_synchronize
+
+    def is_forgotten(device: CudaTileDevice, event: int) -> bool:
+        owners = [getattr(s, forgotten, None) for s in device._slots]
+        owners += [getattr(r, forgotten, None) for r in (*device._pool._free, *device._pool._taken)]
+        return event in [o.handle for o in owners if o is not None and not o.closed]
+
+    found = False
+    for seed in range(40):
+        cuda = FakeCuda(seed)
+        device = CudaTileDevice(cuda, 0, FakeProgram(cuda), HALO, slots=2)
+        monkeypatch.setattr(
+            cuda, "stream_wait", lambda s, e, c=cuda, d=device: is_forgotten(d, e) or wait(c, s, e)
+        )
+        monkeypatch.setattr(
+            cuda, "event_synchronize", lambda e, c=cuda, d=device: is_forgotten(d, e) or synchronize(c, e)
+        )
+        works = [make_work(f"p{i}") for i in range(3)]
+        with FrameScheduler(device, HALO) as scheduler:
+            futures = [scheduler.submit(work) for work in works]
+            good = [
+                np.array_equal(f.result(LONG_S), age_frame(w)) for f, w in zip(futures, works, strict=True)
+            ]
+        found = found or not all(good) or bool(cuda.broken)
+    assert found
+
+
+def test_it_is_a_device_that_says_what_it_likes() -> None:
+    cuda = FakeCuda()
+    device = CudaTileDevice(cuda, 0, FakeProgram(cuda), HALO, slots=2, batch=3, reason="because")
+    assert isinstance(device, TileDevice)
+    likes = device.capabilities
+    assert (likes.name, likes.device, likes.precision, likes.reason) == ("Fake", "cuda:0", "f16", "because")
+    assert (likes.max_core_px, likes.batch, likes.in_flight, likes.fixed_core) == (16, 2, 2, True)
+    device.close()
+    device.close()
+    assert cuda.leaks == []
+    assert cuda.broken == []
+
+
+@pytest.mark.parametrize(
+    ("tiles", "batch", "slots", "says"),
+    [
+        (14, 4, 3, []),
+        (8, 2, 3, []),
+        (4, 1, 3, []),
+        (2, 1, 1, ["3 slots of 1 tiles do not fit", "trying 1 slots of 1 tiles"]),
+    ],
+)
+def test_free_memory_decides_the_batch(
+    caplog: pytest.LogCaptureFixture, tiles: int, batch: int, slots: int, says: list[str]
+) -> None:
+    one = FakeProgram(FakeCuda()).memory(1, 1)
+    cuda = FakeCuda(free_bytes=tiles * one)
+    with caplog.at_level(logging.WARNING):
+        device = CudaTileDevice(cuda, 0, FakeProgram(cuda), HALO)
+    assert (device.capabilities.batch, device.slots) == (batch, slots)
+    assert all(text in caplog.text for text in says)
+    assert bool(caplog.text) == bool(says)
+    device.close()
+    assert cuda.leaks == []
+
+
+def test_running_out_of_memory_halves_the_batch_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(FakeProgram, "memory", lambda self, slots, batch: 0)
+    one = sum(
+        t.nbytes for t in {**FakeProgram(FakeCuda()).inputs, **FakeProgram(FakeCuda()).outputs}.values()
+    )
+    cuda = FakeCuda(free_bytes=7 * one)
+    device = CudaTileDevice(cuda, 0, FakeProgram(cuda), HALO)
+    assert (device.capabilities.batch, device.slots) == (2, 3)
+    assert (
+        "Fake: 3 slots of 4 tiles do not fit into the GPU's memory; trying 3 slots of 2 tiles" in caplog.text
+    )
+    device.close()
+    assert cuda.broken == []
+    assert cuda.leaks == []
+
+
+def test_a_gpu_that_is_full_is_an_error_with_the_remedy() -> None:
+    cuda = FakeCuda(free_bytes=1000)
+    with pytest.raises(
+        OutOfMemoryError, match=r"0 MiB of 0 MiB free, too little for one tile in Fake: close"
+    ):
+        CudaTileDevice(cuda, 0, FakeProgram(cuda), HALO)
+    assert cuda.leaks == []
+
+
+def test_room_of_frames_is_used_again_and_makes_way_for_larger_ones() -> None:
+    cuda = FakeCuda()
+    device = CudaTileDevice(cuda, 0, FakeProgram(cuda), HALO)
+    with FrameScheduler(device, HALO) as scheduler:
+        for i in range(6):
+            scheduler.submit(make_work(f"p{i}")).result(LONG_S)
+        first = cuda.calls.count("host_alloc")
+        work = make_work("large", 272, 16, 2)
+        assert np.array_equal(scheduler.submit(work).result(LONG_S), age_frame(work))
+        assert np.array_equal(scheduler.submit(make_work("p1")).result(LONG_S), age_frame(make_work("p1")))
+        assert cuda.calls.count("host_alloc") == first + 1
+    # Three slots and one frame: frames that come one after the other need no more.
+    assert first == 4
+    assert cuda.leaks == []
+    assert cuda.broken == []
+
+
+def test_a_frame_for_which_there_is_no_memory_fails_alone() -> None:
+    cuda = FakeCuda()
+    device = CudaTileDevice(cuda, 0, FakeProgram(cuda), HALO)
+    cuda.free_bytes = 256 * 256 * 8
+    with FrameScheduler(device, HALO) as scheduler:
+        good = scheduler.submit(make_work("p0")).result(LONG_S)
+        with pytest.raises(
+            EngineError, match=r"large: there is no memory for a frame of 512 px .*smaller size"
+        ):
+            scheduler.submit(make_work("large", 272, 16, 2)).result(LONG_S)
+        assert np.array_equal(good, age_frame(make_work("p0")))
+        assert np.array_equal(scheduler.submit(make_work("p1")).result(LONG_S), age_frame(make_work("p1")))
+    assert cuda.leaks == []
+
+
+@pytest.mark.parametrize("call", ["event_synchronize", "stream_wait", "copy_2d"])
+def test_an_error_that_breaks_the_gpu_fails_everything(call: str) -> None:
+    cuda = FakeCuda()
+    device = CudaTileDevice(cuda, 0, FakeProgram(cuda), HALO)
+    with FrameScheduler(device, HALO, max_frames=9) as scheduler:
+        assert scheduler.submit(make_work("p0")).result(LONG_S) is not None
+        cuda.fail[call] = CudaError(
+            "CUDA's call failed with cudaErrorIllegalAddress (x)", "cudaErrorIllegalAddress"
+        )
+        for _ in range(2):
+            with pytest.raises(EngineError, match=r"p1.*cudaErrorIllegalAddress"):
+                scheduler.submit(make_work("p1")).result(LONG_S)
+    assert device.fault
+    assert cuda.leaks == []
+
+
+@pytest.mark.parametrize("call", ["graph_launch", "event_record", "copy_2d", "elapsed_ms"])
+def test_another_error_fails_its_frame_and_no_slot_is_lost(call: str) -> None:
+    cuda = FakeCuda()
+    device = CudaTileDevice(cuda, 0, FakeProgram(cuda), HALO)
+    with FrameScheduler(device, HALO) as scheduler:
+        cuda.fail[call] = CudaError(
+            "CUDA's call failed with cudaErrorInvalidValue (x)", "cudaErrorInvalidValue"
+        )
+        with pytest.raises(EngineError, match=r"p1.*cudaErrorInvalidValue"):
+            scheduler.submit(make_work("p1")).result(LONG_S)
+        del cuda.fail[call]
+        for i in range(5):
+            assert np.array_equal(
+                scheduler.submit(make_work(f"p{i}")).result(LONG_S), age_frame(make_work(f"p{i}"))
+            )
+    assert not device.fault
+    assert cuda.broken == []
+    assert cuda.leaks == []
+
+
+def test_the_time_that_the_gpu_computed_is_added_up() -> None:
+    cuda = FakeCuda()
+    device = CudaTileDevice(cuda, 0, FakeProgram(cuda, batches=(1,)), HALO)
+    with FrameScheduler(device, HALO) as scheduler:
+        scheduler.submit(make_work("p0")).result(LONG_S)
+    assert device.gpu_busy_s == pytest.approx(0.004)
+
+
+def test_batch_sizes() -> None:
+    assert batch_sizes(1, 8) == (1, 2, 4, 8)
+    assert batch_sizes(1, 6) == (1, 2, 4, 6)
+    assert batch_sizes(4, 4) == (4,)
+    assert batch_sizes(3, 4) == (3, 4)
+
+
+def test_room_for_frames_keeps_to_its_budget() -> None:
+    cuda = FakeCuda()
+    cuda.use(0)
+    small, large = make_work("small", 240), make_work("large", 496)
+    one, four = room_bytes(256), room_bytes(512)
+    pool = FramePool(cuda, budget=four)
+    assert pool.has_room(large)
+    rooms = [pool.take(small) for _ in range(3)]
+    assert pool.has_room(small)
+    assert not pool.has_room(large)
+    rooms.append(pool.take(small))
+    assert not pool.has_room(small)
+    for room in rooms:
+        pool.give(room)
+    # Room that is free goes for larger room, but only as much as the budget asks for.
+    assert pool.has_room(large)
+    assert pool.take(large).nbytes == four == 4 * one
+    assert pool.take(small).nbytes == one
+    pool.close()
+    assert cuda.leaks == []
+    assert cuda.broken == []
+    # One frame may always be there.
+    assert FramePool(cuda).has_room(large)
+
+
+def test_many_small_frames_are_on_the_gpu_at_once() -> None:
+    cuda = FakeCuda()
+    device = CudaTileDevice(cuda, 0, FakeProgram(cuda), HALO)
+    device.attach()
+    works = [make_work(f"p{i}", 16) for i in range(20)]
+    places = []
+    for work in works:
+        assert device.has_room(work)
+        places.append(device.begin_frame(work))
+    for place in places:
+        device.drop_frame(place)
+    device.close()
+    assert cuda.leaks == []
