@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 INPUT_PX = 192
 GRID = 48
+MIN_SCORE = 0.6
+MIN_FACE_PX = 20.0
+"""Smaller faces show too little of an age: they are looked for only where that is asked for."""
 MAX_OVERLAP = 0.4
 
 

@@ -66,8 +66,8 @@ class Found:
 
     ``faces`` come largest first. ``refused`` are the detector's faces in which no mesh could be fitted and
     what it only suspected, best first. ``min_face_px`` is the width of the smallest faces looked for,
-    ``quarter_turns`` by how many quarter turns, counter-clockwise, the photo had to be turned until a face was
-    found. ``windows`` counts the detector's runs, ``meshes`` those of the mesh.
+    ``quarter_turns`` how many quarter turns counter-clockwise the photo took until a face was found.
+    ``windows`` counts the detector's runs, ``meshes`` those of the mesh.
     """
 
     faces: tuple[Face, ...]

@@ -70,9 +70,7 @@ class Pyramid:
     def _turned_width(self, source: NDArray[np.uint8]) -> int:
         return source.shape[1 if self._turns % 2 == 0 else 0]
 
-    def _resized(
-        self, source: NDArray[np.uint8], scale: float, *, turned: bool = False
-    ) -> NDArray[np.uint8]:
+    def _resized(self, source: NDArray[np.uint8], scale: float, *, turned: bool = False) -> NDArray[np.uint8]:
         """A part at ``scale``, or the whole photo at ``scale`` of its own size and the right way up."""
         if turned:
             size = (round(source.shape[1] * scale), round(source.shape[0] * scale))

@@ -18,10 +18,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .detector import INPUT_PX, MAX_OVERLAP, Detection, FaceDetector, merge, overlap
+from .detector import (
+    INPUT_PX,
+    MAX_OVERLAP,
+    MIN_FACE_PX,
+    MIN_SCORE,
+    Detection,
+    FaceDetector,
+    merge,
+    overlap,
+)
 from .pyramid import Pyramid
 
-MIN_SCORE = 0.6
 SUSPECT_SCORE = 0.1
 FAINT_PX = 12.0
 """The detector answers to all of 60 frontal faces of this width in its window with SUSPECT_SCORE or more."""
@@ -32,7 +40,6 @@ SMALLEST_FACE_PX = 8.0
 WINDOW_OVERLAP_PX = 48
 MAX_STEP = (WINDOW_OVERLAP_PX - 6) / FAINT_PX
 FLAT_CODES = 3.0
-MIN_FACE_PX = 20.0
 MIN_SHARE_OF_PHOTO = 1 / 64
 MIN_SHARE_OF_FACE = 1 / 8
 
@@ -86,7 +93,7 @@ class Scanner:
         self.found = merge(self.found)
 
     def _look_again(self, suspects: list[Detection]) -> None:
-        """Look at up to four suspects in one window, each in a quarter of it; keep the better score of each."""
+        """Look at up to four suspects in one window, each in a quarter of it; keep the better score."""
         window = np.full((INPUT_PX, INPUT_PX, 3), 127, np.uint8)
         zooms = []
         for (row, column), one in zip(_CELLS, suspects, strict=False):
@@ -102,7 +109,8 @@ class Scanner:
                 for found in again
                 if column <= found.centre[0] < column + CELL_PX and row <= found.centre[1] < row + CELL_PX
             ]
-            best = max([one, *(m for m in moved if overlap(m.box, one.box) > MAX_OVERLAP)], key=lambda d: d.score)
+            same = [m for m in moved if overlap(m.box, one.box) > MAX_OVERLAP]
+            best = max([one, *same], key=lambda d: d.score)
             (self.found if best.score >= MIN_SCORE else self.unsure).append(best)
 
 
