@@ -6,10 +6,11 @@ import contextlib
 import importlib.util
 import logging
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..bundle.engine_files import FLAVOURS, FORMAT, find_engine
+from ..bundle.engine_files import FLAVOURS, FORMAT, find_engines
 from ..errors import AmganError, EngineError, UsageError
 from .contract import Capabilities, Engine
 from .cuda.api import Cuda, CudaError, GpuInfo, load_cuda
@@ -28,12 +29,22 @@ _FILE_PRECISIONS = {"f32": "fp32", "f16": "fp16", "bf16": "bf16"}
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """A generator on a GPU: its program, the GPU, and in half a sentence why this one."""
+    """A generator on a GPU: its programs, one a size of tiles, the GPU, and in half a sentence why these."""
 
     cuda: Cuda
     gpu: GpuInfo
-    program: CudaProgram
+    programs: Sequence[CudaProgram]
     reason: str
+
+    @property
+    def sides_px(self) -> set[int]:
+        """Sides of the tiles that the programs take, in px, halo included."""
+        return {program.inputs["image"].shape[0] for program in self.programs}
+
+    def close(self) -> None:
+        """Give the programs back."""
+        for program in self.programs:
+            program.close()
 
 
 def check_device(device: str) -> None:
@@ -69,7 +80,10 @@ def choose_engine(bundle: Bundle, device: str, precision: str | None) -> Engine:
         else:
             from .cuda.arrays import CudaEngine
 
-            return CudaEngine(choice.cuda, choice.gpu.number, choice.program, bundle.manifest.halo_px)
+            *others, program = sorted(choice.programs, key=lambda p: p.inputs["image"].shape)
+            for other in others:
+                other.close()
+            return CudaEngine(choice.cuda, choice.gpu.number, program, bundle.manifest.halo_px)
     from .openvino import OpenVinoEngine
 
     return OpenVinoEngine(bundle, precision)
@@ -78,8 +92,8 @@ def choose_engine(bundle: Bundle, device: str, precision: str | None) -> Engine:
 def choose_programs(bundle: Bundle, device: str, precision: str | None) -> list[Choice]:
     """The bundle's generator on each GPU that a device names, with the fastest engine that can run it there.
 
-    All take tiles of one size. A GPU that cannot be used is left out, with a warning, where there is another.
-    Raises EngineError, which says what is missing, when there is none.
+    All have a size of tiles in common. A GPU that cannot be used is left out, with a warning, where there is
+    another. Raises EngineError, which says what is missing, when there is none.
     """
     if precision not in {None, *_FILE_PRECISIONS, *_FILE_PRECISIONS.values()}:
         raise UsageError(f"{precision!r} is not a precision: write f32, f16 or bf16")
@@ -90,8 +104,8 @@ def choose_programs(bundle: Bundle, device: str, precision: str | None) -> list[
         cuda.use(gpu.number)
         try:
             choice = _choose_program(bundle, cuda, gpu, precision)
-            if choices and choice.program.inputs != choices[0].program.inputs:
-                choice.program.close()
+            if choices and not set.intersection(choice.sides_px, *(other.sides_px for other in choices)):
+                choice.close()
                 raise EngineError(f"its tiles would be of another size than those of {choices[0].gpu.name}")
         except AmganError as error:
             reasons.append(f"cuda:{gpu.number}, {gpu.name} (sm{gpu.compute}), cannot be used, {error}")
@@ -115,7 +129,7 @@ def _on_gpus(bundle: Bundle, device: str, precision: str | None) -> list[TileDev
                 CudaTileDevice(
                     choice.cuda,
                     choice.gpu.number,
-                    choice.program,
+                    choice.programs,
                     bundle.manifest.halo_px,
                     reason=choice.reason,
                 )
@@ -189,24 +203,25 @@ def _choose_program(bundle: Bundle, cuda: Cuda, gpu: GpuInfo, precision: str | N
     why_not = []
     for flavour in FLAVOURS:
         try:
-            program = _open_tensorrt(bundle, cuda, gpu, flavour, precision)
+            programs = _open_tensorrt(bundle, cuda, gpu, flavour, precision)
         except AmganError as error:
             why_not.append(f"{FLAVOURS[flavour]}: {error}")
         else:
-            return Choice(cuda, gpu, program, f"as the bundle has an engine that fits {gpu.name}")
+            return Choice(cuda, gpu, programs, f"as the bundle has an engine that fits {gpu.name}")
     try:
         from .pytorch import open_torch
 
-        torch_program = open_torch(bundle, gpu.number, gpu.compute, precision)
+        torch_programs = open_torch(bundle, gpu.number, gpu.compute, precision)
     except AmganError as error:
         why_not.append(f"PyTorch: {error}")
         raise EngineError("; ".join(why_not)) from error
-    return Choice(cuda, gpu, torch_program, f"as no TensorRT can be used ({'; '.join(why_not)})")
+    return Choice(cuda, gpu, torch_programs, f"as no TensorRT can be used ({'; '.join(why_not)})")
 
 
 def _open_tensorrt(
     bundle: Bundle, cuda: Cuda, gpu: GpuInfo, flavour: str, precision: str | None
-) -> CudaProgram:
+) -> list[CudaProgram]:
+    """The bundle's engines of a flavour that fit a GPU, one for each size of tiles; raises EngineError."""
     from .cuda.program import check_generator
     from .tensorrt import TensorRtProgram, load_tensorrt
 
@@ -217,10 +232,15 @@ def _open_tensorrt(
         raise EngineError("it is not installed")
     version = str(load_tensorrt(flavour).__version__)
     wanted = _FILE_PRECISIONS.get(precision, precision) if precision else None
-    path, entry = find_engine(bundle, "generator", flavour, version, gpu.compute, precision=wanted)
-    program = TensorRtProgram(cuda, path, entry)
-    fault = check_generator(program, bundle.manifest.halo_px)
-    if fault is not None:
-        program.close()
-        raise EngineError(f"'{path}' is no generator of this bundle, {fault}: build it again")
-    return program
+    opened: list[CudaProgram] = []
+    try:
+        for path, entry in find_engines(bundle, "generator", flavour, version, gpu.compute, precision=wanted):
+            opened.append(TensorRtProgram(cuda, path, entry))
+            fault = check_generator(opened[-1], bundle.manifest.halo_px)
+            if fault is not None:
+                raise EngineError(f"'{path}' is no generator of this bundle, {fault}: build it again")
+    except AmganError:
+        for program in opened:
+            program.close()
+        raise
+    return opened

@@ -50,13 +50,22 @@ class TileBatch:
                 )
 
 
+@dataclass(frozen=True, order=True)
+class CoreSize:
+    """A size of tiles that an engine computes: side of their cores in px, and the most tiles of a batch."""
+
+    px: int
+    batch: int = 1
+
+
 @dataclass(frozen=True)
 class Capabilities:
     """What an engine is and likes.
 
     ``max_core_px`` is the largest side of a tile's core that it computes best; ``in_flight`` how many
     batches one caller should have under way at once; ``batch`` the most tiles that one batch may have. With
-    ``fixed_core`` every tile costs as much as one of ``max_core_px``, and none may be larger. ``pieces`` is
+    ``fixed_core`` every tile costs as much as the smallest of ``cores`` that holds it, and none may be larger
+    than ``max_core_px``; ``cores`` go up, and are that one size where nothing else is said. ``pieces`` is
     into how many tiles a large frame should be cut at least, so that it keeps the whole engine busy by
     itself. ``reason`` says in one sentence why this engine was chosen, where that was left to us.
     """
@@ -70,6 +79,12 @@ class Capabilities:
     fixed_core: bool = False
     pieces: int = 1
     reason: str = ""
+    cores: tuple[CoreSize, ...] = ()
+
+    def core_of(self, width: int, height: int) -> CoreSize:
+        """With ``fixed_core``, as what size a tile of so many px is computed."""
+        largest = CoreSize(self.max_core_px, self.batch)
+        return next((core for core in self.cores if max(width, height) <= core.px), largest)
 
 
 class Ticket(Protocol):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import copy
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,9 +24,15 @@ if TYPE_CHECKING:
     from ..bundle.bundle import Bundle
     from .onnx_graph import OnnxNetwork
 
+_LOG = logging.getLogger(__name__)
+
 INSTALL = "pip install 'torch==2.13.0'"
 CORES_PX = (1024, 512, 256, 128)
+SEVERAL_PX = 256
+"""Smaller cores are only for GPUs that hold nothing larger."""
 MAX_BATCH = 8
+BATCH_PX = 2 * 1024**2
+"""Cores of a batch together: more of them would only take longer and more memory."""
 MEMORY_SHARE = 0.5
 """How much of the free memory one tile may take, so that there is room for batches and for others."""
 PROBE_PX = 128
@@ -100,7 +108,6 @@ class TorchProgram:
         """
         self._cuda, self._network, self._halo, self.precision = cuda, network, halo_px, precision
         self._graphs = graphs
-        self.batches = batch_sizes(1, MAX_BATCH)
         with self._tidy():
             self._per_px = self._measure()
             room = MEMORY_SHARE * cuda.free_bytes()
@@ -111,7 +118,22 @@ class TorchProgram:
                 f"the GPU has too little free memory for PyTorch: a tile of {cores[-1]} px takes "
                 f"{self._bytes(cores[-1], 1) >> 20} MiB, close other programs or use device 'cpu'"
             )
-        self.inputs, self.outputs = _tensors(self._core, halo_px)
+        self._take(self._core)
+
+    def sizes(self) -> list[TorchProgram]:
+        """The program itself, and after it those for all smaller tiles, of the same network."""
+        smaller = [px for px in CORES_PX if SEVERAL_PX <= px < self._core]
+        found = [self]
+        for px in smaller:
+            found.append(copy.copy(self))
+            found[-1]._take(px)
+        return found
+
+    def _take(self, core_px: int) -> None:
+        """Be for tiles of this size."""
+        self._core = core_px
+        self.batches = batch_sizes(1, max(1, min(MAX_BATCH, BATCH_PX // core_px**2)))
+        self.inputs, self.outputs = _tensors(core_px, self._halo)
 
     def memory(self, slots: int, batch: int) -> int:
         """About how many bytes slots need: intermediate results, which they share, and their tensors."""
@@ -148,7 +170,20 @@ class TorchProgram:
         for _ in range(WARM_UPS if self._graphs else 1):
             self._cuda.run(work, stream)
         stream.synchronize()
-        return self._cuda.capture(work, stream) if self._graphs else None
+        if not self._graphs:
+            return None
+        try:
+            return self._cuda.capture(work, stream)
+        except RuntimeError as error:
+            if isinstance(error, self._cuda.torch.OutOfMemoryError):
+                raise
+            self._graphs = False
+            _LOG.warning("%s", self._no_graphs(error))
+            return None
+
+    def _no_graphs(self, error: Exception) -> str:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        return f"{self.name} cannot be captured as a CUDA graph ({reason}): kernels are started one by one"
 
     def tensors(self, batch: int) -> dict[str, torch.Tensor]:
         """Memory for a slot."""
@@ -174,6 +209,9 @@ class TorchProgram:
         inputs, outputs = _tensors(PROBE_PX, self._halo)
         tensors = {n: self._cuda.zeros((1, *t.shape), t.dtype) for n, t in {**inputs, **outputs}.items()}
         side = PROBE_PX + 2 * self._halo
+        for _ in range(WARM_UPS):
+            # The search for the fastest algorithms takes memory that they do not.
+            self.compute(tensors, 1)
         return self._cuda.peak_bytes(lambda: self.compute(tensors, 1)) / side**2
 
     def _bytes(self, core_px: int, batch: int) -> int:
@@ -216,8 +254,8 @@ class _Slot:
 
 def open_torch(
     bundle: Bundle, gpu: int, compute: int, precision: str | None, *, graphs: bool = True
-) -> TorchProgram:
-    """The bundle's generator in PyTorch on a GPU of some compute capability (86 is 8.6).
+) -> list[TorchProgram]:
+    """The bundle's generator in PyTorch on a GPU of some compute capability (86 is 8.6), largest tiles first.
 
     A bundle without a file of the precision has the convolutions of its fp32 file computed in it. Raises
     EngineError, UsageError and MissingDependencyError, each with the remedy.
@@ -231,9 +269,10 @@ def open_torch(
     cuda = TorchCuda(torch, gpu)
     network = OnnxNetwork(path, cuda.device, half)
     manifest = bundle.manifest
-    return TorchProgram(
+    largest = TorchProgram(
         cuda, network, used, manifest.halo_px, largest_px=manifest.max_frame_px, graphs=graphs
     )  # fmt: skip
+    return largest.sizes()
 
 
 def _tensors(core_px: int, halo_px: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:

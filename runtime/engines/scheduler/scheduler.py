@@ -64,11 +64,7 @@ class FrameScheduler:
             raise EngineError("a scheduler needs at least one device: give it one")
         slots = sum(device.slots for device in several)
         self._halo = halo_px
-        self._capabilities = replace(
-            several[0].capabilities,
-            device=", ".join(device.capabilities.device for device in several),
-            in_flight=slots,
-        )
+        self._capabilities = _of_all([device.capabilities for device in several], slots)
         tiles = ROUNDS * sum(device.slots * device.capabilities.batch for device in several)
         few = Limits(2 * slots + 2, tiles, UNFINISHED_BYTES)
         self._backlog = Backlog(few if max_frames is None else Limits(max_frames))
@@ -149,6 +145,20 @@ def open_scheduler(bundle: Bundle, device: str = "auto", precision: str | None =
     from ..choose import choose_devices
 
     return FrameScheduler(choose_devices(bundle, device, precision), bundle.manifest.halo_px)
+
+
+def _of_all(likes: Sequence[Capabilities], slots: int) -> Capabilities:
+    """What several devices are together, with so many slots: the sizes of tiles are those that all have."""
+    first = likes[0]
+    common = set.intersection(*({core.px for core in one.cores} for one in likes))
+    cores = tuple(core for core in first.cores if core.px in common)
+    return replace(
+        first,
+        device=", ".join(one.device for one in likes),
+        in_flight=slots,
+        cores=cores,
+        max_core_px=cores[-1].px if cores else min(one.max_core_px for one in likes),
+    )
 
 
 def _check(work: FrameWork, halo_px: int, likes: Capabilities) -> int:

@@ -110,6 +110,64 @@ def test_frames_come_out_as_the_network_makes_them(network: OnnxNetwork, graphs:
     assert cuda.leaks == []
 
 
+def test_a_large_gpu_gets_tiles_of_several_sizes_of_one_network(network: OnnxNetwork) -> None:
+    programs = TorchProgram(FakeGpu(FakeCuda()), network, "f32", HALO).sizes()
+    assert [p.inputs["image"].shape[0] - 2 * HALO for p in programs] == [1024, 512, 256]
+    assert [p.outputs["aged"].shape[0] for p in programs] == [1024, 512, 256]
+    assert [p.batches for p in programs] == [(1, 2), (1, 2, 4, 8), (1, 2, 4, 8)]
+    assert all(check_generator(p, HALO) is None for p in programs)
+    assert len({id(p._network) for p in programs}) == 1
+    small = TorchProgram(FakeGpu(FakeCuda(), 100 << 20), network, "f32", HALO)
+    assert small.sizes() == [small]
+
+
+def test_a_network_that_cannot_be_captured_runs_without_graphs(
+    network: OnnxNetwork, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(self: FakeGpu, work: Callable[[], object], stream: Stream) -> None:
+        raise RuntimeError("operation not permitted when stream is capturing\nmore")
+
+    monkeypatch.setattr(FakeGpu, "capture", refuse)
+    cuda = FakeCuda()
+    cuda.use(0)
+    device = CudaTileDevice(
+        cuda, 0, TorchProgram(FakeGpu(cuda), network, "f32", HALO, largest_px=CORE), HALO, slots=2, batch=2
+    )
+    side = CORE + 2 * HALO
+    work = FrameWork(
+        np.full((side, side, 3), 99, np.uint8),
+        np.full((side // 4, side // 4), 60, np.float32),
+        tuple(plan_tiles(CORE, CORE, fixed=True)),
+    )
+    with FrameScheduler(device, HALO) as scheduler:
+        assert scheduler.submit(work).result(LONG_S).shape == (CORE, CORE, 3)
+        assert scheduler.counters.graph_launches == 0
+    said = (
+        "PyTorch CUDA cannot be captured as a CUDA graph (operation not permitted when stream is capturing)"
+    )
+    assert caplog.text.count(said) == 1
+    assert cuda.leaks == []
+
+
+def test_memory_is_measured_when_the_algorithms_are_chosen(network: OnnxNetwork) -> None:
+    runs: list[int] = []
+
+    class Watched(FakeGpu):
+        def peak_bytes(self, work: Callable[[], object]) -> int:
+            runs.append(len(calls))
+            return super().peak_bytes(work)
+
+    calls: list[int] = []
+
+    def counted(*tensors: torch.Tensor) -> torch.Tensor:
+        calls.append(1)
+        return network(*tensors)
+
+    counted.inputs = network.inputs  # type: ignore[attr-defined]
+    TorchProgram(Watched(FakeCuda()), counted, "f32", HALO)  # type: ignore[arg-type]
+    assert runs == [3]
+
+
 @pytest.mark.parametrize(("mib", "core"), [(1 << 20, 1024), (1000, 512), (300, 256), (100, 128)])
 def test_free_memory_decides_the_tile(network: OnnxNetwork, mib: int, core: int) -> None:
     cuda = FakeCuda()
@@ -211,7 +269,7 @@ def test_open_torch_gives_the_network_its_precision(
     bundle = Bundle.open(write_half_bundle(tmp_path / "b"))
     monkeypatch.setattr(Bundle, "file", lambda self, *_: network.path)
     monkeypatch.setattr(TorchProgram, "_measure", lambda self: opened.update(network=self._network) or 1000.0)
-    program = open_torch(bundle, 3, 90, "bf16")
+    (program,) = open_torch(bundle, 3, 90, "bf16")
     assert opened["gpu"] == 3
     assert opened["network"].convolutions is torch.bfloat16
     assert program.precision == "bf16"
