@@ -72,7 +72,7 @@ class Scanner:
         """Look at every window of ``side`` px for boxes of at least ``narrowest`` px."""
         pyramid, scale = self.pyramid, INPUT_PX / side
         copy = pyramid.level(scale)
-        suspected = []
+        suspected: list[Detection] = []
         for x0, y0 in starts(pyramid.width, pyramid.height, side):
             left, top = round(x0 * scale), round(y0 * scale)
             window = copy[top : top + INPUT_PX, left : left + INPUT_PX]
