@@ -11,6 +11,7 @@ from capi import SOURCE, AmganError, Handle, Library, cut_frame
 from frame_reference import Reference
 
 from amgan.runtime.bundle.bundle import SHIPPED, Bundle
+from amgan.runtime.bundle.precision import Precision
 from amgan.runtime.engines.contract import CELL_PX
 from amgan.runtime.face.coordinates import face_coordinates
 from amgan.runtime.face.finder import Face
@@ -132,7 +133,9 @@ def test_the_fastest_precision_is_the_same_as_in_python(library: Library) -> Non
     reference = Reference(None)
     handle = library.open(SHIPPED)
     try:
-        assert handle.info()["precision"].decode() == reference.scheduler.capabilities.precision
+        assert (
+            Precision.parse(handle.info()["precision"].decode()) is reference.scheduler.capabilities.precision
+        )
         halo = reference.halo
         padded = 256 + 2 * halo
         image = rng.integers(0, 256, (padded, padded, 3), dtype=np.uint8)
