@@ -161,7 +161,9 @@ def test_all_sizes_of_tiles_in_the_bundle_are_used(bundle: Bundle, monkeypatch: 
     file = bundle.path / "generator.32.engine"
     file.write_bytes(b"good plan 32")
     side = 32 + 2 * HALO
-    shapes = {"image": [side, side, 3], "aging_map": [1, side // 4, side // 4], "origin": [3]}
+    cells = side // 4
+    shapes = {"image": [side, side, 3], "aging_map": [1, cells, cells]}
+    shapes |= {"coordinates": [4, cells, cells], "pattern": [3]}
     content = bundle.manifest.to_dict()
     content["files"][file.name] = engine_content(file, profile={"batch": [1, 2, 4], "inputs": shapes})
     write_manifest(bundle.path, Manifest.from_dict(content))

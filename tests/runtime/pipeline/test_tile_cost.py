@@ -27,10 +27,12 @@ def gflop(bundle: Bundle, width: int, height: int) -> float:
     """Arithmetic of the convolutions for one tile with its halo."""
     halo = bundle.manifest.halo_px
     network = OnnxNetwork(bundle.file("generator", "fp32"), "meta")
+    cells = ((height + 2 * halo) // 4, (width + 2 * halo) // 4)
     shapes = {
         "image": torch.empty(1, height + 2 * halo, width + 2 * halo, 3, dtype=torch.uint8, device="meta"),
-        "aging_map": torch.empty(1, 1, (height + 2 * halo) // 4, (width + 2 * halo) // 4, device="meta"),
-        "origin": torch.empty(1, 3, device="meta"),
+        "aging_map": torch.empty(1, 1, *cells, device="meta"),
+        "coordinates": torch.empty(1, 4, *cells, device="meta"),
+        "pattern": torch.empty(1, bundle.manifest.patterns, device="meta"),
     }
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         network(*(shapes[name] for name in network.inputs))
