@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..load_openvino import load_openvino
+from ..engines.openvino_network import compile_network
 from .alignment import Frame, apply_affine, canonical_frame
 from .detector import INPUT_PX, Detection, FaceDetector
 from .mesh import LEFT_EYE, N_POINTS, NOSE_TIP, RIGHT_EYE
@@ -60,16 +60,11 @@ class FaceFinder:
     """Finds faces; holds the two compiled networks and is safe to share between threads."""
 
     def __init__(self, threads: int = 0) -> None:
-        openvino = load_openvino()
-
-        core = openvino.Core()
-        options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
-        if threads:
-            options["INFERENCE_NUM_THREADS"] = threads
+        cores = threads or None
         self._detector = FaceDetector(
-            core.compile_model(MODELS / "face_detection_full_range.tflite", "CPU", options)
+            compile_network(MODELS / "face_detection_full_range.tflite", threads=cores)
         )
-        self._mesh = core.compile_model(MODELS / "face_landmark.tflite", "CPU", options)
+        self._mesh = compile_network(MODELS / "face_landmark.tflite", threads=cores)
         self._local = threading.local()
         self._warm_up()
 

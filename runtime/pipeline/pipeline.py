@@ -114,14 +114,14 @@ class Pipeline:
 
     def see(self, rgb: NDArray[np.uint8], faces: str | int = "all") -> list[SeenFace]:
         """Find and read the faces of a photo, uint8 [H, W, 3], largest first: all, the largest or N."""
-        _check_pixels(rgb)
+        rgb = _as_pixels(rgb)
         found = self._finder.find(rgb)
         chosen = found[: how_many(faces, len(found))]
         return [see_face(rgb, face, self._manifest, self._estimator) for face in chosen]
 
     def choose(self, rgb: NDArray[np.uint8], request: Request) -> Chosen:
         """Find and read the faces of a photo, uint8 [H, W, 3], that a request is for."""
-        _check_pixels(rgb)
+        rgb = _as_pixels(rgb)
         return choose_faces(
             self._finder.find(rgb),
             request,
@@ -148,7 +148,7 @@ class Pipeline:
         Blocks only while too much is under way. ``label`` names the photo in error messages, ``seen`` are its
         faces where they are known. The photo must not change until `finish`.
         """
-        _check_pixels(rgb)
+        rgb = _as_pixels(rgb)
         request.check(self._manifest.age_range)
         chosen = self.choose(rgb, request) if seen is None else Chosen(tuple(seen))
         if not chosen.taken:
@@ -194,6 +194,8 @@ def _aged_face(work: FaceWork) -> AgedFace:
     return AgedFace(work.seen.face, work.seen.now, work.wanted, work.seen.frame_px)
 
 
-def _check_pixels(rgb: NDArray[np.uint8]) -> None:
+def _as_pixels(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A photo in the memory layout that everything here takes: itself if it can be; raises UsageError."""
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or not rgb.size:
         raise UsageError(f"a photo must be uint8 [H, W, 3] RGB, not {rgb.dtype} {rgb.shape}")
+    return np.ascontiguousarray(rgb)
