@@ -1,10 +1,11 @@
 """From ages that a package estimates to true ages: a curve fitted on portraits whose age is known.
 
-Estimators of age are pulled towards the middle: old faces read too young. The curve gives readings the spread of
-the true ages: quantiles of the readings are matched to those of the ages, by a line where there are portraits.
-(The mean true age at a reading would be too flat, since it takes the portraits' ages for everybody's; the usual
-reading at an age, read backwards, is too steep, since single readings scatter by ten years.) Below the youngest
-portraits the line goes over into the reading itself, and no face gets younger than it reads.
+Estimators of age are pulled towards the middle: old faces read too young. The curve gives readings the spread
+of the true ages: quantiles of the readings are matched to those of the ages, by a line where there are
+portraits. (The mean true age at a reading would be too flat, since it takes the portraits' ages for
+everybody's; the usual reading at an age, read backwards, is too steep, since single readings scatter by ten
+years.) Below the youngest portraits the line goes over into the reading itself, and beyond the oldest no face
+gets younger than it reads.
 """
 
 from __future__ import annotations
@@ -18,13 +19,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
-from amgan.faces.tables import read_table
 from amgan.runtime.errors import UsageError
 
-from .curve_fit import MIN_FACES
 from .known_ages import is_check
+from .tables import read_ages, read_table
 
 KNOT_YEARS = 5.0
+MIN_FACES = 40
+"""Portraits that a curve needs at the least."""
+
 _TRUSTED = (5.0, 95.0)
 """Percentiles of the readings between which the curve is fitted."""
 
@@ -59,7 +62,7 @@ class AgeCurve:
 
 @dataclass(frozen=True)
 class CurveCheck:
-    """How well a curve does on portraits that it was not fitted to: errors and bias in years, before and after."""
+    """How a curve does on portraits that it was not fitted to: errors and bias, years, before and after."""
 
     faces: int
     error_before: float
@@ -112,10 +115,10 @@ def check_age_curve(curve: AgeCurve, estimates: Floats, years: Floats) -> CurveC
 
 
 def read_age_curve(table: Path) -> tuple[AgeCurve, CurveCheck]:
-    """Fit the curve to one half of a CSV with the columns file, age (true) and age_estimate; check the other.
+    """Fit the curve to one half of a CSV with the columns file, age (true) and age_estimate, check the other.
 
-    Rows without an age or an estimate are left out. Raises UsageError for a missing or damaged table, and where
-    fit_age_curve and check_age_curve do.
+    Rows without an age or an estimate are left out. Raises UsageError for a missing or damaged table, and
+    where fit_age_curve and check_age_curve do.
     """
     if not table.is_file():
         raise UsageError(f"the table of true ages '{table}' does not exist: check its name")
@@ -124,11 +127,33 @@ def read_age_curve(table: Path) -> tuple[AgeCurve, CurveCheck]:
     if missing:
         raise UsageError(f"'{table}' lacks the columns {', '.join(missing)}: correct the table")
     known = [row for row in rows if row["age"].strip() and row["age_estimate"].strip()]
-    numbers = np.array([[_years(row[c], row["file"], table) for c in ("age_estimate", "age")] for row in known])
+    numbers = np.array(
+        [[_years(row[c], row["file"], table) for c in ("age_estimate", "age")] for row in known]
+    )
     numbers = numbers.reshape(-1, 2)
     checks = np.array([is_check(row["file"]) for row in known], bool)
     curve = fit_age_curve(numbers[~checks, 0], numbers[~checks, 1])
     return curve, check_age_curve(curve, numbers[checks, 0], numbers[checks, 1])
+
+
+def read_calibrated_ages(ages_csv: Path, true_ages: Path | None) -> dict[str, float]:
+    """The ages of a table by file, years; taken for estimates and calibrated where true ages are given.
+
+    Raises UsageError as read_ages and read_age_curve do.
+    """
+    ages = read_ages(ages_csv)
+    return ages if true_ages is None else calibrate_ages(ages, read_age_curve(true_ages)[0])
+
+
+def curve_in_words(true_ages: Path) -> str:
+    """One line on the curve of a table: what it does, and how it did on the half it was not fitted to."""
+    curve, check = read_age_curve(true_ages)
+    shown = ", ".join(f"{age} -> {float(curve.years_of(np.array(age))):.0f}" for age in (30, 50, 70))
+    return (
+        f"ages calibrated on {curve.faces} portraits ({shown}); on {check.faces} others the mean error went "
+        f"from {check.error_before:.1f} to {check.error_after:.1f} years, the bias from "
+        f"{check.bias_before:+.1f} to {check.bias_after:+.1f}"
+    )
 
 
 def calibrate_ages(ages: Mapping[str, float], curve: AgeCurve) -> dict[str, float]:
@@ -151,5 +176,7 @@ def _years(text: str, file: str, table: Path) -> float:
     except ValueError:
         years = math.nan
     if not 0 <= years <= 120:
-        raise UsageError(f"'{table}' has {text!r} as an age of {file}: it must be years from 0 to 120, or empty")
+        raise UsageError(
+            f"'{table}' has {text!r} as an age of {file}: it must be years from 0 to 120, or empty"
+        )
     return years
