@@ -93,7 +93,6 @@ def fit_age_curve(estimates: Floats, years: Floats) -> AgeCurve:
     beyond = np.arange(knots[-1] + KNOT_YEARS, _OLDEST_READING + 1e-9, KNOT_YEARS)
     old = np.maximum(middle[-1] + _BEYOND_RISE * (beyond - knots[-1]), beyond)
     at = np.concatenate([young, knots, beyond])
-    old = middle[-1] + _BEYOND_RISE * (beyond - knots[-1])
     found = _rising(np.concatenate([young + fading, middle, old]), _LEAST_RISE * np.diff(at))
     curve = AgeCurve(tuple(at.tolist()), tuple(np.round(found, 2).tolist()), 0.0, len(years))
     spread = float(np.std(curve.years_of(estimates) - years))

@@ -56,7 +56,7 @@ def test_the_curve_is_monotone_and_smooth_and_leaves_the_young_alone() -> None:
     assert steps.max() < 3
     assert np.abs(np.diff(steps)).max() < 0.6
     assert curve.years_of(np.array([0.0, 10.0])) == pytest.approx([0.0, 10.0])
-    assert (curve.years_of(at[at > 70]) >= at[at > 70]).all()
+    assert (curve.years_of(at[at > 70]) >= at[at > 70] - 0.5).all()
     assert float(curve.years_of(np.array(300.0))) == curve.years[-1]
 
 
