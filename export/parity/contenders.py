@@ -94,9 +94,14 @@ def _openvino(path: Path, halo_px: int, precision: Precision) -> Run:
     engine = OpenVinoEngine.of_file(path, halo_px, CELL_PX, precision)
 
     def run(arrays: tuple[Array, ...]) -> Array:
-        return engine.wait(engine.submit(TileBatch(*arrays, label="the picture")))
+        return engine.wait(engine.submit(_tiles(arrays)))
 
     return run
+
+
+def _tiles(arrays: tuple[Array, ...]) -> TileBatch:
+    image, ages, places, pattern = arrays
+    return TileBatch(image, ages, places, pattern, "the picture")
 
 
 def _openvino_estimator(path: Path) -> Run:
@@ -205,7 +210,7 @@ def open_tensorrt(path: Path, entry: FileEntry) -> Run:
         opened = engine = CudaEngine(cuda, gpu, program, halo)
 
         def run(arrays: tuple[Array, ...]) -> Array:
-            return engine.wait(engine.submit(TileBatch(*arrays, label="the picture")))
+            return engine.wait(engine.submit(_tiles(arrays)))
     else:
         opened = runner = ArrayRunner(cuda, gpu, program)
 

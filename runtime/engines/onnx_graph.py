@@ -288,6 +288,13 @@ def _grid_sample(net: OnnxNetwork, at: Attributes, args: list[Any]) -> Tensor:
     return F.grid_sample(args[0].float(), args[1].float(), "bilinear", padding, corners)
 
 
+def _expand(x: Tensor, sizes: list[int]) -> Tensor:
+    """ONNX's Expand: sizes of 1 keep those of the tensor."""
+    shape = [1] * (len(sizes) - x.dim()) + list(x.shape)
+    wanted = [1] * (len(shape) - len(sizes)) + sizes
+    return x.expand([max(a, b) for a, b in zip(shape, wanted, strict=True)])
+
+
 def _clip(net: OnnxNetwork, at: Attributes, args: list[Any]) -> Tensor:
     low, high = (args[i] if len(args) > i else at.get(n) for i, n in ((1, "min"), (2, "max")))
     return torch.clamp(args[0], low, high)
@@ -309,6 +316,6 @@ _OPERATORS: dict[str, Operator] = {
     "Transpose": lambda net, at, args: args[0].permute(*at["perm"]),
     "Concat": lambda net, at, args: torch.cat(args, at["axis"]),
     "MatMul": lambda net, at, args: args[0] @ args[1],
-    "Expand": lambda net, at, args: args[0].expand(torch.broadcast_shapes(args[0].shape, _numbers(args[1]))),
+    "Expand": lambda net, at, args: _expand(args[0], _numbers(args[1])),
     "Reshape": lambda net, at, args: args[0].reshape(_numbers(args[1])),
 }  # fmt: skip
