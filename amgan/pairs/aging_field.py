@@ -19,7 +19,7 @@ from amgan.runtime.errors import UsageError
 
 from .expression import expression
 from .face_space import FaceSpace
-from .field_fit import PIVOT_AGE, SPAN_YEARS, age_basis
+from .field_fit import age_basis
 from .log_picture import Plane
 
 SCHEMA = 1

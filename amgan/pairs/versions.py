@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .aging_field import AgingField
 from .face_layers import FaceLayers
-from .field_fit import PIVOT_AGE, SPAN_YEARS, age_basis
+from .field_fit import SPAN_YEARS, age_basis
 from .log_picture import Plane, blur, code_values, smoothstep, soft_bound, soft_range
 from .options import HAIR_FROM_AGE, HAIR_SPAN_YEARS, OWN_SPAN_YEARS, YOUNG_SPAN_YEARS, AgingOptions
 
