@@ -21,6 +21,7 @@ import common
 import numpy as np
 
 from amgan.runtime.engines.openvino import keep_places_exact
+from amgan.runtime.load_openvino import load_openvino
 
 RESULT = common.RESULTS / "simplified_vs_plain_cpu.json"
 GRAPHS = ("plain", "simplified")
@@ -40,11 +41,11 @@ def write_graphs(generator: Any, folder: Path) -> tuple[dict[str, Any], tuple[An
     """Write the graphs; returns what each holds, and the report of the passes."""
     import onnx
 
-    from amgan.export.emit import emit_generator
-    from amgan.export.onnxsim_pass import shorten
-    from amgan.export.parity_cases import generator_cases
+    from amgan.export.cases import generator_cases
+    from amgan.export.graphs.emit import emit_generator
+    from amgan.export.graphs.onnxsim_pass import shorten
+    from amgan.export.graphs.trace import generator_to_onnx
     from amgan.export.simplify import simplify
-    from amgan.export.to_onnx import generator_to_onnx
 
     print("tracing the plain generator, which takes a while")
     generator_to_onnx(generator, folder / "plain.onnx")
@@ -62,7 +63,7 @@ def make_contenders(
     folder: Path, arrays: tuple[np.ndarray, ...], threads: int
 ) -> tuple[dict[str, common.Contender], str]:
     """The contenders by name, plain and simplified in turn, and OpenVINO's build."""
-    import openvino
+    openvino = load_openvino()
 
     core = openvino.Core()
     capabilities = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
@@ -92,7 +93,7 @@ def age_once(request: Any, arrays: tuple[np.ndarray, ...]) -> np.ndarray:
 def age_in_pytorch(generator: Any, arrays: tuple[np.ndarray, ...]) -> np.ndarray:
     import torch
 
-    from amgan.export.deploy import DeployGenerator
+    from amgan.export.graphs.deploy import DeployGenerator
 
     with torch.inference_mode():
         pixels: np.ndarray = DeployGenerator(generator)(*map(torch.from_numpy, arrays)).numpy()

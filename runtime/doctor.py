@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 
 from .errors import AmganError
+from .load_openvino import load_openvino
 from .machine import count_cores
 
 PACKAGES = (
@@ -181,7 +182,7 @@ def parse_meminfo(text: str) -> tuple[int, int]:
 def openvino_capabilities() -> tuple[tuple[str, ...], str]:
     """What OpenVINO can compute in on the CPU (FP32, BF16, ...), and why it cannot be asked (else empty)."""
     try:
-        import openvino
+        openvino = load_openvino()
 
         return tuple(openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")), ""
     except Exception as error:

@@ -13,6 +13,9 @@ from torch import Tensor, nn
 
 from .config import DOWNSAMPLING, GeneratorConfig
 
+SHARES = (0.375, 0.125, 0.125, 0.375)
+"""How far each of the four pixels of a cell is on its way to the cell before, before, after and after."""
+
 
 class LearntAtlas(nn.Module):
     """Channels sampled at the face coordinates, each with a gain that the pattern sets."""
@@ -29,23 +32,38 @@ class LearntAtlas(nn.Module):
     def forward(self, coordinates: Tensor, pattern: Tensor) -> Tensor:
         """Sample at ``coordinates`` [N, 4, h, w] (u, v, inside, scale): float32 [N, C, 4h, 4w].
 
-        ``pattern`` [N, K] are mixing weights. Off the face the atlas is 0.
+        ``pattern`` [N, K] are mixing weights. Off the face the atlas is 0. The outermost two pixels need the
+        cells beyond, which are taken for equal to the last.
         """
-        places = upsampled(coordinates[:, :3])
+        return self.inner(F.pad(coordinates, (1, 1, 1, 1), mode="replicate"), pattern)
+
+    def inner(self, coordinates: Tensor, pattern: Tensor) -> Tensor:
+        """As forward, for coordinates with one cell more on every side, [N, 4, h + 2, w + 2]."""
+        places = upsampled(coordinates[:, :3].float())
         grid = places[:, :2].permute(0, 2, 3, 1)
-        both = torch.cat([sampled(self.fine, grid), sampled(self.coarse, grid)], dim=1)
+        both = torch.cat([_sampled(self.fine, grid), _sampled(self.coarse, grid)], dim=1)
         return both * (places[:, 2:] * self.gain(pattern)[:, :, None, None])
 
 
 def upsampled(planes: Tensor) -> Tensor:
-    """Planes [N, C, h, w] of cells to pixels, float32 [N, C, 4h, 4w], bilinear.
+    """Planes of cells [N, C, h + 2, w + 2] to pixels [N, C, 4h, 4w], bilinear, without the outermost cells.
 
-    The outermost two pixels need the cell beyond, which is taken for equal to the last.
+    Written as sums and products of whole planes: engines that compute in half precision do so in their own
+    operator for this, and blur where a pixel lies.
     """
-    return F.interpolate(planes.float(), scale_factor=DOWNSAMPLING, mode="bilinear", align_corners=False)
+    phases = [row for column in phases_along(planes, 3) for row in phases_along(column, 2)]
+    ordered = [phases[DOWNSAMPLING * column + row] for row in range(4) for column in range(4)]
+    return F.pixel_shuffle(torch.stack(ordered, dim=2).flatten(1, 2), DOWNSAMPLING)
 
 
-def sampled(texture: Tensor, grid: Tensor) -> Tensor:
+def phases_along(planes: Tensor, axis: int) -> list[Tensor]:
+    """The four pixels of every cell along one axis of [N, C, h, w], each a plane that is two cells shorter."""
+    size = planes.shape[axis]
+    before, here, after = (planes.narrow(axis, start, size - 2) for start in range(3))
+    return [here + (other - here) * share for other, share in zip((before, before, after, after), SHARES, strict=True)]
+
+
+def _sampled(texture: Tensor, grid: Tensor) -> Tensor:
     """A texture [1, C, h, w] at the places of a grid [N, H, W, 2], -1..1 across it: float32 [N, C, H, W]."""
     textures = texture.float().expand(len(grid), -1, -1, -1)
     return F.grid_sample(textures, grid, mode="bilinear", padding_mode="border", align_corners=False)

@@ -12,8 +12,6 @@ import math
 import torch
 from torch import Tensor
 
-from amgan.runtime.ages.maps import NEUTRAL_AGE
-
 AGE_SPAN_YEARS = 25.0
 WAVES = (1.0, 2.0, 4.0, 8.0, 16.0)
 PLACE_CHANNELS = 2 + 4 * len(WAVES)
@@ -27,12 +25,12 @@ def condition_channels(patterns: int) -> int:
 def conditioning_planes(aging_map: Tensor, coordinates: Tensor, pattern: Tensor) -> Tensor:
     """Stack the condition [N, condition_channels(K), h, w] at 1/4 of the tile's scale.
 
-    ``aging_map`` [N, 1, h, w] is in years; ``coordinates`` [N, 4, h, w] are u, v, inside and scale;
-    ``pattern`` [N, K] are mixing weights. Channels: age (0 at NEUTRAL_AGE, 1 per AGE_SPAN_YEARS); u and v, then
+    ``aging_map`` [N, 1, h, w] is the wanted age less the present one, in years; ``coordinates`` [N, 4, h, w] are u, v, inside and scale;
+    ``pattern`` [N, K] are mixing weights. Channels: years to change (1 per AGE_SPAN_YEARS); u and v, then
     sin(π·k·u) and sin(π·k·v), cos(π·k·u) and cos(π·k·v) for every k of WAVES, all times inside; inside; scale;
     the K weights, each constant over the plane.
     """
-    age = (aging_map - NEUTRAL_AGE) / AGE_SPAN_YEARS
+    age = aging_map / AGE_SPAN_YEARS
     inside = coordinates[:, 2:3]
     place = place_features(coordinates[:, :2]) * inside
     weights = pattern[:, :, None, None].expand(-1, -1, *age.shape[2:])

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
+from amgan.runtime.bundle.manifest import COORDINATES
 from amgan.runtime.face.pattern import MAX_PATTERNS
 
 DOWNSAMPLING = 4
-COORDINATES = ("face", "frame")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from PIL import Image
 
 from amgan.data.dataset import Dataset
 from amgan.networks import Generator
-from amgan.runtime.ages.maps import NEUTRAL_AGE
 from amgan.runtime.face.coordinates import frame_coordinates, scale_of
 from amgan.runtime.face.pattern import choose_pattern
 
@@ -31,7 +30,8 @@ def age_frames(
     frames = np.array(dataset.frames[faces])
     image = torch.from_numpy(frames).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1.0
     face = torch.from_numpy(np.array(dataset.footprints[faces, :1])).to(device).float() / 255.0
-    aging_map = NEUTRAL_AGE + face * (years - NEUTRAL_AGE)
+    now = torch.from_numpy(np.array(dataset.ages[faces])).to(device).reshape(-1, 1, 1, 1)
+    aging_map = face * (years - now)
     places = np.array(dataset.coordinates[faces], np.float32)
     if generator.config.coordinates == "frame":
         places[:] = frame_coordinates(places.shape[2])

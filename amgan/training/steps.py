@@ -44,7 +44,7 @@ def generator_step(
     generator = state.generator
     with amp:
         delta, attention = generator.change(
-            pairs["before"], pairs["map_after"], pairs["coordinates"], pairs["pattern"]
+            pairs["before"], pairs["map_after"] - pairs["map_before"], pairs["coordinates"], pairs["pattern"]
         )
     change = attention.float() * delta.float()
     face = F.interpolate(pairs["face"], scale_factor=4, mode="bilinear")
@@ -69,8 +69,9 @@ def generator_step(
     if reals is not None:
         with amp:
             place = reals["coordinates"], reals["pattern"]
-            fake = generator(reals["image"], reals["map_wanted"], *place).float()
-            returned = generator(fake, reals["map_now"], *place).float()
+            years = reals["map_wanted"] - reals["map_now"]
+            fake = generator(reals["image"], years, *place).float()
+            returned = generator(fake, -years, *place).float()
             verdict = state.discriminator(fake, reals["map_wanted"])
         wgan = losses.generator_loss(verdict.critic.float())
         age = losses.aging_map_loss(verdict.ages, reals["map_wanted"], reals["face"])
@@ -107,7 +108,10 @@ def discriminator_step(
     if fake is None:
         with torch.no_grad(), amp:
             fake = state.generator(
-                reals["image"], reals["map_wanted"], reals["coordinates"], reals["pattern"]
+                reals["image"],
+                reals["map_wanted"] - reals["map_now"],
+                reals["coordinates"],
+                reals["pattern"],
             ).float()
     with amp:
         features = discriminator.features(reals["image"])

@@ -1,70 +1,44 @@
-"""The merged first convolution split into what depends on the age, on X and on Y alone.
+"""The merged first convolution, fed by the engine's inputs: what the pattern adds is computed once per tile.
 
-A plane that changes along one axis only stays so under a convolution without padding: with the kernel
-summed over the other axis, the 3×3 convolution over the X planes is one of size 3 over a single row, and the
-same for Y.
-The two-dimensional convolution is left with one input plane, the age; its scaling is folded in as well.
+A plane that is the same everywhere adds the same to every place. So the pattern's weights become a bias of the
+tile, and the scaling of the age is folded into the convolution.
 """
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 
-from amgan.networks.conditioning import AGE_SPAN_YEARS, WAVES
-from amgan.networks.config import DOWNSAMPLING
+from amgan.networks.conditioning import AGE_SPAN_YEARS, PLACE_CHANNELS, place_features
 from amgan.runtime.ages.maps import NEUTRAL_AGE
 
 from .modulation import FirstConvolution
 
-AXIS_PLANES = 1 + 2 * len(WAVES)
+PLANES = 1 + PLACE_CHANNELS + 2
+"""Age, place, inside and scale."""
 
 
 class SeparateConditioning(nn.Module):
-    """Engine inputs to the hidden channels of all SPADE, [N, K, h-2, w-2]."""
+    """Engine inputs to the hidden channels of all SPADE, [N, K, h, w]."""
 
-    def __init__(self, first: FirstConvolution, reference_px: float) -> None:
+    def __init__(self, first: FirstConvolution) -> None:
         super().__init__()
         convolution = first.convolution
         assert convolution.bias is not None
         weight, dtype = convolution.weight.detach().double(), convolution.weight.dtype
-        age, scale = weight[:, :1], weight[:, 1]
-        across, down = weight[:, 2 : 2 + AXIS_PLANES], weight[:, 2 + AXIS_PLANES :]
-        bias = convolution.bias.detach().double() - age.sum(dim=(1, 2, 3)) * (NEUTRAL_AGE / AGE_SPAN_YEARS)
-        self.reference_px = reference_px
-        self.age = _convolution(age / AGE_SPAN_YEARS, dtype)
-        self.across = _convolution(across.sum(dim=2, keepdim=True), dtype)
-        self.down = _convolution(down.sum(dim=3, keepdim=True), dtype)
-        # One constant per channel, and what an octave of scale adds to it.
-        self.offset = nn.Parameter(bias.to(torch.float32).reshape(1, -1, 1, 1), requires_grad=False)
-        octave = scale.sum(dim=(1, 2)).to(torch.float32).reshape(1, -1, 1, 1)
-        self.octave = nn.Parameter(octave, requires_grad=False)
+        planes, bias = weight[:, :PLANES].clone(), convolution.bias.detach().double()
+        bias = bias - planes[:, 0].sum(dim=(1, 2)) * (NEUTRAL_AGE / AGE_SPAN_YEARS)
+        planes[:, 0] /= AGE_SPAN_YEARS
+        self.planes = nn.Conv2d(PLANES, len(weight), 1)
+        self.planes.weight = nn.Parameter(planes.to(dtype), requires_grad=False)
+        self.planes.bias = nn.Parameter(bias.to(dtype), requires_grad=False)
+        self.pattern = nn.Linear(weight.shape[1] - PLANES, len(weight), bias=False)
+        self.pattern.weight = nn.Parameter(weight[:, PLANES:, 0, 0].to(dtype), requires_grad=False)
 
-    def forward(self, aging_map: Tensor, origin: Tensor) -> Tensor:
-        """``aging_map`` [N, 1, h, w] years and ``origin`` [N, 3] as in conditioning_planes."""
-        work = self.age.weight.dtype
-        side = origin[:, 2:3]
-        columns = axis_planes(aging_map.shape[3], origin[:, 0:1], side)[:, :, None, :]
-        rows = axis_planes(aging_map.shape[2], origin[:, 1:2], side)[:, :, :, None]
-        octaves = torch.log2(side / self.reference_px).reshape(-1, 1, 1, 1)
-        constant = (self.offset.float() + octaves * self.octave.float()).to(work)
-        row = self.across(columns.to(work)) + constant
-        column = self.down(rows.to(work))
-        return torch.relu(self.age(aging_map.to(work)) + row + column)
-
-
-def axis_planes(cells: int, start_px: Tensor, side_px: Tensor) -> Tensor:
-    """Coordinate in -1..1 with its sines and cosines for every cell, [N, AXIS_PLANES, cells]."""
-    centres = (torch.arange(cells, dtype=start_px.dtype, device=start_px.device) + 0.5) * DOWNSAMPLING
-    place = ((centres + start_px) * (2.0 / side_px) - 1.0)[:, None, :]
-    waves = math.pi * torch.tensor(WAVES, dtype=place.dtype, device=place.device).reshape(1, -1, 1)
-    return torch.cat([place, torch.sin(place * waves), torch.cos(place * waves)], dim=1)
-
-
-def _convolution(weight: Tensor, dtype: torch.dtype) -> nn.Conv2d:
-    size = (weight.shape[2], weight.shape[3])
-    made = nn.Conv2d(weight.shape[1], weight.shape[0], size, bias=False)
-    made.weight = nn.Parameter(weight.to(dtype), requires_grad=False)
-    return made
+    def forward(self, aging_map: Tensor, coordinates: Tensor, pattern: Tensor) -> Tensor:
+        """Inputs as in conditioning_planes; places are computed in their own precision, fp32."""
+        work = self.planes.weight.dtype
+        inside = coordinates[:, 2:3]
+        place = place_features(coordinates[:, :2]) * inside
+        hidden = self.planes(torch.cat([aging_map, place, coordinates[:, 2:]], dim=1).to(work))
+        return torch.relu(hidden + self.pattern(pattern.to(work))[:, :, None, None])

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from .modulation import FoldedSpade
 
+COLOURS = 3
 
 class OneHead(nn.Module):
     """Δ and α out of one convolution and one tanh: sigmoid(z) = ½ + ½·tanh(z/2)."""
@@ -42,16 +43,17 @@ def join_heads(colour: nn.Conv2d, attention: nn.Conv2d) -> OneHead:
 
 
 def fold_input_scaling(stem: nn.Conv2d) -> nn.Conv2d:
-    """The stem on code values: W·(x/127.5 - 1) + c = (W/127.5)·x + (c - ΣW).
+    """The stem on code values: W·(x/127.5 - 1) + c = (W/127.5)·x + (c - ΣW), for the three colours.
 
     Where the padded border is seen the two differ (zeros mean black here, grey there); that border never
     reaches the core.
     """
-    weight = stem.weight.detach().double()
+    weight = stem.weight.detach().double().clone()
     assert stem.bias is not None
     made = nn.Conv2d(stem.in_channels, stem.out_channels, stem.kernel_size, stem.stride, stem.padding)  # type: ignore[arg-type]
-    bias = stem.bias.detach().double() - weight.sum(dim=(1, 2, 3))
-    made.weight = nn.Parameter((weight / 127.5).to(stem.weight.dtype), requires_grad=False)
+    bias = stem.bias.detach().double() - weight[:, :COLOURS].sum(dim=(1, 2, 3))
+    weight[:, :COLOURS] /= 127.5
+    made.weight = nn.Parameter(weight.to(stem.weight.dtype), requires_grad=False)
     made.bias = nn.Parameter(bias.to(stem.weight.dtype), requires_grad=False)
     return made
 

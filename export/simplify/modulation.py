@@ -93,7 +93,7 @@ class FirstConvolution(nn.Module):
         self.convolution = convolution
 
     def forward(self, planes: Tensor) -> Tensor:
-        """Planes [N, CHANNELS, h, w] to hidden channels [N, K, h, w]."""
+        """Planes [N, D, h, w] to hidden channels [N, K, h, w]."""
         return torch.relu(self.convolution(planes))
 
 

@@ -10,19 +10,16 @@ from torch import Tensor, nn
 
 from amgan.networks import Generator
 from amgan.networks.conditioning import conditioning_planes
+from amgan.networks.config import DOWNSAMPLING as CELL_PX
 from amgan.networks.spade import SpadeBlock
 
 
 class Planes(nn.Module):
-    """Engine inputs to the conditioning planes [N, CHANNELS, h, w]."""
+    """Engine inputs to the conditioning planes [N, D, h, w]."""
 
-    def __init__(self, reference_px: float) -> None:
-        super().__init__()
-        self.reference_px = reference_px
-
-    def forward(self, aging_map: Tensor, origin: Tensor) -> Tensor:
+    def forward(self, aging_map: Tensor, coordinates: Tensor, pattern: Tensor) -> Tensor:
         """As amgan.networks.conditioning.conditioning_planes."""
-        return conditioning_planes(aging_map, origin, self.reference_px)
+        return conditioning_planes(aging_map, coordinates, pattern)
 
 
 class ScaledInput(nn.Module):
@@ -76,8 +73,10 @@ class ExportGenerator(nn.Module):
         super().__init__()
         source = copy.deepcopy(generator).eval()
         self.halo_px = source.config.halo_px
+        self.patterns = source.config.patterns
         self.cell_px = 1
-        self.planes: nn.Module = Planes(source.config.reference_px)
+        self.planes: nn.Module = Planes()
+        self.atlas = source.atlas
         self.first: nn.Module = nn.Identity()
         self.scale_input: nn.Module = ScaledInput()
         self.stem, self.down1, self.down2 = source.stem, source.down1, source.down2
@@ -87,19 +86,26 @@ class ExportGenerator(nn.Module):
         self.heads: nn.Module = TwoHeads(source.colour, source.attention)
         self.blend: nn.Module = Blend()
 
-    def forward(self, image: Tensor, aging_map: Tensor, origin: Tensor) -> Tensor:
+    def forward(self, image: Tensor, aging_map: Tensor, coordinates: Tensor, pattern: Tensor) -> Tensor:
         """Age tiles; see DeployGenerator for shapes, dtypes and ranges."""
-        codes = torch.clamp(torch.round(self.core(image, aging_map, origin)), 0.0, 255.0)
+        codes = torch.clamp(torch.round(self.core(image, aging_map, coordinates, pattern)), 0.0, 255.0)
         return codes.permute(0, 2, 3, 1).to(torch.uint8)
 
-    def core(self, image: Tensor, aging_map: Tensor, origin: Tensor) -> Tensor:
+    def core(self, image: Tensor, aging_map: Tensor, coordinates: Tensor, pattern: Tensor) -> Tensor:
         """The aged core in code values, neither rounded nor clipped, float [N, 3, h, w]."""
         work = self.stem.weight.dtype
         codes = image.to(work).permute(0, 3, 1, 2)
-        # Conditions stay in fp32 until they are made: frame coordinates outgrow half precision.
-        condition = self.first(self.planes(aging_map, origin).to(work))
+        # Places and the atlas stay in fp32 until they are sampled: half precision blurs where a pixel lies.
+        cells = self.outer_px // CELL_PX + 1 if self.is_valid else 0
+        around = crop(aging_map, cells), crop(coordinates, cells)
+        condition = self.first(self.planes(*around, pattern).to(work))
         scaled = self.scale_input(codes)
-        fine = torch.relu(self.stem(scaled))
+        seen = crop(scaled, self.outer_px)
+        if self.atlas is not None:
+            sample = self.atlas.inner if self.is_valid else self.atlas
+            sampled = sample(coordinates, pattern)
+            seen = torch.cat([seen, sampled.to(work)], dim=1)
+        fine = torch.relu(self.stem(seen))
         middle = torch.relu(self.down1(fine))
         x = self.down2(middle)
         for block in self.blocks:
@@ -119,6 +125,11 @@ class ExportGenerator(nn.Module):
             delta, attention = delta[inside], attention[inside]
         aged: Tensor = self.blend(codes[inside].float(), scaled[inside].float(), delta, attention)
         return aged
+
+    @property
+    def outer_px(self) -> int:
+        """Pixels of the halo, on every side, whose own values no core sees: only their coordinates count."""
+        return CELL_PX if self.is_valid else 0
 
     @property
     def is_valid(self) -> bool:

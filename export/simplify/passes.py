@@ -19,11 +19,19 @@ from torch.utils.flop_counter import FlopCounterMode
 from amgan.networks import Generator
 from amgan.networks.spade import Spade
 
-from .cells import PIXELS, CellBlend, UpsampleCells, cell_down, cell_head, cell_stem, phase_convolution
 from .conditioning import SeparateConditioning
 from .convolutions import CodeBlend, CroppedBlock, OneHead, fold_input_scaling, join_heads
 from .modulation import FirstConvolution, FoldedSpade, JoinedSpade, fold_spade, merge_first
 from .network import ExportGenerator, Planes, ScaledInput, TwoHeads, UpsampleConvolution, spade_blocks
+from .space_to_depth import (
+    PIXELS,
+    CellBlend,
+    UpsampleCells,
+    cell_down,
+    cell_head,
+    cell_stem,
+    phase_convolution,
+)
 
 Pass = Callable[[ExportGenerator], ExportGenerator]
 COUNT_CORE_PX = 1024
@@ -111,12 +119,12 @@ def group_pixels(network: ExportGenerator) -> ExportGenerator:
 
 
 def separate_conditioning(network: ExportGenerator) -> ExportGenerator:
-    """Compute what the condition owes to X, Y and scale on single rows and columns; needs drop_padding."""
+    """Compute what the condition owes to the pattern once per tile, and fold in the age's scaling."""
     network = copy.deepcopy(network)
     ready = network.is_valid and isinstance(network.first, FirstConvolution)
     _require(ready, "run merge_first_convolutions and drop_padding first, and separate_conditioning once")
     assert isinstance(network.first, FirstConvolution) and isinstance(network.planes, Planes)
-    network.planes = SeparateConditioning(network.first, network.planes.reference_px)
+    network.planes = SeparateConditioning(network.first)
     network.first = nn.Identity()
     return network
 
@@ -173,7 +181,8 @@ def measure(name: str, network: ExportGenerator) -> PassReport:
     inputs = (
         torch.empty(1, side, side, 3, dtype=torch.uint8, device="meta"),
         torch.empty(1, 1, side // 4, side // 4, device="meta"),
-        torch.empty(1, 3, device="meta"),
+        torch.empty(1, 4, side // 4, side // 4, device="meta"),
+        torch.empty(1, network.patterns, device="meta"),
     )
     with torch.no_grad(), FlopCounterMode(display=False) as flops, _OperationCounter() as operations:
         hollow(*inputs)

@@ -200,6 +200,8 @@ class _Entries:
 
 
 def _join(ray: Any, address: str | None) -> None:
+    # A cluster that is started here would report its use to a server of Ray's makers.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         ray.init(
             address=None if address == LOCAL else address or os.environ.get("RAY_ADDRESS", "auto"),

@@ -9,7 +9,9 @@ from typing import Any
 from ..errors import BundleError
 from .engine_files import FLAVOURS, FORMAT, TARGET, EngineBuild, EngineProfile
 
-SCHEMA = 1
+SCHEMA = 2
+COORDINATES = ("face", "frame")
+MAX_PATTERNS = 8
 FRAME_STEP_PX = 64
 
 
@@ -63,7 +65,9 @@ class Manifest:
     A face's frame is ``min_frame_px`` to ``max_frame_px`` px wide, in steps of 64; ``halo_px`` is what a tile
     needs on every side; tiles start and end at multiples of ``tile_multiple`` px. ``parity`` is the report of
     how far the files are from the reference, if there is one, and ``export`` says how they were made. The
-    generator was trained on maps up to ``oldest_trained_age``: what is older is to be given to it as that.
+    generator was trained on maps up to ``oldest_trained_age``: what is older is to be given to it as that. It
+    mixes ``patterns`` patterns of lines, and ``coordinates`` says what its planes u and v hold: places on the
+    mean face ("face"), or X and Y across the frame ("frame").
     """
 
     model: str
@@ -83,6 +87,8 @@ class Manifest:
     parity: Mapping[str, Any] | None = None
     export: Mapping[str, Any] | None = None
     oldest_trained_age: float = 90.0
+    patterns: int = 1
+    coordinates: str = "face"
     schema: int = SCHEMA
 
     def to_dict(self) -> dict[str, Any]:
@@ -112,6 +118,8 @@ class Manifest:
             age_range=(low, high),
             neutral_age=reader.number("neutral_age"),
             oldest_trained_age=oldest,
+            patterns=reader.get("patterns", int),
+            coordinates=reader.get("coordinates", str),
             generator=GeneratorSpec(networks[0].tensors("inputs"), networks[0].tensors("outputs")),
             estimator=EstimatorSpec(
                 networks[1].get("frame_px", int),
@@ -249,6 +257,11 @@ def _check_schema(reader: _Reader) -> None:
         )
     if schema < 1:
         raise reader.fault("schema", f"is {schema}, which there never was")
+    if schema < SCHEMA:
+        raise BundleError(
+            f"'{reader.source}' has schema {schema}, of networks that know nothing of face coordinates: export "
+            "it again from weights of this version"
+        )
 
 
 def _check_values(manifest: Manifest, source: str) -> None:
@@ -262,6 +275,8 @@ def _check_values(manifest: Manifest, source: str) -> None:
         ("halo_px", m.halo_px >= 0 and m.halo_px % 4 == 0),
         ("age_range", 0 <= m.age_range[0] < m.age_range[1]),
         ("oldest_trained_age", m.age_range[0] < m.oldest_trained_age <= m.age_range[1]),
+        ("patterns", 1 <= m.patterns <= MAX_PATTERNS),
+        ("coordinates", m.coordinates in COORDINATES),
         ("estimator.frame_px", m.estimator.frame_px > 0),
         ("estimator.grid", m.estimator.grid > 0),
     ):

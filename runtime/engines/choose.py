@@ -219,7 +219,7 @@ def _open_tensorrt(
     wanted = _FILE_PRECISIONS.get(precision, precision) if precision else None
     path, entry = find_engine(bundle, "generator", flavour, version, gpu.compute, precision=wanted)
     program = TensorRtProgram(cuda, path, entry)
-    fault = check_generator(program, bundle.manifest.halo_px)
+    fault = check_generator(program, bundle.manifest.halo_px, bundle.manifest.patterns)
     if fault is not None:
         program.close()
         raise EngineError(f"'{path}' is no generator of this bundle, {fault}: build it again")

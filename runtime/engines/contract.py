@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from ..bundle.bundle import Bundle
 
 CELL_PX = 4
+GENERATOR_INPUTS = ("image", "aging_map", "coordinates", "pattern")
+"""What every generator takes, in the order of its file; fields of TileBatch have the same names."""
+PLACE_PLANES = 4
+"""Planes of the input ``coordinates``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,13 +25,14 @@ class TileBatch:
     """Input of an engine: N tiles of one size, with their halo.
 
     ``image`` uint8 [N, H, W, 3] RGB, H and W multiples of 4; ``aging_map`` float32 [N, 1, H/4, W/4] years;
-    ``origin`` float32 [N, 3]: x0, y0 of the tile's top left pixel in the frame (halo included, so it may be
-    negative) and the frame's side, all in px. ``label`` names the tiles in error messages.
+    ``coordinates`` float32 [N, 4, H/4, W/4]: u, v, inside and scale of every cell; ``pattern`` float32 [N, K]
+    mixing weights (see amgan.runtime.face). ``label`` names the tiles in error messages.
     """
 
     image: NDArray[np.uint8]
     aging_map: NDArray[np.float32]
-    origin: NDArray[np.float32]
+    coordinates: NDArray[np.float32]
+    pattern: NDArray[np.float32]
     label: str = "tile"
 
     def check(self) -> None:
@@ -42,7 +47,8 @@ class TileBatch:
             raise EngineError(f"{self.label}: {width}x{height} px is not a multiple of {CELL_PX} px each way")
         for name, array, shape in (
             ("aging_map", self.aging_map, (n, 1, height // CELL_PX, width // CELL_PX)),
-            ("origin", self.origin, (n, 3)),
+            ("coordinates", self.coordinates, (n, 4, height // CELL_PX, width // CELL_PX)),
+            ("pattern", self.pattern, (n, *self.pattern.shape[1:2])),
         ):
             if array.dtype != np.float32 or array.shape != shape:
                 raise EngineError(

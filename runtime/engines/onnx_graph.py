@@ -268,6 +268,14 @@ def _space_to_depth(net: OnnxNetwork, at: Attributes, args: list[Any]) -> Tensor
     return made
 
 
+def _grid_sample(net: OnnxNetwork, at: Attributes, args: list[Any]) -> Tensor:
+    mode, padding = at.get("mode", b"linear"), at.get("padding_mode", b"zeros").decode()
+    if mode not in {b"linear", b"bilinear"}:
+        raise ValueError(f"mode {mode!r} is not known")
+    corners = bool(at.get("align_corners", 0))
+    return F.grid_sample(args[0].float(), args[1].float(), "bilinear", padding, corners)
+
+
 def _clip(net: OnnxNetwork, at: Attributes, args: list[Any]) -> Tensor:
     low, high = (args[i] if len(args) > i else at.get(n) for i, n in ((1, "min"), (2, "max")))
     return torch.clamp(args[0], low, high)
@@ -285,8 +293,10 @@ _OPERATORS: dict[str, Operator] = {
     "Conv": _conv, "ConvTranspose": _conv_transpose, "Cast": _cast, "Range": _range, "Shape": _shape,
     "Slice": _slice, "Split": _split, "Squeeze": _squeeze, "Unsqueeze": _unsqueeze, "Clip": _clip,
     "DepthToSpace": _depth_to_space, "SpaceToDepth": _space_to_depth, "Constant": _constant,
-    "LeakyRelu": _leaky,
+    "LeakyRelu": _leaky, "GridSample": _grid_sample,
     "Transpose": lambda net, at, args: args[0].permute(*at["perm"]),
     "Concat": lambda net, at, args: torch.cat(args, at["axis"]),
+    "MatMul": lambda net, at, args: args[0] @ args[1],
+    "Expand": lambda net, at, args: args[0].expand(torch.broadcast_shapes(args[0].shape, _numbers(args[1]))),
     "Reshape": lambda net, at, args: args[0].reshape(_numbers(args[1])),
 }  # fmt: skip

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from ..bundle.bundle import Bundle
 from ..errors import BundleError, EngineError, UsageError
+from ..load_openvino import load_openvino
 from ..machine import count_cores
-from .contract import CELL_PX, Capabilities, Ticket, TileBatch
+from .contract import CELL_PX, GENERATOR_INPUTS, PLACE_PLANES, Capabilities, Ticket, TileBatch
 
 MAX_CORE_PX = 640
 MAX_STREAMS = 4
-GENERATOR_INPUTS = ("image", "aging_map", "origin")
-PLACE_WAVES = ("Sin", "Cos", "Log")
+
+PLACE_WAVES = ("Sin", "Cos")
 _PRECISIONS = {"f32": "f32", "fp32": "f32", "bf16": "bf16"}
 
 
@@ -58,7 +59,12 @@ class OpenVinoEngine:
         # copies a tensor wherever a convolution meets a slice, which costs a twentieth of the time.
         side = 2 * self._halo + bundle.manifest.tile_multiple
         cells = side // CELL_PX
-        least = {"image": (1, side, side, 3), "aging_map": (1, 1, cells, cells), "origin": (1, 3)}
+        least = {
+            "image": (1, side, side, 3),
+            "aging_map": (1, 1, cells, cells),
+            "coordinates": (1, PLACE_PLANES, cells, cells),
+            "pattern": (1, bundle.manifest.patterns),
+        }
         self._model, used = compile_on_cpu(file, GENERATOR_INPUTS, precision, streams, least)
         self._capabilities = Capabilities("OpenVINO", "cpu", used, MAX_CORE_PX, streams + 1, pieces=streams)
         self._free: list[Any] = []
@@ -88,7 +94,7 @@ class OpenVinoEngine:
 
     def _receive(self, request: Any, batch: TileBatch) -> NDArray[np.uint8]:
         """Give a request new memory for its output, which needs no copy then."""
-        import openvino
+        openvino = load_openvino()
 
         n, height, width = batch.image.shape[:3]
         size = (n, max(height - 2 * self._halo, 0), max(width - 2 * self._halo, 0), 3)
@@ -137,7 +143,7 @@ def compile_on_cpu(
     ``least`` is the smallest shape that each input will have. Raises UsageError,
     EngineError and BundleError as OpenVinoEngine does.
     """
-    import openvino
+    openvino = load_openvino()
 
     core = openvino.Core()
     used = _choose_precision(precision, core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
@@ -164,20 +170,24 @@ def compile_on_cpu(
 
 
 def keep_places_exact(network: Any) -> None:
-    """Have an openvino.Model that is compiled for bf16 compute where in the face each pixel lies in f32.
+    """Have an openvino.Model that is compiled for bf16 compute where on the face each pixel lies in f32.
 
-    bf16 knows whole pixels up to 256 only: beyond, places are off by up to 2 px, and the picture by up to
-    25 code values. OpenVINO computes in f32 whatever leads to an output without a convolution between, so
-    the waves of the place encoding become outputs, which nobody reads.
+    In bf16 a place on the atlas is off by up to a texel, and the picture of a network with strong lines by up to
+    180 code values. OpenVINO computes in f32 whatever leads to an output without a convolution between, so
+    one number of each plane of places becomes an output, which nobody reads.
     """
-    waves = [node for node in network.get_ordered_ops() if node.get_type_name() in PLACE_WAVES]
-    if waves:
-        network.add_outputs([node.output(0) for node in waves])
+    from openvino import opset13
+
+    places = [node.output(0) for node in network.get_ordered_ops() if node.get_type_name() in PLACE_WAVES]
+    grids = [node.input_value(1) for node in network.get_ordered_ops() if node.get_type_name() == "GridSample"]
+    if places or grids:
+        kept = [opset13.slice(one, [0] * 4, [1] * 4, [1] * 4).output(0) for one in (*places, *grids[:1])]
+        network.add_outputs(kept)
 
 
 def _from(port: Any, least: tuple[int, ...]) -> Any:
     """The shape of an input with a least size wherever it is open."""
-    import openvino
+    openvino = load_openvino()
 
     sizes = zip(port.get_partial_shape(), least, strict=True)
     return openvino.PartialShape([openvino.Dimension(n, -1) if d.is_dynamic else d for d, n in sizes])

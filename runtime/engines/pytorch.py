@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import EngineError, MissingDependencyError, UsageError
-from .contract import CELL_PX
+from .contract import CELL_PX, PLACE_PLANES
 from .cuda.api import OutOfMemoryError
 from .cuda.handles import Stream
 from .cuda.program import ProgramSlot, Tensor, batch_sizes
@@ -91,7 +91,7 @@ class TorchProgram:
     name = "PyTorch CUDA"
 
     def __init__(
-        self, cuda: TorchCuda, network: OnnxNetwork, precision: str, halo_px: int,
+        self, cuda: TorchCuda, network: OnnxNetwork, precision: str, halo_px: int, patterns: int,
         *, largest_px: int = CORES_PX[0], graphs: bool = True,
     ) -> None:  # fmt: skip
         """Choose the size of tiles from the GPU's free memory, up to ``largest_px`` px of core.
@@ -99,7 +99,7 @@ class TorchProgram:
         Raises OutOfMemoryError when not even the smallest fits.
         """
         self._cuda, self._network, self._halo, self.precision = cuda, network, halo_px, precision
-        self._graphs = graphs
+        self._graphs, self._patterns = graphs, patterns
         self.batches = batch_sizes(1, MAX_BATCH)
         with self._tidy():
             self._per_px = self._measure()
@@ -111,7 +111,7 @@ class TorchProgram:
                 f"the GPU has too little free memory for PyTorch: a tile of {cores[-1]} px takes "
                 f"{self._bytes(cores[-1], 1) >> 20} MiB, close other programs or use device 'cpu'"
             )
-        self.inputs, self.outputs = _tensors(self._core, halo_px)
+        self.inputs, self.outputs = _tensors(self._core, halo_px, patterns)
 
     def memory(self, slots: int, batch: int) -> int:
         """About how many bytes slots need: intermediate results, which they share, and their tensors."""
@@ -171,7 +171,7 @@ class TorchProgram:
 
     def _measure(self) -> float:
         """Bytes of memory that a pixel of a tile takes at the height of the network."""
-        inputs, outputs = _tensors(PROBE_PX, self._halo)
+        inputs, outputs = _tensors(PROBE_PX, self._halo, self._patterns)
         tensors = {n: self._cuda.zeros((1, *t.shape), t.dtype) for n, t in {**inputs, **outputs}.items()}
         side = PROBE_PX + 2 * self._halo
         return self._cuda.peak_bytes(lambda: self.compute(tensors, 1)) / side**2
@@ -232,17 +232,19 @@ def open_torch(
     network = OnnxNetwork(path, cuda.device, half)
     manifest = bundle.manifest
     return TorchProgram(
-        cuda, network, used, manifest.halo_px, largest_px=manifest.max_frame_px, graphs=graphs
+        cuda, network, used, manifest.halo_px, manifest.patterns,
+        largest_px=manifest.max_frame_px, graphs=graphs,
     )  # fmt: skip
 
 
-def _tensors(core_px: int, halo_px: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+def _tensors(core_px: int, halo_px: int, patterns: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Inputs and outputs of a generator for tiles of one size."""
     side = core_px + 2 * halo_px
     cells = side // CELL_PX
     inputs = {
         "image": Tensor((side, side, 3), np.dtype(np.uint8)),
         "aging_map": Tensor((1, cells, cells), np.dtype(np.float32)),
-        "origin": Tensor((3,), np.dtype(np.float32)),
+        "coordinates": Tensor((PLACE_PLANES, cells, cells), np.dtype(np.float32)),
+        "pattern": Tensor((patterns,), np.dtype(np.float32)),
     }
     return inputs, {"aged": Tensor((core_px, core_px, 3), np.dtype(np.uint8))}

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..load_openvino import load_openvino
 from .alignment import Frame, apply_affine, canonical_frame
 from .detector import INPUT_PX, Detection, FaceDetector
 from .mesh import LEFT_EYE, N_POINTS, NOSE_TIP, RIGHT_EYE
@@ -64,7 +65,7 @@ class FaceFinder:
     """Finds faces; holds the two compiled networks and is safe to share between threads."""
 
     def __init__(self, threads: int = 0) -> None:
-        import openvino
+        openvino = load_openvino()
 
         core = openvino.Core()
         options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}

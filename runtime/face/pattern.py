@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ..errors import UsageError
 
 MAX_PATTERNS = 8
+"""As many as there are rows in Hadamard's 8x8 matrix."""
 USUAL = (
     # Mean and standard deviation over 1,545 portraits of all ages, heads turned by 0.4 at most.
     (0.8527, 0.0279),  # width to height

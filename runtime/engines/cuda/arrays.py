@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import EngineError
-from ..contract import CELL_PX, Capabilities, Ticket, TileBatch
+from ..contract import CELL_PX, PLACE_PLANES, Capabilities, Ticket, TileBatch
 from .api import Cuda
 from .handles import Owners, PinnedMemory, Stream
 from .program import CudaProgram, core_px, open_ring
@@ -184,14 +184,21 @@ def _cut_map(batch: TileBatch, y: int, x: int, halo: int, core: int) -> Array:
     return _filled(batch.aging_map[:, :, y : y + cells, x : x + cells], (1, cells, cells))
 
 
-def _cut_origin(batch: TileBatch, y: int, x: int, halo: int, core: int) -> Array:
-    return batch.origin + np.array([[x, y, 0]], np.float32)
+def _cut_places(batch: TileBatch, y: int, x: int, halo: int, core: int) -> Array:
+    cells, y, x = (core + 2 * halo) // CELL_PX, y // CELL_PX, x // CELL_PX
+    part = batch.coordinates[:, :, y : y + cells, x : x + cells]
+    return _filled(part, (PLACE_PLANES, cells, cells))
+
+
+def _cut_pattern(batch: TileBatch, y: int, x: int, halo: int, core: int) -> Array:
+    return batch.pattern
 
 
 _CUTS: Mapping[str, Callable[[TileBatch, int, int, int, int], Array]] = {
     "image": _cut_image,
     "aging_map": _cut_map,
-    "origin": _cut_origin,
+    "coordinates": _cut_places,
+    "pattern": _cut_pattern,
 }
 
 

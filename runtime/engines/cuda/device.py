@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import EngineError
-from ..contract import CELL_PX, Capabilities
+from ..contract import CELL_PX, PLACE_PLANES, Capabilities
 from ..frame import FrameWork
 from ..scheduler.device import PlacedTile
 from .api import STICKY, Cuda, CudaError
-from .frame_pool import FramePool, FrameRoom
+from .frame_pool import PLANES, FramePool, FrameRoom
 from .handles import Event, Owners, PinnedMemory, Stream
 from .program import CudaProgram, ProgramSlot, core_px, open_ring
 
@@ -30,29 +30,30 @@ _FLOAT = 4
 
 @dataclass(eq=False)
 class _Place:
-    """A frame on the GPU: its room, its side in px without and with halo, and whether it was sent back."""
+    """A frame on the GPU: its room, its side in px without and with halo, its pattern, and if it was sent back."""
 
     room: FrameRoom
     side: int
     padded: int
+    pattern: NDArray[np.float32]
     ended: bool = False
 
 
 class _Slot:
     """A slot of the ring: the program's memory, and the events between the streams that use it."""
 
-    def __init__(self, cuda: Cuda, program: ProgramSlot, batch: int) -> None:
+    def __init__(self, cuda: Cuda, program: ProgramSlot, batch: int, patterns: int) -> None:
         self.program = program
         self.tiles: Sequence[PlacedTile] = ()
         self.batch = 0
         owners = self._owners = Owners()
         try:
-            self.pinned = owners.own(PinnedMemory(cuda, batch * 3 * _FLOAT))
+            self.pinned = owners.own(PinnedMemory(cuda, batch * patterns * _FLOAT))
             self.gathered = owners.own(Event(cuda))
             self.begun = owners.own(Event(cuda, timed=True))
             self.computed = owners.own(Event(cuda, timed=True))
             self.stitched = owners.own(Event(cuda))
-            self.origins = self.pinned.array((batch, 3), np.float32)
+            self.patterns = self.pinned.array((batch, patterns), np.float32)
         except EngineError:
             owners.close()
             raise
@@ -87,6 +88,7 @@ class CudaTileDevice:
         self._cuda, self._gpu, self._program, self._halo = cuda, gpu, program, halo_px
         self._core = core_px(program, halo_px)
         self._side = self._core + 2 * halo_px
+        (self._patterns,) = program.inputs["pattern"].shape
         self._fault = ""
         self._graphs = 0
         self._gpu_busy_ms = 0.0
@@ -99,7 +101,7 @@ class CudaTileDevice:
             self._upload, self._compute, self._download = (self._owners.own(Stream(cuda)) for _ in range(3))
             self._ring, self._batches = open_ring(cuda, program, slots, self._compute, batch)
             for one in self._ring:
-                self._slots.append(_Slot(cuda, one, self._batches[-1]))
+                self._slots.append(_Slot(cuda, one, self._batches[-1], self._patterns))
             self._pool.budget = min(int(FRAMES_SHARE * cuda.memory()[0]), FRAMES_BYTES)
         except EngineError:
             self.close()
@@ -154,7 +156,7 @@ class CudaTileDevice:
         with self._watched():
             room = self._pool.take(work)
             padded = work.image.shape[0]
-            place = _Place(room, padded - 2 * self._halo, padded)
+            place = _Place(room, padded - 2 * self._halo, padded, work.pattern)
             try:
                 self._carry_up(place, work)
             except BaseException:
@@ -164,11 +166,13 @@ class CudaTileDevice:
 
     def _carry_up(self, place: _Place, work: FrameWork) -> None:
         room, cuda, stream = place.room, self._cuda, self._upload.handle
-        image, ages = work.image, work.aging_map
+        image = work.image
         np.copyto(room.pinned.array(image.shape), image)
-        np.copyto(room.pinned.array(ages.shape, np.float32, room.ages_at), ages)
+        planes = room.pinned.array((PLANES, *work.aging_map.shape), np.float32, room.planes_at)
+        np.copyto(planes[0], work.aging_map)
+        np.copyto(planes[1:], work.coordinates)
         cuda.copy(room.image.handle, room.pinned.handle, image.nbytes, stream)
-        cuda.copy(room.ages.handle, room.pinned.handle + room.ages_at, ages.nbytes, stream)
+        cuda.copy(room.planes.handle, room.pinned.handle + room.planes_at, planes.nbytes, stream)
         inside = room.image.handle + RGB * self._halo * (place.padded + 1)
         row = RGB * place.side
         cuda.copy_2d(room.aged.handle, row, inside, RGB * place.padded, row, place.side, stream)
@@ -181,28 +185,37 @@ class CudaTileDevice:
         held.batch = next(size for size in self._batches if size >= len(tiles))
         with self._watched():
             program, stream = held.program, self._upload.handle
-            halo, side, cells = self._halo, self._side, self._side // CELL_PX
-            image, ages = program.address("image"), program.address("aging_map")
+            halo, side = self._halo, self._side
+            image = program.address("image")
             for i, placed in enumerate(tiles):
                 tile, place = placed.tile, placed.frame
-                held.origins[i] = (tile.x0 - halo, tile.y0 - halo, place.side)
+                held.patterns[i] = place.pattern
                 width, height = tile.width + 2 * halo, tile.height + 2 * halo
                 self._cuda.copy_2d(
                     image + i * RGB * side * side, RGB * side,
                     place.room.image.handle + RGB * (tile.y0 * place.padded + tile.x0), RGB * place.padded,
                     RGB * width, height, stream,
                 )  # fmt: skip
-                row = place.padded // CELL_PX
-                start = tile.y0 // CELL_PX * row + tile.x0 // CELL_PX
-                self._cuda.copy_2d(
-                    ages + i * _FLOAT * cells * cells, _FLOAT * cells,
-                    place.room.ages.handle + _FLOAT * start, _FLOAT * row,
-                    width // CELL_PX * _FLOAT, height // CELL_PX, stream,
-                )  # fmt: skip
-            size = len(tiles) * 3 * _FLOAT
-            self._cuda.copy(program.address("origin"), held.pinned.handle, size, stream)
+                self._gather_planes(program, i, placed)
+            size = len(tiles) * self._patterns * _FLOAT
+            self._cuda.copy(program.address("pattern"), held.pinned.handle, size, stream)
             held.gathered.record(self._upload)
         return held.batch
+
+    def _gather_planes(self, program: ProgramSlot, number: int, placed: PlacedTile) -> None:
+        """Cut the ages and coordinates of a tile out of its frame, into place ``number`` of the batch."""
+        tile, place, cells = placed.tile, placed.frame, self._side // CELL_PX
+        plane, row = _FLOAT * cells * cells, place.padded // CELL_PX
+        width, height = ((size + 2 * self._halo) // CELL_PX for size in (tile.width, tile.height))
+        start = place.room.planes.handle + _FLOAT * (tile.y0 // CELL_PX * row + tile.x0 // CELL_PX)
+        coordinates = program.address("coordinates") + number * PLACE_PLANES * plane
+        targets = [program.address("aging_map") + number * plane]
+        targets += [coordinates + i * plane for i in range(PLACE_PLANES)]
+        for i, target in enumerate(targets):
+            self._cuda.copy_2d(
+                target, _FLOAT * cells, start + i * _FLOAT * row * row, _FLOAT * row,
+                _FLOAT * width, height, self._upload.handle,
+            )  # fmt: skip
 
     def launch(self, slot: int) -> None:
         """Run the network on the slot, after its tiles were cut."""

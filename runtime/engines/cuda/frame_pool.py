@@ -5,19 +5,22 @@ from __future__ import annotations
 import threading
 
 from ...errors import EngineError
+from ..contract import PLACE_PLANES
 from ..frame import FrameWork
 from .api import Cuda, OutOfMemoryError
 from .handles import DeviceMemory, Event, Owners, PinnedMemory
 
 ALIGNMENT = 256
 STEP_PX = 256
+PLANES = 1 + PLACE_PLANES
+"""Floats of every cell: its age, and its coordinates."""
 
 
 class FrameRoom:
     """Room for one frame of up to ``padded_px`` px with its halo.
 
-    Pinned memory carries the frame in, and, much later, out. ``image`` and ``ages`` are what came in,
-    ``aged`` is what goes out. ``uploaded`` happens when the pinned memory was read, ``back`` when it holds
+    Pinned memory carries the frame in, and, much later, out. ``image`` and ``planes`` (the ages, then the
+    coordinates) are what came in, ``aged`` is what goes out. ``uploaded`` happens when the pinned memory was read, ``back`` when it holds
     the result.
     """
 
@@ -26,10 +29,10 @@ class FrameRoom:
         pixels = padded_px * padded_px
         owners = self._owners = Owners()
         try:
-            self.ages_at = -(-3 * pixels // ALIGNMENT) * ALIGNMENT
-            self.pinned = owners.own(PinnedMemory(cuda, self.ages_at + 4 * pixels // 16))
+            self.planes_at = -(-3 * pixels // ALIGNMENT) * ALIGNMENT
+            self.pinned = owners.own(PinnedMemory(cuda, self.planes_at + PLANES * 4 * pixels // 16))
             self.image = owners.own(DeviceMemory(cuda, 3 * pixels))
-            self.ages = owners.own(DeviceMemory(cuda, 4 * pixels // 16))
+            self.planes = owners.own(DeviceMemory(cuda, PLANES * 4 * pixels // 16))
             self.aged = owners.own(DeviceMemory(cuda, 3 * pixels))
             self.uploaded = owners.own(Event(cuda))
             self.back = owners.own(Event(cuda))
@@ -44,7 +47,8 @@ class FrameRoom:
 
 def room_bytes(padded_px: int) -> int:
     """About what room for a frame of so many px takes, on the GPU and in pinned memory, in bytes."""
-    return padded_px * padded_px * 19 // 2  # three times RGB, and twice an age for every 16 px
+    # Three times RGB, and twice so many floats for every 16 px.
+    return padded_px * padded_px * (9 * 2 + PLANES) // 2
 
 
 def _needed_px(work: FrameWork) -> int:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..contract import CELL_PX
+from ..contract import CELL_PX, PLACE_PLANES
 from .api import Cuda, OutOfMemoryError
 from .handles import Stream
 
@@ -128,15 +128,19 @@ def open_ring(
             )  # fmt: skip
 
 
-def check_generator(program: CudaProgram, halo_px: int) -> str | None:
-    """Why a program is no generator for square tiles with this halo, half a sentence; None if it is one."""
+def check_generator(program: CudaProgram, halo_px: int, patterns: int) -> str | None:
+    """Why a program is no generator for square tiles with this halo and so many patterns, half a sentence.
+
+    None if it is one.
+    """
     found = {**program.inputs, **program.outputs}
     side = found["image"].shape[0] if "image" in found else 0
     core = side - 2 * halo_px
     wanted = {
         "image": Tensor((side, side, 3), np.dtype(np.uint8)),
         "aging_map": Tensor((1, side // CELL_PX, side // CELL_PX), np.dtype(np.float32)),
-        "origin": Tensor((3,), np.dtype(np.float32)),
+        "coordinates": Tensor((PLACE_PLANES, side // CELL_PX, side // CELL_PX), np.dtype(np.float32)),
+        "pattern": Tensor((patterns,), np.dtype(np.float32)),
         "aged": Tensor((core, core, 3), np.dtype(np.uint8)),
     }
     for name in sorted(set(wanted) | set(found)):

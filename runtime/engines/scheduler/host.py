@@ -88,10 +88,13 @@ class HostTileDevice:
     def gather(self, slot: int, tiles: Sequence[PlacedTile]) -> int:
         """Cut the tiles out; a single tile as wide as its frame is not even copied."""
         images = [t.frame.work.image[t.tile.padded(self._halo)] for t in tiles]
-        ages = [t.frame.work.aging_map[t.tile.padded(self._halo, CELL_PX)] for t in tiles]
-        corners = [(t.tile.x0 - self._halo, t.tile.y0 - self._halo, t.frame.aged.shape[0]) for t in tiles]
+        cells = [t.tile.padded(self._halo, CELL_PX) for t in tiles]
+        works = [t.frame.work for t in tiles]
+        ages = [work.aging_map[part] for work, part in zip(works, cells, strict=True)]
+        places = [work.coordinates[:, rows, columns] for work, (rows, columns) in zip(works, cells, strict=True)]
+        patterns = [work.pattern for work in works]
         batch = TileBatch(
-            _stack(images), _stack(ages)[:, None], np.array(corners, np.float32), _name(len(tiles))
+            _stack(images), _stack(ages)[:, None], _stack(places), _stack(patterns), _name(len(tiles))
         )
         self._slots[slot] = _Slot(tiles, batch)
         return len(tiles)

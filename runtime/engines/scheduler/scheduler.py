@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import EngineError
-from ..contract import CELL_PX, Capabilities
+from ..contract import CELL_PX, PLACE_PLANES, Capabilities
 from ..frame import FrameWork
 from .backlog import Backlog, Job, Limits
 from .batches import Counters
@@ -166,6 +166,14 @@ def _check(work: FrameWork, halo_px: int, likes: Capabilities) -> int:
         raise EngineError(
             f"{work.label}: the aging map must be float32 {(cells, cells)}, not {ages.dtype} {ages.shape}"
         )
+    places, pattern = work.coordinates, work.pattern
+    if places.dtype != np.float32 or places.shape != (PLACE_PLANES, cells, cells):
+        raise EngineError(
+            f"{work.label}: the coordinates must be float32 {(PLACE_PLANES, cells, cells)}, "
+            f"not {places.dtype} {places.shape}"
+        )
+    if pattern.dtype != np.float32 or pattern.ndim != 1:
+        raise EngineError(f"{work.label}: the pattern must be float32 [K], not {pattern.dtype} {pattern.shape}")
     for tile in work.tiles:
         inside = 0 <= tile.x0 <= side - tile.width and 0 <= tile.y0 <= side - tile.height
         steps = (tile.x0, tile.y0, tile.width, tile.height)

@@ -1,0 +1,154 @@
+"""The tables of labelled faces: reading them back, reading expert scores, and writing both."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amgan.runtime.errors import UsageError
+from amgan.runtime.face.zones import PART_NAMES, ZONES, parts_of
+
+LABELS = "labels.csv"
+SCORES = "scores.csv"
+SPLITS = ("train", "held-out")
+
+
+@dataclass(frozen=True, eq=False)
+class ZoneLabels:
+    """Apparent ages of labelled faces, as `amgan label` wrote them.
+
+    ``names`` of the N files; ``splits`` of each (train or held-out); ``ages`` float32 [N], the whole face's
+    age in years; ``parts`` float32 [N, 26], the apparent age in years of every part in the order of
+    zones.PART_NAMES.
+    """
+
+    names: tuple[str, ...]
+    splits: tuple[str, ...]
+    ages: NDArray[np.float32]
+    parts: NDArray[np.float32]
+
+
+def read_labels(folder: Path) -> ZoneLabels:
+    """Read the labels.csv of a folder that `amgan label` wrote (see ZoneLabels).
+
+    Raises UsageError where the file is missing or damaged: columns or cells missing, no number, a file twice.
+    """
+    table = folder / LABELS
+    if not table.is_file():
+        raise UsageError(f"'{folder}' holds no labelled faces (no {LABELS}): make them with `amgan label`")
+    columns, rows = _read_table(table, "label the faces again with `amgan label`")
+    wanted = ["file", "split", "age", *PART_NAMES]
+    missing = [name for name in wanted if name not in columns]
+    if missing:
+        raise UsageError(
+            f"'{table}' lacks the columns {', '.join(missing)}: label the faces again with `amgan label`"
+        )
+    if not rows:
+        raise UsageError(f"'{table}' names no face: label the faces again with `amgan label`")
+    splits = tuple(row["split"] for row in rows)
+    for row, split in zip(rows, splits, strict=True):
+        if split not in SPLITS:
+            raise UsageError(
+                f"'{table}' puts {row['file']} into the split {split!r}: "
+                f"it must be one of {', '.join(SPLITS)}; label the faces again with `amgan label`"
+            )
+    years = np.array(
+        [[_number(row[name], name, row["file"], table) for name in wanted[2:]] for row in rows], np.float32
+    )
+    return ZoneLabels(tuple(row["file"] for row in rows), splits, years[:, 0], years[:, 1:])
+
+
+def read_expert_scores(table: Path) -> dict[str, dict[str, float]]:
+    """Read a CSV of expert scores: file name to score, for every part that the table scores.
+
+    Columns are ``file`` and names of zones (the score of both sides) or parts (of one), which win over their
+    zone's. Empty cells are faces without that score. Raises UsageError for an unknown zone, a cell that is no
+    number, a file twice, or a table without scores.
+    """
+    if not table.is_file():
+        raise UsageError(f"the table of scores '{table}' does not exist: check its name")
+    columns, rows = _read_table(table, "correct the table")
+    zones = [name for name in columns if name != "file"]
+    scores: dict[str, dict[str, float]] = {}
+    for column in sorted(zones, key=lambda name: name not in {zone.name for zone in ZONES}):
+        try:
+            parts = parts_of(column)
+        except UsageError as error:
+            raise UsageError(f"'{table}' has the column {column!r}: {error}") from error
+        found = {r["file"]: _number(r[column], column, r["file"], table) for r in rows if r[column].strip()}
+        for part in parts:
+            scores.setdefault(part, {}).update(found)
+    if not any(scores.values()):
+        raise UsageError(f"'{table}' holds no scores: give a column named as a zone, such as forehead")
+    return {part: found for part, found in scores.items() if found}
+
+
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
+    """Write rows as CSV in UTF-8 with Unix line ends."""
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _read_table(table: Path, remedy: str) -> tuple[list[str], list[dict[str, str]]]:
+    """Column names and rows (missing cells are empty); raises UsageError unless every file is named once."""
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as stream:
+            reader = csv.DictReader(stream, restval="")
+            columns = list(reader.fieldnames or [])
+            rows = list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"'{table}' is no CSV in UTF-8 ({error}): {remedy}") from error
+    if "file" not in columns:
+        raise UsageError(f"'{table}' lacks the column file, it has {', '.join(columns) or 'none'}: {remedy}")
+    seen: set[str] = set()
+    for row in rows:
+        if not row["file"] or row["file"] in seen:
+            raise UsageError(f"'{table}' names the file {row['file']!r} twice or not at all: {remedy}")
+        seen.add(row["file"])
+    return columns, rows
+
+
+def _number(text: str, column: str, file: str, table: Path) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise UsageError(f"'{table}' has {text!r} as {column} of {file}: it must be a number, such as 41.5")
+    return value
+
+
+def read_ages(table: Path) -> dict[str, float]:
+    """Read the table of ages, file name to years; raises UsageError for missing columns or no numbers."""
+    if not table.is_file():
+        raise UsageError(f"the table of ages {table} does not exist")
+    try:
+        with table.open(newline="", encoding="utf-8") as stream:
+            reader = csv.DictReader(stream)
+            columns = list(reader.fieldnames or [])
+            rows = list(reader)
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{table} is no CSV in UTF-8 ({error.reason}); save it as UTF-8") from error
+    column = next((c for c in ("age", "age_estimate") if c in columns), None)
+    if column is None or "file" not in columns:
+        raise UsageError(f"{table} needs the columns 'file' and 'age' (or 'age_estimate'), it has {columns}")
+    return {row["file"]: _years(row[column], row["file"], table) for row in rows}
+
+
+def _years(text: str | None, name: str, table: Path) -> float:
+    """An age out of the table. Raises UsageError for what is no finite number."""
+    try:
+        years = float(text or "")
+    except ValueError:
+        years = math.nan
+    if not math.isfinite(years):
+        raise UsageError(f"{table} holds an age that is no number: {text!r} for {name}")
+    return years

@@ -1,0 +1,56 @@
+"""onnxsim on what the passes left over: kept only where it changes no output and removes something."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from amgan.runtime.errors import AmganError
+from amgan.runtime.load_openvino import load_openvino
+
+
+def shorten(model: onnx.ModelProto, inputs: tuple[NDArray[Any], ...]) -> tuple[onnx.ModelProto, str]:
+    """Run onnxsim on a model; returns the shorter model, or the same one, and a sentence that says which.
+
+    The result is kept when it has fewer nodes and gives the same output for ``inputs`` (the arrays in the
+    order of the model's inputs): integers exactly, floats but for their last digits. Raises AmganError when
+    the model itself does not run.
+    """
+    import onnxsim
+
+    before = len(model.graph.node)
+    try:
+        made, sound = onnxsim.simplify(model)
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        return model, f"onnxsim failed and was left out ({reason})"
+    after = len(made.graph.node)
+    if not sound:
+        return model, "onnxsim's own check failed, so its graph was dropped"
+    if after >= before:
+        return model, f"onnxsim found nothing to remove from {before} nodes"
+    if not _same(_run(made, inputs), _run(model, inputs)):
+        return model, f"onnxsim changed the output, so its graph of {after} nodes was dropped"
+    del made.graph.value_info[:]
+    return made, f"onnxsim: {before} -> {after} nodes"
+
+
+def _same(found: NDArray[Any], wanted: NDArray[Any]) -> bool:
+    if found.dtype.kind != "f" or found.shape != wanted.shape:
+        return np.array_equal(found, wanted)
+    return np.allclose(found, wanted, rtol=1e-6, atol=1e-5)
+
+
+def _run(model: onnx.ModelProto, inputs: tuple[NDArray[Any], ...]) -> NDArray[Any]:
+    openvino = load_openvino()
+
+    core = openvino.Core()
+    try:
+        read = core.read_model(model.SerializeToString(), b"")
+        compiled = core.compile_model(read, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        return np.array(compiled(inputs)[0])
+    except RuntimeError as error:
+        raise AmganError(f"OpenVINO cannot run the exported network: {str(error).strip()}") from error
