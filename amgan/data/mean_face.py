@@ -13,12 +13,12 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from amgan.data.mesh_warp import triangulate
-from amgan.runtime.files import whole_file
+from amgan.faces.mesh_warp import triangulate
 from amgan.runtime.errors import UsageError
-from amgan.runtime.face.mean_face import MeanFace, complete
 from amgan.runtime.face.finder import turn_of
+from amgan.runtime.face.mean_face import MeanFace, complete
 from amgan.runtime.face.mesh import FACE_OVAL, N_POINTS
+from amgan.runtime.files import whole_file
 
 MAX_TURN = 0.15
 ATLAS_MARGIN = 0.08
@@ -87,7 +87,9 @@ def command(training_set: Path, output: Path) -> None:
     try:
         landmarks = np.load(file, allow_pickle=False)
     except (OSError, ValueError) as error:
-        raise UsageError(f"'{file}' cannot be read: name a training set that 'amgan prepare' wrote") from error
+        raise UsageError(
+            f"'{file}' cannot be read: name a training set that 'amgan prepare' wrote"
+        ) from error
     if landmarks.shape[-2:] == (N_POINTS, 2) and landmarks.ndim == 3:
         mean = symmetric_mean(landmarks)
     elif landmarks.shape == (N_POINTS, 2):

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from amgan.data.mesh_warp import Triangles, source_coordinates
+from amgan.faces.mesh_warp import Triangles, source_coordinates
 from amgan.runtime.face.coordinates import mesh_coordinates
 from amgan.runtime.face.mean_face import mean_face
 from amgan.runtime.face.mesh import (
