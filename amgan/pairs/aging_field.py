@@ -20,7 +20,6 @@ from amgan.runtime.errors import UsageError
 from .expression import expression
 from .face_space import FaceSpace
 from .field_fit import age_basis
-from .log_picture import Plane
 
 SCHEMA = 1
 _ARRAYS = (
@@ -74,17 +73,12 @@ class AgingField:
         """The log luminance of a face's skin in standard deviations, -2..2."""
         return float(np.clip((skin_light - self.tone_mean) / self.tone_spread, -2.0, 2.0))
 
-    def planes(self, smile: float, sex: float, tone: float) -> tuple[Floats, Plane]:
-        """For one kind of face: coefficients of age_basis [3, S, S, 4], and of (age - PIVOT_AGE) / SPAN_YEARS."""
-        linear = smile * self.products[0] + sex * self.products[1] + tone * self.products[2]
-        return self.field, np.asarray(linear, np.float32)
-
     def difference(self, older: float, younger: float) -> Floats:
         """The plain field at one age less that at another, float32 [S, S, 4]."""
         return np.asarray(np.tensordot(age_basis(older) - age_basis(younger), self.field, 1), np.float32)
 
     def save(self, path: Path) -> None:
-        """Write the file: compressed arrays in half precision, lines and texture in steps of 1/256 of their most."""
+        """Write the file whole: compressed arrays, half precision; patterns in steps of 1/127 of their largest."""
         data: dict[str, NDArray[np.generic]] = {}
         for name in _ARRAYS:
             array = getattr(self, name)

@@ -1,4 +1,4 @@
-"""Makes a fitted field fit for use: what belongs to brows, lips and eyes, and what is broad shading, is taken out."""
+"""Makes a fitted field fit for use: without brows, lips and eyes of its own, and without broad shading."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ class FieldFit:
 
 
 def age_basis(age: NDArray[np.floating] | float) -> Floats:
-    """The three functions of age (years) that the field is linear in, float32 [..., 3]: bends at 40 and 60."""
+    """The functions of age (years) that the field is linear in, float32 [..., 3]: bends at 40 and 60."""
     years = np.asarray(age, np.float32)
     return np.stack([years / 50, np.maximum(years - 40, 0) / 30, np.maximum(years - 60, 0) / 20], axis=-1)
 

@@ -1,4 +1,4 @@
-"""Gains and bounds of aged versions. Set by eye on real and synthetic faces, never by a judge of age alone."""
+"""Gains and bounds of aged versions, set by eye on real and synthetic faces, never by a judge of age alone."""
 
 from __future__ import annotations
 
@@ -22,8 +22,7 @@ class AgingOptions:
     ``broad_warmth`` the same for the field's broad ones.
 
     Hair and lips, per span of HAIR_SPAN_YEARS from 35 years on: ``lips_paler``, ``lips_lighter``,
-    ``brows_lighter``, ``beard_lighter``; ``shape_gain`` and ``shape_gain_young`` times the regressed change
-    of shape.
+    ``brows_lighter``, ``beard_lighter``.
     """
 
     field_gain: float = 3.0
@@ -55,8 +54,6 @@ class AgingOptions:
     lips_lighter: float = 0.25
     brows_lighter: float = 0.75
     beard_lighter: float = 0.65
-    shape_gain: float = 3.0
-    shape_gain_young: float = 2.2
 
 
 OWN_SPAN_YEARS = 45.0

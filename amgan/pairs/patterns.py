@@ -13,12 +13,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from amgan.data.bare_skin import bare_skin
 from amgan.runtime.face.zones import ZONES
 
 from .face_space import FaceSpace
 from .line_filter import LineOptions, only_lines
 from .log_picture import Plane, blur, blur_inside, log_picture, soft_bound
+from .masks import bare_skin
 
 LINES_PX = 1024
 """Side of the frame that patterns are made in: donors' lines are a pixel or two wide there."""
@@ -45,7 +45,7 @@ class PatternRecipe:
 
 @dataclass(frozen=True, eq=False)
 class Donor:
-    """An old face on the mean face: log picture [S, S, 3], bare skin [S, S] and lines [S, S], S = LINES_PX."""
+    """An old face on the mean face: log picture [S, S, 3], bare skin and lines [S, S], S = LINES_PX."""
 
     log: Plane
     bare: Plane
@@ -112,7 +112,7 @@ def mix_texture(space: FaceSpace, donors: Mapping[str, Donor], shares: Mapping[s
 
 
 def mix_mottling(space: FaceSpace, donors: Mapping[str, Donor], shares: Mapping[str, float]) -> Plane:
-    """Uneven colour of old skin: the donors' band of 5 to 18 px in three channels, [LINES_PX, LINES_PX, 3]."""
+    """Uneven colour of old skin: the donors' band of 5 to 18 px, float32 [LINES_PX, LINES_PX, 3]."""
     total = np.zeros((space.size_px, space.size_px, 3), np.float32)
     for name, share in shares.items():
         bare = donors[name].bare * space.skin
