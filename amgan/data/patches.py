@@ -246,7 +246,11 @@ class PatchSampler:
             planes = [*np.meshgrid(x, y), np.ones((size, size))]
         else:
             u, v, inside = np.asarray(self._data.coordinates[face], np.float32)
-            planes = [self._cells(u, cut, size), self._cells(v, cut, size), self._cells(inside, cut, size, 0.0)]
+            planes = [
+                self._cells(u, cut, size),
+                self._cells(v, cut, size),
+                self._cells(inside, cut, size, 0.0),
+            ]
         return np.stack([*planes, np.full((size, size), scale_of(cut.side))]).astype(np.float32)
 
     def _cells(self, plane: Array, cut: _Cut, size_px: int, outside: float | None = None) -> Array:

@@ -60,7 +60,10 @@ def phases_along(planes: Tensor, axis: int) -> list[Tensor]:
     """The four pixels of every cell along one axis of [N, C, h, w], each a plane that is two cells shorter."""
     size = planes.shape[axis]
     before, here, after = (planes.narrow(axis, start, size - 2) for start in range(3))
-    return [here + (other - here) * share for other, share in zip((before, before, after, after), SHARES, strict=True)]
+    return [
+        here + (other - here) * share
+        for other, share in zip((before, before, after, after), SHARES, strict=True)
+    ]
 
 
 def _sampled(texture: Tensor, grid: Tensor) -> Tensor:

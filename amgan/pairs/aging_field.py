@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amgan.runtime.errors import UsageError
+from amgan.runtime.files import whole_file
 
 from .expression import expression
 from .face_space import FaceSpace
@@ -26,6 +27,9 @@ _ARRAYS = (
     "mean", "field", "products", "certainty", "deviations", "lines", "texture", "mottling", "shape",
     "expression_mean", "expression_spread",
 )  # fmt: skip
+
+SHIPPED = Path(__file__).parent.parent / "weights" / "aging-field.npz"
+"""The aging field that ships with the package."""
 
 Floats = NDArray[np.float32]
 
@@ -78,7 +82,7 @@ class AgingField:
         return np.asarray(np.tensordot(age_basis(older) - age_basis(younger), self.field, 1), np.float32)
 
     def save(self, path: Path) -> None:
-        """Write the file whole: compressed arrays, half precision; patterns in steps of 1/127 of their largest."""
+        """Write the file: compressed, in half precision; patterns in steps of 1/127 of their largest."""
         data: dict[str, NDArray[np.generic]] = {}
         for name in _ARRAYS:
             array = getattr(self, name)
@@ -98,11 +102,15 @@ class AgingField:
             "chroma_mean": self.chroma_mean,
             "report": self.report,
         }
-        np.savez_compressed(path, about=np.array(json.dumps(about)), **data)
+        with whole_file(path, ".npz") as part:
+            np.savez_compressed(part, about=np.array(json.dumps(about)), **data)
 
 
-def load_field(path: Path) -> AgingField:
-    """Open an aging field. Raises UsageError for a file that is missing, damaged or of another schema."""
+def load_field(path: Path = SHIPPED) -> AgingField:
+    """Open an aging field, the shipped one unless another is named.
+
+    Raises UsageError for a file that is missing, damaged or of another schema.
+    """
     try:
         with np.load(path, allow_pickle=False) as stored:
             about = json.loads(str(stored["about"]))

@@ -27,10 +27,9 @@ def conditioned(fit: FieldFit, space: FaceSpace) -> tuple[NDArray[np.float32], N
     """
     size = space.size_px
     raw = np.zeros((6, size, size, 4), np.float32)
-    box = (slice(*fit.rows), slice(*fit.columns))
-    raw[(slice(None), *box)] = np.concatenate([fit.age, fit.products])
+    raw[(slice(None), *space.box)] = np.concatenate([fit.age, fit.products])
     sure = np.zeros((size, size), np.float32)
-    sure[box] = fit.certainty
+    sure[space.box] = fit.certainty
     raw, sure = (raw + raw[:, :, ::-1]) / 2, (sure + sure[:, ::-1]) / 2
     holes = space.brows | space.lips | space.eyes
     inner = np.asarray(cv2.erode(space.mesh_inside.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0)

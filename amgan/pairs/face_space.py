@@ -81,6 +81,14 @@ class FaceSpace:
         return mask > 0
 
     @cached_property
+    def box(self) -> tuple[slice, slice]:
+        """Rows and columns that hold the mean face, with a margin, in multiples of 8 px."""
+        low = np.floor(self.mean.min(axis=0) * self.size_px / 8 - 2).astype(int) * 8
+        high = np.ceil(self.mean.max(axis=0) * self.size_px / 8 + 2).astype(int) * 8
+        (left, top), (right, bottom) = np.maximum(low, 0), np.minimum(high, self.size_px)
+        return slice(int(top), int(bottom)), slice(int(left), int(right))
+
+    @cached_property
     def triangle_of_pixel(self) -> NDArray[np.int32]:
         """Number of the triangle that every pixel lies in, int32 [S, S]; -1 outside the mesh."""
         labels = np.full((self.size_px,) * 2, -1, np.int32)

@@ -1,4 +1,4 @@
-"""Gains and bounds of aged versions, set by eye on real and synthetic faces, never by a judge of age alone."""
+"""Gains and bounds of aged versions, set by eye on real and synthetic faces, never by a judge of age."""
 
 from __future__ import annotations
 
