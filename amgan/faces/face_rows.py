@@ -40,7 +40,7 @@ def read_face_rows(tables: Iterable[Path], curve: AgeCurve | None = None) -> lis
 
     Columns: ``file``; ``age`` or ``age_estimate``; and optionally ``age_is`` (``estimated`` for ages of
     column ``age`` that an estimator read), ``sex`` or ``gender_estimate`` (female, male or empty) and
-    ``kind``. Raises UsageError for a missing or damaged table, a face in two tables, or a cell that cannot be.
+    ``kind``. Raises UsageError for a missing or damaged table, a face in two tables, or a bad cell.
     """
     found: dict[str, FaceRow] = {}
     for table in tables:

@@ -44,8 +44,8 @@ def build_field(
 ) -> tuple[AgingField, Groups]:
     """Fit an aging field on the photos of ``rows`` that are not held out; also the groups of its old faces.
 
-    The same photos, rows and recipe give the same field. Raises UsageError where too few faces can be used, or
-    a donor is not among them.
+    The same photos, rows and recipe give the same field. Raises UsageError where too few faces can be used,
+    or a donor is not among them.
     """
     size = size or FieldSize()
     training = [row for row in rows if not is_held_out(row.file)]

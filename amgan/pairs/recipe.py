@@ -25,7 +25,7 @@ ZONE_GROUPS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class PatternRecipe:
-    """A pattern: for groups of zones its donors' file names, in equal shares, and a gain where it is not 1."""
+    """A pattern: for groups of zones its donors' file names, in equal shares, and gains other than 1."""
 
     name: str
     donors: Mapping[str, tuple[str, ...]]

@@ -74,6 +74,14 @@ def rendered(layers: FaceLayers, change: NDArray[np.floating]) -> NDArray[np.uin
     return np.asarray(np.rint(code_values(after)), np.uint8)
 
 
+def version_codes(
+    layers: FaceLayers, field: AgingField, age: float, pattern: NDArray[np.floating]
+) -> NDArray[np.int8]:
+    """Code values to add to the face's frame for its version at ``age``, int8 [S, S, 3], -127..127."""
+    after = rendered(layers, version_change(layers, field, age, pattern)).astype(np.int16)
+    return np.clip(after - layers.face.frame, -127, 127).astype(np.int8)
+
+
 def _spans(layers: FaceLayers, age: float) -> tuple[float, float]:
     """The change in spans of own structure, and of hair."""
     own = float(np.clip((age - layers.face.age) / OWN_SPAN_YEARS, -1.0, 1.25))
