@@ -58,7 +58,8 @@ def command(
     """  # noqa: D301
     require_faces(faces, tables)
     with needs("preparing a dataset", "train"):
-        from amgan.data.prepare import SHIPPED, PrepareOptions, prepare_dataset
+        from amgan.data.prepare import PrepareOptions, prepare_dataset
+        from amgan.pairs.aging_field import SHIPPED
 
         options = PrepareOptions(
             frame_px=frame_px,

@@ -129,7 +129,7 @@ def write_faces(
     landmarks: NDArray[np.float32],
     others: Mapping[str, NDArray[np.float32]],
 ) -> None:
-    """Write frames [S, S, 3], landmarks [N, 468, 2] in frame units, what follows from them, and ``others``."""
+    """Write frames [S, S, 3], landmarks [N, 468, 2] in frame units, what follows from them, and others."""
     cells = frames[0].shape[0] // 4
     stored = np.lib.format.open_memmap(
         folder / "frames.npy", mode="w+", dtype=np.uint8, shape=(len(frames), *frames[0].shape)

@@ -11,6 +11,7 @@ import zipfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,7 +84,7 @@ class AgingField:
 
     def save(self, path: Path) -> None:
         """Write the file: compressed, in half precision; patterns in steps of 1/127 of their largest."""
-        data: dict[str, NDArray[np.generic]] = {}
+        data: dict[str, Any] = {}
         for name in _ARRAYS:
             array = getattr(self, name)
             if name in ("lines", "texture", "mottling", "deviations"):
@@ -118,7 +119,7 @@ def load_field(path: Path = SHIPPED) -> AgingField:
                 raise UsageError(
                     f"{path} has schema {about.get('schema')}, this version reads {SCHEMA}; fit it again"
                 )
-            arrays = {name: _restored(stored, name) for name in _ARRAYS}
+            arrays: dict[str, Any] = {name: _restored(stored, name) for name in _ARRAYS}
     except FileNotFoundError as error:
         raise UsageError(f"the aging field {path} does not exist; make one with 'amgan fit-field'") from error
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:

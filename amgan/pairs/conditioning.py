@@ -30,7 +30,8 @@ def conditioned(fit: FieldFit, space: FaceSpace) -> tuple[NDArray[np.float32], N
     raw[(slice(None), *space.box)] = np.concatenate([fit.age, fit.products])
     sure = np.zeros((size, size), np.float32)
     sure[space.box] = fit.certainty
-    raw, sure = (raw + raw[:, :, ::-1]) / 2, (sure + sure[:, ::-1]) / 2
+    raw = np.asarray((raw + raw[:, :, ::-1]) / 2, np.float32)
+    sure = np.asarray((sure + sure[:, ::-1]) / 2, np.float32)
     holes = space.brows | space.lips | space.eyes
     inner = np.asarray(cv2.erode(space.mesh_inside.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0)
     bare = inner & ~holes

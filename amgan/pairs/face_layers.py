@@ -139,10 +139,12 @@ class FaceLayers(FaceMasks):
         fine, middle, _ = self.bands
         band = (fine + middle) * self.visible
         if self.size_px != _LINES_PX:
-            band = cv2.resize(band, (_LINES_PX, _LINES_PX), interpolation=cv2.INTER_AREA)
+            band = np.asarray(cv2.resize(band, (_LINES_PX,) * 2, interpolation=cv2.INTER_AREA), np.float32)
         lines = only_lines(band, _OWN_LINES)
         if self.size_px != _LINES_PX:
-            lines = cv2.resize(lines, (self.size_px,) * 2, interpolation=cv2.INTER_CUBIC)
+            lines = np.asarray(
+                cv2.resize(lines, (self.size_px,) * 2, interpolation=cv2.INTER_CUBIC), np.float32
+            )
         return np.asarray(lines * self.visible, np.float32)
 
     @cached_property

@@ -68,10 +68,10 @@ class FaceMasks:
         points = np.round(raise_hairline(self.face.landmarks) * self.size_px).astype(np.int32)
         cv2.fillConvexPoly(outline, cv2.convexHull(points), 255)
         side = round(13 * self.unit)
-        outline = cv2.erode(outline, np.ones((side, side), np.uint8))
+        inner = cv2.erode(outline, np.ones((max(side, 1),) * 2, np.uint8))
         core = cv2.erode(self.space.inside.astype(np.uint8), np.ones((13, 13), np.uint8))
         valid = blur(core, 6.0 * self.space.size_px / 512)
-        weight = self.brought(valid) * facing * blur(outline, 6 * self.unit) / np.float32(255)
+        weight = self.brought(valid) * facing * blur(inner, 6 * self.unit) / np.float32(255)
         weight = np.clip(weight, 0.0, 1.0)
         return np.asarray(np.minimum(weight, blur(weight, 3 * self.unit)), np.float32)
 

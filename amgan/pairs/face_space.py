@@ -97,7 +97,7 @@ class FaceSpace:
             cv2.fillConvexPoly(labels, triangle, number, lineType=cv2.LINE_8, shift=4)
         return labels
 
-    def carried(self, frame: NDArray[np.generic], landmarks: NDArray[np.floating]) -> NDArray[np.generic]:
+    def carried(self, frame: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> NDArray[np.uint8]:
         """A face's frame warped onto the mean face, [size_px, size_px, C]; landmarks in frame units."""
         mean = mean_face()
         points = np.asarray(landmarks, np.float64)[:, :2]
@@ -106,7 +106,7 @@ class FaceSpace:
         where, _ = source_coordinates(
             mean.points * self.size_px, everywhere * frame.shape[0], mean.triangles, self.size_px
         )
-        return cv2.remap(frame, where[..., 0], where[..., 1], cv2.INTER_CUBIC)
+        return np.asarray(cv2.remap(frame, where[..., 0], where[..., 1], cv2.INTER_CUBIC), np.uint8)
 
     def positions(self, landmarks: NDArray[np.floating], frame_px: int) -> NDArray[np.float32]:
         """Where on this frame every pixel of a face's frame lies: x and y for cv2.remap, [S, S, 2]."""

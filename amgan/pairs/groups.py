@@ -129,7 +129,7 @@ def _order(
     return np.asarray(linear_sum_assignment(-votes)[1], np.int64)
 
 
-def _broad(plane: Plane, mask: Plane) -> Plane:
+def _broad(plane: Plane, mask: NDArray[np.number | np.bool_]) -> Plane:
     return blur_inside(plane, mask, _FINE_PX) - blur_inside(plane, mask, _COARSE_PX)
 
 
