@@ -62,7 +62,7 @@ def command(
 
         curve = None if age_curve is None else read_age_curve(age_curve)
         patterns = read_recipe(recipe)
-        rows = thinned(read_face_rows(tables, curve), most_per_decade)
+        rows = thinned(read_face_rows(tables, curve), most_per_decade, patterns.donors)
         with progress_bar("fitting") as advance:
             field, groups = build_field(faces, rows, patterns, advance)
         field.save(output)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,17 +51,23 @@ def read_face_rows(tables: Iterable[Path], curve: AgeCurve | None = None) -> lis
     return [found[file] for file in sorted(found)]
 
 
-def thinned(rows: Sequence[FaceRow], most_per_decade: int | None) -> list[FaceRow]:
-    """At most so many faces of one source and decade of age, drawn by their names; held-out faces stay."""
+def thinned(
+    rows: Sequence[FaceRow], most_per_decade: int | None, kept_anyway: Container[str] = ()
+) -> list[FaceRow]:
+    """At most so many faces of one source and decade of age, drawn by their names.
+
+    Held-out faces stay, and those whose files are in ``kept_anyway``.
+    """
     if most_per_decade is None:
         return list(rows)
     taken: Counter[tuple[str, int]] = Counter()
     kept = []
     for row in sorted(rows, key=lambda row: hashlib.sha256(row.file.encode()).digest()):
         kind = (row.source, int(row.age // 10))
-        if is_held_out(row.file) or taken[kind] < most_per_decade:
+        free = is_held_out(row.file) or row.file in kept_anyway
+        if free or taken[kind] < most_per_decade:
             kept.append(row)
-            taken[kind] += not is_held_out(row.file)
+            taken[kind] += not free
     return sorted(kept, key=lambda row: row.file)
 
 

@@ -16,6 +16,12 @@ from amgan.data.packing import pack_set, unpack_set
 from amgan.runtime.errors import UsageError
 
 
+SAME = (
+    "landmarks", "ages", "part_ages", "sides", "footprints", "coordinates", "change_faces", "change_ages",
+    "change_patterns",
+)  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def prepared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return prepare_mirrored(tmp_path_factory.mktemp("packing"), 192)
@@ -30,17 +36,7 @@ def test_a_set_comes_back(prepared_folder: Path, tmp_path: Path) -> None:
     before, after = load_dataset(prepared_folder), load_dataset(folder)
     assert packed.stat().st_size < 0.15 * sum(p.stat().st_size for p in prepared_folder.iterdir())
     assert after.index == before.index
-    for name in (
-        "landmarks",
-        "ages",
-        "part_ages",
-        "sides",
-        "footprints",
-        "coordinates",
-        "change_faces",
-        "change_ages",
-        "change_patterns",
-    ):
+    for name in SAME:
         assert np.array_equal(getattr(before, name), getattr(after, name)), name
     for name, close in (("frames", 3.0), ("changes", 1.5)):
         assert len(getattr(after, name))

@@ -62,9 +62,8 @@ def test_nothing_outside_the_face_nor_in_eyes_and_mouth(
 
 def test_grey_pictures_stay_grey(layers: list[FaceLayers], field: AgingField) -> None:
     grey = np.repeat(layers[1].face.frame.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
-    after = rendered(
-        *(lambda one: (one, version_change(one, field, 80.0, ONE)))(other_frame(layers[1], field, grey))
-    )
+    one = other_frame(layers[1], field, grey)
+    after = rendered(one, version_change(one, field, 80.0, ONE))
     assert np.ptp(after.astype(int), axis=2).max() <= 1
     assert np.abs(after.astype(int) - grey).max() >= 10
 
