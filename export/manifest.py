@@ -74,10 +74,15 @@ def _generator_spec(halo_px: int, patterns: int) -> GeneratorSpec:
             TensorSpec("image", "uint8", ("N", "H", "W", 3), (0, 255), "RGB tile with its halo"),
             TensorSpec("aging_map", "float32", ("N", 1, "H/4", "W/4"), (MIN_AGE, MAX_AGE), "years"),
             TensorSpec(
-                "coordinates", "float32", ("N", PLACE_PLANES, "H/4", "W/4"), None,
+                "coordinates",
+                "float32",
+                ("N", PLACE_PLANES, "H/4", "W/4"),
+                None,
                 "u, v of the cell's centre, -1..1 across the atlas; inside, 0..1; log2(frame side / 512 px)",
             ),  # fmt: skip
-            TensorSpec("pattern", "float32", ("N", patterns), (0, 1), "mixing weights of the patterns, sum 1"),
+            TensorSpec(
+                "pattern", "float32", ("N", patterns), (0, 1), "mixing weights of the patterns, sum 1"
+            ),
         ),
         outputs=(TensorSpec("aged", "uint8", ("N", *core, 3), (0, 255), "RGB without halo"),),
     )

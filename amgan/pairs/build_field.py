@@ -59,7 +59,7 @@ def build_field(
     faces = [carry(space, _fit_face(face)) for face in aligned]
     if len(faces) < LEAST_FACES:
         raise UsageError(
-            f"{len(faces)} faces are too few to fit on ({LEAST_FACES}): left out {dict(left_out)}"
+            f"{len(faces)} faces are too few to fit on, {LEAST_FACES} are needed; left out: {dict(left_out)}"
         )
     fit = fit_field(faces, space, progress)
     groups = find_groups(faces, space, recipe.patterns)

@@ -125,7 +125,9 @@ def _atlas(g: GraphWriter, atlas: LearntAtlas, work: torch.dtype) -> str:
 
     both = g.node("Concat", sampled(atlas.fine), sampled(atlas.coarse), axis=1)
     gain = g.node("MatMul", "pattern", g.constant(atlas.gain.weight.detach().float().T))
-    gain = g.node("Unsqueeze", g.node("Add", gain, g.constant(atlas.gain.bias.detach().float())), g.constant([2, 3]))
+    gain = g.node(
+        "Unsqueeze", g.node("Add", gain, g.constant(atlas.gain.bias.detach().float())), g.constant([2, 3])
+    )
     shares = g.node("Mul", g.slice(pixels, {1: (2, 3)}), gain)
     made: str = g.node("Mul", both, shares)
     return made

@@ -9,6 +9,7 @@ from .modulation import FoldedSpade
 
 COLOURS = 3
 
+
 class OneHead(nn.Module):
     """Δ and α out of one convolution and one tanh: sigmoid(z) = ½ + ½·tanh(z/2)."""
 

@@ -179,7 +179,9 @@ def keep_places_exact(network: Any) -> None:
     from openvino import opset13
 
     places = [node.output(0) for node in network.get_ordered_ops() if node.get_type_name() in PLACE_WAVES]
-    grids = [node.input_value(1) for node in network.get_ordered_ops() if node.get_type_name() == "GridSample"]
+    grids = [
+        node.input_value(1) for node in network.get_ordered_ops() if node.get_type_name() == "GridSample"
+    ]
     if places or grids:
         kept = [opset13.slice(one, [0] * 4, [1] * 4, [1] * 4).output(0) for one in (*places, *grids[:1])]
         network.add_outputs(kept)

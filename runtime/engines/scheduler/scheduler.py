@@ -173,7 +173,9 @@ def _check(work: FrameWork, halo_px: int, likes: Capabilities) -> int:
             f"not {places.dtype} {places.shape}"
         )
     if pattern.dtype != np.float32 or pattern.ndim != 1:
-        raise EngineError(f"{work.label}: the pattern must be float32 [K], not {pattern.dtype} {pattern.shape}")
+        raise EngineError(
+            f"{work.label}: the pattern must be float32 [K], not {pattern.dtype} {pattern.shape}"
+        )
     for tile in work.tiles:
         inside = 0 <= tile.x0 <= side - tile.width and 0 <= tile.y0 <= side - tile.height
         steps = (tile.x0, tile.y0, tile.width, tile.height)

@@ -15,7 +15,6 @@ from amgan.data.dataset import load_dataset
 from amgan.data.packing import pack_set, unpack_set
 from amgan.runtime.errors import UsageError
 
-
 SAME = (
     "landmarks", "ages", "part_ages", "sides", "footprints", "coordinates", "change_faces", "change_ages",
     "change_patterns",

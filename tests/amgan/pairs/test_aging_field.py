@@ -15,7 +15,7 @@ from amgan.pairs.patterns import Donor, mix_lines, zone_weight
 from amgan.pairs.recipe import PatternRecipe, Recipe
 from amgan.runtime.errors import UsageError
 
-SPACE = FaceSpace(256)
+SPACE = FaceSpace(512)
 
 
 def test_the_shipped_field(field: AgingField) -> None:
@@ -25,7 +25,7 @@ def test_the_shipped_field(field: AgingField) -> None:
     skin = field.space.skin > 0.5
     assert np.percentile(change[skin][:, 0], 1) < -0.02
     assert np.abs(change[..., 0] - change[:, ::-1, 0]).max() < 0.1 * np.abs(change[..., 0]).max() + 0.01
-    assert np.abs(change[~field.space.inside]).max() < 0.02
+    assert np.abs(change[~field.space.inside]).max() < 0.05
 
 
 def test_smile_and_tone_are_bounded(field: AgingField) -> None:
@@ -92,8 +92,8 @@ def test_lines_get_the_strength_of_the_recipe() -> None:
     patterns = (PatternRecipe("plain", groups, {}), PatternRecipe("mild", groups, {"forehead": 0.5}))
     recipe = Recipe(patterns, {"forehead": 0.004, "chin": 0.004}, {}, {})
     plain, mild = (mix_lines(SPACE, donors, recipe, number) for number in (0, 1))
-    forehead = zone_weight(SPACE, ("forehead",)) * SPACE.skin > 0.95
-    chin = zone_weight(SPACE, ("chin",)) * SPACE.skin > 0.95
+    forehead = zone_weight(SPACE, ("forehead",)) * SPACE.skin > 0.8
+    chin = zone_weight(SPACE, ("chin",)) * SPACE.skin > 0.8
     strength = float(np.sqrt((plain[forehead] ** 2).mean()))
     assert 0.002 < strength < 0.005
     assert float(np.sqrt((mild[forehead] ** 2).mean())) == pytest.approx(strength / 2, rel=0.1)

@@ -21,6 +21,7 @@ from amgan.pairs.field_report import DECADES, zone_changes
 
 NAMES = [name for name in (f"face{i}.png" for i in range(40)) if not is_held_out(name)][:14]
 OLD = NAMES[:5]
+GONE = next(name for name in (f"gone{i}.png" for i in range(20)) if not is_held_out(name))
 RECIPE = f"""
 texture = {{ "{OLD[0]}" = 1.0 }}
 mottling = {{ "{OLD[1]}" = 1.0 }}
@@ -41,13 +42,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("field")
     (folder / "more").mkdir()
     hopper = Image.open(HOPPER).convert("RGB").resize((384, 450))
-    collins = Image.open(COLLINS).convert("RGB").resize((448, 448))
+    collins = Image.open(COLLINS).convert("RGB").resize((760, 760))
     rows = []
     for number, name in enumerate(NAMES):
         light = ImageEnhance.Brightness(hopper if name in OLD else collins).enhance(0.8 + 0.03 * number)
         light.save(folder / ("more" if number % 3 else ".") / name)
         rows.append(f"{name},{60 + 4 * number if name in OLD else 15 + 2 * number},female")
-    (folder / "ages.csv").write_text("\n".join(["file,age,sex", *rows, "gone.png,50,male"]) + "\n")
+    (folder / "ages.csv").write_text("\n".join(["file,age,sex", *rows, f"{GONE},50,male"]) + "\n")
     (folder / "patterns.toml").write_text(RECIPE)
     return folder
 

@@ -19,7 +19,7 @@ def test_the_shipped_recipe() -> None:
     recipe = read_recipe(SHIPPED)
     assert [pattern.name for pattern in recipe.patterns] == ["hollow", "soft", "fine", "deep"]
     assert all(set(pattern.donors) == set(recipe.rms) for pattern in recipe.patterns)
-    assert set(recipe.texture) <= set(recipe.donors) and len(recipe.donors) == 21
+    assert set(recipe.texture) <= set(recipe.donors) and len(recipe.donors) == 20
 
 
 @pytest.mark.parametrize(
