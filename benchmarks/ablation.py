@@ -33,6 +33,10 @@ from amgan.export.cases import REAL_FRAME_PX, REAL_MARGIN_PX, real_tile
 from amgan.networks import Generator
 from amgan.pairs.masks import skin_mask
 from amgan.runtime.ages.maps import build_map, edit_mask, make_footprints
+from amgan.runtime.face.coordinates import face_coordinates, frame_coordinates, scale_of
+from amgan.runtime.face.mean_face import mean_face
+from amgan.runtime.face.mesh import N_POINTS
+from amgan.runtime.face.pattern import choose_pattern
 from amgan.runtime.face.zones import PART_NAMES
 
 RESULT = common.RESULTS / "ablation.json"
@@ -117,9 +121,15 @@ def faces_of(dataset: Dataset, split: str, count: int) -> Iterator[Face]:
 def age(generator: Generator, face: Face) -> np.ndarray:
     """The aged frame, changed inside the edit mask alone."""
     image = torch.from_numpy(face.frame.transpose(2, 0, 1)[None].astype(np.float32) / 127.5 - 1.0)
-    origin = torch.tensor([[0.0, 0.0, float(FRAME_PX)]])
+    config = generator.config
+    cells = FRAME_PX // 4
+    on_face = config.coordinates == "face"
+    places = face_coordinates(face.landmarks, cells) if on_face else frame_coordinates(cells)
+    places = np.concatenate([places, np.full_like(places[:1], scale_of(FRAME_PX))])[None]
+    pattern = choose_pattern(face.landmarks, config.patterns)[None]
+    arrays = map(torch.from_numpy, (face.wanted[None, None], places, pattern))
     with torch.inference_mode():
-        aged = generator(image, torch.from_numpy(face.wanted)[None, None], origin)[0].float().numpy()
+        aged = generator(image, *arrays)[0].float().numpy()
     codes = np.clip((aged.transpose(1, 2, 0) + 1.0) * 127.5, 0, 255)
     mask = edit_mask(face.landmarks, FRAME_PX)[..., None]
     return np.clip(np.rint(face.frame + mask * (codes - face.frame)), 0, 255).astype(np.uint8)
@@ -134,12 +144,15 @@ def steadiness(generator: Generator) -> dict[str, Any]:
         crop = tile[y : y + side, x : x + side].transpose(2, 0, 1)[None].astype(np.float32) / 127.5 - 1.0
         image = torch.from_numpy(np.ascontiguousarray(crop))
         ages = torch.full((1, 1, side // 4, side // 4), 75.0)
-        origin = torch.tensor([[float(x - REAL_MARGIN_PX), float(y - REAL_MARGIN_PX), float(side)]])
+        corner = np.array([x - REAL_MARGIN_PX, y - REAL_MARGIN_PX]) / side
+        places = face_coordinates(mean_face().points[:N_POINTS] - corner, side // 4)
+        place = torch.from_numpy(np.concatenate([places, np.full_like(places[:1], scale_of(side))])[None])
+        pattern = torch.full((1, generator.config.patterns), 1.0 / generator.config.patterns)
         with torch.inference_mode():
-            exact = generator(image, ages, origin)
+            exact = generator(image, ages, place, pattern)
             for name, kind in (("fp16", torch.float16), ("bf16", torch.bfloat16)):
                 with torch.autocast("cpu", dtype=kind):
-                    rough = generator(image, ages, origin).float()
+                    rough = generator(image, ages, place, pattern).float()
                 found[name].append(((rough - exact).abs() * 127.5).round().numpy().ravel())
     apart = {name: np.concatenate(values) for name, values in found.items()}
     return {

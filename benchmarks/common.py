@@ -60,14 +60,17 @@ def limit_threads(wanted: int | None) -> int:
     return wanted
 
 
-def make_inputs(size: int, halo: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A photo as one tile with its halo, an aging map that runs from 20 to 80 years, and its origin."""
+def make_inputs(size: int, halo: int, patterns: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """A photo as one tile with its halo: a map from 20 to 80 years, the mean face's place, a mixture."""
     from PIL import Image
 
+    from amgan.export.cases import face_places
+
     side = size + 2 * halo
+    places = face_places((-halo, -halo), (side, side), size)[None]
     photo = Image.open(PHOTO).convert("RGB").resize((side, side), Image.Resampling.BICUBIC)
     ages = np.tile(np.linspace(20, 80, side // 4, dtype=np.float32), (1, 1, side // 4, 1))
-    return np.asarray(photo)[None].copy(), ages, np.array([[-halo, -halo, size]], np.float32)
+    return np.asarray(photo)[None].copy(), ages, places, np.full((1, patterns), 1 / patterns, np.float32)
 
 
 def difference(found: np.ndarray, wanted: np.ndarray) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """Times the ageing of one whole frame: PyTorch eager beside the bundle's engine, in one process.
 
-All contenders get the same picture, aging map, origin and number of CPU threads, and run in turn
+All contenders get the same picture, aging map, coordinates, pattern and number of CPU threads, and run in turn
 (A B C ... A B C ...). PyTorch takes the frame in one piece, which is how it does least; the engine gets it in
 tiles with their halo, several under way at once, as `amgan run` gives it. Before any time is taken, the
 engine's pixels are held against PyTorch's; f32 may differ by one code value at most.
@@ -49,7 +49,7 @@ def make_contenders(
     bundle = Bundle.open(arguments.bundle)
     if bundle.manifest.checkpoint_sha256 != file_sha256(checkpoint):
         sys.exit(f"{bundle.path} was not made of {checkpoint}: their SHA-256 differ")
-    arrays = common.make_inputs(arguments.size, config.generator.halo_px)
+    arrays = common.make_inputs(arguments.size, config.generator.halo_px, config.generator.patterns)
     generator_last = load_model(checkpoint)[0].to(memory_format=torch.channels_last)
     contenders = in_pytorch(generator, generator_last, arrays) | in_engine(bundle, arrays)
     model = {
@@ -71,22 +71,22 @@ def in_pytorch(
 
     from amgan.export.graphs.deploy import DeployGenerator
 
-    image, ages, origin = map(torch.from_numpy, arrays)
+    image, *others = map(torch.from_numpy, arrays)
     planes = image.permute(0, 3, 1, 2).float().div(127.5).sub(1.0).contiguous()
     last = planes.contiguous(memory_format=torch.channels_last)
     deployed = DeployGenerator(generator)
 
     def plain() -> None:
         with torch.inference_mode():
-            generator(planes, ages, origin)
+            generator(planes, *others)
 
     def channels_last() -> None:
         with torch.inference_mode():
-            generator_last(last, ages, origin)
+            generator_last(last, *others)
 
     def whole() -> np.ndarray:
         with torch.inference_mode():
-            pixels: np.ndarray = deployed(image, ages, origin).numpy()
+            pixels: np.ndarray = deployed(image, *others).numpy()
         return pixels
 
     return {
@@ -117,7 +117,7 @@ def age_in_tiles(engine: Any, halo: int, arrays: tuple[np.ndarray, ...]) -> np.n
     from amgan.runtime.engines.contract import CELL_PX, TileBatch
     from amgan.runtime.engines.tiles import plan_tiles
 
-    image, ages, origin = arrays
+    image, ages, places, pattern = arrays
     side = image.shape[1] - 2 * halo
     tickets = []
     likes = engine.capabilities
@@ -125,8 +125,8 @@ def age_in_tiles(engine: Any, halo: int, arrays: tuple[np.ndarray, ...]) -> np.n
     for tile in tiles:
         rows, columns = tile.padded(halo)
         map_rows, map_columns = tile.padded(halo, CELL_PX)
-        corner = origin + np.array([[tile.x0, tile.y0, 0]], np.float32)
-        batch = TileBatch(image[:, rows, columns], ages[:, :, map_rows, map_columns], corner)
+        cells = (..., map_rows, map_columns)
+        batch = TileBatch(image[:, rows, columns], ages[cells], places[cells], pattern)
         tickets.append(engine.submit(batch))
     aged = np.empty((1, side, side, 3), np.uint8)
     for tile, ticket in zip(tiles, tickets, strict=True):

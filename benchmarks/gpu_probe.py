@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from amgan.runtime.engines.contract import PLACE_PLANES
 from amgan.runtime.engines.cuda.api import Cuda, CudaError
 from amgan.runtime.engines.cuda.handles import DeviceMemory, Event, Graph, Owners, PinnedMemory, Stream
 from amgan.runtime.engines.cuda.program import Tensor
@@ -36,7 +37,7 @@ class ShiftProgram:
         self.cuda, self.core, self.halo, self.batches = cuda, core, halo, batches
         self.inputs: Mapping[str, Tensor]
         self.outputs: Mapping[str, Tensor]
-        self.inputs, self.outputs = _tensors(core, halo)
+        self.inputs, self.outputs = _tensors(core, halo, 1)
 
     def memory(self, slots: int, batch: int) -> int:
         return slots * batch * sum(t.nbytes for t in {**self.inputs, **self.outputs}.values())
@@ -88,7 +89,9 @@ def shifted_frame(side: int, core: int, halo: int, seed: int) -> tuple[FrameWork
     image = rng.integers(0, 256, (padded, padded, 3), dtype=np.uint8)
     ages = np.zeros((padded // 4, padded // 4), np.float32)
     start = halo + SHIFT_PX
-    work = FrameWork(image, ages, tuple(plan_tiles(side, core, fixed=True)), f"frame {seed} of {side} px")
+    places, pattern = np.zeros((PLACE_PLANES, *ages.shape), np.float32), np.ones(1, np.float32)
+    tiles = tuple(plan_tiles(side, core, fixed=True))
+    work = FrameWork(image, ages, places, pattern, tiles, f"frame {seed} of {side} px")
     return work, image[start : start + side, start : start + side]
 
 

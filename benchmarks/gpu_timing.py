@@ -36,16 +36,19 @@ def percentiles(seconds: Sequence[float]) -> dict[str, float]:
     return {"p50_ms": float(p50), "p95_ms": float(p95), "p99_ms": float(p99)}
 
 
-def make_frames(count: int, side: int, halo: int, core: int) -> list[Any]:
+def make_frames(count: int, side: int, halo: int, core: int, patterns: int) -> list[Any]:
     """Whole frames of a real face in tiles of one size, each frame with an age of its own."""
     from common import make_inputs
 
     from amgan.runtime.engines.frame import FrameWork
     from amgan.runtime.engines.tiles import plan_tiles
 
-    image, ages, _ = make_inputs(side, halo)
+    image, ages, places, pattern = make_inputs(side, halo, patterns)
     tiles = tuple(plan_tiles(side, core, fixed=True))
-    return [FrameWork(image[0], ages[0, 0] + i % 5, tiles, f"frame {i}") for i in range(count)]
+    return [
+        FrameWork(image[0], ages[0, 0] + i % 5, places[0], pattern[0], tiles, f"frame {i}")
+        for i in range(count)
+    ]
 
 
 def time_program(
@@ -70,7 +73,7 @@ def _time_variant(
 
     device = CudaTileDevice(cuda, gpu, program, halo, slots=slots)
     likes = device.capabilities
-    works = make_frames(frames, side, halo, likes.max_core_px)
+    works = make_frames(frames, side, halo, likes.max_core_px, program.inputs["pattern"].shape[0])
     with FrameScheduler(device, halo) as scheduler:
         # Every batch size must have run in the thread that feeds, where cuDNN keeps what it found.
         for _ in range(WARM_UPS):

@@ -130,7 +130,7 @@ def whole_frames(arguments: argparse.Namespace, side_px: int) -> dict[str, commo
 
     torch.set_num_threads(common.limit_threads(None))
     bundle = Bundle.open(arguments.bundle)
-    arrays = common.make_inputs(side_px, bundle.manifest.halo_px)
+    arrays = common.make_inputs(side_px, bundle.manifest.halo_px, bundle.manifest.patterns)
     network = DeployGenerator(load_model(arguments.checkpoint)[0]).eval()
     return {EAGER: partial(in_pytorch, network, arrays)} | in_engine(bundle, arrays)
 

@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     quiet_torch()
     torch.set_num_threads(threads)
     generator, bundle = load_model(arguments.checkpoint)[0], Bundle.open(None)
-    arrays = whole_frame(arguments.size, generator.config.halo_px)
+    arrays = whole_frame(arguments.size, generator.config.halo_px, generator.config.patterns)
     first_left_out = [step.__name__ for step in PASSES].index(LEFT_OUT_FROM)
     graphs = {
         "all passes, the baseline": PASSES,

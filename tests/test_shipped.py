@@ -14,6 +14,7 @@ import torch
 from helpers import COLLINS, HOPPER
 from PIL import Image
 from stitching import stitch
+from tile_inputs import mixtures, smooth_places
 
 from amgan.checkpoint import SHIPPED as WEIGHTS
 from amgan.checkpoint import load_model
@@ -23,14 +24,17 @@ from amgan.runtime.ages.maps import build_map, edit_mask, make_footprints
 from amgan.runtime.ages.request import Request
 from amgan.runtime.bundle.bundle import SHIPPED, Bundle
 from amgan.runtime.engines.contract import TileBatch
-from amgan.runtime.engines.openvino import OpenVinoEngine, compile_on_cpu
+from amgan.runtime.engines.openvino import OpenVinoEngine
 from amgan.runtime.engines.tiles import Tile, mask_cells, plan_tiles
 from amgan.runtime.errors import EngineError
 from amgan.runtime.face.alignment import apply_affine
+from amgan.runtime.face.coordinates import face_coordinates, scale_of
+from amgan.runtime.face.pattern import choose_pattern
 from amgan.runtime.face.finder import Face, FaceFinder
 from amgan.runtime.face.warp import sample_affine, sample_plane
 from amgan.runtime.face.zones import PART_NAMES, ZONES, parts_of
 from amgan.runtime.files import file_sha256
+from amgan.runtime.pipeline.estimator import compile_estimator
 from amgan.runtime.pipeline.face_plan import frame_size
 from amgan.runtime.pipeline.pipeline import AgedFace, AgedPhoto, Pipeline
 
@@ -80,7 +84,7 @@ def faces() -> dict[str, Face]:
 
 @pytest.fixture(scope="module")
 def frames(bundle: Bundle, faces: dict[str, Face]) -> dict[str, Arrays]:
-    """The sample faces as one tile each, asked to look 70: image with halo, aging map, origin."""
+    """The sample faces as one tile each, asked to look 70: image with halo, map, coordinates, pattern."""
     manifest, found = bundle.manifest, {}
     halo = manifest.halo_px
     for name, face in faces.items():
@@ -89,7 +93,10 @@ def frames(bundle: Bundle, faces: dict[str, Face]) -> dict[str, Arrays]:
         matrix[:, 2] -= matrix[:, :2] @ (halo, halo)
         image = sample_affine(read(name), matrix, (size + 2 * halo,) * 2)
         ages = build_map(make_footprints(unit(face), size // 4, halo // 4), 70.0, {"forehead": 80.0})
-        found[name] = (image[None], ages[None, None], np.array([[-halo, -halo, size]], np.float32))
+        places = face_coordinates(unit(face), size // 4, halo // 4)
+        places = np.concatenate([places, np.full_like(places[:1], scale_of(size))])
+        pattern = choose_pattern(unit(face), manifest.patterns)
+        found[name] = (image[None], ages[None, None], places[None], pattern[None])
     return found
 
 
@@ -166,9 +173,8 @@ def test_generator_agrees_on_noise(networks: Networks, exact: OpenVinoEngine, bu
     for n, height, width in ((1, 128, 96), (2, 40, 68)):
         image = rng.integers(0, 256, (n, height + 2 * halo, width + 2 * halo, 3), dtype=np.uint8)
         ages = rng.uniform(15, 90, (n, 1, image.shape[1] // 4, image.shape[2] // 4)).astype(np.float32)
-        corner = 4 * rng.integers(-10, 80, (n, 2))
-        origin = np.concatenate([corner, rng.choice([256, 512], (n, 1))], axis=1).astype(np.float32)
-        arrays = (image, ages, origin)
+        places = smooth_places(n, *ages.shape[2:])
+        arrays = (image, ages, places, mixtures(n, bundle.manifest.patterns))
         assert difference(run(exact, arrays), reference(networks, arrays)).max() <= 1
 
 
@@ -185,7 +191,7 @@ def test_bf16_is_close(bundle: Bundle, networks: Networks, frames: dict[str, Arr
 
 def test_estimator_agrees(bundle: Bundle, networks: Networks, faces: dict[str, Face]) -> None:
     size = bundle.manifest.estimator.frame_px
-    model, _ = compile_on_cpu(bundle.file("estimator", "fp32"), ("image",), "f32")
+    model = compile_estimator(bundle.file("estimator"))
     for name, face in faces.items():
         frame = sample_affine(read(name), face.frame.to_photo(size), (size, size))[None]
         with torch.inference_mode():
@@ -201,14 +207,14 @@ def test_tiles_do_not_show(
     exact: OpenVinoEngine, frames: dict[str, Arrays], faces: dict[str, Face], bundle: Bundle, core: int
 ) -> None:
     """The whole frame in one piece, its tiles, and only the tiles that hold the face."""
-    image, ages, origin = frames["hopper"]
-    halo, size = bundle.manifest.halo_px, int(origin[0, 2])
+    image, ages, places, pattern = frames["hopper"]
+    halo = bundle.manifest.halo_px
+    size = image.shape[1] - 2 * halo
 
     def part(tile: Tile) -> np.ndarray:
-        place = origin + np.array([[tile.x0, tile.y0, 0]], np.float32)
         rows, columns = tile.padded(halo)
-        cells = tile.padded(halo, 4)
-        return run(exact, (image[:, rows, columns].copy(), ages[:, :, cells[0], cells[1]].copy(), place))[0]
+        cells = (..., *tile.padded(halo, 4))
+        return run(exact, (image[:, rows, columns].copy(), ages[cells].copy(), places[cells].copy(), pattern))[0]
 
     whole = run(exact, frames["hopper"])[0]
     for marked in (None, mask_cells(edit_mask(unit(faces["hopper"]), size))):

@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from amgan.export.graphs.deploy import DeployGenerator
 from amgan.networks import Generator
 from amgan.runtime.bundle.bundle import Bundle
-from amgan.runtime.engines.contract import CELL_PX, Engine, TileBatch
+from amgan.runtime.engines.contract import CELL_PX, GENERATOR_INPUTS, Engine, TileBatch
 from amgan.runtime.engines.openvino import OpenVinoEngine
 from amgan.runtime.engines.tiles import plan_tiles
 from amgan.runtime.errors import EngineError
 from amgan.runtime.files import file_sha256
 
-Arrays = tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]
+Arrays = tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 Age = Callable[[], NDArray[np.uint8]]
 OpenEngine = Callable[[Bundle, str], Engine]
 
@@ -115,7 +115,7 @@ def in_onnx_runtime(generator: Generator, arrays: Arrays, threads: int) -> Age:
         path = Path(folder) / "plain.onnx"
         generator_to_onnx(generator, path)
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    feed = dict(zip(("image", "aging_map", "origin"), arrays, strict=True))
+    feed = dict(zip(GENERATOR_INPUTS, arrays, strict=True))
 
     def age() -> NDArray[np.uint8]:
         pixels: NDArray[np.uint8] = session.run(None, feed)[0]
@@ -141,7 +141,7 @@ def age_in_cores(
     in_flight: int | None = None,
 ) -> NDArray[np.uint8]:
     """Age a frame in tiles of at most ``core_px``, ``batch`` at once, ``in_flight`` batches under way."""
-    image, ages, origin = arrays
+    image, ages, places, pattern = arrays
     side = image.shape[1] - 2 * halo_px
     aged = np.empty((1, side, side, 3), np.uint8)
     tiles = plan_tiles(side, core_px, at_least=at_least)
@@ -158,8 +158,9 @@ def age_in_cores(
             collect()
         images = np.concatenate([image[(slice(None), *tile.padded(halo_px))] for tile in group])
         maps = np.concatenate([ages[(..., *tile.padded(halo_px, CELL_PX))] for tile in group])
-        corners = np.concatenate([origin + np.array([[t.x0, t.y0, 0]], np.float32) for t in group])
-        under_way.append((group, engine.submit(TileBatch(images, maps, corners))))
+        parts = np.concatenate([places[(..., *tile.padded(halo_px, CELL_PX))] for tile in group])
+        patterns = np.repeat(pattern, len(group), axis=0)
+        under_way.append((group, engine.submit(TileBatch(images, maps, parts, patterns))))
     while under_way:
         collect()
     return aged

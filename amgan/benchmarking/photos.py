@@ -86,9 +86,8 @@ class StagedPhoto:
     def frame(self) -> tuple[Arrays, tuple[Tile, ...], NDArray[np.uint8]]:
         """What the engine was given of the face, as one tile, the tiles that it computed, and the result."""
         work = self._work.frame
-        halo = self._bundle.manifest.halo_px
-        origin = np.array([[-halo, -halo, work.frame_px(halo)]], np.float32)
-        return (work.image[None], work.aging_map[None, None], origin), work.tiles, self._frame
+        arrays = (work.image[None], work.aging_map[None, None], work.coordinates[None], work.pattern[None])
+        return arrays, work.tiles, self._frame
 
     def _decode(self) -> None:
         self._photo = read_photo(self._source)

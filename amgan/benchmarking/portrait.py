@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from amgan.export.cases import face_places
+
 SIDE_PX = 368
 FACE_FRAME_PX = 256
 """Side of the picture, and of the frame of its face, in px."""
@@ -30,9 +32,10 @@ def write_portrait(path: Path, frame_px: int) -> Path:
 
 
 def whole_frame(
-    frame_px: int, halo_px: int
-) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
-    """A frame with its halo as one tile, a map that runs from 20 to 80 years, and its origin."""
+    frame_px: int, halo_px: int, patterns: int
+) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """A frame with its halo as one tile: a map that runs from 20 to 80 years, the mean face's place, a mixture."""
     side = frame_px + 2 * halo_px
     ages = np.tile(np.linspace(20, 80, side // 4, dtype=np.float32), (1, 1, side // 4, 1))
-    return portrait(side)[None], ages, np.array([[-halo_px, -halo_px, frame_px]], np.float32)
+    places = face_places((-halo_px, -halo_px), (side, side), frame_px)[None]
+    return portrait(side)[None], ages, places, np.full((1, patterns), 1 / patterns, np.float32)

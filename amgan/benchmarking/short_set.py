@@ -67,7 +67,7 @@ def run_short_set(
     generator = load_model(find_checkpoint(bundle, checkpoint))[0]
     threads = count_cores()
     state = hardware(threads)
-    arrays = whole_frame(size.frame_px, bundle.manifest.halo_px)
+    arrays = whole_frame(size.frame_px, bundle.manifest.halo_px, bundle.manifest.patterns)
     contenders = find_contenders(
         generator, bundle, arrays, threads, lambda what: progress(0, 1, f"preparing {what}"), open_engine
     )

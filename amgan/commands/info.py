@@ -90,6 +90,7 @@ def _facts(bundle: Bundle) -> list[tuple[str, str]]:
         ("frames", f"{m.min_frame_px} to {m.max_frame_px} px, at best {m.canonical_px} px"),
         ("tiles", f"halo {m.halo_px} px, sides in steps of {m.tile_multiple} px"),
         ("ages", f"{m.age_range[0]:g} to {m.age_range[1]:g} years, neutral at {m.neutral_age:g}"),
+        ("patterns", f"{m.patterns}, on coordinates of the {m.coordinates}"),
         ("estimator", f"frames of {m.estimator.frame_px} px, {m.estimator.grid} x {m.estimator.grid} ages"),
         ("checkpoint", f"SHA-256 {m.checkpoint_sha256 or 'unknown'}"),
     ]

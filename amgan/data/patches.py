@@ -267,7 +267,7 @@ def _draw_pattern(rng: np.random.Generator, count: int) -> Array:
 
 
 def _centre(places: Array) -> Array:
-    """u and v at the middle of a patch, float32 [2], from its cells [4, h, w]."""
+    """U and v at the middle of a patch, float32 [2], from its cells [4, h, w]."""
     height, width = places.shape[1:]
     rows, columns = slice((height - 1) // 2, height // 2 + 1), slice((width - 1) // 2, width // 2 + 1)
     return np.asarray(places[:2, rows, columns].mean(axis=(1, 2)), np.float32)

@@ -85,7 +85,7 @@ def generator(bundle: Bundle) -> Any:
 @pytest.fixture(scope="session")
 def arrays(size: Size, bundle: Bundle) -> engines.Arrays:
     """A whole frame with its halo."""
-    return portrait.whole_frame(size.frame_px, bundle.manifest.halo_px)
+    return portrait.whole_frame(size.frame_px, bundle.manifest.halo_px, bundle.manifest.patterns)
 
 
 @pytest.fixture(scope="session")

@@ -87,7 +87,7 @@ static amgan_status age_by_points(amgan *handle, const picture *face, const doub
     if (status == AMGAN_OK) status = amgan_read_zones(handle, points, &map, &now);
     if (status == AMGAN_OK) status = amgan_face_age(&now, &face_now);
     if (status == AMGAN_OK) status = amgan_move_zones(handle, &now, relative ? face_now + years : years, &wanted);
-    if (status == AMGAN_OK) status = amgan_age_zones(handle, &frame, points, &wanted, &now, face->pixels, stride);
+    if (status == AMGAN_OK) status = amgan_age_zones(handle, &frame, points, &wanted, &now, NULL, face->pixels, stride);
     free(seen);
     return status;
 }
@@ -97,7 +97,7 @@ static amgan_status age_everywhere(amgan *handle, const picture *face, float yea
     const ptrdiff_t stride = (ptrdiff_t)face->side * 3;
     const amgan_frame frame = {face->pixels, stride, face->side, 0};
     const amgan_map map = {&years, 0, 1, 0}; /* one cell: the same age everywhere */
-    return amgan_age(handle, &frame, &map, NULL, face->pixels, stride);
+    return amgan_age(handle, &frame, &map, NULL, NULL, face->pixels, stride);
 }
 
 int main(int count, char **words) {

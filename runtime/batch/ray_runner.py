@@ -53,6 +53,7 @@ class Seen:
 
     capabilities: Capabilities
     age_range: tuple[float, float]
+    patterns: int
     model: Mapping[str, Any]
 
 
@@ -92,6 +93,11 @@ class RayRunner:
     def age_range(self) -> tuple[float, float]:
         """Youngest and oldest age that the model does, in years."""
         return self._seen.age_range
+
+    @property
+    def patterns(self) -> int:
+        """How many patterns the model has."""
+        return self._seen.patterns
 
     def describe(self) -> Mapping[str, Any]:
         """The networks and the precision, in JSON's terms."""
@@ -220,7 +226,10 @@ def _look(choice: ModelChoice) -> Seen | dict[str, str]:
     """Open a worker's pipeline once, and say what it is like."""
     try:
         with choice.open() as pipeline:
-            return Seen(pipeline.capabilities, pipeline.manifest.age_range, describe_model(pipeline))
+            manifest = pipeline.manifest
+            return Seen(
+                pipeline.capabilities, manifest.age_range, manifest.patterns, describe_model(pipeline)
+            )
     except AmganError as error:
         return _wrap(error)
 

@@ -107,6 +107,10 @@ class Runner(Protocol):
     def age_range(self) -> tuple[float, float]:
         """Youngest and oldest age that the model does, in years."""
 
+    @property
+    def patterns(self) -> int:
+        """How many patterns the model has."""
+
     def describe(self) -> Mapping[str, Any]:
         """The networks and the precision, in JSON's terms."""
 
@@ -136,6 +140,11 @@ class LocalRunner:
     def age_range(self) -> tuple[float, float]:
         """Youngest and oldest age that the model does, in years."""
         return self._pipeline.manifest.age_range
+
+    @property
+    def patterns(self) -> int:
+        """How many patterns the model has."""
+        return self._pipeline.manifest.patterns
 
     def describe(self) -> Mapping[str, Any]:
         """The networks and the precision, in JSON's terms."""

@@ -71,6 +71,7 @@ typedef struct amgan_info {
     float max_age;
     float oldest_trained_age; /* older ages are taken for this one */
     float neutral_age;        /* age of everything in a zone map that is no face */
+    int32_t patterns;         /* patterns of lines and folds that can be mixed: see amgan_age() */
 } amgan_info;
 
 /*
@@ -148,12 +149,16 @@ AMGAN_API amgan_status amgan_get_info(const amgan *handle, amgan_info *info, siz
  *
  * `landmarks`: the 468 points of the face, x and y in turn, in units of the frame (0 to 1 across it, y down). Only
  * the skin inside them is changed then, fading out at the outline of the face; eyes, open mouth and surroundings
- * keep their pixels, and less is computed. With null the network decides alone, over the whole frame.
+ * keep their pixels, and less is computed. With null the face is taken to lie where faces lie in canonical frames,
+ * and the network decides alone, over the whole frame: less exact, and eyes and lips may change.
+ * `pattern`: how much of each of the handle's patterns the face gets, `patterns` weights that add up to 1. With null
+ * it gets what follows from the landmarks, as amgan_choose_pattern() has it and the Python package does.
  * `out` receives side_px x side_px RGB pixels. It may be the frame's own memory (with the same stride), and must not
  * overlap it otherwise.
  */
 AMGAN_API amgan_status amgan_age(amgan *handle, const amgan_frame *frame, const amgan_map *map,
-                                 const double *landmarks, uint8_t *out, ptrdiff_t out_stride_bytes);
+                                 const double *landmarks, const float *pattern, uint8_t *out,
+                                 ptrdiff_t out_stride_bytes);
 
 /*
  * Age a frame zone by zone: amgan_age() with the map that amgan_zone_map() makes. `landmarks` are needed.
@@ -161,11 +166,11 @@ AMGAN_API amgan_status amgan_age(amgan *handle, const amgan_frame *frame, const 
  * `now`: the ages that the face shows, as amgan_read_zones() gives them. With them, what is not asked to change keeps
  * its pixels: no change where the two ages agree, the whole of it from 6 years apart. That is what the Python package
  * does; an age of `ages` that is the one of `now` may then lie outside min_age to max_age. With null all of the skin
- * is as old as `ages` say.
+ * is as old as `ages` say. `pattern` as in amgan_age().
  */
 AMGAN_API amgan_status amgan_age_zones(amgan *handle, const amgan_frame *frame, const double *landmarks,
-                                       const amgan_zone_ages *ages, const amgan_zone_ages *now, uint8_t *out,
-                                       ptrdiff_t out_stride_bytes);
+                                       const amgan_zone_ages *ages, const amgan_zone_ages *now,
+                                       const float *pattern, uint8_t *out, ptrdiff_t out_stride_bytes);
 
 /*
  * The aging map of a face with these ages, as the Python package draws it: side_cells x side_cells cells over the
@@ -175,6 +180,17 @@ AMGAN_API amgan_status amgan_age_zones(amgan *handle, const amgan_frame *frame, 
 AMGAN_API amgan_status amgan_zone_map(const amgan *handle, const double *landmarks, const amgan_zone_ages *ages,
                                       int32_t side_cells, int32_t margin_cells, float *years,
                                       ptrdiff_t stride_bytes);
+
+/*
+ * Where on the mean face every cell of a frame lies, as the networks are told: three planes, one after the other, of
+ * side_cells + 2 margin_cells rows of as many floats. u and v, -1 to 1 across the learnt atlas, and inside, 1 on the
+ * face and 0 far from it. Numbers of cells as in amgan_zone_map(). The Python package has the same numbers.
+ */
+AMGAN_API amgan_status amgan_face_coordinates(const amgan *handle, const double *landmarks, int32_t side_cells,
+                                              int32_t margin_cells, float *planes);
+
+/* The pattern that a face gets by its proportions: `patterns` weights that add up to 1. */
+AMGAN_API amgan_status amgan_choose_pattern(const amgan *handle, const double *landmarks, float *weights);
 
 /*
  * How old every place of a frame looks: estimator_grid rows of as many ages in years, over the frame. Where there is

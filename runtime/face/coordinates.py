@@ -67,6 +67,23 @@ def mesh_coordinates(
     return uv.astype(np.float32)
 
 
+def sample_cells(
+    planes: NDArray[np.float32], count: int, step: float, shift: float
+) -> NDArray[np.float32]:
+    """``count`` x ``count`` places of planes [C, n, n], ``step`` cells apart, the first at cell ``shift``.
+
+    Linear between cells, the edge repeated outside; float32 [C, count, count].
+    """
+    last = planes.shape[1] - 1
+    at = np.clip(np.arange(count) * step + shift, 0.0, float(last))
+    low = at.astype(np.int64)
+    high, share = np.minimum(low + 1, last), (at - low).astype(np.float32)
+    left = planes[:, :, low]
+    across = left + (planes[:, :, high] - left) * share
+    above = across[:, low]
+    return np.asarray(above + (across[:, high] - above) * share[:, None], np.float32)
+
+
 def _sum_in_order(terms: Doubles) -> Doubles:
     """Sums of rows, first term first: np.sum would add in an order of its own."""
     total: Doubles = np.add.accumulate(terms, axis=1)[:, -1]

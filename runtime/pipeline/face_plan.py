@@ -15,9 +15,11 @@ from ..ages.request import Request
 from ..bundle.manifest import FRAME_STEP_PX, Manifest
 from ..engines.contract import CELL_PX, Capabilities
 from ..engines.frame import FrameWork
-from ..engines.tiles import Tile, mask_cells, plan_tiles
+from ..engines.tiles import Tile, mask_cells, plan_cheapest, plan_tiles
+from ..face.coordinates import frame_coordinates, mesh_coordinates, sample_cells, scale_of
 from ..face.finder import Face
 from ..face.paste import paste_change
+from ..face.pattern import choose_pattern, one_pattern
 from ..face.region_masks import Footprints, edit_mask, make_footprints, without_margin
 from ..face.warp import sample_affine
 from .estimator import Estimator, landmarks_unit
@@ -31,7 +33,8 @@ class SeenFace:
     """A face that was found and read: all that does not depend on what is asked for.
 
     ``now`` are its apparent ages in years, ``frame_px`` the side of its canonical frame; ``footprints`` have
-    MAP_CELLS cells across the frame and ``margin`` more on every side, which cover the halo.
+    MAP_CELLS cells across the frame and ``margin`` more on every side, which cover the halo, and so have
+    ``coordinates``, float32 [3, cells, cells] u, v and inside.
     """
 
     face: Face
@@ -40,6 +43,7 @@ class SeenFace:
     landmarks: NDArray[np.float64]
     footprints: Footprints
     margin: int
+    coordinates: NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,14 +62,20 @@ def frame_size(side_px: float, manifest: Manifest) -> int:
     return min(max(steps * FRAME_STEP_PX, manifest.min_frame_px), manifest.max_frame_px)
 
 
+def map_margin(frame_px: int, halo_px: int) -> int:
+    """Cells around MAP_CELLS that cover the halo of a frame."""
+    return math.ceil(halo_px * MAP_CELLS / frame_px) + 1
+
+
 def see_face(rgb: NDArray[np.uint8], face: Face, manifest: Manifest, estimator: Estimator) -> SeenFace:
     """Read how old a face of a photo, uint8 [H, W, 3], looks, and where its parts lie."""
     size = frame_size(face.frame.side_px, manifest)
-    margin = math.ceil(manifest.halo_px * MAP_CELLS / size) + 1
+    margin = map_margin(size, manifest.halo_px)
     landmarks = landmarks_unit(face)
     footprints = make_footprints(landmarks, MAP_CELLS, margin)
     now = estimator.read(rgb, face, without_margin(footprints, margin))
-    return SeenFace(face, now, size, landmarks, footprints, margin)
+    coordinates = _coordinates(landmarks, footprints, margin, manifest.coordinates)
+    return SeenFace(face, now, size, landmarks, footprints, margin, coordinates)
 
 
 def plan_work(
@@ -84,18 +94,19 @@ def plan_work(
     if coarse != size:
         mask = np.asarray(cv2.resize(mask, (size, size), interpolation=cv2.INTER_LINEAR), np.float32)
     multiple = max(manifest.tile_multiple, TILE_STEP_PX)
-    tiles = plan_tiles(
-        size,
-        likes.max_core_px,
-        mask_cells(mask, multiple),
-        multiple,
-        fixed=likes.fixed_core,
-        at_least=likes.pieces,
-    )
+    cells = mask_cells(mask, multiple)
+    if likes.fixed_core:
+        cores = [core.px for core in likes.cores] or [likes.max_core_px]
+        tiles = plan_cheapest(size, cores, halo, cells, multiple)
+    else:
+        tiles = plan_tiles(size, likes.max_core_px, cells, multiple, at_least=likes.pieces)
     image = _frame_with_halo(rgb, seen.face, size, halo, tiles)
     trained = np.minimum(plan.aging_map, np.float32(manifest.oldest_trained_age))
     aging_map = _engine_map(trained, seen.margin, size, halo)
-    return FaceWork(seen, plan.wanted, mask, FrameWork(image, aging_map, tuple(tiles), label))
+    places = engine_places(seen.coordinates, seen.margin, size, halo)
+    pattern = _pattern(request, seen, manifest.patterns)
+    frame = FrameWork(image, aging_map, places, pattern, tuple(tiles), label)
+    return FaceWork(seen, plan.wanted, mask, frame)
 
 
 def paste_face(
@@ -124,11 +135,47 @@ def _frame_with_halo(
     return image
 
 
-def _engine_map(aging_map: NDArray[np.float32], margin: int, size: int, halo: int) -> NDArray[np.float32]:
-    """The aging map for every cell of the frame with its halo, float32 [(S + 2h) / 4, (S + 2h) / 4]."""
+def _pattern(request: Request, seen: SeenFace, count: int) -> NDArray[np.float32]:
+    """The mixing weights, float32 [count], of the pattern asked for, or of the one that follows from the face."""
+    if request.pattern is None:
+        return choose_pattern(seen.landmarks, count)
+    return one_pattern(request.pattern, count)
+
+
+def _coordinates(
+    landmarks: NDArray[np.float64], footprints: Footprints, margin: int, kind: str
+) -> NDArray[np.float32]:
+    """u, v and inside of MAP_CELLS and the margin, of the kind that a manifest names."""
+    if kind == "frame":
+        return frame_coordinates(MAP_CELLS, margin)
+    uv = mesh_coordinates(landmarks, MAP_CELLS, margin)
+    return np.concatenate([uv, footprints.face[None]])
+
+
+def engine_places(
+    coordinates: NDArray[np.float32], margin: int, size: int, halo: int
+) -> NDArray[np.float32]:
+    """u, v, inside and scale of every cell of a frame with its halo, float32 [4, (S + 2h) / 4, (S + 2h) / 4].
+
+    ``coordinates`` [3, cells, cells] have ``margin`` cells around the frame. Linear, and exact: what lies
+    between two cells is not rounded to steps as OpenCV does, which would blur fine lines.
+    """
     cells = (size + 2 * halo) // CELL_PX
-    step = CELL_PX * (aging_map.shape[0] - 2 * margin) / size
-    shift = margin - halo / CELL_PX * step + 0.5 * step - 0.5
+    step, shift = _to_engine(coordinates.shape[1] - 2 * margin, margin, size, halo)
+    planes = sample_cells(coordinates, cells, step, shift)
+    return np.concatenate([planes, np.full_like(planes[:1], scale_of(size))])
+
+
+def _to_engine(cells: int, margin: int, size: int, halo: int) -> tuple[float, float]:
+    """How far the engine's cells are apart on a map of so many cells, and where the first one lies."""
+    step = CELL_PX * cells / size
+    return step, margin - halo / CELL_PX * step + 0.5 * step - 0.5
+
+
+def _engine_map(aging_map: NDArray[np.float32], margin: int, size: int, halo: int) -> NDArray[np.float32]:
+    """A map of MAP_CELLS for every cell of the frame with its halo, float32 [(S + 2h) / 4, (S + 2h) / 4]."""
+    cells = (size + 2 * halo) // CELL_PX
+    step, shift = _to_engine(aging_map.shape[0] - 2 * margin, margin, size, halo)
     matrix = np.array([[step, 0.0, shift], [0.0, step, shift]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     fine = cv2.warpAffine(aging_map, matrix, (cells, cells), flags=flags, borderMode=cv2.BORDER_REPLICATE)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..ages.request import AgeSpec, Request
 from ..errors import UsageError
-from .face_filter import NoFaceError
+from .face_filter import Chosen, NoFaceError, why_none
 
 if TYPE_CHECKING:
     from .face_plan import SeenFace
@@ -66,17 +66,18 @@ def sweep(
 ) -> Iterator[SweepFrame]:
     """The photo, uint8 [H, W, 3], at each age in turn; a few ages are with the engine at any time.
 
-    Of ``request``, faces and strength are kept, its zones take the age instead of the whole face, and its own
+    Of ``request``, faces, pattern and strength are kept, its zones take the age instead of the whole face, and its own
     ages are not used. ``seen`` are the faces of the photo where they are known. Raises UsageError for ages
     that the model cannot do, NoFaceError where there is no face, and EngineError.
     """
     wish = request or Request()
     requests = [_at(wish, years) for years in ages]
     for one in requests:
-        one.check(pipeline.manifest.age_range)
-    faces = pipeline.choose(rgb, wish).taken if seen is None else tuple(seen)
+        one.check(pipeline.manifest.age_range, pipeline.manifest.patterns)
+    chosen = pipeline.choose(rgb, wish) if seen is None else Chosen(tuple(seen))
+    faces = chosen.taken
     if not faces:
-        raise NoFaceError("no face was found: try a photo with a larger, more frontal face")
+        raise NoFaceError(why_none(chosen.left, chosen.found), chosen.left, chosen.found)
     under_way: deque[tuple[float, StartedPhoto]] = deque()
     ahead = pipeline.capabilities.in_flight + 1
     done = 0

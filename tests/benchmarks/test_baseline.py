@@ -99,7 +99,7 @@ def test_compare_script(script: Any, save: Save, result: dict[str, Any], capsys:
 
 def test_a_slow_engine_is_caught_for_real() -> None:
     """The same tiny network three times, in turn; one sleeps for twice as long as PyTorch takes."""
-    arrays = whole_frame(64, random_generator().config.halo_px)
+    arrays = whole_frame(64, random_generator().config.halo_px, random_generator().config.patterns)
     network = DeployGenerator(random_generator()).eval()
 
     def eager() -> np.ndarray:
@@ -201,7 +201,7 @@ class Inverter:
 @pytest.mark.parametrize(("batch", "in_flight", "sizes"), [(1, 1, [1] * 4), (3, 2, [3, 1]), (4, None, [4])])
 def test_tiles_batches_and_flights(batch: int, in_flight: int | None, sizes: list[int]) -> None:
     halo = 8
-    arrays = whole_frame(64, halo)
+    arrays = whole_frame(64, halo, 2)
     engine = Inverter(halo)
     found = age_in_cores(engine, halo, arrays, 32, batch=batch, in_flight=in_flight)  # type: ignore[arg-type]
     assert np.array_equal(found, 255 - arrays[0][:, halo:-halo, halo:-halo])

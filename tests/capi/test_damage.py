@@ -67,7 +67,11 @@ def change(folder: Path, edit: Callable[[dict[str, Any]], Any]) -> None:
 @pytest.mark.parametrize(
     ("edit", "sentence"),
     [
-        (lambda m: m.update(schema=2), "has schema 2, newer than this library's 1"),
+        (lambda m: m.update(schema=3), "has schema 3, newer than this library's 2"),
+        (lambda m: m.update(schema=1), "has schema 1, of networks that know nothing of face coordinates"),
+        (lambda m: m.pop("patterns"), "patterns is missing"),
+        (lambda m: m.update(patterns=9), "patterns cannot be 9"),
+        (lambda m: m.update(coordinates="ear"), "coordinates is 'ear', not one of face, frame"),
         (lambda m: m.update(schema=0), "schema is 0, which there never was"),
         (lambda m: m.update(halo_px=2.5), "halo_px is not a whole number"),
         (lambda m: m.update(halo_px=2**40), "halo_px is out of range"),
@@ -176,7 +180,7 @@ def test_a_network_cut_short_behind_a_right_hash(share: float, library: Library,
 
 def test_networks_that_break_the_contract(library: Library, tmp_path: Path) -> None:
     swapped = write_broken(tmp_path / "swapped", (SHIPPED / "estimator.onnx").read_bytes())
-    with pytest.raises(AmganError, match="has other inputs than image, aging_map, origin"):
+    with pytest.raises(AmganError, match="has other inputs than image, aging_map, coordinates, pattern"):
         library.open(swapped)
     frame = np.zeros((256, 256, 3), np.uint8)
     # Another halo than the network has: the tile's core comes out at another size.

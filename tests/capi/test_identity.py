@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from capi import Handle, Library, cut_frame
+from capi import SOURCE, AmganError, Handle, Library, cut_frame
 from frame_reference import Reference
 
 from amgan.runtime.bundle.bundle import SHIPPED, Bundle
+from amgan.runtime.bundle.precision import Precision
 from amgan.runtime.engines.contract import CELL_PX
+from amgan.runtime.face.coordinates import face_coordinates
 from amgan.runtime.face.finder import Face
+from amgan.runtime.face.mean_face import mean_face
+from amgan.runtime.face.pattern import choose_pattern, one_pattern
 from amgan.runtime.face.warp import sample_affine
-from amgan.runtime.pipeline.estimator import Estimator
+from amgan.runtime.pipeline.estimator import Estimator, landmarks_unit
 
 SIZES = (256, 320, 512, 704)
 
@@ -47,6 +52,65 @@ def test_ten_photos_are_the_same_to_the_bit(
     assert (expected != image[halo:-halo, halo:-halo]).any()
 
 
+@pytest.mark.parametrize("cells", [16, 128, 200])
+@pytest.mark.parametrize("number", range(0, 10, 3))
+def test_coordinates_are_the_same_to_the_bit(
+    number: int, cells: int, shipped: Handle, ten_photos: list[tuple[np.ndarray, Face]]
+) -> None:
+    points, margin = landmarks_unit(ten_photos[number][1]), cells // 8
+    found = shipped.coordinates(points, cells, margin)
+    assert np.array_equal(found, face_coordinates(points, cells, margin))
+    wild = points + np.random.default_rng(number).normal(0, 0.2, points.shape)
+    assert np.array_equal(shipped.coordinates(wild, cells, margin), face_coordinates(wild, cells, margin))
+
+
+def test_patterns_are_the_same_to_the_bit(
+    shipped: Handle, ten_photos: list[tuple[np.ndarray, Face]]
+) -> None:
+    count = shipped.info()["patterns"]
+    assert count == Bundle.open().manifest.patterns
+    for _, face in ten_photos:
+        points = landmarks_unit(face)
+        assert np.array_equal(shipped.choose_pattern(points), choose_pattern(points, count))
+
+
+def test_a_pattern_may_be_given(
+    shipped: Handle, reference: Reference, ten_photos: list[tuple[np.ndarray, Face]]
+) -> None:
+    halo, count = reference.halo, shipped.info()["patterns"]
+    image = cut_frame(*ten_photos[0], 256, halo)
+    years = np.full(((256 + 2 * halo) // CELL_PX,) * 2, 70, np.float32)
+    found = []
+    for number in range(1, count + 1):
+        pattern = one_pattern(number, count)
+        found.append(shipped.age(image, halo, years, halo // CELL_PX, pattern=pattern))
+        assert np.array_equal(found[-1], reference.age(image, years, pattern=pattern))
+    assert all((one != found[0]).any() for one in found[1:])
+
+
+@pytest.mark.parametrize(
+    ("weights", "says"),
+    [
+        ((0.5, 0.5, 0.5, 0.5), "the weights of the pattern add up to 2: they must to 1"),
+        ((1.5, -0.5, 0, 0), "the pattern has a weight of 1.5: give 4 weights of 0 to 1"),
+        ((float("nan"), 1, 0, 0), "the pattern has a weight of nan"),
+    ],
+)
+def test_patterns_that_are_none(shipped: Handle, weights: tuple[float, ...], says: str) -> None:
+    frame = np.zeros((256, 256, 3), np.uint8)
+    with pytest.raises(AmganError, match=says):
+        shipped.age(frame, 0, np.full((1, 1), 70, np.float32), pattern=np.array(weights, np.float32))
+
+
+def test_the_table_of_the_mean_face_is_that_of_python() -> None:
+    path = SOURCE / "generate_mean_face.py"
+    spec = importlib.util.spec_from_file_location("generate_mean_face", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.TABLE.read_text(encoding="utf-8") == module.table(mean_face())
+
+
 def test_the_ten_photos_are_of_ten_people(ten_photos: list[tuple[np.ndarray, Face]]) -> None:
     small = [cut_frame(*one, 64, 0).astype(float) for one in ten_photos]
     apart = [np.abs(small[i] - small[j]).mean() for i in range(10) for j in range(i)]
@@ -69,10 +133,15 @@ def test_the_fastest_precision_is_the_same_as_in_python(library: Library) -> Non
     reference = Reference(None)
     handle = library.open(SHIPPED)
     try:
-        assert handle.info()["precision"].decode() == reference.scheduler.capabilities.precision
-        image = rng.integers(0, 256, (256 + 112, 256 + 112, 3), dtype=np.uint8)
-        years = make_maps(92, rng)[2]
-        assert np.array_equal(handle.age(image, 56, years, 14), reference.age(image, years))
+        assert (
+            Precision.parse(handle.info()["precision"].decode()) is reference.scheduler.capabilities.precision
+        )
+        halo = reference.halo
+        padded = 256 + 2 * halo
+        image = rng.integers(0, 256, (padded, padded, 3), dtype=np.uint8)
+        years = make_maps(padded // CELL_PX, rng)[2]
+        found = handle.age(image, halo, years, halo // CELL_PX)
+        assert np.array_equal(found, reference.age(image, years))
     finally:
         handle.close()
         reference.scheduler.close()
@@ -92,8 +161,8 @@ def test_without_a_margin_edges_of_frame_and_map_are_repeated(shipped: Handle, r
     expected = reference.age(image, np.full((cells, cells), 70, np.float32))
     assert np.array_equal(shipped.age(frame, 0, one), expected)
     assert np.array_equal(shipped.age(np.pad(image, ((9, 9), (9, 9), (0, 0))), halo + 9, one), expected)
-    narrow = np.ascontiguousarray(image[40:-40, 40:-40])
-    assert np.array_equal(shipped.age(narrow, halo - 40, one), expected)
+    narrow = np.ascontiguousarray(image[30:-30, 30:-30])
+    assert np.array_equal(shipped.age(narrow, halo - 30, one), expected)
 
 
 def test_strides_may_be_long_or_negative(shipped: Handle) -> None:

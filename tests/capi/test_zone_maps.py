@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from capi import Handle, Library, ZoneAges, cut_frame, zone_ages
 
+from amgan.runtime.face.coordinates import face_coordinates
+from amgan.runtime.face.pattern import choose_pattern
 from amgan.runtime.ages.maps import MAP_CELLS, build_map, make_footprints
 from amgan.runtime.bundle.bundle import SHIPPED, Bundle
 from amgan.runtime.engines.frame import FrameWork
@@ -16,7 +18,7 @@ from amgan.runtime.engines.tiles import mask_cells, plan_tiles
 from amgan.runtime.face.finder import Face
 from amgan.runtime.face.region_masks import edit_mask
 from amgan.runtime.face.zones import PART_NAMES, ZONES
-from amgan.runtime.pipeline.face_plan import MASK_PX, TILE_STEP_PX, _engine_map
+from amgan.runtime.pipeline.face_plan import MASK_PX, TILE_STEP_PX, _engine_map, engine_places
 
 MAX_YEARS = 0.05
 
@@ -91,7 +93,13 @@ def test_zones_are_aged_as_python_ages_them(
     with FrameScheduler(HostTileDevice(engine, halo), halo) as scheduler:
         pieces = scheduler.capabilities.pieces
         tiles = plan_tiles(size, 640, mask_cells(mask, TILE_STEP_PX), TILE_STEP_PX, at_least=pieces)
-        work = FrameWork(image, _engine_map(trained, margin, size, halo), tuple(tiles))
+        work = FrameWork(
+            image,
+            _engine_map(trained, margin, size, halo),
+            engine_places(face_coordinates(landmarks, MAP_CELLS, margin), margin, size, halo),
+            choose_pattern(landmarks, manifest.patterns),
+            tuple(tiles),
+        )
         aged = scheduler.submit(work).result()
     mixed = before + (aged.astype(np.float32) - before) * mask[..., None]
     found = handle.age_zones(image, halo, landmarks, zone_ages(60.0, parts))

@@ -57,6 +57,7 @@ class Info(c.Structure):
         *((name, c.c_char_p) for name in _TEXTS),
         *((name, c.c_int32) for name in _SIZES),
         *((name, c.c_float) for name in _AGES),
+        ("patterns", c.c_int32),
     )
 
 
@@ -106,8 +107,10 @@ class Library:
         raw.amgan_close.restype = None
         raw.amgan_get_info.argtypes = (c.c_void_p, c.c_void_p, c.c_size_t)
         pointer = c.c_void_p
-        raw.amgan_age.argtypes = (pointer, pointer, pointer, pointer, pointer, c.c_ssize_t)
-        raw.amgan_age_zones.argtypes = (*(pointer,) * 6, c.c_ssize_t)
+        raw.amgan_age.argtypes = (*(pointer,) * 6, c.c_ssize_t)
+        raw.amgan_age_zones.argtypes = (*(pointer,) * 7, c.c_ssize_t)
+        raw.amgan_face_coordinates.argtypes = (pointer, pointer, c.c_int32, c.c_int32, pointer)
+        raw.amgan_choose_pattern.argtypes = (pointer, pointer, pointer)
         raw.amgan_read_zones.argtypes = (pointer, pointer, pointer, pointer)
         raw.amgan_face_age.argtypes = (pointer, pointer)
         raw.amgan_move_zones.argtypes = (pointer, pointer, c.c_float, pointer)
@@ -153,7 +156,7 @@ class Handle:
         """What it is and takes."""
         info = Info()
         self.library.check(self.library.raw.amgan_get_info(self.handle, c.byref(info), c.sizeof(info)))
-        return {name: getattr(info, name) for name in (*_TEXTS, *_SIZES, *_AGES)}
+        return {name: getattr(info, name) for name in (*_TEXTS, *_SIZES, *_AGES, "patterns")}
 
     def age(
         self,
@@ -163,6 +166,7 @@ class Handle:
         map_margin: int = 0,
         landmarks: NDArray[np.float64] | None = None,
         out: NDArray[np.uint8] | None = None,
+        pattern: NDArray[np.float32] | None = None,
     ) -> NDArray[np.uint8]:
         """Age a frame with a margin of real pixels; the map has a margin of cells, too."""
         frame = frame_of(padded, margin)
@@ -171,8 +175,9 @@ class Handle:
         points = None if landmarks is None else np.ascontiguousarray(landmarks, np.float64).ctypes.data
         self.library.check(
             self.library.raw.amgan_age(
-                self.handle, c.byref(frame), c.byref(wanted), points, out.ctypes.data, out.strides[0]
-            )
+                self.handle, c.byref(frame), c.byref(wanted), points, _address(pattern),
+                out.ctypes.data, out.strides[0],
+            )  # fmt: skip
         )
         return out
 
@@ -183,6 +188,7 @@ class Handle:
         landmarks: NDArray[np.float64],
         ages: ZoneAges,
         now: ZoneAges | None = None,
+        pattern: NDArray[np.float32] | None = None,
     ) -> NDArray[np.uint8]:
         """Age a frame zone by zone, where ``ages`` differ from those ``now``."""
         frame = frame_of(padded, margin)
@@ -195,6 +201,7 @@ class Handle:
                 points.ctypes.data,
                 c.byref(ages),
                 None if now is None else c.byref(now),
+                _address(pattern),
                 out.ctypes.data,
                 out.strides[0],
             )
@@ -232,6 +239,24 @@ class Handle:
         )
         return out
 
+    def coordinates(self, landmarks: NDArray[np.float64], side: int, margin: int) -> NDArray[np.float32]:
+        """u, v and inside of every cell."""
+        out = np.zeros((3, side + 2 * margin, side + 2 * margin), np.float32)
+        points = np.ascontiguousarray(landmarks, np.float64)
+        raw = self.library.raw
+        self.library.check(
+            raw.amgan_face_coordinates(self.handle, points.ctypes.data, side, margin, out.ctypes.data)
+        )
+        return out
+
+    def choose_pattern(self, landmarks: NDArray[np.float64]) -> NDArray[np.float32]:
+        """The mixing weights of a face."""
+        out = np.zeros(self.info()["patterns"], np.float32)
+        points = np.ascontiguousarray(landmarks, np.float64)
+        raw = self.library.raw
+        self.library.check(raw.amgan_choose_pattern(self.handle, points.ctypes.data, out.ctypes.data))
+        return out
+
     def estimate(self, padded: NDArray[np.uint8], margin: int = 0) -> NDArray[np.float32]:
         """Ages of every place of a frame."""
         frame = frame_of(padded, margin)
@@ -241,6 +266,10 @@ class Handle:
             self.library.raw.amgan_estimate(self.handle, c.byref(frame), out.ctypes.data, out.strides[0])
         )
         return out
+
+
+def _address(array: NDArray[np.float32] | None) -> int | None:
+    return None if array is None else array.ctypes.data
 
 
 def frame_of(padded: NDArray[np.uint8], margin: int) -> Frame:

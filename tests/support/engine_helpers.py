@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from helpers import FLOAT, FRAME_PX, HALO, INT64, UINT8, Graph, tiny_manifest, write_tiny_bundle
+from helpers import FLOAT, FRAME_PX, HALO, INT64, PATTERNS, UINT8, Graph, tiny_manifest, write_tiny_bundle
 from onnx import TensorProto
 
 from amgan.runtime.bundle.bundle import write_manifest
@@ -42,7 +42,9 @@ def write_conv_generator(
     ends = [g.const([n, n], np.int64) for n in (HALO, -HALO)]
     x = g("Slice", x, *ends, g.const([2, 3], np.int64))
     years = g("ReduceMean", "aging_map", axes=[1, 2, 3], keepdims=1)
-    place = g("Reshape", g("ReduceMean", "origin", axes=[1]), g.const([-1, 1, 1, 1], np.int64))
+    place = g("ReduceMean", "coordinates", axes=[1, 2, 3], keepdims=1)
+    mixed = g("Reshape", g("ReduceMean", "pattern", axes=[1]), g.const([-1, 1, 1, 1], np.int64))
+    place = g("Add", place, mixed)
     x = g("Clip", g("Round", g("Add", x, g("Add", years, place))), g.const(0.0), g.const(255.0))
     if extra:
         x = g(extra, x)
@@ -50,7 +52,8 @@ def write_conv_generator(
     inputs = [
         ("image", UINT8, ["N", "H", "W", 3]),
         ("aging_map", FLOAT, ["N", 1, "h", "w"]),
-        ("origin", FLOAT, ["N", 3]),
+        ("coordinates", FLOAT, ["N", 4, "h", "w"]),
+        ("pattern", FLOAT, ["N", PATTERNS]),
     ]
     g.save(path, inputs, [("aged", UINT8, ["N", "Hc", "Wc", 3])])
     return path
@@ -101,7 +104,12 @@ def engine_content(file: Path, **changes: object) -> dict:
         "onnx_sha256": "ab",
         "profile": {
             "batch": [1, 4, 8],
-            "inputs": {"image": [368, 368, 3], "aging_map": [1, 92, 92], "origin": [3]},
+            "inputs": {
+                "image": [368, 368, 3],
+                "aging_map": [1, 92, 92],
+                "coordinates": [4, 92, 92],
+                "pattern": [PATTERNS],
+            },
         },
         "options": {"precision": "fp16", "level": 3},
         "half_share": 0.998,

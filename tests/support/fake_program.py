@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from fake_cuda import FakeCuda
-from numpy_device import HALO, age_tile
+from numpy_device import HALO, PATTERNS, age_tile
 
+from amgan.runtime.bundle.precision import Precision
 from amgan.runtime.engines.cuda.api import CudaError
 from amgan.runtime.engines.cuda.handles import DeviceMemory, Graph, Owners, Stream
 from amgan.runtime.engines.cuda.program import Tensor
@@ -49,19 +50,24 @@ class FakeSlot:
             raw = self.cuda.view(self.address(name), batch * tensor.nbytes)
             arrays[name] = raw.view(tensor.dtype).reshape(batch, *tensor.shape)
         for i in range(batch):
-            origin = tuple(int(v) for v in np.nan_to_num(arrays["origin"][i], posinf=0, neginf=0))
-            ages = np.nan_to_num(arrays["aging_map"][i, 0], posinf=0, neginf=0)
-            arrays["aged"][i] = age_tile(arrays["image"][i], ages, origin)
+            floats = (arrays["aging_map"][i, 0], arrays["coordinates"][i], arrays["pattern"][i])
+            clean = (_finite(array) for array in floats)
+            arrays["aged"][i] = age_tile(arrays["image"][i], *clean)
 
     def close(self) -> None:
         self._owners.close()
+
+
+def _finite(array: np.ndarray) -> np.ndarray:
+    """What memory that nobody has written may hold, as numbers that fit into 64 bits."""
+    return np.clip(np.nan_to_num(array, posinf=0, neginf=0), -1e6, 1e6)
 
 
 class FakeProgram:
     """A CudaProgram on FakeCuda that computes what NumpyDevice does."""
 
     name = "Fake"
-    precision = "f16"
+    precision = Precision.FP16
 
     def __init__(
         self, cuda: FakeCuda, core: int = 16, batches: tuple[int, ...] = (1, 2, 4), *, graphs: bool = True
@@ -71,7 +77,8 @@ class FakeProgram:
         self.inputs: Mapping[str, Tensor] = {
             "image": Tensor((side, side, 3), np.dtype(np.uint8)),
             "aging_map": Tensor((1, side // 4, side // 4), np.dtype(np.float32)),
-            "origin": Tensor((3,), np.dtype(np.float32)),
+            "coordinates": Tensor((4, side // 4, side // 4), np.dtype(np.float32)),
+            "pattern": Tensor((PATTERNS,), np.dtype(np.float32)),
         }
         self.outputs: Mapping[str, Tensor] = {"aged": Tensor((core, core, 3), np.dtype(np.uint8))}
         self.launched: list[int] = []

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 from fake_cuda import FakeCuda
-from numpy_device import HALO, age_tile
+from numpy_device import HALO, PATTERNS, age_tile
+
+from amgan.runtime.engines.contract import GENERATOR_INPUTS
 
 UINT8, FLOAT = "uint8", "float32"
 
@@ -51,7 +53,7 @@ class Context:
         self.runs += 1
         engine.rule(self.memory[1] >= 1000 * batch, "too little memory for intermediate results")
         engine.rule(
-            set(self.addresses) == {"image", "aging_map", "origin", "aged"}, "a tensor has no address"
+            set(self.addresses) == {*GENERATOR_INPUTS, "aged"}, "a tensor has no address"
         )
         engine.rule(all(shape[0] == batch for shape in self.shapes.values()), "the batches differ")
         engine.cuda.do(stream, lambda: self._compute(batch))
@@ -65,8 +67,8 @@ class Context:
             size = batch * int(np.prod(shape)) * np.dtype(dtype).itemsize
             arrays[name] = engine.cuda.view(self.addresses[name], size).view(dtype).reshape(batch, *shape)
         for i in range(batch):
-            origin = tuple(int(v) for v in arrays["origin"][i])
-            arrays["aged"][i] = age_tile(arrays["image"][i], arrays["aging_map"][i, 0], origin)
+            ages, places, pattern = (arrays[n][i] for n in GENERATOR_INPUTS[1:])
+            arrays["aged"][i] = age_tile(arrays["image"][i], ages[0], places, pattern)
 
 
 class RtxContext(Context):
@@ -84,7 +86,8 @@ class Engine:
         self.tensors: dict[str, tuple[Mode, str, tuple[int, ...]]] = {
             "image": (Mode.INPUT, UINT8, (side, side, 3)),
             "aging_map": (Mode.INPUT, FLOAT, (1, side // 4, side // 4)),
-            "origin": (Mode.INPUT, FLOAT, (3,)),
+            "coordinates": (Mode.INPUT, FLOAT, (4, side // 4, side // 4)),
+            "pattern": (Mode.INPUT, FLOAT, (PATTERNS,)),
             "aged": (Mode.OUTPUT, UINT8, (core, core, 3)),
         }
         self.refuses_addresses = self.refuses_contexts = False
@@ -151,7 +154,10 @@ class RtxEngine(Engine):
 def make_tensorrt(
     flavour: str, cuda: FakeCuda, core: int = 16, batch: Sequence[int] = (1, 2, 4), version: str = "1.7.1.116"
 ) -> Any:
-    """A module like tensorrt or tensorrt_rtx; ``engines`` are what it loaded. Plans must say b"good plan"."""
+    """A module like tensorrt or tensorrt_rtx; ``engines`` are what it loaded.
+
+    Plans must say b"good plan", and may give a core after it.
+    """
     trt: Any = ModuleType(flavour)
 
     class ILogger:
@@ -164,12 +170,13 @@ def make_tensorrt(
             self.log = log
 
         def deserialize_cuda_engine(self, plan: bytes) -> Engine | None:
-            if plan != b"good plan":
+            if not plan.startswith(b"good plan"):
                 self.log.log(ILogger.INFO, "just so you know")
                 self.log.log(ILogger.ERROR, "the plan is bad.\nreally")
                 return None
             kind = RtxEngine if flavour == "tensorrt_rtx" else Engine
-            trt.engines.append(kind(trt, cuda, self.log, core, tuple(batch)))
+            side = int(plan.removeprefix(b"good plan") or core)
+            trt.engines.append(kind(trt, cuda, self.log, side, tuple(batch)))
             return trt.engines[-1]
 
     trt.__version__ = version

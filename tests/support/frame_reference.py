@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
+from amgan.runtime.ages.maps import MAP_CELLS
 from amgan.runtime.bundle.bundle import Bundle
 from amgan.runtime.engines.frame import FrameWork
 from amgan.runtime.engines.openvino import OpenVinoEngine
 from amgan.runtime.engines.scheduler.host import HostTileDevice
 from amgan.runtime.engines.scheduler.scheduler import FrameScheduler
 from amgan.runtime.engines.tiles import plan_tiles
-from amgan.runtime.pipeline.face_plan import TILE_STEP_PX
+from amgan.runtime.face.coordinates import face_coordinates
+from amgan.runtime.face.mean_face import mean_face
+from amgan.runtime.face.mesh import N_POINTS
+from amgan.runtime.face.pattern import choose_pattern
+from amgan.runtime.pipeline.face_plan import TILE_STEP_PX, engine_places, map_margin
 
 
 class Reference:
@@ -22,10 +27,22 @@ class Reference:
         engine = OpenVinoEngine(Bundle.open(), precision)
         self.scheduler = FrameScheduler(HostTileDevice(engine, self.halo), self.halo)
 
-    def age(self, image: np.ndarray, years: np.ndarray) -> np.ndarray:
-        """Age a whole frame; image and map have their halo."""
+    def age(
+        self,
+        image: np.ndarray,
+        years: np.ndarray,
+        landmarks: np.ndarray | None = None,
+        pattern: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Age a whole frame; image and map have their halo. Without landmarks the face is the mean face."""
         likes = self.scheduler.capabilities
         size = image.shape[0] - 2 * self.halo
         tiles = plan_tiles(size, likes.max_core_px, None, TILE_STEP_PX, at_least=likes.pieces)
+        points = mean_face().points[:N_POINTS] if landmarks is None else landmarks
+        margin = map_margin(size, self.halo)
+        coordinates = face_coordinates(points, MAP_CELLS, margin)
+        places = engine_places(coordinates, margin, size, self.halo)
+        if pattern is None:
+            pattern = choose_pattern(points, self.manifest.patterns)
         trained = np.minimum(years, np.float32(self.manifest.oldest_trained_age))
-        return self.scheduler.submit(FrameWork(image, trained, tuple(tiles))).result()
+        return self.scheduler.submit(FrameWork(image, trained, places, pattern, tuple(tiles))).result()

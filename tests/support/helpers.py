@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,16 +10,23 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from amgan.runtime.bundle.bundle import write_manifest
-from amgan.runtime.bundle.manifest import Manifest
+from amgan.runtime.bundle.manifest import SCHEMA, Manifest
 from amgan.runtime.files import file_sha256
+from amgan.runtime.photo.data import Photo
 
 HALO = 8
 FRAME_PX = 64
+PATTERNS = 3
 GRID = FRAME_PX // 16
 FLOAT, UINT8, INT64 = TensorProto.FLOAT, TensorProto.UINT8, TensorProto.INT64
 ROOT = Path(__file__).parents[2]
 HOPPER = ROOT / "samples" / "grace_hopper.jpg"
 COLLINS = ROOT / "samples" / "eileen_collins.png"
+
+
+def without_its_file(photo: Photo) -> Photo:
+    """The photo as if its file had changed since: it is encoded anew, whatever its pixels are."""
+    return replace(photo, stamp=None)
 
 
 class Graph:
@@ -53,9 +61,9 @@ class Graph:
 
 
 def write_generator(path: Path, halo: int = HALO) -> None:
-    """aged = core + (map - 45) * (0.5 + (core - blur over the halo) / 64 + 0.2 * x / frame).
+    """aged = core + (map - 45) * (0.5 + (core - blur over the halo) / 64 + 0.1 * (u + 1) + 0.05 * second pattern).
 
-    So a map of 45 changes nothing, and every pixel depends on the map, the whole halo and its place.
+    So a map of 45 changes nothing, and every pixel depends on the map, the whole halo, its place and the pattern.
     """
     g = Graph()
     image = g("Transpose", g("Cast", "image", to=FLOAT), perm=[0, 3, 1, 2])
@@ -70,13 +78,14 @@ def write_generator(path: Path, halo: int = HALO) -> None:
     years = g("Resize", "aging_map", "", scales, mode="nearest", nearest_mode="floor",
               coordinate_transformation_mode="asymmetric")  # fmt: skip
     older = g("Sub", g("Slice", years, starts, ends, axes), g.const(45.0))
-    ones = g("Add", g("Mul", older, g.const(0.0)), g.const(1.0))
-    step = g("CumSum", ones, g.const(3, np.int64), exclusive=1)
-    column = g.const([-1, 1, 1, 1], np.int64)
-    origin = [g("Reshape", g("Gather", "origin", g.const(i, np.int64), axis=1), column) for i in (0, 2)]
-    x = g("Div", g("Add", step, g("Add", origin[0], g.const(halo + 0.5))), origin[1])
+    u = g("Slice", "coordinates", g.const([0], np.int64), g.const([1], np.int64), g.const([1], np.int64))
+    u = g("Resize", u, "", scales, mode="nearest", nearest_mode="floor",
+          coordinate_transformation_mode="asymmetric")  # fmt: skip
+    place = g("Mul", g("Add", g("Slice", u, starts, ends, axes), g.const(1.0)), g.const(0.1))
+    second = g("Gather", "pattern", g.const(1, np.int64), axis=1)
+    second = g("Reshape", g("Mul", second, g.const(0.05)), g.const([-1, 1, 1, 1], np.int64))
     detail = g("Mul", g("Sub", core, blur), g.const(1 / 64))
-    gain = g("Add", g("Add", detail, g("Mul", x, g.const(0.2))), g.const(0.5))
+    gain = g("Add", g("Add", detail, g("Add", place, second)), g.const(0.5))
     aged = g("Add", core, g("Mul", older, gain))
     code = g("Clip", g("Round", aged), g.const(0.0), g.const(255.0))
     g("Cast", g("Transpose", code, perm=[0, 2, 3, 1]), out="aged", to=UINT8)
@@ -85,7 +94,8 @@ def write_generator(path: Path, halo: int = HALO) -> None:
         [
             ("image", UINT8, ["N", "H", "W", 3]),
             ("aging_map", FLOAT, ["N", 1, "h", "w"]),
-            ("origin", FLOAT, ["N", 3]),
+            ("coordinates", FLOAT, ["N", 4, "h", "w"]),
+            ("pattern", FLOAT, ["N", PATTERNS]),
         ],
         [("aged", UINT8, ["N", "Hc", "Wc", 3])],
     )
@@ -114,7 +124,7 @@ def tiny_manifest(folder: Path) -> dict:
         for role in ("generator", "estimator")
     }
     return {
-        "schema": 1,
+        "schema": SCHEMA,
         "model": "tiny",
         "version": "1.0",
         "canonical_px": 256,
@@ -124,6 +134,8 @@ def tiny_manifest(folder: Path) -> dict:
         "tile_multiple": 4,
         "age_range": [15, 90],
         "neutral_age": 45.0,
+        "patterns": PATTERNS,
+        "coordinates": "face",
         "generator": {
             "inputs": [{"name": "image", "type": "uint8", "shape": ["N", "H", "W", 3], "range": [0, 255]}],
             "outputs": [{"name": "aged", "type": "uint8", "shape": ["N", "H", "W", 3]}],

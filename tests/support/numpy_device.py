@@ -19,16 +19,17 @@ from amgan.runtime.engines.tiles import Tile, plan_tiles
 from amgan.runtime.errors import EngineError
 
 HALO = 4
+PATTERNS = 3
 GARBAGE = 0xA5
 
 
-def age_tile(image: np.ndarray, ages: np.ndarray, origin: tuple[int, int, int]) -> np.ndarray:
-    """What the device makes of a tile with its halo: depends on pixels, years and place."""
+def age_tile(image: np.ndarray, ages: np.ndarray, places: np.ndarray, pattern: np.ndarray) -> np.ndarray:
+    """What the device makes of a tile with its halo: depends on pixels, years, all coordinates and the pattern."""
     core = image[HALO:-HALO, HALO:-HALO].astype(np.int64)
-    years = ages.astype(np.int64).repeat(4, 0).repeat(4, 1)[HALO:-HALO, HALO:-HALO]
-    height, width = years.shape
-    place = origin[0] + np.arange(width) + 3 * (origin[1] + np.arange(height)[:, None]) + origin[2]
-    return ((core + (years + place)[..., None]) % 256).astype(np.uint8)
+    cells = ages.astype(np.int64) + np.einsum("p,phw->hw", [1, 3, 5, 7], places.astype(np.int64))
+    years = cells.repeat(4, 0).repeat(4, 1)[HALO:-HALO, HALO:-HALO]
+    mixed = int(pattern.astype(np.int64) @ np.arange(1, len(pattern) + 1))
+    return ((core + years[..., None] + mixed) % 256).astype(np.uint8)
 
 
 @functools.cache
@@ -39,18 +40,24 @@ def make_work(label: str, side: int = 32, core: int = 16, tiles: int | None = No
     return FrameWork(
         rng.integers(0, 256, (padded, padded, 3), dtype=np.uint8),
         rng.uniform(15, 90, (padded // 4, padded // 4)).astype(np.float32),
+        rng.integers(0, 40, (4, padded // 4, padded // 4)).astype(np.float32),
+        rng.integers(0, 40, PATTERNS).astype(np.float32),
         tuple(plan_tiles(side, core))[:tiles],
         label,
     )
 
 
+def cut_tile(work: FrameWork, tile: Tile) -> tuple[np.ndarray, ...]:
+    """What of a frame a tile is given: image, ages, coordinates and pattern."""
+    cells = tile.padded(HALO, 4)
+    return work.image[tile.padded(HALO)], work.aging_map[cells], work.coordinates[:, *cells], work.pattern
+
+
 def age_frame(work: FrameWork) -> np.ndarray:
     """The result that a frame must have."""
-    side = work.frame_px(HALO)
     out = work.image[HALO:-HALO, HALO:-HALO].copy()
     for tile in work.tiles:
-        origin = (tile.x0 - HALO, tile.y0 - HALO, side)
-        out[tile.core] = age_tile(work.image[tile.padded(HALO)], work.aging_map[tile.padded(HALO, 4)], origin)
+        out[tile.core] = age_tile(*cut_tile(work, tile))
     return out
 
 
@@ -232,9 +239,7 @@ class NumpyDevice:
     def _cut(self, slot: NumpySlot) -> None:
         for placed in slot.tiles:
             work, tile = placed.frame.work, placed.tile
-            origin = (tile.x0 - HALO, tile.y0 - HALO, work.frame_px(HALO))
-            image, ages = work.image[tile.padded(HALO)], work.aging_map[tile.padded(HALO, 4)]
-            slot.inputs.append((image.copy(), ages.copy(), origin))
+            slot.inputs.append(tuple(np.array(part) for part in cut_tile(work, tile)))
 
     def _compute(self, slot: NumpySlot) -> None:
         slot.cores = [age_tile(*inputs) for inputs in slot.inputs]

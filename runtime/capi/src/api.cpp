@@ -21,9 +21,6 @@ struct amgan {
 
 namespace {
 
-// Cells of the zone map that amgan_age_zones() makes, as in the Python package.
-constexpr int kMapCells = 128;
-
 amgan_status failed(amgan_status status, const char *sentence) noexcept {
     set_last_error(sentence);
     return status;
@@ -65,6 +62,12 @@ void check_years(const float *years, std::ptrdiff_t stride_bytes, int side) {
         throw argument_error("the ages to fill in have a stride of " + std::to_string(stride_bytes) +
                              " bytes, but their rows have " + std::to_string(row_bytes) +
                              ": give the bytes from a row to the next");
+}
+
+void check_cells(const char *what, int side, int margin) {
+    if (side < 16 || side > 1024 || margin < 0 || margin > side)
+        throw argument_error(std::string(what) + " cannot have " + std::to_string(side) + " cells and a margin of " +
+                             std::to_string(margin) + ": give 16 to 1024, and no more around them");
 }
 
 }  // namespace
@@ -111,7 +114,7 @@ amgan_status amgan_get_info(const amgan *handle, amgan_info *info, size_t info_b
 }
 
 amgan_status amgan_age(amgan *handle, const amgan_frame *frame, const amgan_map *map, const double *landmarks,
-                       uint8_t *out, ptrdiff_t out_stride_bytes) {
+                       const float *pattern, uint8_t *out, ptrdiff_t out_stride_bytes) {
     return guarded([&] {
         const Session &session = session_of(handle);
         check_frame(frame, session.manifest());
@@ -119,17 +122,18 @@ amgan_status amgan_age(amgan *handle, const amgan_frame *frame, const amgan_map 
         check_output(out, out_stride_bytes, frame->side_px);
         const Plane years = read_map(*map, session.manifest());
         if (landmarks == nullptr) {
-            session.age(*frame, years, map->margin_cells, nullptr, out, out_stride_bytes);
+            session.age(*frame, years, map->margin_cells, nullptr, pattern, nullptr, out, out_stride_bytes);
         } else {
-            const Plane mask = frame_mask(read_landmarks(landmarks), frame->side_px, nullptr, nullptr, 0);
-            session.age(*frame, years, map->margin_cells, &mask, out, out_stride_bytes);
+            const Landmarks points = read_landmarks(landmarks);
+            const Plane mask = frame_mask(points, frame->side_px, nullptr, nullptr, 0);
+            session.age(*frame, years, map->margin_cells, &points, pattern, &mask, out, out_stride_bytes);
         }
     });
 }
 
 amgan_status amgan_age_zones(amgan *handle, const amgan_frame *frame, const double *landmarks,
-                             const amgan_zone_ages *ages, const amgan_zone_ages *now, uint8_t *out,
-                             ptrdiff_t out_stride_bytes) {
+                             const amgan_zone_ages *ages, const amgan_zone_ages *now, const float *pattern,
+                             uint8_t *out, ptrdiff_t out_stride_bytes) {
     return guarded([&] {
         const Session &session = session_of(handle);
         const Manifest &m = session.manifest();
@@ -137,7 +141,7 @@ amgan_status amgan_age_zones(amgan *handle, const amgan_frame *frame, const doub
         check_wanted(ages, now, m);
         check_output(out, out_stride_bytes, frame->side_px);
         const Landmarks points = read_landmarks(landmarks);
-        const int side = frame->side_px, margin = (m.halo_px * kMapCells + side - 1) / side + 1;
+        const int side = frame->side_px, margin = map_margin(side, m);
         const Plane years = zone_map(points, *ages, kMapCells, margin, m.neutral_age);
         Plane before, after;
         if (now != nullptr) {
@@ -146,7 +150,7 @@ amgan_status amgan_age_zones(amgan *handle, const amgan_frame *frame, const doub
         }
         const bool masked = now != nullptr;
         const Plane mask = frame_mask(points, side, masked ? &before : nullptr, masked ? &after : nullptr, margin);
-        session.age(*frame, years, margin, &mask, out, out_stride_bytes);
+        session.age(*frame, years, margin, &points, pattern, &mask, out, out_stride_bytes);
     });
 }
 
@@ -155,14 +159,32 @@ amgan_status amgan_zone_map(const amgan *handle, const double *landmarks, const 
     return guarded([&] {
         const Session &session = session_of(handle);
         check_wanted(ages, nullptr, session.manifest());
-        if (side_cells < 16 || side_cells > 1024 || margin_cells < 0 || margin_cells > side_cells)
-            throw argument_error("a zone map cannot have " + std::to_string(side_cells) + " cells and a margin of " +
-                                 std::to_string(margin_cells) + ": give 16 to 1024, and no more around them");
+        check_cells("a zone map", side_cells, margin_cells);
         const int cells = side_cells + 2 * margin_cells;
         check_years(years, stride_bytes, cells);
         const Plane map = zone_map(read_landmarks(landmarks), *ages, side_cells, margin_cells,
                                    session.manifest().neutral_age);
         write_rows(map.values.data(), cells, years, stride_bytes);
+    });
+}
+
+amgan_status amgan_face_coordinates(const amgan *handle, const double *landmarks, int32_t side_cells,
+                                    int32_t margin_cells, float *planes) {
+    return guarded([&] {
+        const Session &session = session_of(handle);
+        check_cells("coordinates", side_cells, margin_cells);
+        if (planes == nullptr) throw argument_error("the coordinates to fill in are null: give memory for them");
+        const auto found = session.coordinates(read_landmarks(landmarks), side_cells, margin_cells);
+        for (const Plane &plane : found) planes = std::copy(plane.values.begin(), plane.values.end(), planes);
+    });
+}
+
+amgan_status amgan_choose_pattern(const amgan *handle, const double *landmarks, float *weights) {
+    return guarded([&] {
+        const Session &session = session_of(handle);
+        if (weights == nullptr) throw argument_error("the weights to fill in are null: give memory for them");
+        const auto found = choose_pattern(read_landmarks(landmarks), session.manifest().patterns);
+        std::copy(found.begin(), found.end(), weights);
     });
 }
 

@@ -20,7 +20,10 @@ NetworkOptions generator_options(const Manifest &m, const std::string &precision
     options.precision = precision;
     // A tile a core costs a quarter less than all cores on one tile.
     options.streams = std::min(count_cores(), kMaxStreams);
-    options.inputs = {{"image", {1, side, side, 3}}, {"aging_map", {1, 1, cells, cells}}, {"origin", {1, 3}}};
+    options.inputs = {{"image", {1, side, side, 3}},
+                      {"aging_map", {1, 1, cells, cells}},
+                      {"coordinates", {1, static_cast<int>(kPlacePlanes), cells, cells}},
+                      {"pattern", {1, m.patterns}}};
     return options;
 }
 
@@ -35,17 +38,18 @@ class Flight {
     Flight(Network &network, const FrameWork &work, const Tile &tile)
         : network_(network), tile_(tile), high_(tile.height + 2 * work.halo_px), wide_(tile.width + 2 * work.halo_px),
           image_(std::size_t{3} * high_ * wide_), map_(static_cast<std::size_t>(high_ / kCellPx) * (wide_ / kCellPx)),
+          places_(kPlacePlanes * map_.size()), pattern_(work.pattern),
           aged_(std::size_t{3} * tile.height * tile.width), request_(network.take_request()) {
         cut(work);
-        origin_[0] = static_cast<float>(tile.x0 - work.halo_px);
-        origin_[1] = static_cast<float>(tile.y0 - work.halo_px);
-        origin_[2] = static_cast<float>(work.side_px);
         const auto size = [](int n) { return static_cast<std::size_t>(n); };
         const std::size_t rows = size(high_), columns = size(wide_);
         request_.set_tensor("image", ov::Tensor(ov::element::u8, {1, rows, columns, 3}, image_.data()));
         request_.set_tensor("aging_map", ov::Tensor(ov::element::f32, {1, 1, rows / kCellPx, columns / kCellPx},
                                                     map_.data()));
-        request_.set_tensor("origin", ov::Tensor(ov::element::f32, {1, 3}, origin_));
+        request_.set_tensor("coordinates",
+                            ov::Tensor(ov::element::f32, {1, kPlacePlanes, rows / kCellPx, columns / kCellPx},
+                                       places_.data()));
+        request_.set_tensor("pattern", ov::Tensor(ov::element::f32, {1, pattern_.size()}, pattern_.data()));
         out_ = ov::Tensor(ov::element::u8, {1, size(tile.height), size(tile.width), 3}, aged_.data());
         request_.set_output_tensor(0, out_);
         request_.start_async();
@@ -88,10 +92,15 @@ class Flight {
         for (int y = 0; y < high_; ++y)
             std::memcpy(image_.data() + row_bytes * y, work.image.data() + 3 * ((tile_.y0 + y) * padded + tile_.x0),
                         row_bytes);
+        cut_plane(work.map, map_.data());
+        for (std::size_t i = 0; i < kPlacePlanes; ++i) cut_plane(work.places[i], places_.data() + i * map_.size());
+    }
+
+    void cut_plane(const Plane &plane, float *to) const {
         const int wide = wide_ / kCellPx;
         for (int y = 0; y < high_ / kCellPx; ++y)
-            std::memcpy(map_.data() + static_cast<std::size_t>(wide) * y,
-                        work.map.row(tile_.y0 / kCellPx + y) + tile_.x0 / kCellPx, sizeof(float) * wide);
+            std::memcpy(to + static_cast<std::size_t>(wide) * y,
+                        plane.row(tile_.y0 / kCellPx + y) + tile_.x0 / kCellPx, sizeof(float) * wide);
     }
 
     Network &network_;
@@ -100,7 +109,8 @@ class Flight {
     int wide_;
     std::vector<std::uint8_t> image_;
     std::vector<float> map_;
-    float origin_[3] = {};
+    std::vector<float> places_;
+    std::vector<float> pattern_;
     std::vector<std::uint8_t> aged_;
     ov::Tensor out_;
     ov::InferRequest request_;

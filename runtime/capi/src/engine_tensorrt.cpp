@@ -89,15 +89,20 @@ class TensorRtEngine : public Engine {
         const int side = plan_.side_px(), cells = side / kCellPx;
         const std::size_t padded = static_cast<std::size_t>(work.padded_px()), row_bytes = std::size_t{3} * side;
         auto *image = static_cast<std::uint8_t *>(plan_.image(element));
-        auto *map = static_cast<float *>(plan_.map(element));
+        auto *places = static_cast<float *>(plan_.places(element));
+        const std::size_t plane = static_cast<std::size_t>(cells) * static_cast<std::size_t>(cells);
         for (int y = 0; y < side; ++y)
             std::memcpy(image + row_bytes * y, work.image.data() + 3 * ((tile.y0 + y) * padded + tile.x0), row_bytes);
+        gather_plane(work.map, tile, static_cast<float *>(plan_.map(element)));
+        for (std::size_t i = 0; i < kPlacePlanes; ++i) gather_plane(work.places[i], tile, places + i * plane);
+        std::memcpy(plan_.pattern(element), work.pattern.data(), sizeof(float) * work.pattern.size());
+    }
+
+    void gather_plane(const Plane &plane, const Tile &tile, float *to) {
+        const int cells = plan_.side_px() / kCellPx;
         for (int y = 0; y < cells; ++y)
-            std::memcpy(map + static_cast<std::size_t>(cells) * y,
-                        work.map.row(tile.y0 / kCellPx + y) + tile.x0 / kCellPx, sizeof(float) * cells);
-        const float origin[3] = {static_cast<float>(tile.x0 - work.halo_px), static_cast<float>(tile.y0 - work.halo_px),
-                                 static_cast<float>(work.side_px)};
-        std::memcpy(plan_.origin(element), origin, sizeof origin);
+            std::memcpy(to + static_cast<std::size_t>(cells) * y,
+                        plane.row(tile.y0 / kCellPx + y) + tile.x0 / kCellPx, sizeof(float) * cells);
     }
 
     void stitch(const Tile &tile, int element, std::uint8_t *aged, int side_px) {

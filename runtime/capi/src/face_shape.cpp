@@ -92,11 +92,16 @@ Landmarks read_landmarks(const double *landmarks) {
     return points;
 }
 
-Footprints make_footprints(const Landmarks &landmarks, int side) {
-    Footprints found{Plane(side), {}};
-    soft_polygon(landmarks, kFaceOval, side, 0, kFaceSoftness).each([&found](int y, int x, float weight) {
-        found.face.row(y)[x] = weight;
+Plane face_footprint(const Landmarks &landmarks, int side, int margin) {
+    Plane face(side + 2 * margin);
+    soft_polygon(landmarks, kFaceOval, side, margin, kFaceSoftness).each([&face](int y, int x, float weight) {
+        face.row(y)[x] = weight;
     });
+    return face;
+}
+
+Footprints make_footprints(const Landmarks &landmarks, int side) {
+    Footprints found{face_footprint(landmarks, side, 0), {}};
     Plane crowd(side);
     for (const Zone &zone : kZoneTable)
         for (std::size_t s = 0; s < zone.parts; ++s) {

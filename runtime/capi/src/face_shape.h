@@ -21,6 +21,9 @@ struct Footprints {
     std::vector<Plane> parts;
 };
 
+// How much of each cell is face: `side` cells across the frame, `margin` more on each side.
+Plane face_footprint(const Landmarks &landmarks, int side, int margin);
+
 Footprints make_footprints(const Landmarks &landmarks, int side);
 
 // The ages of every cell as if the face went on for ever: `side` cells across the frame, `margin` more on each side.

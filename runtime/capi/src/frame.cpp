@@ -13,6 +13,7 @@ namespace amgan_impl {
 namespace {
 
 constexpr int kMaxMapCells = 16384;
+constexpr double kReferencePx = 512.0;  // side of the frame at which the scale is 0
 
 // Whether rows of so many bytes fit between the beginnings of two rows.
 bool stride_fits(std::ptrdiff_t stride_bytes, std::size_t row_bytes) {
@@ -108,14 +109,46 @@ Plane read_seen_map(const amgan_map &map) {
     return plane;
 }
 
-Plane engine_map(const Plane &map, int margin_cells, int side_px, const Manifest &m) {
+namespace {
+
+// A plane of `margin_cells` cells around its frame for every cell of the engine's.
+Plane engine_plane(const Plane &plane, int margin_cells, int side_px, const Manifest &m) {
     const int cells = (side_px + 2 * m.halo_px) / kCellPx;
-    const double step = static_cast<double>(kCellPx) * (map.side - 2 * margin_cells) / side_px;
+    const double step = static_cast<double>(kCellPx) * (plane.side - 2 * margin_cells) / side_px;
     const double halo_cells = static_cast<double>(m.halo_px) / kCellPx;
+    return sample_linear(plane, cells, step, margin_cells - halo_cells * step + 0.5 * step - 0.5);
+}
+
+}  // namespace
+
+Plane engine_map(const Plane &map, int margin_cells, int side_px, const Manifest &m) {
     const auto oldest = static_cast<float>(m.oldest_trained_age);
     Plane trained = map;
     for (float &years : trained.values) years = std::min(years, oldest);
-    return sample_linear(trained, cells, step, margin_cells - halo_cells * step + 0.5 * step - 0.5);
+    return engine_plane(trained, margin_cells, side_px, m);
+}
+
+std::array<Plane, kPlacePlanes> engine_places(const std::array<Plane, 3> &coordinates, int margin_cells, int side_px,
+                                              const Manifest &m) {
+    std::array<Plane, kPlacePlanes> places;
+    for (std::size_t i = 0; i < coordinates.size(); ++i)
+        places[i] = engine_plane(coordinates[i], margin_cells, side_px, m);
+    places.back() = Plane(places[0].side, static_cast<float>(std::log2(side_px / kReferencePx)));
+    return places;
+}
+
+std::vector<float> read_pattern(const float *pattern, const Manifest &m) {
+    std::vector<float> weights(pattern, pattern + m.patterns);
+    float sum = 0.0f;
+    for (const float weight : weights) {
+        if (!(weight >= 0.0f && weight <= 1.0f))
+            throw argument_error("the pattern has a weight of " + in_words(weight) + ": give " +
+                                 std::to_string(m.patterns) + " weights of 0 to 1");
+        sum += weight;
+    }
+    if (std::fabs(sum - 1.0f) > 1e-3f)
+        throw argument_error("the weights of the pattern add up to " + in_words(sum) + ": they must to 1");
+    return weights;
 }
 
 }  // namespace amgan_impl

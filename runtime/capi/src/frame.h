@@ -1,27 +1,39 @@
 // A canonical frame on its way through an engine: the caller's picture and map, in the engine's own layout.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
 #include "amgan.h"
+#include "face_coordinates.h"
 #include "manifest.h"
 #include "plane.h"
 #include "tiles.h"
 
 namespace amgan_impl {
 
-// `image` is [side + 2 halo, side + 2 halo, 3] RGB; `map` [(side + 2 halo) / 4]^2 years; `tiles` the cores to compute.
+// `image` is [side + 2 halo, side + 2 halo, 3] RGB; `map` [(side + 2 halo) / 4]^2 years; `places` as many cells of u, v,
+// inside and scale; `pattern` the mixing weights; `tiles` the cores to compute.
 struct FrameWork {
     int side_px = 0;
     int halo_px = 0;
     std::vector<std::uint8_t> image;
     Plane map;
+    std::array<Plane, kPlacePlanes> places;
+    std::vector<float> pattern;
     std::vector<Tile> tiles;
 
     int padded_px() const { return side_px + 2 * halo_px; }
     int padded_cells() const { return padded_px() / kCellPx; }
 };
+
+// Cells across the frame that zone maps and coordinates are made with, as in the Python package, and how many more on
+// each side cover the halo.
+constexpr int kMapCells = 128;
+inline int map_margin(int side_px, const Manifest &manifest) {
+    return (manifest.halo_px * kMapCells + side_px - 1) / side_px + 1;
+}
 
 // Whether a number can be an age that is there now. Readings may lie outside what a bundle can be asked for, by far.
 inline bool is_some_age(float years) { return years >= -1000.0f && years <= 1000.0f; }
@@ -43,5 +55,12 @@ Plane read_seen_map(const amgan_map &map);
 // A map of `margin_cells` cells around its frame for every cell of the engine's. Ages beyond what the generator was
 // trained for are taken for the oldest of that.
 Plane engine_map(const Plane &map, int margin_cells, int side_px, const Manifest &manifest);
+
+// The coordinates of every cell of the engine's, from those of `margin_cells` cells around the frame.
+std::array<Plane, kPlacePlanes> engine_places(const std::array<Plane, 3> &coordinates, int margin_cells, int side_px,
+                                              const Manifest &manifest);
+
+// The caller's mixing weights; raises Error (AMGAN_ERROR_ARGUMENT) for numbers that are none.
+std::vector<float> read_pattern(const float *pattern, const Manifest &manifest);
 
 }  // namespace amgan_impl

@@ -11,6 +11,7 @@ namespace {
 
 // Far beyond any network, and small enough that sizes cannot overflow.
 constexpr int kLargestPx = 65536;
+constexpr int kMostPatterns = 8;
 
 bool is_target(const std::string &text) {
     const auto digit = [](char c) { return c >= '0' && c <= '9'; };
@@ -69,6 +70,10 @@ void check_schema(const Fields &fields, const std::string &source) {
     if (schema > kSchema)
         throw bundle_error("'" + source + "' has schema " + std::to_string(schema) + ", newer than this library's " +
                            std::to_string(kSchema) + ": take a newer libamgan");
+    if (schema > 0 && schema < kSchema)
+        throw bundle_error("'" + source + "' has schema " + std::to_string(schema) +
+                           ", of networks that know nothing of face coordinates: export it again from weights of " +
+                           "this version");
     if (schema < 1) throw fields.fault("schema", "is " + std::to_string(schema) + ", which there never was");
 }
 
@@ -90,6 +95,7 @@ void check_values(const Fields &fields, const Manifest &m) {
     require(std::isfinite(m.neutral_age), "neutral_age", m.neutral_age);
     require(m.oldest_trained_age > m.min_age && m.oldest_trained_age <= m.max_age, "oldest_trained_age",
             m.oldest_trained_age);
+    require(m.patterns >= 1 && m.patterns <= kMostPatterns, "patterns", m.patterns);
     require(some(m.estimator_px), "estimator.frame_px", m.estimator_px);
     require(some(m.estimator_grid) && m.estimator_grid <= m.estimator_px, "estimator.grid", m.estimator_grid);
 }
@@ -120,6 +126,11 @@ Manifest parse_manifest(std::string_view document, const std::string &source) {
     m.min_age = range[0], m.max_age = range[1];
     m.neutral_age = fields.number("neutral_age");
     m.oldest_trained_age = fields.has("oldest_trained_age") ? fields.number("oldest_trained_age") : m.max_age;
+    m.patterns = fields.whole("patterns");
+    const std::string coordinates = fields.text("coordinates");
+    if (coordinates != "face" && coordinates != "frame")
+        throw fields.fault("coordinates", "is '" + coordinates + "', not one of face, frame");
+    m.on_face = coordinates == "face";
     m.estimator_px = estimator.whole("frame_px");
     m.estimator_grid = estimator.whole("grid");
     for (const Fields *network : {&generator, &estimator})

@@ -9,7 +9,7 @@
 
 namespace amgan_impl {
 
-constexpr int kSchema = 1;
+constexpr int kSchema = 2;
 constexpr int kFrameStepPx = 64;
 
 // How a TensorRT engine was built, and the sizes it takes: inputs without the batch.
@@ -45,6 +45,8 @@ struct Manifest {
     double max_age = 0.0;
     double neutral_age = 0.0;
     double oldest_trained_age = 0.0;
+    int patterns = 0;
+    bool on_face = true;  // the coordinates are places on the face, and not gradients across the frame
     int estimator_px = 0;
     int estimator_grid = 0;
     std::vector<FileEntry> files;

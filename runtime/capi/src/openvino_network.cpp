@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <set>
+#include <openvino/op/constant.hpp>
+#include <openvino/op/slice.hpp>
 #include <string>
 #include <thread>
 
@@ -51,13 +53,25 @@ void set_least_sizes(ov::Model &model, const NetworkOptions &options, const std:
     if (!shapes.empty()) model.reshape(shapes);
 }
 
-// Has a model that is compiled for bf16 compute in f32 where in the face each pixel lies: bf16 knows whole pixels up to
-// 256 only. OpenVINO computes in f32 whatever leads to an output without a convolution between, so the waves of the
-// place encoding become outputs, which nobody reads.
+// Has a model that is compiled for bf16 compute in f32 where on the face each pixel lies: in bf16 a place on the atlas is
+// off by up to a texel. OpenVINO computes in f32 whatever leads to an output without a convolution between, so one
+// number of each plane of places becomes an output, which nobody reads.
 void keep_places_exact(ov::Model &model) {
-    const std::set<std::string> waves = {"Sin", "Cos", "Log"};
-    for (const auto &node : model.get_ordered_ops())
-        if (waves.count(node->get_type_name()) > 0) model.add_output(node->output(0));
+    const std::set<std::string> waves = {"Sin", "Cos"};
+    std::vector<ov::Output<ov::Node>> places;
+    bool sampled = false;
+    for (const auto &node : model.get_ordered_ops()) {
+        if (waves.count(node->get_type_name()) > 0) places.push_back(node->output(0));
+        if (std::string(node->get_type_name()) == "GridSample" && !sampled) {
+            places.push_back(node->input_value(1));
+            sampled = true;
+        }
+    }
+    const auto four = [](std::int64_t value) {
+        return ov::op::v0::Constant::create(ov::element::i64, ov::Shape{4}, std::vector<std::int64_t>(4, value));
+    };
+    for (const auto &place : places)
+        model.add_output(std::make_shared<ov::op::v8::Slice>(place, four(0), four(1), four(1))->output(0));
 }
 
 }  // namespace

@@ -78,11 +78,16 @@ amgan_info Session::info() const {
     info.max_age = static_cast<float>(m.max_age);
     info.oldest_trained_age = static_cast<float>(m.oldest_trained_age);
     info.neutral_age = static_cast<float>(m.neutral_age);
+    info.patterns = m.patterns;
     return info;
 }
 
-void Session::age(const amgan_frame &frame, const Plane &map, int margin_cells, const Plane *mask, std::uint8_t *out,
-                  std::ptrdiff_t out_stride_bytes) const {
+std::array<Plane, 3> Session::coordinates(const Landmarks &landmarks, int side, int margin) const {
+    return bundle_.manifest.on_face ? face_coordinates(landmarks, side, margin) : frame_coordinates(side, margin);
+}
+
+void Session::age(const amgan_frame &frame, const Plane &map, int margin_cells, const Landmarks *landmarks,
+                  const float *pattern, const Plane *mask, std::uint8_t *out, std::ptrdiff_t out_stride_bytes) const {
     const Manifest &m = bundle_.manifest;
     const int side = frame.side_px, multiple = std::max(m.tile_multiple, kTileStepPx);
 
@@ -91,6 +96,10 @@ void Session::age(const amgan_frame &frame, const Plane &map, int margin_cells, 
     work.halo_px = m.halo_px;
     work.image = with_halo(frame, m.halo_px);
     work.map = engine_map(map, margin_cells, side, m);
+    const Landmarks points = landmarks == nullptr ? mean_landmarks() : *landmarks;
+    const int around = map_margin(side, m);
+    work.places = engine_places(coordinates(points, kMapCells, around), around, side, m);
+    work.pattern = pattern == nullptr ? choose_pattern(points, m.patterns) : read_pattern(pattern, m);
     work.tiles = plan_tiles(side, engine_->traits().wishes, touched(mask, side, multiple), multiple);
     const std::size_t row_bytes = std::size_t{3} * side;
     std::vector<std::uint8_t> aged(row_bytes * side);

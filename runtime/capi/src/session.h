@@ -20,9 +20,14 @@ class Session {
     amgan_info info() const;
     const Manifest &manifest() const { return bundle_.manifest; }
 
-    // Ages a frame by a map with a margin of so many cells. Only what `mask`, which may be null, lets through changes.
-    void age(const amgan_frame &frame, const Plane &map, int margin_cells, const Plane *mask, std::uint8_t *out,
-             std::ptrdiff_t out_stride_bytes) const;
+    // Ages a frame by a map with a margin of so many cells. Without `landmarks` the face is taken to lie where the mean
+    // face does; without `pattern` it gets the one that follows from the landmarks. Only what `mask`, which may be
+    // null, lets through changes.
+    void age(const amgan_frame &frame, const Plane &map, int margin_cells, const Landmarks *landmarks,
+             const float *pattern, const Plane *mask, std::uint8_t *out, std::ptrdiff_t out_stride_bytes) const;
+
+    // Coordinates of `side` cells across the frame of a face, of the kind that the bundle's networks take.
+    std::array<Plane, 3> coordinates(const Landmarks &landmarks, int side, int margin) const;
 
     // Ages of every place of a frame, grid by grid.
     std::vector<float> estimate(const amgan_frame &frame);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "face_coordinates.h"
 #include "tiles.h"
 
 namespace amgan_impl {
@@ -46,7 +47,9 @@ TensorRtPlan::TensorRtPlan(const Bundle &bundle, const FileEntry &entry, int gpu
     const auto inner = static_cast<std::size_t>(core);
     add("image", volume(side, side, 3), DataType::kUINT8, TensorIOMode::kINPUT);
     add("aging_map", volume(cells, cells, sizeof(float)), DataType::kFLOAT, TensorIOMode::kINPUT);
-    add("origin", 3 * sizeof(float), DataType::kFLOAT, TensorIOMode::kINPUT);
+    add("coordinates", kPlacePlanes * volume(cells, cells, sizeof(float)), DataType::kFLOAT, TensorIOMode::kINPUT);
+    add("pattern", static_cast<std::size_t>(bundle.manifest.patterns) * sizeof(float), DataType::kFLOAT,
+        TensorIOMode::kINPUT);
     add("aged", volume(inner, inner, 3), DataType::kUINT8, TensorIOMode::kOUTPUT);
 }
 
@@ -79,7 +82,7 @@ void TensorRtPlan::run(int count) {
     check_cuda(cudaSetDevice(gpu_), "choosing the GPU");
     const int computed = std::max(count, batch_low_);
     log_.clear();
-    for (std::size_t i = 0; i < 3; ++i) {
+    for (std::size_t i = 0; i < kInputs; ++i) {
         Dims shape = engine_->getTensorShape(tensors_[i].name.c_str());
         shape.d[0] = computed;
         if (!context_->setInputShape(tensors_[i].name.c_str(), shape))
@@ -93,8 +96,8 @@ void TensorRtPlan::run(int count) {
         cudaStreamSynchronize(stream_.get());
         fail("could not start '" + path_ + "'");
     }
-    check_cuda(cudaMemcpyAsync(tensors_[3].host.get(), tensors_[3].device.get(),
-                               tensors_[3].bytes * static_cast<std::size_t>(count), cudaMemcpyDeviceToHost,
+    check_cuda(cudaMemcpyAsync(tensors_[kInputs].host.get(), tensors_[kInputs].device.get(),
+                               tensors_[kInputs].bytes * static_cast<std::size_t>(count), cudaMemcpyDeviceToHost,
                                stream_.get()),
                "copying from the GPU");
     check_cuda(cudaStreamSynchronize(stream_.get()), "waiting for the GPU");

@@ -43,11 +43,12 @@ class TensorRtPlan {
     int side_px() const { return side_px_; }
     int batch() const { return batch_; }
 
-    // Pinned memory of one element of the batch: image, aging_map, origin, and aged to read from.
+    // Pinned memory of one element of the batch: the inputs, and aged to read from.
     void *image(int element) { return at(0, element); }
     void *map(int element) { return at(1, element); }
-    void *origin(int element) { return at(2, element); }
-    const void *aged(int element) { return at(3, element); }
+    void *places(int element) { return at(2, element); }
+    void *pattern(int element) { return at(3, element); }
+    const void *aged(int element) { return at(kInputs, element); }
 
     // Copies `count` elements to the GPU, computes them, copies the results back, and waits.
     void run(int count);
@@ -68,7 +69,8 @@ class TensorRtPlan {
     std::unique_ptr<nvinfer1::IRuntime> runtime_;
     std::unique_ptr<nvinfer1::ICudaEngine> engine_;
     std::unique_ptr<nvinfer1::IExecutionContext> context_;
-    std::array<PlanTensor, 4> tensors_;
+    static constexpr std::size_t kInputs = 4;
+    std::array<PlanTensor, kInputs + 1> tensors_;
     std::size_t tensor_count_ = 0;
 };
 

@@ -47,38 +47,38 @@ static void fail_to_age(amgan *handle) {
     const ptrdiff_t stride = 3 * SIDE;
 
     amgan_frame frame = good;
-    expect(amgan_age(NULL, &good, &map, NULL, out, stride), AMGAN_ERROR_ARGUMENT, "no handle");
-    expect(amgan_age(handle, NULL, &map, NULL, out, stride), AMGAN_ERROR_ARGUMENT, "no frame");
+    expect(amgan_age(NULL, &good, &map, NULL, NULL, out, stride), AMGAN_ERROR_ARGUMENT, "no handle");
+    expect(amgan_age(handle, NULL, &map, NULL, NULL, out, stride), AMGAN_ERROR_ARGUMENT, "no frame");
     frame.pixels = NULL;
-    expect(amgan_age(handle, &frame, &map, NULL, out, stride), AMGAN_ERROR_ARGUMENT, "no pixels");
+    expect(amgan_age(handle, &frame, &map, NULL, NULL, out, stride), AMGAN_ERROR_ARGUMENT, "no pixels");
     for (int side = -64; side <= 0x7fff0000; side = side < 64 ? side + 33 : side * 32 + 1) {
         frame = good, frame.side_px = side;
-        expect(amgan_age(handle, &frame, &map, NULL, out, stride), AMGAN_ERROR_ARGUMENT, "an odd side");
+        expect(amgan_age(handle, &frame, &map, NULL, NULL, out, stride), AMGAN_ERROR_ARGUMENT, "an odd side");
         if (side > 1 << 25) break;
     }
     frame = good, frame.margin_px = -1;
-    expect(amgan_age(handle, &frame, &map, NULL, out, stride), AMGAN_ERROR_ARGUMENT, "a negative margin");
+    expect(amgan_age(handle, &frame, &map, NULL, NULL, out, stride), AMGAN_ERROR_ARGUMENT, "a negative margin");
     frame = good, frame.stride_bytes = stride - 1;
-    expect(amgan_age(handle, &frame, &map, NULL, out, stride), AMGAN_ERROR_ARGUMENT, "a short stride");
-    expect(amgan_age(handle, &good, &map, NULL, NULL, stride), AMGAN_ERROR_ARGUMENT, "no output");
-    expect(amgan_age(handle, &good, &map, NULL, out, 1 - stride), AMGAN_ERROR_ARGUMENT, "a short output stride");
+    expect(amgan_age(handle, &frame, &map, NULL, NULL, out, stride), AMGAN_ERROR_ARGUMENT, "a short stride");
+    expect(amgan_age(handle, &good, &map, NULL, NULL, NULL, stride), AMGAN_ERROR_ARGUMENT, "no output");
+    expect(amgan_age(handle, &good, &map, NULL, NULL, out, 1 - stride), AMGAN_ERROR_ARGUMENT, "a short output stride");
 
     const amgan_map wrong[] = {{NULL, 0, 1, 0},   {&young, 0, 0, 0},  {&young, 0, 1, -1}, {&young, 3, 2, 0},
                                {&never, 0, 1, 0}, {&none, 0, 1, 0},   {&young, 0, 1 << 20, 0}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; ++i)
-        expect(amgan_age(handle, &good, &wrong[i], NULL, out, stride), AMGAN_ERROR_ARGUMENT, "a wrong map");
-    expect(amgan_age(handle, &good, NULL, NULL, out, stride), AMGAN_ERROR_ARGUMENT, "no map");
+        expect(amgan_age(handle, &good, &wrong[i], NULL, NULL, out, stride), AMGAN_ERROR_ARGUMENT, "a wrong map");
+    expect(amgan_age(handle, &good, NULL, NULL, NULL, out, stride), AMGAN_ERROR_ARGUMENT, "no map");
 
     amgan_zone_ages ages = {.base = 30.0f};
     for (int z = 0; z < AMGAN_ZONES; ++z) ages.years[z][0] = ages.years[z][1] = NAN;
-    expect(amgan_age_zones(handle, &good, NULL, &ages, NULL, out, stride), AMGAN_ERROR_ARGUMENT, "no landmarks");
-    expect(amgan_age_zones(handle, &good, points, NULL, NULL, out, stride), AMGAN_ERROR_ARGUMENT, "no ages");
+    expect(amgan_age_zones(handle, &good, NULL, &ages, NULL, NULL, out, stride), AMGAN_ERROR_ARGUMENT, "no landmarks");
+    expect(amgan_age_zones(handle, &good, points, NULL, NULL, NULL, out, stride), AMGAN_ERROR_ARGUMENT, "no ages");
     points[77] = INFINITY;
-    expect(amgan_age_zones(handle, &good, points, &ages, NULL, out, stride), AMGAN_ERROR_ARGUMENT, "no number");
+    expect(amgan_age_zones(handle, &good, points, &ages, NULL, NULL, out, stride), AMGAN_ERROR_ARGUMENT, "no number");
     ages.base = NAN;
-    expect(amgan_age_zones(handle, &good, points, &ages, NULL, out, stride), AMGAN_ERROR_ARGUMENT, "no base age");
+    expect(amgan_age_zones(handle, &good, points, &ages, NULL, NULL, out, stride), AMGAN_ERROR_ARGUMENT, "no base age");
     ages.base = 30.0f, ages.years[3][1] = 3.0f;
-    expect(amgan_age_zones(handle, &good, points, &ages, NULL, out, stride), AMGAN_ERROR_ARGUMENT, "too young a zone");
+    expect(amgan_age_zones(handle, &good, points, &ages, NULL, NULL, out, stride), AMGAN_ERROR_ARGUMENT, "too young a zone");
     ages.years[3][1] = NAN;
     make_landmarks(points);
 
@@ -93,8 +93,8 @@ static void fail_to_age(amgan *handle) {
 
     expect(amgan_zone_map(handle, points, &ages, 32, 0, years, 128), AMGAN_OK, "a zone map");
     expect(amgan_estimate(handle, &good, years, 32 * (ptrdiff_t)sizeof(float)), AMGAN_OK, "an estimate");
-    expect(amgan_age(handle, &good, &map, points, out, stride), AMGAN_OK, "a face");
-    expect(amgan_age_zones(handle, &good, points, &ages, NULL, out, stride), AMGAN_OK, "zones");
+    expect(amgan_age(handle, &good, &map, points, NULL, out, stride), AMGAN_OK, "a face");
+    expect(amgan_age_zones(handle, &good, points, &ages, NULL, NULL, out, stride), AMGAN_OK, "zones");
     free(pixels), free(out), free(zeros), free(points);
 }
 
@@ -135,9 +135,9 @@ static void fail_to_read_zones(amgan *handle) {
     expect(amgan_face_age(&good, &years), AMGAN_OK, "the age of a face");
     expect(amgan_move_zones(handle, &good, years - 20.0f, &ages), AMGAN_OK, "moving zones");
     good.years[2][1] = INFINITY;
-    expect(amgan_age_zones(handle, &frame, points, &ages, &good, pixels, 3 * SIDE), AMGAN_ERROR_ARGUMENT, "odd ages now");
+    expect(amgan_age_zones(handle, &frame, points, &ages, &good, NULL, pixels, 3 * SIDE), AMGAN_ERROR_ARGUMENT, "odd ages now");
     good.years[2][1] = NAN;
-    expect(amgan_age_zones(handle, &frame, points, &ages, &good, pixels, 3 * SIDE), AMGAN_OK, "zones that move");
+    expect(amgan_age_zones(handle, &frame, points, &ages, &good, NULL, pixels, 3 * SIDE), AMGAN_OK, "zones that move");
     free(pixels);
 }
 
@@ -185,13 +185,13 @@ void run_out_of_memory(const char *bundle) {
     getrlimit(RLIMIT_AS, &limit);
     limit.rlim_cur = pages * 4096u + (4u << 20);
     require(setrlimit(RLIMIT_AS, &limit) == 0, "a limit of memory");
-    expect(amgan_age(handle, &frame, &map, NULL, pixels, (ptrdiff_t)(3 * side)), AMGAN_ERROR_MEMORY, "too little memory");
+    expect(amgan_age(handle, &frame, &map, NULL, NULL, pixels, (ptrdiff_t)(3 * side)), AMGAN_ERROR_MEMORY, "too little memory");
     limit.rlim_cur = limit.rlim_max;
     require(setrlimit(RLIMIT_AS, &limit) == 0, "no limit of memory");
 
     uint8_t *small = make_pixels(2);
     const amgan_frame good = frame_of(small);
-    expect(amgan_age(handle, &good, &map, NULL, small, 3 * SIDE), AMGAN_OK, "the handle still works");
+    expect(amgan_age(handle, &good, &map, NULL, NULL, small, 3 * SIDE), AMGAN_OK, "the handle still works");
     free(small), free(pixels);
     amgan_close(handle);
 }

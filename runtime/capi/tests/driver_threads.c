@@ -20,7 +20,7 @@ static void age(amgan *handle, unsigned seed, uint8_t *out) {
     const amgan_map map = {years, 2 * sizeof(float), 2, 0};
     uint8_t *pixels = make_pixels(seed);
     const amgan_frame frame = frame_of(pixels);
-    expect(amgan_age(handle, &frame, &map, NULL, out, 3 * SIDE), AMGAN_OK, "ageing in a thread");
+    expect(amgan_age(handle, &frame, &map, NULL, NULL, out, 3 * SIDE), AMGAN_OK, "ageing in a thread");
     free(pixels);
 }
 
@@ -37,7 +37,7 @@ static void older(amgan *handle, const float *estimated, uint8_t *out) {
     expect(amgan_read_zones(handle, points, &shown, &now), AMGAN_OK, "reading in a thread");
     expect(amgan_face_age(&now, &years), AMGAN_OK, "a face's age in a thread");
     expect(amgan_move_zones(handle, &now, years + 20.0f, &wanted), AMGAN_OK, "moving in a thread");
-    expect(amgan_age_zones(handle, &frame, points, &wanted, &now, out, 3 * SIDE), AMGAN_OK, "zones in a thread");
+    expect(amgan_age_zones(handle, &frame, points, &wanted, &now, NULL, out, 3 * SIDE), AMGAN_OK, "zones in a thread");
 }
 
 static void *work(void *argument) {
@@ -56,7 +56,7 @@ static void *work(void *argument) {
         require(memcmp(out, mine->expected, PIXEL_BYTES) == 0, "the same pixels in every thread");
         /* Each thread has an error of its own. */
         const amgan_frame frame = frame_of(out);
-        require(amgan_age(handle, &frame, &map, NULL, out, 3 * SIDE) == AMGAN_ERROR_ARGUMENT, "a wrong age");
+        require(amgan_age(handle, &frame, &map, NULL, NULL, out, 3 * SIDE) == AMGAN_ERROR_ARGUMENT, "a wrong age");
         expect(amgan_estimate(handle, &frame, ages, 64 * sizeof(float)), AMGAN_OK, "an estimate in a thread");
         older(handle, ages, out);
         snprintf(sentence, sizeof sentence, "%u.0 years", 1000 + mine->seed);

@@ -11,15 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import EngineError
-from ..contract import CELL_PX, PLACE_PLANES, Capabilities
+from ..contract import CELL_PX, PLACE_PLANES, Capabilities, CoreSize
 from ..frame import FrameWork
 from ..scheduler.device import PlacedTile
 from .api import STICKY, Cuda, CudaError
 from .frame_pool import PLANES, FramePool, FrameRoom
-from .handles import Event, Owners, PinnedMemory, Stream
-from .program import CudaProgram, ProgramSlot, core_px, open_ring
+from .handles import Owners, Stream
+from .program import CudaProgram, ProgramSlot
+from .rings import SLOTS, Ring, Slot, open_rings
 
-SLOTS = 3
 FRAMES_SHARE = 0.25
 """How much of the memory that the ring leaves free may be room for frames."""
 FRAMES_BYTES = 1 << 30
@@ -39,29 +39,6 @@ class _Place:
     ended: bool = False
 
 
-class _Slot:
-    """A slot of the ring: the program's memory, and the events between the streams that use it."""
-
-    def __init__(self, cuda: Cuda, program: ProgramSlot, batch: int, patterns: int) -> None:
-        self.program = program
-        self.tiles: Sequence[PlacedTile] = ()
-        self.batch = 0
-        owners = self._owners = Owners()
-        try:
-            self.pinned = owners.own(PinnedMemory(cuda, batch * patterns * _FLOAT))
-            self.gathered = owners.own(Event(cuda))
-            self.begun = owners.own(Event(cuda, timed=True))
-            self.computed = owners.own(Event(cuda, timed=True))
-            self.stitched = owners.own(Event(cuda))
-            self.patterns = self.pinned.array((batch, patterns), np.float32)
-        except EngineError:
-            owners.close()
-            raise
-
-    def close(self) -> None:
-        self._owners.close()
-
-
 class CudaTileDevice:
     """A TileDevice on one GPU; see there for what each method does.
 
@@ -74,47 +51,51 @@ class CudaTileDevice:
         self,
         cuda: Cuda,
         gpu: int,
-        program: CudaProgram,
+        programs: CudaProgram | Sequence[CudaProgram],
         halo_px: int,
         *,
         slots: int = SLOTS,
         batch: int | None = None,
         reason: str = "",
     ) -> None:
-        """Open a ring of slots of a generator's program, which is closed with the device.
+        """Open a ring of slots of a generator's programs, which are closed with the device.
 
-        ``batch`` limits its batches. Raises EngineError, OutOfMemoryError for lack of memory.
+        ``programs`` are one, or several that differ in the size of their tiles: those for which there is no
+        memory are left out, largest first, and the log says so. ``batch`` limits their batches. Raises
+        EngineError, OutOfMemoryError for lack of memory.
         """
-        self._cuda, self._gpu, self._program, self._halo = cuda, gpu, program, halo_px
-        self._core = core_px(program, halo_px)
-        self._side = self._core + 2 * halo_px
-        (self._patterns,) = program.inputs["pattern"].shape
+        several = list(programs) if isinstance(programs, Sequence) else [programs]
+        self._cuda, self._gpu, self._halo = cuda, gpu, halo_px
+        self._programs = several
+        self._rings: dict[int, Ring] = {}
+        (self._patterns,) = several[0].inputs["pattern"].shape
         self._fault = ""
         self._graphs = 0
         self._gpu_busy_ms = 0.0
         self._owners = Owners()
-        self._slots: list[_Slot] = []
-        self._ring: Sequence[ProgramSlot] = ()
+        self._slots: list[Slot] = []
         self._pool = FramePool(cuda)
         cuda.use(gpu)
         try:
             self._upload, self._compute, self._download = (self._owners.own(Stream(cuda)) for _ in range(3))
-            self._ring, self._batches = open_ring(cuda, program, slots, self._compute, batch)
-            for one in self._ring:
-                self._slots.append(_Slot(cuda, one, self._batches[-1], self._patterns))
+            self._rings, slots = open_rings(cuda, several, halo_px, slots, self._compute, batch)
+            most = max(ring.batches[-1] for ring in self._rings.values())
+            for _ in range(slots):
+                self._slots.append(Slot(cuda, most, self._patterns))
             self._pool.budget = min(int(FRAMES_SHARE * cuda.memory()[0]), FRAMES_BYTES)
         except EngineError:
             self.close()
             raise
         self._capabilities = Capabilities(
-            program.name,
+            several[0].name,
             f"cuda:{gpu}",
-            program.precision,
-            self._core,
+            several[0].precision,
+            max(self._rings),
             len(self._slots),
-            self._batches[-1],
+            most,
             fixed_core=True,
             reason=reason,
+            cores=tuple(CoreSize(ring.core, ring.batches[-1]) for ring in self._rings.values()),
         )
 
     @property
@@ -181,11 +162,13 @@ class CudaTileDevice:
     def gather(self, slot: int, tiles: Sequence[PlacedTile]) -> int:
         """Cut tiles with their halo out of their frames, into the slot."""
         held = self._slots[slot]
+        tile = tiles[0].tile
+        ring = held.ring = self._rings[self._capabilities.core_of(tile.width, tile.height).px]
         held.tiles = tiles
-        held.batch = next(size for size in self._batches if size >= len(tiles))
+        held.batch = next(size for size in ring.batches if size >= len(tiles))
         with self._watched():
-            program, stream = held.program, self._upload.handle
-            halo, side = self._halo, self._side
+            program, stream = ring.slots[slot], self._upload.handle
+            halo, side = self._halo, ring.core + 2 * self._halo
             image = program.address("image")
             for i, placed in enumerate(tiles):
                 tile, place = placed.tile, placed.frame
@@ -196,15 +179,18 @@ class CudaTileDevice:
                     place.room.image.handle + RGB * (tile.y0 * place.padded + tile.x0), RGB * place.padded,
                     RGB * width, height, stream,
                 )  # fmt: skip
-                self._gather_planes(program, i, placed)
+                self._gather_planes(program, side // CELL_PX, i, placed)
             size = len(tiles) * self._patterns * _FLOAT
             self._cuda.copy(program.address("pattern"), held.pinned.handle, size, stream)
             held.gathered.record(self._upload)
         return held.batch
 
-    def _gather_planes(self, program: ProgramSlot, number: int, placed: PlacedTile) -> None:
-        """Cut the ages and coordinates of a tile out of its frame, into place ``number`` of the batch."""
-        tile, place, cells = placed.tile, placed.frame, self._side // CELL_PX
+    def _gather_planes(self, program: ProgramSlot, cells: int, number: int, placed: PlacedTile) -> None:
+        """Cut the ages and coordinates of a tile out of its frame, into place ``number`` of the batch.
+
+        ``cells`` is the side of the batch's planes.
+        """
+        tile, place = placed.tile, placed.frame
         plane, row = _FLOAT * cells * cells, place.padded // CELL_PX
         width, height = ((size + 2 * self._halo) // CELL_PX for size in (tile.width, tile.height))
         start = place.room.planes.handle + _FLOAT * (tile.y0 // CELL_PX * row + tile.x0 // CELL_PX)
@@ -223,7 +209,7 @@ class CudaTileDevice:
         with self._watched():
             self._compute.wait(held.gathered)
             held.begun.record(self._compute)
-            self._graphs += held.program.launch(held.batch, self._compute)
+            self._graphs += self._ring_of(held).slots[slot].launch(held.batch, self._compute)
             held.computed.record(self._compute)
 
     def stitch(self, slot: int) -> None:
@@ -231,12 +217,13 @@ class CudaTileDevice:
         held = self._slots[slot]
         with self._watched():
             self._download.wait(held.computed)
-            aged = held.program.address("aged")
+            ring = self._ring_of(held)
+            aged, core = ring.slots[slot].address("aged"), ring.core
             for i, placed in enumerate(held.tiles):
                 tile, place = placed.tile, placed.frame
                 self._cuda.copy_2d(
                     place.room.aged.handle + RGB * (tile.y0 * place.side + tile.x0), RGB * place.side,
-                    aged + i * RGB * self._core * self._core, RGB * self._core,
+                    aged + i * RGB * core * core, RGB * core,
                     RGB * tile.width, tile.height, self._download.handle,
                 )  # fmt: skip
             held.stitched.record(self._download)
@@ -289,11 +276,19 @@ class CudaTileDevice:
         """Give everything back, whatever state the GPU is in."""
         with contextlib.suppress(EngineError):
             self._cuda.use(self._gpu)
-        closing: list[Any] = [*self._slots, *self._ring, self._pool, self._owners, self._program]
-        self._slots, self._ring = [], ()
+        opened = [slot for ring in self._rings.values() for slot in ring.slots]
+        closing: list[Any] = [*self._slots, *opened, self._pool, self._owners, *self._programs]
+        self._slots, self._rings, self._programs = [], {}, []
         for part in closing:
             with contextlib.suppress(EngineError):
                 part.close()
+
+    @staticmethod
+    def _ring_of(slot: Slot) -> Ring:
+        """The ring that a slot's tiles are computed in."""
+        if slot.ring is None:
+            raise EngineError("a slot holds no tiles: gather them first")
+        return slot.ring
 
     @contextlib.contextmanager
     def _watched(self) -> Iterator[None]:

@@ -33,6 +33,17 @@ def test_metadata_flags_reach_the_request(flags: list[str], expected: str) -> No
     assert (result.exit_code, result.output.strip()) == (0, expected)
 
 
+@pytest.mark.parametrize(("flags", "expected"), [([], "None"), (["--pattern", "3"], "3")])
+def test_the_pattern_reaches_the_request(flags: list[str], expected: str) -> None:
+    @click.command()
+    @ageing_options
+    def command(ageing: Ageing) -> None:
+        click.echo(ageing.request().pattern)
+
+    result = CliRunner().invoke(command, ["--age", "70", *flags])
+    assert (result.exit_code, result.output.strip()) == (0, expected)
+
+
 @pytest.mark.parametrize("encoding", ["utf-8:strict", "ascii:strict"])
 def test_names_that_cannot_be_printed_do_not_stop_the_listing(tmp_path: Path, encoding: str) -> None:
     (tmp_path / "in").mkdir()

@@ -8,6 +8,7 @@ import torch
 from exported import Exported
 from stitching import stitch
 from tiny_networks import TINY_MODEL
+from tile_inputs import mixtures, smooth_places
 
 from amgan.export.graphs.deploy import DeployEstimator, DeployGenerator
 from amgan.runtime.bundle.bundle import Bundle
@@ -46,9 +47,8 @@ def test_every_tile_size_and_batch(
     rng = np.random.default_rng(height)
     image = rng.integers(0, 256, (n, height + 2 * HALO, width + 2 * HALO, 3), dtype=np.uint8)
     ages = rng.uniform(15, 90, (n, 1, image.shape[1] // 4, image.shape[2] // 4)).astype(np.float32)
-    corner = 4 * rng.integers(-HALO // 4, 30, (n, 2))
-    origin = np.concatenate([corner, rng.choice([128, 512], (n, 1))], axis=1).astype(np.float32)
-    found, wanted = run(engine, image, ages, origin), reference(exported, image, ages, origin)
+    places = smooth_places(n, *ages.shape[2:]), mixtures(n)
+    found, wanted = run(engine, image, ages, *places), reference(exported, image, ages, *places)
     assert found.shape == (n, height, width, 3)
     assert difference(found, wanted).max() <= 1
     assert difference(wanted, image[:, HALO:-HALO, HALO:-HALO]).mean() > 3  # it does change something
@@ -60,15 +60,18 @@ def test_deployed_arithmetic_by_hand(exported: Exported) -> None:
 
     rng = np.random.default_rng(1)
     image = rng.integers(0, 256, (1, 2 * HALO + 8, 2 * HALO + 8, 3), dtype=np.uint8)
-    ages, origin = np.full((1, 1, 14, 14), 60, np.float32), np.array([[0, 0, 256]], np.float32)
-    tensors = [torch.from_numpy(a) for a in (image, ages, origin)]
+    cells = image.shape[1] // 4
+    ages = np.full((1, 1, cells, cells), 60, np.float32)
+    places = smooth_places(1, cells, cells), mixtures(1)
+    tensors = [torch.from_numpy(a) for a in (image, ages, *places)]
     untrained = Generator(TINY_MODEL.generator).eval()
+    torch.nn.init.zeros_(untrained.colour.weight)
     with torch.no_grad():
         same = DeployGenerator(untrained)(*tensors).numpy()
         aged = exported.generator(tensors[0].permute(0, 3, 1, 2) / 127.5 - 1, *tensors[1:])
     assert np.array_equal(same, image[:, HALO:-HALO, HALO:-HALO])  # every code value survives
     codes = ((aged[0].permute(1, 2, 0) + 1) * 127.5).numpy()[HALO:-HALO, HALO:-HALO]
-    found = reference(exported, image, ages, origin)[0]
+    found = reference(exported, image, ages, *places)[0]
     assert np.abs(np.clip(codes, 0, 255) - found).max() < 0.51
     assert codes.min() < 0 or codes.max() > 255  # so clipping was needed
 
@@ -80,11 +83,12 @@ def test_tiles_give_the_pixels_of_the_whole_frame(engine: OpenVinoEngine, core: 
     rng = np.random.default_rng(2)
     image = rng.integers(0, 256, (FRAME + 2 * HALO, FRAME + 2 * HALO, 3), dtype=np.uint8)
     ages = rng.uniform(15, 90, (image.shape[0] // 4, image.shape[1] // 4)).astype(np.float32)
+    places = smooth_places(1, *ages.shape)[0]
 
     def aged(tile: Tile) -> np.ndarray:
-        origin = np.array([[tile.x0 - HALO, tile.y0 - HALO, FRAME]], np.float32)
-        cells = ages[tile.padded(HALO, 4)][None, None]
-        return run(engine, image[tile.padded(HALO)][None].copy(), cells.copy(), origin)[0]
+        part = tile.padded(HALO, 4)
+        arrays = (image[tile.padded(HALO)], ages[part][None], places[:, *part])
+        return run(engine, *(array[None].copy() for array in arrays), mixtures(1))[0]
 
     whole = aged(Tile(0, 0, FRAME, FRAME))
     cells = None

@@ -107,13 +107,14 @@ def test_inputs_keep_the_contract(halo: int) -> None:
     cases = generator_cases(0, halo)
     assert len({case.name for case in cases}) == len(cases)
     for case in cases:
-        image, ages, origin = case.arrays
-        TileBatch(image, ages, origin).check()
+        image, ages, places, pattern = case.arrays
+        TileBatch(image, ages, places, pattern).check()
         assert ages.min() >= 15 and ages.max() <= 90
         assert all(a.flags["C_CONTIGUOUS"] and a.flags["WRITEABLE"] for a in case.arrays)
-        corner, side = origin[:, :2], origin[:, 2:]
-        assert (corner >= -56).all() and not (corner % 4).any()
-        assert (corner + image.shape[1:3][::-1] <= side + 56).all()  # nothing but the halo is off the frame
+        assert (np.diff(places[:, 0], axis=2) > 0).all() and (np.diff(places[:, 1], axis=1) > 0).all()
+        assert places[:, 2].min() >= 0 and places[:, 2].max() <= 1
+        assert (places[:, 3] == places[:, 3, :1, :1]).all() and np.abs(places[:, 3]).max() <= 1
+        np.testing.assert_allclose(pattern.sum(axis=1), 1, atol=1e-6)
 
 
 def test_inputs_stay_within_the_ages_that_were_trained() -> None:

@@ -11,8 +11,9 @@ import pytest
 from engine_helpers import write_fake_engine_bundle
 from fake_cuda import FakeCuda
 from fake_tensorrt import make_tensorrt
-from numpy_device import age_tile
+from numpy_device import PATTERNS, age_tile
 
+from amgan.runtime.engines.contract import GENERATOR_INPUTS
 from amgan.export.parity import contenders as parity_contenders
 from amgan.export.parity.contenders import NotRun, open_tensorrt
 from amgan.runtime.bundle.bundle import Bundle
@@ -43,9 +44,11 @@ def test_pictures_of_any_size_are_compared(machine: Machine, size: tuple[int, in
     height, width = size
     image = rng.integers(0, 256, (2, height, width, 3), dtype=np.uint8)
     ages = rng.uniform(15, 90, (2, 1, height // 4, width // 4)).astype(np.float32)
-    aged = run((image, ages, np.array([[4, 8, 64]] * 2, np.float32)))
+    places = rng.integers(0, 40, (2, 4, height // 4, width // 4)).astype(np.float32)
+    pattern = rng.integers(0, 40, (2, PATTERNS)).astype(np.float32)
+    aged = run((image, ages, places, pattern))
     for i in range(2):
-        assert np.array_equal(aged[i], age_tile(image[i], ages[i, 0], (4, 8, 64)))
+        assert np.array_equal(aged[i], age_tile(image[i], ages[i, 0], places[i], pattern[i]))
     del run
     gc.collect()
     assert cuda.leaks == []
@@ -56,13 +59,14 @@ def test_an_estimator_is_run_as_it_is(machine: Machine, monkeypatch: pytest.Monk
     """The fake computes a generator, whose arrays go in and out unchanged here."""
     cuda, path, entry = machine
     object.__setattr__(entry, "role", "estimator")
-    monkeypatch.setitem(parity_contenders.INPUTS, "estimator", ("image", "aging_map", "origin"))
+    monkeypatch.setitem(parity_contenders.INPUTS, "estimator", GENERATOR_INPUTS)
     run = open_tensorrt(path, entry)
     image, ages = np.full((3, 24, 24, 3), 7, np.uint8), np.full((3, 1, 6, 6), 50, np.float32)
-    aged = run((image, ages, np.array([[4, 8, 64]] * 3, np.float32)))
-    assert np.array_equal(aged[2], age_tile(image[2], ages[2, 0], (4, 8, 64)))
+    places, pattern = np.ones((3, 4, 6, 6), np.float32), np.ones((3, PATTERNS), np.float32)
+    aged = run((image, ages, places, pattern))
+    assert np.array_equal(aged[2], age_tile(image[2], ages[2, 0], places[2], pattern[2]))
     with pytest.raises(EngineError, match="takes image as"):
-        run((image[:, 4:], ages, np.zeros((3, 3), np.float32)))
+        run((image[:, 4:], ages, places, pattern))
     del run
     gc.collect()
     assert cuda.leaks == []

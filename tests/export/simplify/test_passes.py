@@ -11,6 +11,7 @@ import pytest
 import torch
 from helpers import ROOT
 from tiny_networks import random_generator
+from tile_inputs import mixtures, smooth_places
 
 from amgan.export.graphs.deploy import DeployGenerator
 from amgan.export.graphs.files import pass_line
@@ -39,7 +40,9 @@ FEWER_OPERATIONS = {"fold_norm", "merge_first_convolutions", "fold_scaling"}
 
 @cache
 def generator(blocks: int) -> Generator:
-    config = GeneratorConfig(widths=(4, 6, 8), blocks=blocks, spade_hidden=5, reference_px=256.0)
+    config = GeneratorConfig(
+        widths=(4, 6, 8), blocks=blocks, spade_hidden=5, atlas_channels=4, atlas_px=(20, 18), patterns=3
+    )
     return random_generator(config, seed=blocks)
 
 
@@ -47,24 +50,24 @@ def named(names: Sequence[str]) -> tuple[Pass, ...]:
     return tuple(step for step in PASSES if step.__name__ in names)
 
 
-def inputs(halo: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def inputs(halo: int) -> tuple[torch.Tensor, ...]:
     rng = np.random.default_rng(halo)
     height, width = 24 + 2 * halo, 36 + 2 * halo
     image = rng.integers(0, 256, (2, height, width, 3), dtype=np.uint8)
     ages = rng.uniform(15, 90, (2, 1, height // 4, width // 4)).astype(np.float32)
-    origin = np.array([[-halo, -halo, 256], [128, 60, 512]], np.float32)
-    return torch.from_numpy(image), torch.from_numpy(ages), torch.from_numpy(origin)
+    arrays = (image, ages, smooth_places(2, height // 4, width // 4), mixtures(2, 3))
+    return tuple(torch.from_numpy(array) for array in arrays)
 
 
 def check_same(network: ExportGenerator, source: Generator) -> None:
     """Float core and code values are those of the generator itself."""
     halo = source.config.halo_px
-    image, ages, origin = inputs(halo)
+    image, *others = inputs(halo)
     with torch.inference_mode():
         scaled = image.permute(0, 3, 1, 2).float() / CODES_PER_UNIT - 1.0
-        core = source(scaled, ages, origin)[:, :, halo:-halo, halo:-halo]
-        wanted = DeployGenerator(source)(image, ages, origin)
-        found_core, found = network.core(image, ages, origin), network(image, ages, origin)
+        core = source(scaled, *others)[:, :, halo:-halo, halo:-halo]
+        wanted = DeployGenerator(source)(image, *others)
+        found_core, found = network.core(image, *others), network(image, *others)
     change = (core - scaled[:, :, halo:-halo, halo:-halo]).abs().mean()
     assert change > 0.01  # there is something to get wrong
     assert found_core.shape == core.shape
@@ -143,7 +146,7 @@ def test_what_each_pass_does_to_the_counts(reports: dict[str, tuple[PassReport, 
         if name in LESS_WORK:
             assert after.gflop < before.gflop
         elif name in MORE_WORK:
-            assert before.gflop < after.gflop < 1.02 * before.gflop
+            assert before.gflop < after.gflop < 1.04 * before.gflop
         else:
             assert after.gflop == pytest.approx(before.gflop, rel=1e-9)
         if name in FEWER_OPERATIONS:
@@ -151,24 +154,24 @@ def test_what_each_pass_does_to_the_counts(reports: dict[str, tuple[PassReport, 
 
 
 def test_counts_do_not_depend_on_gradients() -> None:
-    config = GeneratorConfig(widths=(4, 6, 8), blocks=1, spade_hidden=5)
+    config = GeneratorConfig(widths=(4, 6, 8), blocks=1, spade_hidden=5, atlas_px=(20, 18))
     assert simplify(Generator(config).eval())[1] == simplify(random_generator(config))[1]
 
 
 def test_how_much_it_falls(reports: dict[str, tuple[PassReport, PassReport]]) -> None:
     """4/9 of the upsampling convolutions, but for the padding; the rest as docs/export.md has it."""
-    side, up1, up2 = 1024 + 112, 96 * 48, 48 * 16
+    side, up1, up2 = 1024 + 88, 96 * 48, 48 * 16
     nine = 2 * 9 * (up1 * (side / 2) ** 2 + up2 * side**2)
     four = 2 * 4 * 4 * (up1 * (side / 4 + 1) ** 2 + up2 * (side / 2 + 1) ** 2)
     before, after = reports["phase_upsampling"]
     assert before.gflop - after.gflop == pytest.approx((nine - four) / 1e9)
-    assert before.gflop == pytest.approx(252.9, abs=0.05)
-    assert reports[NAMES[-1]][1].gflop == pytest.approx(196.5, abs=0.05)
+    assert before.gflop == pytest.approx(178.4, abs=0.05)
+    assert reports[NAMES[-1]][1].gflop == pytest.approx(146.0, abs=0.05)
 
 
 def test_what_cells_cost(reports: dict[str, tuple[PassReport, PassReport]]) -> None:
     """Zeros in the kernels: 16 taps for 9 in the stem, and in the heads, where α is made for each colour."""
-    stem = 2 * (16 - 9) * 3 * 16 * (1024 + 110) ** 2
+    stem = 2 * (16 - 9) * 11 * 16 * (1024 + 78) ** 2
     heads = 2 * (16 * 6 - 9 * 4) * 16 * 1024**2
     before, after = reports["group_pixels"]
     assert after.gflop - before.gflop == pytest.approx((stem + heads) / 1e9)
@@ -181,7 +184,7 @@ def test_arithmetic_by_hand() -> None:
     halo = [generator(n).config.halo_px for n in (1, 3)]
     px = [(1024 + 2 * h) ** 2 for h in halo]
     block = (
-        2 * (2 * 9 * 24 * 5 + 2 * 2 * 5 * 8 + 2 * 9 * 8 * 8) / 16
+        2 * (2 * 28 * 5 + 2 * 2 * 5 * 8 + 2 * 9 * 8 * 8) / 16
     )  # first convolution, γ and β, convolution
     fixed = [s.gflop * 1e9 / p - n * block for s, p, n in zip((small, large), px, (1, 3), strict=True)]
     assert fixed[0] == pytest.approx(fixed[1])

@@ -29,7 +29,7 @@ from amgan.runtime.files import file_sha256
 
 trt = pytest.importorskip("tensorrt_rtx")
 
-TILE = {"image": (48, 48, 3), "aging_map": (1, 12, 12), "origin": (3,)}
+TILE = {"image": (48, 48, 3), "aging_map": (1, 12, 12), "coordinates": (4, 12, 12), "pattern": (3,)}
 OPTIONS = BuildOptions(TILE, targets=GPUS, batch=(1, 2, 4))
 
 
@@ -192,7 +192,7 @@ def test_missing_file(tmp_path: Path) -> None:
 
 def test_network_of_another_contract(half: Path, tmp_path: Path) -> None:
     text = refused(half, tmp_path / "a.engine", replace(OPTIONS, inputs={"image": (48, 48, 3)}))
-    assert "'half.onnx' takes image, aging_map, origin, not image" in text
+    assert "'half.onnx' takes image, aging_map, coordinates, pattern, not image" in text
     text = refused(half, tmp_path / "a.engine", replace(OPTIONS, inputs=TILE | {"image": (48, 48, 4)}))
     assert "the input image of 'half.onnx' has the shape (-1, -1, 3), not (48, 48, 4)" in text
 

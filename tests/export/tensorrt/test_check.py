@@ -22,7 +22,7 @@ from amgan.export.tensorrt.network import building, configure, parse
 from amgan.export.tensorrt.options import BuildOptions
 from amgan.runtime.errors import EngineError
 
-TILE = {"image": (48, 48, 3), "aging_map": (1, 12, 12), "origin": (3,)}
+TILE = {"image": (48, 48, 3), "aging_map": (1, 12, 12), "coordinates": (4, 12, 12), "pattern": (3,)}
 
 
 def report(*convolutions: tuple[str, int, str]) -> PrecisionReport:

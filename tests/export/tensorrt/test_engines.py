@@ -67,7 +67,12 @@ def test_manifest_of_a_bundle_with_engines(folder: Path) -> None:
     assert entry.build is not None
     assert entry.build.onnx_sha256 == file_sha256(folder / "generator.fp16.onnx")
     assert entry.build.profile.batch == (1, 2, 4)
-    assert entry.build.profile.inputs == {"image": (48, 48, 3), "aging_map": (1, 12, 12), "origin": (3,)}
+    assert entry.build.profile.inputs == {
+        "image": (48, 48, 3),
+        "aging_map": (1, 12, 12),
+        "coordinates": (4, 12, 12),
+        "pattern": (3,),
+    }
     estimator = bundle.manifest.files[ESTIMATOR].build
     assert estimator is not None
     assert estimator.profile.inputs == {"image": (64, 64, 3)}

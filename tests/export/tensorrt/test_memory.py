@@ -15,7 +15,7 @@ from amgan.export.tensorrt.build import BuildOptions, build_engine, gpu_memory, 
 from amgan.runtime.engines.cuda.api import CudaError
 from amgan.runtime.errors import EngineError
 
-TILE = {"image": (48, 48, 3), "aging_map": (1, 12, 12), "origin": (3,)}
+TILE = {"image": (48, 48, 3), "aging_map": (1, 12, 12), "coordinates": (4, 12, 12), "pattern": (3,)}
 OPTIONS = BuildOptions(TILE, flavour="tensorrt", targets=("sm89",), batch=(1, 2, 4))
 MIB = 1 << 20
 

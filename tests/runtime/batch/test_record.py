@@ -179,6 +179,7 @@ def test_every_setting_is_part_of_the_key(tmp_path: Path) -> None:
         Request.parse("70", strength=0.5),
         Request.parse("70", min_face_px=10),
         Request.parse("70", include_children=True),
+        Request.parse("70", pattern=2),
         replace(REQUEST, population=atlas),
         replace(REQUEST, population=replace(atlas, version="other")),
         Request(aging_map=painted),

@@ -104,13 +104,19 @@ def test_newer_schema(own_bundle: Path) -> None:
     assert "upgrade" in text
 
 
+def test_bundles_of_before_are_refused(own_bundle: Path) -> None:
+    edit(own_bundle, schema=1)
+    text = refusal(own_bundle)
+    assert "schema 1, of networks that know nothing of face coordinates: export it again" in text
+
+
 def test_schema_that_never_was(own_bundle: Path) -> None:
     edit(own_bundle, schema=0)
     assert "schema is 0" in refusal(own_bundle)
 
 
 @pytest.mark.parametrize(
-    "field", ["schema", "model", "halo_px", "age_range", "neutral_age", "generator", "files"]
+    "field", ["schema", "model", "halo_px", "age_range", "neutral_age", "patterns", "coordinates", "generator", "files"]
 )
 def test_missing_field(own_bundle: Path, field: str) -> None:
     edit(own_bundle, **{field: ...})
@@ -123,6 +129,9 @@ def test_missing_field(own_bundle: Path, field: str) -> None:
         ("halo_px", "56", "halo_px is '56', not int"),
         ("halo_px", True, "halo_px is True"),
         ("halo_px", 6, "halo_px cannot be 6"),
+        ("patterns", 0, "patterns cannot be 0"),
+        ("patterns", 9, "patterns cannot be 9"),
+        ("coordinates", "ear", "coordinates cannot be ear"),
         ("halo_px", -4, "halo_px cannot be -4"),
         ("tile_multiple", 6, "tile_multiple cannot be 6"),
         ("min_frame_px", 100, "min_frame_px cannot be 100"),

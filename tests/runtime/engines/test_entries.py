@@ -11,7 +11,7 @@ from engine_helpers import GPUS, RTX, write_fake_engine_bundle
 
 from amgan.runtime.bundle.bundle import MANIFEST, Bundle
 from amgan.runtime.bundle.engine_files import check_engine, find_engine
-from amgan.runtime.bundle.manifest import FileEntry, Manifest
+from amgan.runtime.bundle.manifest import SCHEMA, FileEntry, Manifest
 from amgan.runtime.errors import BundleError, EngineError
 
 ENGINE = "generator.engine"
@@ -149,10 +149,10 @@ def test_parity_must_be_an_object(folder: Path) -> None:
 
 
 def test_newer_schema_is_refused_before_the_engines(folder: Path) -> None:
-    content = json.loads((folder / MANIFEST).read_text()) | {"schema": 2}
+    content = json.loads((folder / MANIFEST).read_text()) | {"schema": SCHEMA + 1}
     content["files"][ENGINE]["build"] = "of a later kind"
     (folder / MANIFEST).write_text(json.dumps(content))
-    with pytest.raises(BundleError, match="schema 2, newer"):
+    with pytest.raises(BundleError, match=f"schema {SCHEMA + 1}, newer"):
         Bundle.open(folder)
 
 

@@ -18,8 +18,9 @@ from amgan.export.graphs.emit import emit_estimator, emit_generator
 from amgan.export.graphs.precision import generator_in
 from amgan.export.simplify import simplify
 from amgan.runtime.engines.onnx_graph import OnnxNetwork
+from amgan.runtime.engines.contract import GENERATOR_INPUTS
+from amgan.runtime.engines.openvino_network import load_openvino
 from amgan.runtime.errors import EngineError, MissingDependencyError
-from amgan.runtime.load_openvino import load_openvino
 
 FLOAT = TensorProto.FLOAT
 
@@ -43,7 +44,7 @@ def pytorch_says(network: OnnxNetwork, arrays: tuple[np.ndarray, ...]) -> np.nda
 
 def test_generator_gives_the_pixels_of_openvino(generator_file: Path) -> None:
     network = OnnxNetwork(generator_file)
-    assert network.inputs == ("image", "aging_map", "origin")
+    assert network.inputs == GENERATOR_INPUTS
     assert network.outputs == ("aged",)
     halo = random_generator().config.halo_px
     for case in generator_cases(0, halo)[:6]:
@@ -182,3 +183,12 @@ def test_onnx_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(MissingDependencyError, match=r"needs the package onnx.*pip install 'onnx"):
         OnnxNetwork(tmp_path / "a.onnx")
+
+
+def test_weights_are_cast_once_and_not_in_every_run(generator_file: Path) -> None:
+    network = OnnxNetwork(generator_file, convolutions=torch.bfloat16)
+    weights = [s.inputs[1:] for s in network._steps if s.kind == "Conv"]
+    assert weights
+    for name in {name for names in weights for name in names if name}:
+        assert network._constants[name].dtype is torch.bfloat16
+    assert torch.float32 in {value.dtype for value in network._constants.values()}

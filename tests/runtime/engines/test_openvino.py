@@ -5,20 +5,30 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from helpers import FLOAT, HALO, UINT8, Graph, tiny_manifest, write_estimator, write_tiny_bundle
+from helpers import FLOAT, HALO, PATTERNS, UINT8, Graph, tiny_manifest, write_estimator, write_tiny_bundle
 from stitching import stitch
+from tile_inputs import frame_places, mixtures, smooth_places
 
 from amgan.benchmarking.portrait import whole_frame
 from amgan.export.parity.difference import code_difference, psnr_db
 from amgan.runtime.bundle.bundle import Bundle
-from amgan.runtime.engines.contract import Engine, TileBatch, open_engine
-from amgan.runtime.engines.openvino import OpenVinoEngine, _choose_precision, keep_places_exact, last_line
+from amgan.runtime.bundle.precision import Precision
+from amgan.runtime.engines import openvino_network
+from amgan.runtime.engines.contract import GENERATOR_INPUTS, Engine, TileBatch
+from amgan.runtime.engines.openvino import OpenVinoEngine
+from amgan.runtime.engines.openvino_network import (
+    _keep_positions_exact,
+    choose_precision,
+    cpu_has_bf16,
+    last_line,
+    load_openvino,
+)
+from amgan.runtime.engines.scheduler.scheduler import open_scheduler
 from amgan.runtime.engines.tiles import Tile, plan_tiles
 from amgan.runtime.errors import BundleError, EngineError, UsageError
 from amgan.runtime.face.alignment import Frame
 from amgan.runtime.face.finder import Face
 from amgan.runtime.files import file_sha256
-from amgan.runtime.load_openvino import load_openvino
 from amgan.runtime.pipeline.estimator import Estimator
 
 
@@ -27,12 +37,13 @@ def engine(tiny_bundle: Path) -> OpenVinoEngine:
     return OpenVinoEngine(Bundle.open(tiny_bundle), "f32")
 
 
-def batch(n: int = 1, height: int = 32, width: int = 48, age: float = 65.0, x0: int = -HALO) -> TileBatch:
+def batch(n: int = 1, height: int = 32, width: int = 48, age: float = 65.0, seed: int = 0) -> TileBatch:
     rng = np.random.default_rng(n + height + width)
     return TileBatch(
         rng.integers(0, 256, (n, height, width, 3), dtype=np.uint8),
         np.full((n, 1, height // 4, width // 4), age, np.float32),
-        np.tile(np.array([[x0, -HALO, 256]], np.float32), (n, 1)),
+        smooth_places(n, height // 4, width // 4, seed),
+        mixtures(n, PATTERNS, seed),
         "tile 7",
     )
 
@@ -58,7 +69,7 @@ def test_an_age_of_45_changes_nothing(engine: OpenVinoEngine) -> None:
 def test_capabilities(engine: OpenVinoEngine) -> None:
     assert isinstance(engine, Engine)
     assert engine.capabilities.device == "cpu"
-    assert engine.capabilities.precision == "f32"
+    assert engine.capabilities.precision is Precision.FP32
     assert engine.capabilities.in_flight >= 1
 
 
@@ -68,10 +79,12 @@ def test_any_tiling_gives_the_pixels_of_the_whole(engine: OpenVinoEngine, core: 
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (size + 2 * HALO, size + 2 * HALO, 3), dtype=np.uint8)
     ages = rng.uniform(15, 90, (size // 4 + HALO // 2, size // 4 + HALO // 2)).astype(np.float32)
+    places = frame_places(size, HALO)
 
     def run(tile: Tile) -> np.ndarray:
-        origin = np.array([[tile.x0 - HALO, tile.y0 - HALO, size]], np.float32)
-        work = TileBatch(image[tile.padded(HALO)][None], ages[tile.padded(HALO, 4)][None, None], origin)
+        cells = tile.padded(HALO, 4)
+        part = places[:, *cells][None]
+        work = TileBatch(image[tile.padded(HALO)][None], ages[cells][None, None], part, mixtures(1, PATTERNS))
         return engine.wait(engine.submit(work))[0]
 
     whole = run(Tile(0, 0, size, size))
@@ -106,14 +119,17 @@ def test_threads_share_the_engine(engine: OpenVinoEngine) -> None:
         ("image", np.zeros((0, 32, 48, 3), np.uint8), "not a multiple of 4"),
         ("aging_map", np.zeros((1, 1, 32, 48), np.float32), "aging_map must be"),
         ("aging_map", np.zeros((1, 1, 8, 12), np.float64), "aging_map must be"),
-        ("origin", np.zeros((1, 2), np.float32), "origin must be"),
+        ("coordinates", np.zeros((1, 3, 8, 12), np.float32), "coordinates must be"),
+        ("coordinates", np.zeros((1, 4, 8, 12)), "coordinates must be"),
+        ("pattern", np.zeros((2, 3), np.float32), "pattern must be"),
+        ("pattern", np.zeros(3, np.float32), "pattern must be"),
     ],
 )
 def test_arrays_that_break_the_contract(
     engine: OpenVinoEngine, field: str, value: np.ndarray, word: str
 ) -> None:
     good = batch()
-    arrays = {"image": good.image, "aging_map": good.aging_map, "origin": good.origin, field: value}
+    arrays = {name: getattr(good, name) for name in GENERATOR_INPUTS} | {field: value}
     with pytest.raises(EngineError, match=f"tile 7.*{word}"):
         engine.submit(TileBatch(**arrays, label="tile 7"))
 
@@ -188,38 +204,46 @@ def test_file_that_is_no_network(own_bundle: Path) -> None:
 
 def test_network_with_other_inputs(own_bundle: Path) -> None:
     write_estimator(own_bundle / "generator.onnx")
-    with pytest.raises(BundleError, match="has the inputs image instead of image, aging_map, origin"):
+    with pytest.raises(BundleError, match="has the inputs image instead of image, aging_map, coordinates"):
         OpenVinoEngine(rehash(own_bundle))
 
 
-def test_precision_follows_the_cpu() -> None:
-    assert _choose_precision(None, ["FP32", "BF16"]) == "bf16"
-    assert _choose_precision(None, ["FP32"]) == "f32"
-    assert _choose_precision("fp32", ["BF16"]) == "f32"
-    assert _choose_precision("bf16", ["BF16"]) == "bf16"
-    with pytest.raises(EngineError, match="no bf16"):
-        _choose_precision("bf16", ["FP32"])
-    with pytest.raises(UsageError, match="'int8' is not a precision"):
-        _choose_precision("int8", ["FP32"])
+@pytest.mark.parametrize("has_bf16", [True, False])
+def test_precision_follows_the_cpu(monkeypatch: pytest.MonkeyPatch, has_bf16: bool) -> None:
+    monkeypatch.setattr(openvino_network, "cpu_has_bf16", lambda: has_bf16)
+    assert choose_precision(None) is (Precision.BF16 if has_bf16 else Precision.FP32)
+    assert choose_precision(Precision.FP32) is Precision.FP32
+    with pytest.raises(UsageError, match="does not compute in fp16"):
+        choose_precision(Precision.FP16)
+    if has_bf16:
+        assert choose_precision(Precision.BF16) is Precision.BF16
+    else:
+        with pytest.raises(EngineError, match="no bf16"):
+            choose_precision(Precision.BF16)
+
+
+def test_precision_of_another_name(tiny_bundle: Path) -> None:
+    with pytest.raises(UsageError, match="'int8' is not a precision: write fp32, fp16, bf16"):
+        OpenVinoEngine(Bundle.open(tiny_bundle), "int8")
 
 
 @pytest.mark.parametrize("device", ["auto", "cpu"])
-def test_open_engine_on_the_cpu(tiny_bundle: Path, device: str) -> None:
-    engine = open_engine(Bundle.open(tiny_bundle), device, "f32")
-    assert engine.capabilities.name == "OpenVINO"
+def test_opened_on_the_cpu(tiny_bundle: Path, device: str) -> None:
+    with open_scheduler(Bundle.open(tiny_bundle), device, "fp32") as scheduler:
+        assert scheduler.capabilities.name == "OpenVINO"
 
 
 @pytest.mark.parametrize("device", ["cuda", "cuda:99"])
 def test_no_silent_fall_back_from_cuda(tiny_bundle: Path, device: str) -> None:
     """The tiny bundle runs on no GPU, if there is one."""
     with pytest.raises(EngineError, match=f"device '{device}' cannot be had, "):
-        open_engine(Bundle.open(tiny_bundle), device)
+        open_scheduler(Bundle.open(tiny_bundle), device)
 
 
 @pytest.mark.parametrize("device", ["", "gpu", "CPU", "cuda:", "cuda:x", "cuda:-1", "cpu ", "cpu\n"])
 def test_malformed_device(tiny_bundle: Path, device: str) -> None:
     with pytest.raises(UsageError, match="is not a device"):
-        open_engine(Bundle.open(tiny_bundle), device)
+        open_scheduler(Bundle.open(tiny_bundle), device)
 
 
 def face() -> Face:
@@ -264,22 +288,21 @@ def test_places_become_outputs_that_bf16_leaves_exact() -> None:
     openvino = load_openvino()
 
     network = openvino.Core().read_model(Bundle.open(None).file("generator", "fp32"))
-    keep_places_exact(network)
-    first, *waves = network.outputs
+    _keep_positions_exact(network)
+    first, *kept = network.outputs
     assert first.get_element_type().get_type_name() == "u8"
-    kinds = sorted(port.get_node().input(0).get_source_output().get_node().get_type_name() for port in waves)
-    assert kinds == ["Cos", "Cos", "Log", "Sin", "Sin"]
+    slices = [port.get_node().input_value(0).get_node() for port in kept]
+    assert {one.get_type_name() for one in slices} == {"Slice"}
+    assert sorted(one.input_value(0).get_node().get_type_name() for one in slices) == ["Cos", "Sin", "Transpose"]
 
 
 def test_bf16_is_near_single_precision_far_from_the_corner() -> None:
     """With places in bf16 this frame is 49 dB off, and its middle, where faces lie, 15 code values."""
-    openvino = load_openvino()
-
-    if "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+    if not cpu_has_bf16():
         pytest.skip("this CPU has no bf16")
     bundle = Bundle.open(None)
-    image, aging_map, origin = whole_frame(576, bundle.manifest.halo_px)
-    frame = TileBatch(image, np.full_like(aging_map, 76.0), origin, "frame")
+    image, aging_map, *places = whole_frame(576, bundle.manifest.halo_px, bundle.manifest.patterns)
+    frame = TileBatch(image, np.full_like(aging_map, 76.0), *places, "frame")
     pictures = []
     for precision in ("f32", "bf16"):
         engine = OpenVinoEngine(bundle, precision)

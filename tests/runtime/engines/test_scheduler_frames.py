@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers import HALO as TINY_HALO
+from helpers import PATTERNS
 from numpy_device import HALO, Faults, NumpyDevice, age_frame, make_work
 from stitching import stitch
+from tile_inputs import frame_places, mixtures
 
 from amgan.runtime.bundle.bundle import Bundle
 from amgan.runtime.engines.contract import TileBatch
@@ -52,9 +54,16 @@ def tiny_work(side: int, core: int, label: str = "photo.jpg, face 1") -> FrameWo
     return FrameWork(
         rng.integers(0, 256, (padded, padded, 3), dtype=np.uint8),
         rng.uniform(15, 90, (padded // 4, padded // 4)).astype(np.float32),
+        frame_places(side, TINY_HALO),
+        mixtures(1, PATTERNS)[0],
         tuple(plan_tiles(side, core)),
         label,
     )
+
+
+def whole_batch(work: FrameWork) -> TileBatch:
+    """A frame as one tile."""
+    return TileBatch(work.image[None], work.aging_map[None, None], work.coordinates[None], work.pattern[None])
 
 
 def test_tiles_of_several_frames_share_a_batch_and_a_lonely_one_does_not_wait() -> None:
@@ -224,6 +233,9 @@ def test_a_frame_without_tiles_is_the_input_itself() -> None:
         ({"image": np.zeros((8, 8, 3), np.uint8)}, "multiple of 4 px, not uint8"),
         ({"aging_map": np.zeros((10, 9), np.float32)}, r"must be float32 \(10, 10\), not float32 \(10, 9\)"),
         ({"aging_map": np.zeros((10, 10))}, "not float64"),
+        ({"coordinates": np.zeros((3, 10, 10), np.float32)}, r"coordinates must be float32 \(4, 10, 10\)"),
+        ({"coordinates": np.zeros((4, 10, 10))}, "not float64"),
+        ({"pattern": np.zeros((1, 3), np.float32)}, r"pattern must be float32 \[K\], not float32 \(1, 3\)"),
         ({"tiles": (Tile(24, 0, 16, 16),)}, r"tile 16x16 px at \(24, 0\) does not fit into a frame of 32 px"),
         ({"tiles": (Tile(2, 0, 16, 16),)}, "does not fit"),
         ({"tiles": (Tile(0, 0, 0, 16),)}, "does not fit"),
@@ -241,10 +253,7 @@ def test_openvino_gives_the_pixels_of_the_engine_alone(tiny_bundle: Path) -> Non
     works = [tiny_work(64, core, f"p{core}") for core in (64, 32, 24)]
     whole = []
     for work in works:
-        origin = np.array([[-TINY_HALO, -TINY_HALO, 64]], np.float32)
-        whole.append(
-            engine.wait(engine.submit(TileBatch(work.image[None], work.aging_map[None, None], origin)))[0]
-        )
+        whole.append(engine.wait(engine.submit(whole_batch(work)))[0])
     device = HostTileDevice(engine, TINY_HALO)
     assert isinstance(device, TileDevice)
     with FrameScheduler(device, TINY_HALO) as scheduler, ThreadPoolExecutor(3) as pool:
@@ -254,9 +263,7 @@ def test_openvino_gives_the_pixels_of_the_engine_alone(tiny_bundle: Path) -> Non
     for i, aged in enumerate(results):
         assert np.array_equal(aged, whole[i % 3])
     with pytest.raises(EngineError, match="after the engine was closed"):
-        engine.submit(
-            TileBatch(works[0].image[None], works[0].aging_map[None, None], np.zeros((1, 3), np.float32))
-        )
+        engine.submit(whole_batch(works[0]))
 
 
 def test_openvino_leaves_pixels_off_the_tiles_alone(tiny_bundle: Path) -> None:
@@ -276,7 +283,7 @@ def test_an_engine_that_fails_names_photo_face_and_rectangle(
     submit = engine.submit
 
     def failing(batch: TileBatch) -> Any:
-        if batch.origin[0, 0] > 0:
+        if batch.coordinates[0, 0, 0, 0] > -1:  # not at the frame's left edge
             raise EngineError(f"it dislikes {batch.label}")
         return submit(batch)
 

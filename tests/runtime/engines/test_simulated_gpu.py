@@ -18,7 +18,7 @@ from amgan.runtime.engines.scheduler import scheduler as scheduler_module
 from amgan.runtime.engines.scheduler.scheduler import FrameScheduler
 from amgan.runtime.engines.tiles import plan_tiles
 
-HALO = 56
+HALO = 44
 
 
 @pytest.fixture
@@ -35,7 +35,8 @@ def make_frame(side: int, core: int, label: str = "p") -> FrameWork:
     padded = side + 2 * HALO
     image = np.zeros((padded, padded, 3), np.uint8)
     ages = np.zeros((padded // 4, padded // 4), np.float32)
-    return FrameWork(image, ages, tuple(plan_tiles(side, core, fixed=True)), label)
+    places = np.zeros((4, padded // 4, padded // 4), np.float32)
+    return FrameWork(image, ages, places, np.ones(1, np.float32), tuple(plan_tiles(side, core, fixed=True)), label)
 
 
 def run_many(world: World, gpu: SimulatedGpu, work: FrameWork, count: int) -> float:
@@ -69,7 +70,7 @@ def run_alone(world: World, gpu: SimulatedGpu, work: FrameWork) -> float:
 
 @pytest.mark.parametrize(
     ("tile_ms", "side", "core", "busy"),
-    [(1.0, 1024, 1024, 0.95), (0.4, 1024, 1024, 0.95), (0.13, 1024, 256, 0.95), (0.13, 256, 256, 0.95)],
+    [(1.0, 1024, 1024, 0.95), (0.5, 1024, 1024, 0.95), (0.13, 1024, 256, 0.95), (0.13, 256, 256, 0.95)],
 )
 def test_a_gpu_is_kept_busy(world: World, tile_ms: float, side: int, core: int, busy: float) -> None:
     gpu = SimulatedGpu(world, Times(tile=tile_ms / 1000), core)

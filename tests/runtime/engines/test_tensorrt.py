@@ -11,7 +11,7 @@ import pytest
 from engine_helpers import RTX, write_fake_engine_bundle
 from fake_cuda import FakeCuda
 from fake_tensorrt import make_tensorrt
-from numpy_device import HALO, age_frame, age_tile, make_work
+from numpy_device import HALO, PATTERNS, age_frame, age_tile, make_work
 
 from amgan.runtime.bundle.bundle import Bundle
 from amgan.runtime.bundle.manifest import FileEntry
@@ -69,7 +69,7 @@ def test_frames_through_tensorrt(
     works = [make_work(f"p{i}", 32 + 16 * (i % 2), 16) for i in range(4)]
     with FrameScheduler(device, HALO) as scheduler:
         assert scheduler.capabilities.name == {"tensorrt": "TensorRT"}.get(flavour, "TensorRT for RTX")
-        assert scheduler.capabilities.precision == "f16"
+        assert scheduler.capabilities.precision == "fp16"
         for work, future in [(w, scheduler.submit(w)) for w in works]:
             assert np.array_equal(future.result(LONG_S), age_frame(work))
         counters = scheduler.counters
@@ -107,17 +107,18 @@ def test_arrays_of_any_batch(folder: Path, monkeypatch: pytest.MonkeyPatch) -> N
     inputs = {
         "image": rng.integers(0, 256, (7, 24, 24, 3), dtype=np.uint8),
         "aging_map": rng.uniform(15, 90, (7, 1, 6, 6)).astype(np.float32),
-        "origin": rng.integers(0, 99, (7, 3)).astype(np.float32),
+        "coordinates": rng.integers(0, 99, (7, 4, 6, 6)).astype(np.float32),
+        "pattern": rng.integers(0, 99, (7, PATTERNS)).astype(np.float32),
     }
     aged = runner.run(inputs)["aged"]
     for i in range(7):
-        origin = tuple(int(v) for v in inputs["origin"][i])
-        assert np.array_equal(aged[i], age_tile(inputs["image"][i], inputs["aging_map"][i, 0], origin))
+        image, ages, places, pattern = (array[i] for array in inputs.values())
+        assert np.array_equal(aged[i], age_tile(image, ages[0], places, pattern))
     with pytest.raises(
         EngineError, match=r"takes image as uint8 \(7, 24, 24, 3\), not uint8 \(7, 20, 24, 3\)"
     ):
         runner.run(inputs | {"image": inputs["image"][:, :20]})
-    with pytest.raises(EngineError, match=r"takes origin as .* not missing"):
+    with pytest.raises(EngineError, match=r"takes coordinates as .* not missing"):
         runner.run({n: inputs[n] for n in ("image", "aging_map")})
     runner.close()
     runner.close()
@@ -140,17 +141,19 @@ def test_tiles_of_any_size_as_an_engine(
     batch = TileBatch(
         rng.integers(0, 256, (3, height, width, 3), dtype=np.uint8),
         rng.uniform(15, 90, (3, 1, height // 4, width // 4)).astype(np.float32),
-        np.array([[4, 8, 64]] * 3, np.float32),
+        rng.integers(0, 40, (3, 4, height // 4, width // 4)).astype(np.float32),
+        rng.integers(0, 40, (3, PATTERNS)).astype(np.float32),
         "tile 7",
     )
     ticket = engine.submit(batch)
     aged = engine.wait(ticket)
     for i in range(3):
-        assert np.array_equal(aged[i], age_tile(batch.image[i], batch.aging_map[i, 0], (4, 8, 64)))
+        assert np.array_equal(aged[i], age_tile(batch.image[i], batch.aging_map[i, 0], batch.coordinates[i], batch.pattern[i]))
     with pytest.raises(EngineError, match="tile 7 is not under way"):
         engine.wait(ticket)
     with pytest.raises(EngineError, match="tile 7 is not larger than its halo of 4 px"):
-        engine.submit(TileBatch(batch.image[:, :8], batch.aging_map[:, :, :2], batch.origin, "tile 7"))
+        low = batch.image[:, :8], batch.aging_map[:, :, :2], batch.coordinates[:, :, :2], batch.pattern
+        engine.submit(TileBatch(*low, "tile 7"))
     engine.close()
     engine.close()
     with pytest.raises(EngineError, match="tile 7 came after the engine was closed"):
@@ -163,7 +166,7 @@ def test_a_failure_names_the_tile_and_the_reason(folder: Path, monkeypatch: pyte
     engine = CudaEngine(cuda, 0, TensorRtProgram(cuda, path, entry, graphs=False), HALO)
     trt.engines[0].log_on_run = "Error 1: the GPU is tired.\nmore"
     batch = TileBatch(*(np.zeros(s, t) for s, t in (((1, 24, 24, 3), np.uint8), ((1, 1, 6, 6), np.float32))),
-                      np.zeros((1, 3), np.float32), "tile 7")  # fmt: skip
+                      np.zeros((1, 4, 6, 6), np.float32), np.zeros((1, PATTERNS), np.float32), "tile 7")  # fmt: skip
     with pytest.raises(
         EngineError, match=r"TensorRT for RTX failed on tile 7: .*Error 1: the GPU is tired: run"
     ):

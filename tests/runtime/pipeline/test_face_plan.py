@@ -9,13 +9,14 @@ import pytest
 
 from amgan.runtime.ages.maps import MAP_CELLS, build_map
 from amgan.runtime.engines.tiles import Tile
+from amgan.runtime.face.coordinates import face_coordinates
 from amgan.runtime.face.finder import Face, FaceFinder
 from amgan.runtime.face.region_masks import make_footprints
 from amgan.runtime.face.zones import PART_NAMES
 from amgan.runtime.pipeline.estimator import landmarks_unit
-from amgan.runtime.pipeline.face_plan import _engine_map, _frame_with_halo
+from amgan.runtime.pipeline.face_plan import _engine_map, _frame_with_halo, engine_places, map_margin
 
-HALO = 56
+HALO = 44
 AGES = {name: 20.0 + 2.0 * number for number, name in enumerate(PART_NAMES)}
 
 
@@ -50,3 +51,26 @@ def test_only_what_tiles_look_at_is_sampled(face: Face, hopper: np.ndarray, size
     rest[rows, columns] = False
     assert not part[rest].any() and whole[rest].any()
     assert not _frame_with_halo(hopper, face, size, HALO, []).any()
+
+
+@pytest.mark.parametrize("size", [256, 448, 1024, 2048])
+def test_coordinates_are_the_same_at_every_scale(face: Face, size: int) -> None:
+    """Resampled from MAP_CELLS, they are what computing them at the frame's own cells gives."""
+    points, margin = landmarks_unit(face), map_margin(size, HALO)
+    found = engine_places(face_coordinates(points, MAP_CELLS, margin), margin, size, HALO)
+    wanted = face_coordinates(points, size // 4, HALO // 4)
+    assert found.shape == (4, (size + 2 * HALO) // 4, (size + 2 * HALO) // 4) and found.dtype == np.float32
+    assert (found[3] == np.float32(math.log2(size / 512))).all()
+    apart = np.abs(found[:2] - wanted[:2])
+    # Half a texel of the atlas; where eyes and lips are closed, triangles are thin and fold.
+    assert np.median(apart) < 1e-3 and np.percentile(apart, 95) < 0.01
+    assert np.abs(found[2] - wanted[2]).mean() < 0.005
+
+
+def test_a_frame_of_map_cells_is_taken_as_it_is(face: Face) -> None:
+    """At 4 px for each of MAP_CELLS nothing is resampled."""
+    size = 4 * MAP_CELLS
+    margin = map_margin(size, HALO)
+    coordinates = face_coordinates(landmarks_unit(face), MAP_CELLS, margin)
+    inner = slice(margin - HALO // 4, margin + MAP_CELLS + HALO // 4)
+    assert np.array_equal(engine_places(coordinates, margin, size, HALO)[:3], coordinates[:, inner, inner])

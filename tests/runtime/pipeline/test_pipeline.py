@@ -310,3 +310,27 @@ def test_wide_tile_multiple(tmp_path: Path, pipeline: Pipeline, hopper: np.ndarr
 )
 def test_frame_size(pipeline: Pipeline, side: float, frame: int) -> None:
     assert frame_size(side, pipeline.manifest) == frame
+
+
+def test_a_pattern_can_be_chosen(pipeline: Pipeline, hopper: np.ndarray) -> None:
+    """The tiny network draws more of its second pattern."""
+    first, second = (
+        pipeline.age(hopper, Request.parse("70", pattern=number)).pixels.astype(int) for number in (1, 2)
+    )
+    free = pipeline.age(hopper, OLD).pixels
+    assert (second >= first).all() and (second > first).any()
+    assert (free >= first).all() and (free <= second).all()
+    with pytest.raises(UsageError, match="there is no pattern 4: choose 1 to 3, or leave it out"):
+        pipeline.age(hopper, Request.parse("70", pattern=4))
+    with pytest.raises(UsageError, match="there is no pattern 0: choose 1 or more"):
+        Request.parse("70", pattern=0)
+
+
+def test_networks_may_take_the_coordinates_of_the_frame(tmp_path: Path, hopper: np.ndarray) -> None:
+    """The tiny network draws more where u is larger: on the face as on the frame, but not as much."""
+    pixels = []
+    for kind in ("face", "frame"):
+        folder = write_tiny_bundle(tmp_path / kind, coordinates=kind)
+        with Pipeline(folder, "cpu", "f32") as pipeline:
+            pixels.append(pipeline.age(hopper, OLD).pixels.astype(int))
+    assert 0 < np.abs(pixels[0] - pixels[1]).max() < 12

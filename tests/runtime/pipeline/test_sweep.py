@@ -65,6 +65,13 @@ def test_a_zone_alone(pipeline: Pipeline, hopper: np.ndarray) -> None:
     assert not np.array_equal(frame.pixels, pipeline.age(hopper, Request.parse("75")).pixels)
 
 
+def test_the_pattern_is_kept(pipeline: Pipeline, hopper: np.ndarray) -> None:
+    (frame,) = sweep(pipeline, hopper, [75.0], Request(pattern=2))
+    assert np.array_equal(frame.pixels, pipeline.age(hopper, Request.parse("75", pattern=2)).pixels)
+    with pytest.raises(UsageError, match="there is no pattern 7"):
+        next(sweep(pipeline, hopper, [75.0], Request(pattern=7)))
+
+
 def test_faces_are_found_once(
     pipeline: Pipeline, hopper: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
