@@ -26,7 +26,7 @@ from .dataset import Dataset, load_dataset
 from .prepare import finish, new_folder, require_new, write_faces
 
 QUALITY = 90
-CHANGE_QUALITY = 75
+CHANGE_QUALITY = 96
 _SCHEMA = 2
 _OF_FACES = ("ages", "part_ages", "sides")
 _OF_CHANGES = ("change_faces", "change_ages", "change_patterns")
