@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from helpers import COLLINS, HOPPER
 from PIL import Image, ImageEnhance
 
@@ -53,15 +54,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(autouse=True)
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(build_field, "LEAST_FACES", 10)
-    monkeypatch.setattr(
-        build_field, "FieldSize", functools.partial(build_field.FieldSize, field_px=128, lines_px=256)
-    )
+@pytest.fixture(scope="module", autouse=True)
+def small() -> Iterator[None]:
+    """Small frames, and few faces are enough."""
+    size = functools.partial(build_field.FieldSize, field_px=128, lines_px=256)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(build_field, "LEAST_FACES", 10)
+        patch.setattr(build_field, "FieldSize", size)
+        yield
 
 
-def fit(folder: Path, output: Path, *more: str) -> object:
+def fit(folder: Path, output: Path, *more: str) -> Result:
     return CliRunner().invoke(
         main,
         ["fit-field", str(folder), str(folder / "more"), "--ages", str(folder / "ages.csv"), "--patterns",
@@ -69,11 +72,16 @@ def fit(folder: Path, output: Path, *more: str) -> object:
     )  # fmt: skip
 
 
-def test_fit_then_prepare(folder: Path, tmp_path: Path) -> None:
-    file, report, output = tmp_path / "field.npz", tmp_path / "report", tmp_path / "set"
-    result = fit(folder, file, "--report", str(report))
+@pytest.fixture(scope="module")
+def fitted(folder: Path, small: None) -> Path:
+    """Folder with field.npz and its report."""
+    result = fit(folder, folder / "field.npz", "--report", str(folder / "report"))
     assert result.exit_code == 0, result.output
-    field = load_field(file)
+    return folder
+
+
+def test_the_field_and_its_report(fitted: Path) -> None:
+    field, report = load_field(fitted / "field.npz"), fitted / "report"
     assert field.pattern_names == ("one",) and field.lines.shape == (1, 256, 256)
     assert field.report["faces"] == len(NAMES) and field.report["left_out"] == {"unreadable": 1}
     assert field.report["faces_by_group"] == {"one": len(OLD)}
@@ -86,7 +94,10 @@ def test_fit_then_prepare(folder: Path, tmp_path: Path) -> None:
     assert all(name in page for name in OLD) and "nasolabial" in page
     assert {len(row) for row in zone_changes(field).values()} == {len(DECADES)}
 
-    arguments = ["prepare", str(folder), str(folder / "more"), "--ages", str(folder / "ages.csv")]
+
+def test_a_set_by_the_field(fitted: Path, tmp_path: Path) -> None:
+    arguments = ["prepare", str(fitted), str(fitted / "more"), "--ages", str(fitted / "ages.csv")]
+    output, file = tmp_path / "set", fitted / "field.npz"
     result = CliRunner().invoke(
         main, [*arguments, "-o", str(output), "--field", str(file), "--frame-px", "96"]
     )
@@ -97,19 +108,14 @@ def test_fit_then_prepare(folder: Path, tmp_path: Path) -> None:
     assert np.abs(dataset.changes.astype(int)).max() > 10
 
 
-def test_the_same_faces_give_the_same_file(folder: Path, tmp_path: Path) -> None:
-    first, second = (load_field(tmp_path / name) for name in _two_fits(folder, tmp_path))
+def test_the_same_faces_give_the_same_field(fitted: Path, tmp_path: Path) -> None:
+    assert fit(fitted, tmp_path / "again.npz").exit_code == 0
+    first, second = load_field(fitted / "field.npz"), load_field(tmp_path / "again.npz")
     for name in ("field", "products", "deviations", "lines", "texture", "mottling", "shape"):
         assert np.array_equal(getattr(first, name), getattr(second, name)), name
 
 
-def _two_fits(folder: Path, tmp_path: Path) -> tuple[str, str]:
-    for name in ("a.npz", "b.npz"):
-        assert fit(folder, tmp_path / name).exit_code == 0
-    return "a.npz", "b.npz"
-
-
-def test_what_cannot_be_fitted(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_fitted(folder: Path, tmp_path: Path) -> None:
     own = tmp_path / "own"
     own.mkdir()
     for name in ("ages.csv", "patterns.toml"):
