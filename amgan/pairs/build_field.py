@@ -61,6 +61,9 @@ def build_field(
         raise UsageError(
             f"{len(faces)} faces are too few to fit on, {LEAST_FACES} are needed; left out: {dict(left_out)}"
         )
+    unfit = sorted(set(recipe.donors) - {face.name for face in faces})
+    if unfit:
+        raise UsageError(f"the donors {', '.join(unfit)} cannot be used; left out: {dict(left_out)}")
     fit = fit_field(faces, space, progress)
     groups = find_groups(faces, space, recipe.patterns)
     donors = _read_donors(folders, training, recipe, FaceSpace(size.lines_px), progress)
@@ -103,16 +106,12 @@ def _fit_face(face: AlignedFace) -> FitFace:
 def _read_donors(
     folders: Sequence[Path], rows: Sequence[FaceRow], recipe: Recipe, space: FaceSpace, progress: Progress
 ) -> dict[str, Donor]:
-    """The recipe's donors on the mean face; raises UsageError for one that cannot be used."""
+    """The recipe's donors on the mean face."""
     chosen = [row for row in rows if row.file in recipe.donors]
     left_out: Counter[str] = Counter()
     options = AlignOptions(frame_px=space.size_px, min_chroma=0.0)
     aligned = align_each(folders, chosen, options, left_out, progress)
-    donors = {face.name: read_donor(space, face.frame, face.landmarks) for face in aligned}
-    unfit = sorted(set(recipe.donors) - set(donors))
-    if unfit:
-        raise UsageError(f"the donors {', '.join(unfit)} cannot be used: {', '.join(sorted(left_out))}")
-    return donors
+    return {face.name: read_donor(space, face.frame, face.landmarks) for face in aligned}
 
 
 def _report(

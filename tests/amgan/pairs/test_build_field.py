@@ -134,4 +134,4 @@ def test_what_cannot_be_fitted(folder: Path, tmp_path: Path) -> None:
     for name in NAMES[2:]:
         shutil.copy(folder / ("more" if NAMES.index(name) % 3 else ".") / name, own)
     (own / "patterns.toml").write_text(RECIPE)
-    assert f"the donors {OLD[0]}, {OLD[1]} cannot be used: unreadable" in said()
+    assert f"the donors {OLD[0]}, {OLD[1]} cannot be used; left out: {{'unreadable': 3}}" in said()
