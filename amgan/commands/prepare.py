@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from amgan.commands.options import PathType, age_curve_option, require_faces
+from amgan.commands.options import PathType, require_faces, true_ages_option
 from amgan.commands.output import needs, progress_bar
 
 
@@ -25,7 +25,7 @@ from amgan.commands.output import needs, progress_bar
     "--frame-px", type=click.IntRange(min=64), default=512, show_default=True, metavar="PX",
     help="Side of the square frame that each face is cut to, in pixels.",
 )  # fmt: skip
-@age_curve_option
+@true_ages_option
 @click.option(
     "--labels", type=PathType, metavar="LABELS", show_default="the age of the face everywhere",
     help="Folder that `amgan label` wrote: the age of every zone of its faces.",
@@ -40,7 +40,7 @@ def command(
     output: Path,
     field: Path | None,
     frame_px: int,
-    age_curve: Path | None,
+    true_ages: Path | None,
     labels: Path | None,
     most_per_decade: int | None,
 ) -> None:
@@ -64,10 +64,14 @@ def command(
         options = PrepareOptions(
             frame_px=frame_px,
             field=field or SHIPPED,
-            age_curve=age_curve,
+            true_ages=true_ages,
             labels=labels,
             most_per_decade=most_per_decade,
         )
         with progress_bar("preparing") as advance:
             dataset = prepare_dataset(faces, tables, output, options, advance)
+    if true_ages is not None:
+        from amgan.faces.age_curve import curve_in_words
+
+        click.echo(curve_in_words(true_ages))
     click.echo(f"dataset written to {dataset}")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from amgan.faces.age_curve import read_age_curve
 from amgan.faces.aligning import AlignedFace, AlignOptions, Progress, align_all
-from amgan.faces.face_rows import FaceRow, read_face_rows, thinned
+from amgan.faces.face_rows import read_face_rows, thinned
 from amgan.faces.splits import is_held_out
 from amgan.faces.tables import ZoneLabels, read_labels
 from amgan.pairs.aging_field import SHIPPED, AgingField, load_field
@@ -37,7 +37,8 @@ MAX_TURN = 0.45
 
 @dataclass(frozen=True)
 class PrepareOptions:
-    """How a set is made. ``labels`` is a folder of `amgan label`, ``age_curve`` a file of AgeCurve.
+    """How a set is made. ``labels`` is a folder of `amgan label`. With ``true_ages``, a table of portraits of
+    known age, estimated ages are calibrated by it; labels then are to be made with the same table.
 
     ``zone_share`` is how far a part's age goes from the face's to that of its own label: single zones are
     noisy witnesses. ``most_per_decade`` limits training faces of one source and decade of age.
@@ -45,7 +46,7 @@ class PrepareOptions:
 
     frame_px: int = 512
     field: Path = SHIPPED
-    age_curve: Path | None = None
+    true_ages: Path | None = None
     labels: Path | None = None
     zone_share: float = 0.5
     most_per_decade: int | None = None
@@ -67,7 +68,7 @@ def prepare_dataset(
     options = options or PrepareOptions()
     require_new(output)
     field = load_field(options.field)
-    curve = None if options.age_curve is None else read_age_curve(options.age_curve)
+    curve = None if options.true_ages is None else read_age_curve(options.true_ages)[0]
     known = None if options.labels is None else read_labels(options.labels)
     rows = thinned(read_face_rows(tables, curve), options.most_per_decade)
     align = AlignOptions(frame_px=options.frame_px, max_turn=MAX_TURN)
@@ -83,7 +84,7 @@ def prepare_dataset(
         np.stack([face.landmarks for face in aligned]).astype(np.float32),
         {
             "ages": np.array([face.age for face in aligned], np.float32),
-            "part_ages": _part_ages(aligned, rows, known, options.zone_share),
+            "part_ages": _part_ages(aligned, known, options.zone_share),
             "sides": np.array([face.side_px for face in aligned], np.float32),
         },
     )
@@ -147,18 +148,15 @@ def write_faces(
         np.save(folder / f"{name}.npy", array)
 
 
-def _part_ages(
-    aligned: Sequence[AlignedFace], rows: Sequence[FaceRow], known: ZoneLabels | None, share: float
-) -> NDArray[np.float32]:
-    """Apparent age of every part, float32 [N, P]: the face's, moved by ``share`` of how its label differs."""
+def _part_ages(aligned: Sequence[AlignedFace], known: ZoneLabels | None, share: float) -> NDArray[np.float32]:
+    """Apparent age of every part, float32 [N, P]: the face's, moved by ``share`` towards its label."""
     ages = np.repeat(np.array([f.age for f in aligned], np.float32)[:, None], len(PART_NAMES), axis=1)
     if known is None:
         return ages
     labelled = {name: number for number, name in enumerate(known.names)}
-    raw = {row.file: row.raw_age for row in rows}
     for number, face in enumerate(aligned):
         if face.name in labelled:
-            ages[number] += np.float32(share) * (known.parts[labelled[face.name]] - raw[face.name])
+            ages[number] += np.float32(share) * (known.parts[labelled[face.name]] - ages[number])
     return ages
 
 

@@ -8,6 +8,8 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from amgan.runtime.errors import UsageError
 
 from .age_curve import AgeCurve
@@ -22,14 +24,13 @@ _SEXES = {"female": -1.0, "male": 1.0, "": 0.0}
 class FaceRow:
     """One face of a table: ``file`` is its name or its path below a folder of faces, ``age`` is in years.
 
-    ``estimated`` says whether the age was read by an estimator; ``raw_age`` is what the table has, before a
-    curve corrected it. ``sex`` is -1 (female), 1 (male) or 0 (unknown). Faces of one ``source`` were made
-    alike: the table's name, and its column ``kind`` where it has one.
+    ``estimated`` says whether the age was read by an estimator; such ages may be calibrated by a curve.
+    ``sex`` is -1 (female), 1 (male) or 0 (unknown). Faces of one ``source`` were made alike: the table's
+    name, and its column ``kind`` where it has one.
     """
 
     file: str
     age: float
-    raw_age: float = 0.0
     estimated: bool = False
     sex: float = 0.0
     source: str = ""
@@ -88,8 +89,7 @@ def _rows_of(table: Path, curve: AgeCurve | None) -> Iterable[FaceRow]:
         estimated = column == "age_estimate" or row.get("age_is", "").strip() == ESTIMATED
         yield FaceRow(
             file=row["file"],
-            age=curve.corrected(age) if curve and estimated else age,
-            raw_age=age,
+            age=float(curve.years_of(np.array(age))) if curve and estimated else age,
             estimated=estimated,
             sex=0.0 if sex is None else _sex(row[sex], row["file"], table),
             source="/".join([table.stem, *([row["kind"].strip()] if "kind" in columns else [])]),

@@ -6,12 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from amgan.faces.age_curve import read_age_curve
+from amgan.faces.age_curve import AgeCurve
 from amgan.faces.face_rows import FaceRow, read_face_rows, thinned
 from amgan.faces.splits import is_held_out
 from amgan.runtime.errors import UsageError
-
-SHIPPED = Path(__file__).parents[3] / "amgan" / "weights" / "age-curve.json"
 
 
 def table(path: Path, *lines: str) -> Path:
@@ -20,9 +18,7 @@ def table(path: Path, *lines: str) -> Path:
 
 
 def test_what_tables_say(tmp_path: Path) -> None:
-    curve = read_age_curve(
-        table(tmp_path / "curve.json", '{"estimate": [20, 40, 60], "true": [20, 50, 80], "note": "made"}')
-    )
+    curve = AgeCurve((20.0, 30.0, 40.0, 50.0, 60.0), (20.0, 35.0, 50.0, 65.0, 80.0), 0.0, 40)
     first = table(tmp_path / "web.csv", "file,age_estimate,gender_estimate", "b.jpg,50,male", "a.jpg,40,")
     second = table(
         tmp_path / "own.csv",
@@ -32,10 +28,10 @@ def test_what_tables_say(tmp_path: Path) -> None:
         "e.jpg,,true,,real",
     )
     assert read_face_rows([first, second], curve) == [
-        FaceRow("a.jpg", 50.0, 40.0, True, 0.0, "web"),
-        FaceRow("b.jpg", 65.0, 50.0, True, 1.0, "web"),
-        FaceRow("d.jpg", 65.0, 50.0, True, 0.0, "own/drawn"),
-        FaceRow("sub/c.jpg", 50.0, 50.0, False, -1.0, "own/real"),
+        FaceRow("a.jpg", 50.0, True, 0.0, "web"),
+        FaceRow("b.jpg", 65.0, True, 1.0, "web"),
+        FaceRow("d.jpg", 65.0, True, 0.0, "own/drawn"),
+        FaceRow("sub/c.jpg", 50.0, False, -1.0, "own/real"),
     ]
     assert [row.age for row in read_face_rows([first])] == [40.0, 50.0]
 
@@ -79,30 +75,3 @@ def test_thinning_is_by_name_and_leaves_held_out_faces() -> None:
     assert thinned(rows, None) == rows
     other = [*rows, FaceRow("x.jpg", 25.0, source="other")]
     assert len(thinned(other, 10, ["f003.jpg"])) == len(kept) + 1
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "no json",
-        '{"estimate": [1, 2]}',
-        '{"estimate": [1], "true": [1]}',
-        '{"estimate": [2, 1], "true": [1, 2]}',
-        '{"estimate": [1, 2], "true": [2, 1]}',
-        '{"estimate": [1, 2, 3], "true": [1, 2]}',
-        '{"estimate": "a", "true": [1]}',
-        "[1]",
-    ],
-)
-def test_curves_that_cannot_be_used(tmp_path: Path, text: str) -> None:
-    with pytest.raises(UsageError, match=r"curve.json' is no age curve: give two lists"):
-        read_age_curve(table(tmp_path / "curve.json", text))
-    with pytest.raises(UsageError, match=r"the age curve '.*none' does not exist"):
-        read_age_curve(tmp_path / "none")
-
-
-def test_the_shipped_curve_makes_old_readings_older() -> None:
-    curve = read_age_curve(SHIPPED)
-    assert curve.corrected(25.0) == pytest.approx(25.0)
-    assert 60 < curve.corrected(55.0) < 66
-    assert curve.corrected(200.0) == curve.corrected(90.0) < 90
