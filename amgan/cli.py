@@ -27,6 +27,7 @@ COMMANDS = {
     "info": "info",
     "bench": "bench",
     "label": "label",
+    "fit-field": "fit_field",
     "prepare": "prepare",
     "pack": "pack",
     "unpack": "unpack",

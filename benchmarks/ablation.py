@@ -24,7 +24,6 @@ import torch
 
 from amgan.checkpoint import load_model
 from amgan.data.dataset import Dataset, load_dataset
-from amgan.data.detail import skin_mask
 from amgan.evaluation.judges.age import AgeAndGenderJudge
 from amgan.evaluation.judges.face_api import FaceApiAge
 from amgan.evaluation.judges.identity import DlibIdentity
@@ -32,6 +31,7 @@ from amgan.evaluation.pixels import detail, tone_shift
 from amgan.evaluation.statistics import summarise
 from amgan.export.cases import REAL_FRAME_PX, REAL_MARGIN_PX, real_tile
 from amgan.networks import Generator
+from amgan.pairs.masks import skin_mask
 from amgan.runtime.ages.maps import build_map, edit_mask, make_footprints
 from amgan.runtime.face.coordinates import face_coordinates, frame_coordinates, scale_of
 from amgan.runtime.face.mean_face import mean_face

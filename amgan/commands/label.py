@@ -55,7 +55,7 @@ def command(
       amgan label faces --ages faces.csv --scores dermatologists.csv -o labels
       amgan label faces --ages faces.csv -o labels --folds 10 --seed 3
     """  # noqa: D301
-    require_faces(faces, ages)
+    require_faces([faces], [ages])
     with needs("labelling faces", "train"):
         from amgan.labels.labelled import LabelOptions
         from amgan.labels.labelling import label_faces

@@ -51,6 +51,11 @@ device_option = click.option(
     help="Where the network runs; auto takes the fastest engine of this machine.",
 )  # fmt: skip
 
+true_ages_option = click.option(
+    "--true-ages", type=PathType, metavar="CSV", show_default="none",
+    help="Portraits of known age, columns file, age and age_estimate: estimated ages are calibrated by them.",
+)  # fmt: skip
+
 pattern_option = click.option(
     "--pattern", type=click.IntRange(1, 8), metavar="N", show_default="by each face's proportions",
     help="The pattern of lines and folds that faces get; `amgan info` says how many there are.",
@@ -190,9 +195,11 @@ def require_photo(photo: Path) -> None:
         raise PhotoError(f"'{photo}' does not exist: check the name of the photo")
 
 
-def require_faces(faces: Path, ages: Path) -> None:
+def require_faces(folders: Iterable[Path], tables: Iterable[Path]) -> None:
     """Raise UsageError where there is no folder of faces, or no table of their ages."""
-    if not faces.is_dir():
-        raise UsageError(f"'{faces}' is no folder: give the folder of the photos")
-    if not ages.is_file():
-        raise UsageError(f"the table of ages '{ages}' does not exist: give a CSV file with --ages")
+    for folder in folders:
+        if not folder.is_dir():
+            raise UsageError(f"'{folder}' is no folder: give the folder of the photos")
+    for table in tables:
+        if not table.is_file():
+            raise UsageError(f"the table of ages '{table}' does not exist: give a CSV file with --ages")

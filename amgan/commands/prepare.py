@@ -6,59 +6,70 @@ from pathlib import Path
 
 import click
 
-from amgan.commands.options import PathType, require_faces
+from amgan.commands.options import PathType, require_faces, true_ages_option
 from amgan.commands.output import needs, progress_bar
 
 
 @click.command("prepare")
-@click.argument("faces", type=PathType)
+@click.argument("faces", type=PathType, nargs=-1, required=True)
 @click.option(
-    "--ages", required=True, type=PathType, metavar="CSV",
-    help="Table with the columns file and age (or age_estimate), one row a photo.",
+    "--ages", "tables", required=True, multiple=True, type=PathType, metavar="CSV",
+    help="Table with the columns file and age (or age_estimate), one row a photo; several are fine.",
 )  # fmt: skip
 @click.option("-o", "--output", required=True, type=PathType, metavar="DATASET", help="Folder to write.")
 @click.option(
-    "--frame-px", type=click.IntRange(min=64), default=640, show_default=True, metavar="PX",
-    help="Side of the square frame that each face is cut to, in pixels.",
+    "--field", type=PathType, metavar="FIELD", show_default="the shipped one",
+    help="Aging field that `amgan fit-field` wrote: what age does to faces.",
 )  # fmt: skip
 @click.option(
-    "--donor", "donors", multiple=True, metavar="FILE", show_default="chosen by rule",
-    help="Old face whose wrinkles age the others; give several, what they share is used.",
+    "--frame-px", type=click.IntRange(min=64), default=512, show_default=True, metavar="PX",
+    help="Side of the square frame that each face is cut to, in pixels.",
 )  # fmt: skip
+@true_ages_option
 @click.option(
     "--labels", type=PathType, metavar="LABELS", show_default="the age of the face everywhere",
     help="Folder that `amgan label` wrote: the age of every zone of its faces.",
 )  # fmt: skip
 @click.option(
-    "--true-ages", type=PathType, metavar="CSV", show_default="none",
-    help="Portraits of known age, columns file, age and age_estimate: the ages of --ages are then taken for "
-    "such estimates, and calibrated.",
+    "--most-per-decade", type=click.IntRange(min=1), metavar="N", show_default="all",
+    help="Take no more training faces of one table and decade of age; the others are left out by name.",
 )  # fmt: skip
 def command(
-    faces: Path,
-    ages: Path,
+    faces: tuple[Path, ...],
+    tables: tuple[Path, ...],
     output: Path,
+    field: Path | None,
     frame_px: int,
-    donors: tuple[str, ...],
-    labels: Path | None,
     true_ages: Path | None,
+    labels: Path | None,
+    most_per_decade: int | None,
 ) -> None:
     """Turn photos of faces into a dataset.
 
-    Finds and aligns the faces of the folder FACES and writes what `amgan train` reads.
+    Finds and aligns the faces of the folders FACES, makes older and younger versions of them, and writes what
+    `amgan train` reads. A table may also have the columns sex (female or male), kind, and age_is (estimated
+    for ages that an estimator read).
 
     \b
     Examples:
       amgan prepare faces --ages faces.csv -o dataset
       amgan prepare faces --ages faces.csv --labels labels -o dataset
-      amgan prepare faces --ages faces.csv -o dataset --frame-px 512
+      amgan prepare faces portraits --ages faces.csv --ages portraits.csv -o dataset
     """  # noqa: D301
-    require_faces(faces, ages)
+    require_faces(faces, tables)
     with needs("preparing a dataset", "train"):
-        from amgan.data.prepare import prepare_dataset
+        from amgan.data.prepare import PrepareOptions, prepare_dataset
+        from amgan.pairs.aging_field import SHIPPED
 
+        options = PrepareOptions(
+            frame_px=frame_px,
+            field=field or SHIPPED,
+            true_ages=true_ages,
+            labels=labels,
+            most_per_decade=most_per_decade,
+        )
         with progress_bar("preparing") as advance:
-            dataset = prepare_dataset(faces, ages, output, frame_px, advance, donors, labels, true_ages)
+            dataset = prepare_dataset(faces, tables, output, options, advance)
     if true_ages is not None:
         from amgan.faces.age_curve import curve_in_words
 

@@ -1,14 +1,16 @@
 """A prepared training set in one small file, to carry to a machine that trains faster.
 
-The file is a zip: every frame as a WebP picture, landmarks and ages as arrays, and the index. What takes the
-space of a prepared set, the changed versions, is made anew when it is unpacked.
+The file is a zip: every frame and every change as a WebP picture (a change is centred at code 128), the small
+arrays, and the index. Footprints and coordinates are made anew from the landmarks.
 """
 
 from __future__ import annotations
 
 import io
 import json
+import shutil
 import zipfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -19,32 +21,45 @@ from PIL import Image
 
 from amgan.runtime.errors import UsageError
 
-from ..faces.aligning import AlignedFace, PrepareOptions, Progress
+from ..faces.aligning import Progress
 from .dataset import Dataset, load_dataset
-from .prepare import require_new, write_set
+from .prepare import finish, new_folder, require_new, write_faces
 
 QUALITY = 90
-_SCHEMA = 1
-_ARRAYS = ("landmarks", "ages", "part_ages", "sides")
+CHANGE_QUALITY = 96
+_SCHEMA = 2
+_OF_FACES = ("ages", "part_ages", "sides")
+_OF_CHANGES = ("change_faces", "change_ages", "change_patterns")
+_ARRAYS = ("landmarks", *_OF_FACES, *_OF_CHANGES)
+_ZERO = 128
+_AT_ONCE = 64
 
 
-def pack_set(folder: Path, output: Path, quality: int = QUALITY, progress: Progress | None = None) -> Path:
-    """Write the prepared set of ``folder`` as one file; ``quality`` is WebP's, 1 to 100.
+def pack_set(
+    folder: Path,
+    output: Path,
+    quality: int = QUALITY,
+    progress: Progress | None = None,
+    change_quality: int = CHANGE_QUALITY,
+) -> Path:
+    """Write the prepared set of ``folder`` as one file; qualities of frames and changes are WebP's, 1 to 100.
 
     Raises UsageError when the folder holds no prepared set.
     """
     dataset = load_dataset(folder)
     temporary = output.with_name(output.name + ".part")
+    total, done = len(dataset.frames) + len(dataset.changes), 0
     try:
         with zipfile.ZipFile(temporary, "w") as archive, ThreadPoolExecutor() as pool:
-            frames = pool.map(lambda frame: _encode(frame, quality), dataset.frames)
-            for number, content in enumerate(frames):
-                archive.writestr(_frame_name(number), content)
+            for name, content in _pictures(dataset, quality, change_quality, pool):
+                archive.writestr(name, content)
+                done += 1
                 if progress:
-                    progress(number + 1, len(dataset.frames), "packing")
+                    progress(done, total, "packing")
             for name in _ARRAYS:
                 archive.writestr(f"{name}.npy", _array_bytes(getattr(dataset, name)), zipfile.ZIP_DEFLATED)
-            archive.writestr("index.json", json.dumps(_index(dataset)))
+            index = {"packed": _SCHEMA, "frame_px": dataset.frame_px, "index": dataset.index}
+            archive.writestr("index.json", json.dumps(index), zipfile.ZIP_DEFLATED)
         temporary.replace(output)
     finally:
         temporary.unlink(missing_ok=True)
@@ -52,51 +67,88 @@ def pack_set(folder: Path, output: Path, quality: int = QUALITY, progress: Progr
 
 
 def unpack_set(file: Path, output: Path, progress: Progress = lambda done, total, what: None) -> Path:
-    """Write the prepared set that a file of `pack_set` holds, its changed versions made anew.
+    """Write the prepared set that a file of `pack_set` holds.
 
     Raises UsageError for a file that is none, and for an output folder that is not empty.
     """
     require_new(output)
+    work = new_folder(output)
     try:
         with zipfile.ZipFile(file) as archive:
-            index = json.loads(archive.read("index.json"))
-            if index.get("packed") != _SCHEMA:
-                raise UsageError(f"{file} is packed as {index.get('packed')}, this version reads {_SCHEMA}")
+            about = json.loads(archive.read("index.json"))
+            if about.get("packed") != _SCHEMA:
+                raise UsageError(f"{file} is packed as {about.get('packed')}, this version reads {_SCHEMA}")
             arrays = {n: np.load(io.BytesIO(archive.read(f"{n}.npy")), allow_pickle=False) for n in _ARRAYS}
-            frames = [_decode(archive.read(_frame_name(n))) for n in range(len(index["names"]))]
+            _unpack_pictures(archive, work, arrays, about["frame_px"], progress)
+        for name in _OF_CHANGES:
+            np.save(work / f"{name}.npy", arrays[name])
+        return finish(work, output, about["index"])
     except FileNotFoundError as error:
         raise UsageError(f"{file} does not exist; make it with 'amgan pack'") from error
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError, EOFError) as error:
+    except (zipfile.BadZipFile, KeyError, TypeError, ValueError, OSError, EOFError) as error:
         raise UsageError(f"{file} is no packed training set or is damaged; pack it again") from error
-    aligned = [
-        AlignedFace(name, frame, landmarks.astype(np.float64), float(age), 0.0, float(side))
-        for name, frame, landmarks, age, side in zip(
-            index["names"], frames, arrays["landmarks"], arrays["ages"], arrays["sides"], strict=True
-        )
-    ]
-    options = PrepareOptions(**index["options"])
-    return write_set(
-        output, aligned, arrays["part_ages"], options, index["left_out"], index["donors"], progress
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _pictures(
+    dataset: Dataset, quality: int, change_quality: int, pool: ThreadPoolExecutor
+) -> Iterator[tuple[str, bytes]]:
+    """Names and contents of all pictures; a bounded number of them waits in memory."""
+    frames, changes = dataset.frames, dataset.changes
+
+    def frame(number: int) -> tuple[str, bytes]:
+        return _name("frames", number), _encode(frames[number], quality)
+
+    def change(number: int) -> tuple[str, bytes]:
+        shown = (changes[number].astype(np.int16) + _ZERO).astype(np.uint8)
+        return _name("changes", number), _encode(shown, change_quality)
+
+    for work, count in ((frame, len(frames)), (change, len(changes))):
+        for first in range(0, count, _AT_ONCE):
+            yield from pool.map(work, range(first, min(first + _AT_ONCE, count)))
+
+
+def _unpack_pictures(
+    archive: zipfile.ZipFile,
+    work: Path,
+    arrays: dict[str, NDArray[Any]],
+    frame_px: int,
+    progress: Progress,
+) -> None:
+    faces, changes = len(arrays["landmarks"]), len(arrays["change_ages"])
+    frames = [_decode(archive.read(_name("frames", number)), frame_px) for number in range(faces)]
+    write_faces(work, frames, arrays["landmarks"], {name: arrays[name] for name in _OF_FACES})
+    stored = np.lib.format.open_memmap(
+        work / "changes.npy", mode="w+", dtype=np.int8, shape=(changes, frame_px, frame_px, 3)
     )
+    with ThreadPoolExecutor() as pool:
+        for first in range(0, changes, _AT_ONCE):
+            numbers = range(first, min(first + _AT_ONCE, changes))
+            contents = [archive.read(_name("changes", number)) for number in numbers]
+            for number, picture in zip(
+                numbers, pool.map(_decode, contents, [frame_px] * len(contents)), strict=True
+            ):
+                stored[number] = np.clip(picture.astype(np.int16) - _ZERO, -127, 127)
+            progress(first, changes, "unpacking")
+    stored.flush()
 
 
-def _index(dataset: Dataset) -> dict[str, Any]:
-    kept = {name: dataset.index[name] for name in ("options", "donors", "left_out")}
-    return {"packed": _SCHEMA, "names": dataset.names, **kept}
+def _name(kind: str, number: int) -> str:
+    return f"{kind}/{number:06}.webp"
 
 
-def _frame_name(number: int) -> str:
-    return f"frames/{number:06}.webp"
-
-
-def _encode(frame: NDArray[np.uint8], quality: int) -> bytes:
+def _encode(picture: NDArray[np.uint8], quality: int) -> bytes:
     stream = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(frame)).save(stream, "WEBP", quality=quality, method=4)
+    Image.fromarray(np.ascontiguousarray(picture)).save(stream, "WEBP", quality=quality, method=4)
     return stream.getvalue()
 
 
-def _decode(content: bytes) -> NDArray[np.uint8]:
+def _decode(content: bytes, side_px: int) -> NDArray[np.uint8]:
+    """A picture of the size it must have; raises ValueError for another."""
     with Image.open(io.BytesIO(content), formats=("WEBP",)) as picture:
+        if picture.size != (side_px, side_px):
+            raise ValueError(f"a picture of {picture.size} px instead of {side_px}")
         return np.asarray(picture.convert("RGB"))
 
 

@@ -1,4 +1,4 @@
-"""Makes a training set out of a folder of face photos and a table of apparent ages."""
+"""Makes a training set out of photos of faces and tables of their ages."""
 
 from __future__ import annotations
 
@@ -7,95 +7,116 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from amgan.faces.age_curve import read_calibrated_ages
+from amgan.faces.age_curve import read_age_curve
+from amgan.faces.aligning import AlignedFace, AlignOptions, Progress, align_all
+from amgan.faces.face_rows import read_face_rows, thinned
+from amgan.faces.splits import is_held_out
 from amgan.faces.tables import ZoneLabels, read_labels
-from amgan.runtime.ages.maps import make_footprints
+from amgan.pairs.aging_field import SHIPPED, AgingField, load_field
+from amgan.pairs.face_layers import FaceLayers
+from amgan.pairs.face_masks import PairFace
+from amgan.pairs.options import AgingOptions
+from amgan.pairs.plan import Version, plan_versions
+from amgan.pairs.versions import version_codes
 from amgan.runtime.errors import UsageError
 from amgan.runtime.face.coordinates import face_coordinates
-from amgan.runtime.face.pattern import choose_pattern
+from amgan.runtime.face.region_masks import make_footprints
 from amgan.runtime.face.zones import PART_NAMES
 
-from ..faces.aligning import AlignedFace, PrepareOptions, Progress, align_all
-from ..faces.mesh_warp import triangulate
-from ..faces.splits import is_held_out
-from .composite import CompositeOptions
 from .dataset import SCHEMA
-from .detail import FOLD_BLUR, TransferOptions, older_change, younger_change
-from .donors import aged_donor, choose_donors, split
 
-PATTERNS = 4
+MAX_TURN = 0.45
+
+
+@dataclass(frozen=True)
+class PrepareOptions:
+    """How a set is made. ``labels`` is a folder of `amgan label`. With ``true_ages``, a table of portraits of
+    known age, estimated ages are calibrated by it; labels then are to be made with the same table.
+
+    ``zone_share`` is how far a part's age goes from the face's to that of its own label: single zones are
+    noisy witnesses. ``most_per_decade`` limits training faces of one source and decade of age.
+    """
+
+    frame_px: int = 512
+    field: Path = SHIPPED
+    true_ages: Path | None = None
+    labels: Path | None = None
+    zone_share: float = 0.5
+    most_per_decade: int | None = None
 
 
 def prepare_dataset(
-    faces: Path,
-    ages_csv: Path,
+    folders: Sequence[Path],
+    tables: Sequence[Path],
     output: Path,
-    frame_px: int = 640,
+    options: PrepareOptions | None = None,
     progress: Progress = lambda done, total, what: None,
-    donors: Sequence[str] = (),
-    labels: Path | None = None,
-    true_ages: Path | None = None,
 ) -> Path:
-    """Align every photo of ``faces`` named in ``ages_csv`` and write a training set (see dataset.py).
+    """Align the photos that ``tables`` name and write a training set (see dataset.py).
 
-    The table needs the columns ``file`` and ``age`` (or ``age_estimate``). ``donors`` names the files
-    whose detail ages the others (see composite.py): wrinkles from the first one, folds from all; left
-    empty, the strongest evenly lit old faces are taken. ``labels`` is a folder that `amgan label` wrote, with
-    the ages of parts; without it, and for faces that it left out, every part has the face's age. With
-    ``true_ages``, a table of portraits of known age, ages are taken for estimates and calibrated by it (see
-    faces/age_curve.py); labels then are to be made with the same table.
-    Raises UsageError for a bad table, an empty result, or an output folder that is not empty.
+    Photos lie in ``folders``; tables are those of face_rows.py. Training faces get older and younger versions
+    by an aging field (see plan.py and amgan.pairs.versions). Raises UsageError for a bad table, an empty
+    result, or an output folder that is not empty.
     """
+    options = options or PrepareOptions()
     require_new(output)
-    options = PrepareOptions(frame_px=frame_px)
-    ages, known = read_calibrated_ages(ages_csv, true_ages), None if labels is None else read_labels(labels)
-    aligned, left_out = align_all(faces, ages, options, progress)
-    if not any(not is_held_out(f.name) for f in aligned):
-        raise UsageError(f"no face in {faces} is fit for training: {dict(left_out)}")
-    part_ages = _part_ages(aligned, known, options.zone_share)
-    return write_set(output, aligned, part_ages, options, dict(left_out), donors, progress)
+    field = load_field(options.field)
+    curve = None if options.true_ages is None else read_age_curve(options.true_ages)[0]
+    known = None if options.labels is None else read_labels(options.labels)
+    rows = thinned(read_face_rows(tables, curve), options.most_per_decade)
+    align = AlignOptions(frame_px=options.frame_px, max_turn=MAX_TURN)
+    aligned, left_out = align_all(folders, rows, align, progress)
+    if not any(not is_held_out(face.name) for face in aligned):
+        raise UsageError(
+            f"no face in {', '.join(map(str, folders))} is fit for training; left out: {dict(left_out)}"
+        )
+    work = new_folder(output)
+    write_faces(
+        work,
+        [face.frame for face in aligned],
+        np.stack([face.landmarks for face in aligned]).astype(np.float32),
+        {
+            "ages": np.array([face.age for face in aligned], np.float32),
+            "part_ages": _part_ages(aligned, known, options.zone_share),
+            "sides": np.array([face.side_px for face in aligned], np.float32),
+        },
+    )
+    _write_changes(work, aligned, field, progress)
+    index = {
+        "schema": SCHEMA,
+        "options": asdict(align),
+        "aging": asdict(AgingOptions()),
+        "patterns": list(field.pattern_names),
+        "field": field.report,
+        "left_out": dict(sorted(left_out.items())),
+        "faces": [{"name": f.name, "split": "held-out" if is_held_out(f.name) else "train"} for f in aligned],
+    }
+    return finish(work, output, index)
 
 
 def require_new(output: Path) -> None:
     """Raise UsageError where a training set cannot be written without losing something."""
-    if output.exists() and any(output.iterdir()):
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise UsageError(f"{output} is not empty; name a new folder for the training set")
 
 
-def write_set(
-    output: Path,
-    aligned: Sequence[AlignedFace],
-    part_ages: NDArray[np.float32],
-    options: PrepareOptions,
-    left_out: Mapping[str, int],
-    donors: Sequence[str],
-    progress: Progress,
-) -> Path:
-    """Write the training set of aligned faces whose parts have ``part_ages`` [N, P] in years, all at once.
-
-    Raises UsageError when a named donor is not among the faces.
-    """
+def new_folder(output: Path) -> Path:
+    """A fresh folder beside ``output`` to write into."""
     work = output.with_name(output.name + ".part")
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
-    _write_faces(work, aligned, options)
-    np.save(work / "part_ages.npy", part_ages)
-    chosen = _write_changes(work, aligned, options, donors, progress)
-    index = {
-        "schema": SCHEMA,
-        "options": asdict(options),
-        "transfer": asdict(TransferOptions()),
-        "composite": asdict(CompositeOptions()),
-        "donors": chosen,
-        "left_out": left_out,
-        "faces": [{"name": f.name, "split": "held-out" if is_held_out(f.name) else "train"} for f in aligned],
-    }
+    return work
+
+
+def finish(work: Path, output: Path, index: Mapping[str, Any]) -> Path:
+    """Write the index and put the whole folder into its place."""
     (work / "index.json").write_text(json.dumps(index, indent=1))
     if output.exists():
         output.rmdir()
@@ -103,21 +124,28 @@ def write_set(
     return output
 
 
-def _write_faces(folder: Path, aligned: Sequence[AlignedFace], options: PrepareOptions) -> None:
-    cells = options.frame_px // 4
+def write_faces(
+    folder: Path,
+    frames: Sequence[NDArray[np.uint8]],
+    landmarks: NDArray[np.float32],
+    others: Mapping[str, NDArray[np.float32]],
+) -> None:
+    """Write frames [S, S, 3], landmarks [N, 468, 2] in frame units, what follows from them, and others."""
+    cells = frames[0].shape[0] // 4
+    stored = np.lib.format.open_memmap(
+        folder / "frames.npy", mode="w+", dtype=np.uint8, shape=(len(frames), *frames[0].shape)
+    )
     prints, places = [], []
-    for face in aligned:
-        places.append(face_coordinates(face.landmarks, cells).astype(np.float16))
-        footprint = make_footprints(face.landmarks, cells)
+    for number, (frame, points) in enumerate(zip(frames, landmarks, strict=True)):
+        stored[number] = frame
+        places.append(face_coordinates(points, cells).astype(np.float16))
+        footprint = make_footprints(points.astype(np.float64), cells)
         planes = np.concatenate([footprint.face[None], footprint.parts])
         prints.append(np.rint(planes * 255).astype(np.uint8))
-    np.save(folder / "frames.npy", np.stack([f.frame for f in aligned]))
-    np.save(folder / "landmarks.npy", np.stack([f.landmarks for f in aligned]).astype(np.float32))
-    ages = np.array([f.age for f in aligned], np.float32)
-    np.save(folder / "ages.npy", ages)
-    np.save(folder / "sides.npy", np.array([f.side_px for f in aligned], np.float32))
-    np.save(folder / "footprints.npy", np.stack(prints))
-    np.save(folder / "coordinates.npy", np.stack(places))
+    stored.flush()
+    arrays = {"landmarks": landmarks, "footprints": np.stack(prints), "coordinates": np.stack(places)}
+    for name, array in {**arrays, **others}.items():
+        np.save(folder / f"{name}.npy", array)
 
 
 def _part_ages(aligned: Sequence[AlignedFace], known: ZoneLabels | None, share: float) -> NDArray[np.float32]:
@@ -125,50 +153,45 @@ def _part_ages(aligned: Sequence[AlignedFace], known: ZoneLabels | None, share: 
     ages = np.repeat(np.array([f.age for f in aligned], np.float32)[:, None], len(PART_NAMES), axis=1)
     if known is None:
         return ages
-    rows = {name: number for number, name in enumerate(known.names)}
+    labelled = {name: number for number, name in enumerate(known.names)}
     for number, face in enumerate(aligned):
-        if face.name in rows:
-            ages[number] += np.float32(share) * (known.parts[rows[face.name]] - ages[number])
+        if face.name in labelled:
+            ages[number] += np.float32(share) * (known.parts[labelled[face.name]] - ages[number])
     return ages
 
 
 def _write_changes(
-    folder: Path,
-    aligned: Sequence[AlignedFace],
-    options: PrepareOptions,
-    donors: Sequence[str],
-    progress: Progress,
-) -> list[str]:
-    """Write the changed versions of all training faces; returns the names of the donors."""
-    transfer = TransferOptions()
-    training = [i for i, f in enumerate(aligned) if not is_held_out(f.name)]
-    mean = np.mean([aligned[i].landmarks for i in training], axis=0)
-    triangles = triangulate(mean)
-    chosen = choose_donors(aligned, training, options, donors)
-    composite = aged_donor(aligned, training, chosen, mean, triangles) if chosen else None
-    older = [i for i in training if composite is not None and aligned[i].age < options.oldest_to_age]
-    younger = [i for i in training if aligned[i].age >= options.youngest_to_rejuvenate]
-    size, count = options.frame_px, len(older) + len(younger)
+    folder: Path, aligned: Sequence[AlignedFace], field: AgingField, progress: Progress
+) -> None:
+    """Write the changed versions of all training faces, several faces at a time."""
+    count = len(field.pattern_names)
+    plans = [
+        (number, plan_versions(face.name, face.age, count))
+        for number, face in enumerate(aligned)
+        if not is_held_out(face.name)
+    ]
+    firsts = np.cumsum([0, *(len(plan) for _, plan in plans)])
+    total = int(firsts[-1])
+    size = aligned[0].frame.shape
     changes = np.lib.format.open_memmap(
-        folder / "changes.npy", mode="w+", dtype=np.int8, shape=(count, size, size, 3)
+        folder / "changes.npy", mode="w+", dtype=np.int8, shape=(total, *size)
     )
 
-    def change(number: int) -> None:
-        if number < len(older):
-            assert composite is not None
-            young = split(aligned[older[number]], bare=transfer.bare)
-            changes[number] = older_change(young, composite, triangles, transfer)
-        else:
-            face = split(aligned[younger[number - len(older)]], FOLD_BLUR, transfer.bare_when_old)
-            changes[number] = younger_change(face, transfer)
+    def change(job: tuple[int, tuple[int, list[Version]]]) -> int:
+        first, (number, versions) = job
+        if versions:
+            face = aligned[number]
+            layers = FaceLayers(PairFace(face.frame, face.landmarks, face.age, face.sex, face.turn), field)
+            for place, version in enumerate(versions, first):
+                changes[place] = version_codes(layers, field, version.age, version.pattern)
+        return first + len(versions)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for done, _ in enumerate(pool.map(change, range(count))):
-            progress(done, count, "changing ages")
+        for done in pool.map(change, zip(firsts.tolist(), plans, strict=False)):
+            progress(done, total, "changing ages")
     changes.flush()
-    np.save(folder / "change_faces.npy", np.array(older + younger, np.int32))
-    ages = [options.older_age] * len(older) + [options.younger_age] * len(younger)
-    np.save(folder / "change_ages.npy", np.array(ages, np.float32))
-    patterns = [choose_pattern(aligned[i].landmarks, PATTERNS) for i in older + younger]
-    np.save(folder / "change_patterns.npy", np.stack(patterns))
-    return [aligned[d].name for d in chosen]
+    faces = [number for number, plan in plans for _ in plan]
+    versions = [version for _, plan in plans for version in plan]
+    np.save(folder / "change_faces.npy", np.array(faces, np.int32))
+    np.save(folder / "change_ages.npy", np.array([version.age for version in versions], np.float32))
+    np.save(folder / "change_patterns.npy", np.stack([version.pattern for version in versions]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,37 +15,27 @@ from amgan.runtime.face.alignment import apply_affine
 from amgan.runtime.face.finder import FaceFinder
 from amgan.runtime.face.warp import sample_affine
 
+from .face_rows import FaceRow
+
 Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
-class PrepareOptions:
-    """What faces are fit for training, and how the changed versions are made (ages in years).
+class AlignOptions:
+    """What faces are fit for training: size in the photo (px), turn of the head, and colour (code values)."""
 
-    ``zone_share`` is how far a part's age goes from the face's to that of its own label: single zones are
-    noisy witnesses.
-    """
-
-    frame_px: int = 640
-    min_side_px: float = 190.0
+    frame_px: int = 512
+    min_side_px: float = 170.0
     max_turn: float = 0.4
     min_chroma: float = 4.0
-    older_age: float = 70.0
-    younger_age: float = 25.0
-    oldest_to_age: float = 60.0
-    youngest_to_rejuvenate: float = 32.0
-    donor_min_age: float = 62.0
-    donor_max_turn: float = 0.25
-    donor_max_asymmetry: float = 0.5
-    donor_count: int = 12
-    zone_share: float = 0.5
 
 
 @dataclass(frozen=True, eq=False)
 class AlignedFace:
-    """One usable face: its frame [S, S, 3] uint8, landmarks in frame units, and age in years.
+    """One usable face: its frame [S, S, 3] uint8, landmarks [468, 2] in frame units, and age in years.
 
-    ``side_px`` is how many pixels of the photo the frame's side spans.
+    ``side_px`` is how many pixels of the photo the frame's side spans; ``sex`` and ``source`` are as in
+    FaceRow.
     """
 
     name: str
@@ -54,26 +44,41 @@ class AlignedFace:
     age: float
     turn: float
     side_px: float = 400.0
+    sex: float = 0.0
+    source: str = ""
 
 
 def align_all(
-    folder: Path, ages: dict[str, float], options: PrepareOptions, progress: Progress
+    folders: Sequence[Path], rows: Sequence[FaceRow], options: AlignOptions, progress: Progress
 ) -> tuple[list[AlignedFace], Counter[str]]:
-    """Align the largest face of every photo in a table; also how many photos were left out, by reason."""
-    finder = FaceFinder()
-    aligned: list[AlignedFace] = []
+    """Align the largest face of every row's photo; also how many photos were left out, by reason."""
     left_out: Counter[str] = Counter()
-    for done, (name, age) in enumerate(sorted(ages.items())):
-        progress(done, len(ages), "aligning")
-        found = _align(finder, folder / name, age, options)
+    return list(align_each(folders, rows, options, left_out, progress)), left_out
+
+
+def align_each(
+    folders: Sequence[Path],
+    rows: Sequence[FaceRow],
+    options: AlignOptions,
+    left_out: Counter[str],
+    progress: Progress,
+) -> Iterator[AlignedFace]:
+    """The same one by one, in the order of file names; counts in ``left_out`` what is left out, by reason.
+
+    A photo is looked for in every folder, the first that has it wins.
+    """
+    finder = FaceFinder()
+    for done, row in enumerate(sorted(rows, key=lambda row: row.file)):
+        progress(done, len(rows), "aligning")
+        path = next((f / row.file for f in folders if (f / row.file).is_file()), folders[0] / row.file)
+        found = _align(finder, path, row, options)
         if isinstance(found, str):
             left_out[found] += 1
         else:
-            aligned.append(found)
-    return aligned, left_out
+            yield found
 
 
-def _align(finder: FaceFinder, path: Path, age: float, options: PrepareOptions) -> AlignedFace | str:
+def _align(finder: FaceFinder, path: Path, row: FaceRow, options: AlignOptions) -> AlignedFace | str:
     """The photo's largest face, or why it is left out."""
     try:
         with Image.open(path) as picture:
@@ -93,11 +98,7 @@ def _align(finder: FaceFinder, path: Path, age: float, options: PrepareOptions) 
     middle = frame[size // 3 : size * 5 // 6, size // 3 : size * 2 // 3].astype(np.float32)
     if float(np.abs(middle - middle.mean(axis=2, keepdims=True)).mean()) < options.min_chroma:
         return "grey"
+    landmarks = apply_affine(face.frame.to_frame(1), face.landmarks)
     return AlignedFace(
-        path.name,
-        frame,
-        apply_affine(face.frame.to_frame(1), face.landmarks),
-        age,
-        face.turn,
-        face.frame.side_px,
+        row.file, frame, landmarks, row.age, face.turn, face.frame.side_px, row.sex, row.source
     )

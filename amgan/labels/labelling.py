@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from amgan.faces.age_curve import read_calibrated_ages
-from amgan.faces.aligning import AlignedFace, PrepareOptions, align_all
+from amgan.faces.aligning import AlignedFace, AlignOptions, align_all
+from amgan.faces.face_rows import FaceRow
 from amgan.faces.splits import is_held_out
 from amgan.runtime.errors import UsageError
 from amgan.runtime.face.zones import PART_NAMES, ZONES
@@ -29,6 +30,7 @@ from .quality import why_misleading
 from .regression import RegressionOptions, make_split, score_zone
 
 FRAME_PX = 384
+_ALIGNING = AlignOptions(frame_px=FRAME_PX, min_side_px=190.0)
 
 Progress = Callable[[int, int, str], None]
 Floats = NDArray[np.float64]
@@ -49,7 +51,7 @@ def label_faces(
         raise UsageError(f"'{output}' is not an empty folder: name a new one for the labels")
     table = read_calibrated_ages(ages_csv, options.true_ages)
     expert = read_expert_scores(options.expert_scores) if options.expert_scores else {}
-    aligned, left_out = align_all(faces, table, PrepareOptions(frame_px=FRAME_PX), progress)
+    aligned, left_out = align_all([faces], [FaceRow(*row) for row in table.items()], _ALIGNING, progress)
     labelled = label_aligned(aligned, left_out, options, expert, progress)
     work = output.with_name(output.name + ".part")
     shutil.rmtree(work, ignore_errors=True)

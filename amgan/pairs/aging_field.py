@@ -11,22 +11,26 @@ import zipfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from amgan.runtime.errors import UsageError
+from amgan.runtime.files import whole_file
 
 from .expression import expression
 from .face_space import FaceSpace
 from .field_fit import age_basis
-from .log_picture import Plane
 
 SCHEMA = 1
 _ARRAYS = (
     "mean", "field", "products", "certainty", "deviations", "lines", "texture", "mottling", "shape",
     "expression_mean", "expression_spread",
 )  # fmt: skip
+
+SHIPPED = Path(__file__).parent.parent / "weights" / "aging-field.npz"
+"""The aging field that ships with the package."""
 
 Floats = NDArray[np.float32]
 
@@ -74,18 +78,13 @@ class AgingField:
         """The log luminance of a face's skin in standard deviations, -2..2."""
         return float(np.clip((skin_light - self.tone_mean) / self.tone_spread, -2.0, 2.0))
 
-    def planes(self, smile: float, sex: float, tone: float) -> tuple[Floats, Plane]:
-        """For one kind of face: coefficients of age_basis [3, S, S, 4], and of (age - PIVOT_AGE) / SPAN_YEARS."""
-        linear = smile * self.products[0] + sex * self.products[1] + tone * self.products[2]
-        return self.field, np.asarray(linear, np.float32)
-
     def difference(self, older: float, younger: float) -> Floats:
         """The plain field at one age less that at another, float32 [S, S, 4]."""
         return np.asarray(np.tensordot(age_basis(older) - age_basis(younger), self.field, 1), np.float32)
 
     def save(self, path: Path) -> None:
-        """Write the file: compressed arrays in half precision, lines and texture in steps of 1/256 of their most."""
-        data: dict[str, NDArray[np.generic]] = {}
+        """Write the file: compressed, in half precision; patterns in steps of 1/127 of their largest."""
+        data: dict[str, Any] = {}
         for name in _ARRAYS:
             array = getattr(self, name)
             if name in ("lines", "texture", "mottling", "deviations"):
@@ -104,11 +103,15 @@ class AgingField:
             "chroma_mean": self.chroma_mean,
             "report": self.report,
         }
-        np.savez_compressed(path, about=np.array(json.dumps(about)), **data)
+        with whole_file(path, ".npz") as part:
+            np.savez_compressed(part, about=np.array(json.dumps(about)), **data)
 
 
-def load_field(path: Path) -> AgingField:
-    """Open an aging field. Raises UsageError for a file that is missing, damaged or of another schema."""
+def load_field(path: Path = SHIPPED) -> AgingField:
+    """Open an aging field, the shipped one unless another is named.
+
+    Raises UsageError for a file that is missing, damaged or of another schema.
+    """
     try:
         with np.load(path, allow_pickle=False) as stored:
             about = json.loads(str(stored["about"]))
@@ -116,7 +119,7 @@ def load_field(path: Path) -> AgingField:
                 raise UsageError(
                     f"{path} has schema {about.get('schema')}, this version reads {SCHEMA}; fit it again"
                 )
-            arrays = {name: _restored(stored, name) for name in _ARRAYS}
+            arrays: dict[str, Any] = {name: _restored(stored, name) for name in _ARRAYS}
     except FileNotFoundError as error:
         raise UsageError(f"the aging field {path} does not exist; make one with 'amgan fit-field'") from error
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:

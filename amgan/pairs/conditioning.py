@@ -1,4 +1,4 @@
-"""Makes a fitted field fit for use: what belongs to brows, lips and eyes, and what is broad shading, is taken out."""
+"""Makes a fitted field fit for use: without brows, lips and eyes of its own, and without broad shading."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from amgan.runtime.face.zones import ZONES
+
 from .face_space import FaceSpace, Mask
 from .field_fit import FieldFit
 from .log_picture import Plane, blur, blur_inside, ellipse
 
 LIGHT_HIGH_PASS = 0.07
+CHEEK_SHARE = 0.55
+"""How much of broad light counts on the cheeks: there a dark patch looks like a bruise."""
 COLOUR_HIGH_PASS = 0.12
 
 
@@ -23,11 +27,11 @@ def conditioned(fit: FieldFit, space: FaceSpace) -> tuple[NDArray[np.float32], N
     """
     size = space.size_px
     raw = np.zeros((6, size, size, 4), np.float32)
-    box = (slice(*fit.rows), slice(*fit.columns))
-    raw[(slice(None), *box)] = np.concatenate([fit.age, fit.products])
+    raw[(slice(None), *space.box)] = np.concatenate([fit.age, fit.products])
     sure = np.zeros((size, size), np.float32)
-    sure[box] = fit.certainty
-    raw, sure = (raw + raw[:, :, ::-1]) / 2, (sure + sure[:, ::-1]) / 2
+    sure[space.box] = fit.certainty
+    raw = np.asarray((raw + raw[:, :, ::-1]) / 2, np.float32)
+    sure = np.asarray((sure + sure[:, ::-1]) / 2, np.float32)
     holes = space.brows | space.lips | space.eyes
     inner = np.asarray(cv2.erode(space.mesh_inside.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0)
     bare = inner & ~holes
@@ -38,7 +42,21 @@ def conditioned(fit: FieldFit, space: FaceSpace) -> tuple[NDArray[np.float32], N
     # The fit knows the mesh alone: towards the hairline the field fades.
     core = cv2.erode(space.mesh_inside.astype(np.uint8), np.ones((13, 13), np.uint8))
     done *= blur(core, 6.0 * size / 512)[..., None]
+    done[..., 0] *= cheek_share(space)
     return done[:3], done[3:], certain
+
+
+def cheek_share(space: FaceSpace) -> Plane:
+    """What broad light counts for: 1, and CHEEK_SHARE on the cheeks, [S, S]."""
+    mask = np.zeros((space.size_px,) * 2, np.uint8)
+    for zone in ZONES:
+        if zone.name in ("cheek-pores", "cheek-spots", "cheek-redness"):
+            for polygon in zone.polygons:
+                points = np.round(space.mean[list(polygon)] * space.size_px).astype(np.int32)
+                cv2.fillPoly(mask, [points], 255)
+    radius = round(0.012 * space.size_px)
+    soft = blur(cv2.dilate(mask, ellipse(radius)).astype(np.float32), 0.02 * space.size_px) / 255.0
+    return np.asarray(1.0 - (1.0 - CHEEK_SHARE) * soft, np.float32)
 
 
 def _conditioned_plane(plane: NDArray[np.float32], space: FaceSpace, bare: Mask) -> NDArray[np.float32]:

@@ -81,6 +81,14 @@ class FaceSpace:
         return mask > 0
 
     @cached_property
+    def box(self) -> tuple[slice, slice]:
+        """Rows and columns that hold the mean face, with a margin, in multiples of 8 px."""
+        low = np.floor(self.mean.min(axis=0) * self.size_px / 8 - 2).astype(int) * 8
+        high = np.ceil(self.mean.max(axis=0) * self.size_px / 8 + 2).astype(int) * 8
+        (left, top), (right, bottom) = np.maximum(low, 0), np.minimum(high, self.size_px)
+        return slice(int(top), int(bottom)), slice(int(left), int(right))
+
+    @cached_property
     def triangle_of_pixel(self) -> NDArray[np.int32]:
         """Number of the triangle that every pixel lies in, int32 [S, S]; -1 outside the mesh."""
         labels = np.full((self.size_px,) * 2, -1, np.int32)
@@ -89,7 +97,7 @@ class FaceSpace:
             cv2.fillConvexPoly(labels, triangle, number, lineType=cv2.LINE_8, shift=4)
         return labels
 
-    def carried(self, frame: NDArray[np.generic], landmarks: NDArray[np.floating]) -> NDArray[np.generic]:
+    def carried(self, frame: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> NDArray[np.uint8]:
         """A face's frame warped onto the mean face, [size_px, size_px, C]; landmarks in frame units."""
         mean = mean_face()
         points = np.asarray(landmarks, np.float64)[:, :2]
@@ -98,7 +106,7 @@ class FaceSpace:
         where, _ = source_coordinates(
             mean.points * self.size_px, everywhere * frame.shape[0], mean.triangles, self.size_px
         )
-        return cv2.remap(frame, where[..., 0], where[..., 1], cv2.INTER_CUBIC)
+        return np.asarray(cv2.remap(frame, where[..., 0], where[..., 1], cv2.INTER_CUBIC), np.uint8)
 
     def positions(self, landmarks: NDArray[np.floating], frame_px: int) -> NDArray[np.float32]:
         """Where on this frame every pixel of a face's frame lies: x and y for cv2.remap, [S, S, 2]."""

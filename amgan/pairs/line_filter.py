@@ -1,4 +1,4 @@
-"""Keeps of a band of detail what is line-like: wrinkles with their own profile, no pores, freckles or stubble.
+"""Keeps of a band of detail what is line-like: wrinkles with their profile, no pores, freckles or stubble.
 
 A line is where one of DIRECTIONS elongated second derivatives stands out of the mean of all. The band is
 smoothed along that direction. Elongated filters of this kind are common in ridge detection (Lindeberg, "Edge
@@ -33,12 +33,6 @@ class LineOptions:
     width_px: float = 1.5
     least: float = 1.8
     sure: float = 3.2
-
-    def scaled(self, factor: float) -> LineOptions:
-        """The same filter for frames ``factor`` times as large."""
-        return LineOptions(
-            self.along_px * factor, self.across_px * factor, self.width_px * factor, self.least, self.sure
-        )
 
 
 def only_lines(band: NDArray[np.floating], options: LineOptions) -> Plane:

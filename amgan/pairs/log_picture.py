@@ -42,18 +42,18 @@ def smoothstep(plane: NDArray[np.floating] | float, begins: float, ends: float) 
     return np.asarray(share * share * (3.0 - 2.0 * share), np.float32)
 
 
-def blur(plane: NDArray[np.floating], sigma_px: float) -> Plane:
+def blur(plane: NDArray[np.number], sigma_px: float) -> Plane:
     """Gaussian blur of a plane [S, S] or [S, S, C]."""
     return np.asarray(cv2.GaussianBlur(np.asarray(plane, np.float32), (0, 0), max(sigma_px, 0.3)), np.float32)
 
 
-def blur_inside(plane: NDArray[np.floating], mask: NDArray[np.floating], sigma_px: float) -> Plane:
+def blur_inside(plane: NDArray[np.floating], mask: NDArray[np.number | np.bool_], sigma_px: float) -> Plane:
     """Gaussian blur of a plane [S, S] or [S, S, C] that only sees what ``mask`` [S, S] 0..1 covers."""
-    mask = np.asarray(mask, np.float32)
-    weight = np.maximum(blur(mask, sigma_px), np.float32(1e-3))
+    seen = np.asarray(mask, np.float32)
+    weight = np.maximum(blur(seen, sigma_px), np.float32(1e-3))
     if plane.ndim == 3:
-        return np.asarray(blur(plane * mask[..., None], sigma_px) / weight[..., None], np.float32)
-    return np.asarray(blur(plane * mask, sigma_px) / weight, np.float32)
+        return np.asarray(blur(plane * seen[..., None], sigma_px) / weight[..., None], np.float32)
+    return np.asarray(blur(plane * seen, sigma_px) / weight, np.float32)
 
 
 def ellipse(radius_px: int) -> NDArray[np.uint8]:

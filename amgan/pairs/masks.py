@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from amgan.runtime.ages.maps import edit_mask
+from amgan.data.bare_skin import bare_skin as find_bare_skin
 from amgan.runtime.face.mesh import LEFT_BROW, LIPS_OUTER, NOSE, RIGHT_BROW
+from amgan.runtime.face.region_masks import edit_mask
 
 from .log_picture import Plane, blur, ellipse
 
@@ -31,6 +32,14 @@ def hulls(
     if radius:
         mask = np.asarray((cv2.dilate if grown_px > 0 else cv2.erode)(mask, ellipse(radius)), np.uint8)
     return np.asarray(blur(mask.astype(np.float32), soft_px) / np.float32(255.0))
+
+
+def bare_skin(log: Plane, skin: Plane) -> Plane:
+    """How surely every pixel of a log picture [S, S, 3] shows bare skin, float32 [S, S] 0..1.
+
+    ``skin`` [S, S] 0..1 says where a face has skin unless something covers it.
+    """
+    return find_bare_skin(log, skin)
 
 
 def skin_mask(landmarks: NDArray[np.floating], size_px: int) -> Plane:

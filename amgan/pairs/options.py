@@ -1,4 +1,4 @@
-"""Gains and bounds of aged versions. Set by eye on real and synthetic faces, never by a judge of age alone."""
+"""Gains and bounds of aged versions, set by eye on real and synthetic faces, never by a judge of age."""
 
 from __future__ import annotations
 
@@ -22,17 +22,16 @@ class AgingOptions:
     ``broad_warmth`` the same for the field's broad ones.
 
     Hair and lips, per span of HAIR_SPAN_YEARS from 35 years on: ``lips_paler``, ``lips_lighter``,
-    ``brows_lighter``, ``beard_lighter``; ``shape_gain`` and ``shape_gain_young`` times the regressed change
-    of shape.
+    ``brows_lighter``, ``beard_lighter``.
     """
 
-    field_gain: float = 2.6
+    field_gain: float = 3.0
     field_gain_young: float = 1.8
-    field_down: float = 0.17
+    field_down: float = 0.20
     field_up: float = 0.09
     smile_gain: float = 0.5
     kind_gain: float = 0.5
-    deviation_gain: float = 1.0
+    deviation_gain: float = 1.2
     deviation_down: float = 0.11
     deviation_up: float = 0.045
     colour_gain: float = 0.2
@@ -42,9 +41,9 @@ class AgingOptions:
     own_mid: float = 0.8
     own_folds: float = 0.25
     own_pores: float = 0.25
-    lines: float = 1.8
-    texture: float = 0.8
-    mottling: float = 0.15
+    lines: float = 2.3
+    texture: float = 0.5
+    mottling: float = 0.12
     down: float = 0.50
     up: float = 0.13
     up_young: float = 0.20
@@ -53,10 +52,8 @@ class AgingOptions:
     broad_warmth: float = 0.25
     lips_paler: float = 0.55
     lips_lighter: float = 0.25
-    brows_lighter: float = 0.6
+    brows_lighter: float = 0.75
     beard_lighter: float = 0.65
-    shape_gain: float = 3.0
-    shape_gain_young: float = 2.2
 
 
 OWN_SPAN_YEARS = 45.0

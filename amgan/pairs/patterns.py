@@ -13,39 +13,25 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from amgan.data.bare_skin import bare_skin
 from amgan.runtime.face.zones import ZONES
 
 from .face_space import FaceSpace
 from .line_filter import LineOptions, only_lines
 from .log_picture import Plane, blur, blur_inside, log_picture, soft_bound
+from .masks import bare_skin
+from .recipe import ZONE_GROUPS, Recipe
 
 LINES_PX = 1024
 """Side of the frame that patterns are made in: donors' lines are a pixel or two wide there."""
 
 _DONOR_LINES = LineOptions(along_px=8.0, across_px=0.7, width_px=2.0, least=1.7, sure=2.8)
-_ZONE_GROUPS = {
-    "eyes": ("crows-feet", "under-eye-lines", "under-eye-bags", "upper-eyelids"),
-    "cheeks": ("cheek-pores", "cheek-spots", "cheek-redness"),
-    "folds": ("nasolabial", "cheek-lines", "jowls"),
-    "forehead": ("forehead",),
-    "frown": ("frown",),
-    "upper lip": ("upper-lip",),
-    "chin": ("lip-corners", "chin"),
-}
-
-
-@dataclass(frozen=True)
-class PatternRecipe:
-    """Which donors give a pattern its lines: for every group of zones, shares by the donor's file name."""
-
-    name: str
-    shares: Mapping[str, Mapping[str, float]]
+_MOST_GAIN = 1.6
+"""Lines that a mixture hardly has are not made of its noise."""
 
 
 @dataclass(frozen=True, eq=False)
 class Donor:
-    """An old face on the mean face: log picture [S, S, 3], bare skin [S, S] and lines [S, S], S = LINES_PX."""
+    """An old face on the mean face: log picture [S, S, 3], bare skin and lines [S, S], S = LINES_PX."""
 
     log: Plane
     bare: Plane
@@ -68,20 +54,24 @@ def detail_band(space: FaceSpace, log: Plane, bare: Plane, coarse_px: float) -> 
     return np.asarray(detail * blur(core, 5.0) * np.maximum(bare, 0.3), np.float32)
 
 
-def mix_lines(space: FaceSpace, donors: Mapping[str, Donor], recipe: PatternRecipe) -> Plane:
-    """A pattern's lines in log luminance, float32 [LINES_PX, LINES_PX].
+def mix_lines(space: FaceSpace, donors: Mapping[str, Donor], recipe: Recipe, number: int) -> Plane:
+    """The lines of the recipe's pattern ``number`` in log luminance, float32 [LINES_PX, LINES_PX].
 
-    What lightens is weaker than what darkens, and the blur of the whole is taken out: dense lines must not
-    add up to a dark patch.
+    In each group of zones the donors' mean is brought to the recipe's strength. What lightens is weaker than
+    what darkens, and the blur of the whole is taken out: dense lines must not add up to a dark patch.
     """
+    pattern = recipe.patterns[number]
     total = np.zeros((space.size_px,) * 2, np.float32)
     weight = np.full_like(total, 1e-3)
-    for group, shares in recipe.shares.items():
-        zone = zone_weight(space, _ZONE_GROUPS[group])
+    for group, names in pattern.donors.items():
+        zone = zone_weight(space, ZONE_GROUPS[group])
         lines = np.zeros_like(total)
-        for name, share in shares.items():
-            lines += np.float32(share) * donors[name].lines
-        total += zone * lines
+        for name in names:
+            lines += donors[name].lines / np.float32(len(names))
+        seen = zone * space.skin
+        own = float(np.sqrt((seen * lines**2).sum() / np.maximum(seen.sum(), 1e-6)))
+        wanted = recipe.rms[group] * pattern.gain.get(group, 1.0)
+        total += zone * lines * np.float32(min(wanted / max(own, 1e-6), _MOST_GAIN))
         weight += zone
     mixed = total / np.maximum(weight, 1.0)
     mixed = np.where(mixed > 0, 0.8 * mixed, mixed)
@@ -112,7 +102,7 @@ def mix_texture(space: FaceSpace, donors: Mapping[str, Donor], shares: Mapping[s
 
 
 def mix_mottling(space: FaceSpace, donors: Mapping[str, Donor], shares: Mapping[str, float]) -> Plane:
-    """Uneven colour of old skin: the donors' band of 5 to 18 px in three channels, [LINES_PX, LINES_PX, 3]."""
+    """Uneven colour of old skin: the donors' band of 5 to 18 px, float32 [LINES_PX, LINES_PX, 3]."""
     total = np.zeros((space.size_px, space.size_px, 3), np.float32)
     for name, share in shares.items():
         bare = donors[name].bare * space.skin

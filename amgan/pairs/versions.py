@@ -74,6 +74,14 @@ def rendered(layers: FaceLayers, change: NDArray[np.floating]) -> NDArray[np.uin
     return np.asarray(np.rint(code_values(after)), np.uint8)
 
 
+def version_codes(
+    layers: FaceLayers, field: AgingField, age: float, pattern: NDArray[np.floating]
+) -> NDArray[np.int8]:
+    """Code values to add to the face's frame for its version at ``age``, int8 [S, S, 3], -127..127."""
+    after = rendered(layers, version_change(layers, field, age, pattern)).astype(np.int16)
+    return np.clip(after - layers.face.frame, -127, 127).astype(np.int8)
+
+
 def _spans(layers: FaceLayers, age: float) -> tuple[float, float]:
     """The change in spans of own structure, and of hair."""
     own = float(np.clip((age - layers.face.age) / OWN_SPAN_YEARS, -1.0, 1.25))
@@ -151,7 +159,7 @@ def _own_flatter(layers: FaceLayers, age: float) -> Plane:
 def _pattern(
     layers: FaceLayers, field: AgingField, age: float, pattern: NDArray[np.floating], options: AgingOptions
 ) -> tuple[Plane, NDArray[np.float32]]:
-    """Luminance [S, S] of a pattern's lines and texture, and the uneven colour [S, S, 3] that goes with it."""
+    """Luminance [S, S] of a pattern's lines and texture, and the uneven colour [S, S, 3] with it."""
     own, _ = _spans(layers, age)
     lines = layers.brought(np.tensordot(np.asarray(pattern, np.float32), field.lines, 1))
     pores = layers.brought(field.texture) * own * options.texture * layers.calm
@@ -192,7 +200,7 @@ def _lips(layers: FaceLayers, age: float, options: AgingOptions) -> tuple[Plane,
 
 
 def _hair(layers: FaceLayers, age: float, options: AgingOptions) -> tuple[Plane, NDArray[np.float32]]:
-    """Brows and beard: dark hair gets lighter and greyer. Its blurred darkness counts, so that strands stay."""
+    """Brows and beard: dark hair gets lighter and greyer; its blurred darkness counts: strands stay."""
     _, span = _spans(layers, age)
     around, hair = layers.skin_around[0], blur(layers.light, 3 * layers.unit)
     brows = layers.brows * layers.hair * layers.weight

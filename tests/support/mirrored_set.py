@@ -1,4 +1,4 @@
-"""A real training set of one face, which its own mirror image ages."""
+"""A real training set of one face and its mirror image."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 from helpers import HOPPER
 from PIL import Image, ImageOps
 
-from amgan.data.prepare import prepare_dataset
+from amgan.data.prepare import PrepareOptions, prepare_dataset
 
 
 def prepare_mirrored(folder: Path, frame_px: int) -> Path:
-    """Prepare the set in ``folder``; a young face, and its mirror image as the old one."""
+    """Prepare the set in ``folder``; a face taken for young, and its mirror image taken for old."""
     faces = folder / "faces"
     faces.mkdir()
     with Image.open(HOPPER) as photo:
@@ -19,4 +19,4 @@ def prepare_mirrored(folder: Path, frame_px: int) -> Path:
     picture.save(faces / "young.png")
     ImageOps.mirror(picture).save(faces / "old.png")
     (folder / "ages.csv").write_text("file,age\nyoung.png,30\nold.png,70\n")
-    return prepare_dataset(faces, folder / "ages.csv", folder / "set", frame_px, donors=["old.png"])
+    return prepare_dataset([faces], [folder / "ages.csv"], folder / "set", PrepareOptions(frame_px=frame_px))

@@ -6,6 +6,7 @@ import json
 import sys
 import types
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner, Result
@@ -132,6 +133,7 @@ def test_train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_prepare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = stub(monkeypatch, "amgan.data.prepare", "prepare_dataset", 1, 7, "a.jpg")
+    sys.modules["amgan.data.prepare"].PrepareOptions = SimpleNamespace  # type: ignore[attr-defined]
     faces, ages = tmp_path / "faces", tmp_path / "ages.csv"
     assert "is no folder" in one_sentence(amgan("prepare", faces, "--ages", ages, "-o", tmp_path / "out"))
     faces.mkdir()
@@ -139,7 +141,8 @@ def test_prepare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ages.write_text("")
     result = amgan("prepare", faces, "--ages", ages, "-o", tmp_path / "out", "--frame-px", 512)
     assert (result.exit_code, result.stdout, result.stderr) == (0, "dataset written to made\n", "")
-    assert calls[0][:4] == (faces, ages, tmp_path / "out", 512)
+    assert calls[0][:3] == ((faces,), (ages,), tmp_path / "out")
+    assert calls[0][3].frame_px == 512 and calls[0][3].labels is None
 
 
 @pytest.mark.parametrize(

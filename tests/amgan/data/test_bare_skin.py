@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from amgan.data.bare_skin import BareSkinOptions, bare_skin
-from amgan.data.detail import LOG_FLOOR, OLD_SKIN, split_detail
+from amgan.pairs.log_picture import log_picture
+from amgan.pairs.masks import skin_mask
 
 SIZE = 200
 SKIN = np.array([190.0, 140.0, 120.0], np.float32)
@@ -14,7 +15,7 @@ ALL = np.ones((SIZE, SIZE), np.float32)
 
 
 def log_of(picture: np.ndarray) -> np.ndarray:
-    return np.asarray(np.log(picture + np.float32(LOG_FLOOR)), np.float32)
+    return log_picture(picture)
 
 
 def plain() -> np.ndarray:
@@ -43,14 +44,6 @@ def test_what_covers_skin_is_none(colour: tuple[int, ...], name: str) -> None:
     assert found[40, 100] > 0.95 and found[150, 100] > 0.95
 
 
-def test_the_folds_of_old_faces_count_as_skin_and_a_beard_does_not() -> None:
-    fold, beard = plain(), plain()
-    fold[95:101] *= 0.48
-    beard[80:120, 60:140] = (20, 16, 14)
-    assert bare_skin(log_of(fold), ALL, OLD_SKIN).min() > 0.9
-    assert bare_skin(log_of(beard), ALL, OLD_SKIN)[100, 100] < 0.05
-
-
 def test_without_a_face_nothing_is_judged() -> None:
     assert (bare_skin(log_of(plain()), np.zeros_like(ALL)) == 1).all()
 
@@ -66,10 +59,10 @@ def test_options_say_what_is_dark() -> None:
 
 def test_glasses_take_no_part_in_a_face(aligned: list[tuple[np.ndarray, np.ndarray]]) -> None:
     frame, landmarks = aligned[0]
-    plain_face = split_detail(frame, landmarks)
-    y, x = np.unravel_index(np.argmax(plain_face.skin), plain_face.skin.shape)
+    skin = skin_mask(landmarks, frame.shape[0])
+    plain = skin * bare_skin(log_picture(frame), skin)
+    y, x = np.unravel_index(np.argmax(plain), plain.shape)
     covered = frame.copy()
     covered[max(0, y - 6) : y + 7, max(0, x - 6) : x + 7] = (30, 40, 160)
-    assert plain_face.skin[y, x] > 0.9
-    assert split_detail(covered, landmarks, bare=BareSkinOptions()).skin[y, x] < 0.1
-    assert split_detail(covered, landmarks).skin[y, x] == plain_face.skin[y, x]
+    assert plain[y, x] > 0.9
+    assert bare_skin(log_picture(covered), skin)[y, x] < 0.1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +12,19 @@ from helpers import COLLINS, HOPPER
 from PIL import Image
 
 from amgan.data.dataset import Dataset, load_dataset
-from amgan.data.donors import choose_donors
-from amgan.data.prepare import prepare_dataset
-from amgan.faces.aligning import AlignedFace, PrepareOptions
+from amgan.data.prepare import PrepareOptions, prepare_dataset
 from amgan.faces.splits import is_held_out
 from amgan.faces.tables import read_ages
+from amgan.pairs.aging_field import load_field
+from amgan.pairs.face_layers import FaceLayers
+from amgan.pairs.face_masks import PairFace
+from amgan.pairs.plan import plan_versions
+from amgan.pairs.versions import version_codes
 from amgan.runtime.errors import UsageError
 from amgan.runtime.face.zones import PART_NAMES
 
 FRAME = 96
+OPTIONS = PrepareOptions(frame_px=FRAME)
 
 
 def names(stem: str, held_out: bool) -> list[str]:
@@ -67,11 +70,11 @@ def table(photos: Path) -> Path:
 def prepared(photos: Path, table: Path, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     output = tmp_path_factory.mktemp("prepared") / "set"
     seen: list[tuple[int, int, str]] = []
-    found = prepare_dataset(photos, table, output, FRAME, lambda *step: seen.append(step), donors=[OLD[0]])
+    found = prepare_dataset([photos], [table], output, OPTIONS, lambda *step: seen.append(step))
     assert found == output
     assert [p.name for p in output.parent.iterdir()] == ["set"]  # nothing half-written stays
     assert {what for _, _, what in seen} == {"aligning", "changing ages"}
-    assert all(0 <= done < total for done, total, _ in seen)
+    assert all(0 <= done <= total for done, total, _ in seen)
     return load_dataset(output)
 
 
@@ -96,17 +99,34 @@ def test_shapes(prepared: Dataset) -> None:
 
 def test_what_was_left_out_and_why(prepared: Dataset) -> None:
     assert prepared.index["left_out"] == {"grey": 1, "tiny": 1, "no face": 1, "unreadable": 2}
-    assert prepared.index["donors"] == [OLD[0]]
     assert prepared.index["options"]["frame_px"] == FRAME
 
 
-def test_changes_lead_from_the_face_to_both_ages(prepared: Dataset) -> None:
-    owners = [prepared.names[face] for face in prepared.change_faces]
-    found = set(zip(owners, prepared.change_ages.tolist(), strict=True))
-    older, younger = PrepareOptions().older_age, PrepareOptions().younger_age
-    # only faces under 60 are made older, only those from 32 on younger, and no held-out one at all
-    assert found == {(n, older) for n in YOUNG} | {(n, younger) for n in (*OLD, YOUNG[1])}
-    assert all(np.abs(c.astype(int)).max() > 5 for c in prepared.changes)
+def test_changes_are_those_of_the_plan(prepared: Dataset) -> None:
+    """Only training faces get versions: the ages and patterns of plan.py, made by the shipped field."""
+    row = 0
+    for number, name in enumerate(prepared.names):
+        if is_held_out(name):
+            continue
+        for version in plan_versions(name, float(prepared.ages[number]), prepared.patterns):
+            assert prepared.change_faces[row] == number
+            assert prepared.change_ages[row] == pytest.approx(version.age)
+            assert prepared.change_patterns[row] == pytest.approx(version.pattern)
+            assert np.abs(prepared.changes[row].astype(int)).max() > 5
+            row += 1
+    assert row == len(prepared.changes) == len(prepared.change_ages)
+    face = prepared.change_faces[0]
+    field = load_field()
+    layers = FaceLayers(
+        PairFace(
+            np.array(prepared.frames[face]),
+            prepared.landmarks[face].astype(float),
+            float(prepared.ages[face]),
+        ),
+        field,
+    )
+    again = version_codes(layers, field, float(prepared.change_ages[0]), prepared.change_patterns[0])
+    assert np.abs(again.astype(int) - prepared.changes[0]).mean() < 1.0  # the turn of the head is left out
 
 
 def test_a_face_is_the_same_however_often_it_is_there(prepared: Dataset) -> None:
@@ -115,35 +135,18 @@ def test_a_face_is_the_same_however_often_it_is_there(prepared: Dataset) -> None
     assert np.array_equal(prepared.footprints[first], prepared.footprints[second])
 
 
-def test_donors_are_chosen_when_none_is_named(photos: Path, tmp_path: Path) -> None:
-    table = write_table(tmp_path / "a.csv", {OLD[0]: 78.0, OLD[1]: 40.0, YOUNG[0]: 31.0}, "file,age_estimate")
-    output = tmp_path / "set"
-    output.mkdir()  # an empty folder is as good as none
-    found = load_dataset(prepare_dataset(photos, table, output, FRAME))
-    assert found.index["donors"] == [OLD[0]]
-    assert not (tmp_path / "set.part").exists()
-
-
 def test_an_output_that_holds_something_is_left_alone(photos: Path, table: Path, tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("keep")
     with pytest.raises(UsageError, match=r"is not empty; name a new folder"):
-        prepare_dataset(photos, table, tmp_path, FRAME)
+        prepare_dataset([photos], [table], tmp_path, OPTIONS)
     assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
 
 
 def test_no_face_fit_for_training(photos: Path, tmp_path: Path) -> None:
     for ages in ({"noise.png": 30.0}, {HELD[0]: 30.0}, {}):
         with pytest.raises(UsageError, match=r"no face in .* is fit for training"):
-            prepare_dataset(photos, write_table(tmp_path / "a.csv", ages), tmp_path / "set", FRAME)
+            prepare_dataset([photos], [write_table(tmp_path / "a.csv", ages)], tmp_path / "set", OPTIONS)
         assert not (tmp_path / "set").exists()
-
-
-@pytest.mark.parametrize("donor", [HELD[0], "nobody.jpg", "noise.png"])
-def test_donors_must_be_training_faces(photos: Path, tmp_path: Path, donor: str) -> None:
-    table = write_table(tmp_path / "a.csv", {OLD[0]: 78.0, HELD[0]: 70.0, "noise.png": 50.0})
-    with pytest.raises(UsageError, match=f"the donors {donor} are not among"):
-        prepare_dataset(photos, table, tmp_path / "set", FRAME, donors=[OLD[0], donor])
-    assert not (tmp_path / "set").exists()
 
 
 def test_read_ages(tmp_path: Path) -> None:
@@ -174,25 +177,6 @@ def test_a_table_that_cannot_be_used(tmp_path: Path, text: str | None, message: 
         read_ages(table)
 
 
-def test_side_light_turned_heads_and_young_faces_give_no_donors(
-    aligned: list[tuple[np.ndarray, np.ndarray]],
-) -> None:
-    frame, landmarks = aligned[0]
-    dark = frame.copy()
-    dark[:, : frame.shape[1] // 2] //= 3
-    good = AlignedFace("good", frame, landmarks, 70.0, 0.0)
-    flat = AlignedFace("flat", np.full_like(frame, 120), landmarks, 80.0, 0.1)
-    faces = [
-        replace(good, age=40.0),
-        flat,
-        replace(good, turn=0.39),
-        replace(good, frame=dark),
-        replace(good, name="best"),
-    ]
-    assert choose_donors(faces, range(5), PrepareOptions(donor_count=3), ()) == [4, 1]
-    assert choose_donors(faces, range(5), PrepareOptions(donor_count=1), ()) == [4]
-
-
 def test_the_index_is_plain_json(prepared: Dataset) -> None:
     assert json.loads(json.dumps(prepared.index)) == prepared.index
 
@@ -205,7 +189,7 @@ def test_zone_labels_move_the_ages_of_parts(photos: Path, table: Path, tmp_path:
     rows = [f"{OLD[0]},train,78.0,{','.join(str(y) for y in years.values())}"]
     (labels / "labels.csv").write_text("\n".join([f"file,split,age,{','.join(years)}", *rows]) + "\n")
     found = load_dataset(
-        prepare_dataset(photos, table, tmp_path / "set", FRAME, donors=[OLD[0]], labels=labels)
+        prepare_dataset([photos], [table], tmp_path / "set", PrepareOptions(FRAME, labels=labels))
     )
     number = found.names.index(OLD[0])
     chin = PART_NAMES.index("chin")
@@ -214,4 +198,4 @@ def test_zone_labels_move_the_ages_of_parts(photos: Path, table: Path, tmp_path:
     others = [i for i in range(len(found.names)) if i != number]
     assert (found.part_ages[others] == found.ages[others, None]).all()
     with pytest.raises(UsageError, match=r"holds no labelled faces"):
-        prepare_dataset(photos, table, tmp_path / "other", FRAME, labels=tmp_path)
+        prepare_dataset([photos], [table], tmp_path / "other", PrepareOptions(FRAME, labels=tmp_path))

@@ -139,7 +139,9 @@ def test_the_log_is_json_lines(whole: Path) -> None:
     assert all(np.isfinite(list(row.values())).all() for row in found)
     assert "d/critic" not in found[0] and "g/wgan" not in found[0]
     assert "d/critic" in found[1] and "d/penalty" in found[1] and "g/wgan" not in found[1]
-    assert {"g/paired", "g/fine", "g/off_face", "g/wgan", "g/age", "g/position", "g/cycle", "d/age"} <= found[2].keys()
+    assert {"g/paired", "g/fine", "g/off_face", "g/wgan", "g/age", "g/position", "g/cycle", "d/age"} <= found[
+        2
+    ].keys()
 
 
 def test_grids_are_written(whole: Path) -> None:

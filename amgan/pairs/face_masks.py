@@ -1,0 +1,145 @@
+"""Masks of one face that follow from its mesh: how far a change may go, and where its parts lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from amgan.runtime.face.mesh import (
+    LEFT_BROW,
+    LEFT_EYE,
+    LIPS_INNER,
+    LIPS_OUTER,
+    RIGHT_BROW,
+    RIGHT_EYE,
+    raise_hairline,
+)
+
+from .face_space import FaceSpace
+from .log_picture import Plane, blur, ellipse
+from .masks import hulls, skin_mask
+
+_UNDER_EYES = (
+    (31, 228, 229, 230, 231, 232, 128, 121, 120, 119, 118, 117),
+    (261, 448, 449, 450, 451, 452, 357, 350, 349, 348, 347, 346),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class PairFace:
+    """A face to make older and younger: frame uint8 [S, S, 3], landmarks [468, 2] in frame units.
+
+    ``age`` in years, ``sex`` -1 (female), 1 (male) or 0, ``turn`` as FaceFinder gives it.
+    """
+
+    frame: NDArray[np.uint8]
+    landmarks: NDArray[np.float64]
+    age: float
+    sex: float = 0.0
+    turn: float = 0.0
+
+
+class FaceMasks:
+    """Masks of one face, float32 [S, S], 0..1 and soft, over its own frame; made when first asked for."""
+
+    def __init__(self, face: PairFace, space: FaceSpace) -> None:
+        self.face = face
+        self.space = space
+        self.size_px = face.frame.shape[0]
+        self.unit = self.size_px / 512.0
+        self._where = space.positions(face.landmarks, self.size_px)
+
+    def brought(self, plane: NDArray[np.floating]) -> Plane:
+        """A plane [L, L] or [L, L, C] over the mean face's frame, of any size, carried to this face."""
+        factor = plane.shape[0] / self.space.size_px
+        where = (self._where + 0.5) * factor - 0.5
+        moved = cv2.remap(np.asarray(plane, np.float32), where[..., 0], where[..., 1], cv2.INTER_CUBIC)
+        return np.asarray(moved, np.float32)
+
+    @cached_property
+    def weight(self) -> Plane:
+        """How far any change may go: 1 on the face, less at its edge and where it turns away or is folded."""
+        facing = self._facing()
+        outline = np.zeros((self.size_px,) * 2, np.uint8)
+        points = np.round(raise_hairline(self.face.landmarks) * self.size_px).astype(np.int32)
+        cv2.fillConvexPoly(outline, cv2.convexHull(points), 255)
+        side = round(13 * self.unit)
+        inner = cv2.erode(outline, np.ones((max(side, 1),) * 2, np.uint8))
+        core = cv2.erode(self.space.inside.astype(np.uint8), np.ones((13, 13), np.uint8))
+        valid = blur(core, 6.0 * self.space.size_px / 512)
+        weight = self.brought(valid) * facing * blur(inner, 6 * self.unit) / np.float32(255)
+        weight = np.clip(weight, 0.0, 1.0)
+        return np.asarray(np.minimum(weight, blur(weight, 3 * self.unit)), np.float32)
+
+    def _facing(self) -> Plane:
+        """1 where the mesh faces the camera, 0 where it is folded over; the worst triangle wins."""
+        share = np.clip((self.space.signed_areas(self.face.landmarks) - 0.15) / 0.45, 0.0, 1.0)
+        plane = np.ones((self.size_px,) * 2, np.float32)  # around the mesh the outline decides
+        order = np.argsort(-share, kind="stable")
+        corners = np.round(self.face.landmarks[self.space.triangles, :2] * self.size_px * 16).astype(np.int32)
+        for number in order:
+            cv2.fillConvexPoly(plane, corners[number], float(share[number]), lineType=cv2.LINE_8, shift=4)
+        return blur(cv2.erode(plane, ellipse(round(3 * self.unit))), 6 * self.unit)
+
+    @cached_property
+    def skin(self) -> Plane:
+        """Where plain skin is, unless something covers it."""
+        return skin_mask(self.face.landmarks, self.size_px)
+
+    @cached_property
+    def eyes(self) -> Plane:
+        """The eyes, soft."""
+        return hulls(self.face.landmarks, (LEFT_EYE, RIGHT_EYE), self.size_px, 0, 1.2 * self.unit)
+
+    @cached_property
+    def lips(self) -> Plane:
+        """The lips without the mouth, soft."""
+        outer = hulls(self.face.landmarks, (LIPS_OUTER,), self.size_px, 0, 1.5 * self.unit)
+        inner = hulls(self.face.landmarks, (LIPS_INNER,), self.size_px, 0, 1.2 * self.unit)
+        return np.asarray(np.clip(outer - inner, 0.0, 1.0), np.float32)
+
+    @cached_property
+    def mouth(self) -> Plane:
+        """The open mouth, soft and a little grown."""
+        return hulls(self.face.landmarks, (LIPS_INNER,), self.size_px, 2 * self.unit, 1.2 * self.unit)
+
+    @cached_property
+    def brows(self) -> Plane:
+        """Where brows may have hair."""
+        return hulls(self.face.landmarks, (LEFT_BROW, RIGHT_BROW), self.size_px, 9 * self.unit, 4 * self.unit)
+
+    @cached_property
+    def under_eyes(self) -> Plane:
+        """Under the eyes, where own shadows are left as they are: dark circles are no folds."""
+        mask = hulls(self.face.landmarks, _UNDER_EYES, self.size_px, 2.5 * self.unit, 5 * self.unit)
+        return np.asarray(mask, np.float32)
+
+    @cached_property
+    def below_mouth(self) -> Plane:
+        """Below the mouth, where a smile stretches the mesh."""
+        points = self.face.landmarks
+        eyes = float(
+            np.linalg.norm(points[list(LEFT_EYE)].mean(axis=0) - points[list(RIGHT_EYE)].mean(axis=0))
+        )
+        x, y = points[[61, 291, 17], :2].mean(axis=0)
+        distance = (self.columns - x) ** 2 + (self.rows - (y + 0.15 * eyes)) ** 2
+        return np.asarray(np.exp(-distance / (2 * (0.55 * eyes) ** 2)), np.float32)
+
+    @cached_property
+    def brow_line(self) -> float:
+        """Row of the brows, in frame units."""
+        return float(self.face.landmarks[[105, 334, 9], 1].mean())
+
+    @cached_property
+    def rows(self) -> Plane:
+        """Row of every pixel, in frame units."""
+        return np.asarray(np.mgrid[0 : self.size_px, 0 : self.size_px][0] / self.size_px, np.float32)
+
+    @cached_property
+    def columns(self) -> Plane:
+        """Column of every pixel, in frame units."""
+        return np.asarray(np.mgrid[0 : self.size_px, 0 : self.size_px][1] / self.size_px, np.float32)

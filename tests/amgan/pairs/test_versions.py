@@ -1,0 +1,117 @@
+"""Older and younger versions: what they must never do, on real faces."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from amgan.pairs.aging_field import AgingField
+from amgan.pairs.face_layers import FaceLayers
+from amgan.pairs.log_picture import blur
+from amgan.pairs.options import AgingOptions
+from amgan.pairs.versions import rendered, version_change, version_codes
+from amgan.runtime.face.mesh import FACE_OVAL, LEFT_EYE, LIPS_INNER, RIGHT_EYE, raise_hairline
+
+EVEN = np.full(4, 0.25, np.float32)
+ONE = np.array([0.0, 1.0, 0.0, 0.0], np.float32)
+
+
+def hull(landmarks: np.ndarray, numbers: tuple[int, ...], side: int, shrunk: int = 0) -> np.ndarray:
+    mask = np.zeros((side, side), np.uint8)
+    points = np.round(landmarks[list(numbers)] * side).astype(np.int32)
+    cv2.fillConvexPoly(mask, cv2.convexHull(points), 1)
+    return np.asarray(cv2.erode(mask, np.ones((2 * shrunk + 1,) * 2, np.uint8)) > 0)
+
+
+def other_frame(layers: FaceLayers, field: AgingField, frame: np.ndarray) -> FaceLayers:
+    return FaceLayers(replace(layers.face, frame=frame), field)
+
+
+@pytest.mark.parametrize("who", [0, 1])
+def test_a_face_at_its_own_age_is_the_same(layers: list[FaceLayers], field: AgingField, who: int) -> None:
+    assert not version_codes(layers[who], field, layers[who].face.age, ONE).any()
+
+
+@pytest.mark.parametrize("age", [25.0, 60.0, 88.0])
+@pytest.mark.parametrize("who", [0, 1])
+def test_bounds(layers: list[FaceLayers], field: AgingField, who: int, age: float) -> None:
+    one, options = layers[who], AgingOptions()
+    light = version_change(one, field, age, EVEN).mean(axis=2)
+    own = (one.lips < 1e-3) & (one.brows < 1e-3) & (one.beard < 1e-3)
+    assert np.abs(light[own]).max() > 0.05  # something is there to be bounded
+    colours = 0.12  # what warmth adds to the mean of three channels
+    assert light[own].min() > -options.down - colours
+    assert light[own].max() < max(options.up, options.up_young) + colours
+
+
+@pytest.mark.parametrize("age", [25.0, 88.0])
+def test_nothing_outside_the_face_nor_in_eyes_and_mouth(
+    layers: list[FaceLayers], field: AgingField, age: float
+) -> None:
+    for one in layers:
+        changed = np.abs(version_codes(one, field, age, ONE).astype(int)).max(axis=2)
+        oval = hull(raise_hairline(one.face.landmarks), FACE_OVAL, one.size_px)
+        assert changed[oval].max() >= 10
+        assert changed[~oval].max() <= 1
+        for inside in (RIGHT_EYE, LEFT_EYE, LIPS_INNER):
+            assert changed[hull(one.face.landmarks, inside, one.size_px, 1)].max(initial=0) <= 3
+
+
+def test_grey_pictures_stay_grey(layers: list[FaceLayers], field: AgingField) -> None:
+    grey = np.repeat(layers[1].face.frame.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
+    one = other_frame(layers[1], field, grey)
+    after = rendered(one, version_change(one, field, 80.0, ONE))
+    assert np.ptp(after.astype(int), axis=2).max() <= 1
+    assert np.abs(after.astype(int) - grey).max() >= 10
+
+
+def test_blown_out_skin_shows_hardly_anything(layers: list[FaceLayers], field: AgingField) -> None:
+    one = layers[1]
+    cheek = np.round(one.face.landmarks[50] * one.size_px).astype(int)
+    blown = one.face.frame.copy()
+    there = (slice(cheek[1] - 14, cheek[1] + 14), slice(cheek[0] - 14, cheek[0] + 14))
+    blown[there] = 255
+    inner = (slice(cheek[1] - 8, cheek[1] + 8), slice(cheek[0] - 8, cheek[0] + 8))
+    changed = version_codes(other_frame(one, field, blown), field, 80.0, ONE)[inner]
+    assert np.abs(changed.astype(int)).max() <= 5
+
+
+def test_older_is_darker_in_folds_and_younger_undoes_folds(
+    layers: list[FaceLayers], field: AgingField
+) -> None:
+    old = layers[0]
+    band = old.own_lines * old.visible
+    lines = band < np.percentile(band, 3)
+    older, younger = (version_change(old, field, age, EVEN).mean(axis=2) for age in (88.0, 25.0))
+    around = blur(older, 6.0)
+    assert (older - around)[lines].mean() < -0.01
+    assert (younger - blur(younger, 6.0))[lines].mean() > 0.01
+
+
+def test_patterns_differ_and_more_years_change_more(layers: list[FaceLayers], field: AgingField) -> None:
+    one = layers[1]
+    weights = np.eye(len(field.pattern_names), dtype=np.float32)
+    changes = [version_change(one, field, 75.0, w).mean(axis=2).ravel() for w in weights]
+    related = np.corrcoef(changes)[np.triu_indices(len(changes), 1)]
+    assert related.max() < 0.97
+    sizes = [float(np.abs(version_change(one, field, age, EVEN)).mean()) for age in (45.0, 60.0, 80.0)]
+    assert sizes == sorted(sizes) and sizes[2] > 1.5 * sizes[0]
+
+
+def test_covered_skin_gets_no_lines(layers: list[FaceLayers], field: AgingField) -> None:
+    one = layers[1]
+    cheek = np.round(one.face.landmarks[280] * one.size_px).astype(int)
+    covered = one.face.frame.copy()
+    covered[cheek[1] - 8 : cheek[1] + 9, cheek[0] - 8 : cheek[0] + 9] = (30, 40, 160)
+    after = other_frame(one, field, covered)
+    assert one.visible[cheek[1], cheek[0]] > 0.8
+    assert after.visible[cheek[1], cheek[0]] < 0.1
+    assert np.abs(version_change(after, field, 80.0, ONE)[cheek[1], cheek[0]]).max() < 0.03
+
+
+def test_changes_fit_an_int8(layers: list[FaceLayers], field: AgingField) -> None:
+    codes = version_codes(layers[0], field, 88.0, ONE)
+    assert codes.dtype == np.int8 and codes.min() >= -127
