@@ -70,14 +70,14 @@ class Pipeline:
     """
 
     def __init__(
-        self, model: Path | str | None = None, device: str = "auto", precision: str | None = None
+        self, model: Bundle | Path | str | None = None, device: str = "auto", precision: str | None = None
     ) -> None:
-        """Open a bundle (None: the one that ships) on a device ("auto", "cpu", "cuda", "cuda:N").
+        """Open a bundle or its folder (None: the shipped one) on a device ("auto", "cpu", "cuda", "cuda:N").
 
         ``precision`` None takes the fastest that the device does well. Raises BundleError, EngineError or
         UsageError where that cannot be done.
         """
-        bundle = Bundle.open(model)
+        bundle = model if isinstance(model, Bundle) else Bundle.open(model)
         self._manifest = bundle.manifest
         self._scheduler: FrameScheduler = open_scheduler(bundle, device, precision)
         self._estimator = Estimator(bundle)
@@ -198,6 +198,11 @@ def _aged_face(work: FaceWork) -> AgedFace:
 
 def _as_pixels(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A photo in the memory layout that everything here takes: itself if it can be; raises UsageError."""
+    if not isinstance(rgb, np.ndarray):
+        raise UsageError(
+            f"a photo must be a NumPy array, uint8 [H, W, 3] RGB, not {type(rgb).__name__}: take that of "
+            "read_photo(path).pixels, or np.asarray(picture.convert('RGB')) of a picture of Pillow"
+        )
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or not rgb.size:
         raise UsageError(f"a photo must be uint8 [H, W, 3] RGB, not {rgb.dtype} {rgb.shape}")
     return np.ascontiguousarray(rgb)
