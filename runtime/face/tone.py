@@ -17,8 +17,8 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 SAMPLE_PX = 32
 ONE_TONE_CODES = (3.2, 4.6)
 """How far the colours of a face are from those of its lightness: up to the first it has one tone, from the
-second on colours of its own. Nine tenths of 53 colour portraits were over 5.8; of their sepia versions in JPEG of
-quality 75 the most was 3.3."""
+second on colours of its own. Nine tenths of 53 colour portraits were over 5.8; of their sepia versions in
+JPEG of quality 75 the most was 3.3."""
 USUAL_CODES = 110.0
 BLOWN_OUT = (226.0, 248.0)
 NEARLY_BLACK = (6.0, 26.0)
