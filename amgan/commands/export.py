@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -107,7 +108,7 @@ def command(
         "timing_cache": timing_cache,
         "portable": hardware_compatibility or None,
     }
-    of_engines = {name: value for name, value in named.items() if value is not None}
+    of_engines: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
     if targets is None and (force or flavour != "auto" or of_engines):
         raise UsageError(
             "--flavour, --force and the options of engines are about engines: name their --targets, too"
