@@ -1,8 +1,8 @@
 """Times the ageing of one whole frame: PyTorch eager beside the bundle's engine, in one process.
 
-All contenders get the same picture, aging map, coordinates, pattern and number of CPU threads, and run in turn
-(A B C ... A B C ...). PyTorch takes the frame in one piece, which is how it does least; the engine gets it in
-tiles with their halo, several under way at once, as `amgan run` gives it. Before any time is taken, the
+All contenders get the same picture, aging map, coordinates, pattern and number of CPU threads, and run in
+turn (A B C ... A B C ...). PyTorch takes the frame in one piece, which is how it does least; the engine gets
+it in tiles with their halo, several under way at once, as `amgan run` gives it. Before any time is taken, the
 engine's pixels are held against PyTorch's; f32 may differ by one code value at most.
 
 Example:  python benchmarks/engine_vs_pytorch.py --runs 15

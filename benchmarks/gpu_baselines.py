@@ -95,7 +95,10 @@ def time_pytorch(checkpoint: Path | None, gpu: int, side: int, runs: int) -> dic
     generator, _, config = load_model(checkpoint or SHIPPED)
     torch.cuda.set_device(gpu)
     network = DeployGenerator(generator).to("cuda").eval()
-    arrays = [torch.from_numpy(a).to("cuda") for a in make_inputs(side, config.generator.halo_px, config.generator.patterns)]
+    arrays = [
+        torch.from_numpy(a).to("cuda")
+        for a in make_inputs(side, config.generator.halo_px, config.generator.patterns)
+    ]
     results: dict[str, Any] = {}
     wanted = None
     for baseline in BASELINES:

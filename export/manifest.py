@@ -78,14 +78,14 @@ def _generator_spec(halo_px: int, patterns: int) -> GeneratorSpec:
                 ("N", 1, "H/4", "W/4"),
                 (MIN_AGE - MAX_AGE, MAX_AGE - MIN_AGE),
                 "wanted less present age, years",
-            ),  # fmt: skip
+            ),
             TensorSpec(
                 "coordinates",
                 "float32",
                 ("N", PLACE_PLANES, "H/4", "W/4"),
                 None,
                 "u, v of the cell's centre, -1..1 across the atlas; inside, 0..1; log2(frame side / 512 px)",
-            ),  # fmt: skip
+            ),
             TensorSpec(
                 "pattern", "float32", ("N", patterns), (0, 1), "mixing weights of the patterns, sum 1"
             ),

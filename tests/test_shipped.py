@@ -29,8 +29,8 @@ from amgan.runtime.engines.tiles import Tile, mask_cells, plan_tiles
 from amgan.runtime.errors import EngineError
 from amgan.runtime.face.alignment import apply_affine
 from amgan.runtime.face.coordinates import face_coordinates, scale_of
-from amgan.runtime.face.pattern import choose_pattern
 from amgan.runtime.face.finder import Face, FaceFinder
+from amgan.runtime.face.pattern import choose_pattern
 from amgan.runtime.face.warp import sample_affine, sample_plane
 from amgan.runtime.face.zones import PART_NAMES, ZONES, parts_of
 from amgan.runtime.files import file_sha256
@@ -214,7 +214,9 @@ def test_tiles_do_not_show(
     def part(tile: Tile) -> np.ndarray:
         rows, columns = tile.padded(halo)
         cells = (..., *tile.padded(halo, 4))
-        return run(exact, (image[:, rows, columns].copy(), ages[cells].copy(), places[cells].copy(), pattern))[0]
+        return run(
+            exact, (image[:, rows, columns].copy(), ages[cells].copy(), places[cells].copy(), pattern)
+        )[0]
 
     whole = run(exact, frames["hopper"])[0]
     for marked in (None, mask_cells(edit_mask(unit(faces["hopper"]), size))):

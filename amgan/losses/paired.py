@@ -1,8 +1,8 @@
 """Supervised terms: the same face at two known ages, and no change off the face.
 
-What is fine counts by itself as well: in the squared error of all pixels, shades outweigh lines a hundredfold.
-What is fine is measured against the face, not in pixels, for a fold of a small face is as fine as a wrinkle of
-a large one.
+What is fine counts by itself as well: in the squared error of all pixels, shades outweigh lines a
+hundredfold. What is fine is measured against the face, not in pixels, for a fold of a small face is as fine
+as a wrinkle of a large one.
 """
 
 from __future__ import annotations

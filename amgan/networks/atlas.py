@@ -1,8 +1,8 @@
-"""The learnt atlas: what ageing looks like at every place of the mean face, as pictures that the network learns.
+"""The learnt atlas: what aging looks like at every place of the mean face, as pictures that are learnt.
 
 The paper conditions on where a patch lies in the frame; here the network keeps pictures in the coordinates of
-the mean face, and looks up what belongs to every pixel (Jaderberg et al., "Spatial Transformer Networks", 2015,
-section 3.3, for the sampling). Half of the channels are coarse, so that small faces do not skip over them.
+the mean face, and looks up what belongs to every pixel (Jaderberg et al., "Spatial Transformer Networks",
+2015, section 3.3, for the sampling). Half of the channels are coarse, so that small faces do not skip over them.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class LearntAtlas(nn.Module):
     def forward(self, aging_map: Tensor, coordinates: Tensor, pattern: Tensor) -> Tensor:
         """Sample at ``coordinates`` [N, 4, h, w] (u, v, inside, scale): float32 [N, C, 4h, 4w].
 
-        ``aging_map`` [N, 1, h, w] are the years to change, ``pattern`` [N, K] mixing weights. The outermost two pixels need the
-        cells beyond, which are taken for equal to the last.
+        ``aging_map`` [N, 1, h, w] are the years to change, ``pattern`` [N, K] mixing weights. The outermost
+        two pixels need the cells beyond, which are taken for equal to the last.
         """
         around = [F.pad(planes, (1, 1, 1, 1), mode="replicate") for planes in (aging_map, coordinates)]
         return self.inner(*around, pattern)
@@ -63,7 +63,7 @@ def upsampled(planes: Tensor) -> Tensor:
 
 
 def phases_along(planes: Tensor, axis: int) -> list[Tensor]:
-    """The four pixels of every cell along one axis of [N, C, h, w], each a plane that is two cells shorter."""
+    """The four pixels of every cell along an axis of [N, C, h, w], each a plane that is two cells shorter."""
     size = planes.shape[axis]
     before, here, after = (planes.narrow(axis, start, size - 2) for start in range(3))
     return [

@@ -1,4 +1,5 @@
-"""The planes that condition the generator: ages, scale, face coordinates and pattern, from the engine's inputs.
+"""The planes that condition the generator: ages, scale, face coordinates and pattern, from the engine's
+inputs.
 
 The coordinates also come as sines and cosines of several wavelengths, so that few hidden channels can tell
 places apart finely (Tancik et al., "Fourier Features Let Networks Learn High Frequency Functions in Low
@@ -26,10 +27,10 @@ def condition_channels(patterns: int) -> int:
 def conditioning_planes(aging_map: Tensor, coordinates: Tensor, pattern: Tensor) -> Tensor:
     """Stack the condition [N, condition_channels(K), h, w] at 1/4 of the tile's scale.
 
-    ``aging_map`` [N, 1, h, w] is the wanted age less the present one, in years; ``coordinates`` [N, 4, h, w] are u, v, inside and scale;
-    ``pattern`` [N, K] are mixing weights. Channels: years to change (1 per AGE_SPAN_YEARS); u and v, then
-    sin(π·k·u) and sin(π·k·v), cos(π·k·u) and cos(π·k·v) for every k of WAVES, all times inside; inside; scale;
-    the K weights, each constant over the plane.
+    ``aging_map`` [N, 1, h, w] is the wanted age less the present one, in years; ``coordinates`` [N, 4, h, w]
+    are u, v, inside and scale; ``pattern`` [N, K] are mixing weights. Channels: years to change (1 per
+    AGE_SPAN_YEARS); u and v, then sin(π·k·u) and sin(π·k·v), cos(π·k·u) and cos(π·k·v) for every k of WAVES,
+    all times inside; inside; scale; the K weights, each constant over the plane.
     """
     age = aging_map / AGE_SPAN_YEARS
     inside = coordinates[:, 2:3]

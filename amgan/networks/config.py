@@ -17,9 +17,9 @@ class GeneratorConfig:
     """The generator: channels at scales 1, 1/2 and 1/4, residual SPADE blocks at 1/4, SPADE's hidden width.
 
     The learnt atlas has ``atlas_channels`` channels (0: there is none); the first half of them has
-    ``atlas_px`` (rows, columns), the second half that many of each. ``patterns`` is how many of lines and folds
-    there are to mix. ``coordinates`` is what the planes u and v hold: where on the mean face a cell lies
-    ("face"), or X and Y across the frame as in the paper ("frame").
+    ``atlas_px`` (rows, columns), the second half that many of each. ``patterns`` is how many of lines and
+    folds there are to mix. ``coordinates`` is what the planes u and v hold: where on the mean face a cell
+    lies ("face"), or X and Y across the frame as in the paper ("frame").
     """
 
     widths: tuple[int, int, int] = (16, 48, 96)

@@ -1,8 +1,8 @@
 """SPADE: spatially-adaptive denormalisation, and the residual block made of it.
 
 Park et al., "Semantic Image Synthesis with Spatially-Adaptive Normalization", CVPR 2019, section 3.1.
-The parameter-free norm is batch norm, so that at inference a value depends on its neighbourhood only. The first
-convolution is 1×1: the condition says itself where it is, and its planes vary slowly.
+The parameter-free norm is batch norm, so that at inference a value depends on its neighbourhood only. The
+first convolution is 1×1: the condition says itself where it is, and its planes vary slowly.
 """
 
 from __future__ import annotations

@@ -50,8 +50,8 @@ class TrainConfig:
     pairs too, and the generator rests. ``adversarial_from`` is the step at which the generator begins to hear
     the discriminator; ``freeze_norm_from`` is the step from which batch-norm statistics stand still, as they
     do at inference. ``precision`` is "fp32", "bf16" (mixed), or "auto": bf16 where the device computes with
-    it. The learnt atlas learns at ``atlas_rate`` times the generator's rate. ``loaders`` is how many threads cut patches ahead. ``start_from`` names a weights file that a new run
-    begins with, of the same model.
+    it. The learnt atlas learns at ``atlas_rate`` times the generator's rate. ``loaders`` is how many threads
+    cut patches ahead. ``start_from`` names a weights file that a new run begins with, of the same model.
     """
 
     dataset: Path

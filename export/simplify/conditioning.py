@@ -1,7 +1,7 @@
 """The merged first convolution, fed by the engine's inputs: what the pattern adds is computed once per tile.
 
-A plane that is the same everywhere adds the same to every place. So the pattern's weights become a bias of the
-tile, and the scaling of the age is folded into the convolution.
+A plane that is the same everywhere adds the same to every place. So the pattern's weights become a bias of
+the tile, and the scaling of the age is folded into the convolution.
 """
 
 from __future__ import annotations

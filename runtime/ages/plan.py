@@ -21,8 +21,9 @@ Floats = NDArray[np.float32]
 class FacePlan:
     """What is to become of one face.
 
-    ``wanted`` ages in years; ``change`` float32 [h, w], of the footprints' size with their margin, is the years
-    by which every place is to look older (below 0: younger), 0 outside the face; ``asked`` float32 [size, size], 0..1, where a change is asked for at all.
+    ``wanted`` ages in years; ``change`` float32 [h, w], of the footprints' size with their margin, is the
+    years by which every place is to look older (below 0: younger), 0 outside the face; ``asked`` float32
+    [size, size], 0..1, where a change is asked for at all.
     """
 
     wanted: FaceAges
@@ -42,8 +43,8 @@ def plan_face(
     """Plan one face that looks ``now`` old, for a frame of ``size_px`` px.
 
     ``footprints`` have ``margin`` cells around the frame; ages are clamped to ``age_range``, youngest and
-    oldest. The network is asked for no more years than lead to ``oldest_trained_age``. The request is taken for
-    checked.
+    oldest. The network is asked for no more years than lead to ``oldest_trained_age``. The request is taken
+    for checked.
     """
     level_now = build_level(footprints, now)
     wanted, level = wanted_level(request, now, footprints, margin, age_range)

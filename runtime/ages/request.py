@@ -60,9 +60,9 @@ class Request:
     the network says.
     ``aging_map`` says the age of every place of a face, instead of age and zones. ``population`` is the atlas
     whose norms ``age`` and ``zones`` mean, and ``reference`` the atlas of the aging map's own years; without
-    them years are taken as they are. ``pattern`` is the number, from 1, of the one pattern of lines and folds that
-    faces get; None lets each face have the mixture that follows from its proportions.
-    ``metadata`` is what files written keep of the photo's EXIF, XMP and texts (see metadata.py).
+    them years are taken as they are. ``pattern`` is the number, from 1, of the one pattern of lines and folds
+    that faces get; None lets each face have the mixture that follows from its proportions. ``metadata`` is
+    what files written keep of the photo's EXIF, XMP and texts (see metadata.py).
     """
 
     age: AgeSpec | None = None

@@ -259,7 +259,7 @@ def _check_schema(reader: _Reader) -> None:
         raise reader.fault("schema", f"is {schema}, which there never was")
     if schema < SCHEMA:
         raise BundleError(
-            f"'{reader.source}' has schema {schema}, of networks that know nothing of face coordinates: export "
+            f"'{reader.source}' has schema {schema}, of networks without face coordinates: export "
             "it again from weights of this version"
         )
 

@@ -1,4 +1,5 @@
-"""Writes src/mean_face_table.cpp, the mean face as tables of C++, from the file that the Python package ships.
+"""Writes src/mean_face_table.cpp, the mean face as tables of C++, from the file that the Python package
+ships.
 
 python runtime/capi/generate_mean_face.py
 """

@@ -22,10 +22,10 @@ PLACE_PLANES = 4
 class TileBatch:
     """Input of an engine: N tiles of one size, with their halo.
 
-    ``image`` uint8 [N, H, W, 3] RGB, H and W multiples of 4; ``aging_map`` float32 [N, 1, H/4, W/4], the wanted less the
-    present age in years;
-    ``coordinates`` float32 [N, 4, H/4, W/4]: u, v, inside and scale of every cell; ``pattern`` float32 [N, K]
-    mixing weights (see amgan.runtime.face). ``label`` names the tiles in error messages.
+    ``image`` uint8 [N, H, W, 3] RGB, H and W multiples of 4; ``aging_map`` float32 [N, 1, H/4, W/4], the
+    wanted less the present age in years; ``coordinates`` float32 [N, 4, H/4, W/4]: u, v, inside and scale of
+    every cell; ``pattern`` float32 [N, K] mixing weights (see amgan.runtime.face). ``label`` names the tiles
+    in error messages.
     """
 
     image: NDArray[np.uint8]

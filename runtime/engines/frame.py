@@ -15,9 +15,10 @@ class FrameWork:
     """One canonical frame of S x S px to age, tile by tile.
 
     ``image`` uint8 [S + 2h, S + 2h, 3] RGB with the halo h of real pixels around it; ``aging_map`` float32
-    [(S + 2h) / 4, (S + 2h) / 4] the wanted less the present age of its cells, years; ``coordinates`` float32 [4, (S + 2h) / 4, (S + 2h) / 4] u, v, inside and
-    scale of its cells; ``pattern`` float32 [K] the mixing weights of the face; ``tiles`` the cores to compute, all of one size, in px of the frame;
-    ``label`` names photo and face in error messages.
+    [(S + 2h) / 4, (S + 2h) / 4] the wanted less the present age of its cells, years; ``coordinates`` float32
+    [4, (S + 2h) / 4, (S + 2h) / 4] u, v, inside and scale of its cells; ``pattern`` float32 [K] the mixing
+    weights of the face; ``tiles`` the cores to compute, all of one size, in px of the frame; ``label`` names
+    photo and face in error messages.
     """
 
     image: NDArray[np.uint8]

@@ -117,9 +117,9 @@ def _require_inputs(model: Any, inputs: tuple[str, ...] | None, name: str) -> No
 def _keep_positions_exact(model: Any) -> None:
     """Have a model that is compiled for bf16 compute where on the face each pixel lies in fp32.
 
-    In bf16 a place on the atlas is off by up to a texel, and the picture of a network with strong lines by up to
-    180 code values. OpenVINO computes in fp32 whatever leads to an output without a convolution between, so
-    one number of each plane of places becomes an output, which nobody reads.
+    In bf16 a place on the atlas is off by up to a texel, and the picture of a network with strong lines by up
+    to 180 code values. OpenVINO computes in fp32 whatever leads to an output without a convolution between,
+    so one number of each plane of places becomes an output, which nobody reads.
     """
     opset = load_openvino().opset13
     nodes = model.get_ordered_ops()

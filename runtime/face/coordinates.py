@@ -67,9 +67,7 @@ def mesh_coordinates(
     return uv.astype(np.float32)
 
 
-def sample_cells(
-    planes: NDArray[np.float32], count: int, step: float, shift: float
-) -> NDArray[np.float32]:
+def sample_cells(planes: NDArray[np.float32], count: int, step: float, shift: float) -> NDArray[np.float32]:
     """``count`` x ``count`` places of planes [C, n, n], ``step`` cells apart, the first at cell ``shift``.
 
     Linear between cells, the edge repeated outside; float32 [C, count, count].

@@ -28,9 +28,10 @@ class MeanFace:
     ``points`` float64 [468 + R, 2] are the mesh in units of the canonical frame, mirror symmetric about
     x = 0.5, then R points of a ring around the oval. ``uv`` float64 [468 + R, 2] are the same points in
     coordinates of the atlas, whose rectangle is -1..1. ``triangles`` int32 [T, 3] hold point numbers, all
-    turning the same way; the first ``ring_triangles`` fill the gap between oval and ring. ``rectangle`` float64
-    [4] is left, top, right and bottom of the atlas in the units of ``points``. ``fit`` float64 [3, 468] gives, times the x (or y) of 468 landmarks, the row (a, b, c) of the affine map
-    a * x + b * y + c from the mean face to the landmarks that is best by least squares.
+    turning the same way; the first ``ring_triangles`` fill the gap between oval and ring. ``rectangle``
+    float64 [4] is left, top, right and bottom of the atlas in the units of ``points``. ``fit`` float64 [3,
+    468] gives, times the x (or y) of 468 landmarks, the row (a, b, c) of the affine map a * x + b * y + c
+    from the mean face to the landmarks that is best by least squares.
     """
 
     points: Points
@@ -42,7 +43,8 @@ class MeanFace:
 
 
 def complete(mesh: Points, mesh_triangles: NDArray[np.int32], rectangle: Points) -> MeanFace:
-    """Add the ring and all that follows from the mesh [468, 2], its triangles [T, 3] and the atlas' rectangle.
+    """Add the ring and all that follows from the mesh [468, 2], its triangles [T, 3] and the atlas'
+    rectangle.
 
     ``rectangle`` is left, top, right, bottom, in the units of the mesh.
     """

@@ -1,8 +1,8 @@
 """Which pattern of lines and folds a face gets: a mixture that follows from the face's own proportions.
 
 No two people age alike. A bundle holds K patterns; six proportions of the mesh, each against what is usual,
-place a face among them, smoothly: a face that hardly differs gets hardly another mixture. It is a choice among
-drawings, no statement about the person.
+place a face among them, smoothly: a face that hardly differs gets hardly another mixture. It is a choice
+among drawings, no statement about the person.
 
 All steps are in float64 and in one order, without exp, so that the C library computes the same numbers.
 """

@@ -143,7 +143,9 @@ def _frame_with_halo(
 
 
 def _pattern(request: Request, seen: SeenFace, count: int) -> NDArray[np.float32]:
-    """The mixing weights, float32 [count], of the pattern asked for, or of the one that follows from the face."""
+    """The mixing weights, float32 [count], of the pattern asked for, or of the one that follows from the
+    face.
+    """
     if request.pattern is None:
         return choose_pattern(seen.landmarks, count)
     return one_pattern(request.pattern, count)
@@ -159,9 +161,7 @@ def _coordinates(
     return np.concatenate([uv, footprints.face[None]])
 
 
-def engine_places(
-    coordinates: NDArray[np.float32], margin: int, size: int, halo: int
-) -> NDArray[np.float32]:
+def engine_places(coordinates: NDArray[np.float32], margin: int, size: int, halo: int) -> NDArray[np.float32]:
     """u, v, inside and scale of every cell of a frame with its halo, float32 [4, (S + 2h) / 4, (S + 2h) / 4].
 
     ``coordinates`` [3, cells, cells] have ``margin`` cells around the frame. Linear, and exact: what lies

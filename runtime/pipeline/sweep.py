@@ -66,9 +66,9 @@ def sweep(
 ) -> Iterator[SweepFrame]:
     """The photo, uint8 [H, W, 3], at each age in turn; a few ages are with the engine at any time.
 
-    Of ``request``, faces, pattern and strength are kept, its zones take the age instead of the whole face, and its own
-    ages are not used. ``seen`` are the faces of the photo where they are known. Raises UsageError for ages
-    that the model cannot do, NoFaceError where there is no face, and EngineError.
+    Of ``request``, faces, pattern and strength are kept, its zones take the age instead of the whole face,
+    and its own ages are not used. ``seen`` are the faces of the photo where they are known. Raises UsageError
+    for ages that the model cannot do, NoFaceError where there is no face, and EngineError.
     """
     wish = request or Request()
     requests = [_at(wish, years) for years in ages]

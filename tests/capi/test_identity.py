@@ -64,9 +64,7 @@ def test_coordinates_are_the_same_to_the_bit(
     assert np.array_equal(shipped.coordinates(wild, cells, margin), face_coordinates(wild, cells, margin))
 
 
-def test_patterns_are_the_same_to_the_bit(
-    shipped: Handle, ten_photos: list[tuple[np.ndarray, Face]]
-) -> None:
+def test_patterns_are_the_same_to_the_bit(shipped: Handle, ten_photos: list[tuple[np.ndarray, Face]]) -> None:
     count = shipped.info()["patterns"]
     assert count == Bundle.open().manifest.patterns
     for _, face in ten_photos:

@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 from capi import Handle, Library, ZoneAges, cut_frame, zone_ages
 
-from amgan.runtime.face.coordinates import face_coordinates
-from amgan.runtime.face.pattern import choose_pattern
 from amgan.runtime.ages.maps import MAP_CELLS, build_map, make_footprints
 from amgan.runtime.bundle.bundle import SHIPPED, Bundle
 from amgan.runtime.engines.frame import FrameWork
@@ -15,7 +13,9 @@ from amgan.runtime.engines.openvino import OpenVinoEngine
 from amgan.runtime.engines.scheduler.host import HostTileDevice
 from amgan.runtime.engines.scheduler.scheduler import FrameScheduler
 from amgan.runtime.engines.tiles import mask_cells, plan_tiles
+from amgan.runtime.face.coordinates import face_coordinates
 from amgan.runtime.face.finder import Face
+from amgan.runtime.face.pattern import choose_pattern
 from amgan.runtime.face.region_masks import edit_mask
 from amgan.runtime.face.zones import PART_NAMES, ZONES
 from amgan.runtime.pipeline.face_plan import MASK_PX, TILE_STEP_PX, _engine_map, engine_places

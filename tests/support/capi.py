@@ -175,9 +175,14 @@ class Handle:
         points = None if landmarks is None else np.ascontiguousarray(landmarks, np.float64).ctypes.data
         self.library.check(
             self.library.raw.amgan_age(
-                self.handle, c.byref(frame), c.byref(wanted), points, _address(pattern),
-                out.ctypes.data, out.strides[0],
-            )  # fmt: skip
+                self.handle,
+                c.byref(frame),
+                c.byref(wanted),
+                points,
+                _address(pattern),
+                out.ctypes.data,
+                out.strides[0],
+            )
         )
         return out
 

@@ -52,9 +52,7 @@ class Context:
             return False
         self.runs += 1
         engine.rule(self.memory[1] >= 1000 * batch, "too little memory for intermediate results")
-        engine.rule(
-            set(self.addresses) == {*GENERATOR_INPUTS, "aged"}, "a tensor has no address"
-        )
+        engine.rule(set(self.addresses) == {*GENERATOR_INPUTS, "aged"}, "a tensor has no address")
         engine.rule(all(shape[0] == batch for shape in self.shapes.values()), "the batches differ")
         engine.cuda.do(stream, lambda: self._compute(batch))
         return True

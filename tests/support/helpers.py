@@ -61,9 +61,11 @@ class Graph:
 
 
 def write_generator(path: Path, halo: int = HALO) -> None:
-    """aged = core + (map - 45) * (0.5 + (core - blur over the halo) / 64 + 0.1 * (u + 1) + 0.05 * second pattern).
+    """aged = core + (map - 45) * (0.5 + (core - blur over the halo) / 64 + 0.1 * (u + 1) + 0.05 * second
+    pattern).
 
-    So a map of 45 changes nothing, and every pixel depends on the map, the whole halo, its place and the pattern.
+    So a map of 45 changes nothing, and every pixel depends on the map, the whole halo, its place and the
+    pattern.
     """
     g = Graph()
     image = g("Transpose", g("Cast", "image", to=FLOAT), perm=[0, 3, 1, 2])

@@ -24,7 +24,9 @@ GARBAGE = 0xA5
 
 
 def age_tile(image: np.ndarray, ages: np.ndarray, places: np.ndarray, pattern: np.ndarray) -> np.ndarray:
-    """What the device makes of a tile with its halo: depends on pixels, years, all coordinates and the pattern."""
+    """What the device makes of a tile with its halo: depends on pixels, years, all coordinates and the
+    pattern.
+    """
     core = image[HALO:-HALO, HALO:-HALO].astype(np.int64)
     cells = ages.astype(np.int64) + np.einsum("p,phw->hw", [1, 3, 5, 7], places.astype(np.int64))
     years = cells.repeat(4, 0).repeat(4, 1)[HALO:-HALO, HALO:-HALO]

@@ -30,7 +30,9 @@ _FLOAT = 4
 
 @dataclass(eq=False)
 class _Place:
-    """A frame on the GPU: its room, its side in px without and with halo, its pattern, and if it was sent back."""
+    """A frame on the GPU: its room, its side in px without and with halo, its pattern, and if it was sent
+    back.
+    """
 
     room: FrameRoom
     side: int

@@ -20,8 +20,8 @@ class FrameRoom:
     """Room for one frame of up to ``padded_px`` px with its halo.
 
     Pinned memory carries the frame in, and, much later, out. ``image`` and ``planes`` (the ages, then the
-    coordinates) are what came in, ``aged`` is what goes out. ``uploaded`` happens when the pinned memory was read, ``back`` when it holds
-    the result.
+    coordinates) are what came in, ``aged`` is what goes out. ``uploaded`` happens when the pinned memory was
+    read, ``back`` when it holds the result.
     """
 
     def __init__(self, cuda: Cuda, padded_px: int) -> None:

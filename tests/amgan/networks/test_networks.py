@@ -175,7 +175,6 @@ def test_off_the_face_places_do_not_matter() -> None:
 # ---- conditioning
 
 
-
 def test_conditioning_planes_by_hand() -> None:
     ages, places = torch.full((1, 1, 3, 5), 70.0), torch.from_numpy(smooth_places(1, 3, 5))
     u, v, inside, scale = places[0]
@@ -216,11 +215,16 @@ def test_the_atlas_is_read_where_the_coordinates_say() -> None:
     with torch.no_grad():
         for texture in (atlas.fine, atlas.coarse):
             rows, columns = ((torch.arange(n) + 0.5) * 2 / n - 1 for n in texture.shape[2:])
-            texture[0, 0], texture[0, 1] = columns.expand_as(texture[0, 0]), rows[:, None].expand_as(texture[0, 0])
+            texture[0, 0], texture[0, 1] = (
+                columns.expand_as(texture[0, 0]),
+                rows[:, None].expand_as(texture[0, 0]),
+            )
         atlas.gain.weight.copy_(torch.tensor([[1.0, 0], [0, 2], [1, 0], [0, 3]]))
         atlas.gain.bias.zero_()
     along = torch.linspace(-0.9, 0.9, 8)
-    places = torch.stack([along.expand(8, 8), along[:, None].expand(8, 8), torch.full((8, 8), 0.5), along.expand(8, 8)])
+    places = torch.stack(
+        [along.expand(8, 8), along[:, None].expand(8, 8), torch.full((8, 8), 0.5), along.expand(8, 8)]
+    )
     found = atlas(places[None], torch.tensor([[0.25, 0.75]]))[0]
     pixels = torch.nn.functional.interpolate(places[None, :2], scale_factor=4, mode="bilinear")[0]
     for channel, (axis, gain) in enumerate(((0, 0.25), (1, 1.5), (0, 0.25), (1, 2.25))):

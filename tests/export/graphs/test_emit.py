@@ -11,8 +11,8 @@ import onnxruntime
 import pytest
 import torch
 from onnx import TensorProto
-from tiny_networks import random_discriminator, random_generator
 from tile_inputs import mixtures, smooth_places
+from tiny_networks import random_discriminator, random_generator
 
 from amgan.export.cases import estimator_cases, generator_cases
 from amgan.export.graphs.deploy import DeployEstimator, DeployGenerator
@@ -30,7 +30,9 @@ MAX_CODES = {"fp32": 1, "fp16": 2, "bf16": 4}
 MAX_YEARS = {"fp32": 0.001, "fp16": 0.01, "bf16": 0.1}
 KINDS = {"fp32": TensorProto.FLOAT, "fp16": TensorProto.FLOAT16, "bf16": TensorProto.BFLOAT16}
 CONFIGS = {
-    "two blocks": GeneratorConfig(widths=(4, 8, 8), blocks=2, spade_hidden=4, atlas_channels=4, atlas_px=(40, 36)),
+    "two blocks": GeneratorConfig(
+        widths=(4, 8, 8), blocks=2, spade_hidden=4, atlas_channels=4, atlas_px=(40, 36)
+    ),
     "one block": GeneratorConfig(
         widths=(3, 5, 7), blocks=1, spade_hidden=3, atlas_channels=2, atlas_px=(21, 30), patterns=2
     ),

@@ -7,8 +7,8 @@ import pytest
 import torch
 from exported import Exported
 from stitching import stitch
-from tiny_networks import TINY_MODEL
 from tile_inputs import mixtures, smooth_places
+from tiny_networks import TINY_MODEL
 
 from amgan.export.graphs.deploy import DeployEstimator, DeployGenerator
 from amgan.runtime.bundle.bundle import Bundle

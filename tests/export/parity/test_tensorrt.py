@@ -13,11 +13,11 @@ from fake_cuda import FakeCuda
 from fake_tensorrt import make_tensorrt
 from numpy_device import PATTERNS, age_tile
 
-from amgan.runtime.engines.contract import GENERATOR_INPUTS
 from amgan.export.parity import contenders as parity_contenders
 from amgan.export.parity.contenders import NotRun, open_tensorrt
 from amgan.runtime.bundle.bundle import Bundle
 from amgan.runtime.bundle.manifest import FileEntry
+from amgan.runtime.engines.contract import GENERATOR_INPUTS
 from amgan.runtime.errors import EngineError, MissingDependencyError
 
 Machine = tuple[FakeCuda, Path, FileEntry]

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 from helpers import ROOT
-from tiny_networks import random_generator
 from tile_inputs import mixtures, smooth_places
+from tiny_networks import random_generator
 
 from amgan.export.graphs.deploy import DeployGenerator
 from amgan.export.graphs.files import pass_line
@@ -183,9 +183,7 @@ def test_arithmetic_by_hand() -> None:
     large = measure("x", ExportGenerator(generator(3)))
     halo = [generator(n).config.halo_px for n in (1, 3)]
     px = [(1024 + 2 * h) ** 2 for h in halo]
-    block = (
-        2 * (2 * 28 * 5 + 2 * 2 * 5 * 8 + 2 * 9 * 8 * 8) / 16
-    )  # first convolution, γ and β, convolution
+    block = 2 * (2 * 28 * 5 + 2 * 2 * 5 * 8 + 2 * 9 * 8 * 8) / 16  # first convolution, γ and β, convolution
     fixed = [s.gflop * 1e9 / p - n * block for s, p, n in zip((small, large), px, (1, 3), strict=True)]
     assert fixed[0] == pytest.approx(fixed[1])
 

@@ -116,7 +116,18 @@ def test_schema_that_never_was(own_bundle: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "field", ["schema", "model", "halo_px", "age_range", "neutral_age", "patterns", "coordinates", "generator", "files"]
+    "field",
+    [
+        "schema",
+        "model",
+        "halo_px",
+        "age_range",
+        "neutral_age",
+        "patterns",
+        "coordinates",
+        "generator",
+        "files",
+    ],
 )
 def test_missing_field(own_bundle: Path, field: str) -> None:
     edit(own_bundle, **{field: ...})

@@ -17,8 +17,8 @@ from amgan.export.cases import estimator_cases, generator_cases
 from amgan.export.graphs.emit import emit_estimator, emit_generator
 from amgan.export.graphs.precision import generator_in
 from amgan.export.simplify import simplify
-from amgan.runtime.engines.onnx_graph import OnnxNetwork
 from amgan.runtime.engines.contract import GENERATOR_INPUTS
+from amgan.runtime.engines.onnx_graph import OnnxNetwork
 from amgan.runtime.engines.openvino_network import load_openvino
 from amgan.runtime.errors import EngineError, MissingDependencyError
 

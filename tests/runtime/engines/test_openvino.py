@@ -293,7 +293,11 @@ def test_places_become_outputs_that_bf16_leaves_exact() -> None:
     assert first.get_element_type().get_type_name() == "u8"
     slices = [port.get_node().input_value(0).get_node() for port in kept]
     assert {one.get_type_name() for one in slices} == {"Slice"}
-    assert sorted(one.input_value(0).get_node().get_type_name() for one in slices) == ["Cos", "Sin", "Transpose"]
+    assert sorted(one.input_value(0).get_node().get_type_name() for one in slices) == [
+        "Cos",
+        "Sin",
+        "Transpose",
+    ]
 
 
 def test_bf16_is_near_single_precision_far_from_the_corner() -> None:

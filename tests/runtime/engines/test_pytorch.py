@@ -14,8 +14,8 @@ import pytest
 import torch
 from engine_helpers import write_half_bundle
 from fake_cuda import FakeCuda
-from tiny_networks import TINY_GENERATOR, random_generator
 from tile_inputs import frame_places, mixtures
+from tiny_networks import TINY_GENERATOR, random_generator
 
 from amgan.export.graphs.emit import emit_generator
 from amgan.export.simplify import simplify

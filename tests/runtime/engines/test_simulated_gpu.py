@@ -36,7 +36,9 @@ def make_frame(side: int, core: int, label: str = "p") -> FrameWork:
     image = np.zeros((padded, padded, 3), np.uint8)
     ages = np.zeros((padded // 4, padded // 4), np.float32)
     places = np.zeros((4, padded // 4, padded // 4), np.float32)
-    return FrameWork(image, ages, places, np.ones(1, np.float32), tuple(plan_tiles(side, core, fixed=True)), label)
+    return FrameWork(
+        image, ages, places, np.ones(1, np.float32), tuple(plan_tiles(side, core, fixed=True)), label
+    )
 
 
 def run_many(world: World, gpu: SimulatedGpu, work: FrameWork, count: int) -> float:

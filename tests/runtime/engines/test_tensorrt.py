@@ -148,7 +148,9 @@ def test_tiles_of_any_size_as_an_engine(
     ticket = engine.submit(batch)
     aged = engine.wait(ticket)
     for i in range(3):
-        assert np.array_equal(aged[i], age_tile(batch.image[i], batch.aging_map[i, 0], batch.coordinates[i], batch.pattern[i]))
+        assert np.array_equal(
+            aged[i], age_tile(batch.image[i], batch.aging_map[i, 0], batch.coordinates[i], batch.pattern[i])
+        )
     with pytest.raises(EngineError, match="tile 7 is not under way"):
         engine.wait(ticket)
     with pytest.raises(EngineError, match="tile 7 is not larger than its halo of 4 px"):
@@ -165,8 +167,13 @@ def test_a_failure_names_the_tile_and_the_reason(folder: Path, monkeypatch: pyte
     cuda, trt, path, entry = setup(folder, monkeypatch)
     engine = CudaEngine(cuda, 0, TensorRtProgram(cuda, path, entry, graphs=False), HALO)
     trt.engines[0].log_on_run = "Error 1: the GPU is tired.\nmore"
-    batch = TileBatch(*(np.zeros(s, t) for s, t in (((1, 24, 24, 3), np.uint8), ((1, 1, 6, 6), np.float32))),
-                      np.zeros((1, 4, 6, 6), np.float32), np.zeros((1, PATTERNS), np.float32), "tile 7")  # fmt: skip
+    batch = TileBatch(
+        np.zeros((1, 24, 24, 3), np.uint8),
+        np.zeros((1, 1, 6, 6), np.float32),
+        np.zeros((1, 4, 6, 6), np.float32),
+        np.zeros((1, PATTERNS), np.float32),
+        "tile 7",
+    )
     with pytest.raises(
         EngineError, match=r"TensorRT for RTX failed on tile 7: .*Error 1: the GPU is tired: run"
     ):

@@ -60,7 +60,12 @@ def test_the_atlas_spans_the_oval_and_a_little_more() -> None:
 
 @pytest.mark.parametrize(
     "matrix",
-    [((0.7, 0.0), (0.0, 0.7)), ((0.9, -0.3), (0.3, 0.9)), ((0.6, 0.0), (0.2, 1.1)), ((-0.8, 0.0), (0.0, 0.8))],
+    [
+        ((0.7, 0.0), (0.0, 0.7)),
+        ((0.9, -0.3), (0.3, 0.9)),
+        ((0.6, 0.0), (0.2, 1.1)),
+        ((-0.8, 0.0), (0.0, 0.8)),
+    ],
 )
 def test_an_affine_face_gives_the_inverse_map_everywhere(matrix: tuple[tuple[float, float], ...]) -> None:
     """Also for one that is mirrored, whose triangles all turn the other way."""

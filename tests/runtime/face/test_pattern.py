@@ -62,7 +62,9 @@ def test_landmarks_that_are_no_face_give_numbers(points: np.ndarray) -> None:
 def test_one_pattern_alone() -> None:
     assert one_pattern(3, 4).tolist() == [0, 0, 1, 0]
     for number in (0, 5, -1):
-        with pytest.raises(UsageError, match=f"there is no pattern {number}: this bundle has the patterns 1 to 4"):
+        with pytest.raises(
+            UsageError, match=f"there is no pattern {number}: this bundle has the patterns 1 to 4"
+        ):
             one_pattern(number, 4)
     with pytest.raises(UsageError, match="9 patterns cannot be: 1 to 8 are known"):
         choose_pattern(MESH, 9)
