@@ -8,6 +8,7 @@ has no effect.
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,15 +81,22 @@ def write_map_file(years: NDArray[np.floating], path: Path | str) -> Path:
     _check_shape(years, path)
     try:
         with whole_file(path, suffix) as temporary:
-            if suffix == ".png":
-                Image.fromarray(np.clip(np.rint(years), 0, 255).astype(np.uint8)).save(temporary)
-            else:
-                np.save(temporary, years.astype(np.float32))
+            temporary.write_bytes(encode_map(years, suffix))
     except OSError as error:
         raise UsageError(
             f"the map '{path}' cannot be written ({error.strerror}): check the folder"
         ) from error
     return path
+
+
+def encode_map(years: NDArray[np.floating], suffix: str) -> bytes:
+    """The content of a map's file, of ages in years [S, S]: as `write_map_file` writes it."""
+    content = io.BytesIO()
+    if suffix == ".png":
+        Image.fromarray(np.clip(np.rint(years), 0, 255).astype(np.uint8)).save(content, "PNG")
+    else:
+        np.save(content, years.astype(np.float32))
+    return content.getvalue()
 
 
 def _check_shape(years: NDArray[np.floating], path: Path) -> None:

@@ -36,22 +36,32 @@ def write_photo(
     in that folder, links followed. Raises PhotoError where that cannot be done; then nothing is left behind.
     """
     path = Path(path)
+    if within is not None:
+        refuse_outside(path, Path(within))
+    # Not straight into the file: Pillow does not notice when a full disk takes only part of a write.
+    content = encode_photo(photo, pixels, path)
+    try:
+        with whole_file(path) as temporary, temporary.open("xb") as stream:
+            stream.write(content)
+    except (*BROKEN, MemoryError) as error:
+        raise PhotoError(f"'{path}' cannot be written: {reason_of(error)}") from error
+
+
+def encode_photo(photo: Photo, pixels: NDArray[np.uint8], path: Path | str) -> memoryview:
+    """The content of the file that `write_photo` would write as ``path``; raises PhotoError."""
+    path = Path(path)
     format = _format_for(photo, path)
     if pixels.shape != photo.pixels.shape or pixels.dtype != np.uint8:
         raise PhotoError(
             f"'{path}' cannot be written from {pixels.dtype} {pixels.shape}: "
             f"give uint8 {photo.pixels.shape}, like '{photo.path}'"
         )
-    if within is not None:
-        refuse_outside(path, Path(within))
+    content = io.BytesIO()
     try:
-        # Not straight into the file: Pillow does not notice when a full disk takes only part of a write.
-        content = io.BytesIO()
         _write(photo, pixels, format, content)
-        with whole_file(path) as temporary, temporary.open("xb") as stream:
-            stream.write(content.getbuffer())
     except (*BROKEN, MemoryError) as error:
         raise PhotoError(f"'{path}' cannot be written: {reason_of(error)}") from error
+    return content.getbuffer()
 
 
 def refuse_outside(path: Path, folder: Path) -> None:

@@ -16,6 +16,7 @@ from .engine import Capabilities
 from .errors import NoFaceError, UsageError
 from .estimate import Estimator
 from .face_policy import Chosen, LeftFace, choose_faces, how_many, why_none
+from .face_region import FaceRegion, cut_region
 from .face_work import FaceWork, SeenFace, paste_face, plan_work, see_face
 from .faces import Face, FaceFinder
 from .manifest import Manifest
@@ -57,6 +58,11 @@ class StartedPhoto:
     works: tuple[FaceWork, ...]
     frames: tuple[Future[NDArray[np.uint8]], ...]
     left: tuple[LeftFace, ...] = ()
+
+    def cancel(self) -> None:
+        """Give the faces up: what the engine has not begun is never computed. `finish` then fails."""
+        for frame in self.frames:
+            frame.cancel()
 
 
 class Pipeline:
@@ -126,6 +132,20 @@ class Pipeline:
             request,
             lambda face: see_face(rgb, face, self._manifest, self._estimator),
         )
+
+    def choose_seen(self, seen: Sequence[SeenFace], request: Request) -> Chosen:
+        """Choose as `choose` does among all faces of a photo that `see` has found, largest first."""
+        by_face = {id(one.face): one for one in seen}
+        return choose_faces([one.face for one in seen], request, lambda face: by_face[id(face)])
+
+    def cut_region(self, rgb: NDArray[np.uint8], seen: SeenFace, max_frame_px: int) -> FaceRegion:
+        """Cut a face of a photo, uint8 [H, W, 3], out for a quick preview.
+
+        Its frame then takes ``max_frame_px`` px at most; it keeps its ages. Age the region's ``pixels`` with
+        ``seen=[region.seen]``.
+        """
+        _check_pixels(rgb)
+        return cut_region(rgb, seen, self._manifest, max_frame_px)
 
     def age(self, rgb: NDArray[np.uint8], request: Request) -> AgedPhoto:
         """Age the faces of a photo, uint8 [H, W, 3] RGB, which is left as it is.
