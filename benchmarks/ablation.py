@@ -21,9 +21,6 @@ import common
 import cv2
 import numpy as np
 import torch
-from amgan.export.parity_cases import REAL_FRAME_PX, REAL_MARGIN_PX, real_tile
-from amgan.runtime.maps import build_map, edit_mask, make_footprints
-from amgan.runtime.zones import PART_NAMES
 
 from amgan.checkpoint import load_model
 from amgan.data.dataset import Dataset, load_dataset
@@ -33,7 +30,10 @@ from amgan.evaluation.judges.face_api import FaceApiAge
 from amgan.evaluation.judges.identity import DlibIdentity
 from amgan.evaluation.pixels import detail, tone_shift
 from amgan.evaluation.statistics import summarise
+from amgan.export.parity_cases import REAL_FRAME_PX, REAL_MARGIN_PX, real_tile
 from amgan.networks import Generator
+from amgan.runtime.ages.maps import build_map, edit_mask, make_footprints
+from amgan.runtime.face.zones import PART_NAMES
 
 RESULT = common.RESULTS / "ablation.json"
 FRAME_PX = 448

@@ -132,9 +132,8 @@ def heading(what: str, state: Mapping[str, Any], *packages: str) -> dict[str, An
 
 def describe_bundle(model: Path | None = None) -> Mapping[str, Any]:
     """What a result says of the bundle that was measured (None: the shipped one)."""
-    from amgan.runtime.bundle import Bundle
-
     from amgan.benchmarking.engines import describe
+    from amgan.runtime.bundle.bundle import Bundle
 
     return describe(Bundle.open(model))
 

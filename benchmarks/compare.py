@@ -14,10 +14,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from amgan.runtime.errors import UsageError
-
 from amgan.benchmarking.baseline import MAX_LOSS, compare, read_result, require_comparable
 from amgan.commands.bench import print_verdicts
+from amgan.runtime.errors import UsageError
 
 REGRESSED, NOT_COMPARABLE = 1, 2
 

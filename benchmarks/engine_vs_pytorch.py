@@ -38,9 +38,10 @@ def make_contenders(
 ) -> tuple[dict[str, common.Contender], dict[str, Any]]:
     """The contenders by name, each of which ages the same frame once, and what is known of the model."""
     import torch
-    from amgan.runtime.bundle import Bundle, file_sha256
 
     from amgan.checkpoint import SHIPPED, load_model
+    from amgan.runtime.bundle.bundle import Bundle
+    from amgan.runtime.files import file_sha256
 
     torch.set_num_threads(threads)
     checkpoint = arguments.checkpoint or SHIPPED
@@ -67,6 +68,7 @@ def in_pytorch(
 ) -> dict[str, common.Contender]:
     """PyTorch: the network alone, in two memory layouts, and with all that the engine's file holds."""
     import torch
+
     from amgan.export.deploy import DeployGenerator
 
     image, ages, origin = map(torch.from_numpy, arrays)
@@ -96,7 +98,7 @@ def in_pytorch(
 
 def in_engine(bundle: Any, arrays: tuple[np.ndarray, ...]) -> dict[str, common.Contender]:
     """The bundle in OpenVINO, in the precisions that this CPU has."""
-    from amgan.runtime.engine_openvino import OpenVinoEngine
+    from amgan.runtime.engines.openvino import OpenVinoEngine
     from amgan.runtime.errors import EngineError
 
     contenders: dict[str, common.Contender] = {}
@@ -112,8 +114,8 @@ def in_engine(bundle: Any, arrays: tuple[np.ndarray, ...]) -> dict[str, common.C
 
 def age_in_tiles(engine: Any, halo: int, arrays: tuple[np.ndarray, ...]) -> np.ndarray:
     """Age a frame with its halo in the largest tiles that the engine likes."""
-    from amgan.runtime.engine import CELL_PX, TileBatch
-    from amgan.runtime.tiles import plan_tiles
+    from amgan.runtime.engines.contract import CELL_PX, TileBatch
+    from amgan.runtime.engines.tiles import plan_tiles
 
     image, ages, origin = arrays
     side = image.shape[1] - 2 * halo

@@ -24,7 +24,7 @@ from gpu_timing import count_flop, matmul_tflops, time_photos, time_program, tim
 
 NO_GPU = 2
 BROKEN = 1
-PACKAGES = ("torch", "onnx", "cuda-python", "cuda-bindings", "tensorrt", "tensorrt_rtx", "openvino")
+PACKAGES = ("torch", "onnx", "cuda-bindings", "tensorrt", "tensorrt_rtx", "openvino")
 
 
 def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -47,8 +47,8 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def find_gpu(number: int) -> tuple[Any, Any]:
     """CUDA and a GPU; raises AmganError, which says in one sentence why there is none."""
-    from amgan.runtime.choose import find_gpus
-    from amgan.runtime.cuda.api import load_cuda
+    from amgan.runtime.engines.choose import find_gpus
+    from amgan.runtime.engines.cuda.api import load_cuda
 
     cuda = load_cuda()
     (gpu,) = find_gpus(cuda, f"cuda:{number}")
@@ -68,7 +68,7 @@ def build(flavour: str, bundle: Path, core_px: int) -> Path:
     """A copy of a bundle with engines of one flavour for the GPU in this machine."""
     from amgan.export.tensorrt_bundle import add_engines
     from amgan.export.tensorrt_options import EngineOptions
-    from amgan.runtime.bundle import Bundle, write_manifest
+    from amgan.runtime.bundle.bundle import Bundle, write_manifest
 
     folder = bundle.with_name(flavour)
     shutil.copytree(bundle, folder)
@@ -80,15 +80,14 @@ def build(flavour: str, bundle: Path, core_px: int) -> Path:
 
 def verify(cuda: Any, gpu: Any, bundle: Path, checkpoint: Path | None) -> list[dict[str, Any]]:
     """TensorRT's engines of a bundle, or PyTorch where it has none, against PyTorch fp32."""
+    from amgan.checkpoint import SHIPPED, load_model
     from amgan.export.parity import Reference, _try, compare
     from amgan.export.parity_contenders import Contender
-    from amgan.runtime.bundle import Bundle
-    from amgan.runtime.cuda.arrays import CudaEngine
-    from amgan.runtime.engine import TileBatch
-    from amgan.runtime.engine_build import FORMAT
-    from amgan.runtime.engine_torch import open_torch
-
-    from amgan.checkpoint import SHIPPED, load_model
+    from amgan.runtime.bundle.bundle import Bundle
+    from amgan.runtime.bundle.engine_files import FORMAT
+    from amgan.runtime.engines.contract import TileBatch
+    from amgan.runtime.engines.cuda.arrays import CudaEngine
+    from amgan.runtime.engines.pytorch import open_torch
 
     generator, discriminator, config = load_model(checkpoint or SHIPPED)
     reference = Reference.of(generator, discriminator, config.estimator_frame_px, config.oldest_trained_age)
@@ -113,10 +112,10 @@ def verify(cuda: Any, gpu: Any, bundle: Path, checkpoint: Path | None) -> list[d
 
 def opener(cuda: Any, gpu: Any, bundle: Path, flavour: str) -> Any:
     """How to open the generator of a bundle, with or without graphs."""
-    from amgan.runtime.bundle import Bundle
-    from amgan.runtime.engine_build import find_engine
-    from amgan.runtime.engine_tensorrt import TensorRtProgram, load_tensorrt
-    from amgan.runtime.engine_torch import open_torch
+    from amgan.runtime.bundle.bundle import Bundle
+    from amgan.runtime.bundle.engine_files import find_engine
+    from amgan.runtime.engines.pytorch import open_torch
+    from amgan.runtime.engines.tensorrt import TensorRtProgram, load_tensorrt
 
     opened = Bundle.open(bundle)
     if flavour == "torch":
@@ -130,7 +129,7 @@ def check_engine(
     cuda: Any, gpu: Any, flavour: str, bundle: Path, arguments: argparse.Namespace
 ) -> dict[str, Any]:
     """Everything about one engine: parity, then times; what cannot be done is a sentence under "not_run"."""
-    from amgan.runtime.bundle import Bundle
+    from amgan.runtime.bundle.bundle import Bundle
     from amgan.runtime.errors import AmganError
 
     found: dict[str, Any] = {}
@@ -195,8 +194,8 @@ def say(message: str) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = parse_arguments(argv)
+    from amgan.runtime.bundle.engine_files import FLAVOURS
     from amgan.runtime.doctor import find_gpus as ask_driver
-    from amgan.runtime.engine_build import FLAVOURS
     from amgan.runtime.errors import AmganError
 
     try:

@@ -37,9 +37,10 @@ def percentiles(seconds: Sequence[float]) -> dict[str, float]:
 
 def make_frames(count: int, side: int, halo: int, core: int) -> list[Any]:
     """Whole frames of a real face in tiles of one size, each frame with an age of its own."""
-    from amgan.runtime.frames import FrameWork
-    from amgan.runtime.tiles import plan_tiles
     from common import make_inputs
+
+    from amgan.runtime.engines.frame import FrameWork
+    from amgan.runtime.engines.tiles import plan_tiles
 
     image, ages, _ = make_inputs(side, halo)
     tiles = tuple(plan_tiles(side, core, fixed=True))
@@ -63,8 +64,8 @@ def _time_variant(
     cuda: Any, gpu: int, program: Any, halo: int, slots: int, *, side: int, frames: int, runs: int,
     tile_flop: float,
 ) -> dict[str, Any]:  # fmt: skip
-    from amgan.runtime.cuda.device import CudaTileDevice
-    from amgan.runtime.scheduler import FrameScheduler
+    from amgan.runtime.engines.cuda.device import CudaTileDevice
+    from amgan.runtime.engines.scheduler.scheduler import FrameScheduler
 
     device = CudaTileDevice(cuda, gpu, program, halo, slots=slots)
     likes = device.capabilities
@@ -109,8 +110,9 @@ def _time_variant(
 def count_flop(path: Path, side: int) -> float:
     """Arithmetic of the generator's convolutions for one tile of ``side`` px with its halo, in FLOP."""
     import torch
-    from amgan.runtime.onnx_torch import OnnxNetwork
     from torch.utils.flop_counter import FlopCounterMode
+
+    from amgan.runtime.engines.onnx_graph import OnnxNetwork
 
     network = OnnxNetwork(path, "meta")
     inputs = (
@@ -155,10 +157,10 @@ def matmul_tflops(gpu: int, runs: int, side: int = 8192) -> dict[str, float]:
 def time_pytorch(checkpoint: Path | None, gpu: int, side: int, runs: int) -> dict[str, Any]:
     """The plain network in PyTorch on whole frames: eager and compiled, fp32 and half."""
     import torch
-    from amgan.export.deploy import DeployGenerator
     from common import make_inputs
 
     from amgan.checkpoint import SHIPPED, load_model
+    from amgan.export.deploy import DeployGenerator
 
     generator, _, config = load_model(checkpoint or SHIPPED)
     device = torch.device("cuda", gpu)
@@ -185,11 +187,12 @@ def time_pytorch(checkpoint: Path | None, gpu: int, side: int, runs: int) -> dic
 
 def time_photos(bundle: Path, gpu: int, photos: int, runs: int, folder: Path, side: int) -> dict[str, Any]:
     """Photos of ``side`` px end to end: one after the other, and JPEG to JPEG through the batch runner."""
-    from amgan.runtime.batch import plan_batch, run_batch
-    from amgan.runtime.pipeline import Pipeline
-    from amgan.runtime.request import Request
     from common import PHOTO
     from PIL import Image
+
+    from amgan.runtime.ages.request import Request
+    from amgan.runtime.batch.run import plan_batch, run_batch
+    from amgan.runtime.pipeline.pipeline import Pipeline
 
     source = folder / "photos"
     source.mkdir(parents=True, exist_ok=True)

@@ -38,8 +38,8 @@ def parse_arguments() -> argparse.Namespace:
 
 def run(pipeline: Any, folder: Path, out: Path, *, recorded: bool) -> tuple[float, float]:
     """Seconds a photo, of the clock and of the processor, for all portraits of a folder."""
-    from amgan.runtime.batch import Ledger, plan_batch, run_batch
-    from amgan.runtime.request import Request
+    from amgan.runtime.ages.request import Request
+    from amgan.runtime.batch.run import Ledger, plan_batch, run_batch
 
     shutil.rmtree(out, ignore_errors=True)
     request = Request.parse(AGE, include_children=True)
@@ -55,7 +55,7 @@ def run(pipeline: Any, folder: Path, out: Path, *, recorded: bool) -> tuple[floa
 
 def hash_all(files: Sequence[Path]) -> float:
     """Seconds of the processor to hash files, each."""
-    from amgan.runtime.bundle import file_sha256
+    from amgan.runtime.files import file_sha256
 
     start = time.process_time()
     for path in files:
@@ -65,7 +65,7 @@ def hash_all(files: Sequence[Path]) -> float:
 
 def main() -> None:
     arguments = parse_arguments()
-    from amgan.runtime.pipeline import Pipeline
+    from amgan.runtime.pipeline.pipeline import Pipeline
 
     state = common.hardware(common.limit_threads(None))
     clocks: dict[str, list[float]] = {"with record": [], "without": []}

@@ -58,9 +58,9 @@ def one_big_photo(folder: Path) -> dict[str, float]:
 
 def many_photos(folder: Path, count: int) -> dict[str, Any]:
     """Memory, MiB, after each photo of a folder, and how much it grows past the first quarter."""
-    from amgan.runtime.batch import plan_batch, run_batch
-    from amgan.runtime.pipeline import Pipeline
-    from amgan.runtime.request import Request
+    from amgan.runtime.ages.request import Request
+    from amgan.runtime.batch.run import plan_batch, run_batch
+    from amgan.runtime.pipeline.pipeline import Pipeline
 
     rng = np.random.default_rng(0)
     base = Image.open(common.PHOTO).convert("RGB")

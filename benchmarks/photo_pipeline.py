@@ -68,8 +68,8 @@ def make_portraits(faces: Path, folder: Path, wanted: int, pipeline: Any) -> lis
 
 def in_batch(pipeline: Any, portraits: Sequence[Path], out: Path) -> float:
     """Seconds of the batch runner for all portraits."""
-    from amgan.runtime.batch import plan_batch, run_batch
-    from amgan.runtime.request import Request
+    from amgan.runtime.ages.request import Request
+    from amgan.runtime.batch.run import plan_batch, run_batch
 
     shutil.rmtree(out, ignore_errors=True)
     start = time.perf_counter()
@@ -82,7 +82,7 @@ def in_batch(pipeline: Any, portraits: Sequence[Path], out: Path) -> float:
 
 def one_by_one(pipeline: Any, portraits: Sequence[Path], out: Path) -> float:
     """Seconds for all portraits, each finished before the next one begins."""
-    from amgan.runtime.request import Request
+    from amgan.runtime.ages.request import Request
 
     request = Request.parse(AGE, include_children=True)
     out.mkdir(exist_ok=True)
@@ -94,8 +94,8 @@ def one_by_one(pipeline: Any, portraits: Sequence[Path], out: Path) -> float:
 
 def plan_frames(pipeline: Any, portraits: Sequence[Path]) -> list[Any]:
     """The frames that the batch runner gives the engine."""
-    from amgan.runtime.face_work import plan_work
-    from amgan.runtime.request import Request
+    from amgan.runtime.ages.request import Request
+    from amgan.runtime.pipeline.face_plan import plan_work
 
     frames = []
     request = Request.parse(AGE, include_children=True)
@@ -121,12 +121,12 @@ def whole_frames(arguments: argparse.Namespace, side_px: int) -> dict[str, commo
     from functools import partial
 
     import torch
-    from amgan.export.deploy import DeployGenerator
-    from amgan.runtime.bundle import Bundle
     from engine_vs_pytorch import in_engine
 
     from amgan.benchmarking.engines import in_pytorch
     from amgan.checkpoint import load_model
+    from amgan.export.deploy import DeployGenerator
+    from amgan.runtime.bundle.bundle import Bundle
 
     torch.set_num_threads(common.limit_threads(None))
     bundle = Bundle.open(arguments.bundle)
@@ -144,7 +144,7 @@ def steps_of(medians: Mapping[str, float]) -> list[str]:
 def main() -> None:
     arguments = parse_arguments()
     threads = common.limit_threads(None)
-    from amgan.runtime.pipeline import Pipeline
+    from amgan.runtime.pipeline.pipeline import Pipeline
 
     state = common.hardware(threads)
     with tempfile.TemporaryDirectory() as work, Pipeline(arguments.bundle) as pipeline:

@@ -33,8 +33,8 @@ def parse_arguments() -> argparse.Namespace:
 
 def measure(runs: int) -> list[dict[str, Any]]:
     """One row a size: the frame's side, its megapixels, and the seconds of every run."""
-    from amgan.runtime.pipeline import Pipeline
-    from amgan.runtime.request import Request
+    from amgan.runtime.ages.request import Request
+    from amgan.runtime.pipeline.pipeline import Pipeline
 
     rows = []
     base = Image.open(common.PHOTO).convert("RGB")

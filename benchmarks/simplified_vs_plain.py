@@ -19,7 +19,9 @@ from typing import Any
 
 import common
 import numpy as np
-from amgan.runtime.engine_openvino import keep_places_exact
+
+from amgan.runtime.engines.openvino import keep_places_exact
+from amgan.runtime.load_openvino import load_openvino
 
 RESULT = common.RESULTS / "simplified_vs_plain_cpu.json"
 GRAPHS = ("plain", "simplified")
@@ -38,6 +40,7 @@ def parse_arguments() -> argparse.Namespace:
 def write_graphs(generator: Any, folder: Path) -> tuple[dict[str, Any], tuple[Any, ...]]:
     """Write the graphs; returns what each holds, and the report of the passes."""
     import onnx
+
     from amgan.export.emit import emit_generator
     from amgan.export.onnxsim_pass import shorten
     from amgan.export.parity_cases import generator_cases
@@ -60,7 +63,7 @@ def make_contenders(
     folder: Path, arrays: tuple[np.ndarray, ...], threads: int
 ) -> tuple[dict[str, common.Contender], str]:
     """The contenders by name, plain and simplified in turn, and OpenVINO's build."""
-    import openvino
+    openvino = load_openvino()
 
     core = openvino.Core()
     capabilities = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
@@ -89,6 +92,7 @@ def age_once(request: Any, arrays: tuple[np.ndarray, ...]) -> np.ndarray:
 
 def age_in_pytorch(generator: Any, arrays: tuple[np.ndarray, ...]) -> np.ndarray:
     import torch
+
     from amgan.export.deploy import DeployGenerator
 
     with torch.inference_mode():
@@ -100,10 +104,10 @@ def main() -> None:
     arguments = parse_arguments()
     threads = common.limit_threads(arguments.threads)
     import torch
-    from amgan.export.simplify.passes import COUNT_CORE_PX
-    from amgan.runtime.bundle import file_sha256
 
     from amgan.checkpoint import SHIPPED, load_model
+    from amgan.export.simplify.passes import COUNT_CORE_PX
+    from amgan.runtime.files import file_sha256
 
     torch.set_num_threads(threads)
     checkpoint = arguments.checkpoint or SHIPPED

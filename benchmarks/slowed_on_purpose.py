@@ -57,15 +57,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     threads = common.limit_threads(arguments.threads)
     import torch
-    from amgan.export.deploy import DeployGenerator
-    from amgan.export.simplify import PASSES
-    from amgan.runtime.bundle import Bundle
 
     from amgan.benchmarking.baseline import compare
     from amgan.benchmarking.graphs import after_passes
     from amgan.benchmarking.portrait import whole_frame
     from amgan.benchmarking.short_set import quiet_torch
     from amgan.checkpoint import load_model
+    from amgan.export.deploy import DeployGenerator
+    from amgan.export.simplify import PASSES
+    from amgan.runtime.bundle.bundle import Bundle
 
     quiet_torch()
     torch.set_num_threads(threads)

@@ -15,16 +15,16 @@ from typing import Any
 
 import common
 import numpy as np
-from amgan.runtime import Pipeline, Request
-from amgan.runtime.bundle import Bundle
-from amgan.runtime.estimate import Estimator
-from amgan.runtime.face_work import SeenFace
-from amgan.runtime.zones import ZONES, Zone
 
 from amgan.evaluation.one_face import measure_zones
 from amgan.evaluation.place import find_places
 from amgan.evaluation.source import find_sources
 from amgan.evaluation.wishes import ZONE_YEARS
+from amgan.runtime import Pipeline, Request
+from amgan.runtime.bundle.bundle import Bundle
+from amgan.runtime.face.zones import ZONES, Zone
+from amgan.runtime.pipeline.estimator import Estimator
+from amgan.runtime.pipeline.face_plan import SeenFace
 
 RESULT = common.RESULTS / "zone_locality_cpu.json"
 SWEEP = (20, 35, 50, 65, 80)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from amgan.runtime import Pipeline, Request
 from numpy.typing import NDArray
 from PIL import Image
 
+from amgan.runtime import Pipeline, Request
 from amgan.training.plot import plot_log
 
 ROOT = Path(__file__).parents[1]

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from amgan.runtime import Pipeline
-from amgan.runtime.sweep import sweep
 from numpy.typing import NDArray
 from PIL import Image
 
 from amgan.data.dataset import Dataset, load_dataset
+from amgan.runtime import Pipeline
+from amgan.runtime.pipeline.sweep import sweep
 
 IMAGES = Path(__file__).parent / "images"
 AGES = (25, 40, 50, 60, 75)

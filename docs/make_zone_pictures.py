@@ -5,17 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from amgan.runtime import Request
-from amgan.runtime.atlas import read_atlas
-from amgan.runtime.atlas_picture import draw_atlas
-from amgan.runtime.bundle import Bundle
-from amgan.runtime.drawing import BACKGROUND, INK, font
-from amgan.runtime.estimate import Estimator, landmarks_unit
-from amgan.runtime.faces import FaceFinder
-from amgan.runtime.map_picture import draw_views, paint_zones, view_face
-from amgan.runtime.warp import sample_affine
-from amgan.runtime.zones import ZONES
 from PIL import Image, ImageDraw
+
+from amgan.runtime import Request
+from amgan.runtime.ages.atlas import read_atlas
+from amgan.runtime.bundle.bundle import Bundle
+from amgan.runtime.face.finder import FaceFinder
+from amgan.runtime.face.warp import sample_affine
+from amgan.runtime.face.zones import ZONES
+from amgan.runtime.pictures.atlas_chart import draw_atlas
+from amgan.runtime.pictures.drawing import BACKGROUND, INK, font
+from amgan.runtime.pictures.map_sheet import draw_views, paint_zones, view_face
+from amgan.runtime.pipeline.estimator import Estimator, landmarks_unit
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"

@@ -9,12 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import amgan.runtime
-from amgan.runtime.bundle import MANIFEST, Bundle, write_manifest
-from amgan.runtime.engine_build import FORMAT
-from amgan.runtime.errors import UsageError
-from amgan.runtime.manifest import Manifest
-
 from amgan.checkpoint import SHIPPED, load_model
+from amgan.runtime.bundle.bundle import MANIFEST, Bundle, write_manifest
+from amgan.runtime.bundle.engine_files import FORMAT
+from amgan.runtime.bundle.manifest import Manifest
+from amgan.runtime.errors import UsageError
 
 from .bundle_manifest import make_manifest
 from .export_options import ENGINE_PRECISION, ExportOptions

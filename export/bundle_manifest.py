@@ -7,13 +7,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from amgan.runtime.bundle import file_sha256
-from amgan.runtime.manifest import EstimatorSpec, GeneratorSpec, Manifest, TensorSpec
-from amgan.runtime.maps import MAX_AGE, MIN_AGE, NEUTRAL_AGE
-
 import amgan
 from amgan.networks import ModelConfig
 from amgan.networks.discriminator import DOWNSAMPLING
+from amgan.runtime.ages.maps import MAX_AGE, MIN_AGE, NEUTRAL_AGE
+from amgan.runtime.bundle.manifest import EstimatorSpec, GeneratorSpec, Manifest, TensorSpec
+from amgan.runtime.files import file_sha256
 
 from .export_options import ExportOptions
 from .network_files import Written

@@ -11,13 +11,13 @@ import math
 
 import onnx
 import torch
-from amgan.runtime.maps import NEUTRAL_AGE
 from torch import nn
 
 from amgan.networks.conditioning import AGE_SPAN_YEARS, WAVES
 from amgan.networks.config import DOWNSAMPLING
 from amgan.networks.discriminator import DOWNSAMPLING as DOWNSAMPLING_OF_AGES
 from amgan.networks.discriminator import Discriminator
+from amgan.runtime.ages.maps import NEUTRAL_AGE
 
 from .graph import GraphWriter
 from .simplify.cells import PIXELS, UpsampleCells

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import onnx
 import torch
-from amgan.runtime.bundle import file_sha256
-from amgan.runtime.manifest import FileEntry
 
 from amgan.networks import Discriminator, Generator
+from amgan.runtime.bundle.manifest import FileEntry
+from amgan.runtime.files import file_sha256
 
 from .emit import emit_estimator, emit_generator
 from .onnxsim_pass import shorten

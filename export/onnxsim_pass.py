@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 import onnx
-from amgan.runtime.errors import AmganError
 from numpy.typing import NDArray
+
+from amgan.runtime.errors import AmganError
+from amgan.runtime.load_openvino import load_openvino
 
 
 def shorten(model: onnx.ModelProto, inputs: tuple[NDArray[Any], ...]) -> tuple[onnx.ModelProto, str]:
@@ -43,7 +45,7 @@ def _same(found: NDArray[Any], wanted: NDArray[Any]) -> bool:
 
 
 def _run(model: onnx.ModelProto, inputs: tuple[NDArray[Any], ...]) -> NDArray[Any]:
-    import openvino
+    openvino = load_openvino()
 
     core = openvino.Core()
     try:

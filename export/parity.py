@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from amgan.runtime.errors import AmganError
-from amgan.runtime.manifest import FileEntry
-from amgan.runtime.maps import MAX_AGE
 from numpy.typing import NDArray
 
 from amgan.networks import Discriminator, Generator
+from amgan.runtime.ages.maps import MAX_AGE
+from amgan.runtime.bundle.manifest import FileEntry
+from amgan.runtime.errors import AmganError
 
 from .deploy import DeployEstimator, DeployGenerator
 from .image_difference import code_difference, psnr_db, ssim

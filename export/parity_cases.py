@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from amgan.runtime.engine import CELL_PX
-from amgan.runtime.maps import MAX_AGE, MIN_AGE
 from numpy.typing import NDArray
+
+from amgan.runtime.ages.maps import MAX_AGE, MIN_AGE
+from amgan.runtime.engines.contract import CELL_PX
 
 REAL_TILE = Path(__file__).parent / "data" / "collins_tile.png"
 """A photographed face: a frame of REAL_FRAME_PX with REAL_MARGIN_PX of the photo around it."""

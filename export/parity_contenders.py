@@ -12,17 +12,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from amgan.runtime.cuda.api import load_cuda
-from amgan.runtime.cuda.arrays import ArrayRunner, CudaEngine
-from amgan.runtime.engine import TileBatch
-from amgan.runtime.engine_build import FLAVOURS, FORMAT, check_engine
-from amgan.runtime.engine_openvino import keep_places_exact, last_line
-from amgan.runtime.engine_tensorrt import TensorRtProgram, load_tensorrt
-from amgan.runtime.errors import AmganError, MissingDependencyError
-from amgan.runtime.manifest import FileEntry
 from numpy.typing import NDArray
 
 from amgan.networks import Discriminator, Generator
+from amgan.runtime.bundle.engine_files import FLAVOURS, FORMAT, check_engine
+from amgan.runtime.bundle.manifest import FileEntry
+from amgan.runtime.engines.contract import TileBatch
+from amgan.runtime.engines.cuda.api import load_cuda
+from amgan.runtime.engines.cuda.arrays import ArrayRunner, CudaEngine
+from amgan.runtime.engines.openvino import keep_places_exact, last_line
+from amgan.runtime.engines.tensorrt import TensorRtProgram, load_tensorrt
+from amgan.runtime.errors import AmganError, MissingDependencyError
+from amgan.runtime.load_openvino import load_openvino
 
 from .precision import dtype_of, generator_in
 from .simplify import simplify
@@ -81,7 +82,7 @@ def _onnx(path: Path, name: str, entry: FileEntry) -> Iterator[Contender]:
 
 
 def _openvino(path: Path, hint: str) -> Run:
-    import openvino
+    openvino = load_openvino()
 
     core = openvino.Core()
     if hint == "bf16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 
 import torch
+
 from amgan.runtime.errors import UsageError
 
 from .simplify import ExportGenerator

@@ -8,11 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from amgan.runtime.atomic import whole_file
-from amgan.runtime.bundle import file_sha256
-from amgan.runtime.cuda.api import load_cuda
-from amgan.runtime.engine_build import EngineBuild, EngineProfile
+from amgan.runtime.bundle.engine_files import EngineBuild, EngineProfile
+from amgan.runtime.engines.cuda.api import load_cuda
 from amgan.runtime.errors import AmganError, EngineError
+from amgan.runtime.files import file_sha256, whole_file
 
 from .tensorrt_check import PrecisionReport, inspect_engine, inspect_network, require_precision
 from .tensorrt_flavour import current_target, load_flavour, resolve_targets

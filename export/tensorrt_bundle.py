@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from amgan.runtime.bundle import Bundle, file_sha256
-from amgan.runtime.engine import CELL_PX
-from amgan.runtime.engine_build import FORMAT, EngineBuild
+from amgan.runtime.bundle.bundle import Bundle
+from amgan.runtime.bundle.engine_files import FORMAT, EngineBuild
+from amgan.runtime.bundle.manifest import FileEntry, Manifest
+from amgan.runtime.engines.contract import CELL_PX
 from amgan.runtime.errors import AmganError, BundleError, UsageError
-from amgan.runtime.manifest import FileEntry, Manifest
+from amgan.runtime.files import file_sha256
 
 from .tensorrt_build import build_engine, plan_build
 from .tensorrt_flavour import AUTO

@@ -22,9 +22,13 @@ ENOUGH = 0.95
 TYPES = {"fp16": "HALF", "bf16": "BF16", "fp32": "FLOAT"}
 _NAMES = {"FLOAT16": "HALF", "FLOAT32": "FLOAT", "BFLOAT16": "BF16"}
 _IN_ENGINE = {
-    "fp16": re.compile(r"\b(fp16|half|f16)\b", re.I),
     "bf16": re.compile(r"\b(bf16|bfloat16)\b", re.I),
+    "fp16": re.compile(r"\b(fp16|half|f16|float16)\b", re.I),
+    "fp32": re.compile(r"\b(fp32|float|f32|float32)\b", re.I),
 }
+_TYPE_KEYS = ("datatype", "format/datatype", "format")
+"""Where an inspector writes a tensor's type: TensorRT 11 and TensorRT for RTX write Datatype, and a Format
+without any type beside it; TensorRT 10 writes both as Format/Datatype. Upper and lower case vary."""
 
 
 @dataclass(frozen=True)
@@ -97,30 +101,61 @@ def require_precision(report: PrecisionReport, precision: str, source: str) -> N
 def inspect_engine(trt: Any, engine: Any, report: PrecisionReport, precision: str, name: str) -> int:
     """Ask a loaded engine about the heavy convolutions; returns for how many of them it answered.
 
-    Raises EngineError when one of them neither takes nor gives half precision.
+    The network is strongly typed, so its types are the proof. An inspector that says nothing of a
+    convolution, or shows only the ends of a region that it lies in, is no fault. Raises EngineError where a
+    layer that is such a convolution takes and gives nothing but another floating-point type.
     """
-    wanted = _IN_ENGINE.get(precision)
-    text = engine.create_engine_inspector().get_engine_information(trt.LayerInformationFormat.JSON)
-    layers = [layer for layer in json.loads(text).get("Layers", []) if isinstance(layer, dict)]
+    if precision not in TYPES or precision == "fp32":
+        return 0
+    layers = _layers(trt, engine)
     answered = 0
-    for convolution in report.heavy if wanted else ():
-        mine = [layer for layer in layers if convolution.name in _names(layer)]
-        formats = [
-            str(t.get("Format/Datatype", t.get("Format", ""))) for layer in mine for t in _tensors(layer)
-        ]
-        if not formats:
+    for convolution in report.heavy:
+        mine = [layer for layer in layers if convolution.name in _names(layer) and not _is_region(layer)]
+        kinds = {kind for layer in mine for kind in map(_kind, _tensors(layer)) if kind}
+        if not kinds:
             continue
-        answered += 1
-        if not any(wanted and wanted.search(f) for f in formats):
+        if precision in kinds:
+            answered += 1
+        elif not any(_casts(layer) for layer in mine):
             raise EngineError(
                 f"{name} is not {precision}: TensorRT runs its heavy convolution {convolution.name!r} in "
-                f"'{formats[0]}'; no engine was written, try another version of TensorRT"
+                f"{', '.join(sorted(kinds))}; no engine was written, try another version of TensorRT"
             )
     return answered
 
 
+def _layers(trt: Any, engine: Any) -> list[dict[str, Any]]:
+    """The layers that an engine's inspector tells of in detail; none where it does not tell."""
+    inspector = engine.create_engine_inspector()
+    text = inspector.get_engine_information(trt.LayerInformationFormat.JSON) if inspector else ""
+    try:
+        content = json.loads(text or "{}")
+    except ValueError:
+        return []
+    layers = content.get("Layers") if isinstance(content, dict) else None
+    return [layer for layer in layers or [] if isinstance(layer, dict)]
+
+
+def _is_region(layer: dict[str, Any]) -> bool:
+    """Whether a layer is a whole region of the network, whose ends say nothing of what lies inside."""
+    return "ForeignNode" in f"{layer.get('LayerType', '')} {layer.get('Name', '')}"
+
+
+def _casts(layer: dict[str, Any]) -> bool:
+    """Whether a cast was fused into a layer, so that its ends are of other types than its convolution."""
+    return any("cast" in name.lower() for name in _names(layer))
+
+
 def _tensors(layer: dict[str, Any]) -> list[dict[str, Any]]:
-    return [*layer.get("Inputs", []), *layer.get("Outputs", [])]
+    found = [*(layer.get("Inputs") or []), *(layer.get("Outputs") or [])]
+    return [tensor for tensor in found if isinstance(tensor, dict)]
+
+
+def _kind(tensor: dict[str, Any]) -> str:
+    """A tensor's floating-point type ("fp16", "bf16", "fp32"); empty for others, and where it is not said."""
+    said = {str(key).lower(): str(value) for key, value in tensor.items()}
+    text = next((said[key] for key in _TYPE_KEYS if said.get(key)), "")
+    return next((kind for kind, words in _IN_ENGINE.items() if words.search(text)), "")
 
 
 def _names(layer: dict[str, Any]) -> set[str]:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from amgan.runtime.engine_build import FLAVOURS, TARGET
+from amgan.runtime.bundle.engine_files import FLAVOURS, TARGET
 from amgan.runtime.errors import EngineError, MissingDependencyError, UsageError
 
 AUTO = "auto"

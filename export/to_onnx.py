@@ -14,10 +14,10 @@ from pathlib import Path
 
 import onnx
 import torch
-from amgan.runtime.errors import AmganError
 from torch import nn
 
 from amgan.networks import Discriminator, Generator
+from amgan.runtime.errors import AmganError
 
 from .deploy import DeployEstimator, DeployGenerator
 

@@ -18,10 +18,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from amgan.runtime.bundle import Bundle
-from amgan.runtime.engine_build import FORMAT, EngineBuild
+from amgan.runtime.bundle.bundle import Bundle
+from amgan.runtime.bundle.engine_files import FORMAT, EngineBuild
+from amgan.runtime.bundle.manifest import EstimatorSpec, FileEntry, GeneratorSpec, TensorSpec
 from amgan.runtime.errors import BundleError, UsageError
-from amgan.runtime.manifest import EstimatorSpec, FileEntry, GeneratorSpec, TensorSpec
 
 PREFIX = "amgan_"
 CONFIG = "config.pbtxt"

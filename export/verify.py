@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from amgan.runtime.bundle import Bundle, file_sha256
-from amgan.runtime.errors import UsageError
-
 from amgan.checkpoint import SHIPPED, load_model
+from amgan.runtime.bundle.bundle import Bundle
+from amgan.runtime.errors import UsageError
+from amgan.runtime.files import file_sha256
 
 from .parity import SEED, Reference, compare
 from .parity_report import ParityReport

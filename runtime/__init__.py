@@ -10,10 +10,10 @@ import importlib
 from typing import Any
 
 _HOME = {
-    "Pipeline": "pipeline",
-    "Request": "request",
-    "AgedPhoto": "pipeline",
-    "Bundle": "bundle",
+    "Pipeline": "pipeline.pipeline",
+    "Request": "ages.request",
+    "AgedPhoto": "pipeline.pipeline",
+    "Bundle": "bundle.bundle",
     "AmganError": "errors",
 }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -12,9 +11,11 @@ from importlib import metadata
 from pathlib import Path
 
 from .errors import AmganError
+from .load_openvino import load_openvino
+from .machine import count_cores
 
 PACKAGES = (
-    "amgan", "numpy", "pillow", "openvino", "torch", "onnx", "tensorrt", "tensorrt_rtx", "cuda-python",
+    "amgan", "numpy", "pillow", "openvino", "torch", "onnx", "tensorrt", "tensorrt_rtx", "cuda-bindings",
 )  # fmt: skip
 CPUINFO = Path("/proc/cpuinfo")
 MEMINFO = Path("/proc/meminfo")
@@ -96,24 +97,24 @@ class _GpuEngine:
 GPU_ENGINES = (
     _GpuEngine(
         "TensorRT",
-        ("tensorrt", "cuda-python"),
-        "engine_tensorrt",
-        "pip install 'tensorrt>=10,<12' 'cuda-python>=12.6,<14'",
+        ("tensorrt", "cuda-bindings"),
+        "engines.tensorrt",
+        "pip install 'tensorrt>=10,<12' 'cuda-bindings>=12.9.1,<14'",
         75,
     ),
     _GpuEngine(
         "TensorRT for RTX",
-        ("tensorrt_rtx", "cuda-python"),
-        "engine_tensorrt",
+        ("tensorrt_rtx", "cuda-bindings"),
+        "engines.tensorrt",
         "pip install 'amgan[tensorrt]'",
         75,
         frozenset({90}),
     ),
     _GpuEngine(
         "PyTorch CUDA",
-        ("torch", "onnx", "cuda-python"),
-        "engine_torch",
-        "pip install 'torch==2.13.0' 'onnx>=1.17,<2' 'cuda-python>=12.6,<14'",
+        ("torch", "onnx", "cuda-bindings"),
+        "engines.pytorch",
+        "pip install 'torch==2.13.0' 'onnx>=1.17,<2' 'cuda-bindings>=12.9.1,<14'",
         75,
     ),
 )
@@ -178,17 +179,10 @@ def parse_meminfo(text: str) -> tuple[int, int]:
     return sizes["MemTotal"], sizes["MemAvailable"]
 
 
-def count_cores() -> int:
-    """Processor cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def openvino_capabilities() -> tuple[tuple[str, ...], str]:
     """What OpenVINO can compute in on the CPU (FP32, BF16, ...), and why it cannot be asked (else empty)."""
     try:
-        import openvino
+        openvino = load_openvino()
 
         return tuple(openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")), ""
     except Exception as error:
@@ -278,7 +272,7 @@ def has_module(name: str) -> bool:
 def check_bundle() -> tuple[str, bool]:
     """Say what the shipped bundle is, and whether it is there and undamaged."""
     try:
-        from .bundle import Bundle
+        from .bundle.bundle import Bundle
 
         bundle = Bundle.open()
         return f"{bundle.manifest.model} {bundle.manifest.version}", True

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from .face_policy import LeftFace
-
 
 class AmganError(Exception):
     """Base of every expected failure; its text is one sentence fit to show to a user.
@@ -25,14 +20,6 @@ class UsageError(AmganError):
 
 class PhotoError(AmganError):
     """A photo cannot be read or written."""
-
-
-class NoFaceError(AmganError):
-    """A photo holds no face that can be aged; ``left`` are those that are there but were left alone."""
-
-    def __init__(self, sentence: str, left: tuple[LeftFace, ...] = ()) -> None:
-        super().__init__(sentence)
-        self.left = left
 
 
 class DiskFullError(AmganError):

@@ -18,6 +18,27 @@ HEAVY = {
     "matplotlib", "cv2",
 }  # fmt: skip
 
+#: The rooms of runtime/, from the ground up, and what each may import besides itself. A room names only rooms
+#: above it in this table, so there can be no circle.
+ROOMS: dict[str, frozenset[str]] = {
+    "errors": frozenset(),
+    "files": frozenset(),
+    "machine": frozenset(),
+    "load_openvino": frozenset(),
+    "photo": frozenset({"errors", "files"}),
+    "face": frozenset({"errors", "load_openvino"}),
+    "bundle": frozenset({"errors", "files"}),
+    "storage": frozenset({"errors", "files"}),
+    "ages": frozenset({"errors", "files", "photo", "face"}),
+    "engines": frozenset({"errors", "machine", "load_openvino", "bundle"}),
+    "pipeline": frozenset({"errors", "machine", "photo", "face", "bundle", "ages", "engines"}),
+    "batch": frozenset({"errors", "files", "photo", "face", "storage", "ages", "engines", "pipeline"}),
+    "pictures": frozenset({"errors", "files", "face", "ages", "pipeline"}),
+    "doctor": frozenset({"errors", "machine", "load_openvino", "bundle"}),
+}
+#: Folders of runtime/ that hold no Python of ours.
+NO_ROOMS = {"__init__", "bundles", "capi"}
+
 
 @dataclass(frozen=True)
 class Import:
@@ -79,6 +100,54 @@ def test_imports_follow_the_table(folder: str) -> None:
     assert [one for one in found if not allowed(one)] == []
 
 
+def room_of(file: str) -> str:
+    """The room of a file of runtime/, or its own name where it lies in none."""
+    return file.split("/")[1].removesuffix(".py")
+
+
+def leaves_its_rooms(one: Import) -> bool:
+    """Whether a file of runtime/ imports from a room that the table does not give it."""
+    here, there = room_of(one.file), [*one.module.split("."), ""][2]
+    return here in ROOMS and here != there and there not in ROOMS[here]
+
+
+def test_the_rooms_are_a_table_without_circles() -> None:
+    known: set[str] = set()
+    for room, may_import in ROOMS.items():
+        assert may_import <= known
+        known.add(room)
+    below = {path.name.removesuffix(".py") for path in (ROOT / "runtime").iterdir() if path.name[0] != "_"}
+    assert below == set(ROOMS) | NO_ROOMS - {"__init__"}
+
+
+def test_imports_of_the_runtime_follow_its_rooms() -> None:
+    found = [one for path in sorted((ROOT / "runtime").rglob("*.py")) for one in imports_of(path, "runtime")]
+    assert [one for one in found if leaves_its_rooms(one)] == []
+
+
+@pytest.mark.parametrize(
+    ("file", "code", "outside"),
+    [
+        ("runtime/face/x.py", "from ..errors import AmganError", False),
+        ("runtime/face/x.py", "from .warp import sample_affine", False),
+        ("runtime/face/x.py", "from ..pipeline.pipeline import Pipeline", True),
+        ("runtime/face/x.py", "def f():\n    from ..ages import request", True),
+        ("runtime/errors.py", "from .files import whole_file", True),
+        ("runtime/engines/cuda/x.py", "from ...photo.read import read_photo", True),
+        ("runtime/engines/cuda/x.py", "from ..contract import Engine", False),
+        ("runtime/bundle/x.py", "from amgan.runtime import Pipeline", True),
+    ],
+)
+def test_the_reader_of_rooms(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, code: str, outside: bool
+) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
+    (tmp_path / file).parent.mkdir(parents=True)
+    (tmp_path / file).write_text(code)
+    (one,) = imports_of(tmp_path / file, "runtime")
+    assert leaves_its_rooms(one) == outside
+
+
 @pytest.mark.parametrize(
     ("file", "code", "fine"),
     [
@@ -121,7 +190,9 @@ def test_runtime_loads_nothing_heavy() -> None:
 
 
 def test_every_light_runtime_module_loads_without_the_extras() -> None:
-    modules, _ = loaded("-c", "import amgan.runtime.batch, amgan.runtime.doctor, amgan.runtime.request")
+    modules, _ = loaded(
+        "-c", "import amgan.runtime.batch.run, amgan.runtime.doctor, amgan.runtime.ages.request"
+    )
     assert modules & HEAVY == set()
 
 

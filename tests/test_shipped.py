@@ -11,27 +11,28 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from amgan.export.deploy import DeployEstimator, DeployGenerator
-from amgan.runtime.alignment import apply_affine
-from amgan.runtime.bundle import SHIPPED, Bundle, file_sha256
-from amgan.runtime.engine import TileBatch
-from amgan.runtime.engine_openvino import OpenVinoEngine, compile_on_cpu
-from amgan.runtime.errors import EngineError
-from amgan.runtime.face_work import frame_size
-from amgan.runtime.faces import Face, FaceFinder
-from amgan.runtime.maps import build_map, edit_mask, make_footprints
-from amgan.runtime.pipeline import AgedFace, AgedPhoto, Pipeline
-from amgan.runtime.request import Request
-from amgan.runtime.tiles import Tile, mask_cells, plan_tiles
-from amgan.runtime.warp import sample_affine, sample_plane
-from amgan.runtime.zones import PART_NAMES, ZONES, parts_of
 from helpers import COLLINS, HOPPER
 from PIL import Image
 from stitching import stitch
 
 from amgan.checkpoint import SHIPPED as WEIGHTS
 from amgan.checkpoint import load_model
+from amgan.export.deploy import DeployEstimator, DeployGenerator
 from amgan.networks import Discriminator, Generator, ModelConfig
+from amgan.runtime.ages.maps import build_map, edit_mask, make_footprints
+from amgan.runtime.ages.request import Request
+from amgan.runtime.bundle.bundle import SHIPPED, Bundle
+from amgan.runtime.engines.contract import TileBatch
+from amgan.runtime.engines.openvino import OpenVinoEngine, compile_on_cpu
+from amgan.runtime.engines.tiles import Tile, mask_cells, plan_tiles
+from amgan.runtime.errors import EngineError
+from amgan.runtime.face.alignment import apply_affine
+from amgan.runtime.face.finder import Face, FaceFinder
+from amgan.runtime.face.warp import sample_affine, sample_plane
+from amgan.runtime.face.zones import PART_NAMES, ZONES, parts_of
+from amgan.runtime.files import file_sha256
+from amgan.runtime.pipeline.face_plan import frame_size
+from amgan.runtime.pipeline.pipeline import AgedFace, AgedPhoto, Pipeline
 
 MAX_WEIGHT_BYTES = 12_000_000
 MIN_BF16_DB = 45.0

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from amgan.export.deploy import DeployGenerator
 from amgan.networks import Generator
-from amgan.runtime.bundle import Bundle, file_sha256
-from amgan.runtime.engine import CELL_PX, Engine, TileBatch
-from amgan.runtime.engine_openvino import OpenVinoEngine
+from amgan.runtime.bundle.bundle import Bundle
+from amgan.runtime.engines.contract import CELL_PX, Engine, TileBatch
+from amgan.runtime.engines.openvino import OpenVinoEngine
+from amgan.runtime.engines.tiles import plan_tiles
 from amgan.runtime.errors import EngineError
-from amgan.runtime.tiles import plan_tiles
+from amgan.runtime.files import file_sha256
 
 Arrays = tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]
 Age = Callable[[], NDArray[np.uint8]]

@@ -11,7 +11,8 @@ import torch
 from amgan.export.simplify import ExportGenerator
 from amgan.export.simplify.passes import Pass
 from amgan.networks import Generator
-from amgan.runtime.engine_openvino import keep_places_exact
+from amgan.runtime.engines.openvino import keep_places_exact
+from amgan.runtime.load_openvino import load_openvino
 
 from .engines import Age, Arrays
 
@@ -26,7 +27,7 @@ def after_passes(generator: Generator, passes: Sequence[Pass]) -> ExportGenerato
 
 def convert(network: ExportGenerator, arrays: Arrays) -> Any:
     """The network as OpenVINO's own model, for tiles of the size of ``arrays`` only."""
-    import openvino
+    openvino = load_openvino()
 
     example = tuple(torch.from_numpy(a) for a in arrays)
     with torch.no_grad():
@@ -40,7 +41,7 @@ def convert(network: ExportGenerator, arrays: Arrays) -> Any:
 
 def open_graph(network: ExportGenerator, arrays: Arrays, precision: str) -> Age:
     """A function that ages the tile ``arrays`` with this graph, on all cores, in "f32" or "bf16"."""
-    import openvino
+    openvino = load_openvino()
 
     options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
     model = convert(network, arrays)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from amgan.runtime.doctor import read_versions
+from amgan.runtime.load_openvino import load_openvino
 
 FEATURES = ("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_bf16", "asimd", "bf16")
 ROOT = Path(__file__).parents[2]
@@ -20,7 +21,7 @@ IDENTITY = ("cpu", "openvino_capabilities", "logical_cpus", "threads_used", "fea
 
 def hardware(threads: int) -> dict[str, Any]:
     """The machine, as far as it can be asked; ``threads`` is how many CPUs the benchmark uses."""
-    import openvino
+    openvino = load_openvino()
 
     model, flags = platform.processor() or platform.machine(), set()
     info = Path("/proc/cpuinfo")

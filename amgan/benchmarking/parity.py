@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from amgan.export.image_difference import code_difference, psnr_db
 from amgan.export.parity_report import TOLERANCES
-from amgan.runtime.manifest import Manifest
+from amgan.runtime.bundle.manifest import Manifest
 
 MANIFEST_NAMES = {"f32": "fp32", "f16": "fp16", "bf16": "bf16"}
 """Precisions as engines name them, and as manifests do."""

@@ -15,18 +15,20 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
-from amgan.runtime.bundle import Bundle
-from amgan.runtime.engine import Capabilities
+from amgan.runtime.ages.request import Request
+from amgan.runtime.bundle.bundle import Bundle
+from amgan.runtime.engines.contract import Capabilities
+from amgan.runtime.engines.scheduler.scheduler import open_scheduler
+from amgan.runtime.engines.tiles import Tile
 from amgan.runtime.errors import AmganError
-from amgan.runtime.estimate import Estimator
-from amgan.runtime.face_work import FaceWork, SeenFace, paste_face, plan_work, see_face
-from amgan.runtime.faces import FaceFinder
-from amgan.runtime.paste import is_grey
-from amgan.runtime.photo import Photo, read_photo, write_photo
-from amgan.runtime.pipeline import Pipeline
-from amgan.runtime.request import Request
-from amgan.runtime.scheduler import open_scheduler
-from amgan.runtime.tiles import Tile
+from amgan.runtime.face.finder import FaceFinder
+from amgan.runtime.face.paste import is_grey
+from amgan.runtime.photo.data import Photo
+from amgan.runtime.photo.read import read_photo
+from amgan.runtime.photo.write import write_photo
+from amgan.runtime.pipeline.estimator import Estimator
+from amgan.runtime.pipeline.face_plan import FaceWork, SeenFace, paste_face, plan_work, see_face
+from amgan.runtime.pipeline.pipeline import Pipeline
 
 from .engines import Arrays
 
@@ -118,7 +120,7 @@ class StagedPhoto:
 
 def age_folder(pipeline: Pipeline, folder: Path, output: Path) -> None:
     """Age every photo of a folder with the batch runner; raises AmganError where one fails."""
-    from amgan.runtime.batch import plan_batch, run_batch
+    from amgan.runtime.batch.run import plan_batch, run_batch
 
     shutil.rmtree(output, ignore_errors=True)
     for outcome in run_batch(pipeline, plan_batch(folder, output), Request.parse(AGE, include_children=True)):

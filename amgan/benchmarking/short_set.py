@@ -17,10 +17,10 @@ from amgan.checkpoint import load_model
 from amgan.export.deploy import DeployGenerator
 from amgan.export.verify import find_checkpoint
 from amgan.networks import Generator
-from amgan.runtime.bundle import Bundle
-from amgan.runtime.doctor import count_cores
-from amgan.runtime.engine_openvino import OpenVinoEngine
-from amgan.runtime.pipeline import Pipeline
+from amgan.runtime.bundle.bundle import Bundle
+from amgan.runtime.engines.openvino import OpenVinoEngine
+from amgan.runtime.machine import count_cores
+from amgan.runtime.pipeline.pipeline import Pipeline
 
 from .engines import OURS, REFERENCE, Contenders, OpenEngine, describe, find_contenders, in_pytorch
 from .machine import hardware, heading

@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from amgan.runtime.atomic import whole_file
 from amgan.runtime.errors import MissingDependencyError, PhotoError, UsageError
+from amgan.runtime.files import whole_file
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from amgan.runtime.batch import Runner
-    from amgan.runtime.pipeline import Pipeline
-    from amgan.runtime.request import Request
+    from amgan.runtime.ages.request import Request
+    from amgan.runtime.batch.run import Runner
+    from amgan.runtime.pipeline.pipeline import Pipeline
 
 PathType = click.Path(path_type=Path)
 
@@ -39,7 +39,7 @@ def check_device(ctx: click.Context, param: click.Parameter, value: str) -> str:
 
 def check_faces(ctx: click.Context, param: click.Parameter, value: str) -> str | int:
     """Accept all, largest and a number; raise UsageError for anything else."""
-    from amgan.runtime.request import parse_faces
+    from amgan.runtime.ages.request import parse_faces
 
     return parse_faces(value)
 
@@ -134,7 +134,7 @@ class Ageing:
 
     def request(self) -> Request:
         """The request in terms of the runtime; raises UsageError where the words make no sense."""
-        from amgan.runtime.request import Request
+        from amgan.runtime.ages.request import Request
 
         return Request.parse(
             self.age,
@@ -150,7 +150,7 @@ class Ageing:
 
     def pipeline(self) -> Pipeline:
         """Open the pipeline on the bundle and the device asked for."""
-        from amgan.runtime.pipeline import Pipeline
+        from amgan.runtime.pipeline.pipeline import Pipeline
 
         return Pipeline(self.model, self.device)
 

@@ -31,7 +31,7 @@ def command(photo: Path, output: Path, ageing: Ageing) -> None:
     """  # noqa: D301
     request = ageing.request()
     require_photo(photo)
-    from amgan.runtime.batch import plan_batch, run_batch
+    from amgan.runtime.batch.run import plan_batch, run_batch
 
     jobs = plan_batch(photo, output)
     with ageing.pipeline() as pipeline:

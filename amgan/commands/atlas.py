@@ -11,7 +11,7 @@ from amgan.commands import PathType, save_picture, say
 from amgan.runtime.errors import UsageError
 
 if TYPE_CHECKING:
-    from amgan.runtime.atlas import Atlas
+    from amgan.runtime.ages.atlas import Atlas
 
 
 @click.group("atlas")
@@ -74,8 +74,7 @@ def fit(
         raise UsageError(f"'{output}' cannot be the atlas: name it .json")
     if table is not None and group is None:
         raise UsageError("--table without --group has no effect: name the column of the groups with --group")
-    from amgan.runtime.atlas import write_atlas
-    from amgan.runtime.atlas_data import (
+    from amgan.labels.atlas_fit import (
         MIN_GROUP_FACES,
         SCORES,
         fit_atlas,
@@ -83,6 +82,7 @@ def fit(
         read_scores,
         split_by_group,
     )
+    from amgan.runtime.ages.atlas import write_atlas
 
     faces = read_scores(dataset, unit)
     name, source = name or output.stem, source or str(dataset)
@@ -121,14 +121,14 @@ def show(atlas: str, output: Path | None) -> None:
       amgan atlas show base
       amgan atlas show mine.json -o curves.png
     """  # noqa: D301
-    from amgan.runtime.atlas import read_atlas
+    from amgan.runtime.ages.atlas import read_atlas
 
     found = read_atlas(atlas)
     if output is not None and output.suffix.lower() != ".png":
         raise UsageError(f"'{output}' cannot hold the picture: name it .png")
     _print_table(found)
     if output is not None:
-        from amgan.runtime.atlas_picture import draw_atlas
+        from amgan.runtime.pictures.atlas_chart import draw_atlas
 
         save_picture(draw_atlas(found), output)
         click.echo(str(output))
@@ -143,7 +143,7 @@ def check(atlas: str) -> None:
     Examples:
       amgan atlas check mine.json
     """  # noqa: D301
-    from amgan.runtime.atlas import read_atlas
+    from amgan.runtime.ages.atlas import read_atlas
 
     found = read_atlas(atlas)
     click.echo(

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from amgan.commands import PathType, model_option, needs, progress_bar
-from amgan.runtime.atomic import whole_file
 from amgan.runtime.errors import UsageError
+from amgan.runtime.files import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -101,7 +101,7 @@ def _read_baseline(path: Path, size: Any) -> dict[str, Any]:
 
     from amgan.benchmarking.baseline import check_hardware, check_size, read_result
     from amgan.benchmarking.machine import hardware
-    from amgan.runtime.doctor import count_cores
+    from amgan.runtime.machine import count_cores
 
     old = read_result(path)
     check_hardware(hardware(count_cores()), old, str(path))

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from amgan.commands import PathType, device_option, model_option, require_photo
-from amgan.runtime.errors import NoFaceError
 
 if TYPE_CHECKING:
-    from amgan.runtime.faces import Face
-    from amgan.runtime.maps import FaceAges
+    from amgan.runtime.ages.maps import FaceAges
+    from amgan.runtime.face.finder import Face
 
 
 @click.command("estimate")
@@ -34,8 +33,9 @@ def command(photo: Path, as_json: bool, model: Path | None, device: str) -> None
       amgan estimate me.jpg --json
     """  # noqa: D301
     require_photo(photo)
-    from amgan.runtime.photo import read_photo
-    from amgan.runtime.pipeline import Pipeline
+    from amgan.runtime.photo.read import read_photo
+    from amgan.runtime.pipeline.face_filter import NoFaceError
+    from amgan.runtime.pipeline.pipeline import Pipeline
 
     pixels = read_photo(photo).pixels
     with Pipeline(model, device) as pipeline:
@@ -49,7 +49,7 @@ def command(photo: Path, as_json: bool, model: Path | None, device: str) -> None
 
 
 def _as_dict(face: Face, ages: FaceAges) -> dict[str, object]:
-    from amgan.runtime.norms import face_age
+    from amgan.runtime.ages.atlas_transfer import face_age
 
     return {
         "box": [round(v, 1) for v in face.box],
@@ -62,7 +62,7 @@ def _print_table(photo: Path, found: list[tuple[Face, FaceAges]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from amgan.runtime.norms import face_age
+    from amgan.runtime.ages.atlas_transfer import face_age
 
     table = Table(title=f"{photo}: apparent age in years")
     table.add_column("zone")

@@ -73,7 +73,7 @@ def command(
     from amgan.evaluation.source import describe, find_sources
     from amgan.evaluation.summary import summarise_findings
     from amgan.evaluation.wishes import Depth
-    from amgan.runtime.bundle import Bundle
+    from amgan.runtime.bundle.bundle import Bundle
 
     sources = find_sources(dataset, split, count, photos)
     bundle = Bundle.open(model)

@@ -85,7 +85,7 @@ def command(
         click.echo(f"bundle written to {bundle}")
         if triton is not None:
             from amgan.export.triton import write_triton
-            from amgan.runtime.bundle import Bundle
+            from amgan.runtime.bundle.bundle import Bundle
 
             click.echo(f"Triton repository written to {write_triton(Bundle.open(bundle), triton, say)}")
 

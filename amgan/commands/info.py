@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from amgan.runtime.bundle import Bundle
-    from amgan.runtime.manifest import FileEntry, Manifest, TensorSpec
+    from amgan.runtime.bundle.bundle import Bundle
+    from amgan.runtime.bundle.manifest import FileEntry, Manifest, TensorSpec
 
 HASH_DIGITS = 12
 
@@ -35,7 +35,7 @@ def command(bundle: Path | None, as_json: bool) -> None:
       amgan info
       amgan info bundle --json
     """  # noqa: D301
-    from amgan.runtime.bundle import Bundle
+    from amgan.runtime.bundle.bundle import Bundle
 
     opened = Bundle.open(bundle)
     if as_json:

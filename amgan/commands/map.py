@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from amgan.commands import Ageing, PathType, model_option, require_photo, save_picture, wish_options
-from amgan.runtime.errors import NoFaceError, UsageError
+from amgan.runtime.errors import UsageError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from amgan.runtime.map_picture import MapView
-    from amgan.runtime.request import Request
+    from amgan.runtime.ages.request import Request
+    from amgan.runtime.pictures.map_sheet import MapView
 
 SAVED_MAP_PX = 512
 
@@ -57,8 +57,8 @@ def command(
     for target in (output, save_map):
         if target is not None and target.resolve() == photo.resolve():
             raise UsageError(f"'{target}' is the photo itself: name another file, it is never overwritten")
-    from amgan.runtime.map_file import write_map_file
-    from amgan.runtime.map_picture import draw_views
+    from amgan.runtime.ages.map_file import write_map_file
+    from amgan.runtime.pictures.map_sheet import draw_views
 
     views = _views(photo, model, request, ageing.faces)
     if save_map is not None:
@@ -76,11 +76,11 @@ def command(
 
 def _views(photo: Path, model: Path | None, request: Request | None, faces: str | int) -> list[MapView]:
     """Read the faces of a photo; the engine that ages them is not needed."""
-    from amgan.runtime.bundle import Bundle
-    from amgan.runtime.estimate import Estimator
-    from amgan.runtime.face_policy import how_many
-    from amgan.runtime.faces import FaceFinder
-    from amgan.runtime.photo import read_photo
+    from amgan.runtime.bundle.bundle import Bundle
+    from amgan.runtime.face.finder import FaceFinder
+    from amgan.runtime.photo.read import read_photo
+    from amgan.runtime.pipeline.estimator import Estimator
+    from amgan.runtime.pipeline.face_filter import NoFaceError, how_many
 
     bundle = Bundle.open(model)
     age_range = bundle.manifest.age_range
@@ -90,7 +90,7 @@ def _views(photo: Path, model: Path | None, request: Request | None, faces: str 
     found = FaceFinder().find(pixels)
     if not found:
         raise NoFaceError(f"'{photo}' shows no face that can be read: try a larger, more frontal one")
-    from amgan.runtime.map_picture import view_face
+    from amgan.runtime.pictures.map_sheet import view_face
 
     estimator = Estimator(bundle)
     return [

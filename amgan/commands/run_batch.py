@@ -16,13 +16,13 @@ from amgan.commands import Ageing, ageing_options, progress_bar, say, tell_engin
 from amgan.runtime.errors import UsageError
 
 if TYPE_CHECKING:
-    from amgan.runtime.batch import BatchOptions, Ledger, Runner
-    from amgan.runtime.batch_inputs import Plan
-    from amgan.runtime.batch_ledger import Book
-    from amgan.runtime.batch_outcome import Outcome
-    from amgan.runtime.remote_ledger import RemoteLedger
-    from amgan.runtime.request import Request
-    from amgan.runtime.run_report import RunReport
+    from amgan.runtime.ages.request import Request
+    from amgan.runtime.batch.inputs import Plan
+    from amgan.runtime.batch.ledger import Book
+    from amgan.runtime.batch.outcome import Outcome
+    from amgan.runtime.batch.remote_ledger import RemoteLedger
+    from amgan.runtime.batch.report import RunReport
+    from amgan.runtime.batch.run import BatchOptions, Ledger, Runner
 
 SOME_FAILED = 3
 NONE_SUCCEEDED = 1
@@ -44,22 +44,22 @@ class RunChoices:
 
     def plan(self, inputs: Sequence[str]) -> Plan:
         """The jobs of the run; raises UsageError, and PhotoError where another file system refuses."""
-        from amgan.runtime.batch_inputs import plan_run, read_list
-        from amgan.runtime.storage import is_url, local_path
+        from amgan.runtime.batch.inputs import plan_run, read_list
+        from amgan.runtime.storage.location import is_url, local_path
 
         listed = None
         if self.files_from is not None:
             listed = read_list(self.files_from, sys.stdin.buffer if self.files_from == "-" else ())
         if any(map(is_url, [*inputs, self.output, *(listed or ())])):
-            from amgan.runtime.remote_plan import plan_remote
+            from amgan.runtime.batch.remote_plan import plan_remote
 
             return plan_remote(inputs, self.output, listed)
         return plan_run([local_path(one) for one in inputs], Path(local_path(self.output)), listed)
 
     def options(self, root: Path | None) -> BatchOptions:
         """How the batch is to be run; raises UsageError."""
-        from amgan.runtime.batch import BatchOptions
-        from amgan.runtime.batch_memory import parse_size
+        from amgan.runtime.batch.memory import parse_size
+        from amgan.runtime.batch.run import BatchOptions
 
         memory = None if self.limit_memory is None else parse_size(self.limit_memory)
         return BatchOptions(self.jobs, memory, self.no_face, root)
@@ -158,11 +158,11 @@ def command(
     with ExitStack() as stack:
         runner: Runner
         if engine == "ray":
-            from amgan.runtime.batch_ray import ModelChoice, RayRunner
+            from amgan.runtime.batch.ray_runner import ModelChoice, RayRunner
 
             runner = RayRunner(ModelChoice(_absolute(ageing.model), ageing.device), workers, ray_address)
         else:
-            from amgan.runtime.batch import LocalRunner
+            from amgan.runtime.batch.run import LocalRunner
 
             runner = LocalRunner(stack.enter_context(ageing.pipeline()))
         request.check(runner.age_range)
@@ -212,13 +212,13 @@ def _run(
 
 
 def _report(name: str | None) -> RunReport:
-    from amgan.runtime.storage import is_url, local_path
+    from amgan.runtime.storage.location import is_url, local_path
 
     if name is not None and is_url(name):
-        from amgan.runtime.remote_report import RemoteReport
+        from amgan.runtime.batch.remote_report import RemoteReport
 
         return RemoteReport(name)
-    from amgan.runtime.run_report import RunReport
+    from amgan.runtime.batch.report import RunReport
 
     return RunReport(None if name is None else Path(local_path(name)))
 
@@ -238,19 +238,19 @@ def _open_ledger(
     stack: ExitStack, plan: Plan, runner: Runner, request: Request, choices: RunChoices
 ) -> Book | None:
     """Lock the output folder and open its record, until the stack ends; None for a single file."""
-    from amgan.runtime.run_settings import describe_request, settings_key
+    from amgan.runtime.batch.settings import describe_request, settings_key
 
     settings = settings_key(describe_request(request), runner.describe(), {"no_face": choices.no_face})
     ledger: Ledger | RemoteLedger
     if plan.far_root:
-        from amgan.runtime.remote_ledger import RemoteLedger
-        from amgan.runtime.remote_lock import RemoteLock
+        from amgan.runtime.batch.remote_ledger import RemoteLedger
+        from amgan.runtime.storage.remote_lock import RemoteLock
 
         lock = stack.enter_context(RemoteLock(plan.far_root, lambda told: say(f"amgan: {told}")))
         ledger = RemoteLedger(plan.far_root, settings, force=choices.force, check=lock.check)
     elif plan.root is not None:
-        from amgan.runtime.batch import Ledger
-        from amgan.runtime.run_lock import RunLock
+        from amgan.runtime.batch.run import Ledger
+        from amgan.runtime.storage.lock import RunLock
 
         stack.enter_context(RunLock(plan.root))
         ledger = Ledger(plan.root, settings, force=choices.force)
@@ -262,7 +262,7 @@ def _open_ledger(
 
 
 def _write_gallery(outcomes: Sequence[Outcome], root: Path, ageing: Ageing) -> None:
-    from amgan.runtime.gallery import write_gallery
+    from amgan.runtime.batch.gallery.gallery import write_gallery
 
     wishes = [f"at {ageing.age}" if ageing.age else "", *ageing.zones]
     wishes += [f"by {ageing.map_file.name}" if ageing.map_file else ""]

@@ -76,9 +76,7 @@ def command(
       AMGAN_TOKEN=secret amgan serve --host 0.0.0.0 --port 8000 --allow-host faces.example.org
     """  # noqa: D301
     if not _is_loopback(host) and not token:
-        raise UsageError(
-            f"--host {host} lets other machines in: give a secret with --token (or AMGAN_TOKEN) that they need"
-        )
+        raise UsageError(f"--host {host} lets other machines in: give a secret that they need with --token")
     with needs("amgan serve", "serve"):
         import fastapi  # noqa: F401
         import prometheus_client  # noqa: F401
@@ -96,7 +94,7 @@ def command(
         hosts=(*(name.lower() for name in hosts), *(() if _is_address(host) else (host.lower(),))),
         command_options=_command_options(model, device),
     )
-    from amgan.runtime.pipeline import Pipeline
+    from amgan.runtime.pipeline.pipeline import Pipeline
     from amgan.serving.app import create_app
 
     with _listen(host, port) as listener, Pipeline(model, device) as pipeline:

@@ -17,7 +17,7 @@ from amgan.commands import (
     require_photo,
     tell_engine,
 )
-from amgan.runtime.errors import NoFaceError, UsageError
+from amgan.runtime.errors import UsageError
 
 MARGIN = 0.12
 
@@ -73,15 +73,15 @@ def command(
     require_photo(photo)
     if output.resolve() == photo.resolve():
         raise UsageError(f"'{output}' is the photo itself: name another file, it is never overwritten")
-    from amgan.runtime.sweep import parse_ages, sweep
-    from amgan.runtime.sweep_files import check_target, write_sweep
+    from amgan.runtime.pictures.sweep_files import check_target, write_sweep
+    from amgan.runtime.pipeline.sweep import parse_ages, sweep
 
     check_target(output)
     ages = parse_ages(ages_text)
-    from amgan.runtime.face_policy import why_none
-    from amgan.runtime.photo import read_photo
-    from amgan.runtime.pipeline import Pipeline
-    from amgan.runtime.request import AgeSpec, Request
+    from amgan.runtime.ages.request import AgeSpec, Request
+    from amgan.runtime.photo.read import read_photo
+    from amgan.runtime.pipeline.face_filter import NoFaceError, why_none
+    from amgan.runtime.pipeline.pipeline import Pipeline
 
     anywhere = AgeSpec(0.0, relative=True)
     wish = Request(

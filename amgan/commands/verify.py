@@ -13,7 +13,7 @@ from amgan.commands.tables import parity_notes, parity_tables, wide_console
 from amgan.runtime.errors import UsageError
 
 if TYPE_CHECKING:
-    from amgan.runtime.bundle import Bundle
+    from amgan.runtime.bundle.bundle import Bundle
 
 
 @click.command("verify")
@@ -39,7 +39,7 @@ def command(ctx: click.Context, bundle: Path | None, against: Path | None, seed:
       amgan verify
       amgan verify bundle --against runs/mine/last.safetensors --json
     """  # noqa: D301
-    from amgan.runtime.bundle import Bundle
+    from amgan.runtime.bundle.bundle import Bundle
 
     if against is not None and not against.is_file():
         raise UsageError(f"the checkpoint '{against}' does not exist: give a .safetensors file")
@@ -58,7 +58,7 @@ def command(ctx: click.Context, bundle: Path | None, against: Path | None, seed:
 
 
 def _content(bundle: Bundle, checkpoint: Path, report: dict[str, Any]) -> dict[str, Any]:
-    from amgan.runtime.bundle import file_sha256
+    from amgan.runtime.files import file_sha256
 
     same = file_sha256(checkpoint) == bundle.manifest.checkpoint_sha256
     return {"bundle": str(bundle.path), "checkpoint": str(checkpoint), "made_of_it": same, **report}

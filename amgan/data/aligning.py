@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from amgan.runtime.alignment import apply_affine
-from amgan.runtime.faces import FaceFinder
-from amgan.runtime.warp import sample_affine
+from amgan.runtime.face.alignment import apply_affine
+from amgan.runtime.face.finder import FaceFinder
+from amgan.runtime.face.warp import sample_affine
 
 Progress = Callable[[int, int, str], None]
 

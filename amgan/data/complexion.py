@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from amgan.runtime.mesh import LEFT_BROW, LIPS_INNER, LIPS_OUTER, RIGHT_BROW
+from amgan.runtime.face.mesh import LEFT_BROW, LIPS_INNER, LIPS_OUTER, RIGHT_BROW
 
 if TYPE_CHECKING:
     from .detail import FaceDetail

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from amgan.runtime.maps import edit_mask
-from amgan.runtime.mesh import LEFT_BROW, LIPS_OUTER, NOSE, RIGHT_BROW
+from amgan.runtime.ages.maps import edit_mask
+from amgan.runtime.face.mesh import LEFT_BROW, LIPS_OUTER, NOSE, RIGHT_BROW
 
 from .bare_skin import BareSkinOptions, bare_skin
 from .complexion import ComplexionOptions, complexion_change

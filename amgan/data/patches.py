@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from amgan.runtime.maps import NEUTRAL_AGE
+from amgan.runtime.ages.maps import NEUTRAL_AGE
 
 from .dataset import Dataset
 

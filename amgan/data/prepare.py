@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amgan.labels import ZoneLabels, read_labels
+from amgan.runtime.ages.maps import make_footprints
 from amgan.runtime.errors import UsageError
-from amgan.runtime.maps import make_footprints
-from amgan.runtime.zones import PART_NAMES
+from amgan.runtime.face.zones import PART_NAMES
 
 from .aligning import AlignedFace, PrepareOptions, Progress, align_all
 from .composite import CompositeOptions

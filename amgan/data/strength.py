@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from amgan.runtime.maps import make_footprints
-from amgan.runtime.zones import PART_NAMES
+from amgan.runtime.ages.maps import make_footprints
+from amgan.runtime.face.zones import PART_NAMES
 
 from .planes import Plane, blurred
 

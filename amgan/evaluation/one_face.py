@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from amgan.runtime.face_work import SeenFace
-from amgan.runtime.norms import face_age
-from amgan.runtime.pipeline import Pipeline
-from amgan.runtime.request import Request
-from amgan.runtime.sweep import sweep
-from amgan.runtime.zones import ZONES
+from amgan.runtime.ages.atlas_transfer import face_age
+from amgan.runtime.ages.request import Request
+from amgan.runtime.face.zones import ZONES
+from amgan.runtime.pipeline.face_plan import SeenFace
+from amgan.runtime.pipeline.pipeline import Pipeline
+from amgan.runtime.pipeline.sweep import sweep
 
 from .judges import AgeJudge, Judges
 from .pixels import SweepSteps, detail_kept, psnr, sweep_steps, tone_shift
@@ -191,6 +191,6 @@ def _reduced(
 
 def _thumbnail(picture: Picture, seen: SeenFace) -> Picture:
     """The face, square and upright, THUMBNAIL_PX wide."""
-    from amgan.runtime.warp import sample_affine
+    from amgan.runtime.face.warp import sample_affine
 
     return sample_affine(picture, seen.face.frame.to_photo(THUMBNAIL_PX), (THUMBNAIL_PX, THUMBNAIL_PX))

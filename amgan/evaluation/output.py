@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from amgan.runtime.atomic import temporary_name, whole_file
-from amgan.runtime.bundle import MANIFEST, Bundle, file_sha256
-from amgan.runtime.doctor import CPUINFO, MEMINFO, count_cores, parse_cpuinfo, parse_meminfo, read_versions
+from amgan.runtime.bundle.bundle import MANIFEST, Bundle
+from amgan.runtime.doctor import CPUINFO, MEMINFO, parse_cpuinfo, parse_meminfo, read_versions
 from amgan.runtime.errors import UsageError
+from amgan.runtime.files import file_sha256, temporary_name, whole_file
+from amgan.runtime.machine import count_cores
 
 RESULT = "evaluation.json"
 REPORT = "report.html"

@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from amgan.runtime.face_work import SeenFace
-from amgan.runtime.footprints import edit_mask, make_footprints
-from amgan.runtime.mesh import LIPS_OUTER
-from amgan.runtime.warp import sample_plane
-from amgan.runtime.zones import PART_NAMES
+from amgan.runtime.face.mesh import LIPS_OUTER
+from amgan.runtime.face.region_masks import edit_mask, make_footprints
+from amgan.runtime.face.warp import sample_plane
+from amgan.runtime.face.zones import PART_NAMES
+from amgan.runtime.pipeline.face_plan import SeenFace
 
 CELLS = 256
 MASK_CELLS = 512

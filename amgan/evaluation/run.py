@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from amgan.runtime.bundle import Bundle
-from amgan.runtime.errors import NoFaceError
-from amgan.runtime.pipeline import Pipeline
+from amgan.runtime.bundle.bundle import Bundle
+from amgan.runtime.pipeline.face_filter import NoFaceError
+from amgan.runtime.pipeline.pipeline import Pipeline
 
 from .judges import Judges
 from .one_face import Extent, measure_face

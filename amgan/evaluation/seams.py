@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from amgan.runtime.bundle import Bundle
-from amgan.runtime.face_work import paste_face, plan_work
-from amgan.runtime.pipeline import Pipeline
-from amgan.runtime.request import Request
-from amgan.runtime.scheduler import FrameScheduler, open_scheduler
+from amgan.runtime.ages.request import Request
+from amgan.runtime.bundle.bundle import Bundle
+from amgan.runtime.engines.scheduler.scheduler import FrameScheduler, open_scheduler
+from amgan.runtime.pipeline.face_plan import paste_face, plan_work
+from amgan.runtime.pipeline.pipeline import Pipeline
 
 from .source import Source
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw
 
-from amgan.runtime.drawing import font
+from amgan.runtime.pictures.drawing import font
 
 from .cases import Ranking, rankings
 from .result import FaceResult

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from amgan.data.dataset import Dataset, load_dataset
 from amgan.runtime.errors import UsageError
-from amgan.runtime.photo import read_photo
+from amgan.runtime.photo.read import read_photo
 
 SPLITS = ("held-out", "train")
 PHOTOS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")

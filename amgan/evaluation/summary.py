@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from amgan.runtime.zones import ZONES
+from amgan.runtime.face.zones import ZONES
 
 from .ages import age_measures, noise_facts, old_faces, reading_noise, young_faces
 from .judges import Judges

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from amgan.runtime.atlas import Curve, fit_curve
+from amgan.runtime.ages.atlas import Curve, fit_curve
 from amgan.runtime.errors import UsageError
-from amgan.runtime.zones import PART_NAMES, ZONES
+from amgan.runtime.face.zones import PART_NAMES, ZONES
 
 Floats = NDArray[np.float64]
 WEAK_UNIT = "years read by the zone's regressor"

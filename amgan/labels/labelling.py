@@ -15,9 +15,9 @@ from threadpoolctl import threadpool_limits
 from amgan.data.aligning import AlignedFace, PrepareOptions, align_all
 from amgan.data.dataset import is_held_out
 from amgan.data.prepare import read_ages
-from amgan.runtime.curves import MIN_FACES
+from amgan.runtime.ages.curves import MIN_FACES
 from amgan.runtime.errors import UsageError
-from amgan.runtime.zones import PART_NAMES, ZONES
+from amgan.runtime.face.zones import PART_NAMES, ZONES
 
 from .calibration import Calibrated, calibrate
 from .features import zone_features, zone_lightness

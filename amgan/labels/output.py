@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from amgan.runtime.atlas import Atlas, write_atlas
-from amgan.runtime.zones import PART_NAMES, ZONES
+from amgan.runtime.ages.atlas import Atlas, write_atlas
+from amgan.runtime.face.zones import PART_NAMES, ZONES
 
 from .regression import RegressionOptions
 from .report import write_report

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from amgan.data.mesh_warp import Triangles, source_coordinates, triangulate
-from amgan.runtime.zones import Polygon, Zone
+from amgan.runtime.face.zones import Polygon, Zone
 
 TEMPLATE_PX = 320
 """Side of the square picture that faces are warped to; the face itself takes 0.62 of it, or 200 px."""

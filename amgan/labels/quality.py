@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from amgan.runtime.mesh import RIGHT_EYE
-from amgan.runtime.zones import ZONES
+from amgan.runtime.face.mesh import RIGHT_EYE
+from amgan.runtime.face.zones import ZONES
 
 from .features import LOG_FLOOR
 from .patches import Template, cut_zone

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from amgan.runtime.curves import Curve
-from amgan.runtime.zones import ZONES, Zone
+from amgan.runtime.ages.curves import Curve
+from amgan.runtime.face.zones import ZONES, Zone
 
 from .calibration import WEAK_UNIT
 from .tables import SPLITS

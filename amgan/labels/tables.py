@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amgan.runtime.errors import UsageError
-from amgan.runtime.zones import PART_NAMES, ZONES, parts_of
+from amgan.runtime.face.zones import PART_NAMES, ZONES, parts_of
 
 LABELS = "labels.csv"
 SCORES = "scores.csv"

@@ -12,7 +12,7 @@ import math
 import torch
 from torch import Tensor
 
-from amgan.runtime.maps import NEUTRAL_AGE
+from amgan.runtime.ages.maps import NEUTRAL_AGE
 
 from .config import DOWNSAMPLING
 

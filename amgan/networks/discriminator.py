@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from amgan.runtime.maps import NEUTRAL_AGE
+from amgan.runtime.ages.maps import NEUTRAL_AGE
 
 from .conditioning import AGE_SPAN_YEARS
 from .config import DiscriminatorConfig

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, Field
 
-from amgan.runtime.mesh import FACE_OVAL
-from amgan.runtime.norms import face_age
-from amgan.runtime.zones import ZONES
+from amgan.runtime.ages.atlas_transfer import face_age
+from amgan.runtime.face.mesh import FACE_OVAL
+from amgan.runtime.face.zones import ZONES
 
 if TYPE_CHECKING:
     from amgan.runtime import Pipeline
-    from amgan.runtime.face_policy import LeftFace
-    from amgan.runtime.face_work import SeenFace
+    from amgan.runtime.pipeline.face_filter import LeftFace
+    from amgan.runtime.pipeline.face_plan import SeenFace
 
     from .photo_store import StoredPhoto
     from .settings import ServeSettings
@@ -33,7 +33,7 @@ class FaceDescription(BaseModel):
     age: float = Field(description="Apparent age of the whole face.")
     zones: dict[str, float] = Field(description="Apparent age of every part.")
     base: float = Field(description="Apparent age of the rest of the face.")
-    left: str | None = Field(None, description="Why the face would be left alone, where it would.")
+    left: str | None = Field(default=None, description="Why the face would be left alone, where it would.")
 
 
 class PhotoDescription(BaseModel):

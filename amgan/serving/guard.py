@@ -1,4 +1,4 @@
-"""What stands before every request: who may call, under which name, and how long it may take to read answers."""
+"""What stands before every request: who may call, by which name, and how long reading answers may take."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OPEN_PATHS = ("/healthz",)
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
-    "img-src 'self' blob: data:; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; "
+    "img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -72,7 +72,7 @@ class Guard:
         return None
 
     def _knows(self, host: str) -> bool:
-        """Whether a Host header names this server. No other site can make its name an address or localhost."""
+        """Whether a Host header names this server. No other site can call itself an address or localhost."""
         name = _name_of(host)
         if name == "localhost" or name in self._settings.hosts:
             return True

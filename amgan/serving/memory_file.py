@@ -39,7 +39,7 @@ class MemoryFile(type(Path())):  # type: ignore[misc]
 
 
 def clean_name(name: str, default: str = "photo") -> str:
-    """The last part of a file's name as somebody sent it, without control characters, 120 characters at most."""
+    """The last part of a file's name as somebody sent it: 120 characters that can be printed, at most."""
     last = PurePosixPath(name.replace("\\", "/")).name
     shown = "".join(c for c in last if c.isprintable()).strip()
     return shown[-120:] if shown not in ("", ".", "..") else default

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from amgan.runtime.errors import NoFaceError, UsageError
-from amgan.runtime.face_policy import why_none
-from amgan.runtime.footprints import without_margin
-from amgan.runtime.maps import build_level
-from amgan.runtime.photo import encode_photo, read_photo
-from amgan.runtime.plan import wanted_level
-from amgan.runtime.request import AgeSpec, Request
-from amgan.runtime.sweep import parse_ages
+from amgan.runtime.ages.maps import build_level
+from amgan.runtime.ages.plan import wanted_level
+from amgan.runtime.ages.request import AgeSpec, Request
+from amgan.runtime.errors import UsageError
+from amgan.runtime.face.region_masks import without_margin
+from amgan.runtime.photo.read import read_photo
+from amgan.runtime.photo.write import encode_photo
+from amgan.runtime.pipeline.face_filter import NoFaceError, why_none
+from amgan.runtime.pipeline.sweep import parse_ages
 
 from .memory_file import MemoryFile, clean_name
 from .photo_store import PhotoStore, StoredPhoto, new_id
@@ -28,9 +29,9 @@ from .work import WorkDesk
 
 if TYPE_CHECKING:
     from amgan.runtime import Pipeline
-    from amgan.runtime.face_policy import LeftFace
-    from amgan.runtime.face_work import SeenFace
-    from amgan.runtime.pipeline import StartedPhoto
+    from amgan.runtime.pipeline.face_filter import LeftFace
+    from amgan.runtime.pipeline.face_plan import SeenFace
+    from amgan.runtime.pipeline.pipeline import StartedPhoto
 
     from .pictures import RegionFormat
 
@@ -212,6 +213,5 @@ def _at(options: SweepOptions, years: float) -> Request:
     age = AgeSpec(years, relative=False)
     words = str(age)
     named = options.zones
-    one = AgeOptions(**options.model_dump(exclude={"ages", "region", "age", "zones"}))
-    one.age, one.zones = (None, dict.fromkeys(named, words)) if named else (words, {})
-    return one.request()
+    at = {"age": None, "zones": dict.fromkeys(named, words)} if named else {"age": words, "zones": {}}
+    return options.model_copy(update=at).request()

@@ -14,9 +14,9 @@ from amgan.runtime.errors import UsageError
 from .settings import ServeSettings
 
 if TYPE_CHECKING:
-    from amgan.runtime.face_region import FaceRegion
-    from amgan.runtime.face_work import SeenFace
-    from amgan.runtime.photo import Photo
+    from amgan.runtime.photo.data import Photo
+    from amgan.runtime.pipeline.face_plan import SeenFace
+    from amgan.runtime.pipeline.face_region import FaceRegion
 
 
 class PhotoGoneError(UsageError):

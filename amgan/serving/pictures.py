@@ -16,7 +16,7 @@ RegionFormat = Literal["png", "webp"]
 
 @dataclass(frozen=True, eq=False)
 class RegionPicture:
-    """A picture of what changed in a photo, and the box x0, y0, x1, y1 of the photo, in px, that it covers."""
+    """A picture of what changed in a photo, and the box x0, y0, x1, y1 of it, in px, that it covers."""
 
     content: bytes
     media_type: str

@@ -6,7 +6,8 @@ from http import HTTPStatus
 
 from starlette.responses import JSONResponse
 
-from amgan.runtime.errors import AmganError, MissingDependencyError, NoFaceError, PhotoError, UsageError
+from amgan.runtime.errors import AmganError, MissingDependencyError, PhotoError, UsageError
+from amgan.runtime.pipeline.face_filter import NoFaceError
 
 from .photo_store import PhotoGoneError
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from amgan.runtime.atlas import atlas_names
+from amgan.runtime.ages.atlas import atlas_names
+from amgan.runtime.ages.request import MIN_FACE_PX, Request
 from amgan.runtime.errors import UsageError
-from amgan.runtime.request import MIN_FACE_PX, Request
 
 from .memory_file import MemoryFile
 
@@ -23,18 +24,25 @@ class AgingOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    age: Years | None = Field(None, description="Age of the whole face; none leaves it as it is.")
-    zones: dict[str, Years] = Field(
+    age: Years | None = Field(default=None, description="Age of the whole face; none leaves it as it is.")
+    zones: Mapping[str, Years] = Field(
         default_factory=dict, description="Ages of zones or parts by name; the last one wins."
     )
     map: str | None = Field(
-        None, description="Ages of every place instead of age and zones: a map's .png or .npy file in base64."
+        default=None,
+        description="Ages of every place instead of age and zones: a map's .png or .npy file in base64.",
     )
-    strength: float = Field(1.0, description="0 leaves the photo as it is, 1 applies all of the change.")
-    faces: str | int = Field("all", description='"all", "largest" or how many of the largest.')
-    population: str | None = Field(None, description="Name of a shipped atlas whose norms the ages mean.")
-    min_face_px: float = Field(MIN_FACE_PX, description="Faces less wide than this are left alone.")
-    include_children: bool = Field(False, description="Also age faces that look like those of children.")
+    strength: float = Field(
+        default=1.0, description="0 leaves the photo as it is, 1 applies all of the change."
+    )
+    faces: str | int = Field(default="all", description='"all", "largest" or how many of the largest.')
+    population: str | None = Field(
+        default=None, description="Name of a shipped atlas whose norms the ages mean."
+    )
+    min_face_px: float = Field(default=MIN_FACE_PX, description="Faces less wide than this are left alone.")
+    include_children: bool = Field(
+        default=False, description="Also age faces that look like those of children."
+    )
 
     @property
     def asks(self) -> bool:
@@ -63,9 +71,8 @@ class RegionOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    face: int = Field(1, ge=1, description="Number of the face, from 1, the largest.")
-    max_frame_px: int | None = Field(
-        None, ge=64, le=4096,
+    face: int = Field(default=1, ge=1, description="Number of the face, from 1, the largest.")
+    max_frame_px: int | None = Field(default=None, ge=64, le=4096,
         description="Compute the face in a frame of so many px at most, for a quick preview; "
         "none computes it as in the whole photo.",
     )  # fmt: skip
@@ -77,18 +84,22 @@ FileFormat = Literal["same", "jpeg", "png", "tiff", "webp", "bmp", "avif", "heic
 class AgeOptions(AgingOptions):
     """What `POST …/age` takes."""
 
-    format: FileFormat = Field("same", description="Format of the file; a region is a PNG or WebP.")
-    region: RegionOptions | None = Field(None, description="Give one face only, the rest transparent.")
+    format: FileFormat = Field(default="same", description="Format of the file; a region is a PNG or WebP.")
+    region: RegionOptions | None = Field(
+        default=None, description="Give one face only, the rest transparent."
+    )
     metadata: Literal["keep", "strip-gps", "strip"] = Field(
-        "keep", description="What the file keeps of EXIF, XMP and texts."
+        default="keep", description="What the file keeps of EXIF, XMP and texts."
     )
 
 
 class SweepOptions(AgingOptions):
     """What `POST …/sweep` takes."""
 
-    ages: str = Field("20:80:5", description="Ages to show: a range FROM:TO:STEP, or a list such as 25,40.")
-    region: RegionOptions = Field(default_factory=lambda: RegionOptions(), description="The face to show.")
+    ages: str = Field(
+        default="20:80:5", description="Ages to show: a range FROM:TO:STEP, or a list such as 25,40."
+    )
+    region: RegionOptions = Field(default_factory=RegionOptions, description="The face to show.")
 
 
 def map_upload(content: bytes) -> MemoryFile:

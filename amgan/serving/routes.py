@@ -15,9 +15,9 @@ from fastapi import Request as HttpRequest
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from amgan import __version__
+from amgan.runtime.ages.map_file import encode_map, read_map_file
 from amgan.runtime.errors import AmganError, UsageError
-from amgan.runtime.map_file import encode_map, read_map_file
-from amgan.runtime.photo_formats import FORMAT_OF_SUFFIX
+from amgan.runtime.photo.formats import FORMAT_OF_SUFFIX
 
 from .descriptions import ModelDescription, PhotoDescription, describe_model, describe_photo
 from .metrics import Metrics
@@ -108,7 +108,7 @@ def photo_routes(
         response_class=Response,
     )  # fmt: skip
     async def age(http: HttpRequest, id: str, options: AgeOptions) -> Response:
-        """Age a photo. The whole file, or with `region` one face as a PNG or WebP that is transparent elsewhere.
+        """Age a photo: the whole file, or with `region` one face as a PNG or WebP, transparent elsewhere.
 
         The header `Amgan-Box` then says which box of the photo it covers: x0, y0, x1, y1 in px.
         """
@@ -156,7 +156,7 @@ def photo_routes(
     async def sweep(id: str, options: SweepOptions) -> StreamingResponse:
         """One face through the ages: a line of JSON for each age as soon as it is there.
 
-        Each has `years`, `done`, `total`, and, where the face changes, `box` and the WebP `picture` in base64.
+        Each has `years`, `done`, `total`, and, where the face changes, `box` and, in base64, a WebP.
         The last line may hold an `error` instead.
         """
         frames = await service.sweep(store.get(id), options)
@@ -196,7 +196,7 @@ def model_routes(service_pipeline: Any, settings: ServeSettings, metrics: Metric
 async def _lines(
     frames: AsyncIterator[tuple[float, RegionPicture | None]], options: SweepOptions
 ) -> AsyncIterator[bytes]:
-    from amgan.runtime.sweep import parse_ages
+    from amgan.runtime.pipeline.sweep import parse_ages
 
     total, done = len(parse_ages(options.ages)), 0
     try:

@@ -27,7 +27,7 @@ class Uploads:
     async def receive(self, request: HttpRequest, limit_bytes: int) -> AsyncIterator[bytearray]:
         """The body of a request; its memory counts until the block ends.
 
-        Raises RefusedError for one that is empty, too large or stands still, and where too much is on its way.
+        Raises RefusedError for one that is empty, too large or stands still, and where too much is coming.
         """
         length = request.headers.get("content-length", "0")
         if length.isdecimal() and int(length) > limit_bytes:

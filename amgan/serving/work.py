@@ -16,7 +16,7 @@ from .settings import ServeSettings
 if TYPE_CHECKING:
     from starlette.requests import Request as HttpRequest
 
-    from amgan.runtime.pipeline import AgedPhoto, Pipeline, StartedPhoto
+    from amgan.runtime.pipeline.pipeline import AgedPhoto, Pipeline, StartedPhoto
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -11,7 +11,7 @@ from PIL import Image
 
 from amgan.data.dataset import Dataset
 from amgan.networks import Generator
-from amgan.runtime.maps import NEUTRAL_AGE
+from amgan.runtime.ages.maps import NEUTRAL_AGE
 
 from .precision import computes_bf16
 

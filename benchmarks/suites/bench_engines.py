@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 import torch
-from amgan.export.deploy import DeployGenerator
-from amgan.runtime.bundle import Bundle
-from amgan.runtime.doctor import count_cores
-from amgan.runtime.engine_openvino import OpenVinoEngine
-from amgan.runtime.errors import EngineError
 
 from amgan.benchmarking import engines
+from amgan.export.deploy import DeployGenerator
+from amgan.runtime.bundle.bundle import Bundle
+from amgan.runtime.engines.openvino import OpenVinoEngine
+from amgan.runtime.errors import EngineError
+from amgan.runtime.machine import count_cores
 
 
 def bench_pytorch_eager(in_turn: Any, eager: Any) -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from amgan.runtime.bundle import Bundle
 from PIL import Image
 
 from amgan.benchmarking import photos, portrait
+from amgan.runtime.bundle.bundle import Bundle
 
 
 @pytest.mark.parametrize("megapixels", [1, 4, 16, 64])

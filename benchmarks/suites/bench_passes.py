@@ -11,18 +11,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from amgan.export.simplify import PASSES
-from amgan.export.simplify.passes import measure
-from amgan.runtime.bundle import Bundle
 
 from amgan.benchmarking.graphs import after_passes, open_graph
 from amgan.benchmarking.parity import judge, tolerances_of
+from amgan.export.simplify import PASSES
+from amgan.export.simplify.passes import measure
+from amgan.runtime.bundle.bundle import Bundle
+from amgan.runtime.load_openvino import load_openvino
 
 NAMES = ("plain", *(step.__name__ for step in PASSES))
 
 
 def available() -> tuple[str, ...]:
-    import openvino
+    openvino = load_openvino()
 
     has_bf16 = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return ("f32", "bf16") if has_bf16 else ("f32",)

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from amgan.runtime.bundle import Bundle
-from amgan.runtime.pipeline import Pipeline
 
 from amgan.benchmarking import photos, portrait
 from amgan.benchmarking.timing import percentiles
+from amgan.runtime.bundle.bundle import Bundle
+from amgan.runtime.pipeline.pipeline import Pipeline
 
 
 def bench_one_photo_warm(in_turn: Any, benchmark: Any, photo: Any, photo_parity: Any) -> None:

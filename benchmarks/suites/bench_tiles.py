@@ -7,10 +7,10 @@ from functools import partial
 from typing import Any
 
 import pytest
-from amgan.runtime.bundle import Bundle
-from amgan.runtime.engine_openvino import OpenVinoEngine
 
 from amgan.benchmarking import engines
+from amgan.runtime.bundle.bundle import Bundle
+from amgan.runtime.engines.openvino import OpenVinoEngine
 
 
 @pytest.fixture(scope="module")

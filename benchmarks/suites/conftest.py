@@ -20,13 +20,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from amgan.export.deploy import DeployGenerator
-from amgan.runtime.bundle import Bundle
-from amgan.runtime.doctor import count_cores
 
 from amgan.benchmarking import engines, machine, photos, portrait, short_set
 from amgan.benchmarking.parity import judge, tolerances_of
 from amgan.checkpoint import load_model
+from amgan.export.deploy import DeployGenerator
+from amgan.runtime.bundle.bundle import Bundle
+from amgan.runtime.machine import count_cores
 
 PACKAGES = (*short_set.PACKAGES, "pytest-benchmark")
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 import sys
 
 import numpy as np
-from amgan.runtime.estimate import landmarks_unit
-from amgan.runtime.faces import FaceFinder
-from amgan.runtime.photo import read_photo
-from amgan.runtime.warp import sample_affine
 from PIL import Image
+
+from amgan.runtime.face.finder import FaceFinder
+from amgan.runtime.face.warp import sample_affine
+from amgan.runtime.photo.read import read_photo
+from amgan.runtime.pipeline.estimator import landmarks_unit
 
 SIDE_PX = 512
 

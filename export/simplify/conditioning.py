@@ -11,11 +11,11 @@ from __future__ import annotations
 import math
 
 import torch
-from amgan.runtime.maps import NEUTRAL_AGE
 from torch import Tensor, nn
 
 from amgan.networks.conditioning import AGE_SPAN_YEARS, WAVES
 from amgan.networks.config import DOWNSAMPLING
+from amgan.runtime.ages.maps import NEUTRAL_AGE
 
 from .modulation import FirstConvolution
 

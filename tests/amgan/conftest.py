@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from amgan.runtime.alignment import apply_affine
-from amgan.runtime.faces import FaceFinder
-from amgan.runtime.warp import sample_affine
 from hypothesis import settings
 from tiny_set import write_set
 
 from amgan.data.dataset import Dataset, load_dataset
+from amgan.runtime.face.alignment import apply_affine
+from amgan.runtime.face.finder import FaceFinder
+from amgan.runtime.face.warp import sample_affine
 
 # A busy machine must not make a test fail.
 settings.register_profile("steady", deadline=None, derandomize=True)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from amgan.runtime.errors import UsageError
 from safetensors.torch import load_file, save_file
 from tiny_networks import TINY_MODEL, random_discriminator, random_generator
 
 from amgan.checkpoint import load_model, save_model
 from amgan.networks import ModelConfig
+from amgan.runtime.errors import UsageError
 
 
 @pytest.fixture

@@ -9,12 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from amgan.runtime import pipeline
-from amgan.runtime.engine import Capabilities
-from amgan.runtime.errors import BundleError, NoFaceError
-from amgan.runtime.maps import FaceAges
-from amgan.runtime.pipeline import AgedPhoto
-from amgan.runtime.zones import PART_NAMES
 from click.testing import CliRunner, Result
 from fake_pipeline import FACES, MANIFEST
 from PIL import Image
@@ -22,6 +16,13 @@ from PIL import Image
 from amgan import __version__
 from amgan.cli import COMMANDS, main
 from amgan.commands import run_batch as run_batch_command
+from amgan.runtime.ages.maps import FaceAges
+from amgan.runtime.engines.contract import Capabilities
+from amgan.runtime.errors import BundleError
+from amgan.runtime.face.zones import PART_NAMES
+from amgan.runtime.pipeline import pipeline
+from amgan.runtime.pipeline.face_filter import NoFaceError
+from amgan.runtime.pipeline.pipeline import AgedPhoto
 
 TROUBLED = 7
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from amgan.runtime.atlas import ZONE_NAMES, read_atlas, write_atlas
-from amgan.runtime.atlas_data import MIN_GROUP_FACES
 from atlas_helpers import make_atlas, scored_rows, write_scores
 from click.testing import CliRunner, Result
 from PIL import Image
 
 from amgan.cli import main
+from amgan.labels.atlas_fit import MIN_GROUP_FACES
+from amgan.runtime.ages.atlas import ZONE_NAMES, read_atlas, write_atlas
 
 
 def amgan(*arguments: object) -> Result:

@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
-from amgan.runtime.bundle import Bundle
 from click.testing import CliRunner, Result
 from engine_helpers import write_fake_engine_bundle
 
 from amgan.cli import main
+from amgan.runtime.bundle.bundle import Bundle
 
 
 def info(*arguments: object) -> Result:
@@ -51,7 +51,7 @@ def test_json(folder: Path) -> None:
 
 
 def test_without_a_name_it_is_the_shipped_bundle(monkeypatch: pytest.MonkeyPatch, tiny_bundle: Path) -> None:
-    monkeypatch.setattr("amgan.runtime.bundle.SHIPPED", tiny_bundle)
+    monkeypatch.setattr("amgan.runtime.bundle.bundle.SHIPPED", tiny_bundle)
     assert json.loads(info("--json").stdout)["model"] == "tiny"
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from amgan.runtime.atlas import Curve, write_atlas
 from atlas_helpers import make_atlas
 from click.testing import CliRunner, Result
 from helpers import COLLINS, HOPPER
 from PIL import Image
 
 from amgan.cli import main
+from amgan.runtime.ages.atlas import Curve, write_atlas
 
 
 def amgan(*arguments: object) -> Result:

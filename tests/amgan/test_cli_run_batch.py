@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from amgan.runtime import batch_ray, pipeline
-from amgan.runtime.run_lock import RunLock
 from click.testing import CliRunner, Result
 from fake_pipeline import OpenedPipeline, photo
 
 from amgan.cli import main
+from amgan.runtime.batch import ray_runner as batch_ray
+from amgan.runtime.pipeline import pipeline
+from amgan.runtime.storage.lock import RunLock
 
 
 @pytest.fixture(autouse=True)
@@ -114,7 +115,7 @@ def test_a_folder_that_another_run_uses() -> None:
 
 
 def test_the_engine_ray_is_asked_for_the_same_things(monkeypatch: pytest.MonkeyPatch) -> None:
-    from amgan.runtime.batch import LocalRunner
+    from amgan.runtime.batch.run import LocalRunner
 
     asked: list[Any] = []
 

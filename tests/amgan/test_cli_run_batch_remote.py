@@ -10,12 +10,13 @@ from typing import Any
 
 import fsspec
 import pytest
-from amgan.runtime import pipeline, remote_lock
 from click.testing import CliRunner, Result
 from fake_pipeline import OpenedPipeline, photo
 from object_store import names_below, new_bucket, put_photo
 
 from amgan.cli import main
+from amgan.runtime.pipeline import pipeline
+from amgan.runtime.storage import remote_lock
 
 SYSTEM = fsspec.filesystem("memory")
 

@@ -8,11 +8,11 @@ import types
 from pathlib import Path
 
 import pytest
-from amgan.runtime import doctor
-from amgan.runtime.doctor import Cpu, EngineReport, Gpu, Report
 from click.testing import CliRunner, Result
 
 from amgan.cli import main
+from amgan.runtime import doctor
+from amgan.runtime.doctor import Cpu, EngineReport, Gpu, Report
 
 
 @pytest.fixture(autouse=True)

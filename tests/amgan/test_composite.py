@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from amgan.runtime.mesh import NOSE_TIP
 
 from amgan.data.composite import (
     CompositeOptions,
@@ -18,6 +17,7 @@ from amgan.data.composite import (
 )
 from amgan.data.detail import FaceDetail, TransferOptions, older_change, split_detail
 from amgan.data.mesh_warp import triangulate
+from amgan.runtime.face.mesh import NOSE_TIP
 
 SIZE = 192
 OPTIONS = CompositeOptions()

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from amgan.runtime.errors import UsageError
 
 from amgan.data.dataset import ARRAYS, Dataset, is_held_out, load_dataset
+from amgan.runtime.errors import UsageError
 
 
 def test_what_was_written_is_read(dataset: Dataset, set_folder: Path) -> None:

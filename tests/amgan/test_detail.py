@@ -7,17 +7,6 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from amgan.runtime.maps import edit_mask
-from amgan.runtime.mesh import (
-    LEFT_BROW,
-    LEFT_EYE,
-    LIPS_INNER,
-    LIPS_OUTER,
-    NOSE,
-    NOSE_TIP,
-    RIGHT_BROW,
-    RIGHT_EYE,
-)
 
 from amgan.data.complexion import ComplexionOptions, complexion_change
 from amgan.data.detail import (
@@ -33,6 +22,17 @@ from amgan.data.detail import (
 )
 from amgan.data.mesh_warp import triangulate
 from amgan.data.strength import StrengthOptions
+from amgan.runtime.ages.maps import edit_mask
+from amgan.runtime.face.mesh import (
+    LEFT_BROW,
+    LEFT_EYE,
+    LIPS_INNER,
+    LIPS_OUTER,
+    NOSE,
+    NOSE_TIP,
+    RIGHT_BROW,
+    RIGHT_EYE,
+)
 
 SIZE = 192
 SAME_COLOURS = ComplexionOptions(0.0, 0.0, 0.0, 0.0, 0.0)

@@ -11,16 +11,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from amgan.runtime.alignment import canonical_frame
-from amgan.runtime.bundle import Bundle
-from amgan.runtime.errors import MissingDependencyError, UsageError
-from amgan.runtime.faces import FaceFinder
 
 from amgan.evaluation.judges import age, identity, open_judges
 from amgan.evaluation.judges.age import AgeAndGenderJudge
 from amgan.evaluation.judges.face_api import LIST, FaceApiAge, cut, read_weights
 from amgan.evaluation.judges.identity import DESCRIPTOR, LANDMARKS, DlibIdentity, models_folder
 from amgan.evaluation.judges.own import OwnEstimator, as_seen
+from amgan.runtime.bundle.bundle import Bundle
+from amgan.runtime.errors import MissingDependencyError, UsageError
+from amgan.runtime.face.alignment import canonical_frame
+from amgan.runtime.face.finder import FaceFinder
 
 POINTS = np.array([[100.0, 100.0], [300.0, 320.0]])
 PICTURE = np.full((400, 400, 3), 90, np.uint8)

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import pytest
-from amgan.runtime.pipeline import Pipeline
 
 from amgan.evaluation.ages import error, is_monotone, slope, tolerance
 from amgan.evaluation.judges.age import box_of
@@ -15,6 +14,7 @@ from amgan.evaluation.place import changed_pixels, find_places, share_inside
 from amgan.evaluation.skin import SKIN_BANDS, band_of, typology_angle
 from amgan.evaluation.statistics import share, summarise
 from amgan.evaluation.wishes import ASKED, age_band
+from amgan.runtime.pipeline.pipeline import Pipeline
 
 SIDE = 96
 EVERYWHERE = np.ones((SIDE, SIDE), bool)

@@ -11,9 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from amgan.runtime.bundle import Bundle
-from amgan.runtime.errors import EngineError, NoFaceError, UsageError
-from amgan.runtime.pipeline import Pipeline
 from click.testing import CliRunner
 from fake_judges import fake_judges
 from helpers import COLLINS, HOPPER
@@ -33,6 +30,10 @@ from amgan.evaluation.source import Source, find_sources
 from amgan.evaluation.summary import face_row, summarise_findings
 from amgan.evaluation.tables import shown
 from amgan.evaluation.wishes import ASKED, Depth
+from amgan.runtime.bundle.bundle import Bundle
+from amgan.runtime.errors import EngineError, UsageError
+from amgan.runtime.pipeline.face_filter import NoFaceError
+from amgan.runtime.pipeline.pipeline import Pipeline
 
 FIRST = "fake"
 ROW = 320

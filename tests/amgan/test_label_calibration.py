@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from amgan.runtime.errors import UsageError
-from amgan.runtime.zones import PART_NAMES, ZONES
 
 from amgan.labels.calibration import EXPERT_UNIT, WEAK_UNIT, calibrate
+from amgan.runtime.errors import UsageError
+from amgan.runtime.face.zones import PART_NAMES, ZONES
 
 N = 200
 NAMES = [f"{i}.jpg" for i in range(N)]

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from amgan.runtime.atlas import read_atlas
 from click.testing import CliRunner, Result
 from PIL import Image
 
 from amgan.cli import main
 from amgan.labels import read_labels
+from amgan.runtime.ages.atlas import read_atlas
 
 COUNT = 48
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from amgan.runtime.mesh import FACE_OVAL, LEFT_EYE, RIGHT_EYE
-from amgan.runtime.zones import ZONES, Zone
 
 from amgan.labels.features import zone_features, zone_lightness
 from amgan.labels.patches import FACE_SHARE, TEMPLATE_PX, Template, cut_zone, make_template, warp_face
+from amgan.runtime.face.mesh import FACE_OVAL, LEFT_EYE, RIGHT_EYE
+from amgan.runtime.face.zones import ZONES, Zone
 
 PAIRED = [zone for zone in ZONES if len(zone.polygons) == 2]
 

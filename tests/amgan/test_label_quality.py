@@ -5,11 +5,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from amgan.runtime.mesh import LEFT_EYE, RIGHT_EYE
-from amgan.runtime.zones import ZONES
 
 from amgan.labels.patches import TEMPLATE_PX, Template, make_template, warp_face
 from amgan.labels.quality import why_misleading
+from amgan.runtime.face.mesh import LEFT_EYE, RIGHT_EYE
+from amgan.runtime.face.zones import ZONES
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from amgan.runtime.atlas import read_atlas
-from amgan.runtime.errors import UsageError
-from amgan.runtime.zones import PART_NAMES, ZONES
 from textured_faces import textured_faces
 
 from amgan.data.aligning import AlignedFace
@@ -19,6 +16,9 @@ from amgan.data.dataset import is_held_out
 from amgan.labels import labelling, output, read_labels
 from amgan.labels.labelling import LabelledFaces, LabelOptions, label_aligned, label_faces
 from amgan.labels.output import agreement, evidence
+from amgan.runtime.ages.atlas import read_atlas
+from amgan.runtime.errors import UsageError
+from amgan.runtime.face.zones import PART_NAMES, ZONES
 
 COUNT = 60
 Drawn = tuple[list[AlignedFace], np.ndarray]

@@ -8,7 +8,6 @@ from dataclasses import asdict
 
 import pytest
 import torch
-from amgan.runtime.maps import NEUTRAL_AGE
 from tiny_networks import (
     TINY_DISCRIMINATOR,
     TINY_GENERATOR,
@@ -21,6 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from amgan.networks import Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, ModelConfig
 from amgan.networks.conditioning import CHANNELS, WAVES, conditioning_planes
+from amgan.runtime.ages.maps import NEUTRAL_AGE
 
 Inputs = tuple[Tensor, Tensor, Tensor]
 

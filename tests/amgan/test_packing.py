@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from amgan.runtime.errors import UsageError
 from click.testing import CliRunner
 from mirrored_set import prepare_mirrored
 
 from amgan.cli import main
 from amgan.data.dataset import load_dataset
 from amgan.data.packing import pack_set, unpack_set
+from amgan.runtime.errors import UsageError
 
 
 @pytest.fixture(scope="module")

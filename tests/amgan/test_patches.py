@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from amgan.runtime.maps import NEUTRAL_AGE
 from tiny_set import AGES, HELD_OUT, SIDE, write_set
 
 from amgan.data.dataset import Dataset, load_dataset
 from amgan.data.patches import PairBatch, PatchOptions, PatchSampler, RealBatch
+from amgan.runtime.ages.maps import NEUTRAL_AGE
 
 PATCH = 32
 OPTIONS = PatchOptions(patch_px=PATCH, frame_px=(40.0, 90.0), grain=0.0)

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from amgan.runtime.errors import UsageError
-from amgan.runtime.zones import PART_NAMES
 from helpers import COLLINS, HOPPER
 from PIL import Image
 
@@ -18,6 +16,8 @@ from amgan.data.aligning import AlignedFace, PrepareOptions
 from amgan.data.dataset import Dataset, is_held_out, load_dataset
 from amgan.data.donors import choose_donors
 from amgan.data.prepare import prepare_dataset, read_ages
+from amgan.runtime.errors import UsageError
+from amgan.runtime.face.zones import PART_NAMES
 
 FRAME = 96
 

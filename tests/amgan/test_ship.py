@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from amgan.runtime.errors import UsageError
 from safetensors.torch import load_file
 from tiny_networks import TINY_MODEL, random_generator
 
 from amgan.checkpoint import load_model, save_model
 from amgan.networks import Discriminator
+from amgan.runtime.errors import UsageError
 from amgan.training.ship import ship
 
 

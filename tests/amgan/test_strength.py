@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from amgan.runtime.zones import ZONES
 
 from amgan.data.strength import (
     StrengthOptions,
@@ -16,6 +15,7 @@ from amgan.data.strength import (
     skin_lightness,
     zone_strength,
 )
+from amgan.runtime.face.zones import ZONES
 
 SIZE = 256
 OPTIONS = StrengthOptions()

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from amgan.runtime.errors import UsageError
 from PIL import Image
 from safetensors.torch import load_file
 from tiny_networks import TINY_MODEL, random_generator
@@ -21,6 +20,7 @@ from amgan.checkpoint import load_model
 from amgan.data.dataset import load_dataset
 from amgan.data.patches import PatchOptions, PatchSampler
 from amgan.networks import GeneratorConfig
+from amgan.runtime.errors import UsageError
 from amgan.training.config import LossWeights, TrainConfig, config_from_dict, load_config
 from amgan.training.grid import GRID_AGES, age_frames, grid_faces
 from amgan.training.loop import STATE, Log, StepBatches, one_step, pick_device, run, train

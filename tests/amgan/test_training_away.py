@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from amgan.runtime.errors import UsageError
 from click.testing import CliRunner
 from mirrored_set import prepare_mirrored
 from safetensors.torch import load_file
 
 from amgan.data.packing import pack_set
+from amgan.runtime.errors import UsageError
 from amgan.training.away import command, train_away
 from amgan.training.loop import STATE, WEIGHTS
 from amgan.training.pieces import join_pieces, split_file

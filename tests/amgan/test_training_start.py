@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from amgan.runtime.errors import UsageError
 from tiny_networks import TINY_MODEL, random_generator
 
 from amgan.checkpoint import save_model
 from amgan.networks import Discriminator, Generator
+from amgan.runtime.errors import UsageError
 from amgan.training.config import TrainConfig
 from amgan.training.state import new_state
 

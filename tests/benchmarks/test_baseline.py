@@ -11,11 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from amgan.export.deploy import DeployGenerator
-from amgan.export.parity_report import TOLERANCES
-from amgan.export.simplify import PASSES
-from amgan.runtime.engine import TileBatch
-from amgan.runtime.errors import UsageError
 from helpers import ROOT
 from tiny_networks import random_generator
 
@@ -25,6 +20,11 @@ from amgan.benchmarking.graphs import after_passes, open_graph
 from amgan.benchmarking.parity import judge
 from amgan.benchmarking.portrait import whole_frame
 from amgan.benchmarking.timing import measure_in_turn, percentiles, times_faster
+from amgan.export.deploy import DeployGenerator
+from amgan.export.parity_report import TOLERANCES
+from amgan.export.simplify import PASSES
+from amgan.runtime.engines.contract import TileBatch
+from amgan.runtime.errors import UsageError
 
 Save = Callable[[str, Any], Path]
 BF16 = "AMGAN, OpenVINO bf16"

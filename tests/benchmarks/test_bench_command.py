@@ -13,20 +13,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from amgan.export import bundle_export
-from amgan.export.bundle_export import ExportOptions, export_bundle
-from amgan.export.parity_report import ParityReport
-from amgan.runtime.bundle import Bundle
-from amgan.runtime.doctor import count_cores
-from amgan.runtime.engine import Ticket
-from amgan.runtime.engine_openvino import OpenVinoEngine
-from amgan.runtime.errors import AmganError
 from click.testing import CliRunner, Result
 from tiny_networks import TINY_MODEL, random_discriminator, random_generator
 
 from amgan.benchmarking import baseline, engines, machine, photos, short_set
 from amgan.checkpoint import save_model
 from amgan.cli import main
+from amgan.export import bundle_export
+from amgan.export.bundle_export import ExportOptions, export_bundle
+from amgan.export.parity_report import ParityReport
+from amgan.runtime.bundle.bundle import Bundle
+from amgan.runtime.engines.contract import Ticket
+from amgan.runtime.engines.openvino import OpenVinoEngine
+from amgan.runtime.errors import AmganError
+from amgan.runtime.machine import count_cores
 
 Save = Callable[[str, Any], Path]
 

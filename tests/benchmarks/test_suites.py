@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from amgan.runtime.bundle import SHIPPED, file_sha256
 from helpers import ROOT
+
+from amgan.runtime.bundle.bundle import SHIPPED
+from amgan.runtime.files import file_sha256
 
 SUITES = ROOT / "benchmarks" / "suites"
 KINDS = ("engines", "memory", "passes", "photo", "tiles")

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from amgan.runtime.alignment import apply_affine
-from amgan.runtime.bundle import SHIPPED
-from amgan.runtime.faces import Face, FaceFinder
 from capi import Handle, Library, build, missing_tools
 from helpers import ROOT
 from PIL import Image
+
+from amgan.runtime.bundle.bundle import SHIPPED
+from amgan.runtime.face.alignment import apply_affine
+from amgan.runtime.face.finder import Face, FaceFinder
 
 
 @pytest.fixture(scope="session")

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from amgan.runtime.bundle import SHIPPED
-from amgan.runtime.engine import CELL_PX
-from amgan.runtime.faces import Face
 from capi import SOURCE, Handle, Library, build, cut_frame, write_broken
 from frame_reference import Reference
 from helpers import COLLINS
 from PIL import Image
+
+from amgan.runtime.bundle.bundle import SHIPPED
+from amgan.runtime.engines.contract import CELL_PX
+from amgan.runtime.face.finder import Face
 
 STRICT = ("-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic")
 EXAMPLE = SOURCE.parents[1] / "examples" / "c" / "age.c"

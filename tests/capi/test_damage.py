@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from amgan.runtime.bundle import SHIPPED, Bundle
-from amgan.runtime.errors import BundleError
 from capi import BUNDLE, ENGINE, OK, AmganError, Library, write_broken
+
+from amgan.runtime.bundle.bundle import SHIPPED, Bundle
+from amgan.runtime.errors import BundleError
 
 
 def status_of(library: Library, folder: Path) -> int:

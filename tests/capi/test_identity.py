@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from amgan.runtime.bundle import SHIPPED, Bundle
-from amgan.runtime.engine import CELL_PX
-from amgan.runtime.estimate import Estimator
-from amgan.runtime.faces import Face
-from amgan.runtime.warp import sample_affine
 from capi import Handle, Library, cut_frame
 from frame_reference import Reference
+
+from amgan.runtime.bundle.bundle import SHIPPED, Bundle
+from amgan.runtime.engines.contract import CELL_PX
+from amgan.runtime.face.finder import Face
+from amgan.runtime.face.warp import sample_affine
+from amgan.runtime.pipeline.estimator import Estimator
 
 SIZES = (256, 320, 512, 704)
 

@@ -7,16 +7,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from amgan.runtime.bundle import SHIPPED, Bundle
-from amgan.runtime.estimate import Estimator
-from amgan.runtime.face_work import plan_work, see_face
-from amgan.runtime.faces import Face
-from amgan.runtime.maps import FaceAges, build_map, make_footprints, read_map
-from amgan.runtime.norms import face_age
-from amgan.runtime.request import AgeSpec, Request, wanted_ages
-from amgan.runtime.scheduler import open_scheduler
-from amgan.runtime.zones import PART_NAMES, ZONES
 from capi import ARGUMENT, AmganError, Handle, Library, ZoneAges, cut_frame, face_ages, zone_ages
+
+from amgan.runtime.ages.atlas_transfer import face_age
+from amgan.runtime.ages.maps import FaceAges, build_map, make_footprints, read_map
+from amgan.runtime.ages.request import AgeSpec, Request, wanted_ages
+from amgan.runtime.bundle.bundle import SHIPPED, Bundle
+from amgan.runtime.engines.scheduler.scheduler import open_scheduler
+from amgan.runtime.face.finder import Face
+from amgan.runtime.face.zones import PART_NAMES, ZONES
+from amgan.runtime.pipeline.estimator import Estimator
+from amgan.runtime.pipeline.face_plan import plan_work, see_face
 
 # Python sums in 32 bits, C in 64: the coarser the map, the less that matters.
 COARSE_YEARS, EXACT_YEARS = 0.001, 0.02

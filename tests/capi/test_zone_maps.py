@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from amgan.runtime.bundle import SHIPPED, Bundle
-from amgan.runtime.devices import HostTileDevice
-from amgan.runtime.engine_openvino import OpenVinoEngine
-from amgan.runtime.face_work import MASK_PX, TILE_STEP_PX, _engine_map
-from amgan.runtime.faces import Face
-from amgan.runtime.footprints import edit_mask
-from amgan.runtime.frames import FrameWork
-from amgan.runtime.maps import MAP_CELLS, build_map, make_footprints
-from amgan.runtime.scheduler import FrameScheduler
-from amgan.runtime.tiles import mask_cells, plan_tiles
-from amgan.runtime.zones import PART_NAMES, ZONES
 from capi import Handle, Library, ZoneAges, cut_frame, zone_ages
+
+from amgan.runtime.ages.maps import MAP_CELLS, build_map, make_footprints
+from amgan.runtime.bundle.bundle import SHIPPED, Bundle
+from amgan.runtime.engines.frame import FrameWork
+from amgan.runtime.engines.openvino import OpenVinoEngine
+from amgan.runtime.engines.scheduler.host import HostTileDevice
+from amgan.runtime.engines.scheduler.scheduler import FrameScheduler
+from amgan.runtime.engines.tiles import mask_cells, plan_tiles
+from amgan.runtime.face.finder import Face
+from amgan.runtime.face.region_masks import edit_mask
+from amgan.runtime.face.zones import PART_NAMES, ZONES
+from amgan.runtime.pipeline.face_plan import MASK_PX, TILE_STEP_PX, _engine_map
 
 MAX_YEARS = 0.05
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from amgan.export import bundle_export
-from amgan.export.bundle_export import ExportOptions, export_bundle
-from amgan.export.parity_report import ParityReport
 from exported import Exported
 from tiny_networks import TINY_MODEL, random_discriminator, random_generator
 
 from amgan.checkpoint import load_model, save_model
+from amgan.export import bundle_export
+from amgan.export.bundle_export import ExportOptions, export_bundle
+from amgan.export.parity_report import ParityReport
 
 
 @pytest.fixture(scope="session")

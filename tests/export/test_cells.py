@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import Tensor, nn
+
 from amgan.export.simplify.cells import (
     cell_down,
     cell_head,
@@ -13,7 +15,6 @@ from amgan.export.simplify.cells import (
     to_cells,
     to_pixels,
 )
-from torch import Tensor, nn
 
 SIZES = ((8, 12), (14, 6))
 

@@ -8,20 +8,20 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnxruntime
-import openvino
 import pytest
 import torch
+from onnx import TensorProto
+from tiny_networks import random_discriminator, random_generator
+
 from amgan.export.deploy import DeployEstimator, DeployGenerator
 from amgan.export.emit import emit_estimator, emit_generator
 from amgan.export.onnxsim_pass import shorten
 from amgan.export.parity_cases import estimator_cases, generator_cases
 from amgan.export.precision import KEPT_FP32, dtype_of, generator_in
 from amgan.export.simplify import PASSES, join_modulation, simplify
-from amgan.runtime.errors import UsageError
-from onnx import TensorProto
-from tiny_networks import random_discriminator, random_generator
-
 from amgan.networks import GeneratorConfig
+from amgan.runtime.errors import UsageError
+from amgan.runtime.load_openvino import load_openvino
 
 FRAME = 64
 PRECISIONS = ("fp32", "fp16", "bf16")
@@ -37,7 +37,7 @@ Run = Callable[..., np.ndarray]
 
 
 def in_openvino(path: Path) -> Run:
-    model = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    model = load_openvino().Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     return lambda *arrays: np.array(model(arrays)[0])
 
 

@@ -9,14 +9,16 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from exported import Exported
+from tiny_networks import TINY_MODEL, random_discriminator, random_generator
+
 from amgan.export import bundle_export, network_files
 from amgan.export.bundle_export import ExportOptions, export_bundle
 from amgan.export.precision import KEPT_FP32
 from amgan.export.simplify import PASSES
-from amgan.runtime.bundle import Bundle, file_sha256
+from amgan.runtime.bundle.bundle import Bundle
 from amgan.runtime.errors import AmganError, UsageError
-from exported import Exported
-from tiny_networks import TINY_MODEL, random_discriminator, random_generator
+from amgan.runtime.files import file_sha256
 
 HALO = TINY_MODEL.generator.halo_px
 

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from exported import Exported
+
 from amgan.export import bundle_export, network_files
 from amgan.export.bundle_export import ExportOptions, export_bundle
 from amgan.export.parity_report import ParityReport
-from amgan.runtime.bundle import Bundle
+from amgan.runtime.bundle.bundle import Bundle
 from amgan.runtime.errors import EngineError, UsageError
-from exported import Exported
 
 
 @pytest.mark.parametrize(

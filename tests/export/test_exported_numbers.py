@@ -5,15 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from amgan.export.deploy import DeployEstimator, DeployGenerator
-from amgan.runtime.bundle import Bundle
-from amgan.runtime.engine import TileBatch
-from amgan.runtime.engine_openvino import OpenVinoEngine
-from amgan.runtime.estimate import Estimator
-from amgan.runtime.tiles import Tile, plan_tiles
 from exported import Exported
 from stitching import stitch
 from tiny_networks import TINY_MODEL
+
+from amgan.export.deploy import DeployEstimator, DeployGenerator
+from amgan.runtime.bundle.bundle import Bundle
+from amgan.runtime.engines.contract import TileBatch
+from amgan.runtime.engines.openvino import OpenVinoEngine
+from amgan.runtime.engines.tiles import Tile, plan_tiles
+from amgan.runtime.pipeline.estimator import Estimator
 
 HALO = TINY_MODEL.generator.halo_px
 FRAME = 192
@@ -102,8 +103,9 @@ def test_tiles_give_the_pixels_of_the_whole_frame(engine: OpenVinoEngine, core: 
 
 
 def test_the_estimator(exported: Exported, hopper: np.ndarray) -> None:
-    from amgan.runtime.faces import FaceFinder
     from PIL import Image
+
+    from amgan.runtime.face.finder import FaceFinder
 
     estimator = Estimator(Bundle.open(exported.bundle))
     (face,) = FaceFinder(threads=1).find(hopper)

@@ -12,6 +12,11 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from engine_helpers import RTX, engine_content
+from exported import Exported
+from helpers import ROOT
+from tiny_networks import TINY_MODEL, random_discriminator, random_generator
+
 from amgan.export import parity_contenders
 from amgan.export.image_difference import IDENTICAL_DB, code_difference, psnr_db, ssim
 from amgan.export.parity import Reference, compare, require
@@ -30,16 +35,12 @@ from amgan.export.parity_report import (
     YearDifference,
 )
 from amgan.export.precision import KEPT_FP32
-from amgan.runtime.bundle import Bundle
-from amgan.runtime.engine import TileBatch
+from amgan.runtime.bundle.bundle import Bundle
+from amgan.runtime.bundle.manifest import FileEntry
+from amgan.runtime.engines.contract import TileBatch
 from amgan.runtime.errors import AmganError
-from amgan.runtime.faces import FaceFinder
-from amgan.runtime.manifest import FileEntry
-from amgan.runtime.warp import sample_affine
-from engine_helpers import RTX, engine_content
-from exported import Exported
-from helpers import ROOT
-from tiny_networks import TINY_MODEL, random_discriminator, random_generator
+from amgan.runtime.face.finder import FaceFinder
+from amgan.runtime.face.warp import sample_affine
 
 HALO = TINY_MODEL.generator.halo_px
 PERFECT = CodeDifference(0, 0.0, IDENTICAL_DB, 1.0, "noise")
@@ -224,8 +225,9 @@ def test_engines_are_never_passed_over_in_silence(
     here: str | None,
     reason: str,
 ) -> None:
-    from amgan.runtime.manifest import Manifest
     from helpers import tiny_manifest, write_tiny_bundle
+
+    from amgan.runtime.bundle.manifest import Manifest
 
     monkeypatch.setattr(parity_contenders, "current_target", lambda: here)
     monkeypatch.setattr(parity_contenders, "load_cuda", lambda: None)

@@ -8,15 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from amgan.export import parity_contenders
-from amgan.export.parity_contenders import NotRun, open_tensorrt
-from amgan.runtime.bundle import Bundle
-from amgan.runtime.errors import EngineError, MissingDependencyError
-from amgan.runtime.manifest import FileEntry
 from engine_helpers import write_fake_engine_bundle
 from fake_cuda import FakeCuda
 from fake_tensorrt import make_tensorrt
 from numpy_device import age_tile
+
+from amgan.export import parity_contenders
+from amgan.export.parity_contenders import NotRun, open_tensorrt
+from amgan.runtime.bundle.bundle import Bundle
+from amgan.runtime.bundle.manifest import FileEntry
+from amgan.runtime.errors import EngineError, MissingDependencyError
 
 Machine = tuple[FakeCuda, Path, FileEntry]
 
@@ -74,10 +75,10 @@ def test_what_is_missing_is_said(machine: Machine, monkeypatch: pytest.MonkeyPat
         open_tensorrt(path, entry)
 
     def missing() -> None:
-        raise MissingDependencyError("running on a GPU needs the package cuda-python")
+        raise MissingDependencyError("running on a GPU needs the package cuda-bindings")
 
     monkeypatch.setattr(parity_contenders, "load_cuda", missing)
-    with pytest.raises(NotRun, match="needs the package cuda-python"):
+    with pytest.raises(NotRun, match="needs the package cuda-bindings"):
         open_tensorrt(path, entry)
     monkeypatch.setattr(parity_contenders, "current_target", lambda: None)
     with pytest.raises(NotRun, match="no NVIDIA GPU"):

@@ -9,13 +9,13 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
+from helpers import ROOT
+from tiny_networks import random_generator
+
 from amgan.export.deploy import DeployGenerator
 from amgan.export.network_files import pass_line
 from amgan.export.simplify import PASSES, ExportGenerator, PassReport, join_modulation, passes, simplify
 from amgan.export.simplify.passes import Pass, measure
-from helpers import ROOT
-from tiny_networks import random_generator
-
 from amgan.networks import Generator, GeneratorConfig
 
 BLOCKS = (1, 2, 3)

@@ -13,16 +13,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from amgan.export import tensorrt_build, tensorrt_log, tensorrt_network
-from amgan.export.tensorrt_build import BuildOptions, build_engine
-from amgan.runtime.bundle import file_sha256
-from amgan.runtime.errors import AmganError, EngineError, UsageError
 from engine_helpers import (
     GPUS,
     write_conv_estimator,
     write_conv_generator,
     write_uint8_transpose,
 )
+
+from amgan.export import tensorrt_build, tensorrt_log, tensorrt_network
+from amgan.export.tensorrt_build import BuildOptions, build_engine
+from amgan.runtime.errors import AmganError, EngineError, UsageError
+from amgan.runtime.files import file_sha256
 
 trt = pytest.importorskip("tensorrt_rtx")
 

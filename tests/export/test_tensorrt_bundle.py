@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from amgan.export import bundle_export, tensorrt_build
-from amgan.export.bundle_export import ExportOptions
-from amgan.export.tensorrt_bundle import add_engines, timing_cache
-from amgan.export.tensorrt_options import EngineOptions
-from amgan.runtime.bundle import MANIFEST, Bundle, file_sha256, write_manifest
-from amgan.runtime.engine_build import check_engine, find_engine
-from amgan.runtime.errors import BundleError, EngineError, UsageError
 from click.testing import CliRunner
 from engine_helpers import GPUS, write_conv_generator, write_half_bundle
 
 from amgan.cli import main
+from amgan.export import bundle_export, tensorrt_build
+from amgan.export.bundle_export import ExportOptions
+from amgan.export.tensorrt_bundle import add_engines, timing_cache
+from amgan.export.tensorrt_options import EngineOptions
+from amgan.runtime.bundle.bundle import MANIFEST, Bundle, write_manifest
+from amgan.runtime.bundle.engine_files import check_engine, find_engine
+from amgan.runtime.errors import BundleError, EngineError, UsageError
+from amgan.runtime.files import file_sha256
 
 trt = pytest.importorskip("tensorrt_rtx")
 

@@ -8,6 +8,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from engine_helpers import write_conv_generator
+
 from amgan.export.tensorrt_check import (
     Convolution,
     PrecisionReport,
@@ -19,7 +21,6 @@ from amgan.export.tensorrt_flavour import load_flavour
 from amgan.export.tensorrt_network import building, configure, parse
 from amgan.export.tensorrt_options import BuildOptions
 from amgan.runtime.errors import EngineError
-from engine_helpers import write_conv_generator
 
 TILE = {"image": (48, 48, 3), "aging_map": (1, 12, 12), "origin": (3,)}
 
@@ -89,9 +90,30 @@ def engine(*layers: Any) -> tuple[Any, Any]:
     return trt, SimpleNamespace(create_engine_inspector=lambda: inspector)
 
 
-def layer(name: str, kind: str, metadata: str = "") -> dict[str, Any]:
-    tensor = {"Name": "t", "Dimensions": [1, 3, 8, 8], "Format/Datatype": kind}
-    return {"Name": name, "LayerType": "x", "Inputs": [tensor], "Outputs": [tensor], "Metadata": metadata}
+def tensor_10(kind: str) -> dict[str, Any]:
+    """A tensor as the inspector of TensorRT 10 tells of it."""
+    return {"Name": "t", "Location": "Device", "Dimensions": [1, 3, 8, 8], "Format/Datatype": kind}
+
+
+def tensor_11(kind: str) -> dict[str, Any]:
+    """A tensor as the inspector of TensorRT 11 tells of it."""
+    return {"Name": "t", "Dimensions": [1, 3, 8, 8], "Datatype": kind, "Format": "Channel major format"}
+
+
+def tensor_rtx(kind: str) -> dict[str, Any]:
+    """A tensor of an engine with an open batch as the inspector of TensorRT for RTX 1.7 tells of it."""
+    text = "Format not available due to dynamic shapes"
+    return {"Name": "t", "Dimensions": [-1, 3, 8, 8], "Datatype": kind, "Format": text}
+
+
+SCHEMAS = pytest.mark.parametrize("tensor", [tensor_10, tensor_11, tensor_rtx])
+
+
+def layer(
+    name: str, kind: str, metadata: str = "", tensor: Any = tensor_10, sort: str = "gemm"
+) -> dict[str, Any]:
+    ends = [tensor(kind)]
+    return {"Name": name, "LayerType": sort, "Inputs": ends, "Outputs": ends, "Metadata": metadata}
 
 
 HEAVY = report(("/block/conv1", 500, "HALF"), ("/block/conv10", 500, "HALF"))
@@ -108,8 +130,46 @@ def test_engine_in_half() -> None:
 
 def test_engine_that_fell_back_to_fp32() -> None:
     trt, one = engine(layer("/block/conv1", "Half"), layer("/block/conv10", "Row major linear FP32"))
-    with pytest.raises(EngineError, match=r"a\.engine is not fp16: .*conv10' in 'Row major linear FP32'"):
+    with pytest.raises(EngineError, match=r"a\.engine is not fp16: .*conv10' in fp32"):
         inspect_engine(trt, one, HEAVY, "fp16", "a.engine")
+
+
+@SCHEMAS
+def test_every_schema_is_read(tensor: Any) -> None:
+    trt, one = engine(layer("/block/conv1", "Half", tensor=tensor), layer("/block/conv10", "Half"))
+    assert inspect_engine(trt, one, HEAVY, "fp16", "a.engine") == 2
+    for other in ("Float", "BFloat16"):
+        trt, one = engine(layer("/block/conv1", other, tensor=tensor))
+        with pytest.raises(EngineError, match="no engine was written"):
+            inspect_engine(trt, one, HEAVY, "fp16", "a.engine")
+
+
+@SCHEMAS
+@pytest.mark.parametrize("ends", ["UInt8", "Float", "Half"])
+def test_a_region_says_nothing_of_what_lies_inside(tensor: Any, ends: str) -> None:
+    """Engines of TensorRT for RTX are one such region: pixels go in and come out."""
+    named = "{ForeignNode[/block/conv1.../block/conv10]}"
+    metadata = "[ONNX Layer: /block/conv1]\x1e[ONNX Layer: /block/conv10]"
+    trt, one = engine(layer(named, ends, metadata, tensor, "ForeignNode"))
+    assert inspect_engine(trt, one, HEAVY, "fp16", "a.engine") == 0
+
+
+@SCHEMAS
+def test_a_fused_cast_hides_the_type_inside(tensor: Any) -> None:
+    trt, one = engine(layer("__myl_CastConvCast_0", "Float", "/block/cast_2 + /block/conv1", tensor))
+    assert inspect_engine(trt, one, HEAVY, "fp16", "a.engine") == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "not JSON", "[]", '{"Layers": null}', '{"Layers": [{"Name": "/block/conv1", "Inputs": null}]}'],
+)
+def test_an_inspector_that_is_of_no_use(text: str) -> None:
+    trt, one = engine()
+    one.create_engine_inspector = lambda: SimpleNamespace(get_engine_information=lambda kind: text)
+    assert inspect_engine(trt, one, HEAVY, "fp16", "a.engine") == 0
+    one.create_engine_inspector = lambda: None
+    assert inspect_engine(trt, one, HEAVY, "fp16", "a.engine") == 0
 
 
 def test_engine_in_bf16_is_not_fp16() -> None:

@@ -9,6 +9,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+
 from amgan.export import tensorrt_flavour
 from amgan.export.tensorrt_flavour import (
     Flavour,

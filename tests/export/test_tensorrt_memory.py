@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from amgan.export import tensorrt_build, tensorrt_flavour
-from amgan.export.tensorrt_build import BuildOptions, build_engine, gpu_memory, needed_memory
-from amgan.runtime.cuda.api import CudaError
-from amgan.runtime.errors import EngineError
 from engine_helpers import GPUS, write_conv_generator
 from fake_cuda import FakeCuda
+
+from amgan.export import tensorrt_build, tensorrt_flavour
+from amgan.export.tensorrt_build import BuildOptions, build_engine, gpu_memory, needed_memory
+from amgan.runtime.engines.cuda.api import CudaError
+from amgan.runtime.errors import EngineError
 
 TILE = {"image": (48, 48, 3), "aging_map": (1, 12, 12), "origin": (3,)}
 OPTIONS = BuildOptions(TILE, flavour="tensorrt", targets=("sm89",), batch=(1, 2, 4))

@@ -11,17 +11,18 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from amgan.export import bundle_export
-from amgan.export.triton import ONNX_BATCH, plan_models, write_triton
-from amgan.runtime.bundle import SHIPPED, Bundle, file_sha256
-from amgan.runtime.errors import BundleError, UsageError
-from amgan.runtime.manifest import Manifest, TensorSpec
 from click.testing import CliRunner
 from engine_helpers import engine_content
 from exported import Exported
 from google.protobuf import text_format
 
 from amgan.cli import main
+from amgan.export import bundle_export
+from amgan.export.triton import ONNX_BATCH, plan_models, write_triton
+from amgan.runtime.bundle.bundle import SHIPPED, Bundle
+from amgan.runtime.bundle.manifest import Manifest, TensorSpec
+from amgan.runtime.errors import BundleError, UsageError
+from amgan.runtime.files import file_sha256
 
 ELEMENT_TYPES = {"TYPE_UINT8": np.uint8, "TYPE_FP32": np.float32}
 

@@ -10,21 +10,21 @@ from typing import Any
 
 import pytest
 import torch
-from amgan.export import bundle_export, verify
-from amgan.export.bundle_export import export_bundle
-from amgan.export.parity_report import ParityReport
-from amgan.export.simplify import passes
-from amgan.export.simplify.modulation import FoldedSpade, fold_spade
-from amgan.runtime.bundle import Bundle
-from amgan.runtime.errors import AmganError
 from click.testing import CliRunner, Result
 from exported import Exported
 from tiny_networks import TINY_MODEL, random_discriminator, random_generator
 
 from amgan.checkpoint import save_model
 from amgan.cli import main
+from amgan.export import bundle_export, verify
+from amgan.export.bundle_export import export_bundle
+from amgan.export.parity_report import ParityReport
+from amgan.export.simplify import passes
+from amgan.export.simplify.modulation import FoldedSpade, fold_spade
 from amgan.networks import GeneratorConfig, ModelConfig
 from amgan.networks.spade import Spade
+from amgan.runtime.bundle.bundle import Bundle
+from amgan.runtime.errors import AmganError
 
 
 def amgan(*arguments: object) -> Result:

@@ -9,11 +9,12 @@ from typing import Any
 import fsspec
 import numpy as np
 import pytest
-from amgan.runtime import Pipeline
-from amgan.runtime.alignment import apply_affine
-from amgan.runtime.faces import Face, FaceFinder
 from hypothesis import settings
 from object_store import new_bucket, put_photo, s3_server
+
+from amgan.runtime import Pipeline
+from amgan.runtime.face.alignment import apply_affine
+from amgan.runtime.face.finder import Face, FaceFinder
 
 # A busy machine must not make a test fail.
 settings.register_profile("steady", deadline=None, derandomize=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from amgan.runtime.alignment import Frame, apply_affine, canonical_frame, invert_affine
-from amgan.runtime.faces import Face
-from amgan.runtime.mesh import LEFT_EYE, MOUTH_CORNERS, N_POINTS, RIGHT_EYE
 from hypothesis import given
 from hypothesis import strategies as st
+
+from amgan.runtime.face.alignment import Frame, apply_affine, canonical_frame, invert_affine
+from amgan.runtime.face.finder import Face
+from amgan.runtime.face.mesh import LEFT_EYE, MOUTH_CORNERS, N_POINTS, RIGHT_EYE
 
 coordinate = st.floats(-5000, 5000)
 

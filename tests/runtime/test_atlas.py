@@ -10,7 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from amgan.runtime.atlas import (
+from atlas_helpers import CURVE, make_atlas, scored_rows, write_scores
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from amgan.labels.atlas_fit import MIN_GROUP_FACES, fit_atlas, read_groups, read_scores, split_by_group
+from amgan.runtime.ages.atlas import (
     ZONE_NAMES,
     Atlas,
     Curve,
@@ -21,12 +26,8 @@ from amgan.runtime.atlas import (
     reference_atlas,
     write_atlas,
 )
-from amgan.runtime.atlas_data import MIN_GROUP_FACES, fit_atlas, read_groups, read_scores, split_by_group
-from amgan.runtime.atlas_picture import draw_atlas
 from amgan.runtime.errors import UsageError
-from atlas_helpers import CURVE, make_atlas, scored_rows, write_scores
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from amgan.runtime.pictures.atlas_chart import draw_atlas
 
 
 @given(st.floats(-50, 200))

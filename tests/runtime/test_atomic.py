@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from amgan.runtime.atomic import is_temporary, temporary_name, whole_file
+
+from amgan.runtime.files import is_temporary, temporary_name, whole_file
 
 
 def test_a_file_appears_at_the_end_of_the_block(tmp_path: Path) -> None:

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from amgan.runtime.batch import BatchOptions, Job, Outcome, plan_batch, run_batch
-from amgan.runtime.errors import BundleError, EngineError, MissingDependencyError, UsageError
 from fake_pipeline import REQUEST, FakePipeline, files_under, photo
 from PIL import Image
+
+from amgan.runtime.batch.run import BatchOptions, Job, Outcome, plan_batch, run_batch
+from amgan.runtime.errors import BundleError, EngineError, MissingDependencyError, UsageError
 
 ONE = BatchOptions(threads=1)
 
@@ -193,9 +194,9 @@ def test_interrupt_keeps_what_is_done(tmp_path: Path) -> None:
 
 
 def test_photos_stream_through_bounded_queues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from amgan.runtime import photo as photos
+    from amgan.runtime.photo import read, write
 
-    read_photo, write_photo = photos.read_photo, photos.write_photo
+    read_photo, write_photo = read.read_photo, write.write_photo
     lock, decoded, written, most = threading.Lock(), [0], [0], [0]
     main = threading.get_ident()
 
@@ -213,8 +214,8 @@ def test_photos_stream_through_bounded_queues(tmp_path: Path, monkeypatch: pytes
         with lock:
             written[0] += 1
 
-    monkeypatch.setattr(photos, "read_photo", counting_read)
-    monkeypatch.setattr(photos, "write_photo", slow_write)
+    monkeypatch.setattr(read, "read_photo", counting_read)
+    monkeypatch.setattr(write, "write_photo", slow_write)
     for number in range(30):
         photo(tmp_path / "in" / f"{number:02}.png")
     outcomes = run_batch(FakePipeline(), plan_batch(tmp_path / "in", tmp_path / "out"), REQUEST)

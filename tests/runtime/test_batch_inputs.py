@@ -6,10 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
-from amgan.runtime.batch import BatchOptions, plan_batch, run_batch
-from amgan.runtime.batch_inputs import plan_run, read_list
-from amgan.runtime.errors import UsageError
 from fake_pipeline import REQUEST, FakePipeline, photo
+
+from amgan.runtime.batch.inputs import plan_run, read_list
+from amgan.runtime.batch.run import BatchOptions, plan_batch, run_batch
+from amgan.runtime.errors import UsageError
 
 
 @pytest.fixture

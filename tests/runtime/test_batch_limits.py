@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from amgan.runtime import batch_photo
-from amgan.runtime import photo as photos
-from amgan.runtime.batch import BatchOptions, Ledger, Outcome, plan_batch, run_batch
-from amgan.runtime.batch_memory import BYTES_PER_PIXEL, memory_need, parse_size, say_size
-from amgan.runtime.errors import DiskFullError, PhotoError, UsageError
-from amgan.runtime.run_report import RunReport
 from fake_pipeline import REQUEST, FakePipeline, files_under, photo
 from PIL import Image
+
+from amgan.runtime.batch import steps as batch_photo
+from amgan.runtime.batch.memory import BYTES_PER_PIXEL, memory_need, parse_size, say_size
+from amgan.runtime.batch.report import RunReport
+from amgan.runtime.batch.run import BatchOptions, Ledger, Outcome, plan_batch, run_batch
+from amgan.runtime.errors import DiskFullError, PhotoError, UsageError
+from amgan.runtime.photo import read, write
 
 NEED = 8 * 6 * BYTES_PER_PIXEL
 
@@ -54,7 +55,7 @@ def test_photos_under_way_stay_within_the_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
     lock, held, most = threading.Lock(), [0], [0]
-    read_photo, write_photo = photos.read_photo, photos.write_photo
+    read_photo, write_photo = read.read_photo, write.write_photo
 
     def counting_read(path: Path, *rest: Any) -> Any:
         with lock:
@@ -67,8 +68,8 @@ def test_photos_under_way_stay_within_the_memory(
         with lock:
             held[0] -= 1
 
-    monkeypatch.setattr(photos, "read_photo", counting_read)
-    monkeypatch.setattr(photos, "write_photo", counting_write)
+    monkeypatch.setattr(read, "read_photo", counting_read)
+    monkeypatch.setattr(write, "write_photo", counting_write)
     for number in range(12):
         photo(tmp_path / "in" / f"{number:02}.png")
     options = BatchOptions(memory=at_once * NEED + 1)
@@ -107,7 +108,7 @@ def test_photos_without_a_face(tmp_path: Path, no_face: Any, status: str, there:
         (again,) = plan_batch(source, tmp_path / "a.jpg")
         (outcome,) = run_batch(FakePipeline(), [again], REQUEST, options=BatchOptions(no_face="copy"))
         assert outcome.status == "copied"
-        assert photos.read_photo(tmp_path / "a.jpg").format == "JPEG"
+        assert read.read_photo(tmp_path / "a.jpg").format == "JPEG"
 
 
 @pytest.fixture
@@ -146,7 +147,7 @@ def test_a_full_disk_ends_the_run_and_it_goes_on_later(small_disk: Path, tmp_pat
     whole = {name for name in files_under(out) if not name.startswith(".amgan/")}
     assert {one.path.name for one in reported} <= whole
     for name in whole:
-        photos.read_photo(out / name)
+        read.read_photo(out / name)
     subprocess.run(["mount", "-o", "remount,size=2m", str(small_disk)], check=True)
     ledger = Ledger(out, "s")
     outcomes = run_batch(FakePipeline(), jobs, REQUEST, ledger=ledger)
@@ -163,7 +164,7 @@ def test_errors_of_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     def refuse(*args: Any) -> None:
         raise PhotoError("it cannot be written") from error
 
-    monkeypatch.setattr(photos, "write_photo", refuse)
+    monkeypatch.setattr(write, "write_photo", refuse)
     monkeypatch.setattr(batch_photo, "_free_bytes", lambda folder: 0)
     jobs = plan_batch(photo(tmp_path / "a.png"), tmp_path / "out")
     with pytest.raises(DiskFullError):

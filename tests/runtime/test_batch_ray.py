@@ -9,17 +9,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from amgan.runtime import Pipeline
-from amgan.runtime.batch import BatchOptions, Ledger, LocalRunner, Outcome, Runner, plan_batch
-from amgan.runtime.batch_ray import ModelChoice, RayRunner
-from amgan.runtime.bundle import file_sha256
-from amgan.runtime.errors import BundleError, EngineError, MissingDependencyError, UsageError
-from amgan.runtime.request import Request
-from amgan.runtime.run_report import report_line
 from fake_pipeline import files_under
 from helpers import COLLINS, HOPPER
 from PIL import Image
 from ray_cluster import ray_cluster
+
+from amgan.runtime import Pipeline
+from amgan.runtime.ages.request import Request
+from amgan.runtime.batch.ray_runner import ModelChoice, RayRunner
+from amgan.runtime.batch.report import report_line
+from amgan.runtime.batch.run import BatchOptions, Ledger, LocalRunner, Outcome, Runner, plan_batch
+from amgan.runtime.errors import BundleError, EngineError, MissingDependencyError, UsageError
+from amgan.runtime.files import file_sha256
 
 WISH = Request.parse("70", include_children=True)
 

@@ -10,15 +10,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from amgan.runtime import run_record
-from amgan.runtime.atlas import read_atlas
-from amgan.runtime.batch import BatchOptions, Ledger, Outcome, plan_batch, run_batch
-from amgan.runtime.errors import PhotoError, UsageError
-from amgan.runtime.request import Request
-from amgan.runtime.run_lock import RunLock
-from amgan.runtime.run_record import Entry, RunRecord
-from amgan.runtime.run_settings import describe_request, settings_key
 from fake_pipeline import REQUEST, FakePipeline, files_under, photo
+
+from amgan.runtime.ages.atlas import read_atlas
+from amgan.runtime.ages.request import Request
+from amgan.runtime.batch import record as run_record
+from amgan.runtime.batch.record import Entry, RunRecord
+from amgan.runtime.batch.run import BatchOptions, Ledger, Outcome, plan_batch, run_batch
+from amgan.runtime.batch.settings import describe_request, settings_key
+from amgan.runtime.errors import PhotoError, UsageError
+from amgan.runtime.storage.lock import RunLock
 
 SKIP = BatchOptions(no_face="skip")
 
@@ -148,7 +149,7 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
 
 
 def test_a_photo_that_changes_while_it_is_read_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from amgan.runtime import photo as photos
+    from amgan.runtime.photo import read as photos
 
     read_photo = photos.read_photo
 
@@ -164,7 +165,7 @@ def test_a_photo_that_changes_while_it_is_read_fails(tmp_path: Path, monkeypatch
 
 
 def test_every_setting_is_part_of_the_key(tmp_path: Path) -> None:
-    from amgan.runtime.map_file import WantedMap
+    from amgan.runtime.ages.map_file import WantedMap
 
     atlas = read_atlas("base")
     painted = WantedMap(np.full((8, 8), 50, np.float32))

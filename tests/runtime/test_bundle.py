@@ -4,10 +4,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from amgan.runtime.bundle import MANIFEST, Bundle, write_manifest
-from amgan.runtime.errors import BundleError
-from amgan.runtime.manifest import SCHEMA, Manifest
 from helpers import tiny_manifest, write_tiny_bundle
+
+from amgan.runtime.bundle.bundle import MANIFEST, Bundle, write_manifest
+from amgan.runtime.bundle.manifest import SCHEMA, Manifest
+from amgan.runtime.errors import BundleError
 
 
 def edit(folder: Path, **changes: object) -> None:
@@ -47,7 +48,7 @@ def test_unknown_fields_are_passed_over(own_bundle: Path) -> None:
 
 
 def test_default_is_the_shipped_bundle(monkeypatch: pytest.MonkeyPatch, tiny_bundle: Path) -> None:
-    monkeypatch.setattr("amgan.runtime.bundle.SHIPPED", tiny_bundle)
+    monkeypatch.setattr("amgan.runtime.bundle.bundle.SHIPPED", tiny_bundle)
     assert Bundle.open().path == tiny_bundle
 
 
@@ -171,7 +172,7 @@ def test_unreadable_file(own_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> N
     def fail(path: Path) -> str:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr("amgan.runtime.bundle.file_sha256", fail)
+    monkeypatch.setattr("amgan.runtime.bundle.bundle.file_sha256", fail)
     assert "generator.onnx' cannot be read: Permission denied" in refusal(own_bundle)
 
 
@@ -218,7 +219,18 @@ def test_write_leaves_nothing_when_it_fails(own_bundle: Path) -> None:
     assert sorted(p.name for p in own_bundle.iterdir()) == ["estimator.onnx", "generator.onnx", MANIFEST]
 
 
-@pytest.mark.parametrize("module", ["", ".bundle", ".manifest", ".request", ".tiles", ".engine", ".zones"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "",
+        ".bundle.bundle",
+        ".bundle.manifest",
+        ".ages.request",
+        ".engines.tiles",
+        ".engines.contract",
+        ".face.zones",
+    ],
+)
 def test_contracts_import_nothing_heavy(module: str) -> None:
     heavy = ("torch", "onnx", "openvino", "PIL", "tensorrt", "tensorrt_rtx", "cuda")
     code = f"import sys, amgan.runtime{module}; print([m for m in {heavy} if m in sys.modules])"

@@ -9,19 +9,22 @@ from typing import Any
 
 import numpy as np
 import pytest
-from amgan.runtime import choose, engine_torch
-from amgan.runtime.bundle import MANIFEST, Bundle, file_sha256, write_manifest
-from amgan.runtime.cuda.api import CudaError, GpuInfo
-from amgan.runtime.engine import open_engine
-from amgan.runtime.errors import EngineError, MissingDependencyError, UsageError
-from amgan.runtime.manifest import Manifest
-from amgan.runtime.scheduler import open_scheduler
 from engine_helpers import GPUS, RTX, engine_content
 from fake_cuda import FakeCuda
 from fake_program import FakeProgram
 from fake_tensorrt import make_tensorrt
 from helpers import tiny_manifest, write_tiny_bundle
 from numpy_device import HALO, age_frame, make_work
+
+from amgan.runtime.bundle.bundle import MANIFEST, Bundle, write_manifest
+from amgan.runtime.bundle.manifest import Manifest
+from amgan.runtime.engines import choose
+from amgan.runtime.engines import pytorch as engine_torch
+from amgan.runtime.engines.contract import open_engine
+from amgan.runtime.engines.cuda.api import CudaError, GpuInfo
+from amgan.runtime.engines.scheduler.scheduler import open_scheduler
+from amgan.runtime.errors import EngineError, MissingDependencyError, UsageError
+from amgan.runtime.files import file_sha256
 
 ADA = GpuInfo(0, "Fake RTX 4090", 89, 1 << 34)
 HOPPER = GpuInfo(1, "Fake H200", 90, 1 << 37)
@@ -177,6 +180,33 @@ def test_machines_without_a_gpu(
     with pytest.raises(EngineError) as caught:
         open_scheduler(bundle, "cuda:0")
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("versions", "says"),
+    [
+        (
+            (12080, 13040),
+            "NVIDIA's driver knows CUDA 12.8 and cuda-bindings calls CUDA 13.4 "
+            "(cudaErrorInsufficientDriver): pip install 'cuda-bindings>=12.9.1,<13', or install a newer "
+            "driver",
+        ),
+        ((0, 13040), "there is no NVIDIA GPU with a driver here (cudaErrorInsufficientDriver): install"),
+        ((13000, 13040), "there is no NVIDIA GPU with a driver here"),
+    ],
+)
+def test_an_old_driver_is_not_called_a_missing_one(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, versions: tuple[int, int], says: str
+) -> None:
+    machine = Machine(monkeypatch)
+    machine.cuda.driver_and_runtime = versions
+    machine.cuda.fail["gpus"] = CudaError("CUDA is ill", "cudaErrorInsufficientDriver")
+    with pytest.raises(EngineError) as caught:
+        open_scheduler(bundle, "cuda")
+    assert says in str(caught.value)
+    machine.cuda.fail["versions"] = CudaError("CUDA is very ill", "cudaErrorUnknown")
+    with pytest.raises(EngineError, match="there is no NVIDIA GPU with a driver here"):
+        open_scheduler(bundle, "cuda")
 
 
 def test_memory_that_runs_out_while_opening_frees_what_was_opened(

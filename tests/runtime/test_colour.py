@@ -8,8 +8,12 @@ from pathlib import Path
 import icc_profiles
 import numpy as np
 import pytest
-from amgan.runtime import Pipeline, Request, photo_write
-from amgan.runtime.colour import (
+from delta_e import delta_e_2000, lab_of_srgb
+from PIL import Image, ImageCms
+
+from amgan.runtime import Pipeline, Request
+from amgan.runtime.photo import write as photo_write
+from amgan.runtime.photo.colour import (
     STRIP_ROWS,
     BareCmyk,
     GreySpace,
@@ -19,9 +23,8 @@ from amgan.runtime.colour import (
     eight_bits,
     srgb_pixels,
 )
-from amgan.runtime.photo import read_photo, write_photo
-from delta_e import delta_e_2000, lab_of_srgb
-from PIL import Image, ImageCms
+from amgan.runtime.photo.read import read_photo
+from amgan.runtime.photo.write import write_photo
 
 RGB_PROFILES = {
     "Display P3": icc_profiles.display_p3(),

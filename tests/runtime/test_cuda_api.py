@@ -1,4 +1,4 @@
-"""The calls of CUDA and their owners; cuda-python itself is asked where it is installed, GPU or not."""
+"""The calls of CUDA and their owners; cuda-bindings itself is asked where it is installed, GPU or not."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from amgan.runtime.cuda import api
-from amgan.runtime.cuda.api import Cuda, CudaError, GpuInfo, OutOfMemoryError, load_cuda
-from amgan.runtime.cuda.owners import DeviceMemory, Event, Graph, Owner, Owners, PinnedMemory, Stream
-from amgan.runtime.errors import EngineError, MissingDependencyError
 from fake_cuda import FakeCuda
+
+from amgan.runtime.engines.cuda import api
+from amgan.runtime.engines.cuda.api import Cuda, CudaError, GpuInfo, OutOfMemoryError, load_cuda
+from amgan.runtime.engines.cuda.handles import DeviceMemory, Event, Graph, Owner, Owners, PinnedMemory, Stream
+from amgan.runtime.errors import EngineError, MissingDependencyError
 
 
 class FakeRuntime:
@@ -26,6 +27,7 @@ class FakeRuntime:
     )
     cudaHostAllocDefault = 0
     cudaStreamNonBlocking = 1
+    cudaEventBlockingSync = 1
     cudaEventDisableTiming = 2
 
     def __init__(self) -> None:
@@ -69,7 +71,7 @@ CALLS: dict[str, tuple[Any, ...]] = {
     "event_destroy": (1,), "event_record": (1, 2), "event_synchronize": (1,), "elapsed_ms": (1, 2),
     "copy": (1, 2, 3, 4), "copy_2d": (1, 2, 3, 4, 5, 6, 7), "fill": (1, 0, 3, 4), "capture_begin": (1,),
     "capture_end": (1,), "graph_instantiate": (1,), "graph_launch": (1, 2), "graph_destroy": (1,),
-    "graph_exec_destroy": (1,), "memory": (), "gpus": (),
+    "graph_exec_destroy": (1,), "memory": (), "gpus": (), "versions": (),
 }  # fmt: skip
 
 
@@ -103,7 +105,9 @@ def test_what_cuda_answers() -> None:
     assert cuda.elapsed_ms(1, 2) == 2.5
     assert cuda.malloc(8) == cuda.host_alloc(8) == cuda.stream_create() == 77
     cuda.event_create(False)
-    assert runtime.called[-1] == ("cudaEventCreateWithFlags", 2)
+    assert runtime.called[-1] == ("cudaEventCreateWithFlags", 3)
+    cuda.event_create(True)
+    assert runtime.called[-1] == ("cudaEventCreateWithFlags", 1)
     cuda.copy_2d(10, 20, 30, 40, 5, 6, 70)
     assert runtime.called[-1] == ("cudaMemcpy2DAsync", 10, 20, 30, 40, 5, 6, 4, 70)
 
@@ -122,9 +126,9 @@ def test_the_real_cuda_names_its_error_or_lists_gpus() -> None:
         assert all(gpu.compute > 0 and gpu.memory > 0 for gpu in gpus)
 
 
-def test_cuda_python_missing_or_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cuda_bindings_missing_or_broken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cuda.bindings", None)
-    with pytest.raises(MissingDependencyError, match=r"cuda-python, which is not installed: pip install"):
+    with pytest.raises(MissingDependencyError, match=r"cuda-bindings, which is not installed: pip install"):
         load_cuda()
 
     class Broken:
@@ -137,6 +141,35 @@ def test_cuda_python_missing_or_broken(monkeypatch: pytest.MonkeyPatch) -> None:
         MissingDependencyError, match=rf"cannot load \(no library\): {re.escape(api.INSTALL)}"
     ):
         load_cuda()
+
+
+@pytest.mark.parametrize(("version", "good"), [("12.9.0", False), ("12.6.2.post1", False), ("12.9.1", True)])
+def test_versions_that_hold_the_lock_of_python(
+    monkeypatch: pytest.MonkeyPatch, version: str, good: bool
+) -> None:
+    bindings = pytest.importorskip("cuda.bindings")
+    monkeypatch.setattr(bindings, "__version__", version)
+    if good:
+        assert isinstance(load_cuda(), Cuda)
+        return
+    with pytest.raises(
+        MissingDependencyError, match=rf"needs cuda-bindings 12\.9\.1 or newer, not {version}"
+    ):
+        load_cuda()
+
+
+def test_handles_become_numbers_as_cuda_bindings_wants_it() -> None:
+    runtime, utils = (pytest.importorskip(f"cuda.bindings.{name}") for name in ("runtime", "utils"))
+    fake = FakeRuntime()
+    fake.gives |= {
+        "cudaStreamCreateWithFlags": (runtime.cudaStream_t(5),),
+        "cudaEventCreateWithFlags": (runtime.cudaEvent_t(6),),
+        "cudaStreamEndCapture": (runtime.cudaGraph_t(7),),
+        "cudaGraphInstantiate": (runtime.cudaGraphExec_t(8),),
+    }
+    cuda = Cuda(fake, utils.get_cuda_native_handle)
+    made = (cuda.stream_create(), cuda.event_create(False), cuda.capture_end(1), cuda.graph_instantiate(1))
+    assert made == (5, 6, 7, 8)
 
 
 @pytest.mark.parametrize("kind", [DeviceMemory, PinnedMemory, Stream, Event])

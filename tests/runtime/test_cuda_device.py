@@ -6,17 +6,19 @@ import logging
 
 import numpy as np
 import pytest
-from amgan.runtime.cuda.api import CudaError, OutOfMemoryError
-from amgan.runtime.cuda.device import CudaTileDevice
-from amgan.runtime.cuda.program import batch_sizes
-from amgan.runtime.devices import TileDevice
-from amgan.runtime.errors import EngineError
-from amgan.runtime.scheduler import FrameScheduler
 from fake_cuda import FakeCuda
 from fake_program import FakeProgram
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy_device import HALO, age_frame, make_work
+
+from amgan.runtime.engines.cuda.api import CudaError, OutOfMemoryError
+from amgan.runtime.engines.cuda.device import CudaTileDevice
+from amgan.runtime.engines.cuda.frame_pool import FramePool, room_bytes
+from amgan.runtime.engines.cuda.program import batch_sizes
+from amgan.runtime.engines.scheduler.device import TileDevice
+from amgan.runtime.engines.scheduler.scheduler import FrameScheduler
+from amgan.runtime.errors import EngineError
 
 LONG_S = 20.0
 
@@ -262,3 +264,43 @@ def test_batch_sizes() -> None:
     assert batch_sizes(1, 6) == (1, 2, 4, 6)
     assert batch_sizes(4, 4) == (4,)
     assert batch_sizes(3, 4) == (3, 4)
+
+
+def test_room_for_frames_keeps_to_its_budget() -> None:
+    cuda = FakeCuda()
+    cuda.use(0)
+    small, large = make_work("small", 240), make_work("large", 496)
+    one, four = room_bytes(256), room_bytes(512)
+    pool = FramePool(cuda, budget=four)
+    assert pool.has_room(large)
+    rooms = [pool.take(small) for _ in range(3)]
+    assert pool.has_room(small)
+    assert not pool.has_room(large)
+    rooms.append(pool.take(small))
+    assert not pool.has_room(small)
+    for room in rooms:
+        pool.give(room)
+    # Room that is free goes for larger room, but only as much as the budget asks for.
+    assert pool.has_room(large)
+    assert pool.take(large).nbytes == four == 4 * one
+    assert pool.take(small).nbytes == one
+    pool.close()
+    assert cuda.leaks == []
+    assert cuda.broken == []
+    # One frame may always be there.
+    assert FramePool(cuda).has_room(large)
+
+
+def test_many_small_frames_are_on_the_gpu_at_once() -> None:
+    cuda = FakeCuda()
+    device = CudaTileDevice(cuda, 0, FakeProgram(cuda), HALO)
+    device.attach()
+    works = [make_work(f"p{i}", 16) for i in range(20)]
+    places = []
+    for work in works:
+        assert device.has_room(work)
+        places.append(device.begin_frame(work))
+    for place in places:
+        device.drop_frame(place)
+    device.close()
+    assert cuda.leaks == []

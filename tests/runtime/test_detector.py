@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from amgan.runtime.detector import INPUT_PX, Detection, FaceDetector, _levels, _merge, _overlap
-from amgan.runtime.faces import FaceFinder
 from PIL import Image
+
+from amgan.runtime.face.detector import INPUT_PX, Detection, FaceDetector, _levels, _merge, _overlap
+from amgan.runtime.face.finder import FaceFinder
 
 
 @pytest.fixture(scope="module")

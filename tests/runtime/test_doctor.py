@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from amgan.runtime import doctor
 from amgan.runtime.doctor import EngineReport, Gpu
 from amgan.runtime.errors import BundleError
@@ -22,7 +23,7 @@ RTX = Gpu("NVIDIA RTX 4090", "580.1", 24564, 89)
 H200 = Gpu("NVIDIA H200", "580.1", 143771, 90)
 ALL = {
     "amgan": "0.1.0", "openvino": "2026.1", "torch": "2.13.0", "tensorrt": "11.1", "tensorrt_rtx": "1.7",
-    "onnx": "1.23", "cuda-python": "13.0",
+    "onnx": "1.23", "cuda-bindings": "13.0",
 }  # fmt: skip
 
 
@@ -115,8 +116,8 @@ def test_gpu_engine_without_gpu_fitting_gpu_or_package() -> None:
     rtx = gpu_engine("TensorRT for RTX")
     assert doctor.judge_gpu_engine(rtx, ALL, [], "no driver").reasons == ("no NVIDIA GPU: no driver",)
     assert "does not support NVIDIA H200 (sm90)" in doctor.judge_gpu_engine(rtx, ALL, [H200], "").reasons[0]
-    report = doctor.judge_gpu_engine(rtx, {**ALL, "tensorrt_rtx": None, "cuda-python": None}, [RTX], "")
-    assert report.reasons == ("not installed: tensorrt_rtx, cuda-python",)
+    report = doctor.judge_gpu_engine(rtx, {**ALL, "tensorrt_rtx": None, "cuda-bindings": None}, [RTX], "")
+    assert report.reasons == ("not installed: tensorrt_rtx, cuda-bindings",)
     assert report.fixes == ("pip install 'amgan[tensorrt]'",)
 
 
@@ -139,7 +140,7 @@ def test_engine_that_this_version_lacks() -> None:
 
 
 def test_bundle_missing_or_unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
-    from amgan.runtime.bundle import Bundle
+    from amgan.runtime.bundle.bundle import Bundle
 
     def refuse(*args: object) -> None:
         raise BundleError("it is damaged")

@@ -7,11 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from amgan.runtime.bundle import MANIFEST, Bundle
-from amgan.runtime.engine_build import check_engine, find_engine
-from amgan.runtime.errors import BundleError, EngineError
-from amgan.runtime.manifest import FileEntry, Manifest
 from engine_helpers import GPUS, RTX, write_fake_engine_bundle
+
+from amgan.runtime.bundle.bundle import MANIFEST, Bundle
+from amgan.runtime.bundle.engine_files import check_engine, find_engine
+from amgan.runtime.bundle.manifest import FileEntry, Manifest
+from amgan.runtime.errors import BundleError, EngineError
 
 ENGINE = "generator.engine"
 

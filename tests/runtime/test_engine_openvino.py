@@ -5,19 +5,21 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from amgan.export.image_difference import code_difference, psnr_db
-from amgan.runtime.alignment import Frame
-from amgan.runtime.bundle import Bundle, file_sha256
-from amgan.runtime.engine import Engine, TileBatch, open_engine
-from amgan.runtime.engine_openvino import OpenVinoEngine, _choose_precision, keep_places_exact, last_line
-from amgan.runtime.errors import BundleError, EngineError, UsageError
-from amgan.runtime.estimate import Estimator
-from amgan.runtime.faces import Face
-from amgan.runtime.tiles import Tile, plan_tiles
 from helpers import FLOAT, HALO, UINT8, Graph, tiny_manifest, write_estimator, write_tiny_bundle
 from stitching import stitch
 
 from amgan.benchmarking.portrait import whole_frame
+from amgan.export.image_difference import code_difference, psnr_db
+from amgan.runtime.bundle.bundle import Bundle
+from amgan.runtime.engines.contract import Engine, TileBatch, open_engine
+from amgan.runtime.engines.openvino import OpenVinoEngine, _choose_precision, keep_places_exact, last_line
+from amgan.runtime.engines.tiles import Tile, plan_tiles
+from amgan.runtime.errors import BundleError, EngineError, UsageError
+from amgan.runtime.face.alignment import Frame
+from amgan.runtime.face.finder import Face
+from amgan.runtime.files import file_sha256
+from amgan.runtime.load_openvino import load_openvino
+from amgan.runtime.pipeline.estimator import Estimator
 
 
 @pytest.fixture(scope="module")
@@ -259,7 +261,7 @@ def test_estimator_that_fails(own_bundle: Path) -> None:
 
 
 def test_places_become_outputs_that_bf16_leaves_exact() -> None:
-    import openvino
+    openvino = load_openvino()
 
     network = openvino.Core().read_model(Bundle.open(None).file("generator", "fp32"))
     keep_places_exact(network)
@@ -271,7 +273,7 @@ def test_places_become_outputs_that_bf16_leaves_exact() -> None:
 
 def test_bf16_is_near_single_precision_far_from_the_corner() -> None:
     """With places in bf16 this frame is 49 dB off, and its middle, where faces lie, 15 code values."""
-    import openvino
+    openvino = load_openvino()
 
     if "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         pytest.skip("this CPU has no bf16")

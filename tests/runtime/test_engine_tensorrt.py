@@ -8,20 +8,21 @@ from typing import Any
 
 import numpy as np
 import pytest
-from amgan.runtime.bundle import Bundle
-from amgan.runtime.cuda.api import OutOfMemoryError
-from amgan.runtime.cuda.arrays import ArrayRunner, CudaEngine
-from amgan.runtime.cuda.device import CudaTileDevice
-from amgan.runtime.cuda.owners import Stream
-from amgan.runtime.engine import Engine, TileBatch
-from amgan.runtime.engine_tensorrt import TensorRtProgram, load_tensorrt
-from amgan.runtime.errors import EngineError, MissingDependencyError
-from amgan.runtime.manifest import FileEntry
-from amgan.runtime.scheduler import FrameScheduler
 from engine_helpers import RTX, write_fake_engine_bundle
 from fake_cuda import FakeCuda
 from fake_tensorrt import make_tensorrt
 from numpy_device import HALO, age_frame, age_tile, make_work
+
+from amgan.runtime.bundle.bundle import Bundle
+from amgan.runtime.bundle.manifest import FileEntry
+from amgan.runtime.engines.contract import Engine, TileBatch
+from amgan.runtime.engines.cuda.api import OutOfMemoryError
+from amgan.runtime.engines.cuda.arrays import ArrayRunner, CudaEngine
+from amgan.runtime.engines.cuda.device import CudaTileDevice
+from amgan.runtime.engines.cuda.handles import Stream
+from amgan.runtime.engines.scheduler.scheduler import FrameScheduler
+from amgan.runtime.engines.tensorrt import TensorRtProgram, load_tensorrt
+from amgan.runtime.errors import EngineError, MissingDependencyError
 
 FLAVOURS = ["tensorrt", "tensorrt_rtx"]
 LONG_S = 20.0

@@ -12,23 +12,24 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from amgan.export.emit import emit_generator
-from amgan.export.simplify import simplify
-from amgan.runtime import engine_torch
-from amgan.runtime.bundle import Bundle
-from amgan.runtime.cuda.api import OutOfMemoryError
-from amgan.runtime.cuda.device import CudaTileDevice
-from amgan.runtime.cuda.owners import Stream
-from amgan.runtime.cuda.program import check_generator
-from amgan.runtime.engine_torch import TorchProgram, choose_file, choose_precision, load_torch, open_torch
-from amgan.runtime.errors import EngineError, MissingDependencyError, UsageError
-from amgan.runtime.frames import FrameWork
-from amgan.runtime.onnx_torch import OnnxNetwork
-from amgan.runtime.scheduler import FrameScheduler
-from amgan.runtime.tiles import plan_tiles
 from engine_helpers import write_half_bundle
 from fake_cuda import FakeCuda
 from tiny_networks import TINY_GENERATOR, random_generator
+
+from amgan.export.emit import emit_generator
+from amgan.export.simplify import simplify
+from amgan.runtime.bundle.bundle import Bundle
+from amgan.runtime.engines import pytorch as engine_torch
+from amgan.runtime.engines.cuda.api import OutOfMemoryError
+from amgan.runtime.engines.cuda.device import CudaTileDevice
+from amgan.runtime.engines.cuda.handles import Stream
+from amgan.runtime.engines.cuda.program import check_generator
+from amgan.runtime.engines.frame import FrameWork
+from amgan.runtime.engines.onnx_graph import OnnxNetwork
+from amgan.runtime.engines.pytorch import TorchProgram, choose_file, choose_precision, load_torch, open_torch
+from amgan.runtime.engines.scheduler.scheduler import FrameScheduler
+from amgan.runtime.engines.tiles import plan_tiles
+from amgan.runtime.errors import EngineError, MissingDependencyError, UsageError
 
 HALO = TINY_GENERATOR.halo_px
 CORE = 128
@@ -220,7 +221,7 @@ def test_open_torch_gives_the_network_its_precision(
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
 def test_on_a_gpu_the_pixels_are_those_of_openvino() -> None:
-    from amgan.runtime.scheduler import open_scheduler
+    from amgan.runtime.engines.scheduler.scheduler import open_scheduler
 
     bundle = Bundle.open()
     halo = bundle.manifest.halo_px

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from amgan.runtime import Pipeline
-from amgan.runtime.errors import NoFaceError, UsageError
-from amgan.runtime.face_policy import CHILD_YEARS, choose_faces, nod, why_none
-from amgan.runtime.faces import Face
-from amgan.runtime.request import Request, parse_faces
 from fake_pipeline import ages
+
+from amgan.runtime import Pipeline
+from amgan.runtime.ages.request import Request, parse_faces
+from amgan.runtime.errors import UsageError
+from amgan.runtime.face.finder import Face
+from amgan.runtime.pipeline.face_filter import CHILD_YEARS, NoFaceError, choose_faces, nod, why_none
 
 WISH = Request.parse("70")
 

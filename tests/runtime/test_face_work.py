@@ -6,13 +6,14 @@ import math
 
 import numpy as np
 import pytest
-from amgan.runtime.estimate import landmarks_unit
-from amgan.runtime.face_work import _engine_map, _frame_with_halo
-from amgan.runtime.faces import Face, FaceFinder
-from amgan.runtime.footprints import make_footprints
-from amgan.runtime.maps import MAP_CELLS, build_map
-from amgan.runtime.tiles import Tile
-from amgan.runtime.zones import PART_NAMES
+
+from amgan.runtime.ages.maps import MAP_CELLS, build_map
+from amgan.runtime.engines.tiles import Tile
+from amgan.runtime.face.finder import Face, FaceFinder
+from amgan.runtime.face.region_masks import make_footprints
+from amgan.runtime.face.zones import PART_NAMES
+from amgan.runtime.pipeline.estimator import landmarks_unit
+from amgan.runtime.pipeline.face_plan import _engine_map, _frame_with_halo
 
 HALO = 56
 AGES = {name: 20.0 + 2.0 * number for number, name in enumerate(PART_NAMES)}

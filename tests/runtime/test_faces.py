@@ -6,10 +6,19 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from amgan.runtime.alignment import apply_affine, canonical_frame
-from amgan.runtime.faces import Face, FaceFinder, _without_twins
-from amgan.runtime.mesh import FACE_OVAL, LEFT_EYE, LIPS_INNER, MOUTH_CORNERS, N_POINTS, NOSE_TIP, RIGHT_EYE
 from PIL import Image
+
+from amgan.runtime.face.alignment import apply_affine, canonical_frame
+from amgan.runtime.face.finder import Face, FaceFinder, _without_twins
+from amgan.runtime.face.mesh import (
+    FACE_OVAL,
+    LEFT_EYE,
+    LIPS_INNER,
+    MOUTH_CORNERS,
+    N_POINTS,
+    NOSE_TIP,
+    RIGHT_EYE,
+)
 
 
 def unit(face: Face) -> np.ndarray:

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from amgan.runtime.batch import BatchOptions, Ledger, Outcome, plan_batch, run_batch
-from amgan.runtime.errors import PhotoError
-from amgan.runtime.gallery import write_gallery
-from amgan.runtime.gallery_page import Card, make_page
-from amgan.runtime.gallery_previews import make_preview
 from fake_pipeline import REQUEST, FakePipeline, files_under, photo
 from PIL import Image
+
+from amgan.runtime.batch.gallery.gallery import write_gallery
+from amgan.runtime.batch.gallery.page import Card, make_page
+from amgan.runtime.batch.gallery.previews import make_preview
+from amgan.runtime.batch.run import BatchOptions, Ledger, Outcome, plan_batch, run_batch
+from amgan.runtime.errors import PhotoError
 
 FACES = (
     {"outcome": "aged", "box": [1, 2, 3, 4], "age": 40.2, "wanted": 70, "zones": {"jowls-left": [39.6, 71]}},

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from amgan.runtime.batch import BatchOptions, Ledger, plan_batch, run_batch
-from amgan.runtime.gallery import write_gallery
 from fake_pipeline import REQUEST, FakePipeline, photo
 from PIL import Image
+
+from amgan.runtime.batch.gallery.gallery import write_gallery
+from amgan.runtime.batch.run import BatchOptions, Ledger, plan_batch, run_batch
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 NASTY = "<img src=x onerror=document.title='hacked'>&\"'é.png"

@@ -13,15 +13,16 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from amgan.export.emit import emit_generator
-from amgan.export.simplify import simplify
-from amgan.runtime.cuda.api import CudaError, GpuInfo, load_cuda
-from amgan.runtime.errors import AmganError, EngineError
 from fake_cuda import FakeCuda
 from fake_program import FakeProgram
 from helpers import ROOT
 from numpy_device import HALO
 from tiny_networks import random_generator
+
+from amgan.export.emit import emit_generator
+from amgan.export.simplify import simplify
+from amgan.runtime.engines.cuda.api import CudaError, GpuInfo, load_cuda
+from amgan.runtime.errors import AmganError, EngineError
 
 FOLDER = ROOT / "benchmarks"
 GPU = GpuInfo(0, "Fake H200", 90, 1 << 37)
@@ -75,10 +76,10 @@ def test_a_driver_without_gpu(
 ) -> None:
     cuda = FakeCuda()
     cuda.fail["gpus"] = CudaError("CUDA is ill", "cudaErrorNoDevice")
-    monkeypatch.setattr("amgan.runtime.cuda.api.load_cuda", lambda: cuda)
+    monkeypatch.setattr("amgan.runtime.engines.cuda.api.load_cuda", lambda: cuda)
     assert check.main([]) == 2
     assert "there is no NVIDIA GPU with a driver here (cudaErrorNoDevice)" in capsys.readouterr().err
-    monkeypatch.setattr("amgan.runtime.cuda.api.load_cuda", lambda: FakeCuda(gpus=[GPU]))
+    monkeypatch.setattr("amgan.runtime.engines.cuda.api.load_cuda", lambda: FakeCuda(gpus=[GPU]))
     assert check.main(["--gpu", "3"]) == 2
     assert "there is no cuda:3 in this machine: it has cuda:0 (Fake H200)" in capsys.readouterr().err
 
@@ -127,7 +128,7 @@ def test_the_result_has_everything_and_a_failure_is_exit_code_1(
     check: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cuda = FakeCuda(gpus=[GPU])
-    monkeypatch.setattr("amgan.runtime.cuda.api.load_cuda", lambda: cuda)
+    monkeypatch.setattr("amgan.runtime.engines.cuda.api.load_cuda", lambda: cuda)
 
     def build(flavour: str, bundle: Path, core_px: int) -> Path:
         assert core_px == 256

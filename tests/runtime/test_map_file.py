@@ -6,15 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from amgan.runtime.errors import UsageError
-from amgan.runtime.map_file import MAX_SIDE, WantedMap, read_map_file, write_map_file
-from amgan.runtime.maps import FaceAges, build_level, build_map, make_footprints
-from amgan.runtime.plan import painted_level, plan_face
-from amgan.runtime.request import Request
-from amgan.runtime.zones import PART_NAMES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+
+from amgan.runtime.ages.map_file import MAX_SIDE, WantedMap, read_map_file, write_map_file
+from amgan.runtime.ages.maps import FaceAges, build_level, build_map, make_footprints
+from amgan.runtime.ages.plan import painted_level, plan_face
+from amgan.runtime.ages.request import Request
+from amgan.runtime.errors import UsageError
+from amgan.runtime.face.zones import PART_NAMES
 
 NOW = FaceAges(40.0, {name: 30.0 + i for i, name in enumerate(PART_NAMES)})
 CELLS, MARGIN, SIZE = 64, 6, 256

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from amgan.runtime.maps import (
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from amgan.runtime.ages.maps import (
     MAX_AGE,
     MIN_AGE,
     NEUTRAL_AGE,
@@ -16,13 +20,10 @@ from amgan.runtime.maps import (
     make_footprints,
     read_map,
 )
-from amgan.runtime.mesh import FACE_OVAL, LEFT_EYE, N_POINTS, RIGHT_EYE
-from amgan.runtime.plan import plan_face
-from amgan.runtime.request import Request
-from amgan.runtime.zones import PART_NAMES
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
+from amgan.runtime.ages.plan import plan_face
+from amgan.runtime.ages.request import Request
+from amgan.runtime.face.mesh import FACE_OVAL, LEFT_EYE, N_POINTS, RIGHT_EYE
+from amgan.runtime.face.zones import PART_NAMES
 
 CELLS = 96
 years = st.floats(MIN_AGE, MAX_AGE)

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from amgan.runtime import Pipeline, Request
-from amgan.runtime.batch import Job, run_batch
 from helpers import HOPPER
 from PIL import Image
+
+from amgan.runtime import Pipeline, Request
+from amgan.runtime.batch.run import Job, run_batch
 
 PHOTOS = 200
 STATM = Path("/proc/self/statm")

@@ -8,17 +8,18 @@ from typing import Any
 
 import numpy as np
 import onnx
-import openvino
 import pytest
 import torch
+from onnx import TensorProto, helper, numpy_helper
+from tiny_networks import random_discriminator, random_generator
+
 from amgan.export.emit import emit_estimator, emit_generator
 from amgan.export.parity_cases import estimator_cases, generator_cases
 from amgan.export.precision import generator_in
 from amgan.export.simplify import simplify
+from amgan.runtime.engines.onnx_graph import OnnxNetwork
 from amgan.runtime.errors import EngineError, MissingDependencyError
-from amgan.runtime.onnx_torch import OnnxNetwork
-from onnx import TensorProto, helper, numpy_helper
-from tiny_networks import random_discriminator, random_generator
+from amgan.runtime.load_openvino import load_openvino
 
 FLOAT = TensorProto.FLOAT
 
@@ -31,7 +32,7 @@ def generator_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def openvino_says(path: Path, arrays: tuple[np.ndarray, ...]) -> np.ndarray:
-    model = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    model = load_openvino().Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     return np.array(model(arrays)[0])
 
 

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
-from amgan.runtime import paste as paste_module
-from amgan.runtime.alignment import Frame, apply_affine
-from amgan.runtime.paste import is_grey, paste_change
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from amgan.runtime.face import paste as paste_module
+from amgan.runtime.face.alignment import Frame, apply_affine
+from amgan.runtime.face.paste import is_grey, paste_change
 
 RNG = np.random.default_rng(3)
 SIZE = 64

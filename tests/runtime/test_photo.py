@@ -4,11 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from amgan.runtime.errors import PhotoError
-from amgan.runtime.photo import Photo, read_photo, write_photo
-from amgan.runtime.photo_formats import is_lossless_webp
-from amgan.runtime.photo_read import reason_of
 from PIL import Image, ImageCms, JpegImagePlugin
+
+from amgan.runtime.errors import PhotoError
+from amgan.runtime.photo.data import Photo
+from amgan.runtime.photo.formats import is_lossless_webp
+from amgan.runtime.photo.read import read_photo, reason_of
+from amgan.runtime.photo.write import write_photo
 
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 LOSSLESS = [

@@ -11,10 +11,12 @@ import cv2
 import icc_profiles
 import numpy as np
 import pytest
+from PIL import Image
+
 from amgan.runtime import Pipeline, Request
 from amgan.runtime.errors import PhotoError
-from amgan.runtime.photo import read_photo, write_photo
-from PIL import Image
+from amgan.runtime.photo.read import read_photo
+from amgan.runtime.photo.write import write_photo
 
 RNG = np.random.default_rng(11)
 DEEP = RNG.integers(0, 65536, (270, 31, 4), dtype=np.uint16)  # more rows than a strip

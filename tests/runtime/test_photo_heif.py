@@ -9,11 +9,13 @@ from pathlib import Path
 import icc_profiles
 import numpy as np
 import pytest
-from amgan.runtime.errors import PhotoError
-from amgan.runtime.photo import read_photo, write_photo
-from amgan.runtime.photo_checks import _av1_bits
-from amgan.runtime.photo_plugins import kind_of
 from PIL import Image, features
+
+from amgan.runtime.errors import PhotoError
+from amgan.runtime.photo.limits import _av1_bits
+from amgan.runtime.photo.plugins import kind_of
+from amgan.runtime.photo.read import read_photo
+from amgan.runtime.photo.write import write_photo
 
 P3 = icc_profiles.display_p3()
 KINDS = ["heic", "avif"]

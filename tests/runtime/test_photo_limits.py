@@ -10,10 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from amgan.runtime.errors import PhotoError
-from amgan.runtime.photo import read_photo, write_photo
 from bombs import chained_tiff, many_scans, png_of, quick_bombs
 from PIL import Image
+
+from amgan.runtime.errors import PhotoError
+from amgan.runtime.photo.read import read_photo
+from amgan.runtime.photo.write import write_photo
 
 NOISE = np.random.default_rng(5).integers(0, 256, (24, 36, 3), dtype=np.uint8)
 

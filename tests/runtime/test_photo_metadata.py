@@ -9,11 +9,13 @@ from pathlib import Path
 import icc_profiles
 import numpy as np
 import pytest
-from amgan.runtime import Pipeline, Request
-from amgan.runtime.metadata import METADATA_KEYS, METADATA_POLICIES, iptc_segment, without
-from amgan.runtime.photo import read_photo, write_photo
 from helpers import HOPPER
 from PIL import Image
+
+from amgan.runtime import Pipeline, Request
+from amgan.runtime.photo.metadata import METADATA_KEYS, METADATA_POLICIES, iptc_segment, without
+from amgan.runtime.photo.read import read_photo
+from amgan.runtime.photo.write import write_photo
 
 MAKE, DATE, EXIF_IFD, GPS_IFD = 0x010F, 0x9003, 0x8769, 0x8825
 P3 = icc_profiles.display_p3()

@@ -4,20 +4,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from amgan.runtime import AgedPhoto, Pipeline, Request
-from amgan.runtime.engine import Capabilities, TileBatch
-from amgan.runtime.errors import BundleError, EngineError, NoFaceError, UsageError
-from amgan.runtime.estimate import landmarks_unit
-from amgan.runtime.face_work import frame_size
-from amgan.runtime.footprints import make_footprints
-from amgan.runtime.frames import FrameWork
-from amgan.runtime.map_file import WantedMap
-from amgan.runtime.maps import build_map, edit_mask
-from amgan.runtime.norms import face_age
-from amgan.runtime.scheduler import FrameScheduler
-from amgan.runtime.zones import PART_NAMES
 from helpers import write_tiny_bundle
 from PIL import Image
+
+from amgan.runtime import AgedPhoto, Pipeline, Request
+from amgan.runtime.ages.atlas_transfer import face_age
+from amgan.runtime.ages.map_file import WantedMap
+from amgan.runtime.ages.maps import build_map, edit_mask
+from amgan.runtime.engines.contract import Capabilities, TileBatch
+from amgan.runtime.engines.frame import FrameWork
+from amgan.runtime.engines.scheduler.scheduler import FrameScheduler
+from amgan.runtime.errors import BundleError, EngineError, UsageError
+from amgan.runtime.face.region_masks import make_footprints
+from amgan.runtime.face.zones import PART_NAMES
+from amgan.runtime.pipeline.estimator import landmarks_unit
+from amgan.runtime.pipeline.face_filter import NoFaceError
+from amgan.runtime.pipeline.face_plan import frame_size
 
 OLD = Request.parse("70")
 
@@ -166,7 +168,7 @@ def test_tiling_does_not_show(
 def test_a_failing_engine_names_photo_face_and_tile(
     tiny_bundle: Path, hopper: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from amgan.runtime.engine_openvino import OpenVinoEngine
+    from amgan.runtime.engines.openvino import OpenVinoEngine
 
     def fail(self: object, batch: TileBatch) -> None:
         raise EngineError(f"cannot do {batch.label}")

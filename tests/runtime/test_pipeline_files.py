@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from amgan.runtime import Pipeline, Request
-from amgan.runtime.errors import NoFaceError, PhotoError, UsageError
 from helpers import COLLINS, HOPPER
 from PIL import Image
+
+from amgan.runtime import Pipeline, Request
+from amgan.runtime.errors import PhotoError, UsageError
+from amgan.runtime.pipeline.face_filter import NoFaceError
 
 OLD = Request.parse("70")
 

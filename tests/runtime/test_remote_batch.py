@@ -7,15 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from amgan.runtime import batch_photo, remote_record, remote_work, storage
-from amgan.runtime.batch import BatchOptions, Ledger, Outcome, run_batch
-from amgan.runtime.batch_ledger import Book
-from amgan.runtime.errors import DiskFullError, PhotoError, UsageError
-from amgan.runtime.remote_ledger import RemoteLedger
-from amgan.runtime.remote_plan import plan_remote
-from amgan.runtime.remote_report import RemoteReport
 from fake_pipeline import REQUEST, FakePipeline, files_under, photo
 from object_store import level_of, names_below, put_photo
+
+from amgan.runtime.batch import remote_record
+from amgan.runtime.batch import staging as remote_work
+from amgan.runtime.batch import steps as batch_photo
+from amgan.runtime.batch.ledger import Book
+from amgan.runtime.batch.remote_ledger import RemoteLedger
+from amgan.runtime.batch.remote_plan import plan_remote
+from amgan.runtime.batch.remote_report import RemoteReport
+from amgan.runtime.batch.run import BatchOptions, Ledger, Outcome, run_batch
+from amgan.runtime.errors import DiskFullError, PhotoError, UsageError
+from amgan.runtime.storage import location as storage
 
 SKIP = BatchOptions(no_face="skip")
 
@@ -233,7 +237,7 @@ def test_a_record_that_cannot_be_kept_ends_the_run(bucket: str, monkeypatch: pyt
 
 
 def test_a_report_grows_now_and_then(system: Any, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from amgan.runtime import remote_report
+    from amgan.runtime.batch import remote_report
 
     url = f"{bucket}/report.jsonl"
     with RemoteReport(url) as report:

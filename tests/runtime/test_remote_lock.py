@@ -6,10 +6,11 @@ import time
 from typing import Any
 
 import pytest
-from amgan.runtime import remote_lock
-from amgan.runtime.errors import PhotoError, UsageError
-from amgan.runtime.remote_lock import RemoteLock
 from object_store import new_bucket
+
+from amgan.runtime.errors import PhotoError, UsageError
+from amgan.runtime.storage import remote_lock
+from amgan.runtime.storage.remote_lock import RemoteLock
 
 
 @pytest.fixture

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from amgan.runtime import storage
-from amgan.runtime.batch import run_batch
-from amgan.runtime.errors import UsageError
-from amgan.runtime.remote_plan import plan_remote
-from amgan.runtime.run_report import report_line
 from fake_pipeline import REQUEST, FakePipeline, photo
 from object_store import level_of
+
+from amgan.runtime.batch.remote_plan import plan_remote
+from amgan.runtime.batch.report import report_line
+from amgan.runtime.batch.run import run_batch
+from amgan.runtime.errors import UsageError
+from amgan.runtime.storage import location as storage
 
 NAMES = {"a.png", "broken.png", "notes.txt", "sub/b.png", "sub/c.png"}
 
@@ -82,7 +83,7 @@ def test_wrong_inputs(system: Any, bucket: str) -> None:
 def test_no_name_leads_out_of_the_output(
     bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from amgan.runtime import remote_plan
+    from amgan.runtime.batch import remote_plan
 
     names = ("../a.png", "x//a.png", "./a.png", "a\0.png", "sub/../../../a.png")
     listed = [storage.Listed(f"{bucket}/in/{name}", name, 1) for name in names]

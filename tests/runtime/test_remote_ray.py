@@ -10,13 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from amgan.runtime import Pipeline
-from amgan.runtime.batch import BatchOptions, LocalRunner, Outcome, Runner
-from amgan.runtime.batch_ray import ModelChoice, RayRunner
-from amgan.runtime.remote_ledger import RemoteLedger
-from amgan.runtime.remote_plan import plan_remote
-from amgan.runtime.request import Request
-from amgan.runtime.run_report import report_line
 from click.testing import CliRunner
 from helpers import COLLINS, HOPPER
 from object_store import names_below, new_bucket, s3_server
@@ -24,6 +17,13 @@ from PIL import Image
 from ray_cluster import ray_cluster
 
 from amgan.cli import main
+from amgan.runtime import Pipeline
+from amgan.runtime.ages.request import Request
+from amgan.runtime.batch.ray_runner import ModelChoice, RayRunner
+from amgan.runtime.batch.remote_ledger import RemoteLedger
+from amgan.runtime.batch.remote_plan import plan_remote
+from amgan.runtime.batch.report import report_line
+from amgan.runtime.batch.run import BatchOptions, LocalRunner, Outcome, Runner
 
 WISH = Request.parse("70", include_children=True)
 

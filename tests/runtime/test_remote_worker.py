@@ -8,13 +8,14 @@ from typing import Any
 import fsspec
 import numpy as np
 import pytest
-from amgan.runtime import batch_ray
-from amgan.runtime.batch import BatchOptions, Outcome
-from amgan.runtime.batch_ray import ModelChoice
-from amgan.runtime.remote_ledger import RemoteLedger
-from amgan.runtime.remote_plan import plan_remote
 from fake_pipeline import REQUEST, FakePipeline
 from object_store import level_of, names_below, new_bucket, put_photo
+
+from amgan.runtime.batch import ray_runner as batch_ray
+from amgan.runtime.batch.ray_runner import ModelChoice
+from amgan.runtime.batch.remote_ledger import RemoteLedger
+from amgan.runtime.batch.remote_plan import plan_remote
+from amgan.runtime.batch.run import BatchOptions, Outcome
 
 
 def work(bucket: str, monkeypatch: pytest.MonkeyPatch) -> list[Outcome]:

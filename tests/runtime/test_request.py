@@ -3,15 +3,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from amgan.runtime.atlas import Atlas, Curve, write_atlas
-from amgan.runtime.errors import UsageError
-from amgan.runtime.maps import FaceAges
-from amgan.runtime.norms import MAX_OFFSET_YEARS, Norms, face_age
-from amgan.runtime.request import AgeSpec, Request, wanted_ages
-from amgan.runtime.zones import PART_NAMES
 from atlas_helpers import make_atlas
 from hypothesis import given
 from hypothesis import strategies as st
+
+from amgan.runtime.ages.atlas import Atlas, Curve, write_atlas
+from amgan.runtime.ages.atlas_transfer import MAX_OFFSET_YEARS, Norms, face_age
+from amgan.runtime.ages.maps import FaceAges
+from amgan.runtime.ages.request import AgeSpec, Request, wanted_ages
+from amgan.runtime.errors import UsageError
+from amgan.runtime.face.zones import PART_NAMES
 
 NOW = FaceAges(40.0, {name: 30.0 + i for i, name in enumerate(PART_NAMES)})
 

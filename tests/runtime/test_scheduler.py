@@ -11,14 +11,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from amgan.runtime.devices.lane import Lane
-from amgan.runtime.errors import EngineError
-from amgan.runtime.frames import FrameWork
-from amgan.runtime.scheduler import FrameScheduler
-from amgan.runtime.tiles import Tile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy_device import HALO, Faults, NumpyDevice, age_frame, make_work
+
+from amgan.runtime.engines.frame import FrameWork
+from amgan.runtime.engines.scheduler.scheduler import FrameScheduler
+from amgan.runtime.engines.scheduler.worker import Lane
+from amgan.runtime.engines.tiles import Tile
+from amgan.runtime.errors import EngineError
 
 LONG_S = 20.0
 

@@ -11,17 +11,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from amgan.runtime.bundle import Bundle
-from amgan.runtime.devices import HostTileDevice, TileDevice
-from amgan.runtime.engine import TileBatch
-from amgan.runtime.engine_openvino import OpenVinoEngine
-from amgan.runtime.errors import EngineError, UsageError
-from amgan.runtime.frames import FrameWork
-from amgan.runtime.scheduler import FrameScheduler, open_scheduler
-from amgan.runtime.tiles import Tile, plan_tiles
 from helpers import HALO as TINY_HALO
 from numpy_device import HALO, Faults, NumpyDevice, age_frame, make_work
 from stitching import stitch
+
+from amgan.runtime.bundle.bundle import Bundle
+from amgan.runtime.engines.contract import TileBatch
+from amgan.runtime.engines.frame import FrameWork
+from amgan.runtime.engines.openvino import OpenVinoEngine
+from amgan.runtime.engines.scheduler.device import TileDevice
+from amgan.runtime.engines.scheduler.host import HostTileDevice
+from amgan.runtime.engines.scheduler.scheduler import FrameScheduler, open_scheduler
+from amgan.runtime.engines.tiles import Tile, plan_tiles
+from amgan.runtime.errors import EngineError, UsageError
 
 LONG_S = 20.0
 
@@ -32,6 +34,12 @@ class HeldDevice(NumpyDevice):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.go = threading.Event()
+
+    def wait_for_frames(self, count: int) -> None:
+        end = time.monotonic() + LONG_S
+        while len(self._frames) < count:
+            assert time.monotonic() < end
+            time.sleep(0.001)
 
     def wait(self, slot: int) -> None:
         assert self.go.wait(LONG_S)
@@ -49,28 +57,33 @@ def tiny_work(side: int, core: int, label: str = "photo.jpg, face 1") -> FrameWo
     )
 
 
-def test_tiles_of_several_frames_share_a_batch_and_the_last_one_is_padded() -> None:
+def test_tiles_of_several_frames_share_a_batch_and_a_lonely_one_does_not_wait() -> None:
     device = HeldDevice(slots=1, batch=4, max_frames=8)
-    works = [make_work(f"p{i}", tiles=3) for i in range(5)]
+    works = [make_work(f"p{i}", tiles=3 if i == 4 else 2) for i in range(5)]
     with FrameScheduler(device, HALO, linger_s=0.2) as scheduler:
         futures = [scheduler.submit(replace(w)) for w in works[:4]]
+        device.wait_for_frames(4)
         device.go.set()
         assert [np.array_equal(f.result(LONG_S), age_frame(w)) for f, w in zip(futures, works, strict=False)]
-        assert device.batches == [4, 4, 4]
+        # With nothing under way a batch goes as it is; the others are filled up meanwhile.
+        assert device.batches == [2, 4, 2]
         scheduler.submit(works[4]).result(LONG_S)
         counters = scheduler.counters
-    assert device.batches == [4, 4, 4, 3]
-    assert (counters.frames, counters.tiles, counters.batches, counters.padded_tiles) == (5, 15, 4, 1)
+    assert device.batches == [2, 4, 2, 3]
+    assert (counters.frames, counters.tiles, counters.batches, counters.padded_tiles) == (5, 11, 4, 1)
     assert counters.graph_launches == 4
     assert counters.busy_s > 0
 
 
 def test_tiles_of_other_sizes_share_no_batch_unless_the_core_is_fixed() -> None:
-    works = [make_work("p0", 16, 16), make_work("p1", 32, 8, tiles=2)]
-    for fixed, batches in ((False, [1, 2]), (True, [3])):
-        device = NumpyDevice(batch=3, fixed_core=fixed)
+    works = [make_work("p9", 16, 16), make_work("p0", 16, 16), make_work("p1", 32, 8, tiles=2)]
+    for fixed, batches in ((False, [1, 1, 2]), (True, [1, 3])):
+        device = HeldDevice(slots=1, batch=3, max_frames=3, fixed_core=fixed)
         with FrameScheduler(device, HALO, linger_s=0.5) as scheduler:
-            for future, work in [(scheduler.submit(w), w) for w in works]:
+            futures = [scheduler.submit(w) for w in works]
+            device.wait_for_frames(3)
+            device.go.set()
+            for future, work in zip(futures, works, strict=True):
                 assert np.array_equal(future.result(LONG_S), age_frame(work))
         assert device.batches == batches
 
@@ -85,6 +98,17 @@ def test_submit_blocks_while_too_much_waits() -> None:
         device.go.set()
         assert np.array_equal(third.result(LONG_S).result(LONG_S), age_frame(make_work("p2")))
         assert all(f.done() for f in futures)
+
+
+def test_small_frames_may_wait_in_numbers_that_fill_the_batches() -> None:
+    device = HeldDevice(slots=1, batch=4, max_frames=99)
+    with FrameScheduler(device, HALO) as scheduler, ThreadPoolExecutor(1) as pool:
+        small = [pool.submit(scheduler.submit, make_work(f"p{i}", 16)) for i in range(13)]
+        assert all(one.result(LONG_S) is not None for one in small[:12])
+        time.sleep(0.05)
+        assert not small[12].done()
+        device.go.set()
+        assert np.array_equal(small[12].result(LONG_S).result(LONG_S), age_frame(make_work("p12", 16)))
 
 
 def test_a_cancelled_frame_makes_room_at_once() -> None:

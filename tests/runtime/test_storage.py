@@ -8,12 +8,13 @@ from typing import Any
 
 import fsspec
 import pytest
-from amgan.runtime import storage
-from amgan.runtime.atomic import temporary_name
-from amgan.runtime.errors import MissingDependencyError, PhotoError, UsageError
-from amgan.runtime.remote_ledger import RemoteLedger
 from fsspec.implementations.dirfs import DirFileSystem
 from fsspec.implementations.local import LocalFileSystem
+
+from amgan.runtime.batch.remote_ledger import RemoteLedger
+from amgan.runtime.errors import MissingDependencyError, PhotoError, UsageError
+from amgan.runtime.files import temporary_name
+from amgan.runtime.storage import location as storage
 
 
 class Disk(DirFileSystem):

@@ -7,12 +7,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from amgan.runtime import Pipeline, Request
-from amgan.runtime import sweep_files as files
-from amgan.runtime.errors import NoFaceError, PhotoError, UsageError
-from amgan.runtime.request import AgeSpec
-from amgan.runtime.sweep import SweepFrame, parse_ages, sweep
 from PIL import Image
+
+from amgan.runtime import Pipeline, Request
+from amgan.runtime.ages.request import AgeSpec
+from amgan.runtime.errors import PhotoError, UsageError
+from amgan.runtime.pictures import sweep_files as files
+from amgan.runtime.pipeline.face_filter import NoFaceError
+from amgan.runtime.pipeline.sweep import SweepFrame, parse_ages, sweep
 
 BOX = (10, 10, 50, 60)
 

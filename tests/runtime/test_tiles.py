@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
-from amgan.runtime.tiles import Tile, mask_cells, plan_tiles
 from hypothesis import given
 from hypothesis import strategies as st
 from stitching import stitch
+
+from amgan.runtime.engines.tiles import Tile, mask_cells, plan_tiles
 
 
 @st.composite

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from amgan.runtime.batch import plan_batch, run_batch
-from amgan.runtime.request import Request
 from check_torture import FACE, what_is_wrong
 from fake_pipeline import FACES
 from make_torture import Maker, cases_of
 from numpy.typing import NDArray
+
+from amgan.runtime.ages.request import Request
+from amgan.runtime.batch.run import plan_batch, run_batch
 
 REQUEST = Request.parse("70")
 
@@ -24,7 +25,7 @@ class QuickAger:
 
     def start(self, rgb: NDArray[np.uint8], request: Request, label: str) -> Any:
         if min(rgb.shape[:2]) < 32 or max(rgb.shape) > 4000:
-            from amgan.runtime.errors import NoFaceError
+            from amgan.runtime.pipeline.face_filter import NoFaceError
 
             raise NoFaceError("no face was found")
         return rgb

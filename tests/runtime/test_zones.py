@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from amgan.runtime.errors import UsageError
-from amgan.runtime.faces import Face
-from amgan.runtime.mesh import N_POINTS, RIGHT_EYE
-from amgan.runtime.zones import PART_NAMES, PART_POLYGONS, ZONES, Zone, parts_of
+from amgan.runtime.face.finder import Face
+from amgan.runtime.face.mesh import N_POINTS, RIGHT_EYE
+from amgan.runtime.face.zones import PART_NAMES, PART_POLYGONS, ZONES, Zone, parts_of
 
 
 def area(polygon: np.ndarray) -> float:

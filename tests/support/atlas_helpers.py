@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from amgan.runtime.atlas import ZONE_NAMES, Atlas, Curve
-from amgan.runtime.zones import PART_NAMES
+from amgan.runtime.ages.atlas import ZONE_NAMES, Atlas, Curve
+from amgan.runtime.face.zones import PART_NAMES
 
 CURVE = Curve((20.0, 40.0, 70.0), (10.0, 20.0, 50.0), "points")
 

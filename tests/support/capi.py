@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from amgan.runtime.bundle import SHIPPED, file_sha256
-from amgan.runtime.faces import Face
-from amgan.runtime.maps import FaceAges
-from amgan.runtime.warp import sample_affine
-from amgan.runtime.zones import ZONES
 from numpy.typing import NDArray
+
+from amgan.runtime.ages.maps import FaceAges
+from amgan.runtime.bundle.bundle import SHIPPED
+from amgan.runtime.face.finder import Face
+from amgan.runtime.face.warp import sample_affine
+from amgan.runtime.face.zones import ZONES
+from amgan.runtime.files import file_sha256
 
 SOURCE = Path(__file__).parents[2] / "runtime" / "capi"
 TOOLS = ("cmake", "ninja", "gcc", "g++")

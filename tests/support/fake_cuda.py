@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from amgan.runtime.cuda.api import CudaError, GpuInfo, OutOfMemoryError
+
+from amgan.runtime.engines.cuda.api import CudaError, GpuInfo, OutOfMemoryError
 
 GARBAGE = 0xCD
 Work = Callable[[], None]
@@ -42,6 +43,7 @@ class FakeCuda:
         self.calls: list[str] = []
         self.fail: dict[str, CudaError] = {}
         self.free_bytes = self._total = free_bytes
+        self.driver_and_runtime = (13000, 13000)
         self._gpus = [GpuInfo(0, "Fake GPU", 89, free_bytes)] if gpus is None else list(gpus)
         self._random = random.Random(seed)
         self._lock = threading.RLock()
@@ -56,6 +58,10 @@ class FakeCuda:
         """What was never given back."""
         kinds = [type(h).__name__ for h in self._handles.values()]
         return ["device"] * len(self._memory) + ["pinned"] * len(self._pinned) + kinds
+
+    def versions(self) -> tuple[int, int]:
+        self._called("versions", used=False)
+        return self.driver_and_runtime
 
     def gpus(self) -> list[GpuInfo]:
         self._called("gpus", used=False)

@@ -9,18 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from amgan.runtime.alignment import canonical_frame
-from amgan.runtime.bundle import SHIPPED
-from amgan.runtime.engine import Capabilities
-from amgan.runtime.errors import NoFaceError
-from amgan.runtime.faces import Face
-from amgan.runtime.manifest import Manifest
-from amgan.runtime.maps import FaceAges
-from amgan.runtime.pipeline import AgedFace, AgedPhoto
-from amgan.runtime.request import Request
-from amgan.runtime.zones import PART_NAMES
 from numpy.typing import NDArray
 from PIL import Image
+
+from amgan.runtime.ages.maps import FaceAges
+from amgan.runtime.ages.request import Request
+from amgan.runtime.bundle.bundle import SHIPPED
+from amgan.runtime.bundle.manifest import Manifest
+from amgan.runtime.engines.contract import Capabilities
+from amgan.runtime.face.alignment import canonical_frame
+from amgan.runtime.face.finder import Face
+from amgan.runtime.face.zones import PART_NAMES
+from amgan.runtime.pipeline.face_filter import NoFaceError
+from amgan.runtime.pipeline.pipeline import AgedFace, AgedPhoto
 
 REQUEST = Request.parse("70", (), "all", 1.0)
 

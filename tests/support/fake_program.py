@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from amgan.runtime.cuda.api import CudaError
-from amgan.runtime.cuda.owners import DeviceMemory, Graph, Owners, Stream
-from amgan.runtime.cuda.program import Tensor
 from fake_cuda import FakeCuda
 from numpy_device import HALO, age_tile
+
+from amgan.runtime.engines.cuda.api import CudaError
+from amgan.runtime.engines.cuda.handles import DeviceMemory, Graph, Owners, Stream
+from amgan.runtime.engines.cuda.program import Tensor
 
 
 class FakeSlot:

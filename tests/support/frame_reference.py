@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from amgan.runtime.bundle import Bundle
-from amgan.runtime.devices import HostTileDevice
-from amgan.runtime.engine_openvino import OpenVinoEngine
-from amgan.runtime.face_work import TILE_STEP_PX
-from amgan.runtime.frames import FrameWork
-from amgan.runtime.scheduler import FrameScheduler
-from amgan.runtime.tiles import plan_tiles
+
+from amgan.runtime.bundle.bundle import Bundle
+from amgan.runtime.engines.frame import FrameWork
+from amgan.runtime.engines.openvino import OpenVinoEngine
+from amgan.runtime.engines.scheduler.host import HostTileDevice
+from amgan.runtime.engines.scheduler.scheduler import FrameScheduler
+from amgan.runtime.engines.tiles import plan_tiles
+from amgan.runtime.pipeline.face_plan import TILE_STEP_PX
 
 
 class Reference:

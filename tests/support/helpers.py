@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from amgan.runtime.bundle import file_sha256, write_manifest
-from amgan.runtime.manifest import Manifest
 from onnx import TensorProto, helper, numpy_helper
+
+from amgan.runtime.bundle.bundle import write_manifest
+from amgan.runtime.bundle.manifest import Manifest
+from amgan.runtime.files import file_sha256
 
 HALO = 8
 FRAME_PX = 64

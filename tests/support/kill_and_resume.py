@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from amgan.runtime.bundle import file_sha256
 from helpers import COLLINS, HOPPER
 from PIL import Image
+
+from amgan.runtime.files import file_sha256
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from amgan.runtime.devices import PlacedTile
-from amgan.runtime.engine import Capabilities
+
+from amgan.runtime.engines.contract import Capabilities
+from amgan.runtime.engines.frame import FrameWork
+from amgan.runtime.engines.scheduler.device import PlacedTile
+from amgan.runtime.engines.tiles import Tile, plan_tiles
 from amgan.runtime.errors import EngineError
-from amgan.runtime.frames import FrameWork
-from amgan.runtime.tiles import Tile, plan_tiles
 
 HALO = 4
 GARBAGE = 0xA5
@@ -99,7 +100,7 @@ class NumpyDevice:
         core_px: int = 16,
     ) -> None:
         self.capabilities = Capabilities("NumPy", "test", "u8", core_px, slots, batch, fixed_core)
-        self.slots, self.max_frames = slots, max_frames
+        self.slots, self._max_frames = slots, max_frames
         self.fault = ""
         self.broken: list[str] = []
         self.batches: list[int] = []
@@ -122,9 +123,12 @@ class NumpyDevice:
     def attach(self) -> None:
         self._attached.add(threading.get_ident())
 
+    def has_room(self, work: FrameWork) -> bool:
+        return len(self._frames) < self._max_frames
+
     def begin_frame(self, work: FrameWork) -> NumpyFrame:
         with self._called("begin_frame", work.label):
-            self._rule(len(self._frames) < self.max_frames, "a frame too many was begun")
+            self._rule(len(self._frames) < self._max_frames, "a frame too many was begun")
             frame = NumpyFrame(work, work.image[HALO:-HALO, HALO:-HALO].copy())
             self._frames.append(frame)
             return frame

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-from amgan.runtime.tiles import Tile
 from numpy.typing import NDArray
+
+from amgan.runtime.engines.tiles import Tile
 
 
 def stitch(frame: NDArray[np.uint8], cores: Iterable[tuple[Tile, NDArray[np.uint8]]]) -> NDArray[np.uint8]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from amgan.runtime.zones import ZONES
 
 from amgan.data.aligning import AlignedFace
+from amgan.runtime.face.zones import ZONES
 
 FRAME = 192
 SKIN = (205.0, 160.0, 135.0)

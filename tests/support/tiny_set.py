@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from amgan.runtime.zones import PART_NAMES
 
 from amgan.data.dataset import SCHEMA
+from amgan.runtime.face.zones import PART_NAMES
 
 SIDE = 64
 AGES = (22.0, 31.0, 35.0, 48.0, 61.0, 66.0, 29.0, 55.0)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from amgan.runtime.photo import Photo, read_photo
 from PIL import Image
+
+from amgan.runtime.photo.data import Photo
+from amgan.runtime.photo.read import read_photo
 
 LOSSY = ("JPEG", "AVIF", "HEIF")
 LOSSY_LEVELS = 6.0  # mean difference, of 255, that writing anew may make

@@ -157,8 +157,8 @@ def compressions(maker: Maker) -> None:
 
 def deep_photos(maker: Maker) -> None:
     """Sixteen bits a channel, with noise in the low bits."""
-    from amgan.runtime.png_write import write_deep_png
-    from amgan.runtime.tiff_write import write_deep_tiff
+    from amgan.runtime.photo.write_png16 import write_deep_png
+    from amgan.runtime.photo.write_tiff16 import write_deep_tiff
 
     noise = np.random.default_rng(1).integers(-100, 100, maker.pixels.shape)
     deep = np.clip(maker.pixels.astype(int) * 257 + noise, 0, 65535).astype(np.uint16)

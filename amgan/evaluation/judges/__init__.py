@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from amgan.runtime.bundle import Bundle
+from amgan.runtime.bundle.bundle import Bundle
 
 Pictures = Sequence[NDArray[np.uint8]]
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amgan.runtime.errors import UsageError
+from amgan.runtime.load_openvino import load_openvino
 
 from . import Pictures
 
@@ -46,7 +47,7 @@ class FaceApiAge:
 
     def __init__(self, folder: Path) -> None:
         """Open the weights in a folder; raises UsageError where they are missing or damaged."""
-        import openvino
+        openvino = load_openvino()
 
         model = _build(read_weights(folder))
         self._network = openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
@@ -102,8 +103,8 @@ def _array(raw: bytes, at: int, entry: Mapping[str, Any]) -> tuple[NDArray[np.fl
 
 def _build(weights: Weights) -> Any:
     """The network as an OpenVINO model: float32 [N, 112, 112, 3] code values -> [N] years."""
-    import openvino
-    from openvino import opset13 as ops
+    openvino = load_openvino()
+    ops = openvino.opset13
 
     picture = ops.parameter([-1, SIDE_PX, SIDE_PX, 3], np.float32, name="image")
     x = ops.transpose((picture - ops.constant(_MEAN)) / ops.constant(np.float32(256)), [0, 3, 1, 2])
@@ -124,7 +125,7 @@ def _build(weights: Weights) -> Any:
 
 
 def _conv(x: Any, weights: Weights, name: str, stride: int) -> Any:
-    from openvino import opset13 as ops
+    ops = load_openvino().opset13
 
     filters = ops.constant(np.ascontiguousarray(weights[f"{name}/filters"].transpose(3, 2, 0, 1)))
     y = ops.convolution(x, filters, [stride] * 2, [0, 0], [0, 0], [1, 1], "same_upper")
@@ -132,7 +133,7 @@ def _conv(x: Any, weights: Weights, name: str, stride: int) -> Any:
 
 
 def _separable(x: Any, weights: Weights, name: str) -> Any:
-    from openvino import opset13 as ops
+    ops = load_openvino().opset13
 
     depthwise = weights[f"{name}/depthwise_filter"].transpose(2, 3, 0, 1)[:, :, None]
     pointwise = weights[f"{name}/pointwise_filter"].transpose(3, 2, 0, 1)
@@ -145,7 +146,7 @@ def _separable(x: Any, weights: Weights, name: str) -> Any:
 
 def _reduction(x: Any, weights: Weights, name: str, *, activated: bool = False) -> Any:
     """Two separable convolutions and a pool that halves the side, beside a plain convolution that does."""
-    from openvino import opset13 as ops
+    ops = load_openvino().opset13
 
     y = _separable(x if activated else ops.relu(x), weights, f"{name}/separable_conv0")
     y = _separable(ops.relu(y), weights, f"{name}/separable_conv1")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from amgan.runtime.alignment import canonical_frame
-from amgan.runtime.bundle import Bundle
-from amgan.runtime.estimate import Estimator
-from amgan.runtime.faces import Face
-from amgan.runtime.mesh import LEFT_EYE, MOUTH_CORNERS, RIGHT_EYE
-from amgan.runtime.norms import face_age
+from amgan.runtime.ages.atlas_transfer import face_age
+from amgan.runtime.bundle.bundle import Bundle
+from amgan.runtime.face.alignment import canonical_frame
+from amgan.runtime.face.finder import Face
+from amgan.runtime.face.mesh import LEFT_EYE, MOUTH_CORNERS, RIGHT_EYE
+from amgan.runtime.pipeline.estimator import Estimator
 
 from . import Pictures
 

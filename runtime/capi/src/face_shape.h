@@ -1,4 +1,4 @@
-// Where a face and its parts lie in the frame, as soft weights; what amgan.runtime.footprints does in Python.
+// Where a face and its parts lie in the frame, as soft weights; what amgan.runtime.face.region_masks does in Python.
 #pragma once
 
 #include <array>

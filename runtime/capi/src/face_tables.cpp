@@ -1,4 +1,4 @@
-// The polygons of mesh points where zones and parts of the face lie: those of amgan.runtime.zones and .mesh in Python.
+// The polygons of mesh points where zones and parts of the face lie: those of amgan.runtime.face.zones and .mesh in Python.
 #include "face_tables.h"
 
 namespace amgan_impl {

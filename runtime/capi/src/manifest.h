@@ -32,7 +32,7 @@ struct FileEntry {
     std::optional<EngineBuild> build;
 };
 
-// Lengths in px of the frame, ages in years; see amgan.runtime.manifest in Python.
+// Lengths in px of the frame, ages in years; see amgan.runtime.bundle.manifest in Python.
 struct Manifest {
     std::string model;
     std::string version;

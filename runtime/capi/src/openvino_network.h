@@ -1,4 +1,4 @@
-// Networks compiled by OpenVINO for the CPU, with the same options as amgan.runtime.engine_openvino in Python: the
+// Networks compiled by OpenVINO for the CPU, with the same options as amgan.runtime.engines.openvino in Python: the
 // same file, options and cores give the same bits.
 #pragma once
 

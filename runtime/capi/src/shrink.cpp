@@ -1,4 +1,4 @@
-// A frame at the estimator's size, resampled as amgan.runtime.warp does in Python: means of whole blocks, then bicubic.
+// A frame at the estimator's size, resampled as amgan.runtime.face.warp does in Python: means of whole blocks, then bicubic.
 #include <algorithm>
 #include <array>
 #include <cmath>

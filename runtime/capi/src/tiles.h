@@ -1,4 +1,4 @@
-// Tile geometry: which parts of a frame are computed. The same plan as amgan.runtime.tiles in Python.
+// Tile geometry: which parts of a frame are computed. The same plan as amgan.runtime.engines.tiles in Python.
 #pragma once
 
 #include <cstdint>

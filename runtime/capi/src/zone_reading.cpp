@@ -1,5 +1,5 @@
 // The ages that a map shows, by least squares: what a zone has from its neighbours and from the neutral surroundings is
-// taken out again. What amgan.runtime.maps.read_map does in Python.
+// taken out again. What amgan.runtime.ages.maps.read_map does in Python.
 #include <algorithm>
 #include <array>
 #include <cmath>

@@ -1,0 +1,192 @@
+"""What the user asks for: ages in years, absolute or relative, for the whole face and for single zones."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from ..errors import UsageError
+from ..face.zones import parts_of
+
+if TYPE_CHECKING:
+    from ..photo.metadata import MetadataPolicy
+    from .atlas import Atlas
+    from .map_file import WantedMap
+    from .maps import FaceAges
+
+MAX_STRENGTH = 1.0
+MIN_FACE_PX = 20.0
+_AGE = re.compile(r"[+-]?\d{1,3}(\.\d+)?")
+
+
+@dataclass(frozen=True)
+class AgeSpec:
+    """An age in years: absolute (``70``), or relative to what is there now (``+20``, ``-10``)."""
+
+    years: float
+    relative: bool
+
+    @classmethod
+    def parse(cls, text: str) -> AgeSpec:
+        """Read "70" (absolute), "+20" or "-10" (relative); raises UsageError for anything else."""
+        plain = text.strip().replace("\N{MINUS SIGN}", "-")
+        if not _AGE.fullmatch(plain):
+            raise UsageError(f"{text!r} is not an age: write years such as 70, or a change such as +20")
+        return cls(float(plain), plain[0] in "+-")
+
+    def apply(self, now: float) -> float:
+        """The age asked for, in years, where the skin looks ``now`` years old."""
+        return now + self.years if self.relative else self.years
+
+    def __str__(self) -> str:
+        return f"{self.years:+g}" if self.relative else f"{self.years:g}"
+
+
+@dataclass(frozen=True)
+class Request:
+    """One wish for a photo.
+
+    ``age`` is for the whole face (None leaves it as it is); ``zones`` are (zone or part name, age) pairs
+    that override their parts, the last one winning; ``faces`` picks all faces, the largest one, or that many
+    of the largest; those less than ``min_face_px`` px wide are left alone, and those that look like children
+    unless ``include_children``. ``strength`` (0 to 1) scales the change: 1 is what the network says.
+    ``aging_map`` says the age of every place of a face, instead of age and zones. ``population`` is the atlas
+    whose norms ``age`` and ``zones`` mean, and ``reference`` the atlas of the aging map's own years; without
+    them years are taken as they are.
+    ``metadata`` is what files written keep of the photo's EXIF, XMP and texts (see metadata.py).
+    """
+
+    age: AgeSpec | None = None
+    zones: tuple[tuple[str, AgeSpec], ...] = ()
+    faces: Literal["all", "largest"] | int = "all"
+    strength: float = 1.0
+    aging_map: WantedMap | None = None
+    population: Atlas | None = None
+    reference: Atlas | None = None
+    metadata: MetadataPolicy = "keep"
+    min_face_px: float = MIN_FACE_PX
+    include_children: bool = False
+
+    @classmethod
+    def parse(
+        cls,
+        age: str | None,
+        zones: Iterable[str] = (),
+        faces: str | int = "all",
+        strength: float = 1.0,
+        *,
+        map_file: Path | str | None = None,
+        population: Path | str | None = None,
+        metadata: MetadataPolicy = "keep",
+        min_face_px: float = MIN_FACE_PX,
+        include_children: bool = False,
+    ) -> Request:
+        """Make a request from what a user types, such as ("+20", ["forehead=+25"]).
+
+        ``map_file`` is the path of a map (see map_file.py), ``population`` the name of a shipped atlas or the
+        path of one. Raises UsageError.
+        """
+        from .atlas import read_atlas, reference_atlas
+        from .map_file import read_map_file
+
+        request = cls(
+            None if age is None else AgeSpec.parse(age),
+            tuple(_parse_zone(z) for z in zones),
+            parse_faces(faces),
+            strength,
+            None if map_file is None else read_map_file(map_file),
+            None if population is None else read_atlas(population),
+            None if population is None else reference_atlas(),
+            metadata,
+            min_face_px,
+            include_children,
+        )
+        request.check()
+        return request
+
+    def check(self, age_range: tuple[float, float] | None = None) -> None:
+        """Raise UsageError when the request makes no sense or asks for ages outside ``age_range``, years."""
+        if self.age is None and not self.zones and self.aging_map is None:
+            raise UsageError(
+                "nothing was asked for: give an age such as 70, a zone such as forehead=+25, or a map"
+            )
+        if self.aging_map is not None and (self.age or self.zones or self.population):
+            raise UsageError(
+                "a map says the age of every place itself: leave age, zones and population out, or the map"
+            )
+        parse_faces(self.faces)
+        if not 0.0 <= self.min_face_px < math.inf:
+            raise UsageError(f"faces of {self.min_face_px:g} px make no sense: give 0 px or more")
+        if not 0.0 <= self.strength <= MAX_STRENGTH:  # also refuses NaN
+            raise UsageError(
+                f"strength {self.strength:g} is not within 0 to {MAX_STRENGTH:g}: 1 is the full change"
+            )
+        if self.aging_map is not None and age_range is not None:
+            self.aging_map.check_range(age_range)
+        for name, _ in self.zones:
+            parts_of(name)
+        for spec in (self.age, *(spec for _, spec in self.zones)):
+            if spec is not None:
+                _check_years(spec, age_range)
+
+
+def wanted_ages(request: Request, now: FaceAges, age_range: tuple[float, float] | None = None) -> FaceAges:
+    """The ages asked for by age and zones, in years of the map, of a face that looks ``now`` old.
+
+    An age of the whole face moves every part and the base along the population's curves, each with its own
+    offset (see atlas_transfer.py). Zones override their parts: an absolute age is that age, a relative one is
+    added to what the part looks like now. Results are clamped to ``age_range``, youngest and oldest, where
+    something was asked.
+    """
+    from .atlas_transfer import ZONE_OF_PART, Norms
+    from .maps import FaceAges
+
+    norms = Norms(request.population, request.reference)
+    low, high = age_range or (-math.inf, math.inf)
+
+    def clamped(years: float, before: float) -> float:
+        return before if years == before else min(max(years, low), high)
+
+    base, parts = now.base, dict(now.parts)
+    if request.age is not None:
+        face = norms.face_now(now)
+        target = request.age.apply(face)
+        base = clamped(norms.moved_base(now.base, face, target), now.base)
+        for name, years in now.parts.items():
+            parts[name] = clamped(norms.moved(ZONE_OF_PART[name], years, face, target), years)
+    for zone, spec in request.zones:
+        for part in parts_of(zone):
+            years = now.parts[part]
+            asked = spec.apply(norms.from_map(ZONE_OF_PART[part], years))
+            unchanged = spec.relative and spec.years == 0
+            parts[part] = years if unchanged else clamped(norms.to_map(ZONE_OF_PART[part], asked), years)
+    return FaceAges(base, parts)
+
+
+def parse_faces(faces: str | int) -> Literal["all", "largest"] | int:
+    """Read "all", "largest" or a number of faces such as "3"; raises UsageError for anything else."""
+    if faces in ("all", "largest"):
+        return faces  # type: ignore[return-value]
+    if str(faces).isdecimal() and 0 < int(faces) < 10_000:
+        return int(faces)
+    raise UsageError(f"{faces!r} is not a choice of faces: write 'all', 'largest' or a number such as 3")
+
+
+def _parse_zone(text: str) -> tuple[str, AgeSpec]:
+    name, equals, age = text.partition("=")
+    if not equals or not name.strip():
+        raise UsageError(f"{text!r} is not a zone with an age: write it such as forehead=+25")
+    parts_of(name.strip())
+    return name.strip(), AgeSpec.parse(age)
+
+
+def _check_years(spec: AgeSpec, age_range: tuple[float, float] | None) -> None:
+    if not math.isfinite(spec.years):
+        raise UsageError(f"an age of {spec.years} years makes no sense: give a number")
+    if age_range is not None and not spec.relative and not age_range[0] <= spec.years <= age_range[1]:
+        low, high = age_range
+        raise UsageError(f"an age of {spec} is more than the model can do: ask for {low:g} to {high:g} years")

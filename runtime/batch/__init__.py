@@ -1,0 +1,1 @@
+"""Batches: many photos, unattended and resumable."""

@@ -1,0 +1,52 @@
+"""How much memory photos take, known from their headers, and sizes as people write them."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from pathlib import Path
+
+from ..errors import UsageError
+
+BYTES_PER_PIXEL = 12
+"""What a photo under way takes a pixel, at most: measured on photos of 64 megapixels."""
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?b)?", re.IGNORECASE)
+_UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
+
+
+def parse_size(text: str) -> int:
+    """Bytes of a size such as "2G", "800M" or "1.5 GiB" (units of 1,024); raises UsageError."""
+    found = _SIZE.fullmatch(text.strip())
+    size = int(float(found[1]) * _UNITS[found[2].lower()]) if found else 0
+    if size <= 0:
+        raise UsageError(f"{text!r} is not a size of memory: write one such as 2G or 800M")
+    return size
+
+
+def say_size(size: int) -> str:
+    """A size in bytes as people read it, such as "1.5 GiB"."""
+    for unit, name in ((2**30, "GiB"), (2**20, "MiB")):
+        if size >= unit:
+            return f"{size / unit:.1f} {name}"
+    return f"{size / 2**10:.0f} KiB"
+
+
+def memory_need(path: Path) -> int:
+    """Bytes that the photo takes while it is worked on, from its header; 0 where that cannot be read.
+
+    What cannot be read now is refused in a moment, when it is to be decoded.
+    """
+    from PIL import Image
+
+    from ..photo.plugins import kind_of, load_plugin
+
+    try:
+        if kind := kind_of(path):
+            load_plugin(kind, path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as picture:
+                return picture.width * picture.height * BYTES_PER_PIXEL
+    except Exception:
+        return 0

@@ -1,0 +1,108 @@
+"""What becomes of one photo of a batch, in a form that can be written down and sent about."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..ages.atlas_transfer import Norms
+from ..errors import AmganError
+from .plan import Far
+
+if TYPE_CHECKING:
+    from ..ages.maps import FaceAges
+    from ..ages.request import Request
+    from ..face.finder import Face
+    from ..pipeline.face_filter import LeftFace
+    from ..pipeline.pipeline import AgedFace
+
+Status = Literal["aged", "unchanged", "copied", "skipped", "failed"]
+WRITTEN: frozenset[Status] = frozenset({"aged", "unchanged", "copied"})
+"""Outcomes of photos that are there, in the output folder."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one file.
+
+    aged: written anew. unchanged: an earlier run has dealt with it, with the same settings. copied: no face
+    was aged, the photo was copied as it is. skipped: nothing was to be done, ``reason`` says why. failed:
+    ``reason`` says why. ``faces`` were aged; ``seconds`` went from its decoding to its end, waiting included.
+    ``details`` are for the report: ``sha256`` of the photo, ``faces``, ``seconds`` of each stage. ``far`` is
+    that of the job.
+    """
+
+    path: Path
+    status: Status
+    reason: str = ""
+    faces: int = 0
+    seconds: float = 0.0
+    output: Path | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+    far: Far | None = None
+
+    @property
+    def file(self) -> str:
+        """The photo's path or URL."""
+        return (self.far and self.far.source) or os.fsdecode(self.path)
+
+    @property
+    def written(self) -> str | None:
+        """Path or URL of what was written, None where nothing was."""
+        if self.output is None:
+            return None
+        return (self.far and self.far.target) or os.fsdecode(self.output)
+
+
+def describe_aged(faces: tuple[AgedFace, ...], request: Request) -> list[dict[str, Any]]:
+    """Aged faces in JSON's terms; ages are in years, those of the population asked for where there is one."""
+    norms = Norms(request.population, request.reference)
+    return [
+        {
+            "outcome": "aged",
+            "box": _box(one.face),
+            "age": round(norms.face_now(one.now), 1),
+            "wanted": round(norms.face_now(one.wanted), 1),
+            "zones": _changed_zones(one.now, one.wanted),
+        }
+        for one in faces
+    ]
+
+
+def describe_left(faces: tuple[LeftFace, ...]) -> list[dict[str, Any]]:
+    """Faces that were left alone, in JSON's terms."""
+    return [
+        {"outcome": "left alone", "box": _box(one.face), "reason": one.reason}
+        | ({} if one.age is None else {"age": round(one.age, 1)})
+        for one in faces
+    ]
+
+
+def explain(error: BaseException, path: Path | str) -> str:
+    """The reason in words, without the path in front of it: the listing has that already."""
+    if isinstance(error, AmganError):
+        text = str(error)
+        for prefix in (f"{path}: ", f"'{path}': ", f"'{path}' ", f"{path} "):
+            text = text.removeprefix(prefix)
+        return text
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for it: use --limit-memory, or fewer --jobs"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: '{error.filename or path}'"
+    return f"unexpected {type(error).__name__}: {error}"
+
+
+def _box(face: Face) -> list[float]:
+    return [round(value, 1) for value in face.box]
+
+
+def _changed_zones(now: FaceAges, wanted: FaceAges) -> dict[str, list[float]]:
+    """Ages now and wanted, in years of the map, of each part of which a change was asked."""
+    return {
+        name: [round(years, 1), round(wanted.parts[name], 1)]
+        for name, years in now.parts.items()
+        if abs(wanted.parts[name] - years) >= 0.05
+    }

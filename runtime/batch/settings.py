@@ -1,0 +1,59 @@
+"""What a result depends on besides the photo, as one key: where it changes, photos are done again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, fields
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..ages.atlas import Atlas
+    from ..ages.request import Request
+    from ..pipeline.pipeline import Pipeline
+
+
+def describe_request(request: Request) -> dict[str, Any]:
+    """A request in JSON's terms, with the content of its map and atlases as SHA-256."""
+    painted = request.aging_map
+    # Whatever the request has is part of it: a wish that is new some day must not be forgotten here.
+    plain = {one.name: getattr(request, one.name) for one in fields(request)}
+    return plain | {
+        "age": None if request.age is None else str(request.age),
+        "zones": [f"{name}={spec}" for name, spec in request.zones],
+        "aging_map": None if painted is None else _hash(painted.years.tobytes()),
+        "population": _describe_atlas(request.population),
+        "reference": _describe_atlas(request.reference),
+    }
+
+
+def describe_model(pipeline: Pipeline) -> dict[str, Any]:
+    """The networks and the precision that they run in."""
+    files = pipeline.manifest.files.items()
+    return {
+        "model": {name: entry.sha256.lower() for name, entry in sorted(files) if entry.format == "onnx"},
+        "precision": pipeline.capabilities.precision,
+    }
+
+
+def settings_key(*parts: Mapping[str, Any]) -> str:
+    """One key, hex, for all that is described in ``parts`` and for the version of AMGAN."""
+    try:
+        amgan = version("amgan")
+    except PackageNotFoundError:  # run from a copied folder
+        amgan = "unknown"
+    return _hash(json.dumps(["settings 1", amgan, *parts], sort_keys=True).encode())[:32]
+
+
+def _describe_atlas(atlas: Atlas | None) -> dict[str, str] | None:
+    if atlas is None:
+        return None
+    curves = json.dumps({name: asdict(curve) for name, curve in atlas.curves.items()}, sort_keys=True)
+    return {"name": atlas.name, "version": atlas.version, "sha256": _hash(curves.encode())}
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

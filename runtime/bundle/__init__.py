@@ -1,0 +1,1 @@
+"""Bundles: the folder that a deployment consists of, its manifest, and the engines in it."""

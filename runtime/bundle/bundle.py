@@ -1,0 +1,112 @@
+"""Bundles: folders that hold everything a deployment needs, read with every check and written safely."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path, PureWindowsPath
+
+from ..errors import BundleError
+from ..files import file_sha256, whole_file
+from .manifest import Manifest
+
+MANIFEST = "manifest.json"
+SHIPPED = Path(__file__).parents[1] / "bundles" / "amgan-base"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle whose manifest and files have been checked."""
+
+    path: Path
+    manifest: Manifest
+
+    @classmethod
+    def open(cls, path: Path | str | None = None) -> Bundle:
+        """Open a bundle's folder (None: the one that ships with the package) and check all of it.
+
+        Raises BundleError when the folder, the manifest or a file is missing, the manifest is damaged or
+        newer than this version, a file's SHA-256 differs, or its path leads out of the folder.
+        """
+        folder = SHIPPED if path is None else Path(path)
+        manifest = _read_manifest(folder)
+        for name, entry in manifest.files.items():
+            file = _inside(folder, name)
+            if not file.is_file():
+                raise BundleError(
+                    f"'{folder}' lacks the file '{name}' of its manifest: copy the bundle again, whole"
+                )
+            try:
+                found = file_sha256(file)
+            except OSError as error:
+                raise BundleError(f"'{file}' cannot be read: {error.strerror}") from error
+            if found != entry.sha256.lower():
+                raise BundleError(
+                    f"'{file}' is damaged or was replaced: its SHA-256 is {found[:12]}..., the manifest says "
+                    f"{entry.sha256[:12]}...; copy the bundle again"
+                )
+        return cls(folder, manifest)
+
+    def file(self, role: str, precision: str | None = None, format: str = "onnx") -> Path:
+        """Path of the file with a role ("generator", "estimator"), a precision ("fp32", ...) and a format.
+
+        Without a precision, fp32 is preferred. Raises BundleError, saying what there is, when none fits.
+        """
+        fitting = {n: e for n, e in self.manifest.files.items() if e.role == role and e.format == format}
+        for wanted in ("fp32", None) if precision is None else (precision,):
+            for name, entry in fitting.items():
+                if wanted in (None, entry.precision):
+                    return self.path / name
+        wish = " ".join(w for w in (precision, format, role) if w)
+        there = ", ".join(self.manifest.files) or "no files"
+        raise BundleError(f"'{self.path}' holds no {wish} (it has {there}): export the bundle with it")
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> Path:
+    """Write manifest.json atomically; call it last, as a folder without it is no bundle. Returns its path.
+
+    Raises BundleError when the manifest names a file that is not there, or when it cannot be written.
+    """
+    for name in manifest.files:
+        if not _inside(folder, name).is_file():
+            raise BundleError(
+                f"'{folder}' lacks '{name}', which its manifest is to name: write the files first"
+            )
+    target = folder / MANIFEST
+    text = json.dumps(Manifest.from_dict(manifest.to_dict(), str(target)).to_dict(), indent=2) + "\n"
+    try:
+        with whole_file(target) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BundleError(f"'{target}' cannot be written: {error.strerror}") from error
+    return target
+
+
+def _read_manifest(folder: Path) -> Manifest:
+    path = folder / MANIFEST
+    if not folder.is_dir():
+        raise BundleError(f"there is no bundle folder '{folder}': give the folder that holds {MANIFEST}")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise BundleError(
+            f"'{folder}' is no bundle, it holds no {MANIFEST}: give a folder that amgan export made"
+        ) from error
+    except OSError as error:
+        raise BundleError(f"'{path}' cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"'{path}' is damaged, it is not JSON: copy the bundle again") from error
+    return Manifest.from_dict(content, str(path))
+
+
+def _inside(folder: Path, name: str) -> Path:
+    """The path of a file of the bundle; raises BundleError where it leads out of the folder."""
+    file = folder / name
+    # Windows paths count everywhere, so that a bundle is either good or bad on every machine.
+    odd = PureWindowsPath(name)
+    outside = not name or "\0" in name or odd.is_absolute() or odd.drive or odd.root or ".." in odd.parts
+    if outside or not file.resolve().is_relative_to(folder.resolve()):
+        raise BundleError(
+            f"'{folder}' names the file '{name}' that lies outside of it: do not use this bundle"
+        )
+    return file

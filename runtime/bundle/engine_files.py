@@ -1,0 +1,105 @@
+"""TensorRT engines in a bundle: how one was built, and whether it can run here. Needs no TensorRT."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import EngineError
+
+if TYPE_CHECKING:
+    from .bundle import Bundle
+    from .manifest import FileEntry
+
+FORMAT = "tensorrt"
+FLAVOURS: Mapping[str, str] = {"tensorrt": "TensorRT", "tensorrt_rtx": "TensorRT for RTX"}
+"""Import names of the flavours, and what people call them."""
+
+TARGET = re.compile(r"sm\d{2,3}")
+
+
+@dataclass(frozen=True)
+class EngineProfile:
+    """The sizes an engine takes: ``batch`` smallest, best and largest N; ``inputs`` each shape without N."""
+
+    batch: tuple[int, int, int]
+    inputs: Mapping[str, tuple[int, ...]]
+
+    @property
+    def side_px(self) -> int:
+        """Side of the pictures that the engine takes, halo included, in px."""
+        return self.inputs["image"][0]
+
+
+@dataclass(frozen=True)
+class EngineBuild:
+    """How an engine was built.
+
+    ``flavour`` is TensorRT's import name and ``version`` its full version; ``targets`` are the generations of
+    GPUs it runs on ("sm86", ...); ``onnx_sha256`` is the hash of the ONNX file it came from; ``options`` are
+    the builder's; ``half_share`` is the share of the convolutions' arithmetic that is half precision (0..1),
+    and ``checked`` says where that was read: "network", or "network and engine" where a GPU could load it.
+    """
+
+    flavour: str
+    version: str
+    targets: tuple[str, ...]
+    onnx_sha256: str
+    profile: EngineProfile
+    options: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    half_share: float = 0.0
+    checked: str = "network"
+
+
+def check_engine(entry: FileEntry, flavour: str, version: str, compute_capability: int) -> str | None:
+    """Why an engine cannot run with this TensorRT on this GPU (86 is 8.6), one sentence; None if it can.
+
+    ``flavour`` and ``version`` are the import name and ``__version__`` of the TensorRT that is to load it.
+    """
+    build = entry.build
+    if entry.format != FORMAT or build is None:
+        return f"it is a file of format {entry.format!r}, not a TensorRT engine: choose another file"
+    ours = f"{FLAVOURS.get(flavour, flavour)} {version}"
+    theirs = f"{FLAVOURS.get(build.flavour, build.flavour)} {build.version}"
+    target = f"sm{compute_capability}"
+    again = f"build it again with `amgan export --flavour {flavour} --targets {target}`"
+    if build.flavour != flavour:
+        return f"it was built by {theirs}, and this machine has {ours}: {again}"
+    if build.version != version:
+        return f"it was built by {theirs}, and {ours} loads none but its own engines: {again}"
+    if target not in build.targets:
+        return f"it was built for GPUs of {', '.join(build.targets)}, and this one is {target}: {again}"
+    return None
+
+
+def find_engine(
+    bundle: Bundle,
+    role: str,
+    flavour: str,
+    version: str,
+    compute_capability: int,
+    *,
+    precision: str | None = None,
+) -> tuple[Path, FileEntry]:
+    """The bundle's first engine of a role that can run here, and its entry; arguments as in check_engine.
+
+    Raises EngineError when there is none: for each engine of that role it says why.
+    """
+    reasons = []
+    for name, entry in bundle.manifest.files.items():
+        if entry.role != role or entry.format != FORMAT or precision not in (None, entry.precision):
+            continue
+        reason = check_engine(entry, flavour, version, compute_capability)
+        if reason is None:
+            return bundle.path / name, entry
+        reasons.append(f"'{name}' cannot be used, {reason}")
+    if not reasons:
+        wish = f"{precision} {role}" if precision else role
+        reasons.append(
+            f"it has no TensorRT engine of its {wish}: "
+            f"build one with `amgan export --flavour {flavour} --targets sm{compute_capability}`"
+        )
+    raise EngineError(f"'{bundle.path}': {'; '.join(reasons)}")

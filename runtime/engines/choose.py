@@ -1,0 +1,226 @@
+"""Which engine runs a bundle on this machine, and why."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import logging
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..bundle.engine_files import FLAVOURS, FORMAT, find_engine
+from ..errors import AmganError, EngineError, UsageError
+from .contract import Capabilities, Engine
+from .cuda.api import Cuda, CudaError, GpuInfo, load_cuda
+from .scheduler.device import TileDevice
+from .scheduler.host import HostTileDevice
+
+if TYPE_CHECKING:
+    from ..bundle.bundle import Bundle
+    from .cuda.program import CudaProgram
+
+_LOG = logging.getLogger(__name__)
+_DEVICE = re.compile(r"auto|cpu|cuda(:\d{1,3})?")
+_NO_GPU = frozenset({"cudaErrorNoDevice", "cudaErrorInsufficientDriver", "cudaErrorStubLibrary"})
+_FILE_PRECISIONS = {"f32": "fp32", "f16": "fp16", "bf16": "bf16"}
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """A generator on a GPU: its program, the GPU, and in half a sentence why this one."""
+
+    cuda: Cuda
+    gpu: GpuInfo
+    program: CudaProgram
+    reason: str
+
+
+def check_device(device: str) -> None:
+    """Raise UsageError for anything but auto, cpu, cuda and cuda:N."""
+    if not _DEVICE.fullmatch(device):
+        raise UsageError(f"{device!r} is not a device: write auto, cpu, cuda or cuda:N (such as cuda:0)")
+
+
+def choose_devices(bundle: Bundle, device: str, precision: str | None) -> list[TileDevice]:
+    """Devices with the bundle's generator; arguments and errors as in open_scheduler."""
+    check_device(device)
+    if device == "cpu":
+        return [_on_cpu(bundle, precision, "")]
+    try:
+        return _on_gpus(bundle, device, precision)
+    except AmganError as error:
+        if device != "auto":
+            raise _refusal(device, error) from error
+        found = _on_cpu(bundle, precision, f"no GPU can be used: {error}")
+        _say(found.capabilities)
+        return [found]
+
+
+def choose_engine(bundle: Bundle, device: str, precision: str | None) -> Engine:
+    """The bundle's generator as an Engine, chosen as choose_devices does, on the first GPU that fits."""
+    check_device(device)
+    if device != "cpu":
+        try:
+            choice = choose_programs(bundle, device, precision)[0]
+        except AmganError as error:
+            if device != "auto":
+                raise _refusal(device, error) from error
+        else:
+            from .cuda.arrays import CudaEngine
+
+            return CudaEngine(choice.cuda, choice.gpu.number, choice.program, bundle.manifest.halo_px)
+    from .openvino import OpenVinoEngine
+
+    return OpenVinoEngine(bundle, precision)
+
+
+def choose_programs(bundle: Bundle, device: str, precision: str | None) -> list[Choice]:
+    """The bundle's generator on each GPU that a device names, with the fastest engine that can run it there.
+
+    All take tiles of one size. A GPU that cannot be used is left out, with a warning, where there is another.
+    Raises EngineError, which says what is missing, when there is none.
+    """
+    if precision not in {None, *_FILE_PRECISIONS, *_FILE_PRECISIONS.values()}:
+        raise UsageError(f"{precision!r} is not a precision: write f32, f16 or bf16")
+    cuda = load_cuda()
+    choices: list[Choice] = []
+    reasons: list[str] = []
+    for gpu in find_gpus(cuda, device):
+        cuda.use(gpu.number)
+        try:
+            choice = _choose_program(bundle, cuda, gpu, precision)
+            if choices and choice.program.inputs != choices[0].program.inputs:
+                choice.program.close()
+                raise EngineError(f"its tiles would be of another size than those of {choices[0].gpu.name}")
+        except AmganError as error:
+            reasons.append(f"cuda:{gpu.number}, {gpu.name} (sm{gpu.compute}), cannot be used, {error}")
+        else:
+            choices.append(choice)
+    if not choices:
+        raise EngineError("; ".join(reasons))
+    for reason in reasons:
+        _LOG.warning("%s", reason)
+    return choices
+
+
+def _on_gpus(bundle: Bundle, device: str, precision: str | None) -> list[TileDevice]:
+    from .cuda.device import CudaTileDevice
+
+    choices = choose_programs(bundle, device, precision)
+    opened: list[TileDevice] = []
+    try:
+        for choice in choices:
+            opened.append(
+                CudaTileDevice(
+                    choice.cuda,
+                    choice.gpu.number,
+                    choice.program,
+                    bundle.manifest.halo_px,
+                    reason=choice.reason,
+                )
+            )
+    except AmganError:
+        for one in opened:
+            with contextlib.suppress(AmganError):
+                one.close()
+        raise
+    for one in opened:
+        _say(one.capabilities)
+    return opened
+
+
+def _on_cpu(bundle: Bundle, precision: str | None, reason: str) -> HostTileDevice:
+    from .openvino import OpenVinoEngine
+
+    return HostTileDevice(OpenVinoEngine(bundle, precision), bundle.manifest.halo_px, reason)
+
+
+def _refusal(device: str, error: AmganError) -> AmganError:
+    """What to tell who asked for a GPU."""
+    return (
+        error if isinstance(error, UsageError) else EngineError(f"device '{device}' cannot be had, {error}")
+    )
+
+
+def _say(chosen: Capabilities) -> None:
+    reason = f", {chosen.reason}" if chosen.reason else ""
+    _LOG.info("using %s on %s in %s%s", chosen.name, chosen.device, chosen.precision, reason)
+
+
+def find_gpus(cuda: Cuda, device: str) -> list[GpuInfo]:
+    """The GPUs that a device names; raises EngineError in plain words where there is none, or no driver."""
+    try:
+        gpus = cuda.gpus()
+    except CudaError as error:
+        if error.name in _NO_GPU:
+            raise EngineError(_why_none(cuda, error)) from error
+        raise
+    if not gpus:
+        raise EngineError("there is no NVIDIA GPU here: use device 'cpu'")
+    number = device.partition(":")[2]
+    found = [gpu for gpu in gpus if not number or gpu.number == int(number)]
+    if not found:
+        there = ", ".join(f"cuda:{gpu.number} ({gpu.name})" for gpu in gpus)
+        raise EngineError(f"there is no {device} in this machine: it has {there}")
+    return found
+
+
+def _why_none(cuda: Cuda, error: CudaError) -> str:
+    """Why CUDA finds no GPU: an old driver and none at all give the same error."""
+    try:
+        driver, called = cuda.versions()
+    except CudaError:
+        driver = called = 0
+    if driver // 1000 < called // 1000 and driver:
+        knows, needs = (f"{version // 1000}.{version % 1000 // 10}" for version in (driver, called))
+        return (
+            f"NVIDIA's driver knows CUDA {knows} and cuda-bindings calls CUDA {needs} ({error.name}): "
+            f"pip install 'cuda-bindings>=12.9.1,<{driver // 1000 + 1}', or install a newer driver"
+        )
+    return (
+        f"there is no NVIDIA GPU with a driver here ({error.name}): install NVIDIA's driver, or use "
+        "device 'cpu'"
+    )
+
+
+def _choose_program(bundle: Bundle, cuda: Cuda, gpu: GpuInfo, precision: str | None) -> Choice:
+    """The fastest engine for a GPU: TensorRT where the bundle has one that fits, otherwise PyTorch."""
+    why_not = []
+    for flavour in FLAVOURS:
+        try:
+            program = _open_tensorrt(bundle, cuda, gpu, flavour, precision)
+        except AmganError as error:
+            why_not.append(f"{FLAVOURS[flavour]}: {error}")
+        else:
+            return Choice(cuda, gpu, program, f"as the bundle has an engine that fits {gpu.name}")
+    try:
+        from .pytorch import open_torch
+
+        torch_program = open_torch(bundle, gpu.number, gpu.compute, precision)
+    except AmganError as error:
+        why_not.append(f"PyTorch: {error}")
+        raise EngineError("; ".join(why_not)) from error
+    return Choice(cuda, gpu, torch_program, f"as no TensorRT can be used ({'; '.join(why_not)})")
+
+
+def _open_tensorrt(
+    bundle: Bundle, cuda: Cuda, gpu: GpuInfo, flavour: str, precision: str | None
+) -> CudaProgram:
+    from .cuda.program import check_generator
+    from .tensorrt import TensorRtProgram, load_tensorrt
+
+    entries = bundle.manifest.files.values()
+    if not any(e.format == FORMAT and e.build and e.build.flavour == flavour for e in entries):
+        raise EngineError("the bundle has no engine for it")
+    if importlib.util.find_spec(flavour) is None:
+        raise EngineError("it is not installed")
+    version = str(load_tensorrt(flavour).__version__)
+    wanted = _FILE_PRECISIONS.get(precision, precision) if precision else None
+    path, entry = find_engine(bundle, "generator", flavour, version, gpu.compute, precision=wanted)
+    program = TensorRtProgram(cuda, path, entry)
+    fault = check_generator(program, bundle.manifest.halo_px)
+    if fault is not None:
+        program.close()
+        raise EngineError(f"'{path}' is no generator of this bundle, {fault}: build it again")
+    return program

@@ -1,0 +1,110 @@
+"""Engines: what turns tiles into aged tiles, behind one small protocol."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import EngineError
+
+if TYPE_CHECKING:
+    from ..bundle.bundle import Bundle
+
+CELL_PX = 4
+
+
+@dataclass(frozen=True, eq=False)
+class TileBatch:
+    """Input of an engine: N tiles of one size, with their halo.
+
+    ``image`` uint8 [N, H, W, 3] RGB, H and W multiples of 4; ``aging_map`` float32 [N, 1, H/4, W/4] years;
+    ``origin`` float32 [N, 3]: x0, y0 of the tile's top left pixel in the frame (halo included, so it may be
+    negative) and the frame's side, all in px. ``label`` names the tiles in error messages.
+    """
+
+    image: NDArray[np.uint8]
+    aging_map: NDArray[np.float32]
+    origin: NDArray[np.float32]
+    label: str = "tile"
+
+    def check(self) -> None:
+        """Raise EngineError, naming the tile, when an array's type or shape breaks the contract."""
+        image = self.image
+        if image.dtype != np.uint8 or image.ndim != 4 or image.shape[3] != 3:
+            raise EngineError(
+                f"{self.label}: the image must be uint8 [N, H, W, 3], not {image.dtype} {image.shape}"
+            )
+        n, height, width = image.shape[:3]
+        if not n or not height or not width or height % CELL_PX or width % CELL_PX:
+            raise EngineError(f"{self.label}: {width}x{height} px is not a multiple of {CELL_PX} px each way")
+        for name, array, shape in (
+            ("aging_map", self.aging_map, (n, 1, height // CELL_PX, width // CELL_PX)),
+            ("origin", self.origin, (n, 3)),
+        ):
+            if array.dtype != np.float32 or array.shape != shape:
+                raise EngineError(
+                    f"{self.label}: {name} must be float32 {shape}, not {array.dtype} {array.shape}"
+                )
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What an engine is and likes.
+
+    ``max_core_px`` is the largest side of a tile's core that it computes best; ``in_flight`` how many
+    batches one caller should have under way at once; ``batch`` the most tiles that one batch may have. With
+    ``fixed_core`` every tile costs as much as one of ``max_core_px``, and none may be larger. ``pieces`` is
+    into how many tiles a large frame should be cut at least, so that it keeps the whole engine busy by
+    itself. ``reason`` says in one sentence why this engine was chosen, where that was left to us.
+    """
+
+    name: str
+    device: str
+    precision: str
+    max_core_px: int
+    in_flight: int
+    batch: int = 1
+    fixed_core: bool = False
+    pieces: int = 1
+    reason: str = ""
+
+
+class Ticket(Protocol):
+    """A batch under way: hand it to `Engine.wait` of the engine that gave it, once."""
+
+    @property
+    def label(self) -> str:
+        """Names the tiles in error messages."""
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """Ages tiles; safe to share between threads."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the engine is and likes."""
+
+    def submit(self, batch: TileBatch) -> Ticket:
+        """Start on a batch and return at once; raises EngineError. The arrays must not change until wait."""
+
+    def wait(self, ticket: Ticket) -> NDArray[np.uint8]:
+        """The aged cores of a batch, uint8 [N, H - 2 * halo, W - 2 * halo, 3]; raises EngineError."""
+
+    def close(self) -> None:
+        """Give the engine's memory back; submitting afterwards raises EngineError."""
+
+
+def open_engine(bundle: Bundle, device: str = "auto", precision: str | None = None) -> Engine:
+    """Open the bundle's generator for tiles of any size on a device: "auto", "cpu", "cuda" or "cuda:N".
+
+    For whole frames, several at once, there is scheduler.open_scheduler. ``precision`` is "f32", "bf16" or,
+    on a GPU, "f16"; None takes the fastest the device does well. Raises UsageError for a malformed device or
+    precision and EngineError where the device cannot be had: there is no silent fall-back to another one.
+    """
+    from .choose import choose_engine
+
+    return choose_engine(bundle, device, precision)

@@ -1,0 +1,202 @@
+"""A program on a GPU as a function of arrays, and as an Engine: for comparisons, not for speed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import EngineError
+from ..contract import CELL_PX, Capabilities, Ticket, TileBatch
+from .api import Cuda
+from .handles import Owners, PinnedMemory, Stream
+from .program import CudaProgram, core_px, open_ring
+
+Array = NDArray[Any]
+
+
+class ArrayRunner:
+    """Runs a program on arrays of any batch; safe to share between threads, which take turns."""
+
+    def __init__(self, cuda: Cuda, gpu: int, program: CudaProgram) -> None:
+        """Take over a program, which is closed with the runner; raises EngineError."""
+        self._cuda, self._gpu, self.program = cuda, gpu, program
+        self._lock = threading.Lock()
+        self._owners = Owners()
+        cuda.use(gpu)
+        try:
+            self._stream = self._owners.own(Stream(cuda))
+            (self._slot,), self._batches = open_ring(cuda, program, 1, self._stream)
+            self._pinned = {
+                name: self._owners.own(PinnedMemory(cuda, self._batches[-1] * tensor.nbytes))
+                for name, tensor in {**program.inputs, **program.outputs}.items()
+            }
+        except EngineError:
+            self._owners.close()
+            program.close()
+            raise
+        self._closed = False
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """The outputs for inputs whose first axis is the batch; raises EngineError."""
+        count = len(next(iter(inputs.values())))
+        for name, tensor in self.program.inputs.items():
+            found = inputs.get(name)
+            if found is None or found.shape != (count, *tensor.shape) or found.dtype != tensor.dtype:
+                there = "missing" if found is None else f"{found.dtype} {found.shape}"
+                wanted = f"{tensor.dtype} {(count, *tensor.shape)}"
+                raise EngineError(f"{self.program.name} takes {name} as {wanted}, not {there}")
+        most = self._batches[-1]
+        with self._lock:
+            if self._closed:
+                raise EngineError(f"{self.program.name} was used after it was closed: open it again")
+            self._cuda.use(self._gpu)
+            parts = [
+                self._run({n: a[i : i + most] for n, a in inputs.items()}) for i in range(0, count, most)
+            ]
+        return {name: np.concatenate([part[name] for part in parts]) for name in self.program.outputs}
+
+    def _run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        program, stream, slot = self.program, self._stream, self._slot
+        count = len(next(iter(inputs.values())))
+        batch = next(size for size in self._batches if size >= count)
+        for name, tensor in program.inputs.items():
+            view = self._pinned[name].array((batch, *tensor.shape), tensor.dtype)
+            view[:count] = inputs[name]
+            view[count:] = 0
+            self._cuda.copy(
+                slot.address(name), self._pinned[name].handle, batch * tensor.nbytes, stream.handle
+            )
+        slot.launch(batch, stream)
+        for name, tensor in program.outputs.items():
+            self._cuda.copy(
+                self._pinned[name].handle, slot.address(name), batch * tensor.nbytes, stream.handle
+            )
+        stream.synchronize()
+        return {
+            name: np.array(self._pinned[name].array((batch, *tensor.shape), tensor.dtype)[:count])
+            for name, tensor in program.outputs.items()
+        }
+
+    def close(self) -> None:
+        """Give everything back; closing again does nothing."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            self._cuda.use(self._gpu)
+            self._slot.close()
+            self._owners.close()
+            self.program.close()
+
+
+@dataclass(eq=False)
+class _Job:
+    label: str
+    owner: CudaEngine
+    future: Future[NDArray[np.uint8]] | None
+
+
+class CudaEngine:
+    """An Engine on a GPU for tiles of any size.
+
+    The program has one size: smaller tiles are filled up, larger ones cut. For whole frames at full speed
+    there is CudaTileDevice.
+    """
+
+    def __init__(self, cuda: Cuda, gpu: int, program: CudaProgram, halo_px: int) -> None:
+        """Take over a generator's program, which is closed with the engine; raises EngineError."""
+        self._halo = halo_px
+        self._core = core_px(program, halo_px)
+        self._runner = ArrayRunner(cuda, gpu, program)
+        self._pool: ThreadPoolExecutor | None = ThreadPoolExecutor(1, thread_name_prefix="amgan-cuda")
+        most = program.batches[-1]
+        self._capabilities = Capabilities(
+            program.name, f"cuda:{gpu}", program.precision, self._core, 1, most, fixed_core=True
+        )
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the engine is and likes."""
+        return self._capabilities
+
+    def submit(self, batch: TileBatch) -> Ticket:
+        """Start on a batch and return at once; raises EngineError, naming the tile."""
+        batch.check()
+        if self._pool is None:
+            raise EngineError(f"{batch.label} came after the engine was closed: open a new one")
+        if min(batch.image.shape[1:3]) <= 2 * self._halo:
+            raise EngineError(f"{batch.label} is not larger than its halo of {self._halo} px on every side")
+        return _Job(batch.label, self, self._pool.submit(self._compute, batch))
+
+    def wait(self, ticket: Ticket) -> NDArray[np.uint8]:
+        """The aged cores of a batch, uint8 [N, H - 2 * halo, W - 2 * halo, 3]; raises EngineError."""
+        if not isinstance(ticket, _Job) or ticket.owner is not self or ticket.future is None:
+            raise EngineError(f"{ticket.label} is not under way: wait once for each ticket of this engine")
+        future, ticket.future = ticket.future, None
+        try:
+            return future.result()
+        except EngineError as error:
+            raise EngineError(f"{self._capabilities.name} failed on {ticket.label}: {error}") from error
+
+    def close(self) -> None:
+        """Finish what was submitted, and give the engine's memory back."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown()
+            self._runner.close()
+
+    def _compute(self, batch: TileBatch) -> NDArray[np.uint8]:
+        halo, core = self._halo, self._core
+        n, height, width = batch.image.shape[:3]
+        aged = np.empty((n, height - 2 * halo, width - 2 * halo, 3), np.uint8)
+        pieces = list(_pieces(aged.shape[1], aged.shape[2], core))
+        inputs = {
+            name: np.concatenate([cut(batch, y, x, halo, core) for y, x in pieces])
+            for name, cut in _CUTS.items()
+        }
+        found = self._runner.run(inputs)["aged"].reshape(len(pieces), n, core, core, 3)
+        for (y, x), piece in zip(pieces, found, strict=True):
+            part = aged[:, y : y + core, x : x + core]
+            part[...] = piece[:, : part.shape[1], : part.shape[2]]
+        return aged
+
+
+def _pieces(height: int, width: int, core: int) -> Iterator[tuple[int, int]]:
+    """Top left corners of squares that cover height x width px."""
+    for y in range(0, height, core):
+        for x in range(0, width, core):
+            yield y, x
+
+
+def _cut_image(batch: TileBatch, y: int, x: int, halo: int, core: int) -> Array:
+    side = core + 2 * halo
+    return _filled(batch.image[:, y : y + side, x : x + side], (side, side, 3))
+
+
+def _cut_map(batch: TileBatch, y: int, x: int, halo: int, core: int) -> Array:
+    cells, y, x = (core + 2 * halo) // CELL_PX, y // CELL_PX, x // CELL_PX
+    return _filled(batch.aging_map[:, :, y : y + cells, x : x + cells], (1, cells, cells))
+
+
+def _cut_origin(batch: TileBatch, y: int, x: int, halo: int, core: int) -> Array:
+    return batch.origin + np.array([[x, y, 0]], np.float32)
+
+
+_CUTS: Mapping[str, Callable[[TileBatch, int, int, int, int], Array]] = {
+    "image": _cut_image,
+    "aging_map": _cut_map,
+    "origin": _cut_origin,
+}
+
+
+def _filled(array: Array, shape: Sequence[int]) -> Array:
+    """An array in the top left corner of one of this shape, whose rest is nobody's business."""
+    out = np.zeros((len(array), *shape), array.dtype)
+    out[tuple(slice(0, size) for size in array.shape)] = array
+    return out

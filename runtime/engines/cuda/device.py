@@ -1,0 +1,293 @@
+"""Frames through a GPU: up once, cut, computed, stitched there, and down once, all overlapped."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import EngineError
+from ..contract import CELL_PX, Capabilities
+from ..frame import FrameWork
+from ..scheduler.device import PlacedTile
+from .api import STICKY, Cuda, CudaError
+from .frame_pool import FramePool, FrameRoom
+from .handles import Event, Owners, PinnedMemory, Stream
+from .program import CudaProgram, ProgramSlot, core_px, open_ring
+
+SLOTS = 3
+FRAMES_SHARE = 0.25
+"""How much of the memory that the ring leaves free may be room for frames."""
+FRAMES_BYTES = 1 << 30
+"""The most that room for frames takes, on the GPU and in pinned memory together."""
+RGB = 3
+_FLOAT = 4
+
+
+@dataclass(eq=False)
+class _Place:
+    """A frame on the GPU: its room, its side in px without and with halo, and whether it was sent back."""
+
+    room: FrameRoom
+    side: int
+    padded: int
+    ended: bool = False
+
+
+class _Slot:
+    """A slot of the ring: the program's memory, and the events between the streams that use it."""
+
+    def __init__(self, cuda: Cuda, program: ProgramSlot, batch: int) -> None:
+        self.program = program
+        self.tiles: Sequence[PlacedTile] = ()
+        self.batch = 0
+        owners = self._owners = Owners()
+        try:
+            self.pinned = owners.own(PinnedMemory(cuda, batch * 3 * _FLOAT))
+            self.gathered = owners.own(Event(cuda))
+            self.begun = owners.own(Event(cuda, timed=True))
+            self.computed = owners.own(Event(cuda, timed=True))
+            self.stitched = owners.own(Event(cuda))
+            self.origins = self.pinned.array((batch, 3), np.float32)
+        except EngineError:
+            owners.close()
+            raise
+
+    def close(self) -> None:
+        self._owners.close()
+
+
+class CudaTileDevice:
+    """A TileDevice on one GPU; see there for what each method does.
+
+    Three streams share the work. Upload carries frames in and cuts tiles out of them, compute runs the
+    network, download stitches cores and carries frames out; events hand each slot from one to the next, so
+    that three batches are at three different places at once.
+    """
+
+    def __init__(
+        self,
+        cuda: Cuda,
+        gpu: int,
+        program: CudaProgram,
+        halo_px: int,
+        *,
+        slots: int = SLOTS,
+        batch: int | None = None,
+        reason: str = "",
+    ) -> None:
+        """Open a ring of slots of a generator's program, which is closed with the device.
+
+        ``batch`` limits its batches. Raises EngineError, OutOfMemoryError for lack of memory.
+        """
+        self._cuda, self._gpu, self._program, self._halo = cuda, gpu, program, halo_px
+        self._core = core_px(program, halo_px)
+        self._side = self._core + 2 * halo_px
+        self._fault = ""
+        self._graphs = 0
+        self._gpu_busy_ms = 0.0
+        self._owners = Owners()
+        self._slots: list[_Slot] = []
+        self._ring: Sequence[ProgramSlot] = ()
+        self._pool = FramePool(cuda)
+        cuda.use(gpu)
+        try:
+            self._upload, self._compute, self._download = (self._owners.own(Stream(cuda)) for _ in range(3))
+            self._ring, self._batches = open_ring(cuda, program, slots, self._compute, batch)
+            for one in self._ring:
+                self._slots.append(_Slot(cuda, one, self._batches[-1]))
+            self._pool.budget = min(int(FRAMES_SHARE * cuda.memory()[0]), FRAMES_BYTES)
+        except EngineError:
+            self.close()
+            raise
+        self._capabilities = Capabilities(
+            program.name,
+            f"cuda:{gpu}",
+            program.precision,
+            self._core,
+            len(self._slots),
+            self._batches[-1],
+            fixed_core=True,
+            reason=reason,
+        )
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the device is and likes."""
+        return self._capabilities
+
+    @property
+    def slots(self) -> int:
+        """How many batches may be under way at once."""
+        return len(self._slots)
+
+    @property
+    def fault(self) -> str:
+        """The error after which nothing works on this GPU any more; empty while all is fine."""
+        return self._fault
+
+    @property
+    def graph_launches(self) -> int:
+        """How many CUDA graphs were launched so far."""
+        return self._graphs
+
+    @property
+    def gpu_busy_s(self) -> float:
+        """How long the GPU computed for batches that are done, in seconds, by its own clock."""
+        return self._gpu_busy_ms / 1000
+
+    def attach(self) -> None:
+        """Make the GPU that of the calling thread."""
+        with self._watched():
+            self._cuda.use(self._gpu)
+
+    def has_room(self, work: FrameWork) -> bool:
+        """Whether the room for frames has not reached its share of the memory."""
+        return self._pool.has_room(work)
+
+    def begin_frame(self, work: FrameWork) -> _Place:
+        """Copy a frame into pinned memory and have it carried up; its own pixels are its first result."""
+        with self._watched():
+            room = self._pool.take(work)
+            padded = work.image.shape[0]
+            place = _Place(room, padded - 2 * self._halo, padded)
+            try:
+                self._carry_up(place, work)
+            except BaseException:
+                self._release(place)
+                raise
+            return place
+
+    def _carry_up(self, place: _Place, work: FrameWork) -> None:
+        room, cuda, stream = place.room, self._cuda, self._upload.handle
+        image, ages = work.image, work.aging_map
+        np.copyto(room.pinned.array(image.shape), image)
+        np.copyto(room.pinned.array(ages.shape, np.float32, room.ages_at), ages)
+        cuda.copy(room.image.handle, room.pinned.handle, image.nbytes, stream)
+        cuda.copy(room.ages.handle, room.pinned.handle + room.ages_at, ages.nbytes, stream)
+        inside = room.image.handle + RGB * self._halo * (place.padded + 1)
+        row = RGB * place.side
+        cuda.copy_2d(room.aged.handle, row, inside, RGB * place.padded, row, place.side, stream)
+        room.uploaded.record(self._upload)
+
+    def gather(self, slot: int, tiles: Sequence[PlacedTile]) -> int:
+        """Cut tiles with their halo out of their frames, into the slot."""
+        held = self._slots[slot]
+        held.tiles = tiles
+        held.batch = next(size for size in self._batches if size >= len(tiles))
+        with self._watched():
+            program, stream = held.program, self._upload.handle
+            halo, side, cells = self._halo, self._side, self._side // CELL_PX
+            image, ages = program.address("image"), program.address("aging_map")
+            for i, placed in enumerate(tiles):
+                tile, place = placed.tile, placed.frame
+                held.origins[i] = (tile.x0 - halo, tile.y0 - halo, place.side)
+                width, height = tile.width + 2 * halo, tile.height + 2 * halo
+                self._cuda.copy_2d(
+                    image + i * RGB * side * side, RGB * side,
+                    place.room.image.handle + RGB * (tile.y0 * place.padded + tile.x0), RGB * place.padded,
+                    RGB * width, height, stream,
+                )  # fmt: skip
+                row = place.padded // CELL_PX
+                start = tile.y0 // CELL_PX * row + tile.x0 // CELL_PX
+                self._cuda.copy_2d(
+                    ages + i * _FLOAT * cells * cells, _FLOAT * cells,
+                    place.room.ages.handle + _FLOAT * start, _FLOAT * row,
+                    width // CELL_PX * _FLOAT, height // CELL_PX, stream,
+                )  # fmt: skip
+            size = len(tiles) * 3 * _FLOAT
+            self._cuda.copy(program.address("origin"), held.pinned.handle, size, stream)
+            held.gathered.record(self._upload)
+        return held.batch
+
+    def launch(self, slot: int) -> None:
+        """Run the network on the slot, after its tiles were cut."""
+        held = self._slots[slot]
+        with self._watched():
+            self._compute.wait(held.gathered)
+            held.begun.record(self._compute)
+            self._graphs += held.program.launch(held.batch, self._compute)
+            held.computed.record(self._compute)
+
+    def stitch(self, slot: int) -> None:
+        """Put the slot's cores into their frames, after they were computed."""
+        held = self._slots[slot]
+        with self._watched():
+            self._download.wait(held.computed)
+            aged = held.program.address("aged")
+            for i, placed in enumerate(held.tiles):
+                tile, place = placed.tile, placed.frame
+                self._cuda.copy_2d(
+                    place.room.aged.handle + RGB * (tile.y0 * place.side + tile.x0), RGB * place.side,
+                    aged + i * RGB * self._core * self._core, RGB * self._core,
+                    RGB * tile.width, tile.height, self._download.handle,
+                )  # fmt: skip
+            held.stitched.record(self._download)
+
+    def end_frame(self, frame: _Place) -> None:
+        """Have a frame carried down, after what was stitched so far."""
+        with self._watched():
+            room, size = frame.room, RGB * frame.side * frame.side
+            self._cuda.copy(room.pinned.handle, room.aged.handle, size, self._download.handle)
+            room.back.record(self._download)
+            frame.ended = True
+
+    def wait(self, slot: int) -> None:
+        """Wait until the slot's tiles are stitched."""
+        held = self._slots[slot]
+        with self._watched():
+            held.stitched.synchronize()
+            self._gpu_busy_ms += self._cuda.elapsed_ms(held.begun.handle, held.computed.handle)
+        held.tiles = ()
+
+    def abandon(self, slot: int) -> None:
+        """Wait for all that any stream has to do; only errors lead here."""
+        self._slots[slot].tiles = ()
+        with self._watched():
+            for stream in (self._upload, self._compute, self._download):
+                stream.synchronize()
+
+    def finish_frame(self, frame: _Place) -> NDArray[np.uint8]:
+        """Wait until a frame is down, and copy it out of pinned memory."""
+        try:
+            with self._watched():
+                frame.room.back.synchronize()
+                return np.array(frame.room.pinned.array((frame.side, frame.side, RGB)))
+        finally:
+            self._release(frame)
+
+    def drop_frame(self, frame: _Place) -> None:
+        """Free a frame's room."""
+        self._release(frame)
+
+    def _release(self, frame: _Place) -> None:
+        """Free a frame's room once no stream uses it; room that may still be in use is never used again."""
+        with self._watched():
+            frame.room.uploaded.synchronize()
+            if frame.ended:
+                frame.room.back.synchronize()
+            self._pool.give(frame.room)
+
+    def close(self) -> None:
+        """Give everything back, whatever state the GPU is in."""
+        with contextlib.suppress(EngineError):
+            self._cuda.use(self._gpu)
+        closing: list[Any] = [*self._slots, *self._ring, self._pool, self._owners, self._program]
+        self._slots, self._ring = [], ()
+        for part in closing:
+            with contextlib.suppress(EngineError):
+                part.close()
+
+    @contextlib.contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Notice errors after which nothing works any more."""
+        try:
+            yield
+        except CudaError as error:
+            if error.name in STICKY:
+                self._fault = self._fault or str(error)
+            raise

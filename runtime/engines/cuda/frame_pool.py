@@ -1,0 +1,136 @@
+"""Room for frames on a GPU: allocated once, used again and again."""
+
+from __future__ import annotations
+
+import threading
+
+from ...errors import EngineError
+from ..frame import FrameWork
+from .api import Cuda, OutOfMemoryError
+from .handles import DeviceMemory, Event, Owners, PinnedMemory
+
+ALIGNMENT = 256
+STEP_PX = 256
+
+
+class FrameRoom:
+    """Room for one frame of up to ``padded_px`` px with its halo.
+
+    Pinned memory carries the frame in, and, much later, out. ``image`` and ``ages`` are what came in,
+    ``aged`` is what goes out. ``uploaded`` happens when the pinned memory was read, ``back`` when it holds
+    the result.
+    """
+
+    def __init__(self, cuda: Cuda, padded_px: int) -> None:
+        self.padded_px, self.nbytes = padded_px, room_bytes(padded_px)
+        pixels = padded_px * padded_px
+        owners = self._owners = Owners()
+        try:
+            self.ages_at = -(-3 * pixels // ALIGNMENT) * ALIGNMENT
+            self.pinned = owners.own(PinnedMemory(cuda, self.ages_at + 4 * pixels // 16))
+            self.image = owners.own(DeviceMemory(cuda, 3 * pixels))
+            self.ages = owners.own(DeviceMemory(cuda, 4 * pixels // 16))
+            self.aged = owners.own(DeviceMemory(cuda, 3 * pixels))
+            self.uploaded = owners.own(Event(cuda))
+            self.back = owners.own(Event(cuda))
+        except EngineError:
+            owners.close()
+            raise
+
+    def close(self) -> None:
+        """Give all of it back."""
+        self._owners.close()
+
+
+def room_bytes(padded_px: int) -> int:
+    """About what room for a frame of so many px takes, on the GPU and in pinned memory, in bytes."""
+    return padded_px * padded_px * 19 // 2  # three times RGB, and twice an age for every 16 px
+
+
+def _needed_px(work: FrameWork) -> int:
+    """Side of the room for a frame: sizes come in steps, so that rooms serve many frames."""
+    return -(-work.image.shape[0] // STEP_PX) * STEP_PX
+
+
+class FramePool:
+    """Hands out room for frames, and keeps what comes back for the next; two threads may use it.
+
+    ``budget`` is how many bytes all room should take; one frame may always be there, however large.
+    """
+
+    def __init__(self, cuda: Cuda, budget: int = 0) -> None:
+        self._cuda = cuda
+        self.budget = budget
+        self._free: list[FrameRoom] = []
+        self._taken: set[FrameRoom] = set()
+        self._lock = threading.Lock()
+
+    def has_room(self, work: FrameWork) -> bool:
+        """Whether room for a frame keeps to the budget, or nothing is handed out."""
+        with self._lock:
+            taken = sum(room.nbytes for room in self._taken)
+        return not taken or taken + room_bytes(_needed_px(work)) <= self.budget
+
+    def take(self, work: FrameWork) -> FrameRoom:
+        """Room for a frame: one that is free and large enough, or new room.
+
+        Where the budget is spent, smaller room goes for it. Raises OutOfMemoryError, which names the frame,
+        when there is none.
+        """
+        needed = _needed_px(work)
+        with self._lock:
+            fitting = [room for room in self._free if room.padded_px >= needed]
+            if fitting:
+                room = min(fitting, key=lambda r: r.padded_px)
+                self._free.remove(room)
+                self._taken.add(room)
+                return room
+            smaller = self._beyond_budget(room_bytes(needed))
+        for room in smaller:
+            room.close()
+        room = self._make(needed)
+        with self._lock:
+            self._taken.add(room)
+        return room
+
+    def _beyond_budget(self, more: int) -> list[FrameRoom]:
+        """Take free room out, smallest first, until there is budget for so much more; hold the lock."""
+        total = more + sum(room.nbytes for room in (*self._free, *self._taken))
+        self._free.sort(key=lambda room: -room.padded_px)
+        out = []
+        while self._free and total > self.budget:
+            out.append(self._free.pop())
+            total -= out[-1].nbytes
+        return out
+
+    def _make(self, needed: int) -> FrameRoom:
+        try:
+            return FrameRoom(self._cuda, needed)
+        except OutOfMemoryError:
+            self._shrink()
+        try:
+            return FrameRoom(self._cuda, needed)
+        except OutOfMemoryError as error:
+            raise OutOfMemoryError(
+                f"there is no memory for a frame of {needed} px ({error}): age it at a smaller size"
+            ) from error
+
+    def give(self, room: FrameRoom) -> None:
+        """Take room back."""
+        with self._lock:
+            self._taken.discard(room)
+            self._free.append(room)
+
+    def close(self) -> None:
+        """Close all room, that of frames which nobody will finish any more, too."""
+        with self._lock:
+            self._free += self._taken
+            self._taken.clear()
+        self._shrink()
+
+    def _shrink(self) -> None:
+        """Close all room that is free."""
+        with self._lock:
+            free, self._free = self._free, []
+        for room in free:
+            room.close()

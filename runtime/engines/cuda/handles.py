@@ -1,0 +1,163 @@
+"""Owners of what CUDA hands out: each gives its thing back exactly once, and says so when used afterwards."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import EngineError
+from .api import Cuda
+
+
+class Owner:
+    """Owns one handle of CUDA. A context manager; closing again does nothing."""
+
+    def __init__(self, cuda: Cuda, handle: int, give_back: Callable[[int], None]) -> None:
+        self.cuda = cuda
+        self._handle: int | None = handle
+        self._give_back = give_back
+
+    @property
+    def handle(self) -> int:
+        """The handle; raises EngineError after close."""
+        if self._handle is None:
+            raise EngineError(f"a {type(self).__name__} was used after it was closed: open the engine again")
+        return self._handle
+
+    @property
+    def closed(self) -> bool:
+        """Whether the handle was given back."""
+        return self._handle is None
+
+    def close(self) -> None:
+        """Give the handle back; where CUDA refuses, it is lost all the same, and CudaError is raised."""
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            self._give_back(handle)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class DeviceMemory(Owner):
+    """``size`` bytes on the GPU in use."""
+
+    def __init__(self, cuda: Cuda, size: int) -> None:
+        super().__init__(cuda, cuda.malloc(size), cuda.free)
+        self.size = size
+
+
+class PinnedMemory(Owner):
+    """``size`` bytes of the host's memory that the GPU reads and writes by itself."""
+
+    def __init__(self, cuda: Cuda, size: int) -> None:
+        super().__init__(cuda, cuda.host_alloc(size), cuda.host_free)
+        self.size = size
+
+    def array(self, shape: tuple[int, ...], dtype: Any = np.uint8, offset: int = 0) -> NDArray[Any]:
+        """A view of part of it as an array; it must not be used after close."""
+        count = int(np.prod(shape))
+        needed = offset + count * np.dtype(dtype).itemsize
+        if needed > self.size:
+            raise EngineError(f"{needed} bytes do not fit into pinned memory of {self.size} bytes")
+        raw = (ctypes.c_uint8 * self.size).from_address(self.handle)
+        return np.frombuffer(memoryview(raw), dtype, count, offset).reshape(shape)
+
+
+class Stream(Owner):
+    """Work that is done in order, beside that of other streams."""
+
+    def __init__(self, cuda: Cuda) -> None:
+        super().__init__(cuda, cuda.stream_create(), cuda.stream_destroy)
+
+    def wait(self, event: Event) -> None:
+        """Let all later work begin only when an event has happened."""
+        self.cuda.stream_wait(self.handle, event.handle)
+
+    def synchronize(self) -> None:
+        """Block until all work is done."""
+        self.cuda.stream_synchronize(self.handle)
+
+
+class Event(Owner):
+    """A point in the work of a stream."""
+
+    def __init__(self, cuda: Cuda, timed: bool = False) -> None:
+        super().__init__(cuda, cuda.event_create(timed), cuda.event_destroy)
+
+    def record(self, stream: Stream) -> None:
+        """Let it happen when all earlier work of a stream is done."""
+        self.cuda.event_record(self.handle, stream.handle)
+
+    def synchronize(self) -> None:
+        """Block until it has happened; at once if it was never recorded."""
+        self.cuda.event_synchronize(self.handle)
+
+
+class Graph(Owner):
+    """Work that was collected once and is launched as a whole."""
+
+    def __init__(self, cuda: Cuda, stream: Stream, work: Callable[[], None]) -> None:
+        """Collect what ``work`` gives to a stream; nothing of it is done yet."""
+        cuda.capture_begin(stream.handle)
+        try:
+            work()
+        except BaseException:
+            # A stream that goes on collecting is of no use to anybody.
+            self._stop(cuda, stream)
+            raise
+        graph = cuda.capture_end(stream.handle)
+        try:
+            executable = cuda.graph_instantiate(graph)
+        finally:
+            cuda.graph_destroy(graph)
+        super().__init__(cuda, executable, cuda.graph_exec_destroy)
+        self.launches = 0
+
+    def launch(self, stream: Stream) -> None:
+        """Do the work, in a stream."""
+        self.cuda.graph_launch(self.handle, stream.handle)
+        self.launches += 1
+
+    @staticmethod
+    def _stop(cuda: Cuda, stream: Stream) -> None:
+        try:
+            cuda.graph_destroy(cuda.capture_end(stream.handle))
+        except EngineError:
+            return
+
+
+_T = TypeVar("_T", bound=Owner)
+
+
+class Owners:
+    """Closes many owners, last one first, each whatever becomes of the others."""
+
+    def __init__(self) -> None:
+        self._owned: list[Owner] = []
+
+    def own(self, owner: _T) -> _T:
+        """Close it with the rest; returns it."""
+        self._owned.append(owner)
+        return owner
+
+    def close(self) -> None:
+        """Close all; raises the first error when all are closed."""
+        first: EngineError | None = None
+        while self._owned:
+            try:
+                self._owned.pop().close()
+            except EngineError as error:
+                first = first or error
+        if first is not None:
+            raise first

@@ -1,0 +1,292 @@
+"""Networks of a bundle in PyTorch: reads ONNX and runs it operator by operator.
+
+Knows the operators of the networks that AMGAN exports, and few more. Whole numbers (sizes, axes) stay on the
+CPU, so that running a network never waits for the GPU, as CUDA graphs demand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..errors import EngineError, MissingDependencyError
+
+Attributes = Mapping[str, Any]
+Operator = Callable[["OnnxNetwork", Attributes, list[Any]], Any]
+
+_UNARY: dict[str, Callable[[Tensor], Tensor]] = {
+    "Relu": torch.relu, "Tanh": torch.tanh, "Sigmoid": torch.sigmoid, "Sin": torch.sin, "Cos": torch.cos,
+    "Log": torch.log, "Exp": torch.exp, "Sqrt": torch.sqrt, "Neg": torch.neg, "Abs": torch.abs,
+    "Round": torch.round, "Floor": torch.floor, "Identity": lambda x: x,
+}  # fmt: skip
+_BINARY: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "Add": torch.add, "Sub": torch.sub, "Mul": torch.mul, "Div": torch.div, "Pow": torch.pow,
+    "Min": torch.minimum, "Max": torch.maximum,
+}  # fmt: skip
+_WIDE = frozenset({"Tanh", "Sigmoid", "Sin", "Cos", "Log", "Exp", "Round"})
+"""Computed in fp32 whatever comes in: their last digits decide code values."""
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One operator: what it reads and makes, and what nobody reads after it."""
+
+    kind: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: Attributes
+    done: tuple[str, ...]
+
+
+class OnnxNetwork:
+    """An ONNX network as a function of tensors; not for training."""
+
+    def __init__(
+        self, path: Path, device: torch.device | str = "cpu", convolutions: torch.dtype | None = None
+    ) -> None:
+        """Read a network onto a device.
+
+        ``convolutions`` is the type in which convolutions are computed, such as torch.float16; None leaves it
+        to the file. Raises EngineError, which names the file, for one that is damaged or holds an operator
+        that is not known, and MissingDependencyError without the package onnx.
+        """
+        self.path = path
+        self.device = torch.device(device)
+        self.convolutions = convolutions
+        graph = _read(path).graph
+        self._constants = {t.name: self._place(_to_torch(t), t.name) for t in graph.initializer}
+        self.inputs = tuple(i.name for i in graph.input if i.name not in self._constants)
+        self.outputs = tuple(o.name for o in graph.output)
+        self._steps = self._plan(graph)
+
+    def __call__(self, *tensors: Tensor) -> Tensor:
+        """Run the network on its inputs, in their order and on its device; gives its first output."""
+        values: dict[str, Any] = {**self._constants, **dict(zip(self.inputs, tensors, strict=True)), "": None}
+        for step in self._steps:
+            arguments = [values[name] for name in step.inputs]
+            try:
+                made = self._run(step, arguments)
+            except (RuntimeError, ValueError, IndexError, TypeError) as error:
+                if isinstance(error, torch.OutOfMemoryError):
+                    raise
+                reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+                raise EngineError(
+                    f"'{self.path}' cannot be run, its operator {step.kind} ({step.outputs[0]}) failed with "
+                    f"{reason}: export it again"
+                ) from error
+            values.update(zip(step.outputs, made if len(step.outputs) > 1 else (made,), strict=True))
+            for name in step.done:
+                del values[name]
+        result: Tensor = values[self.outputs[0]]
+        return result
+
+    def _run(self, step: _Step, arguments: list[Any]) -> Any:
+        if step.kind in _UNARY:
+            x = arguments[0]
+            return _UNARY[step.kind](x.float() if step.kind in _WIDE and x.is_floating_point() else x)
+        if step.kind in _BINARY:
+            return _BINARY[step.kind](arguments[0], arguments[1])
+        return _OPERATORS[step.kind](self, step.attributes, arguments)
+
+    def _plan(self, graph: Any) -> list[_Step]:
+        """The operators in order, each with the values that may go after it."""
+        from onnx import helper
+
+        last = {name: i for i, node in enumerate(graph.node) for name in node.input}
+        kept = {*self._constants, *self.outputs, ""}
+        steps = []
+        for i, node in enumerate(graph.node):
+            if node.op_type not in {*_UNARY, *_BINARY, *_OPERATORS} or node.domain not in {"", "ai.onnx"}:
+                raise EngineError(
+                    f"'{self.path}' holds the operator {node.op_type} ({node.name}), which the PyTorch "
+                    "engine does not have: export it with this version"
+                )
+            attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+            done = {n for n in node.input if last[n] == i} | {n for n in node.output if n not in last}
+            steps.append(
+                _Step(node.op_type, tuple(node.input), tuple(node.output), attributes, tuple(done - kept))
+            )
+        return steps
+
+    def _place(self, value: Tensor, name: str) -> Tensor:
+        """A constant where it is needed: numbers on the device, whole ones on the CPU."""
+        if not value.is_floating_point():
+            return value
+        layout = torch.channels_last if value.dim() == 4 else torch.preserve_format
+        return value.to(self.device, memory_format=layout)
+
+    def matched(self, x: Tensor, *weights: Tensor | None) -> list[Tensor | None]:
+        """Input and weights of a convolution in the type in which it is to be computed."""
+        dtype = self.convolutions or x.dtype
+        return [None if t is None else t.to(dtype) for t in (x, *weights)]
+
+
+def _read(path: Path) -> Any:
+    try:
+        import onnx
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(
+            "running a bundle in PyTorch needs the package onnx, which is not installed: "
+            "pip install 'onnx>=1.17,<2'"
+        ) from error
+    try:
+        model = onnx.load(path)
+    except Exception as error:  # protobuf's own errors, or the system's
+        raise EngineError(f"'{path}' is no ONNX network or is damaged: copy the bundle again") from error
+    if not model.graph.node:
+        raise EngineError(f"'{path}' is an empty ONNX network: export the bundle again")
+    return model
+
+
+def _to_torch(tensor: Any) -> Tensor:
+    from onnx import TensorProto, numpy_helper
+
+    array = numpy_helper.to_array(tensor)
+    if tensor.data_type == TensorProto.BFLOAT16:
+        return torch.from_numpy(array.astype("float32")).to(torch.bfloat16)
+    return torch.from_numpy(array.copy())
+
+
+def _numbers(value: Any) -> list[int]:
+    """A tensor of whole numbers, or an attribute, as a list."""
+    return [int(v) for v in (value.reshape(-1).tolist() if isinstance(value, Tensor) else value)]
+
+
+def _argument(attributes: Attributes, inputs: list[Any], place: int, name: str) -> list[int] | None:
+    """What newer ONNX gives as an input and older as an attribute; None where neither does."""
+    if len(inputs) > place and inputs[place] is not None:
+        return _numbers(inputs[place])
+    return _numbers(attributes[name]) if name in attributes else None
+
+
+def _pads(attributes: Attributes, spatial: int) -> list[int]:
+    """Padding of a convolution; PyTorch wants it the same at both ends."""
+    pads = list(attributes.get("pads", [0] * (2 * spatial)))
+    if pads[:spatial] != pads[spatial:]:
+        raise ValueError(f"uneven padding {pads}")
+    return pads[:spatial]
+
+
+def _conv(net: OnnxNetwork, at: Attributes, args: list[Any]) -> Tensor:
+    x, weight, bias = net.matched(args[0], args[1], args[2] if len(args) > 2 else None)
+    assert x is not None and weight is not None
+    spatial = weight.dim() - 2
+    stride, dilation = at.get("strides", [1] * spatial), at.get("dilations", [1] * spatial)
+    return F.conv2d(x, weight, bias, stride, _pads(at, spatial), dilation, at.get("group", 1))
+
+
+def _conv_transpose(net: OnnxNetwork, at: Attributes, args: list[Any]) -> Tensor:
+    x, weight, bias = net.matched(args[0], args[1], args[2] if len(args) > 2 else None)
+    assert x is not None and weight is not None
+    spatial = weight.dim() - 2
+    stride = at.get("strides", [1] * spatial)
+    extra = at.get("output_padding", [0] * spatial)
+    return F.conv_transpose2d(x, weight, bias, stride, _pads(at, spatial), extra, at.get("group", 1))
+
+
+def _cast(net: OnnxNetwork, at: Attributes, args: list[Any]) -> Tensor:
+    from onnx import TensorProto
+
+    types = {
+        TensorProto.FLOAT: torch.float32, TensorProto.FLOAT16: torch.float16,
+        TensorProto.BFLOAT16: torch.bfloat16, TensorProto.UINT8: torch.uint8, TensorProto.INT64: torch.int64,
+        TensorProto.INT32: torch.int32, TensorProto.BOOL: torch.bool,
+    }  # fmt: skip
+    if at["to"] not in types:
+        raise ValueError(f"type {at['to']} is not known")
+    made: Tensor = args[0].to(types[at["to"]])
+    return made
+
+
+def _range(net: OnnxNetwork, at: Attributes, args: list[Any]) -> Tensor:
+    return torch.arange(*(int(a) for a in args), device=net.device)
+
+
+def _shape(net: OnnxNetwork, at: Attributes, args: list[Any]) -> Tensor:
+    sizes = list(args[0].shape)
+    return torch.tensor(sizes[at.get("start", 0) : at.get("end", len(sizes))])
+
+
+def _slice(net: OnnxNetwork, at: Attributes, args: list[Any]) -> Tensor:
+    x = args[0]
+    starts, ends = _numbers(args[1]), _numbers(args[2])
+    axes = _argument(at, args, 3, "axes") or list(range(len(starts)))
+    steps = _argument(at, args, 4, "steps") or [1] * len(starts)
+    index = [slice(None)] * x.dim()
+    for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
+        index[axis] = slice(start, end, step)
+    made: Tensor = x[tuple(index)]
+    return made
+
+
+def _split(net: OnnxNetwork, at: Attributes, args: list[Any]) -> tuple[Tensor, ...]:
+    axis = at.get("axis", 0)
+    sizes = _argument(at, args, 1, "split")
+    if sizes is None:
+        return tuple(args[0].chunk(at["num_outputs"], axis))
+    return tuple(args[0].split(sizes, axis))
+
+
+def _squeeze(net: OnnxNetwork, at: Attributes, args: list[Any]) -> Tensor:
+    axes = _argument(at, args, 1, "axes")
+    made: Tensor = args[0].squeeze() if axes is None else args[0].squeeze(tuple(axes))
+    return made
+
+
+def _unsqueeze(net: OnnxNetwork, at: Attributes, args: list[Any]) -> Tensor:
+    x = args[0]
+    axes = _argument(at, args, 1, "axes") or []
+    for axis in sorted(a % (x.dim() + len(axes)) for a in axes):
+        x = x.unsqueeze(axis)
+    made: Tensor = x
+    return made
+
+
+def _depth_to_space(net: OnnxNetwork, at: Attributes, args: list[Any]) -> Tensor:
+    x, size = args[0], at["blocksize"]
+    n, channels, height, width = x.shape
+    rest = channels // (size * size)
+    if at.get("mode", b"DCR") == b"CRD":
+        parts = x.reshape(n, rest, size, size, height, width).permute(0, 1, 4, 2, 5, 3)
+    else:
+        parts = x.reshape(n, size, size, rest, height, width).permute(0, 3, 4, 1, 5, 2)
+    made: Tensor = parts.reshape(n, rest, height * size, width * size)
+    return made.contiguous(memory_format=torch.channels_last)
+
+
+def _space_to_depth(net: OnnxNetwork, at: Attributes, args: list[Any]) -> Tensor:
+    x, size = args[0], at["blocksize"]
+    n, channels, height, width = x.shape
+    parts = x.reshape(n, channels, height // size, size, width // size, size).permute(0, 3, 5, 1, 2, 4)
+    made: Tensor = parts.reshape(n, channels * size * size, height // size, width // size)
+    return made
+
+
+def _clip(net: OnnxNetwork, at: Attributes, args: list[Any]) -> Tensor:
+    low, high = (args[i] if len(args) > i else at.get(n) for i, n in ((1, "min"), (2, "max")))
+    return torch.clamp(args[0], low, high)
+
+
+def _constant(net: OnnxNetwork, at: Attributes, args: list[Any]) -> Tensor:
+    return net._place(_to_torch(at["value"]), "")
+
+
+def _leaky(net: OnnxNetwork, at: Attributes, args: list[Any]) -> Tensor:
+    return F.leaky_relu(args[0], at.get("alpha", 0.01))
+
+
+_OPERATORS: dict[str, Operator] = {
+    "Conv": _conv, "ConvTranspose": _conv_transpose, "Cast": _cast, "Range": _range, "Shape": _shape,
+    "Slice": _slice, "Split": _split, "Squeeze": _squeeze, "Unsqueeze": _unsqueeze, "Clip": _clip,
+    "DepthToSpace": _depth_to_space, "SpaceToDepth": _space_to_depth, "Constant": _constant,
+    "LeakyRelu": _leaky,
+    "Transpose": lambda net, at, args: args[0].permute(*at["perm"]),
+    "Concat": lambda net, at, args: torch.cat(args, at["axis"]),
+    "Reshape": lambda net, at, args: args[0].reshape(_numbers(args[1])),
+}  # fmt: skip

@@ -1,0 +1,248 @@
+"""PyTorch on a GPU, for those that no TensorRT supports: the bundle's ONNX, replayed as CUDA graphs."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import EngineError, MissingDependencyError, UsageError
+from .contract import CELL_PX
+from .cuda.api import OutOfMemoryError
+from .cuda.handles import Stream
+from .cuda.program import ProgramSlot, Tensor, batch_sizes
+from .cuda.torch_gpu import TorchCuda
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..bundle.bundle import Bundle
+    from .onnx_graph import OnnxNetwork
+
+INSTALL = "pip install 'torch==2.13.0'"
+CORES_PX = (1024, 512, 256, 128)
+MAX_BATCH = 8
+MEMORY_SHARE = 0.5
+"""How much of the free memory one tile may take, so that there is room for batches and for others."""
+PROBE_PX = 128
+WARM_UPS = 3
+_FILES = {"f32": "fp32", "f16": "fp16", "bf16": "bf16"}
+_HALF_SINCE = {"f16": 70, "bf16": 80}
+
+
+def load_torch() -> Any:
+    """Import PyTorch; raises MissingDependencyError without it, EngineError when it cannot use a GPU."""
+    try:
+        import torch
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(
+            f"the PyTorch engine needs the package torch, which is not installed: {INSTALL}"
+        ) from error
+    if not torch.cuda.is_available():
+        why = (
+            "it is a build for the CPU only"
+            if torch.version.cuda is None
+            else "it finds no GPU that it supports"
+        )
+        raise EngineError(
+            f"PyTorch {torch.__version__} cannot use a GPU here, {why}: "
+            f"{INSTALL.replace('install', 'install --force-reinstall')}, or use device 'cpu'"
+        )
+    return torch
+
+
+def choose_file(bundle: Bundle, precision: str) -> tuple[Path, bool]:
+    """The bundle's ONNX generator for a precision, and whether it is one of that precision already."""
+    named = {
+        e.precision: n
+        for n, e in bundle.manifest.files.items()
+        if (e.role, e.format) == ("generator", "onnx")
+    }
+    wanted = _FILES[precision]
+    if wanted in named:
+        return bundle.path / named[wanted], True
+    return bundle.file("generator", "fp32"), False
+
+
+def choose_precision(precision: str | None, compute: int) -> str:
+    """The precision to use on a GPU of some compute capability (86 is 8.6); None takes the fastest.
+
+    Raises UsageError for one that there is not, EngineError for one that the GPU has not.
+    """
+    if precision is None:
+        return "f16" if compute >= _HALF_SINCE["f16"] else "f32"
+    named = {**{name: name for name in _FILES}, **{file: name for name, file in _FILES.items()}}
+    if precision not in named:
+        raise UsageError(
+            f"{precision!r} is not a precision that the PyTorch engine has: write f32, f16 or bf16"
+        )
+    used = named[precision]
+    if compute < _HALF_SINCE.get(used, 0):
+        raise EngineError(f"this GPU (sm{compute}) is not made for {used}: use precision f32")
+    return used
+
+
+class TorchProgram:
+    """A network of a bundle in PyTorch; a CudaProgram, see there for what each method does."""
+
+    name = "PyTorch CUDA"
+
+    def __init__(
+        self, cuda: TorchCuda, network: OnnxNetwork, precision: str, halo_px: int,
+        *, largest_px: int = CORES_PX[0], graphs: bool = True,
+    ) -> None:  # fmt: skip
+        """Choose the size of tiles from the GPU's free memory, up to ``largest_px`` px of core.
+
+        Raises OutOfMemoryError when not even the smallest fits.
+        """
+        self._cuda, self._network, self._halo, self.precision = cuda, network, halo_px, precision
+        self._graphs = graphs
+        self.batches = batch_sizes(1, MAX_BATCH)
+        with self._tidy():
+            self._per_px = self._measure()
+            room = MEMORY_SHARE * cuda.free_bytes()
+        cores = [px for px in CORES_PX if px <= max(largest_px, CORES_PX[-1])]
+        self._core = next((px for px in cores if self._bytes(px, 1) <= room), 0)
+        if not self._core:
+            raise OutOfMemoryError(
+                f"the GPU has too little free memory for PyTorch: a tile of {cores[-1]} px takes "
+                f"{self._bytes(cores[-1], 1) >> 20} MiB, close other programs or use device 'cpu'"
+            )
+        self.inputs, self.outputs = _tensors(self._core, halo_px)
+
+    def memory(self, slots: int, batch: int) -> int:
+        """About how many bytes slots need: intermediate results, which they share, and their tensors."""
+        tensors = sum(t.nbytes for t in {**self.inputs, **self.outputs}.values())
+        return self._bytes(self._core, batch) + slots * batch * tensors
+
+    def open_slots(self, count: int, batches: Sequence[int], stream: Stream) -> Sequence[ProgramSlot]:
+        """Open slots; the graphs of all of them share their memory."""
+        opened: list[_Slot] = []
+        try:
+            for _ in range(count):
+                opened.append(_Slot(self, batches, stream))
+        except EngineError:
+            opened.clear()
+            self._cuda.release()
+            raise
+        return opened
+
+    def close(self) -> None:
+        """Give everything back."""
+        self._cuda.release()
+
+    def compute(self, tensors: Mapping[str, torch.Tensor], batch: int) -> None:
+        """Run the network on the first elements of a slot's tensors."""
+        torch = self._cuda.torch
+        # Convolutions of fp32 networks stay fp32, and every size gets its fastest algorithm.
+        flags = torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False)
+        with torch.inference_mode(), flags:
+            aged = self._network(*(tensors[name][:batch] for name in self._network.inputs))
+            tensors["aged"][:batch].copy_(aged)
+
+    def prepare(self, work: Callable[[], object], stream: Stream) -> Callable[[Stream], None] | None:
+        """Some work as a graph, once it ran often enough to choose its algorithms; None without graphs."""
+        for _ in range(WARM_UPS if self._graphs else 1):
+            self._cuda.run(work, stream)
+        stream.synchronize()
+        return self._cuda.capture(work, stream) if self._graphs else None
+
+    def tensors(self, batch: int) -> dict[str, torch.Tensor]:
+        """Memory for a slot."""
+        return {
+            n: self._cuda.zeros((batch, *t.shape), t.dtype)
+            for n, t in {**self.inputs, **self.outputs}.items()
+        }
+
+    @contextlib.contextmanager
+    def _tidy(self) -> Iterator[None]:
+        """Turn PyTorch's errors into ours."""
+        try:
+            yield
+        except RuntimeError as error:
+            text = str(error).strip().splitlines()
+            reason = text[0] if text else type(error).__name__
+            if isinstance(error, self._cuda.torch.OutOfMemoryError):
+                raise OutOfMemoryError(f"PyTorch ran out of memory ({reason})") from error
+            raise EngineError(f"PyTorch failed on the GPU, {reason}: run `amgan doctor`") from error
+
+    def _measure(self) -> float:
+        """Bytes of memory that a pixel of a tile takes at the height of the network."""
+        inputs, outputs = _tensors(PROBE_PX, self._halo)
+        tensors = {n: self._cuda.zeros((1, *t.shape), t.dtype) for n, t in {**inputs, **outputs}.items()}
+        side = PROBE_PX + 2 * self._halo
+        return self._cuda.peak_bytes(lambda: self.compute(tensors, 1)) / side**2
+
+    def _bytes(self, core_px: int, batch: int) -> int:
+        return int(self._per_px * batch * (core_px + 2 * self._halo) ** 2)
+
+
+class _Slot:
+    """Tensors of a slot, and for each batch size a graph of the network on them."""
+
+    def __init__(self, program: TorchProgram, batches: Sequence[int], stream: Stream) -> None:
+        self._program = program
+        self._launchers: dict[int, Callable[[Stream], None] | None] = {}
+        with program._tidy():
+            self._tensors = program.tensors(batches[-1])
+            for batch in reversed(batches):  # the largest first, so that the others find its memory
+                self._launchers[batch] = program.prepare(self._work(batch), stream)
+
+    def address(self, name: str) -> int:
+        """Where a tensor lies."""
+        return int(self._tensors[name].data_ptr())
+
+    def launch(self, batch: int, stream: Stream) -> bool:
+        """Run the first ``batch`` elements."""
+        launcher = self._launchers[batch]
+        with self._program._tidy():
+            if launcher is None:
+                self._program._cuda.run(self._work(batch), stream)
+            else:
+                launcher(stream)
+        return launcher is not None
+
+    def close(self) -> None:
+        """Let PyTorch have the memory back; closing again does nothing."""
+        self._launchers.clear()
+        self._tensors.clear()
+
+    def _work(self, batch: int) -> Callable[[], None]:
+        return lambda: self._program.compute(self._tensors, batch)
+
+
+def open_torch(
+    bundle: Bundle, gpu: int, compute: int, precision: str | None, *, graphs: bool = True
+) -> TorchProgram:
+    """The bundle's generator in PyTorch on a GPU of some compute capability (86 is 8.6).
+
+    A bundle without a file of the precision has the convolutions of its fp32 file computed in it. Raises
+    EngineError, UsageError and MissingDependencyError, each with the remedy.
+    """
+    torch = load_torch()
+    from .onnx_graph import OnnxNetwork
+
+    used = choose_precision(precision, compute)
+    path, typed = choose_file(bundle, used)
+    half = None if typed or used == "f32" else {"f16": torch.float16, "bf16": torch.bfloat16}[used]
+    cuda = TorchCuda(torch, gpu)
+    network = OnnxNetwork(path, cuda.device, half)
+    manifest = bundle.manifest
+    return TorchProgram(
+        cuda, network, used, manifest.halo_px, largest_px=manifest.max_frame_px, graphs=graphs
+    )  # fmt: skip
+
+
+def _tensors(core_px: int, halo_px: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Inputs and outputs of a generator for tiles of one size."""
+    side = core_px + 2 * halo_px
+    cells = side // CELL_PX
+    inputs = {
+        "image": Tensor((side, side, 3), np.dtype(np.uint8)),
+        "aging_map": Tensor((1, cells, cells), np.dtype(np.float32)),
+        "origin": Tensor((3,), np.dtype(np.float32)),
+    }
+    return inputs, {"aged": Tensor((core_px, core_px, 3), np.dtype(np.uint8))}

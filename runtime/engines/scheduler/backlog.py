@@ -1,0 +1,177 @@
+"""Frames that wait for a device, and what is known of each until its result is out."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import EngineError
+from ..frame import FrameWork
+from ..tiles import Tile
+
+Aged = NDArray[np.uint8]
+
+
+@dataclass(eq=False)
+class Job:
+    """One frame under way.
+
+    ``waiting`` are the tiles not yet given to the device, ``alone`` those whose batch failed and that are to
+    be tried again by themselves, ``under_way`` counts those that the device has. ``place`` is the frame on
+    the device. The future stays cancellable until its result is there.
+    """
+
+    work: FrameWork
+    frame_px: int
+    future: Future[Aged] = field(default_factory=Future)
+    waiting: deque[Tile] = field(default_factory=deque)
+    alone: deque[Tile] = field(default_factory=deque)
+    under_way: int = 0
+    place: Any = None
+    error: EngineError | None = None
+
+    @property
+    def given_up(self) -> bool:
+        """Whether the frame failed or was cancelled, so that no more of it need be computed."""
+        return self.error is not None or self.future.cancelled()
+
+    @property
+    def tiles_left(self) -> int:
+        """How many tiles are not computed yet."""
+        return len(self.waiting) + len(self.alone) + self.under_way
+
+    @property
+    def all_given(self) -> bool:
+        """Whether no tile waits for the device any more."""
+        return not self.waiting and not self.alone
+
+    def name(self, tile: Tile) -> str:
+        """What a tile is called in error messages: photo, face, rectangle."""
+        return f"{self.work.label}, tile {tile} of a frame of {self.frame_px} px"
+
+    def fail(self, error: EngineError) -> None:
+        """Give the frame up; the first error stays."""
+        self.error = self.error or error
+        self.give_up()
+
+    def give_up(self) -> None:
+        """Give no more of its tiles to the device."""
+        self.waiting.clear()
+        self.alone.clear()
+
+    def settle(self, aged: Aged | None = None) -> None:
+        """Give the result, the error or the cancellation out; call it once, holding no lock."""
+        if not self.future.set_running_or_notify_cancel():
+            return
+        if aged is not None and self.error is None:
+            self.future.set_result(aged)
+        else:
+            self.future.set_exception(self.error or EngineError(f"{self.work.label} was never computed"))
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What may be unfinished when one more frame comes: fewer than ``frames``, however large, or more.
+
+    More only while their tiles are fewer than ``tiles`` and their arrays smaller than ``nbytes`` together:
+    small frames have few tiles, and a GPU needs many.
+    """
+
+    frames: int
+    tiles: int = 0
+    nbytes: int = 0
+
+
+class Backlog:
+    """Frames that no device has begun, first come first served, with room for so many and no more.
+
+    ``changed`` is the one lock of a scheduler, and wakes up whoever waits for anything.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        """``limits`` count what is unfinished, begun frames included."""
+        self.changed = threading.Condition()
+        self.closing = False
+        self._limits = limits
+        self._tiles = self._bytes = 0
+        self._fault = ""
+        self._queue: deque[Job] = deque()
+        self._unfinished: set[Job] = set()
+
+    def put(self, job: Job) -> None:
+        """Add a frame, blocking while there is no room; raises EngineError when it is too late."""
+        with self.changed:
+            self.changed.wait_for(lambda: self._has_room() or self.closing or self._fault)
+            if self._fault:
+                raise EngineError(f"{job.work.label} cannot be computed any more: {self._fault}")
+            if self.closing:
+                raise EngineError(f"{job.work.label} came after the scheduler was closed: open a new one")
+            self._queue.append(job)
+            self._unfinished.add(job)
+            self._tiles += len(job.work.tiles)
+            self._bytes += job.work.nbytes
+            self.changed.notify_all()
+        job.future.add_done_callback(lambda _: self._forget(job))
+
+    def take(self, fits: Callable[[Job], bool]) -> Job | None:
+        """The next frame, if there is one that fits; hold ``changed``, and finish it whatever comes of it."""
+        return self._queue.popleft() if self._queue and fits(self._queue[0]) else None
+
+    def finish(self, job: Job, aged: Aged | None = None) -> None:
+        """Settle a frame that was taken, and make room; hold no lock."""
+        job.settle(aged)
+        self._remove(job)
+
+    def cancel(self) -> None:
+        """Cancel all frames that are not finished."""
+        with self.changed:
+            jobs = list(self._unfinished)
+        for job in jobs:
+            job.future.cancel()
+
+    def shut(self, fault: str) -> None:
+        """Refuse all further frames for good, and fail those that wait; hold no lock."""
+        with self.changed:
+            self._fault = self._fault or fault
+            jobs = list(self._queue)
+            self._queue.clear()
+            self.changed.notify_all()
+        for job in jobs:
+            job.fail(EngineError(f"{job.work.label} was not computed: {fault}"))
+            self.finish(job)
+
+    def stop(self) -> None:
+        """Take no more frames; those there are will be computed."""
+        with self.changed:
+            self.closing = True
+            self.changed.notify_all()
+
+    def _forget(self, job: Job) -> None:
+        """A future is done: where it was cancelled while it waited, its frame leaves the queue."""
+        with self.changed:
+            waited = job in self._queue
+            if waited:
+                self._queue.remove(job)
+            self.changed.notify_all()
+        if waited:
+            self.finish(job)
+
+    def _has_room(self) -> bool:
+        limits = self._limits
+        few = self._tiles < limits.tiles and self._bytes < limits.nbytes
+        return few or len(self._unfinished) < limits.frames
+
+    def _remove(self, job: Job) -> None:
+        with self.changed:
+            if job in self._unfinished:
+                self._unfinished.remove(job)
+                self._tiles -= len(job.work.tiles)
+                self._bytes -= job.work.nbytes
+            self.changed.notify_all()

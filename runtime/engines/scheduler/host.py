@@ -1,0 +1,147 @@
+"""Tiles cut and stitched in main memory, for any engine that takes and gives NumPy arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import EngineError
+from ..contract import CELL_PX, Capabilities, Engine, Ticket, TileBatch
+from ..frame import FrameWork
+from .device import PlacedTile
+
+MAX_FRAMES = 8
+"""How many frames may have been begun and not be finished or dropped yet."""
+_T = TypeVar("_T", bound=np.generic)
+
+
+@dataclass(eq=False)
+class _HostFrame:
+    """A frame: what came in, and what goes out, which begins as the input's pixels."""
+
+    work: FrameWork
+    aged: NDArray[np.uint8]
+
+
+@dataclass(eq=False)
+class _Slot:
+    """What a slot holds: its tiles, the batch cut out for them, and the engine's ticket for it."""
+
+    tiles: Sequence[PlacedTile] = ()
+    batch: TileBatch | None = None
+    ticket: Ticket | None = field(default=None)
+
+
+class HostTileDevice:
+    """Drives an Engine, with as many batches in flight as it likes."""
+
+    def __init__(self, engine: Engine, halo_px: int, reason: str = "") -> None:
+        """Take over an engine, which is closed with the device.
+
+        ``halo_px`` is the halo of its tiles, ``reason`` why this engine was chosen.
+        """
+        self._engine = engine
+        self._capabilities = replace(engine.capabilities, reason=reason or engine.capabilities.reason)
+        self._halo = halo_px
+        self._slots = [_Slot() for _ in range(engine.capabilities.in_flight)]
+        self._frames: set[_HostFrame] = set()
+        self._closed = False
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the engine is and likes."""
+        return self._capabilities
+
+    @property
+    def slots(self) -> int:
+        """How many batches may be under way at once."""
+        return len(self._slots)
+
+    @property
+    def fault(self) -> str:
+        """Empty while the device is open: an engine on the host has no way to break for good."""
+        return "it was closed" if self._closed else ""
+
+    @property
+    def graph_launches(self) -> int:
+        """None: the host has no graphs."""
+        return 0
+
+    def attach(self) -> None:
+        """Nothing to do."""
+
+    def has_room(self, work: FrameWork) -> bool:
+        """Whether fewer than MAX_FRAMES are held: their copies take memory."""
+        return len(self._frames) < MAX_FRAMES
+
+    def begin_frame(self, work: FrameWork) -> _HostFrame:
+        """Keep hold of a frame, with a copy of its pixels (without halo) to stitch into."""
+        inside = slice(self._halo, work.image.shape[0] - self._halo)
+        frame = _HostFrame(work, np.array(work.image[inside, inside]))
+        self._frames.add(frame)
+        return frame
+
+    def gather(self, slot: int, tiles: Sequence[PlacedTile]) -> int:
+        """Cut the tiles out; a single tile as wide as its frame is not even copied."""
+        images = [t.frame.work.image[t.tile.padded(self._halo)] for t in tiles]
+        ages = [t.frame.work.aging_map[t.tile.padded(self._halo, CELL_PX)] for t in tiles]
+        corners = [(t.tile.x0 - self._halo, t.tile.y0 - self._halo, t.frame.aged.shape[0]) for t in tiles]
+        batch = TileBatch(
+            _stack(images), _stack(ages)[:, None], np.array(corners, np.float32), _name(len(tiles))
+        )
+        self._slots[slot] = _Slot(tiles, batch)
+        return len(tiles)
+
+    def launch(self, slot: int) -> None:
+        """Submit the slot's batch."""
+        held = self._slots[slot]
+        if held.batch is None:
+            raise EngineError(f"slot {slot} holds no tiles: gather them first")
+        held.ticket = self._engine.submit(held.batch)
+
+    def stitch(self, slot: int) -> None:
+        """Nothing to do yet: the cores are written by wait, when they are there."""
+
+    def end_frame(self, frame: _HostFrame) -> None:
+        """Nothing to do: the frame is here."""
+
+    def wait(self, slot: int) -> None:
+        """Wait for the slot's batch and write its cores into their frames."""
+        held, self._slots[slot] = self._slots[slot], _Slot()
+        if held.ticket is None:
+            raise EngineError(f"slot {slot} has nothing under way: launch it first")
+        for placed, core in zip(held.tiles, self._engine.wait(held.ticket), strict=True):
+            placed.frame.aged[placed.tile.core] = core
+
+    def abandon(self, slot: int) -> None:
+        """Forget the slot's batch, after waiting for it where it was submitted."""
+        held, self._slots[slot] = self._slots[slot], _Slot()
+        if held.ticket is not None:
+            self._engine.wait(held.ticket)
+
+    def finish_frame(self, frame: _HostFrame) -> NDArray[np.uint8]:
+        """The aged frame itself, not a copy."""
+        self._frames.discard(frame)
+        return frame.aged
+
+    def drop_frame(self, frame: _HostFrame) -> None:
+        """Forget the frame."""
+        self._frames.discard(frame)
+
+    def close(self) -> None:
+        """Close the engine."""
+        self._closed = True
+        self._engine.close()
+
+
+def _stack(arrays: Sequence[NDArray[_T]]) -> NDArray[_T]:
+    """Arrays of one shape as one with a first axis more, in C order; one that is in order is not copied."""
+    return np.ascontiguousarray(arrays[0][None]) if len(arrays) == 1 else np.stack(arrays)
+
+
+def _name(count: int) -> str:
+    return "the tile" if count == 1 else f"{count} tiles"

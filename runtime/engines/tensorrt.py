@@ -1,0 +1,289 @@
+"""TensorRT on a GPU: TensorRT itself and TensorRT for RTX, which differ in little but their import name."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..bundle.engine_files import FLAVOURS
+from ..bundle.manifest import FileEntry
+from ..errors import EngineError, MissingDependencyError
+from .cuda.api import Cuda, OutOfMemoryError
+from .cuda.handles import DeviceMemory, Graph, Owners, Stream
+from .cuda.program import ProgramSlot, Tensor, batch_sizes
+
+_LOG = logging.getLogger(__name__)
+
+INSTALL: Mapping[str, str] = {
+    "tensorrt": "pip install 'tensorrt>=10,<12'",
+    "tensorrt_rtx": "pip install 'amgan[tensorrt]'",
+}
+PRECISIONS: Mapping[str, str] = {"fp32": "f32", "fp16": "f16", "bf16": "bf16"}
+"""What files and engines call the same precision."""
+
+
+def load_tensorrt(flavour: str) -> Any:
+    """Import a TensorRT by its import name; raises MissingDependencyError where that cannot be done."""
+    what = f"the {FLAVOURS[flavour]} engine"
+    try:
+        return importlib.import_module(flavour)
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(
+            f"{what} needs the package {error.name or flavour}, which is not installed: {INSTALL[flavour]}"
+        ) from error
+    except (ImportError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise MissingDependencyError(
+            f"{what} needs {flavour}, which is installed but cannot be loaded ({reason}): {INSTALL[flavour]}"
+        ) from error
+
+
+class TensorRtProgram:
+    """A TensorRT engine of a bundle on the GPU in use; a CudaProgram, see there for what each method does."""
+
+    def __init__(self, cuda: Cuda, path: Path, entry: FileEntry, *, graphs: bool = True) -> None:
+        """Load an engine file; ``graphs`` replays each batch size as a CUDA graph.
+
+        Raises EngineError for a file that TensorRT refuses, MissingDependencyError without TensorRT.
+        """
+        if entry.build is None:
+            raise EngineError(f"'{path}' is no TensorRT engine: choose another file")
+        self._cuda, self._path, self._graphs = cuda, path, graphs
+        self._trt = load_tensorrt(entry.build.flavour)
+        self.name = FLAVOURS[entry.build.flavour]
+        self.precision = PRECISIONS.get(entry.precision, entry.precision)
+        self._log = make_log(self._trt)
+        self._activations: DeviceMemory | None = None
+        try:
+            plan = path.read_bytes()
+        except OSError as error:
+            raise EngineError(f"'{path}' cannot be read: {error.strerror}") from error
+        with _collector_at_rest():
+            try:
+                runtime = self._trt.Runtime(self._log)
+                engine = runtime.deserialize_cuda_engine(plan)
+            except (TypeError, RuntimeError) as error:
+                raise EngineError(
+                    f"{self.name} cannot start here, {self._reason()}: run `amgan doctor`"
+                ) from error
+            if engine is None:
+                raise EngineError(f"{self.name} cannot load '{path}', {self._reason()}: build it again")
+            self._runtime, self._engine = runtime, engine
+            self._config = _runtime_config(self._trt, engine)
+        names = [engine.get_tensor_name(i) for i in range(engine.num_io_tensors)]
+        inputs = {n for n in names if engine.get_tensor_mode(n) == self._trt.TensorIOMode.INPUT}
+        tensors = {n: self._tensor(n) for n in names}
+        self.inputs = {n: t for n, t in tensors.items() if n in inputs}
+        self.outputs = {n: t for n, t in tensors.items() if n not in inputs}
+        low, _, high = (shape[0] for shape in engine.get_tensor_profile_shape(min(inputs), 0))
+        self.batches = batch_sizes(int(low), int(high))
+
+    def memory(self, slots: int, batch: int) -> int:
+        """About how many bytes slots need: TensorRT's own memory, which they share, and their tensors."""
+        tensors = sum(t.nbytes for t in {**self.inputs, **self.outputs}.values())
+        # TensorRT only says what its largest batch needs; that of others is nearly in proportion.
+        share = batch / self.batches[-1]
+        return int(self._engine.device_memory_size_v2 * share) + slots * batch * tensors
+
+    def open_slots(self, count: int, batches: Sequence[int], stream: Stream) -> Sequence[ProgramSlot]:
+        """Open slots, with memory for intermediate results that all of them share."""
+        opened: list[_Slot] = []
+        try:
+            with _collector_at_rest():
+                probe = self._context()
+                needed = max(self._size_for(probe, batch) for batch in batches)
+                self._free_activations()
+                self._activations = DeviceMemory(self._cuda, max(needed, 256))
+                for _ in range(count):
+                    opened.append(_Slot(self, batches, stream))
+        except EngineError:
+            for slot in opened:
+                slot.close()
+            self._free_activations()
+            raise
+        return opened
+
+    def close(self) -> None:
+        """Give everything back."""
+        self._free_activations()
+        # What was made goes before what made it.
+        self._config = self._engine = self._runtime = None
+
+    def make_context(self, batch: int, addresses: Mapping[str, int]) -> Any:
+        """A context for one batch size, with its tensors at these addresses and the shared memory."""
+        assert self._activations is not None
+        context = self._context()
+        self._size_for(context, batch)
+        context.set_device_memory(self._activations.handle, self._activations.size)
+        for name, address in addresses.items():
+            if not context.set_tensor_address(name, address):
+                raise EngineError(f"{self.name} refuses the memory of {name}, {self._reason()}: report this")
+        return context
+
+    def run(self, context: Any, stream: Stream) -> None:
+        """Have a context computed in a stream; raises EngineError with TensorRT's reason."""
+        self._log.errors.clear()
+        if not context.execute_async_v3(stream.handle):
+            self._fail(f"{self.name} could not start '{self._path.name}'")
+
+    def wants_graphs(self, context: Any, stream: Stream) -> bool:
+        """Whether a context is to be captured as a graph, and can be."""
+        capturable = getattr(context, "is_stream_capturable", None)
+        if not self._graphs or capturable is None or capturable(stream.handle):
+            return self._graphs
+        _LOG.warning(
+            "%s cannot capture '%s' as a CUDA graph, so each batch is started kernel by kernel: build the "
+            "engine again with this version",
+            self.name, self._path.name,
+        )  # fmt: skip
+        return False
+
+    def captured(self, cuda: Cuda, context: Any, stream: Stream) -> Graph:
+        """A context as a graph. It must have run before, when it prepares what cannot be captured."""
+        self.run(context, stream)
+        stream.synchronize()
+        return Graph(cuda, stream, lambda: self.run(context, stream))
+
+    def _context(self) -> Any:
+        self._log.errors.clear()
+        if self._config is not None:
+            context = self._engine.create_execution_context(self._config)
+        else:
+            managed = self._trt.ExecutionContextAllocationStrategy.USER_MANAGED
+            context = self._engine.create_execution_context(managed)
+        if context is None:
+            self._fail(f"{self.name} cannot prepare '{self._path.name}'")
+        return context
+
+    def _size_for(self, context: Any, batch: int) -> int:
+        """Fix the shapes of a context; returns how many bytes of memory it needs."""
+        for name, tensor in self.inputs.items():
+            if not context.set_input_shape(name, (batch, *tensor.shape)):
+                raise EngineError(
+                    f"'{self._path.name}' takes no batch of {batch}, {self._reason()}: build it again"
+                )
+        return int(context.update_device_memory_size_for_shapes())
+
+    def _tensor(self, name: str) -> Tensor:
+        dtype = np.dtype(self._trt.nptype(self._engine.get_tensor_dtype(name)))
+        shape = tuple(int(size) for size in self._engine.get_tensor_shape(name))[1:]
+        if min(shape) <= 0:
+            raise EngineError(
+                f"the tensor {name} of '{self._path.name}' has no fixed size {shape}: build it again"
+            )
+        return Tensor(shape, dtype)
+
+    def _free_activations(self) -> None:
+        memory, self._activations = self._activations, None
+        if memory is not None:
+            memory.close()
+
+    def _reason(self) -> str:
+        lines = [
+            line.strip(" .") for error in self._log.errors for line in error.splitlines() if line.strip()
+        ]
+        return lines[0][:300] if lines else "it gave no reason"
+
+    def _fail(self, what: str) -> None:
+        reason = self._reason()
+        if "out of memory" in reason.lower() or "outofmemory" in reason.lower():
+            raise OutOfMemoryError(f"{what}, {reason}")
+        raise EngineError(f"{what}, {reason}: run `amgan doctor`, or build the engine again")
+
+
+class _Slot:
+    """Tensors of a slot, and for each batch size a context or a graph of it.
+
+    A graph remembers the addresses and the state of the context that it was captured from, so each has a
+    context of its own, which nobody touches afterwards.
+    """
+
+    def __init__(self, program: TensorRtProgram, batches: Sequence[int], stream: Stream) -> None:
+        cuda = program._cuda
+        self._program = program
+        self._owners = Owners()
+        self._contexts: dict[int, Any] = {}
+        self._graphs: dict[int, Graph] = {}
+        try:
+            self._memory = {
+                name: self._owners.own(DeviceMemory(cuda, batches[-1] * tensor.nbytes))
+                for name, tensor in {**program.inputs, **program.outputs}.items()
+            }
+            for memory in self._memory.values():
+                cuda.fill(memory.handle, 0, memory.size, stream.handle)
+            addresses = {name: memory.handle for name, memory in self._memory.items()}
+            for batch in batches:
+                context = self._contexts[batch] = program.make_context(batch, addresses)
+                if program.wants_graphs(context, stream):
+                    self._graphs[batch] = self._owners.own(program.captured(cuda, context, stream))
+        except EngineError:
+            with contextlib.suppress(EngineError):
+                stream.synchronize()
+            self.close()
+            raise
+
+    def address(self, name: str) -> int:
+        """Where a tensor lies."""
+        return self._memory[name].handle
+
+    def launch(self, batch: int, stream: Stream) -> bool:
+        """Run the first ``batch`` elements."""
+        if batch in self._graphs:
+            self._graphs[batch].launch(stream)
+            return True
+        self._program.run(self._contexts[batch], stream)
+        return False
+
+    def close(self) -> None:
+        """Give everything back, graphs first."""
+        self._owners.close()
+        self._contexts.clear()
+
+
+@contextlib.contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    """Keep the garbage collector from freeing an object of TensorRT while TensorRT logs, which would hang."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _runtime_config(trt: Any, engine: Any) -> Any:
+    """How TensorRT for RTX is to compile for this GPU; None for TensorRT, which has nothing to compile."""
+    strategies = getattr(trt, "DynamicShapesKernelSpecializationStrategy", None)
+    if strategies is None or not hasattr(engine, "create_runtime_config"):
+        return None
+    config = engine.create_runtime_config()
+    config.set_execution_context_allocation_strategy(trt.ExecutionContextAllocationStrategy.USER_MANAGED)
+    # A graph that is captured before the final kernels are there would keep the slow ones for ever.
+    config.dynamic_shapes_kernel_specialization_strategy = strategies.EAGER
+    cache = config.create_runtime_cache()
+    if cache is not None:
+        config.set_runtime_cache(cache)
+    return config
+
+
+def make_log(trt: Any) -> Any:
+    """A logger for TensorRT that keeps errors, instead of printing them, in its list ``errors``."""
+
+    class Keeper(trt.ILogger):  # type: ignore[misc]
+        def __init__(self) -> None:
+            trt.ILogger.__init__(self)
+            self.errors: list[str] = []
+
+        def log(self, severity: Any, message: str) -> None:
+            if severity in (trt.ILogger.ERROR, trt.ILogger.INTERNAL_ERROR):
+                self.errors.append(message)
+
+    return Keeper()

@@ -1,0 +1,1 @@
+"""Faces: found, fitted with a mesh, cut out as canonical frames, and pasted back."""

@@ -1,0 +1,181 @@
+"""Faces of a photo and their 468 landmarks (MediaPipe's detector and face mesh, run by OpenVINO)."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..load_openvino import load_openvino
+from .alignment import Frame, apply_affine, canonical_frame
+from .detector import INPUT_PX, Detection, FaceDetector
+from .mesh import LEFT_EYE, N_POINTS, NOSE_TIP, RIGHT_EYE
+from .warp import reduce_blocks, sample_affine
+
+MODELS = Path(__file__).parent / "models"
+MESH_PX = 192
+MIN_PRESENCE = 0.5
+STEADY_SHARE = 0.01  # of half the square: landmarks that move less are not fitted again
+_warming_up = threading.Lock()
+
+
+@dataclass(frozen=True, eq=False)
+class Face:
+    """One face of a photo.
+
+    ``landmarks`` are [468, 2] float64 in photo pixels; ``score`` and ``presence`` (0..1) are what the
+    detector and the mesh say of it; ``frame`` is its canonical frame.
+    """
+
+    landmarks: NDArray[np.float64]
+    score: float
+    presence: float
+    frame: Frame
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """Corners x0, y0, x1, y1 of the landmarks' bounding box, in photo pixels."""
+        low, high = self.landmarks.min(axis=0), self.landmarks.max(axis=0)
+        return (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
+
+    @property
+    def width_px(self) -> float:
+        """Width of the landmarks' bounding box in photo pixels."""
+        return self.box[2] - self.box[0]
+
+    @property
+    def turn(self) -> float:
+        """How far the head is turned aside: 0 is frontal, about 1 a half profile, either sign."""
+        right, left = self.landmarks[list(RIGHT_EYE)].mean(0), self.landmarks[list(LEFT_EYE)].mean(0)
+        across = left - right
+        middle = (self.landmarks[NOSE_TIP] - (left + right) / 2) @ across / max(float(across @ across), 1e-9)
+        return float(2.0 * middle)
+
+
+class FaceFinder:
+    """Finds faces; holds the two compiled networks and is safe to share between threads."""
+
+    def __init__(self, threads: int = 0) -> None:
+        openvino = load_openvino()
+
+        core = openvino.Core()
+        options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+        if threads:
+            options["INFERENCE_NUM_THREADS"] = threads
+        self._detector = FaceDetector(
+            core.compile_model(MODELS / "face_detection_full_range.tflite", "CPU", options)
+        )
+        self._mesh = core.compile_model(MODELS / "face_landmark.tflite", "CPU", options)
+        self._local = threading.local()
+        self._warm_up()
+
+    def _warm_up(self) -> None:
+        """Run the networks once, in one thread.
+
+        When OpenVINO's Python binding is first given an array it fills a static variable while Python code
+        runs; where two threads come to that at the same time, each waits for the other for ever.
+        """
+        with _warming_up:
+            self._detector.detect(np.zeros((INPUT_PX, INPUT_PX, 3), np.uint8))
+            self._run_mesh(
+                np.zeros((MESH_PX, MESH_PX, 3), np.uint8),
+                np.full(2, MESH_PX / 2),
+                np.array([1.0, 0.0]),
+                MESH_PX,
+            )
+
+    def find(self, rgb: NDArray[np.uint8]) -> list[Face]:
+        """All faces in an RGB picture [H, W, 3] uint8, largest first."""
+        faces = [self._fit_mesh(rgb, d) for d in self._detector.detect(rgb)]
+        good = [f for f in faces if f is not None]
+        return sorted(_without_twins(good), key=lambda f: -f.width_px)
+
+    def _fit_mesh(self, rgb: NDArray[np.uint8], detection: Detection) -> Face | None:
+        """Fit the mesh inside the detector's box, then inside the last fit, until it stands still."""
+        x0, y0, x1, y1 = detection.box
+        half = 0.75 * max(x1 - x0, y1 - y0)
+        around = _reduced_around(rgb, ((x0 + x1) / 2, (y0 + y1) / 2), half)
+        centre = around.to_reduced(np.array([(x0 + x1) / 2, (y0 + y1) / 2]))
+        across = np.subtract(detection.left_eye, detection.right_eye)
+        half /= around.factor
+        presence, points = self._run_mesh(around.rgb, centre, across, half)
+        for _ in range(2):
+            if presence < MIN_PRESENCE:
+                return None
+            across = points[list(LEFT_EYE)].mean(0) - points[list(RIGHT_EYE)].mean(0)
+            centre = (points.min(0) + points.max(0)) / 2
+            half = 0.75 * float((points.max(0) - points.min(0)).max())
+            before = points
+            presence, points = self._run_mesh(around.rgb, centre, across, half)
+            if np.abs(points - before).mean() < STEADY_SHARE * half:
+                break
+        if presence < MIN_PRESENCE:
+            return None
+        points = around.to_photo(points)
+        return Face(points, detection.score, presence, canonical_frame(points))
+
+    def _run_mesh(
+        self, rgb: NDArray[np.uint8], centre: NDArray[np.float64], across: NDArray[np.float64], half: float
+    ) -> tuple[float, NDArray[np.float64]]:
+        across = across / max(float(np.hypot(*across)), 1e-9) * half
+        roi = Frame((float(centre[0]), float(centre[1])), (float(across[0]), float(across[1]))).to_photo(
+            MESH_PX
+        )
+        crop = sample_affine(rgb, roi, (MESH_PX, MESH_PX))
+        pixels = crop[None].astype(np.float32) / np.float32(255.0)
+        outputs = self._mesh_request().infer({0: pixels})
+        by_size = sorted((np.asarray(v).ravel() for v in outputs.values()), key=lambda a: a.size)
+        presence = 1.0 / (1.0 + np.exp(-float(by_size[0][0])))
+        points = by_size[1].reshape(N_POINTS, 3)[:, :2].astype(np.float64)
+        return float(presence), apply_affine(roi, points)
+
+    def _mesh_request(self) -> Any:
+        """The request that belongs to this thread."""
+        if not hasattr(self._local, "mesh"):
+            self._local.mesh = self._mesh.create_infer_request()
+        return self._local.mesh
+
+
+@dataclass(frozen=True, eq=False)
+class _Around:
+    """What lies around a face: a part of the photo from ``corner`` on, made ``factor`` times smaller."""
+
+    rgb: NDArray[np.uint8]
+    corner: NDArray[np.int64]
+    factor: int
+
+    def to_reduced(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray((points - self.corner) / self.factor)
+
+    def to_photo(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(points * self.factor + self.corner)
+
+
+def _reduced_around(rgb: NDArray[np.uint8], centre: tuple[float, float], half: float) -> _Around:
+    """The photo around a face whose square is ``half`` px from centre to edge, at about the mesh's scale.
+
+    Large enough for the square to turn and to grow by two fifths; the mesh is fitted several times in it.
+    """
+    factor = max(1, int(2 * half / MESH_PX + 1e-6))
+    limit = np.array([rgb.shape[1], rgb.shape[0]])
+    low = np.clip(np.floor(np.subtract(centre, 2 * half)), 0, limit - 1).astype(np.int64)
+    high = np.clip(np.ceil(np.add(centre, 2 * half)), low + 1, limit).astype(np.int64)
+    part = rgb[low[1] : high[1], low[0] : high[0]]
+    return _Around(reduce_blocks(part, factor) if factor > 1 else part, low, factor)
+
+
+def _without_twins(faces: list[Face]) -> list[Face]:
+    """Drop a face whose centre lies within a third of another's width (found in two windows)."""
+    kept: list[Face] = []
+    for face in sorted(faces, key=lambda f: -f.score):
+        centre = np.array(face.frame.centre)
+        if all(
+            np.hypot(*(centre - np.array(k.frame.centre))) > 0.34 * max(face.width_px, k.width_px)
+            for k in kept
+        ):
+            kept.append(face)
+    return kept

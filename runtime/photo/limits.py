@@ -1,0 +1,146 @@
+"""What is refused before a photo's pixels are decoded: bombs, and pictures that could not be given back.
+
+Files come from strangers, so what decoding costs is bounded beforehand: 120 megapixels, 64 scans of a JPEG,
+1 MiB of unpacked text or profile in a chunk of a PNG (Pillow's own limit), 16 pages of a TIFF looked at.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from pathlib import Path
+
+from PIL import ImageFile
+
+from ..errors import PhotoError
+
+MAX_PIXELS = 120_000_000
+MAX_JPEG_SCANS = 64
+_MOST_PAGES = 16
+_BLOCK_BYTES = 1 << 20
+_MODES = ("RGB", "RGBA", "RGBX", "L", "LA", "P", "PA", "1", "CMYK")
+_DEEP_MODES = ("RGB", "RGBA", "LA", "I;16", "I;16B", "CMYK")
+_SUBFILE, _BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 254, 258, 262, 339
+_SCAN = re.compile(rb"\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")  # marker, length, components
+_SCAN_HEAD_BYTES = 5
+_PART_BOXES = (b"meta", b"iprp", b"ipco")
+
+
+def too_large(path: Path, megapixels: str) -> PhotoError:
+    """The error for a photo of so many megapixels."""
+    limit = f"{MAX_PIXELS / 1e6:.0f}"
+    return PhotoError(f"'{path}' has {megapixels} megapixels, over the limit of {limit}: make it smaller")
+
+
+def check_kind(picture: ImageFile.ImageFile, path: Path) -> bool:
+    """Whether an opened picture has 16 bits a channel.
+
+    Raises PhotoError where it is too large, takes too long, or holds what could not be given back as it was.
+    """
+    if picture.width * picture.height > MAX_PIXELS:
+        raise too_large(path, f"{picture.width * picture.height / 1e6:.0f}")
+    _refuse_pages(picture, path)
+    if picture.format in ("JPEG", "MPO"):
+        _refuse_many_scans(path)
+    bits = _bits(picture, path)
+    if bits > 8:
+        _refuse_deep(picture, path, bits)
+    elif picture.mode not in _MODES:
+        raise PhotoError(f"'{path}' is in the colour mode {picture.mode}: save it as RGB first")
+    return bits > 8
+
+
+def _bits(picture: ImageFile.ImageFile, path: Path) -> int:
+    """Bits a channel, the most of any."""
+    if picture.format == "TIFF":
+        bits = picture.tag_v2.get(_BITS, 8)  # type: ignore[attr-defined]
+        return max(bits) if isinstance(bits, tuple) else int(bits)
+    if picture.format == "PNG":
+        return 16 if any(";16" in str(tile) for tile in picture.tile) else 8
+    if picture.format == "HEIF":
+        return int(picture.info.get("bit_depth", 8))
+    return _avif_bits(path) if picture.format == "AVIF" else 8
+
+
+def _refuse_deep(picture: ImageFile.ImageFile, path: Path, bits: int) -> None:
+    """Raise PhotoError for samples of more than 8 bits, but for those of 16 in a PNG or TIFF."""
+    if picture.format in ("HEIF", "AVIF"):
+        raise PhotoError(f"'{path}' has {bits} bits a channel: save it as a TIFF or PNG with 16 first")
+    tags = getattr(picture, "tag_v2", {})
+    formats = tags.get(_SAMPLE_FORMAT, (1,))
+    whole = set(formats if isinstance(formats, tuple) else (formats,)) == {1}
+    layouts = str(picture.tile)
+    straight = not any(name in layouts for name in ("RGBa", "I;16R", "I;12"))
+    inverted = tags.get(_PHOTOMETRIC) == 0
+    if bits != 16 or picture.mode not in _DEEP_MODES or not (whole and straight) or inverted:
+        raise PhotoError(
+            f"'{path}' has {bits} bits a channel in a layout that cannot be kept: "
+            "save it as RGB or grey with 16 or 8 bits a channel first"
+        )
+
+
+def _refuse_pages(picture: ImageFile.ImageFile, path: Path) -> None:
+    """Raise PhotoError for animations and pages; small previews of a TIFF's picture are none."""
+    if picture.format in ("MPO", "HEIF"):
+        return  # the first, or primary, picture is the photo; the others are its depth, gains or previews
+    is_tiff = picture.format == "TIFF"
+    if _has_pages(picture) if is_tiff else getattr(picture, "n_frames", 1) > 1:
+        raise PhotoError(
+            f"'{path}' holds several pictures (an animation or pages): save the one to age alone"
+        )
+
+
+def _has_pages(picture: ImageFile.ImageFile) -> bool:
+    """Whether a TIFF holds full pictures after its first; counting all could take for ever."""
+    if not getattr(picture, "is_animated", False):
+        return False
+    try:
+        for page in range(1, _MOST_PAGES):
+            try:
+                picture.seek(page)
+            except EOFError:
+                return False
+            if not picture.tag_v2.get(_SUBFILE, 0) & 1:  # type: ignore[attr-defined]
+                return True
+        return True
+    finally:
+        picture.seek(0)
+
+
+def _refuse_many_scans(path: Path) -> None:
+    """Raise PhotoError for a JPEG that would be decoded over and over.
+
+    Counted anywhere in the file: a few more come from thumbnails and second pictures.
+    """
+    scans, last = 0, b""
+    with path.open("rb") as stream:
+        while block := stream.read(_BLOCK_BYTES):
+            scans += len(_SCAN.findall(last + block))
+            last = block[-_SCAN_HEAD_BYTES + 1 :]
+            if scans > MAX_JPEG_SCANS:
+                raise PhotoError(
+                    f"'{path}' is a JPEG of more than {MAX_JPEG_SCANS} scans, made to take long: save it anew"
+                )
+
+
+def _avif_bits(path: Path) -> int:
+    """Bits a channel that an AVIF file says its pictures have; 8 where it says nothing."""
+    with path.open("rb") as stream:
+        return _av1_bits(stream.read(_BLOCK_BYTES))
+
+
+def _av1_bits(content: bytes) -> int:
+    """The most bits of any AV1 configuration among these boxes of an ISO media file."""
+    most, place = 8, 0
+    while place + 8 <= len(content):
+        length, kind = struct.unpack_from(">I4s", content, place)
+        body = content[place + 8 : place + length]
+        if kind in _PART_BOXES:
+            most = max(most, _av1_bits(body[4:] if kind == b"meta" else body))
+        elif kind == b"av1C" and len(body) > 2:
+            high, twelve = body[2] & 0x40, body[2] & 0x20
+            most = max(most, 12 if high and twelve else 10 if high else 8)
+        if length < 8:
+            break
+        place += length
+    return most

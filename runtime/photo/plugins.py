@@ -1,0 +1,50 @@
+"""HEIC, which Pillow reads and writes with pillow-heif (amgan's extra `heif`), and AVIF.
+
+AVIF is part of Pillow's own wheels; one that somebody built without it says so.
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from PIL import Image, features
+
+from ..errors import PhotoError
+
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_lock = threading.Lock()
+
+
+def kind_of(path: Path) -> str | None:
+    """HEIF or AVIF, by the brands at the start of the file, else None; raises OSError."""
+    with path.open("rb") as stream:
+        head = stream.read(64)
+    if head[4:8] != b"ftyp":
+        return None
+    length = min(int.from_bytes(head[:4], "big"), len(head))
+    brands = [head[place : place + 4] for place in range(8, length, 4)]
+    if b"avif" in brands or b"avis" in brands:
+        return "AVIF"
+    return "HEIF" if any(brand in _HEIC_BRANDS for brand in brands) else None
+
+
+def load_plugin(kind: str, path: Path) -> None:
+    """Make Pillow able to read and write "HEIF" or "AVIF"; raises PhotoError that says what to install."""
+    if kind == "AVIF":
+        if not features.check("avif"):
+            raise PhotoError(
+                f"'{path}' is an AVIF picture, and this Pillow was built without AVIF: "
+                "pip install --force-reinstall pillow"
+            )
+        return
+    with _lock:
+        if "HEIF" in Image.SAVE:
+            return
+        try:
+            import pillow_heif
+        except ImportError as error:
+            raise PhotoError(
+                f"'{path}' is a HEIC picture, which needs pillow-heif: pip install 'amgan[heif]'"
+            ) from error
+        pillow_heif.register_heif_opener(thumbnails=False)

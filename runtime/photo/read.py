@@ -1,0 +1,150 @@
+"""Reading photos: upright pixels in sRGB for the network, and everything needed to give the file back."""
+
+from __future__ import annotations
+
+import contextlib
+import stat
+import threading
+import warnings
+from pathlib import Path
+from typing import IO, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFile, UnidentifiedImageError
+
+from ..errors import PhotoError
+from .colour import SrgbSpace, colour_space, srgb_pixels, strip_sums
+from .data import Photo
+from .formats import FORMATS, NAMES, is_lossless_webp, jpeg_options, plain_mode, turn_upright
+from .limits import check_kind, too_large
+from .metadata import BROKEN, MetadataPolicy, clean_exif, iptc_of, png_chunks, without
+from .plugins import kind_of, load_plugin
+from .read16 import read_deep
+
+_STRIP_ROWS = 512
+_open_lock = threading.Lock()
+
+
+def read_photo(path: Path | str, metadata: MetadataPolicy = "keep") -> Photo:
+    """Read a JPEG, PNG, TIFF, WebP or BMP photo, or HEIC or AVIF where the extra for them is installed.
+
+    Colours are converted to sRGB for ``pixels``, the EXIF orientation is applied once; ``metadata`` says what
+    of EXIF, XMP and texts the photo is to keep. Raises PhotoError, naming the file and the reason, for
+    everything that cannot be read or could not be written back as it was, and over the limits of
+    limits.py.
+    """
+    path = Path(path)
+    try:
+        picture = _open(path)
+    except FileNotFoundError as error:
+        raise PhotoError(f"'{path}' does not exist: check the name of the photo") from error
+    except UnidentifiedImageError as error:
+        raise PhotoError(f"'{path}' is not a picture that can be read: save it as {NAMES}") from error
+    except Image.DecompressionBombError as error:
+        raise too_large(path, "far more") from error
+    except BROKEN as error:
+        raise PhotoError(f"'{path}' cannot be read: {reason_of(error)}") from error
+    with picture, contextlib.closing(cast(IO[bytes], picture.fp)):
+        try:
+            return _decode(picture, path, metadata)
+        except (*BROKEN, MemoryError) as error:
+            raise PhotoError(f"'{path}' is damaged or cut short: {reason_of(error)}") from error
+
+
+def reason_of(error: BaseException) -> str:
+    """What an error says, in one line."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    if "MAX_TEXT" in text:
+        return "its texts or profile unpack to more than 1 MiB, as only a bomb's do"
+    return "its picture data are broken" if text.startswith("decoder error") else text
+
+
+def _open(path: Path) -> ImageFile.ImageFile:
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(f"it is {'a folder' if path.is_dir() else 'no regular file'}")
+    kind = kind_of(path)
+    if kind:
+        load_plugin(kind, path)
+    # Pillow warns from 89 megapixels on, and of odd metadata; the limit here is our own. The lock is for the
+    # warnings' filters.
+    with _open_lock, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        stream = path.open("rb")  # not the path, which Pillow would resolve: a file in memory has no other
+        try:
+            picture = Image.open(stream, formats=(kind,) if kind else FORMATS)
+        except BaseException:
+            stream.close()
+            raise
+        return picture
+
+
+def _decode(picture: ImageFile.ImageFile, path: Path, metadata: MetadataPolicy) -> Photo:
+    deep = check_kind(picture, path)
+    format = "JPEG" if picture.format == "MPO" else str(picture.format)
+    exif = clean_exif(picture)  # before loading, which closes the file
+    options = _format_options(picture, format, path)
+    if deep:
+        colour, alpha = read_deep(picture, lambda: _open(path))
+        mode = {2: "L", 3: "RGB", 4: "CMYK"}[colour.ndim if colour.ndim == 2 else colour.shape[2]]
+    else:
+        picture.load()
+        turn_upright(picture)
+        plain = plain_mode(picture)
+        mode = plain.mode.rstrip("A")
+    options = without(options | _beside_pixels(picture, exif), metadata)
+    space = colour_space(mode, options.get("icc_profile"))
+    if deep:
+        space = space or SrgbSpace()
+        kept = mode if alpha is None else mode + "A"
+        pixels = srgb_pixels(space, colour)
+        return Photo(pixels, path, format, kept, alpha, options, colour, space, strip_sums(pixels))
+    alpha = np.asarray(plain.getchannel("A")) if plain.mode.endswith("A") else None
+    bands = plain if plain.mode == mode else plain.convert(mode)
+    if space is None:
+        pixels = _samples(bands if mode == "RGB" else bands.convert("RGB"))
+        return Photo(pixels, path, format, plain.mode, alpha, options)
+    codes = _samples(bands)
+    pixels = srgb_pixels(space, codes)
+    return Photo(pixels, path, format, plain.mode, alpha, options, codes, space, strip_sums(pixels))
+
+
+def _format_options(picture: ImageFile.ImageFile, format: str, path: Path) -> dict[str, Any]:
+    """What a picture that is not loaded yet shows of how its file is made."""
+    if format == "JPEG":
+        found = {"iptc": iptc_of(picture), "comment": picture.info.get("comment")}
+        return jpeg_options(picture) | {key: value for key, value in found.items() if value}
+    if format == "PNG":
+        chunks = list(png_chunks(path))
+        colours = tuple(one for one in chunks if not one[0].endswith(b"Xt"))
+        texts = tuple(one for one in chunks if one[0].endswith(b"Xt"))
+        return {"png_colour": colours, "png_texts": texts}
+    if format == "HEIF":
+        return {"chroma": picture.info["chroma"]} if picture.info.get("chroma") else {}
+    return {"lossless": is_lossless_webp(path)} if format == "WEBP" else {}
+
+
+def _beside_pixels(picture: Image.Image, exif: bytes | None) -> dict[str, Any]:
+    """Profile, camera data and resolution of a picture that is loaded and upright."""
+    xmp = picture.info.get("xmp") or picture.info.get("XML:com.adobe.xmp")
+    found = {
+        "icc_profile": picture.info.get("icc_profile"),
+        "exif": exif,
+        "xmp": xmp.encode() if isinstance(xmp, str) else xmp,
+        "dpi": picture.info.get("dpi"),
+        "compression": picture.info.get("compression") if picture.format == "TIFF" else None,
+    }
+    return {key: value for key, value in found.items() if value}
+
+
+def _samples(picture: Image.Image) -> NDArray[np.uint8]:
+    """A picture as an array of its own, filled in strips: large photos are not held once more."""
+    bands = len(picture.getbands())
+    shape = (picture.height, picture.width) if bands == 1 else (picture.height, picture.width, bands)
+    samples = np.empty(shape, np.uint8)
+    for top in range(0, picture.height, _STRIP_ROWS):
+        bottom = min(top + _STRIP_ROWS, picture.height)
+        samples[top:bottom] = np.asarray(picture.crop((0, top, picture.width, bottom)))
+    return samples

@@ -1,0 +1,142 @@
+"""Writing photos back the way they came, atomically, and never through a link out of the output folder."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..errors import PhotoError
+from ..files import whole_file
+from .colour import STRIP_ROWS, SrgbSpace, changed_samples, eight_bits, strip_sums
+from .data import Photo
+from .formats import FORMAT_OF_SUFFIX, HOLDS_16_BITS, HOLDS_CMYK, NAMES, NO_ALPHA, save_options
+from .metadata import BROKEN
+from .plugins import load_plugin
+from .read import reason_of
+from .write_png16 import write_deep_png
+from .write_tiff16 import write_deep_tiff
+
+
+def write_photo(
+    photo: Photo, pixels: NDArray[np.uint8], path: Path | str, *, within: Path | str | None = None
+) -> None:
+    """Write ``pixels``, uint8 [H, W, 3] in sRGB, as a picture of the photo's kind, atomically.
+
+    The format follows the suffix of ``path``; mode, depth, alpha, ICC profile, EXIF and resolution are the
+    photo's, as far as that format holds them: a CMYK photo becomes sRGB in a PNG or WebP, and 16 bits a
+    channel become 8 but in a PNG or TIFF. Samples whose sRGB is that of ``pixels`` stay what they are. A JPEG
+    from a JPEG takes its tables, otherwise quality 95. With ``within`` the folder of ``path`` must really lie
+    in that folder, links followed. Raises PhotoError where that cannot be done; then nothing is left behind.
+    """
+    path = Path(path)
+    if within is not None:
+        refuse_outside(path, Path(within))
+    # Not straight into the file: Pillow does not notice when a full disk takes only part of a write.
+    content = encode_photo(photo, pixels, path)
+    try:
+        with whole_file(path) as temporary, temporary.open("xb") as stream:
+            stream.write(content)
+    except (*BROKEN, MemoryError) as error:
+        raise PhotoError(f"'{path}' cannot be written: {reason_of(error)}") from error
+
+
+def encode_photo(photo: Photo, pixels: NDArray[np.uint8], path: Path | str) -> memoryview:
+    """The content of the file that `write_photo` would write as ``path``; raises PhotoError."""
+    path = Path(path)
+    format = _format_for(photo, path)
+    if pixels.shape != photo.pixels.shape or pixels.dtype != np.uint8:
+        raise PhotoError(
+            f"'{path}' cannot be written from {pixels.dtype} {pixels.shape}: "
+            f"give uint8 {photo.pixels.shape}, like '{photo.path}'"
+        )
+    content = io.BytesIO()
+    try:
+        _write(photo, pixels, format, content)
+    except (*BROKEN, MemoryError) as error:
+        raise PhotoError(f"'{path}' cannot be written: {reason_of(error)}") from error
+    return content.getbuffer()
+
+
+def refuse_outside(path: Path, folder: Path) -> None:
+    """Raise PhotoError where ``path``, links of its folders followed, does not lie in ``folder``.
+
+    Folders that are not there yet do not matter: they would be made, and be no links.
+    """
+    # Not Path.resolve, which gives up at a link that leads to itself.
+    if not Path(os.path.realpath(path.parent)).is_relative_to(os.path.realpath(folder)):
+        raise PhotoError(
+            f"'{path}' leads out of '{folder}' through a link: remove the link, or name its folder"
+        )
+
+
+def _format_for(photo: Photo, path: Path) -> str:
+    format = FORMAT_OF_SUFFIX.get(path.suffix.lower())
+    if format is None:
+        raise PhotoError(f"'{path}' must end like a {NAMES} file, such as .jpg or .png")
+    if photo.alpha is not None and format in NO_ALPHA:
+        raise PhotoError(f"'{path}' cannot be a {format}, which has no transparency: name it .png")
+    if format in ("HEIF", "AVIF"):
+        load_plugin(format, path)
+    return format
+
+
+def _write(photo: Photo, pixels: NDArray[np.uint8], format: str, stream: IO[bytes]) -> None:
+    options = dict(photo.save_options)
+    if photo.is_deep and format in HOLDS_16_BITS and not (photo.mode == "CMYK" and format == "PNG"):
+        write = write_deep_png if format == "PNG" else write_deep_tiff
+        write(stream, photo.mode, pixels.shape[:2], _deep_strips(photo, pixels), options)
+        return
+    if photo.mode == "CMYK" and format not in HOLDS_CMYK:
+        options.pop("icc_profile", None)
+        picture = Image.fromarray(np.ascontiguousarray(pixels))
+    else:
+        picture = _picture(photo, pixels)
+    picture.save(stream, format, **save_options(options, format))
+
+
+def _picture(photo: Photo, pixels: NDArray[np.uint8]) -> Image.Image:
+    """The photo with 8 bits a channel, in its own mode and colour space."""
+    if photo.samples is None:
+        picture = Image.fromarray(np.ascontiguousarray(pixels))
+        if photo.mode.startswith("L"):
+            picture = picture.convert("L")  # gives back equal channels exactly
+    else:
+        height, width = pixels.shape[:2]
+        mode = photo.mode if photo.mode == "CMYK" else photo.mode.rstrip("A")
+        picture = Image.new(mode, (width, height))
+        for top, strip in _strips(photo, pixels):
+            codes = np.ascontiguousarray(eight_bits(strip))
+            picture.paste(Image.frombytes(mode, (width, len(codes)), codes.tobytes()), (0, top))
+    if photo.alpha is not None:
+        picture.putalpha(Image.fromarray(eight_bits(photo.alpha)))
+    return picture
+
+
+def _strips(photo: Photo, pixels: NDArray[np.uint8]) -> Iterator[tuple[int, NDArray[Any]]]:
+    """First row and samples, [h, W] or [h, W, C], of strips from the top, in the photo's depth and space."""
+    assert photo.samples is not None
+    space = photo.space or SrgbSpace()
+    sums = strip_sums(pixels) if photo.strip_sums else ()
+    for number, top in enumerate(range(0, len(pixels), STRIP_ROWS)):
+        rows = slice(top, top + STRIP_ROWS)
+        if sums and sums[number] == photo.strip_sums[number]:
+            yield top, photo.samples[rows]
+        else:
+            yield top, changed_samples(space, photo.samples[rows], pixels[rows])
+
+
+def _deep_strips(photo: Photo, pixels: NDArray[np.uint8]) -> Iterator[NDArray[np.uint16]]:
+    """Strips of 16-bit samples from the top, [h, W, C], alpha last."""
+    for top, strip in _strips(photo, pixels):
+        channels = strip if strip.ndim == 3 else strip[..., None]
+        if photo.alpha is not None:
+            alpha = photo.alpha[top : top + len(strip), :, None]
+            channels = np.concatenate([channels, alpha], axis=2)
+        yield channels

@@ -1,0 +1,1 @@
+"""Pictures that explain: maps, atlases and sweeps."""

@@ -1,0 +1,1 @@
+"""The pipeline: from a photo to the aged photo."""

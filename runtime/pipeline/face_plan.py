@@ -1,0 +1,135 @@
+"""From a face in a photo to what an engine is given of it, and back into the photo."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..ages.maps import MAP_CELLS, FaceAges
+from ..ages.plan import plan_face
+from ..ages.request import Request
+from ..bundle.manifest import FRAME_STEP_PX, Manifest
+from ..engines.contract import CELL_PX, Capabilities
+from ..engines.frame import FrameWork
+from ..engines.tiles import Tile, mask_cells, plan_tiles
+from ..face.finder import Face
+from ..face.paste import paste_change
+from ..face.region_masks import Footprints, edit_mask, make_footprints, without_margin
+from ..face.warp import sample_affine
+from .estimator import Estimator, landmarks_unit
+
+MASK_PX = 384
+TILE_STEP_PX = 32  # engines prepare for every size anew, so there should be few
+
+
+@dataclass(frozen=True, eq=False)
+class SeenFace:
+    """A face that was found and read: all that does not depend on what is asked for.
+
+    ``now`` are its apparent ages in years, ``frame_px`` the side of its canonical frame; ``footprints`` have
+    MAP_CELLS cells across the frame and ``margin`` more on every side, which cover the halo.
+    """
+
+    face: Face
+    now: FaceAges
+    frame_px: int
+    landmarks: NDArray[np.float64]
+    footprints: Footprints
+    margin: int
+
+
+@dataclass(frozen=True, eq=False)
+class FaceWork:
+    """What is to be done to one face: ``mask`` float32 [S, S] says where, ``frame`` is for the engine."""
+
+    seen: SeenFace
+    wanted: FaceAges
+    mask: NDArray[np.float32]
+    frame: FrameWork
+
+
+def frame_size(side_px: float, manifest: Manifest) -> int:
+    """Side of the canonical frame, in px, for a frame that is ``side_px`` wide in the photo."""
+    steps = math.ceil(side_px / FRAME_STEP_PX)
+    return min(max(steps * FRAME_STEP_PX, manifest.min_frame_px), manifest.max_frame_px)
+
+
+def see_face(rgb: NDArray[np.uint8], face: Face, manifest: Manifest, estimator: Estimator) -> SeenFace:
+    """Read how old a face of a photo, uint8 [H, W, 3], looks, and where its parts lie."""
+    size = frame_size(face.frame.side_px, manifest)
+    margin = math.ceil(manifest.halo_px * MAP_CELLS / size) + 1
+    landmarks = landmarks_unit(face)
+    footprints = make_footprints(landmarks, MAP_CELLS, margin)
+    now = estimator.read(rgb, face, without_margin(footprints, margin))
+    return SeenFace(face, now, size, landmarks, footprints, margin)
+
+
+def plan_work(
+    rgb: NDArray[np.uint8],
+    seen: SeenFace,
+    request: Request,
+    manifest: Manifest,
+    likes: Capabilities,
+    label: str,
+) -> FaceWork:
+    """What a request, taken for checked, asks of one face; ``label`` names it in error messages."""
+    size, halo = seen.frame_px, manifest.halo_px
+    coarse = min(size, MASK_PX)
+    plan = plan_face(request, seen.now, seen.footprints, seen.margin, coarse, manifest.age_range)
+    mask = edit_mask(seen.landmarks, coarse) * plan.asked
+    if coarse != size:
+        mask = np.asarray(cv2.resize(mask, (size, size), interpolation=cv2.INTER_LINEAR), np.float32)
+    multiple = max(manifest.tile_multiple, TILE_STEP_PX)
+    tiles = plan_tiles(
+        size,
+        likes.max_core_px,
+        mask_cells(mask, multiple),
+        multiple,
+        fixed=likes.fixed_core,
+        at_least=likes.pieces,
+    )
+    image = _frame_with_halo(rgb, seen.face, size, halo, tiles)
+    trained = np.minimum(plan.aging_map, np.float32(manifest.oldest_trained_age))
+    aging_map = _engine_map(trained, seen.margin, size, halo)
+    return FaceWork(seen, plan.wanted, mask, FrameWork(image, aging_map, tuple(tiles), label))
+
+
+def paste_face(
+    out: NDArray[np.uint8], work: FaceWork, aged: NDArray[np.uint8], strength: float, grey: bool
+) -> None:
+    """Add the change of one face to the photo ``out`` in place; ``aged`` is its frame, uint8 [S, S, 3]."""
+    size = work.seen.frame_px
+    halo = (work.frame.image.shape[0] - size) // 2
+    before = work.frame.image[halo : halo + size, halo : halo + size]
+    paste_change(out, work.seen.face.frame, before, aged, work.mask, strength=strength, grey=grey)
+
+
+def _frame_with_halo(
+    rgb: NDArray[np.uint8], face: Face, size: int, halo: int, tiles: list[Tile]
+) -> NDArray[np.uint8]:
+    """The face's frame with its halo, uint8 [S + 2h, S + 2h, 3], filled in only where tiles need it."""
+    image = np.zeros((size + 2 * halo, size + 2 * halo, 3), np.uint8)
+    if not tiles:
+        return image
+    x0, y0 = min(t.x0 for t in tiles), min(t.y0 for t in tiles)
+    x1 = max(t.x0 + t.width for t in tiles) + 2 * halo
+    y1 = max(t.y0 + t.height for t in tiles) + 2 * halo
+    matrix = face.frame.to_photo(size)
+    matrix[:, 2] += matrix[:, :2] @ (x0 - halo, y0 - halo)
+    sample_affine(rgb, matrix, (x1 - x0, y1 - y0), image[y0:y1, x0:x1])
+    return image
+
+
+def _engine_map(aging_map: NDArray[np.float32], margin: int, size: int, halo: int) -> NDArray[np.float32]:
+    """The aging map for every cell of the frame with its halo, float32 [(S + 2h) / 4, (S + 2h) / 4]."""
+    cells = (size + 2 * halo) // CELL_PX
+    step = CELL_PX * (aging_map.shape[0] - 2 * margin) / size
+    shift = margin - halo / CELL_PX * step + 0.5 * step - 0.5
+    matrix = np.array([[step, 0.0, shift], [0.0, step, shift]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    fine = cv2.warpAffine(aging_map, matrix, (cells, cells), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(fine, np.float32)

@@ -1,0 +1,219 @@
+"""From a photo to the aged photo: faces, ages now and wanted, tiles, engine, and the change pasted back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..ages.maps import FaceAges
+from ..ages.request import Request
+from ..bundle.bundle import Bundle
+from ..bundle.manifest import Manifest
+from ..engines.contract import Capabilities
+from ..engines.scheduler.scheduler import Counters, FrameScheduler, open_scheduler
+from ..errors import UsageError
+from ..face.finder import Face, FaceFinder
+from ..face.paste import is_grey
+from ..photo.read import read_photo
+from ..photo.write import write_photo
+from .estimator import Estimator
+from .face_filter import Chosen, LeftFace, NoFaceError, choose_faces, how_many, why_none
+from .face_plan import FaceWork, SeenFace, paste_face, plan_work, see_face
+from .face_region import FaceRegion, cut_region
+
+
+@dataclass(frozen=True)
+class AgedFace:
+    """One aged face: its ages now and as asked for, in years, and the side of the frame used, in px."""
+
+    face: Face
+    now: FaceAges
+    wanted: FaceAges
+    frame_px: int
+
+
+@dataclass(frozen=True, eq=False)
+class AgedPhoto:
+    """The result for one photo: ``pixels`` uint8 [H, W, 3], and the faces, largest first.
+
+    ``left`` are those that were left alone.
+    """
+
+    pixels: NDArray[np.uint8]
+    faces: tuple[AgedFace, ...]
+    left: tuple[LeftFace, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class StartedPhoto:
+    """A photo whose faces are with the engine: hand it to `Pipeline.finish`, once."""
+
+    pixels: NDArray[np.uint8]
+    request: Request
+    works: tuple[FaceWork, ...]
+    frames: tuple[Future[NDArray[np.uint8]], ...]
+    left: tuple[LeftFace, ...] = ()
+
+    def cancel(self) -> None:
+        """Give the faces up: what the engine has not begun is never computed. `finish` then fails."""
+        for frame in self.frames:
+            frame.cancel()
+
+
+class Pipeline:
+    """Ages the faces of photos with one bundle on one device.
+
+    A context manager. Every method may be called from several threads at once, and gives the same pixels
+    every time: photos that are under way together share the engine.
+    """
+
+    def __init__(
+        self, model: Path | str | None = None, device: str = "auto", precision: str | None = None
+    ) -> None:
+        """Open a bundle (None: the one that ships) on a device ("auto", "cpu", "cuda", "cuda:N").
+
+        ``precision`` None takes the fastest that the device does well. Raises BundleError, EngineError or
+        UsageError where that cannot be done.
+        """
+        bundle = Bundle.open(model)
+        self._manifest = bundle.manifest
+        self._scheduler: FrameScheduler = open_scheduler(bundle, device, precision)
+        self._estimator = Estimator(bundle)
+        self._finder = FaceFinder(threads=1)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the engine in use is and likes."""
+        return self._scheduler.capabilities
+
+    @property
+    def counters(self) -> Counters:
+        """What the engine has computed so far."""
+        return self._scheduler.counters
+
+    @property
+    def manifest(self) -> Manifest:
+        """The manifest of the bundle in use."""
+        return self._manifest
+
+    def __enter__(self) -> Pipeline:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Finish what is under way and give the engine's memory back; no photos can be aged afterwards."""
+        self._scheduler.close()
+
+    def estimate(self, rgb: NDArray[np.uint8]) -> list[tuple[Face, FaceAges]]:
+        """Every face of a photo, uint8 [H, W, 3], largest first, with its apparent ages in years."""
+        return [(seen.face, seen.now) for seen in self.see(rgb)]
+
+    def see(self, rgb: NDArray[np.uint8], faces: str | int = "all") -> list[SeenFace]:
+        """Find and read the faces of a photo, uint8 [H, W, 3], largest first: all, the largest or N."""
+        _check_pixels(rgb)
+        found = self._finder.find(rgb)
+        chosen = found[: how_many(faces, len(found))]
+        return [see_face(rgb, face, self._manifest, self._estimator) for face in chosen]
+
+    def choose(self, rgb: NDArray[np.uint8], request: Request) -> Chosen:
+        """Find and read the faces of a photo, uint8 [H, W, 3], that a request is for."""
+        _check_pixels(rgb)
+        return choose_faces(
+            self._finder.find(rgb),
+            request,
+            lambda face: see_face(rgb, face, self._manifest, self._estimator),
+        )
+
+    def choose_seen(self, seen: Sequence[SeenFace], request: Request) -> Chosen:
+        """Choose as `choose` does among all faces of a photo that `see` has found, largest first."""
+        by_face = {id(one.face): one for one in seen}
+        return choose_faces([one.face for one in seen], request, lambda face: by_face[id(face)])
+
+    def cut_region(self, rgb: NDArray[np.uint8], seen: SeenFace, max_frame_px: int) -> FaceRegion:
+        """Cut a face of a photo, uint8 [H, W, 3], out for a quick preview.
+
+        Its frame then takes ``max_frame_px`` px at most; it keeps its ages. Age the region's ``pixels`` with
+        ``seen=[region.seen]``.
+        """
+        _check_pixels(rgb)
+        return cut_region(rgb, seen, self._manifest, max_frame_px)
+
+    def age(self, rgb: NDArray[np.uint8], request: Request) -> AgedPhoto:
+        """Age the faces of a photo, uint8 [H, W, 3] RGB, which is left as it is.
+
+        Raises UsageError for a request that makes no sense, NoFaceError where no face is found, and
+        EngineError.
+        """
+        return self.finish(self.start(rgb, request))
+
+    def start(
+        self,
+        rgb: NDArray[np.uint8],
+        request: Request,
+        label: str = "the photo",
+        seen: Sequence[SeenFace] | None = None,
+    ) -> StartedPhoto:
+        """Find and read the faces of a photo and hand them to the engine; as `age`, without waiting for it.
+
+        Blocks only while too much is under way. ``label`` names the photo in error messages, ``seen`` are its
+        faces where they are known. The photo must not change until `finish`.
+        """
+        _check_pixels(rgb)
+        request.check(self._manifest.age_range)
+        chosen = self.choose(rgb, request) if seen is None else Chosen(tuple(seen))
+        if not chosen.taken:
+            raise NoFaceError(why_none(chosen.left), chosen.left)
+        works, frames = [], []
+        for number, one in enumerate(chosen.taken, start=1):
+            name = f"{label}, face {number}"
+            work = plan_work(rgb, one, request, self._manifest, self.capabilities, name)
+            works.append(work)
+            frames.append(self._scheduler.submit(work.frame))
+        return StartedPhoto(rgb, request, tuple(works), tuple(frames), chosen.left)
+
+    def finish(self, started: StartedPhoto, *, in_place: bool = False) -> AgedPhoto:
+        """Wait for a photo's faces and paste their changes; ``in_place`` writes into the photo itself.
+
+        Raises EngineError.
+        """
+        aged = [frame.result() for frame in started.frames]
+        out = started.pixels if in_place and started.pixels.flags.writeable else np.array(started.pixels)
+        grey, strength = is_grey(started.pixels), started.request.strength
+        for work, frame in zip(started.works, aged, strict=True):
+            paste_face(out, work, frame, strength, grey)
+        return AgedPhoto(out, tuple(_aged_face(work) for work in started.works), started.left)
+
+    def age_file(self, src: Path | str, dst: Path | str, request: Request) -> AgedPhoto:
+        """Read a photo, age its faces and write it to ``dst``, atomically.
+
+        Raises PhotoError for either file, UsageError when they are the same one, and what `age` raises.
+        """
+        source, target = Path(src), Path(dst)
+        if source.resolve() == target.resolve():
+            raise UsageError(f"'{target}' is the photo itself: name another output, it is never overwritten")
+        photo = read_photo(source, request.metadata)
+        try:
+            aged = self.finish(self.start(photo.pixels, request, f"'{source}'"), in_place=True)
+        except NoFaceError as error:
+            raise NoFaceError(f"'{source}': {error}", error.left) from error
+        write_photo(photo, aged.pixels, target)
+        return aged
+
+
+def _aged_face(work: FaceWork) -> AgedFace:
+    return AgedFace(work.seen.face, work.seen.now, work.wanted, work.seen.frame_px)
+
+
+def _check_pixels(rgb: NDArray[np.uint8]) -> None:
+    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or not rgb.size:
+        raise UsageError(f"a photo must be uint8 [H, W, 3] RGB, not {rgb.dtype} {rgb.shape}")

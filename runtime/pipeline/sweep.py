@@ -1,0 +1,97 @@
+"""The same photo through the ages: faces are found and read once, and every age is one run."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..ages.request import AgeSpec, Request
+from ..errors import UsageError
+from .face_filter import NoFaceError
+
+if TYPE_CHECKING:
+    from .face_plan import SeenFace
+    from .pipeline import Pipeline, StartedPhoto
+
+MAX_AGES = 500
+_AGES = re.compile(r"(\d{1,3}):(\d{1,3})(?::(\d{1,2}(?:\.\d+)?))?")
+
+
+@dataclass(frozen=True, eq=False)
+class SweepFrame:
+    """The photo at one age: ``years`` asked for, ``pixels`` uint8 [H, W, 3]."""
+
+    years: float
+    pixels: NDArray[np.uint8]
+
+
+def parse_ages(text: str) -> tuple[float, ...]:
+    """Ages in years from "20:80:5" (from, to, step; the step is 5 if left out) or "25,40,70".
+
+    Both ends belong to the range; it may run downwards. Raises UsageError for anything else.
+    """
+    found = _AGES.fullmatch(text.strip())
+    if found is None:
+        try:
+            ages = tuple(float(part) for part in text.split(","))
+        except ValueError:
+            ages = ()
+        if not ages or not all(math.isfinite(age) and 0 <= age <= 999 for age in ages):
+            raise UsageError(f"{text!r} are not ages: write a range such as 20:80:5, or a list such as 25,70")
+        return ages
+    first, last, step = float(found[1]), float(found[2]), float(found[3] or 5)
+    if not step:
+        raise UsageError(f"{text!r} has a step of 0 years: write one such as 20:80:5")
+    count = math.floor(abs(last - first) / step + 1e-9) + 1
+    if count > MAX_AGES:
+        raise UsageError(f"{text!r} are {count} ages, more than {MAX_AGES}: take a larger step")
+    ages = tuple(first + math.copysign(step, last - first) * i for i in range(count))
+    return ages if math.isclose(ages[-1], last) else (*ages, last)
+
+
+def sweep(
+    pipeline: Pipeline,
+    rgb: NDArray[np.uint8],
+    ages: Sequence[float],
+    request: Request | None = None,
+    seen: Sequence[SeenFace] | None = None,
+    progress: Callable[[int, int, str], None] = lambda done, total, what: None,
+) -> Iterator[SweepFrame]:
+    """The photo, uint8 [H, W, 3], at each age in turn; a few ages are with the engine at any time.
+
+    Of ``request``, faces and strength are kept, its zones take the age instead of the whole face, and its own
+    ages are not used. ``seen`` are the faces of the photo where they are known. Raises UsageError for ages
+    that the model cannot do, NoFaceError where there is no face, and EngineError.
+    """
+    wish = request or Request()
+    requests = [_at(wish, years) for years in ages]
+    for one in requests:
+        one.check(pipeline.manifest.age_range)
+    faces = pipeline.choose(rgb, wish).taken if seen is None else tuple(seen)
+    if not faces:
+        raise NoFaceError("no face was found: try a photo with a larger, more frontal face")
+    under_way: deque[tuple[float, StartedPhoto]] = deque()
+    ahead = pipeline.capabilities.in_flight + 1
+    done = 0
+    for years, one in zip(ages, requests, strict=True):
+        under_way.append((years, pipeline.start(rgb, one, f"the photo at {years:g} years", faces)))
+        while len(under_way) > ahead or (under_way and done + len(under_way) == len(requests)):
+            first, started = under_way.popleft()
+            yield SweepFrame(first, pipeline.finish(started).pixels)
+            done += 1
+            progress(done, len(requests), f"{first:g} years")
+
+
+def _at(wish: Request, years: float) -> Request:
+    """The wish with one age for what it names, or for the whole face."""
+    age = AgeSpec(years, relative=False)
+    if wish.zones:
+        return replace(wish, age=None, zones=tuple((name, age) for name, _ in wish.zones), aging_map=None)
+    return replace(wish, age=age, aging_map=None)
