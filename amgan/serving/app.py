@@ -27,7 +27,7 @@ from .metrics import Metrics, MetricsMiddleware
 from .photo_service import PhotoService
 from .photo_store import PhotoStore
 from .problems import problem, status_of
-from .routes import model_routes, photo_routes
+from .routes import SAMPLES, model_routes, photo_routes
 from .settings import MIB, ServeSettings
 from .work import ClientGoneError, WorkDesk
 
@@ -73,6 +73,7 @@ def create_app(pipeline: Pipeline, settings: ServeSettings | None = None) -> ASG
     app.add_api_route("/docs", _page("api.html"), include_in_schema=False)
     app.add_api_route("/", _page("index.html"), include_in_schema=False)
     app.mount("/page", StaticFiles(directory=PAGE))
+    app.mount("/samples", StaticFiles(directory=SAMPLES))
     _answer_errors(app)
     guarded: ASGIApp = Guard(_JsonLimit(app, settings.max_json_bytes), settings)
     return MetricsMiddleware(guarded, metrics)

@@ -15,6 +15,7 @@ from amgan.runtime.ages.plan import wanted_level
 from amgan.runtime.ages.request import AgeSpec, Request
 from amgan.runtime.errors import UsageError
 from amgan.runtime.face.region_masks import without_margin
+from amgan.runtime.photo.formats import FORMAT_OF_SUFFIX
 from amgan.runtime.photo.read import read_photo
 from amgan.runtime.photo.write import encode_photo
 from amgan.runtime.pipeline.face_filter import NoFaceError, why_none
@@ -84,6 +85,8 @@ class PhotoService:
         seen = tuple(self._pipeline.see(photo.pixels))
         if not seen:
             raise NoFaceError(f"'{name}': {why_none(())}")
+        if Path(name).suffix.lower() not in FORMAT_OF_SUFFIX:
+            name += SUFFIXES[photo.format.lower()]
         return StoredPhoto(new_id(), name, photo, seen, len(content))
 
     async def age(self, stored: StoredPhoto, options: AgeOptions) -> tuple[bytes | memoryview, str]:
@@ -192,10 +195,7 @@ class PhotoService:
 
     @staticmethod
     def _suffix(stored: StoredPhoto, format: str) -> str:
-        if format != "same":
-            return SUFFIXES[format]
-        own = Path(stored.name).suffix
-        return own if own else SUFFIXES[stored.photo.format.lower()]
+        return Path(stored.name).suffix if format == "same" else SUFFIXES[format]
 
 
 def _encode_region(subject: _Subject, aged: NDArray[np.uint8], kind: RegionFormat) -> RegionPicture | None:

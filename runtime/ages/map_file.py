@@ -50,7 +50,7 @@ class WantedMap:
 
 def read_map_file(path: Path | str) -> WantedMap:
     """Read a map; raises UsageError, in one sentence, for a file that is no map or has another size."""
-    path = Path(path)
+    path = path if isinstance(path, Path) else Path(path)
     readers = {".png": _read_png, ".npy": _read_npy}
     if path.suffix.lower() not in readers:
         raise UsageError(f"'{path}' is no map: give {_KINDS}")

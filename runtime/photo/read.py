@@ -34,7 +34,7 @@ def read_photo(path: Path | str, metadata: MetadataPolicy = "keep") -> Photo:
     everything that cannot be read or could not be written back as it was, and over the limits of
     limits.py.
     """
-    path = Path(path)
+    path = path if isinstance(path, Path) else Path(path)
     try:
         picture = _open(path)
     except FileNotFoundError as error:
