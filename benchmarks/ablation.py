@@ -30,7 +30,7 @@ from amgan.evaluation.judges.face_api import FaceApiAge
 from amgan.evaluation.judges.identity import DlibIdentity
 from amgan.evaluation.pixels import detail, tone_shift
 from amgan.evaluation.statistics import summarise
-from amgan.export.parity_cases import REAL_FRAME_PX, REAL_MARGIN_PX, real_tile
+from amgan.export.cases import REAL_FRAME_PX, REAL_MARGIN_PX, real_tile
 from amgan.networks import Generator
 from amgan.runtime.ages.maps import build_map, edit_mask, make_footprints
 from amgan.runtime.face.zones import PART_NAMES

@@ -72,7 +72,7 @@ def make_inputs(size: int, halo: int) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
 def difference(found: np.ndarray, wanted: np.ndarray) -> dict[str, float]:
     """How far two pictures are apart, in code values."""
-    from amgan.export.image_difference import code_difference, psnr_db, ssim
+    from amgan.export.parity.difference import code_difference, psnr_db, ssim
 
     apart = code_difference(found, wanted)
     return {

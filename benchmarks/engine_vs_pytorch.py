@@ -69,7 +69,7 @@ def in_pytorch(
     """PyTorch: the network alone, in two memory layouts, and with all that the engine's file holds."""
     import torch
 
-    from amgan.export.deploy import DeployGenerator
+    from amgan.export.graphs.deploy import DeployGenerator
 
     image, ages, origin = map(torch.from_numpy, arrays)
     planes = image.permute(0, 3, 1, 2).float().div(127.5).sub(1.0).contiguous()

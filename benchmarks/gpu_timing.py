@@ -25,6 +25,7 @@ class Variant:
 
 
 VARIANTS = (Variant(True, 3), Variant(True, 1), Variant(False, 3), Variant(False, 1))
+WARM_UPS = 2
 Opener = Callable[[bool], Any]
 """Opens a CudaProgram, with or without graphs."""
 
@@ -71,7 +72,11 @@ def _time_variant(
     likes = device.capabilities
     works = make_frames(frames, side, halo, likes.max_core_px)
     with FrameScheduler(device, halo) as scheduler:
-        scheduler.submit(works[0]).result()
+        # Every batch size must have run in the thread that feeds, where cuDNN keeps what it found.
+        for _ in range(WARM_UPS):
+            for future in [scheduler.submit(work) for work in works]:
+                future.result()
+            scheduler.submit(works[0]).result()
         walls, busy, tiles = [], [], []
         for _ in range(runs):
             before, gpu_before = scheduler.counters, device.gpu_busy_s
@@ -154,44 +159,47 @@ def matmul_tflops(gpu: int, runs: int, side: int = 8192) -> dict[str, float]:
     return rates
 
 
-def time_pytorch(checkpoint: Path | None, gpu: int, side: int, runs: int) -> dict[str, Any]:
-    """The plain network in PyTorch on whole frames: eager and compiled, fp32 and half."""
-    import torch
-    from common import make_inputs
+def time_frames(
+    cuda: Any, gpu: int, opener: Opener, halo: int, works: Sequence[Any], runs: int
+) -> dict[str, Any]:
+    """The engine alone on given frames: how many a second, and how long one takes that comes alone."""
+    from amgan.runtime.engines.cuda.device import CudaTileDevice
+    from amgan.runtime.engines.scheduler.scheduler import FrameScheduler
 
-    from amgan.checkpoint import SHIPPED, load_model
-    from amgan.export.deploy import DeployGenerator
-
-    generator, _, config = load_model(checkpoint or SHIPPED)
-    device = torch.device("cuda", gpu)
-    network = DeployGenerator(generator).to(device).eval()
-    arrays = [torch.from_numpy(a).to(device) for a in make_inputs(side, config.generator.halo_px)]
-    results: dict[str, Any] = {}
-    for name, function in (("eager", network), ("torch.compile", torch.compile(network))):
-        for precision, dtype in (("f32", None), ("f16", torch.float16)):
-
-            def work(function: Any = function, dtype: Any = dtype) -> object:
-                with torch.inference_mode(), torch.autocast("cuda", dtype, enabled=dtype is not None):
-                    return function(*arrays)
-
-            try:
-                seconds = time_on_gpu(work, runs)
-            except Exception as error:  # a compiler that is missing, mostly
-                lines = [line for line in str(error).splitlines() if line.strip()]
-                results[f"{name} {precision}"] = {"not_run": lines[0] if lines else type(error).__name__}
-            else:
-                rate = 1 / statistics.median(seconds)
-                results[f"{name} {precision}"] = {"frames_per_second": rate, **percentiles(seconds)}
-    return results
+    with FrameScheduler(CudaTileDevice(cuda, gpu, opener(True), halo), halo) as scheduler:
+        walls, single = [], []
+        for run in range(-WARM_UPS, runs):
+            start = time.perf_counter()
+            for future in [scheduler.submit(work) for work in works]:
+                future.result()
+            if run >= 0:
+                walls.append(time.perf_counter() - start)
+        for work in works:
+            start = time.perf_counter()
+            scheduler.submit(work).result()
+            single.append(time.perf_counter() - start)
+    return {
+        "frames_per_second": len(works) / statistics.median(walls),
+        "one_frame": percentiles(single),
+        "tiles_a_frame": statistics.mean(len(work.tiles) for work in works),
+        "frame_px": works[0].frame_px(halo),
+        "seconds": walls,
+    }
 
 
-def time_photos(bundle: Path, gpu: int, photos: int, runs: int, folder: Path, side: int) -> dict[str, Any]:
-    """Photos of ``side`` px end to end: one after the other, and JPEG to JPEG through the batch runner."""
+def time_photos(
+    bundle: Path, gpu: int, photos: int, runs: int, folder: Path, side: int, jobs: Sequence[int]
+) -> dict[str, Any]:
+    """Photos of ``side`` px end to end: one after the other, and JPEG to JPEG with several numbers of jobs.
+
+    ``frames`` in the result are what the engine was given for them, to time it alone on the same work.
+    """
     from common import PHOTO
     from PIL import Image
 
     from amgan.runtime.ages.request import Request
-    from amgan.runtime.batch.run import plan_batch, run_batch
+    from amgan.runtime.batch.plan import plan_batch
+    from amgan.runtime.batch.run import BatchOptions, run_batch
     from amgan.runtime.pipeline.pipeline import Pipeline
 
     source = folder / "photos"
@@ -201,29 +209,82 @@ def time_photos(bundle: Path, gpu: int, photos: int, runs: int, folder: Path, si
         picture.save(source / f"{i:03}.jpg", quality=92)
     request = Request.parse("70", include_children=True)
     pixels = np.asarray(picture)
+    by_jobs: dict[str, Any] = {}
     with Pipeline(bundle, f"cuda:{gpu}") as pipeline:
-        pipeline.age(pixels, request)
+        started = pipeline.start(pixels, request)
+        frames = [work.frame for work in started.works]
+        pipeline.finish(started)
         single = []
         for _ in range(max(runs, 20)):
             start = time.perf_counter()
             pipeline.age(pixels, request)
             single.append(time.perf_counter() - start)
-        walls, busy = [], []
-        for run in range(runs):
-            before = pipeline.counters.busy_s
-            start = time.perf_counter()
-            outcomes = run_batch(pipeline, plan_batch(source, folder / f"aged{run}"), request)
-            walls.append(time.perf_counter() - start)
-            busy.append(pipeline.counters.busy_s - before)
-            assert all(one.status == "aged" for one in outcomes), outcomes
+        for threads in jobs:
+            walls, busy, cpu = [], [], []
+            for run in range(-1, runs):
+                before, cpu_before = pipeline.counters.busy_s, time.process_time()
+                start = time.perf_counter()
+                plan = plan_batch(source, folder / f"aged{threads}-{run}")
+                outcomes = run_batch(pipeline, plan, request, options=BatchOptions(threads=threads))
+                if run < 0:
+                    continue
+                walls.append(time.perf_counter() - start)
+                busy.append(pipeline.counters.busy_s - before)
+                cpu.append(time.process_time() - cpu_before)
+                failed = [one for one in outcomes if one.status != "aged"]
+                if failed:
+                    raise RuntimeError(f"{len(failed)} of {photos} photos failed: {failed[0]}")
+            by_jobs[str(threads)] = {
+                "photos_per_second": photos / statistics.median(walls),
+                "cpu_s_a_photo": statistics.median(cpu) / photos,
+                "engine_busy_share": statistics.median(b / w for b, w in zip(busy, walls, strict=True)),
+                "seconds": walls,
+            }
         engine = pipeline.capabilities
+    best = max(by_jobs, key=lambda n: by_jobs[n]["photos_per_second"])
     return {
-        "photos_per_second": photos / statistics.median(walls),
+        "photos_per_second": by_jobs[best]["photos_per_second"],
+        "best_jobs": int(best),
+        "jobs": by_jobs,
         "one_photo": percentiles(single),
-        "engine_busy_share": statistics.median(b / w for b, w in zip(busy, walls, strict=True)),
         "engine": engine.name,
+        "precision": engine.precision,
         "reason": engine.reason,
         "photo_px": side,
         "photos": photos,
-        "seconds": walls,
+        "frames": frames,
     }
+
+
+def time_processes(
+    bundle: Path, gpu: int, folder: Path, processes: int, jobs: int, timeout_s: float = 120.0
+) -> dict[str, float]:
+    """As many run-batch commands at once, each on all photos of ``folder / "photos"``, start included."""
+    import subprocess
+    import sys
+
+    photos = len(list((folder / "photos").iterdir()))
+    start = time.perf_counter()
+    running = [
+        subprocess.Popen(
+            [
+                sys.executable, "-m", "amgan", "run-batch", str(folder / "photos"),
+                "-o", str(folder / f"processes{processes}-{i}"), "--model", str(bundle),
+                "--device", f"cuda:{gpu}", "--age", "70", "--include-children", "--jobs", str(jobs),
+            ],
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        )
+        for i in range(processes)
+    ]  # fmt: skip
+    try:
+        for one in running:
+            _, said = one.communicate(timeout=timeout_s)
+            if one.returncode:
+                raise RuntimeError(f"run-batch ended with {one.returncode}: {said.strip()[-300:]}")
+    finally:
+        for one in running:
+            if one.poll() is None:
+                one.kill()
+                one.wait()
+    took = time.perf_counter() - start
+    return {"photos_per_second": processes * photos / took, "seconds": took, "jobs": jobs}

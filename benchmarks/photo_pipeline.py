@@ -125,7 +125,7 @@ def whole_frames(arguments: argparse.Namespace, side_px: int) -> dict[str, commo
 
     from amgan.benchmarking.engines import in_pytorch
     from amgan.checkpoint import load_model
-    from amgan.export.deploy import DeployGenerator
+    from amgan.export.graphs.deploy import DeployGenerator
     from amgan.runtime.bundle.bundle import Bundle
 
     torch.set_num_threads(common.limit_threads(None))

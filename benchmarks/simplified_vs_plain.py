@@ -41,11 +41,11 @@ def write_graphs(generator: Any, folder: Path) -> tuple[dict[str, Any], tuple[An
     """Write the graphs; returns what each holds, and the report of the passes."""
     import onnx
 
-    from amgan.export.emit import emit_generator
-    from amgan.export.onnxsim_pass import shorten
-    from amgan.export.parity_cases import generator_cases
+    from amgan.export.cases import generator_cases
+    from amgan.export.graphs.emit import emit_generator
+    from amgan.export.graphs.onnxsim_pass import shorten
+    from amgan.export.graphs.trace import generator_to_onnx
     from amgan.export.simplify import simplify
-    from amgan.export.to_onnx import generator_to_onnx
 
     print("tracing the plain generator, which takes a while")
     generator_to_onnx(generator, folder / "plain.onnx")
@@ -93,7 +93,7 @@ def age_once(request: Any, arrays: tuple[np.ndarray, ...]) -> np.ndarray:
 def age_in_pytorch(generator: Any, arrays: tuple[np.ndarray, ...]) -> np.ndarray:
     import torch
 
-    from amgan.export.deploy import DeployGenerator
+    from amgan.export.graphs.deploy import DeployGenerator
 
     with torch.inference_mode():
         pixels: np.ndarray = DeployGenerator(generator)(*map(torch.from_numpy, arrays)).numpy()

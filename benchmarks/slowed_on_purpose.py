@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from amgan.benchmarking.portrait import whole_frame
     from amgan.benchmarking.short_set import quiet_torch
     from amgan.checkpoint import load_model
-    from amgan.export.deploy import DeployGenerator
+    from amgan.export.graphs.deploy import DeployGenerator
     from amgan.export.simplify import PASSES
     from amgan.runtime.bundle.bundle import Bundle
 

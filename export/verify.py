@@ -10,8 +10,8 @@ from amgan.runtime.bundle.bundle import Bundle
 from amgan.runtime.errors import UsageError
 from amgan.runtime.files import file_sha256
 
-from .parity import SEED, Reference, compare
-from .parity_report import ParityReport
+from .parity.comparison import SEED, Reference, compare
+from .parity.report import ParityReport
 
 Progress = Callable[[str], None]
 

@@ -17,7 +17,7 @@ from stitching import stitch
 
 from amgan.checkpoint import SHIPPED as WEIGHTS
 from amgan.checkpoint import load_model
-from amgan.export.deploy import DeployEstimator, DeployGenerator
+from amgan.export.graphs.deploy import DeployEstimator, DeployGenerator
 from amgan.networks import Discriminator, Generator, ModelConfig
 from amgan.runtime.ages.maps import build_map, edit_mask, make_footprints
 from amgan.runtime.ages.request import Request

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from amgan.export.deploy import DeployGenerator
+from amgan.export.graphs.deploy import DeployGenerator
 from amgan.networks import Generator
 from amgan.runtime.bundle.bundle import Bundle
 from amgan.runtime.engines.contract import CELL_PX, Engine, TileBatch
@@ -107,7 +107,7 @@ def in_onnx_runtime(generator: Generator, arrays: Arrays, threads: int) -> Age:
     """The whole frame through ONNX Runtime, as torch.onnx exports the network without any pass of ours."""
     import onnxruntime
 
-    from amgan.export.to_onnx import generator_to_onnx
+    from amgan.export.graphs.trace import generator_to_onnx
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads

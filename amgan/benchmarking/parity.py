@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from amgan.export.image_difference import code_difference, psnr_db
-from amgan.export.parity_report import TOLERANCES
+from amgan.export.parity.difference import code_difference, psnr_db
+from amgan.export.parity.report import TOLERANCES
 from amgan.runtime.bundle.manifest import Manifest
 
 MANIFEST_NAMES = {"f32": "fp32", "f16": "fp16", "bf16": "bf16"}

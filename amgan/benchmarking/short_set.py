@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from amgan.checkpoint import load_model
-from amgan.export.deploy import DeployGenerator
+from amgan.export.graphs.deploy import DeployGenerator
 from amgan.export.verify import find_checkpoint
 from amgan.networks import Generator
 from amgan.runtime.bundle.bundle import Bundle

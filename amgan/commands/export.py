@@ -77,8 +77,8 @@ def command(
     chosen = {"fp32": True, "fp16": fp16, "bf16": bf16}
     precisions = tuple(name for name, wanted in chosen.items() if wanted)
     with needs("export", "export"):
-        from amgan.export.bundle_export import export_bundle
-        from amgan.export.export_options import ExportOptions
+        from amgan.export.bundle import export_bundle
+        from amgan.export.options import ExportOptions
 
         options = ExportOptions(precisions, generations, flavour, force, plain)
         bundle = export_bundle(checkpoint, output, say, options)
@@ -92,7 +92,7 @@ def command(
 
 def _check_targets(targets: str, flavour: str) -> tuple[str, ...]:
     """The generations to build engines for; raises AmganError before any work if this machine cannot."""
-    from amgan.export.tensorrt_flavour import load_flavour, parse_targets, resolve_targets
+    from amgan.export.tensorrt.flavour import load_flavour, parse_targets, resolve_targets
 
     generations = parse_targets(targets)
     resolve_targets(load_flavour(flavour, generations), generations)

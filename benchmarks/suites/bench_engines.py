@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from amgan.benchmarking import engines
-from amgan.export.deploy import DeployGenerator
+from amgan.export.graphs.deploy import DeployGenerator
 from amgan.runtime.bundle.bundle import Bundle
 from amgan.runtime.engines.openvino import OpenVinoEngine
 from amgan.runtime.errors import EngineError

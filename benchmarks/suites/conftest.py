@@ -24,7 +24,7 @@ import torch
 from amgan.benchmarking import engines, machine, photos, portrait, short_set
 from amgan.benchmarking.parity import judge, tolerances_of
 from amgan.checkpoint import load_model
-from amgan.export.deploy import DeployGenerator
+from amgan.export.graphs.deploy import DeployGenerator
 from amgan.runtime.bundle.bundle import Bundle
 from amgan.runtime.machine import count_cores
 

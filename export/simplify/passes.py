@@ -19,11 +19,19 @@ from torch.utils.flop_counter import FlopCounterMode
 from amgan.networks import Generator
 from amgan.networks.spade import Spade
 
-from .cells import PIXELS, CellBlend, UpsampleCells, cell_down, cell_head, cell_stem, phase_convolution
 from .conditioning import SeparateConditioning
 from .convolutions import CodeBlend, CroppedBlock, OneHead, fold_input_scaling, join_heads
 from .modulation import FirstConvolution, FoldedSpade, JoinedSpade, fold_spade, merge_first
 from .network import ExportGenerator, Planes, ScaledInput, TwoHeads, UpsampleConvolution, spade_blocks
+from .space_to_depth import (
+    PIXELS,
+    CellBlend,
+    UpsampleCells,
+    cell_down,
+    cell_head,
+    cell_stem,
+    phase_convolution,
+)
 
 Pass = Callable[[ExportGenerator], ExportGenerator]
 COUNT_CORE_PX = 1024

@@ -127,6 +127,12 @@ class TensorRtProgram:
                 raise EngineError(f"{self.name} refuses the memory of {name}, {self._reason()}: report this")
         return context
 
+    def inspect(self) -> str:
+        """What TensorRT's inspector says of the engine, JSON; empty where it says nothing."""
+        inspector = self._engine.create_engine_inspector()
+        kind = self._trt.LayerInformationFormat.JSON
+        return str(inspector.get_engine_information(kind)) if inspector else ""
+
     def run(self, context: Any, stream: Stream) -> None:
         """Have a context computed in a stream; raises EngineError with TensorRT's reason."""
         self._log.errors.clear()

@@ -20,8 +20,8 @@ from amgan.benchmarking.graphs import after_passes, open_graph
 from amgan.benchmarking.parity import judge
 from amgan.benchmarking.portrait import whole_frame
 from amgan.benchmarking.timing import measure_in_turn, percentiles, times_faster
-from amgan.export.deploy import DeployGenerator
-from amgan.export.parity_report import TOLERANCES
+from amgan.export.graphs.deploy import DeployGenerator
+from amgan.export.parity.report import TOLERANCES
 from amgan.export.simplify import PASSES
 from amgan.runtime.engines.contract import TileBatch
 from amgan.runtime.errors import UsageError

@@ -19,9 +19,9 @@ from tiny_networks import TINY_MODEL, random_discriminator, random_generator
 from amgan.benchmarking import baseline, engines, machine, photos, short_set
 from amgan.checkpoint import save_model
 from amgan.cli import main
-from amgan.export import bundle_export
-from amgan.export.bundle_export import ExportOptions, export_bundle
-from amgan.export.parity_report import ParityReport
+from amgan.export import bundle as bundle_export
+from amgan.export.bundle import ExportOptions, export_bundle
+from amgan.export.parity.report import ParityReport
 from amgan.runtime.bundle.bundle import Bundle
 from amgan.runtime.engines.contract import Ticket
 from amgan.runtime.engines.openvino import OpenVinoEngine

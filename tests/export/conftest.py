@@ -9,9 +9,9 @@ from exported import Exported
 from tiny_networks import TINY_MODEL, random_discriminator, random_generator
 
 from amgan.checkpoint import load_model, save_model
-from amgan.export import bundle_export
-from amgan.export.bundle_export import ExportOptions, export_bundle
-from amgan.export.parity_report import ParityReport
+from amgan.export import bundle as bundle_export
+from amgan.export.bundle import ExportOptions, export_bundle
+from amgan.export.parity.report import ParityReport
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from exported import Exported
 from google.protobuf import text_format
 
 from amgan.cli import main
-from amgan.export import bundle_export
+from amgan.export import bundle as bundle_export
 from amgan.export.triton import ONNX_BATCH, plan_models, write_triton
 from amgan.runtime.bundle.bundle import SHIPPED, Bundle
 from amgan.runtime.bundle.manifest import Manifest, TensorSpec

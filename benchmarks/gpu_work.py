@@ -1,0 +1,295 @@
+"""The steps of gpu_check.py: what each finds out on a GPU."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from common import commit
+from gpu_steps import Step
+from gpu_timing import count_flop, matmul_tflops, time_frames, time_photos, time_processes, time_program
+
+PACKAGES = ("torch", "onnx", "cuda-bindings", "tensorrt", "tensorrt_rtx", "openvino")
+STEPS = (
+    "machine", "cuda", "ring", "torch", "tensorrt", "tensorrt_rtx", "baselines", "matmul", "photos-torch",
+    "photos-tensorrt", "photos-tensorrt_rtx", "profile", "processes", "faults",
+)  # fmt: skip
+
+
+@dataclass
+class Check:
+    """What the steps share: the GPU, the bundle, and what earlier steps found."""
+
+    cuda: Any
+    gpu: Any
+    arguments: argparse.Namespace
+    work: Path
+    bundles: dict[str, Path] = field(default_factory=dict)
+    frames: list[Any] = field(default_factory=list)
+    photos: Path | None = None
+
+    @property
+    def bundle(self) -> Path:
+        """The bundle that users have."""
+        from amgan.runtime.bundle.bundle import SHIPPED
+
+        return self.arguments.bundle or SHIPPED
+
+    @property
+    def halo_px(self) -> int:
+        from amgan.runtime.bundle.bundle import Bundle
+
+        return Bundle.open(self.bundle).manifest.halo_px
+
+    def machine(self) -> dict[str, Any]:
+        """GPU, driver, clocks and versions."""
+        from amgan.runtime.doctor import find_gpus as ask_driver
+        from amgan.runtime.machine import count_cores
+
+        said, _ = ask_driver()
+        command = ["nvidia-smi", "-q"]
+        try:
+            query = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False).stdout
+        except (OSError, subprocess.TimeoutExpired) as error:
+            query = str(error)
+        (self.arguments.output / "nvidia-smi.txt").write_text(query)
+        return {
+            "gpu": self.gpu.name,
+            "compute_capability": f"sm{self.gpu.compute}",
+            "memory_gib": round(self.gpu.memory / 2**30, 1),
+            "driver": said[0].driver if said else "",
+            "system": platform.platform(),
+            "cores": count_cores(),
+            "versions": versions(),
+        }
+
+    def calls(self) -> dict[str, Any]:
+        """CUDA itself."""
+        from gpu_probe import check_calls
+
+        return check_calls(self.cuda, self.gpu.number)
+
+    def ring(self) -> dict[str, Any]:
+        """Frames through the device, without a network."""
+        from gpu_probe import check_ring
+
+        return check_ring(self.cuda, self.gpu.number, self.halo_px)
+
+    def faults(self) -> dict[str, Any]:
+        """Full memory."""
+        from gpu_probe import check_faults
+
+        return check_faults(self.cuda, self.gpu.number, self.halo_px)
+
+    def engine(self, flavour: str) -> dict[str, Any]:
+        """Build, parity, then times, of one engine on whole frames."""
+        from amgan.runtime.bundle.bundle import Bundle
+
+        arguments = self.arguments
+        bundle = self.bundle
+        if flavour != "torch":
+            bundle = build(flavour, self._typed_bundle(), arguments.core)
+        self.bundles[flavour] = bundle
+        opened = Bundle.open(bundle)
+        open_program = opener(self.cuda, self.gpu, bundle, flavour)
+        found: dict[str, Any] = {"files": sorted(opened.manifest.files)}
+        if flavour != "torch":
+            found["inspector"] = self._inspect(open_program, flavour)
+        found["parity"] = verify(self.cuda, self.gpu, bundle, arguments.checkpoint)
+        program = open_program(False)
+        side = program.inputs["image"].shape[0]
+        program.close()
+        flop = count_flop(opened.file("generator", "fp32"), side)
+        found["tile"] = {"side_px": side, "gflop": flop / 1e9}
+        found["engine_only"] = time_program(
+            self.cuda, self.gpu.number, open_program, opened.manifest.halo_px,
+            side=arguments.size, frames=arguments.frames, runs=arguments.runs, tile_flop=flop,
+        )  # fmt: skip
+        return found
+
+    def end_to_end(self, flavour: str) -> dict[str, Any]:
+        """Photos from JPEG to JPEG, and the engine alone on the faces in them."""
+        from amgan.runtime.errors import EngineError
+        from amgan.runtime.machine import count_cores
+
+        if flavour not in self.bundles:
+            raise EngineError(f"there is no bundle for {flavour}, see its own step")
+        bundle, arguments = self.bundles[flavour], self.arguments
+        self.photos = self.work / f"photos-{flavour}"
+        jobs = sorted({2, max(2, count_cores() // 2), max(2, count_cores())})
+        found = time_photos(
+            bundle, self.gpu.number, arguments.photos, arguments.runs, self.photos, arguments.size, jobs
+        )
+        frames = found.pop("frames") * arguments.photos
+        program = opener(self.cuda, self.gpu, bundle, flavour)
+        found["same_frames"] = time_frames(
+            self.cuda, self.gpu.number, program, self.halo_px, frames, arguments.runs
+        )
+        return found
+
+    def processes(self) -> dict[str, Any]:
+        """Several processes on one GPU, where one process's lock of Python is what limits."""
+        from amgan.runtime.errors import EngineError
+        from amgan.runtime.machine import count_cores
+
+        if self.photos is None or not self.photos.is_dir():
+            raise EngineError("there are no photos, see the steps before")
+        flavour = self.photos.name.removeprefix("photos-")
+        found: dict[str, Any] = {"engine": flavour}
+        for number in (1, 2, 4):
+            jobs = max(2, count_cores() // number)
+            found[str(number)] = time_processes(
+                self.bundles[flavour], self.gpu.number, self.photos, number, jobs
+            )
+        return found
+
+    def matmul(self) -> dict[str, Any]:
+        """What the GPU can do."""
+        return matmul_tflops(self.gpu.number, max(self.arguments.runs, 10))
+
+    def baselines(self) -> dict[str, Any]:
+        """The plain network in PyTorch."""
+        from gpu_baselines import time_pytorch
+
+        arguments = self.arguments
+        return time_pytorch(arguments.checkpoint, self.gpu.number, arguments.size, max(arguments.runs, 10))
+
+    def profile(self) -> dict[str, Any]:
+        """Every kernel of a tile in PyTorch."""
+        from gpu_baselines import profile_tile
+
+        return profile_tile(opener(self.cuda, self.gpu, self.bundle, "torch"), self.halo_px)
+
+    def _typed_bundle(self) -> Path:
+        """A bundle with an fp16 network, which TensorRT's engines are built from."""
+        from amgan.runtime.bundle.bundle import Bundle
+
+        files = Bundle.open(self.bundle).manifest.files.values()
+        roles = {entry.role for entry in files if (entry.format, entry.precision) == ("onnx", "fp16")}
+        made = self.work / "bundle"
+        if {"generator", "estimator"} <= roles:
+            if not made.exists():
+                shutil.copytree(self.bundle, made)
+        elif not made.exists():
+            export_bundle(self.arguments.checkpoint, self.work)
+        return made
+
+    def _inspect(self, open_program: Any, flavour: str) -> str:
+        """Save what the engine's inspector says; returns the name of the file."""
+        program = open_program(False)
+        try:
+            text = program.inspect()
+        finally:
+            program.close()
+        path = self.arguments.output / f"inspector-{flavour}.json"
+        path.write_text(text)
+        return path.name
+
+
+def make_steps(check: Check) -> Iterator[Step]:
+    """The steps of gpu_first_run.md, what tells most first."""
+    flavours = ("torch", "tensorrt", "tensorrt_rtx")
+    yield Step("machine", check.machine, 5)
+    yield Step("cuda", check.calls, 10)
+    yield Step("ring", check.ring, 30)
+    for flavour in flavours:
+        yield Step(flavour, lambda flavour=flavour: check.engine(flavour), 90)
+    yield Step("baselines", check.baselines, 90)
+    yield Step("matmul", check.matmul, 10)
+    for flavour in flavours:
+        yield Step(f"photos-{flavour}", lambda flavour=flavour: check.end_to_end(flavour), 45)
+    yield Step("profile", check.profile, 20)
+    yield Step("processes", check.processes, 60)
+    yield Step("faults", check.faults, 20)
+
+
+def export_bundle(checkpoint: Path | None, folder: Path) -> Path:
+    """A bundle with fp32 and fp16 networks, to build engines from."""
+    from amgan.export.bundle import ExportOptions
+    from amgan.export.bundle import export_bundle as export
+
+    return export(checkpoint, folder / "bundle", say, ExportOptions(("fp32", "fp16")))
+
+
+def build(flavour: str, bundle: Path, core_px: int) -> Path:
+    """A copy of a bundle with engines of one flavour for the GPU in this machine."""
+    from amgan.export.tensorrt.engines import add_engines
+    from amgan.export.tensorrt.options import EngineOptions
+    from amgan.runtime.bundle.bundle import Bundle, write_manifest
+
+    folder = bundle.with_name(flavour)
+    shutil.copytree(bundle, folder)
+    manifest = Bundle.open(folder).manifest
+    options = EngineOptions(core_px=core_px)
+    write_manifest(folder, add_engines(folder, manifest, ("current",), flavour, options, say))
+    return folder
+
+
+def verify(cuda: Any, gpu: Any, bundle: Path, checkpoint: Path | None) -> list[dict[str, Any]]:
+    """TensorRT's engines of a bundle, or PyTorch where it has none, against PyTorch fp32."""
+    from amgan.checkpoint import SHIPPED, load_model
+    from amgan.export.parity.comparison import Reference, _try, compare
+    from amgan.export.parity.contenders import Contender
+    from amgan.runtime.bundle.bundle import Bundle
+    from amgan.runtime.bundle.engine_files import FORMAT
+    from amgan.runtime.engines.contract import TileBatch
+    from amgan.runtime.engines.cuda.arrays import CudaEngine
+    from amgan.runtime.engines.pytorch import open_torch
+
+    generator, discriminator, config = load_model(checkpoint or SHIPPED)
+    reference = Reference.of(generator, discriminator, config.estimator_frame_px, config.oldest_trained_age)
+    opened = Bundle.open(bundle)
+    engines = {name: entry for name, entry in opened.manifest.files.items() if entry.format == FORMAT}
+    if engines:
+        return [r.to_dict() for r in compare(reference, bundle, engines, say).results]
+    results = []
+    for precision, tolerance in (("f32", "fp32"), ("f16", "fp16"), ("bf16", "bf16")):
+        program = open_torch(opened, gpu.number, gpu.compute, precision)
+        engine = CudaEngine(cuda, gpu.number, program, opened.manifest.halo_px)
+
+        def run(arrays: Any, engine: Any = engine) -> Any:
+            return engine.wait(engine.submit(TileBatch(*arrays, label="the picture")))
+
+        contender = Contender(program.name, "generator", tolerance, "", precision, lambda run=run: run)
+        results.append(_try(contender, reference.answers["generator"]).to_dict())
+        engine.close()
+        say(f"{program.name} in {precision}: {results[-1]['verdict']}")
+    return results
+
+
+def opener(cuda: Any, gpu: Any, bundle: Path, flavour: str) -> Any:
+    """How to open the generator of a bundle, with or without graphs."""
+    from amgan.runtime.bundle.bundle import Bundle
+    from amgan.runtime.bundle.engine_files import find_engine
+    from amgan.runtime.engines.pytorch import open_torch
+    from amgan.runtime.engines.tensorrt import TensorRtProgram, load_tensorrt
+
+    opened = Bundle.open(bundle)
+    if flavour == "torch":
+        return lambda graphs: open_torch(opened, gpu.number, gpu.compute, None, graphs=graphs)
+    version = str(load_tensorrt(flavour).__version__)
+    path, entry = find_engine(opened, "generator", flavour, version, gpu.compute)
+    return lambda graphs: TensorRtProgram(cuda, path, entry, graphs=graphs)
+
+
+def versions() -> dict[str, Any]:
+    """Versions of all that takes part, None where it is not installed."""
+    found: dict[str, Any] = {"python": platform.python_version(), "commit": commit()}
+    for name in ("amgan", "numpy", *PACKAGES):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def say(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)

@@ -1,0 +1,114 @@
+"""A checkpoint's networks as ONNX files: simplified, in every precision asked for."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import onnx
+import torch
+
+from amgan.networks import Discriminator, Generator
+from amgan.runtime.bundle.manifest import FileEntry
+from amgan.runtime.files import file_sha256
+
+from ..cases import Case, estimator_cases, generator_cases
+from ..simplify import PassReport, simplify
+from ..simplify.network import ExportGenerator
+from ..simplify.passes import measure
+from .emit import emit_estimator, emit_generator
+from .onnxsim_pass import shorten
+from .precision import dtype_of, generator_in
+from .trace import estimator_to_onnx, generator_to_onnx
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Written:
+    """The files of a folder, what each pass left of the generator, and the nodes of every graph."""
+
+    files: Mapping[str, FileEntry]
+    passes: tuple[PassReport, ...]
+    nodes: Mapping[str, int]
+
+
+def file_name(role: str, precision: str) -> str:
+    """Name of an ONNX file in a bundle: generator.onnx, generator.fp16.onnx, ..."""
+    return f"{role}.onnx" if precision == "fp32" else f"{role}.{precision}.onnx"
+
+
+def write_simplified(
+    folder: Path,
+    generator: Generator,
+    discriminator: Discriminator,
+    frame_px: int,
+    precisions: tuple[str, ...],
+    progress: Progress,
+) -> Written:
+    """Run all passes, report each, and write generator and estimator in every precision.
+
+    ``frame_px`` is the estimator's. Raises AmganError when a graph does not run.
+    """
+    network, passes = simplify(generator)
+    for before, after in itertools.pairwise(passes):
+        progress(pass_line(before, after))
+    tile = _smallest(generator_cases(0, network.halo_px))
+    frame = _smallest(estimator_cases(0, frame_px))
+    written = Written({}, passes, {})
+    for precision in precisions:
+        for role, model, case in (
+            ("generator", emit_generator(generator_in(network, precision)), tile),
+            ("estimator", emit_estimator(discriminator, frame_px, dtype_of(precision)), frame),
+        ):
+            name = file_name(role, precision)
+            shorter, said = shorten(model, case.arrays)
+            progress(f"{name}: {said}")
+            _save(shorter, folder / name)
+            written = _added(written, folder / name, role, precision)
+    return written
+
+
+def write_plain(
+    folder: Path, generator: Generator, discriminator: Discriminator, frame_px: int, progress: Progress
+) -> Written:
+    """Write both networks as torch.onnx.export traces them, in fp32, not simplified at all; takes a minute.
+
+    Raises AmganError when PyTorch cannot export one.
+    """
+    written = Written({}, (measure("plain", ExportGenerator(generator)),), {})
+    with torch.no_grad():
+        progress("tracing the generator as it is")
+        generator_to_onnx(generator, folder / file_name("generator", "fp32"))
+        progress("tracing the estimator as it is")
+        estimator_to_onnx(discriminator, frame_px, folder / file_name("estimator", "fp32"))
+    for role in ("generator", "estimator"):
+        written = _added(written, folder / file_name(role, "fp32"), role, "fp32")
+    return written
+
+
+def pass_line(before: PassReport, after: PassReport) -> str:
+    """One pass for people: its name, and operations and arithmetic before and after."""
+    return (
+        f"{after.name}: {before.operations} -> {after.operations} operations, "
+        f"{before.gflop:.1f} -> {after.gflop:.1f} GFLOP"
+    )
+
+
+def _added(written: Written, path: Path, role: str, precision: str) -> Written:
+    entry = FileEntry(role, "onnx", precision, file_sha256(path))
+    nodes = len(onnx.load(path, load_external_data=False).graph.node)
+    return replace(
+        written, files={**written.files, path.name: entry}, nodes={**written.nodes, path.name: nodes}
+    )
+
+
+def _save(model: onnx.ModelProto, path: Path) -> None:
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+
+
+def _smallest(cases: tuple[Case, ...]) -> Case:
+    return min(cases, key=lambda case: case.arrays[0].size)

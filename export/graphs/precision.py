@@ -1,0 +1,39 @@
+"""Typed half-precision graphs: precision is part of the network, not a flag of the engine builder.
+
+TensorRT 11 and TensorRT for RTX build strongly typed networks only: what the ONNX says is what runs.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+
+from amgan.runtime.errors import UsageError
+
+from ..simplify import ExportGenerator
+
+DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+
+KEPT_FP32 = {
+    "conditioning planes": "frame coordinates reach thousands of pixels, where fp16 has steps of 2 px",
+    "attention and change after the head": "tanh and the products after it decide the last code value",
+    "blend and rounding": "a code value of 255.5 is not representable next to 255 in bf16",
+    "estimator's output": "years are read by people and compared across engines",
+}
+"""What stays in fp32 in half-precision graphs, and why."""
+
+
+def generator_in(network: ExportGenerator, precision: str) -> ExportGenerator:
+    """The generator with all convolutions in a precision: ``fp32``, ``fp16`` or ``bf16``.
+
+    Raises UsageError for another name.
+    """
+    return copy.deepcopy(network).to(dtype_of(precision))
+
+
+def dtype_of(precision: str) -> torch.dtype:
+    """PyTorch's type for a precision by name. Raises UsageError, naming the valid ones."""
+    if precision not in DTYPES:
+        raise UsageError(f"there is no precision {precision!r}; choose one of {', '.join(DTYPES)}")
+    return DTYPES[precision]

@@ -1,0 +1,86 @@
+"""The manifest of an exported bundle: what the files are, what they were made from and how."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import amgan
+from amgan.networks import ModelConfig
+from amgan.networks.discriminator import DOWNSAMPLING
+from amgan.runtime.ages.maps import MAX_AGE, MIN_AGE, NEUTRAL_AGE
+from amgan.runtime.bundle.manifest import EstimatorSpec, GeneratorSpec, Manifest, TensorSpec
+from amgan.runtime.files import file_sha256
+
+from .graphs.files import Written
+from .graphs.precision import KEPT_FP32
+from .options import ExportOptions
+from .simplify.passes import COUNT_CORE_PX
+
+PACKAGES = ("torch", "onnx", "onnxsim", "openvino")
+
+
+def make_manifest(
+    checkpoint: Path, config: ModelConfig, options: ExportOptions, written: Written
+) -> Manifest:
+    """The manifest of ONNX files; engines and the parity report are added later."""
+    return Manifest(
+        model=checkpoint.stem,
+        version=amgan.__version__,
+        canonical_px=config.max_frame_px,
+        min_frame_px=config.min_frame_px,
+        max_frame_px=config.max_frame_px,
+        halo_px=config.generator.halo_px,
+        tile_multiple=4,
+        age_range=(MIN_AGE, MAX_AGE),
+        neutral_age=NEUTRAL_AGE,
+        oldest_trained_age=min(config.oldest_trained_age, MAX_AGE),
+        generator=_generator_spec(config.generator.halo_px),
+        estimator=_estimator_spec(config.estimator_frame_px),
+        files=written.files,
+        checkpoint_sha256=file_sha256(checkpoint),
+        created_with={"amgan": amgan.__version__}
+        | {name: importlib.metadata.version(name) for name in PACKAGES},
+        export=_export_report(options, written),
+    )
+
+
+def _export_report(options: ExportOptions, written: Written) -> dict[str, Any]:
+    report: dict[str, Any] = {
+        "options": {
+            "precisions": list(options.written),
+            "targets": list(options.targets),
+            "flavour": options.flavour,
+            "plain": options.plain,
+        },
+        "counted_for_px": COUNT_CORE_PX,
+        "passes": [{**asdict(line), "gflop": round(line.gflop, 3)} for line in written.passes],
+        "graph_nodes": dict(written.nodes),
+    }
+    if options.written != ("fp32",):
+        report["kept_fp32"] = dict(KEPT_FP32)
+    return report
+
+
+def _generator_spec(halo_px: int) -> GeneratorSpec:
+    core = tuple(f"{side}-{2 * halo_px}" for side in ("H", "W"))
+    return GeneratorSpec(
+        inputs=(
+            TensorSpec("image", "uint8", ("N", "H", "W", 3), (0, 255), "RGB tile with its halo"),
+            TensorSpec("aging_map", "float32", ("N", 1, "H/4", "W/4"), (MIN_AGE, MAX_AGE), "years"),
+            TensorSpec("origin", "float32", ("N", 3), None, "x0, y0 of the tile, side of the frame; px"),
+        ),
+        outputs=(TensorSpec("aged", "uint8", ("N", *core, 3), (0, 255), "RGB without halo"),),
+    )
+
+
+def _estimator_spec(frame_px: int) -> EstimatorSpec:
+    grid = frame_px // DOWNSAMPLING
+    return EstimatorSpec(
+        frame_px=frame_px,
+        grid=grid,
+        inputs=(TensorSpec("image", "uint8", ("N", frame_px, frame_px, 3), (0, 255), "RGB canonical frame"),),
+        outputs=(TensorSpec("ages", "float32", ("N", 1, grid, grid), None, "apparent ages, years"),),
+    )

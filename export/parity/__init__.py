@@ -1,0 +1,1 @@
+"""Parity: proof that the files of a bundle compute what PyTorch computes."""

@@ -1,0 +1,1 @@
+"""TensorRT: building, checking and describing the engines of a bundle."""

@@ -1,0 +1,151 @@
+"""TensorRT engines for a bundle: which to build, which to keep, and what the manifest says of them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from amgan.runtime.bundle.bundle import Bundle
+from amgan.runtime.bundle.engine_files import FORMAT, EngineBuild
+from amgan.runtime.bundle.manifest import FileEntry, Manifest
+from amgan.runtime.engines.contract import CELL_PX
+from amgan.runtime.errors import AmganError, BundleError, UsageError
+from amgan.runtime.files import file_sha256
+
+from .build import build_engine, plan_build
+from .flavour import AUTO
+from .log import Progress
+from .options import EngineOptions
+
+ROLES = ("generator", "estimator")
+DEFAULTS = EngineOptions()
+
+
+def add_engines(
+    folder: Path,
+    manifest: Manifest,
+    targets: Sequence[str],
+    flavour: str = AUTO,
+    options: EngineOptions = DEFAULTS,
+    progress: Progress = lambda message: None,
+    *,
+    previous: Path | None = None,
+) -> Manifest:
+    """Build the engines of generator and estimator into a bundle's folder; returns the manifest with them.
+
+    The manifest is not written. An engine of ``manifest`` or of the bundle ``previous`` is kept when its ONNX
+    file, options, flavour, version and targets are the same. Raises BundleError when the bundle has no ONNX
+    file of the precision, and as build_engine does.
+    """
+    plans = []
+    for role in ROLES:
+        onnx = _onnx_file(folder, manifest, role, options.precision)
+        inputs = network_inputs(manifest, role, options.core_px)
+        wanted = options.for_network(inputs, flavour, tuple(targets))
+        plan = plan_build(onnx, wanted)
+        cache = timing_cache(plan.flavour, plan.version, plan.targets)
+        plans.append((onnx, replace(wanted, flavour=plan.flavour, timing_cache=cache), plan))
+    files = dict(manifest.files)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".engines.") as work:
+        for role, (onnx, wanted, plan) in zip(ROLES, plans, strict=True):
+            name = engine_name(role, options.precision, plan)
+            reason = (
+                "a new one was asked for" if options.force else _keep(folder, files, name, plan, previous)
+            )
+            if reason is None:
+                same = f"ONNX file, options, {plan.flavour} {plan.version} and targets"
+                progress(f"{name}: kept, the same {same}")
+                continue
+            progress(f"{name}: building, {reason}")
+            build = build_engine(onnx, Path(work) / name, wanted, progress)
+            files[name] = FileEntry(role, FORMAT, options.precision, file_sha256(Path(work) / name), build)
+        # Only now, when all could be built, is anything in the bundle replaced.
+        for file in Path(work).iterdir():
+            file.replace(folder / file.name)
+    return replace(manifest, files=files)
+
+
+def engine_name(role: str, precision: str, build: EngineBuild) -> str:
+    """File name of an engine; TensorRT's own engines run on one generation of GPUs only, which they name."""
+    generation = f".{'-'.join(build.targets)}" if build.flavour == "tensorrt" else ""
+    return f"{role}.{precision}.{build.flavour}{generation}.engine"
+
+
+def why_build(entry: FileEntry | None, file: Path, wanted: EngineBuild) -> str | None:
+    """Why an engine must be built (again), as half a sentence; None when the one there is as wanted."""
+    if entry is None or entry.build is None:
+        return "there is none yet"
+    there = entry.build
+    if not file.is_file() or file_sha256(file) != entry.sha256:
+        return "its file is missing or damaged"
+    for same, reason in (
+        (there.onnx_sha256 == wanted.onnx_sha256, "the ONNX file changed"),
+        (
+            (there.flavour, there.version) == (wanted.flavour, wanted.version),
+            f"it is from {there.flavour} {there.version}, and {wanted.flavour} {wanted.version} is installed",
+        ),
+        (
+            there.targets == wanted.targets,
+            f"it is for {', '.join(there.targets)} and not {', '.join(wanted.targets)}",
+        ),
+        (there.profile == wanted.profile, "the tile or batch size changed"),
+        (dict(there.options) == dict(wanted.options), "the build options changed"),
+    ):
+        if not same:
+            return reason
+    return None
+
+
+def network_inputs(manifest: Manifest, role: str, core_px: int) -> dict[str, tuple[int, ...]]:
+    """Shapes, without the batch, of a network's inputs for tiles of ``core_px`` (frames, for the estimator).
+
+    Raises UsageError for a core that tiles cannot have.
+    """
+    if role == "estimator":
+        side = manifest.estimator.frame_px
+        return {"image": (side, side, 3)}
+    if core_px <= 0 or core_px % manifest.tile_multiple:
+        step = manifest.tile_multiple
+        raise UsageError(f"a tile's core cannot be {core_px} px: use a multiple of {step} px")
+    side = min(core_px, manifest.max_frame_px) + 2 * manifest.halo_px
+    cells = side // CELL_PX
+    return {"image": (side, side, 3), "aging_map": (1, cells, cells), "origin": (3,)}
+
+
+def timing_cache(flavour: str, version: str, targets: Sequence[str]) -> Path:
+    """Where timings of builds are kept on this machine."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    folder = Path(base) if base else Path.home() / ".cache"
+    return folder / "amgan" / f"{flavour}-{version}-{'-'.join(targets)}.timing"
+
+
+def _onnx_file(folder: Path, manifest: Manifest, role: str, precision: str) -> Path:
+    for name, entry in manifest.files.items():
+        if (entry.role, entry.format, entry.precision) == (role, "onnx", precision):
+            return folder / name
+    raise BundleError(
+        f"'{folder}' holds no {precision} ONNX file of its {role}: export the bundle with --{precision}"
+    )
+
+
+def _keep(
+    folder: Path, files: dict[str, FileEntry], name: str, plan: EngineBuild, previous: Path | None
+) -> str | None:
+    """Keep the engine there is, or take that of the previous bundle; otherwise say why one must be built."""
+    reason = why_build(files.get(name), folder / name, plan)
+    if reason is None or previous is None or not previous.is_dir():
+        return reason
+    try:
+        old = Bundle.open(previous)
+    except AmganError:
+        return "the previous bundle is damaged"
+    entry = old.manifest.files.get(name)
+    reason = why_build(entry, previous / name, plan)
+    if reason is None and entry is not None:
+        shutil.copyfile(previous / name, folder / name)
+        files[name] = entry
+    return reason

@@ -1,0 +1,136 @@
+"""The commands on real photos, with the real face finder and a tiny bundle."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from amgan.cli import main
+
+SAMPLES = Path(__file__).parents[3] / "samples"
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Two good photos, one of them a level down, one without a face, and a file that is no picture."""
+    folder = tmp_path / "photos"
+    (folder / "sub").mkdir(parents=True)
+    shutil.copy(SAMPLES / "grace_hopper.jpg", folder)
+    shutil.copy(SAMPLES / "eileen_collins.png", folder / "sub")
+    Image.fromarray(np.full((300, 400, 3), 128, np.uint8)).save(folder / "wall.jpg")
+    (folder / "list.txt").write_text("grace, eileen")
+    return folder
+
+
+def amgan(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(a) for a in arguments])
+
+
+def pixels(path: Path) -> np.ndarray:
+    return np.asarray(Image.open(path).convert("RGB"))
+
+
+def test_batch_does_the_good_ones_and_lists_the_others(
+    photos: Path, tmp_path: Path, tiny_bundle: Path
+) -> None:
+    out = tmp_path / "aged"
+    result = amgan("run-batch", photos, "-o", out, "--age", "70", "--model", tiny_bundle)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("aged 2 of 4 photos, faces: 2,")
+    assert f"{photos / 'list.txt'}: not a picture" in result.stdout
+    assert f"{photos / 'wall.jpg'}: no face" in result.stdout
+    written = {p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file()}
+    assert written - {".amgan/lock", ".amgan/run.jsonl"} == {"grace_hopper.jpg", "sub/eileen_collins.png"}
+    before, after = pixels(photos / "sub" / "eileen_collins.png"), pixels(out / "sub" / "eileen_collins.png")
+    assert before.shape == after.shape
+    assert (before != after).any()
+    assert (before[400:] == after[400:]).all()
+
+
+def test_one_photo_gives_the_same_bytes_as_a_batch(photos: Path, tmp_path: Path, tiny_bundle: Path) -> None:
+    wish = ("--age", "+20", "--zone", "forehead=+40", "--model", tiny_bundle)
+    single = amgan("age", photos / "sub" / "eileen_collins.png", "-o", tmp_path / "single.png", *wish)
+    assert single.exit_code == 0, single.output
+    batch = amgan("run-batch", photos / "sub", "-o", tmp_path / "batch", *wish)
+    assert batch.exit_code == 0, batch.output
+    assert (tmp_path / "single.png").read_bytes() == (tmp_path / "batch" / "eileen_collins.png").read_bytes()
+
+
+def test_age_beyond_the_model_is_wrong_use(photos: Path, tmp_path: Path, tiny_bundle: Path) -> None:
+    result = amgan("run-batch", photos, "-o", tmp_path / "out", "--age", "300", "--model", tiny_bundle)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("amgan: ")
+    assert not (tmp_path / "out").exists()
+
+
+def test_photo_without_a_face(photos: Path, tmp_path: Path, tiny_bundle: Path) -> None:
+    for command in (("age", "-o", tmp_path / "x.jpg", "--age", "70"), ("estimate",)):
+        result = amgan(command[0], photos / "wall.jpg", *command[1:], "--model", tiny_bundle)
+        assert result.exit_code == 1, result.output
+        assert result.stderr.startswith(f"amgan: '{photos / 'wall.jpg'}'")
+    assert not (tmp_path / "x.jpg").exists()
+
+
+def test_no_such_bundle(photos: Path, tmp_path: Path) -> None:
+    result = amgan(
+        "age", photos / "grace_hopper.jpg", "-o", tmp_path, "--age", "70", "--model", tmp_path / "none"
+    )
+    assert result.exit_code == 1
+    assert result.stderr.startswith("amgan: ")
+    assert result.stderr.count("\n") == 1
+
+
+def test_estimate(photos: Path, tiny_bundle: Path) -> None:
+    result = amgan("estimate", photos / "grace_hopper.jpg", "--json", "--model", tiny_bundle)
+    assert result.exit_code == 0, result.output
+    (face,) = json.loads(result.stdout)["faces"]
+    assert 0 <= face["zones"]["forehead"] <= 120
+    assert len(face["box"]) == 4
+    result = amgan("estimate", photos / "grace_hopper.jpg", "--model", tiny_bundle)
+    assert result.exit_code == 0, result.output
+    assert "nasolabial-left" in result.stdout
+
+
+def test_ctrl_c_stops_cleanly(tmp_path: Path, tiny_bundle: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for number in range(200):
+        shutil.copy(SAMPLES / "grace_hopper.jpg", tmp_path / "in" / f"{number:03}.jpg")
+    out = tmp_path / "out"
+    arguments = [
+        "run-batch",
+        str(tmp_path / "in"),
+        "-o",
+        str(out),
+        "--age",
+        "70",
+        "--model",
+        str(tiny_bundle),
+    ]
+    # who runs the tests in the background of a shell hands down that Ctrl-C is ignored
+    listen = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{listen}; from amgan.cli import main; main({arguments!r})"
+    with subprocess.Popen(
+        [sys.executable, "-P", "-c", code], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as run:
+        patience = time.monotonic() + 60
+        while not list(out.glob("*.jpg")) and run.poll() is None and time.monotonic() < patience:
+            time.sleep(0.02)
+        run.send_signal(signal.SIGINT)
+        _, told = run.communicate(timeout=60)
+    done = sorted(path for path in out.iterdir() if path.name != ".amgan")
+    assert run.returncode == 130, told
+    assert told.startswith(f"amgan: interrupted, {len(done)} of 200 photos are aged and written; give")
+    assert 0 < len(done) < 200
+    for path in done:
+        assert path.suffix == ".jpg"
+        assert pixels(path).shape == (600, 512, 3)

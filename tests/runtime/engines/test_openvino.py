@@ -1,0 +1,291 @@
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from helpers import FLOAT, HALO, UINT8, Graph, tiny_manifest, write_estimator, write_tiny_bundle
+from stitching import stitch
+
+from amgan.benchmarking.portrait import whole_frame
+from amgan.export.parity.difference import code_difference, psnr_db
+from amgan.runtime.bundle.bundle import Bundle
+from amgan.runtime.engines.contract import Engine, TileBatch, open_engine
+from amgan.runtime.engines.openvino import OpenVinoEngine, _choose_precision, keep_places_exact, last_line
+from amgan.runtime.engines.tiles import Tile, plan_tiles
+from amgan.runtime.errors import BundleError, EngineError, UsageError
+from amgan.runtime.face.alignment import Frame
+from amgan.runtime.face.finder import Face
+from amgan.runtime.files import file_sha256
+from amgan.runtime.load_openvino import load_openvino
+from amgan.runtime.pipeline.estimator import Estimator
+
+
+@pytest.fixture(scope="module")
+def engine(tiny_bundle: Path) -> OpenVinoEngine:
+    return OpenVinoEngine(Bundle.open(tiny_bundle), "f32")
+
+
+def batch(n: int = 1, height: int = 32, width: int = 48, age: float = 65.0, x0: int = -HALO) -> TileBatch:
+    rng = np.random.default_rng(n + height + width)
+    return TileBatch(
+        rng.integers(0, 256, (n, height, width, 3), dtype=np.uint8),
+        np.full((n, 1, height // 4, width // 4), age, np.float32),
+        np.tile(np.array([[x0, -HALO, 256]], np.float32), (n, 1)),
+        "tile 7",
+    )
+
+
+def rehash(folder: Path, **changes: object) -> Bundle:
+    """Open a bundle whose files were replaced."""
+    (folder / "manifest.json").write_text(json.dumps({**tiny_manifest(folder), **changes}))
+    return Bundle.open(folder)
+
+
+def damage(folder: Path, name: str, content: bytes) -> Bundle:
+    (folder / name).write_bytes(content)
+    return rehash(folder)
+
+
+def test_an_age_of_45_changes_nothing(engine: OpenVinoEngine) -> None:
+    tiles = batch(2, age=45.0)
+    aged = engine.wait(engine.submit(tiles))
+    assert aged.dtype == np.uint8
+    assert np.array_equal(aged, tiles.image[:, HALO:-HALO, HALO:-HALO])
+
+
+def test_capabilities(engine: OpenVinoEngine) -> None:
+    assert isinstance(engine, Engine)
+    assert engine.capabilities.device == "cpu"
+    assert engine.capabilities.precision == "f32"
+    assert engine.capabilities.in_flight >= 1
+
+
+@pytest.mark.parametrize("core", [16, 20, 36, 64])
+def test_any_tiling_gives_the_pixels_of_the_whole(engine: OpenVinoEngine, core: int) -> None:
+    size = 64
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (size + 2 * HALO, size + 2 * HALO, 3), dtype=np.uint8)
+    ages = rng.uniform(15, 90, (size // 4 + HALO // 2, size // 4 + HALO // 2)).astype(np.float32)
+
+    def run(tile: Tile) -> np.ndarray:
+        origin = np.array([[tile.x0 - HALO, tile.y0 - HALO, size]], np.float32)
+        work = TileBatch(image[tile.padded(HALO)][None], ages[tile.padded(HALO, 4)][None, None], origin)
+        return engine.wait(engine.submit(work))[0]
+
+    whole = run(Tile(0, 0, size, size))
+    tiles = plan_tiles(size, core)
+    assert np.array_equal(stitch(np.zeros_like(whole), [(t, run(t)) for t in tiles]), whole)
+
+
+def test_tickets_may_be_waited_for_in_any_order(engine: OpenVinoEngine) -> None:
+    work = [batch(1, 32, 32 + 4 * i) for i in range(5)]
+    alone = [engine.wait(engine.submit(w)) for w in work]
+    tickets = [engine.submit(w) for w in work]
+    for i in (3, 0, 4, 1, 2):
+        assert np.array_equal(engine.wait(tickets[i]), alone[i])
+
+
+def test_threads_share_the_engine(engine: OpenVinoEngine) -> None:
+    def run(i: int) -> bytes:
+        tickets = [engine.submit(batch(1, 32, 32 + 4 * (i % 3), age=50 + k)) for k in range(3)]
+        return b"".join(engine.wait(t).tobytes() for t in tickets)
+
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(run, range(12)))
+    assert all(results[i] == results[i % 3] for i in range(12))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "word"),
+    [
+        ("image", np.zeros((1, 32, 48, 3), np.float32), "must be uint8"),
+        ("image", np.zeros((32, 48, 3), np.uint8), "must be uint8"),
+        ("image", np.zeros((1, 30, 48, 3), np.uint8), "not a multiple of 4"),
+        ("image", np.zeros((0, 32, 48, 3), np.uint8), "not a multiple of 4"),
+        ("aging_map", np.zeros((1, 1, 32, 48), np.float32), "aging_map must be"),
+        ("aging_map", np.zeros((1, 1, 8, 12), np.float64), "aging_map must be"),
+        ("origin", np.zeros((1, 2), np.float32), "origin must be"),
+    ],
+)
+def test_arrays_that_break_the_contract(
+    engine: OpenVinoEngine, field: str, value: np.ndarray, word: str
+) -> None:
+    good = batch()
+    arrays = {"image": good.image, "aging_map": good.aging_map, "origin": good.origin, field: value}
+    with pytest.raises(EngineError, match=f"tile 7.*{word}"):
+        engine.submit(TileBatch(**arrays, label="tile 7"))
+
+
+def test_a_tile_smaller_than_its_halo_fails_by_name(engine: OpenVinoEngine) -> None:
+    with pytest.raises(EngineError, match="tile 7"):
+        engine.wait(engine.submit(batch(1, 12, 12)))
+    assert engine.wait(engine.submit(batch())).shape == (1, 16, 32, 3)
+
+
+class BrokenRequest:
+    def __init__(self, at: str) -> None:
+        self.at = at
+
+    def set_output_tensor(self, *_: object) -> None:
+        pass
+
+    def start_async(self, *_: object, **__: object) -> None:
+        if self.at == "start":
+            raise RuntimeError("in file.cpp:1\n\n  no memory\n")
+
+    def wait(self) -> None:
+        raise RuntimeError("no memory")
+
+
+@pytest.mark.parametrize(
+    ("at", "words"), [("start", "could not start on tile 7: no memory"), ("wait", "failed on tile 7")]
+)
+def test_failures_name_the_tile(tiny_bundle: Path, at: str, words: str) -> None:
+    engine = OpenVinoEngine(Bundle.open(tiny_bundle), "f32")
+    engine._free.append(BrokenRequest(at))
+    with pytest.raises(EngineError, match=words):
+        engine.wait(engine.submit(batch()))
+    assert engine.wait(engine.submit(batch())).shape == (1, 16, 32, 3)
+
+
+def test_last_line_of_nothing() -> None:
+    assert last_line(RuntimeError()) == "RuntimeError"
+
+
+def test_a_ticket_counts_once_and_only_here(engine: OpenVinoEngine) -> None:
+    ticket = engine.submit(batch())
+    engine.wait(ticket)
+    with pytest.raises(EngineError, match="tile 7 is not under way"):
+        engine.wait(ticket)
+    with pytest.raises(EngineError, match="tile 9 is not under way"):
+        engine.wait(SimpleNamespace(label="tile 9"))
+
+
+def test_closed_engine_refuses_work_but_ends_what_it_has(tiny_bundle: Path) -> None:
+    engine = OpenVinoEngine(Bundle.open(tiny_bundle))
+    ticket = engine.submit(batch())
+    engine.close()
+    engine.close()
+    assert engine.wait(ticket).shape == (1, 16, 32, 3)
+    with pytest.raises(EngineError, match="after the engine was closed"):
+        engine.submit(batch())
+
+
+def test_wrong_halo_in_the_manifest_is_found(tmp_path: Path) -> None:
+    bundle = Bundle.open(write_tiny_bundle(tmp_path / "b", halo_px=HALO - 4))
+    engine = OpenVinoEngine(bundle, "f32")
+    with pytest.raises(EngineError, match=r"the generator gave.*export the bundle again"):
+        engine.wait(engine.submit(batch()))
+
+
+def test_file_that_is_no_network(own_bundle: Path) -> None:
+    bundle = damage(own_bundle, "generator.onnx", b"not a network")
+    with pytest.raises(EngineError, match=r"cannot load '.*generator\.onnx'"):
+        OpenVinoEngine(bundle)
+
+
+def test_network_with_other_inputs(own_bundle: Path) -> None:
+    write_estimator(own_bundle / "generator.onnx")
+    with pytest.raises(BundleError, match="has the inputs image instead of image, aging_map, origin"):
+        OpenVinoEngine(rehash(own_bundle))
+
+
+def test_precision_follows_the_cpu() -> None:
+    assert _choose_precision(None, ["FP32", "BF16"]) == "bf16"
+    assert _choose_precision(None, ["FP32"]) == "f32"
+    assert _choose_precision("fp32", ["BF16"]) == "f32"
+    assert _choose_precision("bf16", ["BF16"]) == "bf16"
+    with pytest.raises(EngineError, match="no bf16"):
+        _choose_precision("bf16", ["FP32"])
+    with pytest.raises(UsageError, match="'int8' is not a precision"):
+        _choose_precision("int8", ["FP32"])
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu"])
+def test_open_engine_on_the_cpu(tiny_bundle: Path, device: str) -> None:
+    engine = open_engine(Bundle.open(tiny_bundle), device, "f32")
+    assert engine.capabilities.name == "OpenVINO"
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:99"])
+def test_no_silent_fall_back_from_cuda(tiny_bundle: Path, device: str) -> None:
+    """The tiny bundle runs on no GPU, if there is one."""
+    with pytest.raises(EngineError, match=f"device '{device}' cannot be had, "):
+        open_engine(Bundle.open(tiny_bundle), device)
+
+
+@pytest.mark.parametrize("device", ["", "gpu", "CPU", "cuda:", "cuda:x", "cuda:-1", "cpu ", "cpu\n"])
+def test_malformed_device(tiny_bundle: Path, device: str) -> None:
+    with pytest.raises(UsageError, match="is not a device"):
+        open_engine(Bundle.open(tiny_bundle), device)
+
+
+def face() -> Face:
+    rng = np.random.default_rng(0)
+    return Face(rng.uniform(20, 80, (468, 2)), 1.0, 1.0, Frame((50.0, 50.0), (40.0, 0.0)))
+
+
+def test_estimator_reads_years(tiny_bundle: Path, hopper: np.ndarray, hopper_face: Face) -> None:
+    grey = np.full(hopper.shape, 127, np.uint8)
+    now = Estimator(Bundle.open(tiny_bundle)).read(grey, hopper_face)
+    found = [now.base, *now.parts.values()]
+    assert len(found) > 20
+    assert found == pytest.approx([20 + 40 * 127 / 255] * len(found), abs=1.0)  # its cells are coarse
+
+
+def test_estimator_of_another_grid(own_bundle: Path) -> None:
+    bundle = rehash(own_bundle, estimator={"frame_px": 64, "grid": 5, "inputs": [], "outputs": []})
+    with pytest.raises(BundleError, match="the estimator gave ages"):
+        Estimator(bundle).read(np.zeros((99, 99, 3), np.uint8), face())
+
+
+def test_estimator_that_gives_no_numbers(own_bundle: Path) -> None:
+    write_estimator(own_bundle / "estimator.onnx", offset=float("nan"))
+    with pytest.raises(EngineError, match="not numbers"):
+        Estimator(rehash(own_bundle)).read(np.zeros((99, 99, 3), np.uint8), face())
+
+
+def test_estimator_that_fails(own_bundle: Path) -> None:
+    g = Graph()
+    g("Cast", g("Reshape", "image", g.const([1, 7, 7, 7], np.int64)), out="ages", to=FLOAT)
+    g.save(
+        own_bundle / "estimator.onnx",
+        [("image", UINT8, ["N", "H", "W", 3])],
+        [("ages", FLOAT, ["N", "a", "b", "c"])],
+    )
+    assert file_sha256(own_bundle / "estimator.onnx")
+    with pytest.raises(EngineError, match="failed on the estimator"):
+        Estimator(rehash(own_bundle)).read(np.zeros((99, 99, 3), np.uint8), face())
+
+
+def test_places_become_outputs_that_bf16_leaves_exact() -> None:
+    openvino = load_openvino()
+
+    network = openvino.Core().read_model(Bundle.open(None).file("generator", "fp32"))
+    keep_places_exact(network)
+    first, *waves = network.outputs
+    assert first.get_element_type().get_type_name() == "u8"
+    kinds = sorted(port.get_node().input(0).get_source_output().get_node().get_type_name() for port in waves)
+    assert kinds == ["Cos", "Cos", "Log", "Sin", "Sin"]
+
+
+def test_bf16_is_near_single_precision_far_from_the_corner() -> None:
+    """With places in bf16 this frame is 49 dB off, and its middle, where faces lie, 15 code values."""
+    openvino = load_openvino()
+
+    if "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        pytest.skip("this CPU has no bf16")
+    bundle = Bundle.open(None)
+    image, aging_map, origin = whole_frame(576, bundle.manifest.halo_px)
+    frame = TileBatch(image, np.full_like(aging_map, 76.0), origin, "frame")
+    pictures = []
+    for precision in ("f32", "bf16"):
+        engine = OpenVinoEngine(bundle, precision)
+        pictures.append(engine.wait(engine.submit(frame)))
+        engine.close()
+    middle = (slice(None), slice(576 * 3 // 10, 576 * 8 // 10), slice(576 * 3 // 10, 576 * 7 // 10))
+    apart = code_difference(pictures[1][middle], pictures[0][middle])
+    assert 0 < apart.max() <= 8
+    assert psnr_db(pictures[1], pictures[0]) > 55

@@ -1,0 +1,242 @@
+"""The PyTorch engine: on the CPU in place of a GPU, with a fake CUDA around it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from engine_helpers import write_half_bundle
+from fake_cuda import FakeCuda
+from tiny_networks import TINY_GENERATOR, random_generator
+
+from amgan.export.graphs.emit import emit_generator
+from amgan.export.simplify import simplify
+from amgan.runtime.bundle.bundle import Bundle
+from amgan.runtime.engines import pytorch as engine_torch
+from amgan.runtime.engines.cuda.api import OutOfMemoryError
+from amgan.runtime.engines.cuda.device import CudaTileDevice
+from amgan.runtime.engines.cuda.handles import Stream
+from amgan.runtime.engines.cuda.program import check_generator
+from amgan.runtime.engines.frame import FrameWork
+from amgan.runtime.engines.onnx_graph import OnnxNetwork
+from amgan.runtime.engines.pytorch import TorchProgram, choose_file, choose_precision, load_torch, open_torch
+from amgan.runtime.engines.scheduler.scheduler import FrameScheduler
+from amgan.runtime.engines.tiles import plan_tiles
+from amgan.runtime.errors import EngineError, MissingDependencyError, UsageError
+
+HALO = TINY_GENERATOR.halo_px
+CORE = 128
+LONG_S = 60.0
+
+
+class FakeGpu:
+    """Stands in for TorchCuda: tensors of the CPU that the fake CUDA can copy, graphs that are called."""
+
+    def __init__(self, cuda: FakeCuda, free: int = 1 << 40) -> None:
+        self.cuda, self.free = cuda, free
+        self.torch = torch
+        self.device = torch.device("cpu")
+        self.captured = self.released = 0
+        self.kept: list[torch.Tensor] = []
+
+    def free_bytes(self) -> int:
+        return self.free
+
+    def zeros(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> torch.Tensor:
+        made = torch.zeros(shape, dtype=getattr(torch, dtype.name))
+        self.cuda._memory[made.data_ptr()] = made.numpy().reshape(-1).view(np.uint8)
+        self.kept.append(made)
+        return made
+
+    def peak_bytes(self, work: Callable[[], object]) -> int:
+        work()
+        return 1000 * (CORE + 2 * HALO) ** 2
+
+    def run(self, work: Callable[[], object], stream: Stream) -> None:
+        self.cuda.do(stream.handle, lambda: (work(), None)[1])
+
+    def capture(self, work: Callable[[], object], stream: Stream) -> Callable[[Stream], None]:
+        self.captured += 1
+        return lambda stream: self.run(work, stream)
+
+    def release(self) -> None:
+        self.released += 1
+        for tensor in self.kept:
+            self.cuda._memory.pop(tensor.data_ptr(), None)
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> OnnxNetwork:
+    path = tmp_path_factory.mktemp("torch") / "generator.onnx"
+    onnx.save(emit_generator(simplify(random_generator())[0]), path)
+    return OnnxNetwork(path)
+
+
+@pytest.mark.parametrize("graphs", [True, False])
+def test_frames_come_out_as_the_network_makes_them(network: OnnxNetwork, graphs: bool) -> None:
+    cuda = FakeCuda()
+    cuda.use(0)
+    gpu = FakeGpu(cuda)
+    program = TorchProgram(gpu, network, "f32", HALO, largest_px=CORE, graphs=graphs)
+    assert check_generator(program, HALO) is None
+    device = CudaTileDevice(cuda, 0, program, HALO, slots=2, batch=2)
+    side = CORE + 64
+    padded = side + 2 * HALO
+    rng = np.random.default_rng(0)
+    work = FrameWork(
+        rng.integers(0, 256, (padded, padded, 3), dtype=np.uint8),
+        rng.uniform(15, 90, (padded // 4, padded // 4)).astype(np.float32),
+        tuple(plan_tiles(side, CORE, fixed=True)),
+    )
+    with FrameScheduler(device, HALO) as scheduler:
+        aged = scheduler.submit(work).result(LONG_S)
+        assert scheduler.counters.graph_launches == (2 if graphs else 0)
+    origin = torch.tensor([[-HALO, -HALO, side]], dtype=torch.float32)
+    with torch.inference_mode():
+        whole = network(
+            torch.from_numpy(work.image)[None], torch.from_numpy(work.aging_map)[None, None], origin
+        )
+    assert np.abs(aged.astype(int) - whole[0].numpy()).max() <= 1
+    assert gpu.captured == (2 * 2 if graphs else 0)
+    assert gpu.released
+    assert cuda.broken == []
+    assert cuda.leaks == []
+
+
+@pytest.mark.parametrize(("mib", "core"), [(1 << 20, 1024), (1000, 512), (300, 256), (100, 128)])
+def test_free_memory_decides_the_tile(network: OnnxNetwork, mib: int, core: int) -> None:
+    cuda = FakeCuda()
+    program = TorchProgram(FakeGpu(cuda, mib << 20), network, "f32", HALO)
+    assert program.inputs["image"].shape[0] == core + 2 * HALO
+    assert program.memory(3, 4) > program.memory(3, 2) > program.memory(1, 2) > 1000 * core * core
+
+
+def test_a_tile_is_no_larger_than_the_bundles_frames(network: OnnxNetwork) -> None:
+    program = TorchProgram(FakeGpu(FakeCuda()), network, "f32", HALO, largest_px=320)
+    assert program.outputs["aged"].shape == (256, 256, 3)
+
+
+def test_a_gpu_that_is_full(network: OnnxNetwork) -> None:
+    with pytest.raises(
+        OutOfMemoryError, match=r"too little free memory for PyTorch: a tile of 128 px takes \d+ MiB"
+    ):
+        TorchProgram(FakeGpu(FakeCuda(), 1 << 20), network, "f32", HALO)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "says"),
+    [
+        (
+            torch.OutOfMemoryError("Tried to allocate\nmuch"),
+            OutOfMemoryError,
+            r"ran out of memory \(Tried to",
+        ),
+        (
+            RuntimeError("CUDA error: no kernel image\nis available"),
+            EngineError,
+            "CUDA error: no kernel image: run",
+        ),
+    ],
+)
+def test_errors_of_pytorch_are_one_sentence(
+    network: OnnxNetwork, error: Exception, kind: type[EngineError], says: str
+) -> None:
+    cuda = FakeCuda()
+    cuda.use(0)
+    gpu = FakeGpu(cuda)
+    program = TorchProgram(gpu, network, "f32", HALO, largest_px=CORE)
+
+    def fail(*_: object) -> None:
+        raise error
+
+    with Stream(cuda) as stream:
+        (slot,) = program.open_slots(1, (1,), stream)
+        gpu.run = gpu.capture = fail
+        with pytest.raises(kind, match=says) as caught:
+            program.open_slots(2, (1, 2), stream)
+        assert "\n" not in str(caught.value)
+        slot.close()
+        with pytest.raises(KeyError):
+            slot.launch(1, stream)
+
+
+def test_precisions() -> None:
+    assert choose_precision(None, 90) == "f16"
+    assert choose_precision(None, 61) == "f32"
+    assert choose_precision("fp16", 75) == "f16"
+    assert choose_precision("bf16", 80) == "bf16"
+    with pytest.raises(EngineError, match=r"sm75.* not made for bf16"):
+        choose_precision("bf16", 75)
+    with pytest.raises(UsageError, match="'int8' is not a precision"):
+        choose_precision("int8", 90)
+
+
+def test_the_file_of_the_precision_is_preferred(tmp_path: Path, tiny_bundle: Path) -> None:
+    bundle = Bundle.open(write_half_bundle(tmp_path / "b"))
+    assert choose_file(bundle, "f16") == (tmp_path / "b" / "generator.fp16.onnx", True)
+    assert choose_file(bundle, "bf16") == (tmp_path / "b" / "generator.onnx", False)
+    assert choose_file(Bundle.open(tiny_bundle), "f16") == (tiny_bundle / "generator.onnx", False)
+
+
+def test_pytorch_missing_or_without_gpu(monkeypatch: pytest.MonkeyPatch, tiny_bundle: Path) -> None:
+    if not torch.cuda.is_available():
+        with pytest.raises(
+            EngineError, match=r"PyTorch .* cannot use a GPU here, it .*pip install --force-reinst"
+        ):
+            open_torch(Bundle.open(tiny_bundle), 0, 90, None)
+    none = SimpleNamespace(is_available=lambda: False)
+    fake = SimpleNamespace(cuda=none, version=SimpleNamespace(cuda="13.0"), __version__="2.13")
+    monkeypatch.setitem(sys.modules, "torch", fake)
+    with pytest.raises(EngineError, match="it finds no GPU that it supports"):
+        load_torch()
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(MissingDependencyError, match="the PyTorch engine needs the package torch"):
+        load_torch()
+
+
+def test_open_torch_gives_the_network_its_precision(
+    monkeypatch: pytest.MonkeyPatch, network: OnnxNetwork, tmp_path: Path
+) -> None:
+    opened: dict[str, Any] = {}
+    cuda = FakeCuda()
+    monkeypatch.setattr(engine_torch, "load_torch", lambda: torch)
+    monkeypatch.setattr(engine_torch, "TorchCuda", lambda torch, gpu: opened.update(gpu=gpu) or FakeGpu(cuda))
+    bundle = Bundle.open(write_half_bundle(tmp_path / "b"))
+    monkeypatch.setattr(Bundle, "file", lambda self, *_: network.path)
+    monkeypatch.setattr(TorchProgram, "_measure", lambda self: opened.update(network=self._network) or 1000.0)
+    program = open_torch(bundle, 3, 90, "bf16")
+    assert opened["gpu"] == 3
+    assert opened["network"].convolutions is torch.bfloat16
+    assert program.precision == "bf16"
+    assert program.inputs["image"].shape[0] == 256 + 2 * bundle.manifest.halo_px
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+def test_on_a_gpu_the_pixels_are_those_of_openvino() -> None:
+    from amgan.runtime.engines.scheduler.scheduler import open_scheduler
+
+    bundle = Bundle.open()
+    halo = bundle.manifest.halo_px
+    padded = 512 + 2 * halo
+    rng = np.random.default_rng(0)
+    work = FrameWork(
+        rng.integers(0, 256, (padded, padded, 3), dtype=np.uint8),
+        np.full((padded // 4, padded // 4), 70, np.float32),
+        tuple(plan_tiles(512, 256)),
+    )
+    results = {}
+    for device, precision in (("cpu", "f32"), ("cuda:0", "f32"), ("cuda:0", None)):
+        with open_scheduler(bundle, device, precision) as scheduler:
+            results[device, precision] = scheduler.submit(work).result().astype(int)
+            assert device == "cpu" or scheduler.counters.graph_launches > 0
+    wanted = results.pop(("cpu", "f32"))
+    assert np.abs(results["cuda:0", "f32"] - wanted).max() <= 1
+    assert np.abs(results["cuda:0", None] - wanted).max() <= 3
