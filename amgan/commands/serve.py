@@ -30,8 +30,10 @@ MIB = 2**20
     help="Secret that every request must carry; needed to listen beyond this machine. Also AMGAN_TOKEN.",
 )  # fmt: skip
 @click.option(
-    "--allow-host", "hosts", multiple=True, metavar="NAME", show_default="localhost and addresses",
-    help="A further name under which this server is reached, such as that of a proxy; may be given again.",
+    "--allow-host", "hosts", multiple=True, metavar="NAME", envvar="AMGAN_ALLOW_HOST",
+    show_default="localhost and addresses",
+    help="A further name by which this server is called, such as that of a proxy; may be given again. Also "
+    "AMGAN_ALLOW_HOST.",
 )  # fmt: skip
 @click.option(
     "--photos", type=click.IntRange(1), default=32, show_default=True, metavar="N",
@@ -98,25 +100,20 @@ def command(
     from amgan.serving.app import create_app
 
     with _listen(host, port) as listener, Pipeline(model, device) as pipeline:
-        tell_engine(pipeline, device)
-        address = _address(host, listener.getsockname()[1])
-        click.echo(f"AMGAN is at {address}{'?token=…' if token else ''} (Ctrl-C ends it)")
-        if open_page:
-            click.launch(address + (f"?token={quote(token, safe='')}" if token else ""))
         config = uvicorn.Config(
             create_app(pipeline, settings), log_level="warning", access_log=False, server_header=False,
             timeout_graceful_shutdown=3, timeout_keep_alive=30, lifespan="on",
         )  # fmt: skip
-        _run(uvicorn.Server(config), listener)
+        tell_engine(pipeline, device)
+        address = _address(host, listener.getsockname()[1])
+        try:
+            click.echo(f"AMGAN is at {address}{'?token=…' if token else ''} (Ctrl-C ends it)")
+            if open_page:
+                click.launch(address + (f"?token={quote(token, safe='')}" if token else ""))
+            uvicorn.Server(config).run(sockets=[listener])
+        except KeyboardInterrupt:  # which is how a server is meant to end
+            pass
     click.echo("stopped")
-
-
-def _run(server: object, listener: socket.socket) -> None:
-    """Serve until Ctrl-C, which is how a server is meant to end."""
-    try:
-        server.run(sockets=[listener])  # type: ignore[attr-defined]
-    except KeyboardInterrupt:
-        return
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -124,7 +121,7 @@ def _listen(host: str, port: int) -> socket.socket:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=256)
     except (OSError, OverflowError, UnicodeError) as error:
-        why = getattr(error, "strerror", None) or str(error)
+        why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
         raise UsageError(f"cannot listen on {host}:{port} ({why}): give another --host or --port") from error
 
 

@@ -103,7 +103,8 @@ def _answer_errors(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def refused(request: HttpRequest, error: HTTPException) -> Response:
-        return problem(error.status_code, f"{request.url.path}: {str(error.detail).lower()}")
+        phrase, said = HTTPStatus(error.status_code).phrase, str(error.detail)
+        return problem(error.status_code, f"{request.url.path}: {said.lower()}" if said == phrase else said)
 
     @app.exception_handler(ClientDisconnect)
     @app.exception_handler(ClientGoneError)

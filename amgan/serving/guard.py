@@ -90,11 +90,13 @@ class Guard:
         headers = Headers(scope=scope)
         kind, _, bearer = headers.get("authorization", "").partition(" ")
         cookie = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
-        if (kind.lower() == "bearer" and _same(bearer, token)) or _same(cookie, quote(token, safe="")):
+        if (kind.lower() == "bearer" and _same(bearer.encode("latin-1"), token)) or _same(
+            cookie.encode("latin-1"), quote(token, safe="")
+        ):
             return None
         query = parse_qs(scope["query_string"].decode("latin-1"))
         given = query.pop("token", [""])[0]
-        if scope["method"] == "GET" and _same(given, token):
+        if scope["method"] == "GET" and _same(given.encode("utf-8", "replace"), token):
             rest = urlencode(query, doseq=True)
             answer = RedirectResponse(scope["path"] + (f"?{rest}" if rest else ""), HTTPStatus.SEE_OTHER)
             answer.set_cookie(COOKIE, quote(token, safe=""), httponly=True, samesite="strict")
@@ -114,5 +116,5 @@ def _name_of(host: str) -> str:
         return ""
 
 
-def _same(given: str, token: str) -> bool:
-    return secrets.compare_digest(given.encode("utf-8", "replace"), token.encode())
+def _same(given: bytes, token: str) -> bool:
+    return secrets.compare_digest(given, token.encode())
