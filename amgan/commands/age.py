@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from amgan.commands import Ageing, PathType, ageing_options, require_photo, tell_engine
+from amgan.commands.options import Ageing, PathType, ageing_options, require_photo
+from amgan.commands.output import tell_engine
 from amgan.runtime.errors import PhotoError
 
 

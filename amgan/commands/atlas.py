@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from amgan.commands import PathType, save_picture, say
+from amgan.commands.options import PathType
+from amgan.commands.output import save_picture, say
 from amgan.runtime.errors import UsageError
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from amgan.commands import PathType, model_option, needs, progress_bar
+from amgan.commands.options import PathType, model_option
+from amgan.commands.output import needs, progress_bar
 from amgan.runtime.errors import UsageError
 from amgan.runtime.files import whole_file
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from amgan.commands import PathType, device_option, model_option, require_photo
+from amgan.commands.options import PathType, device_option, model_option, require_photo
 
 if TYPE_CHECKING:
     from amgan.runtime.ages.maps import FaceAges

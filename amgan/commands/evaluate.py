@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from amgan.commands import PathType, model_option, needs, progress_bar
+from amgan.commands.options import PathType, model_option
+from amgan.commands.output import needs, progress_bar
 
 
 @click.command("evaluate")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from amgan.commands import PathType, needs, say
+from amgan.commands.options import PathType
+from amgan.commands.output import needs, say
 from amgan.runtime.errors import UsageError
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from amgan.commands import PathType
+from amgan.commands.options import PathType
 from amgan.commands.tables import make_table, parity_notes, parity_tables, pass_table, wide_console
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from amgan.commands import PathType, needs, progress_bar, require_faces
+from amgan.commands.options import PathType, require_faces
+from amgan.commands.output import needs, progress_bar
 
 
 @click.command("label")
@@ -43,7 +44,8 @@ def command(faces: Path, ages: Path, output: Path, scores: Path | None, folds: i
     """  # noqa: D301
     require_faces(faces, ages)
     with needs("labelling faces", "train"):
-        from amgan.labels.labelling import LabelOptions, label_faces
+        from amgan.labels.labelled import LabelOptions
+        from amgan.labels.labelling import label_faces
         from amgan.labels.output import evidence
 
         with progress_bar("labelling") as advance:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from amgan.commands import Ageing, PathType, model_option, require_photo, save_picture, wish_options
+from amgan.commands.options import Ageing, PathType, model_option, require_photo, wish_options
+from amgan.commands.output import save_picture
 from amgan.runtime.errors import UsageError
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from amgan.commands import PathType, needs, progress_bar, require_faces
+from amgan.commands.options import PathType, require_faces
+from amgan.commands.output import needs, progress_bar
 
 
 @click.command("prepare")

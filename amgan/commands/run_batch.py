@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from amgan.commands import Ageing, ageing_options, progress_bar, say, tell_engine
+from amgan.commands.options import Ageing, ageing_options
+from amgan.commands.output import progress_bar, say, tell_engine
 from amgan.runtime.errors import UsageError
 
 if TYPE_CHECKING:

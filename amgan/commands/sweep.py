@@ -7,16 +7,15 @@ from typing import Literal
 
 import click
 
-from amgan.commands import (
+from amgan.commands.options import (
     PathType,
     children_option,
     device_option,
     faces_option,
     model_option,
-    progress_bar,
     require_photo,
-    tell_engine,
 )
+from amgan.commands.output import progress_bar, tell_engine
 from amgan.runtime.errors import UsageError
 
 MARGIN = 0.12

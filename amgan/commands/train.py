@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from amgan.commands import PathType, needs
+from amgan.commands.options import PathType
+from amgan.commands.output import needs
 from amgan.runtime.errors import UsageError
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from amgan.commands import PathType, needs
+from amgan.commands.options import PathType
+from amgan.commands.output import needs
 from amgan.commands.tables import parity_notes, parity_tables, wide_console
 from amgan.runtime.errors import UsageError
 

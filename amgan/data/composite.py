@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..faces.mesh_warp import Triangles, source_coordinates
 from .detail import DETAIL_RANGE, FaceDetail
-from .mesh_warp import Triangles, source_coordinates
 from .planes import Plane, blurred
 
 

@@ -20,7 +20,6 @@ Changes exist for training faces only. Nothing is pickled.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,8 +85,3 @@ def load_dataset(folder: Path) -> Dataset:
     except (OSError, ValueError) as error:
         raise UsageError(f"{folder} is damaged ({error}); prepare the training set again") from error
     return Dataset(**arrays, index=index)
-
-
-def is_held_out(name: str) -> bool:
-    """Whether a face belongs to the fixed tenth that training never sees; depends on its file name only."""
-    return hashlib.sha256(Path(name).stem.encode()).digest()[0] % 10 == 0

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from amgan.runtime.ages.maps import edit_mask
 from amgan.runtime.face.mesh import LEFT_BROW, LIPS_OUTER, NOSE, RIGHT_BROW
 
+from ..faces.mesh_warp import Triangles, source_coordinates
 from .bare_skin import BareSkinOptions, bare_skin
 from .complexion import ComplexionOptions, complexion_change
-from .mesh_warp import Triangles, source_coordinates
 from .planes import Plane, blurred
 from .strength import StrengthOptions, bend_shadows, between, level_tone, skin_lightness, zone_strength
 

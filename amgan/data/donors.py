@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from amgan.runtime.errors import UsageError
 
-from .aligning import AlignedFace, PrepareOptions
+from ..faces.aligning import AlignedFace, PrepareOptions
+from ..faces.mesh_warp import Triangles
 from .bare_skin import BareSkinOptions
 from .composite import CompositeOptions, make_composite, mean_face
 from .detail import BLUR, FaceDetail, split_detail
-from .mesh_warp import Triangles
 
 YOUNG_YEARS = (20.0, 35.0)
 YOUNG_FACES = 60

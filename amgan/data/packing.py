@@ -19,7 +19,7 @@ from PIL import Image
 
 from amgan.runtime.errors import UsageError
 
-from .aligning import AlignedFace, PrepareOptions, Progress
+from ..faces.aligning import AlignedFace, PrepareOptions, Progress
 from .dataset import Dataset, load_dataset
 from .prepare import require_new, write_set
 

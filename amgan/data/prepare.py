@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import math
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -15,17 +13,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from amgan.labels import ZoneLabels, read_labels
+from amgan.faces.tables import ZoneLabels, read_ages, read_labels
 from amgan.runtime.ages.maps import make_footprints
 from amgan.runtime.errors import UsageError
 from amgan.runtime.face.zones import PART_NAMES
 
-from .aligning import AlignedFace, PrepareOptions, Progress, align_all
+from ..faces.aligning import AlignedFace, PrepareOptions, Progress, align_all
+from ..faces.mesh_warp import triangulate
+from ..faces.splits import is_held_out
 from .composite import CompositeOptions
-from .dataset import SCHEMA, is_held_out
+from .dataset import SCHEMA
 from .detail import FOLD_BLUR, TransferOptions, older_change, younger_change
 from .donors import aged_donor, choose_donors, split
-from .mesh_warp import triangulate
 
 
 def prepare_dataset(
@@ -94,34 +93,6 @@ def write_set(
         output.rmdir()
     work.rename(output)
     return output
-
-
-def read_ages(table: Path) -> dict[str, float]:
-    """Read the table of ages, file name to years; raises UsageError for missing columns or no numbers."""
-    if not table.is_file():
-        raise UsageError(f"the table of ages {table} does not exist")
-    try:
-        with table.open(newline="", encoding="utf-8") as stream:
-            reader = csv.DictReader(stream)
-            columns = list(reader.fieldnames or [])
-            rows = list(reader)
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{table} is no CSV in UTF-8 ({error.reason}); save it as UTF-8") from error
-    column = next((c for c in ("age", "age_estimate") if c in columns), None)
-    if column is None or "file" not in columns:
-        raise UsageError(f"{table} needs the columns 'file' and 'age' (or 'age_estimate'), it has {columns}")
-    return {row["file"]: _years(row[column], row["file"], table) for row in rows}
-
-
-def _years(text: str | None, name: str, table: Path) -> float:
-    """An age out of the table. Raises UsageError for what is no finite number."""
-    try:
-        years = float(text or "")
-    except ValueError:
-        years = math.nan
-    if not math.isfinite(years):
-        raise UsageError(f"{table} holds an age that is no number: {text!r} for {name}")
-    return years
 
 
 def _write_faces(folder: Path, aligned: Sequence[AlignedFace], options: PrepareOptions) -> None:

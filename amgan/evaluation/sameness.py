@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from amgan.data.mesh_warp import source_coordinates, triangulate
+from amgan.faces.mesh_warp import source_coordinates, triangulate
 from amgan.runtime.face.mesh import N_POINTS
 
 from .change import LEFT_SIDE, RIGHT_SIDE, FaceChange, blurred_px, inner_face

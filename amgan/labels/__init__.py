@@ -1,5 +1,5 @@
 """Labels for ageing zone by zone, from nothing but a rough age of the whole face."""
 
-from .tables import ZoneLabels, read_labels
+from ..faces.tables import ZoneLabels, read_labels
 
 __all__ = ["ZoneLabels", "read_labels"]

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..runtime.ages.atlas import Atlas, check_atlas, read_atlas
-from ..runtime.ages.curves import fit_curve
 from ..runtime.errors import UsageError
 from ..runtime.face.zones import PART_NAMES, ZONES
+from .curve_fit import fit_curve
 
 SCORES = "scores.csv"
 UNITS = "atlas.json"

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from amgan.runtime.ages.atlas import Curve, fit_curve
+from amgan.labels.curve_fit import fit_curve
+from amgan.runtime.ages.atlas import Curve
 from amgan.runtime.errors import UsageError
 from amgan.runtime.face.zones import PART_NAMES, ZONES
 

@@ -12,62 +12,26 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from amgan.data.aligning import AlignedFace, PrepareOptions, align_all
-from amgan.data.dataset import is_held_out
-from amgan.data.prepare import read_ages
-from amgan.runtime.ages.curves import MIN_FACES
+from amgan.faces.aligning import AlignedFace, PrepareOptions, align_all
+from amgan.faces.splits import is_held_out
+from amgan.faces.tables import read_ages
 from amgan.runtime.errors import UsageError
 from amgan.runtime.face.zones import PART_NAMES, ZONES
 
-from .calibration import Calibrated, calibrate
+from ..faces.tables import read_expert_scores
+from .calibration import calibrate
+from .curve_fit import MIN_FACES
 from .features import zone_features, zone_lightness
+from .labelled import LabelledFaces, LabelOptions, columns_of
 from .output import write_folder
 from .patches import Template, cut_zone, make_template, warp_face
 from .quality import why_misleading
 from .regression import RegressionOptions, make_split, score_zone
-from .tables import read_expert_scores
 
 FRAME_PX = 384
 
 Progress = Callable[[int, int, str], None]
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class LabelOptions:
-    """How faces are labelled: number of folds, the seed of their choice, and an optional table of experts."""
-
-    folds: int = 5
-    seed: int = 0
-    expert_scores: Path | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class LabelledFaces:
-    """The faces that were used, with their ages [N] in years, split, scores and apparent ages.
-
-    ``lightness`` [N] is the mean CIELAB lightness of their zones; ``left_out`` counts the other faces by
-    reason.
-    """
-
-    faces: Sequence[AlignedFace]
-    template: Template
-    ages: Floats
-    held_out: NDArray[np.bool_]
-    calibrated: Calibrated
-    lightness: Floats
-    left_out: Mapping[str, int]
-
-    @property
-    def zone_years(self) -> Floats:
-        """Apparent age of every zone, the mean of its parts: [N, 15] in the order of ZONES."""
-        years = self.calibrated.years
-        return np.stack([years[:, columns_of(zone.parts)].mean(axis=1) for zone in ZONES], axis=1)
-
-
-def columns_of(parts: Sequence[str]) -> list[int]:
-    """Places of parts in zones.PART_NAMES."""
-    return [PART_NAMES.index(part) for part in parts]
 
 
 def label_faces(

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from amgan.runtime.ages.atlas import Atlas, write_atlas
 from amgan.runtime.face.zones import PART_NAMES, ZONES
 
+from ..faces.tables import LABELS, SCORES, SPLITS, write_table
 from .regression import RegressionOptions
 from .report import write_report
-from .tables import LABELS, SCORES, SPLITS, write_table
 
 if TYPE_CHECKING:
-    from .labelling import LabelledFaces, LabelOptions
+    from .labelled import LabelledFaces, LabelOptions
 
 SCHEMA = 1
 

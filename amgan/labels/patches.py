@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from amgan.data.mesh_warp import Triangles, source_coordinates, triangulate
+from amgan.faces.mesh_warp import Triangles, source_coordinates, triangulate
 from amgan.runtime.face.zones import Polygon, Zone
 
 TEMPLATE_PX = 320

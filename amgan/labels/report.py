@@ -16,11 +16,11 @@ from PIL import Image, ImageDraw
 from amgan.runtime.ages.curves import Curve
 from amgan.runtime.face.zones import ZONES, Zone
 
+from ..faces.tables import SPLITS
 from .calibration import WEAK_UNIT
-from .tables import SPLITS
 
 if TYPE_CHECKING:
-    from .labelling import LabelledFaces
+    from .labelled import LabelledFaces
 
 ENDS = 7
 """Faces shown at each end of a zone."""

@@ -19,10 +19,10 @@ import numpy as np
 from ..errors import UsageError
 from ..face.zones import ZONES
 from ..files import whole_file
-from .curves import Curve, fit_curve
+from .curves import Curve
 
 __all__ = [
-    "ZONE_NAMES", "Atlas", "Curve", "atlas_names", "check_atlas", "fit_curve", "read_atlas",
+    "ZONE_NAMES", "Atlas", "Curve", "atlas_names", "check_atlas", "read_atlas",
     "reference_atlas", "write_atlas",
 ]  # fmt: skip
 

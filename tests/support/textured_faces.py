@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from amgan.data.aligning import AlignedFace
+from amgan.faces.aligning import AlignedFace
 from amgan.runtime.face.zones import ZONES
 
 FRAME = 192

@@ -11,7 +11,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from amgan.commands import Ageing, ageing_options
+from amgan.commands.options import Ageing, ageing_options
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from amgan.data.composite import (
     symmetric,
 )
 from amgan.data.detail import FaceDetail, TransferOptions, older_change, split_detail
-from amgan.data.mesh_warp import triangulate
+from amgan.faces.mesh_warp import triangulate
 from amgan.runtime.face.mesh import NOSE_TIP
 
 SIZE = 192

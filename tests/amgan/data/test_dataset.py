@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from amgan.data.dataset import ARRAYS, Dataset, is_held_out, load_dataset
+from amgan.data.dataset import ARRAYS, Dataset, load_dataset
+from amgan.faces.splits import is_held_out
 from amgan.runtime.errors import UsageError
 
 

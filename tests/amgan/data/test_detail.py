@@ -20,8 +20,8 @@ from amgan.data.detail import (
     split_detail,
     younger_change,
 )
-from amgan.data.mesh_warp import triangulate
 from amgan.data.strength import StrengthOptions
+from amgan.faces.mesh_warp import triangulate
 from amgan.runtime.ages.maps import edit_mask
 from amgan.runtime.face.mesh import (
     LEFT_BROW,

@@ -12,10 +12,12 @@ import pytest
 from helpers import COLLINS, HOPPER
 from PIL import Image
 
-from amgan.data.aligning import AlignedFace, PrepareOptions
-from amgan.data.dataset import Dataset, is_held_out, load_dataset
+from amgan.data.dataset import Dataset, load_dataset
 from amgan.data.donors import choose_donors
-from amgan.data.prepare import prepare_dataset, read_ages
+from amgan.data.prepare import prepare_dataset
+from amgan.faces.aligning import AlignedFace, PrepareOptions
+from amgan.faces.splits import is_held_out
+from amgan.faces.tables import read_ages
 from amgan.runtime.errors import UsageError
 from amgan.runtime.face.zones import PART_NAMES
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from amgan.data.mesh_warp import source_coordinates, triangulate
+from amgan.faces.mesh_warp import source_coordinates, triangulate
 
 SIZE = 192
 Faces = list[tuple[np.ndarray, np.ndarray]]

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from textured_faces import textured_faces
 
-from amgan.data.aligning import AlignedFace
-from amgan.data.dataset import is_held_out
+from amgan.faces.aligning import AlignedFace
+from amgan.faces.splits import is_held_out
 from amgan.labels import labelling, output, read_labels
-from amgan.labels.labelling import LabelledFaces, LabelOptions, label_aligned, label_faces
+from amgan.labels.labelled import LabelledFaces, LabelOptions
+from amgan.labels.labelling import label_aligned, label_faces
 from amgan.labels.output import agreement, evidence
 from amgan.runtime.ages.atlas import read_atlas
 from amgan.runtime.errors import UsageError

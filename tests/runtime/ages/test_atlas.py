@@ -15,13 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amgan.labels.atlas_fit import MIN_GROUP_FACES, fit_atlas, read_groups, read_scores, split_by_group
+from amgan.labels.curve_fit import fit_curve
 from amgan.runtime.ages.atlas import (
     ZONE_NAMES,
     Atlas,
     Curve,
     atlas_names,
     check_atlas,
-    fit_curve,
     read_atlas,
     reference_atlas,
     write_atlas,

@@ -124,3 +124,31 @@ def _number(text: str, column: str, file: str, table: Path) -> float:
     if not math.isfinite(value):
         raise UsageError(f"'{table}' has {text!r} as {column} of {file}: it must be a number, such as 41.5")
     return value
+
+
+def read_ages(table: Path) -> dict[str, float]:
+    """Read the table of ages, file name to years; raises UsageError for missing columns or no numbers."""
+    if not table.is_file():
+        raise UsageError(f"the table of ages {table} does not exist")
+    try:
+        with table.open(newline="", encoding="utf-8") as stream:
+            reader = csv.DictReader(stream)
+            columns = list(reader.fieldnames or [])
+            rows = list(reader)
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{table} is no CSV in UTF-8 ({error.reason}); save it as UTF-8") from error
+    column = next((c for c in ("age", "age_estimate") if c in columns), None)
+    if column is None or "file" not in columns:
+        raise UsageError(f"{table} needs the columns 'file' and 'age' (or 'age_estimate'), it has {columns}")
+    return {row["file"]: _years(row[column], row["file"], table) for row in rows}
+
+
+def _years(text: str | None, name: str, table: Path) -> float:
+    """An age out of the table. Raises UsageError for what is no finite number."""
+    try:
+        years = float(text or "")
+    except ValueError:
+        years = math.nan
+    if not math.isfinite(years):
+        raise UsageError(f"{table} holds an age that is no number: {text!r} for {name}")
+    return years

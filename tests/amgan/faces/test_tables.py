@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from amgan.faces.tables import read_expert_scores, write_table
 from amgan.labels import read_labels
-from amgan.labels.tables import read_expert_scores, write_table
 from amgan.runtime.errors import UsageError
 from amgan.runtime.face.zones import PART_NAMES
 

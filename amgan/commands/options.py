@@ -1,0 +1,189 @@
+"""Options that several commands share, and what they are checked for."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from amgan.runtime.errors import PhotoError, UsageError
+
+if TYPE_CHECKING:
+    from amgan.runtime.ages.request import Request
+    from amgan.runtime.pipeline.pipeline import Pipeline
+
+PathType = click.Path(path_type=Path)
+
+
+def check_device(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    """Accept auto, cpu, cuda and cuda:N; raise UsageError for anything else."""
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", value):
+        raise UsageError(f"--device {value!r} is not known: use auto, cpu, cuda or cuda:N, such as cuda:0")
+    return value
+
+
+def check_faces(ctx: click.Context, param: click.Parameter, value: str) -> str | int:
+    """Accept all, largest and a number; raise UsageError for anything else."""
+    from amgan.runtime.ages.request import parse_faces
+
+    return parse_faces(value)
+
+
+faces_option = click.option(
+    "--faces", default="all", show_default=True, metavar="all|largest|N", callback=check_faces,
+    help="Which faces of a photo to take; a number takes that many of the largest.",
+)  # fmt: skip
+children_option = click.option(
+    "--include-children", is_flag=True, show_default="off",
+    help="Also age faces that look like those of children.",
+)  # fmt: skip
+model_option = click.option(
+    "--model", type=PathType, metavar="BUNDLE", show_default="the shipped bundle",
+    help="Folder of the bundle to use, as `amgan export` writes it.",
+)  # fmt: skip
+device_option = click.option(
+    "--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N]", callback=check_device,
+    help="Where the network runs; auto takes the fastest engine of this machine.",
+)  # fmt: skip
+
+_WISH_OPTIONS = (
+    click.option(
+        "--age", metavar="YEARS", show_default="unchanged",
+        help="Age to show in years, such as 70, or a change of the present one, such as +20 or -10.",
+    ),
+    click.option(
+        "--zone", "zones", multiple=True, metavar="NAME=YEARS", show_default="none",
+        help="Age of one zone of the skin, such as forehead=+25 or jowls-left=70; may be given again.",
+    ),
+    click.option(
+        "--map", "map_file", type=PathType, metavar="FILE", show_default="none",
+        help="Ages of every place, instead of --age and --zone: a greyscale PNG or a .npy, as "
+        "`amgan map --save-map` writes it.",
+    ),
+    click.option(
+        "--population", metavar="NAME|FILE", show_default="none, years as they are",
+        help="Atlas of the population whose norms the ages mean: a shipped one by name, or a file of "
+        "`amgan atlas fit`; it is your choice, never guessed from a face.",
+    ),
+    faces_option,
+)  # fmt: skip
+
+_WISH_NAMES = ("age", "zones", "map_file", "population", "faces")
+
+_POLICY_OPTIONS = (
+    click.option(
+        "--min-face", "min_face_px", type=click.FloatRange(0), default=20.0, show_default=True, metavar="PX",
+        help="Leave alone faces that are less wide than this in the photo.",
+    ),
+    children_option,
+)  # fmt: skip
+
+_AGEING_OPTIONS = (
+    *_WISH_OPTIONS,
+    *_POLICY_OPTIONS,
+    click.option(
+        "--strength", type=float, default=1.0, show_default=True, metavar="0..1",
+        help="How much of the change to apply: 0 leaves the photo as it is, 1 applies all of it.",
+    ),
+    click.option(
+        "--strip-metadata", is_flag=True, show_default="all is kept",
+        help="Leave EXIF, XMP, captions, comments and texts out; the colour profile stays.",
+    ),
+    click.option(
+        "--strip-gps", is_flag=True, show_default="all is kept",
+        help="Leave out where the photo was taken, and keep the other metadata."
+    ),
+    model_option,
+    device_option,
+)  # fmt: skip
+
+_AGEING_NAMES = ("strength", "strip_metadata", "strip_gps", "model", "device")
+
+
+@dataclass(frozen=True)
+class Ageing:
+    """What the ageing options say: a request, still in words, and where to run it."""
+
+    age: str | None
+    zones: tuple[str, ...]
+    map_file: Path | None
+    population: str | None
+    faces: str | int
+    strength: float = 1.0
+    strip_metadata: bool = False
+    strip_gps: bool = False
+    model: Path | None = None
+    device: str = "auto"
+    min_face_px: float = 20.0
+    include_children: bool = False
+
+    def request(self) -> Request:
+        """The request in terms of the runtime; raises UsageError where the words make no sense."""
+        from amgan.runtime.ages.request import Request
+
+        return Request.parse(
+            self.age,
+            self.zones,
+            self.faces,
+            self.strength,
+            map_file=self.map_file,
+            population=self.population,
+            metadata="strip" if self.strip_metadata else "strip-gps" if self.strip_gps else "keep",
+            min_face_px=self.min_face_px,
+            include_children=self.include_children,
+        )
+
+    def pipeline(self) -> Pipeline:
+        """Open the pipeline on the bundle and the device asked for."""
+        from amgan.runtime.pipeline.pipeline import Pipeline
+
+        return Pipeline(self.model, self.device)
+
+
+def ageing_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Add the wishes, --min-face, --include-children, --strength, --strip-metadata, --strip-gps, and so on.
+
+    ``function`` gets them as ``ageing``.
+    """
+    names = (*_WISH_NAMES, "min_face_px", "include_children", *_AGEING_NAMES)
+    return _with_ageing(function, _AGEING_OPTIONS, names)
+
+
+def wish_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Add those ageing options alone that say what is wanted; ``function`` gets them as ``ageing``."""
+    return _with_ageing(function, _WISH_OPTIONS, _WISH_NAMES)
+
+
+def _with_ageing(
+    function: Callable[..., None], options: Iterable[Callable[..., Any]], names: tuple[str, ...]
+) -> Callable[..., None]:
+    @functools.wraps(function)
+    def with_ageing(**values: Any) -> None:
+        ageing = Ageing(**{name: values.pop(name) for name in names})
+        function(ageing=ageing, **values)
+
+    command: Callable[..., None] = with_ageing
+    for option in reversed(tuple(options)):
+        command = option(command)
+    return command
+
+
+def require_photo(photo: Path) -> None:
+    """Raise PhotoError where there is no such photo, UsageError where it is a folder."""
+    if photo.is_dir():
+        raise UsageError(f"'{photo}' is a folder: give one photo, or use `amgan run-batch` for a folder")
+    if not photo.exists():
+        raise PhotoError(f"'{photo}' does not exist: check the name of the photo")
+
+
+def require_faces(faces: Path, ages: Path) -> None:
+    """Raise UsageError where there is no folder of faces, or no table of their ages."""
+    if not faces.is_dir():
+        raise UsageError(f"'{faces}' is no folder: give the folder of the photos")
+    if not ages.is_file():
+        raise UsageError(f"the table of ages '{ages}' does not exist: give a CSV file with --ages")

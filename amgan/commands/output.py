@@ -1,0 +1,85 @@
+"""What several commands print and write: progress, the engine taken, pictures, what is missing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from amgan.runtime.errors import MissingDependencyError, PhotoError
+from amgan.runtime.files import whole_file
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from amgan.runtime.batch.run import Runner
+    from amgan.runtime.pipeline.pipeline import Pipeline
+
+
+def tell_engine(pipeline: Pipeline | Runner, device: str) -> None:
+    """Where the device was left to us, print which engine was taken, and why."""
+    taken = pipeline.capabilities
+    if device == "auto":
+        why = f" ({taken.reason})" if taken.reason else ""
+        click.echo(f"engine: {taken.name} on {taken.device} in {taken.precision}{why}")
+
+
+def save_picture(picture: Image.Image, path: Path) -> None:
+    """Write a drawn picture atomically; raises PhotoError where it cannot be written."""
+    try:
+        with whole_file(path, path.suffix) as temporary:
+            picture.save(temporary, quality=92)
+    except OSError as error:
+        raise PhotoError(f"'{path}' cannot be written ({error.strerror}): check the folder") from error
+
+
+@contextmanager
+def needs(feature: str, extra: str) -> Iterator[None]:
+    """Turn a package that is missing inside the block into a sentence that says what to install."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in {"", "amgan"}:
+            raise
+        raise MissingDependencyError(
+            f"{feature} needs the package {package}, which is not installed: pip install 'amgan[{extra}]'"
+        ) from error
+
+
+def say(message: str) -> None:
+    """Print a line of progress on stderr."""
+    click.echo(message, err=True)
+
+
+@contextmanager
+def progress_bar(label: str) -> Iterator[Callable[[int, int, str], None]]:
+    """A bar on stderr with count, rate and time left, fed with (done, total, what); quiet off a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda done, total, what: None
+        return
+    columns = (
+        TextColumn(label),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[what]}", markup=False),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(label, total=None, rate="", what="")
+        start = time.perf_counter()
+
+        def advance(done: int, total: int, what: str) -> None:
+            rate = done / max(time.perf_counter() - start, 1e-9)
+            bar.update(task, completed=done, total=total, rate=f"{rate:.2f}/s", what=what)
+
+        yield advance
