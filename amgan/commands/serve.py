@@ -10,7 +10,8 @@ from urllib.parse import quote
 
 import click
 
-from amgan.commands import device_option, model_option, needs, tell_engine
+from amgan.commands.options import device_option, model_option
+from amgan.commands.output import needs, tell_engine
 from amgan.runtime.errors import UsageError
 
 MIB = 2**20

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import httpx
@@ -65,3 +66,11 @@ def live_server(
         finally:
             server.should_exit = True
             thread.join(PATIENCE_S)
+
+
+def wait_until(condition: Callable[[], bool], said: str = "it did not happen") -> None:
+    """Wait for something that has to happen, however long this machine takes."""
+    end = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < end, said
+        time.sleep(0.02)

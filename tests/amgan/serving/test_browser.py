@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 import shlex
 import shutil
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from helpers import COLLINS, HOPPER
-from live_server import PATIENCE_S, LiveServer, live_server
+from live_server import PATIENCE_S, LiveServer, live_server, wait_until
 from PIL import Image
 
 from amgan.cli import main
@@ -105,13 +104,6 @@ class Page:
     def notice(self) -> str:
         self.until("document.querySelector('.notice')")
         return str(self.js("return [...document.querySelectorAll('.notice')].at(-1).firstChild.textContent"))
-
-
-def wait_until(condition: Callable[[], bool], said: str = "it did not happen") -> None:
-    end = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < end, said
-        time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,7 @@ import httpx
 import numpy as np
 import pytest
 from helpers import COLLINS, HOPPER
-from live_server import PATIENCE_S, LiveServer, live_server
+from live_server import PATIENCE_S, LiveServer, live_server, wait_until
 
 from amgan.runtime import Pipeline
 from amgan.runtime.pipeline.pipeline import StartedPhoto
@@ -186,12 +186,3 @@ def made_up(id: str, size: int) -> StoredPhoto:
         samples = alpha = None
 
     return StoredPhoto(id, id, Empty(), (), size)  # type: ignore[arg-type]
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    import time
-
-    end = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.02)

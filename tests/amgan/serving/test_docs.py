@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from helpers import HOPPER, ROOT
-from live_server import PATIENCE_S, LiveServer
+from live_server import PATIENCE_S, LiveServer, wait_until
 
 from amgan.cli import main
 
@@ -76,6 +76,7 @@ def test_the_command_that_opens_the_page(tmp_path: Path) -> None:
         while not lines[-1].startswith("AMGAN is at"):
             assert lines[-1], "it ended"
             lines.append(process.stdout.readline())
+        wait_until(lambda: opened.exists() and opened.read_text().endswith("\n"))
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0
