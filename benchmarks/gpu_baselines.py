@@ -117,27 +117,22 @@ def time_pytorch(checkpoint: Path | None, gpu: int, side: int, runs: int) -> dic
     return results
 
 
-def profile_tile(opener: Callable[[bool], Any], halo: int, runs: int = 5, most: int = 40) -> dict[str, Any]:
+def profile_tile(program: Any, runs: int = 5, most: int = 40) -> dict[str, Any]:
     """Time of every kernel of one tile of a program of PyTorch, by torch.profiler, slowest first."""
     import torch
     from torch.profiler import ProfilerActivity, profile
 
-    program = opener(False)
-    try:
-        tensors = program.tensors(1)
-        for _ in range(3):
+    tensors = program.tensors(1)
+    for _ in range(3):
+        program.compute(tensors, 1)
+    torch.cuda.synchronize()
+    with profile(activities=[ProfilerActivity.CUDA, ProfilerActivity.CPU]) as seen:
+        for _ in range(runs):
             program.compute(tensors, 1)
         torch.cuda.synchronize()
-        with profile(activities=[ProfilerActivity.CUDA, ProfilerActivity.CPU]) as seen:
-            for _ in range(runs):
-                program.compute(tensors, 1)
-            torch.cuda.synchronize()
-    finally:
-        program.close()
     events = [e for e in seen.key_averages() if getattr(e, "self_device_time_total", 0) > 0]
     events.sort(key=lambda e: -e.self_device_time_total)
     return {
-        "core_px": program.inputs["image"].shape[0] - 2 * halo,
         "microseconds": sum(e.self_device_time_total for e in events) / runs,
         "kernels": sum(e.count for e in events) / runs,
         "slowest": [

@@ -38,15 +38,17 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--budget", type=count, default=600, help="seconds to spend (default: 600)")
     parser.add_argument("--gpu", type=int, default=0, help="number of the GPU to use (default: 0)")
     parser.add_argument("--size", type=int, default=1024, help="side of photos and frames (default: 1024)")
-    parser.add_argument("--core", type=int, default=256, help="side of TensorRT's tiles (default: 256)")
+    parser.add_argument(
+        "--cores", type=cores, default=(256, 512, 1024), help="sides of TensorRT's tiles (256,512,1024)"
+    )
     parser.add_argument("--frames", type=count, default=24, help="frames of a timed run (default: 24)")
     parser.add_argument("--photos", type=count, default=24, help="photos of a timed run (default: 24)")
     parser.add_argument("--runs", type=count, default=5, help="timed runs of everything (default: 5)")
     folder = Path("gpu_first_run")
     parser.add_argument("-o", "--output", type=Path, default=folder, help=f"folder of the results ({folder})")
     arguments = parser.parse_args(argv)
-    if arguments.size < 64 or arguments.size % 64 or arguments.core < 64 or arguments.core % 4:
-        parser.error("--size must be a multiple of 64, --core one of 4 from 64 on")
+    if arguments.size < 64 or arguments.size % 64:
+        parser.error("--size must be a multiple of 64")
     return arguments
 
 
@@ -57,6 +59,14 @@ def steps(text: str) -> frozenset[str]:
     if wrong or not names:
         raise argparse.ArgumentTypeError(f"there is no step {', '.join(wrong) or text!r}")
     return names
+
+
+def cores(text: str) -> tuple[int, ...]:
+    """Sides of tiles from the command line."""
+    found = tuple(int(part) for part in text.split(",") if part.strip().isdecimal())
+    if not found or any(core < 64 or core % 32 for core in found) or len(found) != text.count(",") + 1:
+        raise argparse.ArgumentTypeError(f"{text!r} are no multiples of 32 from 64 on")
+    return found
 
 
 def find_gpu(number: int) -> tuple[Any, Any]:

@@ -17,6 +17,8 @@ from common import commit
 from gpu_steps import Step
 from gpu_timing import count_flop, matmul_tflops, time_frames, time_photos, time_processes, time_program
 
+from amgan.runtime.engines.cuda.program import core_px
+
 PACKAGES = ("torch", "onnx", "cuda-bindings", "tensorrt", "tensorrt_rtx", "openvino")
 STEPS = (
     "machine", "cuda", "ring", "torch", "tensorrt", "tensorrt_rtx", "baselines", "matmul", "photos-torch",
@@ -96,23 +98,27 @@ class Check:
         arguments = self.arguments
         bundle = self.bundle
         if flavour != "torch":
-            bundle = build(flavour, self._typed_bundle(), arguments.core)
+            bundle = build(flavour, self._typed_bundle(), arguments.cores)
         self.bundles[flavour] = bundle
         opened = Bundle.open(bundle)
-        open_program = opener(self.cuda, self.gpu, bundle, flavour)
+        open_programs = opener(self.cuda, self.gpu, bundle, flavour)
         found: dict[str, Any] = {"files": sorted(opened.manifest.files)}
         if flavour != "torch":
-            found["inspector"] = self._inspect(open_program, flavour)
+            found["inspector"] = self._inspect(open_programs, flavour)
         found["parity"] = verify(self.cuda, self.gpu, bundle, arguments.checkpoint)
-        program = open_program(False)
-        side = program.inputs["image"].shape[0]
-        program.close()
-        flop = count_flop(opened.file("generator", "fp32"), side)
-        found["tile"] = {"side_px": side, "gflop": flop / 1e9}
-        found["engine_only"] = time_program(
-            self.cuda, self.gpu.number, open_program, opened.manifest.halo_px,
-            side=arguments.size, frames=arguments.frames, runs=arguments.runs, tile_flop=flop,
-        )  # fmt: skip
+        programs = open_programs(False)
+        cores = sorted(core_px(program, self.halo_px) for program in programs)
+        for program in programs:
+            program.close()
+        found["tile_gflop"], found["engine_only"] = {}, {}
+        for core in cores:
+            flop = count_flop(opened.file("generator", "fp32"), core + 2 * self.halo_px)
+            found["tile_gflop"][f"core {core}"] = flop / 1e9
+            timed = time_program(
+                self.cuda, self.gpu.number, only(open_programs, core, self.halo_px), self.halo_px,
+                side=arguments.size, frames=arguments.frames, runs=arguments.runs, tile_flop=flop,
+            )  # fmt: skip
+            found["engine_only"] |= {f"core {core}, {name}": one for name, one in timed.items()}
         return found
 
     def end_to_end(self, flavour: str) -> dict[str, Any]:
@@ -166,7 +172,12 @@ class Check:
         """Every kernel of a tile in PyTorch."""
         from gpu_baselines import profile_tile
 
-        return profile_tile(opener(self.cuda, self.gpu, self.bundle, "torch"), self.halo_px)
+        programs = opener(self.cuda, self.gpu, self.bundle, "torch")(False)
+        try:
+            return {f"core {core_px(p, self.halo_px)}": profile_tile(p) for p in programs}
+        finally:
+            for program in programs:
+                program.close()
 
     def _typed_bundle(self) -> Path:
         """A bundle with an fp16 network, which TensorRT's engines are built from."""
@@ -182,16 +193,16 @@ class Check:
             export_bundle(self.arguments.checkpoint, self.work)
         return made
 
-    def _inspect(self, open_program: Any, flavour: str) -> str:
-        """Save what the engine's inspector says; returns the name of the file."""
-        program = open_program(False)
-        try:
-            text = program.inspect()
-        finally:
-            program.close()
-        path = self.arguments.output / f"inspector-{flavour}.json"
-        path.write_text(text)
-        return path.name
+    def _inspect(self, open_programs: Any, flavour: str) -> list[str]:
+        """Save what the engines' inspectors say; returns the names of the files."""
+        names = []
+        for program in open_programs(False):
+            names.append(f"inspector-{flavour}-{core_px(program, self.halo_px)}.json")
+            try:
+                (self.arguments.output / names[-1]).write_text(program.inspect())
+            finally:
+                program.close()
+        return names
 
 
 def make_steps(check: Check) -> Iterator[Step]:
@@ -219,7 +230,7 @@ def export_bundle(checkpoint: Path | None, folder: Path) -> Path:
     return export(checkpoint, folder / "bundle", say, ExportOptions(("fp32", "fp16")))
 
 
-def build(flavour: str, bundle: Path, core_px: int) -> Path:
+def build(flavour: str, bundle: Path, cores_px: tuple[int, ...]) -> Path:
     """A copy of a bundle with engines of one flavour for the GPU in this machine."""
     from amgan.export.tensorrt.engines import add_engines
     from amgan.export.tensorrt.options import EngineOptions
@@ -228,7 +239,7 @@ def build(flavour: str, bundle: Path, core_px: int) -> Path:
     folder = bundle.with_name(flavour)
     shutil.copytree(bundle, folder)
     manifest = Bundle.open(folder).manifest
-    options = EngineOptions(core_px=core_px)
+    options = EngineOptions(cores_px=cores_px)
     write_manifest(folder, add_engines(folder, manifest, ("current",), flavour, options, say))
     return folder
 
@@ -240,6 +251,7 @@ def verify(cuda: Any, gpu: Any, bundle: Path, checkpoint: Path | None) -> list[d
     from amgan.export.parity.contenders import Contender
     from amgan.runtime.bundle.bundle import Bundle
     from amgan.runtime.bundle.engine_files import FORMAT
+    from amgan.runtime.bundle.precision import Precision
     from amgan.runtime.engines.contract import TileBatch
     from amgan.runtime.engines.cuda.arrays import CudaEngine
     from amgan.runtime.engines.pytorch import open_torch
@@ -251,14 +263,14 @@ def verify(cuda: Any, gpu: Any, bundle: Path, checkpoint: Path | None) -> list[d
     if engines:
         return [r.to_dict() for r in compare(reference, bundle, engines, say).results]
     results = []
-    for precision, tolerance in (("f32", "fp32"), ("f16", "fp16"), ("bf16", "bf16")):
-        program = open_torch(opened, gpu.number, gpu.compute, precision)
+    for precision in Precision:
+        program = open_torch(opened, gpu.number, gpu.compute, precision)[0]
         engine = CudaEngine(cuda, gpu.number, program, opened.manifest.halo_px)
 
         def run(arrays: Any, engine: Any = engine) -> Any:
             return engine.wait(engine.submit(TileBatch(*arrays, label="the picture")))
 
-        contender = Contender(program.name, "generator", tolerance, "", precision, lambda run=run: run)
+        contender = Contender(program.name, "generator", precision, "", precision, lambda run=run: run)
         results.append(_try(contender, reference.answers["generator"]).to_dict())
         engine.close()
         say(f"{program.name} in {precision}: {results[-1]['verdict']}")
@@ -266,9 +278,9 @@ def verify(cuda: Any, gpu: Any, bundle: Path, checkpoint: Path | None) -> list[d
 
 
 def opener(cuda: Any, gpu: Any, bundle: Path, flavour: str) -> Any:
-    """How to open the generator of a bundle, with or without graphs."""
+    """How to open the programs of a bundle's generator, one a size of tiles, with or without graphs."""
     from amgan.runtime.bundle.bundle import Bundle
-    from amgan.runtime.bundle.engine_files import find_engine
+    from amgan.runtime.bundle.engine_files import find_engines
     from amgan.runtime.engines.pytorch import open_torch
     from amgan.runtime.engines.tensorrt import TensorRtProgram, load_tensorrt
 
@@ -276,8 +288,24 @@ def opener(cuda: Any, gpu: Any, bundle: Path, flavour: str) -> Any:
     if flavour == "torch":
         return lambda graphs: open_torch(opened, gpu.number, gpu.compute, None, graphs=graphs)
     version = str(load_tensorrt(flavour).__version__)
-    path, entry = find_engine(opened, "generator", flavour, version, gpu.compute)
-    return lambda graphs: TensorRtProgram(cuda, path, entry, graphs=graphs)
+    found = find_engines(opened, "generator", flavour, version, gpu.compute)
+    return lambda graphs: [TensorRtProgram(cuda, path, entry, graphs=graphs) for path, entry in found]
+
+
+def only(open_programs: Any, core: int, halo_px: int) -> Any:
+    """How to open the program for one size of tiles alone."""
+
+    def open_one(graphs: bool) -> Any:
+        (wanted,) = [program for program in open_programs(graphs) if keep(program)]
+        return wanted
+
+    def keep(program: Any) -> bool:
+        if core_px(program, halo_px) == core:
+            return True
+        program.close()
+        return False
+
+    return open_one
 
 
 def versions() -> dict[str, Any]:

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
+from .engines.openvino_network import load_openvino
 from .errors import AmganError
-from .load_openvino import load_openvino
 from .machine import count_cores
 
 PACKAGES = (
-    "amgan", "numpy", "pillow", "openvino", "torch", "onnx", "tensorrt", "tensorrt_rtx", "cuda-bindings",
+    "amgan", "numpy", "pillow", "jpeglib", "openvino", "torch", "onnx", "tensorrt", "tensorrt_rtx",
+    "cuda-bindings",
 )  # fmt: skip
 CPUINFO = Path("/proc/cpuinfo")
 MEMINFO = Path("/proc/meminfo")

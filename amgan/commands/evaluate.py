@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from typing import Any
 
 import click
 
 from amgan.commands.options import PathType, model_option
 from amgan.commands.output import needs, progress_bar
+from amgan.runtime.errors import UsageError
 
 
 @click.command("evaluate")
@@ -19,6 +21,28 @@ from amgan.commands.output import needs, progress_bar
     help="Photos of your own to judge as well: the largest face of each. DATASET may then be left out.",
 )  # fmt: skip
 @click.option(
+    "--portraits", type=PathType, metavar="FOLDER", show_default="none",
+    help="Portraits of a table of known ages to judge as well, of the same split; needs --ages.",
+)  # fmt: skip
+@click.option(
+    "--ages", type=PathType, metavar="CSV", show_default="none",
+    help="Table of --portraits: columns file and age, if at hand age_is (true, ...), kind (real, ...).",
+)  # fmt: skip
+@click.option(
+    "--pairs", type=PathType, metavar="FOLDER", show_default="none",
+    help="Judge pictures before and after, whoever changed them: NAME-before.png and NAME-after.png, or two "
+    "folders, before and after. Nothing else is judged.",
+)  # fmt: skip
+@click.option(
+    "--faults", type=PathType, metavar="CSV", show_default="none",
+    help="The table faults.csv, filled in while looking at the sheets: puts its counts into the results "
+    "that are in --output. Nothing is judged.",
+)  # fmt: skip
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="N",
+    help="Which faces are drawn by lot for the sheets to look at.",
+)  # fmt: skip
+@click.option(
     "-o", "--output", default=Path("evaluation"), show_default=True, type=PathType, metavar="DIR",
     help="Folder for evaluation.json, report.html, drawings and contact sheets.",
 )  # fmt: skip
@@ -27,8 +51,9 @@ from amgan.commands.output import needs, progress_bar
     help="How many faces of DATASET to judge, spread evenly.",
 )  # fmt: skip
 @click.option(
-    "--split", type=click.Choice(["held-out", "train"]), default="held-out", show_default=True,
-    help="Which faces of DATASET: those that training never saw, or those that it learnt from.",
+    "--split", type=click.Choice(["held-out", "train", "all"]), default="held-out", show_default=True,
+    help="Which faces of DATASET and --portraits: those that training never saw, those that it learnt from, "
+    "or all.",
 )  # fmt: skip
 @click.option(
     "--face-api", type=PathType, metavar="FOLDER", show_default="none",
@@ -44,17 +69,24 @@ def command(
     dataset: Path | None,
     model: Path | None,
     photos: Path | None,
+    portraits: Path | None,
+    ages: Path | None,
+    pairs: Path | None,
+    faults: Path | None,
+    seed: int,
     output: Path,
     count: int | None,
     split: str,
     face_api: Path | None,
     every: int,
 ) -> None:
-    """Measure how well a bundle ages faces, on the held-out faces of a prepared set.
+    """Measure how well a bundle ages faces, and whether they are believed, on faces that it never saw.
 
     Judges from outside read age and identity; place, detail, seams, evenness of a sweep, skin tone and the
-    way back are read from the pixels. All with standard errors, by age and by lightness of skin. The first
-    age judge is the package that the weak labels of training come from: look at the second one too.
+    way back are read from the pixels, and so is belief: dark patches, one mask for all, painted rows. All
+    with standard errors, by age and by lightness of skin. The first age judge is the package that the weak
+    labels of training come from: look at the second one too. Look at the sheets look-*.jpg as well, and count
+    faults in faults.csv. Files of the output folder show faces: pictures of real people stay there.
 
     \b
     Examples:
@@ -62,10 +94,40 @@ def command(
       amgan evaluate data/mine --model my-bundle -o results --face-api package/model
       amgan evaluate data/mine --faces 12 --every 0           a quick look
       amgan evaluate --photos photos -o results               your own photos
+      amgan evaluate --portraits faces --ages faces.csv       portraits of known age
+      amgan evaluate --pairs others -o results/others         anybody's results
+      amgan evaluate --faults results/faults.csv -o results   what you counted
     """  # noqa: D301
+    if faults is not None:
+        _take_faults(faults, output)
+    elif pairs is not None:
+        if dataset is not None or photos is not None or portraits is not None:
+            raise UsageError("--pairs judges nothing but pairs: leave DATASET, --photos and --portraits out")
+        _judge_pairs(pairs, model, face_api, output, seed)
+    else:
+        if (portraits is None) != (ages is None):
+            raise UsageError("--portraits and --ages go together: give a folder and its table")
+        known = None if portraits is None or ages is None else (portraits, ages)
+        _judge_bundle(dataset, model, photos, known, output, count, split, face_api, every, seed)
+
+
+def _judge_bundle(
+    dataset: Path | None,
+    model: Path | None,
+    photos: Path | None,
+    portraits: tuple[Path, Path] | None,
+    output: Path,
+    count: int | None,
+    split: str,
+    face_api: Path | None,
+    every: int,
+    seed: int,
+) -> None:
+    """Judge what a bundle makes of faces."""
     with needs("evaluation", "evaluate"):
         import matplotlib  # noqa: F401
     from amgan.evaluation.judges import open_judges
+    from amgan.evaluation.looking import looks_of, to_look_at
     from amgan.evaluation.output import REPORT, RESULT, heading, prepare_folder, to_json, write_files
     from amgan.evaluation.plots import draw_all
     from amgan.evaluation.report import make_report
@@ -76,7 +138,7 @@ def command(
     from amgan.evaluation.wishes import Depth
     from amgan.runtime.bundle.bundle import Bundle
 
-    sources = find_sources(dataset, split, count, photos)
+    sources = find_sources(dataset, split, count, photos, portraits)
     bundle = Bundle.open(model)
     judges = open_judges(bundle, face_api)
     prepare_folder(output)
@@ -85,11 +147,50 @@ def command(
     result = heading(_typed(), bundle, describe(sources)) | summarise_findings(findings, judges)
     drawings = draw_all(result, findings.faces)
     report = make_report(result, findings.faces, drawings)
-    sheets = make_sheets(findings.faces, judges.ages[0].name)
-    write_files(output, {RESULT: to_json(result), REPORT: report, **drawings, **sheets})
+    first = judges.ages[0].name
+    files: dict[str, str | bytes] = {**drawings}
+    files |= make_sheets([face for face in findings.faces if not face.real], first)
+    files |= to_look_at(looks_of(findings.faces, first), seed)
+    write_files(output, {RESULT: to_json(result), REPORT: report, **files})
     _print_aims(result)
     click.echo(f"{len(findings.faces)} faces judged, {len(findings.not_found)} pictures without a face")
     click.echo(f"numbers written to {output / RESULT}, look at {output / REPORT}")
+
+
+def _judge_pairs(pairs: Path, model: Path | None, face_api: Path | None, output: Path, seed: int) -> None:
+    """Judge pictures before and after."""
+    from amgan.evaluation.judges import open_judges
+    from amgan.evaluation.looking import to_look_at
+    from amgan.evaluation.output import RESULT, heading, prepare_folder, to_json, write_files
+    from amgan.evaluation.pairs import find_pairs, measure_pairs, pair_numbers
+    from amgan.runtime.bundle.bundle import Bundle
+    from amgan.runtime.pipeline.face_filter import NoFaceError
+
+    found = find_pairs(pairs)
+    bundle = Bundle.open(model)
+    judges = open_judges(bundle, face_api)
+    prepare_folder(output)
+    with progress_bar("judging") as advance:
+        measured, missing = measure_pairs(found, judges, advance)
+    if not measured:
+        raise NoFaceError(f"no face was found in any of the {len(found)} pairs of '{pairs}'")
+    result = heading(_typed(), bundle, f"{len(found)} pairs of pictures") | pair_numbers(measured, missing)
+    sheets = to_look_at([one.look for one in measured], seed)
+    write_files(output, {RESULT: to_json(result), **sheets})
+    _print_belief(result["belief"])
+    click.echo(f"{len(measured)} pairs judged, {len(missing)} without a face")
+    click.echo(f"numbers written to {output / RESULT}, look at {output / 'look-pairs-1.jpg'}")
+
+
+def _take_faults(faults: Path, output: Path) -> None:
+    """Put the counts of a filled table into the results of a folder."""
+    from amgan.evaluation.faults import read_faults
+    from amgan.evaluation.looking import add_faults
+
+    counts = read_faults(faults)
+    add_faults(output, counts)
+    for kind, found in counts.items():
+        click.echo(f"{kind}: {found['faces']} faces, {found['free_of_all']['mean']:.0%} free of all faults")
 
 
 def _typed() -> str:
@@ -97,6 +198,16 @@ def _typed() -> str:
     import sys
 
     return shlex.join(["amgan", *sys.argv[1:]])
+
+
+def _print_belief(found: dict[str, Any]) -> None:
+    from amgan.commands.tables import make_table, wide_console
+    from amgan.evaluation.belief_tables import belief_rows
+
+    table = make_table("belief", "measure", "found", right=("found",))
+    for name, (cell,) in belief_rows({"pairs": found}):
+        table.add_row(name, cell)
+    wide_console().print(table)
 
 
 def _print_aims(result: dict[str, object]) -> None:

@@ -16,13 +16,11 @@ from amgan.runtime.files import whole_file
 if TYPE_CHECKING:
     from PIL import Image
 
-    from amgan.runtime.batch.run import Runner
-    from amgan.runtime.pipeline.pipeline import Pipeline
+    from amgan.runtime.engines.contract import Capabilities
 
 
-def tell_engine(pipeline: Pipeline | Runner, device: str) -> None:
+def tell_engine(taken: Capabilities, device: str) -> None:
     """Where the device was left to us, print which engine was taken, and why."""
-    taken = pipeline.capabilities
     if device == "auto":
         why = f" ({taken.reason})" if taken.reason else ""
         click.echo(f"engine: {taken.name} on {taken.device} in {taken.precision}{why}")

@@ -105,7 +105,7 @@ def command(
             create_app(pipeline, settings), log_level="warning", access_log=False, server_header=False,
             timeout_graceful_shutdown=3, timeout_keep_alive=30, lifespan="on",
         )  # fmt: skip
-        tell_engine(pipeline, device)
+        tell_engine(pipeline.capabilities, device)
         address = _address(host, listener.getsockname()[1])
         try:
             click.echo(f"AMGAN is at {address}{'?token=…' if token else ''} (Ctrl-C ends it)")

@@ -90,11 +90,11 @@ def command(
     with Pipeline(model, device) as pipeline, progress_bar("ageing") as advance:
         chosen = pipeline.choose(pixels, wish)
         if not chosen.taken:
-            raise NoFaceError(f"'{photo}': {why_none(chosen.left)}", chosen.left)
+            raise NoFaceError(f"'{photo}': {why_none(chosen.left, chosen.found)}", chosen.left)
         seen = chosen.taken
         frames = sweep(pipeline, pixels, ages, wish, seen, advance)
         write_sweep(frames, output, _box(seen[0].face.box, pixels.shape), fps, side_px)
-    tell_engine(pipeline, device)
+    tell_engine(pipeline.capabilities, device)
     click.echo(f"{output}: {len(ages)} ages from {ages[0]:g} to {ages[-1]:g} years")
 
 

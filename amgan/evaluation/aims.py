@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .belief_summary import OLDER_KEY, YOUNGER_KEY
 from .judges.own import NAME as OWN
 
 
@@ -35,6 +36,15 @@ class Aim:
         return low and (self.highest is None or value <= self.highest)
 
 
+def belief_aims(judge: str) -> tuple[Aim, ...]:
+    """The aims of belief that a judge of ages decides."""
+    older, younger = (("all", "belief", key, "years", judge) for key in (OLDER_KEY, YOUNGER_KEY))
+    return (
+        Aim(f"Under 45, asked for 75: years gained ({judge})", older, lowest=18, unit="years", digits=1),
+        Aim(f"Over 50, asked for 30: years gained ({judge})", younger, highest=-10, unit="years", digits=1),
+    )
+
+
 def age_aims(judge: str) -> tuple[Aim, ...]:
     """The aims that a judge of ages decides; its name goes with them."""
     age, name = ("all", "age", judge), f" ({judge})"
@@ -58,9 +68,21 @@ OTHER_AIMS = (
     Aim("Cycle: 30 years older and 30 years younger", ("all", "cycle", "same_years_db"), lowest=30, unit="dB",
         digits=1),
 )  # fmt: skip
+DARKNESS = Aim("Real faces under 45, asked for 75: darkest 1 % of the broad change",
+               ("sources", "real", "belief", OLDER_KEY, "darkness_codes"), lowest=-18, unit="code values",
+               digits=1)  # fmt: skip
+SAMENESS = Aim("Under 45, asked for 75: correlation of the change between people",
+               ("all", "belief", OLDER_KEY, "correlation"), highest=0.65)  # fmt: skip
+ROWS = Aim("Under 45, asked for 75: share of foreheads with regular rows",
+           ("all", "belief", OLDER_KEY, "rows", "painted"), highest=0.1)  # fmt: skip
+READ_ERROR = Aim("Own estimator against true ages: mean error", ("true_ages", OWN, "error_years"), highest=7,
+                 unit="years", digits=1)  # fmt: skip
+READ_SLOPE = Aim("Own estimator against true ages: slope", ("true_ages", OWN, "slope"), lowest=0.75)
+FREE = Aim("Faces free of all faults, counted by eye", ("faults", "all", "free_of_all"), lowest=0.9)
 TONE = Aim("Skin tone: largest mean shift of any band of skin, asked for 70", ("skin_bands",), highest=2.0,
            unit="code values", digits=1)  # fmt: skip
 SEAMS = Aim("Seams: one tile against many", ("seams",), highest=0, unit="code values", digits=0)
+BELIEF_AIMS = (DARKNESS, SAMENESS, ROWS, READ_ERROR, READ_SLOPE, FREE)
 OUTSIDE = Aim("Pixels changed outside the face", ("all",), highest=0, digits=0)
 
 
@@ -76,14 +98,13 @@ class Verdict:
 
 def verdicts(result: Mapping[str, Any]) -> list[Verdict]:
     """Every aim against a result; those that were not measured are left out."""
-    lines = []
     readers = [judge for judge in result["all"]["age"] if judge != OWN]
-    for aim in (*(aim for judge in readers for aim in age_aims(judge)), *OTHER_AIMS):
-        numbers: Any = result
-        for step in aim.path:
-            numbers = numbers[step]
-        if numbers["n"]:
-            lines.append(_verdict(aim, numbers["mean"], numbers["standard_error"]))
+    aims = (
+        *(aim for judge in readers for aim in (*belief_aims(judge), *age_aims(judge))),
+        *BELIEF_AIMS,
+        *OTHER_AIMS,
+    )
+    lines = [found for aim in aims if (found := _verdict_of(aim, _at(result, aim.path))) is not None]
     shifts = [group["tone"]["70"]["largest_mean"] for group in result["skin_bands"].values()]
     plain = (
         (TONE, max((abs(one) for one in shifts if one is not None), default=None)),
@@ -91,6 +112,22 @@ def verdicts(result: Mapping[str, Any]) -> list[Verdict]:
         (OUTSIDE, result["all"]["outside"]["changed_pixels"]),
     )
     return lines + [_verdict(aim, value, None) for aim, value in plain if value is not None]
+
+
+def _at(result: Any, path: tuple[str, ...]) -> Any:
+    """What a result holds at a path; None where it does not go on."""
+    for step in path:
+        if not isinstance(result, Mapping) or step not in result:
+            return None
+        result = result[step]
+    return result
+
+
+def _verdict_of(aim: Aim, found: Any) -> Verdict | None:
+    """The verdict on a number or on a summary of numbers; None where nothing was measured."""
+    if isinstance(found, Mapping):
+        return _verdict(aim, found["mean"], found["standard_error"]) if found["n"] else None
+    return None if found is None else _verdict(aim, found, None)
 
 
 def _verdict(aim: Aim, value: float, error: float | None) -> Verdict:

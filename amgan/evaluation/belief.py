@@ -13,7 +13,7 @@ from .bands import BAND_NAMES, band_rms
 from .change import FaceChange
 from .darkness import broad_darkness, broad_lightness
 from .rows import Rows, RowSummary, forehead_rows, summarise_rows
-from .sameness import change_correlation
+from .sameness import SmallChange, change_correlation, small_change
 from .statistics import rounded, summarise
 
 PUBLISHED = (
@@ -25,13 +25,14 @@ PUBLISHED = (
 
 @dataclass(frozen=True)
 class FaceBelief:
-    """The measures of one changed face: see the modules that they come from."""
+    """The measures of one changed face (see the modules that they come from), and what compares it."""
 
     name: str
     darkness_codes: float
     lightness_codes: float
     bands: Mapping[str, float]
     rows: Rows
+    change: SmallChange
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,12 @@ class Belief:
 def face_belief(face: FaceChange) -> FaceBelief:
     """Everything that is measured of one changed face by itself."""
     return FaceBelief(
-        face.name, broad_darkness(face), broad_lightness(face), band_rms(face), forehead_rows(face)
+        face.name,
+        broad_darkness(face),
+        broad_lightness(face),
+        band_rms(face),
+        forehead_rows(face),
+        small_change(face),
     )
 
 
@@ -58,8 +64,13 @@ def measure_belief(faces: Sequence[FaceChange]) -> Belief:
         found = measure_belief([FaceChange("a", before, after, landmarks, network_scale)])
         found.faces[0].darkness_codes, found.correlation, found.rows.size_slope
     """
-    each = tuple(face_belief(face) for face in faces)
-    return Belief(each, change_correlation(faces), summarise_rows([one.rows for one in each]))
+    return over_faces([face_belief(face) for face in faces])
+
+
+def over_faces(each: Sequence[FaceBelief]) -> Belief:
+    """The same from what was measured of every face."""
+    correlation = change_correlation([one.change for one in each])
+    return Belief(tuple(each), correlation, summarise_rows([one.rows for one in each]))
 
 
 def belief_numbers(found: Belief) -> dict[str, Any]:

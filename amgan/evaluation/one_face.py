@@ -16,13 +16,25 @@ from amgan.runtime.pipeline.face_plan import SeenFace
 from amgan.runtime.pipeline.pipeline import Pipeline
 from amgan.runtime.pipeline.sweep import sweep
 
+from .belief import FaceBelief, face_belief
+from .change import FaceChange
 from .judges import AgeJudge, Judges
+from .looks import TILE_PX, Look, encode_tile
 from .pixels import SweepSteps, detail_kept, psnr, sweep_steps, tone_shift
 from .place import Places, changed_pixels, find_places, share_inside
 from .result import CycleResult, FaceResult, ZoneResult
 from .skin import typology_angle
 from .source import Source
-from .wishes import ASKED, CYCLE_YEARS, NOW, PRESENT, SWEEP, ZONE_YEARS
+from .wishes import (
+    ASKED,
+    BELIEF_OLDER,
+    BELIEF_YOUNGER,
+    CYCLE_YEARS,
+    NOW,
+    PRESENT,
+    SWEEP,
+    ZONE_YEARS,
+)
 
 JUDGED_PX = 640
 """Longest side of a picture that judges are shown; larger ones are reduced."""
@@ -84,6 +96,11 @@ def measure_face(
         thumbnails={name: _thumbnail(picture, seen) for name, picture in versions.items()},
         sweep=_measure_sweep(pipeline, pixels, seen, places) if extent.sweep else None,
         zones=measure_zones(pipeline, pixels, seen, places) if extent.zones else {},
+        known_years=source.known.years,
+        true=source.known.true,
+        real=source.known.real,
+        belief={request: _believed(versions, request, seen) for request in (BELIEF_OLDER, BELIEF_YOUNGER)},
+        looks={request: _look(versions, request, seen, source) for request in (BELIEF_OLDER, BELIEF_YOUNGER)},
     )
 
 
@@ -189,8 +206,20 @@ def _reduced(
     return small, seen.face.landmarks * scale
 
 
-def _thumbnail(picture: Picture, seen: SeenFace) -> Picture:
-    """The face, square and upright, THUMBNAIL_PX wide."""
+def _believed(versions: Mapping[str, Picture], request: str, seen: SeenFace) -> FaceBelief:
+    scale = seen.frame_px / seen.face.frame.side_px
+    return face_belief(
+        FaceChange(request, versions[NOW], versions[request], seen.face.landmarks, min(scale, 1.0))
+    )
+
+
+def _look(versions: Mapping[str, Picture], request: str, seen: SeenFace, source: Source) -> Look:
+    before, after = (encode_tile(_thumbnail(versions[name], seen, TILE_PX)) for name in (NOW, request))
+    return Look(source.name, "real" if source.known.real else source.kind, request, before, after)
+
+
+def _thumbnail(picture: Picture, seen: SeenFace, side_px: int = THUMBNAIL_PX) -> Picture:
+    """The face, square and upright, ``side_px`` wide."""
     from amgan.runtime.face.warp import sample_affine
 
-    return sample_affine(picture, seen.face.frame.to_photo(THUMBNAIL_PX), (THUMBNAIL_PX, THUMBNAIL_PX))
+    return sample_affine(picture, seen.face.frame.to_photo(side_px), (side_px, side_px))

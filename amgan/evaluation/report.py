@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from .aims import verdicts
+from .belief_tables import belief_section
 from .cases import Ranking, rankings
 from .plots import TITLES
 from .result import FaceResult
@@ -38,6 +39,7 @@ figcaption{font-size:12px;text-align:center;color:#555}figure img{display:block;
 <p>$faces faces ($source), $date, $machine. Weights $weights. Numbers are means with their standard error over
 faces.$missing</p>
 <h2>Aims</h2>$aims
+<h2>Belief</h2>$belief<!-- faults -->
 <h2>Judges</h2>$judges
 <h2>Drawings</h2><div class="two">$plots</div>
 <h2>Faces, evenly chosen</h2><p class="note">Under each: age asked, age that $first reads, distance.</p>$rows
@@ -66,6 +68,7 @@ def make_report(result: Mapping[str, Any], faces: Sequence[FaceResult], drawings
         weights=result["bundle"]["checkpoint_sha256"][:12],
         missing=f" No face was found in {len(missing)} more pictures." if missing else "",
         aims=aims_table(result),
+        belief=belief_section(result),
         judges=_judges(result["judges"]),
         plots="".join(
             f"<div><h3>{TITLES[name]}</h3><img alt='{TITLES[name]}' src='{_data(png, 'png')}'></div>"

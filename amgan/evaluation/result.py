@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from .belief import FaceBelief
+from .looks import Look
 from .pixels import SweepSteps
 
 Tone = tuple[float, float, float]
@@ -44,7 +46,9 @@ class FaceResult:
     ``readings`` are years by judge and request, ``noise`` years by judge read from the unchanged face moved
     by a little, ``distances`` those of the descriptor to the unchanged picture, ``mirrored`` that of its
     mirror image. ``outside`` counts pixels off the face that are not what they were. ``thumbnails`` are small
-    pictures uint8 [T, T, 3].
+    pictures uint8 [T, T, 3]. ``known_years`` is the person's age where a table says it (else NaN), ``true``
+    whether that is their true age, ``real`` whether the face is a real person's: then it is shown nowhere but
+    in the output folder. ``belief`` holds measures by request, and ``looks`` what is shown large.
     """
 
     name: str
@@ -65,3 +69,12 @@ class FaceResult:
     sweep: SweepSteps | None = None
     zones: Mapping[str, ZoneResult] = field(default_factory=dict)
     seam_max_codes: int | None = None
+    known_years: float = float("nan")
+    true: bool = False
+    real: bool = False
+    belief: Mapping[str, FaceBelief] = field(default_factory=dict)
+    looks: Mapping[str, Look] = field(default_factory=dict)
+
+    def years_now(self, judge: str) -> float:
+        """The age of the face as it is: the known one, else what a judge reads."""
+        return self.known_years if np.isfinite(self.known_years) else self.readings[judge]["now"]

@@ -124,7 +124,7 @@ def first_return(correlation: Floats) -> tuple[float, float] | None:
     if not len(below):
         return None
     rest = correlation[below[0] :]
-    peaks = [k for k in range(1, len(rest) - 1) if rest[k - 1] <= rest[k] >= rest[k + 1]]
+    peaks = [k for k in range(1, len(rest) - 1) if rest[k] > 0 and rest[k - 1] <= rest[k] >= rest[k + 1]]
     if not peaks:
         return None
     highest = max(rest[k] for k in peaks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -22,6 +23,32 @@ BLUR = 0.01
 Floats = NDArray[np.float64]
 
 
+@dataclass(frozen=True, eq=False)
+class SmallChange:
+    """What the comparison needs of a face: its log change float16 [h, w], no finer than the canvas can hold.
+
+    ``landmarks`` [468, 2] are in px of that plane. Small, so that those of many faces can be kept.
+    """
+
+    log: NDArray[np.float16]
+    landmarks: Floats
+
+
+def small_change(face: FaceChange) -> SmallChange:
+    """The log change around a face, reduced to the mean face's size where it is larger."""
+    points = np.asarray(face.landmarks[:N_POINTS, :2], np.float64)
+    height, width = face.log.shape
+    low = np.clip(np.floor(points.min(axis=0)) - 2, 0, (width - 1, height - 1)).astype(int)
+    high = np.clip(np.ceil(points.max(axis=0)) + 3, low + 1, (width, height)).astype(int)
+    log, scale = face.log[low[1] : high[1], low[0] : high[0]], min(1.0, WIDTH * CANVAS_PX / face.width_px)
+    if scale < 1:
+        size = (max(1, round(log.shape[1] * scale)), max(1, round(log.shape[0] * scale)))
+        log = np.asarray(cv2.resize(log, size, interpolation=cv2.INTER_AREA), np.float32)
+    ratio = np.array([log.shape[1], log.shape[0]]) / (high - low)
+    # Landmarks count from the middle of the first pixel.
+    return SmallChange(log.astype(np.float16), (points - low + 0.5) * ratio - 0.5)
+
+
 def mean_face(landmarks: Sequence[NDArray[np.floating]]) -> Floats:
     """The mean of some faces' landmarks [468, 2], px of a canvas of CANVAS_PX, each first laid upright.
 
@@ -32,8 +59,8 @@ def mean_face(landmarks: Sequence[NDArray[np.floating]]) -> Floats:
     return (upright - middle) * WIDTH * CANVAS_PX + CANVAS_PX / 2
 
 
-def carried_changes(faces: Sequence[FaceChange], mean: Floats) -> tuple[NDArray[np.float32], Floats]:
-    """The log change of every face in the mean face's inner part, float32 [N, P], and the mean face.
+def carried_changes(faces: Sequence[SmallChange], mean: Floats) -> NDArray[np.float32]:
+    """The log change of every face in the mean face's inner part, float32 [N, P].
 
     Carried by the mesh, then blurred by BLUR of the face's width.
     """
@@ -42,13 +69,11 @@ def carried_changes(faces: Sequence[FaceChange], mean: Floats) -> tuple[NDArray[
     inner = inner_face(mean, (CANVAS_PX, CANVAS_PX), width)
     rows = []
     for face in faces:
-        # A face that is larger than the canvas is first blurred to what the canvas can hold.
-        log = blurred_px(face.log, 0.5 * face.width_px / width if face.width_px > width else 0.0)
-        points = np.asarray(face.landmarks[:N_POINTS, :2], np.float64)
-        at, _ = source_coordinates(mean, points, triangles, CANVAS_PX)
+        at, _ = source_coordinates(mean, face.landmarks, triangles, CANVAS_PX)
+        log = face.log.astype(np.float32)
         carried = cv2.remap(log, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         rows.append(blurred_px(np.asarray(carried, np.float32), BLUR * width)[inner])
-    return np.stack(rows), mean
+    return np.stack(rows)
 
 
 def correlations(carried: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -61,15 +86,16 @@ def correlations(carried: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray((rows @ rows.T)[np.triu_indices(len(rows), 1)])
 
 
-def change_correlation(faces: Sequence[FaceChange], mean: Floats | None = None) -> float:
+def change_correlation(faces: Sequence[SmallChange], mean: Floats | None = None) -> float:
     """Mean correlation of the change between different faces: 1 is one mask for all, 0 nothing in common.
 
     ``mean`` as mean_face gives it (None: the mean of these faces). NaN for fewer than two changed faces.
     """
     if len(faces) < 2:
         return float("nan")
-    carried, _ = carried_changes(faces, mean_face([f.landmarks for f in faces]) if mean is None else mean)
-    found = correlations(carried)
+    found = correlations(
+        carried_changes(faces, mean_face([face.landmarks for face in faces]) if mean is None else mean)
+    )
     return float(found.mean()) if len(found) else float("nan")
 
 

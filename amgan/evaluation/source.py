@@ -10,20 +10,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amgan.data.dataset import Dataset, load_dataset
+from amgan.faces.splits import is_held_out
+from amgan.labels.known_ages import KnownAge, read_known_ages
 from amgan.runtime.errors import UsageError
 from amgan.runtime.photo.read import read_photo
 
-SPLITS = ("held-out", "train")
+SPLITS = ("held-out", "train", "all")
+UNKNOWN = KnownAge(float("nan"), true=False, real=False)
 PHOTOS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
 
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A picture to judge the largest face of: ``pixels`` uint8 [H, W, 3]; ``kind`` is a split or "photos"."""
+    """A picture to judge the largest face of: ``pixels`` uint8 [H, W, 3].
+
+    ``kind`` is a split of a prepared set, "photos", or "real" or "synthetic" for portraits of a table, and
+    ``known`` what that says of the age.
+    """
 
     name: str
     kind: str
     pixels: NDArray[np.uint8]
+    known: KnownAge = UNKNOWN
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,9 +42,10 @@ class Sources:
     numbers: tuple[int, ...]
     split: str
     photos: tuple[Path, ...]
+    portraits: tuple[tuple[Path, KnownAge], ...] = ()
 
     def __len__(self) -> int:
-        return len(self.numbers) + len(self.photos)
+        return len(self.numbers) + len(self.photos) + len(self.portraits)
 
     def __iter__(self) -> Iterator[Source]:
         if self.dataset is not None:
@@ -45,26 +54,65 @@ class Sources:
                 yield Source(self.dataset.names[number], self.split, frame)
         for photo in self.photos:
             yield Source(photo.name, "photos", read_photo(photo).pixels)
+        for portrait, known in self.portraits:
+            kind = "real" if known.real else "synthetic"
+            yield Source(portrait.name, kind, read_photo(portrait).pixels, known)
 
 
 def find_sources(
-    folder: Path | None, split: str = "held-out", count: int | None = None, photos: Path | None = None
+    folder: Path | None,
+    split: str = "held-out",
+    count: int | None = None,
+    photos: Path | None = None,
+    portraits: tuple[Path, Path] | None = None,
 ) -> Sources:
-    """The faces of a prepared set's split, ``count`` of them spread evenly, and all photos of a folder.
+    """The faces of a prepared set's split, ``count`` of them spread evenly, and photos and portraits.
 
-    Raises UsageError where there is nothing to judge.
+    ``photos`` is a folder of which all are taken; ``portraits`` a folder and its table of known ages, of
+    which the split is taken, ``count`` at the most. Raises UsageError where there is nothing to judge.
     """
-    if folder is None and photos is None:
-        raise UsageError("there is nothing to judge: name a prepared set, or photos with --photos FOLDER")
+    if folder is None and photos is None and portraits is None:
+        raise UsageError(
+            "there is nothing to judge: name a prepared set, or photos with --photos FOLDER, or portraits"
+        )
     dataset, chosen = None, np.zeros(0, np.int64)
     if folder is not None:
         dataset = load_dataset(folder)
-        chosen = dataset.faces(split)
+        chosen = np.arange(len(dataset.names)) if split == "all" else dataset.faces(split)
         if not len(chosen):
             raise UsageError(f"'{folder}' has no faces of the split {split}: prepare a larger set")
-        if count is not None and count < len(chosen):
-            chosen = chosen[np.linspace(0, len(chosen) - 1, count).astype(int)]
-    return Sources(dataset, tuple(map(int, chosen)), split, () if photos is None else _photos(photos))
+        chosen = chosen[_spread(len(chosen), count)]
+    known = () if portraits is None else _portraits(*portraits, split)
+    return Sources(
+        dataset,
+        tuple(map(int, chosen)),
+        split,
+        () if photos is None else _photos(photos),
+        tuple(known[k] for k in _spread(len(known), count)),
+    )
+
+
+def _spread(found: int, count: int | None) -> NDArray[np.int64]:
+    """Numbers of ``count`` of ``found`` things, spread evenly; all where there are no more."""
+    if count is None or count >= found:
+        return np.arange(found)
+    return np.linspace(0, found - 1, count).astype(np.int64)
+
+
+def _portraits(folder: Path, table: Path, split: str) -> tuple[tuple[Path, KnownAge], ...]:
+    """The pictures of a split that a table names and a folder has."""
+    if not folder.is_dir():
+        raise UsageError(f"'{folder}' is no folder: give one with portraits to --portraits")
+    found = tuple(
+        (folder / name, known)
+        for name, known in sorted(read_known_ages(table).items())
+        if (folder / name).is_file() and (split == "all" or is_held_out(name) == (split == "held-out"))
+    )
+    if not found:
+        raise UsageError(
+            f"'{folder}' has no {split} portrait that '{table}' names: check both, or give --split all"
+        )
+    return found
 
 
 def _photos(folder: Path) -> tuple[Path, ...]:
@@ -83,4 +131,7 @@ def describe(sources: Sources) -> str:
         parts.append(f"{len(sources.numbers)} {sources.split} faces of a prepared set")
     if sources.photos:
         parts.append(f"{len(sources.photos)} photos")
+    if sources.portraits:
+        real = sum(known.real for _, known in sources.portraits)
+        parts.append(f"{len(sources.portraits)} {sources.split} portraits, {real} of them of real people")
     return " and ".join(parts)

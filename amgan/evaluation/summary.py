@@ -11,12 +11,13 @@ import numpy as np
 from amgan.runtime.face.zones import ZONES
 
 from .ages import age_measures, noise_facts, old_faces, reading_noise, young_faces
+from .belief_summary import belief_measures, published, true_age_measures
 from .judges import Judges
 from .result import FaceResult
 from .run import Findings
 from .skin import SKIN_BANDS, band_of
 from .statistics import rounded, share, summarise
-from .wishes import AGE_BANDS, CYCLE_YEARS, NOW, OLDER, SWEEP, YOUNGER, ZONE_YEARS, age_band
+from .wishes import AGE_BANDS, CYCLE_YEARS, OLDER, SWEEP, YOUNGER, ZONE_YEARS, age_band
 
 PUBLISHED = (
     {"who": "AMGAN authors, own pictures, older", "years": 15.7, "distance": 0.33},
@@ -34,13 +35,16 @@ def summarise_findings(findings: Findings, judges: Judges) -> dict[str, Any]:
     noise = {judge.name: reading_noise(faces, judge.name) for judge in judges.ages}
     groups: dict[str, dict[str, Any]] = {}
     keys: tuple[tuple[str, Callable[[FaceResult], str], Sequence[str]], ...] = (
-        ("age_bands", lambda face: age_band(face.readings[first][NOW]), AGE_BANDS),
+        ("age_bands", lambda face: age_band(face.years_now(first)), AGE_BANDS),
         ("skin_bands", lambda face: band_of(face.angle), SKIN_BANDS),
         ("sources", lambda face: face.kind, sorted({face.kind for face in faces})),
     )
     for name, key, values in keys:
         chosen = {value: [face for face in faces if key(face) == value] for value in values}
         groups[name] = {value: measures(some, noise, first) for value, some in chosen.items() if some}
+        for value, some in chosen.items():
+            if some:
+                groups[name][value]["belief"] = belief_measures(some, list(noise), first)
     return {
         "faces_measured": len(faces),
         "faces_not_found": list(findings.not_found),
@@ -48,7 +52,10 @@ def summarise_findings(findings: Findings, judges: Judges) -> dict[str, Any]:
             {"name": judge.name, "note": judge.note} | noise_facts(faces, judge.name) for judge in judges.ages
         ]
         + [{"name": judges.identity.name, "note": judges.identity.note}],
-        "all": measures(faces, noise, first) | {"zones": zone_measures(faces)},
+        "all": measures(faces, noise, first)
+        | {"zones": zone_measures(faces), "belief": belief_measures(faces, list(noise), first)},
+        "true_ages": true_age_measures(faces, list(noise)),
+        "published_belief": published(),
         "anchors": anchors(faces),
         "seams": seams(findings.seams),
         **groups,
@@ -168,5 +175,14 @@ def face_row(face: FaceResult) -> dict[str, Any]:
         "distances": {r: rounded(value) for r, value in face.distances.items()},
         "detail": {r: rounded(value) for r, value in face.detail.items()},
         "tone": {r: [rounded(value) for value in colour] for r, colour in face.tone.items()},
+        "known_years": rounded(face.known_years),
+        "belief": {
+            request: {
+                "darkness_codes": rounded(one.darkness_codes),
+                "row_period_px": rounded(one.rows.period_px),
+                "row_regularity": rounded(one.rows.regularity),
+            }
+            for request, one in face.belief.items()
+        },
         "cycle_db": [rounded(face.cycle.same_years_db), rounded(face.cycle.present_age_db)],
     }

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+Row = tuple[str, list[str]]
 
 
 def shown(numbers: Mapping[str, Any], digits: int = 2) -> str:
@@ -43,17 +45,18 @@ def band_rows(bands: Mapping[str, Mapping[str, Any]], first: str) -> list[tuple[
 
 def band_table(bands: Mapping[str, Mapping[str, Any]], first: str) -> str:
     """A table with one column a band, ages as the judge ``first`` reads them."""
-    return _table(["", *bands], band_rows(bands, first))
+    return html_table(["", *bands], band_rows(bands, first))
 
 
 def zone_table(zones: Mapping[str, Mapping[str, Any]]) -> str:
     """A table with one line a zone."""
     names = ("inside", "inside_right_alone", "untouched_detail")
     rows = [(zone, [shown(found[name], 4) for name in names]) for zone, found in zones.items()]
-    return _table(["zone", "inside", "right side alone", "fine detail elsewhere"], rows)
+    return html_table(["zone", "inside", "right side alone", "fine detail elsewhere"], rows)
 
 
-def _table(heads: list[str], rows: list[tuple[str, list[str]]]) -> str:
+def html_table(heads: Sequence[str], rows: Sequence[Row]) -> str:
+    """A table with a heading for every column and every row."""
     head = "".join(f"<th>{html.escape(text)}</th>" for text in heads)
     body = "".join(
         f"<tr><td>{html.escape(name)}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"

@@ -20,6 +20,9 @@ YOUNG, OLD = 45.0, 50.0
 """Faces that read under YOUNG are the ones asked for 70, those over OLD the ones asked for 25."""
 
 OLDER, YOUNGER = "70", "25"
+BELIEF_OLDER, BELIEF_YOUNGER = "75", "30"
+"""What belief is measured at: those under YOUNG asked for the first, those over OLD for the second."""
+
 BANDS = ((30.0, "under 30"), (45.0, "30 to 45"), (60.0, "45 to 60"))
 OLDEST_BAND = "over 60"
 AGE_BANDS = (*(name for _, name in BANDS), OLDEST_BAND)

@@ -42,7 +42,7 @@ def read_labels(folder: Path) -> ZoneLabels:
     table = folder / LABELS
     if not table.is_file():
         raise UsageError(f"'{folder}' holds no labelled faces (no {LABELS}): make them with `amgan label`")
-    columns, rows = _read_table(table, "label the faces again with `amgan label`")
+    columns, rows = read_table(table, "label the faces again with `amgan label`")
     wanted = ["file", "split", "age", *PART_NAMES]
     missing = [name for name in wanted if name not in columns]
     if missing:
@@ -73,7 +73,7 @@ def read_expert_scores(table: Path) -> dict[str, dict[str, float]]:
     """
     if not table.is_file():
         raise UsageError(f"the table of scores '{table}' does not exist: check its name")
-    columns, rows = _read_table(table, "correct the table")
+    columns, rows = read_table(table, "correct the table")
     zones = [name for name in columns if name != "file"]
     scores: dict[str, dict[str, float]] = {}
     for column in sorted(zones, key=lambda name: name not in {zone.name for zone in ZONES}):
@@ -97,8 +97,11 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, 
         writer.writerows(rows)
 
 
-def _read_table(table: Path, remedy: str) -> tuple[list[str], list[dict[str, str]]]:
-    """Column names and rows (missing cells are empty); raises UsageError unless every file is named once."""
+def read_table(table: Path, remedy: str) -> tuple[list[str], list[dict[str, str]]]:
+    """Column names and rows of a CSV with a column ``file``; missing cells are empty.
+
+    Raises UsageError, ending in ``remedy``, for a damaged table or one that does not name every file once.
+    """
     try:
         with table.open(newline="", encoding="utf-8-sig") as stream:
             reader = csv.DictReader(stream, restval="")

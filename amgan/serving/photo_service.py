@@ -30,7 +30,7 @@ from .work import WorkDesk
 
 if TYPE_CHECKING:
     from amgan.runtime import Pipeline
-    from amgan.runtime.pipeline.face_filter import LeftFace
+    from amgan.runtime.pipeline.face_filter import Chosen, LeftFace
     from amgan.runtime.pipeline.face_plan import SeenFace
     from amgan.runtime.pipeline.pipeline import StartedPhoto
 
@@ -84,7 +84,8 @@ class PhotoService:
         photo = read_photo(MemoryFile.of(content, name))
         seen = tuple(self._pipeline.see(photo.pixels))
         if not seen:
-            raise NoFaceError(f"'{name}': {why_none(())}")
+            chosen = self._pipeline.choose(photo.pixels, Request())
+            raise NoFaceError(f"'{name}': {why_none(chosen.left, chosen.found)}", chosen.left, chosen.found)
         if Path(name).suffix.lower() not in FORMAT_OF_SUFFIX:
             name += SUFFIXES[photo.format.lower()]
         return StoredPhoto(new_id(), name, photo, seen, len(content))
@@ -92,7 +93,11 @@ class PhotoService:
     async def age(self, stored: StoredPhoto, options: AgeOptions) -> tuple[bytes | memoryview, str]:
         """The whole aged photo as a file, and its name: byte for byte what `amgan age` writes."""
         request = options.request()
-        chosen = self._chosen(stored, request)
+        if request.min_face_px is None:
+            chosen = self._chosen(stored, request)
+        else:  # smaller ones than those that are known may be there
+            found = await self._desk.run(self._pipeline.choose, stored.photo.pixels, request)
+            chosen = self._some(stored, found)
         suffix = self._suffix(stored, options.format)
         photo = stored.photo
         if options.metadata != "keep":
@@ -183,9 +188,13 @@ class PhotoService:
         return frames()
 
     def _chosen(self, stored: StoredPhoto, request: Request) -> tuple[SeenFace, ...]:
-        chosen = self._pipeline.choose_seen(stored.seen, request)
+        return self._some(stored, self._pipeline.choose_seen(stored.seen, request))
+
+    @staticmethod
+    def _some(stored: StoredPhoto, chosen: Chosen) -> tuple[SeenFace, ...]:
         if not chosen.taken:
-            raise NoFaceError(f"'{stored.name}': {why_none(chosen.left)}", chosen.left)
+            sentence = f"'{stored.name}': {why_none(chosen.left, chosen.found)}"
+            raise NoFaceError(sentence, chosen.left, chosen.found)
         return chosen.taken
 
     def _face(self, stored: StoredPhoto, number: int) -> SeenFace:

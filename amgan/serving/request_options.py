@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from amgan.runtime.ages.atlas import atlas_names
-from amgan.runtime.ages.request import MIN_FACE_PX, Request
+from amgan.runtime.ages.request import Request
 from amgan.runtime.errors import UsageError
 
 from .memory_file import MemoryFile
@@ -39,7 +39,9 @@ class AgingOptions(BaseModel):
     population: str | None = Field(
         default=None, description="Name of a shipped atlas whose norms the ages mean."
     )
-    min_face_px: float = Field(default=MIN_FACE_PX, description="Faces less wide than this are left alone.")
+    min_face_px: float | None = Field(
+        default=None, description="Faces less wide than this are left alone; none decides by the photo."
+    )
     include_children: bool = Field(
         default=False, description="Also age faces that look like those of children."
     )

@@ -10,6 +10,8 @@ from ..errors import UsageError
 
 BYTES_PER_PIXEL = 12
 """What a photo under way takes a pixel, at most: measured on photos of 64 megapixels."""
+JPEG_BYTES_PER_PIXEL = 30
+"""The same for a JPEG, whose coefficients are held while it is written (4:2:0 takes 21)."""
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?b)?", re.IGNORECASE)
 _UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
@@ -47,6 +49,8 @@ def memory_need(path: Path) -> int:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(path) as picture:
-                return picture.width * picture.height * BYTES_PER_PIXEL
+                is_jpeg = picture.format in ("JPEG", "MPO")
+                each = JPEG_BYTES_PER_PIXEL if is_jpeg else BYTES_PER_PIXEL
+                return picture.width * picture.height * each
     except Exception:
         return 0

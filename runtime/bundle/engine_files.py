@@ -84,18 +84,37 @@ def find_engine(
     *,
     precision: str | None = None,
 ) -> tuple[Path, FileEntry]:
-    """The bundle's first engine of a role that can run here, and its entry; arguments as in check_engine.
+    """As find_engines, the one for the smallest pictures."""
+    return find_engines(bundle, role, flavour, version, compute_capability, precision=precision)[0]
 
+
+def find_engines(
+    bundle: Bundle,
+    role: str,
+    flavour: str,
+    version: str,
+    compute_capability: int,
+    *,
+    precision: str | None = None,
+) -> list[tuple[Path, FileEntry]]:
+    """The bundle's engines of a role that can run here, and their entries; arguments as in check_engine.
+
+    For every size of pictures the first there is, smallest pictures first, all of the precision of the first.
     Raises EngineError when there is none: for each engine of that role it says why.
     """
+    found: dict[int, tuple[Path, FileEntry]] = {}
     reasons = []
     for name, entry in bundle.manifest.files.items():
         if entry.role != role or entry.format != FORMAT or precision not in (None, entry.precision):
             continue
         reason = check_engine(entry, flavour, version, compute_capability)
-        if reason is None:
-            return bundle.path / name, entry
-        reasons.append(f"'{name}' cannot be used, {reason}")
+        if reason is not None:
+            reasons.append(f"'{name}' cannot be used, {reason}")
+        elif entry.build is not None:
+            precision = entry.precision
+            found.setdefault(entry.build.profile.side_px, (bundle.path / name, entry))
+    if found:
+        return [found[side_px] for side_px in sorted(found)]
     if not reasons:
         wish = f"{precision} {role}" if precision else role
         reasons.append(

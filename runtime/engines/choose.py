@@ -6,12 +6,14 @@ import contextlib
 import importlib.util
 import logging
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..bundle.engine_files import FLAVOURS, FORMAT, find_engine
+from ..bundle.engine_files import FLAVOURS, FORMAT, find_engines
+from ..bundle.precision import Precision
 from ..errors import AmganError, EngineError, UsageError
-from .contract import Capabilities, Engine
+from .contract import Capabilities
 from .cuda.api import Cuda, CudaError, GpuInfo, load_cuda
 from .scheduler.device import TileDevice
 from .scheduler.host import HostTileDevice
@@ -23,17 +25,26 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d{1,3})?")
 _NO_GPU = frozenset({"cudaErrorNoDevice", "cudaErrorInsufficientDriver", "cudaErrorStubLibrary"})
-_FILE_PRECISIONS = {"f32": "fp32", "f16": "fp16", "bf16": "bf16"}
 
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """A generator on a GPU: its program, the GPU, and in half a sentence why this one."""
+    """A generator on a GPU: its programs, one a size of tiles, the GPU, and in half a sentence why these."""
 
     cuda: Cuda
     gpu: GpuInfo
-    program: CudaProgram
+    programs: Sequence[CudaProgram]
     reason: str
+
+    @property
+    def sides_px(self) -> set[int]:
+        """Sides of the tiles that the programs take, in px, halo included."""
+        return {program.inputs["image"].shape[0] for program in self.programs}
+
+    def close(self) -> None:
+        """Give the programs back."""
+        for program in self.programs:
+            program.close()
 
 
 def check_device(device: str) -> None:
@@ -42,7 +53,7 @@ def check_device(device: str) -> None:
         raise UsageError(f"{device!r} is not a device: write auto, cpu, cuda or cuda:N (such as cuda:0)")
 
 
-def choose_devices(bundle: Bundle, device: str, precision: str | None) -> list[TileDevice]:
+def choose_devices(bundle: Bundle, device: str, precision: Precision | None) -> list[TileDevice]:
     """Devices with the bundle's generator; arguments and errors as in open_scheduler."""
     check_device(device)
     if device == "cpu":
@@ -57,32 +68,12 @@ def choose_devices(bundle: Bundle, device: str, precision: str | None) -> list[T
         return [found]
 
 
-def choose_engine(bundle: Bundle, device: str, precision: str | None) -> Engine:
-    """The bundle's generator as an Engine, chosen as choose_devices does, on the first GPU that fits."""
-    check_device(device)
-    if device != "cpu":
-        try:
-            choice = choose_programs(bundle, device, precision)[0]
-        except AmganError as error:
-            if device != "auto":
-                raise _refusal(device, error) from error
-        else:
-            from .cuda.arrays import CudaEngine
-
-            return CudaEngine(choice.cuda, choice.gpu.number, choice.program, bundle.manifest.halo_px)
-    from .openvino import OpenVinoEngine
-
-    return OpenVinoEngine(bundle, precision)
-
-
-def choose_programs(bundle: Bundle, device: str, precision: str | None) -> list[Choice]:
+def choose_programs(bundle: Bundle, device: str, precision: Precision | None) -> list[Choice]:
     """The bundle's generator on each GPU that a device names, with the fastest engine that can run it there.
 
-    All take tiles of one size. A GPU that cannot be used is left out, with a warning, where there is another.
-    Raises EngineError, which says what is missing, when there is none.
+    All have a size of tiles in common. A GPU that cannot be used is left out, with a warning, where there is
+    another. Raises EngineError, which says what is missing, when there is none.
     """
-    if precision not in {None, *_FILE_PRECISIONS, *_FILE_PRECISIONS.values()}:
-        raise UsageError(f"{precision!r} is not a precision: write f32, f16 or bf16")
     cuda = load_cuda()
     choices: list[Choice] = []
     reasons: list[str] = []
@@ -90,8 +81,8 @@ def choose_programs(bundle: Bundle, device: str, precision: str | None) -> list[
         cuda.use(gpu.number)
         try:
             choice = _choose_program(bundle, cuda, gpu, precision)
-            if choices and choice.program.inputs != choices[0].program.inputs:
-                choice.program.close()
+            if choices and not set.intersection(choice.sides_px, *(other.sides_px for other in choices)):
+                choice.close()
                 raise EngineError(f"its tiles would be of another size than those of {choices[0].gpu.name}")
         except AmganError as error:
             reasons.append(f"cuda:{gpu.number}, {gpu.name} (sm{gpu.compute}), cannot be used, {error}")
@@ -104,7 +95,7 @@ def choose_programs(bundle: Bundle, device: str, precision: str | None) -> list[
     return choices
 
 
-def _on_gpus(bundle: Bundle, device: str, precision: str | None) -> list[TileDevice]:
+def _on_gpus(bundle: Bundle, device: str, precision: Precision | None) -> list[TileDevice]:
     from .cuda.device import CudaTileDevice
 
     choices = choose_programs(bundle, device, precision)
@@ -115,7 +106,7 @@ def _on_gpus(bundle: Bundle, device: str, precision: str | None) -> list[TileDev
                 CudaTileDevice(
                     choice.cuda,
                     choice.gpu.number,
-                    choice.program,
+                    choice.programs,
                     bundle.manifest.halo_px,
                     reason=choice.reason,
                 )
@@ -130,7 +121,7 @@ def _on_gpus(bundle: Bundle, device: str, precision: str | None) -> list[TileDev
     return opened
 
 
-def _on_cpu(bundle: Bundle, precision: str | None, reason: str) -> HostTileDevice:
+def _on_cpu(bundle: Bundle, precision: Precision | None, reason: str) -> HostTileDevice:
     from .openvino import OpenVinoEngine
 
     return HostTileDevice(OpenVinoEngine(bundle, precision), bundle.manifest.halo_px, reason)
@@ -184,29 +175,30 @@ def _why_none(cuda: Cuda, error: CudaError) -> str:
     )
 
 
-def _choose_program(bundle: Bundle, cuda: Cuda, gpu: GpuInfo, precision: str | None) -> Choice:
+def _choose_program(bundle: Bundle, cuda: Cuda, gpu: GpuInfo, precision: Precision | None) -> Choice:
     """The fastest engine for a GPU: TensorRT where the bundle has one that fits, otherwise PyTorch."""
     why_not = []
     for flavour in FLAVOURS:
         try:
-            program = _open_tensorrt(bundle, cuda, gpu, flavour, precision)
+            programs = _open_tensorrt(bundle, cuda, gpu, flavour, precision)
         except AmganError as error:
             why_not.append(f"{FLAVOURS[flavour]}: {error}")
         else:
-            return Choice(cuda, gpu, program, f"as the bundle has an engine that fits {gpu.name}")
+            return Choice(cuda, gpu, programs, f"as the bundle has an engine that fits {gpu.name}")
     try:
         from .pytorch import open_torch
 
-        torch_program = open_torch(bundle, gpu.number, gpu.compute, precision)
+        torch_programs = open_torch(bundle, gpu.number, gpu.compute, precision)
     except AmganError as error:
         why_not.append(f"PyTorch: {error}")
         raise EngineError("; ".join(why_not)) from error
-    return Choice(cuda, gpu, torch_program, f"as no TensorRT can be used ({'; '.join(why_not)})")
+    return Choice(cuda, gpu, torch_programs, f"as no TensorRT can be used ({'; '.join(why_not)})")
 
 
 def _open_tensorrt(
-    bundle: Bundle, cuda: Cuda, gpu: GpuInfo, flavour: str, precision: str | None
-) -> CudaProgram:
+    bundle: Bundle, cuda: Cuda, gpu: GpuInfo, flavour: str, precision: Precision | None
+) -> list[CudaProgram]:
+    """The bundle's engines of a flavour that fit a GPU, one for each size of tiles; raises EngineError."""
     from .cuda.program import check_generator
     from .tensorrt import TensorRtProgram, load_tensorrt
 
@@ -216,11 +208,17 @@ def _open_tensorrt(
     if importlib.util.find_spec(flavour) is None:
         raise EngineError("it is not installed")
     version = str(load_tensorrt(flavour).__version__)
-    wanted = _FILE_PRECISIONS.get(precision, precision) if precision else None
-    path, entry = find_engine(bundle, "generator", flavour, version, gpu.compute, precision=wanted)
-    program = TensorRtProgram(cuda, path, entry)
-    fault = check_generator(program, bundle.manifest.halo_px)
-    if fault is not None:
-        program.close()
-        raise EngineError(f"'{path}' is no generator of this bundle, {fault}: build it again")
-    return program
+    opened: list[CudaProgram] = []
+    try:
+        for path, entry in find_engines(
+            bundle, "generator", flavour, version, gpu.compute, precision=precision
+        ):
+            opened.append(TensorRtProgram(cuda, path, entry))
+            fault = check_generator(opened[-1], bundle.manifest.halo_px)
+            if fault is not None:
+                raise EngineError(f"'{path}' is no generator of this bundle, {fault}: build it again")
+    except AmganError:
+        for program in opened:
+            program.close()
+        raise
+    return opened

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..bundle.precision import Precision
 from ..errors import EngineError
-
-if TYPE_CHECKING:
-    from ..bundle.bundle import Bundle
 
 CELL_PX = 4
 
@@ -50,26 +48,41 @@ class TileBatch:
                 )
 
 
+@dataclass(frozen=True, order=True)
+class CoreSize:
+    """A size of tiles that an engine computes: side of their cores in px, and the most tiles of a batch."""
+
+    px: int
+    batch: int = 1
+
+
 @dataclass(frozen=True)
 class Capabilities:
     """What an engine is and likes.
 
     ``max_core_px`` is the largest side of a tile's core that it computes best; ``in_flight`` how many
     batches one caller should have under way at once; ``batch`` the most tiles that one batch may have. With
-    ``fixed_core`` every tile costs as much as one of ``max_core_px``, and none may be larger. ``pieces`` is
+    ``fixed_core`` every tile costs as much as the smallest of ``cores`` that holds it, and none may be larger
+    than ``max_core_px``; ``cores`` go up, and are that one size where nothing else is said. ``pieces`` is
     into how many tiles a large frame should be cut at least, so that it keeps the whole engine busy by
     itself. ``reason`` says in one sentence why this engine was chosen, where that was left to us.
     """
 
     name: str
     device: str
-    precision: str
+    precision: Precision
     max_core_px: int
     in_flight: int
     batch: int = 1
     fixed_core: bool = False
     pieces: int = 1
     reason: str = ""
+    cores: tuple[CoreSize, ...] = ()
+
+    def core_of(self, width: int, height: int) -> CoreSize:
+        """With ``fixed_core``, as what size a tile of so many px is computed."""
+        largest = CoreSize(self.max_core_px, self.batch)
+        return next((core for core in self.cores if max(width, height) <= core.px), largest)
 
 
 class Ticket(Protocol):
@@ -96,15 +109,3 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Give the engine's memory back; submitting afterwards raises EngineError."""
-
-
-def open_engine(bundle: Bundle, device: str = "auto", precision: str | None = None) -> Engine:
-    """Open the bundle's generator for tiles of any size on a device: "auto", "cpu", "cuda" or "cuda:N".
-
-    For whole frames, several at once, there is scheduler.open_scheduler. ``precision`` is "f32", "bf16" or,
-    on a GPU, "f16"; None takes the fastest the device does well. Raises UsageError for a malformed device or
-    precision and EngineError where the device cannot be had: there is no silent fall-back to another one.
-    """
-    from .choose import choose_engine
-
-    return choose_engine(bundle, device, precision)

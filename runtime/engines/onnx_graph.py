@@ -61,6 +61,8 @@ class OnnxNetwork:
         self.convolutions = convolutions
         graph = _read(path).graph
         self._constants = {t.name: self._place(_to_torch(t), t.name) for t in graph.initializer}
+        if convolutions is not None:
+            self._constants |= _weights_in(convolutions, graph, self._constants)
         self.inputs = tuple(i.name for i in graph.input if i.name not in self._constants)
         self.outputs = tuple(o.name for o in graph.output)
         self._steps = self._plan(graph)
@@ -125,6 +127,16 @@ class OnnxNetwork:
         """Input and weights of a convolution in the type in which it is to be computed."""
         dtype = self.convolutions or x.dtype
         return [None if t is None else t.to(dtype) for t in (x, *weights)]
+
+
+def _weights_in(dtype: torch.dtype, graph: Any, constants: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Constants that nothing but convolutions read, in the type in which these are computed: cast once."""
+    readers: dict[str, set[str]] = {}
+    for node in graph.node:
+        for name in node.input:
+            readers.setdefault(name, set()).add(node.op_type)
+    only = {name for name, kinds in readers.items() if kinds <= {"Conv", "ConvTranspose"}}
+    return {name: value.to(dtype) for name, value in constants.items() if name in only}
 
 
 def _read(path: Path) -> Any:

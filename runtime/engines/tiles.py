@@ -7,6 +7,7 @@ cores may overlap without harm.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,6 +98,26 @@ def plan_tiles(
         for x in columns
         if marked[y : y + height, x : x + width].any()
     ]
+
+
+def plan_cheapest(
+    frame_px: int,
+    cores_px: Sequence[int],
+    halo_px: int,
+    cells: NDArray[np.bool_] | None = None,
+    multiple: int = 4,
+) -> list[Tile]:
+    """Tiles as plan_tiles gives them with ``fixed``, of that core of several that takes least arithmetic.
+
+    A tile is taken to cost the square of its core with half of the halo on every side: the network is as wide
+    as the tile at its beginning, and as the core at its end.
+    """
+
+    def cost(core_px: int, tiles: list[Tile]) -> int:
+        return len(tiles) * (core_px + halo_px) ** 2
+
+    plans = {px: plan_tiles(frame_px, px, cells, multiple, fixed=True) for px in sorted(cores_px)}
+    return plans[min(plans, key=lambda px: cost(px, plans[px]))]
 
 
 def _stretch(marked: NDArray[np.bool_]) -> int:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .colour import ColourSpace
+from .metadata import MetadataPolicy
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +27,8 @@ class Photo:
     Where the photo's own samples are not the sRGB of ``pixels``, ``samples`` hold them, upright, uint8 or
     uint16, [H, W] for grey or [H, W, C], and ``space`` is their colour space; for a plain 8-bit sRGB photo
     both are None, and nothing is held twice. ``strip_sums`` are checksums of ``pixels`` as they were read, by
-    which strips are known that need no converting back.
+    which is known what has not changed. ``stamp`` is the size of the file and its time of change in ns as it
+    was read, and ``metadata`` what of its texts the photo keeps.
     """
 
     pixels: NDArray[np.uint8]
@@ -38,6 +40,8 @@ class Photo:
     samples: NDArray[Any] | None = None
     space: ColourSpace | None = None
     strip_sums: tuple[int, ...] = ()
+    stamp: tuple[int, int] | None = None
+    metadata: MetadataPolicy = "keep"
 
     @property
     def is_deep(self) -> bool:

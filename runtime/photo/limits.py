@@ -13,6 +13,7 @@ from pathlib import Path
 from PIL import ImageFile
 
 from ..errors import PhotoError
+from .jpeg_segments import frame_kind
 
 MAX_PIXELS = 120_000_000
 MAX_JPEG_SCANS = 64
@@ -23,6 +24,7 @@ _DEEP_MODES = ("RGB", "RGBA", "LA", "I;16", "I;16B", "CMYK")
 _SUBFILE, _BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 254, 258, 262, 339
 _SCAN = re.compile(rb"\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")  # marker, length, components
 _SCAN_HEAD_BYTES = 5
+_HUFFMAN_FRAMES = (0xC0, 0xC1, 0xC2)
 _PART_BOXES = (b"meta", b"iprp", b"ipco")
 
 
@@ -42,6 +44,7 @@ def check_kind(picture: ImageFile.ImageFile, path: Path) -> bool:
     _refuse_pages(picture, path)
     if picture.format in ("JPEG", "MPO"):
         _refuse_many_scans(path)
+        _refuse_rare_coding(path)
     bits = _bits(picture, path)
     if bits > 8:
         _refuse_deep(picture, path, bits)
@@ -121,6 +124,17 @@ def _refuse_many_scans(path: Path) -> None:
                 raise PhotoError(
                     f"'{path}' is a JPEG of more than {MAX_JPEG_SCANS} scans, made to take long: save it anew"
                 )
+
+
+def _refuse_rare_coding(path: Path) -> None:
+    """Raise PhotoError for a JPEG that hardly any program reads (ITU T.81, table B.1)."""
+    try:
+        kind = frame_kind(path.read_bytes())
+    except ValueError:
+        return  # damaged, as its decoder will say
+    if kind not in _HUFFMAN_FRAMES:
+        coding = "arithmetic coding" if kind > 0xC8 else "a lossless or hierarchical coding"
+        raise PhotoError(f"'{path}' is a JPEG with {coding}, which hardly any program reads: save it anew")
 
 
 def _avif_bits(path: Path) -> int:

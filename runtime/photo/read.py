@@ -6,6 +6,7 @@ import contextlib
 import stat
 import threading
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -36,6 +37,7 @@ def read_photo(path: Path | str, metadata: MetadataPolicy = "keep") -> Photo:
     """
     path = path if isinstance(path, Path) else Path(path)
     try:
+        stamp = stamp_of(path)
         picture = _open(path)
     except FileNotFoundError as error:
         raise PhotoError(f"'{path}' does not exist: check the name of the photo") from error
@@ -47,9 +49,16 @@ def read_photo(path: Path | str, metadata: MetadataPolicy = "keep") -> Photo:
         raise PhotoError(f"'{path}' cannot be read: {reason_of(error)}") from error
     with picture, contextlib.closing(cast(IO[bytes], picture.fp)):
         try:
-            return _decode(picture, path, metadata)
+            photo = _decode(picture, path, metadata)
         except (*BROKEN, MemoryError) as error:
             raise PhotoError(f"'{path}' is damaged or cut short: {reason_of(error)}") from error
+    return replace(photo, strip_sums=strip_sums(photo.pixels), stamp=stamp, metadata=metadata)
+
+
+def stamp_of(path: Path) -> tuple[int, int]:
+    """Size and time of change, in ns, of a file; raises OSError."""
+    state = path.stat()
+    return state.st_size, state.st_mtime_ns
 
 
 def reason_of(error: BaseException) -> str:
@@ -100,7 +109,7 @@ def _decode(picture: ImageFile.ImageFile, path: Path, metadata: MetadataPolicy) 
         space = space or SrgbSpace()
         kept = mode if alpha is None else mode + "A"
         pixels = srgb_pixels(space, colour)
-        return Photo(pixels, path, format, kept, alpha, options, colour, space, strip_sums(pixels))
+        return Photo(pixels, path, format, kept, alpha, options, colour, space)
     alpha = np.asarray(plain.getchannel("A")) if plain.mode.endswith("A") else None
     bands = plain if plain.mode == mode else plain.convert(mode)
     if space is None:
@@ -108,7 +117,7 @@ def _decode(picture: ImageFile.ImageFile, path: Path, metadata: MetadataPolicy) 
         return Photo(pixels, path, format, plain.mode, alpha, options)
     codes = _samples(bands)
     pixels = srgb_pixels(space, codes)
-    return Photo(pixels, path, format, plain.mode, alpha, options, codes, space, strip_sums(pixels))
+    return Photo(pixels, path, format, plain.mode, alpha, options, codes, space)
 
 
 def _format_options(picture: ImageFile.ImageFile, format: str, path: Path) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,8 @@ from .data import Photo
 from .formats import FORMAT_OF_SUFFIX, HOLDS_16_BITS, HOLDS_CMYK, NAMES, NO_ALPHA, save_options
 from .metadata import BROKEN
 from .plugins import load_plugin
-from .read import reason_of
+from .read import reason_of, stamp_of
+from .write_jpeg import changed_jpeg
 from .write_png16 import write_deep_png
 from .write_tiff16 import write_deep_tiff
 
@@ -31,9 +32,14 @@ def write_photo(
 
     The format follows the suffix of ``path``; mode, depth, alpha, ICC profile, EXIF and resolution are the
     photo's, as far as that format holds them: a CMYK photo becomes sRGB in a PNG or WebP, and 16 bits a
-    channel become 8 but in a PNG or TIFF. Samples whose sRGB is that of ``pixels`` stay what they are. A JPEG
-    from a JPEG takes its tables, otherwise quality 95. With ``within`` the folder of ``path`` must really lie
-    in that folder, links followed. Raises PhotoError where that cannot be done; then nothing is left behind.
+    channel become 8 but in a PNG or TIFF. Samples whose sRGB is that of ``pixels`` stay what they are.
+
+    Where nothing changed and the photo keeps all its metadata, its file is copied. A JPEG from a JPEG gets
+    new coefficients only in the blocks that changed, and stays turned as it was; where that cannot be, it
+    takes the photo's tables and comes out upright. A JPEG of another format has quality 95. Copying and
+    keeping blocks need the photo's file as it was read. With ``within`` the folder of ``path`` must really
+    lie in that folder, links followed. Raises PhotoError where that cannot be done; then nothing is left
+    behind.
     """
     path = Path(path)
     if within is not None:
@@ -47,7 +53,7 @@ def write_photo(
         raise PhotoError(f"'{path}' cannot be written: {reason_of(error)}") from error
 
 
-def encode_photo(photo: Photo, pixels: NDArray[np.uint8], path: Path | str) -> memoryview:
+def encode_photo(photo: Photo, pixels: NDArray[np.uint8], path: Path | str) -> bytes | memoryview:
     """The content of the file that `write_photo` would write as ``path``; raises PhotoError."""
     path = Path(path)
     format = _format_for(photo, path)
@@ -56,12 +62,10 @@ def encode_photo(photo: Photo, pixels: NDArray[np.uint8], path: Path | str) -> m
             f"'{path}' cannot be written from {pixels.dtype} {pixels.shape}: "
             f"give uint8 {photo.pixels.shape}, like '{photo.path}'"
         )
-    content = io.BytesIO()
     try:
-        _write(photo, pixels, format, content)
+        return _same_file(photo, pixels, format) or _encode(photo, pixels, format)
     except (*BROKEN, MemoryError) as error:
         raise PhotoError(f"'{path}' cannot be written: {reason_of(error)}") from error
-    return content.getbuffer()
 
 
 def refuse_outside(path: Path, folder: Path) -> None:
@@ -87,18 +91,39 @@ def _format_for(photo: Photo, path: Path) -> str:
     return format
 
 
-def _write(photo: Photo, pixels: NDArray[np.uint8], format: str, stream: IO[bytes]) -> None:
+def _same_file(photo: Photo, pixels: NDArray[np.uint8], format: str) -> bytes | None:
+    """The photo's own file, where that is what is to be written."""
+    if format != photo.format or photo.metadata != "keep" or strip_sums(pixels) != photo.strip_sums:
+        return None
+    return _file_as_read(photo)
+
+
+def _file_as_read(photo: Photo) -> bytes | None:
+    """The content of the photo's file; None where it is not the file any more that was read."""
+    try:
+        return photo.path.read_bytes() if photo.stamp == stamp_of(photo.path) else None
+    except OSError:
+        return None
+
+
+def _encode(photo: Photo, pixels: NDArray[np.uint8], format: str) -> bytes | memoryview:
     options = dict(photo.save_options)
+    stream = io.BytesIO()
     if photo.is_deep and format in HOLDS_16_BITS and not (photo.mode == "CMYK" and format == "PNG"):
         write = write_deep_png if format == "PNG" else write_deep_tiff
         write(stream, photo.mode, pixels.shape[:2], _deep_strips(photo, pixels), options)
-        return
+        return stream.getbuffer()
+    source = _file_as_read(photo) if format == photo.format == "JPEG" else None
+    content = changed_jpeg(source, lambda: _picture(photo, pixels), options) if source is not None else None
+    if content is not None:
+        return content
     if photo.mode == "CMYK" and format not in HOLDS_CMYK:
         options.pop("icc_profile", None)
         picture = Image.fromarray(np.ascontiguousarray(pixels))
     else:
         picture = _picture(photo, pixels)
     picture.save(stream, format, **save_options(options, format))
+    return stream.getbuffer()
 
 
 def _picture(photo: Photo, pixels: NDArray[np.uint8]) -> Image.Image:

@@ -15,7 +15,7 @@ from ..ages.request import Request
 from ..bundle.manifest import FRAME_STEP_PX, Manifest
 from ..engines.contract import CELL_PX, Capabilities
 from ..engines.frame import FrameWork
-from ..engines.tiles import Tile, mask_cells, plan_tiles
+from ..engines.tiles import Tile, mask_cells, plan_cheapest, plan_tiles
 from ..face.finder import Face
 from ..face.paste import paste_change
 from ..face.region_masks import Footprints, edit_mask, make_footprints, without_margin
@@ -84,14 +84,12 @@ def plan_work(
     if coarse != size:
         mask = np.asarray(cv2.resize(mask, (size, size), interpolation=cv2.INTER_LINEAR), np.float32)
     multiple = max(manifest.tile_multiple, TILE_STEP_PX)
-    tiles = plan_tiles(
-        size,
-        likes.max_core_px,
-        mask_cells(mask, multiple),
-        multiple,
-        fixed=likes.fixed_core,
-        at_least=likes.pieces,
-    )
+    cells = mask_cells(mask, multiple)
+    if likes.fixed_core:
+        cores = [core.px for core in likes.cores] or [likes.max_core_px]
+        tiles = plan_cheapest(size, cores, halo, cells, multiple)
+    else:
+        tiles = plan_tiles(size, likes.max_core_px, cells, multiple, at_least=likes.pieces)
     image = _frame_with_halo(rgb, seen.face, size, halo, tiles)
     trained = np.minimum(plan.aging_map, np.float32(manifest.oldest_trained_age))
     aging_map = _engine_map(trained, seen.margin, size, halo)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
@@ -18,7 +18,7 @@ from ..bundle.manifest import Manifest
 from ..engines.contract import Capabilities
 from ..engines.scheduler.scheduler import Counters, FrameScheduler, open_scheduler
 from ..errors import UsageError
-from ..face.finder import Face, FaceFinder
+from ..face.finder import Face, FaceFinder, Found
 from ..face.paste import is_grey
 from ..photo.read import read_photo
 from ..photo.write import write_photo
@@ -42,12 +42,14 @@ class AgedFace:
 class AgedPhoto:
     """The result for one photo: ``pixels`` uint8 [H, W, 3], and the faces, largest first.
 
-    ``left`` are those that were left alone.
+    ``left`` are those that were left alone; ``found`` says how far it was looked for faces, where they were
+    looked for.
     """
 
     pixels: NDArray[np.uint8]
     faces: tuple[AgedFace, ...]
     left: tuple[LeftFace, ...] = ()
+    found: Found | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +61,7 @@ class StartedPhoto:
     works: tuple[FaceWork, ...]
     frames: tuple[Future[NDArray[np.uint8]], ...]
     left: tuple[LeftFace, ...] = ()
+    found: Found | None = None
 
     def cancel(self) -> None:
         """Give the faces up: what the engine has not begun is never computed. `finish` then fails."""
@@ -74,14 +77,14 @@ class Pipeline:
     """
 
     def __init__(
-        self, model: Path | str | None = None, device: str = "auto", precision: str | None = None
+        self, model: Bundle | Path | str | None = None, device: str = "auto", precision: str | None = None
     ) -> None:
-        """Open a bundle (None: the one that ships) on a device ("auto", "cpu", "cuda", "cuda:N").
+        """Open a bundle or its folder (None: the shipped one) on a device ("auto", "cpu", "cuda", "cuda:N").
 
         ``precision`` None takes the fastest that the device does well. Raises BundleError, EngineError or
         UsageError where that cannot be done.
         """
-        bundle = Bundle.open(model)
+        bundle = model if isinstance(model, Bundle) else Bundle.open(model)
         self._manifest = bundle.manifest
         self._scheduler: FrameScheduler = open_scheduler(bundle, device, precision)
         self._estimator = Estimator(bundle)
@@ -120,19 +123,19 @@ class Pipeline:
 
     def see(self, rgb: NDArray[np.uint8], faces: str | int = "all") -> list[SeenFace]:
         """Find and read the faces of a photo, uint8 [H, W, 3], largest first: all, the largest or N."""
-        _check_pixels(rgb)
+        rgb = _as_pixels(rgb)
         found = self._finder.find(rgb)
         chosen = found[: how_many(faces, len(found))]
         return [see_face(rgb, face, self._manifest, self._estimator) for face in chosen]
 
     def choose(self, rgb: NDArray[np.uint8], request: Request) -> Chosen:
         """Find and read the faces of a photo, uint8 [H, W, 3], that a request is for."""
-        _check_pixels(rgb)
-        return choose_faces(
-            self._finder.find(rgb),
-            request,
-            lambda face: see_face(rgb, face, self._manifest, self._estimator),
+        rgb = _as_pixels(rgb)
+        found = self._finder.look(rgb, request.min_face_px)
+        chosen = choose_faces(
+            found.faces, request, lambda face: see_face(rgb, face, self._manifest, self._estimator)
         )
+        return replace(chosen, found=found)
 
     def choose_seen(self, seen: Sequence[SeenFace], request: Request) -> Chosen:
         """Choose as `choose` does among all faces of a photo that `see` has found, largest first."""
@@ -145,8 +148,7 @@ class Pipeline:
         Its frame then takes ``max_frame_px`` px at most; it keeps its ages. Age the region's ``pixels`` with
         ``seen=[region.seen]``.
         """
-        _check_pixels(rgb)
-        return cut_region(rgb, seen, self._manifest, max_frame_px)
+        return cut_region(_as_pixels(rgb), seen, self._manifest, max_frame_px)
 
     def age(self, rgb: NDArray[np.uint8], request: Request) -> AgedPhoto:
         """Age the faces of a photo, uint8 [H, W, 3] RGB, which is left as it is.
@@ -168,18 +170,18 @@ class Pipeline:
         Blocks only while too much is under way. ``label`` names the photo in error messages, ``seen`` are its
         faces where they are known. The photo must not change until `finish`.
         """
-        _check_pixels(rgb)
+        rgb = _as_pixels(rgb)
         request.check(self._manifest.age_range)
         chosen = self.choose(rgb, request) if seen is None else Chosen(tuple(seen))
         if not chosen.taken:
-            raise NoFaceError(why_none(chosen.left), chosen.left)
+            raise NoFaceError(why_none(chosen.left, chosen.found), chosen.left, chosen.found)
         works, frames = [], []
         for number, one in enumerate(chosen.taken, start=1):
             name = f"{label}, face {number}"
             work = plan_work(rgb, one, request, self._manifest, self.capabilities, name)
             works.append(work)
             frames.append(self._scheduler.submit(work.frame))
-        return StartedPhoto(rgb, request, tuple(works), tuple(frames), chosen.left)
+        return StartedPhoto(rgb, request, tuple(works), tuple(frames), chosen.left, chosen.found)
 
     def finish(self, started: StartedPhoto, *, in_place: bool = False) -> AgedPhoto:
         """Wait for a photo's faces and paste their changes; ``in_place`` writes into the photo itself.
@@ -191,7 +193,8 @@ class Pipeline:
         grey, strength = is_grey(started.pixels), started.request.strength
         for work, frame in zip(started.works, aged, strict=True):
             paste_face(out, work, frame, strength, grey)
-        return AgedPhoto(out, tuple(_aged_face(work) for work in started.works), started.left)
+        faces = tuple(_aged_face(work) for work in started.works)
+        return AgedPhoto(out, faces, started.left, started.found)
 
     def age_file(self, src: Path | str, dst: Path | str, request: Request) -> AgedPhoto:
         """Read a photo, age its faces and write it to ``dst``, atomically.
@@ -205,7 +208,7 @@ class Pipeline:
         try:
             aged = self.finish(self.start(photo.pixels, request, f"'{source}'"), in_place=True)
         except NoFaceError as error:
-            raise NoFaceError(f"'{source}': {error}", error.left) from error
+            raise NoFaceError(f"'{source}': {error}", error.left, error.found) from error
         write_photo(photo, aged.pixels, target)
         return aged
 
@@ -214,6 +217,13 @@ def _aged_face(work: FaceWork) -> AgedFace:
     return AgedFace(work.seen.face, work.seen.now, work.wanted, work.seen.frame_px)
 
 
-def _check_pixels(rgb: NDArray[np.uint8]) -> None:
+def _as_pixels(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A photo in the memory layout that everything here takes: itself if it can be; raises UsageError."""
+    if not isinstance(rgb, np.ndarray):
+        raise UsageError(
+            f"a photo must be a NumPy array, uint8 [H, W, 3] RGB, not {type(rgb).__name__}: take that of "
+            "read_photo(path).pixels, or np.asarray(picture.convert('RGB')) of a picture of Pillow"
+        )
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or not rgb.size:
         raise UsageError(f"a photo must be uint8 [H, W, 3] RGB, not {rgb.dtype} {rgb.shape}")
+    return np.ascontiguousarray(rgb)

@@ -46,11 +46,13 @@ def timing(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 def test_arguments(check: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = check.parse_arguments(["--runs", "3", "--size", "512", "-o", "a.json"])
-    assert (arguments.runs, arguments.size, arguments.core, arguments.output) == (3, 512, 256, Path("a.json"))
+    assert (arguments.runs, arguments.size, arguments.output) == (3, 512, Path("a.json"))
+    assert arguments.cores == (256, 512, 1024)
+    assert check.parse_arguments(["--cores", "64,128"]).cores == (64, 128)
     assert check.parse_arguments(["--only", "cuda, ring"]).only == {"cuda", "ring"}
     bad = (
         ["--size", "100"],
-        ["--core", "66"],
+        ["--cores", "66"],
         ["--runs", "0"],
         ["--frames", "x"],
         ["--only", "x"],
@@ -149,7 +151,8 @@ class FakeCheck:
         monkeypatch.setattr(
             work, "verify", lambda *_: [{"contender": "PyTorch CUDA", "verdict": v} for v in self.verdicts]
         )
-        monkeypatch.setattr(work, "opener", lambda *_: lambda graphs: FakeProgram(self.cuda, 64))
+        monkeypatch.setattr(work, "opener", lambda *_: lambda graphs: [FakeProgram(self.cuda, 64)])
+        monkeypatch.setattr(work.Check, "halo_px", HALO)
         monkeypatch.setattr(work, "count_flop", lambda path, side: 5e9 * (side == 64 + 2 * HALO))
         engine_only = {"graphs, 3 slots": fake_timing(200.0), "graphs, 1 slot": fake_timing(100.0)}
         monkeypatch.setattr(work, "time_program", lambda *_, **__: engine_only)
@@ -163,8 +166,8 @@ class FakeCheck:
         monkeypatch.setattr("gpu_probe.BUS_BYTES", 1 << 16)
         monkeypatch.setattr("gpu_baselines.profile_tile", lambda *_: {"kernels": 3})
 
-    def build(self, flavour: str, bundle: Path, core_px: int) -> Path:
-        assert core_px == 256
+    def build(self, flavour: str, bundle: Path, cores_px: tuple[int, ...]) -> Path:
+        assert cores_px == (256, 512, 1024)
         if flavour == "tensorrt":
             raise RuntimeError("cuDNN is ill\nvery")
         raise EngineError(f"{flavour} cannot build for sm90 here")
@@ -196,8 +199,9 @@ def test_every_step_writes_its_file_and_none_ends_the_others(
     assert engines["tensorrt"]["failed"] == engines["tensorrt"]["not_run"] == "RuntimeError: cuDNN is ill"
     assert engines["tensorrt"]["trace"]
     assert engines["tensorrt_rtx"]["not_run"] == "tensorrt_rtx cannot build for sm90 here"
-    assert set(engines["torch"]) >= {"parity", "tile", "engine_only", "end_to_end"}
-    assert engines["torch"]["tile"] == {"side_px": 72, "gflop": 5.0}
+    assert set(engines["torch"]) >= {"parity", "engine_only", "end_to_end"}
+    assert engines["torch"]["tile_gflop"] == {"core 64": 5.0}
+    assert set(engines["torch"]["engine_only"]) == {"core 64, graphs, 3 slots", "core 64, graphs, 1 slot"}
     # What the photos are held against is the engine alone on the faces in them.
     assert result["summary"] == {
         "torch": {

@@ -151,7 +151,10 @@ class RtxEngine(Engine):
 def make_tensorrt(
     flavour: str, cuda: FakeCuda, core: int = 16, batch: Sequence[int] = (1, 2, 4), version: str = "1.7.1.116"
 ) -> Any:
-    """A module like tensorrt or tensorrt_rtx; ``engines`` are what it loaded. Plans must say b"good plan"."""
+    """A module like tensorrt or tensorrt_rtx; ``engines`` are what it loaded.
+
+    Plans must say b"good plan", and may give a core after it.
+    """
     trt: Any = ModuleType(flavour)
 
     class ILogger:
@@ -164,12 +167,13 @@ def make_tensorrt(
             self.log = log
 
         def deserialize_cuda_engine(self, plan: bytes) -> Engine | None:
-            if plan != b"good plan":
+            if not plan.startswith(b"good plan"):
                 self.log.log(ILogger.INFO, "just so you know")
                 self.log.log(ILogger.ERROR, "the plan is bad.\nreally")
                 return None
             kind = RtxEngine if flavour == "tensorrt_rtx" else Engine
-            trt.engines.append(kind(trt, cuda, self.log, core, tuple(batch)))
+            side = int(plan.removeprefix(b"good plan") or core)
+            trt.engines.append(kind(trt, cuda, self.log, side, tuple(batch)))
             return trt.engines[-1]
 
     trt.__version__ = version

@@ -11,15 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import EngineError
-from ..contract import CELL_PX, Capabilities
+from ..contract import CELL_PX, Capabilities, CoreSize
 from ..frame import FrameWork
 from ..scheduler.device import PlacedTile
 from .api import STICKY, Cuda, CudaError
 from .frame_pool import FramePool, FrameRoom
-from .handles import Event, Owners, PinnedMemory, Stream
-from .program import CudaProgram, ProgramSlot, core_px, open_ring
+from .handles import Owners, Stream
+from .program import CudaProgram
+from .rings import SLOTS, Ring, Slot, open_rings
 
-SLOTS = 3
 FRAMES_SHARE = 0.25
 """How much of the memory that the ring leaves free may be room for frames."""
 FRAMES_BYTES = 1 << 30
@@ -38,29 +38,6 @@ class _Place:
     ended: bool = False
 
 
-class _Slot:
-    """A slot of the ring: the program's memory, and the events between the streams that use it."""
-
-    def __init__(self, cuda: Cuda, program: ProgramSlot, batch: int) -> None:
-        self.program = program
-        self.tiles: Sequence[PlacedTile] = ()
-        self.batch = 0
-        owners = self._owners = Owners()
-        try:
-            self.pinned = owners.own(PinnedMemory(cuda, batch * 3 * _FLOAT))
-            self.gathered = owners.own(Event(cuda))
-            self.begun = owners.own(Event(cuda, timed=True))
-            self.computed = owners.own(Event(cuda, timed=True))
-            self.stitched = owners.own(Event(cuda))
-            self.origins = self.pinned.array((batch, 3), np.float32)
-        except EngineError:
-            owners.close()
-            raise
-
-    def close(self) -> None:
-        self._owners.close()
-
-
 class CudaTileDevice:
     """A TileDevice on one GPU; see there for what each method does.
 
@@ -73,46 +50,50 @@ class CudaTileDevice:
         self,
         cuda: Cuda,
         gpu: int,
-        program: CudaProgram,
+        programs: CudaProgram | Sequence[CudaProgram],
         halo_px: int,
         *,
         slots: int = SLOTS,
         batch: int | None = None,
         reason: str = "",
     ) -> None:
-        """Open a ring of slots of a generator's program, which is closed with the device.
+        """Open a ring of slots of a generator's programs, which are closed with the device.
 
-        ``batch`` limits its batches. Raises EngineError, OutOfMemoryError for lack of memory.
+        ``programs`` are one, or several that differ in the size of their tiles: those for which there is no
+        memory are left out, largest first, and the log says so. ``batch`` limits their batches. Raises
+        EngineError, OutOfMemoryError for lack of memory.
         """
-        self._cuda, self._gpu, self._program, self._halo = cuda, gpu, program, halo_px
-        self._core = core_px(program, halo_px)
-        self._side = self._core + 2 * halo_px
+        several = list(programs) if isinstance(programs, Sequence) else [programs]
+        self._cuda, self._gpu, self._halo = cuda, gpu, halo_px
+        self._programs = several
+        self._rings: dict[int, Ring] = {}
         self._fault = ""
         self._graphs = 0
         self._gpu_busy_ms = 0.0
         self._owners = Owners()
-        self._slots: list[_Slot] = []
-        self._ring: Sequence[ProgramSlot] = ()
+        self._slots: list[Slot] = []
         self._pool = FramePool(cuda)
         cuda.use(gpu)
         try:
             self._upload, self._compute, self._download = (self._owners.own(Stream(cuda)) for _ in range(3))
-            self._ring, self._batches = open_ring(cuda, program, slots, self._compute, batch)
-            for one in self._ring:
-                self._slots.append(_Slot(cuda, one, self._batches[-1]))
+            self._rings, slots = open_rings(cuda, several, halo_px, slots, self._compute, batch)
+            most = max(ring.batches[-1] for ring in self._rings.values())
+            for _ in range(slots):
+                self._slots.append(Slot(cuda, most))
             self._pool.budget = min(int(FRAMES_SHARE * cuda.memory()[0]), FRAMES_BYTES)
         except EngineError:
             self.close()
             raise
         self._capabilities = Capabilities(
-            program.name,
+            several[0].name,
             f"cuda:{gpu}",
-            program.precision,
-            self._core,
+            several[0].precision,
+            max(self._rings),
             len(self._slots),
-            self._batches[-1],
+            most,
             fixed_core=True,
             reason=reason,
+            cores=tuple(CoreSize(ring.core, ring.batches[-1]) for ring in self._rings.values()),
         )
 
     @property
@@ -177,11 +158,14 @@ class CudaTileDevice:
     def gather(self, slot: int, tiles: Sequence[PlacedTile]) -> int:
         """Cut tiles with their halo out of their frames, into the slot."""
         held = self._slots[slot]
+        tile = tiles[0].tile
+        ring = held.ring = self._rings[self._capabilities.core_of(tile.width, tile.height).px]
         held.tiles = tiles
-        held.batch = next(size for size in self._batches if size >= len(tiles))
+        held.batch = next(size for size in ring.batches if size >= len(tiles))
         with self._watched():
-            program, stream = held.program, self._upload.handle
-            halo, side, cells = self._halo, self._side, self._side // CELL_PX
+            program, stream = ring.slots[slot], self._upload.handle
+            halo, side = self._halo, ring.core + 2 * self._halo
+            cells = side // CELL_PX
             image, ages = program.address("image"), program.address("aging_map")
             for i, placed in enumerate(tiles):
                 tile, place = placed.tile, placed.frame
@@ -210,7 +194,7 @@ class CudaTileDevice:
         with self._watched():
             self._compute.wait(held.gathered)
             held.begun.record(self._compute)
-            self._graphs += held.program.launch(held.batch, self._compute)
+            self._graphs += self._ring_of(held).slots[slot].launch(held.batch, self._compute)
             held.computed.record(self._compute)
 
     def stitch(self, slot: int) -> None:
@@ -218,12 +202,13 @@ class CudaTileDevice:
         held = self._slots[slot]
         with self._watched():
             self._download.wait(held.computed)
-            aged = held.program.address("aged")
+            ring = self._ring_of(held)
+            aged, core = ring.slots[slot].address("aged"), ring.core
             for i, placed in enumerate(held.tiles):
                 tile, place = placed.tile, placed.frame
                 self._cuda.copy_2d(
                     place.room.aged.handle + RGB * (tile.y0 * place.side + tile.x0), RGB * place.side,
-                    aged + i * RGB * self._core * self._core, RGB * self._core,
+                    aged + i * RGB * core * core, RGB * core,
                     RGB * tile.width, tile.height, self._download.handle,
                 )  # fmt: skip
             held.stitched.record(self._download)
@@ -276,11 +261,19 @@ class CudaTileDevice:
         """Give everything back, whatever state the GPU is in."""
         with contextlib.suppress(EngineError):
             self._cuda.use(self._gpu)
-        closing: list[Any] = [*self._slots, *self._ring, self._pool, self._owners, self._program]
-        self._slots, self._ring = [], ()
+        opened = [slot for ring in self._rings.values() for slot in ring.slots]
+        closing: list[Any] = [*self._slots, *opened, self._pool, self._owners, *self._programs]
+        self._slots, self._rings, self._programs = [], {}, []
         for part in closing:
             with contextlib.suppress(EngineError):
                 part.close()
+
+    @staticmethod
+    def _ring_of(slot: Slot) -> Ring:
+        """The ring that a slot's tiles are computed in."""
+        if slot.ring is None:
+            raise EngineError("a slot holds no tiles: gather them first")
+        return slot.ring
 
     @contextlib.contextmanager
     def _watched(self) -> Iterator[None]:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ...bundle.precision import Precision
 from ..contract import CELL_PX
 from .api import Cuda, OutOfMemoryError
 from .handles import Stream
@@ -54,8 +55,8 @@ class CudaProgram(Protocol):
         """What people call the engine."""
 
     @property
-    def precision(self) -> str:
-        """What most of it is computed in: "f32", "f16" or "bf16"."""
+    def precision(self) -> Precision:
+        """What most of it is computed in."""
 
     @property
     def batches(self) -> tuple[int, ...]:
@@ -97,16 +98,22 @@ def core_px(program: CudaProgram, halo_px: int) -> int:
 
 
 def open_ring(
-    cuda: Cuda, program: CudaProgram, slots: int, stream: Stream, batch: int | None = None
+    cuda: Cuda,
+    program: CudaProgram,
+    slots: int,
+    stream: Stream,
+    batch: int | None = None,
+    share: float = SPARE_SHARE,
 ) -> tuple[Sequence[ProgramSlot], tuple[int, ...]]:
     """Open a ring of slots as large as the GPU's free memory allows; returns it with its batch sizes.
 
-    ``batch`` limits the batch. Where memory runs out all the same, the largest batch is halved, then the
-    ring, and a line of the log says so. Raises OutOfMemoryError when not even one tile at a time fits.
+    ``batch`` limits the batch, ``share`` is how much of the free memory to plan for. Where memory runs out
+    nevertheless, the largest batch is halved, then the ring, and a line of the log says so. Raises
+    OutOfMemoryError when not even one tile at a time fits.
     """
     sizes = tuple(size for size in program.batches if batch is None or size <= batch) or program.batches[:1]
     free, total = cuda.memory()
-    while len(sizes) > 1 and program.memory(slots, sizes[-1]) > SPARE_SHARE * free:
+    while len(sizes) > 1 and program.memory(slots, sizes[-1]) > share * free:
         sizes = sizes[:-1]
     while True:
         try:

@@ -76,35 +76,48 @@ class Flight:
         return list(dict.fromkeys(job for job, _ in self.tiles))
 
 
-def form_flight(
-    jobs: deque[Job], likes: Capabilities, waited: bool
-) -> tuple[tuple[tuple[Job, Tile], ...], int]:
+Chosen = tuple[tuple[Job, Tile], ...]
+"""Tiles of a batch, each with its frame."""
+
+
+def form_flight(jobs: deque[Job], likes: Capabilities, waited: bool) -> tuple[Chosen, int]:
     """Take tiles for one batch out of the frames ``jobs``, first come first served.
 
-    A batch that is not full is taken only if ``waited``, or if the tile that comes next does not fit into it.
-    Returns the tiles, counted as under way, and how many there would have been.
+    A batch holds tiles of one size, or of one core with ``fixed_core``: the first that is full. One that is
+    not full is taken only if ``waited``, and then that of the tile that waits longest. Returns the tiles,
+    counted as under way, and how many wait.
     """
     for job in jobs:
         if job.alone:
             return _taken([(job, job.alone.popleft())]), 1
-    found: list[tuple[Job, Tile]] = []
-    mixed = False
+    forming: dict[object, list[tuple[Job, Tile]]] = {}
     for job in jobs:
         for tile in job.waiting:
-            if len(found) == likes.batch or mixed:
-                break
-            first = found[0][1] if found else tile
-            mixed = not likes.fixed_core and (tile.width, tile.height) != (first.width, first.height)
-            if not mixed:
-                found.append((job, tile))
-    if not (len(found) == likes.batch or mixed or (found and waited)):
-        return (), len(found)
-    for job, _ in found:
+            kind, most = _kind(tile, likes)
+            batch = forming.setdefault(kind, [])
+            batch.append((job, tile))
+            if len(batch) == most:
+                return _take(batch), len(batch)
+    ready = sum(len(batch) for batch in forming.values())
+    return (_take(next(iter(forming.values()))) if forming and waited else ()), ready
+
+
+def _kind(tile: Tile, likes: Capabilities) -> tuple[object, int]:
+    """What tiles of a batch have in common, and how many it holds."""
+    if likes.fixed_core:
+        core = likes.core_of(tile.width, tile.height)
+        return core.px, core.batch
+    return (tile.width, tile.height), likes.batch
+
+
+def _take(batch: list[tuple[Job, Tile]]) -> Chosen:
+    # All tiles of a frame are of one size, so those taken are its first ones.
+    for job, _ in batch:
         job.waiting.popleft()
-    return _taken(found), len(found)
+    return _taken(batch)
 
 
-def _taken(tiles: list[tuple[Job, Tile]]) -> tuple[tuple[Job, Tile], ...]:
+def _taken(tiles: list[tuple[Job, Tile]]) -> Chosen:
     for job, _ in tiles:
         job.under_way += 1
     return tuple(tiles)

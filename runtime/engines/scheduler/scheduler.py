@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ...bundle.precision import Precision
 from ...errors import EngineError
 from ..contract import CELL_PX, Capabilities
 from ..frame import FrameWork
@@ -64,11 +65,7 @@ class FrameScheduler:
             raise EngineError("a scheduler needs at least one device: give it one")
         slots = sum(device.slots for device in several)
         self._halo = halo_px
-        self._capabilities = replace(
-            several[0].capabilities,
-            device=", ".join(device.capabilities.device for device in several),
-            in_flight=slots,
-        )
+        self._capabilities = _of_all([device.capabilities for device in several], slots)
         tiles = ROUNDS * sum(device.slots * device.capabilities.batch for device in several)
         few = Limits(2 * slots + 2, tiles, UNFINISHED_BYTES)
         self._backlog = Backlog(few if max_frames is None else Limits(max_frames))
@@ -142,13 +139,28 @@ def open_scheduler(bundle: Bundle, device: str = "auto", precision: str | None =
 
     "auto" takes the fastest engine that runs on this machine, and says in the log and in
     ``capabilities.reason`` which and why; "cuda" spreads frames over all GPUs there are, "cuda:N" picks one.
-    ``precision`` ("f32", "bf16" or, on a GPU, "f16") None takes the fastest that the device does well. Raises
-    UsageError for a device or precision that there is not, and EngineError where it cannot be had here: there
-    is no silent fall-back to another one.
+    ``precision`` is "fp32", "bf16" or, on a GPU, "fp16"; None takes the fastest that the device does well.
+    Raises UsageError for a device or precision that there is not, and EngineError where it cannot be had
+    here: there is no silent fall-back to another one.
     """
     from ..choose import choose_devices
 
-    return FrameScheduler(choose_devices(bundle, device, precision), bundle.manifest.halo_px)
+    wanted = None if precision is None else Precision.parse(precision)
+    return FrameScheduler(choose_devices(bundle, device, wanted), bundle.manifest.halo_px)
+
+
+def _of_all(likes: Sequence[Capabilities], slots: int) -> Capabilities:
+    """What several devices are together, with so many slots: the sizes of tiles are those that all have."""
+    first = likes[0]
+    common = set.intersection(*({core.px for core in one.cores} for one in likes))
+    cores = tuple(core for core in first.cores if core.px in common)
+    return replace(
+        first,
+        device=", ".join(one.device for one in likes),
+        in_flight=slots,
+        cores=cores,
+        max_core_px=cores[-1].px if cores else min(one.max_core_px for one in likes),
+    )
 
 
 def _check(work: FrameWork, halo_px: int, likes: Capabilities) -> int:

@@ -10,9 +10,8 @@ from collections import deque
 from collections.abc import Callable
 
 from ...errors import AmganError, EngineError
-from ..tiles import Tile
 from .backlog import Aged, Backlog, Job
-from .batches import Counters, Flight, Meter, form_flight
+from .batches import Chosen, Counters, Flight, Meter, form_flight
 from .device import PlacedTile, TileDevice
 
 _LOG = logging.getLogger(__name__)
@@ -114,7 +113,7 @@ class Lane:
                     continue
             self._begin(job)
 
-    def _form(self, since: float | None, now: float) -> tuple[tuple[tuple[Job, Tile], ...], int]:
+    def _form(self, since: float | None, now: float) -> tuple[Chosen, int]:
         """As form_flight; a batch has waited long enough where no other is under way. Hold the lock."""
         idle = len(self._free) == self.device.slots
         waited = idle or (since is not None and now - since >= self._linger_s)

@@ -21,9 +21,11 @@ from amgan.cli import main
 from amgan.evaluation import judges as judges_module
 from amgan.evaluation import seams as seams_module
 from amgan.evaluation.aims import Aim, verdicts
+from amgan.evaluation.belief_summary import OLDER_KEY, YOUNGER_KEY
 from amgan.evaluation.cases import rankings
 from amgan.evaluation.one_face import crop_to_face, measure_face
 from amgan.evaluation.output import prepare_folder, to_json, write_files
+from amgan.evaluation.pairs import find_pairs, measure_pairs
 from amgan.evaluation.report import make_report
 from amgan.evaluation.run import run_evaluation
 from amgan.evaluation.source import Source, find_sources
@@ -69,7 +71,7 @@ def result(done: Path) -> dict[str, Any]:
 
 
 def test_the_command_writes_numbers_report_and_pictures(done: Path, tiny_bundle: Path, result: Any) -> None:
-    names = {"evaluation.json", "report.html", "best.jpg", "worst.jpg"}
+    names = {"evaluation.json", "report.html", "best.jpg", "worst.jpg", "look-held-out-1.jpg", "faults.csv"}
     names |= {"readings.png", "identity.png", "sweep.png", "tone.png"}
     assert {file.name for file in done.iterdir()} == names
     assert result["bundle"]["model"] == Bundle.open(tiny_bundle).manifest.model
@@ -97,6 +99,128 @@ def test_the_result_holds_every_measure(result: Any) -> None:
     assert sum(band["faces"] for band in result["age_bands"].values()) == 2
     assert sum(band["faces"] for band in result["skin_bands"].values()) == 2
     assert [row["name"] for row in result["by_face"]] == ["6.jpg", "7.jpg"]
+
+
+def test_belief_is_measured_by_group(result: Any) -> None:
+    groups = [result["all"], *result["age_bands"].values(), *result["skin_bands"].values()]
+    groups += list(result["sources"].values())
+    asked = [group["belief"][key] for group in groups for key in (OLDER_KEY, YOUNGER_KEY)]
+    assert sum(one["faces"] for one in asked[:2]) >= 1
+    measured = next(one for one in asked if one["faces"])
+    assert measured["darkness_codes"]["mean"] <= measured["lightness_codes"]["mean"]
+    assert set(measured["years"]) == {"fake", "second"}
+    assert measured["distance"]["n"] == measured["faces"]
+    assert result["true_ages"] == {}
+    assert set(result["by_face"][0]["belief"]) == {"75", "30"}
+
+
+def test_portraits_of_known_age_are_judged_and_stay_out_of_the_sheets_for_docs(
+    tmp_path: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, photo in (("a.jpg", HOPPER), ("b.jpg", COLLINS)):
+        Image.open(photo).convert("RGB").save(tmp_path / name)
+    table = tmp_path / "ages.csv"
+    table.write_text(
+        "file,kind,age,age_is\na.jpg,real,83,true\nb.jpg,synthetic,30,asked\nc.jpg,real,50,true\n"
+    )
+    monkeypatch.setattr(judges_module, "open_judges", lambda bundle, face_api: fake_judges())
+    output = tmp_path / "results"
+    found = CliRunner().invoke(
+        main,
+        ["evaluate", "--portraits", str(tmp_path), "--ages", str(table), "--split", "all", "--every", "0",
+         "--model", str(tiny_bundle), "-o", str(output)],
+    )  # fmt: skip
+    assert found.exit_code == 0, found.output
+    result = json.loads((output / "evaluation.json").read_text())
+    assert result["source"] == "2 all portraits, 1 of them of real people"
+    assert set(result["sources"]) == {"real", "synthetic"}
+    assert result["true_ages"][FIRST]["faces"] == 1
+    known = {row["name"]: row["known_years"] for row in result["by_face"]}
+    assert known == {"a.jpg": 83.0, "b.jpg": 30.0}
+    assert result["sources"]["real"]["belief"][YOUNGER_KEY]["faces"] == 1
+    assert result["sources"]["synthetic"]["belief"][OLDER_KEY]["faces"] == 1
+    assert "Readers against true ages" in (output / "report.html").read_text()
+    assert {p.name for p in output.glob("look-*")} == {"look-real-1.jpg", "look-synthetic-1.jpg"}
+    shown = find_sources(None, "all", portraits=(tmp_path, table))
+    with Pipeline(tiny_bundle) as pipeline:
+        faces = [measure_face(pipeline, fake_judges(), source) for source in shown]
+    assert [(face.kind, face.real) for face in faces if face] == [("real", True), ("synthetic", False)]
+
+
+@pytest.mark.parametrize("folders", [True, False])
+def test_pairs_of_anybody_are_judged(
+    folders: bool, tmp_path: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = Image.open(HOPPER).convert("RGB")
+    darker = picture.point(lambda code: code * 0.9)
+    for side, one in (("before", picture), ("after", darker)):
+        target = tmp_path / side / "hopper.png" if folders else tmp_path / f"hopper-{side}.png"
+        target.parent.mkdir(exist_ok=True)
+        one.save(target)
+    monkeypatch.setattr(judges_module, "open_judges", lambda bundle, face_api: fake_judges())
+    asked = ["evaluate", "--pairs", str(tmp_path), "--model", str(tiny_bundle), "-o", str(tmp_path / "out")]
+    found = CliRunner().invoke(main, asked)
+    assert found.exit_code == 0, found.output
+    assert "1 pairs judged, 0 without a face" in found.output
+    assert "darkest 1 % of the broad change" in found.output
+    result = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+    assert result["belief"]["darkness_codes"]["mean"] < -10
+    assert result["belief"]["years"][FIRST]["mean"] < 0
+    assert result["belief"]["correlation"] is None
+    assert (tmp_path / "out" / "look-pairs-1.jpg").is_file()
+    rows = (tmp_path / "out" / "faults.csv").read_text().splitlines()
+    rows[1] = rows[1].replace(",,", ",1,", 1)
+    (tmp_path / "faults.csv").write_text("\n".join(rows))
+    counted = CliRunner().invoke(
+        main, ["evaluate", "--faults", str(tmp_path / "faults.csv"), "-o", str(tmp_path / "out")]
+    )
+    assert counted.exit_code == 0, counted.output
+    assert "all: 1 faces, 0% free of all faults" in counted.output
+    counts = json.loads((tmp_path / "out" / "evaluation.json").read_text())["faults"]
+    assert counts["pairs"]["faults"]["bruise"]["mean"] == 1.0
+
+
+def pairs_folder(folder: Path, **pictures: tuple[int, int]) -> Path:
+    for name, size in pictures.items():
+        Image.new("RGB", size).save(folder / f"{name}.png")
+    return folder
+
+
+def test_pairs_that_cannot_be_judged(
+    tmp_path: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UsageError, match="'nowhere' is no folder"):
+        find_pairs(Path("nowhere"))
+    with pytest.raises(UsageError, match="holds no pairs: name pictures"):
+        find_pairs(tmp_path)
+    with pytest.raises(UsageError, match="has no partner for a: give every face twice"):
+        find_pairs(pairs_folder(tmp_path, a_before=(60, 60)))
+    pairs_folder(tmp_path, a_after=(60, 50))
+    with pytest.raises(UsageError, match=r"have 60 x 60 and 60 x 50 px: give both in one size"):
+        measure_pairs(find_pairs(tmp_path), fake_judges())
+    pairs_folder(tmp_path, a_after=(60, 60))
+    monkeypatch.setattr(judges_module, "open_judges", lambda bundle, face_api: fake_judges())
+    asked = ["evaluate", "--pairs", str(tmp_path), "--model", str(tiny_bundle), "-o", str(tmp_path / "out")]
+    found = CliRunner().invoke(main, asked)
+    assert found.exit_code == 1
+    assert "no face was found in any of the 1 pairs" in found.stderr
+    found = CliRunner().invoke(main, [*asked, "--photos", str(tmp_path)])
+    assert found.exit_code == 2
+    assert "--pairs judges nothing but pairs" in found.stderr
+    Image.new("RGB", (60, 60)).save(tmp_path / "a_before.jpg")
+    with pytest.raises(UsageError, match="has two pictures a before: keep one"):
+        find_pairs(tmp_path)
+
+
+def test_portraits_and_their_table_go_together(tmp_path: Path) -> None:
+    found = CliRunner().invoke(main, ["evaluate", "--portraits", str(tmp_path)])
+    assert found.exit_code == 2
+    assert "--portraits and --ages go together" in found.stderr
+    (tmp_path / "ages.csv").write_text("file,age\na.jpg,30\n")
+    with pytest.raises(UsageError, match="has no held-out portrait that"):
+        find_sources(None, portraits=(tmp_path, tmp_path / "ages.csv"))
+    with pytest.raises(UsageError, match="is no folder: give one with portraits"):
+        find_sources(None, portraits=(tmp_path / "none", tmp_path / "ages.csv"))
 
 
 def test_the_aims_are_judged(result: Any) -> None:

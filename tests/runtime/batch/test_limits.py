@@ -16,7 +16,13 @@ from fake_pipeline import REQUEST, FakePipeline, files_under, photo
 from PIL import Image
 
 from amgan.runtime.batch import steps as batch_photo
-from amgan.runtime.batch.memory import BYTES_PER_PIXEL, memory_need, parse_size, say_size
+from amgan.runtime.batch.memory import (
+    BYTES_PER_PIXEL,
+    JPEG_BYTES_PER_PIXEL,
+    memory_need,
+    parse_size,
+    say_size,
+)
 from amgan.runtime.batch.report import RunReport
 from amgan.runtime.batch.run import BatchOptions, Ledger, Outcome, plan_batch, run_batch
 from amgan.runtime.errors import DiskFullError, PhotoError, UsageError
@@ -39,6 +45,9 @@ def test_need_is_read_from_the_header(tmp_path: Path) -> None:
     path = photo(tmp_path / "a.png")
     path.write_bytes(path.read_bytes()[:60])
     assert memory_need(path) == NEED
+    path = tmp_path / "b.jpg"
+    Image.new("RGB", (64, 48)).save(path)
+    assert memory_need(path) == 64 * 48 * JPEG_BYTES_PER_PIXEL
     path.write_bytes(b"no picture")
     assert memory_need(path) == 0
 

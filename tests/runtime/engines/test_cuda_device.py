@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy_device import HALO, age_frame, make_work
 
+from amgan.runtime.engines.contract import CoreSize
 from amgan.runtime.engines.cuda.api import CudaError, OutOfMemoryError
 from amgan.runtime.engines.cuda.device import CudaTileDevice
 from amgan.runtime.engines.cuda.frame_pool import FramePool, room_bytes
@@ -125,7 +126,7 @@ def test_it_is_a_device_that_says_what_it_likes() -> None:
     device = CudaTileDevice(cuda, 0, FakeProgram(cuda), HALO, slots=2, batch=3, reason="because")
     assert isinstance(device, TileDevice)
     likes = device.capabilities
-    assert (likes.name, likes.device, likes.precision, likes.reason) == ("Fake", "cuda:0", "f16", "because")
+    assert (likes.name, likes.device, likes.precision, likes.reason) == ("Fake", "cuda:0", "fp16", "because")
     assert (likes.max_core_px, likes.batch, likes.in_flight, likes.fixed_core) == (16, 2, 2, True)
     device.close()
     device.close()
@@ -304,3 +305,67 @@ def test_many_small_frames_are_on_the_gpu_at_once() -> None:
         device.drop_frame(place)
     device.close()
     assert cuda.leaks == []
+
+
+SIZES = (16, 32, 64)
+
+
+@settings(max_examples=60)
+@given(
+    st.integers(0, 10_000),
+    st.lists(st.tuples(st.sampled_from([16, 32, 64, 96]), st.sampled_from(SIZES)), min_size=1, max_size=6),
+)
+def test_tiles_of_several_sizes_share_a_ring(seed: int, frames: list[tuple[int, int]]) -> None:
+    cuda = FakeCuda(seed)
+    programs = [FakeProgram(cuda, core, batches) for core, batches in zip(SIZES, [(1, 2, 4), (1, 2), (1,)])]  # noqa: B905
+    device = CudaTileDevice(cuda, 0, programs[::-1], HALO, slots=2)
+    assert device.capabilities.cores == (CoreSize(16, 4), CoreSize(32, 2), CoreSize(64, 1))
+    works = [make_work(f"p{i}", side, min(core, side)) for i, (side, core) in enumerate(frames)]
+    with FrameScheduler(device, HALO, linger_s=0.001) as scheduler:
+        for work, future in [(w, scheduler.submit(w)) for w in works]:
+            assert np.array_equal(future.result(LONG_S), age_frame(work))
+    wanted = [0, 0, 0]
+    for work in works:
+        size = work.tiles[0].width
+        wanted[next(i for i, core in enumerate(SIZES) if size <= core)] += len(work.tiles)
+    for program, tiles in zip(programs, wanted, strict=True):
+        assert sum(program.launched) >= tiles
+        assert bool(program.launched) == bool(tiles)
+        assert program.closed == 1
+    assert cuda.broken == []
+    assert cuda.leaks == []
+
+
+@pytest.mark.parametrize(
+    ("mib", "known", "says"),
+    [
+        (4, True, "half of the memory that is left is too little"),
+        (2, False, "only 1 slots fit"),
+        (1, False, "there is no memory for them: the GPU has"),
+    ],
+)
+def test_sizes_without_memory_are_left_out(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, mib: int, known: bool, says: str
+) -> None:
+    if not known:
+        monkeypatch.setattr(FakeProgram, "memory", lambda self, slots, batch: 0)
+    cuda = FakeCuda(free_bytes=mib << 20)
+    with caplog.at_level(logging.WARNING):
+        device = CudaTileDevice(cuda, 0, [FakeProgram(cuda, 512, (1,)), FakeProgram(cuda, 16)], HALO)
+    assert [core.px for core in device.capabilities.cores] == [16]
+    assert device.capabilities.max_core_px == 16
+    assert f"tiles of 512 px are left out, {says}" in caplog.text
+    work = make_work("p0")
+    with FrameScheduler(device, HALO) as scheduler:
+        assert np.array_equal(scheduler.submit(work).result(LONG_S), age_frame(work))
+    assert cuda.leaks == []
+
+
+def test_slots_that_were_not_filled_cannot_be_launched() -> None:
+    cuda = FakeCuda()
+    device = CudaTileDevice(cuda, 0, FakeProgram(cuda), HALO)
+    device.attach()
+    for call in (device.launch, device.stitch):
+        with pytest.raises(EngineError, match="gather them first"):
+            call(0)
+    device.close()

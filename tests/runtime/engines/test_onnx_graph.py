@@ -18,8 +18,8 @@ from amgan.export.graphs.emit import emit_estimator, emit_generator
 from amgan.export.graphs.precision import generator_in
 from amgan.export.simplify import simplify
 from amgan.runtime.engines.onnx_graph import OnnxNetwork
+from amgan.runtime.engines.openvino_network import load_openvino
 from amgan.runtime.errors import EngineError, MissingDependencyError
-from amgan.runtime.load_openvino import load_openvino
 
 FLOAT = TensorProto.FLOAT
 
@@ -182,3 +182,12 @@ def test_onnx_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(MissingDependencyError, match=r"needs the package onnx.*pip install 'onnx"):
         OnnxNetwork(tmp_path / "a.onnx")
+
+
+def test_weights_are_cast_once_and_not_in_every_run(generator_file: Path) -> None:
+    network = OnnxNetwork(generator_file, convolutions=torch.bfloat16)
+    weights = [s.inputs[1:] for s in network._steps if s.kind == "Conv"]
+    assert weights
+    for name in {name for names in weights for name in names if name}:
+        assert network._constants[name].dtype is torch.bfloat16
+    assert torch.float32 in {value.dtype for value in network._constants.values()}

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stitching import stitch
 
-from amgan.runtime.engines.tiles import Tile, mask_cells, plan_tiles
+from amgan.runtime.engines.tiles import Tile, mask_cells, plan_cheapest, plan_tiles
 
 
 @st.composite
@@ -130,3 +130,27 @@ def test_padded_and_stitch_put_the_core_where_it_was() -> None:
     rows, columns = tiles[-1].padded(halo, 4)
     assert (rows.stop - rows.start, columns.stop) == ((12 + 16) // 4, (size + 16) // 4)
     assert "12x12 px" in str(tiles[0])
+
+
+@pytest.mark.parametrize(
+    ("frame", "marked", "core", "count"),
+    [
+        (1024, (0, 1024), 1024, 1),  # one of 1024 px is cheaper than four of 512
+        (512, (0, 512), 512, 1),
+        (384, (64, 320), 256, 1),  # the part of a face that is to change
+        (1024, (128, 640), 512, 1),
+        (2048, (0, 2048), 1024, 4),
+        (256, (0, 256), 256, 1),
+        (320, (0, 320), 512, 1),  # as large as the frame, in one tile that is filled up
+    ],
+)
+def test_the_core_that_costs_least_is_taken(
+    frame: int, marked: tuple[int, int], core: int, count: int
+) -> None:
+    cells = np.zeros((frame // 32, frame // 32), bool)
+    cells[marked[0] // 32 : marked[1] // 32, marked[0] // 32 : marked[1] // 32] = True
+    tiles = plan_cheapest(frame, (1024, 256, 512), 56, cells, 32)
+    assert {max(tile.width, tile.height) for tile in tiles} == {min(core, frame)}
+    assert len(tiles) == count
+    assert plan_cheapest(frame, (core,), 56, cells, 32) == tiles
+    assert plan_cheapest(frame, (256, 512), 56, np.zeros_like(cells), 32) == []

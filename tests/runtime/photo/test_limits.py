@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bombs import chained_tiff, many_scans, png_of, quick_bombs
+from helpers import without_its_file
 from PIL import Image
 
 from amgan.runtime.errors import PhotoError
@@ -122,7 +123,7 @@ def test_memory_that_runs_out_is_an_error_of_the_photo(
         raise MemoryError
 
     Image.fromarray(NOISE).save(tmp_path / "a.png")
-    photo = read_photo(tmp_path / "a.png")
+    photo = without_its_file(read_photo(tmp_path / "a.png"))
     with monkeypatch.context() as patch:
         patch.setattr(Image.Image, "load", exhausted)
         patch.setattr(Image.Image, "crop", exhausted)

@@ -85,7 +85,7 @@ def test_faces_that_are_known_are_chosen_as_those_that_are_found(
     for request in (
         Request.parse("70"),
         Request.parse("70", faces="largest"),
-        Request.parse("70", min_face_px=9999),
+        Request.parse("70", include_children=True),
     ):
         known, found = pipeline.choose_seen(seen, request), pipeline.choose(hopper, request)
         assert [one.now for one in known.taken] == [one.now for one in found.taken]

@@ -12,8 +12,8 @@ from amgan.evaluation.bands import BAND_NAMES, EDGES, band_rms
 from amgan.evaluation.belief import belief_numbers, measure_belief
 from amgan.evaluation.change import FaceChange
 from amgan.evaluation.darkness import broad_darkness, broad_lightness
-from amgan.evaluation.rows import forehead_rows, summarise_rows
-from amgan.evaluation.sameness import change_correlation, correlations, mean_face
+from amgan.evaluation.rows import first_return, forehead_rows, summarise_rows
+from amgan.evaluation.sameness import change_correlation, correlations, mean_face, small_change
 
 Aligned = list[tuple[np.ndarray, np.ndarray]]
 GREY = 150
@@ -99,6 +99,10 @@ def test_bands_finer_than_the_pixels_are_not_measured(landmarks: np.ndarray) -> 
     assert bands[BAND_NAMES[-1]] == pytest.approx(1.0, abs=0.01)
 
 
+def correlation(faces: list[FaceChange]) -> float:
+    return change_correlation([small_change(face) for face in faces])
+
+
 def blobs(landmarks: np.ndarray, side: int, points: list[int]) -> np.ndarray:
     change = np.zeros((side, side), np.float32)
     for point in points:
@@ -111,26 +115,35 @@ def test_one_mask_for_all_correlates_wherever_the_faces_are(aligned: Aligned) ->
     same = [
         changed(face, blobs(face, side, points)) for (_, face), side in zip(aligned, (260, 480), strict=True)
     ]
-    assert change_correlation(same) > 0.85
+    assert correlation(same) > 0.85
     pictures = (np.rot90(picture, -1).copy() for picture in (same[1].before, same[1].after))
     turned = np.column_stack([480 - same[1].landmarks[:, 1], same[1].landmarks[:, 0]])
     rolled = [same[0], FaceChange("rolled", *pictures, turned)]
-    assert change_correlation(rolled) == pytest.approx(change_correlation(same), abs=0.02)
+    assert correlation(rolled) == pytest.approx(correlation(same), abs=0.02)
+
+
+def test_what_is_kept_of_a_large_face_is_small_and_correlates_as_well(landmarks: np.ndarray) -> None:
+    points = [50, 280, 151, 199]
+    large = changed(landmarks, blobs(landmarks, 1400, points))
+    kept = small_change(large)
+    assert kept.log.size < 260 * 260
+    assert np.linalg.norm(kept.landmarks[234] - kept.landmarks[454]) == pytest.approx(0.7 * 256, abs=1)
+    assert correlation([large, changed(landmarks, blobs(landmarks, 300, points))]) > 0.95
 
 
 def test_changes_in_different_places_do_not_correlate(aligned: Aligned) -> None:
     (_, one), (_, other) = aligned
     apart = [changed(one, blobs(one, 300, [50, 151])), changed(other, blobs(other, 300, [280, 199]))]
-    assert change_correlation(apart) < 0.05
+    assert correlation(apart) < 0.05
     opposite = [apart[0], changed(one, -apart[0].codes)]
-    assert change_correlation(opposite) < -0.95
+    assert correlation(opposite) < -0.95
 
 
 def test_without_two_changed_faces_there_is_no_correlation(landmarks: np.ndarray) -> None:
     still = changed(landmarks, np.zeros((200, 200)))
     moved = changed(landmarks, blobs(landmarks, 200, [50]))
-    assert math.isnan(change_correlation([moved]))
-    assert math.isnan(change_correlation([moved, still]))
+    assert math.isnan(correlation([moved]))
+    assert math.isnan(correlation([moved, still]))
     assert len(correlations(np.eye(3, dtype=np.float32))) == 3
 
 
@@ -190,6 +203,12 @@ def test_natural_lines_are_no_rows_and_go_with_the_face(landmarks: np.ndarray) -
     assert summary.painted < 0.35
     assert summary.size_slope == pytest.approx(1.0, abs=0.25)
     assert 0.03 < np.median([one.period_share for one in found]) < 0.08
+
+
+def test_a_correlation_that_does_not_come_back_has_no_period() -> None:
+    assert first_return(np.array([1.0, 0.5, 0.2])) is None
+    assert first_return(np.array([1.0, 0.2, -0.5, -0.2, -0.4])) is None
+    assert first_return(np.array([1.0, -0.5, 0.4, -0.5, 0.45, 0.0])) == (pytest.approx(2.0), 0.4)
 
 
 def test_a_forehead_without_change_has_no_rows(landmarks: np.ndarray) -> None:

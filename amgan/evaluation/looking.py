@@ -1,0 +1,59 @@
+"""What somebody looks at after an evaluation: sheets drawn by lot, the table of faults, and its way back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from amgan.runtime.errors import UsageError
+
+from .belief_tables import fault_section
+from .faults import TABLE, empty_table
+from .looks import Look, draw_lots, make_looks
+from .output import REPORT, RESULT, to_json, write_files
+from .result import FaceResult
+from .wishes import BELIEF_OLDER, BELIEF_YOUNGER
+
+OLDEST_TO_AGE = 62.0
+"""Faces older than this are looked at when asked to be younger: nothing is left to add."""
+
+_MARK = "<!-- faults -->"
+_END = "<!-- end of faults -->"
+
+
+def looks_of(faces: Sequence[FaceResult], first: str) -> list[Look]:
+    """One look at every face: asked to be older, or younger where it is old, as the judge ``first`` reads."""
+    return [
+        face.looks[BELIEF_YOUNGER if face.years_now(first) > OLDEST_TO_AGE else BELIEF_OLDER]
+        for face in faces
+        if face.looks
+    ]
+
+
+def to_look_at(looks: Sequence[Look], seed: int) -> dict[str, str | bytes]:
+    """The files for the person who looks: the sheets and the empty table."""
+    drawn = draw_lots(looks, seed=seed)
+    return {TABLE: empty_table(drawn), **make_looks(drawn)}
+
+
+def add_faults(folder: Path, counts: Mapping[str, Any]) -> None:
+    """Put counts into the evaluation.json of a folder, and into its report.html where there is one.
+
+    May be done again: new counts take the place of old ones. Raises UsageError where no result is there.
+    """
+    try:
+        result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"'{folder}' holds no {RESULT} of an evaluation: name its folder with -o") from error
+    files: dict[str, str | bytes] = {RESULT: to_json(result | {"faults": counts})}
+    report = folder / REPORT
+    if report.is_file():
+        page = report.read_text(encoding="utf-8")
+        before, mark, after = page.partition(_MARK)
+        if not mark:
+            raise UsageError(f"'{report}' has no place for faults: evaluate again")
+        after = after.partition(_END)[2] if _END in after else after
+        files[REPORT] = f"{before}{_MARK}{fault_section(counts)}{_END}{after}"
+    write_files(folder, files)

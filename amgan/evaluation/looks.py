@@ -1,0 +1,90 @@
+"""Sheets of faces drawn by lot, before and after, for somebody to look at and to count faults on."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from amgan.runtime.pictures.drawing import font
+
+FACES = 60
+TILE_PX = 320
+ACROSS, DOWN = 3, 4
+_GAP_PX, _TITLE_PX = 12, 24
+_TILE_QUALITY, _SHEET_QUALITY = 95, 90
+
+
+@dataclass(frozen=True)
+class Look:
+    """One face to look at: its name and kind (synthetic, real, ...), what was asked of it, and two pictures.
+
+    ``before`` and ``after`` are JPEG of TILE_PX px.
+    """
+
+    name: str
+    kind: str
+    asked: str
+    before: bytes
+    after: bytes
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A face on a sheet: ``sheet`` is a file name, ``place`` counts from 1 along the rows."""
+
+    look: Look
+    sheet: str
+    place: int
+
+
+def encode_tile(pixels: NDArray[np.uint8]) -> bytes:
+    """A square picture uint8 [S, S, 3] as JPEG, small enough to keep those of many faces."""
+    written = io.BytesIO()
+    Image.fromarray(pixels).save(written, "JPEG", quality=_TILE_QUALITY, subsampling=0)
+    return written.getvalue()
+
+
+def draw_lots(looks: Sequence[Look], count: int = FACES, seed: int = 0) -> list[Drawn]:
+    """``count`` faces of every kind drawn by lot, each at its place on a sheet.
+
+    The same seed and names draw the same faces. No sheet mixes kinds, so that those of real people can be
+    kept apart.
+    """
+    found = []
+    for kind in sorted({one.kind for one in looks}):
+        some = sorted((one for one in looks if one.kind == kind), key=lambda one: one.name)
+        chosen = np.random.default_rng(seed).permutation(len(some))[:count]
+        for number, k in enumerate(chosen):
+            sheet, place = divmod(number, ACROSS * DOWN)
+            found.append(Drawn(some[k], f"look-{kind}-{sheet + 1}.jpg", place + 1))
+    return found
+
+
+def make_looks(drawn: Sequence[Drawn]) -> dict[str, bytes]:
+    """The sheets by file name, JPEG: twelve faces each, before at the left and after at the right."""
+    sheets: dict[str, bytes] = {}
+    for name in dict.fromkeys(one.sheet for one in drawn):
+        sheets[name] = _sheet([one for one in drawn if one.sheet == name])
+    return sheets
+
+
+def _sheet(drawn: Sequence[Drawn]) -> bytes:
+    pair, row = 2 * TILE_PX + _GAP_PX, TILE_PX + _TITLE_PX
+    rows = -(-max(one.place for one in drawn) // ACROSS)
+    sheet = Image.new("RGB", (ACROSS * pair - _GAP_PX, rows * row), "white")
+    draw, letters = ImageDraw.Draw(sheet), font(15)
+    for one in drawn:
+        down, across = divmod(one.place - 1, ACROSS)
+        left, top = across * pair, down * row
+        draw.text((left + 2, top + 4), f"{one.place}: {one.look.name}, {one.look.asked}", "black", letters)
+        for k, tile in enumerate((one.look.before, one.look.after)):
+            with Image.open(io.BytesIO(tile)) as picture:
+                sheet.paste(picture, (left + k * TILE_PX, top + _TITLE_PX))
+    written = io.BytesIO()
+    sheet.save(written, "JPEG", quality=_SHEET_QUALITY)
+    return written.getvalue()

@@ -1,0 +1,70 @@
+"""The table of portraits whose ages are known: reading it, and which half of it is kept for checks."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from amgan.faces.splits import is_held_out
+from amgan.runtime.errors import UsageError
+
+from ..faces.tables import read_table
+
+TRUE = ("true", "within a year")
+REAL = "real"
+
+
+@dataclass(frozen=True)
+class KnownAge:
+    """What a table says of one portrait: ``years`` (NaN: unknown), whether they are ``true`` ones, and
+    whether the face is a ``real`` person's.
+    """
+
+    years: float
+    true: bool
+    real: bool
+
+
+def read_known_ages(table: Path) -> dict[str, KnownAge]:
+    """Read a CSV of portraits, file name to what is known of it.
+
+    Columns are ``file`` and ``age`` (may be empty), and optionally ``age_is`` (how the age is known: ``true``
+    and ``within a year`` are taken for true; without the column all are) and ``kind`` (``real`` for real
+    people; without the column all are). Raises UsageError for a missing or damaged table, or an age that is
+    no number between 0 and 120.
+    """
+    if not table.is_file():
+        raise UsageError(f"the table of known ages '{table}' does not exist: check its name")
+    columns, rows = read_table(table, "correct the table")
+    if "age" not in columns:
+        raise UsageError(f"'{table}' lacks the column age, it has {', '.join(columns)}: correct the table")
+    return {
+        row["file"]: KnownAge(
+            _years(row["age"], row["file"], table),
+            "age_is" not in columns or row["age_is"].strip() in TRUE,
+            "kind" not in columns or row["kind"].strip() == REAL,
+        )
+        for row in rows
+    }
+
+
+def is_check(name: str) -> bool:
+    """Whether a portrait of known age is kept for checks: about half, by its file name only.
+
+    Curves and estimators are fitted on the others. The faces held out of all training are among the checks.
+    """
+    return is_held_out(name) or hashlib.sha256(Path(name).stem.encode()).digest()[1] % 2 == 0
+
+
+def _years(text: str, file: str, table: Path) -> float:
+    if not text.strip():
+        return math.nan
+    try:
+        years = float(text)
+    except ValueError:
+        years = math.inf
+    if not 0 <= years <= 120:
+        raise UsageError(f"'{table}' has {text!r} as age of {file}: it must be years from 0 to 120, or empty")
+    return years

@@ -1,0 +1,180 @@
+"""Changing some blocks of a JPEG: all others keep their coefficients, so their pixels stay exactly the same.
+
+A JPEG stores blocks of 8 by 8 samples as quantized coefficients of a cosine transform. The transform is
+linear: where the samples change by d, the coefficients change by the transform of d, divided by the
+quantization table and rounded. Where that rounds to nothing the block stays as it is. The library jpeglib
+reads and writes the coefficients; it is not safe in several threads, so one at a time uses it.
+"""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .jpeg_segments import with_components_of
+
+BLOCK_PX = 8
+MOST = 1023
+"""The largest coefficient that a JPEG of 8 bits may have."""
+_STRIP_PX = 256
+_SEQUENTIAL, _PROGRESSIVE = (
+    "turbo210",
+    "mozjpeg403",
+)  # the writers of jpeglib; the second writes progressively
+_one_at_a_time = threading.Lock()
+
+
+class KeptBlocksError(Exception):
+    """A JPEG whose blocks cannot be kept, and why."""
+
+
+def can_keep_blocks() -> bool:
+    """Whether jpeglib is installed."""
+    import importlib.util
+
+    return importlib.util.find_spec("jpeglib") is not None
+
+
+def change_blocks(
+    source: bytes, before: NDArray[np.uint8], after: NDArray[np.uint8], *, progressive: bool
+) -> tuple[bytes, NDArray[np.bool_]]:
+    """The JPEG ``source`` with the samples ``after`` where they differ from ``before``, and what was touched.
+
+    ``before`` are its decoded samples and ``after`` the wanted ones, uint8 [H, W, 3] RGB or [H, W] grey, as
+    the file stores them, not turned. Returns the new file, without comments and profiles, and bool [H, W]:
+    the pixels that may have changed. That is whole blocks, and one pixel around them where chroma is
+    subsampled, since decoders interpolate there. Raises KeptBlocksError for a JPEG in another colour space or
+    sampling.
+    """
+    import jpeglib
+
+    with _one_at_a_time, tempfile.TemporaryDirectory(prefix="amgan-") as folder:
+        old, new = Path(folder) / "old.jpg", Path(folder) / "new.jpg"
+        old.write_bytes(source)
+        try:
+            jpeglib.version.set(_SEQUENTIAL)
+            jpeg = jpeglib.read_dct(str(old))
+            jpeg.load()
+            touched = _change(jpeg, before, after)
+            jpeg.markers = []
+            if progressive:
+                jpeglib.version.set(_PROGRESSIVE)
+            jpeg.write_dct(str(new))
+        except OSError as error:
+            raise KeptBlocksError(f"its coefficients cannot be read: {error}") from error
+        return with_components_of(new.read_bytes(), source), touched
+
+
+def _change(jpeg: Any, before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Change the coefficients of an open JPEG; the pixels that this may change, bool [H, W]."""
+    space = jpeg.jpeg_color_space.name
+    if space != ("JCS_GRAYSCALE" if before.ndim == 2 else "JCS_YCbCr"):
+        raise KeptBlocksError(f"its colour space is {space}")
+    planes = [jpeg.Y] if before.ndim == 2 else [jpeg.Y, jpeg.Cb, jpeg.Cr]
+    sampling = [(int(v), int(h)) for v, h in jpeg.samp_factor[: len(planes)]]
+    most_v, most_h = (max(one[axis] for one in sampling) for axis in (0, 1))
+    if any(most_v % v or most_h % h for v, h in sampling):
+        raise KeptBlocksError(f"its sampling is {sampling}")
+    if before.ndim == 2:
+        most_v = most_h = 1  # a single component is stored in plain blocks, whatever its sampling says
+        sampling = [(1, 1)]
+    unit = (BLOCK_PX * most_v, BLOCK_PX * most_h)
+    touched = np.zeros((-(-before.shape[0] // unit[0]), -(-before.shape[1] // unit[1])), bool)
+    for units, difference in _differences(before, after, unit):
+        for number, (plane, change) in enumerate(zip(planes, _components(difference), strict=True)):
+            v, h = sampling[number]
+            steps = _steps(_reduce(change, most_v // v, most_h // h), jpeg.get_component_qt(number))
+            rows, columns = (
+                slice(units[axis].start * n, units[axis].stop * n) for axis, n in enumerate((v, h))
+            )
+            held = plane[rows, columns]  # the last blocks of a whole unit may not be stored
+            is_new: NDArray[np.bool_] = np.asarray(steps.any(axis=(0, 1)))
+            touched[units] |= is_new.reshape(-1, v, is_new.shape[1] // h, h).any(axis=(1, 3))
+            is_new = is_new[: held.shape[0], : held.shape[1]]
+            new = steps[:, :, : held.shape[0], : held.shape[1]][:, :, is_new].transpose(2, 0, 1)
+            held[is_new] = np.clip(held[is_new] + new, -MOST, MOST)
+    pixels = touched.repeat(unit[0], axis=0).repeat(unit[1], axis=1)[: before.shape[0], : before.shape[1]]
+    return _grown(pixels) if most_v * most_h > 1 else pixels
+
+
+def _differences(
+    before: NDArray[np.uint8], after: NDArray[np.uint8], unit: tuple[int, int]
+) -> Iterator[tuple[tuple[slice, slice], NDArray[np.float32]]]:
+    """Which units and by how much, float32 [h, w, C] of whole units: strips that hold all that differs."""
+    step = _STRIP_PX // unit[0] * unit[0]
+    for top in range(0, before.shape[0], step):
+        strip = slice(top, top + step)
+        differs = before[strip] != after[strip]
+        columns = np.flatnonzero(
+            differs.any(axis=tuple(range(differs.ndim))[:1] + tuple(range(2, differs.ndim)))
+        )
+        if not len(columns):
+            continue
+        left, right = columns[0] // unit[1], columns[-1] // unit[1] + 1
+        across = slice(left * unit[1], right * unit[1])
+        change = after[strip, across].astype(np.float32) - before[strip, across]
+        change = change if change.ndim == 3 else change[..., None]
+        missing = [(0, -n % size) for n, size in zip(change.shape, (*unit, 1), strict=True)]
+        change = np.pad(change, missing, mode="edge")
+        down = slice(top // unit[0], top // unit[0] + change.shape[0] // unit[0])
+        yield (down, slice(int(left), int(right))), change
+
+
+def _components(change: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    """A change of RGB or grey, [h, w, C], as that of Y, Cb and Cr, or of Y (JFIF 1.02)."""
+    if change.shape[2] == 1:
+        return [change[..., 0]]
+    luma = change @ np.array([0.299, 0.587, 0.114], np.float32)
+    return [luma, (change[..., 2] - luma) / 1.772, (change[..., 0] - luma) / 1.402]
+
+
+def _reduce(plane: NDArray[np.float32], down: int, across: int) -> NDArray[np.float32]:
+    """A plane at a lower sampling: the mean of so many samples."""
+    if down == across == 1:
+        return plane
+    size = (plane.shape[1] // across, plane.shape[0] // down)
+    return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _steps(plane: NDArray[np.float32], table: NDArray[Any]) -> NDArray[np.int16]:
+    """By how many steps of a quantization table [8, 8] coefficients change, [8, 8, rows, columns of blocks].
+
+    The cosine transform is that of ITU T.81, A.3.3.
+    """
+    rows, columns = (side // BLOCK_PX for side in plane.shape)
+    samples = plane.reshape(rows, BLOCK_PX, columns, BLOCK_PX).transpose(1, 3, 0, 2)
+    matrix = _cosines()
+    # OpenCV's product, as a BLAS starts threads of its own.
+    gemm: Any = cv2.gemm  # its type has no place for a missing summand
+    down = gemm(matrix, samples.reshape(BLOCK_PX, -1), 1.0, None, 0.0)
+    down = down.reshape(BLOCK_PX, BLOCK_PX, -1).swapaxes(0, 1)
+    both = gemm(matrix, np.ascontiguousarray(down).reshape(BLOCK_PX, -1), 1.0, None, 0.0)
+    coefficients = both.reshape(BLOCK_PX, BLOCK_PX, rows, columns).swapaxes(0, 1)
+    return np.rint(coefficients / table.astype(np.float32)[..., None, None]).astype(np.int16)
+
+
+@functools.cache
+def _cosines() -> NDArray[np.float32]:
+    at = np.arange(BLOCK_PX)
+    matrix = np.sqrt(2 / BLOCK_PX) * np.cos((2 * at + 1) * at[:, None] * np.pi / (2 * BLOCK_PX))
+    matrix[0] /= np.sqrt(2)
+    return matrix.astype(np.float32)
+
+
+def _grown(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """A mask and the pixels beside it, corners included."""
+    grown = mask.copy()
+    grown[1:] |= mask[:-1]
+    grown[:-1] |= mask[1:]
+    down = grown.copy()
+    grown[:, 1:] |= down[:, :-1]
+    grown[:, :-1] |= down[:, 1:]
+    return grown

@@ -1,0 +1,111 @@
+"""The segments of a JPEG file: what stands before its picture, and how to replace it."""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator
+
+_SOI, _EOI = b"\xff\xd8", b"\xff\xd9"
+_NEXT_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # neither a stuffed byte, nor filling, nor a restart
+_FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
+_START_OF_SCAN = 0xDA
+_APP0, _APP14, _APP15, _COMMENT = 0xE0, 0xEE, 0xEF, 0xFE
+_JFIF_BYTES = 14
+_HEAD_BYTES = 4
+
+
+def head_segments(content: bytes) -> Iterator[tuple[int, int, int]]:
+    """Marker, first byte and end of each segment before the first scan of a JPEG.
+
+    Raises ValueError where the file does not keep to the format.
+    """
+    for marker, start, end in _segments(content):
+        if marker == _START_OF_SCAN:
+            return
+        yield marker, start, end
+
+
+def _segments(content: bytes) -> Iterator[tuple[int, int, int]]:
+    """As head_segments, and further to the end of the picture."""
+    if content[:2] != _SOI:
+        raise ValueError("no JPEG")
+    at = 2
+    while True:
+        while content[at : at + 2] == b"\xff\xff":  # fill bytes may stand before a marker
+            at += 1
+        if at + 1 < len(content) and content[at : at + 2] == _EOI:
+            return
+        if at + _HEAD_BYTES > len(content) or content[at] != 0xFF:
+            raise ValueError("no marker where a segment must begin")
+        marker = content[at + 1]
+        end = at + 2 + struct.unpack_from(">H", content, at + 2)[0]
+        if end < at + _HEAD_BYTES or end > len(content):
+            raise ValueError("a segment that does not end")
+        yield marker, at, end
+        at = end
+        if marker == _START_OF_SCAN:
+            found = _NEXT_MARKER.search(content, at)
+            if found is None:
+                raise ValueError("no marker after a scan")
+            at = found.start()
+
+
+def with_components_of(picture: bytes, original: bytes) -> bytes:
+    """``picture`` with its components numbered as those of ``original``, in their order."""
+    numbers = _components(original)
+    new = dict(zip(_components(picture), numbers, strict=True))
+    content = bytearray(picture)
+    for marker, start, end in _segments(picture):
+        first, step = (start + 5, 2) if marker == _START_OF_SCAN else (start + 10, 3)
+        if marker == _START_OF_SCAN or marker in _FRAMES:
+            for at in range(first, first + step * content[first - 1], step):
+                if at < end:
+                    content[at] = new[picture[at]]
+    return bytes(content)
+
+
+def frame_kind(content: bytes) -> int:
+    """The marker of a JPEG's frame, by which its coding is known: 0xC0 and 0xC1 sequential, 0xC2 progressive.
+
+    Raises ValueError where the file has none.
+    """
+    for marker, _, _ in head_segments(content):
+        if marker in _FRAMES:
+            return marker
+    raise ValueError("no marker of a frame")
+
+
+def _components(content: bytes) -> bytes:
+    """The numbers of the components of a JPEG's frame."""
+    for marker, start, end in head_segments(content):
+        if marker in _FRAMES:
+            return content[start + 10 : end : 3]
+    raise ValueError("no marker of a frame")
+
+
+def with_texts_of(picture: bytes, original: bytes, texts: bytes) -> bytes:
+    """A JPEG with the tables and scans of ``picture`` and the comments and profiles of ``texts``.
+
+    The segments by which decoders know the colours, JFIF's and Adobe's, are the ``original``'s.
+    """
+    parts = [_SOI]
+    for marker, start, end in head_segments(original):
+        if marker == _APP0 and original[start + 4 : start + 9] == b"JFIF\0":
+            body = original[start + 4 : start + 4 + _JFIF_BYTES - 2] + b"\0\0"  # without a thumbnail
+            parts.append(b"\xff\xe0" + struct.pack(">H", len(body) + 2) + body)
+        elif marker == _APP14 and original[start + 4 : start + 9] == b"Adobe":
+            parts.append(original[start:end])
+    for marker, start, end in head_segments(texts):
+        if _is_text(marker) and marker not in (_APP0, _APP14):
+            parts.append(texts[start:end])
+    last = 2
+    for marker, start, end in head_segments(picture):
+        if not _is_text(marker):
+            parts.append(picture[start:end])
+        last = end
+    return b"".join([*parts, picture[last:]])
+
+
+def _is_text(marker: int) -> bool:
+    return _APP0 <= marker <= _APP15 or marker == _COMMENT

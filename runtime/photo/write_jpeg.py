@@ -1,0 +1,91 @@
+"""Writing a JPEG over one that was read: only the blocks that changed get new coefficients."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image
+
+from .formats import save_options
+from .jpeg_blocks import KeptBlocksError, can_keep_blocks, change_blocks
+from .jpeg_segments import with_texts_of
+from .metadata import BROKEN
+
+# What undoes the turn of an orientation (EXIF 2.3, tag 274).
+_TURN_BACK = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+_STRIP_ROWS = 256
+_log = logging.getLogger(__name__)
+
+
+def changed_jpeg(source: bytes, wanted: Callable[[], Image.Image], kept: Mapping[str, Any]) -> bytes | None:
+    """The JPEG ``source`` with another picture in it, or None where its blocks cannot be kept.
+
+    ``wanted`` makes that picture, upright, RGB or grey, in the file's own colour space; ``kept`` are the
+    options that the photo keeps. The stored picture stays turned as it was, with its orientation, and
+    progressive if it was. The pixels outside the changed blocks are compared with those of ``source`` before
+    the file is given out.
+    """
+    if not can_keep_blocks():
+        _log.debug("jpeglib is not installed: the whole picture is encoded anew")
+        return None
+    try:
+        before, orientation, progressive = _open(source)
+        after = _turned_back(wanted(), orientation)
+        if before.shape != after.shape:
+            raise KeptBlocksError(f"it decodes to {before.shape}, not {after.shape}")
+        blocks, touched = change_blocks(source, before, after, progressive=progressive)
+        del after
+        content = with_texts_of(blocks, source, _texts(kept, orientation))
+        _check(content, before, touched)
+        return content
+    except (KeptBlocksError, *BROKEN) as error:
+        _log.debug("the whole picture is encoded anew: %s", error)
+        return None
+
+
+def _open(source: bytes) -> tuple[NDArray[np.uint8], int, bool]:
+    """The samples of a JPEG as they are stored, its orientation, and whether it is progressive."""
+    with Image.open(io.BytesIO(source), formats=("JPEG",)) as picture:
+        orientation = picture.getexif().get(ExifTags.Base.Orientation, 1)
+        progressive = bool(picture.info.get("progressive"))
+        return np.asarray(picture), orientation if orientation in _TURN_BACK else 1, progressive
+
+
+def _turned_back(picture: Image.Image, orientation: int) -> NDArray[np.uint8]:
+    return np.asarray(picture if orientation == 1 else picture.transpose(_TURN_BACK[orientation]))
+
+
+def _check(content: bytes, before: NDArray[np.uint8], touched: NDArray[np.bool_]) -> None:
+    """Raise KeptBlocksError where a JPEG differs from ``before`` in pixels that are not ``touched``."""
+    with Image.open(io.BytesIO(content), formats=("JPEG",)) as written:
+        for top in range(0, len(before), _STRIP_ROWS):
+            rows = slice(top, top + _STRIP_ROWS)
+            strip = np.asarray(written.crop((0, top, written.width, min(top + _STRIP_ROWS, written.height))))
+            if (strip != before[rows])[~touched[rows]].any():
+                raise KeptBlocksError("another decoder finds other pixels in it")
+
+
+def _texts(kept: Mapping[str, Any], orientation: int) -> bytes:
+    """A JPEG of one pixel that says what the photo keeps, and how it lies."""
+    options = save_options(kept, "JPEG")
+    if orientation != 1:
+        exif = Image.Exif()
+        exif.load(options.get("exif", b""))
+        exif[ExifTags.Base.Orientation] = orientation
+        options["exif"] = exif.tobytes()
+    stream = io.BytesIO()
+    Image.new("L", (1, 1)).save(stream, "JPEG", **{**options, "qtables": None, "quality": 75})
+    return stream.getvalue()

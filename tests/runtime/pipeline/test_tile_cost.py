@@ -1,0 +1,65 @@
+"""What the tiles of a real portrait cost in the network's own arithmetic, on every kind of engine."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from helpers import ROOT
+from PIL import Image
+from torch.utils.flop_counter import FlopCounterMode
+
+from amgan.runtime.ages.request import Request
+from amgan.runtime.bundle.bundle import Bundle
+from amgan.runtime.engines.contract import Capabilities, CoreSize
+from amgan.runtime.engines.onnx_graph import OnnxNetwork
+from amgan.runtime.face.finder import FaceFinder
+from amgan.runtime.pipeline.estimator import Estimator
+from amgan.runtime.pipeline.face_plan import plan_work, see_face
+
+LIKES = {
+    "TensorRT": tuple(CoreSize(px, 8) for px in (256, 512, 1024)),
+    "one size": (CoreSize(1024, 8),),
+}
+
+
+def gflop(bundle: Bundle, width: int, height: int) -> float:
+    """Arithmetic of the convolutions for one tile with its halo."""
+    halo = bundle.manifest.halo_px
+    network = OnnxNetwork(bundle.file("generator", "fp32"), "meta")
+    shapes = {
+        "image": torch.empty(1, height + 2 * halo, width + 2 * halo, 3, dtype=torch.uint8, device="meta"),
+        "aging_map": torch.empty(1, 1, (height + 2 * halo) // 4, (width + 2 * halo) // 4, device="meta"),
+        "origin": torch.empty(1, 3, device="meta"),
+    }
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        network(*(shapes[name] for name in network.inputs))
+    return counter.get_total_flops() / 1e9
+
+
+@pytest.fixture(scope="module")
+def spent() -> dict[str, float]:
+    """GFLOP on a portrait of 1024 px by the sizes of tiles, and what the mask needs at least."""
+    bundle = Bundle.open()
+    picture = Image.open(ROOT / "samples" / "eileen_collins.png").convert("RGB").resize((1024, 1024))
+    rgb = np.asarray(picture)
+    face = FaceFinder(threads=1).find(rgb)[0]
+    seen = see_face(rgb, face, bundle.manifest, Estimator(bundle))
+    found = {}
+    for name, cores in LIKES.items():
+        likes = Capabilities("x", "cuda:0", "f16", cores[-1].px, 3, 8, fixed_core=True, cores=cores)
+        tiles = plan_work(rgb, seen, Request.parse("70"), bundle.manifest, likes, "x").frame.tiles
+        core = likes.core_of(tiles[0].width, tiles[0].height).px
+        found[name] = len(tiles) * gflop(bundle, core, core)
+    whole = Capabilities("x", "cpu", "f32", 4096, 1)
+    (tile,) = plan_work(rgb, seen, Request.parse("70"), bundle.manifest, whole, "x").frame.tiles
+    found["needed"] = gflop(bundle, tile.width, tile.height)
+    return found
+
+
+def test_a_portrait_costs_what_its_mask_needs(spent: dict[str, float]) -> None:
+    assert spent["TensorRT"] <= 1.1 * spent["needed"]
+
+
+def test_one_large_size_would_cost_many_times_as_much(spent: dict[str, float]) -> None:
+    assert spent["one size"] > 8 * spent["needed"]
