@@ -19,7 +19,6 @@ from ..engines.contract import Capabilities
 from ..engines.scheduler.scheduler import Counters, FrameScheduler, open_scheduler
 from ..errors import UsageError
 from ..face.finder import Face, FaceFinder, Found
-from ..face.paste import is_grey
 from ..photo.read import read_photo
 from ..photo.write import write_photo
 from .estimator import Estimator
@@ -190,9 +189,8 @@ class Pipeline:
         """
         aged = [frame.result() for frame in started.frames]
         out = started.pixels if in_place and started.pixels.flags.writeable else np.array(started.pixels)
-        grey, strength = is_grey(started.pixels), started.request.strength
         for work, frame in zip(started.works, aged, strict=True):
-            paste_face(out, work, frame, strength, grey)
+            paste_face(out, work, frame, started.request.strength)
         faces = tuple(_aged_face(work) for work in started.works)
         return AgedPhoto(out, faces, started.left, started.found)
 
