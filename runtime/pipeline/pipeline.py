@@ -18,11 +18,12 @@ from ..bundle.manifest import Manifest
 from ..engines.contract import Capabilities
 from ..engines.scheduler.scheduler import Counters, FrameScheduler, open_scheduler
 from ..errors import UsageError
+from ..face.choice import pick
 from ..face.finder import Face, FaceFinder, Found
 from ..photo.read import read_photo
 from ..photo.write import write_photo
 from .estimator import Estimator
-from .face_filter import Chosen, LeftFace, NoFaceError, choose_faces, how_many, why_none
+from .face_filter import Chosen, LeftFace, NoFaceError, choose_faces, why_none
 from .face_plan import FaceWork, SeenFace, paste_face, plan_work, see_face
 
 
@@ -118,7 +119,7 @@ class Pipeline:
         """Find and read the faces of a photo, uint8 [H, W, 3], largest first: all, the largest or N."""
         rgb = _as_pixels(rgb)
         found = self._finder.find(rgb)
-        chosen = found[: how_many(faces, len(found))]
+        chosen = pick(found, faces)
         return [see_face(rgb, face, self._manifest, self._estimator) for face in chosen]
 
     def choose(self, rgb: NDArray[np.uint8], request: Request) -> Chosen:
