@@ -18,7 +18,7 @@ from .colour import SrgbSpace, colour_space, srgb_pixels, strip_sums
 from .data import Photo
 from .formats import FORMATS, NAMES, is_lossless_webp, jpeg_options, plain_mode, turn_upright
 from .limits import check_kind, too_large
-from .metadata import BROKEN, MetadataPolicy, clean_exif, iptc_of, png_chunks, without
+from .metadata import BROKEN, MetadataPolicy, clean_exif, iptc_of, png_chunks, without, without_payloads
 from .plugins import kind_of, load_plugin
 from .read16 import read_deep
 
@@ -131,10 +131,11 @@ def _format_options(picture: ImageFile.ImageFile, format: str, path: Path) -> di
 def _beside_pixels(picture: Image.Image, exif: bytes | None) -> dict[str, Any]:
     """Profile, camera data and resolution of a picture that is loaded and upright."""
     xmp = picture.info.get("xmp") or picture.info.get("XML:com.adobe.xmp")
+    xmp = xmp.encode() if isinstance(xmp, str) else xmp
     found = {
         "icc_profile": picture.info.get("icc_profile"),
         "exif": exif,
-        "xmp": xmp.encode() if isinstance(xmp, str) else xmp,
+        "xmp": without_payloads(xmp) if xmp else None,
         "dpi": picture.info.get("dpi"),
         "compression": picture.info.get("compression") if picture.format == "TIFF" else None,
     }

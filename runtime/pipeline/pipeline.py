@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import weakref
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ from ..ages.request import Request
 from ..bundle.bundle import Bundle
 from ..bundle.manifest import Manifest
 from ..engines.contract import Capabilities
+from ..engines.process import OpeningProcess
 from ..engines.scheduler.scheduler import Counters, FrameScheduler, open_scheduler
 from ..errors import UsageError
 from ..face.finder import Face, FaceFinder
@@ -64,7 +67,8 @@ class Pipeline:
     """Ages the faces of photos with one bundle on one device.
 
     A context manager. Every method may be called from several threads at once, and gives the same pixels
-    every time: photos that are under way together share the engine.
+    every time: photos that are under way together share the engine. It belongs to the process that opened it:
+    one that is forked since gets an EngineError, and opens its own.
     """
 
     def __init__(
@@ -75,9 +79,13 @@ class Pipeline:
         ``precision`` None takes the fastest that the device does well. Raises BundleError, EngineError or
         UsageError where that cannot be done.
         """
+        self._process = OpeningProcess("the pipeline")
         bundle = Bundle.open(model)
         self._manifest = bundle.manifest
         self._scheduler: FrameScheduler = open_scheduler(bundle, device, precision)
+        # A pipeline that nobody closed gives its threads and memory back when it is forgotten.
+        self._end = weakref.finalize(self, _close_aside, self._scheduler)
+        self._end.atexit = False
         self._estimator = Estimator(bundle)
         self._finder = FaceFinder(threads=1)
 
@@ -106,6 +114,7 @@ class Pipeline:
 
     def close(self) -> None:
         """Finish what is under way and give the engine's memory back; no photos can be aged afterwards."""
+        self._end.detach()
         self._scheduler.close()
 
     def estimate(self, rgb: NDArray[np.uint8]) -> list[tuple[Face, FaceAges]]:
@@ -114,6 +123,7 @@ class Pipeline:
 
     def see(self, rgb: NDArray[np.uint8], faces: str | int = "all") -> list[SeenFace]:
         """Find and read the faces of a photo, uint8 [H, W, 3], largest first: all, the largest or N."""
+        self._process.check()
         rgb = _as_pixels(rgb)
         found = self._finder.find(rgb)
         chosen = found[: how_many(faces, len(found))]
@@ -121,6 +131,7 @@ class Pipeline:
 
     def choose(self, rgb: NDArray[np.uint8], request: Request) -> Chosen:
         """Find and read the faces of a photo, uint8 [H, W, 3], that a request is for."""
+        self._process.check()
         rgb = _as_pixels(rgb)
         return choose_faces(
             self._finder.find(rgb),
@@ -148,6 +159,7 @@ class Pipeline:
         Blocks only while too much is under way. ``label`` names the photo in error messages, ``seen`` are its
         faces where they are known. The photo must not change until `finish`.
         """
+        self._process.check()
         rgb = _as_pixels(rgb)
         request.check(self._manifest.age_range)
         chosen = self.choose(rgb, request) if seen is None else Chosen(tuple(seen))
@@ -166,6 +178,7 @@ class Pipeline:
 
         Raises EngineError.
         """
+        self._process.check()
         aged = [frame.result() for frame in started.frames]
         out = started.pixels if in_place and started.pixels.flags.writeable else np.array(started.pixels)
         grey, strength = is_grey(started.pixels), started.request.strength
@@ -188,6 +201,11 @@ class Pipeline:
             raise NoFaceError(f"'{source}': {error}", error.left) from error
         write_photo(photo, aged.pixels, target)
         return aged
+
+
+def _close_aside(scheduler: FrameScheduler) -> None:
+    """Close a scheduler in a thread of its own: the one that forgot it may be one of the scheduler's."""
+    threading.Thread(target=scheduler.close, name="amgan-close", daemon=True).start()
 
 
 def _aged_face(work: FaceWork) -> AgedFace:
