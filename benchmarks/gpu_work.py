@@ -251,6 +251,7 @@ def verify(cuda: Any, gpu: Any, bundle: Path, checkpoint: Path | None) -> list[d
     from amgan.export.parity.contenders import Contender
     from amgan.runtime.bundle.bundle import Bundle
     from amgan.runtime.bundle.engine_files import FORMAT
+    from amgan.runtime.bundle.precision import Precision
     from amgan.runtime.engines.contract import TileBatch
     from amgan.runtime.engines.cuda.arrays import CudaEngine
     from amgan.runtime.engines.pytorch import open_torch
@@ -262,14 +263,14 @@ def verify(cuda: Any, gpu: Any, bundle: Path, checkpoint: Path | None) -> list[d
     if engines:
         return [r.to_dict() for r in compare(reference, bundle, engines, say).results]
     results = []
-    for precision, tolerance in (("f32", "fp32"), ("f16", "fp16"), ("bf16", "bf16")):
+    for precision in Precision:
         program = open_torch(opened, gpu.number, gpu.compute, precision)[0]
         engine = CudaEngine(cuda, gpu.number, program, opened.manifest.halo_px)
 
         def run(arrays: Any, engine: Any = engine) -> Any:
             return engine.wait(engine.submit(TileBatch(*arrays, label="the picture")))
 
-        contender = Contender(program.name, "generator", tolerance, "", precision, lambda run=run: run)
+        contender = Contender(program.name, "generator", precision, "", precision, lambda run=run: run)
         results.append(_try(contender, reference.answers["generator"]).to_dict())
         engine.close()
         say(f"{program.name} in {precision}: {results[-1]['verdict']}")

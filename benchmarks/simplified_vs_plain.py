@@ -20,8 +20,8 @@ from typing import Any
 import common
 import numpy as np
 
-from amgan.runtime.engines.openvino import keep_places_exact
-from amgan.runtime.load_openvino import load_openvino
+from amgan.runtime.bundle.precision import Precision
+from amgan.runtime.engines.openvino_network import compile_network, cpu_has_bf16, load_openvino
 
 RESULT = common.RESULTS / "simplified_vs_plain_cpu.json"
 GRAPHS = ("plain", "simplified")
@@ -66,22 +66,13 @@ def make_contenders(
     openvino = load_openvino()
 
     core = openvino.Core()
-    capabilities = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     contenders: dict[str, common.Contender] = {}
     for precision in ("f32", "bf16"):
-        if precision == "bf16" and "BF16" not in capabilities:
+        if precision == "bf16" and not cpu_has_bf16():
             print("bf16 is left out: this CPU has none", file=sys.stderr)
             continue
-        options = {
-            "INFERENCE_PRECISION_HINT": precision,
-            "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_NUM_THREADS": threads,
-        }
         for graph in GRAPHS:
-            network = core.read_model(folder / f"{graph}.onnx")
-            if precision == "bf16":
-                keep_places_exact(network)
-            model = core.compile_model(network, "CPU", options)
+            model = compile_network(folder / f"{graph}.onnx", Precision.parse(precision), threads=threads)
             contenders[f"{graph} {precision}"] = partial(age_once, model.create_infer_request(), arrays)
     return contenders, str(core.get_versions("CPU")["CPU"].build_number)
 

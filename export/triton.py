@@ -21,6 +21,7 @@ from pathlib import Path
 from amgan.runtime.bundle.bundle import Bundle
 from amgan.runtime.bundle.engine_files import FORMAT, EngineBuild
 from amgan.runtime.bundle.manifest import EstimatorSpec, FileEntry, GeneratorSpec, TensorSpec
+from amgan.runtime.bundle.precision import Precision
 from amgan.runtime.errors import BundleError, UsageError
 
 PREFIX = "amgan_"
@@ -116,7 +117,7 @@ def _file(bundle: Bundle, role: str) -> tuple[str, FileEntry]:
     for name, entry in bundle.manifest.files.items():
         if entry.role == role and entry.build is not None and entry.build.flavour == "tensorrt":
             return name, entry
-    path = bundle.file(role, "fp32")
+    path = bundle.file(role, Precision.FP32)
     name = path.relative_to(bundle.path).as_posix()
     return name, bundle.manifest.files[name]
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
+from .engines.openvino_network import load_openvino
 from .errors import AmganError
-from .load_openvino import load_openvino
 from .machine import count_cores
 
 PACKAGES = (

@@ -24,17 +24,16 @@ ROOMS: dict[str, frozenset[str]] = {
     "errors": frozenset(),
     "files": frozenset(),
     "machine": frozenset(),
-    "load_openvino": frozenset(),
     "photo": frozenset({"errors", "files"}),
-    "face": frozenset({"errors", "load_openvino"}),
     "bundle": frozenset({"errors", "files"}),
     "storage": frozenset({"errors", "files"}),
+    "engines": frozenset({"errors", "machine", "bundle"}),
+    "face": frozenset({"errors", "engines"}),
     "ages": frozenset({"errors", "files", "photo", "face"}),
-    "engines": frozenset({"errors", "machine", "load_openvino", "bundle"}),
     "pipeline": frozenset({"errors", "machine", "photo", "face", "bundle", "ages", "engines"}),
     "batch": frozenset({"errors", "files", "photo", "face", "storage", "ages", "engines", "pipeline"}),
     "pictures": frozenset({"errors", "files", "face", "ages", "pipeline"}),
-    "doctor": frozenset({"errors", "machine", "load_openvino", "bundle"}),
+    "doctor": frozenset({"errors", "machine", "bundle", "engines"}),
 }
 #: Folders of runtime/ that hold no Python of ours.
 NO_ROOMS = {"__init__", "bundles", "capi"}

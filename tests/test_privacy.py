@@ -16,7 +16,7 @@ from recording_proxy import recording_proxy
 from amgan.runtime.batch.ray_runner import LOCAL, _join
 
 ROOT = Path(__file__).parent.parent
-GATE = ROOT / "runtime/load_openvino.py"
+GATE = ROOT / "runtime/engines/openvino_network.py"
 COMMANDS = {
     "doctor": ["doctor"],
     "estimate": ["estimate", HOPPER, "--json"],
@@ -63,7 +63,7 @@ def test_the_proxy_would_notice(tmp_path: Path) -> None:
 
 def test_conversion_by_openvino_asks_for_nothing_either(tmp_path: Path) -> None:
     code = (
-        "from amgan.runtime.load_openvino import load_openvino\n"
+        "from amgan.runtime.engines.openvino_network import load_openvino\n"
         "openvino = load_openvino()\n"
         "assert load_openvino() is openvino\n"
         "try: openvino.convert_model('not-there.onnx')\n"
@@ -78,7 +78,7 @@ def test_a_home_that_cannot_be_written_is_not_mentioned(tmp_path: Path) -> None:
     code = (
         "import os\n"
         "os.environ['HOME'] = '/proc/nobody'\n"
-        "from amgan.runtime.load_openvino import load_openvino\n"
+        "from amgan.runtime.engines.openvino_network import load_openvino\n"
         "load_openvino()"
     )
     assert run_behind_proxy(tmp_path, "-c", code) == ([], [], "")
@@ -109,7 +109,7 @@ def test_the_reader_of_imports_sees_all_kinds(tmp_path: Path) -> None:
     ):
         (tmp_path / "x.py").write_text(line)
         assert imports_openvino(tmp_path / "x.py"), line
-    (tmp_path / "x.py").write_text("from .load_openvino import load_openvino")
+    (tmp_path / "x.py").write_text("from .openvino_network import load_openvino")
     assert not imports_openvino(tmp_path / "x.py")
 
 

@@ -23,7 +23,7 @@ from amgan.runtime.ages.maps import build_map, edit_mask, make_footprints
 from amgan.runtime.ages.request import Request
 from amgan.runtime.bundle.bundle import SHIPPED, Bundle
 from amgan.runtime.engines.contract import TileBatch
-from amgan.runtime.engines.openvino import OpenVinoEngine, compile_on_cpu
+from amgan.runtime.engines.openvino import OpenVinoEngine
 from amgan.runtime.engines.tiles import Tile, mask_cells, plan_tiles
 from amgan.runtime.errors import EngineError
 from amgan.runtime.face.alignment import apply_affine
@@ -31,6 +31,7 @@ from amgan.runtime.face.finder import Face, FaceFinder
 from amgan.runtime.face.warp import sample_affine, sample_plane
 from amgan.runtime.face.zones import PART_NAMES, ZONES, parts_of
 from amgan.runtime.files import file_sha256
+from amgan.runtime.pipeline.estimator import compile_estimator
 from amgan.runtime.pipeline.face_plan import frame_size
 from amgan.runtime.pipeline.pipeline import AgedFace, AgedPhoto, Pipeline
 
@@ -185,7 +186,7 @@ def test_bf16_is_close(bundle: Bundle, networks: Networks, frames: dict[str, Arr
 
 def test_estimator_agrees(bundle: Bundle, networks: Networks, faces: dict[str, Face]) -> None:
     size = bundle.manifest.estimator.frame_px
-    model, _ = compile_on_cpu(bundle.file("estimator", "fp32"), ("image",), "f32")
+    model = compile_estimator(bundle.file("estimator"))
     for name, face in faces.items():
         frame = sample_affine(read(name), face.frame.to_photo(size), (size, size))[None]
         with torch.inference_mode():

@@ -11,8 +11,8 @@ import torch
 from amgan.export.simplify import ExportGenerator
 from amgan.export.simplify.passes import Pass
 from amgan.networks import Generator
-from amgan.runtime.engines.openvino import keep_places_exact
-from amgan.runtime.load_openvino import load_openvino
+from amgan.runtime.bundle.precision import Precision
+from amgan.runtime.engines.openvino_network import compile_network, load_openvino
 
 from .engines import Age, Arrays
 
@@ -40,14 +40,9 @@ def convert(network: ExportGenerator, arrays: Arrays) -> Any:
 
 
 def open_graph(network: ExportGenerator, arrays: Arrays, precision: str) -> Age:
-    """A function that ages the tile ``arrays`` with this graph, on all cores, in "f32" or "bf16"."""
-    openvino = load_openvino()
-
-    options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
-    model = convert(network, arrays)
-    if precision == "bf16":
-        keep_places_exact(model)
-    request = openvino.Core().compile_model(model, "CPU", options).create_infer_request()
+    """A function that ages the tile ``arrays`` with this graph, on all cores, in fp32 or bf16."""
+    compiled = compile_network(convert(network, arrays), Precision.parse(precision))
+    request = compiled.create_infer_request()
 
     def age() -> np.ndarray[Any, np.dtype[np.uint8]]:
         return np.array(request.infer(list(arrays), share_inputs=True)[0])

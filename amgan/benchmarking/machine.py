@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from amgan.runtime.doctor import read_versions
-from amgan.runtime.load_openvino import load_openvino
+from amgan.runtime.engines.openvino_network import load_openvino
 
 FEATURES = ("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_bf16", "asimd", "bf16")
 ROOT = Path(__file__).parents[2]

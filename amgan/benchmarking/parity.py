@@ -11,9 +11,7 @@ from numpy.typing import NDArray
 from amgan.export.parity.difference import code_difference, psnr_db
 from amgan.export.parity.report import TOLERANCES
 from amgan.runtime.bundle.manifest import Manifest
-
-MANIFEST_NAMES = {"f32": "fp32", "f16": "fp16", "bf16": "bf16"}
-"""Precisions as engines name them, and as manifests do."""
+from amgan.runtime.bundle.precision import Precision
 
 
 def judge(
@@ -21,9 +19,9 @@ def judge(
 ) -> dict[str, Any]:
     """How far pictures, uint8, are from PyTorch's, and whether that is within the precision's tolerance.
 
-    ``precision`` is "f32", "f16" or "bf16"; ``tolerances`` are those of `tolerances_of`.
+    ``tolerances`` are those of `tolerances_of`.
     """
-    allowed = tolerances[MANIFEST_NAMES[precision]]
+    allowed = tolerances[Precision.parse(precision)]
     apart, noise = int(code_difference(found, wanted).max()), psnr_db(found, wanted)
     return {
         "max_code_values": apart,

@@ -77,8 +77,9 @@ _WISH_NAMES = ("age", "zones", "map_file", "population", "faces")
 
 _POLICY_OPTIONS = (
     click.option(
-        "--min-face", "min_face_px", type=click.FloatRange(0), default=20.0, show_default=True, metavar="PX",
-        help="Leave alone faces that are less wide than this in the photo.",
+        "--min-face", "min_face_px", type=click.FloatRange(0), metavar="PX",
+        show_default="20, or where that is more 1/64 of the photo's longer side or 1/8 of its largest face",
+        help="Look for faces down to this width in the photo, and leave smaller ones alone.",
     ),
     children_option,
 )  # fmt: skip
@@ -119,7 +120,7 @@ class Ageing:
     strip_gps: bool = False
     model: Path | None = None
     device: str = "auto"
-    min_face_px: float = 20.0
+    min_face_px: float | None = None
     include_children: bool = False
 
     def request(self) -> Request:

@@ -92,7 +92,7 @@ def command(
     with Pipeline(model, device) as pipeline, progress_bar("ageing") as advance:
         chosen = pipeline.choose(pixels, wish)
         if not chosen.taken:
-            raise NoFaceError(f"'{photo}': {why_none(chosen.left)}", chosen.left)
+            raise NoFaceError(f"'{photo}': {why_none(chosen.left, chosen.found)}", chosen.left)
         seen = chosen.taken
         frames = sweep(pipeline, pixels, ages, wish, seen, advance)
         write_sweep(frames, output, _box(seen[0].face.box, pixels.shape), fps, side_px)

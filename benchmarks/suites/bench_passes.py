@@ -17,15 +17,14 @@ from amgan.benchmarking.parity import judge, tolerances_of
 from amgan.export.simplify import PASSES
 from amgan.export.simplify.passes import measure
 from amgan.runtime.bundle.bundle import Bundle
-from amgan.runtime.load_openvino import load_openvino
+from amgan.runtime.engines.openvino_network import cpu_has_bf16
 
 NAMES = ("plain", *(step.__name__ for step in PASSES))
 
 
 def available() -> tuple[str, ...]:
-    openvino = load_openvino()
 
-    has_bf16 = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    has_bf16 = cpu_has_bf16()
     return ("f32", "bf16") if has_bf16 else ("f32",)
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from amgan.runtime.engines.openvino_network import compile_network
 from amgan.runtime.errors import AmganError
-from amgan.runtime.load_openvino import load_openvino
 
 
 def shorten(model: onnx.ModelProto, inputs: tuple[NDArray[Any], ...]) -> tuple[onnx.ModelProto, str]:
@@ -45,12 +45,8 @@ def _same(found: NDArray[Any], wanted: NDArray[Any]) -> bool:
 
 
 def _run(model: onnx.ModelProto, inputs: tuple[NDArray[Any], ...]) -> NDArray[Any]:
-    openvino = load_openvino()
-
-    core = openvino.Core()
+    compiled = compile_network(model.SerializeToString())
     try:
-        read = core.read_model(model.SerializeToString(), b"")
-        compiled = core.compile_model(read, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
         return np.array(compiled(inputs)[0])
     except RuntimeError as error:
         raise AmganError(f"OpenVINO cannot run the exported network: {str(error).strip()}") from error

@@ -17,13 +17,15 @@ from numpy.typing import NDArray
 from amgan.networks import Discriminator, Generator
 from amgan.runtime.bundle.engine_files import FLAVOURS, FORMAT, check_engine
 from amgan.runtime.bundle.manifest import FileEntry
-from amgan.runtime.engines.contract import TileBatch
+from amgan.runtime.bundle.precision import Precision
+from amgan.runtime.engines.contract import CELL_PX, TileBatch
 from amgan.runtime.engines.cuda.api import load_cuda
 from amgan.runtime.engines.cuda.arrays import ArrayRunner, CudaEngine
-from amgan.runtime.engines.openvino import keep_places_exact, last_line
+from amgan.runtime.engines.openvino import OpenVinoEngine
+from amgan.runtime.engines.openvino_network import cpu_has_bf16, last_line
 from amgan.runtime.engines.tensorrt import TensorRtProgram, load_tensorrt
 from amgan.runtime.errors import AmganError, MissingDependencyError
-from amgan.runtime.load_openvino import load_openvino
+from amgan.runtime.pipeline.estimator import compile_estimator
 
 from ..graphs.precision import dtype_of, generator_in
 from ..simplify import simplify
@@ -62,38 +64,45 @@ def contenders(
         if entry.format == FORMAT:
             yield _tensorrt(path, name, entry)
         elif entry.format == "onnx":
-            yield from _onnx(path, name, entry)
+            yield from _onnx(path, name, entry, generator.config.halo_px)
     half = {(e.role, e.precision) for e in files.values() if e.format == "onnx"}
     for role, precision in sorted(half):
         if precision != "fp32":
             yield _pytorch(role, precision, generator, discriminator)
 
 
-def _onnx(path: Path, name: str, entry: FileEntry) -> Iterator[Contender]:
+def _onnx(path: Path, name: str, entry: FileEntry, halo_px: int) -> Iterator[Contender]:
     role, precision = entry.role, entry.precision
     # Neither computes in half on a CPU: OpenVINO widens the weights, ONNX Runtime every value it reads.
     widened = precision if precision == "fp32" else f"fp32, weights {precision}"
-    yield Contender("OpenVINO", role, precision, name, widened, lambda: _openvino(path, "f32"))
-    if (role, precision) == ("generator", "fp32"):
-        # What the runtime does where the CPU has bf16.
-        yield Contender("OpenVINO", role, "bf16", name, "bf16", lambda: _openvino(path, "bf16"))
+    if role == "estimator":
+        yield Contender("OpenVINO", role, precision, name, widened, lambda: _openvino_estimator(path))
+    else:
+        fp32, bf16 = Precision.FP32, Precision.BF16
+        yield Contender("OpenVINO", role, precision, name, widened, lambda: _openvino(path, halo_px, fp32))
+        if precision == fp32:
+            # What the runtime does where the CPU has bf16.
+            yield Contender("OpenVINO", role, bf16, name, bf16, lambda: _openvino(path, halo_px, bf16))
     rounded = precision if precision == "fp32" else f"fp32, values stored in {precision}"
     yield Contender("ONNX Runtime", role, precision, name, rounded, lambda: _onnx_runtime(path, INPUTS[role]))
 
 
-def _openvino(path: Path, hint: str) -> Run:
-    openvino = load_openvino()
-
-    core = openvino.Core()
-    if hint == "bf16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+def _openvino(path: Path, halo_px: int, precision: Precision) -> Run:
+    """The engine that users run, on this file."""
+    if precision is Precision.BF16 and not cpu_has_bf16():
         raise NotRun("this CPU has no bf16")
-    try:
-        network = core.read_model(path)
-        if hint == "bf16":
-            keep_places_exact(network)
-        model = core.compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": hint})
-    except RuntimeError as error:
-        raise AmganError(f"OpenVINO cannot load it: {last_line(error)}") from error
+    engine = OpenVinoEngine.of_file(path, halo_px, CELL_PX, precision)
+
+    def run(arrays: tuple[Array, ...]) -> Array:
+        image, ages, origin = arrays
+        return engine.wait(engine.submit(TileBatch(image, ages, origin, "the picture")))
+
+    return run
+
+
+def _openvino_estimator(path: Path) -> Run:
+    """The estimator as the pipeline compiles it."""
+    model = compile_estimator(path)
 
     def run(arrays: tuple[Array, ...]) -> Array:
         try:

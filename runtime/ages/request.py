@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from .maps import FaceAges
 
 MAX_STRENGTH = 1.0
-MIN_FACE_PX = 20.0
 _AGE = re.compile(r"[+-]?\d{1,3}(\.\d+)?")
 
 
@@ -52,8 +51,10 @@ class Request:
 
     ``age`` is for the whole face (None leaves it as it is); ``zones`` are (zone or part name, age) pairs
     that override their parts, the last one winning; ``faces`` picks all faces, the largest one, or that many
-    of the largest; those less than ``min_face_px`` px wide are left alone, and those that look like children
-    unless ``include_children``. ``strength`` (0 to 1) scales the change: 1 is what the network says.
+    of the largest. Those less than ``min_face_px`` px wide are not looked for and left alone (None: those
+    that are small compared with the photo or its largest face, see face/scan.py); those that look like
+    children are left alone unless ``include_children``. ``strength`` (0 to 1) scales the change: 1 is what
+    the network says.
     ``aging_map`` says the age of every place of a face, instead of age and zones. ``population`` is the atlas
     whose norms ``age`` and ``zones`` mean, and ``reference`` the atlas of the aging map's own years; without
     them years are taken as they are.
@@ -68,7 +69,7 @@ class Request:
     population: Atlas | None = None
     reference: Atlas | None = None
     metadata: MetadataPolicy = "keep"
-    min_face_px: float = MIN_FACE_PX
+    min_face_px: float | None = None
     include_children: bool = False
 
     @classmethod
@@ -82,7 +83,7 @@ class Request:
         map_file: Path | str | None = None,
         population: Path | str | None = None,
         metadata: MetadataPolicy = "keep",
-        min_face_px: float = MIN_FACE_PX,
+        min_face_px: float | None = None,
         include_children: bool = False,
     ) -> Request:
         """Make a request from what a user types, such as ("+20", ["forehead=+25"]).
@@ -119,7 +120,7 @@ class Request:
                 "a map says the age of every place itself: leave age, zones and population out, or the map"
             )
         parse_faces(self.faces)
-        if not 0.0 <= self.min_face_px < math.inf:
+        if self.min_face_px is not None and not 0.0 <= self.min_face_px < math.inf:
             raise UsageError(f"faces of {self.min_face_px:g} px make no sense: give 0 px or more")
         if not 0.0 <= self.strength <= MAX_STRENGTH:  # also refuses NaN
             raise UsageError(

@@ -15,7 +15,7 @@ from .plan import Far
 if TYPE_CHECKING:
     from ..ages.maps import FaceAges
     from ..ages.request import Request
-    from ..face.finder import Face
+    from ..face.finder import Face, Found
     from ..pipeline.face_filter import LeftFace
     from ..pipeline.pipeline import AgedFace
 
@@ -31,7 +31,8 @@ class Outcome:
     aged: written anew. unchanged: an earlier run has dealt with it, with the same settings. copied: no face
     was aged, the photo was copied as it is. skipped: nothing was to be done, ``reason`` says why. failed:
     ``reason`` says why. ``faces`` were aged; ``seconds`` went from its decoding to its end, waiting included.
-    ``details`` are for the report: ``sha256`` of the photo, ``faces``, ``seconds`` of each stage. ``far`` is
+    ``details`` are for the report: ``sha256`` of the photo, ``faces``, how it was ``searched`` for them,
+    ``seconds`` of each stage. ``far`` is
     that of the job.
     """
 
@@ -79,6 +80,13 @@ def describe_left(faces: tuple[LeftFace, ...]) -> list[dict[str, Any]]:
         | ({} if one.age is None else {"age": round(one.age, 1)})
         for one in faces
     ]
+
+
+def describe_search(found: Found | None) -> dict[str, Any]:
+    """How far a photo was looked at for faces, in JSON's terms: smaller ones were not looked for."""
+    if found is None:
+        return {}
+    return {"smallest_face_px": round(found.min_face_px, 1), "quarter_turns": found.quarter_turns}
 
 
 def explain(error: BaseException, path: Path | str) -> str:

@@ -22,6 +22,7 @@ def report_line(outcome: Outcome) -> dict[str, Any]:
         "sha256": details.get("sha256", ""),
         "output": outcome.written,
         "faces": details.get("faces", []),
+        "searched": details.get("searched", {}),
         "seconds": {"all": round(outcome.seconds, 4), **details.get("seconds", {})},
     }
     return line

@@ -19,7 +19,7 @@ from ..errors import BundleError, DiskFullError, MissingDependencyError, PhotoEr
 from ..files import file_sha256, whole_file
 from ..pipeline.face_filter import NoFaceError
 from .memory import memory_need, say_size
-from .outcome import Outcome, describe_aged, describe_left, explain
+from .outcome import Outcome, describe_aged, describe_left, describe_search, explain
 from .plan import Job
 
 if TYPE_CHECKING:
@@ -143,6 +143,7 @@ class PhotoWork:
         self, job: Job, photo: Photo, error: NoFaceError, details: dict[str, Any], since: float
     ) -> Started | Outcome:
         details["faces"] = describe_left(error.left)
+        details["searched"] = describe_search(error.found)
         if self.no_face == "error":
             return _failed(job, error, job.source, since, details)
         reason = explain(error, job.source)
@@ -163,6 +164,7 @@ class PhotoWork:
             except Exception as error:
                 return _failed(job, error, job.source, begun.since, details)
             details["faces"] = describe_aged(aged.faces, self.request) + describe_left(aged.left)
+            details["searched"] = describe_search(aged.found)
             pixels, faces = aged.pixels, len(aged.faces)
             stages["engine"] = time.perf_counter() - at
         at = time.perf_counter()

@@ -9,6 +9,7 @@ from pathlib import Path, PureWindowsPath
 from ..errors import BundleError
 from ..files import file_sha256, whole_file
 from .manifest import Manifest
+from .precision import Precision
 
 MANIFEST = "manifest.json"
 SHIPPED = Path(__file__).parents[1] / "bundles" / "amgan-base"
@@ -47,13 +48,13 @@ class Bundle:
                 )
         return cls(folder, manifest)
 
-    def file(self, role: str, precision: str | None = None, format: str = "onnx") -> Path:
-        """Path of the file with a role ("generator", "estimator"), a precision ("fp32", ...) and a format.
+    def file(self, role: str, precision: Precision | None = None, format: str = "onnx") -> Path:
+        """Path of the file with a role ("generator", "estimator"), a precision and a format.
 
         Without a precision, fp32 is preferred. Raises BundleError, saying what there is, when none fits.
         """
         fitting = {n: e for n, e in self.manifest.files.items() if e.role == role and e.format == format}
-        for wanted in ("fp32", None) if precision is None else (precision,):
+        for wanted in (Precision.FP32, None) if precision is None else (precision,):
             for name, entry in fitting.items():
                 if wanted in (None, entry.precision):
                     return self.path / name

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..bundle.engine_files import FLAVOURS, FORMAT, find_engines
+from ..bundle.precision import Precision
 from ..errors import AmganError, EngineError, UsageError
-from .contract import Capabilities, Engine
+from .contract import Capabilities
 from .cuda.api import Cuda, CudaError, GpuInfo, load_cuda
 from .scheduler.device import TileDevice
 from .scheduler.host import HostTileDevice
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d{1,3})?")
 _NO_GPU = frozenset({"cudaErrorNoDevice", "cudaErrorInsufficientDriver", "cudaErrorStubLibrary"})
-_FILE_PRECISIONS = {"f32": "fp32", "f16": "fp16", "bf16": "bf16"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +53,7 @@ def check_device(device: str) -> None:
         raise UsageError(f"{device!r} is not a device: write auto, cpu, cuda or cuda:N (such as cuda:0)")
 
 
-def choose_devices(bundle: Bundle, device: str, precision: str | None) -> list[TileDevice]:
+def choose_devices(bundle: Bundle, device: str, precision: Precision | None) -> list[TileDevice]:
     """Devices with the bundle's generator; arguments and errors as in open_scheduler."""
     check_device(device)
     if device == "cpu":
@@ -68,35 +68,12 @@ def choose_devices(bundle: Bundle, device: str, precision: str | None) -> list[T
         return [found]
 
 
-def choose_engine(bundle: Bundle, device: str, precision: str | None) -> Engine:
-    """The bundle's generator as an Engine, chosen as choose_devices does, on the first GPU that fits."""
-    check_device(device)
-    if device != "cpu":
-        try:
-            choice = choose_programs(bundle, device, precision)[0]
-        except AmganError as error:
-            if device != "auto":
-                raise _refusal(device, error) from error
-        else:
-            from .cuda.arrays import CudaEngine
-
-            *others, program = sorted(choice.programs, key=lambda p: p.inputs["image"].shape)
-            for other in others:
-                other.close()
-            return CudaEngine(choice.cuda, choice.gpu.number, program, bundle.manifest.halo_px)
-    from .openvino import OpenVinoEngine
-
-    return OpenVinoEngine(bundle, precision)
-
-
-def choose_programs(bundle: Bundle, device: str, precision: str | None) -> list[Choice]:
+def choose_programs(bundle: Bundle, device: str, precision: Precision | None) -> list[Choice]:
     """The bundle's generator on each GPU that a device names, with the fastest engine that can run it there.
 
     All have a size of tiles in common. A GPU that cannot be used is left out, with a warning, where there is
     another. Raises EngineError, which says what is missing, when there is none.
     """
-    if precision not in {None, *_FILE_PRECISIONS, *_FILE_PRECISIONS.values()}:
-        raise UsageError(f"{precision!r} is not a precision: write f32, f16 or bf16")
     cuda = load_cuda()
     choices: list[Choice] = []
     reasons: list[str] = []
@@ -118,7 +95,7 @@ def choose_programs(bundle: Bundle, device: str, precision: str | None) -> list[
     return choices
 
 
-def _on_gpus(bundle: Bundle, device: str, precision: str | None) -> list[TileDevice]:
+def _on_gpus(bundle: Bundle, device: str, precision: Precision | None) -> list[TileDevice]:
     from .cuda.device import CudaTileDevice
 
     choices = choose_programs(bundle, device, precision)
@@ -144,7 +121,7 @@ def _on_gpus(bundle: Bundle, device: str, precision: str | None) -> list[TileDev
     return opened
 
 
-def _on_cpu(bundle: Bundle, precision: str | None, reason: str) -> HostTileDevice:
+def _on_cpu(bundle: Bundle, precision: Precision | None, reason: str) -> HostTileDevice:
     from .openvino import OpenVinoEngine
 
     return HostTileDevice(OpenVinoEngine(bundle, precision), bundle.manifest.halo_px, reason)
@@ -198,7 +175,7 @@ def _why_none(cuda: Cuda, error: CudaError) -> str:
     )
 
 
-def _choose_program(bundle: Bundle, cuda: Cuda, gpu: GpuInfo, precision: str | None) -> Choice:
+def _choose_program(bundle: Bundle, cuda: Cuda, gpu: GpuInfo, precision: Precision | None) -> Choice:
     """The fastest engine for a GPU: TensorRT where the bundle has one that fits, otherwise PyTorch."""
     why_not = []
     for flavour in FLAVOURS:
@@ -219,7 +196,7 @@ def _choose_program(bundle: Bundle, cuda: Cuda, gpu: GpuInfo, precision: str | N
 
 
 def _open_tensorrt(
-    bundle: Bundle, cuda: Cuda, gpu: GpuInfo, flavour: str, precision: str | None
+    bundle: Bundle, cuda: Cuda, gpu: GpuInfo, flavour: str, precision: Precision | None
 ) -> list[CudaProgram]:
     """The bundle's engines of a flavour that fit a GPU, one for each size of tiles; raises EngineError."""
     from .cuda.program import check_generator
@@ -231,10 +208,11 @@ def _open_tensorrt(
     if importlib.util.find_spec(flavour) is None:
         raise EngineError("it is not installed")
     version = str(load_tensorrt(flavour).__version__)
-    wanted = _FILE_PRECISIONS.get(precision, precision) if precision else None
     opened: list[CudaProgram] = []
     try:
-        for path, entry in find_engines(bundle, "generator", flavour, version, gpu.compute, precision=wanted):
+        for path, entry in find_engines(
+            bundle, "generator", flavour, version, gpu.compute, precision=precision
+        ):
             opened.append(TensorRtProgram(cuda, path, entry))
             fault = check_generator(opened[-1], bundle.manifest.halo_px)
             if fault is not None:

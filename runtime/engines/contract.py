@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..bundle.precision import Precision
 from ..errors import EngineError
-
-if TYPE_CHECKING:
-    from ..bundle.bundle import Bundle
 
 CELL_PX = 4
 
@@ -72,7 +70,7 @@ class Capabilities:
 
     name: str
     device: str
-    precision: str
+    precision: Precision
     max_core_px: int
     in_flight: int
     batch: int = 1
@@ -111,15 +109,3 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Give the engine's memory back; submitting afterwards raises EngineError."""
-
-
-def open_engine(bundle: Bundle, device: str = "auto", precision: str | None = None) -> Engine:
-    """Open the bundle's generator for tiles of any size on a device: "auto", "cpu", "cuda" or "cuda:N".
-
-    For whole frames, several at once, there is scheduler.open_scheduler. ``precision`` is "f32", "bf16" or,
-    on a GPU, "f16"; None takes the fastest the device does well. Raises UsageError for a malformed device or
-    precision and EngineError where the device cannot be had: there is no silent fall-back to another one.
-    """
-    from .choose import choose_engine
-
-    return choose_engine(bundle, device, precision)

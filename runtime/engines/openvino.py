@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,16 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..bundle.bundle import Bundle
-from ..errors import BundleError, EngineError, UsageError
-from ..load_openvino import load_openvino
+from ..bundle.precision import Precision
+from ..errors import EngineError
 from ..machine import count_cores
 from .contract import CELL_PX, Capabilities, Ticket, TileBatch
+from .openvino_network import choose_precision, compile_network, last_line, load_openvino
 
 MAX_CORE_PX = 640
 MAX_STREAMS = 4
 GENERATOR_INPUTS = ("image", "aging_map", "origin")
-PLACE_WAVES = ("Sin", "Cos", "Log")
-_PRECISIONS = {"f32": "f32", "fp32": "f32", "bf16": "bf16"}
 
 
 @dataclass(eq=False)
@@ -45,22 +43,36 @@ class OpenVinoEngine:
     """
 
     def __init__(self, bundle: Bundle, precision: str | None = None) -> None:
-        """Compile the bundle's generator; ``precision`` is "f32", "bf16" or None (bf16 if the CPU has it).
+        """Compile the bundle's generator; ``precision`` is "fp32", "bf16" or None (bf16 if the CPU has it).
 
         Raises UsageError for another precision, EngineError where the CPU or the file cannot do it, and
         BundleError when the file's inputs are not the contract's.
         """
-        self._halo = bundle.manifest.halo_px
+        manifest = bundle.manifest
+        file = bundle.file("generator", Precision.FP32)
+        self._open(file, manifest.halo_px, manifest.tile_multiple, precision)
+
+    @classmethod
+    def of_file(
+        cls, file: Path, halo_px: int, tile_multiple: int, precision: str | None = None
+    ) -> OpenVinoEngine:
+        """The engine of a generator outside a bundle; tile sides are multiples of ``tile_multiple`` px."""
+        engine = cls.__new__(cls)
+        engine._open(file, halo_px, tile_multiple, precision)
+        return engine
+
+    def _open(self, file: Path, halo_px: int, tile_multiple: int, precision: str | None) -> None:
+        used = choose_precision(None if precision is None else Precision.parse(precision))
+        self._halo = halo_px
         # A tile a core costs a quarter less than all cores on one tile. One tile more than there are
         # streams waits inside OpenVINO, so that none of them ever waits for Python.
         streams = min(count_cores(), MAX_STREAMS)
-        file = bundle.file("generator", "fp32")
         # Any size is fine, but told the least one OpenVINO knows that no layer runs empty; without that it
         # copies a tensor wherever a convolution meets a slice, which costs a twentieth of the time.
-        side = 2 * self._halo + bundle.manifest.tile_multiple
+        side = 2 * halo_px + tile_multiple
         cells = side // CELL_PX
         least = {"image": (1, side, side, 3), "aging_map": (1, 1, cells, cells), "origin": (1, 3)}
-        self._model, used = compile_on_cpu(file, GENERATOR_INPUTS, precision, streams, least)
+        self._model = compile_network(file, used, inputs=GENERATOR_INPUTS, least=least, streams=streams)
         self._capabilities = Capabilities("OpenVINO", "cpu", used, MAX_CORE_PX, streams + 1, pieces=streams)
         self._free: list[Any] = []
         self._lock = threading.Lock()
@@ -123,79 +135,3 @@ class OpenVinoEngine:
         with self._lock:
             self._model = None
             self._free.clear()
-
-
-def compile_on_cpu(
-    path: Path,
-    inputs: tuple[str, ...],
-    precision: str | None,
-    streams: int = 1,
-    least: Mapping[str, tuple[int, ...]] | None = None,
-) -> tuple[Any, str]:
-    """Compile a network file for the CPU; returns the compiled model and the precision used.
-
-    ``streams`` is how many inputs it computes at once, sharing the cores between them;
-    ``least`` is the smallest shape that each input will have. Raises UsageError,
-    EngineError and BundleError as OpenVinoEngine does.
-    """
-    openvino = load_openvino()
-
-    core = openvino.Core()
-    used = _choose_precision(precision, core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
-    options = {
-        "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_PRECISION_HINT": used,
-        "NUM_STREAMS": str(streams),
-        # A thread that is tied to one core waits there for whatever else runs on it, such as a JPEG.
-        "ENABLE_CPU_PINNING": False,
-    }
-    try:
-        network = core.read_model(path)
-        names = {name for port in network.inputs for name in port.get_names()}
-        if len(network.inputs) != len(inputs) or not names >= set(inputs):
-            there, wanted = ", ".join(sorted(names)), ", ".join(inputs)
-            raise BundleError(f"'{path}' has the inputs {there} instead of {wanted}: export the bundle again")
-        if least:
-            network.reshape({name: _from(network.input(name), shape) for name, shape in least.items()})
-        if used == "bf16":
-            keep_places_exact(network)
-        return core.compile_model(network, "CPU", options), used
-    except RuntimeError as error:
-        raise EngineError(f"OpenVINO cannot load '{path}': {last_line(error)}") from error
-
-
-def keep_places_exact(network: Any) -> None:
-    """Have an openvino.Model that is compiled for bf16 compute where in the face each pixel lies in f32.
-
-    bf16 knows whole pixels up to 256 only: beyond, places are off by up to 2 px, and the picture by up to
-    25 code values. OpenVINO computes in f32 whatever leads to an output without a convolution between, so
-    the waves of the place encoding become outputs, which nobody reads.
-    """
-    waves = [node for node in network.get_ordered_ops() if node.get_type_name() in PLACE_WAVES]
-    if waves:
-        network.add_outputs([node.output(0) for node in waves])
-
-
-def _from(port: Any, least: tuple[int, ...]) -> Any:
-    """The shape of an input with a least size wherever it is open."""
-    openvino = load_openvino()
-
-    sizes = zip(port.get_partial_shape(), least, strict=True)
-    return openvino.PartialShape([openvino.Dimension(n, -1) if d.is_dynamic else d for d, n in sizes])
-
-
-def _choose_precision(precision: str | None, capabilities: list[str]) -> str:
-    if precision is None:
-        return "bf16" if "BF16" in capabilities else "f32"
-    if precision not in _PRECISIONS:
-        raise UsageError(f"{precision!r} is not a precision that the CPU engine has: write f32 or bf16")
-    used = _PRECISIONS[precision]
-    if used == "bf16" and "BF16" not in capabilities:
-        raise EngineError("this CPU has no bf16: use precision f32, or leave the precision out")
-    return used
-
-
-def last_line(error: Exception) -> str:
-    """What an error of OpenVINO says in the end; the lines before tell where in its sources it was."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import EngineError, MissingDependencyError, UsageError
+from ..bundle.precision import Precision
+from ..errors import EngineError, MissingDependencyError
 from .contract import CELL_PX
 from .cuda.api import OutOfMemoryError
 from .cuda.handles import Stream
@@ -37,8 +38,7 @@ MEMORY_SHARE = 0.5
 """How much of the free memory one tile may take, so that there is room for batches and for others."""
 PROBE_PX = 128
 WARM_UPS = 3
-_FILES = {"f32": "fp32", "f16": "fp16", "bf16": "bf16"}
-_HALF_SINCE = {"f16": 70, "bf16": 80}
+_HALF_SINCE = {Precision.FP16: 70, Precision.BF16: 80}
 
 
 def load_torch() -> Any:
@@ -62,35 +62,28 @@ def load_torch() -> Any:
     return torch
 
 
-def choose_file(bundle: Bundle, precision: str) -> tuple[Path, bool]:
+def choose_file(bundle: Bundle, precision: Precision) -> tuple[Path, bool]:
     """The bundle's ONNX generator for a precision, and whether it is one of that precision already."""
     named = {
         e.precision: n
         for n, e in bundle.manifest.files.items()
         if (e.role, e.format) == ("generator", "onnx")
     }
-    wanted = _FILES[precision]
-    if wanted in named:
-        return bundle.path / named[wanted], True
-    return bundle.file("generator", "fp32"), False
+    if precision in named:
+        return bundle.path / named[precision], True
+    return bundle.file("generator", Precision.FP32), False
 
 
-def choose_precision(precision: str | None, compute: int) -> str:
+def choose_precision(precision: Precision | None, compute: int) -> Precision:
     """The precision to use on a GPU of some compute capability (86 is 8.6); None takes the fastest.
 
-    Raises UsageError for one that there is not, EngineError for one that the GPU has not.
+    Raises EngineError for one that the GPU has not.
     """
     if precision is None:
-        return "f16" if compute >= _HALF_SINCE["f16"] else "f32"
-    named = {**{name: name for name in _FILES}, **{file: name for name, file in _FILES.items()}}
-    if precision not in named:
-        raise UsageError(
-            f"{precision!r} is not a precision that the PyTorch engine has: write f32, f16 or bf16"
-        )
-    used = named[precision]
-    if compute < _HALF_SINCE.get(used, 0):
-        raise EngineError(f"this GPU (sm{compute}) is not made for {used}: use precision f32")
-    return used
+        return Precision.FP16 if compute >= _HALF_SINCE[Precision.FP16] else Precision.FP32
+    if compute < _HALF_SINCE.get(precision, 0):
+        raise EngineError(f"this GPU (sm{compute}) is not made for {precision}: use precision fp32")
+    return precision
 
 
 class TorchProgram:
@@ -99,7 +92,7 @@ class TorchProgram:
     name = "PyTorch CUDA"
 
     def __init__(
-        self, cuda: TorchCuda, network: OnnxNetwork, precision: str, halo_px: int,
+        self, cuda: TorchCuda, network: OnnxNetwork, precision: Precision, halo_px: int,
         *, largest_px: int = CORES_PX[0], graphs: bool = True,
     ) -> None:  # fmt: skip
         """Choose the size of tiles from the GPU's free memory, up to ``largest_px`` px of core.
@@ -253,19 +246,20 @@ class _Slot:
 
 
 def open_torch(
-    bundle: Bundle, gpu: int, compute: int, precision: str | None, *, graphs: bool = True
+    bundle: Bundle, gpu: int, compute: int, precision: Precision | None, *, graphs: bool = True
 ) -> list[TorchProgram]:
     """The bundle's generator in PyTorch on a GPU of some compute capability (86 is 8.6), largest tiles first.
 
     A bundle without a file of the precision has the convolutions of its fp32 file computed in it. Raises
-    EngineError, UsageError and MissingDependencyError, each with the remedy.
+    EngineError and MissingDependencyError, each with the remedy.
     """
     torch = load_torch()
     from .onnx_graph import OnnxNetwork
 
     used = choose_precision(precision, compute)
     path, typed = choose_file(bundle, used)
-    half = None if typed or used == "f32" else {"f16": torch.float16, "bf16": torch.bfloat16}[used]
+    dtypes = {Precision.FP16: torch.float16, Precision.BF16: torch.bfloat16}
+    half = None if typed else dtypes.get(used)
     cuda = TorchCuda(torch, gpu)
     network = OnnxNetwork(path, cuda.device, half)
     manifest = bundle.manifest

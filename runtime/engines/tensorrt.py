@@ -14,6 +14,7 @@ import numpy as np
 
 from ..bundle.engine_files import FLAVOURS
 from ..bundle.manifest import FileEntry
+from ..bundle.precision import Precision
 from ..errors import EngineError, MissingDependencyError
 from .cuda.api import Cuda, OutOfMemoryError
 from .cuda.handles import DeviceMemory, Graph, Owners, Stream
@@ -25,8 +26,6 @@ INSTALL: Mapping[str, str] = {
     "tensorrt": "pip install 'tensorrt>=10,<12'",
     "tensorrt_rtx": "pip install 'amgan[tensorrt]'",
 }
-PRECISIONS: Mapping[str, str] = {"fp32": "f32", "fp16": "f16", "bf16": "bf16"}
-"""What files and engines call the same precision."""
 
 
 def load_tensorrt(flavour: str) -> Any:
@@ -58,7 +57,7 @@ class TensorRtProgram:
         self._cuda, self._path, self._graphs = cuda, path, graphs
         self._trt = load_tensorrt(entry.build.flavour)
         self.name = FLAVOURS[entry.build.flavour]
-        self.precision = PRECISIONS.get(entry.precision, entry.precision)
+        self.precision = Precision.parse(entry.precision)
         self._log = make_log(self._trt)
         self._activations: DeviceMemory | None = None
         try:

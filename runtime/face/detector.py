@@ -1,29 +1,24 @@
-"""Finds faces with MediaPipe's full-range face detector, run by OpenVINO.
+"""MediaPipe's full-range face detector, run by OpenVINO on windows of a photo.
 
-The network looks at a 192 px square and sees faces down to about an eighth of it. Large photos are also
-scanned in overlapping windows, so that small faces of group photos are found.
+The network looks at a square of 192 px. It is sure of faces that are 24 to 64 px wide there; those of 12 to
+150 px it still answers to, only more weakly. `scan.py` moves the window over a photo.
 """
 
 from __future__ import annotations
 
-import math
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
-
-from .warp import reduce_blocks
 
 INPUT_PX = 192
 GRID = 48
 MIN_SCORE = 0.6
+MIN_FACE_PX = 20.0
+"""Smaller faces show too little of an age: they are looked for only where that is asked for."""
 MAX_OVERLAP = 0.4
-SCANNED_SHARES = (0.6, 0.35)
-PORTRAIT_SHARE = 0.35
-HALVE_FROM = 1.3
 
 
 @dataclass(frozen=True)
@@ -35,6 +30,28 @@ class Detection:
     left_eye: tuple[float, float]
     score: float
 
+    @property
+    def width_px(self) -> float:
+        """Width of the box in photo pixels; an upright face's landmarks are about 0.9 times as wide."""
+        return self.box[2] - self.box[0]
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """The middle of the box."""
+        return ((self.box[0] + self.box[2]) / 2, (self.box[1] + self.box[3]) / 2)
+
+    def turned_back(self, quarter_turns: int, width: int, height: int) -> Detection:
+        """The same face in a photo of ``width`` x ``height`` px of which np.rot90(photo, N) was looked at."""
+        detection = self
+        for turn in reversed(range(quarter_turns)):
+            # np.rot90 shows at (x, y) what was at (across - y, x) of the photo before.
+            across = height if turn % 2 else width
+            corners = (detection.box[:2], detection.box[2:], detection.right_eye, detection.left_eye)
+            (x0, y0), (x1, y1), right_eye, left_eye = ((across - y, x) for x, y in corners)
+            box = (min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
+            detection = replace(detection, box=box, right_eye=right_eye, left_eye=left_eye)
+        return detection
+
 
 class FaceDetector:
     """Wraps the compiled detector network; thread-safe (each thread has its own request)."""
@@ -43,37 +60,13 @@ class FaceDetector:
         self._model = compiled_model
         self._local = threading.local()
 
-    def detect(self, rgb: NDArray[np.uint8]) -> list[Detection]:
-        """All faces in an RGB picture [H, W, 3] uint8, best first, overlaps merged.
+    def detect(
+        self, window: NDArray[np.uint8], x0: float, y0: float, side: float, min_score: float
+    ) -> list[Detection]:
+        """Faces in a window, RGB uint8 [h, w, 3] of at most INPUT_PX px, best first, overlaps merged.
 
-        Where one face fills a third of the photo, faces smaller than an eighth of it are not looked for.
+        The window shows the ``side`` px of the photo from ``x0``, ``y0`` on; what it lacks is taken for grey.
         """
-        height, width = rgb.shape[:2]
-        levels = _levels(width, height)
-        # One small copy of the photo serves all windows of a level, and is made of that of the finer level.
-        copies = []
-        small = rgb
-        for side, _ in reversed(levels):
-            scale = INPUT_PX / side
-            shape = (max(1, round(width * scale)), max(1, round(height * scale)))
-            method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-            while small.shape[1] >= 2 * HALVE_FROM * shape[0]:  # OpenCV halves ten times as fast
-                small = reduce_blocks(small, 2)
-            small = np.asarray(cv2.resize(small, shape, interpolation=method), np.uint8)
-            copies.append(small)
-        found: list[Detection] = []
-        for (side, places), copy in zip(levels, reversed(copies), strict=True):
-            scale = INPUT_PX / side
-            for x0, y0 in places:
-                x, y = round(x0 * scale), round(y0 * scale)
-                window = copy[y : y + INPUT_PX, x : x + INPUT_PX]
-                found += self._detect_window(window, x / scale, y / scale, side)
-            if any(d.box[2] - d.box[0] > PORTRAIT_SHARE * max(width, height) for d in found):
-                break  # a portrait: small faces behind it are not looked for
-        return _merge(found)
-
-    def _detect_window(self, window: NDArray[np.uint8], x0: float, y0: float, side: float) -> list[Detection]:
-        """Faces in a window of at most INPUT_PX px, which begins at ``x0``, ``y0`` of the photo."""
         tensor = np.zeros((1, INPUT_PX, INPUT_PX, 3), np.float32)
         tensor[0, : window.shape[0], : window.shape[1]] = window * np.float32(1 / 127.5) - np.float32(1.0)
         if not hasattr(self._local, "request"):
@@ -81,9 +74,8 @@ class FaceDetector:
         outputs = list(self._local.request.infer({0: tensor}).values())
         boxes, logits = sorted(outputs, key=lambda a: -a.shape[-1])
         scores = 1.0 / (1.0 + np.exp(-np.clip(logits.reshape(-1), -100, 100)))
-        keep = np.flatnonzero(scores >= MIN_SCORE)
         out = []
-        for i in keep:
+        for i in np.flatnonzero(scores >= min_score):
             raw = boxes.reshape(-1, 16)[i]
             anchor = (np.array([i % GRID, i // GRID]) + 0.5) / GRID
             centre = raw[:2] / INPUT_PX + anchor
@@ -99,42 +91,19 @@ class FaceDetector:
                     float(scores[i]),
                 )
             )
-        return out
+        return merge(out)
 
 
-def _levels(width: int, height: int) -> list[tuple[int, list[tuple[int, int]]]]:
-    """Sides of the squares to look at and where they begin: the photo, and parts where it has the pixels.
-
-    A face that is too small for one level lies whole in a window of the next one.
-    """
-    side = max(width, height)
-    levels = [(side, [(0, 0)])]
-    for share in SCANNED_SHARES:
-        part = math.ceil(side * share)
-        if part * share >= INPUT_PX:
-            xs, ys = _starts(width, part), _starts(height, part)
-            levels.append((part, [(x, y) for y in ys for x in xs]))
-    return levels
-
-
-def _starts(length: int, part: int) -> list[int]:
-    """Where windows of ``part`` begin so that they cover a line and overlap by a third at least."""
-    if length <= part:
-        return [0]
-    count = math.ceil((length - part) / (part * 2 / 3)) + 1
-    return [round(i * (length - part) / (count - 1)) for i in range(count)]
-
-
-def _merge(found: list[Detection]) -> list[Detection]:
+def merge(found: list[Detection]) -> list[Detection]:
     """Greedy non-maximum suppression; a box mostly inside a better one goes too."""
     kept: list[Detection] = []
     for candidate in sorted(found, key=lambda d: -d.score):
-        if all(_overlap(candidate.box, k.box) < MAX_OVERLAP for k in kept):
+        if all(overlap(candidate.box, k.box) < MAX_OVERLAP for k in kept):
             kept.append(candidate)
     return kept
 
 
-def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:
+def overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:
     """Intersection area over the smaller box's area."""
     width = min(a[2], b[2]) - max(a[0], b[0])
     height = min(a[3], b[3]) - max(a[1], b[1])

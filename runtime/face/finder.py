@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..load_openvino import load_openvino
+from ..engines.openvino_network import compile_network
 from .alignment import Frame, apply_affine, canonical_frame
 from .detector import INPUT_PX, Detection, FaceDetector
 from .mesh import LEFT_EYE, N_POINTS, NOSE_TIP, RIGHT_EYE
+from .pyramid import Pyramid
+from .scan import Scan, scan
 from .warp import reduce_blocks, sample_affine
 
 MODELS = Path(__file__).parent / "models"
 MESH_PX = 192
 MIN_PRESENCE = 0.5
+MAX_FITS = 3
+QUARTER_TURNS = (0, 1, 3, 2)
 STEADY_SHARE = 0.01  # of half the square: landmarks that move less are not fitted again
 _warming_up = threading.Lock()
 
@@ -56,20 +60,33 @@ class Face:
         return float(2.0 * middle)
 
 
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What was found in a photo, and how far it was looked.
+
+    ``faces`` come largest first. ``refused`` are the detector's faces in which no mesh could be fitted and
+    what it only suspected, best first. ``min_face_px`` is the width of the smallest faces looked for,
+    ``quarter_turns`` how many quarter turns counter-clockwise the photo took until a face was found.
+    ``windows`` counts the detector's runs, ``meshes`` those of the mesh.
+    """
+
+    faces: tuple[Face, ...]
+    refused: tuple[Detection, ...]
+    min_face_px: float
+    quarter_turns: int
+    windows: int
+    meshes: int
+
+
 class FaceFinder:
     """Finds faces; holds the two compiled networks and is safe to share between threads."""
 
     def __init__(self, threads: int = 0) -> None:
-        openvino = load_openvino()
-
-        core = openvino.Core()
-        options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
-        if threads:
-            options["INFERENCE_NUM_THREADS"] = threads
+        cores = threads or None
         self._detector = FaceDetector(
-            core.compile_model(MODELS / "face_detection_full_range.tflite", "CPU", options)
+            compile_network(MODELS / "face_detection_full_range.tflite", threads=cores)
         )
-        self._mesh = core.compile_model(MODELS / "face_landmark.tflite", "CPU", options)
+        self._mesh = compile_network(MODELS / "face_landmark.tflite", threads=cores)
         self._local = threading.local()
         self._warm_up()
 
@@ -80,7 +97,7 @@ class FaceFinder:
         runs; where two threads come to that at the same time, each waits for the other for ever.
         """
         with _warming_up:
-            self._detector.detect(np.zeros((INPUT_PX, INPUT_PX, 3), np.uint8))
+            self._detector.detect(np.zeros((INPUT_PX, INPUT_PX, 3), np.uint8), 0, 0, INPUT_PX, 1.0)
             self._run_mesh(
                 np.zeros((MESH_PX, MESH_PX, 3), np.uint8),
                 np.full(2, MESH_PX / 2),
@@ -88,14 +105,39 @@ class FaceFinder:
                 MESH_PX,
             )
 
-    def find(self, rgb: NDArray[np.uint8]) -> list[Face]:
-        """All faces in an RGB picture [H, W, 3] uint8, largest first."""
-        faces = [self._fit_mesh(rgb, d) for d in self._detector.detect(rgb)]
-        good = [f for f in faces if f is not None]
-        return sorted(_without_twins(good), key=lambda f: -f.width_px)
+    def find(self, rgb: NDArray[np.uint8], min_face_px: float | None = None) -> list[Face]:
+        """All faces in an RGB picture [H, W, 3] uint8, largest first; see `look`."""
+        return list(self.look(rgb, min_face_px).faces)
 
-    def _fit_mesh(self, rgb: NDArray[np.uint8], detection: Detection) -> Face | None:
-        """Fit the mesh inside the detector's box, then inside the last fit, until it stands still."""
+    def look(self, rgb: NDArray[np.uint8], min_face_px: float | None = None) -> Found:
+        """Look for all faces of an RGB picture [H, W, 3] uint8 that are ``min_face_px`` wide or more.
+
+        None leaves out faces that are small compared with the photo or with its largest face (see `scan`).
+        Where no face is found, the photo is looked at turned by 90, 270 and 180 degrees too.
+        """
+        upright = Pyramid(rgb)
+        windows = meshes = 0
+        refused: list[Detection] = []
+        for turns in QUARTER_TURNS:
+            pyramid = upright.turned(turns) if turns else upright
+            seen = _turned_back(scan(self._detector, pyramid, min_face_px), turns, rgb)
+            windows += seen.windows
+            fits = [self._fit_mesh(rgb, one) for one in seen.faces]
+            meshes += sum(runs for _, runs in fits)
+            faces = _without_twins([face for face, _ in fits if face is not None])
+            if not turns or faces:
+                missed = [one for one, (face, _) in zip(seen.faces, fits, strict=True) if face is None]
+                refused = missed + list(seen.suspects)
+            if faces:
+                largest_first = tuple(sorted(faces, key=lambda face: -face.width_px))
+                return Found(largest_first, tuple(refused), seen.min_face_px, turns, windows, meshes)
+        return Found((), tuple(refused), seen.min_face_px, 0, windows, meshes)
+
+    def _fit_mesh(self, rgb: NDArray[np.uint8], detection: Detection) -> tuple[Face | None, int]:
+        """Fit the mesh inside the detector's box, then inside the last fit, until it stands still.
+
+        Also how often the network ran.
+        """
         x0, y0, x1, y1 = detection.box
         half = 0.75 * max(x1 - x0, y1 - y0)
         around = _reduced_around(rgb, ((x0 + x1) / 2, (y0 + y1) / 2), half)
@@ -103,20 +145,20 @@ class FaceFinder:
         across = np.subtract(detection.left_eye, detection.right_eye)
         half /= around.factor
         presence, points = self._run_mesh(around.rgb, centre, across, half)
-        for _ in range(2):
-            if presence < MIN_PRESENCE:
-                return None
+        runs = 1
+        while presence >= MIN_PRESENCE and runs < MAX_FITS:
             across = points[list(LEFT_EYE)].mean(0) - points[list(RIGHT_EYE)].mean(0)
             centre = (points.min(0) + points.max(0)) / 2
             half = 0.75 * float((points.max(0) - points.min(0)).max())
             before = points
             presence, points = self._run_mesh(around.rgb, centre, across, half)
+            runs += 1
             if np.abs(points - before).mean() < STEADY_SHARE * half:
                 break
         if presence < MIN_PRESENCE:
-            return None
+            return None, runs
         points = around.to_photo(points)
-        return Face(points, detection.score, presence, canonical_frame(points))
+        return Face(points, detection.score, presence, canonical_frame(points)), runs
 
     def _run_mesh(
         self, rgb: NDArray[np.uint8], centre: NDArray[np.float64], across: NDArray[np.float64], half: float
@@ -138,6 +180,15 @@ class FaceFinder:
         if not hasattr(self._local, "mesh"):
             self._local.mesh = self._mesh.create_infer_request()
         return self._local.mesh
+
+
+def _turned_back(seen: Scan, turns: int, rgb: NDArray[np.uint8]) -> Scan:
+    """A scan of the turned photo, in the coordinates of the photo itself."""
+    size = (rgb.shape[1], rgb.shape[0])
+    faces, suspects = (
+        tuple(one.turned_back(turns, *size) for one in some) for some in (seen.faces, seen.suspects)
+    )
+    return replace(seen, faces=faces, suspects=suspects)
 
 
 @dataclass(frozen=True, eq=False)

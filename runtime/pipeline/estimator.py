@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..ages.maps import MAP_CELLS, FaceAges, Footprints, make_footprints, read_map
 from ..bundle.bundle import Bundle
-from ..engines.openvino import compile_on_cpu, last_line
+from ..bundle.precision import Precision
+from ..engines.openvino_network import compile_network, last_line
 from ..errors import BundleError, EngineError
 from ..face.alignment import apply_affine
 from ..face.finder import Face
@@ -26,8 +29,7 @@ class Estimator:
     def __init__(self, bundle: Bundle) -> None:
         """Compile the estimator; raises BundleError or EngineError where that fails."""
         self._spec = bundle.manifest.estimator
-        # One core a face: several faces are read at once, and the engine needs the other cores.
-        self._model, _ = compile_on_cpu(bundle.file("estimator", "fp32"), ("image",), "f32", count_cores())
+        self._model = compile_estimator(bundle.file("estimator", Precision.FP32))
         self._local = threading.local()
 
     def read(self, rgb: NDArray[np.uint8], face: Face, footprints: Footprints | None = None) -> FaceAges:
@@ -57,6 +59,12 @@ class Estimator:
             raise EngineError("the estimator gave ages that are not numbers: export the bundle again")
         grid_ages: NDArray[np.float32] = ages[0, 0]
         return grid_ages
+
+
+def compile_estimator(file: Path) -> Any:
+    """Compile the estimator of a file as it is used; raises BundleError or EngineError where that fails."""
+    # One core a face: several faces are read concurrently, and the engine needs the other cores.
+    return compile_network(file, Precision.FP32, inputs=("image",), streams=count_cores())
 
 
 def landmarks_unit(face: Face) -> NDArray[np.float64]:

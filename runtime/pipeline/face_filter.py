@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from ..ages.atlas_transfer import face_age
 from ..errors import AmganError
+from ..face.detector import MIN_FACE_PX, MIN_SCORE
 from ..face.mesh import LEFT_EYE, MOUTH_CORNERS, NOSE_TIP, RIGHT_EYE
 
 if TYPE_CHECKING:
     from ..ages.request import Request
-    from ..face.finder import Face
+    from ..face.finder import Face, Found
     from .face_plan import SeenFace
 
 MAX_TURN = 1.2
@@ -39,19 +40,26 @@ class LeftFace:
 
 
 class NoFaceError(AmganError):
-    """A photo holds no face that can be aged; ``left`` are those that are there but were left alone."""
+    """A photo holds no face that can be aged; ``left`` are those that are there but were left alone.
 
-    def __init__(self, sentence: str, left: tuple[LeftFace, ...] = ()) -> None:
+    ``found`` says how far it was looked, where that is known.
+    """
+
+    def __init__(self, sentence: str, left: tuple[LeftFace, ...] = (), found: Found | None = None) -> None:
         super().__init__(sentence)
-        self.left = left
+        self.left, self.found = left, found
 
 
 @dataclass(frozen=True, eq=False)
 class Chosen:
-    """The faces of a photo that are to be aged, and those that are left alone, each largest first."""
+    """The faces of a photo that are to be aged, and those that are left alone, each largest first.
+
+    ``found`` says how far it was looked, where that is known.
+    """
 
     taken: tuple[SeenFace, ...]
     left: tuple[LeftFace, ...] = ()
+    found: Found | None = None
 
 
 def choose_faces(found: Sequence[Face], request: Request, read: Callable[[Face], SeenFace]) -> Chosen:
@@ -86,19 +94,40 @@ def how_many(faces: str | int, found: int) -> int:
     return min(found, 1 if faces == "largest" else int(faces))
 
 
-def why_none(left: Sequence[LeftFace]) -> str:
+def why_none(left: Sequence[LeftFace], found: Found | None = None) -> str:
     """One sentence for a photo of which no face is aged."""
     if not left:
-        return "no face was found: try a photo with a larger, more frontal face"
+        return why_not_found(found)
     if len(left) == 1:
         return f"its only face is left alone: {left[0].reason}"
     reasons = dict.fromkeys(one.reason for one in left)
     return f"all {len(left)} faces are left alone: {'; '.join(reasons)}"
 
 
-def _out_of_reach(face: Face, min_face_px: float) -> str:
+def why_not_found(found: Found | None) -> str:
+    """One sentence for a photo in which no face was found: no more than is known."""
+    if found is None:
+        return "no face was found: try a photo with a larger, more frontal face"
+    likely = [one for one in found.refused if one.score >= MIN_SCORE]
+    if likely:
+        best = likely[0]
+        return (
+            f"no face was found: what may be one at {best.centre[0]:.0f}, {best.centre[1]:.0f}, "
+            f"{best.width_px:.0f} px wide, shows no eyes, nose and mouth that can be placed; it may be "
+            "turned away, covered, cut off or drawn"
+        )
+    return (
+        f"no face was found of {found.min_face_px:.0f} px or more, whichever side is up: try a photo with a "
+        "larger, more frontal, uncovered face"
+    )
+
+
+def _out_of_reach(face: Face, min_face_px: float | None) -> str:
     """Why a face cannot be aged well, or an empty string."""
-    if face.width_px < min_face_px:
+    if min_face_px is None:
+        if face.width_px < MIN_FACE_PX:
+            return f"{face.width_px:.0f} px wide, too small to show its age (--min-face 0 ages it)"
+    elif face.width_px < min_face_px:
         return f"{face.width_px:.0f} px wide, under the {min_face_px:g} px asked for"
     if abs(face.turn) > MAX_TURN:
         return "turned too far aside"

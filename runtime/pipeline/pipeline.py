@@ -6,7 +6,7 @@ import threading
 import weakref
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
@@ -21,7 +21,7 @@ from ..engines.contract import Capabilities
 from ..engines.process import OpeningProcess
 from ..engines.scheduler.scheduler import Counters, FrameScheduler, open_scheduler
 from ..errors import UsageError
-from ..face.finder import Face, FaceFinder
+from ..face.finder import Face, FaceFinder, Found
 from ..face.paste import is_grey
 from ..photo.read import read_photo
 from ..photo.write import write_photo
@@ -44,12 +44,14 @@ class AgedFace:
 class AgedPhoto:
     """The result for one photo: ``pixels`` uint8 [H, W, 3], and the faces, largest first.
 
-    ``left`` are those that were left alone.
+    ``left`` are those that were left alone; ``found`` says how far it was looked for faces, where they were
+    looked for.
     """
 
     pixels: NDArray[np.uint8]
     faces: tuple[AgedFace, ...]
     left: tuple[LeftFace, ...] = ()
+    found: Found | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +63,7 @@ class StartedPhoto:
     works: tuple[FaceWork, ...]
     frames: tuple[Future[NDArray[np.uint8]], ...]
     left: tuple[LeftFace, ...] = ()
+    found: Found | None = None
 
 
 class Pipeline:
@@ -133,11 +136,11 @@ class Pipeline:
         """Find and read the faces of a photo, uint8 [H, W, 3], that a request is for."""
         self._process.check()
         rgb = _as_pixels(rgb)
-        return choose_faces(
-            self._finder.find(rgb),
-            request,
-            lambda face: see_face(rgb, face, self._manifest, self._estimator),
+        found = self._finder.look(rgb, request.min_face_px)
+        chosen = choose_faces(
+            found.faces, request, lambda face: see_face(rgb, face, self._manifest, self._estimator)
         )
+        return replace(chosen, found=found)
 
     def age(self, rgb: NDArray[np.uint8], request: Request) -> AgedPhoto:
         """Age the faces of a photo, uint8 [H, W, 3] RGB, which is left as it is.
@@ -164,14 +167,14 @@ class Pipeline:
         request.check(self._manifest.age_range)
         chosen = self.choose(rgb, request) if seen is None else Chosen(tuple(seen))
         if not chosen.taken:
-            raise NoFaceError(why_none(chosen.left), chosen.left)
+            raise NoFaceError(why_none(chosen.left, chosen.found), chosen.left, chosen.found)
         works, frames = [], []
         for number, one in enumerate(chosen.taken, start=1):
             name = f"{label}, face {number}"
             work = plan_work(rgb, one, request, self._manifest, self.capabilities, name)
             works.append(work)
             frames.append(self._scheduler.submit(work.frame))
-        return StartedPhoto(rgb, request, tuple(works), tuple(frames), chosen.left)
+        return StartedPhoto(rgb, request, tuple(works), tuple(frames), chosen.left, chosen.found)
 
     def finish(self, started: StartedPhoto, *, in_place: bool = False) -> AgedPhoto:
         """Wait for a photo's faces and paste their changes; ``in_place`` writes into the photo itself.
@@ -184,7 +187,8 @@ class Pipeline:
         grey, strength = is_grey(started.pixels), started.request.strength
         for work, frame in zip(started.works, aged, strict=True):
             paste_face(out, work, frame, strength, grey)
-        return AgedPhoto(out, tuple(_aged_face(work) for work in started.works), started.left)
+        faces = tuple(_aged_face(work) for work in started.works)
+        return AgedPhoto(out, faces, started.left, started.found)
 
     def age_file(self, src: Path | str, dst: Path | str, request: Request) -> AgedPhoto:
         """Read a photo, age its faces and write it to ``dst``, atomically.
@@ -198,7 +202,7 @@ class Pipeline:
         try:
             aged = self.finish(self.start(photo.pixels, request, f"'{source}'"), in_place=True)
         except NoFaceError as error:
-            raise NoFaceError(f"'{source}': {error}", error.left) from error
+            raise NoFaceError(f"'{source}': {error}", error.left, error.found) from error
         write_photo(photo, aged.pixels, target)
         return aged
 

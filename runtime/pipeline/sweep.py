@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..ages.request import AgeSpec, Request
 from ..errors import UsageError
-from .face_filter import NoFaceError
+from .face_filter import Chosen, NoFaceError, why_none
 
 if TYPE_CHECKING:
     from .face_plan import SeenFace
@@ -74,9 +74,10 @@ def sweep(
     requests = [_at(wish, years) for years in ages]
     for one in requests:
         one.check(pipeline.manifest.age_range)
-    faces = pipeline.choose(rgb, wish).taken if seen is None else tuple(seen)
+    chosen = pipeline.choose(rgb, wish) if seen is None else Chosen(tuple(seen))
+    faces = chosen.taken
     if not faces:
-        raise NoFaceError("no face was found: try a photo with a larger, more frontal face")
+        raise NoFaceError(why_none(chosen.left, chosen.found), chosen.left, chosen.found)
     under_way: deque[tuple[float, StartedPhoto]] = deque()
     ahead = pipeline.capabilities.in_flight + 1
     done = 0

@@ -10,6 +10,7 @@ from capi import Handle, Library, cut_frame
 from frame_reference import Reference
 
 from amgan.runtime.bundle.bundle import SHIPPED, Bundle
+from amgan.runtime.bundle.precision import Precision
 from amgan.runtime.engines.contract import CELL_PX
 from amgan.runtime.face.finder import Face
 from amgan.runtime.face.warp import sample_affine
@@ -69,7 +70,9 @@ def test_the_fastest_precision_is_the_same_as_in_python(library: Library) -> Non
     reference = Reference(None)
     handle = library.open(SHIPPED)
     try:
-        assert handle.info()["precision"].decode() == reference.scheduler.capabilities.precision
+        assert (
+            Precision.parse(handle.info()["precision"].decode()) is reference.scheduler.capabilities.precision
+        )
         image = rng.integers(0, 256, (256 + 112, 256 + 112, 3), dtype=np.uint8)
         years = make_maps(92, rng)[2]
         assert np.array_equal(handle.age(image, 56, years, 14), reference.age(image, years))

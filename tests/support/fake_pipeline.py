@@ -16,6 +16,7 @@ from amgan.runtime.ages.maps import FaceAges
 from amgan.runtime.ages.request import Request
 from amgan.runtime.bundle.bundle import SHIPPED
 from amgan.runtime.bundle.manifest import Manifest
+from amgan.runtime.bundle.precision import Precision
 from amgan.runtime.engines.contract import Capabilities
 from amgan.runtime.face.alignment import canonical_frame
 from amgan.runtime.face.finder import Face
@@ -49,7 +50,7 @@ class FakePipeline:
 
     @property
     def capabilities(self) -> Capabilities:
-        return Capabilities("Fake", "cpu", "f32", 64, 1, reason="there is nothing else")
+        return Capabilities("Fake", "cpu", Precision.FP32, 64, 1, reason="there is nothing else")
 
     @property
     def manifest(self) -> Manifest:

@@ -8,6 +8,7 @@ import numpy as np
 from fake_cuda import FakeCuda
 from numpy_device import HALO, age_tile
 
+from amgan.runtime.bundle.precision import Precision
 from amgan.runtime.engines.cuda.api import CudaError
 from amgan.runtime.engines.cuda.handles import DeviceMemory, Graph, Owners, Stream
 from amgan.runtime.engines.cuda.program import Tensor
@@ -61,7 +62,7 @@ class FakeProgram:
     """A CudaProgram on FakeCuda that computes what NumpyDevice does."""
 
     name = "Fake"
-    precision = "f16"
+    precision = Precision.FP16
 
     def __init__(
         self, cuda: FakeCuda, core: int = 16, batches: tuple[int, ...] = (1, 2, 4), *, graphs: bool = True

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from simulated_time import World
 
+from amgan.runtime.bundle.precision import Precision
 from amgan.runtime.engines.contract import Capabilities
 from amgan.runtime.engines.frame import FrameWork
 from amgan.runtime.engines.scheduler.device import PlacedTile
@@ -75,7 +76,7 @@ class SimulatedGpu:
 
     def __post_init__(self) -> None:
         self.capabilities = Capabilities(
-            "Simulated", "cuda:0", "f16", self.core_px, self.slots, self.batch, fixed_core=True
+            "Simulated", "cuda:0", Precision.FP16, self.core_px, self.slots, self.batch, fixed_core=True
         )
         self._up, self._compute, self._down = _Stream(), _Stream(), _Stream()
         self._slots = [_Slot() for _ in range(self.slots)]

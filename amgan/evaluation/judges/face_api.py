@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from amgan.runtime.engines.openvino_network import compile_network, load_openvino
 from amgan.runtime.errors import UsageError
-from amgan.runtime.load_openvino import load_openvino
 
 from . import Pictures
 
@@ -47,10 +47,7 @@ class FaceApiAge:
 
     def __init__(self, folder: Path) -> None:
         """Open the weights in a folder; raises UsageError where they are missing or damaged."""
-        openvino = load_openvino()
-
-        model = _build(read_weights(folder))
-        self._network = openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        self._network = compile_network(_build(read_weights(folder)))
 
     def read(self, pictures: Pictures, landmarks: NDArray[np.floating]) -> list[float]:
         """See `AgeJudge.read`."""

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ...bundle.precision import Precision
 from ..contract import CELL_PX
 from .api import Cuda, OutOfMemoryError
 from .handles import Stream
@@ -54,8 +55,8 @@ class CudaProgram(Protocol):
         """What people call the engine."""
 
     @property
-    def precision(self) -> str:
-        """What most of it is computed in: "f32", "f16" or "bf16"."""
+    def precision(self) -> Precision:
+        """What most of it is computed in."""
 
     @property
     def batches(self) -> tuple[int, ...]:

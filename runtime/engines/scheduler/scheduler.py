@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ...bundle.precision import Precision
 from ...errors import EngineError
 from ..contract import CELL_PX, Capabilities
 from ..frame import FrameWork
@@ -145,13 +146,14 @@ def open_scheduler(bundle: Bundle, device: str = "auto", precision: str | None =
 
     "auto" takes the fastest engine that runs on this machine, and says in the log and in
     ``capabilities.reason`` which and why; "cuda" spreads frames over all GPUs there are, "cuda:N" picks one.
-    ``precision`` ("f32", "bf16" or, on a GPU, "f16") None takes the fastest that the device does well. Raises
-    UsageError for a device or precision that there is not, and EngineError where it cannot be had here: there
-    is no silent fall-back to another one.
+    ``precision`` is "fp32", "bf16" or, on a GPU, "fp16"; None takes the fastest that the device does well.
+    Raises UsageError for a device or precision that there is not, and EngineError where it cannot be had
+    here: there is no silent fall-back to another one.
     """
     from ..choose import choose_devices
 
-    return FrameScheduler(choose_devices(bundle, device, precision), bundle.manifest.halo_px)
+    wanted = None if precision is None else Precision.parse(precision)
+    return FrameScheduler(choose_devices(bundle, device, wanted), bundle.manifest.halo_px)
 
 
 def _of_all(likes: Sequence[Capabilities], slots: int) -> Capabilities:

@@ -18,6 +18,7 @@ from amgan.cli import COMMANDS, main
 from amgan.commands import run_batch as run_batch_command
 from amgan.commands.output import _line_a_minute
 from amgan.runtime.ages.maps import FaceAges
+from amgan.runtime.bundle.precision import Precision
 from amgan.runtime.engines.contract import Capabilities
 from amgan.runtime.errors import BundleError
 from amgan.runtime.face.zones import PART_NAMES
@@ -46,7 +47,7 @@ class FakePipeline:
 
     @property
     def capabilities(self) -> Any:
-        return Capabilities("Fake", "cpu", "f32", 64, 1, reason="there is nothing else")
+        return Capabilities("Fake", "cpu", Precision.FP32, 64, 1, reason="there is nothing else")
 
     @property
     def manifest(self) -> Any:
@@ -381,7 +382,7 @@ def test_exit_codes() -> None:
 def test_what_auto_took_is_said_once(tmp_path: Path) -> None:
     photo(tmp_path / "in" / "a.png")
     photo(tmp_path / "in" / "b.png")
-    line = "engine: Fake on cpu in f32"
+    line = "engine: Fake on cpu in fp32"
     for device, times in (("auto", 1), ("cpu", 0)):
         target = tmp_path / device
         result = amgan("run-batch", tmp_path / "in", "-o", target, "--age", "70", "--device", device)

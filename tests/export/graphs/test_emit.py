@@ -20,8 +20,8 @@ from amgan.export.graphs.onnxsim_pass import shorten
 from amgan.export.graphs.precision import KEPT_FP32, dtype_of, generator_in
 from amgan.export.simplify import PASSES, join_modulation, simplify
 from amgan.networks import GeneratorConfig
+from amgan.runtime.engines.openvino_network import load_openvino
 from amgan.runtime.errors import UsageError
-from amgan.runtime.load_openvino import load_openvino
 
 FRAME = 64
 PRECISIONS = ("fp32", "fp16", "bf16")

@@ -126,7 +126,7 @@ def test_it_is_a_device_that_says_what_it_likes() -> None:
     device = CudaTileDevice(cuda, 0, FakeProgram(cuda), HALO, slots=2, batch=3, reason="because")
     assert isinstance(device, TileDevice)
     likes = device.capabilities
-    assert (likes.name, likes.device, likes.precision, likes.reason) == ("Fake", "cuda:0", "f16", "because")
+    assert (likes.name, likes.device, likes.precision, likes.reason) == ("Fake", "cuda:0", "fp16", "because")
     assert (likes.max_core_px, likes.batch, likes.in_flight, likes.fixed_core) == (16, 2, 2, True)
     device.close()
     device.close()

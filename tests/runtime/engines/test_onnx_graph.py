@@ -18,8 +18,8 @@ from amgan.export.graphs.emit import emit_estimator, emit_generator
 from amgan.export.graphs.precision import generator_in
 from amgan.export.simplify import simplify
 from amgan.runtime.engines.onnx_graph import OnnxNetwork
+from amgan.runtime.engines.openvino_network import load_openvino
 from amgan.runtime.errors import EngineError, MissingDependencyError
-from amgan.runtime.load_openvino import load_openvino
 
 FLOAT = TensorProto.FLOAT
 

@@ -11,14 +11,23 @@ from stitching import stitch
 from amgan.benchmarking.portrait import whole_frame
 from amgan.export.parity.difference import code_difference, psnr_db
 from amgan.runtime.bundle.bundle import Bundle
-from amgan.runtime.engines.contract import Engine, TileBatch, open_engine
-from amgan.runtime.engines.openvino import OpenVinoEngine, _choose_precision, keep_places_exact, last_line
+from amgan.runtime.bundle.precision import Precision
+from amgan.runtime.engines import openvino_network
+from amgan.runtime.engines.contract import Engine, TileBatch
+from amgan.runtime.engines.openvino import OpenVinoEngine
+from amgan.runtime.engines.openvino_network import (
+    _keep_positions_exact,
+    choose_precision,
+    cpu_has_bf16,
+    last_line,
+    load_openvino,
+)
+from amgan.runtime.engines.scheduler.scheduler import open_scheduler
 from amgan.runtime.engines.tiles import Tile, plan_tiles
 from amgan.runtime.errors import BundleError, EngineError, UsageError
 from amgan.runtime.face.alignment import Frame
 from amgan.runtime.face.finder import Face
 from amgan.runtime.files import file_sha256
-from amgan.runtime.load_openvino import load_openvino
 from amgan.runtime.pipeline.estimator import Estimator
 
 
@@ -58,7 +67,7 @@ def test_an_age_of_45_changes_nothing(engine: OpenVinoEngine) -> None:
 def test_capabilities(engine: OpenVinoEngine) -> None:
     assert isinstance(engine, Engine)
     assert engine.capabilities.device == "cpu"
-    assert engine.capabilities.precision == "f32"
+    assert engine.capabilities.precision is Precision.FP32
     assert engine.capabilities.in_flight >= 1
 
 
@@ -192,34 +201,42 @@ def test_network_with_other_inputs(own_bundle: Path) -> None:
         OpenVinoEngine(rehash(own_bundle))
 
 
-def test_precision_follows_the_cpu() -> None:
-    assert _choose_precision(None, ["FP32", "BF16"]) == "bf16"
-    assert _choose_precision(None, ["FP32"]) == "f32"
-    assert _choose_precision("fp32", ["BF16"]) == "f32"
-    assert _choose_precision("bf16", ["BF16"]) == "bf16"
-    with pytest.raises(EngineError, match="no bf16"):
-        _choose_precision("bf16", ["FP32"])
-    with pytest.raises(UsageError, match="'int8' is not a precision"):
-        _choose_precision("int8", ["FP32"])
+@pytest.mark.parametrize("has_bf16", [True, False])
+def test_precision_follows_the_cpu(monkeypatch: pytest.MonkeyPatch, has_bf16: bool) -> None:
+    monkeypatch.setattr(openvino_network, "cpu_has_bf16", lambda: has_bf16)
+    assert choose_precision(None) is (Precision.BF16 if has_bf16 else Precision.FP32)
+    assert choose_precision(Precision.FP32) is Precision.FP32
+    with pytest.raises(UsageError, match="does not compute in fp16"):
+        choose_precision(Precision.FP16)
+    if has_bf16:
+        assert choose_precision(Precision.BF16) is Precision.BF16
+    else:
+        with pytest.raises(EngineError, match="no bf16"):
+            choose_precision(Precision.BF16)
+
+
+def test_precision_of_another_name(tiny_bundle: Path) -> None:
+    with pytest.raises(UsageError, match="'int8' is not a precision: write fp32, fp16, bf16"):
+        OpenVinoEngine(Bundle.open(tiny_bundle), "int8")
 
 
 @pytest.mark.parametrize("device", ["auto", "cpu"])
-def test_open_engine_on_the_cpu(tiny_bundle: Path, device: str) -> None:
-    engine = open_engine(Bundle.open(tiny_bundle), device, "f32")
-    assert engine.capabilities.name == "OpenVINO"
+def test_opened_on_the_cpu(tiny_bundle: Path, device: str) -> None:
+    with open_scheduler(Bundle.open(tiny_bundle), device, "fp32") as scheduler:
+        assert scheduler.capabilities.name == "OpenVINO"
 
 
 @pytest.mark.parametrize("device", ["cuda", "cuda:99"])
 def test_no_silent_fall_back_from_cuda(tiny_bundle: Path, device: str) -> None:
     """The tiny bundle runs on no GPU, if there is one."""
     with pytest.raises(EngineError, match=f"device '{device}' cannot be had, "):
-        open_engine(Bundle.open(tiny_bundle), device)
+        open_scheduler(Bundle.open(tiny_bundle), device)
 
 
 @pytest.mark.parametrize("device", ["", "gpu", "CPU", "cuda:", "cuda:x", "cuda:-1", "cpu ", "cpu\n"])
 def test_malformed_device(tiny_bundle: Path, device: str) -> None:
     with pytest.raises(UsageError, match="is not a device"):
-        open_engine(Bundle.open(tiny_bundle), device)
+        open_scheduler(Bundle.open(tiny_bundle), device)
 
 
 def face() -> Face:
@@ -264,7 +281,7 @@ def test_places_become_outputs_that_bf16_leaves_exact() -> None:
     openvino = load_openvino()
 
     network = openvino.Core().read_model(Bundle.open(None).file("generator", "fp32"))
-    keep_places_exact(network)
+    _keep_positions_exact(network)
     first, *waves = network.outputs
     assert first.get_element_type().get_type_name() == "u8"
     kinds = sorted(port.get_node().input(0).get_source_output().get_node().get_type_name() for port in waves)
@@ -273,9 +290,7 @@ def test_places_become_outputs_that_bf16_leaves_exact() -> None:
 
 def test_bf16_is_near_single_precision_far_from_the_corner() -> None:
     """With places in bf16 this frame is 49 dB off, and its middle, where faces lie, 15 code values."""
-    openvino = load_openvino()
-
-    if "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+    if not cpu_has_bf16():
         pytest.skip("this CPU has no bf16")
     bundle = Bundle.open(None)
     image, aging_map, origin = whole_frame(576, bundle.manifest.halo_px)

@@ -19,6 +19,7 @@ from tiny_networks import TINY_GENERATOR, random_generator
 from amgan.export.graphs.emit import emit_generator
 from amgan.export.simplify import simplify
 from amgan.runtime.bundle.bundle import Bundle
+from amgan.runtime.bundle.precision import Precision
 from amgan.runtime.engines import pytorch as engine_torch
 from amgan.runtime.engines.cuda.api import OutOfMemoryError
 from amgan.runtime.engines.cuda.device import CudaTileDevice
@@ -29,7 +30,7 @@ from amgan.runtime.engines.onnx_graph import OnnxNetwork
 from amgan.runtime.engines.pytorch import TorchProgram, choose_file, choose_precision, load_torch, open_torch
 from amgan.runtime.engines.scheduler.scheduler import FrameScheduler
 from amgan.runtime.engines.tiles import plan_tiles
-from amgan.runtime.errors import EngineError, MissingDependencyError, UsageError
+from amgan.runtime.errors import EngineError, MissingDependencyError
 
 HALO = TINY_GENERATOR.halo_px
 CORE = 128
@@ -84,7 +85,7 @@ def test_frames_come_out_as_the_network_makes_them(network: OnnxNetwork, graphs:
     cuda = FakeCuda()
     cuda.use(0)
     gpu = FakeGpu(cuda)
-    program = TorchProgram(gpu, network, "f32", HALO, largest_px=CORE, graphs=graphs)
+    program = TorchProgram(gpu, network, Precision.FP32, HALO, largest_px=CORE, graphs=graphs)
     assert check_generator(program, HALO) is None
     device = CudaTileDevice(cuda, 0, program, HALO, slots=2, batch=2)
     side = CORE + 64
@@ -111,13 +112,13 @@ def test_frames_come_out_as_the_network_makes_them(network: OnnxNetwork, graphs:
 
 
 def test_a_large_gpu_gets_tiles_of_several_sizes_of_one_network(network: OnnxNetwork) -> None:
-    programs = TorchProgram(FakeGpu(FakeCuda()), network, "f32", HALO).sizes()
+    programs = TorchProgram(FakeGpu(FakeCuda()), network, Precision.FP32, HALO).sizes()
     assert [p.inputs["image"].shape[0] - 2 * HALO for p in programs] == [1024, 512, 256]
     assert [p.outputs["aged"].shape[0] for p in programs] == [1024, 512, 256]
     assert [p.batches for p in programs] == [(1, 2), (1, 2, 4, 8), (1, 2, 4, 8)]
     assert all(check_generator(p, HALO) is None for p in programs)
     assert len({id(p._network) for p in programs}) == 1
-    small = TorchProgram(FakeGpu(FakeCuda(), 100 << 20), network, "f32", HALO)
+    small = TorchProgram(FakeGpu(FakeCuda(), 100 << 20), network, Precision.FP32, HALO)
     assert small.sizes() == [small]
 
 
@@ -131,7 +132,12 @@ def test_a_network_that_cannot_be_captured_runs_without_graphs(
     cuda = FakeCuda()
     cuda.use(0)
     device = CudaTileDevice(
-        cuda, 0, TorchProgram(FakeGpu(cuda), network, "f32", HALO, largest_px=CORE), HALO, slots=2, batch=2
+        cuda,
+        0,
+        TorchProgram(FakeGpu(cuda), network, Precision.FP32, HALO, largest_px=CORE),
+        HALO,
+        slots=2,
+        batch=2,
     )
     side = CORE + 2 * HALO
     work = FrameWork(
@@ -164,20 +170,20 @@ def test_memory_is_measured_when_the_algorithms_are_chosen(network: OnnxNetwork)
         return network(*tensors)
 
     counted.inputs = network.inputs  # type: ignore[attr-defined]
-    TorchProgram(Watched(FakeCuda()), counted, "f32", HALO)  # type: ignore[arg-type]
+    TorchProgram(Watched(FakeCuda()), counted, Precision.FP32, HALO)  # type: ignore[arg-type]
     assert runs == [3]
 
 
 @pytest.mark.parametrize(("mib", "core"), [(1 << 20, 1024), (1000, 512), (300, 256), (100, 128)])
 def test_free_memory_decides_the_tile(network: OnnxNetwork, mib: int, core: int) -> None:
     cuda = FakeCuda()
-    program = TorchProgram(FakeGpu(cuda, mib << 20), network, "f32", HALO)
+    program = TorchProgram(FakeGpu(cuda, mib << 20), network, Precision.FP32, HALO)
     assert program.inputs["image"].shape[0] == core + 2 * HALO
     assert program.memory(3, 4) > program.memory(3, 2) > program.memory(1, 2) > 1000 * core * core
 
 
 def test_a_tile_is_no_larger_than_the_bundles_frames(network: OnnxNetwork) -> None:
-    program = TorchProgram(FakeGpu(FakeCuda()), network, "f32", HALO, largest_px=320)
+    program = TorchProgram(FakeGpu(FakeCuda()), network, Precision.FP32, HALO, largest_px=320)
     assert program.outputs["aged"].shape == (256, 256, 3)
 
 
@@ -185,7 +191,7 @@ def test_a_gpu_that_is_full(network: OnnxNetwork) -> None:
     with pytest.raises(
         OutOfMemoryError, match=r"too little free memory for PyTorch: a tile of 128 px takes \d+ MiB"
     ):
-        TorchProgram(FakeGpu(FakeCuda(), 1 << 20), network, "f32", HALO)
+        TorchProgram(FakeGpu(FakeCuda(), 1 << 20), network, Precision.FP32, HALO)
 
 
 @pytest.mark.parametrize(
@@ -209,7 +215,7 @@ def test_errors_of_pytorch_are_one_sentence(
     cuda = FakeCuda()
     cuda.use(0)
     gpu = FakeGpu(cuda)
-    program = TorchProgram(gpu, network, "f32", HALO, largest_px=CORE)
+    program = TorchProgram(gpu, network, Precision.FP32, HALO, largest_px=CORE)
 
     def fail(*_: object) -> None:
         raise error
@@ -226,21 +232,19 @@ def test_errors_of_pytorch_are_one_sentence(
 
 
 def test_precisions() -> None:
-    assert choose_precision(None, 90) == "f16"
-    assert choose_precision(None, 61) == "f32"
-    assert choose_precision("fp16", 75) == "f16"
-    assert choose_precision("bf16", 80) == "bf16"
+    assert choose_precision(None, 90) is Precision.FP16
+    assert choose_precision(None, 61) is Precision.FP32
+    assert choose_precision(Precision.FP16, 75) is Precision.FP16
+    assert choose_precision(Precision.BF16, 80) is Precision.BF16
     with pytest.raises(EngineError, match=r"sm75.* not made for bf16"):
-        choose_precision("bf16", 75)
-    with pytest.raises(UsageError, match="'int8' is not a precision"):
-        choose_precision("int8", 90)
+        choose_precision(Precision.BF16, 75)
 
 
 def test_the_file_of_the_precision_is_preferred(tmp_path: Path, tiny_bundle: Path) -> None:
     bundle = Bundle.open(write_half_bundle(tmp_path / "b"))
-    assert choose_file(bundle, "f16") == (tmp_path / "b" / "generator.fp16.onnx", True)
-    assert choose_file(bundle, "bf16") == (tmp_path / "b" / "generator.onnx", False)
-    assert choose_file(Bundle.open(tiny_bundle), "f16") == (tiny_bundle / "generator.onnx", False)
+    assert choose_file(bundle, Precision.FP16) == (tmp_path / "b" / "generator.fp16.onnx", True)
+    assert choose_file(bundle, Precision.BF16) == (tmp_path / "b" / "generator.onnx", False)
+    assert choose_file(Bundle.open(tiny_bundle), Precision.FP16) == (tiny_bundle / "generator.onnx", False)
 
 
 def test_pytorch_missing_or_without_gpu(monkeypatch: pytest.MonkeyPatch, tiny_bundle: Path) -> None:
@@ -269,10 +273,10 @@ def test_open_torch_gives_the_network_its_precision(
     bundle = Bundle.open(write_half_bundle(tmp_path / "b"))
     monkeypatch.setattr(Bundle, "file", lambda self, *_: network.path)
     monkeypatch.setattr(TorchProgram, "_measure", lambda self: opened.update(network=self._network) or 1000.0)
-    (program,) = open_torch(bundle, 3, 90, "bf16")
+    (program,) = open_torch(bundle, 3, 90, Precision.BF16)
     assert opened["gpu"] == 3
     assert opened["network"].convolutions is torch.bfloat16
-    assert program.precision == "bf16"
+    assert program.precision is Precision.BF16
     assert program.inputs["image"].shape[0] == 256 + 2 * bundle.manifest.halo_px
 
 

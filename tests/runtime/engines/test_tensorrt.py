@@ -69,7 +69,7 @@ def test_frames_through_tensorrt(
     works = [make_work(f"p{i}", 32 + 16 * (i % 2), 16) for i in range(4)]
     with FrameScheduler(device, HALO) as scheduler:
         assert scheduler.capabilities.name == {"tensorrt": "TensorRT"}.get(flavour, "TensorRT for RTX")
-        assert scheduler.capabilities.precision == "f16"
+        assert scheduler.capabilities.precision == "fp16"
         for work, future in [(w, scheduler.submit(w)) for w in works]:
             assert np.array_equal(future.result(LONG_S), age_frame(work))
         counters = scheduler.counters

@@ -62,6 +62,35 @@ def test_a_turned_photo_gives_the_same_face(
     assert tilt - before == pytest.approx(-degrees, abs=3)
 
 
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_photo_on_its_side_gives_the_same_face(
+    finder: FaceFinder, hopper: np.ndarray, hopper_face: Face, turns: int
+) -> None:
+    found = finder.look(np.ascontiguousarray(np.rot90(hopper, turns)))
+    (face,) = found.faces
+    assert np.abs(unit(face) - unit(hopper_face)).mean() < 0.01
+    assert finder.look(hopper).quarter_turns == 0
+
+
+@pytest.mark.parametrize("kind", ["grey", "sepia", "faded", "dark", "overexposed"])
+@pytest.mark.parametrize("name", ["hopper", "collins"])
+def test_photos_without_colour_or_light(
+    finder: FaceFinder, name: str, kind: str, request: pytest.FixtureRequest
+) -> None:
+    photo = request.getfixturevalue(name).astype(np.float64)
+    grey = np.repeat(photo.mean(axis=2, keepdims=True), 3, axis=2)
+    changed = {
+        "grey": grey,
+        "sepia": grey * (1.07, 0.93, 0.74),
+        "faded": 0.35 * grey + 130,
+        "dark": 0.1 * photo,
+        "overexposed": 1.8 * photo + 40,
+    }[kind]
+    (face,) = finder.find(np.clip(changed, 0, 255).astype(np.uint8))
+    (plain,) = finder.find(request.getfixturevalue(name))
+    assert np.abs(face.landmarks - plain.landmarks).mean() < 0.02 * plain.frame.side_px
+
+
 @pytest.mark.parametrize("scale", [0.4, 0.75, 2.0])
 def test_a_scaled_photo_gives_the_same_face(
     finder: FaceFinder, hopper: np.ndarray, hopper_face: Face, scale: float

@@ -13,7 +13,8 @@ from fake_pipeline import ages
 from amgan.runtime import Pipeline
 from amgan.runtime.ages.request import Request, parse_faces
 from amgan.runtime.errors import UsageError
-from amgan.runtime.face.finder import Face
+from amgan.runtime.face.detector import Detection
+from amgan.runtime.face.finder import Face, Found
 from amgan.runtime.pipeline.face_filter import CHILD_YEARS, NoFaceError, choose_faces, nod, why_none
 
 WISH = Request.parse("70")
@@ -41,7 +42,9 @@ def test_faces_are_counted_from_the_largest(hopper_face: Face) -> None:
 def test_small_faces(hopper_face: Face) -> None:
     small = shrunk(hopper_face, 0.08)
     (left,) = choose_faces([small], WISH, years_of()).left
-    assert left.reason == f"{small.width_px:.0f} px wide, under the {WISH.min_face_px:g} px asked for"
+    assert left.reason.startswith(f"{small.width_px:.0f} px wide, too small to show its age")
+    (left,) = choose_faces([small], dataclasses.replace(WISH, min_face_px=80), years_of()).left
+    assert left.reason == f"{small.width_px:.0f} px wide, under the 80 px asked for"
     assert choose_faces([small], dataclasses.replace(WISH, min_face_px=5), years_of(40)).taken
 
 
@@ -79,6 +82,11 @@ def test_children(hopper_face: Face, collins_face: Face) -> None:
 def test_what_is_said_of_a_photo_without_faces_to_age(hopper_face: Face) -> None:
     left = choose_faces([hopper_face], WISH, years_of(5)).left
     assert "no face was found" in why_none(())
+    assert "of 21 px or more, whichever side is up" in why_none((), Found((), (), 21, 0, 9, 0))
+    refused = Detection((100, 200, 160, 270), (0, 0), (0, 0), 0.8)
+    assert "may be one at 130, 235, 60 px wide" in why_none((), Found((), (refused,), 21, 0, 9, 0))
+    unsure = dataclasses.replace(refused, score=0.2)
+    assert "whichever side is up" in why_none((), Found((), (unsure,), 21, 0, 9, 0))
     assert why_none(left).startswith("its only face is left alone: may be a child")
     assert why_none(left * 2).startswith("all 2 faces are left alone: may be a child")
 

@@ -1,0 +1,26 @@
+"""The precisions that networks are stored and computed in, by one set of names."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from ..errors import UsageError
+
+
+class Precision(StrEnum):
+    """What the arithmetic of a network is in: IEEE single, IEEE half, or bfloat16.
+
+    The values are the names that manifests use.
+    """
+
+    FP32 = "fp32"
+    FP16 = "fp16"
+    BF16 = "bf16"
+
+    @classmethod
+    def parse(cls, text: str) -> Precision:
+        """The precision of a name: fp32 (or f32), fp16 (or f16), bf16. Raises UsageError for any other."""
+        try:
+            return cls({"f32": "fp32", "f16": "fp16"}.get(text, text))
+        except ValueError as error:
+            raise UsageError(f"{text!r} is not a precision: write {', '.join(cls)}") from error

@@ -1,0 +1,195 @@
+"""Where the face detector looks in a photo, so that no size of face is missed.
+
+Coarse windows cover the photo at scales that are three apart or less, from the whole photo at half a window's
+side down to the scale at which the smallest face asked for has FAINT_PX px. There the detector is often
+unsure; what it only suspects is looked at once more, four suspects in a window, each with the size that the
+detector knows best. So a scan down to faces of a given width takes a quarter of the windows that it would
+take to be sure at first sight.
+
+Left out are windows in which nothing has the contrast of a face, and windows inside a face that was found.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .detector import (
+    INPUT_PX,
+    MAX_OVERLAP,
+    MIN_FACE_PX,
+    MIN_SCORE,
+    Detection,
+    FaceDetector,
+    merge,
+    overlap,
+)
+from .pyramid import Pyramid
+
+SUSPECT_SCORE = 0.1
+FAINT_PX = 12.0
+"""The detector answers to all of 60 frontal faces of this width in its window with SUSPECT_SCORE or more."""
+BEST_PX = 32.0
+CELL_PX = INPUT_PX // 2
+SMALLEST_FACE_PX = 8.0
+"""Photos are not enlarged more than FAINT_PX / SMALLEST_FACE_PX times."""
+WINDOW_OVERLAP_PX = 48
+MAX_STEP = (WINDOW_OVERLAP_PX - 6) / FAINT_PX
+FLAT_CODES = 3.0
+MIN_SHARE_OF_PHOTO = 1 / 64
+MIN_SHARE_OF_FACE = 1 / 8
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a scan found: faces, best first, and ``suspects``, at which a closer look saw none.
+
+    ``min_face_px`` is the width of the smallest faces that were looked for, ``windows`` how many windows the
+    detector looked at, ``skipped`` how many had no contrast or lay inside a face.
+    """
+
+    faces: tuple[Detection, ...]
+    suspects: tuple[Detection, ...]
+    min_face_px: float
+    windows: int
+    skipped: int
+
+
+class Scanner:
+    """One scan of one photo; see `scan`."""
+
+    def __init__(self, detector: FaceDetector, pyramid: Pyramid) -> None:
+        self.detector, self.pyramid = detector, pyramid
+        self.found: list[Detection] = []
+        self.unsure: list[Detection] = []
+        self.windows = self.skipped = 0
+
+    def look(self, side: float, narrowest: float) -> None:
+        """Look at every window of ``side`` px for boxes of at least ``narrowest`` px."""
+        pyramid, scale = self.pyramid, INPUT_PX / side
+        copy = pyramid.level(scale)
+        suspected: list[Detection] = []
+        for x0, y0 in starts(pyramid.width, pyramid.height, side):
+            left, top = round(x0 * scale), round(y0 * scale)
+            window = copy[top : top + INPUT_PX, left : left + INPUT_PX]
+            x, y = left / scale, top / scale
+            if side < max(pyramid.width, pyramid.height) and (
+                _inside_a_face(x, y, side, self.found) or is_flat(window)
+            ):
+                self.skipped += 1
+                continue
+            self.windows += 1
+            for one in self.detector.detect(window, x, y, side, SUSPECT_SCORE):
+                if pyramid.holds(one.centre) and one.width_px >= narrowest:
+                    (self.found if one.score >= MIN_SCORE else suspected).append(one)
+        self.found = merge(self.found)
+        waiting = [one for one in merge(suspected) if not _near(one, self.found)]
+        for first in range(0, len(waiting), 4):
+            self._look_again(waiting[first : first + 4])
+        self.found = merge(self.found)
+
+    def _look_again(self, suspects: list[Detection]) -> None:
+        """Look at up to four suspects in one window, each in a quarter of it; keep the better score."""
+        window = np.full((INPUT_PX, INPUT_PX, 3), 127, np.uint8)
+        zooms = []
+        for (row, column), one in zip(_CELLS, suspects, strict=False):
+            side = max(one.width_px, one.box[3] - one.box[1]) * CELL_PX / BEST_PX
+            cell = self.pyramid.cut(*one.centre, side, CELL_PX)
+            window[row : row + cell.shape[0], column : column + cell.shape[1]] = cell
+            zooms.append(side / CELL_PX)
+        self.windows += 1
+        again = self.detector.detect(window, 0, 0, INPUT_PX, SUSPECT_SCORE)
+        for (row, column), one, zoom in zip(_CELLS, suspects, zooms, strict=False):
+            moved = [
+                _zoomed(found, (column + CELL_PX / 2, row + CELL_PX / 2), zoom, one.centre)
+                for found in again
+                if column <= found.centre[0] < column + CELL_PX and row <= found.centre[1] < row + CELL_PX
+            ]
+            same = [m for m in moved if overlap(m.box, one.box) > MAX_OVERLAP]
+            best = max([one, *same], key=lambda d: d.score)
+            (self.found if best.score >= MIN_SCORE else self.unsure).append(best)
+
+
+_CELLS = ((0, 0), (0, CELL_PX), (CELL_PX, 0), (CELL_PX, CELL_PX))
+
+
+def scan(detector: FaceDetector, pyramid: Pyramid, min_face_px: float | None = None) -> Scan:
+    """Look for all faces that are at least ``min_face_px`` wide.
+
+    None leaves out what nobody would miss: faces of less than MIN_FACE_PX, of less than MIN_SHARE_OF_PHOTO of
+    the photo's longer side, and those less than MIN_SHARE_OF_FACE as wide as the largest face.
+    """
+    longer = float(max(pyramid.width, pyramid.height))
+    scanner = Scanner(detector, pyramid)
+    for side in (2 * longer, longer):
+        scanner.look(side, 0.0)
+    if min_face_px is None:
+        largest = max((face.width_px for face in scanner.found), default=0.0)
+        min_face_px = max(MIN_FACE_PX, MIN_SHARE_OF_PHOTO * longer, MIN_SHARE_OF_FACE * largest)
+    min_face_px = max(min_face_px, SMALLEST_FACE_PX)
+    for side in finer_sides(longer, min_face_px):
+        scanner.look(side, 0.7 * min_face_px)  # a box may be narrower than the landmarks in it
+    found = tuple(scanner.found)
+    suspects = tuple(one for one in merge(scanner.unsure) if not _near(one, scanner.found))
+    return Scan(found, suspects, min_face_px, scanner.windows, scanner.skipped)
+
+
+def finer_sides(longer: float, min_face_px: float) -> list[float]:
+    """Sides of the windows, in photo px, that look for faces too small for one window of ``longer`` px."""
+    finest = min_face_px * INPUT_PX / FAINT_PX
+    if finest >= longer:
+        return []
+    steps = math.ceil(math.log(longer / finest) / math.log(MAX_STEP) - 1e-9)
+    return [longer * (finest / longer) ** (i / steps) for i in range(1, steps + 1)]
+
+
+def starts(width: int, height: int, side: float) -> list[tuple[float, float]]:
+    """Where (x, y) windows of ``side`` px begin so that they cover a photo."""
+    return [(x, y) for y in _starts(height, side) for x in _starts(width, side)]
+
+
+def _starts(length: float, side: float) -> list[float]:
+    """Where windows begin on a line that they cover; they overlap by WINDOW_OVERLAP_PX of theirs."""
+    if length <= side:
+        return [0.0]
+    shared = side * WINDOW_OVERLAP_PX / INPUT_PX
+    count = math.ceil((length - side) / (side - shared) - 1e-9) + 1
+    return [i * (length - side) / (count - 1) for i in range(count)]
+
+
+def _zoomed(
+    one: Detection, middle: tuple[float, float], zoom: float, centre: tuple[float, float]
+) -> Detection:
+    """A detection in a window whose point ``middle`` shows ``centre`` of the photo, in photo pixels."""
+
+    def moved(x: float, y: float) -> tuple[float, float]:
+        return ((x - middle[0]) * zoom + centre[0], (y - middle[1]) * zoom + centre[1])
+
+    low, high = moved(*one.box[:2]), moved(*one.box[2:])
+    return Detection((*low, *high), moved(*one.right_eye), moved(*one.left_eye), one.score)
+
+
+def _near(one: Detection, faces: list[Detection]) -> bool:
+    return any(overlap(one.box, face.box) > MAX_OVERLAP for face in faces)
+
+
+def _inside_a_face(x0: float, y0: float, side: float, faces: list[Detection]) -> bool:
+    """Whether a window lies in the inner part of a face that was found."""
+    for face in faces:
+        (x, y), half = face.centre, 0.4 * face.width_px
+        if max(x - x0, x0 + side - x, y - y0, y0 + side - y) <= half:
+            return True
+    return False
+
+
+def is_flat(window: NDArray[np.uint8]) -> bool:
+    """Whether no place of a window as large as the smallest face has the contrast of one."""
+    grey = cv2.cvtColor(window, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    around = (round(FAINT_PX), round(FAINT_PX))
+    mean = cv2.blur(grey, around)
+    variance = cv2.blur(grey * grey, around) - mean * mean
+    return float(variance.max()) < FLAT_CODES**2
