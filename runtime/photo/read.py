@@ -22,6 +22,7 @@ from .metadata import BROKEN, MetadataPolicy, clean_exif, iptc_of, png_chunks, w
 from .plugins import kind_of, load_plugin
 from .read16 import read_deep
 
+NEEDED_BYTES_PER_PIXEL = 17
 _STRIP_ROWS = 512
 _open_lock = threading.Lock()
 
@@ -49,7 +50,12 @@ def read_photo(path: Path | str, metadata: MetadataPolicy = "keep") -> Photo:
     with picture:
         try:
             photo = _decode(picture, path, metadata)
-        except (*BROKEN, MemoryError) as error:
+        except MemoryError as error:
+            need = picture.width * picture.height * NEEDED_BYTES_PER_PIXEL / 2**30
+            raise PhotoError(
+                f"there is not enough memory for '{path}': it needs about {need:.1f} GiB"
+            ) from error
+        except BROKEN as error:
             raise PhotoError(f"'{path}' is damaged or cut short: {reason_of(error)}") from error
     return replace(photo, strip_sums=strip_sums(photo.pixels), stamp=stamp, metadata=metadata)
 

@@ -20,14 +20,18 @@ from ..bundle.manifest import Manifest
 from ..engines.contract import Capabilities
 from ..engines.process import OpeningProcess
 from ..engines.scheduler.scheduler import Counters, FrameScheduler, open_scheduler
-from ..errors import UsageError
+from ..errors import EngineError, UsageError
 from ..face.finder import Face, FaceFinder, Found
 from ..face.paste import is_grey
+from ..machine import address_space_left
 from ..photo.read import read_photo
 from ..photo.write import write_photo
 from .estimator import Estimator
 from .face_filter import Chosen, LeftFace, NoFaceError, choose_faces, how_many, why_none
 from .face_plan import FaceWork, SeenFace, paste_face, plan_work, see_face
+
+OPENING_BYTES = 1400 * 2**20
+"""Address space that opening takes, most of it reserved for threads and not used: 1.2 GiB were measured."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,7 @@ class Pipeline:
         UsageError where that cannot be done.
         """
         self._process = OpeningProcess("the pipeline")
+        _require_address_space()
         bundle = Bundle.open(model)
         self._manifest = bundle.manifest
         self._scheduler: FrameScheduler = open_scheduler(bundle, device, precision)
@@ -205,6 +210,17 @@ class Pipeline:
             raise NoFaceError(f"'{source}': {error}", error.left, error.found) from error
         write_photo(photo, aged.pixels, target)
         return aged
+
+
+def _require_address_space() -> None:
+    """Raise EngineError under a limit with which OpenVINO would end the process without a word."""
+    left = address_space_left()
+    if left is not None and left < OPENING_BYTES:
+        need, there = f"{OPENING_BYTES / 2**30:.1f} GiB", f"{left / 2**30:.1f}"
+        raise EngineError(
+            f"there is not enough memory: the networks need about {need} of address space, and the limit leaves "
+            f"{there}: raise it (ulimit -v)"
+        )
 
 
 def _close_aside(scheduler: FrameScheduler) -> None:

@@ -1,5 +1,7 @@
 import gc
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -314,6 +316,27 @@ def test_wide_tile_multiple(tmp_path: Path, pipeline: Pipeline, hopper: np.ndarr
 )
 def test_frame_size(pipeline: Pipeline, side: float, frame: int) -> None:
     assert frame_size(side, pipeline.manifest) == frame
+
+
+@pytest.mark.parametrize("mib", [300, 900, 1200])
+def test_a_limit_of_memory_is_told_before_it_is_met(tiny_bundle: Path, mib: int) -> None:
+    code = (
+        "import resource, sys\n"
+        "from amgan.runtime import Pipeline\n"
+        "import amgan.runtime.pipeline.pipeline\n"
+        "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
+        f"resource.setrlimit(resource.RLIMIT_AS, (used + {mib << 20},) * 2)\n"
+        "try: Pipeline(sys.argv[1], 'cpu')\n"
+        "except Exception as error: print(type(error).__name__, error)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, tiny_bundle], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (
+        "EngineError there is not enough memory: the networks need about 1.4 GiB of address space, "
+        f"and the limit leaves {mib / 1024:.1f}: raise it (ulimit -v)\n"
+    )
 
 
 def test_a_forgotten_pipeline_gives_its_threads_back(tiny_bundle: Path, hopper: np.ndarray) -> None:
