@@ -218,8 +218,8 @@ def _require_address_space() -> None:
     if left is not None and left < OPENING_BYTES:
         need, there = f"{OPENING_BYTES / 2**30:.1f} GiB", f"{left / 2**30:.1f}"
         raise EngineError(
-            f"there is not enough memory: the networks need about {need} of address space, and the limit leaves "
-            f"{there}: raise it (ulimit -v)"
+            f"there is not enough memory: the networks need about {need} of address space, and the limit "
+            f"leaves {there}: raise it (ulimit -v)"
         )
 
 

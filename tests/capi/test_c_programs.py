@@ -25,6 +25,8 @@ STRICT = ("-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic")
 EXAMPLE = SOURCE.parents[1] / "examples" / "c" / "age.c"
 STATUSES = {1: "ARGUMENT", 2: "BUNDLE", 3: "DEVICE", 4: "ENGINE", 5: "MEMORY"}
 
+NO_BUNDLE = "there is no bundle folder 'bundle': give the folder that holds manifest.json\n"
+
 
 def run(*command: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run([str(c) for c in command], capture_output=True, text=True, check=False, timeout=300)
@@ -207,7 +209,7 @@ def test_the_manual_builds_a_program_as_it_says(installed: Path, tmp_path: Path)
     )
     assert done.returncode == 0, done.stderr
     ran = subprocess.run([tmp_path / "program"], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert (ran.returncode, ran.stderr) == (0, "'bundle' cannot be read: it has no manifest.json\n")
+    assert (ran.returncode, ran.stderr) == (0, NO_BUNDLE)
 
 
 def test_paths_with_spaces_are_quoted(installed: Path, tmp_path: Path) -> None:
