@@ -39,6 +39,18 @@ COMMANDS = {
 INTERRUPTED = 130
 
 
+#: What the command line calls the parameters that errors of the runtime name.
+FLAGS = {
+    "inputs": "INPUT",
+    "output": "OUT",
+    "gallery": "--gallery",
+    "engine": "--engine",
+    "workers": "--workers",
+    "ray_address": "--ray-address",
+    "include_children": "--include-children",
+}
+
+
 class AmganGroup(click.Group):
     """Loads a command's module only when it is asked for, and reports errors in one place."""
 
@@ -75,7 +87,7 @@ class AmganGroup(click.Group):
         try:
             return super().invoke(ctx)
         except AmganError as error:
-            _complain(ctx, str(error), error.exit_code)
+            _complain(ctx, in_terms_of_flags(str(error)), error.exit_code)
         except (click.ClickException, click.Abort, click.exceptions.Exit, BrokenPipeError):
             raise
         except KeyboardInterrupt:
@@ -84,6 +96,13 @@ class AmganGroup(click.Group):
             said = " ".join(f"{type(error).__name__}: {error}".split())
             _complain(ctx, f"unexpected {said} (run with AMGAN_DEBUG=1 for the traceback)", 1)
         return None
+
+
+def in_terms_of_flags(sentence: str) -> str:
+    """A sentence of the runtime, which names its parameters in backquotes, for who types options."""
+    for name, flag in FLAGS.items():
+        sentence = sentence.replace(f"`{name}`", flag)
+    return sentence
 
 
 def _complain(ctx: click.Context, sentence: str, code: int) -> None:

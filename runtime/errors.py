@@ -1,4 +1,16 @@
-"""The errors that AMGAN shows to people: one sentence each, with the remedy in it."""
+"""The errors that AMGAN shows to people: one sentence each, with the remedy in it.
+
+::
+
+    AmganError                    exit code 1
+    ├── UsageError                2: wrong use
+    ├── MissingDependencyError    2: an optional package is not installed
+    ├── PhotoError                a photo cannot be read or written
+    ├── NoFaceError               no face that can be aged (pipeline/face_filter.py)
+    ├── DiskFullError             nothing more can be written
+    ├── BundleError               a bundle is missing, damaged, or too new
+    └── EngineError               an engine cannot be opened, or failed
+"""
 
 from __future__ import annotations
 

@@ -22,7 +22,6 @@ from amgan.runtime.engines.scheduler.scheduler import open_scheduler
 from amgan.runtime.engines.tiles import Tile
 from amgan.runtime.errors import AmganError
 from amgan.runtime.face.finder import FaceFinder
-from amgan.runtime.face.paste import is_grey
 from amgan.runtime.photo.data import Photo
 from amgan.runtime.photo.read import read_photo
 from amgan.runtime.photo.write import write_photo
@@ -112,7 +111,7 @@ class StagedPhoto:
 
     def _paste(self) -> None:
         self._pixels = np.array(self._photo.pixels)
-        paste_face(self._pixels, self._work, self._frame, 1.0, is_grey(self._photo.pixels))
+        paste_face(self._pixels, self._work, self._frame, 1.0)
 
     def _encode(self) -> None:
         write_photo(self._photo, self._pixels, self._target)

@@ -40,4 +40,4 @@ def command(photo: Path, output: Path, ageing: Ageing) -> None:
     if outcome.status != "aged":
         raise PhotoError(f"'{photo}': {outcome.reason}")
     click.echo(f"{outcome.output}: {outcome.faces} {'face' if outcome.faces == 1 else 'faces'} aged")
-    tell_engine(pipeline, ageing.device)
+    tell_engine(pipeline.capabilities, ageing.device)

@@ -22,6 +22,11 @@ from amgan.commands.output import needs, progress_bar
     help="Scores by experts: a column file and one for every zone or part they scored, in any unit.",
 )  # fmt: skip
 @click.option(
+    "--true-ages", type=PathType, metavar="CSV", show_default="none",
+    help="Portraits of known age, columns file, age and age_estimate: the ages of --ages are then taken for "
+    "such estimates, and calibrated.",
+)  # fmt: skip
+@click.option(
     "--folds", type=click.IntRange(2, 50), default=5, show_default=True, metavar="N",
     help="How many groups the faces are split into; each is read by regressors trained on the others.",
 )  # fmt: skip
@@ -29,7 +34,15 @@ from amgan.commands.output import needs, progress_bar
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="N",
     help="Which faces share a group; the same seed gives the same labels.",
 )  # fmt: skip
-def command(faces: Path, ages: Path, output: Path, scores: Path | None, folds: int, seed: int) -> None:
+def command(
+    faces: Path,
+    ages: Path,
+    output: Path,
+    scores: Path | None,
+    true_ages: Path | None,
+    folds: int,
+    seed: int,
+) -> None:
     """Say how old every zone of every face looks, from nothing but a rough age of each face.
 
     A regressor per zone sees only that zone's pixels and learns the age of the face; what it reads from faces
@@ -48,8 +61,13 @@ def command(faces: Path, ages: Path, output: Path, scores: Path | None, folds: i
         from amgan.labels.labelling import label_faces
         from amgan.labels.output import evidence
 
+        options = LabelOptions(folds, seed, scores, true_ages)
         with progress_bar("labelling") as advance:
-            labelled = label_faces(faces, ages, output, LabelOptions(folds, seed, scores), advance)
+            labelled = label_faces(faces, ages, output, options, advance)
+    if true_ages is not None:
+        from amgan.faces.age_curve import curve_in_words
+
+        click.echo(curve_in_words(true_ages))
     left = sum(labelled.left_out.values())
     why = ", ".join(f"{count} {reason}" for reason, count in labelled.left_out.items())
     click.echo(f"{len(labelled.faces)} faces labelled, {left} left out" + (f" ({why})" if why else ""))

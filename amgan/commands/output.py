@@ -16,15 +16,13 @@ from amgan.runtime.files import whole_file
 if TYPE_CHECKING:
     from PIL import Image
 
-    from amgan.runtime.batch.run import Runner
-    from amgan.runtime.pipeline.pipeline import Pipeline
+    from amgan.runtime.engines.contract import Capabilities
 
 LINE_EVERY_S = 60.0
 
 
-def tell_engine(pipeline: Pipeline | Runner, device: str) -> None:
+def tell_engine(taken: Capabilities, device: str) -> None:
     """Where the device was left to us, print which engine was taken; `amgan doctor` says why no other was."""
-    taken = pipeline.capabilities
     if device == "auto":
         click.echo(f"engine: {taken.name} on {taken.device} in {taken.precision}")
 

@@ -29,8 +29,19 @@ from amgan.commands.output import needs, progress_bar
     "--labels", type=PathType, metavar="LABELS", show_default="the age of the face everywhere",
     help="Folder that `amgan label` wrote: the age of every zone of its faces.",
 )  # fmt: skip
+@click.option(
+    "--true-ages", type=PathType, metavar="CSV", show_default="none",
+    help="Portraits of known age, columns file, age and age_estimate: the ages of --ages are then taken for "
+    "such estimates, and calibrated.",
+)  # fmt: skip
 def command(
-    faces: Path, ages: Path, output: Path, frame_px: int, donors: tuple[str, ...], labels: Path | None
+    faces: Path,
+    ages: Path,
+    output: Path,
+    frame_px: int,
+    donors: tuple[str, ...],
+    labels: Path | None,
+    true_ages: Path | None,
 ) -> None:
     """Turn photos of faces into a dataset.
 
@@ -47,5 +58,9 @@ def command(
         from amgan.data.prepare import prepare_dataset
 
         with progress_bar("preparing") as advance:
-            dataset = prepare_dataset(faces, ages, output, frame_px, advance, donors, labels)
+            dataset = prepare_dataset(faces, ages, output, frame_px, advance, donors, labels, true_ages)
+    if true_ages is not None:
+        from amgan.faces.age_curve import curve_in_words
+
+        click.echo(curve_in_words(true_ages))
     click.echo(f"dataset written to {dataset}")

@@ -3,67 +3,23 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
 
 from amgan.commands.options import Ageing, ageing_options
 from amgan.commands.output import progress_bar, say, tell_engine
-from amgan.runtime.errors import UsageError
 
 if TYPE_CHECKING:
-    from amgan.runtime.ages.request import Request
-    from amgan.runtime.batch.inputs import Plan
-    from amgan.runtime.batch.ledger import Book
     from amgan.runtime.batch.outcome import Outcome
-    from amgan.runtime.batch.remote_ledger import RemoteLedger
-    from amgan.runtime.batch.report import RunReport
-    from amgan.runtime.batch.run import BatchOptions, Ledger, Runner
+    from amgan.runtime.batch.session import BatchResult, BatchSession
 
 SOME_FAILED = 3
 NONE_SUCCEEDED = 1
 INTERRUPTED = 130
 LISTED = 50
-
-
-@dataclass(frozen=True)
-class RunChoices:
-    """What the options of the run itself say."""
-
-    output: str
-    files_from: str | None
-    no_face: Literal["skip", "copy", "error"]
-    force: bool
-    jobs: int
-    limit_memory: str | None
-    report: str | None
-
-    def plan(self, inputs: Sequence[str]) -> Plan:
-        """The jobs of the run; raises UsageError, and PhotoError where another file system refuses."""
-        from amgan.runtime.batch.inputs import plan_run, read_list
-        from amgan.runtime.storage.location import is_url, local_path
-
-        listed = None
-        if self.files_from is not None:
-            listed = read_list(self.files_from, sys.stdin.buffer if self.files_from == "-" else ())
-        if any(map(is_url, [*inputs, self.output, *(listed or ())])):
-            from amgan.runtime.batch.remote_plan import plan_remote
-
-            return plan_remote(inputs, self.output, listed)
-        return plan_run([local_path(one) for one in inputs], Path(local_path(self.output)), listed)
-
-    def options(self, root: Path | None) -> BatchOptions:
-        """How the batch is to be run; raises UsageError."""
-        from amgan.runtime.batch.memory import parse_size
-        from amgan.runtime.batch.run import BatchOptions
-
-        memory = None if self.limit_memory is None else parse_size(self.limit_memory)
-        return BatchOptions(self.jobs, memory, self.no_face, root)
 
 
 @click.command("run-batch")
@@ -147,130 +103,71 @@ def command(
       amgan run-batch s3://bucket/photos -o s3://bucket/aged --age 70 --engine ray
       find . -name '*.jpg' | amgan run-batch --files-from - -o aged --age 70 --limit-memory 2G
     """  # noqa: D301
-    choices = RunChoices(output, files_from, no_face, force, jobs, limit_memory, report)
-    if engine == "local" and (workers is not None or ray_address is not None):
-        raise UsageError("--workers and --ray-address are for --engine ray: add it, or leave them out")
+    from amgan.runtime.batch.inputs import read_list
+    from amgan.runtime.batch.memory import parse_size
+    from amgan.runtime.batch.session import BatchSession
+
     request = ageing.request()
-    plan = choices.plan(inputs)
-    options = choices.options(plan.root)
-    if gallery:
-        _check_gallery(plan, output)
-    outcomes: list[Outcome] = []
+    listed = None
+    if files_from is not None:
+        listed = read_list(files_from, sys.stdin.buffer if files_from == "-" else ())
+    session = BatchSession(
+        inputs,
+        output,
+        request,
+        model=ageing.model,
+        device=ageing.device,
+        files_from=listed,
+        no_face=no_face,
+        force=force,
+        threads=jobs,
+        memory_bytes=None if limit_memory is None else parse_size(limit_memory),
+        report=report,
+        gallery=gallery,
+        gallery_title=_wishes(ageing),
+        engine=engine,
+        workers=workers,
+        ray_address=ray_address,
+    )
+    try:
+        result = _run(session)
+    except KeyboardInterrupt:
+        done = sum(one.status in ("aged", "unchanged", "copied") for one in session.outcomes)
+        click.echo(
+            f"amgan: interrupted, {done} of {len(session.plan.jobs)} photos are aged and written; give the "
+            "same command again to go on",
+            err=True,
+        )
+        ctx.exit(INTERRUPTED)
+    if result.gallery is not None:
+        click.echo(f"gallery: {result.gallery}")
+    _summarise(result.outcomes, result.seconds)
+    tell_engine(result.capabilities, ageing.device)
+    ctx.exit(exit_code(result.outcomes))
+
+
+def _run(session: BatchSession) -> BatchResult:
+    """Run with a bar for the photos, and then one for the gallery."""
     with ExitStack() as stack:
-        runner: Runner
-        if engine == "ray":
-            from amgan.runtime.batch.ray_runner import ModelChoice, RayRunner
+        bars: dict[str, Callable[[int, int, str], None]] = {}
 
-            runner = RayRunner(ModelChoice(_absolute(ageing.model), ageing.device), workers, ray_address)
-        else:
-            from amgan.runtime.batch.run import LocalRunner
+        def bar(label: str) -> Callable[[int, int, str], None]:
+            def advance(done: int, total: int, what: str) -> None:
+                if label not in bars:
+                    stack.close()  # a terminal shows one bar at a time
+                    bars[label] = stack.enter_context(progress_bar(label))
+                bars[label](done, total, what)
 
-            runner = LocalRunner(stack.enter_context(ageing.pipeline()))
-        request.check(runner.age_range)
-        ledger = _open_ledger(stack, plan, runner, request, choices)
-        start = time.perf_counter()
-        try:
-            _run(runner, plan, request, choices, options, ledger, outcomes.append)
-        except KeyboardInterrupt:
-            done = sum(one.status in ("aged", "unchanged", "copied") for one in outcomes)
-            click.echo(
-                f"amgan: interrupted, {done} of {len(plan.jobs)} photos are aged and written; give the same "
-                "command again to go on",
-                err=True,
-            )
-            ctx.exit(INTERRUPTED)
-        seconds = time.perf_counter() - start
-        if gallery and plan.root is not None:
-            _write_gallery(outcomes, plan.root, ageing)
-    _summarise(outcomes, seconds)
-    tell_engine(runner, ageing.device)
-    ctx.exit(exit_code(outcomes))
+            return advance
+
+        return session.run(bar("ageing"), bar("gallery"), lambda told: say(f"amgan: {told}"))
 
 
-def _run(
-    runner: Runner,
-    plan: Plan,
-    request: Request,
-    choices: RunChoices,
-    options: BatchOptions,
-    ledger: Book | None,
-    collect: Callable[[Outcome], None],
-) -> None:
-    """Run a batch with its record, its report and a bar."""
-    with ExitStack() as stack:
-        written = stack.enter_context(_report(choices.report))
-        advance = stack.enter_context(progress_bar("ageing"))
-        done = 0
-
-        def tell(outcome: Outcome) -> None:
-            nonlocal done
-            done += 1
-            collect(outcome)
-            written.add(outcome)
-            advance(done, len(plan.jobs), outcome.path.name)
-
-        runner.run(plan.jobs, request, tell, options, ledger)
-
-
-def _report(name: str | None) -> RunReport:
-    from amgan.runtime.storage.location import is_url, local_path
-
-    if name is not None and is_url(name):
-        from amgan.runtime.batch.remote_report import RemoteReport
-
-        return RemoteReport(name)
-    from amgan.runtime.batch.report import RunReport
-
-    return RunReport(None if name is None else Path(local_path(name)))
-
-
-def _check_gallery(plan: Plan, output: str) -> None:
-    if plan.far_root or any(job.far is not None for job in plan.jobs):
-        raise UsageError("--gallery shows photos of this machine: leave it out where INPUT or OUT is a URL")
-    if plan.root is None:
-        raise UsageError(f"'{output}' is one picture, and a gallery needs a folder: name a folder with -o")
-
-
-def _absolute(model: Path | None) -> Path | None:
-    return None if model is None else model.absolute()
-
-
-def _open_ledger(
-    stack: ExitStack, plan: Plan, runner: Runner, request: Request, choices: RunChoices
-) -> Book | None:
-    """Lock the output folder and open its record, until the stack ends; None for a single file."""
-    from amgan.runtime.batch.settings import describe_request, settings_key
-
-    settings = settings_key(describe_request(request), runner.describe(), {"no_face": choices.no_face})
-    ledger: Ledger | RemoteLedger
-    if plan.far_root:
-        from amgan.runtime.batch.remote_ledger import RemoteLedger
-        from amgan.runtime.storage.remote_lock import RemoteLock
-
-        lock = stack.enter_context(RemoteLock(plan.far_root, lambda told: say(f"amgan: {told}")))
-        ledger = RemoteLedger(plan.far_root, settings, force=choices.force, check=lock.check)
-    elif plan.root is not None:
-        from amgan.runtime.batch.run import Ledger
-        from amgan.runtime.storage.lock import RunLock
-
-        stack.enter_context(RunLock(plan.root))
-        ledger = Ledger(plan.root, settings, force=choices.force)
-    else:
-        return None
-    stack.callback(ledger.close)
-    ledger.clean(plan.jobs)
-    return ledger
-
-
-def _write_gallery(outcomes: Sequence[Outcome], root: Path, ageing: Ageing) -> None:
-    from amgan.runtime.batch.gallery.gallery import write_gallery
-
+def _wishes(ageing: Ageing) -> str:
+    """What was asked for, in a few words."""
     wishes = [f"at {ageing.age}" if ageing.age else "", *ageing.zones]
     wishes += [f"by {ageing.map_file.name}" if ageing.map_file else ""]
-    title = f"{root.resolve().name}: {', '.join(filter(None, wishes))}"
-    with progress_bar("gallery") as advance:
-        page = write_gallery(outcomes, root, title, advance)
-    click.echo(f"gallery: {page}")
+    return ", ".join(filter(None, wishes))
 
 
 def exit_code(outcomes: Sequence[Outcome]) -> int:

@@ -96,7 +96,7 @@ def command(
         seen = chosen.taken
         frames = sweep(pipeline, pixels, ages, wish, seen, advance)
         write_sweep(frames, output, _box(seen[0].face.box, pixels.shape), fps, side_px)
-    tell_engine(pipeline, device)
+    tell_engine(pipeline.capabilities, device)
     click.echo(f"{output}: {len(ages)} ages from {ages[0]:g} to {ages[-1]:g} years")
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from amgan.faces.tables import ZoneLabels, read_ages, read_labels
+from amgan.faces.age_curve import read_calibrated_ages
+from amgan.faces.tables import ZoneLabels, read_labels
 from amgan.runtime.ages.maps import make_footprints
 from amgan.runtime.errors import UsageError
 from amgan.runtime.face.zones import PART_NAMES
@@ -35,18 +36,21 @@ def prepare_dataset(
     progress: Progress = lambda done, total, what: None,
     donors: Sequence[str] = (),
     labels: Path | None = None,
+    true_ages: Path | None = None,
 ) -> Path:
     """Align every photo of ``faces`` named in ``ages_csv`` and write a training set (see dataset.py).
 
     The table needs the columns ``file`` and ``age`` (or ``age_estimate``). ``donors`` names the files
     whose detail ages the others (see composite.py): wrinkles from the first one, folds from all; left
     empty, the strongest evenly lit old faces are taken. ``labels`` is a folder that `amgan label` wrote, with
-    the ages of parts; without it, and for faces that it left out, every part has the face's age.
+    the ages of parts; without it, and for faces that it left out, every part has the face's age. With
+    ``true_ages``, a table of portraits of known age, ages are taken for estimates and calibrated by it (see
+    faces/age_curve.py); labels then are to be made with the same table.
     Raises UsageError for a bad table, an empty result, or an output folder that is not empty.
     """
     require_new(output)
     options = PrepareOptions(frame_px=frame_px)
-    ages, known = read_ages(ages_csv), None if labels is None else read_labels(labels)
+    ages, known = read_calibrated_ages(ages_csv, true_ages), None if labels is None else read_labels(labels)
     aligned, left_out = align_all(faces, ages, options, progress)
     if not any(not is_held_out(f.name) for f in aligned):
         raise UsageError(f"no face in {faces} is fit for training: {dict(left_out)}")

@@ -44,6 +44,6 @@ def _difference(scheduler: FrameScheduler, pipeline: Pipeline, source: Source) -
         cut = replace(likes, max_core_px=core_px, pieces=1)
         work = plan_work(source.pixels, seen[0], request, manifest, cut, source.name)
         out = source.pixels.copy()
-        paste_face(out, work, scheduler.submit(work.frame).result(), 1.0, False)
+        paste_face(out, work, scheduler.submit(work.frame).result(), 1.0)
         pictures.append(out.astype(np.int16))
     return int(np.abs(pictures[0] - pictures[1]).max())

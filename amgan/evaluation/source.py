@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amgan.data.dataset import Dataset, load_dataset
+from amgan.faces.known_ages import KnownAge, read_known_ages
 from amgan.faces.splits import is_held_out
-from amgan.labels.known_ages import KnownAge, read_known_ages
 from amgan.runtime.errors import UsageError
 from amgan.runtime.photo.read import read_photo
 

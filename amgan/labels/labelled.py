@@ -20,11 +20,15 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class LabelOptions:
-    """How faces are labelled: number of folds, the seed of their choice, and an optional table of experts."""
+    """How faces are labelled: number of folds, the seed of their choice, and optional tables.
+
+    ``expert_scores`` holds scores of experts, ``true_ages`` portraits that the given ages are calibrated by.
+    """
 
     folds: int = 5
     seed: int = 0
     expert_scores: Path | None = None
+    true_ages: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)

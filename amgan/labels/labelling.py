@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from amgan.faces.age_curve import read_calibrated_ages
 from amgan.faces.aligning import AlignedFace, PrepareOptions, align_all
 from amgan.faces.splits import is_held_out
-from amgan.faces.tables import read_ages
 from amgan.runtime.errors import UsageError
 from amgan.runtime.face.zones import PART_NAMES, ZONES
 
@@ -47,7 +47,7 @@ def label_faces(
     """
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise UsageError(f"'{output}' is not an empty folder: name a new one for the labels")
-    table = read_ages(ages_csv)
+    table = read_calibrated_ages(ages_csv, options.true_ages)
     expert = read_expert_scores(options.expert_scores) if options.expert_scores else {}
     aligned, left_out = align_all(faces, table, PrepareOptions(frame_px=FRAME_PX), progress)
     labelled = label_aligned(aligned, left_out, options, expert, progress)

@@ -44,6 +44,7 @@ def write_folder(
         "folds": options.folds,
         "ages_table": source,
         "expert_scores": options.expert_scores.name if options.expert_scores else None,
+        "true_ages": options.true_ages.name if options.true_ages else None,
         "options": asdict(RegressionOptions()),
         "faces": {
             split: int((labelled.held_out == out).sum()) for split, out in zip(SPLITS, (0, 1), strict=True)

@@ -1,7 +1,9 @@
 """How a target age moves each sign of a face along the curves of a population's atlas.
 
 A person looks older at one sign and younger at another than is usual at their age. That offset is theirs,
-and stays: wanted score = usual score at the target age + (score now - usual score at the face's age now).
+and stays as they grow older: wanted score = usual score at the target age + (score now - usual score at the
+face's age now). It came with the years, and goes with them: at a younger age the offset in years is as much
+smaller as the age is.
 Without an atlas, years are their own score.
 """
 
@@ -55,8 +57,9 @@ class Norms:
         """Years of the map wanted at a zone that has ``now`` years of the map.
 
         The whole face goes from ``face`` to ``target``, both in the population's years. The zone keeps its
-        offset, of which at most MAX_OFFSET_YEARS are left when the move is as long as what is more: so an
-        extreme reading does not go on to extremes, and no move means no change.
+        offset where the face grows older, and the share target / face of it where it grows younger; at most
+        MAX_OFFSET_YEARS are left when the move is as long as what is more: so an extreme reading does not go
+        on to extremes, and no move means no change.
         """
         if target == face:
             return now
@@ -64,7 +67,8 @@ class Norms:
         score = reference.score_of(now)
         wanted = population.age_of(population.score_of(target) + score - population.score_of(face))
         offset = population.age_of(score) - face
-        return self.to_map(zone, target + _limited(wanted - target, offset, target - face))
+        kept = _share_kept(face, target) * (wanted - target)
+        return self.to_map(zone, target + _limited(kept, offset, target - face))
 
     def moved_base(self, now: float, face: float, target: float) -> float:
         """The same for the rest of the face, which has no sign and no curve: it goes with their mean."""
@@ -73,7 +77,8 @@ class Norms:
         usual_now, usual_then = (
             sum(self.to_map(zone.name, years) for zone in ZONES) / len(ZONES) for years in (face, target)
         )
-        return usual_then + _limited(now - usual_now, now - usual_now, target - face)
+        offset = now - usual_now
+        return usual_then + _limited(_share_kept(face, target) * offset, offset, target - face)
 
     def _curves(self, zone: str) -> tuple[Curve, Curve]:
         """The curves of the population and of the map's years."""
@@ -83,6 +88,11 @@ class Norms:
         if self.reference is None or self.reference.curves[zone].unit != curve.unit:
             return curve, curve
         return curve, self.reference.curves[zone]
+
+
+def _share_kept(face: float, target: float) -> float:
+    """The share of an offset that a face of ``face`` years keeps at ``target`` years."""
+    return min(max(target / face, 0.0), 1.0) if face > 0 else 1.0
 
 
 def _limited(years: float, offset: float, move: float) -> float:

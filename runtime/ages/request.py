@@ -30,8 +30,10 @@ class AgeSpec:
     relative: bool
 
     @classmethod
-    def parse(cls, text: str) -> AgeSpec:
-        """Read "70" (absolute), "+20" or "-10" (relative); raises UsageError for anything else."""
+    def parse(cls, text: str | float) -> AgeSpec:
+        """Read "70" or 70 (absolute), "+20" or "-10" (relative); raises UsageError for anything else."""
+        if not isinstance(text, str):
+            return cls(float(text), False)
         plain = text.strip().replace("\N{MINUS SIGN}", "-")
         if not _AGE.fullmatch(plain):
             raise UsageError(f"{text!r} is not an age: write years such as 70, or a change such as +20")
@@ -75,7 +77,7 @@ class Request:
     @classmethod
     def parse(
         cls,
-        age: str | None,
+        age: str | float | None = None,
         zones: Iterable[str] = (),
         faces: str | int = "all",
         strength: float = 1.0,
@@ -86,7 +88,7 @@ class Request:
         min_face_px: float | None = None,
         include_children: bool = False,
     ) -> Request:
-        """Make a request from what a user types, such as ("+20", ["forehead=+25"]).
+        """Make a request from what a user types, such as (70) or ("+20", ["forehead=+25"]).
 
         ``map_file`` is the path of a map (see map_file.py), ``population`` the name of a shipped atlas or the
         path of one. Raises UsageError.
@@ -111,6 +113,8 @@ class Request:
 
     def check(self, age_range: tuple[float, float] | None = None) -> None:
         """Raise UsageError when the request makes no sense or asks for ages outside ``age_range``, years."""
+        if not isinstance(self.age, AgeSpec | None):
+            raise UsageError(f"{self.age!r} is no AgeSpec: write Request.parse(age={self.age!r}) instead")
         if self.age is None and not self.zones and self.aging_map is None:
             raise UsageError(
                 "nothing was asked for: give an age such as 70, a zone such as forehead=+25, or a map"

@@ -197,9 +197,9 @@ AMGAN_API amgan_status amgan_face_age(const amgan_zone_ages *ages, float *years)
 
 /*
  * The ages to ask for so that a face of the ages `now` looks `years` old as a whole; for "20 years older" give
- * amgan_face_age() + 20. A zone that looks older or younger than the whole face keeps that offset, up to 15 years; of
- * a larger one it loses as many years as the whole face moves, until 15 are left. Ages that move are kept within
- * min_age to max_age. `ages` may be `now`.
+ * amgan_face_age() + 20. A zone that looks older or younger than the whole face keeps that offset where the face
+ * grows older, and the share years / (age now) of it where it grows younger; at most 15 years are left once the face
+ * has moved by what is more. Ages that move are kept within min_age to max_age. `ages` may be `now`.
  */
 AMGAN_API amgan_status amgan_move_zones(const amgan *handle, const amgan_zone_ages *now, float years,
                                         amgan_zone_ages *ages);

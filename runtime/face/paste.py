@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .alignment import Frame, apply_affine
+from .tone import Tone, toned_change
 from .warp import sample_plane
 
 BAND_ROWS = 64  # small enough to stay in the cache
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def paste_change(
@@ -27,13 +27,13 @@ def paste_change(
     mask: NDArray[np.float32],
     *,
     strength: float = 1.0,
-    grey: bool = False,
+    tone: Tone | None = None,
 ) -> None:
     """Add ``strength`` * (``after`` - ``before``) * ``mask`` to the photo ``out``, in place.
 
     ``out`` is uint8 [H, W, 3]; ``before`` and ``after`` uint8 [S, S, 3] and ``mask`` float32 [S, S] 0..1
     cover the canonical frame. Results are rounded to the nearest value; pixels where the mask is zero are
-    not touched. With ``grey`` all channels get the change of the luminance.
+    not touched. The change follows ``tone`` and the photo's exposure (None: it is pasted as it is).
     """
     size = before.shape[0]
     box = _box(mask)
@@ -41,7 +41,7 @@ def paste_change(
         return
     rows, columns = box
     part = mask[rows, columns]
-    change = _change(before[rows, columns], after[rows, columns], part, strength, grey)
+    change = _change(before[rows, columns], after[rows, columns], part, strength, tone)
     if not change[..., :3].any():
         return
     to_photo, to_frame = frame.to_photo(size), frame.to_frame(size)
@@ -69,27 +69,19 @@ def _change(
     after: NDArray[np.uint8],
     mask: NDArray[np.float32],
     strength: float,
-    grey: bool,
+    tone: Tone | None,
 ) -> NDArray[np.float32]:
-    """The weighted change of a frame's part and its mask, float32 [h, w, 4].
-
-    A grey photo has the change of the luminance in all three channels.
-    """
+    """The weighted change of a frame's part and its mask, float32 [h, w, 4]."""
     stacked = np.empty((*mask.shape, 4), np.float32)
     for top in range(0, len(mask), BAND_ROWS):
         rows = slice(top, top + BAND_ROWS)
-        apart = cv2.subtract(after[rows], before[rows], dtype=cv2.CV_32F)
-        if grey:
-            apart = cv2.merge([cv2.transform(apart, _LUMA[None])] * 3)
+        if tone is None:
+            apart = cv2.subtract(after[rows], before[rows], dtype=cv2.CV_32F)
+        else:
+            apart = toned_change(before[rows], after[rows], tone)
         weighted = cv2.multiply(apart, cv2.merge([mask[rows]] * 3), scale=strength)
         cv2.merge([*cv2.split(weighted), mask[rows]], dst=stacked[rows])
     return stacked
-
-
-def is_grey(rgb: NDArray[np.uint8]) -> bool:
-    """Whether the three channels of a picture, uint8 [H, W, 3], are equal everywhere."""
-    centre = rgb[rgb.shape[0] // 2]  # a quick no for nearly every colour photo
-    return all(np.array_equal(part[..., 0], part[..., c]) for part in (centre, rgb) for c in (1, 2))
 
 
 def _box(mask: NDArray[np.float32]) -> tuple[slice, slice] | None:

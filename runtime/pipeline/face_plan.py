@@ -19,6 +19,7 @@ from ..engines.tiles import Tile, mask_cells, plan_cheapest, plan_tiles
 from ..face.finder import Face
 from ..face.paste import paste_change
 from ..face.region_masks import Footprints, edit_mask, make_footprints, without_margin
+from ..face.tone import read_tone
 from ..face.warp import sample_affine
 from .estimator import Estimator, landmarks_unit
 
@@ -96,14 +97,13 @@ def plan_work(
     return FaceWork(seen, plan.wanted, mask, FrameWork(image, aging_map, tuple(tiles), label))
 
 
-def paste_face(
-    out: NDArray[np.uint8], work: FaceWork, aged: NDArray[np.uint8], strength: float, grey: bool
-) -> None:
+def paste_face(out: NDArray[np.uint8], work: FaceWork, aged: NDArray[np.uint8], strength: float) -> None:
     """Add the change of one face to the photo ``out`` in place; ``aged`` is its frame, uint8 [S, S, 3]."""
     size = work.seen.frame_px
     halo = (work.frame.image.shape[0] - size) // 2
     before = work.frame.image[halo : halo + size, halo : halo + size]
-    paste_change(out, work.seen.face.frame, before, aged, work.mask, strength=strength, grey=grey)
+    tone = read_tone(before, work.mask)
+    paste_change(out, work.seen.face.frame, before, aged, work.mask, strength=strength, tone=tone)
 
 
 def _frame_with_halo(

@@ -22,7 +22,6 @@ from ..engines.process import OpeningProcess
 from ..engines.scheduler.scheduler import Counters, FrameScheduler, open_scheduler
 from ..errors import EngineError, UsageError
 from ..face.finder import Face, FaceFinder, Found
-from ..face.paste import is_grey
 from ..machine import address_space_left
 from ..photo.read import read_photo
 from ..photo.write import write_photo
@@ -79,16 +78,16 @@ class Pipeline:
     """
 
     def __init__(
-        self, model: Path | str | None = None, device: str = "auto", precision: str | None = None
+        self, model: Bundle | Path | str | None = None, device: str = "auto", precision: str | None = None
     ) -> None:
-        """Open a bundle (None: the one that ships) on a device ("auto", "cpu", "cuda", "cuda:N").
+        """Open a bundle or its folder (None: the shipped one) on a device ("auto", "cpu", "cuda", "cuda:N").
 
         ``precision`` None takes the fastest that the device does well. Raises BundleError, EngineError or
         UsageError where that cannot be done.
         """
         self._process = OpeningProcess("the pipeline")
         _require_address_space()
-        bundle = Bundle.open(model)
+        bundle = model if isinstance(model, Bundle) else Bundle.open(model)
         self._manifest = bundle.manifest
         self._scheduler: FrameScheduler = open_scheduler(bundle, device, precision)
         # A pipeline that nobody closed gives its threads and memory back when it is forgotten.
@@ -189,9 +188,8 @@ class Pipeline:
         self._process.check()
         aged = [frame.result() for frame in started.frames]
         out = started.pixels if in_place and started.pixels.flags.writeable else np.array(started.pixels)
-        grey, strength = is_grey(started.pixels), started.request.strength
         for work, frame in zip(started.works, aged, strict=True):
-            paste_face(out, work, frame, strength, grey)
+            paste_face(out, work, frame, started.request.strength)
         faces = tuple(_aged_face(work) for work in started.works)
         return AgedPhoto(out, faces, started.left, started.found)
 
@@ -234,6 +232,11 @@ def _aged_face(work: FaceWork) -> AgedFace:
 
 def _as_pixels(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A photo in the memory layout that everything here takes: itself if it can be; raises UsageError."""
+    if not isinstance(rgb, np.ndarray):
+        raise UsageError(
+            f"a photo must be a NumPy array, uint8 [H, W, 3] RGB, not {type(rgb).__name__}: take that of "
+            "read_photo(path).pixels, or np.asarray(picture.convert('RGB')) of a picture of Pillow"
+        )
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or not rgb.size:
         raise UsageError(f"a photo must be uint8 [H, W, 3] RGB, not {rgb.dtype} {rgb.shape}")
     return np.ascontiguousarray(rgb)

@@ -26,10 +26,13 @@ void check_range(float years, const Manifest &m) {
                              " to " + in_words(m.max_age));
 }
 
+// The share of an offset that a face of `face` years keeps at `years`: all of it when older, less when younger.
+double share_kept(double face, double years) { return face > 0.0 ? std::clamp(years / face, 0.0, 1.0) : 1.0; }
+
 // An offset after a move: within what is allowed, or the offset before less the length of the move.
-double limited(double offset, double move) {
+double limited(double offset, double share, double move) {
     const double limit = std::max(kMaxOffsetYears, std::fabs(offset) - std::fabs(move));
-    return std::clamp(offset, -limit, limit);
+    return std::clamp(share * offset, -limit, limit);
 }
 
 }  // namespace
@@ -73,9 +76,9 @@ double face_age(const amgan_zone_ages &ages) {
 }
 
 amgan_zone_ages moved(const amgan_zone_ages &now, double years, const Manifest &m) {
-    const double face = face_age(now), move = years - face;
+    const double face = face_age(now), move = years - face, share = share_kept(face, years);
     const auto one = [&](float before) {
-        const auto after = static_cast<float>(years + limited(before - face, move));
+        const auto after = static_cast<float>(years + limited(before - face, share, move));
         return after == before ? before
                                : std::clamp(after, static_cast<float>(m.min_age), static_cast<float>(m.max_age));
     };

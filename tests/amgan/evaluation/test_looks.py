@@ -15,7 +15,7 @@ from amgan.evaluation.faults import FAULTS, empty_table, read_faults
 from amgan.evaluation.looking import add_faults
 from amgan.evaluation.looks import ACROSS, DOWN, TILE_PX, Look, draw_lots, encode_tile, make_looks
 from amgan.evaluation.true_ages import against_true_ages
-from amgan.labels.known_ages import is_check, read_known_ages
+from amgan.faces.known_ages import is_check, read_known_ages
 from amgan.runtime.errors import UsageError
 
 

@@ -110,6 +110,29 @@ def test_an_absolute_age_keeps_each_offset() -> None:
         assert wanted.parts[name] == pytest.approx(70 + NOW.parts[name] - MEAN)
 
 
+@pytest.mark.parametrize("population", [None, "shifted", "curved"])
+def test_a_younger_age_takes_the_offsets_with_it(population: str | None) -> None:
+    """Who asks for 30 at 65 is not left with a forehead of 45."""
+    given = norms(population)
+    now = FaceAges(65.0, {**dict.fromkeys(PART_NAMES, 65.0), "forehead": 80.0, "chin": 50.0})
+    face = Norms(**given).face_now(now)
+    wanted = wanted_ages(Request(AgeSpec(face * 0.4, False), **given), now)
+    plain = wanted.parts["upper-lip"]
+    assert plain < wanted.parts["forehead"] < plain + 0.6 * 15
+    assert plain > wanted.parts["chin"] > plain - 0.6 * 15
+    half = wanted_ages(Request(AgeSpec(face, False), **given), now)
+    assert half == now
+    if population is None:
+        assert wanted.parts["forehead"] - 26 == pytest.approx(0.4 * 15)
+        assert wanted.base == pytest.approx(26)
+        assert face_age(wanted) == pytest.approx(26)
+
+
+def test_younger_than_new_born_leaves_no_offset() -> None:
+    wanted = wanted_ages(Request(AgeSpec(-90, True)), NOW)
+    assert all(years == pytest.approx(MEAN - 90) for years in wanted.parts.values())
+
+
 def test_a_relative_age_adds_to_each_part() -> None:
     wanted = wanted_ages(Request.parse("+20"), NOW)
     assert wanted.base == pytest.approx(60)
@@ -130,7 +153,8 @@ def test_an_extreme_offset_shrinks_as_far_as_the_face_moves(now: float, move: fl
     assert face_age(odd) == pytest.approx(50)
     wanted = wanted_ages(Request(AgeSpec(move, True)), odd)
     offset = wanted.parts["chin"] - 50 - move
-    assert offset == pytest.approx(math.copysign(max(MAX_OFFSET_YEARS, 25 - abs(move)), now))
+    kept = 25 * min(1.0, (50 + move) / 50)
+    assert offset == pytest.approx(math.copysign(min(kept, max(MAX_OFFSET_YEARS, 25 - abs(move))), now))
     # However extreme, no part moves the other way.
     assert all((wanted.parts[n] - odd.parts[n]) * move >= -1e-9 for n in PART_NAMES)
 

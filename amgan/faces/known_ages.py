@@ -7,10 +7,10 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from amgan.faces.splits import is_held_out
 from amgan.runtime.errors import UsageError
 
-from ..faces.tables import read_table
+from .splits import is_held_out
+from .tables import read_table
 
 TRUE = ("true", "within a year")
 REAL = "real"

@@ -1,0 +1,181 @@
+"""From ages that a package estimates to true ages: a curve fitted on portraits whose age is known.
+
+Estimators of age are pulled towards the middle: old faces read too young. The curve gives readings the spread
+of the true ages: quantiles of the readings are matched to those of the ages, by a line where there are
+portraits. (The mean true age at a reading would be too flat, since it takes the portraits' ages for
+everybody's; the usual reading at an age, read backwards, is too steep, since single readings scatter by ten
+years.) Below the youngest portraits the line goes over into the reading itself, and beyond the oldest no face
+gets younger than it reads.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import PchipInterpolator
+
+from amgan.runtime.errors import UsageError
+
+from .known_ages import is_check
+from .tables import read_ages, read_table
+
+KNOT_YEARS = 5.0
+MIN_FACES = 40
+"""Portraits that a curve needs at the least."""
+
+_TRUSTED = (5.0, 95.0)
+"""Percentiles of the readings between which the curve is fitted."""
+
+_FADE_YEARS = 15.0
+_LEAST_RISE = 0.25
+_BEYOND_RISE = 0.5
+"""Years for a year of reading beyond the oldest readings."""
+
+_OLDEST_READING = 100.0
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class AgeCurve:
+    """True years at every estimate: knots, both rising, joined by a smooth monotone curve.
+
+    ``spread_years`` is the standard deviation of a single face about it, of the portraits it was fitted to.
+    """
+
+    estimates: tuple[float, ...]
+    years: tuple[float, ...]
+    spread_years: float
+    faces: int
+
+    def years_of(self, estimates: Floats) -> Floats:
+        """True years at some estimates, any shape; beyond the knots the last years change no more."""
+        low, high = self.estimates[0], self.estimates[-1]
+        smooth = PchipInterpolator(self.estimates, self.years)
+        return np.asarray(smooth(np.clip(estimates, low, high)), np.float64)
+
+
+@dataclass(frozen=True)
+class CurveCheck:
+    """How a curve does on portraits that it was not fitted to: errors and bias, years, before and after."""
+
+    faces: int
+    error_before: float
+    error_after: float
+    bias_before: float
+    bias_after: float
+
+
+def fit_age_curve(estimates: Floats, years: Floats) -> AgeCurve:
+    """Fit the curve to portraits with ``estimates`` and true ``years``, both [N].
+
+    Raises UsageError for fewer than MIN_FACES portraits, or such as are nearly all of one age.
+    """
+    if len(years) < MIN_FACES:
+        raise UsageError(f"a curve cannot be fitted to {len(years)} portraits: give {MIN_FACES} or more")
+    levels = np.linspace(*_TRUSTED, 37)
+    read, true = np.percentile(estimates, levels), np.percentile(years, levels)
+    knots = np.arange(math.ceil(read[0] / KNOT_YEARS) * KNOT_YEARS, read[-1] + 1e-9, KNOT_YEARS)
+    if len(knots) < 2:
+        raise UsageError(
+            f"no curve can be fitted to estimates from {read[0]:.0f} to {read[-1]:.0f} years: give portraits "
+            "of more ages"
+        )
+    rise, start = np.polyfit(read, true, 1)
+    middle = start + rise * knots
+    young = np.arange(0.0, knots[0] - KNOT_YEARS + 1e-9, KNOT_YEARS)
+    fading = np.clip(1 - (knots[0] - young) / _FADE_YEARS, 0, 1) * (middle[0] - knots[0])
+    beyond = np.arange(knots[-1] + KNOT_YEARS, _OLDEST_READING + 1e-9, KNOT_YEARS)
+    old = np.maximum(middle[-1] + _BEYOND_RISE * (beyond - knots[-1]), beyond)
+    at = np.concatenate([young, knots, beyond])
+    found = _rising(np.concatenate([young + fading, middle, old]), _LEAST_RISE * np.diff(at))
+    curve = AgeCurve(tuple(at.tolist()), tuple(np.round(found, 2).tolist()), 0.0, len(years))
+    spread = float(np.std(curve.years_of(estimates) - years))
+    return AgeCurve(curve.estimates, curve.years, round(spread, 2), len(years))
+
+
+def check_age_curve(curve: AgeCurve, estimates: Floats, years: Floats) -> CurveCheck:
+    """Errors on other portraits; raises UsageError where there are none."""
+    if not len(years):
+        raise UsageError("there is no portrait to check the curve with: give a larger table of true ages")
+    before, after = estimates - years, curve.years_of(estimates) - years
+    return CurveCheck(
+        len(years),
+        float(np.abs(before).mean()),
+        float(np.abs(after).mean()),
+        float(before.mean()),
+        float(after.mean()),
+    )
+
+
+def read_age_curve(table: Path) -> tuple[AgeCurve, CurveCheck]:
+    """Fit the curve to one half of a CSV with the columns file, age (true) and age_estimate, check the other.
+
+    Rows without an age or an estimate are left out. Raises UsageError for a missing or damaged table, and
+    where fit_age_curve and check_age_curve do.
+    """
+    if not table.is_file():
+        raise UsageError(f"the table of true ages '{table}' does not exist: check its name")
+    columns, rows = read_table(table, "correct the table")
+    missing = [name for name in ("age", "age_estimate") if name not in columns]
+    if missing:
+        raise UsageError(f"'{table}' lacks the columns {', '.join(missing)}: correct the table")
+    known = [row for row in rows if row["age"].strip() and row["age_estimate"].strip()]
+    numbers = np.array(
+        [[_years(row[c], row["file"], table) for c in ("age_estimate", "age")] for row in known]
+    )
+    numbers = numbers.reshape(-1, 2)
+    checks = np.array([is_check(row["file"]) for row in known], bool)
+    curve = fit_age_curve(numbers[~checks, 0], numbers[~checks, 1])
+    return curve, check_age_curve(curve, numbers[checks, 0], numbers[checks, 1])
+
+
+def read_calibrated_ages(ages_csv: Path, true_ages: Path | None) -> dict[str, float]:
+    """The ages of a table by file, years; taken for estimates and calibrated where true ages are given.
+
+    Raises UsageError as read_ages and read_age_curve do.
+    """
+    ages = read_ages(ages_csv)
+    return ages if true_ages is None else calibrate_ages(ages, read_age_curve(true_ages)[0])
+
+
+def curve_in_words(true_ages: Path) -> str:
+    """One line on the curve of a table: what it does, and how it did on the half it was not fitted to."""
+    curve, check = read_age_curve(true_ages)
+    shown = ", ".join(f"{age} -> {float(curve.years_of(np.array(age))):.0f}" for age in (30, 50, 70))
+    return (
+        f"ages calibrated on {curve.faces} portraits ({shown}); on {check.faces} others the mean error went "
+        f"from {check.error_before:.1f} to {check.error_after:.1f} years, the bias from "
+        f"{check.bias_before:+.1f} to {check.bias_after:+.1f}"
+    )
+
+
+def calibrate_ages(ages: Mapping[str, float], curve: AgeCurve) -> dict[str, float]:
+    """Estimated ages by file as true ones, years."""
+    years = curve.years_of(np.array(list(ages.values()), np.float64))
+    return {name: round(float(value), 2) for name, value in zip(ages, years, strict=True)}
+
+
+def _rising(values: Floats, steps: Floats) -> Floats:
+    """Values of which each is at least a step above the one before."""
+    found = values.copy()
+    for k, step in enumerate(steps):
+        found[k + 1] = max(found[k + 1], found[k] + step)
+    return found
+
+
+def _years(text: str, file: str, table: Path) -> float:
+    try:
+        years = float(text)
+    except ValueError:
+        years = math.nan
+    if not 0 <= years <= 120:
+        raise UsageError(
+            f"'{table}' has {text!r} as an age of {file}: it must be years from 0 to 120, or empty"
+        )
+    return years

@@ -1,0 +1,220 @@
+"""A whole run over many photos: planned, locked, resumed, recorded, reported, and shown in a gallery."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from ..errors import UsageError
+from ..storage.location import is_url, local_path
+from .inputs import Plan, plan_run
+from .outcome import WRITTEN, Outcome
+from .report import RunReport
+from .run import THREADS, BatchOptions, LocalRunner, Runner
+from .steps import NoFace
+
+if TYPE_CHECKING:
+    from ..ages.request import Request
+    from ..engines.contract import Capabilities
+    from .ledger import Book
+
+Progress = Callable[[int, int, str], None]
+"""Told how many photos are done, of how many, and the name of the last one."""
+
+
+def no_progress(done: int, total: int, what: str) -> None:
+    """Progress that nobody looks at."""
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """What a run did: an outcome for every photo, in order; ``gallery`` is its page, where one was asked for.
+
+    ``seconds`` is the wall-clock time of ageing; ``capabilities`` say which engine ran.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    seconds: float
+    capabilities: Capabilities
+    gallery: Path | None = None
+
+    def of(self, *status: str) -> tuple[Outcome, ...]:
+        """The outcomes of some kinds: "aged", "unchanged", "copied", "skipped", "failed"."""
+        return tuple(one for one in self.outcomes if one.status in status)
+
+    @property
+    def written(self) -> tuple[Outcome, ...]:
+        """Photos whose result is in the output, those of an earlier run included."""
+        return self.of(*WRITTEN)
+
+    @property
+    def failed(self) -> tuple[Outcome, ...]:
+        """Photos that could not be aged; each says why."""
+        return self.of("failed")
+
+
+class BatchSession:
+    """Ages all photos of folders, patterns and lists into an output folder, and goes on where it was ended.
+
+    ::
+
+        request = Request.parse(age=70)
+        result = BatchSession(["photos"], "aged", request, report="aged.jsonl").run()
+        print(len(result.written), [f"{one.file}: {one.reason}" for one in result.failed])
+
+    One bad photo does not stop the others. Inputs are never written over, and nothing is left half written.
+    """
+
+    def __init__(
+        self,
+        inputs: Sequence[Path | str],
+        output: Path | str,
+        request: Request,
+        *,
+        model: Path | str | None = None,
+        device: str = "auto",
+        files_from: Sequence[str] | None = None,
+        no_face: NoFace = "skip",
+        force: bool = False,
+        threads: int = THREADS,
+        memory_bytes: int | None = None,
+        report: Path | str | None = None,
+        gallery: bool = False,
+        gallery_title: str = "",
+        engine: Literal["local", "ray"] = "local",
+        workers: int | None = None,
+        ray_address: str | None = None,
+    ) -> None:
+        """Plan the run; nothing is opened or written yet.
+
+        ``inputs`` are photos, folders and patterns such as ``photos/**/*.jpg``, paths or URLs; ``files_from``
+        are lines that name more of them. ``output`` is a folder, or a file for one photo; a path or a URL.
+        ``model`` is the folder of a bundle (None: the shipped one), ``device`` as for Pipeline. ``no_face``
+        leaves photos out of which no face is aged, copies them, or counts them as failed. ``force`` does all
+        photos again. ``threads`` photos are read, and as many written, concurrently; ``memory_bytes`` is what
+        the photos in flight may take. ``report`` is a file of JSON lines, ``gallery`` makes
+        output/index.html, whose title ends with ``gallery_title``. ``engine`` "ray" runs on the cluster at
+        ``ray_address`` with ``workers`` pipelines.
+
+        Raises UsageError for what makes no sense, PhotoError where another file system refuses.
+        """
+        if engine == "local" and (workers is not None or ray_address is not None):
+            raise UsageError("`workers` and `ray_address` are for `engine` ray: add it, or leave them out")
+        self.request = request
+        self.outcomes: list[Outcome] = []
+        self.plan = _plan([str(one) for one in inputs], str(output), files_from)
+        self._options = BatchOptions(threads, memory_bytes, no_face, self.plan.root)
+        self._model = None if model is None else Path(model)
+        self._device, self._force = device, force
+        self._report = None if report is None else str(report)
+        self._engine, self._workers, self._ray_address = engine, workers, ray_address
+        self._gallery, self._title = gallery, gallery_title
+        if gallery:
+            _require_a_local_folder(self.plan, str(output))
+
+    def run(
+        self,
+        progress: Progress = no_progress,
+        gallery_progress: Progress = no_progress,
+        say: Callable[[str], None] = lambda sentence: None,
+    ) -> BatchResult:
+        """Do what is not done yet; ``say`` is told what a person should know meanwhile, such as a stale lock.
+
+        However it ends, KeyboardInterrupt included, what is with the engine is finished and recorded;
+        ``outcomes`` are then those of the photos that were done. Raises UsageError, PhotoError, BundleError,
+        EngineError, MissingDependencyError and DiskFullError, which every photo would meet.
+        """
+        self.outcomes.clear()
+        with ExitStack() as stack:
+            runner = self._open(stack)
+            self.request.check(runner.age_range)
+            ledger = self._open_ledger(stack, runner, say)
+            start = time.perf_counter()
+            with open_report(self._report) as report:
+                progress(0, len(self.plan.jobs), "")
+
+                def tell(outcome: Outcome) -> None:
+                    self.outcomes.append(outcome)
+                    report.add(outcome)
+                    progress(len(self.outcomes), len(self.plan.jobs), outcome.path.name)
+
+                runner.run(self.plan.jobs, self.request, tell, self._options, ledger)
+            seconds = time.perf_counter() - start
+            page = self._write_gallery(gallery_progress) if self._gallery else None
+            return BatchResult(tuple(self.outcomes), seconds, runner.capabilities, page)
+
+    def _open(self, stack: ExitStack) -> Runner:
+        if self._engine == "ray":
+            from .ray_runner import ModelChoice, RayRunner
+
+            model = None if self._model is None else self._model.absolute()
+            return RayRunner(ModelChoice(model, self._device), self._workers, self._ray_address)
+        from ..pipeline.pipeline import Pipeline
+
+        return LocalRunner(stack.enter_context(Pipeline(self._model, self._device)))
+
+    def _open_ledger(self, stack: ExitStack, runner: Runner, say: Callable[[str], None]) -> Book | None:
+        """Lock the output folder and open its record, until the stack ends; None for a single file."""
+        from .ledger import Ledger
+        from .remote_ledger import RemoteLedger
+        from .settings import describe_request, settings_key
+
+        root, far_root, force = self.plan.root, self.plan.far_root, self._force
+        no_face = {"no_face": self._options.no_face}
+        settings = settings_key(describe_request(self.request), runner.describe(), no_face)
+        ledger: Ledger | RemoteLedger
+        if far_root:
+            from ..storage.remote_lock import RemoteLock
+
+            lock = stack.enter_context(RemoteLock(far_root, say))
+            ledger = RemoteLedger(far_root, settings, force=force, check=lock.check)
+        elif root is not None:
+            from ..storage.lock import RunLock
+
+            stack.enter_context(RunLock(root))
+            ledger = Ledger(root, settings, force=force)
+        else:
+            return None
+        stack.callback(ledger.close)
+        ledger.clean(self.plan.jobs)
+        return ledger
+
+    def _write_gallery(self, progress: Progress) -> Path:
+        from .gallery.gallery import write_gallery
+
+        assert self.plan.root is not None
+        name = self.plan.root.resolve().name
+        title = f"{name}: {self._title}" if self._title else name
+        return write_gallery(self.outcomes, self.plan.root, title, progress)
+
+
+def open_report(name: str | None) -> RunReport:
+    """Begin the report ``name``, a path or a URL (None: no report). Raises PhotoError where it cannot."""
+    if name is not None and is_url(name):
+        from .remote_report import RemoteReport
+
+        return RemoteReport(name)
+    return RunReport(None if name is None else Path(local_path(name)))
+
+
+def _plan(inputs: Sequence[str], output: str, files_from: Sequence[str] | None) -> Plan:
+    if any(map(is_url, [*inputs, output, *(files_from or ())])):
+        from .remote_plan import plan_remote
+
+        return plan_remote(inputs, output, files_from)
+    return plan_run([local_path(one) for one in inputs], Path(local_path(output)), files_from)
+
+
+def _require_a_local_folder(plan: Plan, output: str) -> None:
+    if plan.far_root or any(job.far is not None for job in plan.jobs):
+        raise UsageError(
+            "`gallery` shows photos of this machine: leave it out where `inputs` or `output` is a URL"
+        )
+    if plan.root is None:
+        raise UsageError(
+            f"'{output}' is one picture, and a gallery needs a folder: name a folder as `output`"
+        )
