@@ -20,7 +20,6 @@ from .manifest import make_manifest
 from .options import ENGINE_PRECISION, ExportOptions
 from .parity.comparison import Reference, compare, require
 from .tensorrt.engines import add_engines
-from .tensorrt.options import EngineOptions
 
 Progress = Callable[[str], None]
 DEFAULTS = ExportOptions()
@@ -80,7 +79,7 @@ def _finish(
     """Compare the ONNX files, build engines of what passed, compare these; the manifest with all of it."""
     report = require(compare(reference, work, manifest.files, progress))
     if options.targets:
-        wanted = EngineOptions(precision=ENGINE_PRECISION, force=options.force)
+        wanted = replace(options.engines, precision=ENGINE_PRECISION, force=options.force)
         previous = output if output.is_dir() else None
         manifest = add_engines(
             work, manifest, options.targets, options.flavour, wanted, progress, previous=previous

@@ -8,8 +8,10 @@ from amgan.runtime.errors import UsageError
 
 from .graphs.precision import dtype_of
 from .tensorrt.flavour import AUTO
+from .tensorrt.options import EngineOptions
 
 ENGINE_PRECISION = "fp16"
+ENGINES = EngineOptions()
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,8 @@ class ExportOptions:
 
     ``precisions`` are those of its ONNX files (fp32 is always there); ``targets`` the generations of GPUs to
     build engines for ("sm86", ..., or "current"; empty: no engines), which takes the fp16 files as well;
-    ``flavour`` the TensorRT to build them with; ``force`` builds engines again that are up to date. ``plain``
+    ``flavour`` the TensorRT to build them with; ``force`` builds engines again that are up to date, and
+    ``engines`` are the further options of engines, but for their precision. ``plain``
     writes the networks as PyTorch exports them, without any simplification: for comparison only, fp32 only.
     """
 
@@ -27,12 +30,13 @@ class ExportOptions:
     flavour: str = AUTO
     force: bool = False
     plain: bool = False
+    engines: EngineOptions = ENGINES
 
     def check(self) -> None:
         """Raise UsageError where the options make no sense."""
         for precision in self.precisions:
             dtype_of(precision)
-        if not self.targets and (self.force or self.flavour != AUTO):
+        if not self.targets and (self.force or self.flavour != AUTO or self.engines != ENGINES):
             raise UsageError(
                 "a flavour of TensorRT or building by force is about engines: name their targets, too"
             )

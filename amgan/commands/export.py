@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -35,6 +36,30 @@ from amgan.runtime.errors import UsageError
     "--force", is_flag=True, show_default="keep them", help="Build engines again that are up to date."
 )
 @click.option(
+    "--core", "cores", type=click.IntRange(64), multiple=True, metavar="PX", show_default="256, 512 and 1024",
+    help="Side of the tiles of an engine, without their halo; give it several times for several engines.",
+)  # fmt: skip
+@click.option(
+    "--batch", type=click.IntRange(1, 64), metavar="N", show_default="8",
+    help="The most tiles that an engine computes at once; fewer of 512 px and more.",
+)  # fmt: skip
+@click.option(
+    "--level", type=click.IntRange(0, 5), metavar="N", show_default="3",
+    help="How long TensorRT looks for fast kernels, 0 to 5.",
+)  # fmt: skip
+@click.option(
+    "--workspace", type=click.IntRange(1), metavar="MIB", show_default="TensorRT's own limit",
+    help="Memory in MiB that an engine may take for intermediate results.",
+)  # fmt: skip
+@click.option(
+    "--timing-cache", type=PathType, metavar="FILE", show_default="in the user's cache folder",
+    help="File that keeps what TensorRT measured, for the next build.",
+)  # fmt: skip
+@click.option(
+    "--hardware-compatibility", is_flag=True, show_default="off",
+    help="Engines of TensorRT that run on every GPU from Ampere on, at some cost in speed.",
+)  # fmt: skip
+@click.option(
     "--plain", is_flag=True, show_default="simplified",
     help="Write the networks as PyTorch traces them, in fp32: slower, for comparison only.",
 )  # fmt: skip
@@ -50,6 +75,12 @@ def command(
     targets: str | None,
     flavour: str,
     force: bool,
+    cores: tuple[int, ...],
+    batch: int | None,
+    level: int | None,
+    workspace: int | None,
+    timing_cache: Path | None,
+    hardware_compatibility: bool,
     plain: bool,
     triton: Path | None,
 ) -> None:
@@ -64,12 +95,24 @@ def command(
       amgan export -o bundle
       amgan export -o bundle --checkpoint runs/mine/last.safetensors --fp16
       amgan export -o bundle --targets sm86,sm89,sm120
+      amgan export -o bundle --targets current --core 256 --core 1024 --batch 4
       amgan export -o bundle --triton models
     """  # noqa: D301
     if checkpoint is not None and not checkpoint.is_file():
         raise UsageError(f"the checkpoint '{checkpoint}' does not exist: give a .safetensors file")
-    if targets is None and (force or flavour != "auto"):
-        raise UsageError("--flavour and --force are about engines: name their --targets, too")
+    named = {
+        "cores_px": cores or None,
+        "batch": batch,
+        "level": level,
+        "workspace_mib": workspace,
+        "timing_cache": timing_cache,
+        "portable": hardware_compatibility or None,
+    }
+    of_engines: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
+    if targets is None and (force or flavour != "auto" or of_engines):
+        raise UsageError(
+            "--flavour, --force and the options of engines are about engines: name their --targets, too"
+        )
     if plain and (fp16 or bf16 or targets is not None):
         raise UsageError("--plain writes fp32 only: leave --fp16, --bf16 and --targets out")
     if triton is not None and triton.resolve() == output.resolve():
@@ -80,8 +123,10 @@ def command(
     with needs("export", "export"):
         from amgan.export.bundle import export_bundle
         from amgan.export.options import ExportOptions
+        from amgan.export.tensorrt.options import EngineOptions
 
-        options = ExportOptions(precisions, generations, flavour, force, plain)
+        engines = EngineOptions(**of_engines)
+        options = ExportOptions(precisions, generations, flavour, force, plain, engines)
         bundle = export_bundle(checkpoint, output, say, options)
         click.echo(f"bundle written to {bundle}")
         if triton is not None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from amgan.runtime.bundle.engine_files import EngineBuild, EngineProfile
+from amgan.runtime.bundle.engine_files import PORTABLE, EngineBuild, EngineProfile
 from amgan.runtime.engines.cuda.api import load_cuda
 from amgan.runtime.errors import AmganError, EngineError
 from amgan.runtime.files import file_sha256, whole_file
@@ -46,6 +46,9 @@ def plan_build(onnx_path: Path, options: BuildOptions) -> EngineBuild:
     }
     if flavour.name == "tensorrt_rtx":
         recorded["graphs"] = True
+    if options.portable:
+        replace(options, flavour=flavour.name).check()
+        recorded[PORTABLE] = True
     profile = EngineProfile(options.batch, {n: tuple(s) for n, s in options.inputs.items()})
     return EngineBuild(flavour.name, flavour.version, targets, file_sha256(onnx_path), profile, recorded)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from amgan.runtime.bundle.bundle import Bundle
 from amgan.runtime.bundle.engine_files import FORMAT, EngineBuild
 from amgan.runtime.bundle.manifest import FileEntry, Manifest
 from amgan.runtime.engines.contract import CELL_PX
+from amgan.runtime.engines.cuda.program import largest_batch
 from amgan.runtime.errors import AmganError, BundleError, UsageError
 from amgan.runtime.files import file_sha256
 
@@ -21,7 +22,6 @@ from .flavour import AUTO
 from .log import Progress
 from .options import EngineOptions
 
-ROLES = ("generator", "estimator")
 DEFAULTS = EngineOptions()
 
 
@@ -42,17 +42,18 @@ def add_engines(
     file of the precision, and as build_engine does.
     """
     plans = []
-    for role in ROLES:
+    for role, core_px in _wanted(manifest, options):
         onnx = _onnx_file(folder, manifest, role, options.precision)
-        inputs = network_inputs(manifest, role, options.core_px)
-        wanted = options.for_network(inputs, flavour, tuple(targets))
+        inputs = network_inputs(manifest, role, core_px)
+        batch = largest_batch(core_px, options.batch)
+        wanted = options.for_network(inputs, flavour, tuple(targets), batch)
         plan = plan_build(onnx, wanted)
-        cache = timing_cache(plan.flavour, plan.version, plan.targets)
-        plans.append((onnx, replace(wanted, flavour=plan.flavour, timing_cache=cache), plan))
-    files = dict(manifest.files)
+        cache = options.timing_cache or timing_cache(plan.flavour, plan.version, plan.targets)
+        name = engine_name(role, options.precision, plan, core_px)
+        plans.append((role, name, onnx, replace(wanted, flavour=plan.flavour, timing_cache=cache), plan))
+    files = _without_other_sizes(manifest.files, {name for _, name, *_ in plans}, plans[0][-1])
     with tempfile.TemporaryDirectory(dir=folder, prefix=".engines.") as work:
-        for role, (onnx, wanted, plan) in zip(ROLES, plans, strict=True):
-            name = engine_name(role, options.precision, plan)
+        for role, name, onnx, wanted, plan in plans:
             reason = (
                 "a new one was asked for" if options.force else _keep(folder, files, name, plan, previous)
             )
@@ -69,10 +70,38 @@ def add_engines(
     return replace(manifest, files=files)
 
 
-def engine_name(role: str, precision: str, build: EngineBuild) -> str:
-    """File name of an engine; TensorRT's own engines run on one generation of GPUs only, which they name."""
+def engine_name(role: str, precision: str, build: EngineBuild, core_px: int = 0) -> str:
+    """File name of an engine, with the core of its tiles where it is not 0.
+
+    TensorRT's own engines run on one generation of GPUs only, which they name.
+    """
     generation = f".{'-'.join(build.targets)}" if build.flavour == "tensorrt" else ""
-    return f"{role}.{precision}.{build.flavour}{generation}.engine"
+    size = f".{core_px}px" if core_px else ""
+    return f"{role}.{precision}{size}.{build.flavour}{generation}.engine"
+
+
+def _wanted(manifest: Manifest, options: EngineOptions) -> list[tuple[str, int]]:
+    """Role of every engine to build, and the core of its tiles in px (0 for the estimator).
+
+    No frame is larger than the manifest allows, so neither is any core. Raises UsageError without any core.
+    """
+    cores = sorted({min(core, manifest.max_frame_px) for core in options.cores_px})
+    if not cores:
+        raise UsageError("there is no size of tiles to build engines for: name one")
+    return [*(("generator", core) for core in cores), ("estimator", 0)]
+
+
+def _without_other_sizes(
+    files: Mapping[str, FileEntry], names: set[str], plan: EngineBuild
+) -> dict[str, FileEntry]:
+    """The files of a bundle but for engines like those to build whose tiles are of sizes not asked for."""
+
+    def stays(name: str, entry: FileEntry) -> bool:
+        there = entry.build
+        alike = there and (there.flavour, there.targets) == (plan.flavour, plan.targets)
+        return name in names or entry.role != "generator" or not alike
+
+    return {name: entry for name, entry in files.items() if stays(name, entry)}
 
 
 def why_build(entry: FileEntry | None, file: Path, wanted: EngineBuild) -> str | None:

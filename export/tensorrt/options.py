@@ -12,6 +12,8 @@ from .check import TYPES
 from .flavour import AUTO, CURRENT
 
 LEVELS = range(6)
+CORES_PX = (256, 512, 1024)
+"""Most faces in photos need one tile of 256 px; on large ones that would be a third more arithmetic."""
 
 
 @dataclass(frozen=True)
@@ -22,17 +24,19 @@ class BuildOptions:
     smallest over the best to the largest of ``batch``. ``precision`` ("fp16", "bf16", "fp32") is what the
     ONNX file must be. ``workspace_mib`` limits the memory of the engine's intermediate results (0:
     TensorRT's own limit), ``level`` is TensorRT's optimisation level, 0 to 5. ``timing_cache`` is a file that
-    keeps timings for the next build, where the flavour has such a thing.
+    keeps timings for the next build, where the flavour has such a thing. ``portable`` builds an engine that
+    runs on every generation of GPUs from Ampere (sm80) on, more slowly: for TensorRT itself only.
     """
 
     inputs: Mapping[str, tuple[int, ...]]
     flavour: str = AUTO
     targets: tuple[str, ...] = (CURRENT,)
     precision: str = "fp16"
-    batch: tuple[int, int, int] = (1, 4, 8)
+    batch: tuple[int, int, int] = (1, 8, 8)
     workspace_mib: int = 0
     level: int = 3
     timing_cache: Path | None = None
+    portable: bool = False
 
     def check(self) -> None:
         """Raise UsageError where a value makes no sense."""
@@ -45,33 +49,43 @@ class BuildOptions:
             raise UsageError(f"the optimisation level must be 0 to {LEVELS[-1]}, not {self.level}")
         if self.workspace_mib < 0:
             raise UsageError(f"the workspace cannot be {self.workspace_mib} MiB")
+        if self.portable and self.flavour == "tensorrt_rtx":
+            raise UsageError(
+                "TensorRT for RTX has no hardware compatibility: name all generations as --targets instead"
+            )
 
 
 @dataclass(frozen=True)
 class EngineOptions:
     """What to build for a bundle; the rest as in BuildOptions.
 
-    ``core_px`` is the side of a tile without its halo; tiles that are smaller are padded by the runtime.
-    ``force`` builds engines that are up to date, too.
+    ``cores_px`` are the sides of tiles without their halo, each of which gets an engine of the generator; the
+    runtime takes the one that costs least for a frame, and fills tiles up that are smaller. ``batch`` is the
+    most tiles of a batch, and what engines are tuned for; large tiles have smaller ones. ``force`` builds
+    engines that are up to date, too. ``timing_cache`` None keeps timings in the user's cache folder.
     """
 
     precision: str = "fp16"
-    core_px: int = 256
-    batch: tuple[int, int, int] = (1, 4, 8)
+    cores_px: tuple[int, ...] = CORES_PX
+    batch: int = 8
     workspace_mib: int = 0
     level: int = 3
     force: bool = False
+    timing_cache: Path | None = None
+    portable: bool = False
 
     def for_network(
-        self, inputs: Mapping[str, tuple[int, ...]], flavour: str, targets: tuple[str, ...]
+        self, inputs: Mapping[str, tuple[int, ...]], flavour: str, targets: tuple[str, ...], batch: int
     ) -> BuildOptions:
-        """The options for one network with these inputs."""
+        """The options for one network with these inputs, in batches of up to ``batch``."""
         return BuildOptions(
             inputs=inputs,
             flavour=flavour,
             targets=targets,
             precision=self.precision,
-            batch=self.batch,
+            batch=(1, batch, batch),
             workspace_mib=self.workspace_mib,
             level=self.level,
+            timing_cache=self.timing_cache,
+            portable=self.portable,
         )

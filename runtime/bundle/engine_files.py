@@ -18,6 +18,9 @@ FORMAT = "tensorrt"
 FLAVOURS: Mapping[str, str] = {"tensorrt": "TensorRT", "tensorrt_rtx": "TensorRT for RTX"}
 """Import names of the flavours, and what people call them."""
 
+PORTABLE = "hardware_compatibility"
+"""The option of engines that run on every generation of GPUs from Ampere on."""
+AMPERE = 80
 TARGET = re.compile(r"sm\d{2,3}")
 
 
@@ -70,7 +73,8 @@ def check_engine(entry: FileEntry, flavour: str, version: str, compute_capabilit
         return f"it was built by {theirs}, and this machine has {ours}: {again}"
     if build.version != version:
         return f"it was built by {theirs}, and {ours} loads none but its own engines: {again}"
-    if target not in build.targets:
+    portable = bool(build.options.get(PORTABLE)) and compute_capability >= AMPERE
+    if target not in build.targets and not portable:
         return f"it was built for GPUs of {', '.join(build.targets)}, and this one is {target}: {again}"
     return None
 

@@ -16,7 +16,7 @@ from ..errors import EngineError, MissingDependencyError
 from .contract import CELL_PX
 from .cuda.api import OutOfMemoryError
 from .cuda.handles import Stream
-from .cuda.program import ProgramSlot, Tensor, batch_sizes
+from .cuda.program import ProgramSlot, Tensor, batch_sizes, largest_batch
 from .cuda.torch_gpu import TorchCuda
 
 if TYPE_CHECKING:
@@ -32,8 +32,6 @@ CORES_PX = (1024, 512, 256, 128)
 SEVERAL_PX = 256
 """Smaller cores are only for GPUs that hold nothing larger."""
 MAX_BATCH = 8
-BATCH_PX = 2 * 1024**2
-"""Cores of a batch together: more of them would only take longer and more memory."""
 MEMORY_SHARE = 0.5
 """How much of the free memory one tile may take, so that there is room for batches and for others."""
 PROBE_PX = 128
@@ -125,7 +123,7 @@ class TorchProgram:
     def _take(self, core_px: int) -> None:
         """Be for tiles of this size."""
         self._core = core_px
-        self.batches = batch_sizes(1, max(1, min(MAX_BATCH, BATCH_PX // core_px**2)))
+        self.batches = batch_sizes(1, largest_batch(core_px, MAX_BATCH))
         self.inputs, self.outputs = _tensors(core_px, self._halo)
 
     def memory(self, slots: int, batch: int) -> int:

@@ -65,7 +65,7 @@ def test_engines_are_built_kept_and_reported(
     options = ExportOptions(targets=("sm86", "sm89", "sm120"), flavour="tensorrt_rtx")
     said: list[str] = []
     manifest = Bundle.open(export_bundle(checkpoint, tmp_path / "b", said.append, options)).manifest
-    engine = "generator.fp16.tensorrt_rtx.engine"
+    engine = f"generator.fp16.{min(256, manifest.max_frame_px)}px.tensorrt_rtx.engine"
     assert manifest.files[engine].build is not None
     assert manifest.files[engine].build.half_share > 0.95
     assert f"{engine}: building, there is none yet" in said

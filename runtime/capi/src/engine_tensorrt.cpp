@@ -2,7 +2,9 @@
 // been run on a GPU yet.
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <mutex>
+#include <vector>
 
 #include "engine.h"
 #include "tensorrt_plan.h"
@@ -40,12 +42,14 @@ std::string version() {
     return std::to_string(all / 10000) + "." + std::to_string(all / 100 % 100) + "." + std::to_string(all % 100) + ".";
 }
 
-const FileEntry &find_engine(const Bundle &bundle, const Gpu &gpu, const std::string &precision) {
+// For every size of tiles the first engine that fits, smallest tiles first, all of the precision of the first.
+std::vector<const FileEntry *> find_engines(const Bundle &bundle, const Gpu &gpu, const std::string &precision) {
     std::string reasons;
+    std::string ours = precision == "f32" ? "fp32" : precision == "f16" ? "fp16" : precision;
+    std::map<int, const FileEntry *> found;
     for (const FileEntry &entry : bundle.manifest.files) {
         if (entry.role != "generator" || !entry.build) continue;
         const EngineBuild &build = *entry.build;
-        const std::string ours = precision == "f32" ? "fp32" : precision == "f16" ? "fp16" : precision;
         std::string reason;
         if (build.flavour != kFlavour) reason = "was built by another flavour of TensorRT";
         else if ((build.version + ".").compare(0, version().size(), version()) != 0)
@@ -53,8 +57,17 @@ const FileEntry &find_engine(const Bundle &bundle, const Gpu &gpu, const std::st
         else if (std::find(build.targets.begin(), build.targets.end(), gpu.target) == build.targets.end())
             reason = "is for other GPUs than " + gpu.target;
         else if (!ours.empty() && ours != entry.precision) reason = "is in " + entry.precision;
-        else return entry;
-        reasons += (reasons.empty() ? "'" : "; '") + entry.name + "' " + reason;
+        if (reason.empty()) {
+            ours = entry.precision;
+            found.emplace(build.inputs.at("image")[0], &entry);
+        } else {
+            reasons += (reasons.empty() ? "'" : "; '") + entry.name + "' " + reason;
+        }
+    }
+    if (!found.empty()) {
+        std::vector<const FileEntry *> engines;
+        for (const auto &[side_px, entry] : found) engines.push_back(entry);
+        return engines;
     }
     throw device_error("'" + bundle.folder + "' has no engine that fits this GPU (" +
                        (reasons.empty() ? "it has none" : reasons) + "): build one with `amgan export --targets " +
@@ -63,54 +76,74 @@ const FileEntry &find_engine(const Bundle &bundle, const Gpu &gpu, const std::st
 
 class TensorRtEngine : public Engine {
   public:
-    TensorRtEngine(const Bundle &bundle, const FileEntry &entry, const Gpu &gpu) : plan_(bundle, entry, gpu.number) {
+    // `engines` are the same generator for tiles of several sizes, smallest first.
+    TensorRtEngine(const Bundle &bundle, const std::vector<const FileEntry *> &engines, const Gpu &gpu) {
+        const std::string &precision = engines.front()->precision;
         traits_.backend = AMGAN_TENSORRT_NAME;
         traits_.device = "cuda:" + std::to_string(gpu.number);
-        traits_.precision = entry.precision == "fp32" ? "f32" : entry.precision == "fp16" ? "f16" : entry.precision;
-        traits_.wishes = {plan_.core_px(), 1, true};
+        traits_.precision = precision == "fp32" ? "f32" : precision == "fp16" ? "f16" : precision;
+        for (const FileEntry *entry : engines) {
+            plans_.push_back(std::make_unique<TensorRtPlan>(bundle, *entry, gpu.number));
+            traits_.wishes.cores_px.push_back(plans_.back()->core_px());
+        }
+        traits_.wishes.max_core_px = traits_.wishes.cores_px.back();
+        traits_.wishes.halo_px = bundle.manifest.halo_px;
     }
 
     const EngineTraits &traits() const override { return traits_; }
 
     void age(const FrameWork &work, std::uint8_t *aged) override {
         const std::lock_guard<std::mutex> hold(lock_);
-        const auto batch = static_cast<std::size_t>(plan_.batch());
+        if (work.tiles.empty()) return;
+        // All tiles of a frame are of one size.
+        TensorRtPlan &plan = plan_for(work.tiles.front());
+        const auto batch = static_cast<std::size_t>(plan.batch());
         for (std::size_t first = 0; first < work.tiles.size(); first += batch) {
             const int count = static_cast<int>(std::min(batch, work.tiles.size() - first));
-            for (int i = 0; i < count; ++i) gather(work, work.tiles[first + static_cast<std::size_t>(i)], i);
-            plan_.run(count);
+            for (int i = 0; i < count; ++i) gather(plan, work, work.tiles[first + static_cast<std::size_t>(i)], i);
+            plan.run(count);
             for (int i = 0; i < count; ++i)
-                stitch(work.tiles[first + static_cast<std::size_t>(i)], i, aged, work.side_px);
+                stitch(plan, work.tiles[first + static_cast<std::size_t>(i)], i, aged, work.side_px);
         }
     }
 
   private:
-    void gather(const FrameWork &work, const Tile &tile, int element) {
-        const int side = plan_.side_px(), cells = side / kCellPx;
-        const std::size_t padded = static_cast<std::size_t>(work.padded_px()), row_bytes = std::size_t{3} * side;
-        auto *image = static_cast<std::uint8_t *>(plan_.image(element));
-        auto *map = static_cast<float *>(plan_.map(element));
-        for (int y = 0; y < side; ++y)
-            std::memcpy(image + row_bytes * y, work.image.data() + 3 * ((tile.y0 + y) * padded + tile.x0), row_bytes);
-        for (int y = 0; y < cells; ++y)
-            std::memcpy(map + static_cast<std::size_t>(cells) * y,
-                        work.map.row(tile.y0 / kCellPx + y) + tile.x0 / kCellPx, sizeof(float) * cells);
-        const float origin[3] = {static_cast<float>(tile.x0 - work.halo_px), static_cast<float>(tile.y0 - work.halo_px),
-                                 static_cast<float>(work.side_px)};
-        std::memcpy(plan_.origin(element), origin, sizeof origin);
+    // The smallest size of tiles that holds one.
+    TensorRtPlan &plan_for(const Tile &tile) {
+        for (const auto &plan : plans_)
+            if (std::max(tile.width, tile.height) <= plan->core_px()) return *plan;
+        throw engine_error("a tile of " + std::to_string(tile.width) + " px is larger than any engine takes");
     }
 
-    void stitch(const Tile &tile, int element, std::uint8_t *aged, int side_px) {
-        const auto *core = static_cast<const std::uint8_t *>(plan_.aged(element));
-        const std::size_t row_bytes = std::size_t{3} * tile.width;
+    // Tiles of frames that are smaller than a core lie in its top left corner; the rest is not looked at afterwards.
+    static void gather(TensorRtPlan &plan, const FrameWork &work, const Tile &tile, int element) {
+        const int side = plan.side_px(), cells = side / kCellPx;
+        const int width = tile.width + 2 * work.halo_px, height = tile.height + 2 * work.halo_px;
+        const std::size_t padded = static_cast<std::size_t>(work.padded_px()), row_bytes = std::size_t{3} * side;
+        auto *image = static_cast<std::uint8_t *>(plan.image(element));
+        auto *map = static_cast<float *>(plan.map(element));
+        for (int y = 0; y < height; ++y)
+            std::memcpy(image + row_bytes * y, work.image.data() + 3 * ((tile.y0 + y) * padded + tile.x0),
+                        std::size_t{3} * width);
+        for (int y = 0; y < height / kCellPx; ++y)
+            std::memcpy(map + static_cast<std::size_t>(cells) * y,
+                        work.map.row(tile.y0 / kCellPx + y) + tile.x0 / kCellPx, sizeof(float) * (width / kCellPx));
+        const float origin[3] = {static_cast<float>(tile.x0 - work.halo_px), static_cast<float>(tile.y0 - work.halo_px),
+                                 static_cast<float>(work.side_px)};
+        std::memcpy(plan.origin(element), origin, sizeof origin);
+    }
+
+    static void stitch(TensorRtPlan &plan, const Tile &tile, int element, std::uint8_t *aged, int side_px) {
+        const auto *core = static_cast<const std::uint8_t *>(plan.aged(element));
+        const std::size_t core_row = std::size_t{3} * plan.core_px(), row_bytes = std::size_t{3} * tile.width;
         for (int y = 0; y < tile.height; ++y) {
             const std::size_t place = static_cast<std::size_t>(tile.y0 + y) * side_px + tile.x0;
-            std::memcpy(aged + 3 * place, core + row_bytes * y, row_bytes);
+            std::memcpy(aged + 3 * place, core + core_row * y, row_bytes);
         }
     }
 
     std::mutex lock_;
-    TensorRtPlan plan_;
+    std::vector<std::unique_ptr<TensorRtPlan>> plans_;
     EngineTraits traits_;
 };
 
@@ -118,7 +151,7 @@ class TensorRtEngine : public Engine {
 
 std::unique_ptr<Engine> open_tensorrt(const Bundle &bundle, const std::string &device, const std::string &precision) {
     const Gpu gpu = find_gpu(device);
-    return std::make_unique<TensorRtEngine>(bundle, find_engine(bundle, gpu, precision), gpu);
+    return std::make_unique<TensorRtEngine>(bundle, find_engines(bundle, gpu, precision), gpu);
 }
 
 }  // namespace amgan_impl

@@ -31,7 +31,7 @@ TensorRtPlan::TensorRtPlan(const Bundle &bundle, const FileEntry &entry, int gpu
       batch_(entry.build->batch_high) {
     check_cuda(cudaSetDevice(gpu), "choosing the GPU");
     const int core = core_px();
-    if (core <= 0 || core % kTileStepPx != 0 || core > bundle.manifest.min_frame_px || side_px_ % kCellPx != 0)
+    if (core <= 0 || core % kTileStepPx != 0 || side_px_ % kCellPx != 0)
         throw bundle_error("'" + path_ + "' takes tiles of " + std::to_string(side_px_) +
                            " px, which do not fit the bundle: build it again");
     stream_ = make_stream();

@@ -1,6 +1,8 @@
 #include "tiles.h"
 
 #include <algorithm>
+#include <limits>
+#include <utility>
 
 namespace amgan_impl {
 
@@ -65,10 +67,9 @@ Cuts slide(const Stretch &stretch, int length, int line) {
     return cuts;
 }
 
-}  // namespace
-
-std::vector<Tile> plan_tiles(int frame_px, const TileWishes &wishes, const std::vector<std::uint8_t> &cells,
-                             int multiple) {
+// `core_px` 0: cores of any size.
+std::vector<Tile> plan(int frame_px, const TileWishes &wishes, int core_px, const std::vector<std::uint8_t> &cells,
+                       int multiple) {
     const int side = frame_px / multiple;
     const auto flag = [&cells, side](int x, int y) { return cells[static_cast<std::size_t>(y) * side + x] != 0; };
     std::vector<std::uint8_t> tall(side), wide(side);
@@ -78,11 +79,11 @@ std::vector<Tile> plan_tiles(int frame_px, const TileWishes &wishes, const std::
     if (std::find(tall.begin(), tall.end(), 1) == tall.end()) return {};
 
     const Stretch rows_of = stretch_of(tall), columns_of = stretch_of(wide);
-    const int longest = wishes.max_core_px / multiple;
     Cuts rows, columns;
-    if (wishes.fixed) {
-        rows = slide(rows_of, longest, side), columns = slide(columns_of, longest, side);
+    if (core_px > 0) {
+        rows = slide(rows_of, core_px / multiple, side), columns = slide(columns_of, core_px / multiple, side);
     } else {
+        const int longest = wishes.max_core_px / multiple;
         const auto [down, across] =
             pieces(rows_of.length(), columns_of.length(), longest, wishes.at_least, kSmallestPx / multiple);
         rows = split(rows_of, down), columns = split(columns_of, across);
@@ -99,6 +100,22 @@ std::vector<Tile> plan_tiles(int frame_px, const TileWishes &wishes, const std::
             if (any(x, y))
                 tiles.push_back({x * multiple, y * multiple, columns.size * multiple, rows.size * multiple});
     return tiles;
+}
+
+}  // namespace
+
+std::vector<Tile> plan_tiles(int frame_px, const TileWishes &wishes, const std::vector<std::uint8_t> &cells,
+                             int multiple) {
+    if (wishes.cores_px.empty()) return plan(frame_px, wishes, 0, cells, multiple);
+    std::vector<Tile> best;
+    std::int64_t least = std::numeric_limits<std::int64_t>::max();
+    for (const int core_px : wishes.cores_px) {
+        std::vector<Tile> tiles = plan(frame_px, wishes, core_px, cells, multiple);
+        const std::int64_t side = core_px + wishes.halo_px;
+        const std::int64_t cost = static_cast<std::int64_t>(tiles.size()) * side * side;
+        if (cost < least) least = cost, best = std::move(tiles);
+    }
+    return best;
 }
 
 }  // namespace amgan_impl

@@ -18,11 +18,13 @@ struct Tile {
 };
 
 // What an engine likes. `max_core_px`: longest side of a core; `at_least`: into how many tiles a large frame should be
-// cut; with `fixed` every core is max_core_px wide and high.
+// cut. Where there are `cores_px`, going up, every core is as wide and high as one of them: that one which takes least
+// arithmetic for a frame, a tile costing the square of its core and half of its halo on every side.
 struct TileWishes {
     int max_core_px = 0;
     int at_least = 1;
-    bool fixed = false;
+    std::vector<int> cores_px;
+    int halo_px = 0;
 };
 
 // Tiles that cover all marked cells, in reading order. `cells` has (frame_px / multiple)^2 flags, row by row.

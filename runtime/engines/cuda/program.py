@@ -17,6 +17,7 @@ from .handles import Stream
 _LOG = logging.getLogger(__name__)
 
 MIB = 1 << 20
+BATCH_PX = 2 * 1024**2
 SPARE_SHARE = 0.9
 """How much of the free memory we plan to use; the rest is for frames and other programs."""
 
@@ -82,6 +83,14 @@ class CudaProgram(Protocol):
 
     def close(self) -> None:
         """Give everything back; its slots must have been closed."""
+
+
+def largest_batch(core_px: int, most: int) -> int:
+    """How many tiles of a core a batch should hold, up to ``most``; with core 0 that many.
+
+    More than two tiles of 1024 px, or what is as much, take only longer and more memory.
+    """
+    return max(1, min(most, BATCH_PX // core_px**2)) if core_px else most
 
 
 def batch_sizes(low: int, high: int) -> tuple[int, ...]:

@@ -19,14 +19,15 @@ from amgan.export.tensorrt import build as tensorrt_build
 from amgan.export.tensorrt.engines import add_engines, timing_cache
 from amgan.export.tensorrt.options import EngineOptions
 from amgan.runtime.bundle.bundle import MANIFEST, Bundle, write_manifest
-from amgan.runtime.bundle.engine_files import check_engine, find_engine
+from amgan.runtime.bundle.engine_files import check_engine, find_engine, find_engines
+from amgan.runtime.engines.cuda.program import largest_batch
 from amgan.runtime.errors import BundleError, EngineError, UsageError
 from amgan.runtime.files import file_sha256
 
 trt = pytest.importorskip("tensorrt_rtx")
 
-OPTIONS = EngineOptions(core_px=32, batch=(1, 2, 4))
-GENERATOR, ESTIMATOR = (f"{role}.fp16.tensorrt_rtx.engine" for role in ("generator", "estimator"))
+OPTIONS = EngineOptions(cores_px=(32,), batch=4)
+GENERATOR, ESTIMATOR = "generator.fp16.32px.tensorrt_rtx.engine", "estimator.fp16.tensorrt_rtx.engine"
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +67,7 @@ def test_manifest_of_a_bundle_with_engines(folder: Path) -> None:
     assert entry.sha256 == file_sha256(folder / GENERATOR)
     assert entry.build is not None
     assert entry.build.onnx_sha256 == file_sha256(folder / "generator.fp16.onnx")
-    assert entry.build.profile.batch == (1, 2, 4)
+    assert entry.build.profile.batch == (1, 4, 4)
     assert entry.build.profile.inputs == {"image": (48, 48, 3), "aging_map": (1, 12, 12), "origin": (3,)}
     estimator = bundle.manifest.files[ESTIMATOR].build
     assert estimator is not None
@@ -76,12 +77,43 @@ def test_manifest_of_a_bundle_with_engines(folder: Path) -> None:
     assert not list(folder.glob(".*"))
 
 
-def test_default_tile_is_a_core_of_256_px_with_its_halo(folder: Path) -> None:
-    add(folder, ("sm86",))
-    built = Bundle.open(folder).manifest.files[GENERATOR].build
-    assert built is not None
-    assert built.profile.side_px == 256 + 2 * 8
-    assert built.profile.batch == (1, 4, 8)
+def test_every_size_of_tiles_gets_an_engine(folder: Path) -> None:
+    options = EngineOptions(cores_px=(128, 32, 512), batch=8)
+    add(folder, ("sm86",), "tensorrt_rtx", options)
+    bundle = Bundle.open(folder)
+    # No frame of this bundle is larger than 256 px, and so no tile.
+    found = find_engines(bundle, "generator", "tensorrt_rtx", trt.__version__, 86)
+    assert [path.name.split(".")[2] for path, _ in found] == ["32px", "128px", "256px"]
+    builds = [entry.build for _, entry in found if entry.build]
+    assert [build.profile.side_px - 2 * 8 for build in builds] == [32, 128, 256]
+    assert [build.profile.batch for build in builds] == 3 * [(1, 8, 8)]
+    # Sizes that are no longer asked for do not stay in the manifest, engines for other GPUs do.
+    add(folder, ("sm89",), "tensorrt_rtx", OPTIONS)
+    add(folder, ("sm86",), "tensorrt_rtx", OPTIONS)
+    names = set(Bundle.open(folder).manifest.files)
+    assert GENERATOR in names
+    assert not any("128px" in name for name in names)
+    with pytest.raises(UsageError, match="no size of tiles"):
+        add(folder, ("sm86",), "tensorrt_rtx", EngineOptions(cores_px=()))
+
+
+def test_default_tiles_and_their_batches() -> None:
+    assert EngineOptions().cores_px == (256, 512, 1024)
+    assert [largest_batch(core, 8) for core in (0, 64, 256, 512, 1024, 4096)] == [8, 8, 8, 8, 2, 1]
+
+
+def test_engines_for_every_gpu_from_ampere_on(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match="TensorRT for RTX has no hardware compatibility"):
+        add(folder, ("sm86",), "auto", replace(OPTIONS, portable=True))
+    monkeypatch.setitem(sys.modules, "tensorrt", trt)
+    monkeypatch.setattr(trt, "__version__", "11.1.0")
+    monkeypatch.setattr(trt.IBuilderConfig, "get_timing_cache", lambda self: None)
+    add(folder, ("sm86",), "tensorrt", replace(OPTIONS, portable=True))
+    entry = Bundle.open(folder).manifest.files["generator.fp16.32px.tensorrt.sm86.engine"]
+    assert entry.build is not None
+    assert entry.build.options["hardware_compatibility"] is True
+    assert check_engine(entry, "tensorrt", "11.1.0", 90) is None
+    assert "it was built for GPUs of sm86" in str(check_engine(entry, "tensorrt", "11.1.0", 75))
 
 
 def test_nothing_is_built_twice(folder: Path) -> None:
@@ -100,8 +132,8 @@ def test_force_builds_again(folder: Path) -> None:
     ("targets", "options", "reason"),
     [
         (("sm86",), OPTIONS, "it is for sm86, sm89, sm120 and not sm86"),
-        (GPUS, replace(OPTIONS, core_px=64), "the tile or batch size changed"),
-        (GPUS, replace(OPTIONS, batch=(1, 1, 1)), "the tile or batch size changed"),
+        (GPUS, replace(OPTIONS, cores_px=(64,)), "there is none yet"),
+        (GPUS, replace(OPTIONS, batch=1), "the tile or batch size changed"),
         (GPUS, replace(OPTIONS, level=1), "the build options changed"),
         (GPUS, replace(OPTIONS, workspace_mib=512), "the build options changed"),
     ],
@@ -197,7 +229,7 @@ def test_failure_leaves_the_bundle_as_it_was(folder: Path, monkeypatch: pytest.M
 @pytest.mark.parametrize("core", [0, -4, 30])
 def test_impossible_core(folder: Path, core: int) -> None:
     with pytest.raises(UsageError, match=f"cannot be {core} px: use a multiple of 4 px"):
-        build(folder, options=replace(OPTIONS, core_px=core))
+        build(folder, options=replace(OPTIONS, cores_px=(core,)))
 
 
 @pytest.mark.filterwarnings("ignore:.*Timing cache operations are no-ops:DeprecationWarning")
@@ -209,7 +241,7 @@ def test_tensorrt_itself_keeps_its_timings(folder: Path, monkeypatch: pytest.Mon
     for _ in range(2):
         add(folder, ("sm86",), "tensorrt", OPTIONS)
         assert timing_cache("tensorrt", trt.__version__, ("sm86",)).read_bytes() == b"timings"
-    built = Bundle.open(folder).manifest.files["generator.fp16.tensorrt.sm86.engine"].build
+    built = Bundle.open(folder).manifest.files["generator.fp16.32px.tensorrt.sm86.engine"].build
     assert built is not None
     assert built.flavour == "tensorrt"
 
@@ -230,10 +262,20 @@ def test_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert amgan("-o", output, "--targets", "sm120,sm86", "--force", "--bf16").exit_code == 0
     assert amgan("-o", output, "--fp16").exit_code == 0
     assert amgan("-o", output, "--plain").exit_code == 0
+    cache = tmp_path / "timings"
+    options = ["--core", 128, "--core", 512, "--batch", 2, "--level", 5, "--workspace", 64]
+    options += ["--timing-cache", cache]
+    assert amgan("-o", output, "--targets", "sm86", *options).exit_code == 0
     assert [a[3] for a in asked] == [
         ExportOptions(("fp32", "bf16"), ("sm86", "sm120"), "auto", True),
         ExportOptions(("fp32", "fp16")),
         ExportOptions(plain=True),
+        ExportOptions(
+            targets=("sm86",),
+            engines=EngineOptions(
+                cores_px=(128, 512), batch=2, level=5, workspace_mib=64, timing_cache=cache
+            ),
+        ),
     ]
     assert ExportOptions(targets=("sm86",)).written == ("fp32", "fp16")
 
@@ -243,6 +285,8 @@ def test_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (["--force"], 2, "name their --targets"),
         (["--flavour", "tensorrt_rtx"], 2, "name their --targets"),
+        (["--core", "128"], 2, "name their --targets"),
+        (["--hardware-compatibility"], 2, "name their --targets"),
         (["--plain", "--fp16"], 2, "--plain writes fp32 only"),
         (["--plain", "--targets", "sm86"], 2, "--plain writes fp32 only"),
         (["--targets", "volta"], 2, "'volta' is no generation of GPUs"),

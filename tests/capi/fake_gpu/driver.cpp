@@ -1,0 +1,135 @@
+// Ages frames with libamgan's TensorRT backend on the fake GPU: driver BUNDLE. Prints one line a check; 0: all is well.
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "engine.h"
+#include "error.h"
+#include "fake_gpu.h"
+
+using namespace amgan_impl;
+
+namespace {
+
+FrameWork make_frame(const Engine &engine, const Bundle &bundle, int side, int marked) {
+    FrameWork work;
+    work.side_px = side;
+    work.halo_px = bundle.manifest.halo_px;
+    const int padded = work.padded_px();
+    work.image.resize(std::size_t{3} * padded * padded);
+    for (std::size_t i = 0; i < work.image.size(); ++i) work.image[i] = static_cast<std::uint8_t>(i * 7 + (i >> 9) * 13);
+    work.map = Plane(padded / kCellPx);
+    for (std::size_t i = 0; i < work.map.values.size(); ++i) work.map.values[i] = static_cast<float>(20 + i % 60);
+    std::vector<std::uint8_t> cells(static_cast<std::size_t>(side / kTileStepPx) * (side / kTileStepPx));
+    for (int y = 0; y < marked / kTileStepPx; ++y)
+        for (int x = 0; x < marked / kTileStepPx; ++x) cells[static_cast<std::size_t>(y) * (side / kTileStepPx) + x] = 1;
+    work.tiles = plan_tiles(side, engine.traits().wishes, cells, kTileStepPx);
+    return work;
+}
+
+// Whether every pixel of a tile is what the network makes of it, and every other one untouched.
+bool age_right(Engine &engine, const FrameWork &work) {
+    constexpr std::uint8_t kUntouched = 0xA5;
+    const int side = work.side_px, halo = work.halo_px, padded = work.padded_px();
+    std::vector<std::uint8_t> out(std::size_t{3} * side * side, kUntouched), wanted = out;
+    engine.age(work, out.data());
+    for (const Tile &tile : work.tiles)
+        for (int y = tile.y0; y < tile.y0 + tile.height; ++y)
+            for (int x = tile.x0; x < tile.x0 + tile.width; ++x)
+                for (int c = 0; c < 3; ++c) {
+                    const float years = work.map.row((y + halo) / kCellPx)[(x + halo) / kCellPx];
+                    const std::uint8_t value = work.image[std::size_t{3} * ((y + halo) * padded + x + halo) + c];
+                    wanted[std::size_t{3} * (y * side + x) + c] = fake::aged(value, years, x, y, side);
+                }
+    return out == wanted;
+}
+
+int check(bool good, const char *what) {
+    std::printf("%s: %s\n", good ? "right" : "WRONG", what);
+    return good ? 0 : 1;
+}
+
+int check_pixels(const Bundle &bundle) {
+    const std::unique_ptr<Engine> engine = open_tensorrt(bundle, "cuda", "");
+    int wrong = 0;
+    char line[160];
+    for (const auto &[side, marked] : std::vector<std::pair<int, int>>{
+             {128, 128}, {192, 192}, {256, 256}, {320, 320}, {320, 96}, {512, 512}, {512, 224}, {1024, 1024}}) {
+        const FrameWork work = make_frame(*engine, bundle, side, marked);
+        std::snprintf(line, sizeof line, "frame %d, marked %d: %zu tiles of %d px", side, marked, work.tiles.size(),
+                      work.tiles.empty() ? 0 : work.tiles[0].width);
+        wrong += check(age_right(*engine, work), line);
+    }
+    FrameWork nothing = make_frame(*engine, bundle, 256, 0);
+    wrong += check(nothing.tiles.empty() && age_right(*engine, nothing), "a frame without tiles");
+    std::vector<std::thread> threads;
+    std::vector<int> good(4);
+    for (int i = 0; i < 4; ++i)
+        threads.emplace_back([&, i] {
+            for (int side = 128; side <= 512; side += 128)
+                good[static_cast<std::size_t>(i)] += age_right(*engine, make_frame(*engine, bundle, side, side));
+        });
+    for (std::thread &thread : threads) thread.join();
+    return wrong + check(good == std::vector<int>(4, 4), "four threads");
+}
+
+// Every call of CUDA and TensorRT fails once: an error must come out, and nothing may stay behind.
+int check_failures(const Bundle &bundle) {
+    int failed = 0, wrong = 0;
+    for (int call = 1; call < 1000; ++call) {
+        fake::fail_at(call);
+        bool caught = false;
+        try {
+            const std::unique_ptr<Engine> engine = open_tensorrt(bundle, "cuda:0", "f16");
+            const FrameWork work = make_frame(*engine, bundle, 256, 256);
+            std::vector<std::uint8_t> out(std::size_t{3} * 256 * 256);
+            engine->age(work, out.data());
+        } catch (const Error &error) {
+            caught = true;
+            const bool known = error.status() == AMGAN_ERROR_DEVICE || error.status() == AMGAN_ERROR_ENGINE ||
+                               error.status() == AMGAN_ERROR_MEMORY;
+            if (!known) ++wrong, std::printf("WRONG: call %d gave %d, %s\n", call, error.status(), error.what());
+        }
+        if (fake::held() != 0) ++wrong, std::printf("WRONG: call %d left %d things\n", call, fake::held());
+        if (!caught) {
+            // So many calls there are: none failed.
+            if (fake::calls() >= call) ++wrong, std::printf("WRONG: call %d failed, and nobody noticed\n", call);
+            break;
+        }
+        ++failed;
+    }
+    fake::fail_at(0);
+    std::printf("%d calls made to fail\n", failed);
+    return wrong + check(failed > 20, "every failure is an error and leaves nothing");
+}
+
+int check_refusals(const Bundle &bundle) {
+    int wrong = 0;
+    for (const char *device : {"cuda:7", "cuda"}) {
+        bool refused = false;
+        try {
+            open_tensorrt(bundle, device, "bf16");
+        } catch (const Error &error) {
+            refused = error.status() == AMGAN_ERROR_DEVICE;
+            std::printf("%s\n", error.what());
+        }
+        wrong += check(refused, device);
+    }
+    return wrong;
+}
+
+}  // namespace
+
+int main(int, char **arguments) {
+    try {
+        const Bundle bundle = open_bundle(arguments[1]);
+        int wrong = check_pixels(bundle) + check_failures(bundle) + check_refusals(bundle);
+        wrong += check(fake::held() == 0 && fake::broken() == 0, "nothing is held, no rule was broken");
+        return wrong ? 1 : 0;
+    } catch (const Error &error) {
+        std::printf("WRONG: %s\n", error.what());
+        return 2;
+    }
+}

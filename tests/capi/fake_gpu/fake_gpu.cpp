@@ -1,0 +1,258 @@
+#include "fake_gpu.h"
+
+#include <NvInferRuntime.h>
+
+#include <cstdio>
+#include <cstring>
+#include <deque>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+
+struct CUstream_st {
+    std::deque<std::function<void()>> todo;
+};
+
+namespace {
+
+std::recursive_mutex mutex;
+int failing = 0, called = 0, objects = 0, rules = 0;
+std::map<const char *, std::size_t> memory;  // where pieces begin, and their bytes
+thread_local int used_gpu = -1;
+
+using Hold = std::lock_guard<std::recursive_mutex>;
+
+bool fails() { return ++called == failing; }
+
+void rule(bool kept, const char *otherwise) {
+    if (kept) return;
+    ++rules;
+    std::fprintf(stderr, "broken rule: %s\n", otherwise);
+}
+
+bool lies_in_memory(const void *place, std::size_t bytes) {
+    const auto *at = static_cast<const char *>(place);
+    auto after = memory.upper_bound(at);
+    if (after == memory.begin()) return false;
+    --after;
+    return at + bytes <= after->first + after->second;
+}
+
+cudaError_t take(void **place, std::size_t bytes) {
+    const Hold hold(mutex);
+    if (fails()) return cudaErrorMemoryAllocation;
+    rule(used_gpu == 0, "memory was taken by a thread without a GPU");
+    auto *piece = new char[bytes];
+    std::memset(piece, 0xCD, bytes);
+    memory[piece] = bytes;
+    *place = piece;
+    return cudaSuccess;
+}
+
+cudaError_t give(void *place) {
+    const Hold hold(mutex);
+    auto found = memory.find(static_cast<char *>(place));
+    rule(found != memory.end(), "memory was given back twice");
+    if (found == memory.end()) return cudaErrorInvalidValue;
+    delete[] found->first;
+    memory.erase(found);
+    return cudaSuccess;
+}
+
+struct Counted {
+    Counted() { ++objects; }
+    Counted(const Counted &) = delete;
+    ~Counted() { --objects; }
+};
+
+// An engine whose plan says "core halo low high": sizes in px and of batches.
+struct Plan {
+    int core = 0, halo = 0, low = 0, high = 0;
+    int side() const { return core + 2 * halo; }
+};
+
+class Context : public nvinfer1::IExecutionContext, Counted {
+  public:
+    explicit Context(const Plan &plan) : plan_(plan) {}
+
+    bool setTensorAddress(const char *name, void *address) noexcept override {
+        const Hold hold(mutex);
+        addresses_[name] = address;
+        return !fails();
+    }
+
+    bool setInputShape(const char *name, const nvinfer1::Dims &shape) noexcept override {
+        const Hold hold(mutex);
+        batches_[name] = static_cast<int>(shape.d[0]);
+        return !fails() && shape.d[0] >= plan_.low && shape.d[0] <= plan_.high;
+    }
+
+    bool enqueueV3(cudaStream_t stream) noexcept override {
+        const Hold hold(mutex);
+        if (fails()) return false;
+        for (const auto &[name, batch] : batches_) rule(batch == batches_["image"], "the batches differ");
+        stream->todo.emplace_back([this, batch = batches_["image"]] { compute(batch); });
+        return true;
+    }
+
+  private:
+    void compute(int batch) {
+        const int side = plan_.side(), cells = side / 4, core = plan_.core;
+        const std::size_t pixels = std::size_t{3} * side * side, years = std::size_t{1} * cells * cells;
+        const auto *image = static_cast<const std::uint8_t *>(addresses_["image"]);
+        const auto *map = static_cast<const float *>(addresses_["aging_map"]);
+        const auto *origin = static_cast<const float *>(addresses_["origin"]);
+        auto *out = static_cast<std::uint8_t *>(addresses_["aged"]);
+        for (int i = 0; i < batch; ++i, image += pixels, map += years, origin += 3)
+            for (int y = plan_.halo; y < plan_.halo + core; ++y)
+                for (int x = plan_.halo; x < plan_.halo + core; ++x)
+                    for (int c = 0; c < 3; ++c) {
+                        const float age = map[(y / 4) * cells + x / 4];
+                        // Padding of a tile may hold anything.
+                        const float known = age > -1000.0f && age < 1000.0f ? age : 0.0f;
+                        *out++ = fake::aged(image[3 * (y * side + x) + c], known, static_cast<int>(origin[0]) + x,
+                                            static_cast<int>(origin[1]) + y, static_cast<int>(origin[2]));
+                    }
+    }
+
+    Plan plan_;
+    std::map<std::string, void *> addresses_;
+    std::map<std::string, int> batches_;
+};
+
+class Engine : public nvinfer1::ICudaEngine, Counted {
+  public:
+    explicit Engine(const Plan &plan) : plan_(plan) {}
+
+    nvinfer1::IExecutionContext *createExecutionContext() noexcept override {
+        const Hold hold(mutex);
+        return fails() ? nullptr : new Context(plan_);
+    }
+
+    nvinfer1::TensorIOMode getTensorIOMode(const char *name) const noexcept override {
+        return std::string(name) == "aged" ? nvinfer1::TensorIOMode::kOUTPUT : nvinfer1::TensorIOMode::kINPUT;
+    }
+
+    nvinfer1::DataType getTensorDataType(const char *name) const noexcept override {
+        const std::string text = name;
+        return text == "image" || text == "aged" ? nvinfer1::DataType::kUINT8 : nvinfer1::DataType::kFLOAT;
+    }
+
+    nvinfer1::Dims getTensorShape(const char *name) const noexcept override {
+        const std::string text = name;
+        const int side = plan_.side(), cells = side / 4;
+        if (text == "image") return {4, {-1, side, side, 3}};
+        if (text == "aging_map") return {4, {-1, 1, cells, cells}};
+        if (text == "origin") return {2, {-1, 3}};
+        return {4, {-1, plan_.core, plan_.core, 3}};
+    }
+
+  private:
+    Plan plan_;
+};
+
+class Runtime : public nvinfer1::IRuntime, Counted {
+  public:
+    explicit Runtime(nvinfer1::ILogger &log) : log_(log) {}
+
+    nvinfer1::ICudaEngine *deserializeCudaEngine(const void *text, std::size_t bytes) noexcept override {
+        const Hold hold(mutex);
+        Plan plan;
+        const std::string said(static_cast<const char *>(text), bytes);
+        const int read = std::sscanf(said.c_str(), "%d %d %d %d", &plan.core, &plan.halo, &plan.low, &plan.high);
+        if (fails() || read != 4) {
+            log_.log(nvinfer1::ILogger::Severity::kERROR, "the plan is\nof another version");
+            return nullptr;
+        }
+        return new Engine(plan);
+    }
+
+  private:
+    nvinfer1::ILogger &log_;
+};
+
+}  // namespace
+
+namespace fake {
+
+void fail_at(int call) {
+    const Hold hold(mutex);
+    failing = call, called = 0;
+}
+int calls() { return called; }
+int held() { return static_cast<int>(memory.size()) + objects; }
+int broken() { return rules; }
+
+}  // namespace fake
+
+const char *cudaGetErrorString(cudaError_t code) {
+    return code == cudaErrorMemoryAllocation ? "out of memory" : code == cudaErrorNoDevice ? "no GPU" : "invalid";
+}
+
+cudaError_t cudaGetDeviceCount(int *count) {
+    const Hold hold(mutex);
+    *count = 1;
+    return fails() ? cudaErrorNoDevice : cudaSuccess;
+}
+
+cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int) {
+    const Hold hold(mutex);
+    *value = attribute == cudaDevAttrComputeCapabilityMajor ? 8 : 9;
+    return fails() ? cudaErrorInvalidValue : cudaSuccess;
+}
+
+cudaError_t cudaSetDevice(int gpu) {
+    const Hold hold(mutex);
+    if (fails()) return cudaErrorInvalidValue;
+    used_gpu = gpu;
+    return cudaSuccess;
+}
+
+cudaError_t cudaMalloc(void **place, std::size_t bytes) { return take(place, bytes); }
+cudaError_t cudaMallocHost(void **place, std::size_t bytes) { return take(place, bytes); }
+cudaError_t cudaFree(void *place) { return give(place); }
+cudaError_t cudaFreeHost(void *place) { return give(place); }
+
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned) {
+    const Hold hold(mutex);
+    if (fails()) return cudaErrorInvalidValue;
+    *stream = new CUstream_st;
+    ++objects;
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+    const Hold hold(mutex);
+    delete stream;
+    --objects;
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+    const Hold hold(mutex);
+    if (fails()) {
+        stream->todo.clear();
+        return cudaErrorInvalidValue;
+    }
+    for (; !stream->todo.empty(); stream->todo.pop_front()) stream->todo.front()();
+    return cudaSuccess;
+}
+
+cudaError_t cudaMemcpyAsync(void *to, const void *from, std::size_t bytes, cudaMemcpyKind, cudaStream_t stream) {
+    const Hold hold(mutex);
+    if (fails()) return cudaErrorInvalidValue;
+    stream->todo.emplace_back([to, from, bytes] {
+        const bool good = lies_in_memory(to, bytes) && lies_in_memory(from, bytes);
+        rule(good, "a copy reached beyond its memory");
+        if (good) std::memcpy(to, from, bytes);
+    });
+    return cudaSuccess;
+}
+
+extern "C" int getInferLibVersion() noexcept { return 101601; }
+
+nvinfer1::IRuntime *nvinfer1::createInferRuntime(ILogger &log) noexcept {
+    const Hold hold(mutex);
+    return fails() ? nullptr : new Runtime(log);
+}

@@ -1,0 +1,54 @@
+// What libamgan calls of TensorRT, declared anew for a library of our own that stands in for it in tests. Names and
+// meaning are those of TensorRT 10 and 11; nothing here can be linked with the real one.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "cuda_runtime_api.h"
+
+extern "C" int getInferLibVersion() noexcept;
+
+namespace nvinfer1 {
+
+enum class DataType : std::int32_t { kFLOAT = 0, kHALF = 1, kINT8 = 2, kINT32 = 3, kBOOL = 4, kUINT8 = 5 };
+enum class TensorIOMode : std::int32_t { kNONE = 0, kINPUT = 1, kOUTPUT = 2 };
+
+struct Dims {
+    std::int32_t nbDims = 0;
+    std::int64_t d[8] = {};
+};
+
+class ILogger {
+  public:
+    enum class Severity : std::int32_t { kINTERNAL_ERROR = 0, kERROR = 1, kWARNING = 2, kINFO = 3, kVERBOSE = 4 };
+    virtual void log(Severity severity, const char *text) noexcept = 0;
+    virtual ~ILogger() = default;
+};
+
+class IExecutionContext {
+  public:
+    virtual ~IExecutionContext() = default;
+    virtual bool setTensorAddress(const char *name, void *address) noexcept = 0;
+    virtual bool setInputShape(const char *name, const Dims &shape) noexcept = 0;
+    virtual bool enqueueV3(cudaStream_t stream) noexcept = 0;
+};
+
+class ICudaEngine {
+  public:
+    virtual ~ICudaEngine() = default;
+    virtual IExecutionContext *createExecutionContext() noexcept = 0;
+    virtual TensorIOMode getTensorIOMode(const char *name) const noexcept = 0;
+    virtual DataType getTensorDataType(const char *name) const noexcept = 0;
+    virtual Dims getTensorShape(const char *name) const noexcept = 0;
+};
+
+class IRuntime {
+  public:
+    virtual ~IRuntime() = default;
+    virtual ICudaEngine *deserializeCudaEngine(const void *plan, std::size_t bytes) noexcept = 0;
+};
+
+IRuntime *createInferRuntime(ILogger &log) noexcept;
+
+}  // namespace nvinfer1

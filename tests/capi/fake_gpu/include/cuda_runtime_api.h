@@ -1,0 +1,32 @@
+// What libamgan calls of CUDA's runtime, declared anew for a library of our own that stands in for it in tests.
+#pragma once
+
+#include <cstddef>
+
+enum cudaError_t {
+    cudaSuccess = 0,
+    cudaErrorInvalidValue = 1,
+    cudaErrorMemoryAllocation = 2,
+    cudaErrorNoDevice = 100,
+};
+
+enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2 };
+enum cudaDeviceAttr { cudaDevAttrComputeCapabilityMajor = 75, cudaDevAttrComputeCapabilityMinor = 76 };
+
+struct CUstream_st;
+using cudaStream_t = CUstream_st *;
+
+constexpr unsigned cudaStreamNonBlocking = 1;
+
+const char *cudaGetErrorString(cudaError_t code);
+cudaError_t cudaGetDeviceCount(int *count);
+cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int gpu);
+cudaError_t cudaSetDevice(int gpu);
+cudaError_t cudaMalloc(void **memory, std::size_t bytes);
+cudaError_t cudaMallocHost(void **memory, std::size_t bytes);
+cudaError_t cudaFree(void *memory);
+cudaError_t cudaFreeHost(void *memory);
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags);
+cudaError_t cudaStreamDestroy(cudaStream_t stream);
+cudaError_t cudaStreamSynchronize(cudaStream_t stream);
+cudaError_t cudaMemcpyAsync(void *to, const void *from, std::size_t bytes, cudaMemcpyKind kind, cudaStream_t stream);
