@@ -21,12 +21,13 @@ from ..engines.contract import Capabilities
 from ..engines.process import OpeningProcess
 from ..engines.scheduler.scheduler import Counters, FrameScheduler, open_scheduler
 from ..errors import EngineError, UsageError
+from ..face.choice import pick
 from ..face.finder import Face, FaceFinder, Found
 from ..machine import address_space_left
 from ..photo.read import read_photo
 from ..photo.write import write_photo
 from .estimator import Estimator
-from .face_filter import Chosen, LeftFace, NoFaceError, choose_faces, how_many, why_none
+from .face_filter import Chosen, LeftFace, NoFaceError, choose_faces, why_none
 from .face_plan import FaceWork, SeenFace, paste_face, plan_work, see_face
 
 OPENING_BYTES = 1400 * 2**20
@@ -133,7 +134,7 @@ class Pipeline:
         self._process.check()
         rgb = _as_pixels(rgb)
         found = self._finder.find(rgb)
-        chosen = found[: how_many(faces, len(found))]
+        chosen = pick(found, faces)
         return [see_face(rgb, face, self._manifest, self._estimator) for face in chosen]
 
     def choose(self, rgb: NDArray[np.uint8], request: Request) -> Chosen:
