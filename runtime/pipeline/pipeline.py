@@ -29,6 +29,7 @@ from ..photo.write import write_photo
 from .estimator import Estimator
 from .face_filter import Chosen, LeftFace, NoFaceError, choose_faces, why_none
 from .face_plan import FaceWork, SeenFace, paste_face, plan_work, see_face
+from .face_region import FaceRegion, cut_region
 
 OPENING_BYTES = 1400 * 2**20
 """Address space that opening takes, most of it reserved for threads and not used: 1.2 GiB were measured."""
@@ -68,6 +69,11 @@ class StartedPhoto:
     frames: tuple[Future[NDArray[np.uint8]], ...]
     left: tuple[LeftFace, ...] = ()
     found: Found | None = None
+
+    def cancel(self) -> None:
+        """Give the faces up: what the engine has not begun is never computed. `finish` then fails."""
+        for frame in self.frames:
+            frame.cancel()
 
 
 class Pipeline:
@@ -146,6 +152,19 @@ class Pipeline:
             found.faces, request, lambda face: see_face(rgb, face, self._manifest, self._estimator)
         )
         return replace(chosen, found=found)
+
+    def choose_seen(self, seen: Sequence[SeenFace], request: Request) -> Chosen:
+        """Choose as `choose` does among all faces of a photo that `see` has found, largest first."""
+        by_face = {id(one.face): one for one in seen}
+        return choose_faces([one.face for one in seen], request, lambda face: by_face[id(face)])
+
+    def cut_region(self, rgb: NDArray[np.uint8], seen: SeenFace, max_frame_px: int) -> FaceRegion:
+        """Cut a face of a photo, uint8 [H, W, 3], out for a quick preview.
+
+        Its frame then takes ``max_frame_px`` px at most; it keeps its ages. Age the region's ``pixels`` with
+        ``seen=[region.seen]``.
+        """
+        return cut_region(_as_pixels(rgb), seen, self._manifest, max_frame_px)
 
     def age(self, rgb: NDArray[np.uint8], request: Request) -> AgedPhoto:
         """Age the faces of a photo, uint8 [H, W, 3] RGB, which is left as it is.
