@@ -20,6 +20,9 @@ class Session {
     amgan_info info() const;
     const Manifest &manifest() const { return bundle_.manifest; }
 
+    // Whether this process opened it: one that was forked since has none of the threads that work for it.
+    bool is_of_this_process() const;
+
     // Ages a frame by a map with a margin of so many cells. Without `landmarks` the face is taken to lie where the mean
     // face does; without `pattern` it gets the one that follows from the landmarks. Only what `mask`, which may be
     // null, lets through changes.
@@ -35,6 +38,7 @@ class Session {
   private:
     Estimator &estimator();
 
+    long process_;
     Bundle bundle_;
     std::unique_ptr<Engine> engine_;
     std::mutex opening_;

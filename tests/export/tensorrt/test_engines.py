@@ -19,8 +19,8 @@ from amgan.export.tensorrt import build as tensorrt_build
 from amgan.export.tensorrt.engines import add_engines, timing_cache
 from amgan.export.tensorrt.options import EngineOptions
 from amgan.runtime.bundle.bundle import MANIFEST, Bundle, write_manifest
-from amgan.runtime.bundle.engine_files import check_engine, find_engine, find_engines
 from amgan.runtime.engines.cuda.program import largest_batch
+from amgan.runtime.engines.find import check_engine, find_engine, find_engines
 from amgan.runtime.errors import BundleError, EngineError, UsageError
 from amgan.runtime.files import file_sha256
 
@@ -137,7 +137,6 @@ def test_force_builds_again(folder: Path) -> None:
     ("targets", "options", "reason"),
     [
         (("sm86",), OPTIONS, "it is for sm86, sm89, sm120 and not sm86"),
-        (GPUS, replace(OPTIONS, cores_px=(64,)), "there is none yet"),
         (GPUS, replace(OPTIONS, batch=1), "the tile or batch size changed"),
         (GPUS, replace(OPTIONS, level=1), "the build options changed"),
         (GPUS, replace(OPTIONS, workspace_mib=512), "the build options changed"),
