@@ -38,7 +38,7 @@ from amgan.runtime.pipeline.estimator import compile_estimator
 from amgan.runtime.pipeline.face_plan import frame_size
 from amgan.runtime.pipeline.pipeline import AgedFace, AgedPhoto, Pipeline
 
-MAX_WEIGHT_BYTES = 12_000_000
+MAX_WEIGHT_BYTES = 14_000_000  # the networks with their atlas, and the aging field
 MIN_BF16_DB = 45.0
 PHOTOS = {"hopper": HOPPER, "collins": COLLINS}
 Networks = tuple[Generator, Discriminator, ModelConfig]

@@ -83,7 +83,7 @@ class Cell:
         if name == "image":
             image[..., rows, columns] = -image[..., rows, columns] + 0.1
         elif name == "aging_map":
-            ages[..., rows, columns] = 105 - ages[..., rows, columns]
+            ages[..., rows, columns] += 20 - 2 * ages[..., rows, columns]
         else:
             places[:, :2, rows, columns] += 0.3
         return not torch.equal(self.core((image, ages, places, pattern)), self.before)
@@ -106,11 +106,10 @@ def test_the_halo_is_exact(blocks: int) -> None:
     for side in SIDES:
         assert not cell.moved("image", *line(side, 0, 12, cell.side)), side
         assert cell.moved("image", *line(side, 12, 13, cell.side)), side
-        assert not cell.moved("aging_map", *line(side, 0, 4, cell.side // 4)), side
-        assert cell.moved("aging_map", *line(side, 4, 5, cell.side // 4)), side
-        # Pixels at the edge of what the picture's halo is take their place from one cell farther out.
-        assert not cell.moved("coordinates", *line(side, 0, 2, cell.side // 4)), side
-        assert cell.moved("coordinates", *line(side, 2, 3, cell.side // 4)), side
+        # Pixels at the edge of what the picture's halo is take place and years from one cell farther out.
+        for name in ("aging_map", "coordinates"):
+            assert not cell.moved(name, *line(side, 0, 2, cell.side // 4)), (name, side)
+            assert cell.moved(name, *line(side, 2, 3, cell.side // 4)), (name, side)
 
 
 def test_single_pixels_at_the_edge_of_the_halo_count() -> None:
@@ -120,7 +119,7 @@ def test_single_pixels_at_the_edge_of_the_halo_count() -> None:
     assert any(at_edge)
     for column in range(middle - 12, middle + 12, 3):
         assert not cell.moved("image", slice(11, 12), slice(column, column + 1))
-        assert not cell.moved("aging_map", slice(3, 4), slice(column // 4, column // 4 + 1))
+        assert not cell.moved("aging_map", slice(1, 2), slice(column // 4, column // 4 + 1))
 
 
 def test_a_tile_with_its_halo_gives_the_pixels_of_the_whole() -> None:
@@ -163,9 +162,10 @@ def test_place_scale_age_and_pattern_matter() -> None:
 
 
 def test_off_the_face_places_do_not_matter() -> None:
+    """Where no years are asked for and the face is not, that is."""
     generator = random_generator().double()
     image, ages, places, pattern = inputs(40, 40)
-    places[:, 2] = 0
+    places[:, 2], ages[:] = 0, 0
     elsewhere = places.clone()
     elsewhere[:, :2] += 0.7
     with torch.no_grad():
@@ -182,7 +182,7 @@ def test_conditioning_planes_by_hand() -> None:
     planes = conditioning_planes(ages, places, pattern)
     assert planes.shape == (1, condition_channels(3), 3, 5)
     age, *place = planes[0, : 1 + PLACE_CHANNELS]
-    assert (age == (70 - NEUTRAL_AGE) / 25).all()
+    assert (age == 70 / 25).all()
     expected = [u, v]
     for function in (torch.sin, torch.cos):
         expected += [function(math.pi * wave * plane) for wave in WAVES for plane in (u, v)]
@@ -209,7 +209,7 @@ def test_pixels_of_a_tile_are_the_slice_of_the_wholes() -> None:
 
 
 def test_the_atlas_is_read_where_the_coordinates_say() -> None:
-    """A texture that holds its own coordinates gives them back, each channel with the pattern's gain."""
+    """A texture that holds its own coordinates gives them back, times years and the pattern's gain."""
     config = GeneratorConfig(atlas_channels=4, atlas_px=(80, 60), patterns=2)
     atlas = LearntAtlas(config)
     with torch.no_grad():
@@ -225,17 +225,19 @@ def test_the_atlas_is_read_where_the_coordinates_say() -> None:
     places = torch.stack(
         [along.expand(8, 8), along[:, None].expand(8, 8), torch.full((8, 8), 0.5), along.expand(8, 8)]
     )
-    found = atlas(places[None], torch.tensor([[0.25, 0.75]]))[0]
+    years = torch.full((1, 1, 8, 8), -12.5)
+    found = atlas(years, places[None], torch.tensor([[0.25, 0.75]]))[0]
     pixels = torch.nn.functional.interpolate(places[None, :2], scale_factor=4, mode="bilinear")[0]
     for channel, (axis, gain) in enumerate(((0, 0.25), (1, 1.5), (0, 0.25), (1, 2.25))):
-        torch.testing.assert_close(found[channel], 0.5 * gain * pixels[axis], rtol=0, atol=1e-5)
+        torch.testing.assert_close(found[channel], -0.5 * gain * pixels[axis], rtol=0, atol=1e-5)
 
 
 def test_beyond_its_edge_the_atlas_goes_on() -> None:
     atlas = LearntAtlas(GeneratorConfig(atlas_channels=2, atlas_px=(20, 18)))
     far, edge = torch.ones(1, 4, 4, 4), torch.ones(1, 4, 4, 4)
     far[:, :2] = 5.0
-    assert torch.allclose(atlas(far, torch.ones(1, 4)), atlas(edge, torch.ones(1, 4)), atol=1e-5)
+    years, pattern = torch.full((1, 1, 4, 4), 25.0), torch.ones(1, 4)
+    assert torch.allclose(atlas(years, far, pattern), atlas(years, edge, pattern), atol=1e-5)
 
 
 def test_every_channel_is_learnt() -> None:

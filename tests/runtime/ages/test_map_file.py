@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from amgan.runtime.ages.map_file import MAX_SIDE, WantedMap, encode_map, read_map_file, write_map_file
-from amgan.runtime.ages.maps import FaceAges, build_level, build_map, make_footprints
+from amgan.runtime.ages.maps import FaceAges, build_level, make_footprints
 from amgan.runtime.ages.plan import painted_level, plan_face
 from amgan.runtime.ages.request import Request
 from amgan.runtime.errors import UsageError
@@ -131,9 +131,9 @@ def test_a_saved_map_asks_for_what_it_was_saved_from(unit: np.ndarray, side: int
     level = build_level(make_footprints(unit, side), wanted)
     prints = make_footprints(unit, CELLS, MARGIN)
     plan = plan_face(Request(aging_map=WantedMap(level)), NOW, prints, MARGIN, SIZE, (15, 90))
-    expected = build_map(prints, wanted.base, wanted.parts)
+    expected = prints.face * (build_level(prints, wanted) - build_level(prints, NOW))
     inside = (slice(MARGIN, -MARGIN), slice(MARGIN, -MARGIN))
-    assert np.abs(plan.aging_map - expected)[inside].mean() < 0.1
+    assert np.abs(plan.change - expected)[inside].mean() < 0.1
     assert plan.wanted.parts["forehead"] == pytest.approx(30, abs=1)
     assert plan.wanted.base == pytest.approx(55, abs=1)
 
@@ -141,7 +141,10 @@ def test_a_saved_map_asks_for_what_it_was_saved_from(unit: np.ndarray, side: int
 def test_a_plan_without_a_map_is_that_of_age_and_zones(unit: np.ndarray) -> None:
     prints = make_footprints(unit, CELLS, MARGIN)
     plan = plan_face(Request.parse(None, ["chin=80"]), NOW, prints, MARGIN, SIZE, (15, 90))
-    np.testing.assert_array_equal(plan.aging_map, build_map(prints, NOW.base, {**NOW.parts, "chin": 80.0}))
+    older = build_level(prints, FaceAges(NOW.base, {**NOW.parts, "chin": 80.0}))
+    np.testing.assert_array_equal(plan.change, prints.face * (older - build_level(prints, NOW)))
+    trained = plan_face(Request.parse(None, ["chin=80"]), NOW, prints, MARGIN, SIZE, (15, 90), 60.0)
+    assert 0 < trained.change.max() < plan.change.max()
     assert plan.asked.shape == (SIZE, SIZE)
     assert plan.asked.dtype == np.float32
     assert not plan.asked[:100].any()
@@ -161,8 +164,8 @@ def test_any_painting_gives_a_whole_plan(side: int, seed: int, cells: int, margi
     prints = make_footprints(rng.normal(0.5, 0.4, (468, 2)), cells, margin)
     plan = plan_face(Request(aging_map=WantedMap(years)), NOW, prints, margin, 4 * cells, (15, 90))
     whole = cells + 2 * margin
-    assert plan.aging_map.shape == (whole, whole)
-    assert 15 - 0.01 <= plan.aging_map.min() <= plan.aging_map.max() <= 90.01
+    assert plan.change.shape == (whole, whole)
+    assert -75.01 <= plan.change.min() <= plan.change.max() <= 75.01
     assert plan.asked.shape == (4 * cells, 4 * cells)
     assert 0 <= plan.asked.min() <= plan.asked.max() <= 1
     assert np.isfinite([plan.wanted.base, *plan.wanted.parts.values()]).all()

@@ -22,7 +22,7 @@ from amgan.runtime.ages.maps import (
 )
 from amgan.runtime.ages.plan import plan_face
 from amgan.runtime.ages.request import Request
-from amgan.runtime.face.mesh import FACE_OVAL, LEFT_EYE, N_POINTS, RIGHT_EYE
+from amgan.runtime.face.mesh import FACE_OVAL, LEFT_EYE, N_POINTS, RIGHT_EYE, raise_hairline
 from amgan.runtime.face.zones import PART_NAMES
 
 CELLS = 96
@@ -40,8 +40,8 @@ def bounding(unit: np.ndarray, points: tuple[int, ...]) -> tuple[np.ndarray, np.
 
 
 def outside_face(unit: np.ndarray, size: int, slack: float) -> np.ndarray:
-    """Cells that lie at least ``slack`` of the frame outside the face's bounding box."""
-    low, high = bounding(unit, FACE_OVAL)
+    """Cells that lie at least ``slack`` of the frame outside the bounding box of the face and its forehead."""
+    low, high = bounding(raise_hairline(unit), FACE_OVAL)
     centres = (np.arange(size) + 0.5) / size
     column = (centres < low[0] - slack) | (centres > high[0] + slack)
     row = (centres < low[1] - slack) | (centres > high[1] + slack)

@@ -59,7 +59,7 @@ def test_parse_builds_a_request() -> None:
         (("70", ["=30"]), "not a zone with an age"),
         (("70", ["elbow=30"]), "no zone 'elbow'"),
         (("70", ["forehead=old"]), "is not an age"),
-        (("70", [], "smallest"), "'all', 'largest' or a number"),
+        (("70", [], "smallest"), "'all', 'largest', 'left', 'right', a number"),
         (("70", [], "all", -0.1), "strength"),
         (("70", [], "all", 1.01), "0 to 1"),
         (("70", [], "all", math.nan), "strength"),
