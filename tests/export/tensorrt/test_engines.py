@@ -132,7 +132,6 @@ def test_force_builds_again(folder: Path) -> None:
     ("targets", "options", "reason"),
     [
         (("sm86",), OPTIONS, "it is for sm86, sm89, sm120 and not sm86"),
-        (GPUS, replace(OPTIONS, cores_px=(64,)), "there is none yet"),
         (GPUS, replace(OPTIONS, batch=1), "the tile or batch size changed"),
         (GPUS, replace(OPTIONS, level=1), "the build options changed"),
         (GPUS, replace(OPTIONS, workspace_mib=512), "the build options changed"),
