@@ -20,6 +20,7 @@ COMMANDS = {
     "sweep": "sweep",
     "estimate": "estimate",
     "map": "map",
+    "serve": "serve",
     "atlas": "atlas",
     "doctor": "doctor",
     "export": "export",

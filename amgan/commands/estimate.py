@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from amgan.commands.options import PathType, device_option, model_option, require_photo
+from amgan.commands.output import save_picture
+from amgan.runtime.errors import UsageError
 
 if TYPE_CHECKING:
     from amgan.runtime.ages.maps import FaceAges
@@ -20,9 +22,16 @@ if TYPE_CHECKING:
 @click.option(
     "--json", "as_json", is_flag=True, show_default="a table", help="Print JSON instead of a table."
 )
+@click.option(
+    "--draw",
+    type=PathType,
+    metavar="PICTURE",
+    show_default="none",
+    help="Picture to draw: the photo with a frame and its number around each face, for --face.",
+)
 @model_option
 @device_option
-def command(photo: Path, as_json: bool, model: Path | None, device: str) -> None:
+def command(photo: Path, as_json: bool, draw: Path | None, model: Path | None, device: str) -> None:
     """Say how old each face of PHOTO looks, zone by zone, in years.
 
     These are apparent ages of the skin in this photo, not a statement about the person's age or health.
@@ -31,8 +40,11 @@ def command(photo: Path, as_json: bool, model: Path | None, device: str) -> None
     Examples:
       amgan estimate me.jpg
       amgan estimate me.jpg --json
+      amgan estimate friends.jpg --draw numbers.jpg
     """  # noqa: D301
     require_photo(photo)
+    if draw is not None and draw.resolve() == photo.resolve():
+        raise UsageError(f"'{draw}' is the photo itself: name another picture, it is never overwritten")
     from amgan.runtime.photo.read import read_photo
     from amgan.runtime.pipeline.face_filter import NoFaceError
     from amgan.runtime.pipeline.pipeline import Pipeline
@@ -42,8 +54,13 @@ def command(photo: Path, as_json: bool, model: Path | None, device: str) -> None
         found = pipeline.estimate(pixels)
     if not found:
         raise NoFaceError(f"'{photo}' shows no face that can be read: try a larger, more frontal one")
+    if draw is not None:
+        from amgan.runtime.pictures.numbered_faces import draw_numbers
+
+        save_picture(draw_numbers(pixels, [face for face, _ in found]), draw)
     if as_json:
-        click.echo(json.dumps({"photo": str(photo), "faces": [_as_dict(*one) for one in found]}, indent=2))
+        faces = [{"face": number} | _as_dict(*one) for number, one in enumerate(found, start=1)]
+        click.echo(json.dumps({"photo": str(photo), "faces": faces}, indent=2))
     else:
         _print_table(photo, found)
 

@@ -65,8 +65,7 @@ def command(
     if save_map is not None:
         if len(views) > 1:
             raise UsageError(
-                f"'{photo}' shows {len(views)} faces and a map is of one: add --faces largest, or crop the "
-                f"photo"
+                f"'{photo}' shows {len(views)} faces and a map is of one: add --faces largest or --face 2"
             )
         level = views[0].level_now if views[0].level_wanted is None else views[0].level_wanted
         click.echo(f"{write_map_file(level, save_map)}: map of {SAVED_MAP_PX} x {SAVED_MAP_PX}")
@@ -78,10 +77,11 @@ def command(
 def _views(photo: Path, model: Path | None, request: Request | None, faces: str | int) -> list[MapView]:
     """Read the faces of a photo; the engine that ages them is not needed."""
     from amgan.runtime.bundle.bundle import Bundle
+    from amgan.runtime.face.choice import pick
     from amgan.runtime.face.finder import FaceFinder
     from amgan.runtime.photo.read import read_photo
     from amgan.runtime.pipeline.estimator import Estimator
-    from amgan.runtime.pipeline.face_filter import NoFaceError, how_many
+    from amgan.runtime.pipeline.face_filter import NoFaceError
 
     bundle = Bundle.open(model)
     age_range = bundle.manifest.age_range
@@ -91,10 +91,15 @@ def _views(photo: Path, model: Path | None, request: Request | None, faces: str 
     found = FaceFinder().find(pixels)
     if not found:
         raise NoFaceError(f"'{photo}' shows no face that can be read: try a larger, more frontal one")
+    meant = pick(found, faces)
+    if not meant:
+        raise NoFaceError(
+            f"'{photo}' shows {len(found)} faces, and none of them is {faces}: see `amgan estimate`"
+        )
     from amgan.runtime.pictures.map_sheet import view_face
 
     estimator = Estimator(bundle)
     return [
         view_face(pixels, face, estimator.read(pixels, face), request, age_range, SAVED_MAP_PX)
-        for face in found[: how_many(faces, len(found))]
+        for face in meant
     ]

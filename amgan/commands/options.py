@@ -28,16 +28,42 @@ def check_device(ctx: click.Context, param: click.Parameter, value: str) -> str:
 
 
 def check_faces(ctx: click.Context, param: click.Parameter, value: str) -> str | int:
-    """Accept all, largest and a number; raise UsageError for anything else."""
-    from amgan.runtime.ages.request import parse_faces
+    """Accept a choice of faces, or take what --face says; raise UsageError for anything else."""
+    from amgan.runtime.face.choice import parse_faces
 
-    return parse_faces(value)
+    numbers = ctx.meta.get(_FACE_NUMBERS)
+    if numbers is None:
+        return parse_faces(value)
+    if value != param.get_default(ctx):
+        raise UsageError("--face and --faces both say which faces are meant: leave one of them out")
+    return parse_faces(numbers)
 
 
-faces_option = click.option(
-    "--faces", default="all", show_default=True, metavar="all|largest|N", callback=check_faces,
-    help="Which faces of a photo to take; a number takes that many of the largest.",
+def check_face(ctx: click.Context, param: click.Parameter, value: tuple[int, ...]) -> None:
+    """Keep the numbers of faces for `check_faces`, which runs later."""
+    if value:
+        ctx.meta[_FACE_NUMBERS] = ",".join(f"#{number}" for number in value)
+
+
+_FACE_NUMBERS = "amgan.face_numbers"
+_faces_option = click.option(
+    "--faces", default="all", show_default=True, metavar="CHOICE", callback=check_faces,
+    help="Which faces of a photo to take: all; largest; left or right, the outermost on that side of the "
+    "picture; a number, that many of the largest; X,Y, the face at this point in pixels; X0,Y0,X1,Y1, the "
+    "faces in this box.",
 )  # fmt: skip
+_face_option = click.option(
+    "--face", type=click.IntRange(1, 9999), multiple=True, metavar="N", show_default="none",
+    callback=check_face, is_eager=True, expose_value=False,
+    help="Number of a face to take, as `amgan estimate` counts them; may be given again.",
+)  # fmt: skip
+
+
+def faces_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --faces and --face; the function gets what either says as ``faces``."""
+    return _faces_option(_face_option(function))
+
+
 children_option = click.option(
     "--include-children", is_flag=True, show_default="off",
     help="Also age faces that look like those of children.",

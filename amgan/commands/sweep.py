@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 import click
 
@@ -52,7 +51,7 @@ def command(
     ages_text: str,
     output: Path,
     zones: tuple[str, ...],
-    faces: Literal["all", "largest"] | int,
+    faces: str | int,
     include_children: bool,
     fps: float,
     side_px: int,

@@ -8,6 +8,7 @@ has no effect.
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,7 +50,7 @@ class WantedMap:
 
 def read_map_file(path: Path | str) -> WantedMap:
     """Read a map; raises UsageError, in one sentence, for a file that is no map or has another size."""
-    path = Path(path)
+    path = path if isinstance(path, Path) else Path(path)
     readers = {".png": _read_png, ".npy": _read_npy}
     if path.suffix.lower() not in readers:
         raise UsageError(f"'{path}' is no map: give {_KINDS}")
@@ -80,15 +81,22 @@ def write_map_file(years: NDArray[np.floating], path: Path | str) -> Path:
     _check_shape(years, path)
     try:
         with whole_file(path, suffix) as temporary:
-            if suffix == ".png":
-                Image.fromarray(np.clip(np.rint(years), 0, 255).astype(np.uint8)).save(temporary)
-            else:
-                np.save(temporary, years.astype(np.float32))
+            temporary.write_bytes(encode_map(years, suffix))
     except OSError as error:
         raise UsageError(
             f"the map '{path}' cannot be written ({error.strerror}): check the folder"
         ) from error
     return path
+
+
+def encode_map(years: NDArray[np.floating], suffix: str) -> bytes:
+    """The content of a map's file, of ages in years [S, S]: as `write_map_file` writes it."""
+    content = io.BytesIO()
+    if suffix == ".png":
+        Image.fromarray(np.clip(np.rint(years), 0, 255).astype(np.uint8)).save(content, "PNG")
+    else:
+        np.save(content, years.astype(np.float32))
+    return content.getvalue()
 
 
 def _check_shape(years: NDArray[np.floating], path: Path) -> None:

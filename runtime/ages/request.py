@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from ..errors import UsageError
+from ..face.choice import parse_faces
 from ..face.zones import parts_of
 
 if TYPE_CHECKING:
@@ -52,8 +53,8 @@ class Request:
     """One wish for a photo.
 
     ``age`` is for the whole face (None leaves it as it is); ``zones`` are (zone or part name, age) pairs
-    that override their parts, the last one winning; ``faces`` picks all faces, the largest one, or that many
-    of the largest. Those less than ``min_face_px`` px wide are not looked for and left alone (None: those
+    that override their parts, the last one winning; ``faces`` says which faces are meant (see
+    face/choice.py). Those less than ``min_face_px`` px wide are not looked for and left alone (None: those
     that are small compared with the photo or its largest face, see face/scan.py); those that look like
     children are left alone unless ``include_children``. ``strength`` (0 to 1) scales the change: 1 is what
     the network says.
@@ -65,7 +66,7 @@ class Request:
 
     age: AgeSpec | None = None
     zones: tuple[tuple[str, AgeSpec], ...] = ()
-    faces: Literal["all", "largest"] | int = "all"
+    faces: str | int = "all"
     strength: float = 1.0
     aging_map: WantedMap | None = None
     population: Atlas | None = None
@@ -170,15 +171,6 @@ def wanted_ages(request: Request, now: FaceAges, age_range: tuple[float, float] 
             unchanged = spec.relative and spec.years == 0
             parts[part] = years if unchanged else clamped(norms.to_map(ZONE_OF_PART[part], asked), years)
     return FaceAges(base, parts)
-
-
-def parse_faces(faces: str | int) -> Literal["all", "largest"] | int:
-    """Read "all", "largest" or a number of faces such as "3"; raises UsageError for anything else."""
-    if faces in ("all", "largest"):
-        return faces  # type: ignore[return-value]
-    if str(faces).isdecimal() and 0 < int(faces) < 10_000:
-        return int(faces)
-    raise UsageError(f"{faces!r} is not a choice of faces: write 'all', 'largest' or a number such as 3")
 
 
 def _parse_zone(text: str) -> tuple[str, AgeSpec]:

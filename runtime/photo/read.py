@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import stat
 import threading
 import warnings
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +35,7 @@ def read_photo(path: Path | str, metadata: MetadataPolicy = "keep") -> Photo:
     everything that cannot be read or could not be written back as it was, and over the limits of
     limits.py.
     """
-    path = Path(path)
+    path = path if isinstance(path, Path) else Path(path)
     try:
         stamp = stamp_of(path)
         picture = _open(path)
@@ -46,7 +47,7 @@ def read_photo(path: Path | str, metadata: MetadataPolicy = "keep") -> Photo:
         raise too_large(path, "far more") from error
     except BROKEN as error:
         raise PhotoError(f"'{path}' cannot be read: {reason_of(error)}") from error
-    with picture:
+    with picture, contextlib.closing(cast(IO[bytes], picture.fp)):
         try:
             photo = _decode(picture, path, metadata)
         except (*BROKEN, MemoryError) as error:
@@ -80,7 +81,13 @@ def _open(path: Path) -> ImageFile.ImageFile:
     # warnings' filters.
     with _open_lock, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return Image.open(path, formats=(kind,) if kind else FORMATS)
+        stream = path.open("rb")  # not the path, which Pillow would resolve: a file in memory has no other
+        try:
+            picture = Image.open(stream, formats=(kind,) if kind else FORMATS)
+        except BaseException:
+            stream.close()
+            raise
+        return picture
 
 
 def _decode(picture: ImageFile.ImageFile, path: Path, metadata: MetadataPolicy) -> Photo:

@@ -42,19 +42,28 @@ def write_photo(
     behind.
     """
     path = Path(path)
+    if within is not None:
+        refuse_outside(path, Path(within))
+    # Not straight into the file: Pillow does not notice when a full disk takes only part of a write.
+    content = encode_photo(photo, pixels, path)
+    try:
+        with whole_file(path) as temporary, temporary.open("xb") as stream:
+            stream.write(content)
+    except (*BROKEN, MemoryError) as error:
+        raise PhotoError(f"'{path}' cannot be written: {reason_of(error)}") from error
+
+
+def encode_photo(photo: Photo, pixels: NDArray[np.uint8], path: Path | str) -> bytes | memoryview:
+    """The content of the file that `write_photo` would write as ``path``; raises PhotoError."""
+    path = Path(path)
     format = _format_for(photo, path)
     if pixels.shape != photo.pixels.shape or pixels.dtype != np.uint8:
         raise PhotoError(
             f"'{path}' cannot be written from {pixels.dtype} {pixels.shape}: "
             f"give uint8 {photo.pixels.shape}, like '{photo.path}'"
         )
-    if within is not None:
-        refuse_outside(path, Path(within))
     try:
-        # Not straight into the file: Pillow does not notice when a full disk takes only part of a write.
-        content = _same_file(photo, pixels, format) or _encode(photo, pixels, format)
-        with whole_file(path) as temporary, temporary.open("xb") as stream:
-            stream.write(content)
+        return _same_file(photo, pixels, format) or _encode(photo, pixels, format)
     except (*BROKEN, MemoryError) as error:
         raise PhotoError(f"'{path}' cannot be written: {reason_of(error)}") from error
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..ages.atlas_transfer import face_age
 from ..errors import AmganError
+from ..face.choice import pick, why_not
 from ..face.detector import MIN_FACE_PX, MIN_SCORE
 from ..face.mesh import LEFT_EYE, MOUTH_CORNERS, NOSE_TIP, RIGHT_EYE
 
@@ -65,13 +66,13 @@ class Chosen:
 def choose_faces(found: Sequence[Face], request: Request, read: Callable[[Face], SeenFace]) -> Chosen:
     """Choose among the faces of a photo, which come largest first; ``read`` tells how old one looks.
 
-    First come as many as the request asks for; of those, turned, tiny and young ones are left alone. So
+    First come those that the request means; of those, turned, tiny and young ones are left alone. So
     "largest" never means the second largest.
     """
-    wanted = how_many(request.faces, len(found))
+    meant = pick(found, request.faces)
     taken: list[SeenFace] = []
     left: list[LeftFace] = []
-    for face in found[:wanted]:
+    for face in meant:
         reason = _out_of_reach(face, request.min_face_px)
         if reason:
             left.append(LeftFace(face, reason))
@@ -83,15 +84,9 @@ def choose_faces(found: Sequence[Face], request: Request, read: Callable[[Face],
             left.append(LeftFace(face, reason, years))
         else:
             taken.append(seen)
-    left += [LeftFace(face, "smaller than those asked for") for face in found[wanted:]]
+    others = (face for face in found if all(face is not one for one in meant))
+    left += [LeftFace(face, why_not(request.faces)) for face in others]
     return Chosen(tuple(taken), tuple(left))
-
-
-def how_many(faces: str | int, found: int) -> int:
-    """How many of ``found`` faces a choice of faces takes: "all", "largest" or a number."""
-    if faces == "all":
-        return found
-    return min(found, 1 if faces == "largest" else int(faces))
 
 
 def why_none(left: Sequence[LeftFace], found: Found | None = None) -> str:

@@ -18,12 +18,14 @@ from ..bundle.manifest import Manifest
 from ..engines.contract import Capabilities
 from ..engines.scheduler.scheduler import Counters, FrameScheduler, open_scheduler
 from ..errors import UsageError
+from ..face.choice import pick
 from ..face.finder import Face, FaceFinder, Found
 from ..photo.read import read_photo
 from ..photo.write import write_photo
 from .estimator import Estimator
-from .face_filter import Chosen, LeftFace, NoFaceError, choose_faces, how_many, why_none
+from .face_filter import Chosen, LeftFace, NoFaceError, choose_faces, why_none
 from .face_plan import FaceWork, SeenFace, paste_face, plan_work, see_face
+from .face_region import FaceRegion, cut_region
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,11 @@ class StartedPhoto:
     frames: tuple[Future[NDArray[np.uint8]], ...]
     left: tuple[LeftFace, ...] = ()
     found: Found | None = None
+
+    def cancel(self) -> None:
+        """Give the faces up: what the engine has not begun is never computed. `finish` then fails."""
+        for frame in self.frames:
+            frame.cancel()
 
 
 class Pipeline:
@@ -118,7 +125,7 @@ class Pipeline:
         """Find and read the faces of a photo, uint8 [H, W, 3], largest first: all, the largest or N."""
         rgb = _as_pixels(rgb)
         found = self._finder.find(rgb)
-        chosen = found[: how_many(faces, len(found))]
+        chosen = pick(found, faces)
         return [see_face(rgb, face, self._manifest, self._estimator) for face in chosen]
 
     def choose(self, rgb: NDArray[np.uint8], request: Request) -> Chosen:
@@ -129,6 +136,19 @@ class Pipeline:
             found.faces, request, lambda face: see_face(rgb, face, self._manifest, self._estimator)
         )
         return replace(chosen, found=found)
+
+    def choose_seen(self, seen: Sequence[SeenFace], request: Request) -> Chosen:
+        """Choose as `choose` does among all faces of a photo that `see` has found, largest first."""
+        by_face = {id(one.face): one for one in seen}
+        return choose_faces([one.face for one in seen], request, lambda face: by_face[id(face)])
+
+    def cut_region(self, rgb: NDArray[np.uint8], seen: SeenFace, max_frame_px: int) -> FaceRegion:
+        """Cut a face of a photo, uint8 [H, W, 3], out for a quick preview.
+
+        Its frame then takes ``max_frame_px`` px at most; it keeps its ages. Age the region's ``pixels`` with
+        ``seen=[region.seen]``.
+        """
+        return cut_region(_as_pixels(rgb), seen, self._manifest, max_frame_px)
 
     def age(self, rgb: NDArray[np.uint8], request: Request) -> AgedPhoto:
         """Age the faces of a photo, uint8 [H, W, 3] RGB, which is left as it is.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 from helpers import ROOT
 from tiny_networks import random_generator
 
+from amgan.benchmarking import timing
 from amgan.benchmarking.baseline import check_size, compare, read_result, require_comparable
 from amgan.benchmarking.engines import REFERENCE, Contenders, age_in_cores, in_pytorch
 from amgan.benchmarking.graphs import after_passes, open_graph
@@ -97,25 +97,30 @@ def test_compare_script(script: Any, save: Save, result: dict[str, Any], capsys:
     assert "is of other hardware (cpu A CPU, here Another)" in capsys.readouterr().err
 
 
-def test_a_slow_engine_is_caught_for_real() -> None:
-    """The same tiny network three times, in turn; one sleeps for twice as long as PyTorch takes."""
+def test_a_slow_engine_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same tiny network three times, in turn, by a clock that says how long each took."""
+    clock = [0.0]
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: clock[0])
     arrays = whole_frame(64, random_generator().config.halo_px)
     network = DeployGenerator(random_generator()).eval()
 
-    def eager() -> np.ndarray:
-        return in_pytorch(network, arrays)
+    def taking(seconds: float, run: Callable[[], np.ndarray]) -> Callable[[], np.ndarray]:
+        def taken() -> np.ndarray:
+            clock[0] += seconds
+            return run()
 
-    start = time.perf_counter()
-    wanted = eager()
-    pause = 2 * (time.perf_counter() - start) + 0.02
+        return taken
+
+    wanted = in_pytorch(network, arrays)
     graph = open_graph(after_passes(random_generator(), PASSES), arrays, "f32")
     tolerances = {"fp32": {"max_codes": TOLERANCES["fp32"].max_codes, "min_psnr_db": 60.0}}
 
-    def slowed() -> np.ndarray:
-        time.sleep(pause)
-        return graph()
-
-    seconds = measure_in_turn({REFERENCE: eager, "fast": graph, "slow": slowed}, 5)
+    ways = {
+        REFERENCE: taking(1.0, lambda: in_pytorch(network, arrays)),
+        "fast": taking(0.5, graph),
+        "slow": taking(0.6, graph),
+    }
+    seconds = measure_in_turn(ways, 5)
     results = {
         name: {
             "speeds": {
@@ -130,7 +135,7 @@ def test_a_slow_engine_is_caught_for_real() -> None:
     }
     assert results["fast"]["speeds"]["engine"]["parity"]["verified"]
     (verdict,) = compare(results["slow"], results["fast"])
-    assert verdict.fault.startswith("slower by ")
+    assert verdict.fault.startswith("slower by 17%")
 
 
 def test_the_committed_record_caught_the_slowed_pass() -> None:

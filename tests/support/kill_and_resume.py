@@ -1,12 +1,16 @@
-"""Kills runs at random moments, lets them go on, and compares with a run that was left alone."""
+"""Kills runs at random moments, lets them go on, and compares with a run that was left alone.
+
+A moment is a file operation in the output folder, by number: no machine is so fast, or so busy, that it comes
+after the end.
+"""
 
 from __future__ import annotations
 
 import random
 import shutil
+import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,15 +23,14 @@ from amgan.runtime.files import file_sha256
 
 @dataclass(frozen=True)
 class Trial:
-    """One run that was killed ``later_s`` seconds after ``at`` photos were there, and then went on.
+    """One run that was killed before its file operation number ``operation``, and then went on.
 
-    ``killed`` is false where it had ended by then.
-    ``written`` photos were there after the kill, and ``leftovers`` half-written files; ``redone`` photos
-    were written again although they were there; ``same`` says whether the result is that of the quiet run.
+    ``killed`` is false where it had ended by then. ``written`` photos were there after the kill, and
+    ``leftovers`` half-written files; ``redone`` photos were written again although they were there; ``same``
+    says whether the result is that of the quiet run, ``clean`` whether no file of the run is left over.
     """
 
-    at: int
-    later_s: float
+    operation: int
     killed: bool
     written: int
     leftovers: int
@@ -56,9 +59,8 @@ def torture(work: Path, bundle: Path, photos: int, kills: int, seed: int = 0) ->
     moments = random.Random(seed)
     for number in range(kills):
         out = work / f"out-{number}"
-        # Counted in photos, and a little later: so a slow spell of the machine cannot put it after the end.
-        moment = moments.randrange(photos - 1), moments.uniform(0.0, 0.15)
-        yield _trial(work / "in", out, bundle, moment, wanted)
+        # Every photo is opened and renamed: before the last two operations not all of them can be there.
+        yield _trial(work / "in", out, bundle, moments.randrange(1, 2 * photos - 1), wanted)
         shutil.rmtree(out, ignore_errors=True)
 
 
@@ -69,17 +71,8 @@ def photos_in(folder: Path) -> dict[str, str]:
     return {name: file_sha256(path) for name, path in named.items() if not name.startswith(".amgan/")}
 
 
-def _trial(source: Path, out: Path, bundle: Path, moment: tuple[int, float], wanted: dict[str, str]) -> Trial:
-    run = _start(source, out, bundle)
-    end = time.monotonic() + 600
-    while run.poll() is None and time.monotonic() < end and _count(out, wanted) < moment[0]:
-        time.sleep(0.002)
-    while run.poll() is None and time.monotonic() < end and not (out / ".amgan" / "lock").exists():
-        time.sleep(0.002)  # until then it only loads, there is nothing to interrupt
-    time.sleep(moment[1])
-    killed = run.poll() is None
-    run.kill()
-    run.wait(60)
+def _trial(source: Path, out: Path, bundle: Path, operation: int, wanted: dict[str, str]) -> Trial:
+    killed = _start(source, out, bundle, operation).wait(600) == -signal.SIGKILL
     there = photos_in(out) if out.exists() else {}
     whole = {name for name in there if name in wanted}
     times = {name: (out / name).stat().st_mtime_ns for name in whole}
@@ -88,8 +81,7 @@ def _trial(source: Path, out: Path, bundle: Path, moment: tuple[int, float], wan
     redone = sum((out / name).stat().st_mtime_ns != before for name, before in times.items())
     extra = [path for path in (out / ".amgan").iterdir() if path.name not in ("lock", "run.jsonl")]
     return Trial(
-        moment[0],
-        round(moment[1], 3),
+        operation,
         killed,
         len(whole),
         len(there) - len(whole),
@@ -99,14 +91,34 @@ def _trial(source: Path, out: Path, bundle: Path, moment: tuple[int, float], wan
     )
 
 
-def _count(out: Path, wanted: dict[str, str]) -> int:
-    return sum((out / name).exists() for name in wanted)
+#: Kills its own process before file operation number OPERATION (0: never) on the photos in the folder OUT.
+_PROGRAM = """
+import os, signal, sys, threading
+out, operation = sys.argv.pop(1), int(sys.argv.pop(1))
+count, lock = 0, threading.Lock()
+
+def watch(event, arguments):
+    global count
+    if event not in ("open", "os.rename") or not isinstance(arguments[0], (str, os.PathLike)):
+        return
+    path = os.fspath(arguments[0])
+    if not str(path).startswith(out) or "/.amgan/" in str(path):
+        return
+    with lock:
+        count += 1
+        if count == operation:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(watch)
+from amgan.cli import main
+main()
+"""
 
 
-def _start(source: Path, out: Path, bundle: Path) -> subprocess.Popen[bytes]:
+def _start(source: Path, out: Path, bundle: Path, operation: int = 0) -> subprocess.Popen[bytes]:
     command = (
-        "-P", "-m", "amgan", "run-batch", source, "-o", out, "--age", "70", "--model", bundle,
-        "--device", "cpu", "--limit-memory", "1G",
+        "-P", "-c", _PROGRAM, f"{out}/", operation, "run-batch", source, "-o", out, "--age", "70",
+        "--model", bundle, "--device", "cpu", "--limit-memory", "1G",
     )  # fmt: skip
     return subprocess.Popen(
         [sys.executable, *map(str, command)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

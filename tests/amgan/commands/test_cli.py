@@ -66,7 +66,7 @@ class FakePipeline:
     def estimate(self, rgb: Any) -> Any:
         if not rgb.any():
             return []
-        face = SimpleNamespace(box=(1.0, 2.0, 30.04, 40.0))
+        face = SimpleNamespace(box=(1.0, 2.0, 30.04, 40.0), width_px=29.0)
         return [
             (face, FaceAges(41.26, dict.fromkeys(PART_NAMES, 41.2) | {"forehead": 50.0, "chin": 33.3})),
             (face, FaceAges(9.0, dict.fromkeys(PART_NAMES, 9.0) | {"forehead": 1.0, "chin": 2.0})),
@@ -289,6 +289,7 @@ def test_estimate_as_json(tmp_path: Path) -> None:
     told = json.loads(result.stdout)
     assert told["photo"] == str(source)
     assert told["faces"][0] == {
+        "face": 1,
         "box": [1.0, 2.0, 30.0, 40.0],
         "age": 41.3,  # the mean of the fifteen zones
         "zones": dict.fromkeys(PART_NAMES, 41.2) | {"forehead": 50.0, "chin": 33.3},
@@ -301,6 +302,33 @@ def test_estimate_as_a_table(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     for word in ("face 1", "face 2", "forehead", "chin", "41", "50", "33"):
         assert word in result.stdout
+
+
+def test_estimate_draws_the_numbers(tmp_path: Path) -> None:
+    source = photo(tmp_path / "a.png")
+    result = amgan("estimate", source, "--draw", tmp_path / "numbers.png")
+    assert result.exit_code == 0, result.output
+    with Image.open(source) as before, Image.open(tmp_path / "numbers.png") as drawn:
+        assert drawn.size == before.size
+    result = amgan("estimate", source, "--draw", source)
+    assert result.exit_code == 2
+    one_sentence(result)
+
+
+def test_faces_are_chosen_by_number_or_place(tmp_path: Path, fake: type[FakePipeline]) -> None:
+    source = photo(tmp_path / "a.png")
+    for options, chosen in (
+        (("--face", 2), "#2"),
+        (("--face", 2, "--face", 1), "#2,#1"),
+        (("--faces", "left"), "left"),
+        (("--faces", "10,20"), "10,20"),
+        ((), "all"),
+    ):
+        result = amgan("age", source, "-o", tmp_path / "out.png", "--age", 70, *options)
+        assert result.exit_code == 0, result.output
+        assert fake.requests[-1].faces == chosen
+    for options in (("--face", 2, "--faces", "left"), ("--faces", "left", "--face", 2), ("--face", 0)):
+        assert amgan("age", source, "-o", tmp_path / "x.png", "--age", 70, *options).exit_code == 2
 
 
 def test_estimate_that_fails(tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def test_wrong_use(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_folder_in_use(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote_lock, "BEAT_S", 0.05)
-    monkeypatch.setattr(remote_lock, "PATIENCE_S", 5.0)
+    monkeypatch.setattr(remote_lock, "PATIENCE_S", 600.0)
     with remote_lock.RemoteLock(f"{bucket}/out"):
         result = run(f"{bucket}/in", "-o", f"{bucket}/out")
     assert result.exit_code == 2

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from amgan.runtime.ages.map_file import MAX_SIDE, WantedMap, read_map_file, write_map_file
+from amgan.runtime.ages.map_file import MAX_SIDE, WantedMap, encode_map, read_map_file, write_map_file
 from amgan.runtime.ages.maps import FaceAges, build_level, build_map, make_footprints
 from amgan.runtime.ages.plan import painted_level, plan_face
 from amgan.runtime.ages.request import Request
@@ -166,3 +166,10 @@ def test_any_painting_gives_a_whole_plan(side: int, seed: int, cells: int, margi
     assert plan.asked.shape == (4 * cells, 4 * cells)
     assert 0 <= plan.asked.min() <= plan.asked.max() <= 1
     assert np.isfinite([plan.wanted.base, *plan.wanted.parts.values()]).all()
+
+
+@pytest.mark.parametrize("suffix", [".png", ".npy"])
+def test_the_content_of_a_map_is_that_of_its_file(tmp_path: Path, suffix: str) -> None:
+    years = np.linspace(15, 90, 32 * 32, dtype=np.float32).reshape(32, 32)
+    path = write_map_file(years, tmp_path / f"map{suffix}")
+    assert encode_map(years, suffix) == path.read_bytes()

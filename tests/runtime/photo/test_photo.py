@@ -11,7 +11,7 @@ from amgan.runtime.errors import PhotoError
 from amgan.runtime.photo.data import Photo
 from amgan.runtime.photo.formats import is_lossless_webp
 from amgan.runtime.photo.read import read_photo, reason_of
-from amgan.runtime.photo.write import write_photo
+from amgan.runtime.photo.write import encode_photo, write_photo
 
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 LOSSLESS = [
@@ -311,3 +311,12 @@ def test_photo_made_by_hand_can_be_written(tmp_path: Path) -> None:
 def test_reasons_are_one_line() -> None:
     assert reason_of(ValueError("one\ntwo")) == "one"
     assert reason_of(KeyError()) == "KeyError"
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif"])
+def test_the_content_of_a_photo_is_that_of_its_file(tmp_path: Path, suffix: str) -> None:
+    photo = read_photo(save(tmp_path / "a.png"))
+    write_photo(photo, photo.pixels, tmp_path / f"b{suffix}")
+    assert encode_photo(photo, photo.pixels, f"b{suffix}") == (tmp_path / f"b{suffix}").read_bytes()
+    with pytest.raises(PhotoError, match="must end like"):
+        encode_photo(photo, photo.pixels, "b.exe")

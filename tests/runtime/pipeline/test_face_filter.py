@@ -11,7 +11,7 @@ import pytest
 from fake_pipeline import ages
 
 from amgan.runtime import Pipeline
-from amgan.runtime.ages.request import Request, parse_faces
+from amgan.runtime.ages.request import Request
 from amgan.runtime.errors import UsageError
 from amgan.runtime.face.detector import Detection
 from amgan.runtime.face.finder import Face, Found
@@ -37,6 +37,14 @@ def test_faces_are_counted_from_the_largest(hopper_face: Face) -> None:
         chosen = choose_faces(found, wish, years_of(40, 40, 40))
         assert [one.face for one in chosen.taken] == found[:count]
         assert [one.reason for one in chosen.left] == ["smaller than those asked for"] * (3 - count)
+
+
+def test_other_faces_than_those_asked_for_are_left_alone(hopper_face: Face) -> None:
+    found = [shrunk(hopper_face, scale) for scale in (1.0, 0.9, 0.8)]
+    chosen = choose_faces(found, dataclasses.replace(WISH, faces="#2"), years_of(40))
+    assert [one.face for one in chosen.taken] == [found[1]]
+    assert [one.face for one in chosen.left] == [found[0], found[2]]
+    assert {one.reason for one in chosen.left} == {"not the face asked for (#2)"}
 
 
 def test_small_faces(hopper_face: Face) -> None:
@@ -89,13 +97,6 @@ def test_what_is_said_of_a_photo_without_faces_to_age(hopper_face: Face) -> None
     assert "whichever side is up" in why_none((), Found((), (unsure,), 21, 0, 9, 0))
     assert why_none(left).startswith("its only face is left alone: may be a child")
     assert why_none(left * 2).startswith("all 2 faces are left alone: may be a child")
-
-
-@pytest.mark.parametrize("faces", ["none", "0", "-1", "2.5", "", "99999999"])
-def test_wrong_choices_of_faces(faces: str) -> None:
-    with pytest.raises(UsageError, match="is not a choice of faces"):
-        parse_faces(faces)
-    assert (parse_faces("3"), parse_faces(3), parse_faces("all")) == (3, 3, "all")
 
 
 @pytest.mark.parametrize("size", [-1, float("inf"), float("nan")])

@@ -1,0 +1,149 @@
+"""`amgan serve`: the page to paint years in, on this machine."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from pathlib import Path
+from urllib.parse import quote
+
+import click
+
+from amgan.commands.options import device_option, model_option
+from amgan.commands.output import needs, tell_engine
+from amgan.runtime.errors import UsageError
+
+MIB = 2**20
+
+
+@click.command("serve")
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Address to listen on."
+)
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, show_default="a free one", metavar="PORT",
+    help="Port to listen on.",
+)  # fmt: skip
+@click.option("--open", "open_page", is_flag=True, show_default="off", help="Open the page in the browser.")
+@click.option(
+    "--token", metavar="SECRET", envvar="AMGAN_TOKEN", show_default="none",
+    help="Secret that every request must carry; needed to listen beyond this machine. Also AMGAN_TOKEN.",
+)  # fmt: skip
+@click.option(
+    "--allow-host", "hosts", multiple=True, metavar="NAME", envvar="AMGAN_ALLOW_HOST",
+    show_default="localhost and addresses",
+    help="A further name by which this server is called, such as that of a proxy; may be given again. Also "
+    "AMGAN_ALLOW_HOST.",
+)  # fmt: skip
+@click.option(
+    "--photos", type=click.IntRange(1), default=32, show_default=True, metavar="N",
+    help="How many photos are kept in memory.",
+)  # fmt: skip
+@click.option(
+    "--keep", "keep_minutes", type=click.FloatRange(0.1), default=30.0, show_default=True, metavar="MINUTES",
+    help="How long a photo is kept after its last use.",
+)  # fmt: skip
+@click.option(
+    "--memory", "memory_mib", type=click.IntRange(16), default=1024, show_default=True, metavar="MIB",
+    help="Memory of all photos that are kept.",
+)  # fmt: skip
+@click.option(
+    "--max-upload", "upload_mib", type=click.IntRange(1), default=100, show_default=True, metavar="MIB",
+    help="Largest file that is taken.",
+)  # fmt: skip
+@model_option
+@device_option
+def command(
+    host: str,
+    port: int,
+    open_page: bool,
+    token: str | None,
+    hosts: tuple[str, ...],
+    photos: int,
+    keep_minutes: float,
+    memory_mib: int,
+    upload_mib: int,
+    model: Path | None,
+    device: str,
+) -> None:
+    """Serve a page where faces are aged with sliders and a brush, and the API behind it.
+
+    Photos stay in this process's memory: nothing is written, nothing is fetched from elsewhere. The API is
+    described at /docs, its health at /healthz, its numbers at /metrics. Ctrl-C ends it.
+
+    \b
+    Examples:
+      amgan serve --open
+      amgan serve --port 8000 --keep 5
+      AMGAN_TOKEN=secret amgan serve --host 0.0.0.0 --port 8000 --allow-host faces.example.org
+    """  # noqa: D301
+    if not _is_loopback(host) and not token:
+        raise UsageError(f"--host {host} lets other machines in: give a secret that they need with --token")
+    with needs("amgan serve", "serve"):
+        import fastapi  # noqa: F401
+        import prometheus_client  # noqa: F401
+        import uvicorn
+
+        from amgan.serving.settings import ServeSettings
+    settings = ServeSettings(
+        max_photos=photos,
+        keep_s=keep_minutes * 60,
+        max_photo_bytes=memory_mib * MIB,
+        max_upload_bytes=upload_mib * MIB,
+        max_uploading_bytes=4 * upload_mib * MIB,
+        threads=max(2, os.cpu_count() or 1),
+        token=token,
+        hosts=(*(name.lower() for name in hosts), *(() if _is_address(host) else (host.lower(),))),
+        command_options=_command_options(model, device),
+    )
+    from amgan.runtime.pipeline.pipeline import Pipeline
+    from amgan.serving.app import create_app
+
+    with _listen(host, port) as listener, Pipeline(model, device) as pipeline:
+        config = uvicorn.Config(
+            create_app(pipeline, settings), log_level="warning", access_log=False, server_header=False,
+            timeout_graceful_shutdown=3, timeout_keep_alive=30, lifespan="on",
+        )  # fmt: skip
+        tell_engine(pipeline.capabilities, device)
+        address = _address(host, listener.getsockname()[1])
+        try:
+            click.echo(f"AMGAN is at {address}{'?token=…' if token else ''} (Ctrl-C ends it)")
+            if open_page:
+                click.launch(address + (f"?token={quote(token, safe='')}" if token else ""))
+            uvicorn.Server(config).run(sockets=[listener])
+        except KeyboardInterrupt:  # which is how a server is meant to end
+            pass
+    click.echo("stopped")
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=256)
+    except (OSError, OverflowError, UnicodeError) as error:
+        why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+        raise UsageError(f"cannot listen on {host}:{port} ({why}): give another --host or --port") from error
+
+
+def _address(host: str, port: int) -> str:
+    """What to open in a browser of this machine."""
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{shown}:{port}/"
+
+
+def _command_options(model: Path | None, device: str) -> tuple[str, ...]:
+    options = () if model is None else ("--model", str(model))
+    return options if device == "auto" else (*options, "--device", device)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_loopback(host: str) -> bool:
+    return host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)

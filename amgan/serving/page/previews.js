@@ -1,0 +1,75 @@
+// Keeps the aged faces on the stage up to date: small while something moves, exact when it rests.
+//
+// One request is in flight at a time. While a control moves, only its newest state is asked for; when it
+// rests, a preview still in flight is aborted, which the server notices and stops computing.
+
+import { ageRegion } from "./api.js";
+
+const SIZES = [192, 256, 320, 384, 512, 640, 768, 1024];
+const AIM_MS = 110;
+
+export class Previews {
+  #running = null;
+  #wanted = null;
+  #size = SIZES.indexOf(384);
+
+  /** `options()` gives the request of now, or null where nothing is asked; `faces(live)` numbers to update. */
+  constructor({ stage, photo, options, faces, failed, times }) {
+    Object.assign(this, { stage, photo, options, faces, failed, times });
+  }
+
+  /** Something changed; live while it is still moving. */
+  change(live) {
+    this.#wanted = { live };
+    if (this.#running?.live && !live) this.#running.abort.abort();
+    if (!this.#running) this.#next();
+  }
+
+  /** Give up whatever is in flight. */
+  stop() {
+    this.#wanted = null;
+    this.#running?.abort.abort();
+  }
+
+  get idle() { return !this.#running && !this.#wanted; }
+
+  async #next() {
+    while (this.#wanted) {
+      const { live } = this.#wanted;
+      const abort = new AbortController();
+      this.#wanted = null;
+      this.#running = { live, abort };
+      try {
+        await this.#update(live, abort.signal);
+      } catch (error) {
+        if (error.name !== "AbortError") this.failed(error);
+      }
+      this.#running = null;
+    }
+  }
+
+  async #update(live, signal) {
+    const options = await this.options();
+    if (!options) {
+      this.stage.clear();
+      return;
+    }
+    const { id } = this.photo();
+    for (const face of this.faces(live)) {
+      if (!live && this.#wanted) return;
+      const region = live ? { face, max_frame_px: SIZES[this.#size] } : { face };
+      const since = performance.now();
+      const patch = await ageRegion(id, options, region, live ? "webp" : "png", signal);
+      if (live) this.#adapt(performance.now() - since);
+      if (patch) this.stage.put(face, patch);
+      else this.stage.take(face);
+    }
+  }
+
+  /** Take a size that keeps previews quick on this machine and connection. */
+  #adapt(ms) {
+    this.times.push(ms);
+    if (ms > 1.35 * AIM_MS) this.#size = Math.max(0, this.#size - 1);
+    else if (ms < 0.5 * AIM_MS) this.#size = Math.min(SIZES.length - 1, this.#size + 1);
+  }
+}

@@ -1,0 +1,73 @@
+// What is asked for, with its history. A state is never changed, only replaced.
+
+export const EMPTY = Object.freeze({ age: null, zones: Object.freeze({}), paint: null, strength: 1 });
+
+export class History {
+  #past = [];
+  #future = [];
+  #settled = EMPTY;
+  #current = EMPTY;
+  #listeners = [];
+
+  get current() { return this.#current; }
+  get canUndo() { return this.#past.length > 0; }
+  get canRedo() { return this.#future.length > 0; }
+
+  /** Call `listener(state, live)` after every change; live while a control is still being moved. */
+  listen(listener) { this.#listeners.push(listener); }
+
+  /** Show a change without making it a step of the history. */
+  preview(change) {
+    this.#current = Object.freeze({ ...this.#current, ...change });
+    this.#tell(true);
+  }
+
+  /** Make a change, or what was previewed, a step of the history. */
+  commit(change = {}) {
+    this.#current = Object.freeze({ ...this.#current, ...change });
+    if (!same(this.#current, this.#settled)) {
+      this.#past.push(this.#settled);
+      if (this.#past.length > 200) this.#past.shift();
+      this.#future = [];
+      this.#settled = this.#current;
+    }
+    this.#tell(false);
+  }
+
+  undo() { this.#step(this.#past, this.#future); }
+  redo() { this.#step(this.#future, this.#past); }
+
+  /** Forget everything: another photo. */
+  reset() {
+    this.#past = [];
+    this.#future = [];
+    this.#current = this.#settled = EMPTY;
+    this.#tell(false);
+  }
+
+  #step(from, to) {
+    if (!from.length) return;
+    to.push(this.#settled);
+    this.#current = this.#settled = from.pop();
+    this.#tell(false);
+  }
+
+  #tell(live) {
+    for (const listener of this.#listeners) listener(this.#current, live);
+  }
+}
+
+/** Whether a state asks for anything. */
+export function asks(state) {
+  return state.age !== null || Object.keys(state.zones).length > 0 || state.paint !== null;
+}
+
+function same(a, b) {
+  return a.age === b.age && a.paint === b.paint && a.strength === b.strength &&
+    JSON.stringify(a.zones) === JSON.stringify(b.zones);
+}
+
+/** The age wanted of a part, in years: of its own zone, of its part, or null where none is set. */
+export function zoneAge(state, zone, part) {
+  return state.zones[part] ?? state.zones[zone] ?? null;
+}

@@ -1,0 +1,57 @@
+"""Pictures for a browser: the photo as it is, and one face of the aged photo with the rest transparent."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+Pixels = NDArray[np.uint8]
+RegionFormat = Literal["png", "webp"]
+
+
+@dataclass(frozen=True, eq=False)
+class RegionPicture:
+    """A picture of what changed in a photo, and the box x0, y0, x1, y1 of it, in px, that it covers."""
+
+    content: bytes
+    media_type: str
+    box: tuple[float, float, float, float]
+
+
+def encode_jpeg(pixels: Pixels, max_side_px: int | None) -> bytes:
+    """A photo, uint8 [H, W, 3], for the screen, ``max_side_px`` px at most on its longer side."""
+    picture = Image.fromarray(pixels)
+    if max_side_px is not None and max(picture.size) > max_side_px:
+        picture.thumbnail((max_side_px, max_side_px), Image.Resampling.LANCZOS, reducing_gap=3)
+    content = io.BytesIO()
+    picture.save(content, "JPEG", quality=93, subsampling=0)
+    return content.getvalue()
+
+
+def changed_box(before: Pixels, after: Pixels) -> tuple[int, int, int, int] | None:
+    """x0, y0, x1, y1 of the pixels that differ between two pictures [H, W, 3], or None."""
+    changed = (before != after).any(axis=2)
+    rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
+    if not rows.size:
+        return None
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def encode_change(before: Pixels, after: Pixels, format: RegionFormat) -> bytes:
+    """``after``, uint8 [H, W, 3], where it differs from ``before``, and transparent elsewhere.
+
+    A PNG holds the exact pixels; a WebP is smaller.
+    """
+    changed = (before != after).any(axis=2, keepdims=True)
+    picture = Image.fromarray(np.concatenate([after, changed * np.uint8(255)], axis=2))
+    content = io.BytesIO()
+    if format == "png":
+        picture.save(content, "PNG", compress_level=1)
+    else:
+        picture.save(content, "WEBP", quality=90, method=0, alpha_quality=100)
+    return content.getvalue()

@@ -1,0 +1,120 @@
+"""What a client asks for, in JSON: the fields of a request of the runtime, as the command line has them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from amgan.runtime.ages.atlas import atlas_names
+from amgan.runtime.ages.request import Request
+from amgan.runtime.errors import UsageError
+
+from .memory_file import MemoryFile
+
+_PNG = b"\x89PNG"
+Years = Annotated[str | float, Field(description='Years such as 70, or a change such as "+20" or "-10".')]
+
+
+class AgingOptions(BaseModel):
+    """Ages, zones, map, strength and faces, as `amgan age` has them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    age: Years | None = Field(default=None, description="Age of the whole face; none leaves it as it is.")
+    zones: Mapping[str, Years] = Field(
+        default_factory=dict, description="Ages of zones or parts by name; the last one wins."
+    )
+    map: str | None = Field(
+        default=None,
+        description="Ages of every place instead of age and zones: a map's .png or .npy file in base64.",
+    )
+    strength: float = Field(
+        default=1.0, description="0 leaves the photo as it is, 1 applies all of the change."
+    )
+    faces: str | int = Field(default="all", description='"all", "largest" or how many of the largest.')
+    population: str | None = Field(
+        default=None, description="Name of a shipped atlas whose norms the ages mean."
+    )
+    min_face_px: float | None = Field(
+        default=None, description="Faces less wide than this are left alone; none decides by the photo."
+    )
+    include_children: bool = Field(
+        default=False, description="Also age faces that look like those of children."
+    )
+
+    @property
+    def asks(self) -> bool:
+        """Whether an age, a zone or a map is given."""
+        return self.age is not None or bool(self.zones) or self.map is not None
+
+    def request(self) -> Request:
+        """The request in terms of the runtime; raises UsageError where it makes no sense."""
+        if self.population is not None and self.population not in atlas_names():
+            shipped = ", ".join(atlas_names())
+            raise UsageError(f"there is no population {self.population!r}: name a shipped atlas ({shipped})")
+        return Request.parse(
+            None if self.age is None else _words(self.age),
+            [f"{name}={_words(years)}" for name, years in self.zones.items()],
+            self.faces,
+            self.strength,
+            map_file=None if self.map is None else map_upload(_decoded(self.map)),
+            population=self.population,
+            min_face_px=self.min_face_px,
+            include_children=self.include_children,
+        )
+
+
+class RegionOptions(BaseModel):
+    """A part of the picture that shows one face."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    face: int = Field(default=1, ge=1, description="Number of the face, from 1, the largest.")
+    max_frame_px: int | None = Field(default=None, ge=64, le=4096,
+        description="Compute the face in a frame of so many px at most, for a quick preview; "
+        "none computes it as in the whole photo.",
+    )  # fmt: skip
+
+
+FileFormat = Literal["same", "jpeg", "png", "tiff", "webp", "bmp", "avif", "heic"]
+
+
+class AgeOptions(AgingOptions):
+    """What `POST …/age` takes."""
+
+    format: FileFormat = Field(default="same", description="Format of the file; a region is a PNG or WebP.")
+    region: RegionOptions | None = Field(
+        default=None, description="Give one face only, the rest transparent."
+    )
+    metadata: Literal["keep", "strip-gps", "strip"] = Field(
+        default="keep", description="What the file keeps of EXIF, XMP and texts."
+    )
+
+
+class SweepOptions(AgingOptions):
+    """What `POST …/sweep` takes."""
+
+    ages: str = Field(
+        default="20:80:5", description="Ages to show: a range FROM:TO:STEP, or a list such as 25,40."
+    )
+    region: RegionOptions = Field(default_factory=RegionOptions, description="The face to show.")
+
+
+def map_upload(content: bytes) -> MemoryFile:
+    """A map's file as it was sent, under the suffix of its kind."""
+    return MemoryFile.of(content, "map.png" if content.startswith(_PNG) else "map.npy")
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise UsageError("the map is not in base64: encode the bytes of its .png or .npy file") from error
+
+
+def _words(years: str | float) -> str:
+    return years if isinstance(years, str) else f"{years:.10g}"

@@ -1,0 +1,93 @@
+"""Where requests wait for their turn, and where those of clients that left are given up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+import anyio
+import anyio.to_thread
+
+from .problems import RefusedError
+from .settings import ServeSettings
+
+if TYPE_CHECKING:
+    from starlette.requests import Request as HttpRequest
+
+    from amgan.runtime.pipeline.pipeline import AgedPhoto, Pipeline, StartedPhoto
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class ClientGoneError(Exception):
+    """The client left before its answer was ready."""
+
+
+class WorkDesk:
+    """Runs what computes in a few threads, in the order in which it was asked for."""
+
+    def __init__(self, settings: ServeSettings) -> None:
+        self._limiter = anyio.CapacityLimiter(settings.threads)
+        self._max_waiting = settings.max_waiting
+
+    @property
+    def waiting(self) -> int:
+        """How much waits for a thread."""
+        return self._limiter.statistics().tasks_waiting
+
+    @property
+    def working(self) -> int:
+        """How much a thread works on."""
+        return self._limiter.borrowed_tokens
+
+    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a function in a thread; what is cancelled while it waits is never called.
+
+        Raises RefusedError where too much waits already, and what the function raises.
+        """
+        if self.waiting >= self._max_waiting:
+            raise RefusedError(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                f"{self._max_waiting} requests are waiting already: try again in a moment",
+            )
+        return await anyio.to_thread.run_sync(lambda: function(*args, **kwargs), limiter=self._limiter)
+
+    async def age(self, pipeline: Pipeline, start: Callable[[], StartedPhoto]) -> AgedPhoto:
+        """Start on a photo in a thread, wait for the engine without one, and paste in a thread.
+
+        Cancelling gives up what the engine has not begun.
+        """
+        started = await self.run(start)
+        try:
+            await asyncio.gather(*(asyncio.wrap_future(frame) for frame in started.frames))
+            return await self.run(pipeline.finish, started)
+        except BaseException:
+            started.cancel()
+            raise
+
+
+async def unless_gone(request: HttpRequest, work: Awaitable[T]) -> T:
+    """The result of ``work``, which is cancelled when the client leaves: then ClientGoneError is raised."""
+    outcome: list[T] = []
+    error: list[Exception] = []
+
+    async def watch(scope: anyio.CancelScope) -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        scope.cancel()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(watch, group.cancel_scope)
+        try:
+            outcome.append(await work)
+        except Exception as caught:  # raised below, as itself and not in a group
+            error.append(caught)
+        group.cancel_scope.cancel()
+    if error:
+        raise error[0]
+    if not outcome:
+        raise ClientGoneError
+    return outcome[0]

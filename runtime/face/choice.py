@@ -1,0 +1,96 @@
+"""Which faces of a photo are meant: all, the largest, by number, by side, or by place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..errors import UsageError
+
+if TYPE_CHECKING:
+    from .finder import Face
+
+NEAR = 0.25
+"""A point this share of a face's width outside of its box still means the face."""
+_NUMBERS = re.compile(r"#\d{1,4}(,#\d{1,4})*")
+_PLACE = re.compile(r"\d+(\.\d+)?(,\d+(\.\d+)?){1,3}")
+
+
+def parse_faces(faces: str | int) -> str | int:
+    """Read a choice of faces; raises UsageError for anything else.
+
+    "all"; "largest"; 3 or "3", so many of the largest; "#2" or "#1,#3", the faces of these numbers, counted
+    from the largest; "left" or "right", the outermost face on that side of the picture; "x,y", the face at
+    this point; "x0,y0,x1,y1", the faces whose middle lies in this box, in photo pixels.
+    """
+    text = str(faces).replace(" ", "")
+    if text in ("all", "largest", "left", "right"):
+        return text
+    if text.isdecimal() and 0 < int(text) < 10_000:
+        return int(text)
+    if _NUMBERS.fullmatch(text) and all(_numbers(text)):
+        return text
+    if _PLACE.fullmatch(text) and text.count(",") != 2:
+        place = _place(text)
+        if len(place) == 2 or (place[0] < place[2] and place[1] < place[3]):
+            return text
+    raise UsageError(
+        f"{faces!r} is not a choice of faces: write 'all', 'largest', 'left', 'right', a number such as 3 "
+        "for the three largest, a point x,y in the face or a box x0,y0,x1,y1 around it"
+    )
+
+
+def pick(found: Sequence[Face], faces: str | int) -> list[Face]:
+    """Those of a photo's faces, given largest first, that a choice means; in the same order."""
+    choice = parse_faces(faces)
+    if choice == "all" or not found:
+        return list(found)
+    if choice == "largest" or isinstance(choice, int):
+        return list(found[: 1 if choice == "largest" else int(choice)])
+    if choice in ("left", "right"):
+        side = min if choice == "left" else max
+        return [side(found, key=lambda face: _middle(face)[0])]
+    if choice.startswith("#"):
+        wanted = _numbers(choice)
+        return [face for number, face in enumerate(found, start=1) if number in wanted]
+    return _at(found, _place(choice))
+
+
+def why_not(faces: str | int) -> str:
+    """Why a face is left alone that a choice does not mean."""
+    if faces == "largest" or isinstance(faces, int):
+        return "smaller than those asked for"
+    return f"not the face asked for ({faces})"
+
+
+def _at(found: Sequence[Face], place: list[float]) -> list[Face]:
+    """The faces in a box, or the face at a point: of several, the one of the nearest middle for its size."""
+    if len(place) == 4:
+        x0, y0, x1, y1 = place
+        return [face for face in found if x0 <= _middle(face)[0] <= x1 and y0 <= _middle(face)[1] <= y1]
+    x, y = place
+
+    def apart(face: Face) -> float:
+        middle = _middle(face)
+        return float((middle[0] - x) ** 2 + (middle[1] - y) ** 2) / face.width_px**2
+
+    near = []
+    for face in found:
+        (x0, y0, x1, y1), beyond = face.box, NEAR * face.width_px
+        if x0 - beyond <= x <= x1 + beyond and y0 - beyond <= y <= y1 + beyond:
+            near.append(face)
+    return [min(near, key=apart)] if near else []
+
+
+def _middle(face: Face) -> tuple[float, float]:
+    x0, y0, x1, y1 = face.box
+    return (x0 + x1) / 2, (y0 + y1) / 2
+
+
+def _numbers(text: str) -> set[int]:
+    return {int(part[1:]) for part in text.split(",")}
+
+
+def _place(text: str) -> list[float]:
+    return [float(part) for part in text.split(",")]

@@ -1,0 +1,77 @@
+"""The command `amgan serve` as it is run: in a process of its own, ended with Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+from click.testing import CliRunner
+from helpers import HOPPER
+from live_server import PATIENCE_S
+
+from amgan.cli import main
+
+
+def test_it_serves_until_ctrl_c_and_writes_nothing(tiny_bundle: Path, tmp_path: Path) -> None:
+    environment = {
+        **os.environ,
+        "HOME": str(tmp_path),
+        "TMPDIR": str(tmp_path),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    command = [sys.executable, "-m", "amgan", "serve", "--model", str(tiny_bundle), "--device", "cpu"]
+    with subprocess.Popen(
+        [*command, "--token", "a b"], env=environment, cwd=tmp_path, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            found = re.fullmatch(
+                r"AMGAN is at (http://127\.0\.0\.1:\d+/)\?token=… \(Ctrl-C ends it\)\n", line
+            )
+            assert found, line + (process.stderr.read() if process.stderr and process.poll() else "")
+            bearer = {"Authorization": "Bearer a b"}
+            with httpx.Client(
+                base_url=found[1], headers=bearer, timeout=PATIENCE_S, trust_env=False
+            ) as client:
+                model = client.get("/v1/model").json()
+                assert model["command_options"] == ["--model", str(tiny_bundle), "--device", "cpu"]
+                sent = client.post("/v1/photos", content=HOPPER.read_bytes())
+                aged = client.post(f"/v1/photos/{sent.json()['id']}/age", json={"age": 70})
+                assert aged.content.startswith(b"\xff\xd8")
+            process.send_signal(signal.SIGINT)
+            rest, errors = process.communicate(timeout=PATIENCE_S)
+        finally:
+            process.kill()
+    assert (process.returncode, rest, errors) == (0, "stopped\n", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "faces.example.org"])
+def test_it_listens_beyond_this_machine_with_a_token_only(host: str) -> None:
+    done = CliRunner().invoke(main, ["serve", "--host", host])
+    assert done.exit_code == 2
+    assert f"--host {host} lets other machines in" in done.output
+
+
+def test_a_port_that_is_taken(tiny_bundle: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = CliRunner().invoke(main, ["serve", "--port", port, "--model", str(tiny_bundle)])
+    assert done.exit_code == 2
+    assert f"cannot listen on 127.0.0.1:{port} (Address already in use)" in done.output
+
+
+def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fastapi", None)
+    done = CliRunner().invoke(main, ["serve"])
+    assert done.exit_code == 2
+    assert "pip install 'amgan[serve]'" in done.output

@@ -1,0 +1,188 @@
+"""Many clients, slow clients, and clients that leave. Nothing here depends on how fast the machine is."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from helpers import COLLINS, HOPPER
+from live_server import PATIENCE_S, LiveServer, live_server, wait_until
+
+from amgan.runtime import Pipeline
+from amgan.runtime.pipeline.pipeline import StartedPhoto
+from amgan.serving.photo_store import PhotoGoneError, PhotoStore, StoredPhoto
+from amgan.serving.settings import ServeSettings
+
+CLIENTS = 50
+
+
+def test_fifty_clients_at_once_lose_nothing(server: LiveServer) -> None:
+    photos = {name: name.read_bytes() for name in (HOPPER, COLLINS)}
+
+    def visit(number: int) -> tuple[Path, bytes]:
+        name = (HOPPER, COLLINS)[number % 2]
+        with httpx.Client(base_url=server.url, timeout=PATIENCE_S, trust_env=False) as client:
+            sent = client.post("/v1/photos", params={"name": name.name}, content=photos[name])
+            assert sent.status_code == 201, sent.text
+            found = client.post(f"/v1/photos/{sent.json()['id']}/age", json={"age": 60 + number // 2 % 2})
+            assert found.status_code == 200, found.text
+            return name, found.content
+
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        results = list(pool.map(visit, range(CLIENTS)))
+    assert len(results) == CLIENTS
+    assert len(set(results)) == 4  # two photos at two ages, the same for everybody
+    assert server.metric("amgan_photos") <= ServeSettings().max_photos
+
+
+class HeldPipeline:
+    """A pipeline whose engine does not answer until it is told to."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+        self.frames: list[Future[np.ndarray]] = []
+        self.started = threading.Event()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._pipeline, name)
+
+    def start(self, *arguments: object, **named: object) -> StartedPhoto:
+        started = self._pipeline.start(*arguments, **named)  # type: ignore[arg-type]
+        held: list[Future[np.ndarray]] = [Future() for _ in started.frames]
+        self.frames += held
+        self.started.set()
+        return replace(started, frames=tuple(held))
+
+
+@pytest.fixture
+def held(pipeline: Pipeline) -> Iterator[tuple[HeldPipeline, LiveServer]]:
+    pipe = HeldPipeline(pipeline)
+    with live_server(pipe) as running:  # type: ignore[arg-type]
+        yield pipe, running
+
+
+def post(server: LiveServer, path: str, body: bytes) -> bytes:
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+@pytest.mark.parametrize("body", [b'{"age": 70}', b'{"age": 70, "region": {"face": 1}}'])
+def test_what_a_client_that_left_wanted_is_not_computed(
+    held: tuple[HeldPipeline, LiveServer], body: bytes
+) -> None:
+    pipe, server = held
+    sent = server.send(HOPPER.read_bytes()).json()
+    connection = server.connect()
+    connection.sendall(post(server, f"/v1/photos/{sent['id']}/age", body))
+    assert pipe.started.wait(PATIENCE_S)
+    assert not pipe.frames[0].cancelled()
+    connection.close()
+    wait_until(pipe.frames[0].cancelled)
+    assert server.client.get("/healthz").status_code == 200
+    wait_until(lambda: server.metric("amgan_working") == 0)
+
+
+def test_a_sweep_stops_when_its_client_leaves(held: tuple[HeldPipeline, LiveServer]) -> None:
+    pipe, server = held
+    sent = server.send(HOPPER.read_bytes()).json()
+    connection = server.connect()
+    connection.sendall(post(server, f"/v1/photos/{sent['id']}/sweep", b'{"ages": "20:80:1"}'))
+    assert pipe.started.wait(PATIENCE_S)
+    connection.close()
+    wait_until(lambda: all(frame.cancelled() for frame in pipe.frames))
+    assert len(pipe.frames) < 10
+
+
+def test_a_client_that_stops_sending_is_let_go(pipeline: Pipeline) -> None:
+    with live_server(pipeline, ServeSettings(idle_s=0.2)) as server:
+        with server.connect() as connection:
+            head = b"POST /v1/photos HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n\r\n"
+            connection.sendall(head + b"\xff\xd8\xff")
+            answer = connection.recv(65536).decode()
+        assert answer.startswith("HTTP/1.1 408")
+        assert server.client.get("/healthz").status_code == 200
+
+
+def test_others_are_served_while_one_sends_slowly(server: LiveServer) -> None:
+    content = HOPPER.read_bytes()
+    with server.connect() as connection:
+        request = post(server, "/v1/photos?name=a.jpg", content)
+        connection.sendall(request[:-1000])
+        assert server.send(content).status_code == 201  # meanwhile
+        connection.sendall(request[-1000:])
+        assert connection.recv(64).startswith(b"HTTP/1.1 201")
+
+
+def test_a_client_that_reads_nothing_is_let_go(pipeline: Pipeline) -> None:
+    with live_server(pipeline, ServeSettings(send_s=0.2)) as server:
+        sent = server.send(HOPPER.read_bytes()).json()
+        with server.connect() as connection:
+            picture = f"GET /v1/photos/{sent['id']}/picture HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+            connection.settimeout(2)
+            try:
+                for _ in range(2000):  # until neither side's buffers take more
+                    connection.sendall(picture)
+            except OSError:
+                pass
+            wait_until(lambda: server.client.get("/healthz").status_code == 200)
+            wait_until(lambda: server.metric("amgan_working") == 0)
+
+
+def test_where_too_much_waits_the_rest_is_turned_away(pipeline: Pipeline) -> None:
+    released = threading.Event()
+
+    class StuckPipeline(HeldPipeline):
+        def see(self, rgb: np.ndarray) -> object:
+            self.started.set()
+            released.wait(PATIENCE_S)
+            return self._pipeline.see(rgb)
+
+    def upload() -> httpx.Response:
+        return httpx.post(f"{server.url}/v1/photos", content=HOPPER.read_bytes(), timeout=PATIENCE_S)
+
+    stuck = StuckPipeline(pipeline)
+    settings = ServeSettings(threads=1, max_waiting=1)
+    with live_server(stuck, settings) as server, ThreadPoolExecutor(2) as pool:  # type: ignore[arg-type]
+        first = pool.submit(upload)
+        assert stuck.started.wait(PATIENCE_S)
+        second = pool.submit(upload)
+        wait_until(lambda: server.metric("amgan_waiting") == 1)
+        third = upload()
+        assert third.status_code == 503 and third.headers["retry-after"] == "1"
+        assert "try again" in third.json()["detail"]
+        released.set()
+        assert first.result(PATIENCE_S).status_code == second.result(PATIENCE_S).status_code == 201
+
+
+def test_photos_are_forgotten_after_their_time() -> None:
+    now = [0.0]
+    store = PhotoStore(ServeSettings(keep_s=10, max_photo_bytes=100), lambda: now[0])
+    first, second = made_up("a", 40), made_up("b", 40)
+    store.add(first)
+    now[0] = 6
+    store.add(second)
+    store.get("a")
+    now[0] = 13
+    assert store.get("a") is first and store.get("b") is second
+    now[0] = 22
+    store.get("b")
+    now[0] = 24
+    with pytest.raises(PhotoGoneError, match="no longer kept"):
+        store.get("a")
+    assert (len(store), store.memory_bytes) == (1, 40)
+    store.add(made_up("c", 80))  # there is no room for both
+    assert (len(store), store.memory_bytes) == (1, 80)
+
+
+def made_up(id: str, size: int) -> StoredPhoto:
+    class Empty:
+        pixels = np.zeros(0, np.uint8)
+        samples = alpha = None
+
+    return StoredPhoto(id, id, Empty(), (), size)  # type: ignore[arg-type]
