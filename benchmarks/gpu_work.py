@@ -280,7 +280,7 @@ def verify(cuda: Any, gpu: Any, bundle: Path, checkpoint: Path | None) -> list[d
 def opener(cuda: Any, gpu: Any, bundle: Path, flavour: str) -> Any:
     """How to open the programs of a bundle's generator, one a size of tiles, with or without graphs."""
     from amgan.runtime.bundle.bundle import Bundle
-    from amgan.runtime.bundle.engine_files import find_engines
+    from amgan.runtime.engines.find import find_engines
     from amgan.runtime.engines.pytorch import open_torch
     from amgan.runtime.engines.tensorrt import TensorRtProgram, load_tensorrt
 

@@ -124,6 +124,41 @@ def test_imports_of_the_runtime_follow_its_rooms() -> None:
     assert [one for one in found if leaves_its_rooms(one)] == []
 
 
+def modules_imported(root: Path) -> dict[str, set[str]]:
+    """For every module of runtime/, those that it imports, late and type-checking imports included."""
+    names = {}
+    for path in sorted((root / "runtime").rglob("*.py")):
+        parts = path.relative_to(root / "runtime").with_suffix("").parts
+        names[path] = ".".join(["amgan.runtime", *(part for part in parts if part != "__init__")])
+    known = set(names.values())
+    found: dict[str, set[str]] = {}
+    for path, name in names.items():
+        whole = [one.module for one in imports_of(path, "runtime")]
+        nearest = {m if m in known else m.rpartition(".")[0] for m in whole}
+        found[name] = (nearest & known) - {name, "amgan.runtime"}
+    return found
+
+
+def circle_in(arrows: dict[str, set[str]]) -> list[str]:
+    """The names that stay when, again and again, those that import none of the others are taken away."""
+    left = dict(arrows)
+    while free := [name for name, imported in left.items() if not imported & left.keys()]:
+        for name in free:
+            del left[name]
+    return sorted(left)
+
+
+def test_no_two_modules_of_the_runtime_import_each_other() -> None:
+    arrows = modules_imported(ROOT)
+    del arrows["amgan.runtime"]  # the public names, loaded late; nothing below may import it
+    assert circle_in(arrows) == []
+
+
+def test_a_circle_is_seen() -> None:
+    assert circle_in({"a": {"b"}, "b": set()}) == []
+    assert circle_in({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": set()}) == ["a", "b", "c"]
+
+
 @pytest.mark.parametrize(
     ("file", "code", "outside"),
     [

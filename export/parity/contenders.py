@@ -15,12 +15,13 @@ import torch
 from numpy.typing import NDArray
 
 from amgan.networks import Discriminator, Generator
-from amgan.runtime.bundle.engine_files import FLAVOURS, FORMAT, check_engine
+from amgan.runtime.bundle.engine_files import FLAVOURS, FORMAT
 from amgan.runtime.bundle.manifest import FileEntry
 from amgan.runtime.bundle.precision import Precision
 from amgan.runtime.engines.contract import CELL_PX, TileBatch
 from amgan.runtime.engines.cuda.api import load_cuda
 from amgan.runtime.engines.cuda.arrays import ArrayRunner, CudaEngine
+from amgan.runtime.engines.find import check_engine
 from amgan.runtime.engines.openvino import OpenVinoEngine
 from amgan.runtime.engines.openvino_network import cpu_has_bf16, last_line
 from amgan.runtime.engines.tensorrt import TensorRtProgram, load_tensorrt

@@ -1,18 +1,10 @@
-"""TensorRT engines in a bundle: how one was built, and whether it can run here. Needs no TensorRT."""
+"""TensorRT engines in a bundle: how one was built. Needs no TensorRT."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-from ..errors import EngineError
-
-if TYPE_CHECKING:
-    from .bundle import Bundle
-    from .manifest import FileEntry
 
 FORMAT = "tensorrt"
 FLAVOURS: Mapping[str, str] = {"tensorrt": "TensorRT", "tensorrt_rtx": "TensorRT for RTX"}
@@ -55,74 +47,3 @@ class EngineBuild:
     options: Mapping[str, str | int | float | bool] = field(default_factory=dict)
     half_share: float = 0.0
     checked: str = "network"
-
-
-def check_engine(entry: FileEntry, flavour: str, version: str, compute_capability: int) -> str | None:
-    """Why an engine cannot run with this TensorRT on this GPU (86 is 8.6), one sentence; None if it can.
-
-    ``flavour`` and ``version`` are the import name and ``__version__`` of the TensorRT that is to load it.
-    """
-    build = entry.build
-    if entry.format != FORMAT or build is None:
-        return f"it is a file of format {entry.format!r}, not a TensorRT engine: choose another file"
-    ours = f"{FLAVOURS.get(flavour, flavour)} {version}"
-    theirs = f"{FLAVOURS.get(build.flavour, build.flavour)} {build.version}"
-    target = f"sm{compute_capability}"
-    again = f"build it again with `amgan export --flavour {flavour} --targets {target}`"
-    if build.flavour != flavour:
-        return f"it was built by {theirs}, and this machine has {ours}: {again}"
-    if build.version != version:
-        return f"it was built by {theirs}, and {ours} loads none but its own engines: {again}"
-    portable = bool(build.options.get(PORTABLE)) and compute_capability >= AMPERE
-    if target not in build.targets and not portable:
-        return f"it was built for GPUs of {', '.join(build.targets)}, and this one is {target}: {again}"
-    return None
-
-
-def find_engine(
-    bundle: Bundle,
-    role: str,
-    flavour: str,
-    version: str,
-    compute_capability: int,
-    *,
-    precision: str | None = None,
-) -> tuple[Path, FileEntry]:
-    """As find_engines, the one for the smallest pictures."""
-    return find_engines(bundle, role, flavour, version, compute_capability, precision=precision)[0]
-
-
-def find_engines(
-    bundle: Bundle,
-    role: str,
-    flavour: str,
-    version: str,
-    compute_capability: int,
-    *,
-    precision: str | None = None,
-) -> list[tuple[Path, FileEntry]]:
-    """The bundle's engines of a role that can run here, and their entries; arguments as in check_engine.
-
-    For every size of pictures the first there is, smallest pictures first, all of the precision of the first.
-    Raises EngineError when there is none: for each engine of that role it says why.
-    """
-    found: dict[int, tuple[Path, FileEntry]] = {}
-    reasons = []
-    for name, entry in bundle.manifest.files.items():
-        if entry.role != role or entry.format != FORMAT or precision not in (None, entry.precision):
-            continue
-        reason = check_engine(entry, flavour, version, compute_capability)
-        if reason is not None:
-            reasons.append(f"'{name}' cannot be used, {reason}")
-        elif entry.build is not None:
-            precision = entry.precision
-            found.setdefault(entry.build.profile.side_px, (bundle.path / name, entry))
-    if found:
-        return [found[side_px] for side_px in sorted(found)]
-    if not reasons:
-        wish = f"{precision} {role}" if precision else role
-        reasons.append(
-            f"it has no TensorRT engine of its {wish}: "
-            f"build one with `amgan export --flavour {flavour} --targets sm{compute_capability}`"
-        )
-    raise EngineError(f"'{bundle.path}': {'; '.join(reasons)}")

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..bundle.engine_files import FLAVOURS, FORMAT, find_engines
+from ..bundle.engine_files import FLAVOURS, FORMAT
 from ..bundle.precision import Precision
 from ..errors import AmganError, EngineError, UsageError
 from .contract import Capabilities
 from .cuda.api import Cuda, CudaError, GpuInfo, load_cuda
+from .find import find_engines
 from .scheduler.device import TileDevice
 from .scheduler.host import HostTileDevice
 

@@ -112,7 +112,7 @@ class OpenVinoEngine : public Engine {
     OpenVinoEngine(const Bundle &bundle, const std::string &precision)
         : options_(generator_options(bundle.manifest, precision)),
           network_(bundle, bundle.file("generator", "onnx", "fp32"), options_),
-          traits_{"OpenVINO", "cpu", network_.precision(), {kMaxCorePx, options_.streams, false}} {}
+          traits_{"OpenVINO", "cpu", network_.precision(), {kMaxCorePx, options_.streams, {}, 0}} {}
 
     const EngineTraits &traits() const override { return traits_; }
 

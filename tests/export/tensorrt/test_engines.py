@@ -19,8 +19,8 @@ from amgan.export.tensorrt import build as tensorrt_build
 from amgan.export.tensorrt.engines import add_engines, timing_cache
 from amgan.export.tensorrt.options import EngineOptions
 from amgan.runtime.bundle.bundle import MANIFEST, Bundle, write_manifest
-from amgan.runtime.bundle.engine_files import check_engine, find_engine, find_engines
 from amgan.runtime.engines.cuda.program import largest_batch
+from amgan.runtime.engines.find import check_engine, find_engine, find_engines
 from amgan.runtime.errors import BundleError, EngineError, UsageError
 from amgan.runtime.files import file_sha256
 

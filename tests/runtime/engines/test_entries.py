@@ -10,8 +10,8 @@ import pytest
 from engine_helpers import GPUS, RTX, write_fake_engine_bundle
 
 from amgan.runtime.bundle.bundle import MANIFEST, Bundle
-from amgan.runtime.bundle.engine_files import check_engine, find_engine
 from amgan.runtime.bundle.manifest import FileEntry, Manifest
+from amgan.runtime.engines.find import check_engine, find_engine
 from amgan.runtime.errors import BundleError, EngineError
 
 ENGINE = "generator.engine"
