@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import io
 import os
@@ -65,6 +66,18 @@ class AmganGroup(click.Group):
         module = importlib.import_module(f"amgan.commands.{COMMANDS[cmd_name]}")
         command: click.Command = module.command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the arguments begin with; for a misspelt one the error names the nearest."""
+        name = args[0] if args else ""
+        if name and not name.startswith("-") and name not in COMMANDS:
+            near = difflib.get_close_matches(name, COMMANDS, 1, cutoff=0.5)
+            near = near or [command for command in COMMANDS if name in command.split("-")]
+            hint = f"did you mean {near[0]}?" if near else "see amgan --help"
+            ctx.fail(f"No such command '{name}': {hint}")
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; errors become a sentence on stderr and an exit code."""

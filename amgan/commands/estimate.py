@@ -10,11 +10,16 @@ import click
 
 from amgan.commands.options import PathType, device_option, model_option, require_photo
 from amgan.commands.output import save_picture
+from amgan.commands.tables import wide_console
 from amgan.runtime.errors import UsageError
 
 if TYPE_CHECKING:
     from amgan.runtime.ages.maps import FaceAges
     from amgan.runtime.face.finder import Face
+
+
+# The widest zone's name and the widest place of a face that a table may hold, with their borders.
+_ZONE_COLUMNS, _FACE_COLUMNS = 24, 19
 
 
 @click.command("estimate")
@@ -76,16 +81,24 @@ def _as_dict(face: Face, ages: FaceAges) -> dict[str, object]:
 
 
 def _print_table(photo: Path, found: list[tuple[Face, FaceAges]]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from amgan.runtime.ages.atlas_transfer import face_age
 
-    table = Table(title=f"{photo}: apparent age in years")
-    table.add_column("zone")
-    for number, (face, _) in enumerate(found, start=1):
-        table.add_column(f"face {number}\nat {face.box[0]:.0f}, {face.box[1]:.0f}", justify="right")
-    table.add_row("face as a whole", *(f"{face_age(ages):.0f}" for _, ages in found), end_section=True)
-    for name in found[0][1].parts:
-        table.add_row(name, *(f"{ages.parts[name]:.0f}" for _, ages in found))
-    Console().print(table)
+    console = wide_console()
+    # The name is not the title of a table: rich would fold it, and read brackets in it as markup.
+    click.echo(f"{photo}: apparent age in years")
+    numbers = list(enumerate(found, start=1))
+    each = max(1, (console.width - _ZONE_COLUMNS) // _FACE_COLUMNS)
+    for first in range(0, len(numbers), each):
+        some = numbers[first : first + each]
+        table = Table()
+        table.add_column("zone", no_wrap=True)
+        for number, (face, _) in some:
+            heading = f"face {number}\nat {face.box[0]:.0f}, {face.box[1]:.0f}"
+            table.add_column(heading, justify="right", no_wrap=True)
+        ages_of = [ages for _, (_, ages) in some]
+        table.add_row("face as a whole", *(f"{face_age(a):.0f}" for a in ages_of), end_section=True)
+        for name in found[0][1].parts:
+            table.add_row(name, *(f"{a.parts[name]:.0f}" for a in ages_of))
+        console.print(table)

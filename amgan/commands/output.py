@@ -18,17 +18,19 @@ if TYPE_CHECKING:
 
     from amgan.runtime.engines.contract import Capabilities
 
+LINE_EVERY_S = 60.0
+
 
 def tell_engine(taken: Capabilities, device: str) -> None:
-    """Where the device was left to us, print which engine was taken, and why."""
+    """Where the device was left to us, print which engine was taken; `amgan doctor` says why no other was."""
     if device == "auto":
-        why = f" ({taken.reason})" if taken.reason else ""
-        click.echo(f"engine: {taken.name} on {taken.device} in {taken.precision}{why}")
+        click.echo(f"engine: {taken.name} on {taken.device} in {taken.precision}")
 
 
 def save_picture(picture: Image.Image, path: Path) -> None:
     """Write a drawn picture atomically; raises PhotoError where it cannot be written."""
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(path, path.suffix) as temporary:
             picture.save(temporary, quality=92)
     except OSError as error:
@@ -56,13 +58,16 @@ def say(message: str) -> None:
 
 @contextmanager
 def progress_bar(label: str) -> Iterator[Callable[[int, int, str], None]]:
-    """A bar on stderr with count, rate and time left, fed with (done, total, what); quiet off a terminal."""
+    """A bar on stderr with count, rate and time left, fed with (done, total, what).
+
+    Off a terminal, as in a log, it is a line a minute.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield lambda done, total, what: None
+        yield _line_a_minute(label)
         return
     columns = (
         TextColumn(label),
@@ -81,3 +86,20 @@ def progress_bar(label: str) -> Iterator[Callable[[int, int, str], None]]:
             bar.update(task, completed=done, total=total, rate=f"{rate:.2f}/s", what=what)
 
         yield advance
+
+
+def _line_a_minute(
+    label: str, clock: Callable[[], float] = time.monotonic
+) -> Callable[[int, int, str], None]:
+    """A progress that says how far it is, on stderr, when the last time is a minute ago."""
+    start = said = clock()
+
+    def advance(done: int, total: int, what: str) -> None:
+        nonlocal said
+        now = clock()
+        if now - said >= LINE_EVERY_S and done < total:
+            said = now
+            left = (now - start) / max(done, 1) * (total - done)
+            say(f"{label}: {done} of {total}, about {max(1, round(left / 60))} min left")
+
+    return advance

@@ -78,8 +78,8 @@ def _align(finder: FaceFinder, path: Path, age: float, options: PrepareOptions) 
     try:
         with Image.open(path) as picture:
             rgb = np.asarray(picture.convert("RGB"))
-    except (OSError, UnidentifiedImageError):
-        return "unreadable"
+    except (OSError, UnidentifiedImageError) as error:
+        return "not there" if isinstance(error, FileNotFoundError) else "unreadable"
     found = finder.find(rgb)
     if not found:
         return "no face"

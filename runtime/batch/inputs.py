@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import glob
 import os
 from collections.abc import Iterable, Sequence
@@ -64,18 +65,31 @@ def expand_inputs(inputs: Sequence[str], listed: Sequence[str]) -> list[Input]:
 def read_list(name: str, stdin: Iterable[bytes]) -> list[str]:
     """The lines of a list of files, a path or a URL, or of ``stdin`` for "-".
 
-    Raises UsageError where it cannot be read, PhotoError where another file system refuses.
+    Names end with a line or, as `find -print0` writes them, with a NUL; a list in UTF-16, or with a byte
+    order mark, is taken as Windows writes it. Raises UsageError where it cannot be read, PhotoError where
+    another file system refuses.
     """
     try:
         if is_url(name):
-            lines: Iterable[bytes] = (read(name) or b"").splitlines()
+            content = read(name) or b""
         else:
-            lines = stdin if name == "-" else Path(local_path(name)).read_bytes().splitlines()
-        return [os.fsdecode(line) for line in lines]
+            content = b"".join(stdin) if name == "-" else Path(local_path(name)).read_bytes()
+        return _names(content)
+    except UnicodeDecodeError as error:
+        raise UsageError(f"'{name}' begins like UTF-16 but is not: give a list in UTF-8") from error
     except OSError as error:
         raise UsageError(
             f"'{name}' cannot be read ({error.strerror}): give a file with one path a line"
         ) from error
+
+
+def _names(content: bytes) -> list[str]:
+    """The names in a list of files; raises UnicodeDecodeError for broken UTF-16."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16").splitlines()
+    content = content.removeprefix(codecs.BOM_UTF8)
+    names = content.split(b"\0") if b"\0" in content else content.splitlines()
+    return [os.fsdecode(name) for name in names]
 
 
 def is_file_target(source: Path, output: Path) -> bool:

@@ -21,7 +21,21 @@ _MOST_PAGES = 16
 _BLOCK_BYTES = 1 << 20
 _MODES = ("RGB", "RGBA", "RGBX", "L", "LA", "P", "PA", "1", "CMYK")
 _DEEP_MODES = ("RGB", "RGBA", "LA", "I;16", "I;16B", "CMYK")
-_SUBFILE, _BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 254, 258, 262, 339
+_SUBFILE, _BITS, _PHOTOMETRIC, _SAMPLES, _PLANAR, _SAMPLE_FORMAT, _DNG = 254, 258, 262, 277, 284, 339, 50706
+_SENSOR_KINDS = (32803, 34892)  # colour filter array, linear raw (DNG 1.4)
+_CHANNELS = {
+    "L": 1,
+    "P": 1,
+    "1": 1,
+    "I;16": 1,
+    "I;16B": 1,
+    "LA": 2,
+    "PA": 2,
+    "RGB": 3,
+    "RGBX": 3,
+    "RGBA": 4,
+    "CMYK": 4,
+}
 _SCAN = re.compile(rb"\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")  # marker, length, components
 _SCAN_HEAD_BYTES = 5
 _HUFFMAN_FRAMES = (0xC0, 0xC1, 0xC2)
@@ -42,6 +56,9 @@ def check_kind(picture: ImageFile.ImageFile, path: Path) -> bool:
     if picture.width * picture.height > MAX_PIXELS:
         raise too_large(path, f"{picture.width * picture.height / 1e6:.0f}")
     _refuse_pages(picture, path)
+    if picture.format == "TIFF":
+        _refuse_raw(picture, path)
+        _refuse_more_channels(picture, path)
     if picture.format in ("JPEG", "MPO"):
         _refuse_many_scans(path)
         _refuse_rare_coding(path)
@@ -74,8 +91,8 @@ def _refuse_deep(picture: ImageFile.ImageFile, path: Path, bits: int) -> None:
     whole = set(formats if isinstance(formats, tuple) else (formats,)) == {1}
     layouts = str(picture.tile)
     straight = not any(name in layouts for name in ("RGBa", "I;16R", "I;12"))
-    inverted = tags.get(_PHOTOMETRIC) == 0
-    if bits != 16 or picture.mode not in _DEEP_MODES or not (whole and straight) or inverted:
+    inverted, planar = tags.get(_PHOTOMETRIC) == 0, tags.get(_PLANAR, 1) != 1
+    if bits != 16 or picture.mode not in _DEEP_MODES or not (whole and straight) or inverted or planar:
         raise PhotoError(
             f"'{path}' has {bits} bits a channel in a layout that cannot be kept: "
             "save it as RGB or grey with 16 or 8 bits a channel first"
@@ -108,6 +125,27 @@ def _has_pages(picture: ImageFile.ImageFile) -> bool:
         return True
     finally:
         picture.seek(0)
+
+
+def _refuse_raw(picture: ImageFile.ImageFile, path: Path) -> None:
+    """Raise PhotoError for a camera's raw file, whose first picture is a small preview, or no picture yet."""
+    tags = picture.tag_v2  # type: ignore[attr-defined]
+    with path.open("rb") as stream:
+        canon = stream.read(10)[8:] == b"CR"
+    if canon or tags.get(_SUBFILE, 0) & 1 or _DNG in tags or tags.get(_PHOTOMETRIC) in _SENSOR_KINDS:
+        raise PhotoError(
+            f"'{path}' is a camera's raw file, or begins with a preview: develop it into a JPEG or TIFF first"
+        )
+
+
+def _refuse_more_channels(picture: ImageFile.ImageFile, path: Path) -> None:
+    """Raise PhotoError for a TIFF with channels that would not come back, such as masks and spot colours."""
+    stored = int(picture.tag_v2.get(_SAMPLES, 1))  # type: ignore[attr-defined]
+    read = _CHANNELS.get(picture.mode, stored)
+    if stored > read:
+        raise PhotoError(
+            f"'{path}' has {stored} channels, of which {read} could be kept: save it without the others"
+        )
 
 
 def _refuse_many_scans(path: Path) -> None:

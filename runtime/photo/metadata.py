@@ -46,6 +46,13 @@ _GPS_IN_XMP = (
     re.compile(rb"\sexif:GPS\w{1,40}=(\"[^\"]*\"|'[^']*')"),
     re.compile(rb"<exif:GPS\w{1,40}>[^<]*</exif:GPS\w{1,40}>"),
 )
+_PAYLOADS_IN_XMP = (
+    re.compile(rb"\s(?:GCamera|hdrgm|GDepth|GImage):\w{1,40}=(\"[^\"]*\"|'[^']*')"),
+    re.compile(rb"<(GCamera|hdrgm|GDepth|GImage):(\w{1,40})>[^<]*</\1:\2>"),
+    re.compile(rb"\sxmlns:(?:GCamera|hdrgm|GDepth|GImage|Container|Item)=(\"[^\"]*\"|'[^']*')"),
+)
+_DIRECTORY = b"<Container:Directory>"
+_PAYLOADS_LEFT = (b"GCamera:", b"hdrgm:", b"GDepth:", b"GImage:", b"Container:", b"Item:")
 _GPS_LEFT = (b"GPS", b"G\0P\0S")
 _PNG_COLOUR_CHUNKS = (b"cHRM", b"gAMA", b"sRGB", b"cICP")
 _PNG_TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
@@ -120,6 +127,21 @@ def png_chunks(path: Path) -> Iterator[tuple[bytes, bytes]]:
             room -= length
             if name in _PNG_COLOUR_CHUNKS or not content.startswith(_PNG_NOT_TEXT):
                 yield name, content
+
+
+def without_payloads(xmp: bytes) -> bytes | None:
+    """XMP without what it says of pictures and films behind the photo, which are not kept, or None.
+
+    They are gain maps, depth, and the film of a motion photo. What is written in an unusual way goes as a
+    whole.
+    """
+    before, start, rest = xmp.partition(_DIRECTORY)
+    _, end, after = rest.partition(b"</" + _DIRECTORY[1:])
+    if start and end:
+        xmp = before + after
+    for pattern in _PAYLOADS_IN_XMP:
+        xmp = pattern.sub(b"", xmp)
+    return None if any(mark in xmp for mark in _PAYLOADS_LEFT) else xmp
 
 
 def _exif_without_gps(content: bytes) -> bytes | None:

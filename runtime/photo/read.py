@@ -19,10 +19,11 @@ from .colour import SrgbSpace, colour_space, srgb_pixels, strip_sums
 from .data import Photo
 from .formats import FORMATS, NAMES, is_lossless_webp, jpeg_options, plain_mode, turn_upright
 from .limits import check_kind, too_large
-from .metadata import BROKEN, MetadataPolicy, clean_exif, iptc_of, png_chunks, without
+from .metadata import BROKEN, MetadataPolicy, clean_exif, iptc_of, png_chunks, without, without_payloads
 from .plugins import kind_of, load_plugin
 from .read16 import read_deep
 
+NEEDED_BYTES_PER_PIXEL = 17
 _STRIP_ROWS = 512
 _open_lock = threading.Lock()
 
@@ -50,7 +51,12 @@ def read_photo(path: Path | str, metadata: MetadataPolicy = "keep") -> Photo:
     with picture, contextlib.closing(cast(IO[bytes], picture.fp)):
         try:
             photo = _decode(picture, path, metadata)
-        except (*BROKEN, MemoryError) as error:
+        except MemoryError as error:
+            need = picture.width * picture.height * NEEDED_BYTES_PER_PIXEL / 2**30
+            raise PhotoError(
+                f"there is not enough memory for '{path}': it needs about {need:.1f} GiB"
+            ) from error
+        except BROKEN as error:
             raise PhotoError(f"'{path}' is damaged or cut short: {reason_of(error)}") from error
     return replace(photo, strip_sums=strip_sums(photo.pixels), stamp=stamp, metadata=metadata)
 
@@ -138,10 +144,11 @@ def _format_options(picture: ImageFile.ImageFile, format: str, path: Path) -> di
 def _beside_pixels(picture: Image.Image, exif: bytes | None) -> dict[str, Any]:
     """Profile, camera data and resolution of a picture that is loaded and upright."""
     xmp = picture.info.get("xmp") or picture.info.get("XML:com.adobe.xmp")
+    xmp = xmp.encode() if isinstance(xmp, str) else xmp
     found = {
         "icc_profile": picture.info.get("icc_profile"),
         "exif": exif,
-        "xmp": xmp.encode() if isinstance(xmp, str) else xmp,
+        "xmp": without_payloads(xmp) if xmp else None,
         "dpi": picture.info.get("dpi"),
         "compression": picture.info.get("compression") if picture.format == "TIFF" else None,
     }

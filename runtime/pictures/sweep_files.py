@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterable, Sequence
+from fractions import Fraction
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from ..errors import PhotoError, UsageError
+from ..errors import MissingDependencyError, PhotoError, UsageError
 from ..files import whole_file
 from ..pipeline.sweep import SweepFrame
 from .drawing import font
@@ -48,13 +51,18 @@ def write_sweep(
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise PhotoError(f"'{path}' cannot be written: {error.strerror or error}") from error
+    # Not straight into the file: neither Pillow nor FFmpeg notices when a full disk takes only part of it.
+    content = io.BytesIO()
+    if suffix == ".png":
+        _strip([(f.years, _cut(f.pixels, box)) for f in frames]).save(content, "PNG")
+    else:
+        if suffix == ".mp4":
+            load_video_writer(path)
+        pictures = [_shrunk(f.pixels, side_px) for f in frames]
+        _WRITERS[suffix](content, pictures + pictures[-2:0:-1], frames_per_second)
     try:
-        with whole_file(path, suffix) as temporary:
-            if suffix == ".png":
-                _strip([(f.years, _cut(f.pixels, box)) for f in frames]).save(temporary, "PNG")
-            else:
-                pictures = [_shrunk(f.pixels, side_px) for f in frames]
-                _WRITERS[suffix](temporary, pictures + pictures[-2:0:-1], frames_per_second)
+        with whole_file(path, suffix) as temporary, temporary.open("xb") as stream:
+            stream.write(content.getbuffer())
     except OSError as error:
         raise PhotoError(f"'{path}' cannot be written: {error.strerror or error}") from error
 
@@ -88,7 +96,7 @@ def _shrunk(pixels: NDArray[np.uint8], side_px: int) -> Image.Image:
     return picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
 
 
-def _write_gif(path: Path, pictures: Sequence[Image.Image], rate: float) -> None:
+def _write_gif(stream: BinaryIO, pictures: Sequence[Image.Image], rate: float) -> None:
     # One palette for all: with one each, skin flickers.
     width, height = pictures[0].size
     sheet = Image.new("RGB", (width, 3 * height))
@@ -97,27 +105,40 @@ def _write_gif(path: Path, pictures: Sequence[Image.Image], rate: float) -> None
     palette = sheet.quantize(_GIF_COLOURS)
     indexed = [p.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for p in pictures]
     indexed[0].save(
-        path, "GIF", save_all=True, append_images=indexed[1:], duration=round(1000 / rate), loop=0
+        stream, "GIF", save_all=True, append_images=indexed[1:], duration=round(1000 / rate), loop=0
     )
 
 
-def _write_mp4(path: Path, pictures: Sequence[Image.Image], rate: float) -> None:
-    import cv2
-
-    codec = cv2.VideoWriter.fourcc(*"mp4v")
-    writer = cv2.VideoWriter(str(path), codec, rate, pictures[0].size)
-    if not writer.isOpened():
-        raise PhotoError(
-            f"'{path}' cannot be written: OpenCV here has no MPEG-4 encoder, name it .gif instead"
-        )
+def load_video_writer(path: Path) -> Any:
+    """PyAV; raises MissingDependencyError, naming the video, where it is not installed."""
     try:
+        import av
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"'{path}' needs PyAV: pip install 'amgan[video]', or name it .gif"
+        ) from error
+    return av
+
+
+def _write_mp4(stream: BinaryIO, pictures: Sequence[Image.Image], rate: float) -> None:
+    """H.264, as browsers and phones play it; raises PhotoError where not every picture is in the video."""
+    import av
+
+    with av.open(stream, "w", format="mp4") as video:
+        track = video.add_stream("libx264", rate=Fraction(rate).limit_denominator(1000))
+        track.width, track.height = pictures[0].size
+        track.pix_fmt = "yuv420p"
         for picture in pictures:
-            writer.write(np.ascontiguousarray(np.asarray(picture)[..., ::-1]))
-    finally:
-        writer.release()
+            video.mux(track.encode(av.VideoFrame.from_ndarray(np.asarray(picture), "rgb24")))
+        video.mux(track.encode())
+    stream.seek(0)
+    with av.open(stream, "r", format="mp4") as video:
+        found = sum(1 for _ in video.decode(video=0))
+    if found != len(pictures):
+        raise PhotoError(f"the video has {found} of {len(pictures)} pictures: name it .gif instead")
 
 
-_WRITERS: dict[str, Callable[[Path, Sequence[Image.Image], float], None]] = {
+_WRITERS: dict[str, Callable[[BinaryIO, Sequence[Image.Image], float], None]] = {
     ".gif": _write_gif,
     ".mp4": _write_mp4,
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import weakref
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -16,16 +18,21 @@ from ..ages.request import Request
 from ..bundle.bundle import Bundle
 from ..bundle.manifest import Manifest
 from ..engines.contract import Capabilities
+from ..engines.process import OpeningProcess
 from ..engines.scheduler.scheduler import Counters, FrameScheduler, open_scheduler
-from ..errors import UsageError
+from ..errors import EngineError, UsageError
 from ..face.choice import pick
 from ..face.finder import Face, FaceFinder, Found
+from ..machine import address_space_left
 from ..photo.read import read_photo
 from ..photo.write import write_photo
 from .estimator import Estimator
 from .face_filter import Chosen, LeftFace, NoFaceError, choose_faces, why_none
 from .face_plan import FaceWork, SeenFace, paste_face, plan_work, see_face
 from .face_region import FaceRegion, cut_region
+
+OPENING_BYTES = 1400 * 2**20
+"""Address space that opening takes, most of it reserved for threads and not used: 1.2 GiB were measured."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +80,8 @@ class Pipeline:
     """Ages the faces of photos with one bundle on one device.
 
     A context manager. Every method may be called from several threads at once, and gives the same pixels
-    every time: photos that are under way together share the engine.
+    every time: photos that are under way together share the engine. It belongs to the process that opened it:
+    one that is forked since gets an EngineError, and opens its own.
     """
 
     def __init__(
@@ -84,9 +92,14 @@ class Pipeline:
         ``precision`` None takes the fastest that the device does well. Raises BundleError, EngineError or
         UsageError where that cannot be done.
         """
+        self._process = OpeningProcess("the pipeline")
+        _require_address_space()
         bundle = model if isinstance(model, Bundle) else Bundle.open(model)
         self._manifest = bundle.manifest
         self._scheduler: FrameScheduler = open_scheduler(bundle, device, precision)
+        # A pipeline that nobody closed gives its threads and memory back when it is forgotten.
+        self._end = weakref.finalize(self, _close_aside, self._scheduler)
+        self._end.atexit = False
         self._estimator = Estimator(bundle)
         self._finder = FaceFinder(threads=1)
 
@@ -115,6 +128,7 @@ class Pipeline:
 
     def close(self) -> None:
         """Finish what is under way and give the engine's memory back; no photos can be aged afterwards."""
+        self._end.detach()
         self._scheduler.close()
 
     def estimate(self, rgb: NDArray[np.uint8]) -> list[tuple[Face, FaceAges]]:
@@ -123,6 +137,7 @@ class Pipeline:
 
     def see(self, rgb: NDArray[np.uint8], faces: str | int = "all") -> list[SeenFace]:
         """Find and read the faces of a photo, uint8 [H, W, 3], largest first: all, the largest or N."""
+        self._process.check()
         rgb = _as_pixels(rgb)
         found = self._finder.find(rgb)
         chosen = pick(found, faces)
@@ -130,6 +145,7 @@ class Pipeline:
 
     def choose(self, rgb: NDArray[np.uint8], request: Request) -> Chosen:
         """Find and read the faces of a photo, uint8 [H, W, 3], that a request is for."""
+        self._process.check()
         rgb = _as_pixels(rgb)
         found = self._finder.look(rgb, request.min_face_px)
         chosen = choose_faces(
@@ -170,6 +186,7 @@ class Pipeline:
         Blocks only while too much is under way. ``label`` names the photo in error messages, ``seen`` are its
         faces where they are known. The photo must not change until `finish`.
         """
+        self._process.check()
         rgb = _as_pixels(rgb)
         request.check(self._manifest.age_range)
         chosen = self.choose(rgb, request) if seen is None else Chosen(tuple(seen))
@@ -188,6 +205,7 @@ class Pipeline:
 
         Raises EngineError.
         """
+        self._process.check()
         aged = [frame.result() for frame in started.frames]
         out = started.pixels if in_place and started.pixels.flags.writeable else np.array(started.pixels)
         for work, frame in zip(started.works, aged, strict=True):
@@ -210,6 +228,22 @@ class Pipeline:
             raise NoFaceError(f"'{source}': {error}", error.left, error.found) from error
         write_photo(photo, aged.pixels, target)
         return aged
+
+
+def _require_address_space() -> None:
+    """Raise EngineError under a limit with which OpenVINO would end the process without a word."""
+    left = address_space_left()
+    if left is not None and left < OPENING_BYTES:
+        need, there = f"{OPENING_BYTES / 2**30:.1f} GiB", f"{left / 2**30:.1f}"
+        raise EngineError(
+            f"there is not enough memory: the networks need about {need} of address space, and the limit "
+            f"leaves {there}: raise it (ulimit -v)"
+        )
+
+
+def _close_aside(scheduler: FrameScheduler) -> None:
+    """Close a scheduler in a thread of its own: the one that forgot it may be one of the scheduler's."""
+    threading.Thread(target=scheduler.close, name="amgan-close", daemon=True).start()
 
 
 def _aged_face(work: FaceWork) -> AgedFace:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import socket
 import time
@@ -10,6 +11,8 @@ from pathlib import Path
 from types import TracebackType
 
 from ..errors import PhotoError, UsageError
+
+_log = logging.getLogger(__name__)
 
 RUN_FOLDER = ".amgan"
 """Folder inside an output folder where a run keeps its lock and its record."""
@@ -32,7 +35,8 @@ class RunLock:
     """Holds an output folder for this process; a context manager.
 
     The lock is the kernel's (flock): it is gone the moment its process is, however that ended, so that no
-    stale lock is ever in the way. What the file says is only for people.
+    stale lock is ever in the way. What the file says is only for people. On a file system that has no locks
+    the run goes on, with a warning.
     """
 
     def __init__(self, output: Path) -> None:
@@ -52,10 +56,16 @@ class RunLock:
             ) from error
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             holder = os.read(self._file, 200).decode("utf-8", "replace").strip()
             os.close(self._file)
             raise in_use(output, holder) from error
+        except OSError as error:
+            # A share without locks (NFS without lockd, SMB, sshfs): as good as none, and said once.
+            _log.warning(
+                "'%s' lies on a file system without locks (%s): see to it that one run at a time uses it",
+                output, error.strerror,
+            )  # fmt: skip
         with contextlib.suppress(OSError):  # a full disk is met by the first photo, with a better sentence
             os.ftruncate(self._file, 0)
             os.write(self._file, f"{this_process()}\n".encode())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,8 @@ from amgan.runtime.face.finder import Face
 STRICT = ("-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic")
 EXAMPLE = SOURCE.parents[1] / "examples" / "c" / "age.c"
 STATUSES = {1: "ARGUMENT", 2: "BUNDLE", 3: "DEVICE", 4: "ENGINE", 5: "MEMORY"}
+
+NO_BUNDLE = "there is no bundle folder 'bundle': give the folder that holds manifest.json\n"
 
 
 def run(*command: object) -> subprocess.CompletedProcess[str]:
@@ -50,7 +53,7 @@ def program(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     if shutil.which("pkg-config"):
         folder = {"PKG_CONFIG_PATH": str(libraries / "pkgconfig"), "PKG_CONFIG_ALLOW_SYSTEM_CFLAGS": "1"}
         asked = subprocess.run(
-            ["pkg-config", f"--define-variable=prefix={installed}", "--cflags", "--libs", "amgan"],
+            ["pkg-config", "--cflags", "--libs", "amgan"],
             capture_output=True, text=True, check=True, env=os.environ | folder,
         )  # fmt: skip
         flags = asked.stdout.split()
@@ -94,7 +97,10 @@ def test_the_library_shows_its_own_functions_only(library: Library) -> None:
 
 def test_what_is_installed(installed: Path) -> None:
     files = {path.name for path in installed.rglob("*") if not path.is_dir()}
-    assert files == {"amgan.h", "amgan.pc", "libamgan.so", "libamgan.so.0", "libamgan.so.0.1.0"}
+    assert files == {
+        "amgan.h", "amgan.pc", "amganConfig.cmake", "amganConfigVersion.cmake",
+        "libamgan.so", "libamgan.so.0", "libamgan.so.0.1.0",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("compiler", [("gcc", *STRICT), ("g++", "-std=c++17", *STRICT[1:])])
@@ -187,6 +193,58 @@ def test_the_programs_of_the_manual_compile(tmp_path: Path) -> None:
         source.write_text(text)
         done = run("gcc", *STRICT, f"-I{SOURCE}", "-c", source, "-o", tmp_path / "a.o")
         assert done.returncode == 0, done.stderr
+
+
+def test_the_manual_builds_a_program_as_it_says(installed: Path, tmp_path: Path) -> None:
+    """Its shell lines word for word, the library in a folder with a space in its name."""
+    manual = (SOURCE.parents[1] / "docs" / "c-api.md").read_text(encoding="utf-8")
+    program = re.findall(r"^```c\n(.*?)^```", manual, re.MULTILINE | re.DOTALL)[0]
+    (lines,) = re.findall(r"^```\n(export PKG_CONFIG_PATH.*?)^```", manual, re.MULTILINE | re.DOTALL)
+    shutil.copytree(installed, tmp_path / "amgan", symlinks=True)
+    (tmp_path / "program.c").write_text(program)
+    environment = {name: value for name, value in os.environ.items() if name != "PKG_CONFIG_PATH"}
+    environment |= {"HOME": str(tmp_path)}
+    done = subprocess.run(
+        ["sh", "-ec", lines], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    ran = subprocess.run([tmp_path / "program"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (0, NO_BUNDLE)
+
+
+def test_paths_with_spaces_are_quoted(installed: Path, tmp_path: Path) -> None:
+    place = tmp_path / "my programs"
+    shutil.copytree(installed, place, symlinks=True)
+    asked = subprocess.run(
+        ["pkg-config", "--cflags", "--libs", "amgan"], capture_output=True, text=True, check=True,
+        env=os.environ | {"PKG_CONFIG_PATH": str(place / "lib" / "pkgconfig")},
+    )  # fmt: skip
+    flags = shlex.split(asked.stdout)
+    assert [flag[2:] for flag in flags if flag[:2] in ("-I", "-L")] == [
+        f"{place}/lib/pkgconfig/../../include", f"{place}/lib/pkgconfig/../../lib",
+    ]  # fmt: skip
+
+
+def test_cmake_finds_the_package(installed: Path, tmp_path: Path) -> None:
+    manual = (SOURCE.parents[1] / "docs" / "c-api.md").read_text(encoding="utf-8")
+    (lines,) = re.findall(r"^```cmake\n(.*?)^```", manual, re.MULTILINE | re.DOTALL)
+    (tmp_path / "program.c").write_text(
+        "#include <amgan.h>\nint main(void) { return amgan_version()[0] != '0'; }\n"
+    )
+    before, after = lines.splitlines()
+    (tmp_path / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.20)\nproject(program C)\n"
+        f"{before}\nadd_executable(program program.c)\n{after}\n"
+    )
+    place = tmp_path / "my programs"
+    shutil.copytree(installed, place, symlinks=True)
+    for command in (
+        ("cmake", "-S", tmp_path, "-B", tmp_path / "b", "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={place}"),
+        ("cmake", "--build", tmp_path / "b"),
+        (tmp_path / "b" / "program",),
+    ):
+        done = run(*command)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_example_says_what_is_wrong(program: Path, tmp_path: Path) -> None:

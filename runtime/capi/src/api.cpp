@@ -47,6 +47,8 @@ template <typename Function> amgan_status guarded(Function &&function) noexcept 
 
 const Session &session_of(const amgan *handle) {
     if (handle == nullptr) throw argument_error("the handle is null: open a bundle first");
+    if (!handle->session.is_of_this_process())
+        throw engine_error("the handle was opened before a fork: open one in each process");
     return handle->session;
 }
 
@@ -97,6 +99,8 @@ amgan_status amgan_open(const char *folder, const char *device, const char *prec
 }
 
 void amgan_close(amgan *handle) {
+    // After a fork its threads are not there to be ended: it is left as it is.
+    if (handle != nullptr && !handle->session.is_of_this_process()) return;
     guarded([&] { delete handle; });
 }
 

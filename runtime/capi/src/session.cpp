@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstring>
 
+#include <unistd.h>
+
 #include "error.h"
 #include "zone_ages.h"
 
@@ -12,6 +14,8 @@ namespace amgan_impl {
 namespace {
 
 constexpr int kMaskPx = 384;
+
+long this_process() { return static_cast<long>(getpid()); }
 
 // Which cells of the frame a mask touches; all of them without one.
 std::vector<std::uint8_t> touched(const Plane *mask, int side_px, int multiple) {
@@ -58,7 +62,9 @@ Plane frame_mask(const Landmarks &landmarks, int side_px, const Plane *now, cons
 }
 
 Session::Session(const std::string &folder, const std::string &device, const std::string &precision)
-    : bundle_(open_bundle(folder)), engine_(choose_engine(bundle_, device, precision)) {}
+    : process_(this_process()), bundle_(open_bundle(folder)), engine_(choose_engine(bundle_, device, precision)) {}
+
+bool Session::is_of_this_process() const { return process_ == this_process(); }
 
 amgan_info Session::info() const {
     const Manifest &m = bundle_.manifest;

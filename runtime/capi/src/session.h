@@ -20,6 +20,9 @@ class Session {
     amgan_info info() const;
     const Manifest &manifest() const { return bundle_.manifest; }
 
+    // Whether this process opened it: one that was forked since has none of the threads that work for it.
+    bool is_of_this_process() const;
+
     // Ages a frame by a map with a margin of so many cells. Only what `mask`, which may be null, lets through changes.
     void age(const amgan_frame &frame, const Plane &map, int margin_cells, const Plane *mask, std::uint8_t *out,
              std::ptrdiff_t out_stride_bytes) const;
@@ -30,6 +33,7 @@ class Session {
   private:
     Estimator &estimator();
 
+    long process_;
     Bundle bundle_;
     std::unique_ptr<Engine> engine_;
     std::mutex opening_;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "driver.h"
 
@@ -98,6 +100,23 @@ static void fail_to_age(amgan *handle) {
     free(pixels), free(out), free(zeros), free(points);
 }
 
+/* A process that was forked has the handle, but not the threads behind it: it is told so, and does not hang. */
+static void fail_after_a_fork(amgan *handle) {
+    fflush(stdout);
+    const pid_t child = fork();
+    require(child >= 0, "a fork");
+    if (child == 0) {
+        amgan_info info;
+        const amgan_status found = amgan_get_info(handle, &info, sizeof info);
+        const int told = strstr(amgan_last_error(), "before a fork") != NULL;
+        amgan_close(handle);
+        _exit(found == AMGAN_ERROR_ENGINE && told ? 0 : 1);
+    }
+    int state = 0;
+    require(waitpid(child, &state, 0) == child && WIFEXITED(state) && WEXITSTATUS(state) == 0,
+            "a forked process is told that the handle is not its own");
+}
+
 static void fail_to_read_zones(amgan *handle) {
     static const float never = NAN, old = 80.0f;
     double points[2 * AMGAN_LANDMARKS];
@@ -160,6 +179,7 @@ void provoke_faults(const char *bundle, const char *broken, const char *empty) {
     check_info(handle);
     fail_to_age(handle);
     fail_to_read_zones(handle);
+    fail_after_a_fork(handle);
     amgan_close(handle);
     amgan_close(NULL);
 }

@@ -19,6 +19,7 @@ from ...bundle.precision import Precision
 from ...errors import EngineError
 from ..contract import CELL_PX, Capabilities
 from ..frame import FrameWork
+from ..process import OpeningProcess
 from .backlog import Backlog, Job, Limits
 from .batches import Counters
 from .device import TileDevice
@@ -64,6 +65,7 @@ class FrameScheduler:
         if not several:
             raise EngineError("a scheduler needs at least one device: give it one")
         slots = sum(device.slots for device in several)
+        self._process = OpeningProcess("the scheduler")
         self._halo = halo_px
         self._capabilities = _of_all([device.capabilities for device in several], slots)
         tiles = ROUNDS * sum(device.slots * device.capabilities.batch for device in several)
@@ -102,8 +104,10 @@ class FrameScheduler:
         The future gives the aged frame, uint8 [S, S, 3], where tiles that were not listed keep the input's
         pixels, or raises EngineError, which names the frame and the tile. It can be cancelled until it is
         done. The frame's arrays must not change until then. Functions that are called when it is done must
-        not submit. Raises EngineError for a frame that makes no sense, and when it is too late.
+        not submit. Raises EngineError for a frame that makes no sense, when it is too late, and in a process
+        that was forked since the scheduler was opened.
         """
+        self._process.check()
         side = _check(work, self._halo, self._capabilities)
         job = Job(work, side, waiting=deque(work.tiles))
         if not work.tiles:
@@ -115,10 +119,13 @@ class FrameScheduler:
 
     def cancel(self) -> None:
         """Cancel every frame that is not finished; what the device has already begun is thrown away."""
-        self._backlog.cancel()
+        if self._process.is_this:
+            self._backlog.cancel()
 
     def close(self) -> None:
         """Finish what was submitted and give all memory back; submitting afterwards raises EngineError."""
+        if not self._process.is_this:
+            return  # neither the threads nor what they hold are in this process
         self._backlog.stop()
         with self._closing:
             if not self._closed:

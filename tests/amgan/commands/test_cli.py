@@ -16,6 +16,7 @@ from PIL import Image
 from amgan import __version__
 from amgan.cli import COMMANDS, main
 from amgan.commands import run_batch as run_batch_command
+from amgan.commands.output import _line_a_minute
 from amgan.runtime.ages.maps import FaceAges
 from amgan.runtime.bundle.precision import Precision
 from amgan.runtime.engines.contract import Capabilities
@@ -282,6 +283,31 @@ def test_age_that_fails(tmp_path: Path) -> None:
     assert not out.exists()
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("batch", "run-batch"), ("estimat", "estimate"), ("runbatch", "run-batch")]
+)
+def test_a_misspelt_command_is_answered_with_the_nearest(typed: str, meant: str) -> None:
+    result = amgan(typed, "x.jpg")
+    assert result.exit_code == 2
+    assert f"No such command '{typed}': did you mean {meant}?" in result.stderr
+
+
+def test_a_command_like_none_is_answered_with_help() -> None:
+    result = amgan("qqqq")
+    assert result.exit_code == 2
+    assert "No such command 'qqqq': see amgan --help" in result.stderr
+
+
+def test_progress_in_a_log_is_a_line_a_minute(capsys: pytest.CaptureFixture[str]) -> None:
+    times = iter([0.0, 30.0, 61.0, 90.0, 150.0, 240.0])
+    advance = _line_a_minute("ageing", lambda: next(times))
+    for done in (1, 2, 3, 4, 10):
+        advance(done, 10, "a.jpg")
+    assert capsys.readouterr().err.splitlines() == [
+        "ageing: 2 of 10, about 4 min left", "ageing: 4 of 10, about 4 min left",
+    ]  # fmt: skip
+
+
 def test_estimate_as_json(tmp_path: Path) -> None:
     source = photo(tmp_path / "a.png")
     result = amgan("estimate", source, "--json")
@@ -302,6 +328,35 @@ def test_estimate_as_a_table(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     for word in ("face 1", "face 2", "forehead", "chin", "41", "50", "33"):
         assert word in result.stdout
+
+
+@pytest.mark.parametrize("name", ["me [edited].png", "a:smile:.png", "x[/b].png", "[bold]x.png"])
+def test_estimate_shows_names_as_they_are(tmp_path: Path, name: str) -> None:
+    source = photo(tmp_path / name)
+    result = amgan("estimate", source)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines()[0] == f"{source}: apparent age in years"
+
+
+def test_estimate_of_many_faces_loses_no_number(
+    tmp_path: Path, fake: type[FakePipeline], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faces = [
+        (
+            SimpleNamespace(box=(10_000.0 + n, 20_000.0, 1.0, 1.0)),
+            FaceAges(30.0, dict.fromkeys(PART_NAMES, 50.0 + n)),
+        )
+        for n in range(24)
+    ]
+    monkeypatch.setattr(fake, "estimate", lambda self, rgb: faces)
+    result = amgan("estimate", photo(tmp_path / "a.png"))
+    lines = result.stdout.splitlines()
+    headings = " ".join(lines)
+    for n in range(24):
+        assert f"face {n + 1} " in headings
+        assert f"at {10_000 + n}, 20000" in headings
+    shown = [word for line in lines if "chin" in line for word in line.replace("\u2502", " ").split()[1:]]
+    assert shown == [str(50 + n) for n in range(24)]
 
 
 def test_estimate_draws_the_numbers(tmp_path: Path) -> None:
@@ -355,7 +410,7 @@ def test_exit_codes() -> None:
 def test_what_auto_took_is_said_once(tmp_path: Path) -> None:
     photo(tmp_path / "in" / "a.png")
     photo(tmp_path / "in" / "b.png")
-    line = "engine: Fake on cpu in fp32 (there is nothing else)"
+    line = "engine: Fake on cpu in fp32"
     for device, times in (("auto", 1), ("cpu", 0)):
         target = tmp_path / device
         result = amgan("run-batch", tmp_path / "in", "-o", target, "--age", "70", "--device", device)

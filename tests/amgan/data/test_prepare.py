@@ -95,7 +95,7 @@ def test_shapes(prepared: Dataset) -> None:
 
 
 def test_what_was_left_out_and_why(prepared: Dataset) -> None:
-    assert prepared.index["left_out"] == {"grey": 1, "tiny": 1, "no face": 1, "unreadable": 2}
+    assert prepared.index["left_out"] == {"grey": 1, "tiny": 1, "no face": 1, "not there": 1, "unreadable": 1}
     assert prepared.index["donors"] == [OLD[0]]
     assert prepared.index["options"]["frame_px"] == FRAME
 

@@ -111,9 +111,30 @@ def test_several_photos_need_a_folder(here: Path) -> None:
 def test_reading_a_list(tmp_path: Path) -> None:
     (tmp_path / "list").write_bytes(b"a.png\nb\xff.png\n")
     assert read_list(str(tmp_path / "list"), ()) == ["a.png", "b\udcff.png"]
-    assert read_list("-", [b"c.png\n"]) == ["c.png\n"]
+    assert read_list("-", [b"c.png\n"]) == ["c.png"]
     with pytest.raises(UsageError, match=r"cannot be read \(No such file"):
         read_list(str(tmp_path / "gone"), ())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"a.png\0my photos/b\xc3\xa4.png\0",
+        b"\xef\xbb\xbfa.png\r\nmy photos/b\xc3\xa4.png\r\n",
+        "\ufeffa.png\r\nmy photos/b\u00e4.png\r\n".encode("utf-16-le"),
+        "\ufeffa.png\r\nmy photos/b\u00e4.png\r\n".encode("utf-16-be"),
+    ],
+)
+def test_lists_as_find_and_windows_write_them(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "list").write_bytes(content)
+    for names in (read_list(str(tmp_path / "list"), ()), read_list("-", [content[:7], content[7:]])):
+        assert [name for name in names if name] == ["a.png", "my photos/b\u00e4.png"]
+
+
+def test_a_list_in_broken_utf_16_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "list").write_bytes(b"\xff\xfea")
+    with pytest.raises(UsageError, match="begins like UTF-16 but is not"):
+        read_list(str(tmp_path / "list"), ())
 
 
 def test_links_that_lead_out_are_not_followed(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
 from dataclasses import replace
@@ -140,6 +142,18 @@ def test_two_runs_do_not_share_a_folder(tmp_path: Path) -> None:
             RunLock(tmp_path / "out")
         RunLock(tmp_path / "other").close()
     RunLock(tmp_path / "out").close()
+
+
+def test_a_share_without_locks_is_used_with_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with RunLock(tmp_path / "out"):
+        pass
+    assert "a file system without locks (No locks available): see to it" in caplog.text
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:

@@ -143,7 +143,7 @@ def test_memory_that_runs_out_is_an_error_of_the_photo(
     with monkeypatch.context() as patch:
         patch.setattr(Image.Image, "load", exhausted)
         patch.setattr(Image.Image, "crop", exhausted)
-        assert "damaged or cut short: MemoryError" in refusal(tmp_path / "a.png")
+        assert "there is not enough memory for" in refusal(tmp_path / "a.png")
     monkeypatch.setattr(Image.Image, "save", exhausted)
     with pytest.raises(PhotoError, match="cannot be written: MemoryError"):
         write_photo(photo, photo.pixels, tmp_path / "b.png")

@@ -1,3 +1,9 @@
+import gc
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -310,3 +316,111 @@ def test_wide_tile_multiple(tmp_path: Path, pipeline: Pipeline, hopper: np.ndarr
 )
 def test_frame_size(pipeline: Pipeline, side: float, frame: int) -> None:
     assert frame_size(side, pipeline.manifest) == frame
+
+
+@pytest.mark.parametrize("mib", [300, 900, 1200])
+def test_a_limit_of_memory_is_told_before_it_is_met(tiny_bundle: Path, mib: int) -> None:
+    code = (
+        "import resource, sys\n"
+        "from amgan.runtime import Pipeline\n"
+        "import amgan.runtime.pipeline.pipeline\n"
+        "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
+        f"resource.setrlimit(resource.RLIMIT_AS, (used + {mib << 20},) * 2)\n"
+        "try: Pipeline(sys.argv[1], 'cpu')\n"
+        "except Exception as error: print(type(error).__name__, error)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, tiny_bundle], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (
+        "EngineError there is not enough memory: the networks need about 1.4 GiB of address space, "
+        f"and the limit leaves {mib / 1024:.1f}: raise it (ulimit -v)\n"
+    )
+
+
+def test_a_forgotten_pipeline_gives_its_threads_back(tiny_bundle: Path, hopper: np.ndarray) -> None:
+    """As in a cell of a notebook that is run again and again."""
+    before = set(threading.enumerate())
+    for _ in range(2):
+        forgotten = Pipeline(tiny_bundle, "cpu", "f32")
+        forgotten.age(hopper, OLD)
+    own = set(threading.enumerate()) - before
+    assert own
+    del forgotten
+    gc.collect()
+    for thread in own:
+        thread.join(timeout=600)
+    assert not any(thread.is_alive() for thread in own)
+
+
+def layouts(rgb: np.ndarray) -> dict[str, np.ndarray]:
+    """The same photo in the memory layouts that NumPy, PyTorch and OpenCV users have."""
+    planes = np.ascontiguousarray(rgb.transpose(2, 0, 1))
+    read_only = rgb.copy()
+    read_only.flags.writeable = False
+    return {
+        "planes seen as pixels": planes.transpose(1, 2, 0),
+        "columns first": np.asfortranarray(rgb),
+        "turned": np.rot90(np.ascontiguousarray(np.rot90(rgb, -1)), 1),
+        "mirrored": np.fliplr(np.ascontiguousarray(np.fliplr(rgb))),
+        "upside down": np.flipud(np.ascontiguousarray(np.flipud(rgb))),
+        "BGR reversed": np.ascontiguousarray(rgb[..., ::-1])[..., ::-1],
+        "cut out": np.pad(rgb, ((5, 5), (7, 7), (0, 0)))[5:-5, 7:-7],
+        "without its alpha": np.dstack([rgb, rgb[..., :1]])[..., :3],
+        "every second pixel": rgb.repeat(2, 0).repeat(2, 1)[::2, ::2],
+        "read only": read_only,
+    }
+
+
+LAYOUTS = tuple(layouts(np.zeros((4, 6, 3), np.uint8)))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_any_layout_in_memory_is_taken(pipeline: Pipeline, hopper: np.ndarray, layout: str) -> None:
+    rgb = layouts(hopper)[layout]
+    assert np.array_equal(rgb, hopper)
+    wanted = pipeline.age(hopper, OLD)
+    found = pipeline.age(rgb, OLD)
+    assert np.array_equal(found.pixels, wanted.pixels)
+    assert np.array_equal(rgb, hopper)
+    assert pipeline.estimate(rgb)[0][1] == pipeline.estimate(hopper)[0][1]
+
+
+def in_a_fork(function: Callable[[], object]) -> str:
+    """What a forked process says that runs a function: its error, or "nothing"."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        said = b"nothing"
+        try:
+            function()
+        except BaseException as error:
+            said = f"{type(error).__name__}: {error}".encode()
+        finally:
+            os.write(writer, said)
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as stream:
+        answer = stream.read().decode()
+    os.waitpid(child, 0)
+    return answer
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize("method", ["see", "age", "choose", "finish"])
+def test_a_forked_process_is_told_to_open_its_own(
+    pipeline: Pipeline, hopper: np.ndarray, method: str
+) -> None:
+    started = pipeline.start(hopper, OLD)
+    calls = {
+        "see": lambda: pipeline.see(hopper),
+        "age": lambda: pipeline.age(hopper, OLD),
+        "choose": lambda: pipeline.choose(hopper, OLD),
+        "finish": lambda: pipeline.finish(started),
+    }
+    said = in_a_fork(calls[method])
+    where = f"in process {os.getpid()}"
+    assert said == f"EngineError: the pipeline was opened before a fork, {where}: open one in each process"
+    assert in_a_fork(pipeline.close) == "nothing"
+    assert pipeline.finish(started).faces

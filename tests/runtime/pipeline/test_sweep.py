@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import IO
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -11,7 +18,7 @@ from PIL import Image
 
 from amgan.runtime import Pipeline, Request
 from amgan.runtime.ages.request import AgeSpec
-from amgan.runtime.errors import PhotoError, UsageError
+from amgan.runtime.errors import MissingDependencyError, PhotoError, UsageError
 from amgan.runtime.pictures import sweep_files as files
 from amgan.runtime.pipeline.face_filter import NoFaceError
 from amgan.runtime.pipeline.sweep import SweepFrame, parse_ages, sweep
@@ -127,13 +134,51 @@ def test_files_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(PhotoError, match="cannot be written"):
         files.write_sweep(frames(), tmp_path / "file" / "s.png", BOX)
 
-    class NoEncoder:
-        fourcc = staticmethod(lambda *code: 0)
-        isOpened = staticmethod(lambda: False)
-
-        def __init__(self, *args: object) -> None: ...
-
-    monkeypatch.setattr(cv2, "VideoWriter", NoEncoder)
-    with pytest.raises(PhotoError, match="no MPEG-4 encoder"):
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(MissingDependencyError, match=r"s.mp4' needs PyAV: pip install 'amgan\[video\]'"):
         files.write_sweep(frames(), tmp_path / "s.mp4", BOX)
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".gif", ".mp4"])
+def test_a_name_that_is_not_utf_8(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / os.fsdecode(b"out\xff" + suffix.encode())
+    files.write_sweep(frames(), path, BOX)
+    assert path.stat().st_size > 100
+
+
+@pytest.mark.parametrize("suffix", [".png", ".gif", ".mp4"])
+def test_a_full_disk_is_told_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    """A disk that takes 100 bytes of a file: /dev/full takes none and says so as late as a real one."""
+    monkeypatch.setattr(files, "whole_file", full_disk)
+    with pytest.raises(PhotoError, match="cannot be written: No space left on device"):
+        files.write_sweep(frames(), tmp_path / f"s{suffix}", BOX)
+    assert list(tmp_path.iterdir()) == []
+
+
+@contextlib.contextmanager
+def full_disk(path: Path, suffix: str) -> Iterator[Path]:
+    class Full(type(path)):  # type: ignore[misc]
+        def open(self, *_: object) -> IO[bytes]:  # type: ignore[override]
+            return Path("/dev/full").open("wb")
+
+    yield Full(path)
+
+
+def test_a_video_that_lost_pictures_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As an encoder would that fails in silence: what it wrote is played before it is kept."""
+    open_video = av.open
+
+    def without_one(stream: IO[bytes], mode: str, **options: str) -> object:
+        if mode == "w":
+            return open_video(stream, mode, **options)
+        frames_of = open_video(stream, mode, **options).decode
+        played = SimpleNamespace(decode=lambda **track: list(frames_of(**track))[1:])
+        return contextlib.nullcontext(played)
+
+    monkeypatch.setattr(av, "open", without_one)
+    with pytest.raises(PhotoError, match="the video has 3 of 4 pictures"):
+        files.write_sweep(frames(), tmp_path / "s.mp4", BOX)
+    assert list(tmp_path.iterdir()) == []
