@@ -2,7 +2,7 @@
 
 import { SIDE } from "./maps.js";
 
-const SPAN = 40;
+const SPAN = 60;
 const YOUNGER = [70, 140, 215];
 const OLDER = [224, 104, 36];
 
@@ -63,7 +63,7 @@ export class Heat {
       const years = map[i] ? map[i] - now[i] : 0;
       const share = Math.min(1, Math.abs(years) / SPAN);
       picture.data.set(years < 0 ? YOUNGER : OLDER, 4 * i);
-      picture.data[4 * i + 3] = 190 * share ** 0.7;
+      picture.data[4 * i + 3] = 135 * share ** 0.7;
     }
     this.context.putImageData(picture, 0, 0);
     this.#clipToFace();
