@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 from engine_helpers import engine_content
 from helpers import tiny_manifest, write_tiny_bundle
@@ -16,10 +18,14 @@ from amgan.runtime.engines.tiles import plan_cheapest
 
 CAPI = Path(__file__).parents[2] / "runtime" / "capi"
 FAKE = Path(__file__).parent / "fake_gpu"
-SOURCES = (
-    "bundle", "engine_tensorrt", "error", "fields", "json", "manifest", "plane", "sha256", "tensorrt_plan",
-    "tiles", "utf8",
+BASE = ("bundle", "error", "fields", "json", "manifest", "plane", "sha256", "tiles", "utf8")
+BACKEND = ("engine_tensorrt", "tensorrt_backend", "tensorrt_plan")
+FLAGS = (
+    "-std=c++17", "-O1", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra", "-Werror", "-pthread",
+    '-DAMGAN_TENSORRT_FLAVOUR="tensorrt"', '-DAMGAN_TENSORRT_NAME="TensorRT"', f"-I{CAPI}",
+    f"-I{CAPI / 'src'}", "-isystem", str(FAKE / "include"), f"-I{FAKE}",
 )  # fmt: skip
+BACKEND_FILE = "libamgan_tensorrt.so.0"
 HALO = 8
 CORES = (128, 256, 512)
 
@@ -28,17 +34,22 @@ CORES = (128, 256, 512)
 def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if shutil.which("g++") is None:
         pytest.skip("the C library cannot be built without g++")
-    program = tmp_path_factory.mktemp("fake_gpu") / "driver"
-    command = [
-        "g++", "-std=c++17", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread", "-o", str(program),
-        '-DAMGAN_TENSORRT_FLAVOUR="tensorrt"', '-DAMGAN_TENSORRT_NAME="TensorRT"',
-        f"-I{CAPI}", f"-I{CAPI / 'src'}", "-isystem", str(FAKE / "include"), f"-I{FAKE}",
-        *(str(CAPI / "src" / f"{name}.cpp") for name in SOURCES),
-        *(str(FAKE / name) for name in ("fake_gpu.cpp", "driver.cpp")),
-    ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return program
+    folder = tmp_path_factory.mktemp("fake_gpu")
+
+    def gpp(*arguments: str) -> None:
+        done = subprocess.run(
+            ["g++", *FLAGS, *arguments], cwd=folder, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+
+    sources = [str(CAPI / "src" / f"{name}.cpp") for name in (*BASE, *BACKEND, "tensorrt_loader")]
+    gpp("-c", *sources, str(FAKE / "driver.cpp"))
+    gpp("-fvisibility=default", "-shared", "-o", "libfake_gpu.so", str(FAKE / "fake_gpu.cpp"))
+    base, backend = ([f"{name}.o" for name in names] for names in (BASE, BACKEND))
+    beside = ("-L.", "-lfake_gpu", "-Wl,-rpath,$ORIGIN", "-Wl,-z,defs")
+    gpp("-shared", "-o", BACKEND_FILE, *backend, *base, *beside)
+    gpp("-o", "driver", "driver.o", "tensorrt_loader.o", *base, *beside, "-ldl")
+    return folder / "driver"
 
 
 def write_bundle(folder: Path, cores: tuple[int, ...]) -> Path:
@@ -74,11 +85,7 @@ def test_tiles_of_several_sizes(driver: Path, tmp_path: Path) -> None:
     # The sizes are those that Python chooses.
     for line in lines:
         if line.startswith("right: frame"):
-            frame, marked, count, size = (
-                int(word.strip(",:")) for word in line.split() if word.strip(",:").isdigit()
-            )
-            import numpy as np
-
+            frame, marked, count, size = map(int, re.findall(r"\d+", line))
             cells = np.zeros((frame // 32, frame // 32), bool)
             cells[: marked // 32, : marked // 32] = True
             wanted = plan_cheapest(frame, CORES, HALO, cells, 32)
@@ -91,3 +98,31 @@ def test_tiles_of_several_sizes(driver: Path, tmp_path: Path) -> None:
 def test_one_size_also_larger_than_small_frames(driver: Path, tmp_path: Path, core: int) -> None:
     lines = run(driver, write_bundle(tmp_path / "b", (core,)))
     assert sum(line.startswith("right: frame") for line in lines) == 8
+
+
+@pytest.mark.parametrize(
+    ("beside", "reason"),
+    [
+        ("nothing", "No such file or directory"),
+        ("text", "file too short"),
+        ("another", "it is of another build"),
+    ],
+)
+def test_libamgan_runs_without_its_backend_and_says_so(
+    driver: Path, tmp_path: Path, beside: str, reason: str
+) -> None:
+    bundle = write_bundle(tmp_path / "b", (128,))
+    folder = tmp_path / "alone"
+    folder.mkdir()
+    alone = folder / "driver"
+    shutil.copy(driver, alone)
+    shutil.copy(driver.with_name("libfake_gpu.so"), folder)
+    if beside == "text":
+        (folder / BACKEND_FILE).write_text("no library")
+    elif beside == "another":
+        shutil.copy(driver.with_name("libfake_gpu.so"), folder / BACKEND_FILE)
+    done = subprocess.run([alone, bundle], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert f"the TensorRT backend '{folder / BACKEND_FILE}' cannot be loaded (" in done.stdout
+    assert reason in done.stdout
+    assert "or use device 'cpu'" in done.stdout

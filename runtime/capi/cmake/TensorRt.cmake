@@ -1,6 +1,6 @@
-# The TensorRT backend, of whichever flavour's library is found, where headers and CUDA are there, too; otherwise what
-# stands in for it. TensorRT_ROOT names the folder of an unpacked TensorRT or TensorRT for RTX.
-set(AMGAN_TENSORRT_SOURCES src/no_tensorrt.cpp)
+# The TensorRT backend, of whichever flavour's library is found, where headers and CUDA are there, too. It is a library
+# of its own, which libamgan loads when a GPU is asked for. TensorRT_ROOT names the folder of an unpacked TensorRT or
+# TensorRT for RTX.
 if(AMGAN_TENSORRT)  # AUTO or ON
   set(AMGAN_TENSORRT_ROOTS ${TensorRT_ROOT} $ENV{TensorRT_ROOT})
   find_package(CUDAToolkit QUIET)
@@ -8,7 +8,7 @@ if(AMGAN_TENSORRT)  # AUTO or ON
   find_library(AMGAN_NVINFER_LIBRARY NAMES nvinfer HINTS ${AMGAN_TENSORRT_ROOTS} PATH_SUFFIXES lib)
   find_library(AMGAN_NVINFER_RTX_LIBRARY NAMES tensorrt_rtx HINTS ${AMGAN_TENSORRT_ROOTS} PATH_SUFFIXES lib)
   if(CUDAToolkit_FOUND AND AMGAN_NVINFER_INCLUDE AND (AMGAN_NVINFER_LIBRARY OR AMGAN_NVINFER_RTX_LIBRARY))
-    set(AMGAN_TENSORRT_SOURCES src/engine_tensorrt.cpp src/tensorrt_plan.cpp)
+    set(AMGAN_TENSORRT_SOURCES src/engine_tensorrt.cpp src/tensorrt_backend.cpp src/tensorrt_plan.cpp)
     set(AMGAN_TENSORRT_INCLUDES ${AMGAN_NVINFER_INCLUDE})
     if(AMGAN_NVINFER_LIBRARY)
       set(AMGAN_TENSORRT_LIBRARIES ${AMGAN_NVINFER_LIBRARY} CUDA::cudart)

@@ -42,7 +42,7 @@ class Estimator {
 std::unique_ptr<Engine> open_openvino(const Bundle &bundle, const std::string &precision);
 std::unique_ptr<Estimator> open_estimator(const Bundle &bundle);
 
-// `device` is "cuda" or "cuda:N". Raises Error (AMGAN_ERROR_DEVICE), also where the library has no TensorRT in it.
+// `device` is "cuda" or "cuda:N". Raises Error (AMGAN_ERROR_DEVICE), also where the TensorRT backend is not there.
 std::unique_ptr<Engine> open_tensorrt(const Bundle &bundle, const std::string &device, const std::string &precision);
 
 // Chooses by device name; raises Error (AMGAN_ERROR_ARGUMENT) for a name or precision that makes no sense.

@@ -157,7 +157,8 @@ class TensorRtEngine : public Engine {
 
 }  // namespace
 
-std::unique_ptr<Engine> open_tensorrt(const Bundle &bundle, const std::string &device, const std::string &precision) {
+std::unique_ptr<Engine> open_tensorrt_here(const Bundle &bundle, const std::string &device,
+                                           const std::string &precision) {
     const Gpu gpu = find_gpu(device);
     return std::make_unique<TensorRtEngine>(bundle, find_engines(bundle, gpu, precision), gpu);
 }

@@ -9,10 +9,15 @@
 
 #include "bundle.h"
 #include "cuda_memory.h"
+#include "engine.h"
 
 namespace amgan_impl {
 
 constexpr const char *kFlavour = AMGAN_TENSORRT_FLAVOUR;  // "tensorrt" or "tensorrt_rtx"
+
+// As open_tensorrt, in the backend itself.
+std::unique_ptr<Engine> open_tensorrt_here(const Bundle &bundle, const std::string &device,
+                                           const std::string &precision);
 
 // Keeps the first error of TensorRT, instead of printing it.
 class TensorRtLog : public nvinfer1::ILogger {

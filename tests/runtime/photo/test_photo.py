@@ -232,9 +232,9 @@ def test_palettes_and_transparent_colours_are_resolved(
     assert np.array_equal(np.asarray(after), wanted)
 
 
-def test_rgbx_tiff_is_rgb(tmp_path: Path) -> None:
+def test_a_tiff_with_a_fourth_channel_of_no_meaning_is_refused(tmp_path: Path) -> None:
     Image.fromarray(NOISE["RGB"]).convert("RGBX").save(tmp_path / "a.tif")
-    assert np.array_equal(read_photo(tmp_path / "a.tif").pixels, NOISE["RGB"])
+    assert "has 4 channels, of which 3 could be kept" in refusal(tmp_path / "a.tif")
 
 
 def test_missing_file(tmp_path: Path) -> None:
