@@ -104,7 +104,7 @@ def test_it_learns_and_the_average_follows(weights: Path) -> None:
     options = EstimatorOptions(batch=8, rate=3e-3, warmup=3, dropped=0.0, cells=0.0)
     state = start(weights, options)
     offsets = np.zeros((24, 4, 4), np.float32)
-    losses = [step(state, examples, examples.shares(), offsets, options, 0.0) for _ in range(24)]
+    losses = [step(state, examples, examples.shares(), offsets, options, 0.0) for _ in range(72)]
     assert np.mean(losses[-6:]) < 0.6 * np.mean(losses[:4])
     before = load_model(weights)[1].age.weight
     assert not torch.equal(state.average.age.weight, before)
