@@ -83,8 +83,8 @@ def test_faces_are_found_once(
     pipeline: Pipeline, hopper: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = []
-    find = pipeline._finder.find
-    monkeypatch.setattr(pipeline._finder, "find", lambda rgb: calls.append(1) or find(rgb))
+    look = pipeline._finder.look
+    monkeypatch.setattr(pipeline._finder, "look", lambda *asked: calls.append(1) or look(*asked))
     assert len(list(sweep(pipeline, hopper, [30.0, 40.0, 60.0]))) == 3
     assert len(calls) == 1
 
