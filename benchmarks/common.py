@@ -61,7 +61,7 @@ def limit_threads(wanted: int | None) -> int:
 
 
 def make_inputs(size: int, halo: int, patterns: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """A photo as one tile with its halo: a map from 20 to 80 years, the mean face's place, a mixture."""
+    """A photo as one tile with its halo: 30 years younger to 30 older, the mean face's place, a mixture."""
     from PIL import Image
 
     from amgan.export.cases import face_places
@@ -69,8 +69,8 @@ def make_inputs(size: int, halo: int, patterns: int) -> tuple[np.ndarray, np.nda
     side = size + 2 * halo
     places = face_places((-halo, -halo), (side, side), size)[None]
     photo = Image.open(PHOTO).convert("RGB").resize((side, side), Image.Resampling.BICUBIC)
-    ages = np.tile(np.linspace(20, 80, side // 4, dtype=np.float32), (1, 1, side // 4, 1))
-    return np.asarray(photo)[None].copy(), ages, places, np.full((1, patterns), 1 / patterns, np.float32)
+    years = np.tile(np.linspace(-30, 30, side // 4, dtype=np.float32), (1, 1, side // 4, 1))
+    return np.asarray(photo)[None].copy(), years, places, np.full((1, patterns), 1 / patterns, np.float32)
 
 
 def difference(found: np.ndarray, wanted: np.ndarray) -> dict[str, float]:

@@ -115,7 +115,7 @@ def _time_variant(
     }
 
 
-def count_flop(path: Path, side: int) -> float:
+def count_flop(path: Path, side: int, patterns: int) -> float:
     """Arithmetic of the generator's convolutions for one tile of ``side`` px with its halo, in FLOP."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
@@ -126,7 +126,8 @@ def count_flop(path: Path, side: int) -> float:
     inputs = (
         torch.empty(1, side, side, 3, dtype=torch.uint8, device="meta"),
         torch.empty(1, 1, side // 4, side // 4, device="meta"),
-        torch.empty(1, 3, device="meta"),
+        torch.empty(1, 4, side // 4, side // 4, device="meta"),
+        torch.empty(1, patterns, device="meta"),
     )
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         network(*inputs)

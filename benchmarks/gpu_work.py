@@ -112,7 +112,9 @@ class Check:
             program.close()
         found["tile_gflop"], found["engine_only"] = {}, {}
         for core in cores:
-            flop = count_flop(opened.file("generator", "fp32"), core + 2 * self.halo_px)
+            flop = count_flop(
+                opened.file("generator", "fp32"), core + 2 * self.halo_px, opened.manifest.patterns
+            )
             found["tile_gflop"][f"core {core}"] = flop / 1e9
             timed = time_program(
                 self.cuda, self.gpu.number, only(open_programs, core, self.halo_px), self.halo_px,

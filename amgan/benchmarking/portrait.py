@@ -34,10 +34,10 @@ def write_portrait(path: Path, frame_px: int) -> Path:
 def whole_frame(
     frame_px: int, halo_px: int, patterns: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """A frame with its halo as one tile: a map that runs from 20 to 80 years, the mean face's place, a
+    """A frame with its halo as one tile: a map from 30 years younger to 30 older, the mean face's place, a
     mixture.
     """
     side = frame_px + 2 * halo_px
-    ages = np.tile(np.linspace(20, 80, side // 4, dtype=np.float32), (1, 1, side // 4, 1))
+    years = np.tile(np.linspace(-30, 30, side // 4, dtype=np.float32), (1, 1, side // 4, 1))
     places = face_places((-halo_px, -halo_px), (side, side), frame_px)[None]
-    return portrait(side)[None], ages, places, np.full((1, patterns), 1 / patterns, np.float32)
+    return portrait(side)[None], years, places, np.full((1, patterns), 1 / patterns, np.float32)

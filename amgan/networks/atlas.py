@@ -2,7 +2,8 @@
 
 The paper conditions on where a patch lies in the frame; here the network keeps pictures in the coordinates of
 the mean face, and looks up what belongs to every pixel (Jaderberg et al., "Spatial Transformer Networks",
-2015, section 3.3, for the sampling). Half of the channels are coarse, so that small faces do not skip over them.
+2015, section 3.3, for the sampling). Half of the channels are coarse, so that small faces do not skip over
+them.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ class LearntAtlas(nn.Module):
         ``aging_map`` [N, 1, h, w] are the years to change, ``pattern`` [N, K] mixing weights. The outermost
         two pixels need the cells beyond, which are taken for equal to the last.
         """
-        around = [F.pad(planes, (1, 1, 1, 1), mode="replicate") for planes in (aging_map, coordinates)]
-        return self.inner(*around, pattern)
+        years, places = (F.pad(planes, (1,) * 4, mode="replicate") for planes in (aging_map, coordinates))
+        return self.inner(years, places, pattern)
 
     def inner(self, aging_map: Tensor, coordinates: Tensor, pattern: Tensor) -> Tensor:
         """As forward, for planes with one cell more on every side, [N, ., h + 2, w + 2]."""
@@ -74,5 +75,5 @@ def phases_along(planes: Tensor, axis: int) -> list[Tensor]:
 
 def _sampled(texture: Tensor, grid: Tensor) -> Tensor:
     """A texture [1, C, h, w] at the places of a grid [N, H, W, 2], -1..1 across it: float32 [N, C, H, W]."""
-    textures = texture.float().expand(len(grid), -1, -1, -1)
+    textures = texture.float().expand(grid.shape[0], -1, -1, -1)
     return F.grid_sample(textures, grid, mode="bilinear", padding_mode="border", align_corners=False)

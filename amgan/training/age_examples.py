@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amgan.faces.age_curve import AgeCurve
-from amgan.faces.aligning import PrepareOptions, align_all
+from amgan.faces.aligning import AlignOptions, align_all
+from amgan.faces.face_rows import FaceRow
 from amgan.faces.known_ages import is_check
 from amgan.faces.splits import is_held_out
 from amgan.faces.tables import read_table
 from amgan.networks.discriminator import DOWNSAMPLING
-from amgan.runtime.ages.maps import make_footprints
 from amgan.runtime.errors import UsageError
+from amgan.runtime.face.region_masks import make_footprints
 from amgan.runtime.face.zones import PART_NAMES, ZONES
 
 FRAME_PX = 384
@@ -78,11 +79,12 @@ def read_examples(
     for, all others estimates. Kept for checks are half of those of true age and a tenth of the others.
     Raises UsageError for a bad table, or where no face is left.
     """
-    options = PrepareOptions(frame_px=FRAME_PX, max_turn=0.5, min_side_px=170.0, min_chroma=0.0)
+    options = AlignOptions(frame_px=FRAME_PX, max_turn=0.5, min_side_px=170.0, min_chroma=0.0)
     faces, known = [], []
     for folder, table in sets:
         ages, how = _read(table)
-        aligned, _ = align_all(folder, ages, options, progress)
+        rows = [FaceRow(name, age) for name, age in ages.items()]
+        aligned, _ = align_all([folder], rows, options, progress)
         faces += aligned
         known += [how[face.name] for face in aligned]
     if not faces:

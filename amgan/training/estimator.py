@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -112,7 +113,7 @@ def step(
     torch.manual_seed(int(random.integers(2**31)))
     for group in state.optimiser.param_groups:
         rising = min(1.0, (state.step + 1) / options.warmup)
-        group["lr"] = options.rate * rising * 0.5 * (1 + np.cos(np.pi * min(share_done, 1.0)))
+        group["lr"] = options.rate * rising * 0.5 * (1 + math.cos(math.pi * min(share_done, 1.0)))
     chosen = random.choice(len(shares), options.batch, p=shares)
     pictures, zones, kept = [], [], []
     for number in chosen:
@@ -187,7 +188,7 @@ def train(
     output.mkdir(parents=True, exist_ok=True)
     _resume(state, output / _STATE)
     began, first = time.monotonic(), state.step
-    done = 0.0
+    done = state.step / options.steps
     while state.step < options.steps and done < 1.0:
         state.losses.append(step(state, examples, shares, offsets, options, done))
         done = state.step / options.steps

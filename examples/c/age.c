@@ -2,7 +2,7 @@
  * Ages a face: reads a canonical frame (a square picture of one face) as binary PPM, writes the aged one.
  *
  *   cc -std=c11 age.c $(pkg-config --cflags --libs amgan) -o age
- *   ./age bundle face.ppm 70 older.ppm               the whole frame as a face of 70 years
+ *   ./age bundle face.ppm +20 older.ppm              20 years older, the whole frame
  *   ./age bundle face.ppm +20 older.ppm points.txt   20 years older than it looks, the skin alone
  *
  * points.txt holds the 468 points of the face, x and y in units of the frame; cut_face.py writes both files.

@@ -53,7 +53,7 @@ def scale_of(frame_px: float) -> float:
 def mesh_coordinates(
     landmarks_unit: NDArray[np.floating], cells: int, margin: int = 0
 ) -> NDArray[np.float32]:
-    """U and v of every cell's centre, float32 [2, cells + 2 margin, cells + 2 margin]; see face_coordinates."""
+    """U and v of every cell's centre, float32 [2, n, n] with n = cells + 2 margin; see face_coordinates."""
     mean = mean_face()
     # In units of cells, with the centre of cell i at i.
     landmarks = np.asarray(landmarks_unit, np.float64)[:, :2] * cells + (margin - 0.5)

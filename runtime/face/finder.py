@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..engines.openvino_network import compile_network
 from .alignment import Frame, apply_affine, canonical_frame
 from .detector import INPUT_PX, Detection, FaceDetector
-from .mesh import LEFT_EYE, N_POINTS, NOSE_TIP, RIGHT_EYE
+from .mesh import LEFT_EYE, N_POINTS, NOSE_TIP, RIGHT_EYE, raise_hairline
 from .pyramid import Pyramid
 from .scan import Scan, scan
 from .warp import reduce_blocks, sample_affine
@@ -44,6 +44,13 @@ class Face:
     def box(self) -> tuple[float, float, float, float]:
         """Corners x0, y0, x1, y1 of the landmarks' bounding box, in photo pixels."""
         low, high = self.landmarks.min(axis=0), self.landmarks.max(axis=0)
+        return (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
+
+    @property
+    def reach(self) -> tuple[float, float, float, float]:
+        """Corners x0, y0, x1, y1 of what may change: the landmarks' box and the forehead, in photo px."""
+        points = raise_hairline(self.landmarks)
+        low, high = points.min(axis=0), points.max(axis=0)
         return (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
 
     @property

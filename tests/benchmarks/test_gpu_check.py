@@ -17,7 +17,7 @@ from fake_cuda import FakeCuda
 from fake_program import FakeProgram
 from helpers import ROOT
 from numpy_device import HALO
-from tiny_networks import random_generator
+from tiny_networks import TINY_GENERATOR, random_generator
 
 from amgan.export.graphs.emit import emit_generator
 from amgan.export.simplify import simplify
@@ -130,7 +130,7 @@ def test_percentiles(timing: ModuleType) -> None:
 
 def test_flop_are_those_of_the_convolutions(timing: ModuleType, tmp_path: Path) -> None:
     onnx.save(emit_generator(simplify(random_generator())[0]), tmp_path / "g.onnx")
-    one, four = (timing.count_flop(tmp_path / "g.onnx", side) for side in (128, 256))
+    one, four = (timing.count_flop(tmp_path / "g.onnx", side, TINY_GENERATOR.patterns) for side in (128, 256))
     assert 4 * one < four < 5.5 * one
 
 
@@ -302,7 +302,7 @@ def test_half_of_a_baseline_is_the_same_network(check: ModuleType) -> None:
 
     network = DeployGenerator(random_generator()).eval()
     halo = network.halo_px
-    arrays = [torch.from_numpy(a) for a in make_inputs(64, halo)]
+    arrays = [torch.from_numpy(a) for a in make_inputs(64, halo, TINY_GENERATOR.patterns)]
     with torch.inference_mode():
         wanted, found = network(*arrays), gpu_baselines.half_convolutions(network, torch.bfloat16)(*arrays)
     apart = (wanted.int() - found.int()).abs()

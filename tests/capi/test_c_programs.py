@@ -117,10 +117,10 @@ def test_the_example_ages_a_ppm(
 ) -> None:
     frame = cut_frame(*faces[1], 256, 0)
     Image.fromarray(frame).save(tmp_path / "face.ppm")
-    done = run(program, SHIPPED, tmp_path / "face.ppm", 75, tmp_path / "older.ppm")
+    done = run(program, SHIPPED, tmp_path / "face.ppm", "+30", tmp_path / "older.ppm")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     handle: Handle = library.open(SHIPPED, "auto")
-    expected = handle.age(frame, 0, np.full((1, 1), 75, np.float32))
+    expected = handle.age(frame, 0, np.full((1, 1), 30, np.float32))
     handle.close()
     assert np.array_equal(np.asarray(Image.open(tmp_path / "older.ppm")), expected)
 
@@ -131,11 +131,11 @@ def test_the_example_gives_the_bytes_of_python_on_ten_photos(
     reference = Reference(None)
     halo = reference.halo
     for number, (photo, face) in enumerate(ten_photos):
-        side, years = (256, 320)[number % 2], 20 + 7 * number
+        side, years = (256, 320)[number % 2], -30 + 8 * number
         frame = cut_frame(photo, face, side, 0)
         source, target = tmp_path / f"{number}.ppm", tmp_path / f"{number}-aged.ppm"
         Image.fromarray(frame).save(source)
-        done = run(program, SHIPPED, source, years, target)
+        done = run(program, SHIPPED, source, f"{years:+}", target)
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
         cells = (side + 2 * halo) // CELL_PX
         image = np.pad(frame, ((halo, halo), (halo, halo), (0, 0)), mode="edge")
@@ -254,14 +254,14 @@ def test_the_example_says_what_is_wrong(program: Path, tmp_path: Path) -> None:
     for words, status, sentence in (
         ((), 2, "usage"),
         ((SHIPPED, small, "old", out), 2, "usage"),
-        ((SHIPPED, small, "+20", out), 2, "+YEARS and -YEARS need the points"),
+        ((SHIPPED, small, 70, out), 2, "without points, +YEARS or -YEARS"),
         ((SHIPPED, small, "70+", out, few), 2, "usage"),
         ((SHIPPED, small, "+20", out, few), 1, "few.txt' cannot be read: give x and y of 468 points"),
         ((SHIPPED, small, "+20", out, tmp_path / "none.txt"), 1, "none.txt' cannot be read"),
-        ((SHIPPED, tmp_path / "none.ppm", 70, out), 1, "cannot be read"),
-        ((SHIPPED, SHIPPED / "manifest.json", 70, out), 1, "cannot be read"),
-        ((SHIPPED, small, 70, out), 1, "a frame cannot be 64 px wide"),
-        ((tmp_path, small, 70, out), 1, "holds no manifest.json"),
+        ((SHIPPED, tmp_path / "none.ppm", "+20", out), 1, "cannot be read"),
+        ((SHIPPED, SHIPPED / "manifest.json", "+20", out), 1, "cannot be read"),
+        ((SHIPPED, small, "+20", out), 1, "a frame cannot be 64 px wide"),
+        ((tmp_path, small, "+20", out), 1, "holds no manifest.json"),
     ):
         done = run(program, *words)
         assert (done.returncode, sentence in done.stderr) == (status, True), done.stderr

@@ -186,14 +186,15 @@ def test_networks_that_break_the_contract(library: Library, tmp_path: Path) -> N
     # Another halo than the network has: the tile's core comes out at another size.
     folder = tmp_path / "halo"
     shutil.copytree(SHIPPED, folder)
+    own_halo = json.loads((folder / "manifest.json").read_text())["halo_px"]
     change(folder, lambda m: m.update(halo_px=64))
     handle = library.open(folder)
     with pytest.raises(AmganError) as caught:
-        handle.age(frame, 0, np.full((1, 1), 70, np.float32))
+        handle.age(frame, 0, np.full((1, 1), 30, np.float32))
     assert caught.value.status in (BUNDLE, ENGINE)
     handle.close()
     # Another grid than the estimator's.
-    change(folder, lambda m: m.update(halo_px=56) or m["estimator"].update(grid=8))
+    change(folder, lambda m: m.update(halo_px=own_halo) or m["estimator"].update(grid=8))
     handle = library.open(folder)
     with pytest.raises(AmganError, match="another number of ages") as caught:
         handle.estimate(frame)

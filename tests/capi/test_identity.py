@@ -21,6 +21,7 @@ from amgan.runtime.face.warp import sample_affine
 from amgan.runtime.pipeline.estimator import Estimator, landmarks_unit
 
 SIZES = (256, 320, 512, 704)
+MOST_YEARS = 75  # that a map may ask to change, either way
 
 
 @pytest.fixture(scope="module")
@@ -31,12 +32,12 @@ def reference() -> Iterator[Reference]:
 
 
 def make_maps(cells: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """Maps with their halo: one age, a slope, one age for each cell."""
-    slope = np.linspace(15, 90, cells, dtype=np.float32)
+    """Maps with their halo, in years to change: one change, a slope, one for each cell."""
+    slope = np.linspace(-MOST_YEARS, MOST_YEARS, cells, dtype=np.float32)
     return [
-        np.full((cells, cells), 70, np.float32),
+        np.full((cells, cells), 30, np.float32),
         np.ascontiguousarray(np.broadcast_to(slope, (cells, cells))),
-        rng.uniform(15, 90, (cells, cells)).astype(np.float32),
+        rng.uniform(-MOST_YEARS, MOST_YEARS, (cells, cells)).astype(np.float32),
     ]
 
 
@@ -77,7 +78,7 @@ def test_a_pattern_may_be_given(
 ) -> None:
     halo, count = reference.halo, shipped.info()["patterns"]
     image = cut_frame(*ten_photos[0], 256, halo)
-    years = np.full(((256 + 2 * halo) // CELL_PX,) * 2, 70, np.float32)
+    years = np.full(((256 + 2 * halo) // CELL_PX,) * 2, 30, np.float32)
     found = []
     for number in range(1, count + 1):
         pattern = one_pattern(number, count)
@@ -89,7 +90,7 @@ def test_a_pattern_may_be_given(
 @pytest.mark.parametrize(
     ("weights", "says"),
     [
-        ((0.5, 0.5, 0.5, 0.5), "the weights of the pattern add up to 2: they must to 1"),
+        ((0.5, 0.5, 0.5, 0.5), "the weights of the pattern add up to 2.0: they must to 1"),
         ((1.5, -0.5, 0, 0), "the pattern has a weight of 1.5: give 4 weights of 0 to 1"),
         ((float("nan"), 1, 0, 0), "the pattern has a weight of nan"),
     ],
@@ -97,7 +98,7 @@ def test_a_pattern_may_be_given(
 def test_patterns_that_are_none(shipped: Handle, weights: tuple[float, ...], says: str) -> None:
     frame = np.zeros((256, 256, 3), np.uint8)
     with pytest.raises(AmganError, match=says):
-        shipped.age(frame, 0, np.full((1, 1), 70, np.float32), pattern=np.array(weights, np.float32))
+        shipped.age(frame, 0, np.full((1, 1), 30, np.float32), pattern=np.array(weights, np.float32))
 
 
 def test_the_table_of_the_mean_face_is_that_of_python() -> None:
@@ -149,14 +150,14 @@ def test_without_a_margin_edges_of_frame_and_map_are_repeated(shipped: Handle, r
     rng = np.random.default_rng(7)
     halo = reference.halo
     frame = rng.integers(0, 256, (256, 256, 3), dtype=np.uint8)
-    years = rng.uniform(15, 90, (64, 64)).astype(np.float32)
+    years = rng.uniform(-MOST_YEARS, MOST_YEARS, (64, 64)).astype(np.float32)
     image = np.pad(frame, ((halo, halo), (halo, halo), (0, 0)), mode="edge")
     expected = reference.age(image, np.pad(years, halo // CELL_PX, mode="edge"))
     assert np.array_equal(shipped.age(frame, 0, years), expected)
-    # One age is a map of one cell; and a margin may be wider than the halo, or narrower.
-    one = np.full((1, 1), 70, np.float32)
+    # One change is a map of one cell; and a margin may be wider than the halo, or narrower.
+    one = np.full((1, 1), 30, np.float32)
     cells = 64 + 2 * halo // CELL_PX
-    expected = reference.age(image, np.full((cells, cells), 70, np.float32))
+    expected = reference.age(image, np.full((cells, cells), 30, np.float32))
     assert np.array_equal(shipped.age(frame, 0, one), expected)
     assert np.array_equal(shipped.age(np.pad(image, ((9, 9), (9, 9), (0, 0))), halo + 9, one), expected)
     narrow = np.ascontiguousarray(image[30:-30, 30:-30])
@@ -166,7 +167,7 @@ def test_without_a_margin_edges_of_frame_and_map_are_repeated(shipped: Handle, r
 def test_strides_may_be_long_or_negative(shipped: Handle) -> None:
     rng = np.random.default_rng(8)
     frame = rng.integers(0, 256, (256, 256, 3), dtype=np.uint8)
-    years = rng.uniform(15, 90, (64, 64)).astype(np.float32)
+    years = rng.uniform(-MOST_YEARS, MOST_YEARS, (64, 64)).astype(np.float32)
     expected = shipped.age(frame, 0, years)
     wide = np.zeros((256, 300, 3), np.uint8)
     wide[:, 20:276] = frame

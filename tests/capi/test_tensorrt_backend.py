@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from engine_helpers import engine_content
-from helpers import tiny_manifest, write_tiny_bundle
+from helpers import PATTERNS, tiny_manifest, write_tiny_bundle
 
 from amgan.runtime.bundle.bundle import write_manifest
 from amgan.runtime.bundle.manifest import Manifest
+from amgan.runtime.engines.contract import PLACE_PLANES
 from amgan.runtime.engines.tiles import plan_cheapest
 
 CAPI = Path(__file__).parents[2] / "runtime" / "capi"
@@ -60,7 +61,12 @@ def write_bundle(folder: Path, cores: tuple[int, ...]) -> Path:
         file = folder / f"generator.{core}.engine"
         file.write_text(f"{core} {HALO} 1 4")
         side = core + 2 * HALO
-        inputs = {"image": [side, side, 3], "aging_map": [1, side // 4, side // 4], "origin": [3]}
+        inputs = {
+            "image": [side, side, 3],
+            "aging_map": [1, side // 4, side // 4],
+            "coordinates": [PLACE_PLANES, side // 4, side // 4],
+            "pattern": [PATTERNS],
+        }
         content["files"][file.name] = engine_content(
             file,
             flavour="tensorrt",

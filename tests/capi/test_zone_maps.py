@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from capi import Handle, Library, ZoneAges, cut_frame, zone_ages
 
-from amgan.runtime.ages.maps import MAP_CELLS, build_map, make_footprints
+from amgan.runtime.ages.maps import (
+    MAP_CELLS,
+    FaceAges,
+    build_level,
+    build_map,
+    change_mask,
+    make_footprints,
+)
 from amgan.runtime.bundle.bundle import SHIPPED, Bundle
 from amgan.runtime.engines.frame import FrameWork
 from amgan.runtime.engines.openvino import OpenVinoEngine
@@ -18,9 +26,17 @@ from amgan.runtime.face.finder import Face
 from amgan.runtime.face.pattern import choose_pattern
 from amgan.runtime.face.region_masks import edit_mask
 from amgan.runtime.face.zones import PART_NAMES, ZONES
-from amgan.runtime.pipeline.face_plan import MASK_PX, TILE_STEP_PX, _engine_map, engine_places
+from amgan.runtime.pipeline.estimator import landmarks_unit
+from amgan.runtime.pipeline.face_plan import (
+    MASK_PX,
+    TILE_STEP_PX,
+    _engine_map,
+    engine_places,
+    map_margin,
+)
 
 MAX_YEARS = 0.05
+KEPT = [name for name in PART_NAMES if name.endswith("-right")]
 
 
 def odd_faces(landmarks: np.ndarray) -> list[np.ndarray]:
@@ -77,40 +93,91 @@ def test_zones_are_aged_as_python_ages_them(
     halo = manifest.halo_px
     image = cut_frame(*faces[0], size, halo)
     before = image[halo:-halo, halo:-halo]
-    parts = {"forehead": 88.0, "jowls-left": 20.0, "chin": 70.0}
-    margin = -(-halo * MAP_CELLS // size) + 1
-    years = build_map(make_footprints(landmarks, MAP_CELLS, margin), 60.0, parts)
-    trained = np.minimum(years, np.float32(manifest.oldest_trained_age))
+    # The face looks 35, its chin 50; the right cheek keeps its age, and 88 years are more than was trained.
+    now = FaceAges(35.0, {"chin": 50.0})
+    wanted = FaceAges(60.0, {"forehead": 88.0, "jowls-left": 20.0, "chin": 70.0} | dict.fromkeys(KEPT, 35.0))
+    margin = map_margin(size, halo)
+    footprints = make_footprints(landmarks, MAP_CELLS, margin)
+    level_now, level = build_level(footprints, now), build_level(footprints, wanted)
+    trained = np.minimum(level, np.maximum(level_now, np.float32(manifest.oldest_trained_age)))
+    change = np.asarray(footprints.face * (trained - level_now), np.float32)
+    assert (trained < level).any()
     coarse = min(size, MASK_PX)
-    mask = edit_mask(landmarks, coarse)
-    if coarse != size:
-        import cv2
-
-        mask = cv2.resize(mask, (size, size), interpolation=cv2.INTER_LINEAR)
+    face_mask = edit_mask(landmarks, coarse)
+    cut = slice(margin, margin + MAP_CELLS)
+    asked_mask = face_mask * change_mask((level - level_now)[cut, cut], coarse)
+    assert ((asked_mask == 0) & (face_mask > 0)).any()
 
     handle = library.open(SHIPPED, "cpu", "f32")
     engine = OpenVinoEngine(Bundle.open(), "f32")
     with FrameScheduler(HostTileDevice(engine, halo), halo) as scheduler:
-        pieces = scheduler.capabilities.pieces
-        tiles = plan_tiles(size, 640, mask_cells(mask, TILE_STEP_PX), TILE_STEP_PX, at_least=pieces)
-        work = FrameWork(
-            image,
-            _engine_map(trained, margin, size, halo),
-            engine_places(face_coordinates(landmarks, MAP_CELLS, margin), margin, size, halo),
-            choose_pattern(landmarks, manifest.patterns),
-            tuple(tiles),
-        )
-        aged = scheduler.submit(work).result()
-    mixed = before + (aged.astype(np.float32) - before) * mask[..., None]
-    found = handle.age_zones(image, halo, landmarks, zone_ages(60.0, parts))
-    with_map = handle.age(image, halo, years, margin, landmarks)
+        for mask, aged_in_c in (
+            (asked_mask, handle.age_zones(image, halo, landmarks, as_zones(wanted), as_zones(now))),
+            (face_mask, handle.age(image, halo, change, margin, landmarks)),
+        ):
+            mixed = aged_by_python(scheduler, image, change, margin, landmarks, mask)
+            apart = np.abs(aged_in_c.astype(int) - np.rint(mixed).astype(int))
+            assert apart.max() <= 1
+            assert (apart > 0).mean() < 1e-3
+            full = enlarged(mask, size)
+            assert np.array_equal(aged_in_c[full == 0], before[full == 0])
+            assert (aged_in_c != before).any(axis=2)[full > 0].mean() > 0.2
     handle.close()
-    for one in (found, with_map):
-        apart = np.abs(one.astype(int) - np.rint(mixed).astype(int))
-        assert apart.max() <= 1
-        assert (apart > 0).mean() < 1e-3
-        assert np.array_equal(one[mask == 0], before[mask == 0])
-    assert (found != before).any(axis=2)[mask > 0].mean() > 0.2
+
+
+def as_zones(ages: FaceAges) -> ZoneAges:
+    return zone_ages(ages.base, dict(ages.parts))
+
+
+def enlarged(mask: np.ndarray, size: int) -> np.ndarray:
+    """A mask of the frame's size."""
+    return mask if mask.shape[0] == size else cv2.resize(mask, (size, size), interpolation=cv2.INTER_LINEAR)
+
+
+def aged_by_python(
+    scheduler: FrameScheduler,
+    image: np.ndarray,
+    change: np.ndarray,
+    margin: int,
+    landmarks: np.ndarray,
+    mask: np.ndarray,
+) -> np.ndarray:
+    """The frame inside of ``image``, changed where the mask says, unrounded."""
+    manifest = Bundle.open().manifest
+    halo = manifest.halo_px
+    size = image.shape[0] - 2 * halo
+    full = enlarged(mask, size)
+    cells = mask_cells(full, TILE_STEP_PX)
+    tiles = plan_tiles(size, 640, cells, TILE_STEP_PX, at_least=scheduler.capabilities.pieces)
+    work = FrameWork(
+        image,
+        _engine_map(change, margin, size, halo),
+        engine_places(face_coordinates(landmarks, MAP_CELLS, margin), margin, size, halo),
+        choose_pattern(landmarks, manifest.patterns),
+        tuple(tiles),
+    )
+    aged = scheduler.submit(work).result()
+    before = image[halo:-halo, halo:-halo]
+    mixed = before + (aged.astype(np.float32) - before) * full[..., None]
+    return np.where(full[..., None] == 0, before, mixed)  # no tile is computed where the mask is 0
+
+
+def test_ages_now_are_read_from_the_frame_where_they_are_not_given(
+    library: Library, shipped: Handle, faces: list[tuple[np.ndarray, Face]]
+) -> None:
+    frame, landmarks = cut_frame(*faces[1], 256, 0), landmarks_unit(faces[1][1])
+    now = shipped.read_zones(landmarks, shipped.estimate(frame))
+    wanted = zone_ages(70.0, {"forehead": float(now.years[0][0])})
+    found = shipped.age_zones(frame, 0, landmarks, wanted)
+    assert np.array_equal(found, shipped.age_zones(frame, 0, landmarks, wanted, now))
+    assert (found != frame).any()
+    # Zones that keep the age that they show keep their pixels.
+    kept = shipped.move_zones(now, library.face_age(now))
+    kept.years[0][0] = 40
+    found = shipped.age_zones(frame, 0, landmarks, kept)
+    changed = (found != frame).any(axis=2)
+    assert changed[:128].any()
+    assert not changed[160:].any()
 
 
 def test_sides_that_are_not_named_have_the_base_age(shipped: Handle, landmarks: np.ndarray) -> None:

@@ -15,7 +15,6 @@ from click.testing import CliRunner
 from engine_helpers import engine_content
 from exported import Exported
 from google.protobuf import text_format
-from helpers import PATTERNS
 
 from amgan.cli import main
 from amgan.export import bundle as bundle_export
@@ -106,8 +105,8 @@ def test_an_engine_of_tensorrt_is_served_with_its_one_size(triton: ModuleType, t
         "image": [368, 368, 3],
         "aging_map": [1, 92, 92],
         "coordinates": [4, 92, 92],
-        "pattern": [PATTERNS],
-        "aged": [256, 256, 3],
+        "pattern": [shipped.manifest.patterns],
+        "aged": [280, 280, 3],
     }
     assert parsed(triton, repository / "amgan_estimator").backend == "onnxruntime"
 

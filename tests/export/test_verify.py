@@ -136,7 +136,7 @@ def test_a_bundle_of_other_weights_needs_its_checkpoint(
         ("nowhere", None, 1, "there is no bundle folder"),
         (None, "nowhere.safetensors", 2, "nowhere.safetensors' does not exist"),
         (None, "text.safetensors", 2, "is no AMGAN checkpoint"),
-        (None, "larger.safetensors", 2, "its halo is 24 px, and the checkpoint's 32 px"),
+        (None, "larger.safetensors", 2, "its halo is 28 px, and the checkpoint's 36 px"),
         (None, "frames.safetensors", 2, "its estimator's frame is 64 px, and the checkpoint's 128 px"),
     ],
 )

@@ -61,10 +61,10 @@ class Graph:
 
 
 def write_generator(path: Path, halo: int = HALO) -> None:
-    """aged = core + (map - 45) * (0.5 + (core - blur over the halo) / 64 + 0.1 * (u + 1) + 0.05 * second
+    """aged = core + map * (0.5 + (core - blur over the halo) / 64 + 0.1 * (u + 1) + 0.05 * second
     pattern).
 
-    So a map of 45 changes nothing, and every pixel depends on the map, the whole halo, its place and the
+    So a map of 0 changes nothing, and every pixel depends on the map, the whole halo, its place and the
     pattern.
     """
     g = Graph()
@@ -79,7 +79,7 @@ def write_generator(path: Path, halo: int = HALO) -> None:
     scales = g.const([1, 1, 4, 4])
     years = g("Resize", "aging_map", "", scales, mode="nearest", nearest_mode="floor",
               coordinate_transformation_mode="asymmetric")  # fmt: skip
-    older = g("Sub", g("Slice", years, starts, ends, axes), g.const(45.0))
+    older = g("Slice", years, starts, ends, axes)
     u = g("Slice", "coordinates", g.const([0], np.int64), g.const([1], np.int64), g.const([1], np.int64))
     u = g("Resize", u, "", scales, mode="nearest", nearest_mode="floor",
           coordinate_transformation_mode="asymmetric")  # fmt: skip

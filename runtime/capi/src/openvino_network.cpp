@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 #include <openvino/op/constant.hpp>
+#include <openvino/op/result.hpp>
 #include <openvino/op/slice.hpp>
 #include <string>
 #include <thread>
@@ -70,8 +71,12 @@ void keep_places_exact(ov::Model &model) {
     const auto four = [](std::int64_t value) {
         return ov::op::v0::Constant::create(ov::element::i64, ov::Shape{4}, std::vector<std::int64_t>(4, value));
     };
+    ov::ResultVector results;
     for (const auto &place : places)
-        model.add_output(std::make_shared<ov::op::v8::Slice>(place, four(0), four(1), four(1))->output(0));
+        results.push_back(std::make_shared<ov::op::v0::Result>(
+            std::make_shared<ov::op::v8::Slice>(place, four(0), four(1), four(1))->output(0)));
+    // Not add_output(): after a reshape it leaves a model that OpenVINO 2026 cannot copy.
+    model.add_results(results);
 }
 
 }  // namespace

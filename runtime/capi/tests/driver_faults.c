@@ -39,13 +39,14 @@ static void fail_to_open(const char *bundle, const char *broken, const char *emp
 }
 
 static void fail_to_age(amgan *handle) {
-    static const float young = 20.0f, never = 500.0f, none = NAN;
+    /* Changes of a map: one that is fine, those just too large either way (90 less 15 years are the most), and none. */
+    static const float younger = -20.0f, too_many = 75.5f, too_few = -75.5f, none = NAN;
     uint8_t *pixels = make_pixels(1), *out = calloc(1, PIXEL_BYTES), *zeros = calloc(1, PIXEL_BYTES);
     double *points = malloc(sizeof(double) * 2 * AMGAN_LANDMARKS);
     require(out != NULL && zeros != NULL && points != NULL, "memory");
     make_landmarks(points);
     const amgan_frame good = frame_of(pixels);
-    const amgan_map map = {&young, 0, 1, 0};
+    const amgan_map map = {&younger, 0, 1, 0};
     const ptrdiff_t stride = 3 * SIDE;
 
     amgan_frame frame = good;
@@ -65,8 +66,8 @@ static void fail_to_age(amgan *handle) {
     expect(amgan_age(handle, &good, &map, NULL, NULL, NULL, stride), AMGAN_ERROR_ARGUMENT, "no output");
     expect(amgan_age(handle, &good, &map, NULL, NULL, out, 1 - stride), AMGAN_ERROR_ARGUMENT, "a short output stride");
 
-    const amgan_map wrong[] = {{NULL, 0, 1, 0},   {&young, 0, 0, 0},  {&young, 0, 1, -1}, {&young, 3, 2, 0},
-                               {&never, 0, 1, 0}, {&none, 0, 1, 0},   {&young, 0, 1 << 20, 0}};
+    const amgan_map wrong[] = {{NULL, 0, 1, 0},   {&younger, 0, 0, 0},  {&younger, 0, 1, -1}, {&younger, 3, 2, 0},
+                               {&too_many, 0, 1, 0}, {&too_few, 0, 1, 0}, {&none, 0, 1, 0}, {&younger, 0, 1 << 20, 0}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; ++i)
         expect(amgan_age(handle, &good, &wrong[i], NULL, NULL, out, stride), AMGAN_ERROR_ARGUMENT, "a wrong map");
     expect(amgan_age(handle, &good, NULL, NULL, NULL, out, stride), AMGAN_ERROR_ARGUMENT, "no map");
@@ -185,7 +186,7 @@ void provoke_faults(const char *bundle, const char *broken, const char *empty) {
 }
 
 void run_out_of_memory(const char *bundle) {
-    static const float age = 70.0f;
+    static const float change = 30.0f;
     amgan *handle = NULL;
     amgan_info info;
     expect(amgan_open(bundle, "cpu", "f32", &handle), AMGAN_OK, "opening");
@@ -194,7 +195,7 @@ void run_out_of_memory(const char *bundle) {
     uint8_t *pixels = calloc(side * side, 3);
     require(pixels != NULL, "memory for the largest frame");
     const amgan_frame frame = {pixels, (ptrdiff_t)(3 * side), info.max_side_px, 0};
-    const amgan_map map = {&age, 0, 1, 0};
+    const amgan_map map = {&change, 0, 1, 0};
 
     /* As much as there is now, and a little more. */
     unsigned long pages = 0;

@@ -16,7 +16,7 @@ typedef struct job {
 } job;
 
 static void age(amgan *handle, unsigned seed, uint8_t *out) {
-    const float years[4] = {20.0f, 80.0f, 60.0f, 30.0f};
+    const float years[4] = {-20.0f, 75.0f, 40.0f, 10.0f};
     const amgan_map map = {years, 2 * sizeof(float), 2, 0};
     uint8_t *pixels = make_pixels(seed);
     const amgan_frame frame = frame_of(pixels);

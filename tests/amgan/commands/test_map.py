@@ -100,7 +100,7 @@ def test_a_population_changes_what_an_age_means(tmp_path: Path, tiny_bundle: Pat
         (("-o", "map.png", "--population", "base"), 2, "nothing was asked for"),
         (("-o", "map.png", "--map", "none.png"), 2, "does not exist"),
         (("--save-map", "map.tiff"), 2, "name it .png or .npy"),
-        (("-o", "no/folder/map.png"), 1, "cannot be written"),
+        (("-o", "/dev/null/map.png"), 1, "cannot be written"),
     ],
 )
 def test_wrong_use_is_answered_with_one_sentence(

@@ -38,7 +38,7 @@ def test_the_pattern_reaches_the_request(flags: list[str], expected: str) -> Non
     @click.command()
     @ageing_options
     def command(ageing: Ageing) -> None:
-        click.echo(ageing.request().pattern)
+        click.echo(str(ageing.request().pattern))
 
     result = CliRunner().invoke(command, ["--age", "70", *flags])
     assert (result.exit_code, result.output.strip()) == (0, expected)

@@ -83,7 +83,7 @@ def fitted(folder: Path, small: None) -> Path:
 def test_the_field_and_its_report(fitted: Path) -> None:
     field, report = load_field(fitted / "field.npz"), fitted / "report"
     assert field.pattern_names == ("one",) and field.lines.shape == (1, 256, 256)
-    assert field.report["faces"] == len(NAMES) and field.report["left_out"] == {"unreadable": 1}
+    assert field.report["faces"] == len(NAMES) and field.report["left_out"] == {"not there": 1}
     assert field.report["faces_by_group"] == {"one": len(OLD)}
     change = field.difference(75.0, 25.0)
     assert np.isfinite(change).all() and np.abs(change).max() > 0.02
@@ -127,11 +127,11 @@ def test_what_cannot_be_fitted(folder: Path, tmp_path: Path) -> None:
         return result.stderr
 
     (own / "more").mkdir()
-    assert "0 faces are too few to fit on, 10 are needed; left out: {'unreadable': 15}" in said()
+    assert "0 faces are too few to fit on, 10 are needed; left out: {'not there': 15}" in said()
     recipe = RECIPE.replace(OLD[1], "stranger.png")
     (own / "patterns.toml").write_text(recipe)
     assert "the donors stranger.png of the recipe are not among the faces to fit on" in said()
     for name in NAMES[2:]:
         shutil.copy(folder / ("more" if NAMES.index(name) % 3 else ".") / name, own)
     (own / "patterns.toml").write_text(RECIPE)
-    assert f"the donors {OLD[0]}, {OLD[1]} cannot be used; left out: {{'unreadable': 3}}" in said()
+    assert f"the donors {OLD[0]}, {OLD[1]} cannot be used; left out: {{'not there': 3}}" in said()

@@ -21,7 +21,16 @@ FrameWork make_frame(const Engine &engine, const Bundle &bundle, int side, int m
     work.image.resize(std::size_t{3} * padded * padded);
     for (std::size_t i = 0; i < work.image.size(); ++i) work.image[i] = static_cast<std::uint8_t>(i * 7 + (i >> 9) * 13);
     work.map = Plane(padded / kCellPx);
-    for (std::size_t i = 0; i < work.map.values.size(); ++i) work.map.values[i] = static_cast<float>(20 + i % 60);
+    for (std::size_t i = 0; i < work.map.values.size(); ++i) work.map.values[i] = static_cast<float>(static_cast<int>(i % 150) - 75);
+    for (std::size_t p = 0; p < work.places.size(); ++p) {
+        work.places[p] = Plane(work.map.side);
+        for (std::size_t i = 0; i < work.map.values.size(); ++i)
+            work.places[p].values[i] = static_cast<float>((i * (2 * p + 3) + i / static_cast<std::size_t>(work.map.side)) % 101);
+    }
+    // Another one for every size of frames.
+    work.pattern.assign(fake::kPatterns, 0.0f);
+    work.pattern[static_cast<std::size_t>(side / 64) % fake::kPatterns] = 0.75f;
+    work.pattern[static_cast<std::size_t>(side / 64 + 1) % fake::kPatterns] = 0.25f;
     std::vector<std::uint8_t> cells(static_cast<std::size_t>(side / kTileStepPx) * (side / kTileStepPx));
     for (int y = 0; y < marked / kTileStepPx; ++y)
         for (int x = 0; x < marked / kTileStepPx; ++x) cells[static_cast<std::size_t>(y) * (side / kTileStepPx) + x] = 1;
@@ -39,9 +48,12 @@ bool age_right(Engine &engine, const FrameWork &work) {
         for (int y = tile.y0; y < tile.y0 + tile.height; ++y)
             for (int x = tile.x0; x < tile.x0 + tile.width; ++x)
                 for (int c = 0; c < 3; ++c) {
-                    const float years = work.map.row((y + halo) / kCellPx)[(x + halo) / kCellPx];
+                    const int row = (y + halo) / kCellPx, column = (x + halo) / kCellPx;
+                    std::array<float, fake::kPlaces> place;
+                    for (std::size_t p = 0; p < place.size(); ++p) place[p] = work.places[p].row(row)[column];
                     const std::uint8_t value = work.image[std::size_t{3} * ((y + halo) * padded + x + halo) + c];
-                    wanted[std::size_t{3} * (y * side + x) + c] = fake::aged(value, years, x, y, side);
+                    wanted[std::size_t{3} * (y * side + x) + c] =
+                        fake::aged(value, work.map.row(row)[column], place, work.pattern.data());
                 }
     return out == wanted;
 }

@@ -2,6 +2,7 @@
 
 #include <NvInferRuntime.h>
 
+#include <array>
 #include <cstdio>
 #include <cstring>
 #include <deque>
@@ -22,6 +23,9 @@ std::map<const char *, std::size_t> memory;  // where pieces begin, and their by
 thread_local int used_gpu = -1;
 
 using Hold = std::lock_guard<std::recursive_mutex>;
+
+// A number that was copied in, or 0: the padding of a tile may hold anything.
+float known(float number) { return number > -1000.0f && number < 1000.0f ? number : 0.0f; }
 
 bool fails() { return ++called == failing; }
 
@@ -102,17 +106,17 @@ class Context : public nvinfer1::IExecutionContext, Counted {
         const std::size_t pixels = std::size_t{3} * side * side, years = std::size_t{1} * cells * cells;
         const auto *image = static_cast<const std::uint8_t *>(addresses_["image"]);
         const auto *map = static_cast<const float *>(addresses_["aging_map"]);
-        const auto *origin = static_cast<const float *>(addresses_["origin"]);
+        const auto *places = static_cast<const float *>(addresses_["coordinates"]);
+        const auto *pattern = static_cast<const float *>(addresses_["pattern"]);
         auto *out = static_cast<std::uint8_t *>(addresses_["aged"]);
-        for (int i = 0; i < batch; ++i, image += pixels, map += years, origin += 3)
+        for (int i = 0; i < batch; ++i, image += pixels, map += years, places += fake::kPlaces * years, pattern += fake::kPatterns)
             for (int y = plan_.halo; y < plan_.halo + core; ++y)
                 for (int x = plan_.halo; x < plan_.halo + core; ++x)
                     for (int c = 0; c < 3; ++c) {
-                        const float age = map[(y / 4) * cells + x / 4];
-                        // Padding of a tile may hold anything.
-                        const float known = age > -1000.0f && age < 1000.0f ? age : 0.0f;
-                        *out++ = fake::aged(image[3 * (y * side + x) + c], known, static_cast<int>(origin[0]) + x,
-                                            static_cast<int>(origin[1]) + y, static_cast<int>(origin[2]));
+                        const std::size_t cell = static_cast<std::size_t>(y / 4) * cells + x / 4;
+                        std::array<float, fake::kPlaces> place;
+                        for (std::size_t p = 0; p < place.size(); ++p) place[p] = known(places[p * years + cell]);
+                        *out++ = fake::aged(image[3 * (y * side + x) + c], known(map[cell]), place, pattern);
                     }
     }
 
@@ -144,7 +148,8 @@ class Engine : public nvinfer1::ICudaEngine, Counted {
         const int side = plan_.side(), cells = side / 4;
         if (text == "image") return {4, {-1, side, side, 3}};
         if (text == "aging_map") return {4, {-1, 1, cells, cells}};
-        if (text == "origin") return {2, {-1, 3}};
+        if (text == "coordinates") return {4, {-1, fake::kPlaces, cells, cells}};
+        if (text == "pattern") return {2, {-1, fake::kPatterns}};
         return {4, {-1, plan_.core, plan_.core, 3}};
     }
 

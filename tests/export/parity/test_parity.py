@@ -107,9 +107,9 @@ def test_inputs_keep_the_contract(halo: int) -> None:
     cases = generator_cases(0, halo)
     assert len({case.name for case in cases}) == len(cases)
     for case in cases:
-        image, ages, places, pattern = case.arrays
-        TileBatch(image, ages, places, pattern).check()
-        assert ages.min() >= 15 and ages.max() <= 90
+        image, years, places, pattern = case.arrays
+        TileBatch(image, years, places, pattern).check()
+        assert years.min() >= -75 and years.max() <= 75  # from 15 to 90 years old
         assert all(a.flags["C_CONTIGUOUS"] and a.flags["WRITEABLE"] for a in case.arrays)
         assert (np.diff(places[:, 0], axis=2) > 0).all() and (np.diff(places[:, 1], axis=1) > 0).all()
         assert places[:, 2].min() >= 0 and places[:, 2].max() <= 1
@@ -119,9 +119,10 @@ def test_inputs_keep_the_contract(halo: int) -> None:
 
 def test_inputs_stay_within_the_ages_that_were_trained() -> None:
     cases, wide = generator_cases(0, HALO, 70.0), generator_cases(0, HALO)
-    assert max(case.arrays[1].max() for case in cases) == 70.0
-    assert max(case.arrays[1].max() for case in wide) == 90.0
-    assert any("70 years" in case.name for case in cases) and not any("90" in case.name for case in cases)
+    for some, most in ((cases, 70 - 15), (wide, 90 - 15)):
+        assert max(case.arrays[1].max() for case in some) == most
+        assert min(case.arrays[1].min() for case in some) == -most
+    assert any("55 years" in case.name for case in cases) and not any("75" in case.name for case in cases)
     for case, other in zip(cases, wide, strict=True):
         assert np.array_equal(case.arrays[0], other.arrays[0]) and np.array_equal(
             case.arrays[2], other.arrays[2]
@@ -134,7 +135,7 @@ def test_networks_are_compared_up_to_their_oldest_age(exported: Exported, oldest
         exported.generator, exported.discriminator, TINY_MODEL.estimator_frame_px, oldest_age=oldest
     )
     asked = max(case.arrays[1].max() for case, _ in reference.answers["generator"])
-    assert asked == min(oldest, 90.0)
+    assert asked == min(oldest, 90.0) - 15
 
 
 @pytest.mark.parametrize("frame", [64, 256])
@@ -153,7 +154,7 @@ def test_inputs_follow_the_seed() -> None:
 
 def test_all_kinds_of_inputs_are_there() -> None:
     names = " ".join(case.name for case in generator_cases(0, HALO))
-    for word in ("noise", "black", "white", "stripes", "15 and 90", "face", "corner"):
+    for word in ("noise", "black", "white", "stripes", "75 years younger and older", "face", "corner"):
         assert word in names
 
 

@@ -40,7 +40,7 @@ def bounding(unit: np.ndarray, points: tuple[int, ...]) -> tuple[np.ndarray, np.
 
 
 def outside_face(unit: np.ndarray, size: int, slack: float) -> np.ndarray:
-    """Cells that lie at least ``slack`` of the frame outside the bounding box of the face and its forehead."""
+    """Cells at least ``slack`` of the frame outside the bounding box of the face and its forehead."""
     low, high = bounding(raise_hairline(unit), FACE_OVAL)
     centres = (np.arange(size) + 0.5) / size
     column = (centres < low[0] - slack) | (centres > high[0] + slack)

@@ -36,7 +36,7 @@ class QuickAger:
         rows = slice(int(top * height) + 2, int(bottom * height) - 2)
         columns = slice(int(left * width) + 2, int(right * width) - 2)
         started[rows, columns] = started[rows, columns] // 8 * 7
-        return SimpleNamespace(pixels=started, faces=FACES[:1], left=())
+        return SimpleNamespace(pixels=started, faces=FACES[:1], left=(), found=None)
 
 
 @pytest.fixture(scope="module")

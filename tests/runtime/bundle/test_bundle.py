@@ -107,7 +107,7 @@ def test_newer_schema(own_bundle: Path) -> None:
 def test_bundles_of_before_are_refused(own_bundle: Path) -> None:
     edit(own_bundle, schema=1)
     text = refusal(own_bundle)
-    assert "schema 1, of networks that know nothing of face coordinates: export it again" in text
+    assert "schema 1, of networks without face coordinates: export it again" in text
 
 
 def test_schema_that_never_was(own_bundle: Path) -> None:

@@ -118,7 +118,7 @@ def test_a_large_gpu_gets_tiles_of_several_sizes_of_one_network(network: OnnxNet
     assert [p.inputs["image"].shape[0] - 2 * HALO for p in programs] == [1024, 512, 256]
     assert [p.outputs["aged"].shape[0] for p in programs] == [1024, 512, 256]
     assert [p.batches for p in programs] == [(1, 2), (1, 2, 4, 8), (1, 2, 4, 8)]
-    assert all(check_generator(p, HALO) is None for p in programs)
+    assert all(check_generator(p, HALO, PATTERNS) is None for p in programs)
     assert len({id(p._network) for p in programs}) == 1
     small = TorchProgram(FakeGpu(FakeCuda(), 100 << 20), network, Precision.FP32, HALO, PATTERNS)
     assert small.sizes() == [small]
@@ -144,7 +144,9 @@ def test_a_network_that_cannot_be_captured_runs_without_graphs(
     side = CORE + 2 * HALO
     work = FrameWork(
         np.full((side, side, 3), 99, np.uint8),
-        np.full((side // 4, side // 4), 60, np.float32),
+        np.full((side // 4, side // 4), 20, np.float32),
+        np.zeros((4, side // 4, side // 4), np.float32),
+        np.full(PATTERNS, 1 / PATTERNS, np.float32),
         tuple(plan_tiles(CORE, CORE, fixed=True)),
     )
     with FrameScheduler(device, HALO) as scheduler:

@@ -201,7 +201,7 @@ def test_aged_photo_has_sixteen_bits_everywhere(
     assert np.array_equal(before, deep)
     assert after.dtype == np.uint16
     moved = (before != after).any(axis=2)
-    x0, y0, x1, y1 = aged.faces[0].face.box
+    x0, y0, x1, y1 = aged.faces[0].face.reach
     inside = np.zeros(moved.shape, bool)
     inside[int(y0) - 3 : int(y1) + 3, int(x0) - 3 : int(x1) + 3] = True
     assert moved[inside].mean() > 0.2 and not moved[~inside].any()

@@ -198,7 +198,7 @@ def test_photo_in_any_space_looks_like_the_srgb_one(
         assert (out.format, out.mode) == (source.format, mode)
         assert out.info["icc_profile"] == profile
         after = np.asarray(out)
-    x0, y0, x1, y1 = (round(v) for v in plain.faces[0].face.box)
+    x0, y0, x1, y1 = (round(v) for v in plain.faces[0].face.reach)
     inside = np.zeros(collins.shape[:2], bool)
     inside[y0 - 3 : y1 + 3, x0 - 3 : x1 + 3] = True
     if suffix == "tif":

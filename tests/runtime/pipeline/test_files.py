@@ -38,7 +38,7 @@ def test_age_file_with_alpha_or_grey(pipeline: Pipeline, tmp_path: Path, mode: s
         before, after = np.asarray(source), np.asarray(picture)
     if mode.endswith("A"):
         assert np.array_equal(before[..., -1], after[..., -1])
-    x0, y0, x1, y1 = aged.faces[0].face.box
+    x0, y0, x1, y1 = aged.faces[0].face.reach
     inside = np.zeros(before.shape[:2], bool)
     inside[int(y0) - 3 : int(y1) + 3, int(x0) - 3 : int(x1) + 3] = True
     assert np.array_equal(before[~inside], after[~inside])

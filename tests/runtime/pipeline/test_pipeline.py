@@ -16,7 +16,7 @@ from PIL import Image
 from amgan.runtime import AgedPhoto, Pipeline, Request
 from amgan.runtime.ages.atlas_transfer import face_age
 from amgan.runtime.ages.map_file import WantedMap
-from amgan.runtime.ages.maps import build_map, edit_mask
+from amgan.runtime.ages.maps import build_level, edit_mask
 from amgan.runtime.engines.contract import Capabilities, TileBatch
 from amgan.runtime.engines.frame import FrameWork
 from amgan.runtime.engines.scheduler.scheduler import FrameScheduler
@@ -55,7 +55,7 @@ def test_ages_the_face_and_nothing_else(pipeline: Pipeline, hopper: np.ndarray) 
     assert one.frame_px == 256
     assert face_age(one.wanted) == pytest.approx(70, abs=1)
     assert set(one.now.parts) == set(PART_NAMES)
-    x0, y0, x1, y1 = one.face.box
+    x0, y0, x1, y1 = one.face.reach
     left, top, right, bottom = changed_box(hopper, aged.pixels)
     assert left >= x0 - 3
     assert top >= y0 - 3
@@ -82,14 +82,15 @@ def test_pixels_where_the_mask_is_zero_are_untouched(pipeline: Pipeline, hopper:
     assert (near.max(axis=0) > 0).all()
 
 
-def test_the_neutral_age_changes_nothing_with_this_generator(pipeline: Pipeline, hopper: np.ndarray) -> None:
-    neutral = WantedMap(np.full((16, 16), 45, np.float32))
-    assert np.array_equal(pipeline.age(hopper, Request(aging_map=neutral)).pixels, hopper)
+def test_the_present_age_changes_nothing(pipeline: Pipeline, hopper: np.ndarray) -> None:
+    assert np.array_equal(pipeline.age(hopper, Request.parse("+0")).pixels, hopper)
+    nowhere = WantedMap(np.zeros((16, 16), np.float32))
+    assert np.array_equal(pipeline.age(hopper, Request(aging_map=nowhere)).pixels, hopper)
 
 
 def test_older_is_the_other_way_than_younger(pipeline: Pipeline, hopper: np.ndarray) -> None:
-    older = pipeline.age(hopper, Request.parse("60")).pixels.astype(int) - hopper
-    younger = pipeline.age(hopper, Request.parse("30")).pixels.astype(int) - hopper
+    older = pipeline.age(hopper, Request.parse("+20")).pixels.astype(int) - hopper
+    younger = pipeline.age(hopper, Request.parse("-20")).pixels.astype(int) - hopper
     assert older.mean() > 0 > younger.mean()
 
 
@@ -213,9 +214,9 @@ def test_older_than_trained_is_the_oldest_trained(
 ) -> None:
     monkeypatch.setattr(pipeline, "_manifest", replace(pipeline.manifest, oldest_trained_age=60.0))
     work = pipeline.start(hopper, Request.parse("85")).works[0]
-    assert work.frame.aging_map.max() == 60
+    assert work.frame.aging_map.max() == pytest.approx(60 - min(work.seen.now.parts.values()), abs=1.5)
     assert face_age(work.wanted) == pytest.approx(85, abs=6)
-    assert pipeline.start(hopper, Request.parse("25")).works[0].frame.aging_map.max() < 60
+    assert pipeline.start(hopper, Request.parse("25")).works[0].frame.aging_map.max() <= 0
 
 
 def test_in_place(pipeline: Pipeline, hopper: np.ndarray) -> None:
@@ -232,10 +233,11 @@ def test_in_place(pipeline: Pipeline, hopper: np.ndarray) -> None:
 def test_the_engine_map_is_the_map_of_the_frame(pipeline: Pipeline, hopper: np.ndarray) -> None:
     """The coarse map, resampled, is what drawing it at the engine's own cells would give."""
     manifest = pipeline.manifest
-    work = pipeline.start(hopper, OLD).works[0]
+    work = pipeline.start(hopper, Request.parse("+20")).works[0]
     margin = manifest.halo_px // 4
     fine = make_footprints(work.seen.landmarks, work.seen.frame_px // 4, margin)
-    expected = build_map(fine, work.wanted.base, work.wanted.parts)
+    level, now = build_level(fine, work.wanted), build_level(fine, work.seen.now)
+    expected = fine.face * (level - now)
     assert work.frame.aging_map.shape == expected.shape
     assert np.abs(work.frame.aging_map - expected).max() < 2.0
     assert np.abs(work.frame.aging_map - expected).mean() < 0.15
@@ -321,11 +323,13 @@ def test_frame_size(pipeline: Pipeline, side: float, frame: int) -> None:
 def test_a_pattern_can_be_chosen(pipeline: Pipeline, hopper: np.ndarray) -> None:
     """The tiny network draws more of its second pattern."""
     first, second = (
-        pipeline.age(hopper, Request.parse("70", pattern=number)).pixels.astype(int) for number in (1, 2)
+        pipeline.age(hopper, Request.parse("+15", pattern=number)).pixels.astype(int) for number in (1, 2)
     )
-    free = pipeline.age(hopper, OLD).pixels
-    assert (second >= first).all() and (second > first).any()
-    assert (free >= first).all() and (free <= second).all()
+    free = pipeline.age(hopper, Request.parse("+15")).pixels
+    # A code value is lost to rounding where the change follows the photo's tone.
+    assert (second >= first - 1).all() and second.mean() > first.mean()
+    assert (free >= first - 1).all() and (free <= second + 1).all()
+    assert first.mean() < free.mean() < second.mean()
     with pytest.raises(UsageError, match="there is no pattern 4: choose 1 to 3, or leave it out"):
         pipeline.age(hopper, Request.parse("70", pattern=4))
     with pytest.raises(UsageError, match="there is no pattern 0: choose 1 or more"):
