@@ -18,7 +18,7 @@ import common
 
 sys.path.insert(0, str(common.ROOT / "tests" / "support"))
 
-from kill_and_resume import Trial, torture
+from killed_runs import Trial, torture
 
 RESULT = common.RESULTS / "kill_and_resume_cpu.json"
 

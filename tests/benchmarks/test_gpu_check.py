@@ -153,7 +153,7 @@ class FakeCheck:
         )
         monkeypatch.setattr(work, "opener", lambda *_: lambda graphs: [FakeProgram(self.cuda, 64)])
         monkeypatch.setattr(work.Check, "halo_px", HALO)
-        monkeypatch.setattr(work, "count_flop", lambda path, side: 5e9 * (side == 64 + 2 * HALO))
+        monkeypatch.setattr(work, "count_flop", lambda path, side, patterns: 5e9 * (side == 64 + 2 * HALO))
         engine_only = {"graphs, 3 slots": fake_timing(200.0), "graphs, 1 slot": fake_timing(100.0)}
         monkeypatch.setattr(work, "time_program", lambda *_, **__: engine_only)
         photos = {"photos_per_second": 160.0, "frames": [None]}

@@ -50,7 +50,10 @@ def test_the_manifest_says_how_it_was_made(exported: Exported) -> None:
         "precisions": ["fp32", "fp16", "bf16"], "targets": [], "flavour": "auto", "plain": False,
     }  # fmt: skip
     assert [line["name"] for line in report["passes"]] == ["plain", *(p.__name__ for p in PASSES)]
-    assert report["passes"][0]["gflop"] > report["passes"][-1]["gflop"] > 0
+    gflop = {line["name"]: line["gflop"] for line in report["passes"]}
+    assert gflop["plain"] > gflop["drop_padding"] > 0
+    # Grouped pixels trade arithmetic for channels, which shows in a network this small.
+    assert gflop["group_pixels"] > gflop["separate_conditioning"] > 0
     assert report["kept_fp32"] == KEPT_FP32
     for name, count in report["graph_nodes"].items():
         assert count == len(onnx.load(exported.bundle / name).graph.node)

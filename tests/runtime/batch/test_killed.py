@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kill_and_resume import torture
+from killed_runs import torture
 
 
 def test_a_killed_run_goes_on_to_the_same_files(tmp_path: Path, tiny_bundle: Path) -> None:
