@@ -69,7 +69,11 @@ def test_the_command_that_opens_the_page(tmp_path: Path) -> None:
     opener.chmod(0o755)
     environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
     with subprocess.Popen(
-        [sys.executable, "-m", "amgan", *arguments], env=environment, text=True, stdout=subprocess.PIPE
+        [sys.executable, "-m", "amgan", *arguments],
+        cwd=tmp_path,  # in a checkout the folder amgan would hide the installed package
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
     ) as process:
         assert process.stdout is not None
         lines = [process.stdout.readline()]
