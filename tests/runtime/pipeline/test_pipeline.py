@@ -358,7 +358,7 @@ def test_a_limit_of_memory_is_told_before_it_is_met(tiny_bundle: Path, mib: int)
         "except Exception as error: print(type(error).__name__, error)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, tiny_bundle], capture_output=True, text=True, check=False
+        [sys.executable, "-P", "-c", code, tiny_bundle], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == (
