@@ -150,8 +150,8 @@ class OpenVinoEngine : public Engine {
         } catch (const std::bad_alloc &) {
             throw;
         } catch (const std::exception &error) {
-            // OpenVINO reports some of its own allocations that fail in words alone.
-            if (std::string(error.what()).find("Failed to allocate") != std::string::npos) throw std::bad_alloc();
+            // OpenVINO reports some allocations that fail in words alone: "Failed to allocate", "can't alloc".
+            if (std::string(error.what()).find("alloc") != std::string::npos) throw std::bad_alloc();
             throw engine_error("OpenVINO failed on " + name_of(tile) + ": " + last_line(error.what()));
         }
     }
