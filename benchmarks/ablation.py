@@ -32,12 +32,11 @@ from amgan.evaluation.statistics import summarise
 from amgan.export.cases import REAL_FRAME_PX, REAL_MARGIN_PX, real_tile
 from amgan.networks import Generator
 from amgan.pairs.masks import skin_mask
-from amgan.runtime.ages.maps import build_map, edit_mask, make_footprints
+from amgan.runtime.ages.maps import edit_mask, make_footprints
 from amgan.runtime.face.coordinates import face_coordinates, frame_coordinates, scale_of
 from amgan.runtime.face.mean_face import mean_face
 from amgan.runtime.face.mesh import N_POINTS
 from amgan.runtime.face.pattern import choose_pattern
-from amgan.runtime.face.zones import PART_NAMES
 
 RESULT = common.RESULTS / "ablation.json"
 FRAME_PX = 448
@@ -57,12 +56,12 @@ class Contender:
 
 @dataclass(frozen=True, eq=False)
 class Face:
-    """A frame [S, S, 3] uint8 with its landmarks in frame units, its age, and the map and age asked for."""
+    """A frame [S, S, 3] uint8, its landmarks in frame units, the age asked for and the years to change."""
 
     frame: np.ndarray
     landmarks: np.ndarray
     asked: float
-    wanted: np.ndarray
+    change: np.ndarray
 
 
 def contender(text: str) -> Contender:
@@ -112,10 +111,10 @@ def faces_of(dataset: Dataset, split: str, count: int) -> Iterator[Face]:
         now = float(dataset.ages[i])
         asked = OLDER if now < YOUNG else YOUNGER
         landmarks = dataset.landmarks[i].astype(np.float64)
-        parts = {n: float(a) + asked - now for n, a in zip(PART_NAMES, dataset.part_ages[i], strict=True)}
-        wanted = build_map(make_footprints(landmarks, FRAME_PX // 4), asked, parts)
+        years = min(asked, OLDEST_IN_MAPS) - now
+        change = make_footprints(landmarks, FRAME_PX // 4).face * np.float32(years)
         frame = cv2.resize(np.array(dataset.frames[i]), (FRAME_PX,) * 2, interpolation=cv2.INTER_AREA)
-        yield Face(frame, landmarks, asked, np.minimum(wanted, np.float32(OLDEST_IN_MAPS)))
+        yield Face(frame, landmarks, asked, change)
 
 
 def age(generator: Generator, face: Face) -> np.ndarray:
@@ -127,7 +126,7 @@ def age(generator: Generator, face: Face) -> np.ndarray:
     places = face_coordinates(face.landmarks, cells) if on_face else frame_coordinates(cells)
     places = np.concatenate([places, np.full_like(places[:1], scale_of(FRAME_PX))])[None]
     pattern = choose_pattern(face.landmarks, config.patterns)[None]
-    arrays = map(torch.from_numpy, (face.wanted[None, None], places, pattern))
+    arrays = map(torch.from_numpy, (face.change[None, None], places, pattern))
     with torch.inference_mode():
         aged = generator(image, *arrays)[0].float().numpy()
     codes = np.clip((aged.transpose(1, 2, 0) + 1.0) * 127.5, 0, 255)
@@ -136,23 +135,23 @@ def age(generator: Generator, face: Face) -> np.ndarray:
 
 
 def steadiness(generator: Generator) -> dict[str, Any]:
-    """How far half precision is from single on crops of one face at 75 years, code values."""
+    """How far half precision is from single on crops of one face made 40 years older, code values."""
     tile = real_tile()
     found: dict[str, list[np.ndarray]] = {"fp16": [], "bf16": []}
     side = REAL_FRAME_PX
     for x, y in SHIFTS_PX:
         crop = tile[y : y + side, x : x + side].transpose(2, 0, 1)[None].astype(np.float32) / 127.5 - 1.0
         image = torch.from_numpy(np.ascontiguousarray(crop))
-        ages = torch.full((1, 1, side // 4, side // 4), 75.0)
+        years = torch.full((1, 1, side // 4, side // 4), 40.0)
         corner = np.array([x - REAL_MARGIN_PX, y - REAL_MARGIN_PX]) / side
         places = face_coordinates(mean_face().points[:N_POINTS] - corner, side // 4)
         place = torch.from_numpy(np.concatenate([places, np.full_like(places[:1], scale_of(side))])[None])
         pattern = torch.full((1, generator.config.patterns), 1.0 / generator.config.patterns)
         with torch.inference_mode():
-            exact = generator(image, ages, place, pattern)
+            exact = generator(image, years, place, pattern)
             for name, kind in (("fp16", torch.float16), ("bf16", torch.bfloat16)):
                 with torch.autocast("cpu", dtype=kind):
-                    rough = generator(image, ages, place, pattern).float()
+                    rough = generator(image, years, place, pattern).float()
                 found[name].append(((rough - exact).abs() * 127.5).round().numpy().ravel())
     apart = {name: np.concatenate(values) for name, values in found.items()}
     return {

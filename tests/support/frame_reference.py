@@ -44,5 +44,4 @@ class Reference:
         places = engine_places(coordinates, margin, size, self.halo)
         if pattern is None:
             pattern = choose_pattern(points, self.manifest.patterns)
-        trained = np.minimum(years, np.float32(self.manifest.oldest_trained_age))
-        return self.scheduler.submit(FrameWork(image, trained, places, pattern, tuple(tiles))).result()
+        return self.scheduler.submit(FrameWork(image, years, places, pattern, tuple(tiles))).result()
