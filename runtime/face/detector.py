@@ -40,6 +40,15 @@ class Detection:
         """The middle of the box."""
         return ((self.box[0] + self.box[2]) / 2, (self.box[1] + self.box[3]) / 2)
 
+    def moved(self, point: tuple[float, float], zoom: float, to: tuple[float, float]) -> Detection:
+        """The same face where ``point`` has moved ``to`` and all else lies ``zoom`` times as far from it."""
+
+        def place(x: float, y: float) -> tuple[float, float]:
+            return ((x - point[0]) * zoom + to[0], (y - point[1]) * zoom + to[1])
+
+        box = (*place(*self.box[:2]), *place(*self.box[2:]))
+        return replace(self, box=box, right_eye=place(*self.right_eye), left_eye=place(*self.left_eye))
+
     def turned_back(self, quarter_turns: int, width: int, height: int) -> Detection:
         """The same face in a photo of ``width`` x ``height`` px of which np.rot90(photo, N) was looked at."""
         detection = self

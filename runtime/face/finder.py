@@ -16,6 +16,7 @@ from .detector import INPUT_PX, Detection, FaceDetector
 from .mesh import LEFT_EYE, N_POINTS, NOSE_TIP, RIGHT_EYE, raise_hairline
 from .pyramid import Pyramid
 from .scan import Scan, scan
+from .uprightness import DOUBTFUL_SCORE, right_way_up
 from .warp import reduce_blocks, sample_affine
 
 MODELS = Path(__file__).parent / "models"
@@ -134,11 +135,13 @@ class FaceFinder:
             pyramid = upright.turned(turns) if turns else upright
             seen = _turned_back(scan(self._detector, pyramid, min_face_px), turns, rgb)
             windows += seen.windows
-            fits = [self._fit_mesh(rgb, one) for one in seen.faces]
+            likely = [right_way_up(self._detector, upright, one) for one in seen.faces]
+            windows += sum(one.score < DOUBTFUL_SCORE for one in seen.faces)
+            fits = [self._fit_mesh(rgb, one) for one in likely]
             meshes += sum(runs for _, runs in fits)
             faces = _without_twins([face for face, _ in fits if face is not None])
             if not turns or faces:
-                missed = [one for one, (face, _) in zip(seen.faces, fits, strict=True) if face is None]
+                missed = [one for one, (face, _) in zip(likely, fits, strict=True) if face is None]
                 refused = missed + list(seen.suspects)
             if faces:
                 largest_first = tuple(sorted(faces, key=lambda face: -face.width_px))

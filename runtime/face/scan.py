@@ -35,6 +35,8 @@ FAINT_PX = 12.0
 """The detector answers to all of 60 frontal faces of this width in its window with SUSPECT_SCORE or more."""
 BEST_PX = 32.0
 CELL_PX = INPUT_PX // 2
+CELLS = ((0, 0), (0, CELL_PX), (CELL_PX, 0), (CELL_PX, CELL_PX))
+"""Row and column at which the four quarters of a window begin."""
 SMALLEST_FACE_PX = 8.0
 """Photos are not enlarged more than FAINT_PX / SMALLEST_FACE_PX times."""
 WINDOW_OVERLAP_PX = 48
@@ -96,25 +98,22 @@ class Scanner:
         """Look at up to four suspects in one window, each in a quarter of it; keep the better score."""
         window = np.full((INPUT_PX, INPUT_PX, 3), 127, np.uint8)
         zooms = []
-        for (row, column), one in zip(_CELLS, suspects, strict=False):
+        for (row, column), one in zip(CELLS, suspects, strict=False):
             side = max(one.width_px, one.box[3] - one.box[1]) * CELL_PX / BEST_PX
             cell = self.pyramid.cut(*one.centre, side, CELL_PX)
             window[row : row + cell.shape[0], column : column + cell.shape[1]] = cell
             zooms.append(side / CELL_PX)
         self.windows += 1
         again = self.detector.detect(window, 0, 0, INPUT_PX, SUSPECT_SCORE)
-        for (row, column), one, zoom in zip(_CELLS, suspects, zooms, strict=False):
+        for (row, column), one, zoom in zip(CELLS, suspects, zooms, strict=False):
             moved = [
-                _zoomed(found, (column + CELL_PX / 2, row + CELL_PX / 2), zoom, one.centre)
+                found.moved((column + CELL_PX / 2, row + CELL_PX / 2), zoom, one.centre)
                 for found in again
                 if column <= found.centre[0] < column + CELL_PX and row <= found.centre[1] < row + CELL_PX
             ]
             same = [m for m in moved if overlap(m.box, one.box) > MAX_OVERLAP]
             best = max([one, *same], key=lambda d: d.score)
             (self.found if best.score >= MIN_SCORE else self.unsure).append(best)
-
-
-_CELLS = ((0, 0), (0, CELL_PX), (CELL_PX, 0), (CELL_PX, CELL_PX))
 
 
 def scan(detector: FaceDetector, pyramid: Pyramid, min_face_px: float | None = None) -> Scan:
@@ -159,18 +158,6 @@ def _starts(length: float, side: float) -> list[float]:
     shared = side * WINDOW_OVERLAP_PX / INPUT_PX
     count = math.ceil((length - side) / (side - shared) - 1e-9) + 1
     return [i * (length - side) / (count - 1) for i in range(count)]
-
-
-def _zoomed(
-    one: Detection, middle: tuple[float, float], zoom: float, centre: tuple[float, float]
-) -> Detection:
-    """A detection in a window whose point ``middle`` shows ``centre`` of the photo, in photo pixels."""
-
-    def moved(x: float, y: float) -> tuple[float, float]:
-        return ((x - middle[0]) * zoom + centre[0], (y - middle[1]) * zoom + centre[1])
-
-    low, high = moved(*one.box[:2]), moved(*one.box[2:])
-    return Detection((*low, *high), moved(*one.right_eye), moved(*one.left_eye), one.score)
 
 
 def _near(one: Detection, faces: list[Detection]) -> bool:
