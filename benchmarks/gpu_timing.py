@@ -202,7 +202,7 @@ def time_photos(
     from PIL import Image
 
     from amgan.runtime.ages.request import Request
-    from amgan.runtime.batch.plan import plan_batch
+    from amgan.runtime.batch.plan import plan_run
     from amgan.runtime.batch.run import BatchOptions, run_batch
     from amgan.runtime.pipeline.pipeline import Pipeline
 
@@ -228,7 +228,7 @@ def time_photos(
             for run in range(-1, runs):
                 before, cpu_before = pipeline.counters.busy_s, time.process_time()
                 start = time.perf_counter()
-                plan = plan_batch(source, folder / f"aged{threads}-{run}")
+                plan = plan_run([source], folder / f"aged{threads}-{run}").tasks
                 outcomes = run_batch(pipeline, plan, request, options=BatchOptions(threads=threads))
                 if run < 0:
                     continue

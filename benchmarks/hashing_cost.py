@@ -3,7 +3,7 @@ it.
 
     python benchmarks/hashing_cost.py --faces FOLDER
 
-The same portraits of 1024 px are aged by the batch runner with and without a ledger, in turn. Besides the
+The same portraits of 1024 px are aged by the batch runner with and without a record, in turn. Besides the
 time that went by, which a busy machine spoils, it counts the time of the processor, and times SHA-256 by
 itself.
 """
@@ -39,15 +39,18 @@ def parse_arguments() -> argparse.Namespace:
 def run(pipeline: Any, folder: Path, out: Path, *, recorded: bool) -> tuple[float, float]:
     """Seconds a photo, of the clock and of the processor, for all portraits of a folder."""
     from amgan.runtime.ages.request import Request
-    from amgan.runtime.batch.run import Ledger, plan_batch, run_batch
+    from amgan.runtime.batch.plan import plan_run
+    from amgan.runtime.batch.record import RunRecord
+    from amgan.runtime.batch.run import run_batch
+    from amgan.runtime.storage.location import Location
 
     shutil.rmtree(out, ignore_errors=True)
     request = Request.parse(AGE, include_children=True)
     clock, processor = time.perf_counter(), time.process_time()
-    ledger = Ledger(out, "s") if recorded else None
-    outcomes = run_batch(pipeline, plan_batch(folder, out), request, ledger=ledger)
-    if ledger is not None:
-        ledger.close()
+    record = RunRecord(Location.of(out), "s") if recorded else None
+    outcomes = run_batch(pipeline, plan_run([folder], out).tasks, request, record=record)
+    if record is not None:
+        record.close()
     assert all(one.status == "aged" for one in outcomes), outcomes
     took = time.perf_counter() - clock, time.process_time() - processor
     return took[0] / len(outcomes), took[1] / len(outcomes)

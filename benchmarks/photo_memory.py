@@ -59,7 +59,8 @@ def one_big_photo(folder: Path) -> dict[str, float]:
 def many_photos(folder: Path, count: int) -> dict[str, Any]:
     """Memory, MiB, after each photo of a folder, and how much it grows past the first quarter."""
     from amgan.runtime.ages.request import Request
-    from amgan.runtime.batch.run import plan_batch, run_batch
+    from amgan.runtime.batch.plan import plan_run
+    from amgan.runtime.batch.run import run_batch
     from amgan.runtime.pipeline.pipeline import Pipeline
 
     rng = np.random.default_rng(0)
@@ -70,7 +71,7 @@ def many_photos(folder: Path, count: int) -> dict[str, Any]:
         base.resize((size, size)).save(folder / "in" / f"{number:04}.jpg", quality=90)
     held: list[float] = []
     with Pipeline() as pipeline:
-        jobs = plan_batch(folder / "in", folder / "out")
+        jobs = plan_run([folder / "in"], folder / "out").tasks
         run_batch(
             pipeline,
             jobs,

@@ -69,12 +69,13 @@ def make_portraits(faces: Path, folder: Path, wanted: int, pipeline: Any) -> lis
 def in_batch(pipeline: Any, portraits: Sequence[Path], out: Path) -> float:
     """Seconds of the batch runner for all portraits."""
     from amgan.runtime.ages.request import Request
-    from amgan.runtime.batch.run import plan_batch, run_batch
+    from amgan.runtime.batch.plan import plan_run
+    from amgan.runtime.batch.run import run_batch
 
     shutil.rmtree(out, ignore_errors=True)
     start = time.perf_counter()
     request = Request.parse(AGE, include_children=True)
-    outcomes = run_batch(pipeline, plan_batch(portraits[0].parent, out), request)
+    outcomes = run_batch(pipeline, plan_run([portraits[0].parent], out).tasks, request)
     seconds = time.perf_counter() - start
     assert all(one.status == "aged" for one in outcomes), outcomes
     return seconds

@@ -118,12 +118,15 @@ class StagedPhoto:
 
 def age_folder(pipeline: Pipeline, folder: Path, output: Path) -> None:
     """Age every photo of a folder with the batch runner; raises AmganError where one fails."""
-    from amgan.runtime.batch.run import plan_batch, run_batch
+    from amgan.runtime.batch.plan import plan_run
+    from amgan.runtime.batch.run import run_batch
 
     shutil.rmtree(output, ignore_errors=True)
-    for outcome in run_batch(pipeline, plan_batch(folder, output), Request.parse(AGE, include_children=True)):
+    for outcome in run_batch(
+        pipeline, plan_run([folder], output).tasks, Request.parse(AGE, include_children=True)
+    ):
         if outcome.status != "aged":
-            raise AmganError(f"'{outcome.path}' was not aged: {outcome.reason}")
+            raise AmganError(f"'{outcome.source}' was not aged: {outcome.reason}")
 
 
 _LAUNCHER = """

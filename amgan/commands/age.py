@@ -32,12 +32,13 @@ def command(photo: Path, output: Path, ageing: Ageing) -> None:
     """  # noqa: D301
     request = ageing.request()
     require_photo(photo)
-    from amgan.runtime.batch.run import plan_batch, run_batch
+    from amgan.runtime.batch.plan import plan_run
+    from amgan.runtime.batch.run import run_batch
 
-    jobs = plan_batch(photo, output)
+    tasks = plan_run([photo], output).tasks
     with ageing.pipeline() as pipeline:
-        (outcome,) = run_batch(pipeline, jobs, request)
+        (outcome,) = run_batch(pipeline, tasks, request)
     if outcome.status != "aged":
         raise PhotoError(f"'{photo}': {outcome.reason}")
-    click.echo(f"{outcome.output}: {outcome.faces} {'face' if outcome.faces == 1 else 'faces'} aged")
+    click.echo(f"{outcome.target}: {outcome.faces} {'face' if outcome.faces == 1 else 'faces'} aged")
     tell_engine(pipeline.capabilities, ageing.device)

@@ -134,7 +134,7 @@ def command(
     except KeyboardInterrupt:
         done = sum(one.status in ("aged", "unchanged", "copied") for one in session.outcomes)
         click.echo(
-            f"amgan: interrupted, {done} of {len(session.plan.jobs)} photos are aged and written; give the "
+            f"amgan: interrupted, {done} of {len(session.plan.tasks)} photos are aged and written; give the "
             "same command again to go on",
             err=True,
         )
@@ -189,10 +189,12 @@ def _summarise(outcomes: Sequence[Outcome], seconds: float) -> None:
     if unchanged:
         click.echo(f"done before: {unchanged}")
     for status, title in (("copied", "copied"), ("skipped", "left out"), ("failed", "not aged")):
-        others = sorted((one for one in outcomes if one.status == status), key=lambda one: one.path)
+        others = sorted(
+            (one for one in outcomes if one.status == status), key=lambda one: one.source.text.split("/")
+        )
         if others:
             click.echo(f"{title}: {len(others)}")
         for one in others[:LISTED]:
-            click.echo(f"  {one.file}: {one.reason}")
+            click.echo(f"  {one.source}: {one.reason}")
         if len(others) > LISTED:
             click.echo(f"  and {len(others) - LISTED} more: --report FILE lists them all")

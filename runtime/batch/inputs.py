@@ -5,61 +5,82 @@ from __future__ import annotations
 import codecs
 import glob
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from ..errors import UsageError
-from ..storage.location import is_url, local_path, read
-from .plan import PICTURE_SUFFIXES, Input, Job, plan_batch, plan_inputs
+from ..storage.location import Location
+from ..storage.remote import REMOTE
+from ..storage.store import Listed
+from ..storage.stores import store_of
+
+PICTURE_SUFFIXES = frozenset(
+    {
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".png",
+        ".webp",
+        ".tif",
+        ".tiff",
+        ".bmp",
+        ".gif",
+        ".avif",
+        ".heic",
+        ".heif",
+    }
+)
+"""Endings of file names, in lower case, that a folder's photos are known by."""
+
+_NO_FILE = "not a picture: not a regular file"
 
 
-@dataclass(frozen=True)
-class Plan:
-    """The jobs of a run, and the folder that all its output lies in: ``root``, or ``far_root``, a URL.
+def files_of_input(given: Location, alone: bool, output: str) -> Iterator[Listed]:
+    """The files of one input: a photo, a folder or a pattern; each with its name below the output folder.
 
-    Both are empty for a single file.
+    What lies in the folder of the identity ``output`` is left out. What a pattern finds lies below the
+    pattern's fixed part; a folder's own name is part of its files' names, unless it is given ``alone``.
+    Raises UsageError where the input does not exist, finds nothing, or is the output.
     """
+    store = store_of(given)
+    if is_pattern(given):
+        yield from map(_checked, store.find(given, output))
+    elif store.is_folder(given):
+        if store.identity(given) == output:
+            raise UsageError(
+                f"'{given}' is the folder of the photos themselves: name another output, they are never "
+                "overwritten"
+            )
+        yield from _in_folder(given, "" if alone else _own_name(given), output)
+    elif not store.exists(given):
+        what = "a photo or a folder of photos" if alone else "photos, folders or patterns"
+        raise UsageError(f"'{given}' does not exist: give {what}")
+    else:
+        name = given.name if alone else _own_name(given)
+        yield Listed(given, name, "" if store.is_file(given) else _NO_FILE)
 
-    jobs: tuple[Job, ...]
-    root: Path | None
-    far_root: str = ""
 
+def files_of_line(line: str, output: str) -> Iterator[Listed]:
+    """The files of one line of a list, a photo or a folder, named as files_of_input does.
 
-def plan_run(inputs: Sequence[str], output: Path, files_from: Iterable[str] | None = None) -> Plan:
-    """Plan a run over ``inputs``, each a photo, a folder or a pattern such as ``photos/**/*.jpg``.
-
-    One photo or folder goes to ``output`` itself (see plan_batch). Of several, each goes into it under its
-    own name; what a pattern finds lies there as below the pattern's fixed part. Lines of ``files_from`` name
-    photos or folders: relative ones lie in ``output`` as they are written, others with all their folders.
-    Raises UsageError where an input does not exist, a pattern finds nothing, nothing is left to do, or
-    several photos would go to what is named like one picture.
+    Relative names lie in the output folder as they are written, others with all their folders, URLs with
+    their bucket.
     """
-    listed = [line for line in map(_clean, files_from or ()) if line]
-    if not inputs and not listed:
-        raise UsageError("there is nothing to do: give photos, folders, patterns or a list of files")
-    if len(inputs) == 1 and not listed and not is_pattern(inputs[0]):
-        source = Path(inputs[0])
-        if source.is_dir():
-            _check_folder(output)
-        jobs = plan_batch(source, output)
-        return Plan(tuple(jobs), None if is_file_target(source, output) else output)
-    _check_folder(output)
-    return Plan(tuple(plan_inputs(expand_inputs(inputs, listed), output)), output)
+    given = Location.of(line)
+    store, place = store_of(given), _place_of(given)
+    if store.is_folder(given):
+        yield from _in_folder(given, place, output)
+    elif not store.exists(given):
+        yield Listed(given, place, "it does not exist")
+    else:
+        yield Listed(given, place, "" if store.is_file(given) else _NO_FILE)
 
 
-def expand_inputs(inputs: Sequence[str], listed: Sequence[str]) -> list[Input]:
-    """Inputs and lines of a list, each with its place in the output folder; raises UsageError."""
-    found: list[Input] = []
-    for text in inputs:
-        path = Path(text)
-        if is_pattern(text):
-            found += _matches(str(path))
-        elif not path.exists():
-            raise UsageError(f"'{path}' does not exist: give photos, folders or patterns")
-        else:
-            found.append(Input(path, Path(path.resolve().name)))
-    return [*found, *map(_listed, listed)]
+def is_pattern(given: Location) -> bool:
+    """Whether a name is a pattern; what exists under that very name is none."""
+    return glob.has_magic(given.text) and not store_of(given).exists(given)
 
 
 def read_list(name: str, stdin: Iterable[bytes]) -> list[str]:
@@ -69,11 +90,12 @@ def read_list(name: str, stdin: Iterable[bytes]) -> list[str]:
     order mark, is taken as Windows writes it. Raises UsageError where it cannot be read, PhotoError where
     another file system refuses.
     """
+    given = Location.of(name)
     try:
-        if is_url(name):
-            content = read(name) or b""
+        if given.is_remote:
+            content = REMOTE.read(given) or b""
         else:
-            content = b"".join(stdin) if name == "-" else Path(local_path(name)).read_bytes()
+            content = b"".join(stdin) if name == "-" else given.path.read_bytes()
         return _names(content)
     except UnicodeDecodeError as error:
         raise UsageError(f"'{name}' begins like UTF-16 but is not: give a list in UTF-8") from error
@@ -92,48 +114,31 @@ def _names(content: bytes) -> list[str]:
     return [os.fsdecode(name) for name in names]
 
 
-def is_file_target(source: Path, output: Path) -> bool:
-    """Whether one photo is to be written to ``output`` itself, not into it as a folder."""
-    return not source.is_dir() and _names_a_picture(output)
+def _in_folder(folder: Location, place: str, output: str) -> Iterator[Listed]:
+    above = f"{place}/" if place not in ("", ".") else ""
+    for one in store_of(folder).walk(folder, output):
+        yield _checked(replace(one, name=above + one.name))
 
 
-def _names_a_picture(output: Path) -> bool:
-    """Whether an output is named like a picture, and is no folder of that name."""
-    return output.suffix.lower() in PICTURE_SUFFIXES and not output.is_dir()
+def _checked(one: Listed) -> Listed:
+    """A file that only happened to be there: what is not named like a picture is left out."""
+    if one.refusal or one.location.suffix.lower() in PICTURE_SUFFIXES:
+        return one
+    suffix = one.location.suffix.lower()
+    ending = f"its name ends in '{suffix}'" if suffix else "its name has no ending such as .jpg"
+    return replace(one, refusal=f"not a picture: {ending}", unasked=True)
 
 
-def _check_folder(output: Path) -> None:
-    """Refuse an output that is named like a picture but is to hold several."""
-    if _names_a_picture(output):
-        raise UsageError(f"'{output}' is named like one picture, and there may be several: name a folder")
+def _own_name(given: Location) -> str:
+    """The name of an input among several: "." has one, too."""
+    return given.name if given.is_remote else given.path.resolve().name
 
 
-def is_pattern(text: str) -> bool:
-    """Whether a name is a pattern; what exists under that very name is none."""
-    return glob.has_magic(text) and not Path(text).exists()
-
-
-def _clean(line: str) -> str:
-    return line.strip("\r\n")
-
-
-def _listed(line: str) -> Input:
-    path = Path(line)
+def _place_of(given: Location) -> str:
+    if given.is_remote:
+        return given.text.partition("://")[2].strip("/")
+    path = given.path
     if path.is_absolute() or ".." in path.parts:
-        absolute = Path(os.path.abspath(path))  # noqa: PTH100  # links stay as they are written
-        return Input(path, absolute.relative_to(absolute.anchor))
-    return Input(path, path)
-
-
-def _matches(pattern: str) -> list[Input]:
-    fixed = Path()
-    for part in Path(pattern).parts:
-        if glob.has_magic(part):
-            break
-        fixed /= part
-    found = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207  # keeps the names as they are written
-    if not found:
-        raise UsageError(f"'{pattern}' matches no file: check the pattern, and quote it")
-    return [
-        Input(Path(name), Path(name).relative_to(fixed), found=True) for name in found if Path(name) != fixed
-    ]
+        path = Path(os.path.abspath(path))  # noqa: PTH100  # links stay as they are written
+        path = path.relative_to(path.anchor)
+    return path.as_posix()

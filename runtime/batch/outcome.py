@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..ages.atlas_transfer import Norms
 from ..errors import AmganError
-from .plan import Far
+from ..storage.location import Location
 
 if TYPE_CHECKING:
     from ..ages.maps import FaceAges
@@ -26,36 +25,31 @@ WRITTEN: frozenset[Status] = frozenset({"aged", "unchanged", "copied"})
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one file.
+    """What became of the photo ``source``, and its result ``target``, None where none was written.
 
     aged: written anew. unchanged: an earlier run has dealt with it, with the same settings. copied: no face
     was aged, the photo was copied as it is. skipped: nothing was to be done, ``reason`` says why. failed:
     ``reason`` says why. ``faces`` were aged; ``seconds`` went from its decoding to its end, waiting included.
     ``details`` are for the report: ``sha256`` of the photo, ``faces``, how it was ``searched`` for them,
-    ``seconds`` of each stage. ``far`` is
-    that of the job.
+    ``seconds`` of each stage.
     """
 
-    path: Path
+    source: Location
     status: Status
     reason: str = ""
     faces: int = 0
     seconds: float = 0.0
-    output: Path | None = None
+    target: Location | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
-    far: Far | None = None
 
-    @property
-    def file(self) -> str:
-        """The photo's path or URL."""
-        return (self.far and self.far.source) or os.fsdecode(self.path)
 
-    @property
-    def written(self) -> str | None:
-        """Path or URL of what was written, None where nothing was."""
-        if self.output is None:
-            return None
-        return (self.far and self.far.target) or os.fsdecode(self.output)
+def rounded(outcome: Outcome) -> Outcome:
+    """The outcome with the seconds of its stages to a tenth of a millisecond, as it is written down."""
+    stages = outcome.details.get("seconds")
+    if not stages:
+        return outcome
+    short = {name: round(value, 4) for name, value in stages.items()}
+    return replace(outcome, details={**outcome.details, "seconds": short})
 
 
 def describe_aged(faces: tuple[AgedFace, ...], request: Request) -> list[dict[str, Any]]:
@@ -89,17 +83,18 @@ def describe_search(found: Found | None) -> dict[str, Any]:
     return {"smallest_face_px": round(found.min_face_px, 1), "quarter_turns": found.quarter_turns}
 
 
-def explain(error: BaseException, path: Path | str) -> str:
-    """The reason in words, without the path in front of it: the listing has that already."""
+def explain(error: BaseException, *paths: Path | Location) -> str:
+    """The reason in words, without any of ``paths`` in front of it: the listing has that already."""
     if isinstance(error, AmganError):
         text = str(error)
-        for prefix in (f"{path}: ", f"'{path}': ", f"'{path}' ", f"{path} "):
-            text = text.removeprefix(prefix)
+        for path in paths:
+            for prefix in (f"{path}: ", f"'{path}': ", f"'{path}' ", f"{path} "):
+                text = text.removeprefix(prefix)
         return text
     if isinstance(error, MemoryError):
         return "there is not enough memory for it: use --limit-memory, or fewer --jobs"
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}: '{error.filename or path}'"
+        return f"{error.strerror}: '{error.filename or paths[0]}'"
     return f"unexpected {type(error).__name__}: {error}"
 
 

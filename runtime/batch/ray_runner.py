@@ -7,21 +7,20 @@ of the outcomes are the driver's, so that a run may go on with another engine th
 from __future__ import annotations
 
 import importlib
-import json
 import os
+import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import errors
 from ..errors import AmganError, EngineError, MissingDependencyError
-from .ledger import Book, earlier_outcome
 from .outcome import Outcome
-from .plan import Far
-from .record import Entry
-from .run import BatchOptions, Job, run_batch
+from .record import EarlierRuns, Entry, RunRecord
+from .run import BatchOptions, run_batch
 from .settings import describe_model
+from .task import PhotoTask
 
 if TYPE_CHECKING:
     from ..ages.request import Request
@@ -105,29 +104,33 @@ class RayRunner:
 
     def run(
         self,
-        jobs: Sequence[Job],
+        tasks: Sequence[PhotoTask],
         request: Request,
         report: Callable[[Outcome], None],
         options: BatchOptions,
-        ledger: Book | None,
+        record: RunRecord | None,
     ) -> None:
-        """As run_batch: outcomes are kept in the ledger as they come, and reported in order of the jobs."""
+        """As run_batch: outcomes are kept in the record as they come, and reported in order of the tasks."""
         waiting: dict[int, Outcome] = {}
         due = 0
-        for number, outcome in self._outcomes(jobs, request, options, ledger):
-            if ledger is not None:
-                ledger.keep(jobs[number], outcome)
+        for number, outcome in self._outcomes(tasks, request, options, record):
+            if record is not None:
+                record.keep(tasks[number], outcome)
             waiting[number] = outcome
             while due in waiting:
                 report(waiting.pop(due))
                 due += 1
 
     def _outcomes(
-        self, jobs: Sequence[Job], request: Request, options: BatchOptions, ledger: Book | None
+        self,
+        tasks: Sequence[PhotoTask],
+        request: Request,
+        options: BatchOptions,
+        record: RunRecord | None,
     ) -> Iterator[tuple[int, Outcome]]:
         ray: Any = importlib.import_module("ray")
         ray.data.DataContext.get_current().enable_progress_bars = False
-        rows = [_pack(number, job, ledger) for number, job in enumerate(jobs)]
+        rows = [_row(number, task, record) for number, task in enumerate(tasks)]
         blocks = max(1, -(-len(rows) // PHOTOS_A_BATCH))
         done = ray.data.from_items(rows, override_num_blocks=blocks).map_batches(
             _Worker,
@@ -136,15 +139,12 @@ class RayRunner:
             compute=ray.data.ActorPoolStrategy(size=min(self._workers, blocks)),
             num_cpus=1,
             num_gpus=self._gpus,
-            fn_constructor_args=(self._choice, request, options, ledger is not None),
+            fn_constructor_args=(self._choice, request, options, record is not None),
         )
         for batch in done.iter_batches(batch_size=None, batch_format="numpy", prefetch_batches=0):
-            for number, told in zip(batch["number"], batch["told"], strict=True):
-                content = json.loads(bytes(told))
-                if number < 0:
-                    _unwrap(content)
-                job = jobs[int(number)]
-                yield int(number), _unpack(job, content)
+            for number, packed in zip(batch["number"], batch["packed"], strict=True):
+                outcome = _unwrap(pickle.loads(bytes(packed)))  # of a worker that this process started
+                yield int(number), _in_own_names(tasks[int(number)], outcome)
 
 
 class _Worker:
@@ -157,52 +157,20 @@ class _Worker:
         self._recorded = recorded
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[Any]]:
-        names = ("number", "source", "target", "entry", "refusal", "unasked", "far")
-        rows = [dict(zip(names, row, strict=True)) for row in zip(*(batch[n] for n in names), strict=True)]
-        jobs = [
-            Job(
-                _path(row["source"]),
-                _path(row["target"]),
-                bytes(row["refusal"]).decode(),
-                bool(row["unasked"]),
-                Far(**json.loads(bytes(row["far"]))) if row["far"] else None,
-            )
-            for row in rows
-        ]
-        entries = {
-            job.key: Entry(**json.loads(bytes(row["entry"])))
-            for job, row in zip(jobs, rows, strict=True)
-            if row["entry"]
-        }
-        outcomes: list[Outcome] = []
-        numbers = [int(row["number"]) for row in rows]
-        told: list[bytes] = []
+        rows: list[tuple[PhotoTask, Entry | None]] = [pickle.loads(bytes(row)) for row in batch["packed"]]
+        tasks = [task for task, _ in rows]
+        earlier = EarlierRuns({task.name: entry for task, entry in rows if entry is not None})
+        numbers = [int(number) for number in batch["number"]]
+        outcomes: list[Outcome | dict[str, str]] = []
         try:
             run_batch(
-                self._pipeline, jobs, self._request, outcomes.append, self._options,
-                lookup=_Entries(entries) if self._recorded else None,
+                self._pipeline, tasks, self._request, outcomes.append, self._options,
+                earlier=earlier if self._recorded else None,
             )  # fmt: skip
         except AmganError as error:
             numbers = [*numbers[: len(outcomes)], -1]
-            told = [json.dumps(_wrap(error)).encode()]
-        return {"number": numbers, "told": [*(_tell(one) for one in outcomes), *told]}
-
-
-@dataclass(frozen=True)
-class _Entries:
-    """What the driver's record says of the photos of a batch."""
-
-    entries: Mapping[str, Entry]
-
-    def entry(self, job: Job) -> Entry | None:
-        return self.entries.get(job.key)
-
-    def known(self, job: Job, sha256: str) -> Outcome | None:
-        if job.far is None or not job.far.target:
-            return earlier_outcome(job, self.entry(job), sha256)
-        from .remote_ledger import is_there
-
-        return earlier_outcome(job, self.entry(job), sha256, is_there)
+            outcomes.append(_wrap(error))
+        return {"number": numbers, "packed": [pickle.dumps(one) for one in outcomes]}
 
 
 def _join(ray: Any, address: str | None) -> None:
@@ -246,44 +214,12 @@ def _unwrap(content: Any) -> Any:
     return content
 
 
-def _pack(number: int, job: Job, ledger: Book | None) -> dict[str, Any]:
-    """A job as a row; names of files are bytes, as they need not be text."""
-    entry = None if ledger is None else ledger.entry(job)
-    return {
-        "number": number,
-        "source": os.fsencode(job.source.absolute()),
-        "target": os.fsencode(job.target.absolute()),
-        "entry": b"" if entry is None else json.dumps(asdict(entry)).encode(),
-        "refusal": job.refusal.encode("utf-8", "replace"),
-        "unasked": job.unasked,
-        "far": b"" if job.far is None else json.dumps(asdict(job.far)).encode(),
-    }
+def _row(number: int, task: PhotoTask, record: RunRecord | None) -> dict[str, Any]:
+    """A task as a row for the workers, with what the record says of it."""
+    entry = None if record is None else record.entry(task)
+    return {"number": number, "packed": pickle.dumps((task.absolute(), entry))}
 
 
-def _path(name: bytes) -> Path:
-    return Path(os.fsdecode(bytes(name)))
-
-
-def _tell(outcome: Outcome) -> bytes:
-    content = {
-        "status": outcome.status,
-        "reason": outcome.reason,
-        "faces": outcome.faces,
-        "seconds": outcome.seconds,
-        "written": outcome.output is not None,
-        "details": outcome.details,
-    }
-    return json.dumps(content).encode()
-
-
-def _unpack(job: Job, content: Mapping[str, Any]) -> Outcome:
-    return Outcome(
-        job.source,
-        content["status"],
-        content["reason"],
-        content["faces"],
-        content["seconds"],
-        job.target if content["written"] else None,
-        content["details"],
-        job.far,
-    )
+def _in_own_names(task: PhotoTask, outcome: Outcome) -> Outcome:
+    """A worker's outcome with the names that the task has here."""
+    return replace(outcome, source=task.source, target=None if outcome.target is None else task.target)

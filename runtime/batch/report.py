@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from ..errors import PhotoError
+from ..storage.journal import Lines, begin_lines
+from ..storage.location import Location
 from .outcome import Outcome
 
 
@@ -16,11 +16,11 @@ def report_line(outcome: Outcome) -> dict[str, Any]:
     """What a report tells of a file, in JSON's terms."""
     details = outcome.details
     line: dict[str, Any] = {
-        "file": outcome.file,
+        "file": outcome.source.text,
         "outcome": outcome.status,
         "reason": outcome.reason,
         "sha256": details.get("sha256", ""),
-        "output": outcome.written,
+        "output": None if outcome.target is None else outcome.target.text,
         "faces": details.get("faces", []),
         "searched": details.get("searched", {}),
         "seconds": {"all": round(outcome.seconds, 4), **details.get("seconds", {})},
@@ -31,15 +31,20 @@ def report_line(outcome: Outcome) -> dict[str, Any]:
 class RunReport:
     """Writes a report while the run goes on; whole lines only. A context manager."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, location: Location | None) -> None:
         """Begin a report (None: none is wanted); raises PhotoError where it cannot be written."""
-        self._path = path
+        self._location = location
+        self._lines: Lines | None = None
+        if location is None:
+            return
         try:
-            if path is not None:
-                path.parent.mkdir(parents=True, exist_ok=True)
-            self._stream = None if path is None else path.open("wb", buffering=0)
+            if not location.is_remote:
+                location.path.parent.mkdir(parents=True, exist_ok=True)
+            self._lines = begin_lines(location)
         except OSError as error:
-            raise PhotoError(f"'{path}' cannot be written ({error.strerror}): name another report") from error
+            raise PhotoError(
+                f"'{location}' cannot be written ({error.strerror}): name another report"
+            ) from error
 
     def __enter__(self) -> RunReport:
         return self
@@ -47,24 +52,17 @@ class RunReport:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._stream is not None:
-            self._stream.close()
+        if self._lines is not None:
+            self._lines.close()
 
     def add(self, outcome: Outcome) -> None:
         """Add a line; raises PhotoError where that fails, and then no part of it is there."""
-        if self._stream is None:
+        if self._lines is None:
             return
-        line = (json.dumps(report_line(outcome)) + "\n").encode()
-        before = 0
         try:
-            before = self._stream.tell() if self._stream.seekable() else 0
-            rest = memoryview(line)
-            while rest:
-                rest = rest[self._stream.write(rest) or 0 :]
+            self._lines.add((json.dumps(report_line(outcome)) + "\n").encode())
         except OSError as error:
-            with contextlib.suppress(OSError):  # a pipe has no end to cut off
-                self._stream.truncate(before)
             raise PhotoError(
-                f"the report '{self._path}' cannot be written ({error.strerror}): make room and give the "
+                f"the report '{self._location}' cannot be written ({error.strerror}): make room and give the "
                 "same command again, it goes on from there"
             ) from error

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ..errors import UsageError
-from ..storage.location import is_url, local_path
-from .inputs import Plan, plan_run
+from ..storage.location import Location
+from ..storage.lock import lock_folder
 from .outcome import WRITTEN, Outcome
+from .plan import Plan, plan_run
+from .record import RunRecord
 from .report import RunReport
 from .run import THREADS, BatchOptions, LocalRunner, Runner
 from .steps import NoFace
@@ -20,7 +22,6 @@ from .steps import NoFace
 if TYPE_CHECKING:
     from ..ages.request import Request
     from ..engines.contract import Capabilities
-    from .ledger import Book
 
 Progress = Callable[[int, int, str], None]
 """Told how many photos are done, of how many, and the name of the last one."""
@@ -64,7 +65,7 @@ class BatchSession:
 
         request = Request.parse(age=70)
         result = BatchSession(["photos"], "aged", request, report="aged.jsonl").run()
-        print(len(result.written), [f"{one.file}: {one.reason}" for one in result.failed])
+        print(len(result.written), [f"{one.source}: {one.reason}" for one in result.failed])
 
     One bad photo does not stop the others. Inputs are never written over, and nothing is left half written.
     """
@@ -106,15 +107,17 @@ class BatchSession:
             raise UsageError("`workers` and `ray_address` are for `engine` ray: add it, or leave them out")
         self.request = request
         self.outcomes: list[Outcome] = []
-        self.plan = _plan([str(one) for one in inputs], str(output), files_from)
-        self._options = BatchOptions(threads, memory_bytes, no_face, self.plan.root)
+        self.plan = plan_run(inputs, output, files_from)
+        root = self.plan.root
+        local_root = None if root is None or root.is_remote else root.path
+        self._options = BatchOptions(threads, memory_bytes, no_face, local_root)
         self._model = None if model is None else Path(model)
         self._device, self._force = device, force
-        self._report = None if report is None else str(report)
+        self._report = None if report is None else Location.of(report)
         self._engine, self._workers, self._ray_address = engine, workers, ray_address
         self._gallery, self._title = gallery, gallery_title
         if gallery:
-            _require_a_local_folder(self.plan, str(output))
+            _require_a_local_folder(self.plan, Location.of(output))
 
     def run(
         self,
@@ -132,17 +135,17 @@ class BatchSession:
         with ExitStack() as stack:
             runner = self._open(stack)
             self.request.check(runner.age_range, runner.patterns)
-            ledger = self._open_ledger(stack, runner, say)
+            record = self._open_record(stack, runner, say)
             start = time.perf_counter()
-            with open_report(self._report) as report:
-                progress(0, len(self.plan.jobs), "")
+            with RunReport(self._report) as report:
+                progress(0, len(self.plan.tasks), "")
 
                 def tell(outcome: Outcome) -> None:
                     self.outcomes.append(outcome)
                     report.add(outcome)
-                    progress(len(self.outcomes), len(self.plan.jobs), outcome.path.name)
+                    progress(len(self.outcomes), len(self.plan.tasks), outcome.source.name)
 
-                runner.run(self.plan.jobs, self.request, tell, self._options, ledger)
+                runner.run(self.plan.tasks, self.request, tell, self._options, record)
             seconds = time.perf_counter() - start
             page = self._write_gallery(gallery_progress) if self._gallery else None
             return BatchResult(tuple(self.outcomes), seconds, runner.capabilities, page)
@@ -157,60 +160,32 @@ class BatchSession:
 
         return LocalRunner(stack.enter_context(Pipeline(self._model, self._device)))
 
-    def _open_ledger(self, stack: ExitStack, runner: Runner, say: Callable[[str], None]) -> Book | None:
+    def _open_record(self, stack: ExitStack, runner: Runner, say: Callable[[str], None]) -> RunRecord | None:
         """Lock the output folder and open its record, until the stack ends; None for a single file."""
-        from .ledger import Ledger
-        from .remote_ledger import RemoteLedger
         from .settings import describe_request, settings_key
 
-        root, far_root, force = self.plan.root, self.plan.far_root, self._force
+        if self.plan.root is None:
+            return None
         no_face = {"no_face": self._options.no_face}
         settings = settings_key(describe_request(self.request), runner.describe(), no_face)
-        ledger: Ledger | RemoteLedger
-        if far_root:
-            from ..storage.remote_lock import RemoteLock
-
-            lock = stack.enter_context(RemoteLock(far_root, say))
-            ledger = RemoteLedger(far_root, settings, force=force, check=lock.check)
-        elif root is not None:
-            from ..storage.lock import RunLock
-
-            stack.enter_context(RunLock(root))
-            ledger = Ledger(root, settings, force=force)
-        else:
-            return None
-        stack.callback(ledger.close)
-        ledger.clean(self.plan.jobs)
-        return ledger
+        lock = stack.enter_context(lock_folder(self.plan.root, say))
+        record = RunRecord(self.plan.root, settings, force=self._force, check=lock.check)
+        stack.callback(record.close)
+        record.clean(self.plan.tasks)
+        return record
 
     def _write_gallery(self, progress: Progress) -> Path:
         from .gallery.gallery import write_gallery
 
         assert self.plan.root is not None
-        name = self.plan.root.resolve().name
+        root = self.plan.root.path
+        name = root.resolve().name
         title = f"{name}: {self._title}" if self._title else name
-        return write_gallery(self.outcomes, self.plan.root, title, progress)
+        return write_gallery(self.outcomes, root, title, progress)
 
 
-def open_report(name: str | None) -> RunReport:
-    """Begin the report ``name``, a path or a URL (None: no report). Raises PhotoError where it cannot."""
-    if name is not None and is_url(name):
-        from .remote_report import RemoteReport
-
-        return RemoteReport(name)
-    return RunReport(None if name is None else Path(local_path(name)))
-
-
-def _plan(inputs: Sequence[str], output: str, files_from: Sequence[str] | None) -> Plan:
-    if any(map(is_url, [*inputs, output, *(files_from or ())])):
-        from .remote_plan import plan_remote
-
-        return plan_remote(inputs, output, files_from)
-    return plan_run([local_path(one) for one in inputs], Path(local_path(output)), files_from)
-
-
-def _require_a_local_folder(plan: Plan, output: str) -> None:
-    if plan.far_root or any(job.far is not None for job in plan.jobs):
+def _require_a_local_folder(plan: Plan, output: Location) -> None:
+    if output.is_remote or any(task.is_remote for task in plan.tasks):
         raise UsageError(
             "`gallery` shows photos of this machine: leave it out where `inputs` or `output` is a URL"
         )

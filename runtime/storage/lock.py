@@ -5,48 +5,67 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import secrets
 import socket
+import threading
 import time
-from pathlib import Path
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from types import TracebackType
 
-from ..errors import PhotoError, UsageError
+from ..errors import AmganError, PhotoError, UsageError
+from .location import Location
+from .remote import REMOTE
 
 _log = logging.getLogger(__name__)
 
 RUN_FOLDER = ".amgan"
 """Folder inside an output folder where a run keeps its lock and its record."""
+BEAT_S = 10.0
+PATIENCE_S = 35.0
 
 
-def this_process() -> str:
-    """Who holds a lock that is taken now, in words for whoever meets it."""
-    return f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%Y-%m-%d %H:%M:%S')}"
+class RunLock(ABC):
+    """Holds an output folder for this process, until it is closed; a context manager."""
+
+    def __enter__(self) -> RunLock:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @abstractmethod
+    def check(self) -> None:
+        """Raise PhotoError where another run has taken the folder over."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release the lock."""
 
 
-def in_use(output: Path | str, holder: str) -> UsageError:
-    """What to raise where another run has the folder ``output``; ``holder`` may be empty."""
-    return UsageError(
-        f"'{output}' is in use by another run ({holder or 'it just began'}): wait until that one "
-        "ends, or name another output"
-    )
+def lock_folder(output: Location, tell: Callable[[str], None] = lambda sentence: None) -> RunLock:
+    """Take the lock of the folder ``output``, which is made if it is not there.
+
+    ``tell`` hears why it takes long. Raises UsageError where another run has the lock, and PhotoError where
+    the folder cannot be written.
+    """
+    return BeatingLock(output, tell) if output.is_remote else KernelLock(output)
 
 
-class RunLock:
-    """Holds an output folder for this process; a context manager.
+class KernelLock(RunLock):
+    """The lock of a folder of this machine.
 
-    The lock is the kernel's (flock): it is gone the moment its process is, however that ended, so that no
-    stale lock is ever in the way. What the file says is only for people. On a file system that has no locks
-    the run goes on, with a warning.
+    It is the kernel's (flock): it is gone the moment its process is, however that ended, so that no stale
+    lock is ever in the way. What the file says is only for people. On a file system that has no locks the run
+    goes on, with a warning.
     """
 
-    def __init__(self, output: Path) -> None:
-        """Take the lock of the folder ``output``, which is made if it is not there.
-
-        Raises UsageError where another run has it, and PhotoError where the folder cannot be written.
-        """
+    def __init__(self, output: Location) -> None:
         import fcntl
 
-        path = output / RUN_FOLDER / "lock"
+        path = output.path / RUN_FOLDER / "lock"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -57,9 +76,9 @@ class RunLock:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            holder = os.read(self._file, 200).decode("utf-8", "replace").strip()
+            content = os.read(self._file, 200)
             os.close(self._file)
-            raise in_use(output, holder) from error
+            raise _in_use(output, content) from error
         except OSError as error:
             # A share without locks (NFS without lockd, SMB, sshfs): as good as none, and said once.
             _log.warning(
@@ -68,16 +87,103 @@ class RunLock:
             )  # fmt: skip
         with contextlib.suppress(OSError):  # a full disk is met by the first photo, with a better sentence
             os.ftruncate(self._file, 0)
-            os.write(self._file, f"{this_process()}\n".encode())
+            os.write(self._file, f"{_this_process()}\n".encode())
 
-    def __enter__(self) -> RunLock:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+    def check(self) -> None:
+        """Nobody takes over what the kernel holds."""
 
     def close(self) -> None:
-        """Give the folder free."""
+        """Release the lock."""
         os.close(self._file)
+
+
+class BeatingLock(RunLock):
+    """The lock of a folder of another file system, where no kernel keeps one.
+
+    It is a small object that its run writes anew every BEAT_S seconds. A run that meets one watches it for
+    PATIENCE_S seconds, by its own clock: if it does not change its run is dead, and the lock is taken over.
+    Where a run could not reach the store for that long, and another took over, it notices at its next beat,
+    and stops.
+    """
+
+    def __init__(self, output: Location, tell: Callable[[str], None]) -> None:
+        self._output = output
+        self._place = output / RUN_FOLDER / "lock"
+        self._token = secrets.token_hex(8)
+        self._who = _this_process()
+        self._beats = 0
+        self._lost = ""
+        self._ended = threading.Event()
+        held = REMOTE.read(self._place)
+        if held is not None:
+            tell(f"'{output}' is locked by {_holder(held)}: waiting {PATIENCE_S:.0f} s to see if it is alive")
+            self._outwait(held)
+        if not REMOTE.put_new(self._place, self._content()) or not self._is_mine():
+            raise _in_use(output, REMOTE.read(self._place) or b"")
+        self._thread = threading.Thread(target=self._beat, name="amgan-lock", daemon=True)
+        self._thread.start()
+
+    def check(self) -> None:
+        """Raise PhotoError where another run has taken the folder over."""
+        if self._lost:
+            raise PhotoError(
+                f"'{self._output}' was taken over by {self._lost} while the store could not be reached: "
+                "wait until that one ends and give the same command again"
+            )
+
+    def close(self) -> None:
+        """Release the lock, and end its thread."""
+        self._ended.set()
+        self._thread.join()
+        try:
+            if self._is_mine():
+                REMOTE.remove(self._place)
+        except AmganError:
+            pass  # the next run sees that it does not change
+
+    def _outwait(self, held: bytes) -> None:
+        """Wait until a lock proves to be a dead run's, and remove it; raises UsageError where it is not."""
+        end = time.monotonic() + PATIENCE_S
+        while time.monotonic() < end:
+            time.sleep(min(1.0, PATIENCE_S / 10))
+            now = REMOTE.read(self._place)
+            if now is None:
+                return
+            if now != held:
+                raise _in_use(self._output, now)
+        REMOTE.remove(self._place)
+
+    def _beat(self) -> None:
+        while not self._ended.wait(BEAT_S):
+            try:
+                held = REMOTE.read(self._place)
+                if held is not None and self._token.encode() not in held:
+                    self._lost = _holder(held)
+                    return
+                self._beats += 1
+                REMOTE.put(self._place, self._content())
+            except AmganError:
+                continue  # the store may answer again; nobody takes over before it does
+
+    def _is_mine(self) -> bool:
+        return self._token.encode() in (REMOTE.read(self._place) or b"")
+
+    def _content(self) -> bytes:
+        return f"{self._who}\n{self._token} {self._beats}\n".encode()
+
+
+def _this_process() -> str:
+    """Who holds a lock that is taken now, in words for whoever meets it."""
+    return f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%Y-%m-%d %H:%M:%S')}"
+
+
+def _holder(content: bytes) -> str:
+    return content.decode("utf-8", "replace").partition("\n")[0][:200] or "it just began"
+
+
+def _in_use(output: Location, content: bytes) -> UsageError:
+    """What to raise where another run has the folder ``output``; ``content`` is that of its lock."""
+    return UsageError(
+        f"'{output}' is in use by another run ({_holder(content)}): wait until that one ends, or "
+        "name another output"
+    )

@@ -49,10 +49,17 @@ def pipeline(tiny_bundle: Path) -> Pipeline:
     return Pipeline(tiny_bundle, "cpu", "f32")
 
 
-@pytest.fixture(scope="module", params=["memory", "s3"])
-def system(request: pytest.FixtureRequest) -> Iterator[Any]:
-    """File systems for tests of remote paths: in memory, and an object store server of this machine."""
-    if request.param == "memory":
+@pytest.fixture(scope="module", params=["local", "memory", "s3"])
+def system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The kinds of stores: files of this machine, memory, and an object store server of this machine.
+
+    Modules about what only other machines have say so by a mark that parametrizes this fixture.
+    """
+    if request.param == "local":
+        here = fsspec.filesystem("file", auto_mkdir=True)
+        here.top = tmp_path_factory.mktemp("stores")
+        yield here
+    elif request.param == "memory":
         yield fsspec.filesystem("memory")
     else:
         with s3_server() as found:

@@ -1,4 +1,4 @@
-"""Stores for tests of remote paths: fsspec's memory, and an object store server of this machine."""
+"""Stores for tests: files of this machine, fsspec's memory, and an object store server of this machine."""
 
 from __future__ import annotations
 
@@ -41,8 +41,10 @@ def s3_server() -> Iterator[Any]:
 
 
 def new_bucket(system: Any) -> str:
-    """URL of an empty bucket of its own, or of a folder in memory."""
+    """URL of an empty bucket of its own, or of a folder in memory; the path of one of this machine."""
     name = f"bucket-{secrets.token_hex(4)}"
+    if "file" in system.protocol:
+        return f"{system.top}/{name}"
     if system.protocol == "memory":
         return f"memory://{name}"
     system.mkdir(name)

@@ -38,11 +38,11 @@ def write_gallery(
     """Write index.html into the output folder ``root``, and small copies of the photos beside it.
 
     The page needs nothing else: it opens from the file system, offline, and can be sent with its folder
-    index-files. ``outcomes`` must come from a run with a ledger. Returns the page's path; raises PhotoError
+    index-files. ``outcomes`` must come from a run with a record. Returns the page's path; raises PhotoError
     where it cannot be written. A photo whose copies cannot be made is listed without them.
     """
     folder = root / PREVIEWS
-    shown = [one for one in outcomes if one.status in WRITTEN and one.output is not None]
+    shown = [one for one in outcomes if one.status in WRITTEN and one.target is not None]
     others = [one for one in outcomes if one.status not in WRITTEN]
     cards: list[Card] = []
     used: set[str] = set()
@@ -50,23 +50,23 @@ def write_gallery(
         pairs = pool.map(lambda one: _pair(one, folder), shown)
         for number, (outcome, pair) in enumerate(zip(shown, pairs, strict=True), start=1):
             if isinstance(pair, PhotoError):
-                others.append(Outcome(outcome.path, "failed", f"no preview: {pair}"))
+                others.append(Outcome(outcome.source, "failed", f"no preview: {pair}"))
             else:
                 used |= {pair.before.path.name, pair.after.path.name}
                 cards.append(_card(pair, root))
-            progress(number, len(shown), outcome.path.name)
-    page = make_page(title, cards, [(os.fsdecode(o.path), o.status, o.reason) for o in others])
+            progress(number, len(shown), outcome.source.name)
+    page = make_page(title, cards, [(o.source.text, o.status, o.reason) for o in others])
     _write(root / PAGE, page)
     _forget(folder, used)
     return root / PAGE
 
 
 def _pair(outcome: Outcome, folder: Path) -> _Pair | PhotoError:
-    assert outcome.output is not None
+    assert outcome.target is not None
     details = outcome.details
     try:
-        before = make_preview(outcome.path, details["sha256"], folder)
-        after = make_preview(outcome.output, details["output"]["sha256"], folder)
+        before = make_preview(outcome.source.path, details["sha256"], folder)
+        after = make_preview(outcome.target.path, details["output"]["sha256"], folder)
     except PhotoError as error:
         return error
     return _Pair(outcome, before, after)
@@ -74,8 +74,8 @@ def _pair(outcome: Outcome, folder: Path) -> _Pair | PhotoError:
 
 def _card(pair: _Pair, root: Path) -> Card:
     outcome = pair.outcome
-    assert outcome.output is not None
-    name = outcome.output.relative_to(root).as_posix()
+    assert outcome.target is not None
+    name = outcome.target.path.relative_to(root).as_posix()
     return Card(
         name,
         quote(os.fsencode(name)),

@@ -13,7 +13,8 @@ from fake_pipeline import OpenedPipeline, photo
 from amgan.cli import main
 from amgan.runtime.batch import ray_runner as batch_ray
 from amgan.runtime.pipeline import pipeline
-from amgan.runtime.storage.lock import RunLock
+from amgan.runtime.storage.location import Location
+from amgan.runtime.storage.lock import lock_folder
 
 
 @pytest.fixture(autouse=True)
@@ -107,7 +108,7 @@ def test_a_single_picture_has_no_gallery() -> None:
 
 
 def test_a_folder_that_another_run_uses() -> None:
-    with RunLock(Path("out")):
+    with lock_folder(Location("out")):
         result = run("in")
     assert result.exit_code == 2
     assert "is in use by another run (process" in result.stderr

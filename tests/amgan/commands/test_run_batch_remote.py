@@ -16,7 +16,8 @@ from object_store import names_below, new_bucket, put_photo
 
 from amgan.cli import main
 from amgan.runtime.pipeline import pipeline
-from amgan.runtime.storage import remote_lock
+from amgan.runtime.storage import lock
+from amgan.runtime.storage.location import Location
 
 SYSTEM = fsspec.filesystem("memory")
 
@@ -93,9 +94,9 @@ def test_wrong_use(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_folder_in_use(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote_lock, "BEAT_S", 0.05)
-    monkeypatch.setattr(remote_lock, "PATIENCE_S", 600.0)
-    with remote_lock.RemoteLock(f"{bucket}/out"):
+    monkeypatch.setattr(lock, "BEAT_S", 0.05)
+    monkeypatch.setattr(lock, "PATIENCE_S", 600.0)
+    with lock.lock_folder(Location(f"{bucket}/out")):
         result = run(f"{bucket}/in", "-o", f"{bucket}/out")
     assert result.exit_code == 2
     said, refused = result.stderr.splitlines()

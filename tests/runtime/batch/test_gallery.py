@@ -14,8 +14,12 @@ from PIL import Image
 from amgan.runtime.batch.gallery.gallery import write_gallery
 from amgan.runtime.batch.gallery.page import Card, make_page
 from amgan.runtime.batch.gallery.previews import make_preview
-from amgan.runtime.batch.run import BatchOptions, Ledger, Outcome, plan_batch, run_batch
+from amgan.runtime.batch.outcome import Outcome
+from amgan.runtime.batch.plan import plan_run
+from amgan.runtime.batch.record import RunRecord
+from amgan.runtime.batch.run import BatchOptions, run_batch
 from amgan.runtime.errors import PhotoError
+from amgan.runtime.storage.location import Location
 
 FACES = (
     {"outcome": "aged", "box": [1, 2, 3, 4], "age": 40.2, "wanted": 70, "zones": {"jowls-left": [39.6, 71]}},
@@ -39,12 +43,12 @@ class Tags(HTMLParser):
 
 
 def outcomes_of(folder: Path) -> list[Outcome]:
-    ledger = Ledger(folder / "out", "s")
+    record = RunRecord(Location.of(folder / "out"), "s")
     try:
-        jobs = plan_batch(folder / "in", folder / "out")
-        return run_batch(FakePipeline(), jobs, REQUEST, options=BatchOptions(no_face="skip"), ledger=ledger)
+        jobs = plan_run([folder / "in"], folder / "out").tasks
+        return run_batch(FakePipeline(), jobs, REQUEST, options=BatchOptions(no_face="skip"), record=record)
     finally:
-        ledger.close()
+        record.close()
 
 
 def test_names_and_reasons_cannot_break_out() -> None:

@@ -14,7 +14,10 @@ from fake_pipeline import REQUEST, FakePipeline, photo
 from PIL import Image
 
 from amgan.runtime.batch.gallery.gallery import write_gallery
-from amgan.runtime.batch.run import BatchOptions, Ledger, plan_batch, run_batch
+from amgan.runtime.batch.plan import plan_run
+from amgan.runtime.batch.record import RunRecord
+from amgan.runtime.batch.run import BatchOptions, run_batch
+from amgan.runtime.storage.location import Location
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 NASTY = "<img src=x onerror=document.title='hacked'>&\"'é.png"
@@ -54,10 +57,10 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Image.fromarray(np.full((300, 400, 3), 230, np.uint8)).save(path)
     photo(folder / "in" / "wall.png", 0)
     (folder / "in" / "<b>broken.jpg").write_text("no picture")
-    jobs = plan_batch(folder / "in", folder / "out")
-    ledger = Ledger(folder / "out", "s")
-    outcomes = run_batch(FakePipeline(), jobs, REQUEST, options=BatchOptions(no_face="copy"), ledger=ledger)
-    ledger.close()
+    jobs = plan_run([folder / "in"], folder / "out").tasks
+    record = RunRecord(Location.of(folder / "out"), "s")
+    outcomes = run_batch(FakePipeline(), jobs, REQUEST, options=BatchOptions(no_face="copy"), record=record)
+    record.close()
     return write_gallery(outcomes, folder / "out", "out: at 70")
 
 

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from fake_pipeline import REQUEST, FakePipeline, photo
 
-from amgan.runtime.batch.inputs import plan_run, read_list
-from amgan.runtime.batch.run import BatchOptions, plan_batch, run_batch
+from amgan.runtime.batch.inputs import read_list
+from amgan.runtime.batch.plan import plan_run
+from amgan.runtime.batch.run import BatchOptions, run_batch
 from amgan.runtime.errors import UsageError
+from amgan.runtime.storage.location import Location
 
 
 @pytest.fixture
@@ -26,18 +28,17 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def targets(inputs: list[str], listed: list[str] | None = None) -> dict[str, str]:
     """Target below the output folder, by source, of all that is not refused."""
     plan = plan_run(inputs, Path("out"), listed)
-    return {str(j.source): str(j.target.relative_to("out")) for j in plan.jobs if not j.refusal}
+    return {str(j.source): j.name for j in plan.tasks if not j.refusal}
 
 
 def refusals(inputs: list[str], listed: list[str] | None = None) -> dict[str, str]:
-    return {str(j.source): j.refusal for j in plan_run(inputs, Path("out"), listed).jobs if j.refusal}
+    return {str(j.source): j.refusal for j in plan_run(inputs, Path("out"), listed).tasks if j.refusal}
 
 
 def test_one_input_is_what_it_was(here: Path) -> None:
-    assert plan_run(["in"], Path("out")).jobs == tuple(plan_batch(Path("in"), Path("out")))
-    assert plan_run(["in"], Path("out")).root == Path("out")
+    assert plan_run(["in"], "out").root == Location("out")
     assert plan_run(["in/a.png"], Path("old.png")).root is None
-    assert plan_run(["in/sub/[1].png"], Path("out")).jobs[0].target == Path("out/[1].png")
+    assert plan_run(["in/sub/[1].png"], Path("out")).tasks[0].target == Location("out/[1].png")
 
 
 def test_several_inputs_lie_side_by_side(here: Path) -> None:
@@ -105,7 +106,7 @@ def test_several_photos_need_a_folder(here: Path) -> None:
         with pytest.raises(UsageError, match=r"'out/old.jpg' is named like one picture.*name a folder"):
             plan_run(inputs, Path("out/old.jpg"))
     Path("album.jpg").mkdir()
-    assert plan_run(["in"], Path("album.jpg")).root == Path("album.jpg")
+    assert plan_run(["in"], Path("album.jpg")).root == Location("album.jpg")
 
 
 def test_reading_a_list(tmp_path: Path) -> None:
@@ -143,8 +144,8 @@ def test_links_that_lead_out_are_not_followed(tmp_path: Path) -> None:
     (source / "out.png").symlink_to(tmp_path / "private" / "p.png")
     (source / "in.png").symlink_to(source / "a.png")
     (source / "folder").symlink_to(tmp_path / "private")
-    outcomes = run_batch(FakePipeline(), plan_batch(source, tmp_path / "out"), REQUEST)
-    assert {one.path.name: one.status for one in outcomes} == {
+    outcomes = run_batch(FakePipeline(), plan_run([source], tmp_path / "out").tasks, REQUEST)
+    assert {one.source.name: one.status for one in outcomes} == {
         "a.png": "aged", "in.png": "aged", "out.png": "skipped", "folder": "skipped",
     }  # fmt: skip
     assert all("not followed" in one.reason for one in outcomes if one.status == "skipped")
@@ -155,7 +156,7 @@ def test_no_output_leaves_its_folder(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "sub").symlink_to(tmp_path / "elsewhere")
-    jobs = plan_batch(tmp_path / "in", tmp_path / "out")
+    jobs = plan_run([tmp_path / "in"], tmp_path / "out").tasks
     (outcome,) = run_batch(FakePipeline(), jobs, REQUEST, options=BatchOptions(root=tmp_path / "out"))
     assert outcome.status == "failed"
     assert "leads out of" in outcome.reason
@@ -169,6 +170,6 @@ def test_a_link_that_leads_to_itself_is_no_crash(tmp_path: Path) -> None:
     (tmp_path / "out" / "loop").symlink_to("loop")
     options = BatchOptions(root=tmp_path / "out")
     good, bad = run_batch(
-        FakePipeline(), plan_batch(tmp_path / "in", tmp_path / "out"), REQUEST, options=options
+        FakePipeline(), plan_run([tmp_path / "in"], tmp_path / "out").tasks, REQUEST, options=options
     )
     assert (good.status, bad.status) == ("aged", "failed")

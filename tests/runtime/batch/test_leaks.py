@@ -11,7 +11,9 @@ from helpers import HOPPER
 from PIL import Image
 
 from amgan.runtime import Pipeline, Request
-from amgan.runtime.batch.run import Job, run_batch
+from amgan.runtime.batch.run import run_batch
+from amgan.runtime.batch.task import PhotoTask
+from amgan.runtime.storage.location import Location
 
 PHOTOS = 200
 STATM = Path("/proc/self/statm")
@@ -27,7 +29,10 @@ def test_a_folder_of_200_photos_leaks_nothing(tiny_bundle: Path, tmp_path: Path)
     for number in range(8):
         sources.append(tmp_path / f"{number}.jpg")
         Image.open(HOPPER).convert("RGB").resize((250 + 10 * number, 290)).save(sources[-1], quality=90)
-    jobs = [Job(sources[n % 8], tmp_path / "out" / f"{n}.jpg") for n in range(PHOTOS)]
+    jobs = [
+        PhotoTask(Location.of(sources[n % 8]), Location.of(tmp_path / "out" / f"{n}.jpg"))
+        for n in range(PHOTOS)
+    ]
     held: list[float] = []
     with Pipeline(tiny_bundle, "cpu", "f32") as pipeline:
         outcomes = run_batch(pipeline, jobs, Request.parse("70"), lambda outcome: held.append(resident_mib()))

@@ -23,10 +23,14 @@ from amgan.runtime.batch.memory import (
     parse_size,
     say_size,
 )
+from amgan.runtime.batch.outcome import Outcome
+from amgan.runtime.batch.plan import plan_run
+from amgan.runtime.batch.record import RunRecord
 from amgan.runtime.batch.report import RunReport
-from amgan.runtime.batch.run import BatchOptions, Ledger, Outcome, plan_batch, run_batch
+from amgan.runtime.batch.run import BatchOptions, run_batch
 from amgan.runtime.errors import DiskFullError, PhotoError, UsageError
 from amgan.runtime.photo import read, write
+from amgan.runtime.storage.location import Location
 
 NEED = 8 * 6 * BYTES_PER_PIXEL
 
@@ -83,16 +87,16 @@ def test_photos_under_way_stay_within_the_memory(
         photo(tmp_path / "in" / f"{number:02}.png")
     options = BatchOptions(memory=at_once * NEED + 1)
     outcomes = run_batch(
-        FakePipeline(), plan_batch(tmp_path / "in", tmp_path / "out"), REQUEST, options=options
+        FakePipeline(), plan_run([tmp_path / "in"], tmp_path / "out").tasks, REQUEST, options=options
     )
-    assert [one.path.name for one in outcomes if one.status == "aged"] == [f"{n:02}.png" for n in range(12)]
+    assert [one.source.name for one in outcomes if one.status == "aged"] == [f"{n:02}.png" for n in range(12)]
     assert most[0] <= at_once
 
 
 def test_a_photo_over_the_limit_fails_alone(tmp_path: Path) -> None:
     photo(tmp_path / "in" / "a.png")
     photo(tmp_path / "in" / "b.png").write_bytes(b"no picture")
-    jobs = plan_batch(tmp_path / "in", tmp_path / "out")
+    jobs = plan_run([tmp_path / "in"], tmp_path / "out").tasks
     one, other = run_batch(FakePipeline(), jobs, REQUEST, options=BatchOptions(memory=100))
     assert one.status == other.status == "failed"
     assert one.reason.startswith("it takes 1 KiB of memory, over the limit of 0 KiB: raise --limit-memory")
@@ -107,14 +111,14 @@ def test_photos_without_a_face(tmp_path: Path, no_face: Any, status: str, there:
     source = photo(tmp_path / "in" / "sub" / "a.png", 0)
     with source.open("ab") as stream:
         stream.write(b"bytes that only a copy keeps")
-    jobs = plan_batch(tmp_path / "in", tmp_path / "out")
+    jobs = plan_run([tmp_path / "in"], tmp_path / "out").tasks
     (outcome,) = run_batch(FakePipeline(), jobs, REQUEST, options=BatchOptions(no_face=no_face))
     assert (outcome.status, outcome.reason) == (status, "no face was found")
     target = tmp_path / "out" / "sub" / "a.png"
     assert target.exists() == there
     if there:
         assert target.read_bytes() == source.read_bytes()
-        (again,) = plan_batch(source, tmp_path / "a.jpg")
+        (again,) = plan_run([source], tmp_path / "a.jpg").tasks
         (outcome,) = run_batch(FakePipeline(), [again], REQUEST, options=BatchOptions(no_face="copy"))
         assert outcome.status == "copied"
         assert read.read_photo(tmp_path / "a.jpg").format == "JPEG"
@@ -145,22 +149,22 @@ def test_a_full_disk_ends_the_run_and_it_goes_on_later(small_disk: Path, tmp_pat
         noise = Image.fromarray(rng.integers(1, 255, (120, 120, 3), np.uint8))
         noise.save(tmp_path / "in" / f"{number:02}.{suffix}", **({"quality": 100} if suffix == "jpg" else {}))
     out = small_disk / "out"
-    jobs = plan_batch(tmp_path / "in", out)
+    jobs = plan_run([tmp_path / "in"], out).tasks
     reported: list[Outcome] = []
-    ledger = Ledger(out, "s")
+    record = RunRecord(Location.of(out), "s")
     with pytest.raises(DiskFullError, match=r"no space is left for .*: make room and give the same command"):
-        run_batch(FakePipeline(), jobs, REQUEST, reported.append, ledger=ledger)
-    ledger.close()
+        run_batch(FakePipeline(), jobs, REQUEST, reported.append, record=record)
+    record.close()
     assert 0 < len(reported) < 12
     assert {one.status for one in reported} == {"aged"}
     whole = {name for name in files_under(out) if not name.startswith(".amgan/")}
-    assert {one.path.name for one in reported} <= whole
+    assert {one.source.name for one in reported} <= whole
     for name in whole:
         read.read_photo(out / name)
     subprocess.run(["mount", "-o", "remount,size=2m", str(small_disk)], check=True)
-    ledger = Ledger(out, "s")
-    outcomes = run_batch(FakePipeline(), jobs, REQUEST, ledger=ledger)
-    ledger.close()
+    record = RunRecord(Location.of(out), "s")
+    outcomes = run_batch(FakePipeline(), jobs, REQUEST, record=record)
+    record.close()
     assert [one.status for one in outcomes[: len(reported)]] == ["unchanged"] * len(reported)
     assert {one.status for one in outcomes[len(reported) :]} <= {"aged", "unchanged"}
     assert files_under(out) == {job.target.name for job in jobs} | {".amgan/run.jsonl"}
@@ -175,7 +179,7 @@ def test_errors_of_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
 
     monkeypatch.setattr(write, "write_photo", refuse)
     monkeypatch.setattr(batch_photo, "_free_bytes", lambda folder: 0)
-    jobs = plan_batch(photo(tmp_path / "a.png"), tmp_path / "out")
+    jobs = plan_run([photo(tmp_path / "a.png")], tmp_path / "out").tasks
     with pytest.raises(DiskFullError):
         run_batch(FakePipeline(), jobs, REQUEST)
     monkeypatch.setattr(batch_photo, "_free_bytes", lambda folder: 1 << 40)
@@ -187,26 +191,26 @@ def test_a_record_that_cannot_be_written_ends_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for kind, expected in ((errno.ENOSPC, DiskFullError), (errno.EIO, OSError)):
-        ledger = Ledger(tmp_path / "out", "s", force=True)
+        record = RunRecord(Location.of(tmp_path / "out"), "s", force=True)
 
         def refuse(*args: Any, kind: int = kind) -> None:
             raise OSError(kind, "no")
 
-        monkeypatch.setattr(ledger, "keep", refuse)
+        monkeypatch.setattr(record, "keep", refuse)
         reported: list[Outcome] = []
         with pytest.raises(expected):
-            jobs = plan_batch(photo(tmp_path / "a.png"), tmp_path / "out")
-            run_batch(FakePipeline(), jobs, REQUEST, reported.append, ledger=ledger)
+            jobs = plan_run([photo(tmp_path / "a.png")], tmp_path / "out").tasks
+            run_batch(FakePipeline(), jobs, REQUEST, reported.append, record=record)
         assert not reported
 
 
 def test_the_report_has_a_line_for_every_file(tmp_path: Path) -> None:
     photo(tmp_path / "in" / "a.png")
     photo(tmp_path / "in" / "b.png", 0)
-    ledger = Ledger(tmp_path / "out", "s")
-    with RunReport(tmp_path / "new" / "report.jsonl") as report:
-        jobs = plan_batch(tmp_path / "in", tmp_path / "out")
-        run_batch(FakePipeline(), jobs, REQUEST, report.add, ledger=ledger)
+    record = RunRecord(Location.of(tmp_path / "out"), "s")
+    with RunReport(Location.of(tmp_path / "new" / "report.jsonl")) as report:
+        jobs = plan_run([tmp_path / "in"], tmp_path / "out").tasks
+        run_batch(FakePipeline(), jobs, REQUEST, report.add, record=record)
     one, other = map(json.loads, (tmp_path / "new" / "report.jsonl").read_text().splitlines())
     assert (one["file"], one["outcome"]) == (str(tmp_path / "in" / "a.png"), "aged")
     assert one["output"] == str(tmp_path / "out" / "a.png")
@@ -220,10 +224,10 @@ def test_the_report_has_a_line_for_every_file(tmp_path: Path) -> None:
 
 def test_a_report_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(PhotoError, match="name another report"):
-        RunReport(tmp_path)
+        RunReport(Location.of(tmp_path))
     with (
-        RunReport(Path("/dev/full")) as report,
+        RunReport(Location("/dev/full")) as report,
         pytest.raises(PhotoError, match="cannot be written"),
     ):
-        report.add(Outcome(Path("a.png"), "aged"))
-    RunReport(None).add(Outcome(Path("a.png"), "aged"))
+        report.add(Outcome(Location("a.png"), "aged"))
+    RunReport(None).add(Outcome(Location("a.png"), "aged"))

@@ -2,103 +2,139 @@
 
 from __future__ import annotations
 
+import io
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import numpy as np
 import pytest
-from fake_pipeline import files_under
+from click.testing import CliRunner
 from helpers import COLLINS, HOPPER
+from object_store import names_below, new_bucket, s3_server
 from PIL import Image
 from ray_cluster import ray_cluster
 
+from amgan.cli import main
 from amgan.runtime import Pipeline
 from amgan.runtime.ages.request import Request
+from amgan.runtime.batch.outcome import Outcome
+from amgan.runtime.batch.plan import plan_run
 from amgan.runtime.batch.ray_runner import ModelChoice, RayRunner
+from amgan.runtime.batch.record import RunRecord
 from amgan.runtime.batch.report import report_line
-from amgan.runtime.batch.run import BatchOptions, Ledger, LocalRunner, Outcome, Runner, plan_batch
+from amgan.runtime.batch.run import BatchOptions, LocalRunner, Runner
 from amgan.runtime.errors import BundleError, EngineError, MissingDependencyError, UsageError
-from amgan.runtime.files import file_sha256
+from amgan.runtime.storage.location import Location
 
 WISH = Request.parse("70", include_children=True)
 
 
-@pytest.fixture(scope="module")
-def ray() -> Iterator[Any]:
-    """A cluster of two CPUs on this machine, gone afterwards."""
-    with ray_cluster() as module:
-        yield module
+@pytest.fixture(scope="module", params=["local", "s3"])
+def system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A store, and a cluster of this machine whose workers can reach it."""
+    pytest.importorskip("ray", reason="pip install 'amgan[ray]'")
+    if request.param == "local":
+        here = fsspec.filesystem("file", auto_mkdir=True)
+        here.top = tmp_path_factory.mktemp("ray")
+        with ray_cluster():
+            yield here
+    else:
+        with s3_server() as found, ray_cluster():
+            yield found
 
 
 @pytest.fixture(scope="module")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def bucket(system: Any) -> str:
     """Twelve photos, one of them without a face, and two files that are none."""
-    folder = tmp_path_factory.mktemp("ray") / "in"
-    (folder / "sub").mkdir(parents=True)
+    url = new_bucket(system)
     for number in range(11):
-        path = folder / ("sub" if number % 2 else ".") / f"{number:02}é.jpg"
+        content = io.BytesIO()
         picture = Image.open((HOPPER, COLLINS)[number % 2]).convert("RGB")
-        picture.resize((220 + 5 * number, 240)).save(path, quality=90)
-    Image.fromarray(np.full((60, 60, 3), 99, np.uint8)).save(folder / "wall.png")
-    (folder / "broken.jpg").write_text("no picture")
-    (folder / "notes.txt").write_text("")
-    return folder
+        picture.resize((220 + 5 * number, 240)).save(content, "JPEG", quality=90)
+        system.pipe_file(f"{url}/in/{'sub/' if number % 2 else ''}{number:02}é.jpg", content.getvalue())
+    wall = io.BytesIO()
+    Image.fromarray(np.full((60, 60, 3), 99, np.uint8)).save(wall, "PNG")
+    system.pipe_file(f"{url}/in/wall.png", wall.getvalue())
+    system.pipe_file(f"{url}/in/broken.jpg", b"no picture")
+    system.pipe_file(f"{url}/in/notes.txt", b"")
+    return url
 
 
-def run(runner: Runner, photos: Path, out: Path) -> list[dict[str, Any]]:
+def run(runner: Runner, source: str, out: str) -> list[dict[str, Any]]:
     """The report of a run, without what differs from run to run."""
-    ledger = Ledger(out, "s")
+    record = RunRecord(Location(out), "s")
     outcomes: list[Outcome] = []
-    options = BatchOptions(no_face="copy", root=out)
+    plan = plan_run([source], out)
+    options = BatchOptions(no_face="copy", root=None if "://" in out else Path(out))
     try:
-        runner.run(plan_batch(photos, out), WISH, outcomes.append, options, ledger)
+        runner.run(plan.tasks, WISH, outcomes.append, options, record)
     finally:
-        ledger.close()
+        record.close()
     lines = [report_line(one) for one in outcomes]
     for line in lines:
         line["seconds"] = sorted(line["seconds"])
-        line["output"] = line["output"] and Path(line["output"]).relative_to(out).as_posix()
+        line["output"] = line["output"] and line["output"].removeprefix(out)
     return lines
 
 
-def written(out: Path) -> dict[str, str]:
-    return {n: file_sha256(out / n) for n in files_under(out) if not n.startswith(".amgan/")}
+def written(system: Any, out: str) -> dict[str, bytes]:
+    return {name: system.cat_file(f"{out}/{name}") for name in names_below(system, out)}
 
 
 def test_two_workers_give_the_files_and_the_report_of_one_process(
-    ray: Any, photos: Path, tmp_path: Path, tiny_bundle: Path
+    system: Any, bucket: str, tiny_bundle: Path
 ) -> None:
+    source = f"{bucket}/in"
     with Pipeline(tiny_bundle, "cpu") as pipeline:
         local = LocalRunner(pipeline)
-        wanted = run(local, photos, tmp_path / "one")
+        wanted = run(local, source, f"{bucket}/one")
         runner = RayRunner(ModelChoice(tiny_bundle, "cpu"), workers=2)
         assert (runner.describe(), runner.age_range) == (local.describe(), local.age_range)
-        found = run(runner, photos, tmp_path / "ray")
+        found = run(runner, source, f"{bucket}/ray")
         assert found == wanted
         assert {line["outcome"] for line in found} == {"aged", "copied", "failed", "skipped"}
-        assert written(tmp_path / "ray") == written(tmp_path / "one")
-        (tmp_path / "ray" / "sub" / "03é.jpg").unlink()
-        again = {line["file"]: line["outcome"] for line in run(runner, photos, tmp_path / "ray")}
-        assert again.pop(str(photos / "sub" / "03é.jpg")) == "aged"
+        assert len(written(system, f"{bucket}/ray")) == 12
+        assert written(system, f"{bucket}/ray") == written(system, f"{bucket}/one")
+        system.rm_file(f"{bucket}/ray/sub/03é.jpg")
+        again = {line["file"]: line["outcome"] for line in run(runner, source, f"{bucket}/ray")}
+        assert again.pop(f"{source}/sub/03é.jpg") == "aged"
         assert set(again.values()) == {"unchanged", "failed", "skipped"}
         # A run may go on with the other engine.
-        assert {line["outcome"] for line in run(local, photos, tmp_path / "ray")} == set(again.values())
-        assert written(tmp_path / "ray") == written(tmp_path / "one")
+        assert {line["outcome"] for line in run(local, source, f"{bucket}/ray")} == set(again.values())
+        assert written(system, f"{bucket}/ray") == written(system, f"{bucket}/one")
 
 
-def test_errors_of_all_photos_end_the_run(ray: Any, photos: Path, tmp_path: Path, own_bundle: Path) -> None:
+def test_the_command(system: Any, bucket: str, tiny_bundle: Path) -> None:
+    out = f"{bucket}/command"
+    command = [
+        "run-batch", f"{bucket}/in", "-o", out, "--age", "70", "--include-children", "--engine", "ray",
+        "--workers", "2", "--model", str(tiny_bundle), "--device", "cpu",
+        "--report", f"{bucket}/report.jsonl",
+    ]  # fmt: skip
+    for expected in ("aged", "unchanged"):
+        done = CliRunner().invoke(main, command)
+        assert done.exit_code == 3, done.output
+        assert f"{bucket}/in/broken.jpg: is not a picture" in done.output
+        report = [json.loads(line) for line in system.cat_file(f"{bucket}/report.jsonl").splitlines()]
+        assert [line["outcome"] for line in report].count(expected) == 11
+    assert len(names_below(system, out)) == 11
+
+
+def test_errors_of_all_photos_end_the_run(system: Any, bucket: str, tmp_path: Path, own_bundle: Path) -> None:
     runner = RayRunner(ModelChoice(own_bundle, "cpu"), workers=1)
+    tasks = plan_run([f"{bucket}/in"], tmp_path / "out").tasks
     with pytest.raises(UsageError, match="more than the model can do"):
-        runner.run(
-            plan_batch(photos, tmp_path / "out"), Request.parse("300"), lambda one: None, BatchOptions(), None
-        )
+        runner.run(tasks, Request.parse("300"), lambda one: None, BatchOptions(), None)
     with pytest.raises(BundleError, match="there is no bundle folder"):
         RayRunner(ModelChoice(tmp_path / "none", "cpu"))
 
 
-def test_no_cluster(monkeypatch: pytest.MonkeyPatch, ray: Any) -> None:
+def test_no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = pytest.importorskip("ray", reason="pip install 'amgan[ray]'")
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
 
     def refuse(**options: Any) -> None:

@@ -13,24 +13,27 @@ import pytest
 from fake_pipeline import REQUEST, FakePipeline, files_under, photo
 from PIL import Image
 
-from amgan.runtime.batch.run import BatchOptions, Job, Outcome, plan_batch, run_batch
+from amgan.runtime.batch.outcome import Outcome
+from amgan.runtime.batch.plan import plan_run
+from amgan.runtime.batch.run import BatchOptions, run_batch
 from amgan.runtime.errors import BundleError, EngineError, MissingDependencyError, UsageError
+from amgan.runtime.storage.location import Location
 
 ONE = BatchOptions(threads=1)
 
 
 def by_name(outcomes: list[Outcome]) -> dict[str, Outcome]:
-    return {one.path.name: one for one in outcomes}
+    return {one.source.name: one for one in outcomes}
 
 
 def test_folder_tree_is_mirrored_and_inputs_stay(tmp_path: Path) -> None:
     photo(tmp_path / "in" / "a.png")
     photo(tmp_path / "in" / "deep" / "er" / "b.png", 7)
     before = {name: (tmp_path / "in" / name).read_bytes() for name in files_under(tmp_path / "in")}
-    outcomes = run_batch(FakePipeline(), plan_batch(tmp_path / "in", tmp_path / "out"), REQUEST)
+    outcomes = run_batch(FakePipeline(), plan_run([tmp_path / "in"], tmp_path / "out").tasks, REQUEST)
     assert [one.status for one in outcomes] == ["aged", "aged"]
     assert {one.faces for one in outcomes} == {2}
-    assert all(one.seconds > 0 and one.output and one.output.is_file() for one in outcomes)
+    assert all(one.seconds > 0 and one.target and one.target.path.is_file() for one in outcomes)
     assert files_under(tmp_path / "out") == {"a.png", "deep/er/b.png"}
     assert np.asarray(Image.open(tmp_path / "out" / "deep" / "er" / "b.png"))[0, 0, 0] == 248
     assert before == {name: (tmp_path / "in" / name).read_bytes() for name in files_under(tmp_path / "in")}
@@ -49,7 +52,7 @@ def test_bad_files_are_listed_and_the_good_ones_done(tmp_path: Path) -> None:
     photo(source / ".hidden" / "x.png")
     (source / ".DS_Store").write_text("")
     (source / "Thumbs.db").write_text("")
-    outcomes = by_name(run_batch(FakePipeline(), plan_batch(source, tmp_path / "out"), REQUEST))
+    outcomes = by_name(run_batch(FakePipeline(), plan_run([source], tmp_path / "out").tasks, REQUEST))
     assert {name for name, one in outcomes.items() if one.status == "aged"} == {"good.png"}
     assert "no face" in outcomes["black.png"].reason
     assert outcomes["notes.txt"].reason == "not a picture: its name ends in '.txt'"
@@ -64,17 +67,21 @@ def test_bad_files_are_listed_and_the_good_ones_done(tmp_path: Path) -> None:
 def test_one_photo_into_a_folder_or_a_file(tmp_path: Path) -> None:
     source = photo(tmp_path / "me.jpg")
     (tmp_path / "there.jpg").mkdir()
-    assert plan_batch(source, tmp_path / "out") == [Job(source, tmp_path / "out" / "me.jpg")]
-    assert plan_batch(source, tmp_path / "out" / "old.PNG") == [Job(source, tmp_path / "out" / "old.PNG")]
-    assert plan_batch(source, tmp_path / "there.jpg") == [Job(source, tmp_path / "there.jpg" / "me.jpg")]
+    assert plan_run([source], tmp_path / "out").tasks[0].target == Location.of(tmp_path / "out" / "me.jpg")
+    assert plan_run([source], tmp_path / "out" / "old.PNG").tasks[0].target == Location.of(
+        tmp_path / "out" / "old.PNG"
+    )
+    assert plan_run([source], tmp_path / "there.jpg").tasks[0].target == Location.of(
+        tmp_path / "there.jpg" / "me.jpg"
+    )
 
 
 def test_a_photo_named_by_itself_is_judged_by_its_content(tmp_path: Path) -> None:
     source = photo(tmp_path / "me.png").rename(tmp_path / "me")
-    (outcome,) = run_batch(FakePipeline(), plan_batch(source, tmp_path / "out.png"), REQUEST)
+    (outcome,) = run_batch(FakePipeline(), plan_run([source], tmp_path / "out.png").tasks, REQUEST)
     assert outcome.status == "aged", outcome.reason
     os.mkfifo(tmp_path / "pipe")
-    (outcome,) = run_batch(FakePipeline(), plan_batch(tmp_path / "pipe", tmp_path / "out"), REQUEST)
+    (outcome,) = run_batch(FakePipeline(), plan_run([tmp_path / "pipe"], tmp_path / "out").tasks, REQUEST)
     assert "not a regular file" in outcome.reason
 
 
@@ -95,7 +102,7 @@ def test_wrong_use_is_refused(tmp_path: Path) -> None:
         (tmp_path / "empty", tmp_path / "out", "holds no photos"),
     ):
         with pytest.raises(UsageError, match=says):
-            plan_batch(wrong_source, wrong_output)
+            plan_run([wrong_source], wrong_output)
     assert not (tmp_path / "out").exists()
 
 
@@ -103,14 +110,14 @@ def test_output_that_would_hit_another_input_is_refused(tmp_path: Path) -> None:
     photo(tmp_path / "in" / "a.png")
     photo(tmp_path / "in" / "in" / "a.png")
     with pytest.raises(UsageError, match="never overwritten"):
-        plan_batch(tmp_path / "in", tmp_path)
+        plan_run([tmp_path / "in"], tmp_path)
 
 
 def test_output_inside_the_input_is_not_aged_again(tmp_path: Path) -> None:
     photo(tmp_path / "a.png")
     for _ in range(2):
-        outcomes = run_batch(FakePipeline(), plan_batch(tmp_path, tmp_path / "aged"), REQUEST)
-        assert [one.path.name for one in outcomes] == ["a.png"]
+        outcomes = run_batch(FakePipeline(), plan_run([tmp_path], tmp_path / "aged").tasks, REQUEST)
+        assert [one.source.name for one in outcomes] == ["a.png"]
     assert files_under(tmp_path) == {"a.png", "aged/a.png"}
 
 
@@ -125,7 +132,7 @@ def test_folder_that_cannot_be_read_is_listed(tmp_path: Path, monkeypatch: pytes
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", guarded)
-    jobs = plan_batch(tmp_path / "in", tmp_path / "out")
+    jobs = plan_run([tmp_path / "in"], tmp_path / "out").tasks
     monkeypatch.undo()
     outcomes = by_name(run_batch(FakePipeline(), jobs, REQUEST))
     assert outcomes["closed"].reason == "a folder that cannot be read: Permission denied"
@@ -143,7 +150,7 @@ def test_errors_of_one_photo_stay_with_it(tmp_path: Path, error: Exception, says
 
     for name in "abc":
         photo(tmp_path / "in" / f"{name}.png")
-    jobs = plan_batch(tmp_path / "in", tmp_path / "out")
+    jobs = plan_run([tmp_path / "in"], tmp_path / "out").tasks
     outcomes = by_name(run_batch(FakePipeline(trouble), jobs, REQUEST, options=ONE))
     assert outcomes["b.png"].reason == says
     assert [outcomes[f"{n}.png"].status for n in "ac"] == ["aged", "aged"]
@@ -159,11 +166,11 @@ def test_errors_of_all_photos_end_the_run(tmp_path: Path, kind: type[Exception])
         photo(tmp_path / "in" / f"{name}.png")
     reported: list[Outcome] = []
     with pytest.raises(kind, match="for all of them"):
-        jobs = plan_batch(tmp_path / "in", tmp_path / "out")
+        jobs = plan_run([tmp_path / "in"], tmp_path / "out").tasks
         run_batch(FakePipeline(trouble), jobs, REQUEST, reported.append, ONE)
     assert {one.status for one in reported} == {"aged"}
-    assert reported[0].path.name == "a.png" and "b.png" not in by_name(reported)
-    assert files_under(tmp_path / "out") == {one.path.name for one in reported}
+    assert reported[0].source.name == "a.png" and "b.png" not in by_name(reported)
+    assert files_under(tmp_path / "out") == {one.source.name for one in reported}
 
 
 def test_target_that_cannot_be_written_fails_alone(tmp_path: Path) -> None:
@@ -171,7 +178,9 @@ def test_target_that_cannot_be_written_fails_alone(tmp_path: Path) -> None:
     photo(tmp_path / "in" / "b" / "c.png")
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "b").write_text("a file in the way")
-    outcomes = by_name(run_batch(FakePipeline(), plan_batch(tmp_path / "in", tmp_path / "out"), REQUEST))
+    outcomes = by_name(
+        run_batch(FakePipeline(), plan_run([tmp_path / "in"], tmp_path / "out").tasks, REQUEST)
+    )
     assert outcomes["a.png"].status == "aged"
     assert outcomes["c.png"].status == "failed"
     assert str(tmp_path / "out" / "b") in outcomes["c.png"].reason
@@ -187,8 +196,8 @@ def test_interrupt_keeps_what_is_done(tmp_path: Path) -> None:
         photo(tmp_path / "in" / f"{number:02}.png")
     reported: list[Outcome] = []
     with pytest.raises(KeyboardInterrupt):
-        run_batch(FakePipeline(), plan_batch(tmp_path / "in", tmp_path / "out"), REQUEST, interrupt)
-    names = [one.path.name for one in reported]
+        run_batch(FakePipeline(), plan_run([tmp_path / "in"], tmp_path / "out").tasks, REQUEST, interrupt)
+    names = [one.source.name for one in reported]
     assert names == sorted(names) and 3 <= len(names) < 12
     assert files_under(tmp_path / "out") == set(names)
 
@@ -218,9 +227,9 @@ def test_photos_stream_through_bounded_queues(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(write, "write_photo", slow_write)
     for number in range(30):
         photo(tmp_path / "in" / f"{number:02}.png")
-    outcomes = run_batch(FakePipeline(), plan_batch(tmp_path / "in", tmp_path / "out"), REQUEST)
+    outcomes = run_batch(FakePipeline(), plan_run([tmp_path / "in"], tmp_path / "out").tasks, REQUEST)
     assert {one.status for one in outcomes} == {"aged"}, outcomes
-    assert [one.path.name for one in outcomes] == [f"{n:02}.png" for n in range(30)]
+    assert [one.source.name for one in outcomes] == [f"{n:02}.png" for n in range(30)]
     assert 2 <= most[0] <= 4 * 2 + 1
 
 
@@ -229,5 +238,5 @@ def test_reason_does_not_repeat_the_path(tmp_path: Path) -> None:
         raise EngineError(f"'{source}': it broke")
 
     source = photo(tmp_path / "a.png")
-    (outcome,) = run_batch(FakePipeline(trouble), plan_batch(source, tmp_path / "out"), REQUEST)
+    (outcome,) = run_batch(FakePipeline(trouble), plan_run([source], tmp_path / "out").tasks, REQUEST)
     assert outcome.reason == "it broke"

@@ -13,7 +13,8 @@ from PIL import Image
 from amgan.runtime import BatchSession, Request
 from amgan.runtime.errors import AmganError, UsageError
 from amgan.runtime.pipeline import pipeline as pipeline_module
-from amgan.runtime.storage.lock import RunLock
+from amgan.runtime.storage.location import Location
+from amgan.runtime.storage.lock import lock_folder
 
 REQUEST = Request.parse(age=70)
 
@@ -37,12 +38,12 @@ def test_a_folder_with_report_gallery_and_resume(photos: Path, tmp_path: Path) -
     session = BatchSession([photos], out, REQUEST, report=report, gallery=True, gallery_title="at 70")
     assert not out.exists(), "planning writes nothing"
     result = session.run(lambda done, total, what: seen.append((done, total)))
-    assert [(one.path.name, one.status) for one in result.outcomes] == [
+    assert [(one.source.name, one.status) for one in result.outcomes] == [
         ("a.png", "aged"), ("c.png", "failed"), ("b.jpg", "aged"),
     ]  # fmt: skip
     assert seen == [(0, 3), (1, 3), (2, 3), (3, 3)]
-    assert [one.path.name for one in result.failed] == ["c.png"]
-    assert [one.path.name for one in result.written] == ["a.png", "b.jpg"]
+    assert [one.source.name for one in result.failed] == ["c.png"]
+    assert [one.source.name for one in result.written] == ["a.png", "b.jpg"]
     assert result.capabilities.name == "Fake"
     assert [json.loads(line)["outcome"] for line in report.read_text().splitlines()] == [
         "aged", "failed", "aged",
@@ -90,7 +91,10 @@ def test_wrong_use_is_refused_before_anything_is_opened(photos: Path, tmp_path: 
 
 def test_a_folder_in_use_is_left_alone(photos: Path, tmp_path: Path) -> None:
     session = BatchSession([photos], tmp_path / "out", REQUEST)
-    with RunLock(tmp_path / "out"), pytest.raises(AmganError, match="is in use by another run"):
+    with (
+        lock_folder(Location.of(tmp_path / "out")),
+        pytest.raises(AmganError, match="is in use by another run"),
+    ):
         session.run()
     assert session.outcomes == []
 

@@ -15,7 +15,8 @@ from make_torture import Maker, cases_of
 from numpy.typing import NDArray
 
 from amgan.runtime.ages.request import Request
-from amgan.runtime.batch.run import plan_batch, run_batch
+from amgan.runtime.batch.plan import plan_run
+from amgan.runtime.batch.run import run_batch
 
 REQUEST = Request.parse("70")
 
@@ -47,8 +48,8 @@ def torture(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list]:
 
 def test_every_file_of_the_torture_folder_is_accounted_for(torture: tuple[Path, list]) -> None:
     folder, cases = torture
-    jobs = plan_batch(folder / "in", folder / "out")
-    outcomes = {one.path: one for one in run_batch(QuickAger(), jobs, REQUEST)}
+    jobs = plan_run([folder / "in"], folder / "out").tasks
+    outcomes = {one.source.path: one for one in run_batch(QuickAger(), jobs, REQUEST)}
     assert len(cases) > 400
     assert outcomes.keys() == {folder / "in" / case.path for case in cases}
     counts: Counter[str] = Counter()
@@ -63,13 +64,13 @@ def test_every_file_of_the_torture_folder_is_accounted_for(torture: tuple[Path, 
             {"failed": "refused", "skipped": "refused"}.get(one.status, one.status),
         ):
             wrong.append(f"{case.path}: {one.status} {one.reason}, not {case.expected}")
-        if case.expected == "aged" and one.output is not None:
-            fault = what_is_wrong(one.path, one.output)
+        if case.expected == "aged" and one.target is not None:
+            fault = what_is_wrong(one.source.path, one.target.path)
             wrong += [f"{case.path}: {fault}"] if fault else []
     assert not wrong, wrong
     assert counts["aged"] > 150 and counts["failed"] > 150
     written = {path for path in (folder / "out").rglob("*") if path.is_file()}
-    assert written == {one.output for one in outcomes.values() if one.output}
+    assert written == {one.target.path for one in outcomes.values() if one.target}
     assert not Path("/tmp/amgan-was-here").exists()
 
 

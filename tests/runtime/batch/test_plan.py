@@ -1,4 +1,4 @@
-"""What a run with URLs is to do, and what is refused."""
+"""What a run over any kind of store is to do, and what is refused."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ import pytest
 from fake_pipeline import REQUEST, FakePipeline, photo
 from object_store import level_of
 
-from amgan.runtime.batch.remote_plan import plan_remote
+from amgan.runtime.batch.plan import plan_run
 from amgan.runtime.batch.report import report_line
 from amgan.runtime.batch.run import run_batch
 from amgan.runtime.errors import UsageError
-from amgan.runtime.storage import location as storage
+from amgan.runtime.storage.location import Location
+from amgan.runtime.storage.remote import RemoteStore
+from amgan.runtime.storage.store import Listed
 
 NAMES = {"a.png", "broken.png", "notes.txt", "sub/b.png", "sub/c.png"}
 
 
-def test_plans(system: Any, bucket: str, tmp_path: Path) -> None:
+def test_plans(bucket: str, tmp_path: Path) -> None:
     def places(
         inputs: list[str], out: str = f"{bucket}/out", lines: list[str] | None = None
     ) -> dict[str, str]:
-        jobs = plan_remote(inputs, out, lines).jobs
-        return {(j.far and j.far.name) or "": j.refusal for j in jobs}
+        return {task.name: task.refusal for task in plan_run(inputs, out, lines).tasks}
 
-    name = bucket.rpartition("/")[2]
+    name = bucket.rpartition("://")[2].lstrip("/")
     here = photo(tmp_path / "here" / "x.png")
     assert set(places([f"{bucket}/in/"])) == NAMES
     assert set(places([f"{bucket}/in", f"{bucket}/in/a.png"])) == {f"in/{n}" for n in NAMES} | {"a.png"}
@@ -47,8 +48,8 @@ def test_plans(system: Any, bucket: str, tmp_path: Path) -> None:
     assert set(places([str(here), f"{bucket}/in/a.png"])) == {"x.png", "a.png"}
     assert set(places([], lines=[str(here)])) == {str(here).lstrip("/")}
     assert places([f"{bucket}/in/a.png", f"{bucket}/in/a.png"]) == {"a.png": ""}
-    twice = plan_remote([f"{bucket}/in/a.png", str(photo(tmp_path / "a.png"))], f"{bucket}/out").jobs
-    assert [job.refusal.endswith("too: rename one of them") for job in twice] == [False, True]
+    twice = plan_run([f"{bucket}/in/a.png", str(photo(tmp_path / "a.png"))], f"{bucket}/out").tasks
+    assert [task.refusal.endswith("too: rename one of them") for task in twice] == [False, True]
 
 
 def test_one_photo_to_one_file(system: Any, bucket: str, tmp_path: Path) -> None:
@@ -57,39 +58,50 @@ def test_one_photo_to_one_file(system: Any, bucket: str, tmp_path: Path) -> None
         (f"{bucket}/in/a.png", str(tmp_path / "old.png")),
         (str(photo(tmp_path / "a.png", 10)), f"{bucket}/old2.png"),
     ):
-        plan = plan_remote([source], out)
-        assert (plan.root, plan.far_root) == (None, "")
-        (one,) = run_batch(FakePipeline(), plan.jobs, REQUEST)
-        assert (one.status, one.written) == ("aged", out)
+        plan = plan_run([source], out)
+        assert plan.root is None
+        (one,) = run_batch(FakePipeline(), plan.tasks, REQUEST)
+        assert (one.status, one.target) == ("aged", Location(out))
         assert "tag" not in json.dumps(report_line(one))
     assert level_of(system, f"{bucket}/old.png") == level_of(system, f"{bucket}/old2.png") == 245
     assert (tmp_path / "old.png").exists()
 
 
-def test_wrong_inputs(system: Any, bucket: str) -> None:
+def test_wrong_inputs(bucket: str) -> None:
     for inputs, out, said in (
         ([f"{bucket}/none"], f"{bucket}/out", "does not exist: give a photo or a folder"),
         ([f"{bucket}/none.png"], f"{bucket}/old.png", "does not exist: give a photo or a folder"),
+        ([f"{bucket}/none", f"{bucket}/in"], f"{bucket}/out", "does not exist: give photos, folders"),
         ([f"{bucket}/in/*.gif"], f"{bucket}/out", "matches no file: check the pattern"),
         ([f"{bucket}/in"], f"{bucket}/in", "is the folder of the photos themselves"),
+        ([f"{bucket}/in", f"{bucket}/in/a.png"], f"{bucket}/in", "is the folder of the photos themselves"),
         ([f"{bucket}/in/a.png"], f"{bucket}/in", "is one of the photos to age"),
         ([f"{bucket}/in/a.png"], f"{bucket}/in/a.png", "is one of the photos to age"),
+        ([f"{bucket}/in"], f"{bucket}/old.png", "is named like one picture"),
+        ([f"{bucket}/in"], f"{bucket}/in/notes.txt", "is a file: name a folder"),
+        ([f"{bucket}/in/a.png"], f"{bucket}/in/notes.txt", "is a file, but no picture"),
         ([], f"{bucket}/out", "there is nothing to do"),
     ):  # fmt: skip
         with pytest.raises(UsageError, match=said):
-            plan_remote(inputs, out)
+            plan_run(inputs, out)
 
 
-def test_no_name_leads_out_of_the_output(
-    bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from amgan.runtime.batch import remote_plan
+def test_files_that_are_no_pictures_are_left_out_each_by_itself(bucket: str, tmp_path: Path) -> None:
+    for folder in ("one/in", "two/in"):
+        photo(tmp_path / folder / f"{folder[:3]}.png")
+        (tmp_path / folder / "notes.txt").write_text("")
+    tasks = plan_run([tmp_path / "one" / "in", tmp_path / "two" / "in"], f"{bucket}/out").tasks
+    assert [task.unasked for task in tasks if task.source.suffix == ".txt"] == [True, True]
+    assert [task.refusal for task in tasks if task.source.suffix == ".png"] == ["", ""]
 
+
+@pytest.mark.parametrize("out", ["memory://out", ""])
+def test_no_name_leads_out_of_the_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, out: str) -> None:
+    top = Location("memory://somewhere/in")
     names = ("../a.png", "x//a.png", "./a.png", "a\0.png", "sub/../../../a.png")
-    listed = [storage.Listed(f"{bucket}/in/{name}", name, 1) for name in names]
-    monkeypatch.setattr(remote_plan, "files_below", lambda url: listed)
-    for out in (f"{bucket}/out", str(tmp_path / "out")):
-        plan = plan_remote([f"{bucket}/in"], out)
-        assert len(plan.jobs) == len(names)
-        assert all("which would lead out" in job.refusal for job in plan.jobs)
-        assert {one.status for one in run_batch(FakePipeline(), plan.jobs, REQUEST)} == {"failed"}
+    monkeypatch.setattr(RemoteStore, "is_folder", lambda self, place: place == top)
+    monkeypatch.setattr(RemoteStore, "walk", lambda *_: [Listed(top / name, name) for name in names])
+    plan = plan_run([top], out or tmp_path / "out")
+    assert len(plan.tasks) == len(names)
+    assert all("which would lead out" in task.refusal for task in plan.tasks)
+    assert {one.status for one in run_batch(FakePipeline(), plan.tasks, REQUEST)} == {"failed"}
