@@ -15,7 +15,7 @@ import pytest
 from fake_pipeline import REQUEST, FakePipeline, files_under, photo
 from PIL import Image
 
-from amgan.runtime.batch import steps as batch_photo
+from amgan.runtime.batch import disk
 from amgan.runtime.batch.memory import (
     BYTES_PER_PIXEL,
     JPEG_BYTES_PER_PIXEL,
@@ -178,11 +178,11 @@ def test_errors_of_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
         raise PhotoError("it cannot be written") from error
 
     monkeypatch.setattr(write, "write_photo", refuse)
-    monkeypatch.setattr(batch_photo, "_free_bytes", lambda folder: 0)
+    monkeypatch.setattr(disk, "_free_bytes", lambda folder: 0)
     jobs = plan_run([photo(tmp_path / "a.png")], tmp_path / "out").tasks
     with pytest.raises(DiskFullError):
         run_batch(FakePipeline(), jobs, REQUEST)
-    monkeypatch.setattr(batch_photo, "_free_bytes", lambda folder: 1 << 40)
+    monkeypatch.setattr(disk, "_free_bytes", lambda folder: 1 << 40)
     if error.errno is None:
         assert run_batch(FakePipeline(), jobs, REQUEST)[0].reason == "it cannot be written"
 
