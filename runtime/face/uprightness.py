@@ -1,9 +1,9 @@
 """Which way up a face is that the detector is not sure of.
 
-The detector takes some faces that stand on their head, or lie on their side, for upright ones: of 51 portraits
-turned in steps of 30 degrees, 68 of 612 were found like that, with scores of 0.60 to 0.76. The same face the right
-way up has a better score. So a face with a low score is looked at once more, in four quarter turns side by side
-in one window, and the best one counts.
+The detector takes some faces that stand on their head, or lie on their side, for upright ones: of 51
+portraits turned in steps of 30 degrees, 68 of 612 were found like that, with scores of 0.60 to 0.76. The same
+face the right way up has a better score. So a face with a low score is looked at once more, in four quarter
+turns side by side in one window, and the best one counts.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SAME_FACE = 0.25
 
 
 def right_way_up(detector: FaceDetector, pyramid: Pyramid, one: Detection) -> Detection:
-    """A detection in the unturned photo of ``pyramid``, or the better one of the same face turned another way.
+    """A detection in the unturned photo of ``pyramid``, or a better one of the same face turned.
 
     One run of the detector where the score is under DOUBTFUL_SCORE, none elsewhere.
     """

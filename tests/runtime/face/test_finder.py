@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from amgan.runtime.face.alignment import apply_affine, canonical_frame
-from amgan.runtime.face.finder import Face, FaceFinder, _without_twins
+from amgan.runtime.face.detector import MIN_SCORE, Detection, FaceDetector
+from amgan.runtime.face.finder import Face, FaceFinder
+from amgan.runtime.face.found import without_twins
 from amgan.runtime.face.mesh import (
     FACE_OVAL,
     LEFT_EYE,
@@ -19,6 +22,7 @@ from amgan.runtime.face.mesh import (
     NOSE_TIP,
     RIGHT_EYE,
 )
+from amgan.runtime.face.scan import SUSPECT_SCORE
 
 
 def unit(face: Face) -> np.ndarray:
@@ -139,5 +143,57 @@ def test_twins_are_one_face() -> None:
         points = rng.random((N_POINTS, 2)) * 100 + (x, 0)
         return Face(points, score, 1.0, canonical_frame(points))
 
-    kept = _without_twins([at(0, 0.7), at(8, 0.9), at(300, 0.8)])
+    kept = without_twins([at(0, 0.7), at(8, 0.9), at(300, 0.8)])
     assert [face.score for face in kept] == [0.9, 0.8]
+
+
+def test_all_faces_of_a_photo_on_its_side(
+    finder: FaceFinder, hopper: np.ndarray, collins: np.ndarray
+) -> None:
+    """The first one may be found where the photo is not turned yet; the others still are looked for."""
+    scene = np.full((600, 1320, 3), (110, 120, 125), np.uint8)
+    scene[:, :512] = hopper
+    for x in (560, 940):
+        scene[100:480, x : x + 380] = collins[:380, 60:440]
+    for turns in (1, 2, 3):
+        found = finder.look(np.ascontiguousarray(np.rot90(scene, turns)))
+        assert len(found.faces) == 3
+        assert {face.turns_upright for face in found.faces} == {-turns % 4}
+
+
+class Unsure:
+    """A detector that sees what ``real`` sees, only ``less`` surely."""
+
+    def __init__(self, real: FaceDetector, less: float) -> None:
+        self.real, self.less = real, less
+
+    def detect(
+        self, window: np.ndarray, x0: float, y0: float, side: float, min_score: float
+    ) -> list[Detection]:
+        seen = self.real.detect(window, x0, y0, side, min_score)
+        return [replace(one, score=one.score * self.less) for one in seen]
+
+
+@pytest.mark.parametrize(("less", "faces"), [(0.5, 1), (0.3, 0)])
+def test_a_suspect_counts_where_the_mesh_is_sure(
+    finder: FaceFinder, hopper: np.ndarray, monkeypatch: pytest.MonkeyPatch, less: float, faces: int
+) -> None:
+    (plain,) = finder.find(hopper)
+    monkeypatch.setattr(finder, "_detector", Unsure(finder._detector, less))
+    found = finder.look(hopper)
+    assert len(found.faces) == faces
+    if faces:
+        assert found.faces[0].score < MIN_SCORE < 0.9 < found.faces[0].presence
+        assert np.abs(found.faces[0].landmarks - plain.landmarks).mean() < 0.01 * plain.frame.side_px
+    else:
+        assert found.refused[0].score > SUSPECT_SCORE
+
+
+def test_a_suspect_in_which_the_mesh_sees_no_face_is_refused(
+    finder: FaceFinder, hopper: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finder, "_detector", Unsure(finder._detector, 0.5))
+    monkeypatch.setattr("amgan.runtime.face.finder.SURE_PRESENCE", 1.1)
+    found = finder.look(hopper)
+    assert not found.faces and found.meshes > 0
+    assert found.refused[0].score == pytest.approx(0.45, abs=0.06)

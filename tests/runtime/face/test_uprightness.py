@@ -97,7 +97,9 @@ def test_what_is_no_better_or_elsewhere_does_not_count() -> None:
     assert right_way_up(Answers((0.7,) * 4), Pyramid(photo), beside) is beside  # type: ignore[arg-type]
 
 
-def test_a_face_at_the_edge_keeps_its_place(finder: FaceFinder, hopper: np.ndarray, hopper_face: Face) -> None:
+def test_a_face_at_the_edge_keeps_its_place(
+    finder: FaceFinder, hopper: np.ndarray, hopper_face: Face
+) -> None:
     """What lies outside the photo is left out of the window without moving the rest."""
     detector: FaceDetector = finder._detector
     x0, y0, x1, y1 = hopper_face.box

@@ -1,0 +1,95 @@
+"""A face of a photo, and what a look at a photo found."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .alignment import Frame
+from .detector import Detection
+from .mesh import LEFT_EYE, NOSE_TIP, RIGHT_EYE, raise_hairline
+
+
+@dataclass(frozen=True, eq=False)
+class Face:
+    """One face of a photo.
+
+    ``landmarks`` are [468, 2] float64 in photo pixels; ``score`` and ``presence`` (0..1) are what the
+    detector and the mesh say of it; ``frame`` is its canonical frame.
+    """
+
+    landmarks: NDArray[np.float64]
+    score: float
+    presence: float
+    frame: Frame
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """Corners x0, y0, x1, y1 of the landmarks' bounding box, in photo pixels."""
+        low, high = self.landmarks.min(axis=0), self.landmarks.max(axis=0)
+        return (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
+
+    @property
+    def reach(self) -> tuple[float, float, float, float]:
+        """Corners x0, y0, x1, y1 of what may change: the landmarks' box and the forehead, in photo px."""
+        points = raise_hairline(self.landmarks)
+        low, high = points.min(axis=0), points.max(axis=0)
+        return (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
+
+    @property
+    def width_px(self) -> float:
+        """Width of the landmarks' bounding box in photo pixels."""
+        return self.box[2] - self.box[0]
+
+    @property
+    def turn(self) -> float:
+        """How far the head is turned aside, see turn_of."""
+        return turn_of(self.landmarks)
+
+    @property
+    def turns_upright(self) -> int:
+        """The quarter turns counter-clockwise after which the face stands upright, 0 to 3."""
+        x, y = self.frame.right
+        return round(math.atan2(y, x) / (math.pi / 2)) % 4
+
+
+def turn_of(landmarks: NDArray[np.floating]) -> float:
+    """How far a head with landmarks [468, 2] is turned: 0 is frontal, about 1 a half profile, either sign."""
+    right, left = landmarks[list(RIGHT_EYE)].mean(0), landmarks[list(LEFT_EYE)].mean(0)
+    across = left - right
+    middle = (landmarks[NOSE_TIP] - (left + right) / 2) @ across / max(float(across @ across), 1e-9)
+    return float(2.0 * middle)
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What was found in a photo, and how far it was looked.
+
+    ``faces`` come largest first. ``refused`` are the detector's faces in which no mesh could be fitted and
+    what it only suspected, best first. ``min_face_px`` is the width of the smallest faces looked for,
+    ``quarter_turns`` how many quarter turns counter-clockwise the photo had taken when it was looked at last.
+    ``windows`` counts the detector's runs, ``meshes`` those of the mesh.
+    """
+
+    faces: tuple[Face, ...]
+    refused: tuple[Detection, ...]
+    min_face_px: float
+    quarter_turns: int
+    windows: int
+    meshes: int
+
+
+def without_twins(faces: list[Face]) -> list[Face]:
+    """Drop a face whose centre lies within a third of another's width (found in two windows)."""
+    kept: list[Face] = []
+    for face in sorted(faces, key=lambda f: -f.score):
+        centre = np.array(face.frame.centre)
+        if all(
+            np.hypot(*(centre - np.array(k.frame.centre))) > 0.34 * max(face.width_px, k.width_px)
+            for k in kept
+        ):
+            kept.append(face)
+    return kept
