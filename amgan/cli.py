@@ -6,9 +6,11 @@ import difflib
 import importlib
 import io
 import os
+import shlex
 import sys
 import traceback
 import warnings
+from pathlib import Path
 
 import click
 
@@ -74,10 +76,7 @@ class AmganGroup(click.Group):
         """The command that the arguments begin with; for a misspelt one the error names the nearest."""
         name = args[0] if args else ""
         if name and not name.startswith("-") and name not in COMMANDS:
-            near = difflib.get_close_matches(name, COMMANDS, 1, cutoff=0.5)
-            near = near or [command for command in COMMANDS if name in command.split("-")]
-            hint = f"did you mean {near[0]}?" if near else "see amgan --help"
-            ctx.fail(f"No such command '{name}': {hint}")
+            ctx.fail(f"No such command '{name}': {_hint(name, args)}")
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
@@ -98,6 +97,16 @@ class AmganGroup(click.Group):
             said = " ".join(f"{type(error).__name__}: {error}".split())
             _complain(ctx, f"unexpected {said} (run with AMGAN_DEBUG=1 for the traceback)", 1)
         return None
+
+
+def _hint(name: str, args: list[str]) -> str:
+    """What somebody may have meant who typed ``name`` for a command."""
+    if Path(name).exists():
+        command = "run-batch" if Path(name).is_dir() else "age"
+        return f"did you mean amgan {command} {shlex.join(args)}?"
+    near = [command for command in COMMANDS if name.lower() in command.split("-")]
+    near += difflib.get_close_matches(name.lower(), COMMANDS, 1, cutoff=0.5)
+    return f"did you mean {near[0]}?" if near else "see amgan --help"
 
 
 def in_terms_of_flags(sentence: str) -> str:

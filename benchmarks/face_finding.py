@@ -166,14 +166,16 @@ def measure(portraits: list[Portrait], finder: FaceFinder) -> dict[str, Any]:
         posed = [one for one in portraits if one.face is not None and low <= abs(one.face.turn) < high]
         poses[name] = share([in_a_scene(one, 60, finder)[0] for one in posed])
         low = high
+    close_ups = {margin: [close_up(one, margin, finder) for one in frontal] for margin in MARGINS}
+    every_size = [hit for tests in scenes.values() for hit, _ in tests]
+    every_size += [hit for hits in close_ups.values() for hit in hits]
     windows = [found.windows for tests in scenes.values() for _, found in tests if found is not None]
     return {
         "portraits": share([one.face is not None for one in portraits]),
         "frontal": len(frontal),
         "face_px": {str(width): share([hit for hit, _ in tests]) for width, tests in scenes.items()},
-        "close_ups": {
-            f"{margin:+.0%}": share([close_up(one, margin, finder) for one in frontal]) for margin in MARGINS
-        },
+        "close_ups": {f"{margin:+.0%}": share(hits) for margin, hits in close_ups.items()},
+        "frontal_faces_of_every_size": share(every_size),
         "degrees": {str(turn): share([turned(one, turn, finder) for one in some]) for turn in TURNS},
         "poses_at_60_px": poses,
         "light": {name: share(hits) for name, hits in lit.items()},
@@ -210,6 +212,12 @@ def tables(result: dict[str, Any]) -> str:
         lines += [f"| {head} | found | of |", "| --- | --- | --- |"]
         lines += [f"| {name} | {hits['found']} | {hits['faces']} |" for name, hits in result[key].items()]
         lines += [""]
+    sizes = result["frontal_faces_of_every_size"]
+    lines += [
+        f"Frontal faces of every size and margin together: {sizes['found']} of {sizes['faces']} found, "
+        f"{sizes['share']:.1%}.",
+        "",
+    ]
     lines += ["| work | median | mean | most |", "| --- | --- | --- | --- |"]
     for name, kinds in result["work"].items():
         lines += [

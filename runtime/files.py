@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
+import os
 import re
 import secrets
 from collections.abc import Iterator
@@ -17,11 +19,16 @@ _LEFTOVER = re.compile(r"\..*\.[0-9a-f]{8}\.part")
 def whole_file(path: Path, suffix: str = "") -> Iterator[Path]:
     """Give the block a new name beside ``path``; what it writes there takes the place of ``path`` at its end.
 
+    The folder of ``path`` is made where there is none.
     Renaming is atomic, replaces a link instead of following it, and keeps the ordinary permissions. Where the
     block or the renaming fails, ``path`` stays as it was and nothing is left behind. ``suffix`` ends the
     name, for writers that look at it. Raises OSError where the file cannot be put into place.
     """
     temporary = path.with_name(temporary_name(path.name, suffix))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path.parent)) from None
     try:
         yield temporary
         temporary.replace(path)

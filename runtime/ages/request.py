@@ -196,4 +196,7 @@ def _check_years(spec: AgeSpec, age_range: tuple[float, float] | None) -> None:
         raise UsageError(f"an age of {spec.years} years makes no sense: give a number")
     if age_range is not None and not spec.relative and not age_range[0] <= spec.years <= age_range[1]:
         low, high = age_range
-        raise UsageError(f"an age of {spec} is more than the model can do: ask for {low:g} to {high:g} years")
+        side = "younger" if spec.years < low else "older"
+        raise UsageError(
+            f"an age of {spec} is {side} than the model can make a face: ask for {low:g} to {high:g} years"
+        )

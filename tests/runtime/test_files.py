@@ -41,6 +41,14 @@ def test_a_block_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
         pass  # nothing was written
 
 
+def test_the_folder_is_made(tmp_path: Path) -> None:
+    with whole_file(tmp_path / "new" / "folder" / "a") as temporary:
+        temporary.write_text("new")
+    assert (tmp_path / "new" / "folder" / "a").read_text() == "new"
+    with pytest.raises(NotADirectoryError), whole_file(tmp_path / "new" / "folder" / "a" / "b"):
+        raise AssertionError("there is no place for it")
+
+
 def test_temporary_names_are_known_and_fit_every_file_system(tmp_path: Path) -> None:
     long = "ö" * 120 + ".jpg"
     with whole_file(tmp_path / long) as temporary:

@@ -91,7 +91,7 @@ def test_groups_that_would_share_a_file_are_refused(tmp_path: Path) -> None:
         (("-o", "mine.json", "--group", "region", "--table", "none.csv"), "cannot be read"),
         (("-o", "mine.json", "--group", "region"), "lacks the column 'region'"),
         (("-o", "mine.json", "--group", "file"), "use a coarser column"),
-        (("-o", "no/folder/mine.json"), "cannot be written"),
+        (("-o", "/dev/null/mine.json"), "cannot be written"),
     ],
 )
 def test_fit_refuses_wrong_use(

@@ -284,12 +284,27 @@ def test_age_that_fails(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "meant"), [("batch", "run-batch"), ("estimat", "estimate"), ("runbatch", "run-batch")]
+    ("typed", "meant"),
+    [
+        ("batch", "run-batch"),
+        ("run", "run-batch"),
+        ("estimat", "estimate"),
+        ("runbatch", "run-batch"),
+        ("Run_Batch", "run-batch"),
+    ],
 )
 def test_a_misspelt_command_is_answered_with_the_nearest(typed: str, meant: str) -> None:
     result = amgan(typed, "x.jpg")
     assert result.exit_code == 2
     assert f"No such command '{typed}': did you mean {meant}?" in result.stderr
+
+
+def test_a_photo_or_a_folder_in_place_of_a_command(tmp_path: Path) -> None:
+    picture, folder = photo(tmp_path / "my face.png", 0), tmp_path / "photos"
+    folder.mkdir()
+    said = amgan(picture, "-o", "old.png").stderr
+    assert f"did you mean amgan age '{picture}' -o old.png?" in said
+    assert f"did you mean amgan run-batch {folder} --age 70?" in amgan(folder, "--age", "70").stderr
 
 
 def test_a_command_like_none_is_answered_with_help() -> None:

@@ -88,7 +88,7 @@ def test_names_are_only_names(server: LiveServer, name: str, kept: str) -> None:
     [
         ({}, "nothing was asked for"),
         ({"age": "old"}, "'old' is not an age"),
-        ({"age": 400}, "more than the model can do"),
+        ({"age": 400}, "older than the model can make a face"),
         ({"age": "nan"}, "'nan' is not an age"),
         ({"zones": {"nose": 3}}, "there is no zone 'nose'"),
         ({"age": 70, "strength": 7}, "strength 7 is not within"),

@@ -164,8 +164,8 @@ def test_what_is_no_atlas_at_all_is_refused(tmp_path: Path, text: bytes) -> None
 def test_files_that_cannot_be_read_or_written(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read"):
         read_atlas(tmp_path / "none.json")
-    with pytest.raises(UsageError, match="cannot be written"):
-        write_atlas(make_atlas(), tmp_path / "no" / "folder.json")
+    with pytest.raises(UsageError, match=r"cannot be written \(Not a directory\)"):
+        write_atlas(make_atlas(), Path("/dev/null/folder.json"))
     with pytest.raises(UsageError, match="0 faces"):
         write_atlas(dataclasses.replace(make_atlas(), faces=0), tmp_path / "bad.json")
     assert not list(tmp_path.iterdir())

@@ -127,7 +127,7 @@ def test_the_command(system: Any, bucket: str, tiny_bundle: Path) -> None:
 def test_errors_of_all_photos_end_the_run(system: Any, bucket: str, tmp_path: Path, own_bundle: Path) -> None:
     runner = RayRunner(ModelChoice(own_bundle, "cpu"), workers=1)
     tasks = plan_run([f"{bucket}/in"], tmp_path / "out").tasks
-    with pytest.raises(UsageError, match="more than the model can do"):
+    with pytest.raises(UsageError, match="than the model can make a face"):
         runner.run(tasks, Request.parse("300"), lambda one: None, BatchOptions(), None)
     with pytest.raises(BundleError, match="there is no bundle folder"):
         RayRunner(ModelChoice(tmp_path / "none", "cpu"))

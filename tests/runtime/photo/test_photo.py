@@ -283,8 +283,8 @@ def test_failed_write_leaves_nothing_and_harms_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     photo = without_its_file(read_photo(save(tmp_path / "a.png")))
-    with pytest.raises(PhotoError, match=r"b\.png' cannot be written: No such file or directory"):
-        write_photo(photo, photo.pixels, tmp_path / "none" / "b.png")
+    with pytest.raises(PhotoError, match=r"b\.png' cannot be written: Not a directory"):
+        write_photo(photo, photo.pixels, tmp_path / "a.png" / "b.png")
     (tmp_path / "b.png").write_bytes(b"before")
 
     def fail(*_: object, **__: object) -> None:
