@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 
 from amgan import __version__
+from amgan.commands.flags import in_terms_of_flags
 from amgan.runtime.errors import AmganError
 
 COMMANDS = {
@@ -41,18 +42,6 @@ COMMANDS = {
 """Commands in the order of --help, and the modules of amgan.commands that hold them."""
 
 INTERRUPTED = 130
-
-
-#: What the command line calls the parameters that errors of the runtime name.
-FLAGS = {
-    "inputs": "INPUT",
-    "output": "OUT",
-    "gallery": "--gallery",
-    "engine": "--engine",
-    "workers": "--workers",
-    "ray_address": "--ray-address",
-    "include_children": "--include-children",
-}
 
 
 class AmganGroup(click.Group):
@@ -107,13 +96,6 @@ def _hint(name: str, args: list[str]) -> str:
     near = [command for command in COMMANDS if name.lower() in command.split("-")]
     near += difflib.get_close_matches(name.lower(), COMMANDS, 1, cutoff=0.5)
     return f"did you mean {near[0]}?" if near else "see amgan --help"
-
-
-def in_terms_of_flags(sentence: str) -> str:
-    """A sentence of the runtime, which names its parameters in backquotes, for who types options."""
-    for name, flag in FLAGS.items():
-        sentence = sentence.replace(f"`{name}`", flag)
-    return sentence
 
 
 def _complain(ctx: click.Context, sentence: str, code: int) -> None:

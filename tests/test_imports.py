@@ -29,7 +29,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "storage": frozenset({"errors", "files"}),
     "engines": frozenset({"errors", "machine", "bundle"}),
     "face": frozenset({"errors", "engines"}),
-    "ages": frozenset({"errors", "files", "photo", "face"}),
+    "ages": frozenset({"errors", "files", "face"}),
     "pipeline": frozenset({"errors", "machine", "photo", "face", "bundle", "ages", "engines"}),
     "batch": frozenset({"errors", "files", "photo", "face", "storage", "ages", "engines", "pipeline"}),
     "pictures": frozenset({"errors", "files", "face", "ages", "pipeline"}),

@@ -33,11 +33,11 @@ def command(photo: Path, output: Path, ageing: Ageing) -> None:
     request = ageing.request()
     require_photo(photo)
     from amgan.runtime.batch.plan import plan_run
-    from amgan.runtime.batch.run import run_batch
+    from amgan.runtime.batch.run import BatchOptions, run_batch
 
     tasks = plan_run([photo], output).tasks
     with ageing.pipeline() as pipeline:
-        (outcome,) = run_batch(pipeline, tasks, request)
+        (outcome,) = run_batch(pipeline, tasks, request, options=BatchOptions(metadata=ageing.metadata))
     if outcome.status != "aged":
         raise PhotoError(f"'{photo}': {outcome.reason}")
     click.echo(f"{outcome.target}: {outcome.faces} {'face' if outcome.faces == 1 else 'faces'} aged")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from amgan.commands.options import Ageing, PathType, model_option, require_photo, wish_options
+from amgan.commands.options import Ageing, PathType, model_option, request_options, require_photo
 from amgan.commands.output import save_picture
 from amgan.runtime.errors import UsageError
 
@@ -32,7 +32,7 @@ SAVED_MAP_PX = 512
     help="Write the ages wanted (without a wish: those of now) as a map to edit and give to --map: an 8-bit "
     "greyscale .png whose grey values are years, or an exact .npy.",
 )  # fmt: skip
-@wish_options
+@request_options
 @model_option
 def command(
     photo: Path, output: Path | None, save_map: Path | None, model: Path | None, ageing: Ageing
@@ -52,8 +52,8 @@ def command(
         raise UsageError("nothing would be written: give a picture with -o, a map with --save-map, or both")
     if output is not None and output.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise UsageError(f"'{output}' cannot hold the picture: name it .png or .jpg")
-    asked = ageing.age is not None or ageing.zones or ageing.map_file or ageing.population
-    request = ageing.request() if asked else None
+    asks = any(ageing.asked[name] for name in ("age", "zones", "map_file", "population"))
+    request = ageing.request() if asks else None
     require_photo(photo)
     for target in (output, save_map):
         if target is not None and target.resolve() == photo.resolve():
@@ -61,7 +61,7 @@ def command(
     from amgan.runtime.ages.map_file import write_map_file
     from amgan.runtime.pictures.map_sheet import draw_views
 
-    views = _views(photo, model, request, ageing.faces)
+    views = _views(photo, model, request, ageing.asked["faces"])
     if save_map is not None:
         if len(views) > 1:
             raise UsageError(

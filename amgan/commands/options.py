@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from amgan.runtime.errors import PhotoError, UsageError
 
 if TYPE_CHECKING:
     from amgan.runtime.ages.request import Request
+    from amgan.runtime.photo.metadata import MetadataPolicy
     from amgan.runtime.pipeline.pipeline import Pipeline
 
 PathType = click.Path(path_type=Path)
@@ -87,7 +88,7 @@ pattern_option = click.option(
     help="The pattern of lines and folds that faces get; `amgan info` says how many there are.",
 )  # fmt: skip
 
-_WISH_OPTIONS = (
+_REQUEST_OPTIONS = (
     click.option(
         "--age", metavar="YEARS", show_default="unchanged",
         help="Age to show in years, such as 70, or a change of the present one, such as +20 or -10.",
@@ -109,8 +110,6 @@ _WISH_OPTIONS = (
     faces_option,
 )  # fmt: skip
 
-_WISH_NAMES = ("age", "zones", "map_file", "population", "faces")
-
 _POLICY_OPTIONS = (
     click.option(
         "--min-face", "min_face_px", type=click.FloatRange(0), metavar="PX",
@@ -118,16 +117,14 @@ _POLICY_OPTIONS = (
         help="Look for faces down to this width in the photo, and leave smaller ones alone.",
     ),
     children_option,
-)  # fmt: skip
-
-_AGEING_OPTIONS = (
-    *_WISH_OPTIONS,
-    *_POLICY_OPTIONS,
     pattern_option,
     click.option(
         "--strength", type=float, default=1.0, show_default=True, metavar="0..1",
         help="How much of the change to apply: 0 leaves the photo as it is, 1 applies all of it.",
     ),
+)  # fmt: skip
+
+_FILE_OPTIONS = (
     click.option(
         "--strip-metadata", is_flag=True, show_default="all is kept",
         help="Leave EXIF, XMP, captions, comments and texts out; the colour profile stays.",
@@ -140,43 +137,24 @@ _AGEING_OPTIONS = (
     device_option,
 )  # fmt: skip
 
-_AGEING_NAMES = ("pattern", "strength", "strip_metadata", "strip_gps", "model", "device")
-
 
 @dataclass(frozen=True)
 class Ageing:
-    """What the ageing options say: a request, still in words, and where to run it."""
+    """What the ageing options say, still in words: what is asked for, by the names of Request.parse.
 
-    age: str | None
-    zones: tuple[str, ...]
-    map_file: Path | None
-    population: str | None
-    faces: str | int
-    strength: float = 1.0
-    strip_metadata: bool = False
-    strip_gps: bool = False
+    ``metadata`` is what files written keep of a photo's texts, ``model`` and ``device`` are where to run it.
+    """
+
+    asked: Mapping[str, Any]
+    metadata: MetadataPolicy = "keep"
     model: Path | None = None
     device: str = "auto"
-    min_face_px: float | None = None
-    include_children: bool = False
-    pattern: int | None = None
 
     def request(self) -> Request:
         """The request in terms of the runtime; raises UsageError where the words make no sense."""
         from amgan.runtime.ages.request import Request
 
-        return Request.parse(
-            self.age,
-            self.zones,
-            self.faces,
-            self.strength,
-            map_file=self.map_file,
-            population=self.population,
-            metadata="strip" if self.strip_metadata else "strip-gps" if self.strip_gps else "keep",
-            min_face_px=self.min_face_px,
-            include_children=self.include_children,
-            pattern=self.pattern,
-        )
+        return Request.parse(**self.asked)
 
     def pipeline(self) -> Pipeline:
         """Open the pipeline on the bundle and the device asked for."""
@@ -186,31 +164,42 @@ class Ageing:
 
 
 def ageing_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Add the wishes, --min-face, --include-children, --pattern, --strength, --strip-metadata, and so on.
+    """Add all that can be asked for, what files keep, --model and --device; ``function`` gets ``ageing``."""
 
-    ``function`` gets them as ``ageing``.
-    """
-    names = (*_WISH_NAMES, "min_face_px", "include_children", *_AGEING_NAMES)
-    return _with_ageing(function, _AGEING_OPTIONS, names)
-
-
-def wish_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Add those ageing options alone that say what is wanted; ``function`` gets them as ``ageing``."""
-    return _with_ageing(function, _WISH_OPTIONS, _WISH_NAMES)
-
-
-def _with_ageing(
-    function: Callable[..., None], options: Iterable[Callable[..., Any]], names: tuple[str, ...]
-) -> Callable[..., None]:
     @functools.wraps(function)
     def with_ageing(**values: Any) -> None:
-        ageing = Ageing(**{name: values.pop(name) for name in names})
-        function(ageing=ageing, **values)
+        asked = {name: values.pop(name) for name in names}
+        strip, strip_gps = values.pop("strip_metadata"), values.pop("strip_gps")
+        metadata: MetadataPolicy = "strip" if strip else "strip-gps" if strip_gps else "keep"
+        function(ageing=Ageing(asked, metadata, values.pop("model"), values.pop("device")), **values)
 
-    command: Callable[..., None] = with_ageing
-    for option in reversed(tuple(options)):
+    names = _names((*_REQUEST_OPTIONS, *_POLICY_OPTIONS))
+    return _with_options(with_ageing, (*_REQUEST_OPTIONS, *_POLICY_OPTIONS, *_FILE_OPTIONS))
+
+
+def request_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Add those ageing options alone that say what is wanted; ``function`` gets them as ``ageing``."""
+
+    @functools.wraps(function)
+    def with_ageing(**values: Any) -> None:
+        function(ageing=Ageing({name: values.pop(name) for name in names}), **values)
+
+    names = _names(_REQUEST_OPTIONS)
+    return _with_options(with_ageing, _REQUEST_OPTIONS)
+
+
+def _with_options(
+    command: Callable[..., None], options: tuple[Callable[..., Any], ...]
+) -> Callable[..., None]:
+    for option in reversed(options):
         command = option(command)
     return command
+
+
+def _names(options: tuple[Callable[..., Any], ...]) -> list[str]:
+    """What a function gets the values of these options as."""
+    command = click.command()(_with_options(lambda: None, options))
+    return [one.name for one in command.params if one.expose_value and one.name]
 
 
 def require_photo(photo: Path) -> None:

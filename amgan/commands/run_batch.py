@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from amgan.commands.flags import in_terms_of_flags
 from amgan.commands.options import Ageing, ageing_options
 from amgan.commands.output import progress_bar, say, tell_engine
 
@@ -119,12 +120,13 @@ def command(
         device=ageing.device,
         files_from=listed,
         no_face=no_face,
+        metadata=ageing.metadata,
         force=force,
         threads=jobs,
         memory_bytes=None if limit_memory is None else parse_size(limit_memory),
         report=report,
         gallery=gallery,
-        gallery_title=_wishes(ageing),
+        gallery_title=_in_few_words(ageing),
         engine=engine,
         workers=workers,
         ray_address=ray_address,
@@ -160,14 +162,16 @@ def _run(session: BatchSession) -> BatchResult:
 
             return advance
 
-        return session.run(bar("ageing"), bar("gallery"), lambda told: say(f"amgan: {told}"))
+        return session.run(
+            bar("ageing"), bar("gallery"), lambda told: say(f"amgan: {told}"), in_terms_of_flags
+        )
 
 
-def _wishes(ageing: Ageing) -> str:
+def _in_few_words(ageing: Ageing) -> str:
     """What was asked for, in a few words."""
-    wishes = [f"at {ageing.age}" if ageing.age else "", *ageing.zones]
-    wishes += [f"by {ageing.map_file.name}" if ageing.map_file else ""]
-    return ", ".join(filter(None, wishes))
+    age, zones, map_file = (ageing.asked[name] for name in ("age", "zones", "map_file"))
+    parts = [f"at {age}" if age else "", *zones, f"by {map_file.name}" if map_file else ""]
+    return ", ".join(filter(None, parts))
 
 
 def exit_code(outcomes: Sequence[Outcome]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -101,7 +101,6 @@ class PhotoService:
         suffix = self._suffix(stored, options.format)
         photo = stored.photo
         if options.metadata != "keep":
-            request = replace(request, metadata=options.metadata)
             photo = await self._desk.run(read_photo, stored.photo.path, options.metadata)
         label = f"'{stored.name}'"
         aged = await self._desk.age(

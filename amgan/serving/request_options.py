@@ -16,6 +16,7 @@ from amgan.runtime.errors import UsageError
 from .memory_file import MemoryFile
 
 _PNG = b"\x89PNG"
+_IN_OTHER_FORM = frozenset({"age", "zones", "map"})
 Years = Annotated[str | float, Field(description='Years such as 70, or a change such as "+20" or "-10".')]
 
 
@@ -59,12 +60,8 @@ class AgingOptions(BaseModel):
         return Request.parse(
             None if self.age is None else _words(self.age),
             [f"{name}={_words(years)}" for name, years in self.zones.items()],
-            self.faces,
-            self.strength,
             map_file=None if self.map is None else map_upload(_decoded(self.map)),
-            population=self.population,
-            min_face_px=self.min_face_px,
-            include_children=self.include_children,
+            **{name: getattr(self, name) for name in AgingOptions.model_fields if name not in _IN_OTHER_FORM},
         )
 
 

@@ -7,14 +7,13 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
 from ..face.choice import parse_faces
 from ..face.zones import parts_of
 
 if TYPE_CHECKING:
-    from ..photo.metadata import MetadataPolicy
     from .atlas import Atlas
     from .map_file import WantedMap
     from .maps import FaceAges
@@ -61,8 +60,10 @@ class Request:
     ``aging_map`` says the age of every place of a face, instead of age and zones. ``population`` is the atlas
     whose norms ``age`` and ``zones`` mean, and ``reference`` the atlas of the aging map's own years; without
     them years are taken as they are. ``pattern`` is the number, from 1, of the one pattern of lines and folds
-    that faces get; None lets each face have the mixture that follows from its proportions. ``metadata`` is
-    what files written keep of the photo's EXIF, XMP and texts (see metadata.py).
+    that faces get; None lets each face have the mixture that follows from its proportions.
+
+    This is the one list of what can be asked for: the command line, the server and the record of a batch take
+    its fields from here.
     """
 
     age: AgeSpec | None = None
@@ -72,7 +73,6 @@ class Request:
     aging_map: WantedMap | None = None
     population: Atlas | None = None
     reference: Atlas | None = None
-    metadata: MetadataPolicy = "keep"
     min_face_px: float | None = None
     include_children: bool = False
     pattern: int | None = None
@@ -83,19 +83,15 @@ class Request:
         age: str | float | None = None,
         zones: Iterable[str] = (),
         faces: str | int = "all",
-        strength: float = 1.0,
         *,
         map_file: Path | str | None = None,
         population: Path | str | None = None,
-        metadata: MetadataPolicy = "keep",
-        min_face_px: float | None = None,
-        include_children: bool = False,
-        pattern: int | None = None,
+        **others: Any,
     ) -> Request:
         """Make a request from what a user types, such as (70) or ("+20", ["forehead=+25"]).
 
         ``map_file`` is the path of a map (see map_file.py), ``population`` the name of a shipped atlas or the
-        path of one. Raises UsageError.
+        path of one; ``others`` are fields of a request as they are, such as strength=0.5. Raises UsageError.
         """
         from .atlas import read_atlas, reference_atlas
         from .map_file import read_map_file
@@ -104,14 +100,10 @@ class Request:
             None if age is None else AgeSpec.parse(age),
             tuple(_parse_zone(z) for z in zones),
             parse_faces(faces),
-            strength,
-            None if map_file is None else read_map_file(map_file),
-            None if population is None else read_atlas(population),
-            None if population is None else reference_atlas(),
-            metadata,
-            min_face_px,
-            include_children,
-            pattern,
+            aging_map=None if map_file is None else read_map_file(map_file),
+            population=None if population is None else read_atlas(population),
+            reference=None if population is None else reference_atlas(),
+            **others,
         )
         request.check()
         return request

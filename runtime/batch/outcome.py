@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -41,6 +41,15 @@ class Outcome:
     seconds: float = 0.0
     target: Location | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+
+    def worded(self, wording: Callable[[str], str]) -> Outcome:
+        """The same outcome with its reason, and those of its faces, in other words."""
+        faces = [
+            face | {"reason": wording(face["reason"])} if "reason" in face else face
+            for face in self.details.get("faces", ())
+        ]
+        details = {**self.details, "faces": faces} if faces else self.details
+        return replace(self, reason=wording(self.reason), details=details)
 
 
 def rounded(outcome: Outcome) -> Outcome:
@@ -92,7 +101,7 @@ def explain(error: BaseException, *paths: Path | Location) -> str:
                 text = text.removeprefix(prefix)
         return text
     if isinstance(error, MemoryError):
-        return "there is not enough memory for it: use --limit-memory, or fewer --jobs"
+        return "there is not enough memory for it: use `memory_bytes`, or fewer `threads`"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: '{error.filename or paths[0]}'"
     return f"unexpected {type(error).__name__}: {error}"

@@ -18,13 +18,12 @@ from .. import errors
 from ..errors import AmganError, EngineError, MissingDependencyError
 from .outcome import Outcome
 from .record import EarlierRuns, Entry, RunRecord
-from .run import BatchOptions, run_batch
-from .settings import describe_model
+from .run import BatchOptions, Runner, run_batch
+from .settings import ModelFacts
 from .task import PhotoTask
 
 if TYPE_CHECKING:
     from ..ages.request import Request
-    from ..engines.contract import Capabilities
     from ..pipeline.pipeline import Pipeline
 
 PHOTOS_A_BATCH = 8
@@ -46,61 +45,38 @@ class ModelChoice:
         return Pipeline(self.model, self.device, self.precision)
 
 
+def ray_runner(choice: ModelChoice, workers: int | None = None, address: str | None = None) -> Runner:
+    """Join the cluster at ``address``, ask one worker what its pipeline is like, and run batches there.
+
+    The address None is that of RAY_ADDRESS or of this machine's cluster, "local" starts one here.
+    ``workers`` is the number of actors, None one for each machine, or for each GPU with a cuda device.
+    Raises MissingDependencyError without Ray, EngineError without a cluster or where the pipeline cannot
+    be opened.
+    """
+    try:
+        ray: Any = importlib.import_module("ray")
+        importlib.import_module("ray.data")
+    except ImportError as error:
+        raise MissingDependencyError(
+            "`engine` ray needs the package ray, which is not installed: pip install 'amgan[ray]'"
+        ) from error
+    if not ray.is_initialized():
+        _join(ray, address)
+    gpus = int(ray.cluster_resources().get("GPU", 0)) if choice.device.startswith(("cuda", "auto")) else 0
+    workers = workers or gpus or max(1, len([n for n in ray.nodes() if n["Alive"]]))
+    look = ray.remote(num_gpus=min(gpus, 1))(_look)
+    facts: ModelFacts = _unwrap(ray.get(look.remote(choice)))
+    choice = replace(choice, precision=facts.capabilities.precision)
+    return Runner(facts, _Pool(choice, workers, min(gpus, 1)).run)
+
+
 @dataclass(frozen=True)
-class Seen:
-    """What a worker's pipeline is like."""
+class _Pool:
+    """So many actors with one pipeline each, which get ``gpus`` GPUs each."""
 
-    capabilities: Capabilities
-    age_range: tuple[float, float]
-    patterns: int
-    model: Mapping[str, Any]
-
-
-class RayRunner:
-    """Runs batches on a Ray cluster."""
-
-    def __init__(self, choice: ModelChoice, workers: int | None = None, address: str | None = None) -> None:
-        """Join the cluster at ``address`` and ask one worker what its pipeline is like.
-
-        The address None is that of RAY_ADDRESS or of this machine's cluster, "local" starts one here.
-        ``workers`` is the number of actors, None one for each machine, or for each GPU with a cuda device.
-        Raises MissingDependencyError without Ray, EngineError without a cluster or where the pipeline cannot
-        be opened.
-        """
-        try:
-            ray: Any = importlib.import_module("ray")
-            importlib.import_module("ray.data")
-        except ImportError as error:
-            raise MissingDependencyError(
-                "--engine ray needs the package ray, which is not installed: pip install 'amgan[ray]'"
-            ) from error
-        if not ray.is_initialized():
-            _join(ray, address)
-        gpus = int(ray.cluster_resources().get("GPU", 0)) if choice.device.startswith(("cuda", "auto")) else 0
-        self._gpus = 1 if gpus else 0
-        self._workers = workers or gpus or max(1, len([n for n in ray.nodes() if n["Alive"]]))
-        look = ray.remote(num_gpus=self._gpus)(_look)
-        self._seen: Seen = _unwrap(ray.get(look.remote(choice)))
-        self._choice = ModelChoice(choice.model, choice.device, self._seen.capabilities.precision)
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What the engine of the first worker is."""
-        return self._seen.capabilities
-
-    @property
-    def age_range(self) -> tuple[float, float]:
-        """Youngest and oldest age that the model does, in years."""
-        return self._seen.age_range
-
-    @property
-    def patterns(self) -> int:
-        """How many patterns the model has."""
-        return self._seen.patterns
-
-    def describe(self) -> Mapping[str, Any]:
-        """The networks and the precision, in JSON's terms."""
-        return self._seen.model
+    choice: ModelChoice
+    workers: int
+    gpus: int
 
     def run(
         self,
@@ -136,10 +112,10 @@ class RayRunner:
             _Worker,
             batch_size=None,
             batch_format="numpy",
-            compute=ray.data.ActorPoolStrategy(size=min(self._workers, blocks)),
+            compute=ray.data.ActorPoolStrategy(size=min(self.workers, blocks)),
             num_cpus=1,
-            num_gpus=self._gpus,
-            fn_constructor_args=(self._choice, request, options, record is not None),
+            num_gpus=self.gpus,
+            fn_constructor_args=(self.choice, request, options, record is not None),
         )
         for batch in done.iter_batches(batch_size=None, batch_format="numpy", prefetch_batches=0):
             for number, packed in zip(batch["number"], batch["packed"], strict=True):
@@ -186,18 +162,15 @@ def _join(ray: Any, address: str | None) -> None:
         said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise EngineError(
             f"there is no Ray cluster to join ({said}): start one with `ray start --head`, or give its "
-            "address with --ray-address"
+            "address as `ray_address`"
         ) from error
 
 
-def _look(choice: ModelChoice) -> Seen | dict[str, str]:
+def _look(choice: ModelChoice) -> ModelFacts | dict[str, str]:
     """Open a worker's pipeline once, and say what it is like."""
     try:
         with choice.open() as pipeline:
-            manifest = pipeline.manifest
-            return Seen(
-                pipeline.capabilities, manifest.age_range, manifest.patterns, describe_model(pipeline)
-            )
+            return ModelFacts.of(pipeline)
     except AmganError as error:
         return _wrap(error)
 

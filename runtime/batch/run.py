@@ -8,24 +8,25 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from ..errors import DiskFullError
 from .disk import disk_full, is_disk_full
 from .outcome import Outcome, rounded
 from .record import EarlierRuns, RunRecord
-from .settings import describe_model
+from .settings import ModelFacts
 from .staging import open_staging
 from .steps import InFlight, NoFace, PhotoWork, Probed
 from .task import PhotoTask
 
 if TYPE_CHECKING:
     from ..ages.request import Request
-    from ..engines.contract import Capabilities
+    from ..photo.metadata import MetadataPolicy
     from ..pipeline.pipeline import Pipeline
 
 THREADS = 2
@@ -41,13 +42,14 @@ class BatchOptions:
     ``threads`` decode photos and find their faces, as many paste and encode; at most 2 * ``threads`` photos
     are on either side. ``memory`` is what they may take together, in bytes, decoded; one photo that would
     take more fails. ``no_face`` says what becomes of a photo of which no face is aged. No photo is written
-    outside ``root``.
+    outside ``root``. ``metadata`` says what of the photos' texts the outputs keep (see photo/metadata.py).
     """
 
     threads: int = THREADS
     memory: int | None = None
     no_face: NoFace = "error"
     root: Path | None = None
+    metadata: MetadataPolicy = "keep"
 
 
 def run_batch(
@@ -56,8 +58,8 @@ def run_batch(
     request: Request,
     report: Callable[[Outcome], None] = lambda outcome: None,
     options: BatchOptions = BatchOptions(),
-    *,
     record: RunRecord | None = None,
+    *,
     earlier: EarlierRuns | None = None,
 ) -> list[Outcome]:
     """Age every task's photo and write it; one Outcome a task, as `report` gets them, in order of the tasks.
@@ -72,74 +74,25 @@ def run_batch(
     known = record if record is not None else earlier
     fetching = FETCHING if any(task.source.is_remote for task in tasks) else 1
     with open_staging(tasks) as staging, _single_threaded_opencv():
-        work = PhotoWork(pipeline, request, options.no_face, known, staging, options.memory, options.root)
+        work = PhotoWork(
+            pipeline, request, options.no_face, known, staging, options.memory, options.root, options.metadata
+        )
         return _Run(work, options, report, record, fetching).over(tasks)
 
 
-class Runner(Protocol):
-    """Something that runs batches, here or elsewhere."""
+@dataclass(frozen=True)
+class Runner:
+    """Something that runs batches: ``run`` takes what run_batch takes after the pipeline."""
 
-    @property
-    def capabilities(self) -> Capabilities:
-        """What the engine is."""
-
-    @property
-    def age_range(self) -> tuple[float, float]:
-        """Youngest and oldest age that the model does, in years."""
-
-    @property
-    def patterns(self) -> int:
-        """How many patterns the model has."""
-
-    def describe(self) -> Mapping[str, Any]:
-        """The networks and the precision, in JSON's terms."""
-
-    def run(
-        self,
-        tasks: Sequence[PhotoTask],
-        request: Request,
-        report: Callable[[Outcome], None],
-        options: BatchOptions,
-        record: RunRecord | None,
-    ) -> None:
-        """As run_batch."""
+    facts: ModelFacts
+    run: Callable[
+        [Sequence[PhotoTask], Request, Callable[[Outcome], None], BatchOptions, RunRecord | None], object
+    ]
 
 
-class LocalRunner:
-    """Runs batches with a pipeline of this process."""
-
-    def __init__(self, pipeline: Pipeline) -> None:
-        self._pipeline = pipeline
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What the engine is."""
-        return self._pipeline.capabilities
-
-    @property
-    def age_range(self) -> tuple[float, float]:
-        """Youngest and oldest age that the model does, in years."""
-        return self._pipeline.manifest.age_range
-
-    @property
-    def patterns(self) -> int:
-        """How many patterns the model has."""
-        return self._pipeline.manifest.patterns
-
-    def describe(self) -> Mapping[str, Any]:
-        """The networks and the precision, in JSON's terms."""
-        return describe_model(self._pipeline)
-
-    def run(
-        self,
-        tasks: Sequence[PhotoTask],
-        request: Request,
-        report: Callable[[Outcome], None],
-        options: BatchOptions,
-        record: RunRecord | None,
-    ) -> None:
-        """As run_batch."""
-        run_batch(self._pipeline, tasks, request, report, options, record=record)
+def local_runner(pipeline: Pipeline) -> Runner:
+    """Run batches with a pipeline of this process."""
+    return Runner(ModelFacts.of(pipeline), partial(run_batch, pipeline))
 
 
 class _Run:

@@ -16,12 +16,13 @@ from .outcome import WRITTEN, Outcome
 from .plan import Plan, plan_run
 from .record import RunRecord
 from .report import RunReport
-from .run import THREADS, BatchOptions, LocalRunner, Runner
+from .run import THREADS, BatchOptions, Runner, local_runner
 from .steps import NoFace
 
 if TYPE_CHECKING:
     from ..ages.request import Request
     from ..engines.contract import Capabilities
+    from ..photo.metadata import MetadataPolicy
 
 Progress = Callable[[int, int, str], None]
 """Told how many photos are done, of how many, and the name of the last one."""
@@ -80,6 +81,7 @@ class BatchSession:
         device: str = "auto",
         files_from: Sequence[str] | None = None,
         no_face: NoFace = "skip",
+        metadata: MetadataPolicy = "keep",
         force: bool = False,
         threads: int = THREADS,
         memory_bytes: int | None = None,
@@ -95,7 +97,8 @@ class BatchSession:
         ``inputs`` are photos, folders and patterns such as ``photos/**/*.jpg``, paths or URLs; ``files_from``
         are lines that name more of them. ``output`` is a folder, or a file for one photo; a path or a URL.
         ``model`` is the folder of a bundle (None: the shipped one), ``device`` as for Pipeline. ``no_face``
-        leaves photos out of which no face is aged, copies them, or counts them as failed. ``force`` does all
+        leaves photos out of which no face is aged, copies them, or counts them as failed; ``metadata`` says
+        what of EXIF, XMP and texts the outputs keep. ``force`` does all
         photos again. ``threads`` photos are read, and as many written, concurrently; ``memory_bytes`` is what
         the photos in flight may take. ``report`` is a file of JSON lines, ``gallery`` makes
         output/index.html, whose title ends with ``gallery_title``. ``engine`` "ray" runs on the cluster at
@@ -110,7 +113,7 @@ class BatchSession:
         self.plan = plan_run(inputs, output, files_from)
         root = self.plan.root
         local_root = None if root is None or root.is_remote else root.path
-        self._options = BatchOptions(threads, memory_bytes, no_face, local_root)
+        self._options = BatchOptions(threads, memory_bytes, no_face, local_root, metadata)
         self._model = None if model is None else Path(model)
         self._device, self._force = device, force
         self._report = None if report is None else Location.of(report)
@@ -124,8 +127,12 @@ class BatchSession:
         progress: Progress = no_progress,
         gallery_progress: Progress = no_progress,
         say: Callable[[str], None] = lambda sentence: None,
+        wording: Callable[[str], str] = lambda reason: reason,
     ) -> BatchResult:
         """Do what is not done yet; ``say`` is told what a person should know meanwhile, such as a stale lock.
+
+        ``wording`` puts the reasons of outcomes, which name parameters of this class, into a program's own
+        words.
 
         However it ends, KeyboardInterrupt included, what is with the engine is finished and recorded;
         ``outcomes`` are then those of the photos that were done. Raises UsageError, PhotoError, BundleError,
@@ -134,13 +141,14 @@ class BatchSession:
         self.outcomes.clear()
         with ExitStack() as stack:
             runner = self._open(stack)
-            self.request.check(runner.age_range, runner.patterns)
+            self.request.check(runner.facts.age_range, runner.facts.patterns)
             record = self._open_record(stack, runner, say)
             start = time.perf_counter()
             with RunReport(self._report) as report:
                 progress(0, len(self.plan.tasks), "")
 
                 def tell(outcome: Outcome) -> None:
+                    outcome = outcome.worded(wording)
                     self.outcomes.append(outcome)
                     report.add(outcome)
                     progress(len(self.outcomes), len(self.plan.tasks), outcome.source.name)
@@ -148,17 +156,17 @@ class BatchSession:
                 runner.run(self.plan.tasks, self.request, tell, self._options, record)
             seconds = time.perf_counter() - start
             page = self._write_gallery(gallery_progress) if self._gallery else None
-            return BatchResult(tuple(self.outcomes), seconds, runner.capabilities, page)
+            return BatchResult(tuple(self.outcomes), seconds, runner.facts.capabilities, page)
 
     def _open(self, stack: ExitStack) -> Runner:
         if self._engine == "ray":
-            from .ray_runner import ModelChoice, RayRunner
+            from .ray_runner import ModelChoice, ray_runner
 
             model = None if self._model is None else self._model.absolute()
-            return RayRunner(ModelChoice(model, self._device), self._workers, self._ray_address)
+            return ray_runner(ModelChoice(model, self._device), self._workers, self._ray_address)
         from ..pipeline.pipeline import Pipeline
 
-        return LocalRunner(stack.enter_context(Pipeline(self._model, self._device)))
+        return local_runner(stack.enter_context(Pipeline(self._model, self._device)))
 
     def _open_record(self, stack: ExitStack, runner: Runner, say: Callable[[str], None]) -> RunRecord | None:
         """Lock the output folder and open its record, until the stack ends; None for a single file."""
@@ -166,8 +174,8 @@ class BatchSession:
 
         if self.plan.root is None:
             return None
-        no_face = {"no_face": self._options.no_face}
-        settings = settings_key(describe_request(self.request), runner.describe(), no_face)
+        asked = describe_request(self.request) | {"metadata": self._options.metadata}
+        settings = settings_key(asked, runner.facts.networks, {"no_face": self._options.no_face})
         lock = stack.enter_context(lock_folder(self.plan.root, say))
         record = RunRecord(self.plan.root, settings, force=self._force, check=lock.check)
         stack.callback(record.close)

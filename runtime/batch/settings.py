@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from ..ages.atlas import Atlas
     from ..ages.request import Request
+    from ..engines.contract import Capabilities
     from ..pipeline.pipeline import Pipeline
 
 
@@ -30,13 +31,30 @@ def describe_request(request: Request) -> dict[str, Any]:
     }
 
 
-def describe_model(pipeline: Pipeline) -> dict[str, Any]:
-    """The networks and the precision that they run in."""
-    files = pipeline.manifest.files.items()
-    return {
-        "model": {name: entry.sha256.lower() for name, entry in sorted(files) if entry.format == "onnx"},
-        "precision": pipeline.capabilities.precision,
-    }
+@dataclass(frozen=True)
+class ModelFacts:
+    """What a run must know of a pipeline, here or in another process.
+
+    ``capabilities`` are the engine's, ``age_range`` the youngest and oldest age that the model does, in
+    years; it has so many ``patterns``; ``networks`` says which networks run, and in which precision, in
+    JSON's terms.
+    """
+
+    capabilities: Capabilities
+    age_range: tuple[float, float]
+    patterns: int
+    networks: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, pipeline: Pipeline) -> ModelFacts:
+        """The facts of an open pipeline."""
+        manifest, capabilities = pipeline.manifest, pipeline.capabilities
+        files = sorted(manifest.files.items())
+        networks = {
+            "model": {name: entry.sha256.lower() for name, entry in files if entry.format == "onnx"},
+            "precision": capabilities.precision,
+        }
+        return cls(capabilities, manifest.age_range, manifest.patterns, networks)
 
 
 def settings_key(*parts: Mapping[str, Any]) -> str:

@@ -27,6 +27,7 @@ from .task import PhotoTask
 if TYPE_CHECKING:
     from ..ages.request import Request
     from ..photo.data import Photo
+    from ..photo.metadata import MetadataPolicy
     from ..pipeline.pipeline import Pipeline, StartedPhoto
 
 NoFace = Literal["skip", "copy", "error"]
@@ -63,7 +64,7 @@ class PhotoWork:
 
     ``earlier`` knows what earlier runs have done; without it nothing is hashed. ``staging`` has the
     files of this machine. ``limit`` is the memory in bytes that one photo may take, ``root`` the folder of
-    this machine that no output leaves.
+    this machine that no output leaves. ``metadata`` says what of the photo's texts the output keeps.
     """
 
     pipeline: Pipeline
@@ -73,6 +74,7 @@ class PhotoWork:
     staging: Staging = Staging(None)
     limit: int | None = None
     root: Path | None = None
+    metadata: MetadataPolicy = "keep"
 
     def probe(self, task: PhotoTask) -> Probed | Outcome:
         """See whether a photo is to be worked on, and how much memory it will take; raises DiskFullError."""
@@ -129,7 +131,7 @@ class PhotoWork:
         if self.limit is not None and need > self.limit:
             reason = (
                 f"it takes {say_size(need)} of memory, over the limit of {say_size(self.limit)}: "
-                "raise --limit-memory or make it smaller"
+                "raise `memory_bytes` or make it smaller"
             )
             return Outcome(task.source, "failed", reason, details={"sha256": sha256} if sha256 else {})
         return Probed(sha256, tag, need, time.perf_counter() - since)
@@ -152,7 +154,7 @@ class PhotoWork:
         stages = details["seconds"] = {"look": probed.seconds} if probed.sha256 else {}
         try:
             before = source.stat() if source.exists() else None
-            photo = read_photo(source, self.request.metadata)
+            photo = read_photo(source, self.metadata)
             stages["decode"] = time.perf_counter() - since
             if before is not None and _stamp(before) != _stamp(source.stat()):
                 raise PhotoError("it changed while it was read: run again")
@@ -221,7 +223,7 @@ class PhotoWork:
             refuse_outside(files.target, self.root)
         files.target.parent.mkdir(parents=True, exist_ok=True)
         same_kind = files.target.suffix.lower() == files.source.suffix.lower()
-        if begun.faces is None and same_kind and self.request.metadata == "keep":
+        if begun.faces is None and same_kind and self.metadata == "keep":
             with whole_file(files.target) as temporary:
                 shutil.copyfile(files.source, temporary)
         else:

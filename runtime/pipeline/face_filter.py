@@ -80,7 +80,7 @@ def choose_faces(found: Sequence[Face], request: Request, read: Callable[[Face],
         seen = read(face)
         years = face_age(seen.now)
         if years < CHILD_YEARS and not request.include_children:
-            reason = f"may be a child, the estimator reads {years:.0f} years (--include-children ages it)"
+            reason = f"may be a child, the estimator reads {years:.0f} years (`include_children` ages it)"
             left.append(LeftFace(face, reason, years))
         else:
             taken.append(seen)
@@ -121,7 +121,7 @@ def _out_of_reach(face: Face, min_face_px: float | None) -> str:
     """Why a face cannot be aged well, or an empty string."""
     if min_face_px is None:
         if face.width_px < MIN_FACE_PX:
-            return f"{face.width_px:.0f} px wide, too small to show its age (--min-face 0 ages it)"
+            return f"{face.width_px:.0f} px wide, too small to show its age (`min_face_px` 0 ages it)"
     elif face.width_px < min_face_px:
         return f"{face.width_px:.0f} px wide, under the {min_face_px:g} px asked for"
     if abs(face.turn) > MAX_TURN:

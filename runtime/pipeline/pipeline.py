@@ -24,6 +24,7 @@ from ..errors import EngineError, UsageError
 from ..face.choice import pick
 from ..face.finder import Face, FaceFinder, Found
 from ..machine import address_space_left
+from ..photo.metadata import MetadataPolicy
 from ..photo.read import read_photo
 from ..photo.write import write_photo
 from .estimator import Estimator
@@ -213,15 +214,19 @@ class Pipeline:
         faces = tuple(_aged_face(work) for work in started.works)
         return AgedPhoto(out, faces, started.left, started.found)
 
-    def age_file(self, src: Path | str, dst: Path | str, request: Request) -> AgedPhoto:
+    def age_file(
+        self, src: Path | str, dst: Path | str, request: Request, metadata: MetadataPolicy = "keep"
+    ) -> AgedPhoto:
         """Read a photo, age its faces and write it to ``dst``, atomically.
+
+        ``metadata`` says what of its EXIF, XMP and texts the new file keeps (see photo/metadata.py).
 
         Raises PhotoError for either file, UsageError when they are the same one, and what `age` raises.
         """
         source, target = Path(src), Path(dst)
         if source.resolve() == target.resolve():
             raise UsageError(f"'{target}' is the photo itself: name another output, it is never overwritten")
-        photo = read_photo(source, request.metadata)
+        photo = read_photo(source, metadata)
         try:
             aged = self.finish(self.start(photo.pixels, request, f"'{source}'"), in_place=True)
         except NoFaceError as error:

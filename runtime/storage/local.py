@@ -116,6 +116,10 @@ LOCAL = LocalStore()
 """The files of this machine."""
 
 
+def _leads_into(path: Path, folder: Path) -> bool:
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+
+
 def _named(path: Path, top: Path) -> Listed:
     return Listed(Location(str(path)), path.relative_to(top).as_posix())
 
@@ -123,10 +127,10 @@ def _named(path: Path, top: Path) -> Listed:
 def _listed(path: Path, top: Path, inside: Path | None = None) -> Listed:
     """A file as it was found below ``top``; links that lead out of the folder ``inside`` are refused."""
     found = _named(path, top)
-    if inside is not None and path.is_symlink() and path.exists():
-        if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(inside)):
-            reason = f"a link that leads out of '{inside}': it is not followed"
-            return replace(found, refusal=reason, unasked=True)
+    link = inside is not None and path.is_symlink() and path.exists()
+    if inside is not None and link and not _leads_into(path, inside):
+        reason = f"a link that leads out of '{inside}': it is not followed"
+        return replace(found, refusal=reason, unasked=True)
     if not path.exists():
         return replace(found, refusal="a link to something that does not exist")
     return found if path.is_file() else replace(found, refusal="not a picture: not a regular file")

@@ -24,7 +24,7 @@ from amgan.runtime.face.zones import PART_NAMES
 from amgan.runtime.pipeline.face_filter import NoFaceError
 from amgan.runtime.pipeline.pipeline import AgedFace, AgedPhoto
 
-REQUEST = Request.parse("70", (), "all", 1.0)
+REQUEST = Request.parse("70", (), "all")
 
 
 def ages(years: float) -> FaceAges:

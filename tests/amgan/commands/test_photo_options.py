@@ -23,11 +23,11 @@ from amgan.commands.options import Ageing, ageing_options
         (["--strip-gps", "--strip-metadata"], "strip"),
     ],
 )
-def test_metadata_flags_reach_the_request(flags: list[str], expected: str) -> None:
+def test_metadata_flags_are_told(flags: list[str], expected: str) -> None:
     @click.command()
     @ageing_options
     def command(ageing: Ageing) -> None:
-        click.echo(ageing.request().metadata)
+        click.echo(ageing.metadata)
 
     result = CliRunner().invoke(command, ["--age", "70", *flags])
     assert (result.exit_code, result.output.strip()) == (0, expected)

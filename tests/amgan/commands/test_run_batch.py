@@ -116,16 +116,15 @@ def test_a_folder_that_another_run_uses() -> None:
 
 
 def test_the_engine_ray_is_asked_for_the_same_things(monkeypatch: pytest.MonkeyPatch) -> None:
-    from amgan.runtime.batch.run import LocalRunner
+    from amgan.runtime.batch.run import Runner, local_runner
 
     asked: list[Any] = []
 
-    class FakeRunner(LocalRunner):
-        def __init__(self, choice: Any, workers: int | None, address: str | None) -> None:
-            asked.append((choice, workers, address))
-            super().__init__(OpenedPipeline())  # type: ignore[arg-type]
+    def fake_runner(choice: Any, workers: int | None, address: str | None) -> Runner:
+        asked.append((choice, workers, address))
+        return local_runner(OpenedPipeline())  # type: ignore[arg-type]
 
-    monkeypatch.setattr(batch_ray, "RayRunner", FakeRunner)
+    monkeypatch.setattr(batch_ray, "ray_runner", fake_runner)
     result = run("in", "--engine", "ray", "--workers", 2, "--ray-address", "local", "--model", "b")
     assert result.exit_code == 0, result.output
     ((choice, workers, address),) = asked

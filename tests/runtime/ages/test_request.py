@@ -45,7 +45,7 @@ def test_age_spec_prints_what_it_reads(years: int, relative: bool) -> None:
 
 
 def test_parse_builds_a_request() -> None:
-    request = Request.parse("+20", ["forehead=+25", " jowls-left = 60"], "largest", 0.5)
+    request = Request.parse("+20", ["forehead=+25", " jowls-left = 60"], "largest", strength=0.5)
     assert request.age == AgeSpec(20, True)
     assert request.zones == (("forehead", AgeSpec(25, True)), ("jowls-left", AgeSpec(60, False)))
     assert (request.faces, request.strength) == ("largest", 0.5)
@@ -60,9 +60,6 @@ def test_parse_builds_a_request() -> None:
         (("70", ["elbow=30"]), "no zone 'elbow'"),
         (("70", ["forehead=old"]), "is not an age"),
         (("70", [], "smallest"), "'all', 'largest', 'left', 'right', a number"),
-        (("70", [], "all", -0.1), "strength"),
-        (("70", [], "all", 1.01), "0 to 1"),
-        (("70", [], "all", math.nan), "strength"),
     ],
 )
 def test_parse_refuses_nonsense(arguments: tuple, word: str) -> None:
@@ -255,3 +252,9 @@ def test_parse_reads_the_map_and_the_population(tmp_path: Path) -> None:
             Request.parse(**more, map_file=painted)
     with pytest.raises(UsageError, match="ask for 15 to 50"):
         Request.parse(None, map_file=painted).check((15, 50))
+
+
+@pytest.mark.parametrize("strength", [-0.1, 1.01, math.nan])
+def test_a_strength_is_within_0_to_1(strength: float) -> None:
+    with pytest.raises(UsageError, match=r"strength .* is not within 0 to 1"):
+        Request.parse("70", strength=strength)

@@ -99,7 +99,7 @@ def test_a_photo_over_the_limit_fails_alone(tmp_path: Path) -> None:
     jobs = plan_run([tmp_path / "in"], tmp_path / "out").tasks
     one, other = run_batch(FakePipeline(), jobs, REQUEST, options=BatchOptions(memory=100))
     assert one.status == other.status == "failed"
-    assert one.reason.startswith("it takes 1 KiB of memory, over the limit of 0 KiB: raise --limit-memory")
+    assert one.reason.startswith("it takes 1 KiB of memory, over the limit of 0 KiB: raise `memory_bytes`")
     assert "not a picture" in other.reason
 
 

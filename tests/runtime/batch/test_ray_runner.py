@@ -23,10 +23,10 @@ from amgan.runtime import Pipeline
 from amgan.runtime.ages.request import Request
 from amgan.runtime.batch.outcome import Outcome
 from amgan.runtime.batch.plan import plan_run
-from amgan.runtime.batch.ray_runner import ModelChoice, RayRunner
+from amgan.runtime.batch.ray_runner import ModelChoice, ray_runner
 from amgan.runtime.batch.record import RunRecord
 from amgan.runtime.batch.report import report_line
-from amgan.runtime.batch.run import BatchOptions, LocalRunner, Runner
+from amgan.runtime.batch.run import BatchOptions, Runner, local_runner
 from amgan.runtime.errors import BundleError, EngineError, MissingDependencyError, UsageError
 from amgan.runtime.storage.location import Location
 
@@ -90,10 +90,10 @@ def test_two_workers_give_the_files_and_the_report_of_one_process(
 ) -> None:
     source = f"{bucket}/in"
     with Pipeline(tiny_bundle, "cpu") as pipeline:
-        local = LocalRunner(pipeline)
+        local = local_runner(pipeline)
         wanted = run(local, source, f"{bucket}/one")
-        runner = RayRunner(ModelChoice(tiny_bundle, "cpu"), workers=2)
-        assert (runner.describe(), runner.age_range) == (local.describe(), local.age_range)
+        runner = ray_runner(ModelChoice(tiny_bundle, "cpu"), workers=2)
+        assert runner.facts == local.facts
         found = run(runner, source, f"{bucket}/ray")
         assert found == wanted
         assert {line["outcome"] for line in found} == {"aged", "copied", "failed", "skipped"}
@@ -125,12 +125,12 @@ def test_the_command(system: Any, bucket: str, tiny_bundle: Path) -> None:
 
 
 def test_errors_of_all_photos_end_the_run(system: Any, bucket: str, tmp_path: Path, own_bundle: Path) -> None:
-    runner = RayRunner(ModelChoice(own_bundle, "cpu"), workers=1)
+    runner = ray_runner(ModelChoice(own_bundle, "cpu"), workers=1)
     tasks = plan_run([f"{bucket}/in"], tmp_path / "out").tasks
     with pytest.raises(UsageError, match="than the model can make a face"):
         runner.run(tasks, Request.parse("300"), lambda one: None, BatchOptions(), None)
     with pytest.raises(BundleError, match="there is no bundle folder"):
-        RayRunner(ModelChoice(tmp_path / "none", "cpu"))
+        ray_runner(ModelChoice(tmp_path / "none", "cpu"))
 
 
 def test_no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,10 +144,10 @@ def test_no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(
         EngineError, match=r"no Ray cluster to join \(Could not find any .*instance\.\): start"
     ):
-        RayRunner(ModelChoice(None, "cpu"))
+        ray_runner(ModelChoice(None, "cpu"))
 
 
 def test_without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingDependencyError, match=r"pip install 'amgan\[ray\]'"):
-        RayRunner(ModelChoice(None, "cpu"))
+        ray_runner(ModelChoice(None, "cpu"))

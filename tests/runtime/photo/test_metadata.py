@@ -178,6 +178,6 @@ def test_what_a_jpeg_has_no_room_for_is_left_out(tmp_path: Path) -> None:
 def test_request_says_what_files_keep(pipeline: Pipeline, tmp_path: Path) -> None:
     with Image.open(HOPPER) as picture:
         picture.save(tmp_path / "a.jpg", exif=camera_data())
-    pipeline.age_file(tmp_path / "a.jpg", tmp_path / "b.jpg", Request.parse("70", metadata="strip-gps"))
+    pipeline.age_file(tmp_path / "a.jpg", tmp_path / "b.jpg", Request.parse("70"), "strip-gps")
     exif, _, place, _, _ = described(tmp_path / "b.jpg")
     assert exif[MAKE] == "Camera" and place == {}

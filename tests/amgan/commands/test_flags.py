@@ -1,0 +1,59 @@
+"""Sentences of the runtime name parameters; the command line names its flags."""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+import click
+import pytest
+from helpers import ROOT
+
+from amgan.cli import main
+from amgan.commands.flags import FLAGS, in_terms_of_flags
+from amgan.runtime import BatchSession, Request
+from amgan.runtime.batch.outcome import Outcome
+from amgan.runtime.storage.location import Location
+
+COMMAND = main.get_command(click.Context(main), "run-batch")
+
+
+def test_every_parameter_in_the_table_has_a_flag_of_the_command() -> None:
+    assert COMMAND is not None
+    known = set(inspect.signature(BatchSession).parameters) | set(inspect.signature(Request).parameters)
+    assert set(FLAGS) <= known
+    flags = {flag for param in COMMAND.params for flag in param.opts}
+    assert {flag for flag in FLAGS.values() if flag.startswith("--")} <= flags
+
+
+def test_the_runtime_names_no_flag_of_the_command_line() -> None:
+    assert COMMAND is not None
+    flags = {flag for param in COMMAND.params for flag in param.opts if flag.startswith("--")} - {"--device"}
+    found = [
+        (path.name, flag)
+        for path in (ROOT / "runtime").rglob("*.py")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        for flag in re.findall(r"--[a-z][a-z-]+", line)
+        if flag in flags and "`amgan " not in line
+    ]
+    assert [one for one in found if one[0] != "numbered_faces.py"] == []  # that one speaks of them
+
+
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        ("raise `memory_bytes`, or fewer `threads`", "raise --limit-memory, or fewer --jobs"),
+        ("build it with `amgan export`", "build it with `amgan export`"),
+    ],
+)
+def test_names_become_flags(sentence: str, expected: str) -> None:
+    assert in_terms_of_flags(sentence) == expected
+
+
+def test_reasons_of_faces_are_worded_too() -> None:
+    child = {"outcome": "left alone", "reason": "a child (`include_children` ages it)"}
+    details = {"sha256": "1", "faces": [{"outcome": "aged"}, child]}
+    told = Outcome(Location("a"), "skipped", "`threads`", details=details).worded(in_terms_of_flags)
+    assert told.reason == "--jobs"
+    assert told.details["faces"][1]["reason"] == "a child (--include-children ages it)"
+    assert child["reason"] == "a child (`include_children` ages it)"
