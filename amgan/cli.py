@@ -22,6 +22,7 @@ COMMANDS = {
     "run-batch": "run_batch",
     "age": "age",
     "sweep": "sweep",
+    "video": "video",
     "estimate": "estimate",
     "map": "map",
     "serve": "serve",
@@ -123,6 +124,7 @@ def main() -> None:
       amgan age me.jpg -o old.jpg --age 70             one photo
       amgan age me.jpg -o old.jpg --zone forehead=+25  the forehead alone
       amgan sweep me.jpg -o ages.png                   the same face through the ages
+      amgan video me.mp4 -o old.mp4 --age 70           a video, steadily from picture to picture
       amgan estimate me.jpg                            how old each zone of a face looks
       amgan doctor                                     what this machine can run
     """  # noqa: D301

@@ -6,6 +6,7 @@
     ├── UsageError                2: wrong use
     ├── MissingDependencyError    2: an optional package is not installed
     ├── PhotoError                a photo cannot be read or written
+    ├── VideoError                a video cannot be read or written
     ├── NoFaceError               no face that can be aged (pipeline/face_filter.py)
     ├── DiskFullError             nothing more can be written
     ├── BundleError               a bundle is missing, damaged, or too new
@@ -32,6 +33,10 @@ class UsageError(AmganError):
 
 class PhotoError(AmganError):
     """A photo cannot be read or written."""
+
+
+class VideoError(AmganError):
+    """A video, or a folder of numbered frames, cannot be read or written."""
 
 
 class DiskFullError(AmganError):

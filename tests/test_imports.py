@@ -33,6 +33,9 @@ ROOMS: dict[str, frozenset[str]] = {
     "pipeline": frozenset({"errors", "machine", "photo", "face", "bundle", "ages", "engines"}),
     "batch": frozenset({"errors", "files", "photo", "face", "storage", "ages", "engines", "pipeline"}),
     "pictures": frozenset({"errors", "files", "face", "ages", "pipeline"}),
+    "video": frozenset(
+        {"errors", "files", "photo", "bundle", "face", "ages", "engines", "pipeline", "pictures"}
+    ),
     "doctor": frozenset({"errors", "machine", "bundle", "engines"}),
 }
 #: Folders of runtime/ that hold no Python of ours.

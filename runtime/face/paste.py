@@ -7,6 +7,7 @@ camera made of it.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import cv2
 import numpy as np
@@ -35,6 +36,27 @@ def paste_change(
     cover the canonical frame. Results are rounded to the nearest value; pixels where the mask is zero are
     not touched. The change follows ``tone`` and the photo's exposure (None: it is pasted as it is).
     """
+    photo_size = (out.shape[1], out.shape[0])
+    for x0, top, added, inside in photo_changes(photo_size, frame, before, after, mask, strength, tone):
+        band = out[top : top + added.shape[0], x0 : x0 + added.shape[1]]
+        total = cv2.add(band, added, dtype=cv2.CV_8U)  # rounds, and stays within 0 to 255
+        cv2.copyTo(total, (inside > 0).view(np.uint8), band)
+
+
+def photo_changes(
+    photo_size: tuple[int, int],
+    frame: Frame,
+    before: NDArray[np.uint8],
+    after: NDArray[np.uint8],
+    mask: NDArray[np.float32],
+    strength: float = 1.0,
+    tone: Tone | None = None,
+) -> Iterator[tuple[int, int, NDArray[np.float32], NDArray[np.float32]]]:
+    """What `paste_change` adds to a photo of ``photo_size`` (width, height), in bands of rows.
+
+    Each is x0 and y0 in the photo, the change float32 [h, w, 3] in code values, and the mask [h, w]: where
+    that is zero the photo stays as it is.
+    """
     size = before.shape[0]
     box = _box(mask)
     if box is None:
@@ -45,7 +67,7 @@ def paste_change(
     if not change[..., :3].any():
         return
     to_photo, to_frame = frame.to_photo(size), frame.to_frame(size)
-    area = _area(rows, columns, to_photo, (out.shape[1], out.shape[0]))
+    area = _area(rows, columns, to_photo, photo_size)
     if area is None:
         return
     x0, y0, x1, y1 = area
@@ -54,14 +76,12 @@ def paste_change(
     # A change that has more pixels than the photo needs no bicubic interpolation.
     enlarged = float(np.linalg.det(scaled[:, :2])) < 1.0
     for top in range(y0, y1, BAND_ROWS):
-        band = out[top : min(top + BAND_ROWS, y1), x0:x1]
-        place = (band.shape[1], band.shape[0])
+        place = (x1 - x0, min(BAND_ROWS, y1 - top))
         found = sample_plane(shrunk, _moved(scaled, x0, top), place, smooth=enlarged)
         added, inside = np.ascontiguousarray(found[..., :3]), found[..., 3]
         if shrunk is not change:  # a mean of the mask reaches further than the mask
             inside = sample_plane(part, _moved(to_frame, x0, top), place, smooth=False)
-        total = cv2.add(band, added, dtype=cv2.CV_8U)  # rounds, and stays within 0 to 255
-        cv2.copyTo(total, (inside > 0).view(np.uint8), band)
+        yield x0, top, added, inside
 
 
 def _change(

@@ -35,7 +35,8 @@ class SeenFace:
 
     ``now`` are its apparent ages in years, ``frame_px`` the side of its canonical frame; ``footprints`` have
     MAP_CELLS cells across the frame and ``margin`` more on every side, which cover the halo, and so have
-    ``coordinates``, float32 [3, cells, cells] u, v and inside.
+    ``coordinates``, float32 [3, cells, cells] u, v and inside. ``pattern`` float32 [K] are the mixing weights
+    of the person's pattern where they are known from more than this picture.
     """
 
     face: Face
@@ -45,6 +46,7 @@ class SeenFace:
     footprints: Footprints
     margin: int
     coordinates: NDArray[np.float32]
+    pattern: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +79,17 @@ def see_face(rgb: NDArray[np.uint8], face: Face, manifest: Manifest, estimator: 
     now = estimator.read(rgb, face, without_margin(footprints, margin))
     coordinates = _coordinates(landmarks, footprints, margin, manifest.coordinates)
     return SeenFace(face, now, size, landmarks, footprints, margin, coordinates)
+
+
+def place_face(
+    face: Face, now: FaceAges, size: int, manifest: Manifest, pattern: NDArray[np.float32] | None = None
+) -> SeenFace:
+    """A face whose ages, side of the frame in px and pattern are known already, as in a video."""
+    margin = map_margin(size, manifest.halo_px)
+    landmarks = landmarks_unit(face)
+    footprints = make_footprints(landmarks, MAP_CELLS, margin)
+    coordinates = _coordinates(landmarks, footprints, margin, manifest.coordinates)
+    return SeenFace(face, now, size, landmarks, footprints, margin, coordinates, pattern)
 
 
 def plan_work(
@@ -146,6 +159,8 @@ def _pattern(request: Request, seen: SeenFace, count: int) -> NDArray[np.float32
     """The mixing weights, float32 [count], of the pattern asked for, or of the one that follows from the
     face.
     """
+    if request.pattern is None and seen.pattern is not None:
+        return seen.pattern
     if request.pattern is None:
         return choose_pattern(seen.landmarks, count)
     return one_pattern(request.pattern, count)

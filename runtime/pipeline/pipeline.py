@@ -144,6 +144,33 @@ class Pipeline:
         chosen = pick(found, faces)
         return [see_face(rgb, face, self._manifest, self._estimator) for face in chosen]
 
+    def look(self, rgb: NDArray[np.uint8], min_face_px: float | None = None) -> Found:
+        """Look for faces of a picture, uint8 [H, W, 3]; see FaceFinder.look."""
+        self._process.check()
+        return self._finder.look(_as_pixels(rgb), min_face_px)
+
+    def follow(self, rgb: NDArray[np.uint8], face: Face) -> Face | None:
+        """The face in the next picture of a video, uint8 [H, W, 3], or None; see FaceFinder.follow."""
+        self._process.check()
+        return self._finder.follow(_as_pixels(rgb), face)
+
+    def read_ages(self, rgb: NDArray[np.uint8], face: Face) -> FaceAges:
+        """Apparent ages, in years, of one face of a picture, uint8 [H, W, 3]; raises EngineError."""
+        self._process.check()
+        return self._estimator.read(_as_pixels(rgb), face)
+
+    def start_face(
+        self, rgb: NDArray[np.uint8], seen: SeenFace, request: Request, label: str
+    ) -> tuple[FaceWork, Future[NDArray[np.uint8]]]:
+        """Hand one face of a picture, uint8 [H, W, 3], to the engine; the request is taken for checked.
+
+        Gives what is to be done and, later, the aged frame, uint8 [S, S, 3]. Blocks only while too much is
+        under way; the picture may change at once. ``label`` names the face in error messages.
+        """
+        self._process.check()
+        work = plan_work(rgb, seen, request, self._manifest, self.capabilities, label)
+        return work, self._scheduler.submit(work.frame)
+
     def choose(self, rgb: NDArray[np.uint8], request: Request) -> Chosen:
         """Find and read the faces of a photo, uint8 [H, W, 3], that a request is for."""
         self._process.check()

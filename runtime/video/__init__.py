@@ -1,0 +1,1 @@
+"""Moving pictures: the same person, older, frame after frame."""

@@ -1,0 +1,194 @@
+"""The faces of single pictures: handed to the engine, and their changes added when it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..ages.atlas_transfer import face_age
+from ..ages.maps import FaceAges
+from ..ages.request import Request
+from ..face.alignment import Frame, apply_affine, canonical_frame
+from ..face.choice import pick, why_not
+from ..face.detector import MIN_FACE_PX
+from ..face.finder import Face
+from ..face.paste import photo_changes
+from ..face.tone import Tone
+from ..pipeline.face_filter import CHILD_YEARS
+from ..pipeline.face_plan import FaceWork, place_face
+from ..pipeline.pipeline import Pipeline
+from .picture import Box, Picture
+from .steady import Course, frontal, person_pattern
+from .tracks import Track
+from .wish import VideoWish
+
+BEYOND = 12
+"""Pixels of the picture around a frame with its halo that resampling looks at, at most, for each step."""
+
+
+@dataclass(frozen=True, eq=False)
+class Person:
+    """One person of a video: number from 1, tracks, ages now in years (one reading for the whole video).
+
+    ``reason`` says why they are left alone; it is empty where they are aged.
+    """
+
+    number: int
+    tracks: tuple[Track, ...]
+    now: FaceAges
+    width_px: float
+    pattern: NDArray[np.float32]
+    tone: Tone
+    reason: str = ""
+
+    @property
+    def age(self) -> float:
+        """Apparent age of the whole face in years."""
+        return face_age(self.now)
+
+
+@dataclass(frozen=True, eq=False)
+class _Work:
+    box: Box
+    work: FaceWork
+    strength: float
+    tone: Tone
+    frame: Future[NDArray[np.uint8]]
+
+
+@dataclass(frozen=True, eq=False)
+class StartedPicture:
+    """A picture whose faces are with the engine: hand it to `finish_picture`, once."""
+
+    picture: Picture
+    works: tuple[_Work, ...]
+
+    def cancel(self) -> None:
+        """Give its faces up."""
+        for work in self.works:
+            work.frame.cancel()
+
+
+def know_people(tracks: Sequence[Track], groups: Sequence[Sequence[int]]) -> list[Person]:
+    """The people of a video, numbered from 1, with robust readings: medians of the more frontal looks."""
+    by_number = {track.number: track for track in tracks}
+    people = []
+    for number, group in enumerate(groups, start=1):
+        own = tuple(by_number[one] for one in group)
+        readings = frontal(own)
+        parts = readings[0].ages.parts
+        now = FaceAges(
+            float(np.median([one.ages.base for one in readings])),
+            {name: float(np.median([one.ages.parts[name] for one in readings])) for name in parts},
+        )
+        tone = Tone(
+            np.median([one.tone_slopes for one in readings], axis=0).astype(np.float32),
+            float(np.median([one.tone_share for one in readings])),
+        )
+        width = float(np.median([one.width_px for one in readings]))
+        people.append(Person(number, own, now, width, person_pattern(own), tone))
+    return people
+
+
+def choose_people(people: Sequence[Person], wish: VideoWish, places: Sequence[Face]) -> list[Person]:
+    """The people with the reasons of those that are left alone; ``places`` are their faces, in order.
+
+    A choice of faces means people: the most prominent counts as the largest.
+    """
+    request = wish.base
+    meant = {id(face) for face in pick(places, request.faces)}
+    chosen = []
+    for person, face in zip(people, places, strict=True):
+        smallest = MIN_FACE_PX if request.min_face_px is None else request.min_face_px
+        if id(face) not in meant:
+            reason = why_not(request.faces)
+        elif wish.request(person.number, 0.0) is None:
+            reason = "nothing is asked of this face"
+        elif person.width_px < smallest:
+            reason = f"{person.width_px:.0f} px wide, under {smallest:g} px"
+        elif person.age < CHILD_YEARS and not request.include_children:
+            reason = (
+                f"may be a child, the estimator reads {person.age:.0f} years (--include-children ages it)"
+            )
+        else:
+            reason = ""
+        chosen.append(replace(person, reason=reason))
+    return chosen
+
+
+class Ager:
+    """Ages the people of a video picture by picture; `start` and `finish` may run in two threads."""
+
+    def __init__(self, pipeline: Pipeline, wish: VideoWish, courses: Sequence[tuple[Person, Course]]) -> None:
+        self._pipeline, self._wish = pipeline, wish
+        self._courses = [(person, course) for person, course in courses if not person.reason]
+
+    def start(self, number: int, seconds: float, picture: Picture) -> StartedPicture:
+        """Hand the faces of a picture to the engine; blocks only while too much is under way."""
+        works = []
+        for person, course in self._courses:
+            step = course.at(number)
+            request = self._wish.request(person.number, seconds)
+            if step is None or request is None:
+                continue
+            label = f"picture {number}, face {person.number}"
+            works.append(
+                self._start_face(picture, step.face, step.frame_px, step.weight, person, request, label)
+            )
+        return StartedPicture(picture, tuple(works))
+
+    def _start_face(
+        self, picture: Picture, face: Face, frame_px: int, weight: float, person: Person, request: Request,
+        label: str,
+    ) -> _Work:  # fmt: skip
+        manifest = self._pipeline.manifest
+        box = region_box(face.frame, frame_px, manifest.halo_px, (picture.width, picture.height))
+        moved = _moved(face, box)
+        seen = place_face(moved, person.now, frame_px, manifest, person.pattern)
+        work, frame = self._pipeline.start_face(picture.rgb(box), seen, request, label)
+        return _Work(box, work, request.strength * weight, person.tone, frame)
+
+
+def finish_picture(started: StartedPicture) -> bool:
+    """Wait for a picture's faces and add their changes to it; says whether there were any.
+
+    Raises EngineError.
+    """
+    for one in started.works:
+        after = one.frame.result()
+        x0, y0, x1, y1 = one.box
+        work, size = one.work, one.work.seen.frame_px
+        halo = (work.frame.image.shape[0] - size) // 2
+        before = work.frame.image[halo : halo + size, halo : halo + size]
+        place, frame = (x1 - x0, y1 - y0), work.seen.face.frame
+        bands = []
+        for x, y, change, inside in photo_changes(
+            place, frame, before, after, work.mask, one.strength, one.tone
+        ):
+            change[inside <= 0] = 0.0
+            bands.append((x, y, change))
+        if bands:  # all at once: a sample of colour may belong to rows of two bands
+            x, y, _ = bands[0]
+            started.picture.add(x0 + x, y0 + y, np.concatenate([change for _, _, change in bands]))
+    return bool(started.works)
+
+
+def region_box(frame: Frame, frame_px: int, halo_px: int, limit: tuple[int, int]) -> Box:
+    """The part of a picture of ``limit`` (width, height) that a frame with its halo is cut from."""
+    share = halo_px / frame_px
+    corners = apply_affine(
+        frame.to_photo(1), np.array([(x, y) for x in (-share, 1 + share) for y in (-share, 1 + share)])
+    )
+    margin = BEYOND * (frame.side_px / frame_px + 1)
+    low = np.clip(np.floor(corners.min(axis=0) - margin), 0, np.array(limit) - 1).astype(int)
+    high = np.clip(np.ceil(corners.max(axis=0) + margin), low + 1, limit).astype(int)
+    return int(low[0]), int(low[1]), int(high[0]), int(high[1])
+
+
+def _moved(face: Face, box: Box) -> Face:
+    points = face.landmarks - (box[0], box[1])
+    return replace(face, landmarks=points, frame=canonical_frame(points))

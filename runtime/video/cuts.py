@@ -1,0 +1,51 @@
+"""Where one shot ends and the next begins, told from tiny copies of the pictures."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+from numpy.typing import NDArray
+
+BINS = 32
+OTHER_LIGHTS = 0.5
+"""Share of pixels that would have to change their lightness to make one histogram of the other."""
+OTHER_PICTURE = 0.55
+"""Correlation of two thumbs under which they show different things."""
+SUDDEN = 3.0
+"""How many times as large as usual a difference must be: a fast pan differs as much in every picture."""
+LEAST = 0.03
+MEMORY = 12
+
+
+class CutFinder:
+    """Feed it the thumbs of a video in order, float32 [h, w] 0..1."""
+
+    def __init__(self) -> None:
+        self._last: NDArray[np.float32] | None = None
+        self._usual: deque[float] = deque(maxlen=MEMORY)
+
+    def is_cut(self, thumb: NDArray[np.float32]) -> bool:
+        """Whether this picture begins a new shot; the first one of all does not."""
+        last, self._last = self._last, thumb
+        if last is None:
+            return False
+        difference = float(np.abs(thumb - last).mean())
+        usual = float(np.median(self._usual)) if self._usual else 0.0
+        self._usual.append(difference)
+        if difference < LEAST + SUDDEN * usual:
+            return False
+        return _alike(thumb, last) < OTHER_PICTURE or _apart(thumb, last) > OTHER_LIGHTS
+
+
+def _alike(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """Correlation of two thumbs, -1..1; two even ones are alike."""
+    a, b = one - one.mean(), other - other.mean()
+    norm = float(np.sqrt((a * a).sum() * (b * b).sum()))
+    return float((a * b).sum()) / norm if norm > 1e-6 else 1.0
+
+
+def _apart(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """How far two histograms are apart, 0..1."""
+    first, second = (np.histogram(thumb, BINS, (0.0, 1.0))[0] / thumb.size for thumb in (one, other))
+    return 0.5 * float(np.abs(first - second).sum())

@@ -1,0 +1,51 @@
+"""PyAV, loaded when a video is first opened, and its errors as sentences."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ..errors import AmganError, MissingDependencyError, VideoError
+
+NEEDED = 18
+"""The first version of PyAV that can write how a video is turned."""
+
+
+def load_av(path: Path | str) -> Any:
+    """PyAV; raises MissingDependencyError, naming the video, where it is not installed or too old."""
+    try:
+        import av
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"'{path}' needs PyAV, which is not installed: pip install 'amgan[video]'"
+        ) from error
+    if int(av.__version__.partition(".")[0]) < NEEDED:
+        raise MissingDependencyError(
+            f"'{path}' needs PyAV {NEEDED} or newer, not {av.__version__}: pip install -U 'amgan[video]'"
+        )
+    return av
+
+
+@contextlib.contextmanager
+def reading(path: Path, where: str = "") -> Iterator[None]:
+    """Turn what PyAV raises while a file is read into a VideoError that names the file."""
+    av = load_av(path)
+    try:
+        yield
+    except AmganError:
+        raise
+    except FileNotFoundError as error:
+        raise VideoError(f"'{path}' does not exist: check the name of the video") from error
+    except av.error.InvalidDataError as error:
+        what = f"is damaged or cut short{where}" if where else "is no video that can be read, or is cut short"
+        raise VideoError(f"'{path}' {what}: make it anew with ffmpeg, or give another file") from error
+    except (av.error.FFmpegError, ValueError, OSError) as error:
+        raise VideoError(f"'{path}' cannot be read{where}: {reason(error)}") from error
+
+
+def reason(error: BaseException) -> str:
+    """What an error of PyAV or of the system says, in one line."""
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join(str(text).split())

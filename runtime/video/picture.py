@@ -1,0 +1,191 @@
+"""One decoded picture: parts of it as RGB, and changes added to its own samples.
+
+Only what changes is written: all other samples stay what the decoder gave, to the last bit. A change is added
+in code values of 8 bits and fractions of them, so a deeper picture keeps its depth inside the face as well.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .layout import Layout, layout_of_frame
+
+Box = tuple[int, int, int, int]
+THUMB_ROWS, THUMB_COLUMNS = 36, 64
+
+
+class Picture(Protocol):
+    """A picture of a video or of a folder of frames."""
+
+    @property
+    def width(self) -> int:
+        """Width in px, as stored."""
+
+    @property
+    def height(self) -> int:
+        """Height in px, as stored."""
+
+    def rgb(self, box: Box | None = None, factor: int = 1) -> NDArray[np.uint8]:
+        """A part of it, uint8 [h, w, 3] sRGB; x0, y0, x1, y1 lie inside the picture.
+
+        With ``factor`` it is that much smaller each way, rounded down.
+        """
+
+    def thumb(self) -> NDArray[np.float32]:
+        """Its lightness, tiny: float32 [THUMB_ROWS, THUMB_COLUMNS] 0..1; tells cuts."""
+
+    def add(self, x0: int, y0: int, change: NDArray[np.float32]) -> None:
+        """Add a change, float32 [h, w, 3] in code values of 8-bit sRGB, from pixel x0, y0 on."""
+
+
+class VideoPicture:
+    """A picture in the planes of a frame of PyAV, whose layout is one of layout.py."""
+
+    def __init__(self, frame: Any) -> None:
+        self.frame = frame
+        self.layout: Layout = layout_of_frame(frame)
+        self._own = False
+
+    @property
+    def width(self) -> int:
+        """Width in px, as stored."""
+        return int(self.frame.width)
+
+    @property
+    def height(self) -> int:
+        """Height in px, as stored."""
+        return int(self.frame.height)
+
+    def thumb(self) -> NDArray[np.float32]:
+        """The lightness of its first plane, tiny: float32 [THUMB_ROWS, THUMB_COLUMNS] 0..1."""
+        return small_thumb(self._plane(0), float((1 << self.layout.bits) - 1))
+
+    def rgb(self, box: Box | None = None, factor: int = 1) -> NDArray[np.uint8]:
+        """A part of it, uint8 [h, w, 3], ``factor`` times smaller."""
+        x0, y0, x1, y1 = box or (0, 0, self.width, self.height)
+        if factor > 1:
+            x1, y1 = x0 + (x1 - x0) // factor * factor, y0 + (y1 - y0) // factor * factor
+        layout, unit = self.layout, 1.0 / self.layout.unit
+        part = (slice(y0, y1), slice(x0, x1))
+        if layout.kind == "rgb":
+            green, blue, red = (_reduced(self._plane(i)[part], factor) for i in range(3))
+            return np.asarray(cv2.merge([_bytes(plane, unit) for plane in (red, green, blue)]), np.uint8)
+        black, step = layout.luma
+        reduced = _reduced(self._plane(0)[part], factor)
+        luma = (reduced.astype(np.float32) - np.float32(black)) * np.float32(1 / step)
+        if layout.kind == "gray":
+            return np.asarray(cv2.merge([_bytes(luma, 1.0)] * 3), np.uint8)
+        blueness, redness = (_reduced(self._colour(i, (x0, y0, x1, y1)), factor) for i in (1, 2))
+        of_red, of_blue = layout.red, layout.blue
+        of_green = 1.0 - of_red - of_blue
+        channels = (
+            luma + np.float32(2 * (1 - of_red)) * redness,
+            luma
+            - np.float32(2 * of_red * (1 - of_red) / of_green) * redness
+            - np.float32(2 * of_blue * (1 - of_blue) / of_green) * blueness,
+            luma + np.float32(2 * (1 - of_blue)) * blueness,
+        )
+        return np.asarray(cv2.merge([_bytes(channel, 1.0) for channel in channels]), np.uint8)
+
+    def add(self, x0: int, y0: int, change: NDArray[np.float32]) -> None:
+        """Add a change, float32 [h, w, 3] in code values of 8-bit sRGB, from pixel x0, y0 on."""
+        if not change.any():
+            return
+        if not self._own:
+            self.frame.make_writable()
+            self._own = True
+        layout = self.layout
+        red, green, blue = cv2.split(change)
+        if layout.kind == "rgb":
+            for number, channel in ((0, green), (1, blue), (2, red)):
+                self._add_to(number, x0, y0, channel * np.float32(layout.unit))
+            return
+        green_weight = 1.0 - layout.red - layout.blue
+        weights = np.array([[layout.red, green_weight, layout.blue]], np.float32)
+        luma = cv2.transform(change, weights)
+        self._add_to(0, x0, y0, luma * np.float32(layout.luma[1]))
+        if layout.kind == "gray":
+            return
+        for number, channel, weight in ((1, blue, layout.blue), (2, red, layout.red)):
+            difference = (channel - luma) * np.float32(layout.colour[1] / (2 * (1 - weight)))
+            x, y, coarse = _block_means(difference, x0, y0, layout.chroma)
+            self._add_to(number, x, y, coarse)
+
+    def _plane(self, number: int) -> NDArray[Any]:
+        plane = self.frame.planes[number]
+        kind = np.dtype(np.uint8 if self.layout.bits == 8 else "<u2")
+        rows = np.frombuffer(plane, kind).reshape(plane.height, plane.line_size // kind.itemsize)
+        return rows[:, : plane.width]
+
+    def _colour(self, number: int, box: Box) -> NDArray[np.float32]:
+        """A plane of colour differences, -127..127, at full resolution, of a part of the picture."""
+        x0, y0, x1, y1 = box
+        right, down = self.layout.chroma
+        middle, step = self.layout.colour
+        plane = self._plane(number)
+        # One sample more on every side, so that a part has the samples of the whole.
+        left, top = max((x0 >> right) - 1, 0), max((y0 >> down) - 1, 0)
+        part = plane[top : ((y1 - 1) >> down) + 2, left : ((x1 - 1) >> right) + 2].astype(np.float32)
+        part = (part - np.float32(middle)) * np.float32(1 / step)
+        if not (right or down):
+            return part[y0 - top : y1 - top, x0 - left : x1 - left]
+        size = (part.shape[1] << right, part.shape[0] << down)
+        fine = cv2.resize(part, size, interpolation=cv2.INTER_LINEAR)
+        x, y = x0 - (left << right), y0 - (top << down)
+        return np.asarray(fine[y : y + y1 - y0, x : x + x1 - x0], np.float32)
+
+    def _add_to(self, number: int, x0: int, y0: int, change: NDArray[np.float32]) -> None:
+        plane = self._plane(number)
+        part = plane[y0 : y0 + change.shape[0], x0 : x0 + change.shape[1]]
+        steps = np.rint(change[: part.shape[0], : part.shape[1]]).astype(np.int32)
+        total = np.clip(part + steps, 0, (1 << self.layout.bits) - 1)
+        part[...] = total.astype(part.dtype)
+
+
+def small_thumb(plane: NDArray[Any], most: float) -> NDArray[np.float32]:
+    """A plane [H, W] of samples 0..``most``, averaged down: float32 [THUMB_ROWS, THUMB_COLUMNS] 0..1."""
+    step = max(min(plane.shape[0] // (4 * THUMB_ROWS), plane.shape[1] // (4 * THUMB_COLUMNS)), 1)
+    part = np.ascontiguousarray(plane[::step, ::step]).astype(np.float32)
+    small = cv2.resize(part, (THUMB_COLUMNS, THUMB_ROWS), interpolation=cv2.INTER_AREA)
+    return np.asarray(small * np.float32(1.0 / most), np.float32)
+
+
+def _reduced(plane: NDArray[Any], factor: int) -> NDArray[Any]:
+    """A plane with sides that ``factor`` divides, averaged down by it."""
+    if factor == 1:
+        return plane
+    size = (plane.shape[1] // factor, plane.shape[0] // factor)
+    return np.asarray(cv2.resize(np.ascontiguousarray(plane), size, interpolation=cv2.INTER_AREA))
+
+
+def _bytes(plane: NDArray[Any], scale: float) -> NDArray[np.uint8]:
+    """A plane as rounded bytes within 0 to 255."""
+    if plane.dtype == np.uint8 and scale == 1.0:
+        return np.ascontiguousarray(plane)
+    scaled = plane.astype(np.float32) * np.float32(scale)
+    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+
+
+def _block_means(
+    plane: NDArray[np.float32], x0: int, y0: int, chroma: tuple[int, int]
+) -> tuple[int, int, NDArray[np.float32]]:
+    """Means over the blocks of pixels that share a sample of colour: its place x, y, and the means."""
+    right, down = chroma
+    if not (right or down):
+        return x0, y0, plane
+    width, height = 1 << right, 1 << down
+    left, top = x0 % width, y0 % height
+    rows, columns = plane.shape
+    padded = cv2.copyMakeBorder(
+        plane, top, -(top + rows) % height, left, -(left + columns) % width, cv2.BORDER_CONSTANT, value=0
+    )
+    size = (padded.shape[1] // width, padded.shape[0] // height)
+    return (
+        x0 >> right,
+        y0 >> down,
+        np.asarray(cv2.resize(padded, size, interpolation=cv2.INTER_AREA), np.float32),
+    )
