@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
-from amgan.commands.options import Ageing, PathType, ageing_options, require_photo
-from amgan.commands.output import tell_engine
+from amgan.commands.options import (
+    Ageing,
+    PathType,
+    ageing_options,
+    format_option,
+    quiet_option,
+    require_photo,
+)
+from amgan.commands.output import tell, tell_engine
 from amgan.runtime.errors import PhotoError
+
+STDOUT = Path("-")
 
 
 @click.command("age")
 @click.argument("photo", type=PathType)
 @click.option(
     "-o", "--output", required=True, type=PathType, metavar="OUT",
-    help="File to write, or a folder to write it into under its own name.",
+    help="File to write, or a folder to write it into under its own name; - writes it to stdout.",
 )  # fmt: skip
+@format_option
 @ageing_options
-def command(photo: Path, output: Path, ageing: Ageing) -> None:
+@quiet_option
+def command(photo: Path, output: Path, format: str | None, ageing: Ageing) -> None:
     """Age the faces of one PHOTO.
 
     The result has the size, colour profile and camera data of the photo, and its format unless OUT ends like
@@ -29,16 +45,36 @@ def command(photo: Path, output: Path, ageing: Ageing) -> None:
       amgan age me.jpg -o old.jpg --age 70
       amgan age me.jpg -o out --age -10 --zone under-eye-bags=+5
       amgan age me.heic -o old.heic --age 70 --strip-gps
+      amgan age me.jpg -o - --age 70 --format png > old.png
     """  # noqa: D301
     request = ageing.request()
     require_photo(photo)
+    from amgan.runtime.batch.naming import Naming
     from amgan.runtime.batch.plan import plan_run
     from amgan.runtime.batch.run import BatchOptions, run_batch
 
-    tasks = plan_run([photo], output).tasks
-    with ageing.pipeline() as pipeline:
-        (outcome,) = run_batch(pipeline, tasks, request, options=BatchOptions(metadata=ageing.metadata))
-    if outcome.status != "aged":
-        raise PhotoError(f"'{photo}': {outcome.reason}")
-    click.echo(f"{outcome.target}: {outcome.faces} {'face' if outcome.faces == 1 else 'faces'} aged")
-    tell_engine(pipeline.capabilities, ageing.device)
+    to_stdout = output == STDOUT
+    options = BatchOptions(metadata=ageing.metadata, quality=ageing.quality)
+    with _folder_for(output) as folder:
+        tasks = plan_run([photo], folder, naming=Naming(format)).tasks
+        with ageing.pipeline() as pipeline:
+            (outcome,) = run_batch(pipeline, tasks, request, options=options)
+        if outcome.status != "aged" or outcome.target is None:
+            raise PhotoError(f"'{photo}': {outcome.reason}")
+        if to_stdout:
+            with outcome.target.path.open("rb") as stream:
+                shutil.copyfileobj(stream, sys.stdout.buffer)
+    written = "stdout" if to_stdout else outcome.target
+    faces = "face" if outcome.faces == 1 else "faces"
+    tell(f"{written}: {outcome.faces} {faces} aged", err=to_stdout)
+    tell_engine(pipeline.capabilities, ageing.device, err=to_stdout)
+
+
+@contextmanager
+def _folder_for(output: Path) -> Iterator[Path]:
+    """Where the result is written: ``output``, or for stdout a folder that is gone at the end."""
+    if output != STDOUT:
+        yield output
+        return
+    with tempfile.TemporaryDirectory(prefix="amgan-") as folder:
+        yield Path(folder)

@@ -7,8 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from amgan.commands.options import Ageing, PathType, model_option, request_options, require_photo
-from amgan.commands.output import save_picture
+from amgan.commands.options import (
+    Ageing,
+    PathType,
+    model_option,
+    quiet_option,
+    request_options,
+    require_photo,
+)
+from amgan.commands.output import save_picture, tell
 from amgan.runtime.errors import UsageError
 
 if TYPE_CHECKING:
@@ -34,6 +41,7 @@ SAVED_MAP_PX = 512
 )  # fmt: skip
 @request_options
 @model_option
+@quiet_option
 def command(
     photo: Path, output: Path | None, save_map: Path | None, model: Path | None, ageing: Ageing
 ) -> None:
@@ -68,10 +76,10 @@ def command(
                 f"'{photo}' shows {len(views)} faces and a map is of one: add --faces largest or --face 2"
             )
         level = views[0].level_now if views[0].level_wanted is None else views[0].level_wanted
-        click.echo(f"{write_map_file(level, save_map)}: map of {SAVED_MAP_PX} x {SAVED_MAP_PX}")
+        tell(f"{write_map_file(level, save_map)}: map of {SAVED_MAP_PX} x {SAVED_MAP_PX}")
     if output is not None:
         save_picture(draw_views(views), output)
-        click.echo(f"{output}: {len(views)} {'face' if len(views) == 1 else 'faces'}")
+        tell(f"{output}: {len(views)} {'face' if len(views) == 1 else 'faces'}")
 
 
 def _views(photo: Path, model: Path | None, request: Request | None, faces: str | int) -> list[MapView]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from amgan.commands.output import QUIET
 from amgan.runtime.errors import PhotoError, UsageError
 
 if TYPE_CHECKING:
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from amgan.runtime.pipeline.pipeline import Pipeline
 
 PathType = click.Path(path_type=Path)
+
+
+def be_quiet(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    """Note for `output.tell` that results and progress are not to be printed."""
+    ctx.meta[QUIET] = value
 
 
 def check_device(ctx: click.Context, param: click.Parameter, value: str) -> str:
@@ -67,7 +73,8 @@ def faces_option(function: Callable[..., Any]) -> Callable[..., Any]:
 
 children_option = click.option(
     "--include-children", is_flag=True, show_default="off",
-    help="Also age faces that look like those of children.",
+    help="Age faces that may be those of children as well: by default one whose youngest half of zones "
+    "reads under 16 years is left alone.",
 )  # fmt: skip
 model_option = click.option(
     "--model", type=PathType, metavar="BUNDLE", show_default="the shipped bundle",
@@ -110,6 +117,16 @@ _REQUEST_OPTIONS = (
     faces_option,
 )  # fmt: skip
 
+format_option = click.option(
+    "--format", metavar="ENDING", show_default="the photo's own",
+    help="Write results in this format: jpg, png, tif, webp, bmp, heic or avif.",
+)  # fmt: skip
+
+quiet_option = click.option(
+    "-q", "--quiet", is_flag=True, show_default="off", expose_value=False, callback=be_quiet,
+    help="Print nothing but errors and photos that failed.",
+)  # fmt: skip
+
 _POLICY_OPTIONS = (
     click.option(
         "--min-face", "min_face_px", type=click.FloatRange(0), metavar="PX",
@@ -133,6 +150,11 @@ _FILE_OPTIONS = (
         "--strip-gps", is_flag=True, show_default="all is kept",
         help="Leave out where the photo was taken, and keep the other metadata."
     ),
+    click.option(
+        "--quality", type=click.IntRange(1, 100), metavar="1..100",
+        show_default="a JPEG keeps its tables and all blocks that do not change",
+        help="Encode JPEG, lossy WebP, HEIC and AVIF anew with this quality.",
+    ),
     model_option,
     device_option,
 )  # fmt: skip
@@ -142,11 +164,13 @@ _FILE_OPTIONS = (
 class Ageing:
     """What the ageing options say, still in words: what is asked for, by the names of Request.parse.
 
-    ``metadata`` is what files written keep of a photo's texts, ``model`` and ``device`` are where to run it.
+    ``metadata`` is what files written keep of a photo's texts, ``quality`` what lossy ones are encoded with;
+    ``model`` and ``device`` are where to run it.
     """
 
     asked: Mapping[str, Any]
     metadata: MetadataPolicy = "keep"
+    quality: int | None = None
     model: Path | None = None
     device: str = "auto"
 
@@ -171,7 +195,8 @@ def ageing_options(function: Callable[..., None]) -> Callable[..., None]:
         asked = {name: values.pop(name) for name in names}
         strip, strip_gps = values.pop("strip_metadata"), values.pop("strip_gps")
         metadata: MetadataPolicy = "strip" if strip else "strip-gps" if strip_gps else "keep"
-        function(ageing=Ageing(asked, metadata, values.pop("model"), values.pop("device")), **values)
+        files = [values.pop(name) for name in ("quality", "model", "device")]
+        function(ageing=Ageing(asked, metadata, *files), **values)
 
     names = _names((*_REQUEST_OPTIONS, *_POLICY_OPTIONS))
     return _with_options(with_ageing, (*_REQUEST_OPTIONS, *_POLICY_OPTIONS, *_FILE_OPTIONS))

@@ -19,12 +19,25 @@ if TYPE_CHECKING:
     from amgan.runtime.engines.contract import Capabilities
 
 LINE_EVERY_S = 60.0
+QUIET = "amgan.quiet"
 
 
-def tell_engine(taken: Capabilities, device: str) -> None:
+def is_quiet() -> bool:
+    """Whether the command that runs was given --quiet."""
+    ctx = click.get_current_context(silent=True)
+    return ctx is not None and bool(ctx.meta.get(QUIET))
+
+
+def tell(message: str, *, err: bool = False) -> None:
+    """Print a result, on stdout or stderr, unless --quiet was given."""
+    if not is_quiet():
+        click.echo(message, err=err)
+
+
+def tell_engine(taken: Capabilities, device: str, *, err: bool = False) -> None:
     """Where the device was left to us, print which engine was taken; `amgan doctor` says why no other was."""
     if device == "auto":
-        click.echo(f"engine: {taken.name} on {taken.device} in {taken.precision}")
+        tell(f"engine: {taken.name} on {taken.device} in {taken.precision}", err=err)
 
 
 def save_picture(picture: Image.Image, path: Path) -> None:
@@ -65,6 +78,9 @@ def progress_bar(label: str) -> Iterator[Callable[[int, int, str], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    if is_quiet():
+        yield _say_nothing
+        return
     console = Console(stderr=True)
     if not console.is_terminal:
         yield _line_a_minute(label)
@@ -86,6 +102,10 @@ def progress_bar(label: str) -> Iterator[Callable[[int, int, str], None]]:
             bar.update(task, completed=done, total=total, rate=f"{rate:.2f}/s", what=what)
 
         yield advance
+
+
+def _say_nothing(done: int, total: int, what: str) -> None:
+    """A progress that nobody sees."""
 
 
 def _line_a_minute(

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from amgan.commands.flags import in_terms_of_flags
-from amgan.commands.options import Ageing, ageing_options
-from amgan.commands.output import progress_bar, say, tell_engine
+from amgan.commands.options import Ageing, ageing_options, format_option, quiet_option
+from amgan.commands.output import is_quiet, progress_bar, say, tell, tell_engine
 
 if TYPE_CHECKING:
     from amgan.runtime.batch.outcome import Outcome
@@ -32,6 +32,11 @@ LISTED = 50
 @click.option(
     "--files-from", metavar="LIST", show_default="none",
     help="File with one photo or folder a line, besides INPUT; - reads the lines from stdin.",
+)  # fmt: skip
+@format_option
+@click.option(
+    "--suffix", default="", metavar="TEXT", show_default="none",
+    help="Put TEXT before the ending of the results' names: with _70 the result of me.jpg is me_70.jpg.",
 )  # fmt: skip
 @ageing_options
 @click.option(
@@ -69,12 +74,15 @@ LISTED = 50
     "--gallery", is_flag=True, show_default="off",
     help="Write OUT/index.html: every photo before and after, ages, zones, and what failed.",
 )  # fmt: skip
+@quiet_option
 @click.pass_context
 def command(
     ctx: click.Context,
     inputs: tuple[str, ...],
     output: str,
     files_from: str | None,
+    format: str | None,
+    suffix: str,
     no_face: Literal["skip", "copy", "error"],
     force: bool,
     jobs: int,
@@ -102,6 +110,7 @@ def command(
       amgan run-batch 'holidays/**/*.jpg' -o aged --age 70 --no-face copy --report aged.jsonl
       amgan run-batch /shared/photos -o /shared/aged --age 70 --engine ray --workers 8
       amgan run-batch s3://bucket/photos -o s3://bucket/aged --age 70 --engine ray
+      amgan run-batch photos -o aged --age 70 --format jpg --quality 90 --suffix _70 -q
       find . -name '*.jpg' | amgan run-batch --files-from - -o aged --age 70 --limit-memory 2G
     """  # noqa: D301
     from amgan.runtime.batch.inputs import read_list
@@ -130,6 +139,9 @@ def command(
         engine=engine,
         workers=workers,
         ray_address=ray_address,
+        quality=ageing.quality,
+        format=format,
+        suffix=suffix,
     )
     try:
         result = _run(session)
@@ -142,7 +154,7 @@ def command(
         )
         ctx.exit(INTERRUPTED)
     if result.gallery is not None:
-        click.echo(f"gallery: {result.gallery}")
+        tell(f"gallery: {result.gallery}")
     _summarise(result.outcomes, result.seconds)
     tell_engine(result.capabilities, ageing.device)
     ctx.exit(exit_code(result.outcomes))
@@ -186,19 +198,20 @@ def _summarise(outcomes: Sequence[Outcome], seconds: float) -> None:
     aged = [one for one in outcomes if one.status == "aged"]
     faces = sum(one.faces for one in aged)
     rate = len(aged) / max(seconds, 1e-9)
-    click.echo(
-        f"aged {len(aged)} of {len(outcomes)} photos, faces: {faces}, {seconds:.1f} s, {rate:.2f} photos/s"
-    )
+    tell(f"aged {len(aged)} of {len(outcomes)} photos, faces: {faces}, {seconds:.1f} s, {rate:.2f} photos/s")
     unchanged = sum(one.status == "unchanged" for one in outcomes)
     if unchanged:
-        click.echo(f"done before: {unchanged}")
+        tell(f"done before: {unchanged}")
+    quiet = is_quiet()
     for status, title in (("copied", "copied"), ("skipped", "left out"), ("failed", "not aged")):
         others = sorted(
             (one for one in outcomes if one.status == status), key=lambda one: one.source.text.split("/")
         )
+        if quiet and status != "failed":
+            continue
         if others:
-            click.echo(f"{title}: {len(others)}")
+            click.echo(f"{title}: {len(others)}", err=quiet)
         for one in others[:LISTED]:
-            click.echo(f"  {one.source}: {one.reason}")
+            click.echo(f"  {one.source}: {one.reason}", err=quiet)
         if len(others) > LISTED:
-            click.echo(f"  and {len(others) - LISTED} more: --report FILE lists them all")
+            click.echo(f"  and {len(others) - LISTED} more: --report FILE lists them all", err=quiet)

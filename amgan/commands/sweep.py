@@ -13,9 +13,10 @@ from amgan.commands.options import (
     faces_option,
     model_option,
     pattern_option,
+    quiet_option,
     require_photo,
 )
-from amgan.commands.output import progress_bar, tell_engine
+from amgan.commands.output import progress_bar, tell, tell_engine
 from amgan.runtime.errors import UsageError
 
 MARGIN = 0.12
@@ -48,6 +49,7 @@ MARGIN = 0.12
 )  # fmt: skip
 @model_option
 @device_option
+@quiet_option
 def command(
     photo: Path,
     ages_text: str,
@@ -102,7 +104,7 @@ def command(
         frames = sweep(pipeline, pixels, ages, wish, seen, advance)
         write_sweep(frames, output, _box(seen[0].face.box, pixels.shape), fps, side_px)
     tell_engine(pipeline.capabilities, device)
-    click.echo(f"{output}: {len(ages)} ages from {ages[0]:g} to {ages[-1]:g} years")
+    tell(f"{output}: {len(ages)} ages from {ages[0]:g} to {ages[-1]:g} years")
 
 
 def _box(face: tuple[float, float, float, float], shape: tuple[int, ...]) -> tuple[int, int, int, int]:

@@ -11,6 +11,7 @@ from ..storage.location import Location
 from ..storage.store import Listed
 from ..storage.stores import store_of
 from .inputs import PICTURE_SUFFIXES, files_of_input, files_of_line, is_pattern
+from .naming import AS_IT_IS, Naming
 from .task import PhotoTask
 
 
@@ -26,6 +27,7 @@ def plan_run(
     inputs: Sequence[str | Path | Location],
     output: str | Path | Location,
     files_from: Iterable[str] | None = None,
+    naming: Naming = AS_IT_IS,
 ) -> Plan:
     """Plan a run over ``inputs``, each a photo, a folder or a pattern such as ``photos/**/*.jpg``.
 
@@ -33,7 +35,8 @@ def plan_run(
     then decides the format; otherwise ``output`` is a folder. One folder is mirrored under it; of several
     inputs, each goes into it under its own name; what a pattern finds lies there as below the pattern's fixed
     part. Lines of ``files_from`` name photos or folders: relative ones lie in ``output`` as they are written,
-    others with all their folders. Hidden files are left out; so is ``output``, where it lies inside an input.
+    others with all their folders. ``naming`` makes their names those of the results. Hidden files are left
+    out; so is ``output``, where it lies inside an input.
 
     What is given twice is done once; of two photos that would be written to the same file the second is
     refused. Raises UsageError where an input does not exist, a pattern finds nothing, nothing is left to do,
@@ -58,7 +61,7 @@ def plan_run(
             raise UsageError(f"'{given[0]}' holds no photos: give a photo or a folder of photos")
         if not listed:
             raise UsageError("there is nothing to do: the inputs hold no photos")
-        plan = Plan(tuple(_without_doubles([_task(one, out) for one in listed])), out)
+        plan = Plan(tuple(_without_doubles([_task(one, out, naming) for one in listed])), out)
     _refuse_overwriting(plan.tasks)
     return plan
 
@@ -79,14 +82,15 @@ def _names_a_picture(output: Location) -> bool:
     return output.suffix.lower() in PICTURE_SUFFIXES and not store_of(output).is_folder(output)
 
 
-def _task(one: Listed, output: Location) -> PhotoTask:
+def _task(one: Listed, output: Location, naming: Naming) -> PhotoTask:
     """The task of a file; a name of an object store that would lead out of the output is refused."""
     bad = "\0" in one.name or any(part in ("", ".", "..") for part in one.name.split("/"))
     refusal = one.refusal
     if bad and not refusal:
         refusal = "its name has an empty part, '.' or '..', which would lead out of the output: rename it"
-    target = output / ("refused" if bad else one.name)
-    return PhotoTask(one.location, target, one.name, refusal, one.unasked)
+    name = one.name if bad or one.unasked else naming(one.name)
+    target = output / ("refused" if bad else name)
+    return PhotoTask(one.location, target, name, refusal, one.unasked)
 
 
 def _without_doubles(tasks: Iterable[PhotoTask]) -> list[PhotoTask]:

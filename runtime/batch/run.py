@@ -42,7 +42,9 @@ class BatchOptions:
     ``threads`` decode photos and find their faces, as many paste and encode; at most 2 * ``threads`` photos
     are on either side. ``memory`` is what they may take together, in bytes, decoded; one photo that would
     take more fails. ``no_face`` says what becomes of a photo of which no face is aged. No photo is written
-    outside ``root``. ``metadata`` says what of the photos' texts the outputs keep (see photo/metadata.py).
+    outside ``root``. ``metadata`` says what of the photos' texts the outputs keep (see photo/metadata.py),
+    ``quality`` (1 to 100) what lossy outputs are encoded with; with None a JPEG keeps its tables and every
+    block that does not change.
     """
 
     threads: int = THREADS
@@ -50,6 +52,7 @@ class BatchOptions:
     no_face: NoFace = "error"
     root: Path | None = None
     metadata: MetadataPolicy = "keep"
+    quality: int | None = None
 
 
 def run_batch(
@@ -75,8 +78,9 @@ def run_batch(
     fetching = FETCHING if any(task.source.is_remote for task in tasks) else 1
     with open_staging(tasks) as staging, _single_threaded_opencv():
         work = PhotoWork(
-            pipeline, request, options.no_face, known, staging, options.memory, options.root, options.metadata
-        )
+            pipeline, request, options.no_face, known, staging, options.memory, options.root,
+            options.metadata, options.quality,
+        )  # fmt: skip
         return _Run(work, options, report, record, fetching).over(tasks)
 
 

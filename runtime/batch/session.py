@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from ..errors import UsageError
 from ..storage.location import Location
 from ..storage.lock import lock_folder
+from .naming import Naming
 from .outcome import WRITTEN, Outcome
 from .plan import Plan, plan_run
 from .record import RunRecord
@@ -91,6 +92,9 @@ class BatchSession:
         engine: Literal["local", "ray"] = "local",
         workers: int | None = None,
         ray_address: str | None = None,
+        quality: int | None = None,
+        format: str | None = None,
+        suffix: str = "",
     ) -> None:
         """Plan the run; nothing is opened or written yet.
 
@@ -102,7 +106,9 @@ class BatchSession:
         photos again. ``threads`` photos are read, and as many written, concurrently; ``memory_bytes`` is what
         the photos in flight may take. ``report`` is a file of JSON lines, ``gallery`` makes
         output/index.html, whose title ends with ``gallery_title``. ``engine`` "ray" runs on the cluster at
-        ``ray_address`` with ``workers`` pipelines.
+        ``ray_address`` with ``workers`` pipelines. ``quality`` is what lossy results are encoded with
+        (None: as the photo was), ``format`` the ending of all results, such as "png", in place of the photos' own, and
+        ``suffix`` comes before it, such as "_70"; an output that is a file has its own name.
 
         Raises UsageError for what makes no sense, PhotoError where another file system refuses.
         """
@@ -110,10 +116,10 @@ class BatchSession:
             raise UsageError("`workers` and `ray_address` are for `engine` ray: add it, or leave them out")
         self.request = request
         self.outcomes: list[Outcome] = []
-        self.plan = plan_run(inputs, output, files_from)
+        self.plan = plan_run(inputs, output, files_from, Naming(format, suffix))
         root = self.plan.root
         local_root = None if root is None or root.is_remote else root.path
-        self._options = BatchOptions(threads, memory_bytes, no_face, local_root, metadata)
+        self._options = BatchOptions(threads, memory_bytes, no_face, local_root, metadata, quality)
         self._model = None if model is None else Path(model)
         self._device, self._force = device, force
         self._report = None if report is None else Location.of(report)
@@ -174,7 +180,10 @@ class BatchSession:
 
         if self.plan.root is None:
             return None
-        asked = describe_request(self.request) | {"metadata": self._options.metadata}
+        asked = describe_request(self.request) | {
+            "metadata": self._options.metadata,
+            "quality": self._options.quality,
+        }
         settings = settings_key(asked, runner.facts.networks, {"no_face": self._options.no_face})
         lock = stack.enter_context(lock_folder(self.plan.root, say))
         record = RunRecord(self.plan.root, settings, force=self._force, check=lock.check)

@@ -64,7 +64,8 @@ class PhotoWork:
 
     ``earlier`` knows what earlier runs have done; without it nothing is hashed. ``staging`` has the
     files of this machine. ``limit`` is the memory in bytes that one photo may take, ``root`` the folder of
-    this machine that no output leaves. ``metadata`` says what of the photo's texts the output keeps.
+    this machine that no output leaves. ``metadata`` says what of the photo's texts the output keeps,
+    ``quality`` what a lossy one is encoded with.
     """
 
     pipeline: Pipeline
@@ -75,6 +76,7 @@ class PhotoWork:
     limit: int | None = None
     root: Path | None = None
     metadata: MetadataPolicy = "keep"
+    quality: int | None = None
 
     def probe(self, task: PhotoTask) -> Probed | Outcome:
         """See whether a photo is to be worked on, and how much memory it will take; raises DiskFullError."""
@@ -227,7 +229,7 @@ class PhotoWork:
             with whole_file(files.target) as temporary:
                 shutil.copyfile(files.source, temporary)
         else:
-            write_photo(begun.photo, pixels, files.target)
+            write_photo(begun.photo, pixels, files.target, quality=self.quality)
 
     def _failed(
         self,

@@ -88,10 +88,10 @@ def save_options(kept: Mapping[str, Any], format: str) -> dict[str, Any]:
 
 
 def _jpeg(kept: Mapping[str, Any], options: dict[str, Any]) -> dict[str, Any]:
-    options |= {"quality": JPEG_QUALITY, "subsampling": 0}
+    options |= {"quality": kept.get("quality", JPEG_QUALITY), "subsampling": 0}
+    options |= {key: kept[key] for key in ("qtables", "subsampling", "progressive") if key in kept}
     if "qtables" in kept:
         del options["quality"]
-        options |= {key: kept[key] for key in ("qtables", "subsampling", "progressive") if key in kept}
     if "comment" in kept:
         options["comment"] = kept["comment"]
     if "iptc" in kept:
@@ -131,7 +131,11 @@ def _tiff(kept: Mapping[str, Any], options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _webp(kept: Mapping[str, Any], options: dict[str, Any]) -> dict[str, Any]:
-    return options | {"quality": WEBP_QUALITY, "lossless": kept.get("lossless", False), "exact": True}
+    return options | {
+        "quality": kept.get("quality", WEBP_QUALITY),
+        "lossless": kept.get("lossless", False),
+        "exact": True,
+    }
 
 
 def _bmp(kept: Mapping[str, Any], options: dict[str, Any]) -> dict[str, Any]:
@@ -139,11 +143,11 @@ def _bmp(kept: Mapping[str, Any], options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _heif(kept: Mapping[str, Any], options: dict[str, Any]) -> dict[str, Any]:
-    return options | {"quality": HEIF_QUALITY, "chroma": kept.get("chroma", 444)}
+    return options | {"quality": kept.get("quality", HEIF_QUALITY), "chroma": kept.get("chroma", 444)}
 
 
 def _avif(kept: Mapping[str, Any], options: dict[str, Any]) -> dict[str, Any]:
-    return options | {"quality": AVIF_QUALITY, "subsampling": "4:4:4"}
+    return options | {"quality": kept.get("quality", AVIF_QUALITY), "subsampling": "4:4:4"}
 
 
 _OPTIONS_OF_FORMAT = {

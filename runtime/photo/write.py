@@ -26,7 +26,12 @@ from .write_tiff16 import write_deep_tiff
 
 
 def write_photo(
-    photo: Photo, pixels: NDArray[np.uint8], path: Path | str, *, within: Path | str | None = None
+    photo: Photo,
+    pixels: NDArray[np.uint8],
+    path: Path | str,
+    *,
+    within: Path | str | None = None,
+    quality: int | None = None,
 ) -> None:
     """Write ``pixels``, uint8 [H, W, 3] in sRGB, as a picture of the photo's kind, atomically.
 
@@ -37,7 +42,8 @@ def write_photo(
     Where nothing changed and the photo keeps all its metadata, its file is copied. A JPEG from a JPEG gets
     new coefficients only in the blocks that changed, and stays turned as it was; where that cannot be, it
     takes the photo's tables and comes out upright. A JPEG of another format has quality 95. Copying and
-    keeping blocks need the photo's file as it was read. With ``within`` the folder of ``path`` must really
+    keeping blocks need the photo's file as it was read. With a ``quality``, 1 to 100, neither is done: a
+    JPEG, lossy WebP, HEIC or AVIF is encoded anew with it. With ``within`` the folder of ``path`` must really
     lie in that folder, links followed. Raises PhotoError where that cannot be done; then nothing is left
     behind.
     """
@@ -45,7 +51,7 @@ def write_photo(
     if within is not None:
         refuse_outside(path, Path(within))
     # Not straight into the file: Pillow does not notice when a full disk takes only part of a write.
-    content = encode_photo(photo, pixels, path)
+    content = encode_photo(photo, pixels, path, quality=quality)
     try:
         with whole_file(path) as temporary, temporary.open("xb") as stream:
             stream.write(content)
@@ -53,7 +59,9 @@ def write_photo(
         raise PhotoError(f"'{path}' cannot be written: {reason_of(error)}") from error
 
 
-def encode_photo(photo: Photo, pixels: NDArray[np.uint8], path: Path | str) -> bytes | memoryview:
+def encode_photo(
+    photo: Photo, pixels: NDArray[np.uint8], path: Path | str, *, quality: int | None = None
+) -> bytes | memoryview:
     """The content of the file that `write_photo` would write as ``path``; raises PhotoError."""
     path = Path(path)
     format = _format_for(photo, path)
@@ -63,7 +71,8 @@ def encode_photo(photo: Photo, pixels: NDArray[np.uint8], path: Path | str) -> b
             f"give uint8 {photo.pixels.shape}, like '{photo.path}'"
         )
     try:
-        return _same_file(photo, pixels, format) or _encode(photo, pixels, format)
+        same = _same_file(photo, pixels, format) if quality is None else None
+        return same or _encode(photo, pixels, format, quality)
     except (*BROKEN, MemoryError) as error:
         raise PhotoError(f"'{path}' cannot be written: {reason_of(error)}") from error
 
@@ -106,14 +115,17 @@ def _file_as_read(photo: Photo) -> bytes | None:
         return None
 
 
-def _encode(photo: Photo, pixels: NDArray[np.uint8], format: str) -> bytes | memoryview:
+def _encode(photo: Photo, pixels: NDArray[np.uint8], format: str, quality: int | None) -> bytes | memoryview:
     options = dict(photo.save_options)
+    if quality is not None:
+        options.pop("qtables", None)
+        options["quality"] = quality
     stream = io.BytesIO()
     if photo.is_deep and format in HOLDS_16_BITS and not (photo.mode == "CMYK" and format == "PNG"):
         write = write_deep_png if format == "PNG" else write_deep_tiff
         write(stream, photo.mode, pixels.shape[:2], _deep_strips(photo, pixels), options)
         return stream.getbuffer()
-    source = _file_as_read(photo) if format == photo.format == "JPEG" else None
+    source = _file_as_read(photo) if format == photo.format == "JPEG" and quality is None else None
     content = changed_jpeg(source, lambda: _picture(photo, pixels), options) if source is not None else None
     if content is not None:
         return content

@@ -11,6 +11,7 @@ from ..errors import AmganError
 from ..face.choice import pick, why_not
 from ..face.detector import MIN_FACE_PX, MIN_SCORE
 from ..face.mesh import LEFT_EYE, MOUTH_CORNERS, NOSE_TIP, RIGHT_EYE
+from .child_rule import why_a_child
 
 if TYPE_CHECKING:
     from ..ages.request import Request
@@ -22,13 +23,6 @@ MAX_TURN = 1.2
 
 NODS = (0.2, 1.0)
 """Of `nod`: of 253 portraits, all but two lay between 0.4 and 0.8; a head far back has less than 0.1."""
-
-CHILD_YEARS = 20.0
-"""Faces that read as younger are left alone.
-
-No proof of anybody's age: of 18 synthetic portraits that another estimator puts under 18 years, eight read
-under this limit, and so do a quarter of those of 18 to 22, 2 % of those of 23 and more, and none from 30 on.
-"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,10 +72,9 @@ def choose_faces(found: Sequence[Face], request: Request, read: Callable[[Face],
             left.append(LeftFace(face, reason))
             continue
         seen = read(face)
-        years = face_age(seen.now)
-        if years < CHILD_YEARS and not request.include_children:
-            reason = f"may be a child, the estimator reads {years:.0f} years (`include_children` ages it)"
-            left.append(LeftFace(face, reason, years))
+        reason = "" if request.include_children else why_a_child(seen.now)
+        if reason:
+            left.append(LeftFace(face, reason, face_age(seen.now)))
         else:
             taken.append(seen)
     others = (face for face in found if all(face is not one for one in meant))

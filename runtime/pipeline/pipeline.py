@@ -242,13 +242,17 @@ class Pipeline:
         return AgedPhoto(out, faces, started.left, started.found)
 
     def age_file(
-        self, src: Path | str, dst: Path | str, request: Request, metadata: MetadataPolicy = "keep"
+        self,
+        src: Path | str,
+        dst: Path | str,
+        request: Request,
+        metadata: MetadataPolicy = "keep",
+        quality: int | None = None,
     ) -> AgedPhoto:
         """Read a photo, age its faces and write it to ``dst``, atomically.
 
-        ``metadata`` says what of its EXIF, XMP and texts the new file keeps (see photo/metadata.py).
-
-        Raises PhotoError for either file, UsageError when they are the same one, and what `age` raises.
+        ``metadata`` says what of its EXIF, XMP and texts the new file keeps (see photo/metadata.py),
+        ``quality`` what a lossy one is encoded with (see write_photo). Raises PhotoError for either file, UsageError when they are the same one, and what `age` raises.
         """
         source, target = Path(src), Path(dst)
         if source.resolve() == target.resolve():
@@ -258,7 +262,7 @@ class Pipeline:
             aged = self.finish(self.start(photo.pixels, request, f"'{source}'"), in_place=True)
         except NoFaceError as error:
             raise NoFaceError(f"'{source}': {error}", error.left, error.found) from error
-        write_photo(photo, aged.pixels, target)
+        write_photo(photo, aged.pixels, target, quality=quality)
         return aged
 
 

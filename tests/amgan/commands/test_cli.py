@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -267,6 +271,25 @@ def test_age_one_photo(tmp_path: Path) -> None:
     assert (tmp_path / "batch" / "a.png").read_bytes() == (tmp_path / "new" / "old.png").read_bytes()
 
 
+def test_age_to_stdout(tmp_path: Path) -> None:
+    source = photo(tmp_path / "a.png")
+    result = amgan("age", source, "-o", "-", "--age", "70", "--device", "auto")
+    assert result.exit_code == 0, result.output
+    assert np.asarray(Image.open(io.BytesIO(result.stdout_bytes)))[0, 0, 0] == 155
+    assert result.stderr.startswith("stdout: 1 face aged\nengine: ")
+    quiet = amgan("age", source, "-o", "-", "--age", "70", "--format", "jpg", "-q")
+    assert (quiet.stdout_bytes[:2], quiet.stderr) == (b"\xff\xd8", "")
+    failed = amgan("age", photo(tmp_path / "black.png", 0), "-o", "-", "--age", "70")
+    assert (failed.exit_code, failed.stdout_bytes) == (1, b"")
+
+
+def test_age_into_a_folder_in_another_format(tmp_path: Path) -> None:
+    source = photo(tmp_path / "a.png")
+    result = amgan("age", source, "-o", tmp_path / "new", "--age", "70", "--format", "tif", "-q")
+    assert (result.exit_code, result.output) == (0, "")
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["a.tif"]
+
+
 def test_age_that_fails(tmp_path: Path) -> None:
     black, out = photo(tmp_path / "black.png", 0), tmp_path / "out"
     (tmp_path / "text.jpg").write_text("no picture")
@@ -431,3 +454,17 @@ def test_what_auto_took_is_said_once(tmp_path: Path) -> None:
         result = amgan("run-batch", tmp_path / "in", "-o", target, "--age", "70", "--device", device)
         assert result.exit_code == 0, result.output
         assert result.stdout.count(line) == times
+
+
+def test_the_shell_completes_commands_and_options(tmp_path: Path) -> None:
+    def complete(*words: str) -> list[str]:
+        asked = {"_AMGAN_COMPLETE": "bash_complete", "COMP_WORDS": " ".join(words)}
+        asked["COMP_CWORD"] = str(len(words) - 1)
+        done = subprocess.run(
+            [sys.executable, "-c", "import sys; sys.argv[0] = 'amgan'; from amgan.cli import main; main()"],
+            env={**os.environ, **asked}, cwd=tmp_path, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        return [line.partition(",")[2] for line in done.stdout.splitlines()]
+
+    assert complete("amgan", "run") == ["run-batch"]
+    assert "--include-children" in complete("amgan", "age", "--in")

@@ -130,3 +130,24 @@ def test_the_engine_ray_is_asked_for_the_same_things(monkeypatch: pytest.MonkeyP
     ((choice, workers, address),) = asked
     assert (choice.model, choice.device, workers, address) == (Path("b").absolute(), "cpu", 2, "local")
     assert "done before: 1" in run("in").stdout
+
+
+def test_another_format_and_a_suffix() -> None:
+    result = run("in", "--format", "jpg", "--quality", "80", "--suffix", "_70")
+    assert result.exit_code == 0, result.output
+    assert [path.name for path in sorted(Path("out").glob("[!.]*"))] == ["a_70.jpg"]
+    assert Path("out/a_70.jpg").read_bytes().startswith(b"\xff\xd8")
+    assert "done before: 1" in run("in", "--format", "jpg", "--quality", "80", "--suffix", "_70").stdout
+    assert run("in", "--format", "jpg", "--quality", "70", "--suffix", "_70").stdout.startswith("aged 1 ")
+    refused = run("in", "--format", "gif")
+    assert (refused.exit_code, "no format that can be written" in refused.stderr) == (2, True)
+    assert run("in", "--quality", "0").exit_code == 2
+
+
+def test_quiet_leaves_only_what_failed() -> None:
+    done = run("in", "-q")
+    assert (done.exit_code, done.output) == (0, "")
+    Path("in/text.png").write_text("no picture")
+    failed = run("in", "--quiet")
+    assert (failed.exit_code, failed.stdout) == (3, "")
+    assert failed.stderr.startswith("not aged: 1\n  in/text.png: ")

@@ -15,7 +15,7 @@ from amgan.runtime.ages.request import Request
 from amgan.runtime.errors import UsageError
 from amgan.runtime.face.detector import Detection
 from amgan.runtime.face.finder import Face, Found
-from amgan.runtime.pipeline.face_filter import CHILD_YEARS, NoFaceError, choose_faces, nod, why_none
+from amgan.runtime.pipeline.face_filter import NoFaceError, choose_faces, nod, why_none
 
 WISH = Request.parse("70")
 
@@ -74,11 +74,11 @@ def test_tilted_faces(hopper_face: Face, share: float) -> None:
 
 
 def test_children(hopper_face: Face, collins_face: Face) -> None:
-    read = CHILD_YEARS - 1
-    chosen = choose_faces([hopper_face, collins_face], WISH, years_of(read, CHILD_YEARS))
+    read = 15.0
+    chosen = choose_faces([hopper_face, collins_face], WISH, years_of(read, 16.0))
     assert [one.face for one in chosen.taken] == [collins_face]
     (left,) = chosen.left
-    assert left.reason.startswith("may be a child, the estimator reads 19 years")
+    assert left.reason.startswith("may be a child: the youngest half of its zones reads 15 years, under 16")
     assert left.age == read
     asked = dataclasses.replace(WISH, include_children=True)
     assert len(choose_faces([hopper_face], asked, years_of(5)).taken) == 1
