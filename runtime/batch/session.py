@@ -107,8 +107,8 @@ class BatchSession:
         the photos in flight may take. ``report`` is a file of JSON lines, ``gallery`` makes
         output/index.html, whose title ends with ``gallery_title``. ``engine`` "ray" runs on the cluster at
         ``ray_address`` with ``workers`` pipelines. ``quality`` is what lossy results are encoded with
-        (None: as the photo was), ``format`` the ending of all results, such as "png", in place of the photos' own, and
-        ``suffix`` comes before it, such as "_70"; an output that is a file has its own name.
+        (None: as the photo was), ``format`` the ending of all results, such as "png", in place of the photos'
+        own, and ``suffix`` comes before it, such as "_70"; an output that is a file has its own name.
 
         Raises UsageError for what makes no sense, PhotoError where another file system refuses.
         """

@@ -252,7 +252,8 @@ class Pipeline:
         """Read a photo, age its faces and write it to ``dst``, atomically.
 
         ``metadata`` says what of its EXIF, XMP and texts the new file keeps (see photo/metadata.py),
-        ``quality`` what a lossy one is encoded with (see write_photo). Raises PhotoError for either file, UsageError when they are the same one, and what `age` raises.
+        ``quality`` what a lossy one is encoded with. Raises PhotoError for either file, UsageError when they
+        are the same one, and what `age` raises.
         """
         source, target = Path(src), Path(dst)
         if source.resolve() == target.resolve():

@@ -18,7 +18,7 @@ from ..face.detector import MIN_FACE_PX
 from ..face.finder import Face
 from ..face.paste import photo_changes
 from ..face.tone import Tone
-from ..pipeline.face_filter import CHILD_YEARS
+from ..pipeline.child_rule import why_a_child
 from ..pipeline.face_plan import FaceWork, place_face
 from ..pipeline.pipeline import Pipeline
 from .picture import Box, Picture
@@ -110,12 +110,8 @@ def choose_people(people: Sequence[Person], wish: VideoWish, places: Sequence[Fa
             reason = "nothing is asked of this face"
         elif person.width_px < smallest:
             reason = f"{person.width_px:.0f} px wide, under {smallest:g} px"
-        elif person.age < CHILD_YEARS and not request.include_children:
-            reason = (
-                f"may be a child, the estimator reads {person.age:.0f} years (--include-children ages it)"
-            )
         else:
-            reason = ""
+            reason = "" if request.include_children else why_a_child(person.now)
         chosen.append(replace(person, reason=reason))
     return chosen
 
