@@ -191,7 +191,8 @@ class PhotoWork:
         pixels, faces = begun.photo.pixels, 0
         if begun.faces is not None:
             try:
-                aged = self.pipeline.finish(begun.faces, in_place=True)
+                # A JPEG is written over its pixels as they were: with a copy they need not be decoded again.
+                aged = self.pipeline.finish(begun.faces, in_place=begun.photo.format != "JPEG")
             except Exception as error:
                 return self._failed(task, error, task.source, begun.since, details)
             details["faces"] = describe_aged(aged.faces, self.request) + describe_left(aged.left)

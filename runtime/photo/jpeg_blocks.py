@@ -2,8 +2,9 @@
 
 A JPEG stores blocks of 8 by 8 samples as quantized coefficients of a cosine transform. The transform is
 linear: where the samples change by d, the coefficients change by the transform of d, divided by the
-quantization table and rounded. Where that rounds to nothing the block stays as it is. The library jpeglib
-reads and writes the coefficients; it is not safe in several threads, so one at a time uses it.
+quantization table and rounded. Where that rounds to nothing the block stays as it is. Sequential files of
+one scan are changed where they stand (`jpeg_recode.py`), others by the library jpeglib; that is not safe in
+several threads, so one at a time uses it.
 """
 
 from __future__ import annotations
@@ -11,14 +12,16 @@ from __future__ import annotations
 import functools
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .jpeg_recode import Changes, NotPlainError, can_recode, read_layout, recode
 from .jpeg_segments import with_components_of
 
 BLOCK_PX = 8
@@ -37,7 +40,11 @@ class KeptBlocksError(Exception):
 
 
 def can_keep_blocks() -> bool:
-    """Whether jpeglib is installed."""
+    """Whether the extension in C was built, or jpeglib is installed."""
+    return can_recode() or _has_jpeglib()
+
+
+def _has_jpeglib() -> bool:
     import importlib.util
 
     return importlib.util.find_spec("jpeglib") is not None
@@ -49,11 +56,43 @@ def change_blocks(
     """The JPEG ``source`` with the samples ``after`` where they differ from ``before``, and what was touched.
 
     ``before`` are its decoded samples and ``after`` the wanted ones, uint8 [H, W, 3] RGB or [H, W] grey, as
-    the file stores them, not turned. Returns the new file, without comments and profiles, and bool [H, W]:
-    the pixels that may have changed. That is whole blocks, and one pixel around them where chroma is
-    subsampled, since decoders interpolate there. Raises KeptBlocksError for a JPEG in another colour space or
-    sampling.
+    the file stores them, not turned. Returns the new file, whose comments and profiles may be missing, and
+    bool [H, W]: the pixels that may have changed. That is whole blocks, and a pixel around them where chroma
+    is subsampled, since decoders interpolate there. Raises KeptBlocksError for a JPEG in another colour space
+    or sampling, and for one that only jpeglib can change, where that is not installed.
     """
+    reason = "the extension in C was not built"
+    if can_recode() and not progressive:
+        try:
+            return _change_in_place(source, before, after)
+        except NotPlainError as error:
+            reason = str(error)
+    if not _has_jpeglib():
+        raise KeptBlocksError(f"{reason}, and jpeglib is not installed")
+    return _change_by_jpeglib(source, before, after, progressive=progressive)
+
+
+def _change_in_place(
+    source: bytes, before: NDArray[np.uint8], after: NDArray[np.uint8]
+) -> tuple[bytes, NDArray[np.bool_]]:
+    """As change_blocks, by the extension; raises NotPlainError as well."""
+    layout = read_layout(source)
+    colours = 1 if before.ndim == 2 else before.shape[2]
+    if len(layout.components) != colours or (layout.height, layout.width) != before.shape[:2]:
+        raise NotPlainError(
+            f"it has {len(layout.components)} components of {layout.width}x{layout.height} px"
+        )
+    changes = Changes(layout)
+    sampling = [(one.down, one.across) for one in layout.components]
+    tables = [layout.table(number) for number in range(colours)]
+    touched = _change(changes, sampling, tables, before, after)
+    return recode(source, changes), touched
+
+
+def _change_by_jpeglib(
+    source: bytes, before: NDArray[np.uint8], after: NDArray[np.uint8], *, progressive: bool
+) -> tuple[bytes, NDArray[np.bool_]]:
+    """As change_blocks, by jpeglib."""
     import jpeglib
 
     with _one_at_a_time, tempfile.TemporaryDirectory(prefix="amgan-") as folder:
@@ -63,7 +102,14 @@ def change_blocks(
             jpeglib.version.set(_SEQUENTIAL)
             jpeg = jpeglib.read_dct(str(old))
             jpeg.load()
-            touched = _change(jpeg, before, after)
+            space = jpeg.jpeg_color_space.name
+            if space != ("JCS_GRAYSCALE" if before.ndim == 2 else "JCS_YCbCr"):
+                raise KeptBlocksError(f"its colour space is {space}")
+            planes = [jpeg.Y] if before.ndim == 2 else [jpeg.Y, jpeg.Cb, jpeg.Cr]
+            # A single component is stored in plain blocks, whatever its sampling says.
+            sampling = [(int(v), int(h)) for v, h in jpeg.samp_factor[:3]] if len(planes) > 1 else [(1, 1)]
+            tables = [jpeg.get_component_qt(number) for number in range(len(planes))]
+            touched = _change(_Planes(planes), sampling, tables, before, after)
             jpeg.markers = []
             if progressive:
                 jpeglib.version.set(_PROGRESSIVE)
@@ -73,34 +119,54 @@ def change_blocks(
         return with_components_of(new.read_bytes(), source), touched
 
 
-def _change(jpeg: Any, before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Change the coefficients of an open JPEG; the pixels that this may change, bool [H, W]."""
-    space = jpeg.jpeg_color_space.name
-    if space != ("JCS_GRAYSCALE" if before.ndim == 2 else "JCS_YCbCr"):
-        raise KeptBlocksError(f"its colour space is {space}")
-    planes = [jpeg.Y] if before.ndim == 2 else [jpeg.Y, jpeg.Cb, jpeg.Cr]
-    sampling = [(int(v), int(h)) for v, h in jpeg.samp_factor[: len(planes)]]
+class _Store(Protocol):
+    """What takes changes of blocks."""
+
+    def add(self, number: int, rows: slice, columns: slice, steps: NDArray[np.int16]) -> NDArray[np.bool_]:
+        """Add ``steps``, [8, 8, rows, columns], to blocks of a component; which of them change."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Planes:
+    """The coefficients of a JPEG as jpeglib reads them."""
+
+    planes: list[NDArray[np.int16]]
+
+    def add(self, number: int, rows: slice, columns: slice, steps: NDArray[np.int16]) -> NDArray[np.bool_]:
+        """As _Store."""
+        held = self.planes[number][rows, columns]  # the last blocks of a whole unit may not be stored
+        every: NDArray[np.bool_] = np.asarray(steps.any(axis=(0, 1)))
+        is_new = every[: held.shape[0], : held.shape[1]]
+        new = steps[:, :, : held.shape[0], : held.shape[1]][:, :, is_new].transpose(2, 0, 1)
+        held[is_new] = np.clip(held[is_new] + new, -MOST, MOST)
+        return every
+
+
+def _change(
+    store: _Store,
+    sampling: Sequence[tuple[int, int]],
+    tables: Sequence[NDArray[Any]],
+    before: NDArray[np.uint8],
+    after: NDArray[np.uint8],
+) -> NDArray[np.bool_]:
+    """Give a store what changes; the pixels that this may change, bool [H, W].
+
+    ``sampling`` are blocks down and across of each component, ``tables`` its quantization, [8, 8].
+    """
     most_v, most_h = (max(one[axis] for one in sampling) for axis in (0, 1))
     if any(most_v % v or most_h % h for v, h in sampling):
         raise KeptBlocksError(f"its sampling is {sampling}")
-    if before.ndim == 2:
-        most_v = most_h = 1  # a single component is stored in plain blocks, whatever its sampling says
-        sampling = [(1, 1)]
     unit = (BLOCK_PX * most_v, BLOCK_PX * most_h)
     touched = np.zeros((-(-before.shape[0] // unit[0]), -(-before.shape[1] // unit[1])), bool)
     for units, difference in _differences(before, after, unit):
-        for number, (plane, change) in enumerate(zip(planes, _components(difference), strict=True)):
+        for number, change in enumerate(_components(difference)):
             v, h = sampling[number]
-            steps = _steps(_reduce(change, most_v // v, most_h // h), jpeg.get_component_qt(number))
+            steps = _steps(_reduce(change, most_v // v, most_h // h), tables[number])
             rows, columns = (
                 slice(units[axis].start * n, units[axis].stop * n) for axis, n in enumerate((v, h))
             )
-            held = plane[rows, columns]  # the last blocks of a whole unit may not be stored
-            is_new: NDArray[np.bool_] = np.asarray(steps.any(axis=(0, 1)))
+            is_new = store.add(number, rows, columns, steps)
             touched[units] |= is_new.reshape(-1, v, is_new.shape[1] // h, h).any(axis=(1, 3))
-            is_new = is_new[: held.shape[0], : held.shape[1]]
-            new = steps[:, :, : held.shape[0], : held.shape[1]][:, :, is_new].transpose(2, 0, 1)
-            held[is_new] = np.clip(held[is_new] + new, -MOST, MOST)
     pixels = touched.repeat(unit[0], axis=0).repeat(unit[1], axis=1)[: before.shape[0], : before.shape[1]]
     return _grown(pixels) if most_v * most_h > 1 else pixels
 
@@ -113,9 +179,8 @@ def _differences(
     for top in range(0, before.shape[0], step):
         strip = slice(top, top + step)
         differs = before[strip] != after[strip]
-        columns = np.flatnonzero(
-            differs.any(axis=tuple(range(differs.ndim))[:1] + tuple(range(2, differs.ndim)))
-        )
+        # Over the rows first: that reads memory in order.
+        columns = np.flatnonzero(differs.any(axis=0).reshape(before.shape[1], -1).any(axis=1))
         if not len(columns):
             continue
         left, right = columns[0] // unit[1], columns[-1] // unit[1] + 1

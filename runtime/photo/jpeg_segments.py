@@ -109,3 +109,20 @@ def with_texts_of(picture: bytes, original: bytes, texts: bytes) -> bytes:
 
 def _is_text(marker: int) -> bool:
     return _APP0 <= marker <= _APP15 or marker == _COMMENT
+
+
+def scan_of(content: bytes) -> tuple[bytes, slice]:
+    """The header of a JPEG's only scan, without marker and length, and where its data are.
+
+    Restart markers belong to the data. Raises ValueError where there is none, or more than one.
+    """
+    found: list[tuple[bytes, slice]] = []
+    for marker, start, end in _segments(content):
+        if marker == _START_OF_SCAN:
+            stop = _NEXT_MARKER.search(content, end)
+            found.append(
+                (content[start + _HEAD_BYTES : end], slice(end, stop.start() if stop else len(content)))
+            )
+    if len(found) != 1:
+        raise ValueError(f"{len(found)} scans")
+    return found[0]

@@ -115,6 +115,18 @@ def _file_as_read(photo: Photo) -> bytes | None:
         return None
 
 
+def _samples_as_read(photo: Photo, pixels: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+    """The photo's samples, [H, W, 3] RGB or [H, W] grey, where they are certainly those of its file."""
+    is_plain = photo.samples is None and photo.mode in ("RGB", "L")
+    if (
+        not is_plain
+        or np.may_share_memory(pixels, photo.pixels)
+        or strip_sums(photo.pixels) != photo.strip_sums
+    ):
+        return None
+    return photo.pixels if photo.mode == "RGB" else np.ascontiguousarray(photo.pixels[..., 0])
+
+
 def _encode(photo: Photo, pixels: NDArray[np.uint8], format: str, quality: int | None) -> bytes | memoryview:
     options = dict(photo.save_options)
     if quality is not None:
@@ -126,9 +138,11 @@ def _encode(photo: Photo, pixels: NDArray[np.uint8], format: str, quality: int |
         write(stream, photo.mode, pixels.shape[:2], _deep_strips(photo, pixels), options)
         return stream.getbuffer()
     source = _file_as_read(photo) if format == photo.format == "JPEG" and quality is None else None
-    content = changed_jpeg(source, lambda: _picture(photo, pixels), options) if source is not None else None
-    if content is not None:
-        return content
+    if source is not None:
+        known = _samples_as_read(photo, pixels)
+        content = changed_jpeg(source, lambda: _picture(photo, pixels), options, known)
+        if content is not None:
+            return content
     if photo.mode == "CMYK" and format not in HOLDS_CMYK:
         options.pop("icc_profile", None)
         picture = Image.fromarray(np.ascontiguousarray(pixels))

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
@@ -30,19 +31,24 @@ _STRIP_ROWS = 256
 _log = logging.getLogger(__name__)
 
 
-def changed_jpeg(source: bytes, wanted: Callable[[], Image.Image], kept: Mapping[str, Any]) -> bytes | None:
+def changed_jpeg(
+    source: bytes,
+    wanted: Callable[[], Image.Image],
+    kept: Mapping[str, Any],
+    known: NDArray[np.uint8] | None = None,
+) -> bytes | None:
     """The JPEG ``source`` with another picture in it, or None where its blocks cannot be kept.
 
     ``wanted`` makes that picture, upright, RGB or grey, in the file's own colour space; ``kept`` are the
-    options that the photo keeps. The stored picture stays turned as it was, with its orientation, and
-    progressive if it was. The pixels outside the changed blocks are compared with those of ``source`` before
-    the file is given out.
+    options that the photo keeps; ``known`` are the samples of ``source``, upright, where they are at hand.
+    The stored picture stays turned as it was, with its orientation, and progressive if it was. The pixels
+    outside the changed blocks are compared with those of ``source`` before the file is given out.
     """
     if not can_keep_blocks():
-        _log.debug("jpeglib is not installed: the whole picture is encoded anew")
+        _log.debug("nothing here can change blocks: the whole picture is encoded anew")
         return None
     try:
-        before, orientation, progressive = _open(source)
+        before, orientation, progressive = _open(source, known)
         after = _turned_back(wanted(), orientation)
         if before.shape != after.shape:
             raise KeptBlocksError(f"it decodes to {before.shape}, not {after.shape}")
@@ -56,12 +62,15 @@ def changed_jpeg(source: bytes, wanted: Callable[[], Image.Image], kept: Mapping
         return None
 
 
-def _open(source: bytes) -> tuple[NDArray[np.uint8], int, bool]:
+def _open(source: bytes, known: NDArray[np.uint8] | None) -> tuple[NDArray[np.uint8], int, bool]:
     """The samples of a JPEG as they are stored, its orientation, and whether it is progressive."""
     with Image.open(io.BytesIO(source), formats=("JPEG",)) as picture:
         orientation = picture.getexif().get(ExifTags.Base.Orientation, 1)
-        progressive = bool(picture.info.get("progressive"))
-        return np.asarray(picture), orientation if orientation in _TURN_BACK else 1, progressive
+        orientation = orientation if orientation in _TURN_BACK else 1
+        bands = 1 if known is None or known.ndim == 2 else known.shape[2]
+        usable = known is not None and orientation == 1 and picture.mode == {1: "L", 3: "RGB"}[bands]
+        before = known if known is not None and usable else np.asarray(picture)
+        return before, orientation, bool(picture.info.get("progressive"))
 
 
 def _turned_back(picture: Image.Image, orientation: int) -> NDArray[np.uint8]:
@@ -73,8 +82,10 @@ def _check(content: bytes, before: NDArray[np.uint8], touched: NDArray[np.bool_]
     with Image.open(io.BytesIO(content), formats=("JPEG",)) as written:
         for top in range(0, len(before), _STRIP_ROWS):
             rows = slice(top, top + _STRIP_ROWS)
-            strip = np.asarray(written.crop((0, top, written.width, min(top + _STRIP_ROWS, written.height))))
-            if (strip != before[rows])[~touched[rows]].any():
+            strip = np.array(written.crop((0, top, written.width, min(top + _STRIP_ROWS, written.height))))
+            if touched[rows].any():
+                cv2.copyTo(before[rows], touched[rows].view(np.uint8), strip)
+            if not np.array_equal(strip, before[rows]):
                 raise KeptBlocksError("another decoder finds other pixels in it")
 
 

@@ -260,7 +260,9 @@ class Pipeline:
             raise UsageError(f"'{target}' is the photo itself: name another output, it is never overwritten")
         photo = read_photo(source, metadata)
         try:
-            aged = self.finish(self.start(photo.pixels, request, f"'{source}'"), in_place=True)
+            started = self.start(photo.pixels, request, f"'{source}'")
+            # A JPEG is written over its pixels as they were: with a copy they need not be decoded again.
+            aged = self.finish(started, in_place=photo.format != "JPEG")
         except NoFaceError as error:
             raise NoFaceError(f"'{source}': {error}", error.left, error.found) from error
         write_photo(photo, aged.pixels, target, quality=quality)
