@@ -24,7 +24,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "errors": frozenset(),
     "files": frozenset(),
     "machine": frozenset(),
-    "photo": frozenset({"errors", "files"}),
+    "photo": frozenset({"errors", "files", "machine"}),
     "bundle": frozenset({"errors", "files"}),
     "storage": frozenset({"errors", "files"}),
     "engines": frozenset({"errors", "machine", "bundle"}),

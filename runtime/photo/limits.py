@@ -13,10 +13,15 @@ from pathlib import Path
 from PIL import ImageFile
 
 from ..errors import PhotoError
+from ..machine import memory_left
 from .jpeg_segments import frame_kind
 
 MAX_PIXELS = 120_000_000
 MAX_JPEG_SCANS = 64
+SMALL_PIXELS = 4_000_000
+"""Smaller photos are not held against the memory that is left."""
+BYTES_PER_PIXEL, JPEG_BYTES_PER_PIXEL = 21, 30
+"""What a photo takes at the most while it is worked on (docs/photos.md)."""
 _MOST_PAGES = 16
 _BLOCK_BYTES = 1 << 20
 _MODES = ("RGB", "RGBA", "RGBX", "L", "LA", "P", "PA", "1", "CMYK")
@@ -55,6 +60,7 @@ def check_kind(picture: ImageFile.ImageFile, path: Path) -> bool:
     """
     if picture.width * picture.height > MAX_PIXELS:
         raise too_large(path, f"{picture.width * picture.height / 1e6:.0f}")
+    _refuse_without_memory(picture, path)
     _refuse_pages(picture, path)
     if picture.format == "TIFF":
         _refuse_raw(picture, path)
@@ -68,6 +74,20 @@ def check_kind(picture: ImageFile.ImageFile, path: Path) -> bool:
     elif picture.mode not in _MODES:
         raise PhotoError(f"'{path}' is in the colour mode {picture.mode}: save it as RGB first")
     return bits > 8
+
+
+def _refuse_without_memory(picture: ImageFile.ImageFile, path: Path) -> None:
+    """Raise PhotoError where the pixels would take more memory than there is left."""
+    pixels = picture.width * picture.height
+    if pixels < SMALL_PIXELS:
+        return
+    need = pixels * (JPEG_BYTES_PER_PIXEL if picture.format in ("JPEG", "MPO") else BYTES_PER_PIXEL)
+    left = memory_left()
+    if left is not None and need > left:
+        raise PhotoError(
+            f"'{path}' has {pixels / 1e6:.0f} megapixels and needs about {need / 2**30:.1f} GiB of memory, "
+            f"and {left / 2**30:.1f} are left: make it smaller, or raise the limit of memory"
+        )
 
 
 def _bits(picture: ImageFile.ImageFile, path: Path) -> int:

@@ -20,10 +20,9 @@ from ..bundle.manifest import Manifest
 from ..engines.contract import Capabilities
 from ..engines.process import OpeningProcess
 from ..engines.scheduler.scheduler import Counters, FrameScheduler, open_scheduler
-from ..errors import EngineError, UsageError
+from ..errors import UsageError
 from ..face.choice import pick
 from ..face.finder import Face, FaceFinder, Found
-from ..machine import address_space_left
 from ..photo.metadata import MetadataPolicy
 from ..photo.read import read_photo
 from ..photo.write import write_photo
@@ -31,9 +30,7 @@ from .estimator import Estimator
 from .face_filter import Chosen, LeftFace, NoFaceError, choose_faces, why_none
 from .face_plan import FaceWork, SeenFace, paste_face, plan_work, see_face
 from .face_region import FaceRegion, cut_region
-
-OPENING_BYTES = 1400 * 2**20
-"""Address space that opening takes, most of it reserved for threads and not used: 1.2 GiB were measured."""
+from .memory import require_memory_to_open
 
 
 @dataclass(frozen=True)
@@ -94,7 +91,7 @@ class Pipeline:
         UsageError where that cannot be done.
         """
         self._process = OpeningProcess("the pipeline")
-        _require_address_space()
+        require_memory_to_open()
         bundle = model if isinstance(model, Bundle) else Bundle.open(model)
         self._manifest = bundle.manifest
         self._scheduler: FrameScheduler = open_scheduler(bundle, device, precision)
@@ -267,17 +264,6 @@ class Pipeline:
             raise NoFaceError(f"'{source}': {error}", error.left, error.found) from error
         write_photo(photo, aged.pixels, target, quality=quality)
         return aged
-
-
-def _require_address_space() -> None:
-    """Raise EngineError under a limit with which OpenVINO would end the process without a word."""
-    left = address_space_left()
-    if left is not None and left < OPENING_BYTES:
-        need, there = f"{OPENING_BYTES / 2**30:.1f} GiB", f"{left / 2**30:.1f}"
-        raise EngineError(
-            f"there is not enough memory: the networks need about {need} of address space, and the limit "
-            f"leaves {there}: raise it (ulimit -v)"
-        )
 
 
 def _close_aside(scheduler: FrameScheduler) -> None:
