@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from amgan.checkpoint import load_model
 from amgan.networks import Discriminator, Generator
 from amgan.runtime.errors import UsageError
+from amgan.runtime.files import whole_file
 
 from .config import TrainConfig
 
@@ -77,9 +78,8 @@ def save_state(path: Path, state: TrainState) -> None:
     for name, optimiser in _optimisers(state).items():
         for number, slots in optimiser.state_dict()["state"].items():
             tensors |= {f"{name}.{number}.{k}": torch.as_tensor(v).contiguous() for k, v in slots.items()}
-    part = path.with_name(path.name + ".part")
-    save_file(tensors, part, metadata={"step": json.dumps(state.step)})
-    part.replace(path)
+    with whole_file(path) as part:
+        save_file(tensors, part, metadata={"step": json.dumps(state.step)})
 
 
 def load_state(path: Path, state: TrainState) -> None:
