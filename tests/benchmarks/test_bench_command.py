@@ -27,6 +27,8 @@ from amgan.runtime.engines.openvino import OpenVinoEngine
 from amgan.runtime.errors import AmganError
 from amgan.runtime.machine import count_cores
 
+pytestmark = pytest.mark.slow
+
 Save = Callable[[str, Any], Path]
 
 

@@ -37,6 +37,8 @@ from amgan.runtime.errors import EngineError, UsageError
 from amgan.runtime.pipeline.face_filter import NoFaceError
 from amgan.runtime.pipeline.pipeline import Pipeline
 
+pytestmark = pytest.mark.slow
+
 FIRST = "fake"
 ROW = 320
 

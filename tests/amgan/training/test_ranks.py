@@ -52,6 +52,8 @@ import torch.distributed as dist
 from amgan.training import loop
 from amgan.training.config import load_config
 from amgan.training.loop import run
+
+pytestmark = pytest.mark.slow
 save = loop._save
 def save_slowly(*what):
     time.sleep(1)  # long enough for the other process to go on, if nothing held it

@@ -27,6 +27,8 @@ from amgan.training.loop import STATE, Log, StepBatches, one_step, pick_device, 
 from amgan.training.state import load_state, new_state, save_state, update_average
 from amgan.training.steps import _far_maps, to_tensors
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 SHIPPED = Path(__file__).parents[3] / "amgan" / "weights" / "amgan-base.toml"
 
