@@ -15,6 +15,8 @@ from torch import nn
 from amgan.training.loop import STATE, WEIGHTS, Limits
 from amgan.training.ranks import Ranks, average_gradients, joined
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = """
 dataset = "{dataset}"
 output = "{output}"
@@ -52,8 +54,6 @@ import torch.distributed as dist
 from amgan.training import loop
 from amgan.training.config import load_config
 from amgan.training.loop import run
-
-pytestmark = pytest.mark.slow
 save = loop._save
 def save_slowly(*what):
     time.sleep(1)  # long enough for the other process to go on, if nothing held it
