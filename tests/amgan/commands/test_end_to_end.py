@@ -15,6 +15,8 @@ from PIL import Image
 
 from amgan.cli import main
 
+pytestmark = pytest.mark.slow
+
 SAMPLES = Path(__file__).parents[3] / "samples"
 
 
@@ -104,8 +106,6 @@ import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from amgan.cli import main
 from amgan.runtime.batch import run
-
-pytestmark = pytest.mark.slow
 finish = run._Run._finish
 def finish_and_press_ctrl_c(self, job, outcome):
     finish(self, job, outcome)
