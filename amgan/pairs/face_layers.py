@@ -38,7 +38,21 @@ class FaceLayers(FaceMasks):
         bare = bare_skin(self.log, self.skin)
         above = 1.0 - smoothstep((self.rows - self.brow_line) / 0.03, -1.0, 1.0)
         darker = self.skin_light - blur(self.light, 2.5 * self.unit)
-        return np.asarray(bare * (1.0 - above * smoothstep(darker, 0.40, 0.75)), np.float32)
+        fringe = np.maximum(smoothstep(darker, 0.40, 0.75), self.strands)
+        return np.asarray(bare * (1.0 - above * fringe), np.float32)
+
+    @cached_property
+    def strands(self) -> Plane:
+        """1 where edges run up and down much more than on the cheeks: strands of a fringe of any colour.
+
+        Lines of a forehead run across it, and do not count.
+        """
+        smooth = blur(self.light, self.unit)
+        slope = cv2.Sobel(smooth, cv2.CV_32F, 1, 0)
+        rough = np.sqrt(blur(slope * slope, 5 * self.unit))
+        below = self.core & (self.rows > self.brow_line)
+        usual = float(np.median(rough[below])) if below.any() else float(np.median(rough))
+        return smoothstep(rough / max(usual, 1e-4), 2.2, 4.0)
 
     @cached_property
     def core(self) -> NDArray[np.bool_]:
@@ -132,6 +146,13 @@ class FaceLayers(FaceMasks):
         first = blur(self.light, 0.7 * self.unit) if self.unit > 0.9 else self.light
         second, third, last = (blur_inside(self.light, see, s * self.unit) for s in (2.2, 6.0, 14.0))
         return first - second, second - third, third - last
+
+    @cached_property
+    def broad_folds(self) -> Plane:
+        """The face's own structure inside bare skin of 14 to 28 px (of 512): bags and broad folds."""
+        see = self.visible + np.float32(1e-3)
+        fine, broad = (blur_inside(self.light, see, s * self.unit) for s in (14.0, 28.0))
+        return np.asarray(fine - broad, np.float32)
 
     @cached_property
     def own_lines(self) -> Plane:

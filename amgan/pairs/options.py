@@ -17,6 +17,9 @@ class AgingOptions:
     Own structure, per span of OWN_SPAN_YEARS: ``own_lines``, ``own_fine``, ``own_mid``, ``own_folds`` and
     ``own_pores``. Pattern: ``lines``, ``texture``, ``mottling``.
 
+    Younger, per span of YOUNG_SPAN_YEARS: shares of own structure taken away, ``young_fine`` (of what is
+    line-like), ``young_mid``, ``young_folds``, ``young_broad`` (bags), and of uneven colour, ``young_even``.
+
     Bounds of the whole luminance change: ``down``, ``up``, ``up_young``; ``never_above`` is the code value
     that lightening goes half way to at most. ``warmth`` is how much warmer shadows on skin are;
     ``broad_warmth`` the same for the field's broad ones.
@@ -26,7 +29,7 @@ class AgingOptions:
     """
 
     field_gain: float = 3.0
-    field_gain_young: float = 1.8
+    field_gain_young: float = 1.6
     field_down: float = 0.20
     field_up: float = 0.09
     smile_gain: float = 0.5
@@ -41,12 +44,17 @@ class AgingOptions:
     own_mid: float = 0.8
     own_folds: float = 0.25
     own_pores: float = 0.25
-    lines: float = 2.3
+    young_mid: float = 1.0
+    young_fine: float = 1.0
+    young_folds: float = 0.95
+    young_broad: float = 0.7
+    young_even: float = 0.8
+    lines: float = 2.05
     texture: float = 0.5
-    mottling: float = 0.12
+    mottling: float = 0.09
     down: float = 0.50
     up: float = 0.13
-    up_young: float = 0.20
+    up_young: float = 0.40
     never_above: float = 236.0
     warmth: float = 0.6
     broad_warmth: float = 0.25

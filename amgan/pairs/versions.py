@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -50,7 +51,7 @@ def version_change(
     broad = _broad(layers, field, age, pattern, options)
     light = (
         broad.light
-        + (_own_deeper(layers, age, options) if up else _own_flatter(layers, age)) * layers.visible
+        + (_own_deeper(layers, age, options) if up else _own_flatter(layers, age, options)) * layers.visible
     )
     mottled: NDArray[np.float32] | float = 0.0
     if up:
@@ -60,6 +61,8 @@ def version_change(
     room = np.maximum(np.log(options.never_above + 8.0) - layers.light, 0.0)
     light = np.where(light > 0, np.minimum(light, 0.5 * room), light) * layers.exposure
     colour = _colour(layers, light, broad, options, up) + mottled
+    if not up:
+        colour = colour + _evener(layers, age, options)
     weight = layers.weight * (1.0 - layers.eyes) * (1.0 - layers.mouth)
     light, colour = light * weight, colour * (weight * (1.0 - layers.lips))[..., None]
     for more_light, more_colour in (_lips(layers, age, options), _hair(layers, age, options)):
@@ -147,13 +150,21 @@ def _half_up(band: Plane) -> Plane:
     return np.where(band < 0, band, 0.5 * band).astype(np.float32)
 
 
-def _own_flatter(layers: FaceLayers, age: float) -> Plane:
-    """Minus what of the face's own folds and lines goes; pores stay."""
-    share = float(np.clip((age - layers.face.age) / YOUNG_SPAN_YEARS, -1.0, 0.0))
+def _young_share(layers: FaceLayers, age: float) -> float:
+    """How much of the face's own age may go, 0..1: all of it for YOUNG_SPAN_YEARS and more."""
+    return float(np.clip((layers.face.age - age) / YOUNG_SPAN_YEARS, 0.0, 1.0))
+
+
+def _own_flatter(layers: FaceLayers, age: float, options: AgingOptions) -> Plane:
+    """Minus what of the face's own folds and lines goes; pores stay, and half of what is light."""
     fine, middle, folds = layers.bands
-    line = smoothstep(layers.lineness, 0.25, 0.6)
-    flat = 0.75 * (middle - soft_bound(middle, 0.02)) + 0.45 * line * (fine - soft_bound(fine, 0.03))
-    return np.asarray(share * (flat + 0.6 * (folds - soft_bound(folds, 0.03))), np.float32)
+    line = smoothstep(layers.lineness, 0.2, 0.5)
+    flat = options.young_mid * (middle - soft_bound(middle, 0.015))
+    flat = flat + options.young_fine * line * (fine - soft_bound(fine, 0.02))
+    flat = flat + options.young_folds * (folds - soft_bound(folds, 0.025))
+    broad = layers.broad_folds
+    flat = flat + options.young_broad * (broad - soft_bound(broad, 0.03))
+    return np.asarray(-_young_share(layers, age) * np.where(flat < 0, flat, 0.85 * flat), np.float32)
 
 
 def _pattern(
@@ -184,6 +195,14 @@ def _colour(
     if up:
         colour = colour - 1.2 * np.maximum(light, 0.0)[..., None] * layers.chroma
     return np.asarray(colour, np.float32)
+
+
+def _evener(layers: FaceLayers, age: float, options: AgingOptions) -> NDArray[np.float32]:
+    """Younger skin is of one colour: blotches and the red of folds come closer to the skin around."""
+    share = options.young_even * _young_share(layers, age) * layers.visible
+    around = layers.skin_around[1]
+    blotch = np.dstack([blur(c, 1.5 * layers.unit) for c in cv2.split(layers.chroma - around)])
+    return np.asarray(-share[..., None] * blotch, np.float32)
 
 
 def _lips(layers: FaceLayers, age: float, options: AgingOptions) -> tuple[Plane, NDArray[np.float32]]:
