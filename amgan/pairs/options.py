@@ -28,15 +28,15 @@ class AgingOptions:
     ``brows_lighter``, ``beard_lighter``.
     """
 
-    field_gain: float = 3.0
+    field_gain: float = 2.0
     field_gain_young: float = 1.6
     field_down: float = 0.20
     field_up: float = 0.09
     smile_gain: float = 0.5
     kind_gain: float = 0.5
-    deviation_gain: float = 1.2
-    deviation_down: float = 0.11
-    deviation_up: float = 0.045
+    deviation_gain: float = 2.8
+    deviation_down: float = 0.16
+    deviation_up: float = 0.06
     colour_gain: float = 0.2
     colour_gain_young: float = 0.3
     own_lines: float = 1.7

@@ -51,7 +51,8 @@ class TrainConfig:
     the discriminator; ``freeze_norm_from`` is the step from which batch-norm statistics stand still, as they
     do at inference. ``precision`` is "fp32", "bf16" (mixed), or "auto": bf16 where the device computes with
     it. The learnt atlas learns at ``atlas_rate`` times the generator's rate. ``loaders`` is how many threads
-    cut patches ahead. ``start_from`` names a weights file that a new run begins with, of the same model.
+    cut patches ahead. ``start_from`` names a weights file that a new run begins with, of the same model;
+    ``atlas_from`` an aging field whose patterns its atlas begins with ("shipped" is the one of the package).
     """
 
     dataset: Path
@@ -82,6 +83,7 @@ class TrainConfig:
     threads: int = 0
     loaders: int = 1
     start_from: str = ""
+    atlas_from: str = ""
     log_every: int = 20
     checkpoint_every: int = 250
     grid_every: int = 500

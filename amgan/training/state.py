@@ -15,9 +15,11 @@ from torch import Tensor, nn
 
 from amgan.checkpoint import load_model
 from amgan.networks import Discriminator, Generator
+from amgan.pairs.aging_field import SHIPPED, load_field
 from amgan.runtime.errors import UsageError
 from amgan.runtime.files import whole_file
 
+from .atlas_start import fill_atlas
 from .config import TrainConfig
 
 
@@ -40,6 +42,9 @@ def new_state(config: TrainConfig, device: torch.device) -> TrainState:
     discriminator = Discriminator(config.model.discriminator).to(device)
     if config.start_from:
         _start_from(Path(config.start_from), config, generator, discriminator)
+    if config.atlas_from:
+        field = SHIPPED if config.atlas_from == "shipped" else Path(config.atlas_from)
+        fill_atlas(generator, load_field(field))
     average = copy.deepcopy(generator).requires_grad_(False).eval()
     return TrainState(
         generator,

@@ -115,3 +115,36 @@ def test_covered_skin_gets_no_lines(layers: list[FaceLayers], field: AgingField)
 def test_changes_fit_an_int8(layers: list[FaceLayers], field: AgingField) -> None:
     codes = version_codes(layers[0], field, 88.0, ONE)
     assert codes.dtype == np.int8 and codes.min() >= -127
+
+
+def test_a_young_version_is_smoother_and_evener_but_keeps_its_pores(
+    layers: list[FaceLayers], field: AgingField
+) -> None:
+    old = layers[0]
+    after = other_frame(old, field, rendered(old, version_change(old, field, 25.0, EVEN)))
+    seen = (old.visible > 0.9) & (old.weight > 0.9)
+
+    def rough(of: FaceLayers, band: int) -> float:
+        return float(of.bands[band][seen].std())
+
+    assert rough(after, 1) < 0.75 * rough(old, 1)
+    assert rough(after, 2) < 0.75 * rough(old, 2)
+    assert rough(after, 0) > 0.5 * rough(old, 0)
+    assert after.chroma[seen].std(axis=0).mean() < old.chroma[seen].std(axis=0).mean()
+
+
+def test_strands_of_a_light_fringe_are_no_skin(layers: list[FaceLayers], field: AgingField) -> None:
+    one = layers[1]
+    forehead = one.face.landmarks[[10, 151], :2].mean(axis=0) * one.size_px
+    x, y = np.round(forehead).astype(int)
+    half = round(24 * one.unit * 512 / one.size_px) if one.size_px < 512 else 48
+    stripes = (1.0 + 0.25 * np.sin(np.arange(2 * half) * 1.2))[None, :]
+    seen = {}
+    for name, pattern in (("strands", stripes), ("lines", stripes.T)):
+        covered = one.face.frame.astype(np.float32)
+        part = covered[y - half // 2 : y + half // 2, x - half : x + half]
+        part *= np.broadcast_to(pattern, (2 * half, 2 * half))[: part.shape[0], : part.shape[1], None]
+        after = other_frame(one, field, np.clip(covered, 0, 255).astype(np.uint8))
+        seen[name] = float(after.strands[y - 2 : y + 3, x - 2 : x + 3].mean())
+    assert seen["strands"] > 0.9
+    assert seen["lines"] < 0.5

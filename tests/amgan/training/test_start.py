@@ -10,7 +10,8 @@ import torch
 from tiny_networks import TINY_MODEL, random_generator
 
 from amgan.checkpoint import save_model
-from amgan.networks import Discriminator, Generator
+from amgan.networks import Discriminator, Generator, GeneratorConfig
+from amgan.pairs.aging_field import SHIPPED
 from amgan.runtime.errors import UsageError
 from amgan.training.config import TrainConfig
 from amgan.training.state import new_state
@@ -57,3 +58,17 @@ def test_weights_of_another_model_are_refused(
         new_state(config, CPU)
     with pytest.raises(UsageError, match="does not exist"):
         new_state(replace(config, start_from=str(tmp_path / "none")), CPU)
+
+
+def test_an_atlas_begins_with_an_aging_field(tmp_path: Path) -> None:
+    model = replace(TINY_MODEL, generator=GeneratorConfig(widths=(4, 8, 8), blocks=1, atlas_px=(64, 64)))
+    config = TrainConfig(tmp_path, tmp_path, model=model)
+    plain = new_state(config, CPU).generator.atlas
+    for name in ("shipped", str(SHIPPED)):
+        state = new_state(replace(config, atlas_from=name), CPU)
+        assert state.generator.atlas is not None
+        assert plain is not None
+        assert not torch.equal(state.generator.atlas.fine, plain.fine)
+        assert torch.equal(state.average.atlas.fine, state.generator.atlas.fine)  # type: ignore[union-attr]
+    with pytest.raises(UsageError, match="does not exist"):
+        new_state(replace(config, atlas_from=str(tmp_path / "none.npz")), CPU)
