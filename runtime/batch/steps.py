@@ -6,7 +6,7 @@ import logging
 import os
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -72,7 +72,7 @@ class PhotoWork:
     request: Request
     no_face: NoFace = "error"
     earlier: EarlierRuns | None = None
-    staging: Staging = Staging(None)
+    staging: Staging = field(default_factory=lambda: Staging(None))
     limit: int | None = None
     root: Path | None = None
     metadata: MetadataPolicy = "keep"
