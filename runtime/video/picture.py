@@ -189,3 +189,39 @@ def _block_means(
         y0 >> down,
         np.asarray(cv2.resize(padded, size, interpolation=cv2.INTER_AREA), np.float32),
     )
+
+
+class StillPicture:
+    """A picture in memory, uint8 [H, W, 3] sRGB; changes are added to ``pixels`` themselves."""
+
+    def __init__(self, pixels: NDArray[np.uint8]) -> None:
+        self.pixels = pixels
+        self.changed = False
+
+    @property
+    def width(self) -> int:
+        """Width in px."""
+        return int(self.pixels.shape[1])
+
+    @property
+    def height(self) -> int:
+        """Height in px."""
+        return int(self.pixels.shape[0])
+
+    def thumb(self) -> NDArray[np.float32]:
+        """The lightness of its green, tiny."""
+        return small_thumb(self.pixels[..., 1], 255.0)
+
+    def rgb(self, box: Box | None = None, factor: int = 1) -> NDArray[np.uint8]:
+        """A part of it, uint8 [h, w, 3], ``factor`` times smaller."""
+        x0, y0, x1, y1 = box or (0, 0, self.width, self.height)
+        if factor > 1:
+            x1, y1 = x0 + (x1 - x0) // factor * factor, y0 + (y1 - y0) // factor * factor
+        return np.ascontiguousarray(_reduced(self.pixels[y0:y1, x0:x1], factor))
+
+    def add(self, x0: int, y0: int, change: NDArray[np.float32]) -> None:
+        """Add a change, float32 [h, w, 3] in code values, from pixel x0, y0 on."""
+        part = self.pixels[y0 : y0 + change.shape[0], x0 : x0 + change.shape[1]]
+        moved = change[: part.shape[0], : part.shape[1]]
+        part[...] = np.clip(np.rint(part + moved), 0, 255).astype(np.uint8)
+        self.changed = True
