@@ -61,7 +61,9 @@ def make_video(portrait: NDArray[np.uint8], box: tuple[float, ...], motion: Moti
         )  # fmt: skip
         x = np.linspace(-1, 1, portrait.shape[1], dtype=np.float32)[None, :, None]
         swing = np.sin(motion.speed * number / 11.0 + 1.0)
-        picture *= np.float32(1.0) + np.float32(motion.light * swing) * (np.float32(0.6) + np.float32(0.4) * x)
+        picture *= np.float32(1.0) + np.float32(motion.light * swing) * (
+            np.float32(0.6) + np.float32(0.4) * x
+        )
         picture += random.normal(0, motion.noise, picture.shape).astype(np.float32)
         pictures.append(np.clip(np.rint(picture), 0, 255).astype(np.uint8))
         maps.append(forward)
@@ -98,7 +100,9 @@ def _forward(shape: tuple[int, ...], box: tuple[float, ...], motion: Motion, num
     zoom = 1.0 + motion.zoom * np.sin(time / 19.0 + 1.0)
     from_x, from_y = moved_x - cx, y - cy
     out_x = cx + zoom * (np.cos(tilt) * from_x - np.sin(tilt) * from_y) + motion.shift * np.sin(time / 9.0)
-    out_y = cy + zoom * (np.sin(tilt) * from_x + np.cos(tilt) * from_y) + motion.shift * 0.5 * np.sin(time / 7.0)
+    out_y = (
+        cy + zoom * (np.sin(tilt) * from_x + np.cos(tilt) * from_y) + motion.shift * 0.5 * np.sin(time / 7.0)
+    )
     return np.stack([out_x, out_y], axis=-1).astype(np.float32)
 
 

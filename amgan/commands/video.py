@@ -38,7 +38,7 @@ def parse_time(ctx: click.Context, param: click.Parameter, value: str | None) ->
 @click.argument("source", type=PathType, metavar="IN")
 @click.option(
     "-o", "--output", type=PathType, metavar="OUT", show_default="none",
-    help="Video to write: .mp4, .m4v, .mov, .mkv or .webm.",
+    help="Video to write: .mp4, .m4v, .mov, .mkv or .webm; for a folder of frames, a folder.",
 )  # fmt: skip
 @click.option(
     "--age", metavar="YEARS|KEYS", show_default="unchanged",
@@ -100,6 +100,10 @@ def parse_time(ctx: click.Context, param: click.Parameter, value: str | None) ->
     "--quality", type=click.IntRange(0, 63), metavar="N", show_default="16 for h264, 18 for hevc",
     help="Quality of h264, hevc and vp9, as x264 counts: 0 loses nothing, 51 is worst.",
 )  # fmt: skip
+@click.option(
+    "--fps", "rate", type=click.FloatRange(1, 1000), default=25.0, show_default=True, metavar="RATE",
+    help="Frames a second of a folder of numbered frames; a video says its own.",
+)  # fmt: skip
 @click.option("--force", is_flag=True, show_default="off", help="Begin anew where a run was interrupted.")
 @model_option
 @device_option
@@ -122,11 +126,12 @@ def command(
     end: float | None,
     codec: str | None,
     quality: int | None,
+    rate: float,
     force: bool,
     model: Path | None,
     device: str,
 ) -> None:
-    """Age the faces of the video IN, steadily from picture to picture.
+    """Age the faces of the video IN, or of a folder of numbered frames, steadily from picture to picture.
 
     Size, frame rate, colours and all that is not a face stay as they are; sound and subtitles are copied. A
     run that is interrupted goes on where it stopped, when the same command is given again.
@@ -142,11 +147,12 @@ def command(
     from amgan.runtime.pipeline.pipeline import Pipeline
     from amgan.runtime.video.library import load_av
 
-    load_av(source)
+    if not source.is_dir():
+        load_av(source)
     if (output is None) == (sheet is None):
         raise UsageError("give -o with the video to write, or --list-faces with a picture, and not both")
     if sheet is not None:
-        _list_faces(source, sheet, min_face_px, start, end, model, device)
+        _list_faces(source, sheet, min_face_px, start, end, rate, model, device)
         return
     from amgan.runtime.video.session import VideoSession
     from amgan.runtime.video.wish import VideoWish, base_request
@@ -156,7 +162,7 @@ def command(
         faces, strength, map_file, population, min_face_px, include_children=include_children, pattern=pattern
     )
     wish = VideoWish.parse(base, age, zones, people, easing)
-    session = VideoSession(source, output, wish, codec, quality, start, end, force)
+    session = VideoSession(source, output, wish, codec, quality, start, end, force, rate)
     with Pipeline(model, device) as pipeline, progress_bar("video") as advance:
         result = session.run(pipeline, advance)
     for person in result.people:
@@ -173,14 +179,14 @@ def command(
 
 def _list_faces(
     source: Path, sheet: Path, min_face_px: float | None, start: float | None, end: float | None,
-    model: Path | None, device: str,
+    rate: float, model: Path | None, device: str,
 ) -> None:  # fmt: skip
     from amgan.runtime.pipeline.pipeline import Pipeline
     from amgan.runtime.video.sheet import check_sheet, list_people, write_sheet
     from amgan.runtime.video.source import open_source
 
     check_sheet(sheet)
-    pictures = open_source(source, start, end)
+    pictures = open_source(source, start, end, rate)
     with Pipeline(model, device) as pipeline, progress_bar("looking") as advance:
         people = list_people(pipeline, pictures, min_face_px, advance)
     write_sheet(people, sheet)

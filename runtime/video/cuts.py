@@ -16,6 +16,8 @@ SUDDEN = 3.0
 """How many times as large as usual a difference must be: a fast pan differs as much in every picture."""
 LEAST = 0.03
 MEMORY = 12
+FEW, AT_FIRST = 3, 0.04
+"""With fewer differences than FEW known, AT_FIRST is taken for usual."""
 
 
 class CutFinder:
@@ -31,7 +33,7 @@ class CutFinder:
         if last is None:
             return False
         difference = float(np.abs(thumb - last).mean())
-        usual = float(np.median(self._usual)) if self._usual else 0.0
+        usual = float(np.median(self._usual)) if len(self._usual) >= FEW else AT_FIRST
         self._usual.append(difference)
         if difference < LEAST + SUDDEN * usual:
             return False

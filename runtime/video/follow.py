@@ -70,6 +70,7 @@ class Follower:
         """Follow the faces into a picture; a cut begins a new shot with it."""
         begins = is_cut or not number
         if is_cut:
+            self._search_last()
             self._past.clear()
             self._active = [one for one in self._active if self._stays(one, number, picture)]
         else:
@@ -83,6 +84,7 @@ class Follower:
 
     def finish(self) -> list[Track]:
         """End all tracks with the video, and give those that hold anything."""
+        self._search_last()
         for one in self._active:
             one.track.cut_out = not one.lost
         for track in self.tracks:
@@ -163,6 +165,12 @@ class Follower:
             one.searches += 1
             if len(one.track.readings) < MANY_READINGS or one.searches % 4 == 0:
                 one.track.readings.append(self._read(rgb, number, one.face))
+
+    def _search_last(self) -> None:
+        """Search the last picture of a shot, for faces that came in since the last search."""
+        if self._past and self._since_search > 1:
+            number, picture = self._past.pop()
+            self._search(number, picture, False)
 
     def _follow_back(self, track: Track, face: Face) -> None:
         """Follow a new face back through the pictures before, as far as it is there."""

@@ -7,36 +7,41 @@ folder beside the output, so that a run that was interrupted goes on where it st
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from .. import errors
-from ..errors import DiskFullError, UsageError, VideoError
-from ..files import temporary_name
+from ..errors import UsageError, VideoError
 from ..pipeline.pipeline import Pipeline
-from .ageing import Ager, Person, choose_people, know_people
-from .analysis import ROWS, analyse, bridge_frames, pictures_with_numbers
+from .ageing import Ager, Person
+from .analysis import Progress, pictures_with_numbers
 from .codecs import Encoding, choose_encoding
+from .folder import USUAL_RATE, FolderSource, list_frames
+from .folder_writer import write_frames
 from .join import join
 from .overlap import aged_pictures
+from .picture import VideoPicture
+from .prepare import (
+    FORMAT,
+    cannot_write,
+    digest,
+    first_look,
+    forget_other_settings,
+    model_key,
+    prepare_people,
+    stamps,
+    working_folder,
+)
 from .probe import VideoInfo, probe_video
 from .segments import segment_path, write_segment
 from .source import VideoSource, check_times
-from .steady import Course
-from .tracks import Analysis, face_of_row, read_rows
+from .tracks import Analysis
 from .wish import VideoWish
 
 SEGMENT_SECONDS = 10.0
-FORMAT = 1
-"""Of the files in the working folder."""
-
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
@@ -61,10 +66,11 @@ class VideoResult:
 
 @dataclass(frozen=True)
 class VideoSession:
-    """One video to age: ``source`` and ``output`` files, and the wish.
+    """One video to age: ``source`` and ``output``, files or folders of numbered frames, and the wish.
 
     ``codec`` and ``quality`` are those of codecs.py (None: the input's codec, and what it is usually good
-    for); ``start`` and ``end`` are seconds of the input. ``force`` forgets what an earlier run has done.
+    for); ``start`` and ``end`` are seconds of the input. ``force`` forgets what an earlier run has done;
+    ``rate`` is that of a folder's frames, a second.
     """
 
     source: Path
@@ -75,48 +81,62 @@ class VideoSession:
     start: float | None = None
     end: float | None = None
     force: bool = False
+    rate: float = USUAL_RATE
     segment_seconds: float = field(default=SEGMENT_SECONDS, repr=False)
 
     def run(self, pipeline: Pipeline, progress: Progress = lambda done, total, what: None) -> VideoResult:
         """Age the video. ``progress`` is told pictures done, of how many, and what is being done.
 
-        Raises VideoError, UsageError, EngineError, DiskFullError; then no output is written.
+        Raises VideoError, UsageError, EngineError, DiskFullError; then no output is written (of a folder,
+        no half frame).
         """
         since = time.monotonic()
-        self._check()
+        if self.source.resolve() == self.output.resolve():
+            raise UsageError(
+                f"'{self.output}' is the video itself: name another output, it is never overwritten"
+            )
+        check_times(self.start, self.end)
         self.wish.check(pipeline.manifest.age_range, pipeline.manifest.patterns)
-        info = probe_video(self.source)
-        encoding = choose_encoding(info, self.output, self.codec, self.quality)
+        run = self._folder_run if self.source.is_dir() else self._file_run
+        work = run(pipeline, progress)
         folder = working_folder(self.output)
         try:
             self.output.parent.mkdir(parents=True, exist_ok=True)
             if self.force:
                 shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(exist_ok=True)
-            result = self._run(pipeline, info, encoding, folder, progress)
+            result = work(folder)
         except (VideoError, UsageError):
             shutil.rmtree(folder, ignore_errors=True)
             raise
         except OSError as error:
-            raise _cannot_write(self.output, error) from error
+            raise cannot_write(self.output, error) from error
         shutil.rmtree(folder, ignore_errors=True)
         return replace(result, seconds=time.monotonic() - since)
 
-    def _check(self) -> None:
-        if self.source.resolve() == self.output.resolve():
-            raise UsageError(
-                f"'{self.output}' is the video itself: name another output, it is never overwritten"
-            )
-        check_times(self.start, self.end)
+    def _file_run(self, pipeline: Pipeline, progress: Progress) -> Any:
+        info = probe_video(self.source)
+        encoding = choose_encoding(info, self.output, self.codec, self.quality)
+        return lambda folder: self._run_file(pipeline, info, encoding, folder, progress)
 
-    def _run(
+    def _folder_run(self, pipeline: Pipeline, progress: Progress) -> Any:
+        if self.codec is not None or self.quality is not None:
+            raise UsageError("frames are written as they were read: leave --codec and --quality out")
+        if self.output.exists() and not self.output.is_dir():
+            raise UsageError(f"'{self.output}' is a file: name a folder for the frames")
+        frames = FolderSource(list_frames(self.source), self.rate, self.start, self.end)
+        return lambda folder: self._run_folder(pipeline, frames, folder, progress)
+
+    def _run_file(
         self, pipeline: Pipeline, info: VideoInfo, encoding: Encoding, folder: Path, progress: Progress
     ) -> VideoResult:
+        seen = (stamps(info.path), self.start, self.end, self.wish.base.min_face_px, FORMAT)
+        plain = VideoSource(info, self.start, self.end)
+        analysis = first_look(pipeline, plain, folder, digest(*seen), self.wish, progress)
         source = VideoSource(info, self.start, self.end, encoding.edited)
-        analysis = self._analysis(pipeline, info, folder, progress)
-        people, ager = self._people(pipeline, source, analysis, folder)
-        key = self._key(info, encoding, pipeline)
-        _keep_segments_of(folder, key)
+        people, ager = prepare_people(pipeline, source, analysis, folder, self.wish)
+        key = digest(*seen, repr(self.wish), repr(encoding), model_key(pipeline), self.segment_seconds)
+        forget_other_settings(folder, key, "*.segment")
         count = max(round(self.segment_seconds * source.rate), 1)
         total, resumed, segments = len(analysis.keys), 0, []
         for number, first in enumerate(range(0, total, count)):
@@ -136,96 +156,29 @@ class VideoSession:
             )
         return VideoResult(self.output, total, tuple(people), tuple(joined.left_out), resumed)
 
-    def _analysis(self, pipeline: Pipeline, info: VideoInfo, folder: Path, progress: Progress) -> Analysis:
-        """What is known of the video from an earlier run, or a look at all of it."""
-        key = _digest(_file_key(info), self.start, self.end, self.wish.base.min_face_px, FORMAT)
-        path = folder / "analysis.npz"
-        found = Analysis.load(path, key)
-        if found is None:
-            source = VideoSource(info, self.start, self.end)
-            found = analyse(pipeline, source, folder, self.wish.base.min_face_px, progress)
-            found.save(path, key)
-        return found
-
-    def _people(
-        self, pipeline: Pipeline, source: VideoSource, analysis: Analysis, folder: Path
-    ) -> tuple[list[Person], Ager]:
-        rows = read_rows(folder / ROWS)
-        people = know_people(analysis.tracks, analysis.people)
-        places = [
-            face_of_row(rows, person.tracks[0].rows[0], person.tracks[0].presences[0]) for person in people
-        ]
-        unknown = [number for number in self.wish.people if number > len(people)]
-        if unknown:
-            raise UsageError(
-                f"there is no face {unknown[0]} in '{self.source}', which shows {len(people)}: "
-                "see --list-faces"
-            )
-        people = choose_people(people, self.wish, places)
-        bridge = bridge_frames(source.rate)
-        courses = [
-            (person, Course(track, rows, source.rate, bridge, pipeline.manifest))
-            for person in people
-            for track in person.tracks
-            if not person.reason
-        ]
-        return people, Ager(pipeline, self.wish, courses)
+    def _run_folder(
+        self, pipeline: Pipeline, source: FolderSource, folder: Path, progress: Progress
+    ) -> VideoResult:
+        seen = (stamps(*source.paths), self.rate, self.wish.base.min_face_px, FORMAT)
+        analysis = first_look(pipeline, source, folder, digest(*seen), self.wish, progress)
+        people, ager = prepare_people(pipeline, source, analysis, folder, self.wish)
+        key = digest(*seen, repr(self.wish), model_key(pipeline), str(self.output.resolve()))
+        forget_other_settings(folder, key, "done")
+        resumed = write_frames(source, ager, self.output, folder / "done", progress)
+        return VideoResult(self.output, len(source.paths), tuple(people), (), resumed)
 
     def _aged(
         self, source: VideoSource, analysis: Analysis, ager: Ager, first: int, last: int, resumed: int,
         progress: Progress,
     ) -> Iterator[tuple[int, Any]]:  # fmt: skip
         """(pts, frame) of the aged pictures of a segment."""
-        base = analysis.keys[0]
-        seconds = lambda key: float((key - base) * source.info.time_base)  # noqa: E731
+        base, total = analysis.keys[0], len(analysis.keys)
+
+        def seconds(key: int) -> float:
+            return float((key - base) * source.info.time_base)
+
         pictures = pictures_with_numbers(source, analysis, first, last)
         for number, key, picture in aged_pictures(pictures, ager, seconds):
-            yield key, picture.frame  # type: ignore[attr-defined]
-            progress(number + 1 - resumed, len(analysis.keys) - resumed, "ageing")
-
-    def _key(self, info: VideoInfo, encoding: Encoding, pipeline: Pipeline) -> str:
-        """Of all that the segments depend on."""
-        likes = pipeline.capabilities
-        model = (pipeline.manifest.to_dict(), likes.name, str(likes.precision))
-        return _digest(
-            _file_key(info), self.start, self.end, repr(self.wish), repr(encoding), model,
-            self.segment_seconds, FORMAT,
-        )  # fmt: skip
-
-
-def working_folder(output: Path) -> Path:
-    """The hidden folder beside an output in which its run keeps what is done."""
-    return output.with_name(f".{output.name}.amgan-video")
-
-
-def _keep_segments_of(folder: Path, key: str) -> None:
-    """Forget segments that were made with other settings."""
-    marker = folder / "settings"
-    if not marker.exists() or marker.read_text(encoding="ascii") != key:
-        for path in folder.glob("*.segment"):
-            path.unlink()
-        temporary = folder / temporary_name("settings")
-        temporary.write_text(key, encoding="ascii")
-        temporary.replace(marker)
-    for path in folder.glob(".*.part"):
-        path.unlink()
-
-
-def _file_key(info: VideoInfo) -> tuple[str, int, int]:
-    state = info.path.stat()
-    return str(info.path.resolve()), state.st_size, state.st_mtime_ns
-
-
-def _digest(*parts: Any) -> str:
-    return hashlib.sha256(json.dumps(parts, default=str, sort_keys=True).encode()).hexdigest()
-
-
-def _cannot_write(output: Path, error: OSError) -> errors.AmganError:
-    import errno
-
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return DiskFullError(
-            f"no space is left for '{output}': make room and give the same command again, "
-            "it goes on from there"
-        )
-    return VideoError(f"'{output}' cannot be written ({error.strerror or error}): check the folder")
+            assert isinstance(picture, VideoPicture)
+            yield key, picture.frame
+            progress(number + 1 - resumed, total - resumed, "ageing")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..errors import UsageError
+from .folder import USUAL_RATE, FolderSource, list_frames
 from .join import Span
 from .layout import planar_name
 from .picture import Picture, VideoPicture
@@ -48,9 +49,16 @@ class Source(Protocol):
         """How long the last picture is shown, in the units of the keys."""
 
 
-def open_source(path: Path, start: float | None = None, end: float | None = None) -> Source:
-    """The pictures of a video between two times, in seconds; raises VideoError, UsageError."""
+def open_source(
+    path: Path, start: float | None = None, end: float | None = None, rate: float = USUAL_RATE
+) -> Source:
+    """The pictures of a video, or of a folder of frames at a rate, between two times, in seconds.
+
+    Raises VideoError, UsageError.
+    """
     check_times(start, end)
+    if path.is_dir():
+        return FolderSource(list_frames(path), rate, start, end)
     return VideoSource(probe_video(path), start, end)
 
 

@@ -68,6 +68,7 @@ class Course:
         self._weights = self._fades(track, np.array(turns), np.array(nods))
         self._sizes = self._frame_sizes(manifest)
         self._bridge = bridge
+        self._units: dict[int, Floats] = {}
 
     def at(self, number: int) -> Step | None:
         """The track in a picture, or None where it is not there or shows nothing."""
@@ -97,11 +98,13 @@ class Course:
 
     def _shapes(self, low: int, high: int) -> Floats:
         """Landmarks in units of their own frames, [n, 936]."""
-        shapes = []
+        for index in [index for index in self._units if not low <= index < high]:
+            del self._units[index]
         for index in range(low, high):
-            face = face_of_row(self._rows, int(self._track_rows[index]), 1.0)
-            shapes.append(apply_affine(face.frame.to_frame(1), face.landmarks).ravel())
-        return np.array(shapes)
+            if index not in self._units:
+                face = face_of_row(self._rows, int(self._track_rows[index]), 1.0)
+                self._units[index] = apply_affine(face.frame.to_frame(1), face.landmarks).ravel()
+        return np.array([self._units[index] for index in range(low, high)])
 
     def _fades(self, track: Track, turns: Floats, nods: Floats) -> Floats:
         """How much of the change each picture from the first to the last gets."""
@@ -116,7 +119,7 @@ class Course:
             weights *= _ramp((numbers - self.first + 1) / fade, 0.0, 1.0)
         if not track.cut_out:
             weights *= _ramp((self.last - numbers + 1) / fade, 0.0, 1.0)
-        return np.asarray(np.where(weights < 1e-3, 0.0, weights))
+        return np.asarray(np.where(weights < 1e-3, 0.0, np.where(weights > 0.999, 1.0, weights)))
 
     def _frame_sizes(self, manifest: Manifest) -> NDArray[np.int64]:
         """Sides of the frames, in px, changed as seldom as the face's size allows."""

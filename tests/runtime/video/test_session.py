@@ -11,8 +11,9 @@ from made_videos import HEIGHT, background, moving, planes_of, sound_of, times_o
 
 from amgan.runtime import Pipeline, Request
 from amgan.runtime.errors import UsageError, VideoError
+from amgan.runtime.video.prepare import working_folder
 from amgan.runtime.video.probe import probe_video
-from amgan.runtime.video.session import VideoSession, working_folder
+from amgan.runtime.video.session import VideoSession
 from amgan.runtime.video.wish import VideoWish
 
 WISH = VideoWish.parse(Request(include_children=True), "75")

@@ -1,0 +1,172 @@
+"""How steady a video is aged: against ageing every picture by itself, on motion that is known exactly.
+
+A portrait is moved, turned, zoomed and lit anew (made_motion.py), with the noise of a camera. The change that
+ageing makes is carried back onto the portrait, where a perfect result would stand still:
+
+- flicker: root mean square of how the change differs from one picture to the next, as a share of the change;
+- jitter: root mean square of how far the mesh moves against the skin from one picture to the next, px;
+- wander: the same from its mean over the whole video, px; what turning does to the mesh is in it;
+- lines: how far the pattern of the change moves against the skin, px, from one picture to the next (phase
+  correlation over the face, root mean square).
+
+Run: python benchmarks/video_steadiness.py [--pictures 25] [-o FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+from common import RESULTS, ROOT, commit
+from made_motion import MOTIONS, MadeVideo, _inverse, at_points, make_video, read_portrait
+
+from amgan.runtime import Pipeline, Request
+from amgan.runtime.face.finder import Face
+from amgan.runtime.video.ageing import Ager, choose_people, finish_picture, know_people
+from amgan.runtime.video.follow import Follower
+from amgan.runtime.video.picture import StillPicture
+from amgan.runtime.video.steady import POSE_SECONDS, SHAPE_SECONDS, Course
+from amgan.runtime.video.tracks import LandmarkStore, face_of_row, read_rows
+from amgan.runtime.video.wish import VideoWish
+
+RATE = 25.0
+PORTRAITS = ("eileen_collins.png", "grace_hopper.jpg")
+AGE = "75"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--pictures", type=int, default=25, help="pictures of each video (default: 25)")
+    parser.add_argument(
+        "--side", type=int, default=480, help="longer side of the pictures, px (default: 480)"
+    )
+    parser.add_argument("-o", "--output", type=Path, default=RESULTS / "video_steadiness_cpu.json")
+    given = parser.parse_args()
+    rows = []
+    with Pipeline(None, "cpu") as pipeline:
+        for name in PORTRAITS:
+            portrait = _portrait(ROOT / "amgan" / "serving" / "samples" / name, given.side)
+            face = pipeline.look(portrait).faces[0]
+            for motion in MOTIONS:
+                video = make_video(portrait, face.box, motion, given.pictures)
+                found = measure(pipeline, video, face)
+                rows.append({"portrait": name, "motion": motion.name, **found})
+                print(json.dumps(rows[-1]), flush=True)
+    kinds = ("alone", "steady")
+    mean = {
+        kind: {key: round(float(np.mean([row[kind][key] for row in rows])), 4) for key in rows[0][kind]}
+        for kind in kinds
+    }
+    result = {
+        "commit": commit(),
+        "pictures": given.pictures,
+        "side_px": given.side,
+        "pose_seconds": POSE_SECONDS,
+        "shape_seconds": SHAPE_SECONDS,
+        "mean": mean,
+        "videos": rows,
+    }
+    given.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
+def measure(pipeline: Pipeline, video: MadeVideo, face: Face) -> dict[str, object]:
+    """Both ways of ageing a made video."""
+    inverse = [_inverse(forward) for forward in video.maps]
+    area = _inner(face, video.pictures[0].shape)
+    found: dict[str, object] = {"face_px": round(face.width_px)}
+    for kind, age in (("alone", _each_alone), ("steady", _as_video)):
+        changes, landmarks = age(pipeline, video)
+        found[kind] = _score(changes, landmarks, video, inverse, area)
+    return found
+
+
+def _each_alone(pipeline: Pipeline, video: MadeVideo) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    changes, landmarks = [], []
+    for picture in video.pictures:
+        aged = pipeline.age(picture, Request.parse(AGE, include_children=True))
+        changes.append(aged.pixels.astype(np.float32) - picture)
+        landmarks.append(aged.faces[0].face.landmarks)
+    return changes, landmarks
+
+
+def _as_video(pipeline: Pipeline, video: MadeVideo) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "landmarks"
+        store = LandmarkStore(path)
+        follower = Follower(pipeline, store, round(RATE), 8)
+        for number, picture in enumerate(video.pictures):
+            follower.feed(number, StillPicture(picture), False)
+        tracks = follower.finish()
+        store.close()
+        rows = read_rows(path)
+        wish = VideoWish.parse(Request(include_children=True), AGE)
+        people = know_people(tracks, [[track.number] for track in tracks])
+        places = [face_of_row(rows, person.tracks[0].rows[0], 1.0) for person in people]
+        people = choose_people(people, wish, places)
+        courses = [
+            (person, Course(person.tracks[0], rows, RATE, 8, pipeline.manifest)) for person in people[:1]
+        ]
+        ager = Ager(pipeline, wish, courses)
+        changes, landmarks = [], []
+        for number, picture in enumerate(video.pictures):
+            aged = StillPicture(picture.copy())
+            finish_picture(ager.start(number, number / RATE, aged))
+            changes.append(aged.pixels.astype(np.float32) - picture)
+            step = courses[0][1].at(number)
+            assert step is not None
+            landmarks.append(step.face.landmarks)
+        return changes, landmarks
+
+
+def _score(
+    changes: list[np.ndarray],
+    landmarks: list[np.ndarray],
+    video: MadeVideo,
+    inverse: list[np.ndarray],
+    area: tuple[slice, slice],
+) -> dict[str, float]:
+    carried = [
+        cv2.remap(change.mean(axis=2), *cv2.split(forward), cv2.INTER_CUBIC)[area]
+        for change, forward in zip(changes, video.maps, strict=True)
+    ]
+    steps = np.diff(carried, axis=0)
+    size = float(np.sqrt(np.mean(np.square(carried))))
+    mesh = np.array([at_points(field, points) for field, points in zip(inverse, landmarks, strict=True)])
+    moved = np.diff(mesh, axis=0)
+    window = cv2.createHanningWindow(carried[0].shape[::-1], cv2.CV_32F)
+    shifts = [
+        np.hypot(*cv2.phaseCorrelate(_fine(one), _fine(other), window)[0]) for one, other in pairwise(carried)
+    ]
+    return {
+        "change_codes": round(size, 3),
+        "flicker": round(float(np.sqrt(np.mean(np.square(steps)))) / size, 4),
+        "jitter_px": round(float(np.sqrt((moved**2).sum(-1).mean())), 4),
+        "wander_px": round(float(np.sqrt(((mesh - mesh.mean(0)) ** 2).sum(-1).mean())), 4),
+        "lines_px": round(float(np.sqrt(np.mean(np.square(shifts)))), 4),
+    }
+
+
+def _fine(change: np.ndarray) -> np.ndarray:
+    """The lines of a change, without its broad tone."""
+    return change - cv2.GaussianBlur(change, (0, 0), 4.0)
+
+
+def _inner(face: Face, shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """The face's own part of the portrait."""
+    x0, y0, x1, y1 = (round(v) for v in face.reach)
+    return slice(max(y0, 0), min(y1, shape[0])), slice(max(x0, 0), min(x1, shape[1]))
+
+
+def _portrait(path: Path, side: int) -> np.ndarray:
+    return read_portrait(path, side)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""A folder of numbered frames in place of a video file: PNG, TIFF and what else photos can be."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import PhotoError, UsageError, VideoError
+from ..photo.formats import FORMAT_OF_SUFFIX
+from .picture import Picture, StillPicture
+
+if TYPE_CHECKING:
+    from ..photo.data import Photo
+
+_NUMBER = re.compile(r"(.*?)(\d+)\.([^.]+)")
+USUAL_RATE = 25.0
+
+
+@dataclass(frozen=True)
+class Frames:
+    """The frames of a folder in order of their numbers, first to last."""
+
+    folder: Path
+    paths: tuple[Path, ...]
+
+
+def list_frames(folder: Path) -> Frames:
+    """The numbered pictures of a folder; raises UsageError where there are none, or of two kinds."""
+    found: dict[tuple[str, str], list[tuple[int, Path]]] = {}
+    for path in sorted(folder.iterdir()):
+        match = _NUMBER.fullmatch(path.name)
+        if match and not path.name.startswith(".") and f".{match[3].lower()}" in FORMAT_OF_SUFFIX:
+            found.setdefault((match[1], match[3]), []).append((int(match[2]), path))
+    if not found:
+        raise UsageError(f"'{folder}' holds no numbered frames: name them such as frame_0001.png")
+    if len(found) > 1:
+        names = sorted(one[0][1].name for one in found.values())
+        raise UsageError(
+            f"'{folder}' holds frames of several kinds, such as '{names[0]}' and '{names[1]}': "
+            "give each a folder of its own"
+        )
+    (numbered,) = found.values()
+    return Frames(folder, tuple(path for _, path in sorted(numbered)))
+
+
+class FolderPicture(StillPicture):
+    """A frame of a folder, with all that is needed to write it back."""
+
+    def __init__(self, photo: Photo) -> None:
+        super().__init__(photo.pixels)
+        self.photo = photo
+
+
+class FolderSource:
+    """The frames of a folder between two times, in seconds, at ``rate`` frames a second."""
+
+    def __init__(
+        self, frames: Frames, rate: float = USUAL_RATE, start: float | None = None, end: float | None = None
+    ) -> None:
+        self._rate = rate
+        first = 0 if start is None else round(start * rate)
+        last = len(frames.paths) if end is None else min(round(end * rate), len(frames.paths))
+        self.paths: Sequence[Path] = frames.paths[first:last]
+        if not self.paths:
+            raise UsageError(f"'{frames.folder}' has no frame between these times: give other ones")
+        self._bytes = 0
+
+    @property
+    def rate(self) -> float:
+        """Pictures a second."""
+        return self._rate
+
+    @property
+    def estimate(self) -> int:
+        """How many pictures there are."""
+        return len(self.paths)
+
+    @property
+    def picture_bytes(self) -> int:
+        """Bytes that one picture takes, known from the first one that is read."""
+        if not self._bytes:
+            self._bytes = int(self.photo(0).pixels.nbytes)
+        return self._bytes
+
+    @property
+    def seekable(self) -> bool:
+        """They are."""
+        return True
+
+    def pictures(
+        self, first: int | None = None, skip: frozenset[str] = frozenset()
+    ) -> Iterator[tuple[int, Picture]]:
+        """The pictures with their places in the folder, from ``first`` on, but for names to skip.
+
+        Raises VideoError.
+        """
+        size: tuple[int, int] | None = None
+        for number in range(first or 0, len(self.paths)):
+            if self.paths[number].name in skip:
+                continue
+            picture = FolderPicture(self.photo(number))
+            if size not in (None, (picture.width, picture.height)):
+                raise VideoError(
+                    f"'{self.paths[number]}' has another size than the frame before: scale it first"
+                )
+            size = picture.width, picture.height
+            yield number, picture
+
+    def photo(self, number: int) -> Photo:
+        """One frame as a photo; raises VideoError."""
+        from ..photo.read import read_photo
+
+        try:
+            return read_photo(self.paths[number])
+        except PhotoError as error:
+            raise VideoError(str(error)) from error
+
+    def seconds(self, key: int) -> float:
+        """The time of a picture, from the first one that is taken."""
+        return key / self._rate
+
+    def last_length(self) -> int:
+        """How long the last picture is shown, in pictures."""
+        return 1

@@ -1,0 +1,109 @@
+"""What every run does before it ages pictures: the first look, whose faces they are, and what is resumed."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from ..errors import AmganError, DiskFullError, UsageError, VideoError
+from ..files import is_temporary, temporary_name
+from ..pipeline.pipeline import Pipeline
+from .ageing import Ager, Person, choose_people, know_people
+from .analysis import ROWS, Progress, analyse, bridge_frames
+from .source import Source
+from .steady import Course
+from .tracks import Analysis, face_of_row, read_rows
+from .wish import VideoWish
+
+FORMAT = 1
+"""Of the files in the working folder."""
+
+
+def working_folder(output: Path) -> Path:
+    """The hidden folder beside an output in which its run keeps what is done."""
+    return output.with_name(f".{output.name}.amgan-video")
+
+
+def digest(*parts: Any) -> str:
+    """A key of all that something depends on."""
+    return hashlib.sha256(json.dumps(parts, default=str, sort_keys=True).encode()).hexdigest()
+
+
+def model_key(pipeline: Pipeline) -> tuple[Any, ...]:
+    """What of the model and its engine the pictures depend on."""
+    likes = pipeline.capabilities
+    return pipeline.manifest.to_dict(), likes.name, str(likes.precision)
+
+
+def stamps(*paths: Path) -> list[tuple[str, int, int]]:
+    """By what files are known again: name, size and time of change; raises OSError."""
+    found = []
+    for path in paths:
+        state = path.stat()
+        found.append((str(path.resolve()), state.st_size, state.st_mtime_ns))
+    return found
+
+
+def first_look(
+    pipeline: Pipeline, source: Source, folder: Path, key: str, wish: VideoWish, progress: Progress
+) -> Analysis:
+    """What is known of a video from an earlier run with this key, or a look at all of it."""
+    path = folder / "analysis.npz"
+    found = Analysis.load(path, key)
+    if found is None:
+        found = analyse(pipeline, source, folder, wish.base.min_face_px, progress)
+        found.save(path, key)
+    return found
+
+
+def prepare_people(
+    pipeline: Pipeline, source: Source, analysis: Analysis, folder: Path, wish: VideoWish
+) -> tuple[list[Person], Ager]:
+    """The people of a video, those that are left alone with the reason, and who ages them.
+
+    Raises UsageError for a wish that names people who are not there.
+    """
+    rows = read_rows(folder / ROWS)
+    people = know_people(analysis.tracks, analysis.people)
+    places = [face_of_row(rows, one.tracks[0].rows[0], one.tracks[0].presences[0]) for one in people]
+    unknown = [number for number in wish.people if number > len(people)]
+    if unknown:
+        raise UsageError(
+            f"there is no face {unknown[0]}, the video shows {len(people)}: --list-faces draws them"
+        )
+    people = choose_people(people, wish, places)
+    bridge = bridge_frames(source.rate)
+    courses = [
+        (person, Course(track, rows, source.rate, bridge, pipeline.manifest))
+        for person in people
+        for track in person.tracks
+        if not person.reason
+    ]
+    return people, Ager(pipeline, wish, courses)
+
+
+def forget_other_settings(folder: Path, key: str, pattern: str) -> None:
+    """Forget what was made with other settings, and what was half-written when a run was killed."""
+    marker = folder / "settings"
+    if not marker.exists() or marker.read_text(encoding="ascii") != key:
+        for path in folder.glob(pattern):
+            path.unlink()
+        temporary = folder / temporary_name("settings")
+        temporary.write_text(key, encoding="ascii")
+        temporary.replace(marker)
+    for path in folder.iterdir():
+        if is_temporary(path.name):
+            path.unlink()
+
+
+def cannot_write(output: Path, error: OSError) -> AmganError:
+    """The error for an output that cannot be written."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFullError(
+            f"no space is left for '{output}': make room and give the same command again, "
+            "it goes on from there"
+        )
+    return VideoError(f"'{output}' cannot be written ({error.strerror or error}): check the folder")
