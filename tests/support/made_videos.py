@@ -84,7 +84,8 @@ def _sound(track: Any, pictures: int) -> Iterator[Any]:
 def planes_of(path: Path) -> list[Pixels]:
     """The samples of all pictures as they are stored."""
     with av.open(str(path)) as container:
-        return [frame.to_ndarray() for frame in container.decode(video=0)]
+        frames = container.decode(video=0)
+        return [f.to_ndarray(**({"format": "rgb24"} if f.format.name == "bgr0" else {})) for f in frames]
 
 
 def times_of(path: Path) -> list[Fraction]:
