@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from .photo.write import write_photo
     from .pipeline.pipeline import AgedPhoto, Pipeline
     from .pipeline.sweep import sweep
+    from .video.session import VideoSession
+    from .video.wish import VideoWish
 
 _HOME = {
     "AgedPhoto": "pipeline.pipeline",
@@ -36,6 +38,8 @@ _HOME = {
     "Pipeline": "pipeline.pipeline",
     "Request": "ages.request",
     "read_photo": "photo.read",
+    "VideoSession": "video.session",
+    "VideoWish": "video.wish",
     "sweep": "pipeline.sweep",
     "write_photo": "photo.write",
 }
@@ -48,6 +52,8 @@ __all__ = [
     "Bundle",
     "Pipeline",
     "Request",
+    "VideoSession",
+    "VideoWish",
     "read_photo",
     "sweep",
     "write_photo",

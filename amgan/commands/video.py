@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import click
@@ -163,7 +165,7 @@ def command(
     )
     wish = VideoWish.parse(base, age, zones, people, easing)
     session = VideoSession(source, output, wish, codec, quality, start, end, force, rate)
-    with Pipeline(model, device) as pipeline, progress_bar("video") as advance:
+    with Pipeline(model, device) as pipeline, _bars() as advance:
         result = session.run(pipeline, advance)
     for person in result.people:
         if person.reason:
@@ -175,6 +177,22 @@ def command(
     word = "face" if result.aged == 1 else "faces"
     click.echo(f"{output}: {result.pictures} pictures, {result.aged} {word} aged")
     tell_engine(pipeline.capabilities, device)
+
+
+@contextmanager
+def _bars() -> Iterator[Callable[[int, int, str], None]]:
+    """A bar for each part of a run, one after the other: their rates have nothing to do with each other."""
+    with ExitStack() as bars:
+        shown: dict[str, Callable[[int, int, str], None]] = {}
+
+        def advance(done: int, total: int, what: str) -> None:
+            if what not in shown:
+                bars.close()
+                shown.clear()
+                shown[what] = bars.enter_context(progress_bar(what))
+            shown[what](done, total, "")
+
+        yield advance
 
 
 def _list_faces(

@@ -79,7 +79,7 @@ class VideoWish:
     @classmethod
     def parse(
         cls,
-        base: Request,
+        base: Request | None = None,
         age: str | None = None,
         zones: Iterable[str] = (),
         people: Iterable[str] = (),
@@ -87,7 +87,7 @@ class VideoWish:
     ) -> VideoWish:
         """Make a wish of what a user types, such as ("0:30,10:70", ["forehead=+25"], ["2=+30"]).
 
-        Raises UsageError.
+        ``base`` None asks for nothing special. Raises UsageError.
         """
         read_zones = []
         for text in zones:
@@ -102,7 +102,9 @@ class VideoWish:
             if not equals or not number.strip().isdecimal() or not int(number):
                 raise UsageError(f"{text!r} is not a face with an age: write it such as 2=+30")
             persons[int(number)] = Keys.parse(years, easing)
-        return cls(base, None if age is None else Keys.parse(age, easing), tuple(read_zones), persons)
+        return cls(
+            base or Request(), None if age is None else Keys.parse(age, easing), tuple(read_zones), persons
+        )
 
     def check(self, age_range: tuple[float, float], patterns: int) -> None:
         """Raise UsageError where nothing is asked for, or what the model cannot do."""
