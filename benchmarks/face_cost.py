@@ -59,7 +59,7 @@ def main() -> None:
             aged.append(ageing(pipeline, portraits, Path(folder) / "out"))
     result = {
         "what": "processor time of finding the face of a portrait of 1024 px, and of ageing it",
-        "hardware": common.hardware(),
+        "hardware": common.hardware(common.limit_threads(None)),
         "commit": common.commit(),
         "photos": len(portraits),
         "finding_ms": round(statistics.median(found), 1),
