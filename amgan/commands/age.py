@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,6 +22,9 @@ from amgan.commands.options import (
 )
 from amgan.commands.output import tell, tell_engine
 from amgan.runtime.errors import PhotoError
+
+if TYPE_CHECKING:
+    from amgan.runtime.batch.outcome import Outcome
 
 STDOUT = Path("-")
 
@@ -66,8 +70,18 @@ def command(photo: Path, output: Path, format: str | None, ageing: Ageing) -> No
                 shutil.copyfileobj(stream, sys.stdout.buffer)
     written = "stdout" if to_stdout else outcome.target
     faces = "face" if outcome.faces == 1 else "faces"
-    tell(f"{written}: {outcome.faces} {faces} aged", err=to_stdout)
+    tell(f"{written}: {outcome.faces} {faces} aged{_covers(outcome)}", err=to_stdout)
     tell_engine(pipeline.capabilities, ageing.device, err=to_stdout)
+
+
+def _covers(outcome: Outcome) -> str:
+    """What lies over the faces that were aged, in words, and was left alone."""
+    from amgan.runtime.face.covers import describe_covers
+
+    told = {
+        describe_covers(face["covered"]) for face in outcome.details.get("faces", ()) if "covered" in face
+    }
+    return f" (covered, and left as it is: {'; '.join(sorted(told))})" if told else ""
 
 
 @contextmanager

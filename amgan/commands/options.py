@@ -95,6 +95,16 @@ pattern_option = click.option(
     help="The pattern of lines and folds that faces get; `amgan info` says how many there are.",
 )  # fmt: skip
 
+hair_option = click.option(
+    "--hair/--no-hair", default=False, show_default=True,
+    help="Grey the hair of faces that get older, temples first, where it is surely seen.",
+)  # fmt: skip
+
+shape_option = click.option(
+    "--shape/--no-shape", default=False, show_default=True,
+    help="Let the face change its shape with age too: older faces sag a little.",
+)  # fmt: skip
+
 _REQUEST_OPTIONS = (
     click.option(
         "--age", metavar="YEARS", show_default="unchanged",
@@ -135,6 +145,8 @@ _POLICY_OPTIONS = (
     ),
     children_option,
     pattern_option,
+    hair_option,
+    shape_option,
     click.option(
         "--strength", type=float, default=1.0, show_default=True, metavar="0..1",
         help="How much of the change to apply: 0 leaves the photo as it is, 1 applies all of it.",

@@ -11,10 +11,12 @@ from amgan.commands.options import (
     children_option,
     device_option,
     faces_option,
+    hair_option,
     model_option,
     pattern_option,
     quiet_option,
     require_photo,
+    shape_option,
 )
 from amgan.commands.output import progress_bar, tell, tell_engine
 from amgan.runtime.errors import UsageError
@@ -39,6 +41,8 @@ MARGIN = 0.12
 @faces_option
 @children_option
 @pattern_option
+@hair_option
+@shape_option
 @click.option(
     "--fps", type=click.FloatRange(0.5, 60), default=8.0, show_default=True, metavar="RATE",
     help="Ages a second in an animation.",
@@ -58,6 +62,8 @@ def command(
     faces: str | int,
     include_children: bool,
     pattern: int | None,
+    hair: bool,
+    shape: bool,
     fps: float,
     side_px: int,
     model: Path | None,
@@ -94,6 +100,8 @@ def command(
         faces=faces,
         include_children=include_children,
         pattern=pattern,
+        hair=hair,
+        shape=shape,
     )
     pixels = read_photo(photo).pixels
     with Pipeline(model, device) as pipeline, progress_bar("ageing") as advance:

@@ -46,6 +46,8 @@ class AgingOptions(BaseModel):
     include_children: bool = Field(
         default=False, description="Also age faces that look like those of children."
     )
+    hair: bool = Field(default=False, description="Grey the hair of faces that get older.")
+    shape: bool = Field(default=False, description="Let faces change their shape with age too.")
 
     @property
     def asks(self) -> bool:

@@ -19,7 +19,6 @@ from torch import nn
 from amgan.networks import Discriminator, Generator
 from amgan.runtime.engines.contract import GENERATOR_INPUTS
 from amgan.runtime.errors import AmganError
-from amgan.runtime.files import whole_file
 
 from .deploy import DeployEstimator, DeployGenerator
 
@@ -86,8 +85,9 @@ def _export(
     model = program.model_proto
     _name_open_sizes(model)
     onnx.checker.check_model(model)
-    with whole_file(path) as part:
-        onnx.save(model, part)
+    part = path.with_name(path.name + ".part")
+    onnx.save(model, part)
+    part.replace(path)
 
 
 def _name_open_sizes(model: onnx.ModelProto) -> None:

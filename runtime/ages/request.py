@@ -60,7 +60,8 @@ class Request:
     ``aging_map`` says the age of every place of a face, instead of age and zones. ``population`` is the atlas
     whose norms ``age`` and ``zones`` mean, and ``reference`` the atlas of the aging map's own years; without
     them years are taken as they are. ``pattern`` is the number, from 1, of the one pattern of lines and folds
-    that faces get; None lets each face have the mixture that follows from its proportions.
+    that faces get; None lets each face have the mixture that follows from its proportions. ``hair`` greys the
+    hair of faces that get older as a whole, ``shape`` lets faces sag too.
 
     This is the one list of what can be asked for: the command line, the server and the record of a batch take
     its fields from here.
@@ -76,6 +77,8 @@ class Request:
     min_face_px: float | None = None
     include_children: bool = False
     pattern: int | None = None
+    hair: bool = False
+    shape: bool = False
 
     @classmethod
     def parse(

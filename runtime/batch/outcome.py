@@ -72,6 +72,7 @@ def describe_aged(faces: tuple[AgedFace, ...], request: Request) -> list[dict[st
             "wanted": round(norms.face_now(one.wanted), 1),
             "zones": _changed_zones(one.now, one.wanted),
         }
+        | ({"covered": dict(one.covered)} if one.covered else {})
         for one in faces
     ]
 

@@ -17,10 +17,14 @@ from ..engines.contract import CELL_PX, Capabilities
 from ..engines.frame import FrameWork
 from ..engines.tiles import Tile, mask_cells, plan_cheapest, plan_tiles
 from ..face.coordinates import frame_coordinates, mesh_coordinates, sample_cells, scale_of
+from ..face.covers import covered_parts
 from ..face.finder import Face
+from ..face.hair import HairChange, greys, paste_hair, plan_hair
+from ..face.head_parser import HeadParser, own_skin
 from ..face.paste import paste_change
 from ..face.pattern import choose_pattern, one_pattern
 from ..face.region_masks import Footprints, edit_mask, make_footprints, without_margin
+from ..face.shape import ShapeChange, paste_shape, plan_shape
 from ..face.tone import read_tone
 from ..face.warp import sample_affine
 from .estimator import Estimator, landmarks_unit
@@ -47,16 +51,29 @@ class SeenFace:
     margin: int
     coordinates: NDArray[np.float32]
     pattern: NDArray[np.float32] | None = None
+    skin: NDArray[np.float32] | None = None
+
+    @property
+    def covered(self) -> dict[str, float]:
+        """How much of each part something covers, 0..1, of those that are covered; see covers.py."""
+        if self.skin is None:
+            return {}
+        return covered_parts(self.skin, without_margin(self.footprints, self.margin))
 
 
 @dataclass(frozen=True, eq=False)
 class FaceWork:
-    """What is to be done to one face: ``mask`` float32 [S, S] says where, ``frame`` is for the engine."""
+    """What is to be done to one face: ``mask`` float32 [S, S] says where, ``frame`` is for the engine.
+
+    ``hair`` is what becomes of its hair, and ``shape`` of its shape, if anything.
+    """
 
     seen: SeenFace
     wanted: FaceAges
     mask: NDArray[np.float32]
     frame: FrameWork
+    hair: HairChange | None = None
+    shape: ShapeChange | None = None
 
 
 def frame_size(side_px: float, manifest: Manifest) -> int:
@@ -70,15 +87,26 @@ def map_margin(frame_px: int, halo_px: int) -> int:
     return math.ceil(halo_px * MAP_CELLS / frame_px) + 1
 
 
-def see_face(rgb: NDArray[np.uint8], face: Face, manifest: Manifest, estimator: Estimator) -> SeenFace:
-    """Read how old a face of a photo, uint8 [H, W, 3], looks, and where its parts lie."""
+def see_face(
+    rgb: NDArray[np.uint8],
+    face: Face,
+    manifest: Manifest,
+    estimator: Estimator,
+    parser: HeadParser | None = None,
+) -> SeenFace:
+    """Read how old a face of a photo, uint8 [H, W, 3], looks, where its parts lie, and what is covered.
+
+    Without a ``parser`` nothing is taken for covered.
+    """
     size = frame_size(face.frame.side_px, manifest)
     margin = map_margin(size, manifest.halo_px)
     landmarks = landmarks_unit(face)
     footprints = make_footprints(landmarks, MAP_CELLS, margin)
-    now = estimator.read(rgb, face, without_margin(footprints, margin))
+    inner = without_margin(footprints, margin)
+    now = estimator.read(rgb, face, inner)
+    skin = None if parser is None else own_skin(parser.read_frame(rgb, face.frame, inner.face))
     coordinates = _coordinates(landmarks, footprints, margin, manifest.coordinates)
-    return SeenFace(face, now, size, landmarks, footprints, margin, coordinates)
+    return SeenFace(face, now, size, landmarks, footprints, margin, coordinates, skin=skin)
 
 
 def place_face(
@@ -99,8 +127,12 @@ def plan_work(
     manifest: Manifest,
     likes: Capabilities,
     label: str,
+    parser: HeadParser | None = None,
 ) -> FaceWork:
-    """What a request, taken for checked, asks of one face; ``label`` names it in error messages."""
+    """What a request, taken for checked, asks of one face; ``label`` names it in error messages.
+
+    Without a ``parser`` the hair is left alone.
+    """
     size, halo = seen.frame_px, manifest.halo_px
     coarse = min(size, MASK_PX)
     plan = plan_face(
@@ -113,6 +145,10 @@ def plan_work(
         manifest.oldest_trained_age,
     )
     mask = edit_mask(seen.landmarks, coarse) * plan.asked
+    if seen.skin is not None:
+        mask *= np.asarray(
+            cv2.resize(seen.skin, (coarse, coarse), interpolation=cv2.INTER_LINEAR), np.float32
+        )
     if coarse != size:
         mask = np.asarray(cv2.resize(mask, (size, size), interpolation=cv2.INTER_LINEAR), np.float32)
     multiple = max(manifest.tile_multiple, TILE_STEP_PX)
@@ -127,7 +163,11 @@ def plan_work(
     places = engine_places(seen.coordinates, seen.margin, size, halo)
     pattern = _pattern(request, seen, manifest.patterns)
     frame = FrameWork(image, aging_map, places, pattern, tuple(tiles), label)
-    return FaceWork(seen, plan.wanted, mask, frame)
+    hair = _plan_hair(rgb, seen, request, plan.wanted, parser)
+    shape = None
+    if request.shape:
+        shape = plan_shape(seen.face.frame, seen.landmarks, seen.now.base, plan.wanted.base)
+    return FaceWork(seen, plan.wanted, mask, frame, hair, shape)
 
 
 def paste_face(out: NDArray[np.uint8], work: FaceWork, aged: NDArray[np.uint8], strength: float) -> None:
@@ -137,6 +177,10 @@ def paste_face(out: NDArray[np.uint8], work: FaceWork, aged: NDArray[np.uint8], 
     before = work.frame.image[halo : halo + size, halo : halo + size]
     tone = read_tone(before, work.mask)
     paste_change(out, work.seen.face.frame, before, aged, work.mask, strength=strength, tone=tone)
+    if work.hair is not None:
+        paste_hair(out, work.hair, strength)
+    if work.shape is not None:
+        paste_shape(out, work.shape, strength)
 
 
 def _frame_with_halo(
@@ -153,6 +197,18 @@ def _frame_with_halo(
     matrix[:, 2] += matrix[:, :2] @ (x0 - halo, y0 - halo)
     sample_affine(rgb, matrix, (x1 - x0, y1 - y0), image[y0:y1, x0:x1])
     return image
+
+
+def _plan_hair(
+    rgb: NDArray[np.uint8], seen: SeenFace, request: Request, wanted: FaceAges, parser: HeadParser | None
+) -> HairChange | None:
+    """What becomes of the hair of a face that gets older as a whole, None where nothing does."""
+    now = seen.now.base
+    if parser is None or not request.hair or not greys(now, wanted.base):
+        return None
+    footprint = without_margin(seen.footprints, seen.margin).face
+    shares = parser.read_window(rgb, seen.face.frame, footprint)
+    return plan_hair(rgb, seen.face.frame, shares, seen.landmarks, now, wanted.base)
 
 
 def _pattern(request: Request, seen: SeenFace, count: int) -> NDArray[np.float32]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 
@@ -23,6 +23,7 @@ from ..engines.scheduler.scheduler import Counters, FrameScheduler, open_schedul
 from ..errors import UsageError
 from ..face.choice import pick
 from ..face.finder import Face, FaceFinder, Found
+from ..face.head_parser import HeadParser
 from ..photo.metadata import MetadataPolicy
 from ..photo.read import read_photo
 from ..photo.write import write_photo
@@ -35,12 +36,16 @@ from .memory import require_memory_to_open
 
 @dataclass(frozen=True)
 class AgedFace:
-    """One aged face: its ages now and as asked for, in years, and the side of the frame used, in px."""
+    """One aged face: its ages now and as asked for, in years, and the side of the frame used, in px.
+
+    ``covered`` says how much of each part something lies over, 0..1, of those that are covered at all.
+    """
 
     face: Face
     now: FaceAges
     wanted: FaceAges
     frame_px: int
+    covered: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +105,7 @@ class Pipeline:
         self._end.atexit = False
         self._estimator = Estimator(bundle)
         self._finder = FaceFinder(threads=1)
+        self._parser = HeadParser()
 
     @property
     def capabilities(self) -> Capabilities:
@@ -139,7 +145,7 @@ class Pipeline:
         rgb = _as_pixels(rgb)
         found = self._finder.find(rgb)
         chosen = pick(found, faces)
-        return [see_face(rgb, face, self._manifest, self._estimator) for face in chosen]
+        return [self._see(rgb, face) for face in chosen]
 
     def look(self, rgb: NDArray[np.uint8], min_face_px: float | None = None) -> Found:
         """Look for faces of a picture, uint8 [H, W, 3]; see FaceFinder.look."""
@@ -173,10 +179,11 @@ class Pipeline:
         self._process.check()
         rgb = _as_pixels(rgb)
         found = self._finder.look(rgb, request.min_face_px)
-        chosen = choose_faces(
-            found.faces, request, lambda face: see_face(rgb, face, self._manifest, self._estimator)
-        )
+        chosen = choose_faces(found.faces, request, lambda face: self._see(rgb, face))
         return replace(chosen, found=found)
+
+    def _see(self, rgb: NDArray[np.uint8], face: Face) -> SeenFace:
+        return see_face(rgb, face, self._manifest, self._estimator, self._parser)
 
     def choose_seen(self, seen: Sequence[SeenFace], request: Request) -> Chosen:
         """Choose as `choose` does among all faces of a photo that `see` has found, largest first."""
@@ -220,7 +227,7 @@ class Pipeline:
         works, frames = [], []
         for number, one in enumerate(chosen.taken, start=1):
             name = f"{label}, face {number}"
-            work = plan_work(rgb, one, request, self._manifest, self.capabilities, name)
+            work = plan_work(rgb, one, request, self._manifest, self.capabilities, name, self._parser)
             works.append(work)
             frames.append(self._scheduler.submit(work.frame))
         return StartedPhoto(rgb, request, tuple(works), tuple(frames), chosen.left, chosen.found)
@@ -272,7 +279,8 @@ def _close_aside(scheduler: FrameScheduler) -> None:
 
 
 def _aged_face(work: FaceWork) -> AgedFace:
-    return AgedFace(work.seen.face, work.seen.now, work.wanted, work.seen.frame_px)
+    seen = work.seen
+    return AgedFace(seen.face, seen.now, work.wanted, seen.frame_px, seen.covered)
 
 
 def _as_pixels(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -16,8 +16,6 @@ from amgan.cli import main
 from amgan.labels import read_labels
 from amgan.runtime.ages.atlas import read_atlas
 
-pytestmark = pytest.mark.slow
-
 COUNT = 48
 
 

@@ -1,0 +1,219 @@
+"""Training examples of the head parser: faces by chance, in any light, often with something before them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from amgan.runtime.face.region_masks import face_footprint
+
+from .network import INPUT_PX
+from .occluders import Cover, cloth, fringe, glasses, hand, lay_over, surgical_mask
+
+Floats = NDArray[np.float32]
+REST, HAIR, FACE, OTHER_SKIN, UNKNOWN = 0, 1, 2, 3, 255
+"""What labels say of a pixel."""
+
+
+@dataclass(frozen=True, eq=False)
+class HeadPictures:
+    """Windows around faces, ``wide`` times as wide as the face's frame.
+
+    ``windows`` uint8 [N, W, W, 3], ``labels`` uint8 [N, V, V] of them, ``landmarks`` [N, 468, 2] in units of
+    the window.
+    """
+
+    windows: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+    landmarks: NDArray[np.float64]
+    wide: float
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """One example: ``image`` float32 [S, S, 3] in code values, ``face`` [S, S] the mesh's footprint.
+
+    ``wanted`` [2, S, S] is skin and hair, 0..1, and ``weight`` [2, S, S] how much each pixel counts.
+    """
+
+    image: Floats
+    face: Floats
+    wanted: Floats
+    weight: Floats
+
+
+def make_example(pictures: HeadPictures, number: int, rng: np.random.Generator) -> Example:
+    """Face ``number`` cut out, covered or not, and lit by chance."""
+    window, labels = pictures.windows[number], pictures.labels[number]
+    points = pictures.landmarks[number][:, :2]
+    place = _place(pictures.wide, rng)
+    image = _cut(window, place, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE).astype(np.float32)
+    label = _cut(labels, place, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT)
+    unit = (np.linalg.inv(np.vstack([place, [0, 0, 1]]))[:2] @ np.vstack([points.T, np.ones(len(points))])).T
+    flip = rng.random() < 0.5
+    if flip:
+        image, label = np.ascontiguousarray(image[:, ::-1]), np.ascontiguousarray(label[:, ::-1])
+        unit = _mirrored(unit)
+    face = face_footprint(unit, INPUT_PX)
+    image = _lit(image, rng, before=True)
+    skin, hair = (label == FACE).astype(np.float32), (label == HAIR).astype(np.float32)
+    weight = np.stack([(label != UNKNOWN) & (label != OTHER_SKIN), label != UNKNOWN]).astype(np.float32)
+    shadow = rng if rng.random() < 0.7 else None
+    hidden = np.zeros_like(skin)
+    for thing, is_hair in _things(pictures, unit * INPUT_PX, rng):
+        image = lay_over(image, thing, shadow)
+        cover = thing[1]
+        skin, hair = skin * (1.0 - cover), hair * (1.0 - cover) + (cover if is_hair else 0.0)
+        weight = np.maximum(weight, (cover > 0.6).astype(np.float32))
+        hidden = np.maximum(hidden, cover)
+    weight[0] *= (0.3 + 2.0 * face) * (1.0 + 3.0 * hidden)
+    image = _noisy(_lit(image, rng, before=False), rng)
+    return Example(image, face, np.stack([skin, hair]), weight)
+
+
+def _place(wide: float, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Affine map from the example's pixels' units (0..1) to the window's."""
+    scale = rng.choice([1.0, 1.8, rng.uniform(0.9, 1.9)], p=[0.5, 0.3, 0.2]) * rng.uniform(0.94, 1.06) / wide
+    angle = rng.normal(0, 0.06)
+    axes = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    middle = np.array([0.5, 0.5]) + rng.normal(0, 0.015, 2)
+    return np.column_stack([axes, middle - axes @ (0.5, 0.5)])
+
+
+def _cut(plane: NDArray[np.uint8], place: NDArray[np.float64], how: int, border: int) -> NDArray[np.uint8]:
+    size = plane.shape[0]
+    matrix = place.copy() * size
+    matrix[:, :2] /= INPUT_PX
+    matrix[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5
+    cut = cv2.warpAffine(
+        plane,
+        matrix,
+        (INPUT_PX, INPUT_PX),
+        flags=how | cv2.WARP_INVERSE_MAP,
+        borderMode=border,
+        borderValue=(UNKNOWN,) * 3,
+    )
+    return np.asarray(cut, np.uint8)
+
+
+def _mirrored(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Points of the mirrored picture, each with the number of its counterpart where that matters here."""
+    turned = points * (-1, 1) + (1, 0)
+    for right, left in _PAIRS:
+        turned[[right, left]] = turned[[left, right]]
+    return turned
+
+
+_RIGHT = (
+    33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246, 70, 63, 105, 66, 107, 55, 65,
+    52, 53, 46,
+    109, 67, 103, 54, 21, 162, 127, 234, 93, 132, 58, 172, 136, 150, 149, 176, 148, 118, 196, 50, 205,
+)  # fmt: skip
+_LEFT = (
+    263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466, 300, 293, 334, 296, 336,
+    285, 295, 282, 283, 276, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400,
+    377, 347, 419, 280, 425,
+)  # fmt: skip
+_PAIRS = tuple(zip(_RIGHT, _LEFT, strict=True))
+
+
+def _things(
+    pictures: HeadPictures, points: NDArray[np.float64], rng: np.random.Generator
+) -> list[tuple[Cover, bool]]:
+    """What lies over this face, and whether it is hair: nothing in nearly half of all, else one or two."""
+    size = INPUT_PX
+
+    def skin(size: int, rng: np.random.Generator) -> Floats:
+        return surface(pictures, FACE, size, rng)
+
+    def hair(size: int, rng: np.random.Generator) -> Floats:
+        return surface(pictures, HAIR, size, rng)
+
+    def stuff(size: int, rng: np.random.Generator) -> Floats:
+        return surface(pictures, REST, size, rng)
+
+    made: list[tuple[Cover, bool]] = []
+    for _ in range(int(rng.choice([0, 1, 2], p=[0.42, 0.46, 0.12]))):
+        kind = rng.choice(5, p=[0.2, 0.24, 0.18, 0.2, 0.18])
+        if kind == 0:
+            made.append((surgical_mask(points, size, rng), False))
+        elif kind == 1:
+            made.append((hand(points, size, rng, skin), False))
+        elif kind == 2:
+            made.append((glasses(points, size, rng), False))
+        elif kind == 3:
+            made.append((fringe(points, size, rng, hair), True))
+        else:
+            made.append((cloth(points, size, rng, stuff), False))
+    return made
+
+
+def surface(pictures: HeadPictures, label: int, size: int, rng: np.random.Generator) -> Floats:
+    """A piece of another picture that shows only one kind of thing, enlarged to [size, size, 3]."""
+    for _ in range(12):
+        number = int(rng.integers(len(pictures.windows)))
+        labels = pictures.labels[number]
+        side = int(labels.shape[0] * rng.uniform(0.1, 0.22))
+        top, left = (int(v) for v in rng.integers(0, labels.shape[0] - side, 2))
+        if label == FACE:  # a cheek, between eye and mouth
+            x, y = pictures.landmarks[number][rng.choice([50, 280, 205, 425, 151]), :2] * labels.shape[0]
+            side = int(labels.shape[0] * 0.1)
+            top, left = int(np.clip(y - side / 2, 0, None)), int(np.clip(x - side / 2, 0, None))
+        piece = labels[top : top + side, left : left + side]
+        if piece.size and (piece == label).mean() > 0.93:
+            factor = pictures.windows.shape[1] / labels.shape[0]
+            rows, columns = (slice(int(a * factor), int((a + side) * factor)) for a in (top, left))
+            patch = pictures.windows[number][rows, columns].astype(np.float32)
+            tile = np.concatenate([patch, patch[::-1]])
+            tile = np.concatenate([tile, tile[:, ::-1]], axis=1)
+            zoom = rng.uniform(0.35, 1.0)
+            whole = cv2.resize(tile, (max(int(size * zoom), 8),) * 2, interpolation=cv2.INTER_LINEAR)
+            repeats = -(-size // whole.shape[0])
+            whole = np.tile(whole, (repeats, repeats, 1))[:size, :size]
+            return np.asarray(whole * rng.uniform(0.75, 1.25) + rng.normal(0, 6, 3), np.float32)
+    level = rng.uniform(20, 220, 3) if label == REST else rng.uniform(20, 160) * np.array([1.1, 1.0, 0.85])
+    streaks = cv2.resize(rng.normal(0, 18, (6, size)).astype(np.float32), (size, size))
+    return np.asarray(level + streaks[..., None], np.float32)
+
+
+def _lit(image: Floats, rng: np.random.Generator, before: bool) -> Floats:
+    """Another light: from one side (``before`` anything is laid over), or brighter, tinted, grey or dark."""
+    size = len(image)
+    if before:
+        if rng.random() < 0.3:
+            angle, depth = rng.uniform(0, 2 * np.pi), rng.uniform(0.2, 0.9)
+            rows, columns = np.mgrid[0:size, 0:size] / size - 0.5
+            ramp = (columns * np.cos(angle) + rows * np.sin(angle) - rng.normal(0, 0.1)) / rng.choice(
+                [0.03, 0.1, 0.3, 0.6]
+            )
+            share = 1.0 / (1.0 + np.exp(-4.0 * np.clip(ramp, -9, 9)))
+            return np.asarray(image * (1.0 - depth * share)[..., None], np.float32)
+        return image
+    light = np.clip(image, 0, 255) / 255.0
+    if rng.random() < 0.7:
+        light = light ** rng.uniform(0.6, 1.9)
+        light = light * rng.uniform(0.6, 1.25) * (1.0 + rng.normal(0, 0.06, 3))
+    if rng.random() < 0.15:
+        light = np.repeat(light.mean(axis=2, keepdims=True), 3, axis=2) * (
+            1.0 + rng.choice([0, 1]) * np.array([0.1, 0, -0.15])
+        )
+    elif rng.random() < 0.2:
+        grey = light.mean(axis=2, keepdims=True)
+        light = grey + rng.uniform(0.3, 1.3) * (light - grey)
+    return np.asarray(np.clip(light, 0, 1) * 255.0, np.float32)
+
+
+def _noisy(image: Floats, rng: np.random.Generator) -> Floats:
+    """Soft, grainy or with the blocks of JPEG, rounded to code values."""
+    if rng.random() < 0.3:
+        image = np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.3)), np.float32)
+    if rng.random() < 0.3:
+        image = image + rng.normal(0, rng.uniform(1, 8), image.shape).astype(np.float32)
+    codes = np.clip(np.rint(image), 0, 255).astype(np.uint8)
+    if rng.random() < 0.2:
+        done, data = cv2.imencode(".jpg", codes, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(30, 90))])
+        codes = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR) if done else codes, np.uint8)
+    return codes.astype(np.float32)

@@ -1,0 +1,86 @@
+"""Training of the head parser, and its export as an ONNX file."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .network import INPUT_PX, HeadNetwork, HeadShares
+from .samples import Example, HeadPictures, make_example
+
+BATCH = 16
+RATE = 2e-3
+
+
+def train_head(
+    pictures: HeadPictures,
+    steps: int,
+    seed: int = 0,
+    start: HeadNetwork | None = None,
+    save: Path | None = None,
+) -> HeadNetwork:
+    """Train a parser on pictures; the rate falls to nothing. ``save`` is written every 50 steps."""
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    network = start or HeadNetwork()
+    network.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=1e-3)
+    for step in range(steps):
+        share = step / steps
+        for group in optimizer.param_groups:
+            group["lr"] = (
+                RATE * min(1.0, (step + 1) / 40) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * share)))
+            )
+        batch = [make_example(pictures, int(rng.integers(len(pictures.windows))), rng) for _ in range(BATCH)]
+        loss = _loss(network, batch)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+        if step % 50 == 49:
+            print(f"step {step + 1}: loss {loss.item():.4f}, {time.process_time():.0f} s of CPU", flush=True)
+            if save is not None:
+                torch.save(network.state_dict(), save)
+    return network.eval()
+
+
+def _loss(network: HeadNetwork, batch: list[Example]) -> Tensor:
+    image = torch.from_numpy(np.stack([one.image for one in batch])).permute(0, 3, 1, 2)
+    face = torch.from_numpy(np.stack([one.face for one in batch]))[:, None]
+    wanted = torch.from_numpy(np.stack([one.wanted for one in batch]))
+    weight = torch.from_numpy(np.stack([one.weight for one in batch]))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        logits = network(image.contiguous(memory_format=torch.channels_last), face)
+    losses = F.binary_cross_entropy_with_logits(logits.float(), wanted, reduction="none")
+    return (losses * weight).sum() / weight.sum()
+
+
+def export_head(network: HeadNetwork, path: Path) -> None:
+    """Write the parser as ONNX with its weights in half precision; it computes in single precision."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    model = HeadShares(network).eval()
+    inputs = (torch.zeros(1, INPUT_PX, INPUT_PX, 3, dtype=torch.uint8), torch.zeros(1, 1, INPUT_PX, INPUT_PX))
+    names: dict[str, Any] = {"input_names": ["image", "face"], "output_names": ["shares"]}
+    torch.onnx.export(model, inputs, str(path), opset_version=17, dynamo=False, **names)
+    graph = onnx.load(path)
+    casts = []
+    for weights in graph.graph.initializer:
+        values = numpy_helper.to_array(weights)
+        if values.dtype == np.float32 and values.size > 64:
+            name = weights.name
+            weights.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}_half"))
+            casts.append(helper.make_node("Cast", [f"{name}_half"], [name], to=TensorProto.FLOAT))
+    nodes = [*casts, *graph.graph.node]
+    del graph.graph.node[:]
+    graph.graph.node.extend(nodes)
+    onnx.checker.check_model(graph)
+    onnx.save(graph, path)

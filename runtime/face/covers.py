@@ -1,0 +1,51 @@
+"""What lies over a face: told zone by zone, by how much of each its own skin cannot be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .region_masks import Footprints
+from .zones import PART_NAMES
+
+LEAST_COVERED = 0.25
+_AREAS: Mapping[str, tuple[str, ...]] = {
+    "forehead": ("forehead", "frown"),
+    "eyes": ("crows-feet", "under-eye-lines", "under-eye-bags", "upper-eyelids"),
+    "cheeks": ("cheek-pores", "cheek-spots", "cheek-redness", "cheek-lines"),
+    "mouth": ("nasolabial", "upper-lip", "lip-corners"),
+    "chin": ("jowls", "chin"),
+}
+
+
+def covered_parts(skin: NDArray[np.float32], footprints: Footprints) -> dict[str, float]:
+    """How much of each part is covered, 0..1, of those of which LEAST_COVERED or more is; by part name.
+
+    ``skin`` [n, n] 0..1 says where the face's own skin is seen; ``footprints`` are the face's over the same
+    frame, without a margin.
+    """
+    cells = footprints.face.shape[0]
+    seen = skin if len(skin) == cells else cv2.resize(skin, (cells, cells), interpolation=cv2.INTER_AREA)
+    hidden = (np.asarray(seen) < 0.5).astype(np.float32)
+    if not hidden.any():
+        return {}
+    sizes = footprints.parts.sum(axis=(1, 2))
+    shares = np.einsum("phw,hw->p", footprints.parts, hidden) / np.maximum(sizes, 1e-6)
+    return {
+        name: round(float(share), 3)
+        for name, share, size in zip(PART_NAMES, shares, sizes, strict=True)
+        if share >= LEAST_COVERED and size > 0
+    }
+
+
+def describe_covers(covered: Mapping[str, float]) -> str:
+    """Covered parts in words, such as "mouth and chin"; empty where nothing is covered."""
+    named = [
+        area
+        for area, zones in _AREAS.items()
+        if any(part.removesuffix("-right").removesuffix("-left") in zones for part in covered)
+    ]
+    return " and ".join([", ".join(named[:-1]), named[-1]]) if len(named) > 1 else "".join(named)

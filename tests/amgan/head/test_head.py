@@ -1,0 +1,135 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from amgan.head import occluders
+from amgan.head.labels import label_head
+from amgan.head.network import INPUT_PX, HeadNetwork, HeadShares
+from amgan.head.samples import FACE, HAIR, REST, UNKNOWN, HeadPictures, make_example, surface
+from amgan.head.train import export_head, train_head
+from amgan.runtime.engines.openvino_network import compile_network
+from amgan.runtime.face.finder import FaceFinder
+from amgan.runtime.face.head_parser import HAIR_WIDTH, hair_window
+from amgan.runtime.face.warp import sample_affine
+
+SIZE = 192
+
+
+@pytest.fixture(scope="module")
+def window(collins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The surroundings of a face, uint8 [192, 192, 3], and its landmarks in their units."""
+    face = FaceFinder(threads=1).find(collins)[0]
+    around = hair_window(face.frame)
+    matrix = around.to_frame(1)
+    picture = sample_affine(collins, around.to_photo(SIZE), (SIZE, SIZE))
+    return picture, face.landmarks @ matrix[:, :2].T + matrix[:, 2]
+
+
+@pytest.fixture(scope="module")
+def labels(window: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    picture, points = window
+    person = np.zeros((SIZE, SIZE), np.float32)
+    middle = points[[10, 152]].mean(axis=0) * SIZE
+    cv2.ellipse(person, (round(middle[0]), round(middle[1] - 4)), (48, 70), 0, 0, 360, 1.0, -1)
+    cv2.rectangle(person, (30, round(points[152, 1] * SIZE)), (160, SIZE), 1.0, -1)
+    found = label_head(picture, person, np.ones((SIZE, SIZE), bool), points, HAIR_WIDTH)
+    assert found is not None
+    return found
+
+
+@pytest.fixture(scope="module")
+def pictures(window: tuple[np.ndarray, np.ndarray], labels: np.ndarray) -> HeadPictures:
+    return HeadPictures(window[0][None], labels[None], window[1][None], HAIR_WIDTH)
+
+
+def test_labels_find_face_hair_and_background(
+    window: tuple[np.ndarray, np.ndarray], labels: np.ndarray
+) -> None:
+    nose, top = (window[1][[1, 10]] * SIZE).astype(int)
+    assert labels[nose[1], nose[0]] == FACE
+    assert (labels[: top[1]] == HAIR).sum() > 100
+    assert labels[4, 4] in (REST, UNKNOWN)
+    assert (labels[round(window[1][9, 1] * SIZE) + 8 : nose[1]] == HAIR)[
+        :, nose[0] - 8 : nose[0] + 8
+    ].sum() == 0
+
+
+def test_no_labels_where_no_skin_is_sure(window: tuple[np.ndarray, np.ndarray]) -> None:
+    nowhere = np.zeros((SIZE, SIZE), bool)
+    assert label_head(window[0], np.ones((SIZE, SIZE), np.float32), nowhere, window[1], HAIR_WIDTH) is None
+
+
+def draw(name: str, points: np.ndarray, seed: int) -> occluders.Cover:
+    rng = np.random.default_rng(seed)
+
+    def plain(size: int, rng: np.random.Generator) -> np.ndarray:
+        return np.full((size, size, 3), 120.0, np.float32)
+
+    function = getattr(occluders, name)
+    return (
+        function(points, SIZE, rng)
+        if name in ("surgical_mask", "glasses")
+        else function(points, SIZE, rng, plain)
+    )
+
+
+@pytest.mark.parametrize("name", ["surgical_mask", "hand", "glasses", "fringe", "cloth"])
+def test_things_lie_on_the_face_and_follow_their_seed(
+    window: tuple[np.ndarray, np.ndarray], name: str
+) -> None:
+    points = window[1] * SIZE
+    covers = [draw(name, points, seed) for seed in range(6)]
+    again = draw(name, points, 0)
+    assert np.array_equal(covers[0][0], again[0])
+    assert np.array_equal(covers[0][1], again[1])
+    low, high = points.min(axis=0).astype(int), points.max(axis=0).astype(int)
+    on_face = [cover[low[1] : high[1], low[0] : high[0]].mean() for _, cover in covers]
+    assert np.median(on_face) > 0.01
+    for colour, cover in covers:
+        assert colour.shape == (SIZE, SIZE, 3)
+        assert 0 <= cover.min() <= cover.max() <= 1
+        laid = occluders.lay_over(window[0], (colour, cover))
+        assert np.array_equal(laid[cover == 0], window[0][cover == 0])
+        assert np.allclose(laid[cover == 1], colour[cover == 1], atol=1e-3)
+
+
+def test_examples_follow_their_generator_and_know_what_is_covered(pictures: HeadPictures) -> None:
+    one, two = (make_example(pictures, 0, np.random.default_rng(3)) for _ in range(2))
+    assert np.array_equal(one.image, two.image)
+    assert np.array_equal(one.wanted, two.wanted)
+    assert one.image.shape == (INPUT_PX, INPUT_PX, 3)
+    covered = [make_example(pictures, 0, np.random.default_rng(seed)).wanted[0].mean() for seed in range(24)]
+    assert max(covered) > 1.3 * min(covered)
+
+
+def test_a_surface_of_a_kind_that_is_nowhere_is_made_up(pictures: HeadPictures) -> None:
+    nothing = HeadPictures(
+        pictures.windows, np.full_like(pictures.labels, UNKNOWN), pictures.landmarks, HAIR_WIDTH
+    )
+    for label in (REST, HAIR):
+        made = surface(nothing, label, 64, np.random.default_rng(1))
+        assert made.shape == (64, 64, 3)
+        assert made.std() > 1
+
+
+def test_training_goes_on_from_a_start_and_what_is_exported_computes_the_same(
+    pictures: HeadPictures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("amgan.head.train.BATCH", 2)
+    torch.manual_seed(0)
+    start = HeadNetwork((4, 4, 4, 4))
+    before = start.out.weight.detach().clone()
+    network = train_head(pictures, 50, seed=1, start=start, save=tmp_path / "head.pt")
+    assert not torch.equal(before, network.out.weight)
+    assert (tmp_path / "head.pt").is_file()
+    export_head(network, tmp_path / "head.onnx")
+    image = np.random.default_rng(0).integers(0, 255, (1, INPUT_PX, INPUT_PX, 3), dtype=np.uint8)
+    face = np.zeros((1, 1, INPUT_PX, INPUT_PX), np.float32)
+    request = compile_network(tmp_path / "head.onnx", inputs=("image", "face")).create_infer_request()
+    found = next(iter(request.infer({"image": image, "face": face}).values()))
+    with torch.no_grad():
+        wanted = HeadShares(network)(torch.from_numpy(image), torch.from_numpy(face)).numpy()
+    assert np.abs(found - wanted).max() < 0.02

@@ -1,0 +1,112 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from amgan.runtime.face.alignment import Frame
+from amgan.runtime.face.hair import DETAIL_PX, HairChange, greyness, greys, paste_hair, plan_hair
+from amgan.runtime.face.head_parser import PARSER_PX, HeadShares
+
+FRAME = Frame((150.0, 150.0), (75.0, 0.0))
+SKIN, HAIR = (190, 150, 130), (50, 36, 28)
+
+
+def head(hair: tuple[int, int, int] = HAIR) -> tuple[np.ndarray, HeadShares]:
+    """A photo of a disc of skin under a cap of hair on white, and what a sure parser says of it."""
+    y, x = np.mgrid[:300, :300] + 0.5
+    photo = np.full((300, 300, 3), 245, np.uint8)
+    cap = (np.hypot(x - 150, y - 150) < 80) & (y < 130)
+    face = (np.hypot(x - 150, y - 155) < 62) & ~(cap & (y < 115))
+    photo[cap] = np.clip(hair + 9 * np.sin(x[cap] * 1.3)[:, None], 0, 255)
+    photo[face] = SKIN
+    photo[face & (x > 150)] = (
+        200,
+        120,
+        125,
+    )  # else it would be a sepia photo
+    window = np.linspace(15, 285, PARSER_PX, endpoint=False).astype(int)
+    small = np.ix_(window, window)
+    shares = HeadShares(face[small].astype(np.float32), (cap & ~face)[small].astype(np.float32), photo[small])
+    return photo, shares
+
+
+def change(now: float, wanted: float, photo: np.ndarray, shares: HeadShares, unit: np.ndarray):
+    return plan_hair(photo, FRAME, shares, unit, now, wanted)
+
+
+def greyed(now: float, wanted: float, hair: tuple[int, int, int] = HAIR, *, unit: np.ndarray) -> np.ndarray:
+    photo, shares = head(hair)
+    found = change(now, wanted, photo, shares, unit)
+    assert found is not None
+    paste_hair(photo, found)
+    return photo
+
+
+def test_temples_grey_before_the_crown_and_all_is_grey_at_last() -> None:
+    at_50, at_85 = (greyness(years, np.array([0.0, 1.0])) for years in (50, 85))
+    assert at_50[0] > 0.15 > at_50[1]
+    assert at_85.min() > 0.9
+    assert not greyness(40, np.zeros(3)).any()
+
+
+@pytest.mark.parametrize(
+    ("now", "wanted", "does"), [(30, 40, False), (70, 40, False), (60, 60, False), (40, 60, True)]
+)
+def test_hair_greys_only_with_years_and_from_forty_on(now: float, wanted: float, does: bool) -> None:
+    assert greys(now, wanted) is does
+
+
+def test_dark_hair_gets_lighter_and_paler_and_strands_stay(unit: np.ndarray) -> None:
+    before, after = head()[0].astype(float), greyed(30, 80, unit=unit).astype(float)
+    crown = np.s_[85:100, 130:170]
+    assert after[crown].mean() > before[crown].mean() + 40
+    spread = [np.abs(p[crown] - p[crown].mean(axis=2, keepdims=True)).mean() for p in (before, after)]
+    assert spread[1] < 0.5 * spread[0]
+    assert after[crown].std() > before[crown].std()
+
+
+def test_skin_and_background_keep_their_pixels(unit: np.ndarray) -> None:
+    before, after = head()[0], greyed(30, 80, unit=unit)
+    assert np.array_equal(before[140:], after[140:])
+    assert np.array_equal(before[:50], after[:50])
+    assert np.array_equal(before[:, :50], after[:, :50])
+
+
+def test_more_years_grey_more(unit: np.ndarray) -> None:
+    levels = [greyed(30, years, unit=unit)[85:100, 130:170].mean() for years in (60, 70, 80)]
+    assert levels == sorted(levels)
+    assert greyed(65, 80, unit=unit)[85:100, 130:170].mean() > levels[0]
+
+
+def test_a_grey_photo_stays_grey(unit: np.ndarray) -> None:
+    photo, shares = head()
+    photo = np.repeat(photo.mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8)
+    grey = np.repeat(shares.image.mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8)
+    found = change(30, 80, photo, replace(shares, image=grey), unit)
+    assert found is not None
+    before = photo.copy()
+    paste_hair(photo, found)
+    assert not np.array_equal(photo, before)
+    assert np.ptp(photo.astype(int), axis=2).max() == 0
+
+
+def test_nothing_happens_where_hair_is_not_sure(unit: np.ndarray) -> None:
+    photo, shares = head()
+    assert change(30, 80, photo, replace(shares, hair=shares.hair * np.float32(0.7)), unit) is None
+    assert change(30, 80, photo, replace(shares, hair=np.zeros_like(shares.hair)), unit) is None
+
+
+def test_dyed_hair_stays(unit: np.ndarray) -> None:
+    photo, shares = head((40, 60, 190))
+    assert change(30, 80, photo, shares, unit) is None
+
+
+def test_nothing_is_pasted_beside_the_photo() -> None:
+    photo = np.full((20, 20, 3), 80, np.uint8)
+    planes = np.zeros((DETAIL_PX, DETAIL_PX, 3), np.float32)
+    paste_hair(photo, HairChange(FRAME, planes))
+    planes[100:150, 100:150, 2] = 30
+    paste_hair(photo, HairChange(Frame((500.0, 500.0), (20.0, 0.0)), planes))
+    assert (photo == 80).all()
+    paste_hair(photo, HairChange(Frame((10.0, 10.0), (20.0, 0.0)), planes))
+    assert photo.max() == 110

@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+
+from amgan.runtime.face.alignment import Frame
+from amgan.runtime.face.shape import landmark_moves, paste_shape, plan_shape
+
+FRAME = Frame((140.0, 130.0), (100.0, 20.0))
+
+
+def photo() -> np.ndarray:
+    y, x = np.mgrid[:260, :280]
+    return np.stack([120 + 60 * np.sin(x / 9), 120 + 60 * np.sin(y / 7), 100 + x * 0.2], -1).astype(np.uint8)
+
+
+def test_an_old_face_is_longer_below_the_eyes() -> None:
+    moves = landmark_moves(25, 75)
+    chin, nose, eyes = moves[152, 1], moves[1, 1], moves[[159, 386], 1]
+    assert chin > 0.005
+    assert nose > 0.003
+    assert np.abs(eyes).max() < 0.002
+    assert np.abs(moves).max() < 0.03
+
+
+def test_younger_goes_the_other_way() -> None:
+    older, younger = landmark_moves(30, 70), landmark_moves(70, 30)
+    assert (older * younger <= 1e-9).all()
+
+
+def test_no_years_no_warp(unit: np.ndarray) -> None:
+    assert plan_shape(FRAME, unit, 40, 40) is None
+
+
+def test_the_warp_is_smooth_and_stands_still_at_the_border(unit: np.ndarray) -> None:
+    change = plan_shape(FRAME, unit, 25, 80)
+    assert change is not None
+    edge = np.concatenate([change.moves[0], change.moves[-1], change.moves[:, 0], change.moves[:, -1]])
+    assert not edge.any()
+    for axis in (0, 1):  # nothing folds over
+        assert np.abs(np.diff(change.moves, axis=axis)).max() < 0.3 / len(change.moves)
+
+
+@pytest.mark.parametrize("strength", [0.5, 1.0])
+def test_pixels_move_by_what_the_landmarks_move(unit: np.ndarray, strength: float) -> None:
+    change = plan_shape(FRAME, unit, 25, 80)
+    assert change is not None
+    before = photo()
+    after = before.copy()
+    paste_shape(after, change, strength)
+    assert not np.array_equal(before, after)
+    assert np.array_equal(before[:5], after[:5])
+    assert np.array_equal(before[:, :5], after[:, :5])
+    x, y = FRAME.to_photo(1)[:, :2] @ unit[1, :2] + FRAME.to_photo(1)[:, 2]
+    row, column = int(y), int(x)
+    grid = len(change.moves)
+    cell = change.moves[int(unit[1, 1] * grid), int(unit[1, 0] * grid)]
+    moved = FRAME.to_photo(1)[:, :2] @ cell * strength
+    from_there = photo_at(column - moved[0], row - moved[1])
+    assert np.abs(after[row, column] - from_there).max() < 3
+
+
+def photo_at(x: float, y: float) -> np.ndarray:
+    return np.array([120 + 60 * np.sin(x / 9), 120 + 60 * np.sin(y / 7), 100 + x * 0.2])
+
+
+def test_a_frame_beside_the_photo_changes_nothing(unit: np.ndarray) -> None:
+    change = plan_shape(Frame((900.0, 900.0), (50.0, 0.0)), unit, 25, 80)
+    assert change is not None
+    before = photo()
+    after = before.copy()
+    paste_shape(after, change)
+    assert np.array_equal(before, after)

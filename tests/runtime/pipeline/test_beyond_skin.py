@@ -1,0 +1,73 @@
+"""What lies over a face, its hair and its shape, on the way of one photo."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from amgan.runtime import Pipeline, Request
+from amgan.runtime.ages.maps import FaceAges
+from amgan.runtime.batch.outcome import describe_aged
+from amgan.runtime.face.hair import DETAIL_PX, HairChange
+from amgan.runtime.face.shape import GRID, ShapeChange
+from amgan.runtime.face.zones import PART_NAMES
+from amgan.runtime.pipeline.face_plan import FaceWork, paste_face
+
+
+def test_what_is_covered_keeps_its_pixels_and_is_told(pipeline: Pipeline, hopper: np.ndarray) -> None:
+    (seen,) = pipeline.see(hopper)
+    skin = np.ones((128, 128), np.float32)
+    skin[80:] = 0
+    below = replace(seen, skin=skin)
+    aged = pipeline.finish(pipeline.start(hopper, Request.parse("70"), seen=[below]))
+    (one,) = aged.faces
+    assert one.covered["chin"] == 1.0
+    assert "under-eye-bags-left" not in one.covered
+    matrix = seen.face.frame.to_frame(128)
+    rows, columns = np.nonzero((aged.pixels != hopper).any(axis=2))
+    assert rows.size
+    assert (np.column_stack([columns, rows]) @ matrix[1, :2] + matrix[1, 2]).max() < 81
+    (told,) = describe_aged(aged.faces, Request.parse("70"))
+    assert told["covered"] == one.covered
+    open_face = replace(seen, skin=None)
+    (plain,) = pipeline.finish(pipeline.start(hopper, Request.parse("70"), seen=[open_face])).faces
+    assert plain.covered == {}
+    assert "covered" not in describe_aged((plain,), Request.parse("70"))[0]
+
+
+def test_hair_and_shape_are_asked_for(pipeline: Pipeline, hopper: np.ndarray) -> None:
+    (seen,) = pipeline.see(hopper)
+    young = replace(seen, now=FaceAges(30.0, dict.fromkeys(PART_NAMES, 30.0)))
+
+    def work(request: Request) -> FaceWork:
+        return pipeline.start(hopper, request, seen=[young]).works[0]
+
+    plain = work(Request.parse("75"))
+    assert plain.hair is None
+    assert plain.shape is None
+    both = work(Request.parse("75", hair=True, shape=True))
+    assert both.shape is not None
+    still = work(Request.parse(zones=["forehead=+20"], hair=True, shape=True))
+    assert still.hair is None
+    assert still.shape is None
+
+
+def test_hair_and_shape_are_pasted(pipeline: Pipeline, hopper: np.ndarray) -> None:
+    started = pipeline.start(hopper, Request.parse("75"), seen=pipeline.see(hopper))
+    plain = pipeline.finish(started).pixels
+    (work,) = pipeline.start(hopper, Request.parse("75"), seen=pipeline.see(hopper)).works
+    planes = np.zeros((DETAIL_PX, DETAIL_PX, 3), np.float32)
+    planes[100:120, 100:150, 2] = 40.0
+    moves = np.zeros((GRID, GRID, 2), np.float32)
+    moves[40:50, 20:44] = 0.01
+    for change in (
+        replace(work, hair=HairChange(work.seen.face.frame, planes)),
+        replace(work, shape=ShapeChange(work.seen.face.frame, moves)),
+    ):
+        out = hopper.copy()
+        size = work.seen.frame_px
+        halo = (work.frame.image.shape[0] - size) // 2
+        paste_face(out, change, work.frame.image[halo : halo + size, halo : halo + size], 1.0)
+        assert not np.array_equal(out, hopper)
+        assert not np.array_equal(out, plain)
