@@ -19,6 +19,7 @@ import json
 import tempfile
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -59,21 +60,25 @@ def main() -> None:
                 found = measure(pipeline, video, face)
                 rows.append({"portrait": name, "motion": motion.name, **found})
                 print(json.dumps(rows[-1]), flush=True)
-    kinds = ("alone", "steady")
+                given.output.write_text(json.dumps(_result(rows, given), indent=1) + "\n", encoding="utf-8")
+
+
+def _result(rows: list[dict[str, Any]], given: argparse.Namespace) -> dict[str, Any]:
+    """Means over the videos measured so far, and each of them."""
     mean = {
         kind: {key: round(float(np.mean([row[kind][key] for row in rows])), 4) for key in rows[0][kind]}
-        for kind in kinds
+        for kind in ("alone", "steady")
     }
-    result = {
+    return {
         "commit": commit(),
         "pictures": given.pictures,
         "side_px": given.side,
         "pose_seconds": POSE_SECONDS,
         "shape_seconds": SHAPE_SECONDS,
+        "videos_of": len(PORTRAITS) * len(MOTIONS),
         "mean": mean,
         "videos": rows,
     }
-    given.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 def measure(pipeline: Pipeline, video: MadeVideo, face: Face) -> dict[str, object]:
