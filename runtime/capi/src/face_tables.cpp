@@ -1,4 +1,4 @@
-// The polygons of mesh points where zones and parts of the face lie: those of amgan.runtime.face.zones and .mesh in Python.
+// Made by generate_face_tables.py: do not edit. The polygons of amgan.runtime.face.zones and .mesh.
 #include "face_tables.h"
 
 namespace amgan_impl {
