@@ -23,7 +23,7 @@ def table() -> str:
         for part, polygon in zip(zone.parts, zone.polygons, strict=True)
     }
     parts = [
-        "// Made by generate_face_tables.py: do not edit. The polygons of amgan.runtime.face.zones and .mesh.",
+        "// Made by generate_face_tables.py: do not edit. Polygons of amgan.runtime.face.zones and .mesh.",
         '#include "face_tables.h"',
         "",
         "namespace amgan_impl {",

@@ -1,4 +1,4 @@
-// Made by generate_face_tables.py: do not edit. The polygons of amgan.runtime.face.zones and .mesh.
+// Made by generate_face_tables.py: do not edit. Polygons of amgan.runtime.face.zones and .mesh.
 #include "face_tables.h"
 
 namespace amgan_impl {
