@@ -7,6 +7,7 @@ import logging
 import os
 import secrets
 import socket
+import sys
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -23,6 +24,8 @@ RUN_FOLDER = ".amgan"
 """Folder inside an output folder where a run keeps its lock and its record."""
 BEAT_S = 10.0
 PATIENCE_S = 35.0
+_LOCKED_BYTE = 2**30
+"""Windows locks bytes, which nobody else can read then: this one lies behind what the file says."""
 
 
 class RunLock(ABC):
@@ -63,8 +66,6 @@ class KernelLock(RunLock):
     """
 
     def __init__(self, output: Location) -> None:
-        import fcntl
-
         path = output.path / RUN_FOLDER / "lock"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -74,7 +75,7 @@ class KernelLock(RunLock):
                 f"'{output}' cannot be written ({error.strerror}): name a folder that can"
             ) from error
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _take(self._file)
         except BlockingIOError as error:
             content = os.read(self._file, 200)
             os.close(self._file)
@@ -95,6 +96,27 @@ class KernelLock(RunLock):
     def close(self) -> None:
         """Release the lock."""
         os.close(self._file)
+
+
+def _take(file: int) -> None:
+    """Take the kernel's lock of an open file, without waiting.
+
+    Raises BlockingIOError where another process has it, OSError where there are no locks.
+    """
+    if sys.platform == "win32":
+        import msvcrt
+
+        os.lseek(file, _LOCKED_BYTE, os.SEEK_SET)
+        try:
+            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+        except PermissionError as error:
+            raise BlockingIOError(error.errno, error.strerror) from error
+        finally:
+            os.lseek(file, 0, os.SEEK_SET)
+    else:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 class BeatingLock(RunLock):

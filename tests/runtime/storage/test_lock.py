@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -53,6 +55,25 @@ def test_a_share_without_locks_is_used_with_a_warning(
     with lock_folder(Location.of(tmp_path / "out")):
         pass
     assert "a file system without locks (No locks available): see to it" in caplog.text
+
+
+def test_the_lock_of_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As far as it can be told elsewhere: one byte is asked for, beyond the text, without waiting."""
+    asked: list[tuple[int, int, int]] = []
+    taken: list[bool] = []
+
+    def locking(file: int, mode: int, length: int) -> None:
+        asked.append((os.lseek(file, 0, os.SEEK_CUR), mode, length))
+        if taken:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        taken.append(True)
+
+    monkeypatch.setitem(sys.modules, "msvcrt", SimpleNamespace(locking=locking, LK_NBLCK=2))
+    monkeypatch.setattr(sys, "platform", "win32")
+    in_use = rf"in use by another run \(process {os.getpid()} on"
+    with lock_folder(Location.of(tmp_path / "out")), pytest.raises(UsageError, match=in_use):
+        lock_folder(Location.of(tmp_path / "out"))
+    assert asked == [(2**30, 2, 1)] * 2
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
