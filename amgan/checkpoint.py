@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 
 from amgan.networks import Discriminator, Generator, ModelConfig
 from amgan.runtime.errors import UsageError
+from amgan.runtime.files import whole_file
 
 FORMAT = "amgan-2"
 """Version of the networks' layout: 2 has face coordinates, a learnt atlas and patterns."""
@@ -21,11 +22,10 @@ def save_model(path: Path, generator: Generator, discriminator: Discriminator, c
     """Write both networks (parameters and norm statistics) and the configuration, atomically."""
     tensors = {f"generator.{k}": v.contiguous() for k, v in generator.state_dict().items()}
     tensors |= {f"discriminator.{k}": v.contiguous() for k, v in discriminator.state_dict().items()}
-    part = path.with_name(path.name + ".part")
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, part, metadata={"config": json.dumps(asdict(config)), "format": FORMAT})
-    part.chmod(0o644)  # safetensors writes for the owner only
-    part.replace(path)
+    with whole_file(path) as part:
+        save_file(tensors, part, metadata={"config": json.dumps(asdict(config)), "format": FORMAT})
+        part.chmod(0o644)  # safetensors writes for the owner only
 
 
 def load_model(path: Path | None = None) -> tuple[Generator, Discriminator, ModelConfig]:

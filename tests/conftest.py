@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from helpers import COLLINS, HOPPER, write_tiny_bundle
 from PIL import Image
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_networks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder of the session's own for compiled networks: tests leave nothing in the user's."""
+    folder = tmp_path_factory.mktemp("networks")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AMGAN_CACHE", str(folder))
+        yield folder
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "photo": frozenset({"errors", "files", "machine"}),
     "bundle": frozenset({"errors", "files"}),
     "storage": frozenset({"errors", "files"}),
-    "engines": frozenset({"errors", "machine", "bundle"}),
+    "engines": frozenset({"errors", "files", "machine", "bundle"}),
     "face": frozenset({"errors", "engines"}),
     "ages": frozenset({"errors", "files", "face"}),
     "pipeline": frozenset({"errors", "machine", "photo", "face", "bundle", "ages", "engines"}),

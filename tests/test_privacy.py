@@ -26,6 +26,13 @@ COMMANDS = {
 }
 
 
+def is_network(path: Path) -> bool:
+    """Whether it is a compiled network in the user's cache folder, or that folder, which the README names."""
+    return path.suffix == ".network" or path.as_posix().endswith(
+        ("/.cache", "/.cache/amgan", "/.cache/amgan/networks")
+    )
+
+
 def run_behind_proxy(folder: Path, *command: object) -> tuple[list[str], list[str], str]:
     """Run a Python command line; what it asked the network for, what it left in HOME, what it said."""
     home, work = folder / "home", folder / "work"
@@ -37,7 +44,7 @@ def run_behind_proxy(folder: Path, *command: object) -> tuple[list[str], list[st
             env=proxy.environment(home), cwd=work, capture_output=True, text=True, check=False,
         )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    left = [path.relative_to(home).as_posix() for path in home.rglob("*")]
+    left = [path.relative_to(home).as_posix() for path in home.rglob("*") if not is_network(path)]
     return proxy.asked, left, done.stdout + done.stderr
 
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from amgan.runtime.errors import UsageError
+from amgan.runtime.files import whole_file
 
 from ..faces.aligning import Progress
 from .dataset import Dataset, load_dataset
@@ -47,22 +48,21 @@ def pack_set(
     Raises UsageError when the folder holds no prepared set.
     """
     dataset = load_dataset(folder)
-    temporary = output.with_name(output.name + ".part")
     total, done = len(dataset.frames) + len(dataset.changes), 0
-    try:
-        with zipfile.ZipFile(temporary, "w") as archive, ThreadPoolExecutor() as pool:
-            for name, content in _pictures(dataset, quality, change_quality, pool):
-                archive.writestr(name, content)
-                done += 1
-                if progress:
-                    progress(done, total, "packing")
-            for name in _ARRAYS:
-                archive.writestr(f"{name}.npy", _array_bytes(getattr(dataset, name)), zipfile.ZIP_DEFLATED)
-            index = {"packed": _SCHEMA, "frame_px": dataset.frame_px, "index": dataset.index}
-            archive.writestr("index.json", json.dumps(index), zipfile.ZIP_DEFLATED)
-        temporary.replace(output)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with (
+        whole_file(output) as temporary,
+        zipfile.ZipFile(temporary, "w") as archive,
+        ThreadPoolExecutor() as pool,
+    ):
+        for name, content in _pictures(dataset, quality, change_quality, pool):
+            archive.writestr(name, content)
+            done += 1
+            if progress:
+                progress(done, total, "packing")
+        for name in _ARRAYS:
+            archive.writestr(f"{name}.npy", _array_bytes(getattr(dataset, name)), zipfile.ZIP_DEFLATED)
+        index = {"packed": _SCHEMA, "frame_px": dataset.frame_px, "index": dataset.index}
+        archive.writestr("index.json", json.dumps(index), zipfile.ZIP_DEFLATED)
     return output
 
 

@@ -14,13 +14,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from amgan.runtime.face.tone import LUMA
+
 FINE = 0.004
 """Standard deviation, as a share of the frame's side, of the blur below which detail counts as fine."""
 
 FOLDS = 0.02
 """The same for lines and folds."""
 
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 Picture = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -41,7 +42,7 @@ class SweepSteps:
 
 def detail(picture: Picture, side_px: float, share: float = FINE) -> NDArray[np.float32]:
     """What a blur takes away of a picture's lightness, float32 [H, W], code values."""
-    grey = picture.astype(np.float32) @ _LUMA
+    grey = picture.astype(np.float32) @ LUMA
     return np.asarray(grey - cv2.GaussianBlur(grey, (0, 0), max(share * side_px, 0.5)), np.float32)
 
 

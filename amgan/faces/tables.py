@@ -97,16 +97,23 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, 
         writer.writerows(rows)
 
 
+def read_csv(table: Path) -> tuple[list[str], list[dict[str, str]]]:
+    """Column names and rows of a CSV in UTF-8, with a byte order mark or none; missing cells are empty.
+
+    Raises OSError, UnicodeDecodeError and csv.Error.
+    """
+    with table.open(newline="", encoding="utf-8-sig") as stream:
+        reader = csv.DictReader(stream, restval="")
+        return list(reader.fieldnames or []), list(reader)
+
+
 def read_table(table: Path, remedy: str) -> tuple[list[str], list[dict[str, str]]]:
     """Column names and rows of a CSV with a column ``file``; missing cells are empty.
 
     Raises UsageError, ending in ``remedy``, for a damaged table or one that does not name every file once.
     """
     try:
-        with table.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream, restval="")
-            columns = list(reader.fieldnames or [])
-            rows = list(reader)
+        columns, rows = read_csv(table)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"'{table}' is no CSV in UTF-8 ({error}): {remedy}") from error
     if "file" not in columns:
@@ -134,10 +141,7 @@ def read_ages(table: Path) -> dict[str, float]:
     if not table.is_file():
         raise UsageError(f"the table of ages {table} does not exist")
     try:
-        with table.open(newline="", encoding="utf-8") as stream:
-            reader = csv.DictReader(stream)
-            columns = list(reader.fieldnames or [])
-            rows = list(reader)
+        columns, rows = read_csv(table)
     except UnicodeDecodeError as error:
         raise UsageError(f"{table} is no CSV in UTF-8 ({error.reason}); save it as UTF-8") from error
     column = next((c for c in ("age", "age_estimate") if c in columns), None)

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..faces.tables import read_csv
 from ..runtime.ages.atlas import Atlas, check_atlas, read_atlas
 from ..runtime.errors import UsageError
 from ..runtime.face.zones import PART_NAMES, ZONES
@@ -122,25 +123,22 @@ def split_by_group(
 
 def _read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
-            found = reader.fieldnames or ()
-            missing = [name for name in columns if name not in found]
-            if missing:
-                raise UsageError(
-                    f"'{path}' lacks the column {missing[0]!r}: its first line must name the columns "
-                    f"{', '.join(columns[:3])}{', ...' if len(columns) > 3 else ''}"
-                )
-            rows = [{name: row.get(name) or "" for name in (*columns, "split")} for row in reader]
+        found, rows = read_csv(path)
     except OSError as error:
         raise UsageError(
             f"'{path}' cannot be read ({error.strerror}): give what `amgan label` wrote, or a CSV table"
         ) from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"'{path}' is no CSV table in UTF-8: save it as one") from error
+    missing = [name for name in columns if name not in found]
+    if missing:
+        raise UsageError(
+            f"'{path}' lacks the column {missing[0]!r}: its first line must name the columns "
+            f"{', '.join(columns[:3])}{', ...' if len(columns) > 3 else ''}"
+        )
     if not rows:
         raise UsageError(f"'{path}' has no rows: give one line for every face")
-    return rows
+    return [{name: row.get(name) or "" for name in (*columns, "split")} for row in rows]
 
 
 def _number(text: str) -> float:

@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from amgan.runtime.face.tone import LUMA
+
 SCALES = (0.8, 1.5, 3.0, 6.0)
 DIRECTIONS = 6
 GRID = 3
@@ -31,7 +33,7 @@ def zone_features(picture: NDArray[np.uint8], mask: NDArray[np.bool_]) -> Plane:
     light and shade.
     """
     soft = mask.astype(np.float32)
-    light = np.log(picture.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32) + LOG_FLOOR)
+    light = np.log(picture.astype(np.float32) @ LUMA + LOG_FLOOR)
     light = np.where(mask, light, _blur(light, soft, 3.0))
     local, overall = _detail_planes(light, soft)
     cells = _cells(soft)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amgan.runtime.face.mesh import RIGHT_EYE
+from amgan.runtime.face.tone import LUMA
 from amgan.runtime.face.zones import ZONES
 
 from .features import LOG_FLOOR
@@ -67,7 +68,7 @@ def _tones(warped: NDArray[np.uint8], template: Template, name: str) -> Plane:
 
 def _glasses(warped: NDArray[np.uint8], template: Template) -> float:
     """How much like glasses: a bar across the bridge, rims at the temples, no contrast in the eyes."""
-    light = np.log(warped.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32) + LOG_FLOOR)
+    light = np.log(warped.astype(np.float32) @ LUMA + LOG_FLOOR)
     points = template.points
     left, right = points[BRIDGE[0], 0], points[BRIDGE[1], 0]
     top, bottom = points[BRIDGE[2], 1], points[BRIDGE[3], 1]

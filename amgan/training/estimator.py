@@ -30,6 +30,7 @@ from amgan.evaluation.true_ages import against_true_ages
 from amgan.faces.age_curve import read_age_curve
 from amgan.networks import Discriminator
 from amgan.runtime.errors import UsageError
+from amgan.runtime.files import whole_file
 
 from .age_examples import ASKED, ESTIMATED, TRUE, AgeExamples, read_examples
 from .relighting import as_it_is, seen_again
@@ -215,17 +216,14 @@ def save(state: EstimatorState, weights: Path | None, output: Path) -> None:
     """Write the running average as a checkpoint, and all that a run goes on from, into a folder."""
     generator, _, config = load_model(weights)
     save_model(output / _WEIGHTS, generator, state.average, config)
-    part = output / (_STATE + ".part")
-    torch.save(
-        {
-            "network": state.network.state_dict(),
-            "average": state.average.state_dict(),
-            "optimiser": state.optimiser.state_dict(),
-            "step": state.step,
-        },
-        part,
-    )
-    part.replace(output / _STATE)
+    content = {
+        "network": state.network.state_dict(),
+        "average": state.average.state_dict(),
+        "optimiser": state.optimiser.state_dict(),
+        "step": state.step,
+    }
+    with whole_file(output / _STATE) as part:
+        torch.save(content, part)
 
 
 def _resume(state: EstimatorState, file: Path) -> None:

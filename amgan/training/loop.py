@@ -19,13 +19,13 @@ from amgan.data.dataset import load_dataset
 from amgan.data.patches import PairBatch, PatchSampler, RealBatch
 from amgan.runtime.errors import UsageError
 
-from .board import Board
 from .config import TrainConfig, load_config
 from .grid import grid_faces, write_grid
 from .precision import autocast
 from .ranks import Ranks, average_statistics, joined
 from .state import TrainState, load_state, new_state, save_state, update_average
 from .steps import Report, discriminator_step, generator_step, heads_step, to_tensors
+from .tensorboard import EventFile
 
 STATE = "state.safetensors"
 WEIGHTS = "weights.safetensors"
@@ -114,8 +114,9 @@ def _run(config: TrainConfig, ranks: Ranks, device: torch.device, limits: Limits
                     log.picture(state.step, grid)
             if ranks.agree(limits.reached(state.step - first, time.monotonic() - began), device):
                 break
-    if ranks.first:
+    if log is not None:
         _save(config, state)
+        log.close()
     ranks.wait()  # who runs again here must find the state
     return config.output / WEIGHTS
 
@@ -126,7 +127,7 @@ def _open_log(config: TrainConfig, fresh: bool) -> Log:
         (config.output / "log.jsonl").unlink(missing_ok=True)
         for old in board.glob("events.out.tfevents.*"):
             old.unlink()
-    return Log(config.output / "log.jsonl", config.log_every, Board(board))
+    return Log(config.output / "log.jsonl", config.log_every, EventFile(board))
 
 
 def one_step(state: TrainState, config: TrainConfig, batches: StepBatches, device: torch.device) -> Report:
@@ -170,11 +171,11 @@ def pick_device(name: str) -> torch.device:
 class Log:
     """Appends mean numbers every few steps as JSON lines, and shows them when a person looks.
 
-    What has a ``board`` is also there for TensorBoard.
+    What has ``events`` is also there for TensorBoard.
     """
 
-    def __init__(self, path: Path, every: int, board: Board | None = None) -> None:
-        self._path, self._every, self._board = path, every, board
+    def __init__(self, path: Path, every: int, events: EventFile | None = None) -> None:
+        self._path, self._every, self._events = path, every, events
         self._sums: dict[str, list[float]] = {}
         self._since = time.monotonic()
 
@@ -188,17 +189,22 @@ class Log:
         row = {"step": step + 1, "seconds": round((time.monotonic() - self._since) / self._every, 3)} | row
         with self._path.open("a") as stream:
             stream.write(json.dumps(row) + "\n")
-        if self._board is not None:
-            self._board.numbers(step + 1, {k: v for k, v in row.items() if k != "step"})
+        if self._events is not None:
+            self._events.numbers(step + 1, {k: v for k, v in row.items() if k != "step"})
         if sys.stderr.isatty():
             print("  ".join(f"{k} {v:g}" for k, v in row.items()), file=sys.stderr)
         self._sums, self._since = {}, time.monotonic()
 
     def picture(self, step: int, path: Path) -> None:
-        """Show a grid, a JPEG file, on the board."""
-        if self._board is not None:
+        """Show a grid, a JPEG file."""
+        if self._events is not None:
             with Image.open(path) as grid:
-                self._board.picture(step, "grid", path.read_bytes(), grid.size)
+                self._events.picture(step, "grid", grid)
+
+    def close(self) -> None:
+        """End the file for TensorBoard."""
+        if self._events is not None:
+            self._events.close()
 
 
 def _draw(sampler: PatchSampler, config: TrainConfig, step: int) -> StepBatches:

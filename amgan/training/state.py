@@ -17,6 +17,7 @@ from amgan.checkpoint import load_model
 from amgan.networks import Discriminator, Generator
 from amgan.pairs.aging_field import SHIPPED, load_field
 from amgan.runtime.errors import UsageError
+from amgan.runtime.files import whole_file
 
 from .atlas_start import fill_atlas
 from .config import TrainConfig
@@ -82,9 +83,8 @@ def save_state(path: Path, state: TrainState) -> None:
     for name, optimiser in _optimisers(state).items():
         for number, slots in optimiser.state_dict()["state"].items():
             tensors |= {f"{name}.{number}.{k}": torch.as_tensor(v).contiguous() for k, v in slots.items()}
-    part = path.with_name(path.name + ".part")
-    save_file(tensors, part, metadata={"step": json.dumps(state.step)})
-    part.replace(path)
+    with whole_file(path) as part:
+        save_file(tensors, part, metadata={"step": json.dumps(state.step)})
 
 
 def load_state(path: Path, state: TrainState) -> None:

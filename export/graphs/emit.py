@@ -22,7 +22,7 @@ from amgan.runtime.ages.maps import NEUTRAL_AGE
 
 from ..simplify.conditioning import SeparateConditioning
 from ..simplify.convolutions import CroppedBlock, OneHead
-from ..simplify.modulation import FoldedSpade, JoinedSpade
+from ..simplify.modulation import FoldedSpade
 from ..simplify.network import ExportGenerator
 from ..simplify.space_to_depth import PIXELS, UpsampleCells
 from .writer import GraphWriter
@@ -145,20 +145,14 @@ def _phases(g: GraphWriter, planes: str, axis: int) -> list[str]:
     return made
 
 
-def _modulated(
-    g: GraphWriter, x: str, hidden: str, spade: FoldedSpade | JoinedSpade, convolution: nn.Conv2d
-) -> str:
+def _modulated(g: GraphWriter, x: str, hidden: str, spade: FoldedSpade, convolution: nn.Conv2d) -> str:
     """SPADE, ReLU and convolution."""
     assert spade.start is not None
     ranges = {1: (spade.start, spade.start + spade.hidden_channels)}
     if spade.crop:
         ranges |= {2: (spade.crop, -spade.crop), 3: (spade.crop, -spade.crop)}
     mine = g.slice(hidden, ranges)
-    if isinstance(spade, JoinedSpade):
-        both, half = g.convolution(mine, spade.modulation), spade.modulation.out_channels // 2
-        scale, shift = g.slice(both, {1: (0, half)}), g.slice(both, {1: (half, 2 * half)})
-    else:
-        scale, shift = g.convolution(mine, spade.scale), g.convolution(mine, spade.shift)
+    scale, shift = g.convolution(mine, spade.scale), g.convolution(mine, spade.shift)
     modulated = g.node("Add", shift, g.node("Mul", x, scale))
     return g.convolution(g.node("Relu", modulated), convolution)
 

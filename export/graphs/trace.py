@@ -19,6 +19,7 @@ from torch import nn
 from amgan.networks import Discriminator, Generator
 from amgan.runtime.engines.contract import GENERATOR_INPUTS
 from amgan.runtime.errors import AmganError
+from amgan.runtime.files import whole_file
 
 from .deploy import DeployEstimator, DeployGenerator
 
@@ -85,9 +86,8 @@ def _export(
     model = program.model_proto
     _name_open_sizes(model)
     onnx.checker.check_model(model)
-    part = path.with_name(path.name + ".part")
-    onnx.save(model, part)
-    part.replace(path)
+    with whole_file(path) as part:
+        onnx.save(model, part)
 
 
 def _name_open_sizes(model: onnx.ModelProto) -> None:

@@ -39,28 +39,7 @@ class FoldedSpade(nn.Module):
         return self.scale.in_channels
 
 
-class JoinedSpade(nn.Module):
-    """x · scale(c) + shift(c) with both out of one convolution, scale first; otherwise as FoldedSpade."""
-
-    def __init__(self, folded: FoldedSpade) -> None:
-        super().__init__()
-        self.shared, self.start, self.crop = folded.shared, folded.start, folded.crop
-        weight = torch.cat([folded.scale.weight, folded.shift.weight])
-        self.modulation = _like(folded.scale, weight, torch.cat([_bias(folded.scale), _bias(folded.shift)]))
-
-    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
-        """Shapes as in FoldedSpade."""
-        scale, shift = self.modulation(own_hidden(self, condition)).chunk(2, dim=1)
-        out: Tensor = x * scale + shift
-        return out
-
-    @property
-    def hidden_channels(self) -> int:
-        """How many hidden channels it reads."""
-        return self.modulation.in_channels
-
-
-def own_hidden(spade: FoldedSpade | JoinedSpade, condition: Tensor) -> Tensor:
+def own_hidden(spade: FoldedSpade, condition: Tensor) -> Tensor:
     """A SPADE's hidden channels: of its own first convolution, or its part of the merged ones."""
     if spade.shared is not None:
         return torch.relu(spade.shared(condition))

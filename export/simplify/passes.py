@@ -21,7 +21,7 @@ from amgan.networks.spade import Spade
 
 from .conditioning import SeparateConditioning
 from .convolutions import CodeBlend, CroppedBlock, OneHead, fold_input_scaling, join_heads
-from .modulation import FirstConvolution, FoldedSpade, JoinedSpade, fold_spade, merge_first
+from .modulation import FirstConvolution, FoldedSpade, fold_spade, merge_first
 from .network import ExportGenerator, Planes, ScaledInput, TwoHeads, UpsampleConvolution, spade_blocks
 from .space_to_depth import (
     PIXELS,
@@ -126,18 +126,6 @@ def separate_conditioning(network: ExportGenerator) -> ExportGenerator:
     assert isinstance(network.first, FirstConvolution) and isinstance(network.planes, Planes)
     network.planes = SeparateConditioning(network.first)
     network.first = nn.Identity()
-    return network
-
-
-def join_modulation(network: ExportGenerator) -> ExportGenerator:
-    """Put γ and β (by now scale and shift) of every SPADE into one convolution; the last pass, if at all.
-
-    Not among PASSES: the halves must be copied apart again, and OpenVINO is faster with two convolutions.
-    """
-    network = copy.deepcopy(network)
-    spades = iter([JoinedSpade(spade) for spade in _folded(network)])
-    for block in network.blocks:
-        block.spade1, block.spade2 = next(spades), next(spades)
     return network
 
 

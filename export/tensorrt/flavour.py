@@ -6,7 +6,6 @@ Both have the same Python interface but for the import name; what differs is pro
 from __future__ import annotations
 
 import ctypes
-import importlib
 import importlib.util
 import re
 import sys
@@ -15,15 +14,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from amgan.runtime.bundle.engine_files import FLAVOURS, TARGET
+from amgan.runtime.engines.tensorrt import INSTALL, load_tensorrt
 from amgan.runtime.errors import EngineError, MissingDependencyError, UsageError
 
 AUTO = "auto"
 CURRENT = "current"
 OLDEST_MAJOR = {"tensorrt": 10, "tensorrt_rtx": 1}
-INSTALL = {
-    "tensorrt": "pip install 'tensorrt>=10,<12'",
-    "tensorrt_rtx": "pip install 'amgan[tensorrt]'",
-}
 _MAJOR, _MINOR = 75, 76  # CUDA's numbers of the attributes that hold the compute capability
 EXAMPLES = "sm86,sm89,sm120"
 _TARGETS_HELP = f"write current, or generations such as {EXAMPLES}"
@@ -77,17 +73,7 @@ def load_flavour(name: str = AUTO, targets: Sequence[str] = ()) -> Flavour:
     if name not in FLAVOURS:
         raise UsageError(f"there is no flavour {name!r} of TensorRT: use auto, {' or '.join(FLAVOURS)}")
     what = f"building {FLAVOURS[name]} engines"
-    try:
-        trt = importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        raise MissingDependencyError(
-            f"{what} needs the package {error.name or name}, which is not installed: {INSTALL[name]}"
-        ) from error
-    except (ImportError, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise MissingDependencyError(
-            f"{what} needs {name}, which is installed but cannot be loaded ({reason}): {INSTALL[name]}"
-        ) from error
+    trt = load_tensorrt(name, what)
     version = str(trt.__version__)
     oldest = OLDEST_MAJOR[name]
     if int(version.partition(".")[0]) < oldest:

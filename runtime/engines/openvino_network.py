@@ -14,6 +14,7 @@ from typing import Any
 
 from ..bundle.precision import Precision
 from ..errors import BundleError, EngineError, UsageError
+from .compiled_cache import compiled
 
 POSITION_WAVES = ("Sin", "Cos")
 _TELEMETRY = "openvino_telemetry"
@@ -67,13 +68,13 @@ def compile_network(
     ``network`` is a file (ONNX, TFLite), the content of an ONNX file, or an openvino.Model; it must have
     exactly the ``inputs`` where they are given. ``least`` is the smallest shape that each input will have.
     ``streams`` is how many inputs are computed concurrently, ``threads`` how many cores they share; OpenVINO
-    decides where they are None. In bf16 the positions of pixels are computed in fp32 all the same.
+    decides where they are None. In bf16 the positions of pixels are computed in fp32 all the same. What a
+    file compiles to is kept for the next program (`compiled_cache.py`).
 
     Raises BundleError for other inputs, UsageError and EngineError for a precision that cannot be had, and
     EngineError where OpenVINO refuses the file.
     """
     openvino = load_openvino()
-    core = openvino.Core()
     options: dict[str, Any] = {
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_PRECISION_HINT": _HINTS[choose_precision(precision)],
@@ -85,20 +86,29 @@ def compile_network(
     if threads is not None:
         options["INFERENCE_NUM_THREADS"] = threads
     name = f"'{network}'" if isinstance(network, Path) else "the network"
-    try:
-        model: Any = network
-        if isinstance(network, Path):
-            model = core.read_model(network)
-        elif isinstance(network, bytes):
-            model = core.read_model(network, b"")
-        _require_inputs(model, inputs, name)
-        if least:
-            model.reshape({name: _from(model.input(name), shape) for name, shape in least.items()})
-        if precision is Precision.BF16:
-            _keep_positions_exact(model)
-        return core.compile_model(model, "CPU", options)
-    except RuntimeError as error:
-        raise EngineError(f"OpenVINO cannot load {name}: {last_line(error)}") from error
+
+    def compile() -> Any:
+        core = openvino.Core()
+        try:
+            model: Any = network
+            if isinstance(network, Path):
+                model = core.read_model(network)
+            elif isinstance(network, bytes):
+                model = core.read_model(network, b"")
+            _require_inputs(model, inputs, name)
+            if least:
+                model.reshape({name: _from(model.input(name), shape) for name, shape in least.items()})
+            if precision is Precision.BF16:
+                _keep_positions_exact(model)
+            return core.compile_model(model, "CPU", options)
+        except RuntimeError as error:
+            raise EngineError(f"OpenVINO cannot load {name}: {last_line(error)}") from error
+
+    if not isinstance(network, Path) or not network.is_file():
+        return compile()
+    return compiled(
+        openvino, network.read_bytes(), {"options": options, "least": least, "inputs": inputs}, compile
+    )
 
 
 def last_line(error: Exception) -> str:

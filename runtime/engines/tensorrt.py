@@ -28,9 +28,12 @@ INSTALL: Mapping[str, str] = {
 }
 
 
-def load_tensorrt(flavour: str) -> Any:
-    """Import a TensorRT by its import name; raises MissingDependencyError where that cannot be done."""
-    what = f"the {FLAVOURS[flavour]} engine"
+def load_tensorrt(flavour: str, what: str = "") -> Any:
+    """Import a TensorRT by its import name; raises MissingDependencyError where that cannot be done.
+
+    ``what`` is what needs it, for the error: the engine, where nothing is said.
+    """
+    what = what or f"the {FLAVOURS[flavour]} engine"
     try:
         return importlib.import_module(flavour)
     except ModuleNotFoundError as error:

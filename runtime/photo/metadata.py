@@ -16,7 +16,6 @@ from typing import Any, Literal
 from PIL import ExifTags, Image
 
 MetadataPolicy = Literal["keep", "strip-gps", "strip"]
-METADATA_POLICIES = ("keep", "strip-gps", "strip")
 METADATA_KEYS = ("exif", "xmp", "iptc", "comment", "png_texts")
 GPS_IFD = 0x8825
 IPTC_RESOURCE = 0x0404

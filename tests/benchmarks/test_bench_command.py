@@ -6,7 +6,6 @@ import copy
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 from tiny_networks import TINY_MODEL, random_discriminator, random_generator
 
-from amgan.benchmarking import baseline, engines, machine, photos, short_set
+from amgan.benchmarking import baseline, engines, machine, photos, short_set, timing
 from amgan.checkpoint import save_model
 from amgan.cli import main
 from amgan.export import bundle as bundle_export
@@ -27,6 +26,8 @@ from amgan.runtime.engines.contract import Ticket
 from amgan.runtime.engines.openvino import OpenVinoEngine
 from amgan.runtime.errors import AmganError
 from amgan.runtime.machine import count_cores
+
+pytestmark = pytest.mark.slow
 
 Save = Callable[[str, Any], Path]
 
@@ -100,12 +101,24 @@ def test_a_full_disk_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-class SleepyEngine(OpenVinoEngine):
-    """The engine, but every tile takes 0.3 s more."""
+class Clock:
+    """Time in which reading the clock takes a second, and nothing else takes any."""
 
-    def wait(self, ticket: Ticket) -> np.ndarray:
-        time.sleep(0.3)
-        return super().wait(ticket)
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def perf_counter(self) -> float:
+        self.now += 1.0
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock that benchmarks of this process read: no speed of this machine is measured."""
+    found = Clock()
+    for module in (timing, photos, engines):
+        monkeypatch.setattr(module, "time", found)
+    return found
 
 
 @pytest.fixture
@@ -119,7 +132,16 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
     ), checkpoint
 
 
-def test_the_short_set_and_a_slowed_engine(tiny: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_short_set_and_a_slowed_engine(
+    tiny: tuple[Path, Path], clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class SlowEngine(OpenVinoEngine):
+        """The engine, but every tile takes 100 s more."""
+
+        def wait(self, ticket: Ticket) -> np.ndarray:
+            clock.now += 100
+            return super().wait(ticket)
+
     def unavailable(*arguments: object, **options: object) -> Any:
         raise RuntimeError("it takes too long for a test")
 
@@ -150,13 +172,13 @@ def test_the_short_set_and_a_slowed_engine(tiny: tuple[Path, Path], monkeypatch:
     photo = found["photo"]
     assert tuple(photo["stages_median_s"]) == photos.STAGES
     assert photo["folder_gives_the_same_bytes"]
-    assert sum(photo["stages_median_s"].values()) == pytest.approx(photo["warm"]["p50_s"], rel=0.5)
+    assert 0 < sum(photo["stages_median_s"].values()) < photo["warm"]["p50_s"]
     assert 50 < photo["cold_peak_mib"][0] < 2000
     assert found["model"]["checkpoint_sha256"] == Bundle.open(bundle).manifest.checkpoint_sha256
     assert found["hardware"]["threads_used"] == count_cores()
 
     monkeypatch.setattr(short_set, "_measure_photos", lambda *a: copy.deepcopy(_no_photos(a[2])))
-    slow, fast = run(open_engine=SleepyEngine), run()
+    slow, fast = run(open_engine=SlowEngine), run()
     baseline.require_comparable(slow, fast, "fast")
     faults = {v.name: v.fault for v in baseline.compare(slow, fast)}
     assert faults["AMGAN, OpenVINO f32"].startswith("slower by ")

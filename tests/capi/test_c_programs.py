@@ -21,6 +21,8 @@ from amgan.runtime.bundle.bundle import SHIPPED
 from amgan.runtime.engines.contract import CELL_PX
 from amgan.runtime.face.finder import Face
 
+pytestmark = pytest.mark.slow
+
 STRICT = ("-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic")
 EXAMPLE = SOURCE.parents[1] / "examples" / "c" / "age.c"
 STATUSES = {1: "ARGUMENT", 2: "BUNDLE", 3: "DEVICE", 4: "ENGINE", 5: "MEMORY"}

@@ -23,7 +23,7 @@ class RecordingProxy:
         kept = {
             name: value
             for name, value in os.environ.items()
-            if not name.lower().endswith("_proxy") and not name.startswith("XDG_")
+            if not name.lower().endswith("_proxy") and not name.startswith(("XDG_", "AMGAN_CACHE"))
         }
         address = f"http://127.0.0.1:{self.port}"
         names = ("http_proxy", "https_proxy", "all_proxy", "HTTPS_PROXY", "ALL_PROXY")

@@ -29,11 +29,6 @@ class Owner:
             raise EngineError(f"a {type(self).__name__} was used after it was closed: open the engine again")
         return self._handle
 
-    @property
-    def closed(self) -> bool:
-        """Whether the handle was given back."""
-        return self._handle is None
-
     def close(self) -> None:
         """Give the handle back; where CUDA refuses, it is lost all the same, and CudaError is raised."""
         handle, self._handle = self._handle, None

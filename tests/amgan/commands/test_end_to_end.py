@@ -15,6 +15,8 @@ from PIL import Image
 
 from amgan.cli import main
 
+pytestmark = pytest.mark.slow
+
 SAMPLES = Path(__file__).parents[3] / "samples"
 
 

@@ -16,6 +16,8 @@ from amgan.cli import main
 from amgan.labels import read_labels
 from amgan.runtime.ages.atlas import read_atlas
 
+pytestmark = pytest.mark.slow
+
 COUNT = 48
 
 

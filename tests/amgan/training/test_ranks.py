@@ -15,6 +15,8 @@ from torch import nn
 from amgan.training.loop import STATE, WEIGHTS, Limits
 from amgan.training.ranks import Ranks, average_gradients, joined
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = """
 dataset = "{dataset}"
 output = "{output}"

@@ -1,4 +1,4 @@
-"""Training: its configuration, its steps, and resuming."""
+"""Training: steps, runs that go on, and what ends them."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from tiny_set import SIDE, write_set
 from amgan.checkpoint import load_model
 from amgan.data.dataset import load_dataset
 from amgan.data.patches import PatchOptions, PatchSampler
-from amgan.networks import GeneratorConfig
 from amgan.runtime.errors import UsageError
-from amgan.training.config import LossWeights, TrainConfig, config_from_dict, load_config
+from amgan.training.config import TrainConfig, config_from_dict
 from amgan.training.grid import GRID_AGES, age_frames, grid_faces
 from amgan.training.loop import STATE, Log, StepBatches, one_step, pick_device, run, train
 from amgan.training.state import load_state, new_state, save_state, update_average
 from amgan.training.steps import _far_maps, to_tensors
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
-SHIPPED = Path(__file__).parents[3] / "amgan" / "weights" / "amgan-base.toml"
 
 
 def tiny_config(dataset: Path, output: Path, **changes: Any) -> TrainConfig:
@@ -49,59 +49,6 @@ def same_state(a: Path, b: Path) -> bool:
 
 def rows(folder: Path) -> list[dict[str, float]]:
     return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
-
-
-# ---- configuration
-
-
-def test_a_configuration_is_read(tmp_path: Path) -> None:
-    path = tmp_path / "run.toml"
-    path.write_text(
-        'dataset = "d"\noutput = "o"\nsteps = 9\nprecision = "fp32"\n[model]\nmax_frame_px = 1024\n'
-        "[model.generator]\nblocks = 4\nwidths = [4, 8, 8]\n[patches]\npatch_px = 64\n"
-        "[weights]\ncycle = 2.0\n"
-    )
-    config = load_config(path)
-    assert config.dataset == Path("d") and config.output == Path("o") and config.steps == 9
-    assert config.model.generator == GeneratorConfig(widths=(4, 8, 8), blocks=4)
-    assert config.model.max_frame_px == 1024 and config.patches.patch_px == 64
-    assert config.weights == LossWeights(cycle=2.0)
-
-
-def test_the_shipped_configuration_is_good() -> None:
-    config = load_config(SHIPPED)
-    assert config.discriminator_from <= config.adversarial_from <= config.steps
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (None, "the training configuration .* does not exist"),
-        ("dataset = ", "is no valid TOML"),
-        ('output = "o"', "lacks the key 'dataset'"),
-        ('dataset = "d"', "lacks the key 'output'"),
-        ('dataset = "d"\noutput = "o"\nstepz = 3', "unknown key 'stepz'; TrainConfig knows .*steps"),
-        ('dataset = "d"\noutput = "o"\n[model]\ndepth = 3', "unknown key 'depth'; ModelConfig knows"),
-        ('dataset = "d"\noutput = "o"\n[model.generator]\ndepth = 3', "unknown key 'depth'; GeneratorConfig"),
-        ('dataset = "d"\noutput = "o"\n[model.discriminator]\nx = 3', "unknown key 'x'; DiscriminatorConfig"),
-        ('dataset = "d"\noutput = "o"\n[patches]\nsize = 3', "unknown key 'size'; PatchOptions knows"),
-        ('dataset = "d"\noutput = "o"\n[weights]\ngan = 3', "unknown key 'gan'; LossWeights knows"),
-        ('dataset = "d"\noutput = "o"\nprecision = "fp16"', "'fp16' is none of 'auto', 'bf16' and 'fp32'"),
-        ('dataset = "d"\noutput = "o"\n[patches]\npatch_px = 100', "patch_px 100 is no multiple of 16"),
-    ],
-)
-def test_configurations_that_mean_nothing(tmp_path: Path, text: str | None, message: str) -> None:
-    path = tmp_path / "run.toml"
-    if text is not None:
-        path.write_text(text)
-    with pytest.raises(UsageError, match=message) as caught:
-        load_config(path)
-    assert str(path) in str(caught.value)
-
-
-def test_the_source_is_named_in_errors() -> None:
-    with pytest.raises(UsageError, match=r"^run seven: unknown key 'x'"):
-        config_from_dict({"dataset": "d", "output": "o", "x": 1}, "run seven")
 
 
 def test_pick_device() -> None:

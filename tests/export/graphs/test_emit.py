@@ -19,7 +19,7 @@ from amgan.export.graphs.deploy import DeployEstimator, DeployGenerator
 from amgan.export.graphs.emit import emit_estimator, emit_generator
 from amgan.export.graphs.onnxsim_pass import shorten
 from amgan.export.graphs.precision import KEPT_FP32, dtype_of, generator_in
-from amgan.export.simplify import PASSES, join_modulation, simplify
+from amgan.export.simplify import PASSES, simplify
 from amgan.networks import GeneratorConfig
 from amgan.runtime.engines.openvino_network import load_openvino
 from amgan.runtime.errors import UsageError
@@ -185,16 +185,3 @@ def test_onnxsim_is_not_trusted(
     same, found = shorten(model, estimator_cases(0, FRAME)[0].arrays)
     assert same is model
     assert found == said.replace("\\", "")
-
-
-@pytest.mark.parametrize("precision", ["fp32", "fp16"])
-def test_joined_modulation_is_written_too(precision: str, tmp_path: Path) -> None:
-    config = CONFIGS["two blocks"]
-    generator = random_generator(config)
-    network, _ = simplify(generator, (*PASSES, join_modulation))
-    path = tmp_path / "joined.onnx"
-    onnx.save(emit_generator(generator_in(network, precision)), path)
-    run = in_openvino(path)
-    for case in generator_cases(1, config.halo_px)[:3]:
-        wanted = DeployGenerator(generator)(*(torch.from_numpy(a) for a in case.arrays)).detach().numpy()
-        assert np.abs(run(*case.arrays).astype(int) - wanted).max() <= MAX_CODES[precision]

@@ -15,7 +15,7 @@ from tiny_networks import random_generator
 
 from amgan.export.graphs.deploy import DeployGenerator
 from amgan.export.graphs.files import pass_line
-from amgan.export.simplify import PASSES, ExportGenerator, PassReport, join_modulation, passes, simplify
+from amgan.export.simplify import PASSES, ExportGenerator, PassReport, passes, simplify
 from amgan.export.simplify.passes import Pass, measure
 from amgan.networks import Generator, GeneratorConfig
 
@@ -94,25 +94,6 @@ def test_each_pass_after_all_before_it(count: int) -> None:
     network, reports = simplify(generator(2), PASSES[:count])
     check_same(network, generator(2))
     assert [r.name for r in reports] == ["plain", *NAMES[:count]]
-
-
-@pytest.mark.parametrize("blocks", BLOCKS)
-@pytest.mark.parametrize("before", [1, 2, len(PASSES)])
-def test_scale_and_shift_in_one_convolution(blocks: int, before: int) -> None:
-    network, reports = simplify(generator(blocks), (*PASSES[:before], join_modulation))
-    check_same(network, generator(blocks))
-    convolutions = [
-        sum(isinstance(m, torch.nn.Conv2d) for m in net.modules())
-        for net in (simplify(generator(blocks), PASSES[:before])[0], network)
-    ]
-    assert convolutions[1] == convolutions[0] - 2 * blocks  # each SPADE has one less
-    assert reports[-1].gflop == pytest.approx(reports[-2].gflop)
-
-
-def test_joining_twice_or_too_early_is_refused() -> None:
-    for order in ((join_modulation,), (*PASSES, join_modulation, join_modulation)):
-        with pytest.raises(ValueError, match="run fold_norm first"):
-            simplify(generator(1), order)
 
 
 def test_a_pass_leaves_its_input_alone() -> None:

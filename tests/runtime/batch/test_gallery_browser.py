@@ -80,7 +80,7 @@ def test_the_page_opens_offline_without_a_complaint(browser: Any, page: Path) ->
     assert len(pictures) == 6
     for picture in pictures:
         browser.execute_script("arguments[0].loading = 'eager'; arguments[0].scrollIntoView()", picture)
-    end = time.monotonic() + 20
+    end = time.monotonic() + 600
     loaded = "return [...document.images].every(i => i.complete && i.naturalWidth > 0)"
     while not browser.execute_script(loaded) and time.monotonic() < end:
         time.sleep(0.02)

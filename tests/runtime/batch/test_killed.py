@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from killed_runs import torture
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_killed_run_goes_on_to_the_same_files(tmp_path: Path, tiny_bundle: Path) -> None:

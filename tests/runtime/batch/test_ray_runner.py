@@ -30,6 +30,8 @@ from amgan.runtime.batch.run import BatchOptions, Runner, local_runner
 from amgan.runtime.errors import BundleError, EngineError, MissingDependencyError, UsageError
 from amgan.runtime.storage.location import Location
 
+pytestmark = pytest.mark.slow
+
 WISH = Request.parse("70", include_children=True)
 
 

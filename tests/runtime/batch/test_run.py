@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -207,24 +206,26 @@ def test_photos_stream_through_bounded_queues(tmp_path: Path, monkeypatch: pytes
 
     read_photo, write_photo = read.read_photo, write.write_photo
     lock, decoded, written, most = threading.Lock(), [0], [0], [0]
-    main = threading.get_ident()
+    main, ahead = threading.get_ident(), threading.Event()
 
     def counting_read(path: Path, metadata: str) -> Any:
         assert threading.get_ident() != main
         with lock:
             decoded[0] += 1
             most[0] = max(most[0], decoded[0] - written[0])
+            if decoded[0] > 1:
+                ahead.set()
         return read_photo(path, metadata)
 
-    def slow_write(*args: Any) -> Any:
+    def waiting_write(*args: Any) -> Any:
         assert threading.get_ident() != main
-        time.sleep(0.01)
+        assert ahead.wait(600), "the second photo is decoded before the first one is written"
         write_photo(*args)
         with lock:
             written[0] += 1
 
     monkeypatch.setattr(read, "read_photo", counting_read)
-    monkeypatch.setattr(write, "write_photo", slow_write)
+    monkeypatch.setattr(write, "write_photo", waiting_write)
     for number in range(30):
         photo(tmp_path / "in" / f"{number:02}.png")
     outcomes = run_batch(FakePipeline(), plan_run([tmp_path / "in"], tmp_path / "out").tasks, REQUEST)

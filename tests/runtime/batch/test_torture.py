@@ -18,6 +18,8 @@ from amgan.runtime.ages.request import Request
 from amgan.runtime.batch.plan import plan_run
 from amgan.runtime.batch.run import run_batch
 
+pytestmark = pytest.mark.slow
+
 REQUEST = Request.parse("70")
 
 

@@ -151,6 +151,6 @@ def test_simulated_time_needs_no_real_time_and_stands_still_while_somebody_works
     assert world.now == 0.0
     world.leave()
     for thread in threads:
-        thread.join(60)
+        thread.join(600)
     assert order == [("a", 1000.0), ("b", 1500.0), ("a", 2000.0), ("b", 3000.0)]
     assert isinstance(threads[0], threading.Thread)

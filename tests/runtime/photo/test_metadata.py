@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from pathlib import Path
+from typing import get_args
 
 import icc_profiles
 import numpy as np
@@ -13,7 +14,7 @@ from helpers import HOPPER, without_its_file
 from PIL import Image
 
 from amgan.runtime import Pipeline, Request
-from amgan.runtime.photo.metadata import METADATA_KEYS, METADATA_POLICIES, iptc_segment, without
+from amgan.runtime.photo.metadata import METADATA_KEYS, MetadataPolicy, iptc_segment, without
 from amgan.runtime.photo.read import read_photo
 from amgan.runtime.photo.write import write_photo
 
@@ -125,7 +126,7 @@ def jpeg_with_segments(path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("policy", METADATA_POLICIES)
+@pytest.mark.parametrize("policy", get_args(MetadataPolicy))
 def test_caption_and_comment_of_a_jpeg(tmp_path: Path, policy: str) -> None:
     photo = read_photo(jpeg_with_segments(tmp_path / "a.jpg"), policy)  # type: ignore[arg-type]
     write_photo(photo, photo.pixels, tmp_path / "b.jpg")
