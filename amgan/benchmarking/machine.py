@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import platform
 import subprocess
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from amgan.runtime.doctor import read_versions
 from amgan.runtime.engines.openvino_network import load_openvino
@@ -55,10 +60,26 @@ def busy(state: Mapping[str, Any]) -> str:
 
 
 def commit() -> str | None:
-    """The commit of the source, with -dirty where it was changed; None where it is no checkout of ours."""
-    if not (ROOT / "pyproject.toml").is_file():
-        return None
-    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
+    """The commit of the source, with -dirty where it was changed; None where nothing tells.
+
+    Wherever the working directory is: a checkout is asked, and of an installed package what pip noted down of
+    where it came from (PEP 610).
+    """
+    noted: dict[str, Any] = {}
+    with contextlib.suppress(PackageNotFoundError, ValueError):
+        noted = json.loads(distribution("amgan").read_text("direct_url.json") or "{}")
+    if (ROOT / "pyproject.toml").is_file():
+        return _described(ROOT)
+    if commit_id := noted.get("vcs_info", {}).get("commit_id"):
+        return str(commit_id)
+    url = str(noted.get("url", ""))
+    folder = Path(url2pathname(urlsplit(url).path)) if url.startswith("file:") else None
+    return _described(folder) if folder is not None and folder.is_dir() else None
+
+
+def _described(folder: Path) -> str | None:
+    """What git calls the state of a checkout; None where it is none."""
+    command = ["git", "-C", str(folder), "describe", "--always", "--dirty"]
     try:
         found = subprocess.run(command, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):

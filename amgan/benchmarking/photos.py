@@ -75,12 +75,16 @@ class StagedPhoto:
 
     def run(self) -> dict[str, float]:
         """Age the photo once; returns the seconds of each stage."""
-        seconds = {}
+        return {name: seconds for name, (seconds, _) in self.run_counted().items()}
+
+    def run_counted(self) -> dict[str, tuple[float, float]]:
+        """Age the photo once; returns the seconds of each stage, and its seconds of CPU."""
+        spent = {}
         for name, stage in self.stages().items():
-            start = time.perf_counter()
+            start, busy = time.perf_counter(), time.process_time()
             stage()
-            seconds[name] = time.perf_counter() - start
-        return seconds
+            spent[name] = time.perf_counter() - start, time.process_time() - busy
+        return spent
 
     def frame(self) -> tuple[Arrays, tuple[Tile, ...], NDArray[np.uint8]]:
         """What the engine was given of the face, as one tile, the tiles that it computed, and the result."""
@@ -116,15 +120,15 @@ class StagedPhoto:
         write_photo(self._photo, self._pixels, self._target)
 
 
-def age_folder(pipeline: Pipeline, folder: Path, output: Path) -> None:
-    """Age every photo of a folder with the batch runner; raises AmganError where one fails."""
+def age_folder(pipeline: Pipeline, folder: Path, output: Path, jobs: int | None = None) -> None:
+    """Age every photo of a folder with the batch runner (``jobs``: its threads); raises AmganError."""
     from amgan.runtime.batch.plan import plan_run
-    from amgan.runtime.batch.run import run_batch
+    from amgan.runtime.batch.run import BatchOptions, run_batch
 
     shutil.rmtree(output, ignore_errors=True)
-    for outcome in run_batch(
-        pipeline, plan_run([folder], output).tasks, Request.parse(AGE, include_children=True)
-    ):
+    options = BatchOptions() if jobs is None else BatchOptions(threads=jobs)
+    request = Request.parse(AGE, include_children=True)
+    for outcome in run_batch(pipeline, plan_run([folder], output).tasks, request, options=options):
         if outcome.status != "aged":
             raise AmganError(f"'{outcome.source}' was not aged: {outcome.reason}")
 

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,14 @@ from .machine import hardware, heading
 from .parity import judge, tolerances_of
 from .photos import StagedPhoto, age_folder, run_cold
 from .portrait import whole_frame, write_portrait
-from .timing import measure_in_turn, percentiles, times_faster
+from .timing import measure_in_turn, noise, percentiles, spread, times_faster
 
 Progress = Callable[[int, int, str], None]
 SCHEMA = 1
 PHOTO, FOLDER = f"{OURS}one photo", f"{OURS}a folder"
+AGAIN = f"{REFERENCE}, again"
+"""The reference once more in every turn: how far it is from itself is how far any ratio may be wrong."""
+JOBS_ROUNDS = 3
 PACKAGES = ("torch", "onnxruntime", "openvino", "opencv-python-headless", "pillow")
 
 
@@ -79,7 +83,9 @@ def run_short_set(
         for name, way in contenders.ways.items()
     }
     seconds = photos.pop("seconds")
+    cpu = photos.pop("cpu_seconds", {})
     parity |= photos.pop("parity")
+    again = seconds.pop(AGAIN, None)
     return heading(
         f"ageing a face of {size.frame_px} x {size.frame_px} px on the CPU, all in turn",
         command,
@@ -90,17 +96,22 @@ def run_short_set(
         "size": asdict(size),
         "model": describe(bundle),
         "reference": REFERENCE,
-        "speeds": {name: _speed(name, seconds, parity[name]) for name in seconds},
+        "noise": noise(seconds[REFERENCE], again) if again else None,
+        "speeds": {name: _speed(name, seconds, parity[name], cpu.get(name)) for name in seconds},
         "absent": contenders.absent,
         "prepared_s": contenders.prepared_s,
         "photo": photos,
     }
 
 
-def _speed(name: str, seconds: dict[str, list[float]], parity: dict[str, Any]) -> dict[str, Any]:
+def _speed(
+    name: str, seconds: dict[str, list[float]], parity: dict[str, Any], cpu: list[float] | None
+) -> dict[str, Any]:
     """What a result says of one contender."""
     return {
         "times_faster": times_faster(seconds[name], seconds[REFERENCE]),
+        "spread": spread(seconds[name], seconds[REFERENCE]),
+        "median_cpu_s": statistics.median(cpu) if cpu else None,
         "median_s": statistics.median(seconds[name]),
         "seconds": seconds[name],
         "ours": name.startswith(OURS),
@@ -117,13 +128,15 @@ def _measure_photos(
     source = write_portrait(work / "portrait.jpg", size.frame_px)
     for number in range(size.photos):
         shutil.copy(source, folder / f"{number}.jpg")
-    stage_runs: list[dict[str, float]] = []
+    stage_runs: list[dict[str, tuple[float, float]]] = []
+    cpu: dict[str, list[float]] = {}
     with ExitStack() as stack:
         photo = stack.enter_context(StagedPhoto(bundle, source, work / "aged.jpg"))
         pipeline = stack.enter_context(Pipeline(bundle.path, "cpu"))
         ways: dict[str, Callable[[], object]] = {
             **contenders.ways,
-            PHOTO: lambda: stage_runs.append(photo.run()),
+            AGAIN: contenders.ways[REFERENCE],
+            PHOTO: lambda: stage_runs.append(photo.run_counted()),
             FOLDER: lambda: age_folder(pipeline, folder, work / "out"),
         }
         total = (size.rounds + 1) * len(ways) + size.cold_runs
@@ -134,10 +147,16 @@ def _measure_photos(
             done += 1
             progress(done, total, what)
 
-        seconds = measure_in_turn(ways, size.rounds, done=count)
+        seconds = measure_in_turn(ways, size.rounds, done=count, cpu=cpu)
+        jobs = {
+            number: partial(age_folder, pipeline, folder, work / "jobs", number)
+            for number in sorted({1, 2, count_cores()})
+        }
+        of_jobs = measure_in_turn({str(n): way for n, way in jobs.items()}, min(size.rounds, JOBS_ROUNDS))
         parity = photo_parity(bundle, generator, photo)
         precision = photo.capabilities.precision
-    seconds[FOLDER] = [s / size.photos for s in seconds[FOLDER]]
+    for times in (seconds, cpu):
+        times[FOLDER] = [s / size.photos for s in times[FOLDER]]
     same = all(p.read_bytes() == (work / "aged.jpg").read_bytes() for p in (work / "out").iterdir())
     cold = []
     for _ in range(size.cold_runs):
@@ -145,18 +164,21 @@ def _measure_photos(
         count("a fresh process")
     return {
         "seconds": seconds,
+        "cpu_seconds": cpu,
         "parity": {PHOTO: parity, FOLDER: parity | {"verified": parity["verified"] and same}},
         "precision": precision,
         "folder_gives_the_same_bytes": same,
         "warm": percentiles(seconds[PHOTO]),
-        "stages_median_s": _stage_medians(stage_runs[1:]),
+        "stages_median_s": _stage_medians(stage_runs[1:], 0),
+        "stages_median_cpu_s": _stage_medians(stage_runs[1:], 1),
+        "photos_per_second_by_jobs": {n: size.photos / statistics.median(s) for n, s in of_jobs.items()},
         "cold_s": [run.seconds for run in cold],
         "cold_peak_mib": [round(run.peak_mib, 1) for run in cold],
     }
 
 
-def _stage_medians(runs: Sequence[dict[str, float]]) -> dict[str, float]:
-    return {name: statistics.median(run[name] for run in runs) for name in runs[0]}
+def _stage_medians(runs: Sequence[dict[str, tuple[float, float]]], which: int) -> dict[str, float]:
+    return {name: statistics.median(run[name][which] for run in runs) for name in runs[0]}
 
 
 def photo_parity(bundle: Bundle, generator: Generator, photo: StagedPhoto) -> dict[str, Any]:

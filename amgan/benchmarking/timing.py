@@ -25,26 +25,33 @@ def no_collection() -> Iterator[None]:
             gc.enable()
 
 
+MOST_SPREAD = 0.10
+"""A ratio of times is no claim where it, or the reference beside itself, varies by more than this share."""
+
+
 def measure_in_turn(
     contenders: Mapping[str, Contender],
     rounds: int,
     warm_up: int = 1,
     done: Callable[[str], None] = lambda name: None,
+    cpu: dict[str, list[float]] | None = None,
 ) -> dict[str, list[float]]:
     """Seconds of every run of every contender, in turn (A B C ... A B C ...).
 
     So a slow spell of the machine hits all alike. ``warm_up`` rounds come first and are not kept; ``done``
-    is called after each run.
+    is called after each run. ``cpu`` is filled with the seconds of CPU of each run, all threads together.
     """
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     with no_collection():
         for number in range(-warm_up, rounds):
             for name, contender in contenders.items():
-                start = time.perf_counter()
+                start, busy = time.perf_counter(), time.process_time()
                 contender()
-                took = time.perf_counter() - start
+                took, busy = time.perf_counter() - start, time.process_time() - busy
                 if number >= 0:
                     seconds[name].append(took)
+                    if cpu is not None:
+                        cpu.setdefault(name, []).append(busy)
                 done(name)
     return seconds
 
@@ -52,6 +59,18 @@ def measure_in_turn(
 def times_faster(seconds: Sequence[float], reference: Sequence[float]) -> float:
     """How many times faster than the reference: the median of the ratios of runs of the same turn."""
     return statistics.median(r / s for s, r in zip(seconds, reference, strict=True))
+
+
+def spread(seconds: Sequence[float], reference: Sequence[float]) -> float:
+    """By what share of their median the ratios of the same turn vary: half of what the middle 80 % span."""
+    ratios = np.array(reference) / np.array(seconds)
+    low, middle, high = np.percentile(ratios, (10, 50, 90))
+    return float((high - low) / (2 * middle))
+
+
+def noise(reference: Sequence[float], again: Sequence[float]) -> float:
+    """How wrong a ratio of this run may be: how far the reference is from itself, or how much that varies."""
+    return max(abs(times_faster(again, reference) - 1.0), spread(again, reference))
 
 
 def percentiles(seconds: Sequence[float]) -> dict[str, float]:

@@ -120,19 +120,24 @@ def _write(result: Mapping[str, Any], path: Path) -> None:
 
 
 def _print(result: Mapping[str, Any]) -> None:
-    """The speeds as a table, and a line each for stages, cold start and who is absent."""
+    """The speeds as a table, stages, scaling with jobs, cold start and who is absent.
+
+    What varies too much, or all if the reference is too far from itself, is no claim and is not printed.
+    """
     from amgan.benchmarking.machine import busy
+    from amgan.benchmarking.timing import MOST_SPREAD
     from amgan.commands.tables import make_table, wide_console
 
     console = wide_console()
     numbers = ("ms", "times faster", "code values", "PSNR")
     table = make_table(result["what"], "way", *numbers, "pixels", right=numbers)
+    noise = result.get("noise") or 0.0
     for name, speed in result["speeds"].items():
         parity = speed["parity"]
         table.add_row(
             name,
             f"{1000 * speed['median_s']:.0f}",
-            f"{speed['times_faster']:.2f}",
+            _claim(speed, noise),
             f"{parity['max_code_values']}",
             f"{parity['psnr_db']:.1f} dB",
             "verified" if parity["verified"] else "UNVERIFIED",
@@ -141,10 +146,20 @@ def _print(result: Mapping[str, Any]) -> None:
     photo = result["photo"]
     warm = [f"{p[:-2]} {1000 * photo['warm'][p]:.0f} ms" for p in ("p50_s", "p95_s", "p99_s")]
     console.print(f"one photo, warm: {', '.join(warm)}", markup=False)
-    stages = (f"{name} {1000 * s:.0f} ms" for name, s in photo["stages_median_s"].items())
-    console.print(f"its stages: {', '.join(stages)}", markup=False)
+    total, cpu = sum(photo["stages_median_s"].values()), photo.get("stages_median_cpu_s", {})
+    for name, s in photo["stages_median_s"].items():
+        busy_ms = f"{1000 * cpu[name]:7.1f} ms CPU" if name in cpu else ""
+        console.print(f"  {name:14} {1000 * s:7.1f} ms {busy_ms} {s / total:4.0%}", markup=False)
+    rates = (f"{n}: {rate:.1f}" for n, rate in photo.get("photos_per_second_by_jobs", {}).items())
+    console.print(f"photos a second of a folder, by jobs: {', '.join(rates)}", markup=False)
     cold, peak = min(photo["cold_s"]), max(photo["cold_peak_mib"])
     console.print(f"one photo in a fresh process: {cold:.1f} s, {peak:.0f} MiB at most", markup=False)
+    if noise > MOST_SPREAD:
+        console.print(
+            f"no ratio is claimed: {result['reference']} differs from itself by {noise:.0%} in this run, "
+            f"over {MOST_SPREAD:.0%}: measure again when the machine is quiet",
+            markup=False,
+        )
     if words := busy(result["hardware"]):
         console.print(
             f"note: the machine was busy before ({words}), which slows some more than others: measure again "
@@ -153,6 +168,16 @@ def _print(result: Mapping[str, Any]) -> None:
         )
     for name, reason in result["absent"].items():
         console.print(f"absent: {name}: {reason}", markup=False)
+
+
+def _claim(speed: Mapping[str, Any], noise: float) -> str:
+    """How many times faster than PyTorch, with its spread, or why that is not said."""
+    from amgan.benchmarking.timing import MOST_SPREAD
+
+    varies = speed.get("spread", 0.0)
+    if noise > MOST_SPREAD or varies > MOST_SPREAD:
+        return f"not claimed (varies by {max(varies, noise):.0%})"
+    return f"{speed['times_faster']:.2f} ± {max(varies, noise):.0%}"
 
 
 def print_verdicts(verdicts: Sequence[Verdict], baseline: Mapping[str, Any]) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,55 @@ def test_result_table_and_exit_codes(measured: dict[str, Any], save: Save, tmp_p
     assert "AMGAN, a folder: 5.00 -> 4.00 (-20%) slower by 20%, and 15% are allowed" in done.output
     assert "note: the machine was busy before (load 8.0 on 2 CPUs)" in " ".join(done.output.split())
     assert sorted(p.name for p in tmp_path.iterdir()) == ["new.json", "old.json"]
+
+
+def test_what_varies_too_much_is_no_claim(measured: dict[str, Any], tmp_path: Path) -> None:
+    measured["noise"] = 0.04
+    measured["speeds"]["AMGAN, OpenVINO bf16"]["spread"] = 0.31
+    said = " ".join(bench("-o", tmp_path / "new.json").output.split())
+    assert "not claimed (varies by 31%)" in said
+    assert "2.00 ± 4%" in said
+    assert "no ratio is claimed" not in said
+    measured["noise"] = 0.31
+    said = " ".join(bench("-o", tmp_path / "new.json").output.split())
+    assert "PyTorch eager differs from itself by 31% in this run, over 10%" in said
+    assert "±" not in said
+
+
+def test_stages_have_time_cpu_time_and_share(measured: dict[str, Any], tmp_path: Path) -> None:
+    measured["photo"]["stages_median_cpu_s"] = {"decode": 0.02, "engine": 0.39}
+    measured["photo"]["photos_per_second_by_jobs"] = {"1": 3.0, "2": 5.25}
+    said = " ".join(bench("-o", tmp_path / "new.json").output.split())
+    assert "decode 10.0 ms 20.0 ms CPU 5% engine 200.0 ms 390.0 ms CPU 95%" in said
+    assert "by jobs: 1: 3.0, 2: 5.2" in said
+
+
+def test_a_reference_that_is_itself_has_no_noise_and_a_slower_one_has() -> None:
+    seconds = [1.0, 2.0, 1.5, 1.2, 3.0]
+    assert timing.noise(seconds, seconds) == 0.0
+    assert timing.noise(seconds, [1.3 * s for s in seconds]) == pytest.approx(0.3 / 1.3)
+    assert timing.spread([1.0, 1.0, 1.0, 1.0, 2.0], [1.0] * 5) == pytest.approx(0.15)
+    cpu: dict[str, list[float]] = {}
+    timing.measure_in_turn({"sleeps": lambda: time.sleep(0.02)}, 2, cpu=cpu)
+    assert len(cpu["sleeps"]) == 2
+
+
+def test_the_commit_is_found_from_any_folder_and_of_an_installed_package(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    noted: dict[str, Any] = {}
+    monkeypatch.setattr(machine, "_described", lambda folder: f"git of {folder}")
+    monkeypatch.setattr(
+        machine, "distribution", lambda name: SimpleNamespace(read_text=lambda file: json.dumps(noted))
+    )
+    assert machine.commit() == f"git of {machine.ROOT}"
+    monkeypatch.setattr(machine, "ROOT", tmp_path / "site-packages")
+    assert machine.commit() is None
+    noted["url"] = tmp_path.as_uri()
+    assert machine.commit() == f"git of {tmp_path}"
+    noted["vcs_info"] = {"commit_id": "0123abc"}
+    assert machine.commit() == "0123abc"
 
 
 def test_wrong_use_is_one_sentence(measured: dict[str, Any], save: Save, tmp_path: Path) -> None:
@@ -170,7 +220,11 @@ def test_the_short_set_and_a_slowed_engine(
     }
     assert all(len(one["seconds"]) == 2 for one in found["speeds"].values())
     photo = found["photo"]
-    assert tuple(photo["stages_median_s"]) == photos.STAGES
+    assert tuple(photo["stages_median_s"]) == tuple(photo["stages_median_cpu_s"]) == photos.STAGES
+    assert set(photo["photos_per_second_by_jobs"]) == {"1", "2", str(count_cores())}
+    assert found["noise"] >= 0
+    assert short_set.AGAIN not in found["speeds"]
+    assert found["speeds"][short_set.FOLDER]["median_cpu_s"] > 0
     assert photo["folder_gives_the_same_bytes"]
     assert 0 < sum(photo["stages_median_s"].values()) < photo["warm"]["p50_s"]
     assert 50 < photo["cold_peak_mib"][0] < 2000
