@@ -79,7 +79,7 @@ class Hrfae(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem, self.half, self.quarter = (
+        self.to_whole, self.to_half, self.to_quarter = (
             convolution(3, 32, 9), convolution(32, 64, 3, 2), convolution(64, 128, 3, 2),
         )  # fmt: skip
         self.blocks = nn.Sequential(*(Residual(128) for _ in range(4)))
@@ -88,9 +88,9 @@ class Hrfae(nn.Module):
         self.last = nn.Sequential(nn.ReflectionPad2d(4), nn.Conv2d(32, 3, 9))
 
     def forward(self, picture: Tensor, ages: Tensor) -> Tensor:
-        whole = self.stem(picture)
-        half = self.half(whole)
-        x = self.blocks(self.quarter(half)) * torch.sigmoid(self.scales(ages))[:, :, None, None]
+        whole = self.to_whole(picture)
+        half = self.to_half(whole)
+        x = self.blocks(self.to_quarter(half)) * torch.sigmoid(self.scales(ages))[:, :, None, None]
         x = self.up_half(torch.cat([nn.functional.interpolate(x, scale_factor=2.0), half], dim=1))
         x = self.up_whole(torch.cat([nn.functional.interpolate(x, scale_factor=2.0), whole], dim=1))
         return torch.tanh(self.last(x))

@@ -1,0 +1,49 @@
+"""The scripts that count costs: their pictures, their networks, their tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+
+from amgan.runtime.bundle.bundle import Bundle
+
+
+def test_layers_add_up(script: Callable[[str], ModuleType]) -> None:
+    """A frame of twice the side takes a little less than four times the arithmetic: the halo is the same."""
+    layer_costs = script("layer_costs")
+    small, large = (
+        sum(layer["gflop"] for layer in layer_costs.count_layers(Bundle.open(None), side))
+        for side in (256, 512)
+    )
+    assert 3.0 < large / small < 4.0
+
+
+def test_hrfae_gives_a_picture_of_the_same_size(script: Callable[[str], ModuleType]) -> None:
+    network = script("beside_peers").Hrfae().eval()
+    ages = torch.nn.functional.one_hot(torch.tensor([70]), 101).float()
+    with torch.inference_mode():
+        assert network(torch.zeros(1, 3, 64, 64), ages).shape == (1, 3, 64, 64)
+
+
+def test_no_ratio_where_the_reference_is_not_itself(script: Callable[[str], ModuleType]) -> None:
+    peers = script("beside_peers")
+    steady = {peers.OURS: [0.1] * 5, peers.EAGER: [0.4] * 5, peers.AGAIN: [0.41] * 5}
+    found, wrong = peers.rows(steady, steady)
+    assert found[peers.OURS]["times_faster_than_eager"] == pytest.approx(4.0)
+    assert wrong < 0.03
+    found, wrong = peers.rows(steady | {peers.AGAIN: [0.5] * 5}, steady)
+    assert found[peers.OURS]["times_faster_than_eager"] is None
+    assert wrong == pytest.approx(0.2)
+
+
+def test_the_table_leaves_the_engine_out_of_the_rest(script: Callable[[str], ModuleType]) -> None:
+    stage_costs = script("stage_costs")
+    costs = dict.fromkeys(stage_costs.STAGES, 2.0)
+    last = stage_costs.table({"a portrait": {"faces": 1, "least_cpu_ms": costs}}).splitlines()[-1]
+    assert last.endswith("| 14.0 |")
+    assert stage_costs.make_portrait(64).shape == (64, 64, 3)
+    assert np.array_equal(stage_costs.make_portrait(64), stage_costs.make_portrait(64))
