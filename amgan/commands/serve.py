@@ -99,12 +99,12 @@ def command(
     )
     from amgan.runtime.pipeline.pipeline import Pipeline
     from amgan.serving.app import create_app
+    from amgan.serving.connections import server_config
 
     with _listen(host, port) as listener, Pipeline(model, device) as pipeline:
-        config = uvicorn.Config(
-            create_app(pipeline, settings), log_level="warning", access_log=False, server_header=False,
-            timeout_graceful_shutdown=3, timeout_keep_alive=30, lifespan="on",
-        )  # fmt: skip
+        config = server_config(
+            create_app(pipeline, settings), settings, log_level="warning", timeout_graceful_shutdown=3
+        )
         tell_engine(pipeline.capabilities, device)
         address = _address(host, listener.getsockname()[1])
         try:

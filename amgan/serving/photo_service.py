@@ -23,7 +23,7 @@ from amgan.runtime.pipeline.sweep import parse_ages
 
 from .memory_file import MemoryFile, clean_name
 from .photo_store import PhotoStore, StoredPhoto, new_id
-from .pictures import RegionPicture, changed_box, encode_change
+from .pictures import RegionPicture, box_of, changed_pixels, encode_change
 from .request_options import AgeOptions, RegionOptions, SweepOptions
 from .settings import ServeSettings
 from .work import WorkDesk
@@ -207,12 +207,13 @@ class PhotoService:
 
 
 def _encode_region(subject: _Subject, aged: NDArray[np.uint8], kind: RegionFormat) -> RegionPicture | None:
-    box = changed_box(subject.pixels, aged)
+    changed = changed_pixels(subject.pixels, aged)
+    box = box_of(changed)
     if box is None:
         return None
     x0, y0, x1, y1 = box
     where = (slice(y0, y1), slice(x0, x1))
-    content = encode_change(subject.pixels[where], aged[where], kind)
+    content = encode_change(aged[where], changed[where], kind)
     return RegionPicture(content, f"image/{kind}", subject.box(*box))
 
 

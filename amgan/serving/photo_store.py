@@ -36,8 +36,9 @@ class StoredPhoto:
 
     @property
     def memory_bytes(self) -> int:
-        """What it takes, near enough: the file, its pixels, its own samples and its transparency."""
-        arrays = (self.photo.pixels, self.photo.samples, self.photo.alpha)
+        """What it takes, near enough: the file, its pixels, samples and transparency, and its regions."""
+        cut = [region.pixels for region in self.regions.values()]
+        arrays = (self.photo.pixels, self.photo.samples, self.photo.alpha, *cut)
         return self.upload_bytes + sum(one.nbytes for one in arrays if one is not None)
 
 

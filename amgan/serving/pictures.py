@@ -33,22 +33,26 @@ def encode_jpeg(pixels: Pixels, max_side_px: int | None) -> bytes:
     return content.getvalue()
 
 
-def changed_box(before: Pixels, after: Pixels) -> tuple[int, int, int, int] | None:
-    """x0, y0, x1, y1 of the pixels that differ between two pictures [H, W, 3], or None."""
-    changed = (before != after).any(axis=2)
+def changed_pixels(before: Pixels, after: Pixels) -> NDArray[np.bool_]:
+    """Where two pictures, uint8 [H, W, 3], differ: bool [H, W]."""
+    apart = before != after
+    return apart[..., 0] | apart[..., 1] | apart[..., 2]  # five times as fast as `any` over three
+
+
+def box_of(changed: NDArray[np.bool_]) -> tuple[int, int, int, int] | None:
+    """x0, y0, x1, y1 around what is true in bool [H, W], or None where nothing is."""
     rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
     if not rows.size:
         return None
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
-def encode_change(before: Pixels, after: Pixels, format: RegionFormat) -> bytes:
-    """``after``, uint8 [H, W, 3], where it differs from ``before``, and transparent elsewhere.
+def encode_change(after: Pixels, changed: NDArray[np.bool_], format: RegionFormat) -> bytes:
+    """``after``, uint8 [H, W, 3], where ``changed``, bool [H, W], is true, and transparent elsewhere.
 
     A PNG holds the exact pixels; a WebP is smaller.
     """
-    changed = (before != after).any(axis=2, keepdims=True)
-    picture = Image.fromarray(np.concatenate([after, changed * np.uint8(255)], axis=2))
+    picture = Image.fromarray(np.dstack([after, changed * np.uint8(255)]))
     content = io.BytesIO()
     if format == "png":
         picture.save(content, "PNG", compress_level=1)

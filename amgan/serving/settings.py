@@ -14,7 +14,9 @@ class ServeSettings:
     Photos: ``max_photos`` are kept, ``max_photo_bytes`` of memory together, each for ``keep_s`` seconds
     after it was last used. Uploads: ``max_upload_bytes`` for one photo and ``max_uploading_bytes`` for all
     that are on their way; a client that sends nothing for ``idle_s`` seconds, or reads nothing for
-    ``send_s``, is let go. ``threads`` photos are worked on at a time and ``max_waiting`` requests may wait.
+    ``send_s``, is let go, and so is one whose head of a request takes longer than ``idle_s``, or whose
+    connection rests for ``keep_alive_s`` between two requests. ``threads`` photos are worked on at a time
+    and ``max_waiting`` requests may wait.
 
     ``token`` is the secret every request must carry, None where none is needed; ``hosts`` are the names,
     beside IP addresses and localhost, under which the server may be called.
@@ -28,6 +30,7 @@ class ServeSettings:
     max_json_bytes: int = 8 * MIB
     idle_s: float = 20.0
     send_s: float = 60.0
+    keep_alive_s: int = 30
     threads: int = 2
     max_waiting: int = 200
     token: str | None = None

@@ -14,6 +14,7 @@ import uvicorn
 
 from amgan.runtime import Pipeline
 from amgan.serving.app import create_app
+from amgan.serving.connections import server_config
 from amgan.serving.settings import ServeSettings
 
 PATIENCE_S = 600.0  # far more than anything takes; a busy machine must not make a test fail
@@ -51,8 +52,9 @@ def live_server(
 ) -> Iterator[LiveServer]:
     """Serve on a port of this machine (0: any) until the block ends."""
     with socket.create_server(("127.0.0.1", port), backlog=256) as listener:
-        config = uvicorn.Config(
-            create_app(pipeline, settings), log_level="error", lifespan="on", timeout_graceful_shutdown=1
+        settings = settings or ServeSettings()
+        config = server_config(
+            create_app(pipeline, settings), settings, log_level="error", timeout_graceful_shutdown=1
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

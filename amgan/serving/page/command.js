@@ -8,7 +8,7 @@ export function commandLine(photoName, state, faces, modelOptions) {
     for (const [zone, years] of Object.entries(state.zones)) words.push("--zone", `${zone}=${years}`);
   }
   if (state.strength !== 1) words.push("--strength", String(state.strength));
-  if (faces !== "all") words.push("--faces", String(faces));
+  if (faces !== "all") words.push("--face", faces.slice(1));
   return [...words, ...modelOptions.map(quote)].join(" ");
 }
 

@@ -24,10 +24,9 @@ const times = []; // of previews, in ms
 let model, photo = null, file = null, chosen = null, levels = {}, opening = 0;
 let age, zones, overlay, more, tools = [];
 
-/** Which faces are aged. */
+/** Which faces are aged, as `amgan age` takes it: "all", or "#2" for the second largest alone. */
 function faces() {
-  const [largest] = photo.faces;
-  return photo.faces.length === 1 || !(byId("only")?.checked && chosen === largest) ? "all" : "largest";
+  return photo.faces.length > 1 && byId("only").checked ? `#${chosen.number}` : "all";
 }
 
 /** The request of now, as the server takes it; null where nothing is asked. */
@@ -60,7 +59,7 @@ const previews = new Previews({
   options,
   times,
   photo: () => photo,
-  faces: (live) => (live ? [chosen.number] : photo.faces.filter((f) => !f.left).map((f) => f.number)),
+  faces: (live) => (live || faces() !== "all" ? [chosen.number] : photo.faces.filter((f) => !f.left).map((f) => f.number)),
   failed: trouble,
 });
 
@@ -113,6 +112,7 @@ async function open(candidate) {
     if (mine !== opening) return;
     if (photo) api.forgetPhoto(photo.id);
     [photo, file, levels] = [found, candidate, {}];
+    byId("only").checked = false;
     document.body.dataset.view = "work";
     byId("photo-name").textContent = found.name;
     document.title = `${found.name} · AMGAN`;
@@ -139,7 +139,14 @@ function choose(number) {
   for (const tool of tools) tool.setFace?.(chosen);
   const box = byId("faces");
   box.hidden = photo.faces.length === 1;
-  box.textContent = box.hidden ? "" : `Face ${number} of ${photo.faces.length}. Choose another on the photo.`;
+  byId("face-number").textContent = `Face ${number} of ${photo.faces.length}. Choose another on the photo.`;
+  if (byId("only").checked) ageOthers();
+}
+
+/** Another choice of faces: those that are no longer meant are as they were. */
+function ageOthers() {
+  previews.change(false);
+  more.show();
 }
 
 async function save() {
@@ -230,6 +237,7 @@ async function begin() {
   setUpTheme();
   setUpKeys({ history, stage, save, working: () => photo !== null, face: () => chosen });
   byId("save").addEventListener("click", save);
+  byId("only").addEventListener("change", ageOthers);
   byId("other").addEventListener("click", () => byId("file").click());
   showSamples();
   document.documentElement.dataset.ready = "yes";

@@ -1,11 +1,12 @@
 // Keeps the aged faces on the stage up to date: small while something moves, exact when it rests.
 //
-// One request is in flight at a time. While a control moves, only its newest state is asked for; when it
-// rests, a preview still in flight is aborted, which the server notices and stops computing.
+// One request is in flight at a time. While a control moves, the preview in flight is shown when it comes, and
+// then only the newest state is asked for. Anything else that is overtaken is aborted, which the server notices
+// and stops computing: a preview when the control rests, and the exact face when it moves again.
 
 import { ageRegion } from "./api.js";
 
-const SIZES = [192, 256, 320, 384, 512, 640, 768, 1024];
+const SIZES = [256, 320, 384, 512, 640, 768, 1024];
 const AIM_MS = 110;
 
 export class Previews {
@@ -21,7 +22,7 @@ export class Previews {
   /** Something changed; live while it is still moving. */
   change(live) {
     this.#wanted = { live };
-    if (this.#running?.live && !live) this.#running.abort.abort();
+    if (this.#running && !(this.#running.live && live)) this.#running.abort.abort();
     if (!this.#running) this.#next();
   }
 
@@ -55,7 +56,9 @@ export class Previews {
       return;
     }
     const { id } = this.photo();
-    for (const face of this.faces(live)) {
+    const faces = this.faces(live);
+    if (!live) for (const face of [...this.stage.patches.keys()]) if (!faces.includes(face)) this.stage.take(face);
+    for (const face of faces) {
       if (!live && this.#wanted) return;
       const region = live ? { face, max_frame_px: SIZES[this.#size] } : { face };
       const since = performance.now();

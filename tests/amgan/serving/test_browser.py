@@ -376,6 +376,29 @@ def test_two_faces_are_outlined_and_one_is_chosen(page: Page, photos: Path) -> N
     assert page.js("return document.querySelectorAll('.after canvas').length") == 2  # all are aged
 
 
+def test_one_of_two_faces_alone_as_by_the_command(
+    page: Page, photos: Path, tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    page.choose(photos / "two.png")
+    page.find("#zoom-fit").click()
+    page.drag(page.find("#age"), (0, 0), (80, 0))
+    page.find(".overlay .pick").click()
+    page.find("#only").click()
+    page.settle()
+    assert page.js("return document.querySelectorAll('.after canvas').length") == 1
+    page.find("#save").click()
+    saved = page.downloaded("two_aged.png")
+    page.model = tiny_bundle  # type: ignore[attr-defined]
+    folder = tmp_path_factory.mktemp("command")
+    assert saved == command_makes(page, photos, folder, monkeypatch, "two_aged.png")
+    assert page.find("#command").text.endswith(" --face 2")
+    page.find("#only").click()
+    page.settle()
+    assert page.js("return document.querySelectorAll('.after canvas').length") == 2
+    assert "--face" not in page.find("#command").text
+
+
 def test_zoom(page: Page, photos: Path) -> None:
     page.choose(photos / "it's me.jpg")
     width = "return document.querySelector('.pane-after .before').getBoundingClientRect().width"

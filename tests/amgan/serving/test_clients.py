@@ -109,6 +109,50 @@ def test_a_client_that_stops_sending_is_let_go(pipeline: Pipeline) -> None:
         assert server.client.get("/healthz").status_code == 200
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [b"", b"GET /healthz HTTP/1.1\r\nHost: 127", b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"],
+    ids=["nothing", "half a head", "one request"],
+)
+def test_idle_connections_are_closed(pipeline: Pipeline, sent: bytes) -> None:
+    with (
+        live_server(pipeline, ServeSettings(idle_s=0.2, keep_alive_s=1)) as server,
+        server.connect() as connection,
+    ):
+        connection.sendall(sent)
+        answer = b""
+        while part := connection.recv(65536):  # ends when the server closes
+            answer += part
+        assert answer.startswith(b"HTTP/1.1 200") == sent.endswith(b"\r\n\r\n")
+        assert server.client.get("/healthz").status_code == 200
+
+
+def test_a_slow_second_head_is_not_waited_for(pipeline: Pipeline) -> None:
+    with (
+        live_server(pipeline, ServeSettings(idle_s=0.2, keep_alive_s=600)) as server,
+        server.connect() as connection,
+    ):
+        whole = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+        connection.sendall(whole)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+        connection.sendall(whole[:20])
+        while connection.recv(65536):
+            pass
+
+
+def test_a_request_may_take_longer_than_a_head(held: tuple[HeldPipeline, LiveServer]) -> None:
+    pipe, _ = held
+    with live_server(pipe, ServeSettings(idle_s=0.2)) as server:  # type: ignore[arg-type]
+        sent = server.send(HOPPER.read_bytes()).json()
+        with server.connect() as connection:
+            connection.sendall(post(server, f"/v1/photos/{sent['id']}/age", b'{"age": 70}'))
+            assert pipe.started.wait(PATIENCE_S)
+            connection.settimeout(1.0)  # five times as long as a head may take
+            with pytest.raises(TimeoutError):
+                connection.recv(1)
+            assert not pipe.frames[0].cancelled()
+
+
 def test_others_are_served_while_one_sends_slowly(server: LiveServer) -> None:
     content = HOPPER.read_bytes()
     with server.connect() as connection:

@@ -110,4 +110,6 @@ def test_what_the_docs_say_of_limits_is_so() -> None:
     assert (
         f"sends nothing | {limits.idle_s:g} s |" in TEXT and f"reads nothing | {limits.send_s:g} s |" in TEXT
     )
+    assert f"head of a request | {limits.idle_s:g} s |" in TEXT
+    assert f"between two requests | {limits.keep_alive_s} s |" in TEXT
     assert f"| {limits.max_waiting}; the next ones" in TEXT

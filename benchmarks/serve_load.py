@@ -1,0 +1,144 @@
+"""Many clients of `amgan serve` at once: is a request lost, does memory grow, how long do answers take?
+
+    python benchmarks/serve_load.py
+
+Each of 50 clients sends a photo, then moves a slider (previews of the face), looks at the photo, asks for a
+map and saves the whole photo twice. One request in flight a client, all clients at the same time, so nearly
+all of the time that an answer takes is waiting in line: the CPU time a request is what a server needs. Memory
+is that of the server's process after each answer; past the first half it must not grow. Answers to the same
+question must be the same bytes for every client.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import common
+import httpx
+import numpy as np
+from served import Served, serve
+
+RESULT = common.RESULTS / "serve_load_cpu.json"
+PHOTOS = ("eileen_collins.png", "grace_hopper.jpg")
+PATIENCE_S = 600.0
+MAY_GROW = 1.05
+"""Most memory of the last quarter, as a share of the most of the second."""
+
+
+@dataclass
+class Answers:
+    """What came back, from all clients."""
+
+    server: Served
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+    memory_mib: list[float] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    bytes_of: dict[tuple[Any, ...], bytes] = field(default_factory=dict)
+
+    def ask(
+        self, client: httpx.Client, kind: str, question: tuple[Any, ...], **request: Any
+    ) -> httpx.Response:
+        """Send one request, and keep what is to be known of its answer."""
+        since = time.perf_counter()
+        try:
+            answer = client.request(**request)
+            said = "" if answer.is_success else f"{answer.status_code} {answer.text[:200]}"
+        except httpx.HTTPError as error:
+            answer, said = httpx.Response(599), f"{type(error).__name__}: {error}"
+        passed = time.perf_counter() - since
+        with self.lock:
+            self.seconds.setdefault(kind, []).append(passed)
+            self.memory_mib.append(self.server.memory_mib())
+            if not said and question and self.bytes_of.setdefault(question, answer.content) != answer.content:
+                said = f"another answer to {question}"
+            if said:
+                self.lost.append(f"{kind}: {said}")
+        return answer
+
+
+def questions(photo_id: str, requests: int) -> Iterator[tuple[str, tuple[Any, ...], dict[str, Any]]]:
+    """What one client asks after its photo was taken: kind, question and request."""
+    photo = f"/v1/photos/{photo_id}"
+    others: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
+        ("picture", ("picture",), {"method": "GET", "url": f"{photo}/picture"}),
+        ("map", ("map", 70), {"method": "GET", "url": f"{photo}/map?age=70"}),
+        ("save", ("save", 70), {"method": "POST", "url": f"{photo}/age", "json": {"age": 70}}),
+        ("save", ("save", 25), {"method": "POST", "url": f"{photo}/age", "json": {"age": 25}}),
+    ]
+    for number in range(requests - len(others)):
+        body = {"age": 40 + number % 30, "format": "webp", "region": {"face": 1, "max_frame_px": 320}}
+        question = ("preview", body["age"])
+        yield "preview", question, {"method": "POST", "url": f"{photo}/age", "json": body}
+    yield from others
+
+
+def visit(number: int, requests: int, answers: Answers) -> None:
+    """Everything that one client does."""
+    name = PHOTOS[number % len(PHOTOS)]
+    content = (common.ROOT / "samples" / name).read_bytes()
+    with httpx.Client(base_url=answers.server.url, timeout=PATIENCE_S, trust_env=False) as client:
+        sent = answers.ask(
+            client, "upload", (), method="POST", url=f"/v1/photos?name={name}", content=content
+        )
+        if not sent.is_success:
+            return
+        for kind, question, request in questions(sent.json()["id"], requests - 1):
+            answers.ask(client, kind, (name, *question), **request)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--clients", type=common.count, default=50)
+    parser.add_argument("--requests", type=common.count, default=1000, help="of all clients together")
+    parser.add_argument("-o", "--output", type=Path, default=RESULT)
+    arguments = parser.parse_args()
+    each = arguments.requests // arguments.clients
+    if each < 6:
+        parser.error("each client makes at least six requests: give more --requests or fewer --clients")
+    heading = common.heading("many clients of the server", common.hardware(2), "openvino", "uvicorn")
+    with serve("--photos", str(arguments.clients)) as server:
+        answers = Answers(server)
+        visit(0, each, answers)  # engines prepare for each size once
+        warm, answers = answers.lost, Answers(server)
+        cpu, since = server.cpu_s(), time.perf_counter()
+        with ThreadPoolExecutor(arguments.clients) as pool:
+            list(pool.map(lambda number: visit(number, each, answers), range(arguments.clients)))
+        found = summary(answers, server.cpu_s() - cpu, time.perf_counter() - since)
+    found["lost"] += warm
+    common.write_result(heading | {"clients": arguments.clients} | found, arguments.output)
+    print(found)
+    sys.exit(0 if not found["lost"] and found["memory_is_flat"] else 1)
+
+
+def summary(answers: Answers, cpu_s: float, wall_s: float) -> dict[str, Any]:
+    """Times in ms, memory in MiB."""
+    every = [one for times in answers.seconds.values() for one in times]
+    quarters = [max(part) for part in np.array_split(answers.memory_mib, 4)]
+    return {
+        "requests": len(every),
+        "lost": answers.lost,
+        "wall_s": round(wall_s, 1),
+        "cpu_ms_a_request": round(1000 * cpu_s / len(every), 1),
+        "answer_ms": {
+            kind: {"count": len(times)}
+            | {f"p{share}": round(1000 * float(np.percentile(times, share))) for share in (50, 95)}
+            for kind, times in sorted({**answers.seconds, "all": every}.items())
+        },
+        "memory_mib_by_quarter": [round(one, 1) for one in quarters],
+        "memory_is_flat": bool(quarters[3] <= MAY_GROW * quarters[1]),
+    }
+
+
+if __name__ == "__main__":
+    main()
