@@ -14,8 +14,8 @@ export class Brush {
     Object.assign(this, { history, stage, heat });
     this.root = document.getElementById("panel-brush");
     this.root.innerHTML = `
-      <p class="soft hint">Paint on the face. With the keyboard: arrows move the brush, Enter paints.</p>
-      <div class="field"><label for="brush-years">Years</label><output for="brush-years"></output><div class="range tinted"><input id="brush-years" type="range" min="-40" max="40" step="1" value="20"></div></div>
+      <p class="soft hint">Paint on the face; the colours fade when you leave it. <span class="keys">With the keyboard: arrows move the brush, Enter paints.</span></p>
+      <div class="field"><label for="brush-years">Years</label><output for="brush-years"></output><div class="range tinted"><input id="brush-years" type="range" min="-40" max="40" step="1" value="30"></div></div>
       <div class="field"><label for="brush-size">Size</label><output for="brush-size"></output><div class="range"><input id="brush-size" type="range" min="2" max="40" step="1" value="12"></div></div>
       <div class="field"><label for="brush-soft">Softness</label><output for="brush-soft"></output><div class="range"><input id="brush-soft" type="range" min="0" max="100" step="5" value="70"></div></div>
       <div class="row">

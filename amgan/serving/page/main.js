@@ -158,6 +158,7 @@ async function save() {
     const wanted = await options();
     const blob = await again(() => api.agePhoto(photo.id, wanted));
     download(blob, outputName(photo.name));
+    notice(`Saved ${outputName(photo.name)}.`);
   } catch (error) {
     await trouble(error);
   }

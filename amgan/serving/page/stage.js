@@ -17,8 +17,13 @@ export class Stage {
     this.at = { scale: 1, x: 0, y: 0, fitted: true };
     this.split = 0.5;
     this.patches = new Map();
-    new ResizeObserver(() => (this.at.fitted ? this.fit() : this.#apply())).observe(this.pane);
+    new ResizeObserver(() => this.#refit()).observe(this.pane);
     this.#pan();
+    for (const name of ["pointerenter", "pointerleave"]) {
+      root.addEventListener(name, (event) => {
+        if (event.pointerType === "mouse") root.classList.toggle("left", name === "pointerleave");
+      });
+    }
     this.#dragSplit();
     this.compare = "split";
   }
@@ -26,6 +31,7 @@ export class Stage {
   /** Show a photo; resolves when it can be seen. */
   async show(photo) {
     this.photo = photo;
+    this.at.face = null;
     this.clear();
     for (const board of this.boards) {
       board.style.width = `${photo.width}px`;
@@ -72,7 +78,7 @@ export class Stage {
 
   set compare(mode) {
     this.root.dataset.compare = mode;
-    if (this.at.fitted && this.photo) requestAnimationFrame(() => this.fit());
+    requestAnimationFrame(() => this.#refit());
     this.#apply();
   }
 
@@ -94,6 +100,13 @@ export class Stage {
     this.aside = on ? before : undefined;
   }
 
+  /** The pane has another size: what filled it fills it again. */
+  #refit() {
+    if (this.at.fitted) this.fit();
+    else if (this.at.face) this.fitFace(this.at.face, { keepSplit: true });
+    else this.#apply();
+  }
+
   fit() {
     if (!this.photo) return;
     const { clientWidth: width, clientHeight: height } = this.pane;
@@ -105,7 +118,7 @@ export class Stage {
   }
 
   /** Show a face large, with the split through its middle. */
-  fitFace(face) {
+  fitFace(face, { keepSplit = false } = {}) {
     const [a, b, c, d, e, f] = face.frame;
     const [x, y] = [a / 2 + c * 0.52 + e, b / 2 + d * 0.52 + f];
     const { clientWidth: width, clientHeight: height } = this.pane;
@@ -117,9 +130,10 @@ export class Stage {
       const start = extent / 2 - centre * scale;
       return size * scale <= extent ? (extent - size * scale) / 2 : Math.min(0, Math.max(extent - size * scale, start));
     };
-    this.at = { scale, x: place(x, width, this.photo.width), y: place(y, height, this.photo.height), fitted: false };
+    this.at = { scale, x: place(x, width, this.photo.width), y: place(y, height, this.photo.height), fitted: false, face };
     const middle = this.toPane([x, y])[0] / width;
-    if (this.aside === undefined) this.setSplit(middle);
+    if (keepSplit) this.setSplit(this.split);
+    else if (this.aside === undefined) this.setSplit(middle);
     else this.aside = middle;
     this.#apply();
   }
@@ -193,12 +207,12 @@ export class Stage {
         const others = [...fingers.values()].filter((f) => f.pointerId !== event.pointerId);
         const [dx, dy] = [event.clientX - before.clientX, event.clientY - before.clientY];
         if (others.length === 0) {
-          this.at = { ...this.at, x: this.at.x + dx, y: this.at.y + dy, fitted: false };
+          this.at = { ...this.at, x: this.at.x + dx, y: this.at.y + dy, fitted: false, face: null };
           this.#apply();
         } else {
           const box = pane.getBoundingClientRect();
           const far = (f) => Math.hypot(f.clientX - others[0].clientX, f.clientY - others[0].clientY);
-          this.at = { ...this.at, x: this.at.x + dx / 2, y: this.at.y + dy / 2, fitted: false };
+          this.at = { ...this.at, x: this.at.x + dx / 2, y: this.at.y + dy / 2, fitted: false, face: null };
           this.zoom(far(event) / Math.max(far(before), 1), (event.clientX + others[0].clientX) / 2 - box.left, (event.clientY + others[0].clientY) / 2 - box.top);
         }
         fingers.set(event.pointerId, event);
