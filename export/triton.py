@@ -6,7 +6,7 @@
 
 The configurations follow Triton's model_config.proto. ONNX files run in its onnxruntime backend. Where the
 bundle has an engine of TensorRT itself it is taken in place of the ONNX file; Triton does not load those of
-TensorRT for RTX.
+TensorRT for RTX. Of ONNX files the one in the wanted precision is taken where the bundle has it.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ VERSION = "1"
 ROLES = ("generator", "estimator")
 ONNX_BATCH = 8
 QUEUE_DELAY_US = 2000
+INSTANCES = 2
+"""Copies of a model on each GPU, or on the CPU: one is fed while the other computes."""
 
 _TYPES = {"uint8": "TYPE_UINT8", "float16": "TYPE_FP16", "float32": "TYPE_FP32", "int64": "TYPE_INT64"}
 _BACKENDS = {"onnx": ("onnxruntime", "model.onnx"), FORMAT: ("tensorrt", "model.plan")}
@@ -64,18 +66,24 @@ class TritonModel:
             *(_tensor("input", tensor, sizes) for tensor in self.inputs),
             *(_tensor("output", tensor, sizes) for tensor in self.outputs),
             f"dynamic_batching {{ max_queue_delay_microseconds: {QUEUE_DELAY_US} }}",
+            f"instance_group [ {{ kind: KIND_AUTO count: {INSTANCES} }} ]",
         ]
         return "\n".join(blocks) + "\n"
 
 
-def write_triton(bundle: Bundle, output: Path, progress: Progress = lambda message: None) -> Path:
+def write_triton(
+    bundle: Bundle,
+    output: Path,
+    progress: Progress = lambda message: None,
+    precision: Precision = Precision.FP32,
+) -> Path:
     """Write the repository of a bundle to a folder, which appears whole or not at all; returns the folder.
 
     Models of an older repository of AMGAN in the same folder are replaced, those of others stay. Raises
     UsageError for a folder that is a file or cannot be written, and BundleError for a bundle without the
     tensors or files that are needed.
     """
-    models = plan_models(bundle)
+    models = plan_models(bundle, precision)
     if output.exists() and not output.is_dir():
         raise UsageError(f"'{output}' is a file: name a folder for the Triton repository")
     work = output.parent / f".{output.name}.{secrets.token_hex(4)}"
@@ -95,8 +103,11 @@ def write_triton(bundle: Bundle, output: Path, progress: Progress = lambda messa
     return output
 
 
-def plan_models(bundle: Bundle) -> tuple[TritonModel, ...]:
-    """The models that a bundle gives; raises BundleError where it lacks what Triton must be told."""
+def plan_models(bundle: Bundle, precision: Precision = Precision.FP32) -> tuple[TritonModel, ...]:
+    """The models that a bundle gives, in the precision where it has that and in fp32 otherwise.
+
+    Raises BundleError where it lacks what Triton must be told.
+    """
     manifest = bundle.manifest
     specs: dict[str, GeneratorSpec | EstimatorSpec] = {
         "generator": manifest.generator,
@@ -107,17 +118,20 @@ def plan_models(bundle: Bundle) -> tuple[TritonModel, ...]:
         spec = specs[role]
         if not spec.inputs or not spec.outputs:
             raise BundleError(f"'{bundle.path}' does not name the tensors of its {role}: export it again")
-        file, entry = _file(bundle, role)
+        file, entry = _file(bundle, role, precision)
         models.append(TritonModel(PREFIX + role, file, entry, spec.inputs, spec.outputs))
     return tuple(models)
 
 
-def _file(bundle: Bundle, role: str) -> tuple[str, FileEntry]:
-    """What to serve: an engine of TensorRT, or the fp32 ONNX file."""
+def _file(bundle: Bundle, role: str, precision: Precision) -> tuple[str, FileEntry]:
+    """What to serve: an engine of TensorRT, the ONNX file in the precision, or the one in fp32."""
     for name, entry in bundle.manifest.files.items():
         if entry.role == role and entry.build is not None and entry.build.flavour == "tensorrt":
             return name, entry
-    path = bundle.file(role, Precision.FP32)
+    try:
+        path = bundle.file(role, precision)
+    except BundleError:
+        path = bundle.file(role, Precision.FP32)
     name = path.relative_to(bundle.path).as_posix()
     return name, bundle.manifest.files[name]
 

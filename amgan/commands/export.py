@@ -132,8 +132,11 @@ def command(
         if triton is not None:
             from amgan.export.triton import write_triton
             from amgan.runtime.bundle.bundle import Bundle
+            from amgan.runtime.bundle.precision import Precision
 
-            click.echo(f"Triton repository written to {write_triton(Bundle.open(bundle), triton, say)}")
+            served = Precision.FP16 if fp16 else Precision.FP32  # its ONNX backend has no bf16
+            written = write_triton(Bundle.open(bundle), triton, say, served)
+            click.echo(f"Triton repository written to {written}")
 
 
 def _check_targets(targets: str, flavour: str) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from amgan.export import bundle as bundle_export
 from amgan.export.triton import ONNX_BATCH, plan_models, write_triton
 from amgan.runtime.bundle.bundle import SHIPPED, Bundle
 from amgan.runtime.bundle.manifest import Manifest, TensorSpec
+from amgan.runtime.bundle.precision import Precision
 from amgan.runtime.errors import BundleError, UsageError
 from amgan.runtime.files import file_sha256
 
@@ -80,8 +81,27 @@ def test_a_configuration_says_what_the_network_is(
     assert config.backend == "onnxruntime"
     assert config.max_batch_size == ONNX_BATCH
     assert config.HasField("dynamic_batching")
+    assert [group.count for group in config.instance_group] == [2]
     assert sorted(p.name for p in folder.iterdir()) == ["1", "config.pbtxt"]
     assert [p.name for p in repository.parent.iterdir()] == ["models"]
+
+
+def test_the_precision_asked_for_is_served_where_it_is_there(tmp_path: Path) -> None:
+    shipped = Bundle.open()
+    folder = tmp_path / "bundle"
+    folder.mkdir()
+    for name in shipped.manifest.files:
+        (folder / name).symlink_to(shipped.path / name)
+    (folder / "generator.half.onnx").write_bytes(b"half")
+    content = shipped.manifest.to_dict()
+    of_generator = next(e for e in content["files"].values() if e["role"] == "generator")
+    content["files"]["generator.half.onnx"] = {**of_generator, "precision": "fp16"}
+    bundle = replace(shipped, path=folder, manifest=Manifest.from_dict(content))
+    for precision, served in (("fp32", shipped.file("generator").read_bytes()), ("fp16", b"half")):
+        repository = write_triton(bundle, tmp_path / precision, precision=Precision(precision))
+        assert (repository / "amgan_generator" / "1" / "model.onnx").read_bytes() == served
+        estimator = (repository / "amgan_estimator" / "1" / "model.onnx").read_bytes()
+        assert estimator == shipped.file("estimator").read_bytes()  # which is there in fp32 only
 
 
 def test_an_engine_of_tensorrt_is_served_with_its_one_size(triton: ModuleType, tmp_path: Path) -> None:
