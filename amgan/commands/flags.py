@@ -13,6 +13,8 @@ FLAGS = {
     "threads": "--jobs",
     "min_face_px": "--min-face",
     "include_children": "--include-children",
+    "codec": "--codec",
+    "quality": "--quality",
 }
 
 

@@ -68,7 +68,7 @@ def choose_encoding(
     if suffix not in chosen.containers:
         raise UsageError(f"'{output}' cannot hold {name}: name it {_listed(chosen.containers)}")
     if quality is not None and not chosen.worst:
-        raise UsageError(f"{name} has no quality to choose: leave --quality out")
+        raise UsageError(f"{name} has no quality to choose: leave `quality` out")
     if quality is not None and not 0 <= quality <= chosen.worst:
         raise UsageError(f"a quality of {quality} is not within 0 (best) to {chosen.worst} for {name}")
     level = chosen.usual if quality is None else quality

@@ -121,7 +121,7 @@ class VideoSession:
 
     def _folder_run(self, pipeline: Pipeline, progress: Progress) -> Any:
         if self.codec is not None or self.quality is not None:
-            raise UsageError("frames are written as they were read: leave --codec and --quality out")
+            raise UsageError("frames are written as they were read: leave `codec` and `quality` out")
         if self.output.exists() and not self.output.is_dir():
             raise UsageError(f"'{self.output}' is a file: name a folder for the frames")
         frames = FolderSource(list_frames(self.source), self.rate, self.start, self.end)

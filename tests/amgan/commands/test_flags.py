@@ -11,30 +11,39 @@ from helpers import ROOT
 
 from amgan.cli import main
 from amgan.commands.flags import FLAGS, in_terms_of_flags
-from amgan.runtime import BatchSession, Request
+from amgan.runtime import BatchSession, Request, VideoSession, VideoWish
 from amgan.runtime.batch.outcome import Outcome
 from amgan.runtime.storage.location import Location
 
-COMMAND = main.get_command(click.Context(main), "run-batch")
+FLAGS_OF_COMMANDS = {
+    flag
+    for name in ("run-batch", "video")
+    if (command := main.get_command(click.Context(main), name)) is not None
+    for param in command.params
+    for flag in param.opts
+}
 
 
 def test_every_parameter_in_the_table_has_a_flag_of_the_command() -> None:
-    assert COMMAND is not None
-    known = set(inspect.signature(BatchSession).parameters) | set(inspect.signature(Request).parameters)
+    known = {
+        name
+        for one in (BatchSession, Request, VideoSession, VideoWish)
+        for name in inspect.signature(one).parameters
+    }
     assert set(FLAGS) <= known
-    flags = {flag for param in COMMAND.params for flag in param.opts}
-    assert {flag for flag in FLAGS.values() if flag.startswith("--")} <= flags
+    assert {flag for flag in FLAGS.values() if flag.startswith("--")} <= FLAGS_OF_COMMANDS
 
 
 def test_the_runtime_names_no_flag_of_the_command_line() -> None:
-    assert COMMAND is not None
-    flags = {flag for param in COMMAND.params for flag in param.opts if flag.startswith("--")} - {"--device"}
+    batch = main.get_command(click.Context(main), "run-batch")
+    assert batch is not None
+    flags = {flag for one in batch.params for flag in one.opts if flag.startswith("--")} - {"--device"}
     found = [
         (path.name, flag)
         for path in (ROOT / "runtime").rglob("*.py")
         for line in path.read_text(encoding="utf-8").splitlines()
         for flag in re.findall(r"--[a-z][a-z-]+", line)
-        if flag in flags and "`amgan " not in line
+        if flag in flags and "`amgan " not in line and "query-gpu" not in line and "video" not in path.parts
     ]
     assert [one for one in found if one[0] != "numbered_faces.py"] == []  # that one speaks of them
 

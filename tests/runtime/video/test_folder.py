@@ -93,7 +93,7 @@ def test_folders_that_are_no_video(pipeline: Pipeline, frames: Path, tmp_path: P
         VideoSession(tmp_path / "empty", tmp_path / "out", WISH).run(pipeline)
     with pytest.raises(UsageError, match="no frame between"):
         VideoSession(frames, tmp_path / "out", WISH, start=9.0).run(pipeline)
-    with pytest.raises(UsageError, match="leave --codec"):
+    with pytest.raises(UsageError, match="leave `codec`"):
         VideoSession(frames, tmp_path / "out", WISH, codec="h264").run(pipeline)
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="is a file"):
