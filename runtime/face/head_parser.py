@@ -20,7 +20,7 @@ PARSER_PX = 128
 HAIR_WIDTH = 1.8
 """How many times as wide as the frame the window is in which hair is looked for."""
 _MODEL = Path(__file__).parent / "models" / "head_parser.onnx"
-_SURE_OF_SKIN = (0.2, 0.6)
+_SURE_OF_SKIN = (0.2, 0.5)
 
 Shares = NDArray[np.float32]
 
