@@ -76,8 +76,8 @@ def test_photos_under_way_stay_within_the_memory(
             most[0] = max(most[0], held[0])
         return read_photo(path, *rest)
 
-    def counting_write(*args: Any) -> None:
-        write_photo(*args)
+    def counting_write(*args: Any, **options: Any) -> None:
+        write_photo(*args, **options)
         with lock:
             held[0] -= 1
 
@@ -174,7 +174,7 @@ def test_a_full_disk_ends_the_run_and_it_goes_on_later(small_disk: Path, tmp_pat
     "error", [OSError(errno.ENOSPC, "No space left"), OSError(errno.EDQUOT, "Quota"), OSError("encoder -2")]
 )
 def test_errors_of_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError) -> None:
-    def refuse(*args: Any) -> None:
+    def refuse(*args: Any, **options: Any) -> None:
         raise PhotoError("it cannot be written") from error
 
     monkeypatch.setattr(write, "write_photo", refuse)

@@ -217,10 +217,10 @@ def test_photos_stream_through_bounded_queues(tmp_path: Path, monkeypatch: pytes
                 ahead.set()
         return read_photo(path, metadata)
 
-    def waiting_write(*args: Any) -> Any:
+    def waiting_write(*args: Any, **options: Any) -> Any:
         assert threading.get_ident() != main
         assert ahead.wait(600), "the second photo is decoded before the first one is written"
-        write_photo(*args)
+        write_photo(*args, **options)
         with lock:
             written[0] += 1
 
