@@ -38,9 +38,9 @@ def main() -> None:
     with Pipeline() as pipeline:
         for name, (file, box) in PHOTOS.items():
             photo = np.asarray(Image.open(ROOT / "samples" / file).convert("RGB"))
-            aged = {age: pipeline.age(photo, Request.parse(age=age)).pixels for age in ("20", "70")}
-            side_by_side([photo, aged["70"]], box).save(IMAGES / f"{name}_70.jpg", quality=90)
-            side_by_side([aged["20"], photo, aged["70"]], box).save(IMAGES / f"{name}_ages.jpg", quality=90)
+            aged = {age: pipeline.age(photo, Request.parse(age=age)).pixels for age in ("20", "80")}
+            side_by_side([photo, aged["80"]], box).save(IMAGES / f"{name}_80.jpg", quality=90)
+            side_by_side([aged["20"], photo, aged["80"]], box).save(IMAGES / f"{name}_ages.jpg", quality=90)
 
 
 if __name__ == "__main__":
