@@ -22,6 +22,7 @@ from amgan.runtime.engines.scheduler.scheduler import open_scheduler
 from amgan.runtime.engines.tiles import Tile
 from amgan.runtime.errors import AmganError
 from amgan.runtime.face.finder import FaceFinder
+from amgan.runtime.face.head_parser import HeadParser
 from amgan.runtime.photo.data import Photo
 from amgan.runtime.photo.read import read_photo
 from amgan.runtime.photo.write import write_photo
@@ -49,6 +50,7 @@ class StagedPhoto:
         self._request = Request.parse(AGE, include_children=True)
         self._scheduler = open_scheduler(bundle, "cpu", precision)
         self._estimator, self._finder = Estimator(bundle), FaceFinder(threads=1)
+        self._parser = HeadParser()
         self._photo: Photo
         self._seen: SeenFace
         self._work: FaceWork
@@ -102,12 +104,15 @@ class StagedPhoto:
         self._face = faces[0]
 
     def _read(self) -> None:
-        self._seen = see_face(self._photo.pixels, self._face, self._bundle.manifest, self._estimator)
+        self._seen = see_face(
+            self._photo.pixels, self._face, self._bundle.manifest, self._estimator, self._parser
+        )
 
     def _plan(self) -> None:
         self._work = plan_work(
-            self._photo.pixels, self._seen, self._request, self._bundle.manifest, self.capabilities, "photo"
-        )
+            self._photo.pixels, self._seen, self._request, self._bundle.manifest, self.capabilities,
+            "photo", self._parser,
+        )  # fmt: skip
 
     def _age(self) -> None:
         self._frame = self._scheduler.submit(self._work.frame).result()

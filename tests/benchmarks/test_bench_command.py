@@ -102,7 +102,11 @@ def test_the_commit_is_found_from_any_folder_and_of_an_installed_package(
     monkeypatch.setattr(
         machine, "distribution", lambda name: SimpleNamespace(read_text=lambda file: json.dumps(noted))
     )
-    assert machine.commit() == f"git of {machine.ROOT}"
+    checkout = tmp_path / "checkout"
+    checkout.mkdir()
+    (checkout / "pyproject.toml").touch()
+    monkeypatch.setattr(machine, "ROOT", checkout)
+    assert machine.commit() == f"git of {checkout}"
     monkeypatch.setattr(machine, "ROOT", tmp_path / "site-packages")
     assert machine.commit() is None
     noted["url"] = tmp_path.as_uri()
@@ -159,6 +163,9 @@ class Clock:
 
     def perf_counter(self) -> float:
         self.now += 1.0
+        return self.now
+
+    def process_time(self) -> float:
         return self.now
 
 

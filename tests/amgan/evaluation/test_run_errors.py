@@ -115,7 +115,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be written to"):
         prepare_folder(tmp_path / "file" / "results")
     with pytest.raises(UsageError, match="cannot be written"):
-        write_files(tmp_path / "missing", {"a.json": "{}"})
+        write_files(tmp_path / "file", {"a.json": "{}"})
     assert [file.name for file in tmp_path.iterdir()] == ["file"]
 
 
