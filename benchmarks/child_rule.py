@@ -151,9 +151,7 @@ def tables(result: dict[str, Any]) -> str:
 
 def write_tables(result: dict[str, Any], page: Path) -> None:
     """Replace what stands between the two marks of a page."""
-    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    after = rest.partition(END)[2]
-    page.write_text(f"{before}{BEGIN}\n{tables(result)}{END}{after}", encoding="utf-8")
+    common.write_between(page, BEGIN, END, tables(result))
 
 
 def main() -> None:

@@ -41,6 +41,13 @@ def timing_options(description: str | None, result: Path) -> argparse.ArgumentPa
     return parser
 
 
+def write_between(page: Path, begin: str, end: str, text: str) -> None:
+    """Put ``text`` between the marks ``begin`` and ``end`` of a page, in place of what stands there."""
+    before, _, rest = page.read_text(encoding="utf-8").partition(begin)
+    after = rest.partition(end)[2]
+    page.write_text(f"{before}{begin}\n{text}{end}{after}", encoding="utf-8")
+
+
 def count(text: str) -> int:
     """A number of 1 or more from the command line."""
     if not text.isdecimal() or int(text) < 1:

@@ -142,17 +142,22 @@ class FaceLayers(FaceMasks):
     @cached_property
     def bands(self) -> tuple[Plane, Plane, Plane]:
         """The face's own structure inside bare skin: finer than 2.2, than 6 and than 14 px (of 512)."""
-        see = self.visible + np.float32(1e-3)
         first = blur(self.light, 0.7 * self.unit) if self.unit > 0.9 else self.light
-        second, third, last = (blur_inside(self.light, see, s * self.unit) for s in (2.2, 6.0, 14.0))
-        return first - second, second - third, third - last
+        second, third = self._shade(2.2), self._shade(6.0)
+        return first - second, second - third, third - self._broad_shade
 
     @cached_property
     def broad_folds(self) -> Plane:
         """The face's own structure inside bare skin of 14 to 28 px (of 512): bags and broad folds."""
-        see = self.visible + np.float32(1e-3)
-        fine, broad = (blur_inside(self.light, see, s * self.unit) for s in (14.0, 28.0))
-        return np.asarray(fine - broad, np.float32)
+        return self._broad_shade - self._shade(28.0)
+
+    @cached_property
+    def _broad_shade(self) -> Plane:
+        return self._shade(14.0)
+
+    def _shade(self, sigma_px: float) -> Plane:
+        """The light of bare skin, blurred by ``sigma_px`` of a frame of 512 px."""
+        return blur_inside(self.light, self.visible + np.float32(1e-3), sigma_px * self.unit)
 
     @cached_property
     def own_lines(self) -> Plane:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -156,14 +155,14 @@ def _young_share(layers: FaceLayers, age: float) -> float:
 
 
 def _own_flatter(layers: FaceLayers, age: float, options: AgingOptions) -> Plane:
-    """Minus what of the face's own folds and lines goes; pores stay, and half of what is light."""
+    """Minus what of the face's own folds and lines goes; pores stay, and a little of what is light."""
     fine, middle, folds = layers.bands
     line = smoothstep(layers.lineness, 0.2, 0.5)
     flat = options.young_mid * (middle - soft_bound(middle, 0.015))
     flat = flat + options.young_fine * line * (fine - soft_bound(fine, 0.02))
     flat = flat + options.young_folds * (folds - soft_bound(folds, 0.025))
-    broad = layers.broad_folds
-    flat = flat + options.young_broad * (broad - soft_bound(broad, 0.03))
+    bags = layers.broad_folds
+    flat = flat + options.young_broad * (bags - soft_bound(bags, 0.03))
     return np.asarray(-_young_share(layers, age) * np.where(flat < 0, flat, 0.85 * flat), np.float32)
 
 
@@ -201,7 +200,7 @@ def _evener(layers: FaceLayers, age: float, options: AgingOptions) -> NDArray[np
     """Younger skin is of one colour: blotches and the red of folds come closer to the skin around."""
     share = options.young_even * _young_share(layers, age) * layers.visible
     around = layers.skin_around[1]
-    blotch = np.dstack([blur(c, 1.5 * layers.unit) for c in cv2.split(layers.chroma - around)])
+    blotch = blur(layers.chroma - around, 1.5 * layers.unit)
     return np.asarray(-share[..., None] * blotch, np.float32)
 
 

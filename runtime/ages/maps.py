@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..face.easing import eased
 from ..face.region_masks import Footprints, edit_mask, make_footprints, without_margin
 from ..face.zones import PART_NAMES
 
@@ -88,7 +89,7 @@ def change_mask(years: NDArray[np.floating], size_px: int) -> Floats:
     share = np.clip(np.abs(years) / FULL_CHANGE_YEARS, 0.0, 1.0).astype(np.float32)
     import cv2
 
-    smooth = share * share * (3.0 - 2.0 * share)
+    smooth = eased(share)
     mask = cv2.resize(smooth, (size_px, size_px), interpolation=cv2.INTER_LINEAR)
     return np.clip(np.asarray(mask, np.float32), 0.0, 1.0)
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .alignment import Frame, apply_affine
+from .easing import eased
 from .head_parser import HAIR_WIDTH, PARSER_PX, HeadShares, hair_window
 from .mesh import LEFT_BROW, LEFT_EYE, RIGHT_BROW, RIGHT_EYE
 from .tone import LUMA, read_tone
@@ -55,7 +56,7 @@ def greyness(years: float, height: NDArray[np.floating]) -> Plane:
     """How much of the hair is grey at ``years``, 0..1; ``height`` is 0 at the temples and 1 on the crown."""
     first, last = _FIRST_GREY
     share = np.clip((years - (first + (last - first) * np.asarray(height))) / _GREY_SPAN, 0.0, 1.0)
-    return np.asarray(share * share * (3.0 - 2.0 * share), np.float32)
+    return np.asarray(eased(share), np.float32)
 
 
 def greys(now: float, wanted: float) -> bool:
@@ -152,7 +153,7 @@ def _sure_hair(shares: HeadShares) -> Plane | None:
     low, high = _SURE
     weight = np.clip((shares.hair - low) / (high - low), 0.0, 1.0)
     edge = np.clip((np.minimum(np.arange(PARSER_PX), np.arange(PARSER_PX)[::-1]) - 0.5) / 8.0, 0.0, 1.0)
-    weight = weight * weight * (3.0 - 2.0 * weight) * edge[:, None] * edge[None, :]
+    weight = eased(weight) * edge[:, None] * edge[None, :]
     return np.asarray(weight, np.float32) if (weight > 0.5).any() else None
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..engines.openvino_network import choose_precision, compile_network, last_line
 from ..errors import EngineError
 from .alignment import Frame
+from .easing import eased
 from .region_masks import face_footprint
 from .warp import sample_affine
 
@@ -94,7 +95,7 @@ def own_skin(shares: HeadShares) -> Shares:
     """
     low, high = _SURE_OF_SKIN
     share = np.clip((shares.skin - low) / (high - low), 0.0, 1.0)
-    return np.asarray(share * share * (3.0 - 2.0 * share), np.float32)
+    return np.asarray(eased(share), np.float32)
 
 
 def _resized(plane: Shares, size: int) -> Shares:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .alignment import Frame, apply_affine
+from .easing import eased
 from .mesh import FACE_OVAL, raise_hairline
 from .warp import sample_plane
 
@@ -63,8 +64,7 @@ def plan_shape(
     field = smooth[..., :2] / (smooth[..., 2:] + _REACH)
     field = cv2.GaussianBlur(field, (0, 0), 0.5 * _SPREAD * GRID)
     edge = np.arange(GRID)
-    fade = np.clip((np.minimum(edge, edge[::-1]) - 1.0) / 7.0, 0.0, 1.0)
-    fade = fade * fade * (3.0 - 2.0 * fade)
+    fade = eased(np.clip((np.minimum(edge, edge[::-1]) - 1.0) / 7.0, 0.0, 1.0))
     return ShapeChange(frame, np.asarray(field * (fade[:, None] * fade)[..., None], np.float32))
 
 

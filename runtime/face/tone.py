@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .easing import eased
+
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 SAMPLE_PX = 32
 ONE_TONE_CODES = (3.2, 4.6)
@@ -87,8 +89,7 @@ def exposure_weight(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _smooth(value: float, begins: float, ends: float) -> float:
-    at = min(max((value - begins) / (ends - begins), 0.0), 1.0)
-    return at * at * (3.0 - 2.0 * at)
+    return eased(min(max((value - begins) / (ends - begins), 0.0), 1.0))
 
 
 _BRIGHT = np.array([1.0 - BLOWN_OUT_SHARE * _smooth(code, *BLOWN_OUT) for code in range(256)], np.float32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -99,25 +100,36 @@ def see_face(
     Without a ``parser`` nothing is taken for covered.
     """
     size = frame_size(face.frame.side_px, manifest)
-    margin = map_margin(size, manifest.halo_px)
-    landmarks = landmarks_unit(face)
-    footprints = make_footprints(landmarks, MAP_CELLS, margin)
-    inner = without_margin(footprints, margin)
+    place = _place(face, size, manifest)
+    inner = without_margin(place.footprints, place.margin)
     now = estimator.read(rgb, face, inner)
     skin = None if parser is None else own_skin(parser.read_frame(rgb, face.frame, inner.face))
-    coordinates = _coordinates(landmarks, footprints, margin, manifest.coordinates)
-    return SeenFace(face, now, size, landmarks, footprints, margin, coordinates, skin=skin)
+    return SeenFace(face, now, size, *place, skin=skin)
 
 
 def place_face(
     face: Face, now: FaceAges, size: int, manifest: Manifest, pattern: NDArray[np.float32] | None = None
 ) -> SeenFace:
     """A face whose ages, side of the frame in px and pattern are known already, as in a video."""
+    return SeenFace(face, now, size, *_place(face, size, manifest), pattern)
+
+
+class _Place(NamedTuple):
+    """What of a SeenFace follows from its landmarks alone."""
+
+    landmarks: NDArray[np.float64]
+    footprints: Footprints
+    margin: int
+    coordinates: NDArray[np.float32]
+
+
+def _place(face: Face, size: int, manifest: Manifest) -> _Place:
     margin = map_margin(size, manifest.halo_px)
     landmarks = landmarks_unit(face)
     footprints = make_footprints(landmarks, MAP_CELLS, margin)
-    coordinates = _coordinates(landmarks, footprints, margin, manifest.coordinates)
-    return SeenFace(face, now, size, landmarks, footprints, margin, coordinates, pattern)
+    return _Place(
+        landmarks, footprints, margin, _coordinates(landmarks, footprints, margin, manifest.coordinates)
+    )
 
 
 def plan_work(

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..bundle.manifest import Manifest
 from ..face.alignment import apply_affine, canonical_frame
+from ..face.easing import eased
 from ..face.finder import Face, turn_of
 from ..pipeline.face_filter import MAX_TURN, NODS, nod
 from ..pipeline.face_plan import frame_size
@@ -170,7 +171,7 @@ def _to_photo(pose: Floats) -> Floats:
 def _ramp(value: Floats, begins: float, ends: float) -> Floats:
     """0 up to where it begins, 1 from where it ends on, smooth in between."""
     share = np.clip((value - begins) / (ends - begins), 0.0, 1.0)
-    return np.asarray(share * share * (3.0 - 2.0 * share))
+    return np.asarray(eased(share))
 
 
 def _blurred(values: Floats, spread: float) -> Floats:

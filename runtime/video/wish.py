@@ -12,6 +12,7 @@ from pathlib import Path
 from ..ages.request import AgeSpec, Request
 from ..errors import UsageError
 from ..face.choice import parse_faces
+from ..face.easing import eased
 from ..face.zones import parts_of
 
 EASINGS = ("smooth", "linear", "in", "out")
@@ -161,7 +162,7 @@ def base_request(
 def _eased(share: float, easing: str) -> float:
     """How far a change is at a share of its time, both 0..1."""
     if easing == "smooth":
-        return share * share * (3.0 - 2.0 * share)
+        return eased(share)
     if easing == "in":
         return share * share
     if easing == "out":

@@ -1,0 +1,16 @@
+"""The smooth way from 0 to 1."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from amgan.runtime.face.easing import eased
+
+
+def test_numbers_and_arrays_go_smoothly_from_0_to_1() -> None:
+    at = np.linspace(0.0, 1.0, 101)
+    curve = eased(at)
+    assert curve[0] == 0.0 and curve[50] == 0.5 and curve[-1] == 1.0
+    assert (np.diff(curve) > 0).all() and curve[1] < 0.001 and curve[-2] > 0.999
+    assert eased(0.25) == 0.15625
+    assert eased(at.astype(np.float32)).dtype == np.float32
