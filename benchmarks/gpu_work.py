@@ -53,8 +53,8 @@ class Check:
 
     def machine(self) -> dict[str, Any]:
         """GPU, driver, clocks and versions."""
-        from amgan.runtime.doctor import find_gpus as ask_driver
         from amgan.runtime.machine import count_cores
+        from amgan.runtime.machine import find_gpus as ask_driver
 
         said, _ = ask_driver()
         command = ["nvidia-smi", "-q"]

@@ -18,6 +18,7 @@ from typing import Any
 
 import common
 import numpy as np
+import psutil
 from PIL import Image
 
 RESULT = common.RESULTS / "photo_memory_cpu.json"
@@ -91,8 +92,7 @@ def many_photos(folder: Path, count: int) -> dict[str, Any]:
 
 def resident_mib() -> float:
     """Memory that this process holds, MiB."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize() / 2**20
+    return psutil.Process().memory_info().rss / 2**20
 
 
 def main() -> None:

@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import importlib.util
 import platform
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
-from pathlib import Path
 
 from .engines.openvino_network import load_openvino
 from .errors import AmganError
-from .machine import count_cores
+from .machine import Gpu, count_cores, find_gpus, memory_of_the_machine, read_processor
 
 PACKAGES = (
     "amgan", "numpy", "pillow", "jpeglib", "openvino", "torch", "onnx", "tensorrt", "tensorrt_rtx",
     "cuda-bindings",
 )  # fmt: skip
-CPUINFO = Path("/proc/cpuinfo")
-MEMINFO = Path("/proc/meminfo")
-SMI_TIMEOUT_S = 10.0
-_SMI_FIELDS = "name,driver_version,memory.total,compute_cap"
 _FEATURE_FLAGS = {
     "avx2": ("avx2",),
     "avx512": ("avx512f",),
@@ -38,16 +32,6 @@ class Cpu:
     cores: int
     features: tuple[str, ...]
     capabilities: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Gpu:
-    """One NVIDIA GPU as nvidia-smi reports it; ``compute`` is 90 for compute capability 9.0, 0 unknown."""
-
-    name: str
-    driver: str
-    memory_mib: int
-    compute: int
 
 
 @dataclass(frozen=True)
@@ -124,19 +108,18 @@ GPU_ENGINES = (
 def examine() -> Report:
     """Look at this machine; never raises for what it finds, takes a few seconds at most."""
     versions = read_versions()
-    cpuinfo = _read_text(CPUINFO)
     capabilities, openvino_error = openvino_capabilities()
-    model, features = parse_cpuinfo(cpuinfo)
+    model, flags = read_processor()
     gpus, note = find_gpus()
-    total, free = parse_meminfo(_read_text(MEMINFO))
+    total, free = memory_of_the_machine()
     bundle, intact = check_bundle()
     return Report(
         python=platform.python_version(),
         system=platform.platform(),
         versions=versions,
-        cpu=Cpu(model or platform.processor() or platform.machine(), count_cores(), features, capabilities),
-        memory_mib=total,
-        memory_free_mib=free,
+        cpu=Cpu(model, count_cores(), features_of_interest(flags), capabilities),
+        memory_mib=total >> 20,
+        memory_free_mib=free >> 20,
         gpus=gpus,
         gpu_note=note,
         engines=(
@@ -159,25 +142,9 @@ def read_versions(packages: Sequence[str] = PACKAGES) -> dict[str, str | None]:
     return versions
 
 
-def parse_cpuinfo(text: str) -> tuple[str, tuple[str, ...]]:
-    """Model name and the features of interest (avx2, avx512, amx, bf16) from the text of /proc/cpuinfo."""
-    lines = (line.partition(":") for line in text.splitlines())
-    entries: dict[str, str] = {}
-    for key, _, value in lines:
-        entries.setdefault(key.strip().lower(), value.strip())
-    flags = set(entries.get("flags", "").split())
-    found = tuple(name for name, wanted in _FEATURE_FLAGS.items() if flags.intersection(wanted))
-    return entries.get("model name", ""), found
-
-
-def parse_meminfo(text: str) -> tuple[int, int]:
-    """Total and available memory in MiB from the text of /proc/meminfo; 0 where it does not say."""
-    sizes = {"MemTotal": 0, "MemAvailable": 0}
-    for line in text.splitlines():
-        key, _, value = line.partition(":")
-        if key in sizes and value.split()[:1] and value.split()[0].isdigit():
-            sizes[key] = int(value.split()[0]) // 1024
-    return sizes["MemTotal"], sizes["MemAvailable"]
+def features_of_interest(flags: frozenset[str]) -> tuple[str, ...]:
+    """Which of avx2, avx512, amx and bf16 a processor has, from the names that its system lists."""
+    return tuple(name for name, wanted in _FEATURE_FLAGS.items() if flags.intersection(wanted))
 
 
 def openvino_capabilities() -> tuple[tuple[str, ...], str]:
@@ -188,43 +155,6 @@ def openvino_capabilities() -> tuple[tuple[str, ...], str]:
         return tuple(openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")), ""
     except Exception as error:
         return (), " ".join(f"{type(error).__name__}: {error}".split())[:200]
-
-
-def find_gpus(program: str = "nvidia-smi", timeout_s: float = SMI_TIMEOUT_S) -> tuple[tuple[Gpu, ...], str]:
-    """The NVIDIA GPUs that nvidia-smi lists, and a note why there are none (empty if there are some)."""
-    command = [program, f"--query-gpu={_SMI_FIELDS}", "--format=csv,noheader,nounits"]
-    try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
-    except FileNotFoundError:
-        return (), "no NVIDIA driver is installed (nvidia-smi was not found)"
-    except subprocess.TimeoutExpired:
-        return (), f"nvidia-smi did not answer within {timeout_s:g} s"
-    except OSError as error:
-        return (), f"nvidia-smi cannot be run ({error.strerror})"
-    if answer.returncode:
-        said = (answer.stdout + answer.stderr).strip().splitlines()
-        return (), f"nvidia-smi failed: {said[0] if said else f'exit code {answer.returncode}'}"
-    gpus = parse_gpus(answer.stdout)
-    return gpus, "" if gpus else "nvidia-smi lists no GPU"
-
-
-def parse_gpus(text: str) -> tuple[Gpu, ...]:
-    """GPUs from nvidia-smi's CSV lines of name, driver, memory in MiB and compute capability."""
-    gpus = []
-    for line in text.splitlines():
-        cells = [cell.strip() for cell in line.rsplit(",", 3)]
-        if len(cells) == 4:
-            name, driver, memory, compute = cells
-            digits = compute.replace(".", "")
-            gpus.append(
-                Gpu(
-                    name,
-                    driver,
-                    int(memory) if memory.isdigit() else 0,
-                    int(digits) if digits.isdigit() else 0,
-                )
-            )
-    return tuple(gpus)
 
 
 def judge_openvino(
@@ -281,10 +211,3 @@ def check_bundle() -> tuple[str, bool]:
         return str(error), False
     except Exception as error:
         return f"cannot be checked ({type(error).__name__}: {error})", False
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(errors="replace")
-    except OSError:
-        return ""

@@ -1,14 +1,74 @@
-"""What this machine is: the processor cores that may be used, and the memory that is left."""
+"""What this machine is: its processor and GPUs, the cores that may be used, and the memory that is left."""
 
 from __future__ import annotations
 
 import os
+import platform
+from dataclasses import dataclass
 from pathlib import Path
 
-STATM = Path("/proc/self/statm")
-MEMINFO = Path("/proc/meminfo")
+CPUINFO = Path("/proc/cpuinfo")
 CGROUP = Path("/proc/self/cgroup")
 CGROUPS = Path("/sys/fs/cgroup")
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One NVIDIA GPU as its driver reports it; ``compute`` is 90 for compute capability 9.0."""
+
+    name: str
+    driver: str
+    memory_mib: int
+    compute: int
+
+
+def read_processor() -> tuple[str, frozenset[str]]:
+    """Model name of the processor, and the names of the features ("avx2", ...) that its system lists."""
+    entries: dict[str, str] = {}
+    try:
+        for line in CPUINFO.read_text(errors="replace").splitlines():
+            key, _, value = line.partition(":")
+            entries.setdefault(key.strip().lower(), value.strip())
+    except OSError:  # another system
+        pass
+    flags = entries.get("flags") or entries.get("features", "")  # ARM says Features
+    model = entries.get("model name") or platform.processor() or platform.machine()
+    return model, frozenset(flags.split())
+
+
+def find_gpus() -> tuple[tuple[Gpu, ...], str]:
+    """The NVIDIA GPUs that the driver lists, and a note why there are none (empty if there are some).
+
+    All GPUs of the machine in the order of the PCI bus, also those that ``CUDA_VISIBLE_DEVICES`` hides.
+    """
+    try:
+        import pynvml
+    except ImportError:
+        return (), "the package nvidia-ml-py is not installed (pip install 'nvidia-ml-py>=12')"
+    try:
+        pynvml.nvmlInit()
+        try:
+            driver = str(pynvml.nvmlSystemGetDriverVersion())
+            gpus = tuple(_gpu(number, driver) for number in range(pynvml.nvmlDeviceGetCount()))
+        finally:
+            pynvml.nvmlShutdown()
+    except pynvml.NVMLError_LibraryNotFound:
+        return (), "no NVIDIA driver is installed (its library NVML was not found)"
+    except pynvml.NVMLError as error:
+        return (), f"the NVIDIA driver cannot be asked ({error})"
+    return gpus, "" if gpus else "the NVIDIA driver lists no GPU"
+
+
+def _gpu(number: int, driver: str) -> Gpu:
+    import pynvml
+
+    handle = pynvml.nvmlDeviceGetHandleByIndex(number)
+    major, minor = pynvml.nvmlDeviceGetCudaComputeCapability(handle)
+    try:
+        memory = int(pynvml.nvmlDeviceGetMemoryInfo(handle).total) >> 20
+    except pynvml.NVMLError_NotSupported:  # a GPU that shares the machine's memory
+        memory = 0
+    return Gpu(str(pynvml.nvmlDeviceGetName(handle)), driver, memory, 10 * major + minor)
 
 
 def count_cores() -> int:
@@ -23,11 +83,13 @@ def address_space_left() -> int | None:
     try:
         import resource
 
+        import psutil
+
         limit = resource.getrlimit(resource.RLIMIT_AS)[0]
         if limit == resource.RLIM_INFINITY:
             return None
-        return max(0, limit - int(STATM.read_text().split()[0]) * resource.getpagesize())
-    except (ImportError, OSError, ValueError):  # another system, which has no such limit
+        return max(0, limit - int(psutil.Process().memory_info().vms))
+    except ImportError:  # another system, which has no such limit
         return None
 
 
@@ -41,12 +103,24 @@ def memory_left() -> int | None:
     return min((left for left in found if left is not None), default=None)
 
 
+def memory_of_the_machine() -> tuple[int, int]:
+    """Bytes of memory that the machine has, and that programs can still get without swap; 0 unknown."""
+    import psutil
+
+    try:
+        memory = psutil.virtual_memory()
+    except OSError:
+        return 0, 0
+    return int(memory.total), int(memory.available)
+
+
 def _available() -> int | None:
     """Memory and swap that the machine has left."""
+    import psutil
+
     try:
-        lines = dict(line.split(":", 1) for line in MEMINFO.read_text().splitlines())
-        return sum(int(lines[name].split()[0]) for name in ("MemAvailable", "SwapFree")) * 1024
-    except (OSError, KeyError, ValueError):
+        return int(psutil.virtual_memory().available + psutil.swap_memory().free)
+    except OSError:
         return None
 
 

@@ -17,6 +17,7 @@ from urllib.request import url2pathname
 
 from amgan.runtime.doctor import read_versions
 from amgan.runtime.engines.openvino_network import load_openvino
+from amgan.runtime.machine import memory_of_the_machine, read_processor
 
 FEATURES = ("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_bf16", "asimd", "bf16")
 ROOT = Path(__file__).parents[2]
@@ -28,13 +29,7 @@ def hardware(threads: int) -> dict[str, Any]:
     """The machine, as far as it can be asked; ``threads`` is how many CPUs the benchmark uses."""
     openvino = load_openvino()
 
-    model, flags = platform.processor() or platform.machine(), set()
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        lines = [line.split(":", 1) for line in info.read_text().splitlines() if ":" in line]
-        fields = {name.strip(): value.strip() for name, value in lines}
-        model = fields.get("model name", model)
-        flags = set(fields.get("flags", fields.get("Features", "")).split())
+    model, flags = read_processor()
     core = openvino.Core()
     return {
         "cpu": model,
@@ -43,7 +38,7 @@ def hardware(threads: int) -> dict[str, Any]:
         "logical_cpus": os.cpu_count(),
         "threads_used": threads,
         "features": [f for f in FEATURES if f in flags],
-        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "memory_gib": round(memory_of_the_machine()[0] / 2**30, 1),
         "system": platform.platform(),
         "load_average": os.getloadavg(),
     }

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from amgan.runtime.bundle.bundle import MANIFEST, Bundle
-from amgan.runtime.doctor import CPUINFO, MEMINFO, parse_cpuinfo, parse_meminfo, read_versions
+from amgan.runtime.doctor import features_of_interest, read_versions
 from amgan.runtime.errors import UsageError
 from amgan.runtime.files import file_sha256, temporary_name, whole_file
-from amgan.runtime.machine import count_cores
+from amgan.runtime.machine import count_cores, memory_of_the_machine, read_processor
 
 RESULT = "evaluation.json"
 REPORT = "report.html"
@@ -25,7 +25,7 @@ PACKAGES = (
 
 def heading(command: str, bundle: Bundle, source: str) -> dict[str, Any]:
     """The start of a result: what was measured, when, by which command, on what and of what."""
-    model, features = parse_cpuinfo(_text(CPUINFO))
+    model, flags = read_processor()
     return {
         "what": "evaluation of aged faces",
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -38,10 +38,10 @@ def heading(command: str, bundle: Bundle, source: str) -> dict[str, Any]:
             "checkpoint_sha256": bundle.manifest.checkpoint_sha256,
         },
         "hardware": {
-            "cpu": model or platform.processor() or platform.machine(),
+            "cpu": model,
             "cores": count_cores(),
-            "features": list(features),
-            "memory_mib": parse_meminfo(_text(MEMINFO))[0],
+            "features": list(features_of_interest(flags)),
+            "memory_mib": memory_of_the_machine()[0] >> 20,
             "system": platform.system(),
         },
         "versions": {"python": platform.python_version()} | dict(read_versions(PACKAGES)),
@@ -90,10 +90,3 @@ def _is_small(value: Any) -> bool:
     """Whether a value holds nothing but plain values."""
     held = value.values() if isinstance(value, Mapping) else value
     return not any(isinstance(one, Mapping | list) for one in held)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""

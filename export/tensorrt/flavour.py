@@ -5,22 +5,20 @@ Both have the same Python interface but for the import name; what differs is pro
 
 from __future__ import annotations
 
-import ctypes
 import importlib.util
 import re
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from amgan.runtime.bundle.engine_files import FLAVOURS, TARGET
+from amgan.runtime.engines.cuda.api import CudaError, load_cuda
 from amgan.runtime.engines.tensorrt import INSTALL, load_tensorrt
 from amgan.runtime.errors import EngineError, MissingDependencyError, UsageError
 
 AUTO = "auto"
 CURRENT = "current"
 OLDEST_MAJOR = {"tensorrt": 10, "tensorrt_rtx": 1}
-_MAJOR, _MINOR = 75, 76  # CUDA's numbers of the attributes that hold the compute capability
 EXAMPLES = "sm86,sm89,sm120"
 _TARGETS_HELP = f"write current, or generations such as {EXAMPLES}"
 
@@ -90,8 +88,8 @@ def resolve_targets(flavour: Flavour, targets: Sequence[str]) -> tuple[str, ...]
     if tuple(targets) == (CURRENT,):
         if here is None:
             raise EngineError(
-                "--targets current needs an NVIDIA GPU, and none can be reached here: name the generations "
-                f"instead, such as --flavour tensorrt_rtx --targets {EXAMPLES}"
+                "--targets current needs an NVIDIA GPU, and none can be reached here (amgan doctor says "
+                f"why): name the generations instead, such as --flavour tensorrt_rtx --targets {EXAMPLES}"
             )
         targets = (here,)
     for target in targets:
@@ -106,18 +104,12 @@ def resolve_targets(flavour: Flavour, targets: Sequence[str]) -> tuple[str, ...]
 
 
 def current_target() -> str | None:
-    """Generation of the GPU that CUDA uses first, such as "sm86"; None without GPU or driver."""
+    """Generation of the GPU that CUDA uses first, such as "sm86"; None where there is none to ask."""
     try:
-        cuda = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
-    except OSError:
+        gpus = load_cuda().gpus()
+    except (CudaError, MissingDependencyError):
         return None
-    device, values = ctypes.c_int(), (ctypes.c_int(), ctypes.c_int())
-    if cuda.cuInit(0) or cuda.cuDeviceGet(ctypes.byref(device), 0):
-        return None
-    for value, attribute in zip(values, (_MAJOR, _MINOR), strict=True):
-        if cuda.cuDeviceGetAttribute(ctypes.byref(value), attribute, device):
-            return None
-    return f"sm{values[0].value}{values[1].value}"
+    return f"sm{gpus[0].compute}" if gpus else None
 
 
 def _in_order(targets: set[str]) -> tuple[str, ...]:

@@ -1,14 +1,26 @@
-"""How much memory is left, by the limits of this process."""
+"""Processor, GPUs, and how much memory is left by the limits of this process."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import psutil
+import pynvml
 import pytest
 
 from amgan.runtime import machine
 from amgan.runtime.errors import EngineError, PhotoError
-from amgan.runtime.machine import memory_left
+from amgan.runtime.machine import (
+    Gpu,
+    address_space_left,
+    find_gpus,
+    memory_left,
+    memory_of_the_machine,
+    read_processor,
+)
 from amgan.runtime.photo.read import read_photo
 from amgan.runtime.pipeline.memory import OPENING_BYTES, require_memory_to_open
 
@@ -18,14 +30,18 @@ MIB = 2**20
 @pytest.fixture
 def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The files by which a kernel tells of memory; 8,000 MiB and 500 MiB of swap are free, without limits."""
-    monkeypatch.setattr(machine, "MEMINFO", tmp_path / "meminfo")
     monkeypatch.setattr(machine, "CGROUP", tmp_path / "cgroup")
     monkeypatch.setattr(machine, "CGROUPS", tmp_path / "groups")
     monkeypatch.setattr(machine, "address_space_left", lambda: None)
-    (tmp_path / "meminfo").write_text(
-        f"MemTotal: 9 kB\nMemAvailable:  {8000 * 1024} kB\nSwapFree: {500 * 1024} kB\n"
-    )
+    free(monkeypatch, 8000, 500)
     return tmp_path
+
+
+def free(monkeypatch: pytest.MonkeyPatch, mib: int, swap_mib: int) -> None:
+    """Let the machine have this much memory left."""
+    memory = SimpleNamespace(total=9000 * MIB, available=mib * MIB)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+    monkeypatch.setattr(psutil, "swap_memory", lambda: SimpleNamespace(free=swap_mib * MIB))
 
 
 def group(folder: Path, limit: str, used: int, cached: int = 0, *, version: int = 2) -> None:
@@ -40,12 +56,17 @@ def group(folder: Path, limit: str, used: int, cached: int = 0, *, version: int 
     (folder / "memory.stat").write_text(f"anon 5\n{names[2]} {cached * MIB}\n")
 
 
-def test_the_machine_itself(system: Path) -> None:
+def silent() -> Any:
+    raise FileNotFoundError("/proc/meminfo")
+
+
+@pytest.mark.usefixtures("system")
+def test_the_machine_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     assert memory_left() == 8500 * MIB
-    (system / "meminfo").write_text("MemTotal: 9 kB\n")
+    assert memory_of_the_machine() == (9000 * MIB, 8000 * MIB)
+    monkeypatch.setattr(psutil, "virtual_memory", silent)
     assert memory_left() is None
-    (system / "meminfo").unlink()
-    assert memory_left() is None
+    assert memory_of_the_machine() == (0, 0)
 
 
 def test_a_group_and_those_around_it(system: Path) -> None:
@@ -95,7 +116,9 @@ def test_networks_without_memory_are_refused_before_they_are_opened(
         require_memory_to_open()
 
 
-def test_a_photo_without_memory_is_refused_before_it_is_decoded(system: Path, tmp_path: Path) -> None:
+def test_a_photo_without_memory_is_refused_before_it_is_decoded(
+    system: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from PIL import Image
 
     Image.new("RGB", (5000, 4000), (90, 80, 70)).save(tmp_path / "a.jpg")
@@ -107,5 +130,94 @@ def test_a_photo_without_memory_is_refused_before_it_is_decoded(system: Path, tm
     ):
         read_photo(tmp_path / "a.jpg")
     Image.new("RGB", (1999, 2000)).save(tmp_path / "small.jpg")
-    (system / "meminfo").write_text("MemAvailable: 9 kB\nSwapFree: 0 kB\n")
+    free(monkeypatch, 0, 0)
     assert read_photo(tmp_path / "small.jpg").pixels.shape == (2000, 1999, 3)
+
+
+def test_address_space_left_is_the_limit_less_what_is_mapped(monkeypatch: pytest.MonkeyPatch) -> None:
+    import resource
+
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (1 << 50, 1 << 50))
+    left = address_space_left()
+    assert left is not None and 0 < (1 << 50) - left < 1 << 45
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (1, 1))
+    assert address_space_left() == 0
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (resource.RLIM_INFINITY,) * 2)
+    assert address_space_left() is None
+    monkeypatch.setitem(sys.modules, "resource", None)
+    assert address_space_left() is None
+
+
+def test_the_first_processor_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = tmp_path / "cpuinfo"
+    monkeypatch.setattr(machine, "CPUINFO", listed)
+    listed.write_text("model name\t: Some CPU 9000\nflags\t: fpu avx2\n\nmodel name\t: b\nflags\t: fpu\n")
+    assert read_processor() == ("Some CPU 9000", {"fpu", "avx2"})
+    listed.write_text("Features\t: asimd bf16\n")
+    assert read_processor()[1] == {"asimd", "bf16"}
+    listed.unlink()
+    model, flags = read_processor()
+    assert model and not flags
+
+
+@pytest.fixture
+def driver(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """A driver that lists one H200 and one GPU without memory of its own."""
+    found: dict[str, Any] = {"ended": 0, "gpus": [("NVIDIA H200", 143771, (9, 0)), ("Thor", None, (11, 0))]}
+
+    def memory(number: int) -> SimpleNamespace:
+        if found["gpus"][number][1] is None:
+            raise pynvml.NVMLError_NotSupported()
+        return SimpleNamespace(total=found["gpus"][number][1] << 20)
+
+    calls = {
+        "nvmlInit": lambda: None,
+        "nvmlShutdown": lambda: found.update(ended=found["ended"] + 1),
+        "nvmlSystemGetDriverVersion": lambda: "580.1",
+        "nvmlDeviceGetCount": lambda: len(found["gpus"]),
+        "nvmlDeviceGetHandleByIndex": lambda number: number,
+        "nvmlDeviceGetCudaComputeCapability": lambda number: found["gpus"][number][2],
+        "nvmlDeviceGetMemoryInfo": memory,
+        "nvmlDeviceGetName": lambda number: found["gpus"][number][0],
+    }
+    for name, call in calls.items():
+        monkeypatch.setattr(pynvml, name, call)
+    return found
+
+
+def test_gpus_are_listed(driver: dict[str, Any]) -> None:
+    assert find_gpus() == ((Gpu("NVIDIA H200", "580.1", 143771, 90), Gpu("Thor", "580.1", 0, 110)), "")
+    driver["gpus"] = []
+    assert find_gpus() == ((), "the NVIDIA driver lists no GPU")
+    assert driver["ended"] == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (pynvml.NVML_ERROR_LIBRARY_NOT_FOUND, "no NVIDIA driver is installed"),
+        (pynvml.NVML_ERROR_DRIVER_NOT_LOADED, r"the NVIDIA driver cannot be asked (Driver Not Loaded)"),
+    ],
+)
+def test_gpu_trouble_is_a_note(monkeypatch: pytest.MonkeyPatch, error: int, says: str) -> None:
+    def refuse() -> None:
+        raise pynvml.NVMLError(error)
+
+    monkeypatch.setattr(pynvml, "nvmlInit", refuse)
+    gpus, note = find_gpus()
+    assert gpus == ()
+    assert note.startswith(says)
+
+
+def test_a_driver_that_fails_later_is_let_go(driver: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(number: int) -> None:
+        raise pynvml.NVMLError(pynvml.NVML_ERROR_GPU_IS_LOST)
+
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetHandleByIndex", lost)
+    assert find_gpus() == ((), "the NVIDIA driver cannot be asked (GPU is lost)")
+    assert driver["ended"] == 1
+
+
+def test_no_package_to_ask_the_driver_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    assert "nvidia-ml-py is not installed" in find_gpus()[1]

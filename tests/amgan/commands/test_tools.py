@@ -13,7 +13,8 @@ from click.testing import CliRunner, Result
 
 from amgan.cli import main
 from amgan.runtime import doctor
-from amgan.runtime.doctor import Cpu, EngineReport, Gpu, Report
+from amgan.runtime.doctor import Cpu, EngineReport, Report
+from amgan.runtime.machine import Gpu
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import sys
 from types import ModuleType, SimpleNamespace
@@ -20,6 +19,7 @@ from amgan.export.tensorrt.flavour import (
 )
 from amgan.export.tensorrt.log import first_reason, make_monitor
 from amgan.export.tensorrt.network import building
+from amgan.runtime.engines.cuda.api import CudaError, GpuInfo
 from amgan.runtime.errors import EngineError, MissingDependencyError, UsageError
 
 
@@ -132,34 +132,22 @@ def test_generations_that_cannot_be_built_ahead() -> None:
         resolve_targets(fake(), ("sm86",))
 
 
-def cuda(monkeypatch: pytest.MonkeyPatch, *, fails: str = "") -> None:
-    """A CUDA driver with one GPU of 8.9."""
-
-    def attribute(value: Any, which: int, device: Any) -> int:
-        value._obj.value = {75: 8, 76: 9}[which]
-        return int(fails == "attribute")
-
-    library = SimpleNamespace(
-        cuInit=lambda flags: int(fails == "init"),
-        cuDeviceGet=lambda device, number: int(fails == "device"),
-        cuDeviceGetAttribute=attribute,
-    )
-    monkeypatch.setattr(ctypes, "CDLL", lambda name: library)
-
-
 def test_gpu_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    cuda(monkeypatch)
+    gpus = [GpuInfo(0, "NVIDIA L4", 89, 24 << 30), GpuInfo(1, "NVIDIA H200", 90, 141 << 30)]
+    monkeypatch.setattr(tensorrt_flavour, "load_cuda", lambda: SimpleNamespace(gpus=lambda: gpus))
     assert current_target() == "sm89"
-    for fails in ("init", "device", "attribute"):
-        cuda(monkeypatch, fails=fails)
-        assert current_target() is None
+    gpus.clear()
+    assert current_target() is None
 
 
-def test_no_driver(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(name: str) -> Any:
-        raise OSError(name)
+@pytest.mark.parametrize(
+    "error", [CudaError("CUDA's x failed", "cudaErrorNoDevice"), MissingDependencyError("no cuda-bindings")]
+)
+def test_no_gpu_driver_or_package(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def refuse() -> Any:
+        raise error
 
-    monkeypatch.setattr(ctypes, "CDLL", missing)
+    monkeypatch.setattr(tensorrt_flavour, "load_cuda", refuse)
     assert current_target() is None
 
 
