@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,6 +28,7 @@ from amgan.pairs.plan import Version, plan_versions
 from amgan.pairs.versions import version_codes
 from amgan.runtime.errors import UsageError
 from amgan.runtime.face.coordinates import face_coordinates
+from amgan.runtime.face.head_parser import HeadParser, own_skin
 from amgan.runtime.face.region_masks import make_footprints
 from amgan.runtime.face.zones import PART_NAMES
 
@@ -160,6 +162,14 @@ def _part_ages(aligned: Sequence[AlignedFace], known: ZoneLabels | None, share: 
     return ages
 
 
+def pair_face(face: AlignedFace, parser: HeadParser) -> PairFace:
+    """An aligned face with the mask of what lies over it, the same that the runtime will use."""
+    own = own_skin(parser.read_aligned(face.frame, face.landmarks))
+    size = face.frame.shape[0]
+    own = cv2.resize(own, (size, size), interpolation=cv2.INTER_LINEAR)
+    return PairFace(face.frame, face.landmarks, face.age, face.sex, face.turn, np.asarray(own, np.float32))
+
+
 def _write_changes(
     folder: Path, aligned: Sequence[AlignedFace], field: AgingField, progress: Progress
 ) -> None:
@@ -177,11 +187,12 @@ def _write_changes(
         folder / "changes.npy", mode="w+", dtype=np.int8, shape=(total, *size)
     )
 
+    parser = HeadParser(streams=1)
+
     def change(job: tuple[int, tuple[int, list[Version]]]) -> int:
         first, (number, versions) = job
         if versions:
-            face = aligned[number]
-            layers = FaceLayers(PairFace(face.frame, face.landmarks, face.age, face.sex, face.turn), field)
+            layers = FaceLayers(pair_face(aligned[number], parser), field)
             for place, version in enumerate(versions, first):
                 changes[place] = version_codes(layers, field, version.age, version.pattern)
         return first + len(versions)

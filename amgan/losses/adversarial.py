@@ -2,19 +2,25 @@
 
 Arjovsky et al., "Wasserstein GAN", 2017; Gulrajani et al., "Improved Training of Wasserstein GANs", 2017,
 equation 3. Picture and map are judged together: a real picture with a wrong map counts as fake.
+
+The critic's side is a hinge (Lim and Ye, "Geometric GAN", 2017). The penalty bounds how a score changes with
+the picture, and nothing bounds how it changes with the map: maps of fakes are drawn otherwise than those of
+reals, and the plain difference of the scores grows without end on that alone.
 """
 
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from amgan.networks import Discriminator
 
 
 def critic_loss(real: Tensor, fake: Tensor, mismatched: Tensor) -> Tensor:
-    """Critic's side, from scores [N]: real high; fakes, and real pictures with wrong maps, low."""
-    return 0.5 * (fake.mean() + mismatched.mean()) - real.mean()
+    """Critic's side, from scores [N]: real above 1; fakes, and real pictures with wrong maps, below -1."""
+    wrong = 0.5 * (F.relu(1.0 + fake).mean() + F.relu(1.0 + mismatched).mean())
+    return wrong + F.relu(1.0 - real).mean()
 
 
 def generator_loss(fake: Tensor) -> Tensor:

@@ -71,6 +71,12 @@ class FaceLayers(FaceMasks):
         return np.asarray(np.median(self.chroma[self.core], axis=0), np.float32)
 
     @cached_property
+    def paleness(self) -> float:
+        """How pale the skin is in this light, 0..1: 0 up to a mean code value of 135, 1 from 195 on."""
+        codes = float(np.median(self.face.frame[self.core].mean(axis=1)))
+        return float(smoothstep(codes, 135.0, 195.0))
+
+    @cached_property
     def skin_around(self) -> tuple[Plane, Plane]:
         """Light [S, S] and chroma [S, S, 3] of the skin around every pixel."""
         core = self.core.astype(np.float32) + np.float32(1e-4)

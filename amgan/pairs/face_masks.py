@@ -33,7 +33,8 @@ _UNDER_EYES = (
 class PairFace:
     """A face to make older and younger: frame uint8 [S, S, 3], landmarks [468, 2] in frame units.
 
-    ``age`` in years, ``sex`` -1 (female), 1 (male) or 0, ``turn`` as FaceFinder gives it.
+    ``age`` in years, ``sex`` -1 (female), 1 (male) or 0, ``turn`` as FaceFinder gives it. ``own`` [S, S] is
+    1 where the face's own skin is seen and 0 where something lies over it, as the runtime's mask; None is 1.
     """
 
     frame: NDArray[np.uint8]
@@ -41,6 +42,7 @@ class PairFace:
     age: float
     sex: float = 0.0
     turn: float = 0.0
+    own: NDArray[np.float32] | None = None
 
 
 class FaceMasks:
@@ -62,7 +64,7 @@ class FaceMasks:
 
     @cached_property
     def weight(self) -> Plane:
-        """How far any change may go: 1 on the face, less at its edge and where it turns away or is folded."""
+        """How far any change may go: 1 on the face, less where it ends, turns away or is covered."""
         facing = self._facing()
         outline = np.zeros((self.size_px,) * 2, np.uint8)
         points = np.round(raise_hairline(self.face.landmarks) * self.size_px).astype(np.int32)
@@ -73,6 +75,8 @@ class FaceMasks:
         valid = blur(core, 6.0 * self.space.size_px / 512)
         weight = self.brought(valid) * facing * blur(inner, 6 * self.unit) / np.float32(255)
         weight = np.clip(weight, 0.0, 1.0)
+        if self.face.own is not None:
+            weight = weight * self.face.own
         return np.asarray(np.minimum(weight, blur(weight, 3 * self.unit)), np.float32)
 
     def _facing(self) -> Plane:

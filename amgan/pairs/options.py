@@ -15,7 +15,8 @@ class AgingOptions:
     bounded by ``deviation_down`` and ``deviation_up``; ``colour_gain`` times its chroma.
 
     Own structure, per span of OWN_SPAN_YEARS: ``own_lines``, ``own_fine``, ``own_mid``, ``own_folds`` and
-    ``own_pores``. Pattern: ``lines``, ``texture``, ``mottling``.
+    ``own_pores``. Pattern: ``lines``, ``texture``, ``mottling``; on pale skin lines and mottling keep
+    ``pale_lines`` and ``pale_mottling`` of that and lines are softer, for there they look drawn.
 
     Younger, per span of YOUNG_SPAN_YEARS: shares of own structure taken away, ``young_fine`` (of what is
     line-like), ``young_mid``, ``young_folds``, ``young_broad`` (bags), and of uneven colour, ``young_even``.
@@ -52,12 +53,17 @@ class AgingOptions:
     lines: float = 2.05
     texture: float = 0.5
     mottling: float = 0.09
+    pale_lines: float = 0.5
+    pale_mottling: float = 0.4
+    pale_soft_px: float = 1.0
+    bright_from: float = 195.0
+    bright_to: float = 245.0
     down: float = 0.50
     up: float = 0.13
     up_young: float = 0.40
     never_above: float = 236.0
-    warmth: float = 0.6
-    broad_warmth: float = 0.25
+    warmth: float = 0.8
+    broad_warmth: float = 0.6
     lips_paler: float = 0.55
     lips_lighter: float = 0.25
     brows_lighter: float = 0.75

@@ -114,7 +114,9 @@ def _broad(
         )
         light = light + folds
     light = light * (1.0 - 0.35 * float(smoothstep(abs(layers.face.turn), 0.25, 0.55)))
-    bright = 1.0 - 0.75 * smoothstep(blur(layers.brightness, 12 * layers.unit), 180, 235)
+    bright = 1.0 - 0.75 * smoothstep(
+        blur(layers.brightness, 12 * layers.unit), options.bright_from, options.bright_to
+    )
     light = np.where(light < 0, light * layers.lit * bright * _calm_mouth(layers), light)
     plain = np.where(layers.skin > 0.02, layers.bare, 1.0).astype(np.float32)
     light = light * plain * (1.0 - 0.7 * layers.brows * layers.hair)
@@ -171,15 +173,24 @@ def _pattern(
 ) -> tuple[Plane, NDArray[np.float32]]:
     """Luminance [S, S] of a pattern's lines and texture, and the uneven colour [S, S, 3] with it."""
     own, _ = _spans(layers, age)
-    lines = layers.brought(np.tensordot(np.asarray(pattern, np.float32), field.lines, 1))
+    mixed = np.tensordot(np.asarray(pattern, np.float32), field.lines, 1).astype(np.float32)
+    pale = layers.paleness
+    soft = pale * options.pale_soft_px * mixed.shape[0] / 512.0
+    lines = layers.brought(blur(mixed, soft) if soft > 0.3 else mixed) * _kept(options.pale_lines, pale)
     pores = layers.brought(field.texture) * own * options.texture * layers.calm
     mottling = layers.brought(field.mottling) * own * options.mottling * layers.calm
+    mottling = mottling * _kept(options.pale_mottling, pale)
     grey = mottling.mean(axis=2)
     colour = (mottling - grey[..., None]) * layers.visible[..., None]
     light = options.lines * own * lines + pores + grey
     return np.asarray(light, np.float32), np.asarray(
         colour * min(1.4 * layers.colourfulness, 1.0), np.float32
     )
+
+
+def _kept(share: float, pale: float) -> float:
+    """``share`` on skin as pale as any, 1 on skin that is not pale."""
+    return 1.0 - (1.0 - share) * pale
 
 
 def _colour(

@@ -29,8 +29,13 @@ def pictures(n: int = 2, side: int = 4, seed: int = 0) -> Tensor:
 
 
 def test_critic_loss() -> None:
-    real, fake, wrong = torch.tensor([3.0, 5.0]), torch.tensor([1.0, 2.0]), torch.tensor([-1.0, 0.0])
-    assert losses.critic_loss(real, fake, wrong).item() == pytest.approx(0.5 * (1.5 - 0.5) - 4.0)
+    real, fake, wrong = torch.tensor([0.5, 5.0]), torch.tensor([1.0, -3.0]), torch.tensor([-0.5, 0.0])
+    assert losses.critic_loss(real, fake, wrong).item() == pytest.approx(0.5 * (1.0 + 0.75) + 0.25)
+
+
+def test_a_critic_gains_nothing_from_scores_beyond_the_margin() -> None:
+    near, far = torch.full((2,), 1.5), torch.full((2,), 300.0)
+    assert losses.critic_loss(near, -near, -near).item() == losses.critic_loss(far, -far, -far).item() == 0.0
 
 
 def test_generator_loss() -> None:

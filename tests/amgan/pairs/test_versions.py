@@ -148,3 +148,38 @@ def test_strands_of_a_light_fringe_are_no_skin(layers: list[FaceLayers], field: 
         seen[name] = float(after.strands[y - 2 : y + 3, x - 2 : x + 3].mean())
     assert seen["strands"] > 0.9
     assert seen["lines"] < 0.5
+
+
+def test_what_lies_over_a_face_is_left_alone(layers: list[FaceLayers], field: AgingField) -> None:
+    one = layers[1]
+    own = np.ones((one.size_px,) * 2, np.float32)
+    own[: one.size_px // 2] = 0.0
+    covered = FaceLayers(replace(one.face, own=own), field)
+    change = np.abs(version_change(covered, field, 80.0, ONE))
+    assert change[: one.size_px // 2].max() == 0.0
+    assert change[one.size_px // 2 :].max() > 0.05
+
+
+def test_lines_on_pale_skin_are_softer(layers: list[FaceLayers], field: AgingField) -> None:
+    frame = layers[1].face.frame.astype(np.float32)
+    dark = other_frame(layers[1], field, (frame * 0.6).astype(np.uint8))
+    pale = other_frame(layers[1], field, np.clip(frame * 0.55 + 105, 0, 255).astype(np.uint8))
+    assert dark.paleness < 0.2 and pale.paleness > 0.9
+    only_lines = AgingOptions(
+        field_gain=0,
+        deviation_gain=0,
+        own_lines=0,
+        own_fine=0,
+        own_mid=0,
+        own_folds=0,
+        own_pores=0,
+        texture=0,
+    )
+    seen = (dark.visible > 0.9) & (pale.visible > 0.9) & (dark.weight > 0.9)
+
+    def strength(of: FaceLayers, options: AgingOptions) -> float:
+        return float(version_change(of, field, 80.0, ONE, options)[seen].std())
+
+    assert strength(pale, only_lines) < 0.8 * strength(dark, only_lines)
+    as_before = replace(only_lines, pale_lines=1.0, pale_mottling=1.0, pale_soft_px=0.0)
+    assert strength(pale, only_lines) < strength(pale, as_before)
