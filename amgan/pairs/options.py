@@ -16,7 +16,9 @@ class AgingOptions:
 
     Own structure, per span of OWN_SPAN_YEARS: ``own_lines``, ``own_fine``, ``own_mid``, ``own_folds`` and
     ``own_pores``. Pattern: ``lines``, ``texture``, ``mottling``; on pale skin lines and mottling keep
-    ``pale_lines`` and ``pale_mottling`` of that and lines are softer, for there they look drawn.
+    ``pale_lines`` and ``pale_mottling`` of that, and lines are blurred by ``pale_soft_px`` of a frame of
+    512 px, for there they look drawn. Broad shades fade between the code values ``bright_from`` and
+    ``bright_to``.
 
     Younger, per span of YOUNG_SPAN_YEARS: shares of own structure taken away, ``young_fine`` (of what is
     line-like), ``young_mid``, ``young_folds``, ``young_broad`` (bags), and of uneven colour, ``young_even``.
