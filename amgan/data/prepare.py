@@ -164,9 +164,9 @@ def _part_ages(aligned: Sequence[AlignedFace], known: ZoneLabels | None, share: 
 
 def pair_face(face: AlignedFace, parser: HeadParser) -> PairFace:
     """An aligned face with the mask of what lies over it, the same that the runtime will use."""
-    own = own_skin(parser.read_aligned(face.frame, face.landmarks))
     size = face.frame.shape[0]
-    own = cv2.resize(own, (size, size), interpolation=cv2.INTER_LINEAR)
+    seen = own_skin(parser.read_aligned(face.frame, face.landmarks))
+    own = cv2.resize(seen, (size, size), interpolation=cv2.INTER_LINEAR)
     return PairFace(face.frame, face.landmarks, face.age, face.sex, face.turn, np.asarray(own, np.float32))
 
 
