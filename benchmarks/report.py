@@ -9,7 +9,6 @@ Example:  python benchmarks/report.py
 from __future__ import annotations
 
 import argparse
-import html
 import io
 import json
 import sys
@@ -18,36 +17,36 @@ from pathlib import Path
 from typing import Any
 
 import report_plots as plots
+from markupsafe import Markup
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from report_tables import (
+    Drawing,
+    Section,
     read,
     sources,
     speeds_table,
     suites_table,
-    table,
     tile_table,
     warnings,
 )
+
+from amgan.runtime.pages.render import render_page
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 PICTURE = ROOT / "docs" / "images" / "speed_cpu.png"
 
-STYLE = Path(__file__).with_name("report_page.css").read_text(encoding="utf-8")
+TEMPLATE = Path(__file__).with_name("report_page.html")
 
 
-def as_svg(figure: Figure) -> str:
+def figure(title: str, says: str, drawn: Figure) -> Drawing:
     """A figure as SVG to stand in a page."""
     stream = io.StringIO()
-    figure.savefig(stream, format="svg", metadata={"Date": None})
-    plt.close(figure)
+    drawn.savefig(stream, format="svg", metadata={"Date": None})
+    plt.close(drawn)
     text = stream.getvalue()
-    return text[text.index("<svg") :]
-
-
-def figure(title: str, says: str, drawn: Figure) -> str:
-    return f"<figure><h2>{html.escape(title)}</h2><p>{html.escape(says)}</p>{as_svg(drawn)}</figure>"
+    return Drawing(title, says, Markup(text[text.index("<svg") :]))
 
 
 def tiles(bench: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -67,7 +66,7 @@ def tiles(bench: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield f"{max(bench['photo']['cold_peak_mib']):.0f} MiB", "peak memory of that process"
 
 
-def figures(results: Path, bench: Mapping[str, Any]) -> Iterator[str]:
+def figures(results: Path, bench: Mapping[str, Any]) -> Iterator[Drawing]:
     px = bench["size"]["frame_px"]
     yield figure(
         "Speed",
@@ -110,7 +109,7 @@ def figures(results: Path, bench: Mapping[str, Any]) -> Iterator[str]:
             )
 
 
-def gpu_section(name: str, check: Mapping[str, Any]) -> str:
+def gpu_section(name: str, check: Mapping[str, Any]) -> Section:
     """What gpu_check.py found on one GPU."""
     hardware = check["hardware"]
     rows = [
@@ -133,14 +132,14 @@ def gpu_section(name: str, check: Mapping[str, Any]) -> str:
     ]
     head = ("engine", "times eager f32", "JPEG to JPEG over engine", "share of matmul rate", "parity")
     drawn = figure(f"On one {hardware['gpu']}", f"driver {hardware['driver']}; {name}", plots.gpu(check))
-    return f"<section><div class=figures>{drawn}</div>{table(head, rows)}</section>"
+    return Section(drawn=[drawn], head=head, rows=rows)
 
 
 def _ratio(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"
 
 
-def caught_section(caught: Mapping[str, Any]) -> str:
+def caught_section(caught: Mapping[str, Any]) -> Section:
     """The record of a slowed pass that the comparison caught."""
     rows = [
         (run["what"], one["name"], f"{one['before']:.2f}", f"{one['now']:.2f}", one["fault"] or "as it was")
@@ -152,15 +151,12 @@ def caught_section(caught: Mapping[str, Any]) -> str:
         "more than 15 %. Here an engine was slowed on purpose:"
     )
     head = ("engine", "measured", "before", "now", "verdict")
-    return f"<section><h2>Would a regression be noticed?</h2><p>{says}</p>{table(head, rows)}</section>"
+    return Section("Would a regression be noticed?", says, head=head, rows=rows)
 
 
 def page(results: Path, bench: Mapping[str, Any]) -> str:
     """The whole page."""
     hardware, versions = bench["hardware"], bench["versions"]
-    shown = "".join(
-        f"<div class=tile><b>{html.escape(a)}</b><span>{html.escape(b)}</span></div>" for a, b in tiles(bench)
-    )
     packages = ", ".join(
         f"{n} {versions[n]}" for n in ("torch", "openvino", "onnxruntime") if versions.get(n)
     )
@@ -170,26 +166,24 @@ def page(results: Path, bench: Mapping[str, Any]) -> str:
         f"{bench['date'][:10]}, commit {versions['commit']}, {packages}; "
         f"weights {bench['model']['checkpoint_sha256'][:12]}"
     )
-    parts = [
-        "<!doctype html><html lang=en><head><meta charset=utf-8><title>AMGAN: speed and parity</title>",
-        '<meta name=viewport content="width=device-width, initial-scale=1">',
-        f"<style>{STYLE}</style></head><body><h1>AMGAN: how fast, and are the pixels right?</h1>",
-        f"<p class=facts>{html.escape(facts)}</p>{warnings(results, bench)}<div class=tiles>{shown}</div>",
-        f"<div class=figures>{''.join(figures(results, bench))}</div>",
-        f"<section><h2>In numbers</h2>{speeds_table(bench)}</section>",
-    ]
+    sections = [speeds_table(bench)]
     if suites := read(results, "suites_cpu.json"):
-        size = suites["amgan"].get("size", {}).get("frame_px", "?")
-        parts.append(f"<section><h2>The suites, faces of {size} px</h2>{suites_table(suites)}</section>")
-        parts.append(f"<section><h2>Tiles, batches, requests in flight</h2>{tile_table(suites)}</section>")
+        sections += [suites_table(suites), tile_table(suites)]
     for path in sorted(results.glob("gpu_check_*.json")):
-        parts.append(gpu_section(path.name, json.loads(path.read_text(encoding="utf-8"))))
+        sections.append(gpu_section(path.name, json.loads(path.read_text(encoding="utf-8"))))
     if caught := read(results, "slowed_on_purpose_cpu.json"):
-        parts.append(caught_section(caught))
+        sections.append(caught_section(caught))
     if note := bench.get("note"):
-        parts.append(f"<section><p>bench_cpu.json: {html.escape(note)}.</p></section>")
-    parts.append(f"<section><h2>Where the numbers come from</h2>{sources(results)}</section></body></html>\n")
-    return "".join(parts)
+        sections.append(Section(says=f"bench_cpu.json: {note}."))
+    return render_page(
+        TEMPLATE,
+        title="AMGAN: speed and parity",
+        facts=facts,
+        warnings=warnings(results, bench),
+        tiles=list(tiles(bench)),
+        drawn=list(figures(results, bench)),
+        sections=[*sections, sources(results)],
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

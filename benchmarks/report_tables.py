@@ -1,10 +1,10 @@
-"""The tables of the report and its warnings, each from result files; all are HTML."""
+"""The tables of the report and its warnings, each from result files."""
 
 from __future__ import annotations
 
-import html
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +17,27 @@ def read(results: Path, name: str) -> dict[str, Any] | None:
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table; numbers are flush right."""
-    top = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
-    body = "".join(f"<tr>{''.join(_cell(cell) for cell in row)}</tr>" for row in rows)
-    return f"<table><tr>{top}</tr>{body}</table>"
+@dataclass(frozen=True)
+class Drawing:
+    """A figure of the page: what it shows, and its SVG as safe markup."""
+
+    title: str
+    says: str
+    svg: str
 
 
-def _cell(text: str) -> str:
-    kind = (
-        ' class="n"' if text.replace(".", "", 1).isdigit() else ' class="bad"' if text == "UNVERIFIED" else ""
-    )
-    return f"<td{kind}>{html.escape(text)}</td>"
+@dataclass(frozen=True)
+class Section:
+    """A part of the page: words, figures, and a table, each of which may be missing."""
+
+    title: str = ""
+    says: str = ""
+    drawn: Sequence[Drawing] = ()
+    head: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = field(default_factory=list)
 
 
-def speeds_table(bench: Mapping[str, Any]) -> str:
+def speeds_table(bench: Mapping[str, Any]) -> Section:
     rows = []
     for name, one in bench["speeds"].items():
         parity = one["parity"]
@@ -46,10 +52,11 @@ def speeds_table(bench: Mapping[str, Any]) -> str:
             )
         )
     rows += [(name, "", "", "", "", f"absent: {why}") for name, why in bench["absent"].items()]
-    return table(("", "median, ms", "times faster", "code values", "PSNR, dB", "pixels"), rows)
+    head = ("", "median, ms", "times faster", "code values", "PSNR, dB", "pixels")
+    return Section("In numbers", head=head, rows=rows)
 
 
-def tile_table(suites: Mapping[str, Any]) -> str:
+def tile_table(suites: Mapping[str, Any]) -> Section:
     """Tile size x batch x batches in flight."""
     found = [one for one in suites["benchmarks"] if "core_px" in one["extra_info"]]
     rows = [
@@ -69,10 +76,10 @@ def tile_table(suites: Mapping[str, Any]) -> str:
         "times faster than eager",
         "pixels",
     )
-    return table(head, rows)
+    return Section("Tiles, batches, requests in flight", head=head, rows=rows)
 
 
-def suites_table(suites: Mapping[str, Any]) -> str:
+def suites_table(suites: Mapping[str, Any]) -> Section:
     """Engines, one photo warm and cold, its stages, a folder, memory: what the other tables leave out."""
     rows = []
     for one in suites["benchmarks"]:
@@ -92,7 +99,8 @@ def suites_table(suites: Mapping[str, Any]) -> str:
             )
         )
     head = ("", "median, ms", "p50", "p95", "p99", "times faster than eager", "peak, MiB", "pixels")
-    return table(head, rows)
+    size = suites["amgan"].get("size", {}).get("frame_px", "?")
+    return Section(f"The suites, faces of {size} px", head=head, rows=rows)
 
 
 def heads(results: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -104,7 +112,7 @@ def heads(results: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
             yield path.name, head
 
 
-def sources(results: Path) -> str:
+def sources(results: Path) -> Section:
     """Where each number comes from: file, machine, versions, command."""
     rows = []
     for name, head in heads(results):
@@ -119,10 +127,10 @@ def sources(results: Path) -> str:
         machine = f"{cpu} {features}".strip()
         rows.append((name, head.get("date", "")[:10], commit, machine, weights, shown, head["command"]))
     top = ("file", "measured", "commit", "machine", "bundle", "load before", "command")
-    return table(top, rows)
+    return Section("Where the numbers come from", head=top, rows=rows)
 
 
-def warnings(results: Path, bench: Mapping[str, Any]) -> str:
+def warnings(results: Path, bench: Mapping[str, Any]) -> list[str]:
     """Notes that stand above everything: results of busy machines, and results of different machines."""
     said = []
     if words := busy(bench["hardware"]):
@@ -143,4 +151,4 @@ def warnings(results: Path, bench: Mapping[str, Any]) -> str:
         said.append(
             "Not all files are of the same machine: see the last table before comparing across figures."
         )
-    return "".join(f"<p class=bad>{html.escape(words)}</p>" for words in said)
+    return said

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = {"runtime": "amgan.runtime", "export": "amgan.export", "amgan": "amgan"}
 HEAVY = {
     "torch", "onnx", "onnxscript", "onnxruntime", "tensorrt", "tensorrt_rtx", "cuda", "openvino", "scipy",
-    "matplotlib", "cv2",
+    "matplotlib", "cv2", "jinja2", "psutil", "pynvml",
 }  # fmt: skip
 
 #: The rooms of runtime/, from the ground up, and what each may import besides itself. A room names only rooms
@@ -24,6 +24,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "errors": frozenset(),
     "files": frozenset(),
     "machine": frozenset(),
+    "pages": frozenset(),
     "photo": frozenset({"errors", "files", "machine"}),
     "bundle": frozenset({"errors", "files"}),
     "storage": frozenset({"errors", "files"}),
@@ -31,7 +32,9 @@ ROOMS: dict[str, frozenset[str]] = {
     "face": frozenset({"errors", "engines"}),
     "ages": frozenset({"errors", "files", "face"}),
     "pipeline": frozenset({"errors", "machine", "photo", "face", "bundle", "ages", "engines"}),
-    "batch": frozenset({"errors", "files", "photo", "face", "storage", "ages", "engines", "pipeline"}),
+    "batch": frozenset(
+        {"errors", "files", "pages", "photo", "face", "storage", "ages", "engines", "pipeline"}
+    ),
     "pictures": frozenset({"errors", "files", "face", "ages", "pipeline"}),
     "video": frozenset(
         {"errors", "files", "photo", "bundle", "face", "ages", "engines", "pipeline", "pictures"}

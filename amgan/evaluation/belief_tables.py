@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+from amgan.runtime.pages.render import render_page
 
 from .bands import BAND_NAMES
 from .belief_summary import KEYS
-from .tables import Row, html_table, shown
+from .tables import Row, flat, shown
+
+FAULTS = Path(__file__).with_name("faults.html")
 
 
 def belief_rows(groups: Mapping[str, Mapping[str, Any]]) -> list[Row]:
@@ -68,26 +72,24 @@ def fault_rows(kinds: Mapping[str, Mapping[str, Any]]) -> list[Row]:
     return rows + [(name.replace("_", " "), [shown(one["faults"][name]) for one in found]) for name in order]
 
 
-def belief_section(result: Mapping[str, Any]) -> str:
-    """What the report says of belief, HTML; nothing where it was not measured."""
-    parts = []
+def belief_tables(result: Mapping[str, Any]) -> list[tuple[str, list[str], list[list[str]]]]:
+    """What the report says of belief: title, heading and rows of every table."""
+    tables = []
     for key in KEYS:
         groups = {"all": result["all"]["belief"][key]}
         for band in ("sources", "age_bands", "skin_bands"):
             groups |= {name: one["belief"][key] for name, one in result[band].items()}
         groups = {name: one for name, one in groups.items() if one["faces"]}
         if groups:
-            parts.append(f"<h3>{html.escape(key.replace('_', ' '))}</h3>")
-            parts.append(html_table(["", *groups], belief_rows(groups)))
-    if result["true_ages"]:
-        parts.append("<h3>Readers against true ages</h3>")
-        parts.append(html_table(["", *result["true_ages"]], true_age_rows(result["true_ages"])))
-    return "".join(parts)
+            tables.append((key.replace("_", " "), ["", *groups], flat(belief_rows(groups))))
+    if readers := result["true_ages"]:
+        tables.append(("Readers against true ages", ["", *readers], flat(true_age_rows(readers))))
+    return tables
 
 
 def fault_section(faults: Mapping[str, Any]) -> str:
     """The counts of a filled table of faults, HTML."""
-    return "<h3>Faults counted by eye</h3>" + html_table(["share of faces", *faults], fault_rows(faults))
+    return render_page(FAULTS, head=["share of faces", *faults], rows=flat(fault_rows(faults)))
 
 
 def _plain(value: float | None, digits: int = 2) -> str:

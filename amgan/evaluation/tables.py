@@ -1,8 +1,7 @@
-"""Tables of numbers by group, in HTML."""
+"""Tables of numbers by group."""
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -43,23 +42,18 @@ def band_rows(bands: Mapping[str, Mapping[str, Any]], first: str) -> list[tuple[
     ]  # fmt: skip
 
 
-def band_table(bands: Mapping[str, Mapping[str, Any]], first: str) -> str:
-    """A table with one column a band, ages as the judge ``first`` reads them."""
-    return html_table(["", *bands], band_rows(bands, first))
+def band_table(bands: Mapping[str, Mapping[str, Any]], first: str) -> tuple[list[str], list[list[str]]]:
+    """Heading and rows of a table with one column a band, ages as the judge ``first`` reads them."""
+    return ["", *bands], flat(band_rows(bands, first))
 
 
-def zone_table(zones: Mapping[str, Mapping[str, Any]]) -> str:
-    """A table with one line a zone."""
+def zone_table(zones: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
+    """Heading and rows of a table with one line a zone."""
     names = ("inside", "inside_right_alone", "untouched_detail")
-    rows = [(zone, [shown(found[name], 4) for name in names]) for zone, found in zones.items()]
-    return html_table(["zone", "inside", "right side alone", "fine detail elsewhere"], rows)
+    rows = [[zone, *(shown(found[name], 4) for name in names)] for zone, found in zones.items()]
+    return ["zone", "inside", "right side alone", "fine detail elsewhere"], rows
 
 
-def html_table(heads: Sequence[str], rows: Sequence[Row]) -> str:
-    """A table with a heading for every column and every row."""
-    head = "".join(f"<th>{html.escape(text)}</th>" for text in heads)
-    body = "".join(
-        f"<tr><td>{html.escape(name)}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
-        for name, cells in rows
-    )
-    return f"<table><tr>{head}</tr>{body}</table>"
+def flat(rows: Sequence[Row]) -> list[list[str]]:
+    """Rows with their heading as the first cell."""
+    return [[name, *cells] for name, cells in rows]

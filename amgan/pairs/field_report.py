@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +10,14 @@ from PIL import Image
 
 from amgan.runtime.errors import UsageError
 from amgan.runtime.face.zones import ZONES
+from amgan.runtime.pages.render import render_page
 
 from .aging_field import AgingField
 from .groups import Groups
 from .log_picture import Plane
 from .patterns import zone_weight
 
+TEMPLATE = Path(__file__).with_name("field_report.html")
 DECADES = tuple((age, age + 10) for age in range(25, 85, 10))
 GREY_CODE = 128.0
 GAIN = 900.0
@@ -72,43 +73,22 @@ def _page(field: AgingField, groups: Groups) -> str:
         for name, names in zip(field.pattern_names, groups.members, strict=True)
     ]
     tables = {"Faces by source": "faces_by_source", "Left out, by reason": "left_out"}
-    return "\n".join(
-        [
-            '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Aging field</title><style>',
-            "body{font:15px/1.45 system-ui,sans-serif;margin:2em;color:#222}img{max-width:100%}",
-            "td,th{padding:.2em .8em;text-align:left;vertical-align:top}</style></head><body>",
-            f"<h1>Aging field</h1><p>{html.escape(str(about))}</p>",
-            "<h2>Faces by age</h2>",
-            _table(bands, [[str(count) for count in counts]]),
-            *(
-                f"<h2>{title}</h2>" + _table(["", "faces"], _rows(field.report.get(key)))
-                for title, key in tables.items()
-            ),
-            "<h2>Log luminance, decade by decade</h2>",
-            f'<p>{", ".join(decades)}</p><img src="light.png" alt="">',
-            '<h2>Log chroma, decade by decade</h2><img src="colour.png" alt="">',
-            "<h2>Change by zone, root mean square of log luminance</h2>",
-            _table(["zone", *decades], zones),
-            "<h2>What 25 years do besides, by smile, sex and tone</h2>",
-            '<img src="products.png" alt="">',
-            "<h2>Patterns: lines</h2>",
-            f'<p>{html.escape(", ".join(field.pattern_names))}</p><img src="lines.png" alt="">',
-            '<h2>Patterns: how their groups differ</h2><img src="deviations.png" alt="">',
-            _table(["pattern", "old faces", "names"], members),
-            '<h2>Texture and mottling</h2><img src="texture.png" alt="">',
-            "</body></html>",
-        ]
+    return render_page(
+        TEMPLATE,
+        title="Aging field",
+        about=about,
+        bands=bands,
+        counts=counts,
+        by_kind=[(title, _rows(field.report.get(key))) for title, key in tables.items()],
+        decades=decades,
+        zones=zones,
+        patterns=field.pattern_names,
+        members=members,
     )
 
 
-def _rows(table: object) -> list[list[str]]:
-    return [[str(k), str(v)] for k, v in table.items()] if isinstance(table, dict) else []
-
-
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    lines = ["<tr>" + "".join(f"<th>{html.escape(cell)}</th>" for cell in head) + "</tr>"]
-    lines += ["<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows]
-    return f"<table>{''.join(lines)}</table>"
+def _rows(table: object) -> list[tuple[object, object]]:
+    return list(table.items()) if isinstance(table, dict) else []
 
 
 def _codes(plane: Plane, gain: float) -> NDArray[np.uint8]:

@@ -129,7 +129,7 @@ def test_the_report_shows_every_zone_and_needs_nothing_else(
     assert [z for z in re.findall(r"<h2>([^<]+)</h2>", page)][2:] == [zone.name for zone in ZONES]
     assert page.count("<svg") == 1 + len(ZONES) and page.count("<img") == 3 * 7 * len(ZONES)
     assert "<td>too dark</td><td>1</td>" in page and "<td>tiny</td><td>3</td>" in page
-    assert {source.split(",")[0] for source in re.findall(r"src='([^']{30})", page)} == {
+    assert {source.split(",")[0] for source in re.findall(r'src="([^"]{30})', page)} == {
         "data:image/jpeg;base64"
     }
     assert "http" not in page and "<script" not in page and "$" not in page

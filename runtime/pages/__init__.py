@@ -1,0 +1,1 @@
+"""HTML pages: one base template, and what renders the templates that extend it."""
