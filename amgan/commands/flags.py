@@ -13,6 +13,8 @@ FLAGS = {
     "threads": "--jobs",
     "min_face_px": "--min-face",
     "include_children": "--include-children",
+    "end": "--end",
+    "list_people": "--list-faces",
     "codec": "--codec",
     "quality": "--quality",
 }

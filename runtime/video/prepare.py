@@ -72,7 +72,7 @@ def prepare_people(
     unknown = [number for number in wish.people if number > len(people)]
     if unknown:
         raise UsageError(
-            f"there is no face {unknown[0]}, the video shows {len(people)}: --list-faces draws them"
+            f"there is no face {unknown[0]}, the video shows {len(people)}: `list_people` finds them"
         )
     people = choose_people(people, wish, places)
     bridge = bridge_frames(source.rate)

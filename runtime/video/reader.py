@@ -88,7 +88,7 @@ class Decoded:
                 if frame.is_corrupt:
                     raise VideoError(
                         f"'{self.info.path}' is damaged{self._where()}: make it anew with ffmpeg, or stop "
-                        "before that with --end"
+                        "before that with `end`"
                     )
                 if (frame.width, frame.height) != (self.info.width, self.info.height):
                     raise VideoError(
@@ -112,7 +112,7 @@ class Decoded:
         if promised - self.ending.seconds > SHORT_BY_S:
             raise VideoError(
                 f"'{self.info.path}' is cut short: it ends at {say_time(self.ending.seconds)} of "
-                f"{say_time(promised)}; make it anew with ffmpeg, or stop before that with --end"
+                f"{say_time(promised)}; make it anew with ffmpeg, or stop before that with `end`"
             )
 
     def _time(self, frame: Any, last: int | None) -> int:

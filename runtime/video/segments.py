@@ -106,7 +106,7 @@ def _encode(av: Any, track: Any, frame: Any, info: VideoInfo) -> list[Any]:
     except (av.error.FFmpegError, ValueError) as error:
         name = track.codec_context.name
         raise VideoError(
-            f"'{info.path}' cannot be encoded by {name} ({reason(error)}): choose another --codec"
+            f"'{info.path}' cannot be encoded by {name} ({reason(error)}): choose another `codec`"
         ) from error
 
 

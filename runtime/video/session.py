@@ -152,7 +152,7 @@ class VideoSession:
         joined = join(info, encoding, segments, self.output, span, analysis.length)
         if joined.pictures != total:
             raise VideoError(
-                f"'{self.output}' got {joined.pictures} of {total} pictures: choose another --codec"
+                f"'{self.output}' got {joined.pictures} of {total} pictures: choose another `codec`"
             )
         return VideoResult(self.output, total, tuple(people), tuple(joined.left_out), resumed)
 

@@ -57,7 +57,7 @@ def list_people(
         analysis = analyse(pipeline, source, folder, min_face_px, progress)
         people = know_people(analysis.tracks, analysis.people)
         if not people:
-            raise UsageError("the video shows no face: try --min-face with a smaller number")
+            raise UsageError("the video shows no face: try a smaller `min_face_px`")
         rows = read_rows(folder / ROWS)
         return [_listed(one, source, analysis, rows) for one in people]
 

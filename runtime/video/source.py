@@ -67,7 +67,7 @@ def check_times(start: float | None, end: float | None) -> None:
     if start is not None and start < 0:
         raise UsageError(f"a video does not start at {start:g} s: give 0 or more")
     if end is not None and end <= (start or 0.0):
-        raise UsageError(f"nothing lies between {start or 0.0:g} s and {end:g} s: let --end be later")
+        raise UsageError(f"nothing lies between {start or 0.0:g} s and {end:g} s: let `end` be later")
 
 
 class VideoSource:

@@ -134,7 +134,7 @@ def test_what_is_no_video(pipeline: Pipeline, tmp_path: Path, name: str) -> None
     ("options", "sentence"),
     [
         ({"start": 9.0}, "has no picture from 0:09.00 on"),
-        ({"start": 0.2, "end": 0.1}, "let --end be later"),
+        ({"start": 0.2, "end": 0.1}, "let `end` be later"),
         ({"start": -1.0}, "does not start at"),
         ({"quality": 20}, "no quality to choose"),
         ({"codec": "h264", "quality": 60}, "not within 0"),
