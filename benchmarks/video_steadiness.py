@@ -3,7 +3,8 @@
 A portrait is moved, turned, zoomed and lit anew (made_motion.py), with the noise of a camera. The change that
 ageing makes is carried back onto the portrait, where a perfect result would stand still:
 
-- flicker: root mean square of how the change differs from one picture to the next, as a share of the change;
+- flicker: root mean square of how the change differs from one picture to the next, as a share of the change
+  (taken before it is rounded to the codes of the picture, both times);
 - jitter: root mean square of how far the mesh moves against the skin from one picture to the next, px;
 - wander: the same from its mean over the whole video, px; what turning does to the mesh is in it;
 - lines: how far the pattern of the change moves against the skin, px, from one picture to the next (phase
@@ -28,7 +29,10 @@ from made_motion import MOTIONS, MadeVideo, _inverse, at_points, make_video, rea
 
 from amgan.runtime import Pipeline, Request
 from amgan.runtime.face.finder import Face
+from amgan.runtime.face.paste import photo_changes
+from amgan.runtime.face.tone import read_tone
 from amgan.runtime.video.ageing import Ager, choose_people, finish_picture, know_people
+from amgan.runtime.video.average import AVERAGE_SECONDS
 from amgan.runtime.video.follow import Follower
 from amgan.runtime.video.picture import StillPicture
 from amgan.runtime.video.steady import POSE_SECONDS, SHAPE_SECONDS, Course
@@ -75,6 +79,8 @@ def _result(rows: list[dict[str, Any]], given: argparse.Namespace) -> dict[str, 
         "side_px": given.side,
         "pose_seconds": POSE_SECONDS,
         "shape_seconds": SHAPE_SECONDS,
+        "average_seconds": AVERAGE_SECONDS,
+        "flicker_ratio": round(mean["steady"]["flicker"] / mean["alone"]["flicker"], 3),
         "videos_of": len(PORTRAITS) * len(MOTIONS),
         "mean": mean,
         "videos": rows,
@@ -92,12 +98,35 @@ def measure(pipeline: Pipeline, video: MadeVideo, face: Face) -> dict[str, objec
     return found
 
 
+class Unrounded(StillPicture):
+    """A picture that keeps the ``change`` that is added to it, with its fractions of a code."""
+
+    def __init__(self, pixels: np.ndarray) -> None:
+        super().__init__(pixels)
+        self.change = np.zeros(pixels.shape, np.float32)
+
+    def add(self, x0: int, y0: int, change: np.ndarray) -> None:
+        self.change[y0 : y0 + change.shape[0], x0 : x0 + change.shape[1]] += change
+
+
 def _each_alone(pipeline: Pipeline, video: MadeVideo) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    request = Request.parse(AGE, include_children=True)
     changes, landmarks = [], []
     for picture in video.pictures:
-        aged = pipeline.age(picture, Request.parse(AGE, include_children=True))
-        changes.append(aged.pixels.astype(np.float32) - picture)
-        landmarks.append(aged.faces[0].face.landmarks)
+        (seen, *_) = pipeline.see(picture)
+        work, aged = pipeline.start_face(picture, seen, request, "face")
+        size = seen.frame_px
+        halo = (work.frame.image.shape[0] - size) // 2
+        before = work.frame.image[halo : halo + size, halo : halo + size]
+        place, tone = (picture.shape[1], picture.shape[0]), read_tone(before, work.mask)
+        unrounded = Unrounded(picture)
+        for x, y, change, inside in photo_changes(
+            place, seen.face.frame, before, aged.result(), work.mask, 1.0, tone
+        ):
+            change[inside <= 0] = 0.0
+            unrounded.add(x, y, change)
+        changes.append(unrounded.change)
+        landmarks.append(seen.face.landmarks)
     return changes, landmarks
 
 
@@ -118,12 +147,12 @@ def _as_video(pipeline: Pipeline, video: MadeVideo) -> tuple[list[np.ndarray], l
         courses = [
             (person, Course(person.tracks[0], rows, RATE, 8, pipeline.manifest)) for person in people[:1]
         ]
-        ager = Ager(pipeline, wish, courses)
+        ager = Ager(pipeline, wish, courses, RATE)
         changes, landmarks = [], []
         for number, picture in enumerate(video.pictures):
-            aged = StillPicture(picture.copy())
+            aged = Unrounded(picture)
             finish_picture(ager.start(number, number / RATE, aged))
-            changes.append(aged.pixels.astype(np.float32) - picture)
+            changes.append(aged.change)
             step = courses[0][1].at(number)
             assert step is not None
             landmarks.append(step.face.landmarks)

@@ -47,7 +47,7 @@ def photo_changes(
     photo_size: tuple[int, int],
     frame: Frame,
     before: NDArray[np.uint8],
-    after: NDArray[np.uint8],
+    after: NDArray[np.uint8] | NDArray[np.float32],
     mask: NDArray[np.float32],
     strength: float = 1.0,
     tone: Tone | None = None,
@@ -86,7 +86,7 @@ def photo_changes(
 
 def _change(
     before: NDArray[np.uint8],
-    after: NDArray[np.uint8],
+    after: NDArray[np.uint8] | NDArray[np.float32],
     mask: NDArray[np.float32],
     strength: float,
     tone: Tone | None,

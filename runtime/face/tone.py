@@ -66,7 +66,9 @@ def read_tone(rgb: NDArray[np.uint8], mask: NDArray[np.float32]) -> Tone:
     return Tone(np.asarray(slopes / (slopes @ LUMA)[:, None], np.float32), share)
 
 
-def toned_change(before: NDArray[np.uint8], after: NDArray[np.uint8], tone: Tone) -> NDArray[np.float32]:
+def toned_change(
+    before: NDArray[np.uint8], after: NDArray[np.uint8] | NDArray[np.float32], tone: Tone
+) -> NDArray[np.float32]:
     """The change of a part of a face, float32 [h, w, 3] code values, in the photo's tone and exposure."""
     change = np.asarray(cv2.subtract(after, before, dtype=cv2.CV_32F), np.float32)
     if tone.share:

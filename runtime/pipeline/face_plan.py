@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import cv2
@@ -31,6 +31,8 @@ from ..face.warp import sample_affine
 from .estimator import Estimator, landmarks_unit
 
 MASK_PX = 384
+SAME_PLACE_PX = 0.1
+"""How far landmarks may move within the frame, in its pixels, before the parts of a face are placed anew."""
 TILE_STEP_PX = 32  # engines prepare for every size anew, so there should be few
 
 
@@ -112,6 +114,31 @@ def place_face(
 ) -> SeenFace:
     """A face whose ages, side of the frame in px and pattern are known already, as in a video."""
     return SeenFace(face, now, size, *_place(face, size, manifest), pattern)
+
+
+def place_again(
+    face: Face,
+    now: FaceAges,
+    size: int,
+    manifest: Manifest,
+    pattern: NDArray[np.float32] | None,
+    before: SeenFace | None,
+) -> SeenFace:
+    """`place_face`, with the parts of ``before`` where the landmarks have stayed within SAME_PLACE_PX."""
+    unit = landmarks_unit(face)
+    if (
+        before is None
+        or before.frame_px != size
+        or np.abs(unit - before.landmarks).max() * size > SAME_PLACE_PX
+    ):
+        return place_face(face, now, size, manifest, pattern)
+    return replace(before, face=face, skin=None)
+
+
+def see_skin(rgb: NDArray[np.uint8], seen: SeenFace, parser: HeadParser) -> SeenFace:
+    """A face that was placed in a picture, uint8 [H, W, 3], with what covers it there."""
+    inner = without_margin(seen.footprints, seen.margin)
+    return replace(seen, skin=own_skin(parser.read_frame(rgb, seen.face.frame, inner.face)))
 
 
 class _Place(NamedTuple):

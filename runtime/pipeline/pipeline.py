@@ -29,7 +29,7 @@ from ..photo.read import read_photo
 from ..photo.write import write_photo
 from .estimator import Estimator
 from .face_filter import Chosen, LeftFace, NoFaceError, choose_faces, why_none
-from .face_plan import FaceWork, SeenFace, paste_face, plan_work, see_face
+from .face_plan import FaceWork, SeenFace, paste_face, plan_work, see_face, see_skin
 from .face_region import FaceRegion, cut_region
 from .memory import require_memory_to_open
 
@@ -173,6 +173,10 @@ class Pipeline:
         self._process.check()
         work = plan_work(rgb, seen, request, self._manifest, self.capabilities, label)
         return work, self._scheduler.submit(work.frame)
+
+    def see_skin(self, rgb: NDArray[np.uint8], seen: SeenFace) -> SeenFace:
+        """A face that was placed in a picture, uint8 [H, W, 3], with what covers it there; see covers.py."""
+        return see_skin(rgb, seen, self._parser)
 
     def choose(self, rgb: NDArray[np.uint8], request: Request) -> Chosen:
         """Find and read the faces of a photo, uint8 [H, W, 3], that a request is for."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +20,11 @@ from ..face.finder import Face
 from ..face.paste import photo_changes
 from ..face.tone import Tone
 from ..pipeline.child_rule import why_a_child
-from ..pipeline.face_plan import FaceWork, place_face
+from ..pipeline.face_plan import FaceWork, SeenFace, place_again
 from ..pipeline.pipeline import Pipeline
+from .average import ChangeAverage
 from .picture import Box, Picture
-from .steady import Course, frontal, person_pattern
+from .steady import Course, Step, frontal, person_pattern
 from .tracks import Track
 from .wish import VideoWish
 
@@ -57,6 +59,7 @@ class _Work:
     work: FaceWork
     strength: float
     tone: Tone
+    average: ChangeAverage
     frame: Future[NDArray[np.uint8]]
 
 
@@ -64,6 +67,7 @@ class _Work:
 class StartedPicture:
     """A picture whose faces are with the engine: hand it to `finish_picture`, once."""
 
+    number: int
     picture: Picture
     works: tuple[_Work, ...]
 
@@ -116,37 +120,66 @@ def choose_people(people: Sequence[Person], wish: VideoWish, places: Sequence[Fa
     return chosen
 
 
+@dataclass(eq=False)
+class _Followed:
+    """A track that is aged; ``place`` is where its parts lay in an earlier picture."""
+
+    person: Person
+    course: Course
+    average: ChangeAverage
+    place: SeenFace | None = None
+
+
 class Ager:
     """Ages the people of a video picture by picture; `start` and `finish` may run in two threads."""
 
-    def __init__(self, pipeline: Pipeline, wish: VideoWish, courses: Sequence[tuple[Person, Course]]) -> None:
+    def __init__(
+        self, pipeline: Pipeline, wish: VideoWish, courses: Sequence[tuple[Person, Course]], rate: float
+    ) -> None:
+        """``rate`` is pictures a second."""
         self._pipeline, self._wish = pipeline, wish
-        self._courses = [(person, course) for person, course in courses if not person.reason]
+        self._courses = [
+            _Followed(person, course, ChangeAverage(rate)) for person, course in courses if not person.reason
+        ]
 
     def start(self, number: int, seconds: float, picture: Picture) -> StartedPicture:
         """Hand the faces of a picture to the engine; blocks only while too much is under way."""
         works = []
-        for person, course in self._courses:
-            step = course.at(number)
-            request = self._wish.request(person.number, seconds)
+        for one in self._courses:
+            step = one.course.at(number)
+            request = self._wish.request(one.person.number, seconds)
             if step is None or request is None:
                 continue
-            label = f"picture {number}, face {person.number}"
-            works.append(
-                self._start_face(picture, step.face, step.frame_px, step.weight, person, request, label)
-            )
-        return StartedPicture(picture, tuple(works))
+            label = f"picture {number}, face {one.person.number}"
+            works.append(self._start_face(picture, one, step, request, label))
+        return StartedPicture(number, picture, tuple(works))
 
     def _start_face(
-        self, picture: Picture, face: Face, frame_px: int, weight: float, person: Person, request: Request,
-        label: str,
-    ) -> _Work:  # fmt: skip
-        manifest = self._pipeline.manifest
-        box = region_box(face.frame, frame_px, manifest.halo_px, (picture.width, picture.height))
-        moved = _moved(face, box)
-        seen = place_face(moved, person.now, frame_px, manifest, person.pattern)
-        work, frame = self._pipeline.start_face(picture.rgb(box), seen, request, label)
-        return _Work(box, work, request.strength * weight, person.tone, frame)
+        self, picture: Picture, one: _Followed, step: Step, request: Request, label: str
+    ) -> _Work:
+        manifest, person = self._pipeline.manifest, one.person
+        box = region_box(step.face.frame, step.frame_px, manifest.halo_px, (picture.width, picture.height))
+        rgb, moved = picture.rgb(box), _moved(step.face, box)
+        one.place = place_again(moved, person.now, step.frame_px, manifest, person.pattern, one.place)
+        seen = self._pipeline.see_skin(rgb, one.place)
+        work, frame = self._pipeline.start_face(rgb, seen, request, label)
+        return _Work(box, work, request.strength * step.weight, person.tone, one.average, frame)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """What a run that goes on after this picture needs besides the pictures: all averages."""
+        return {
+            f"{number}.{name}": value
+            for number, one in enumerate(self._courses)
+            for name, value in one.average.state().items()
+        }
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from a `state` of the same video and wish."""
+        for number, one in enumerate(self._courses):
+            mine = f"{number}."
+            own = {name.removeprefix(mine): value for name, value in state.items() if name.startswith(mine)}
+            if own:
+                one.average.restore(own)
 
 
 def finish_picture(started: StartedPicture) -> bool:
@@ -155,16 +188,14 @@ def finish_picture(started: StartedPicture) -> bool:
     Raises EngineError.
     """
     for one in started.works:
-        after = one.frame.result()
         x0, y0, x1, y1 = one.box
         work, size = one.work, one.work.seen.frame_px
+        after, mask = one.average.add(started.number, work, one.frame.result())
         halo = (work.frame.image.shape[0] - size) // 2
         before = work.frame.image[halo : halo + size, halo : halo + size]
         place, frame = (x1 - x0, y1 - y0), work.seen.face.frame
         bands = []
-        for x, y, change, inside in photo_changes(
-            place, frame, before, after, work.mask, one.strength, one.tone
-        ):
+        for x, y, change, inside in photo_changes(place, frame, before, after, mask, one.strength, one.tone):
             change[inside <= 0] = 0.0
             bands.append((x, y, change))
         if bands:  # all at once: a sample of colour may belong to rows of two bands

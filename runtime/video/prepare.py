@@ -18,7 +18,7 @@ from .steady import Course
 from .tracks import Analysis, face_of_row, read_rows
 from .wish import VideoWish
 
-FORMAT = 1
+FORMAT = 2
 """Of the files in the working folder."""
 
 
@@ -82,7 +82,7 @@ def prepare_people(
         for track in person.tracks
         if not person.reason
     ]
-    return people, Ager(pipeline, wish, courses)
+    return people, Ager(pipeline, wish, courses, source.rate)
 
 
 def forget_other_settings(folder: Path, key: str, pattern: str) -> None:
