@@ -37,7 +37,7 @@ ROOMS: dict[str, frozenset[str]] = {
     ),
     "pictures": frozenset({"errors", "files", "face", "ages", "pipeline"}),
     "video": frozenset(
-        {"errors", "files", "photo", "bundle", "face", "ages", "engines", "pipeline", "pictures"}
+        {"errors", "files", "photo", "bundle", "storage", "face", "ages", "engines", "pipeline", "pictures"}
     ),
     "doctor": frozenset({"errors", "machine", "bundle", "engines"}),
 }

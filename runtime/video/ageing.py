@@ -165,6 +165,11 @@ class Ager:
         work, frame = self._pipeline.start_face(rgb, seen, request, label)
         return _Work(box, work, request.strength * step.weight, person.tone, one.average, frame)
 
+    def forget_places(self) -> None:
+        """Place all faces anew in the next picture, so that it does not matter which came before."""
+        for one in self._courses:
+            one.place = None
+
     def state(self) -> dict[str, NDArray[Any]]:
         """What a run that goes on after this picture needs besides the pictures: all averages."""
         return {

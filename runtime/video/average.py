@@ -89,8 +89,12 @@ class ChangeAverage:
         u, v, inside = _texture_places(work, len(self._texture), slip)
         steady = cv2.remap(self._texture, u, v, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         mixed = new + inside[..., None] * (steady - new)
+        change = mixed[..., :3]
+        spread = _too_fine(work.seen.frame_px / work.seen.face.frame.side_px)
+        if spread > 0.2:
+            change = cv2.GaussianBlur(change, (0, 0), spread)
         mask = np.where(work.mask > 0.0, np.clip(mixed[..., 3], 0.0, 1.0), np.float32(0.0))
-        return np.clip(mixed[..., :3] + before, 0.0, 255.0), np.asarray(mask, np.float32)
+        return np.clip(change + before, 0.0, 255.0), np.asarray(mask, np.float32)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """What a run that goes on later needs, exactly; empty before the first picture."""
@@ -111,10 +115,20 @@ def texture_px(frame_px: int) -> int:
     return math.ceil(max(right - left, bottom - top) * frame_px / 32) * 32
 
 
+def _too_fine(ratio: float) -> float:
+    """Standard deviation in px of the frame of what the picture cannot show, for so many px of the frame a
+    px of the picture: lines that are too fine for it would flicker as they move. Pasting averages whole
+    blocks by itself.
+    """
+    blocks = max(math.floor(ratio), 1)
+    return 0.6 * blocks * math.sqrt(max((ratio / blocks) ** 2 - 1.0, 0.0))
+
+
 def _shares(apart: Floats, least: float) -> Floats:
     """How much the new picture counts, [LOOK_PX, LOOK_PX]: ``least``, and all where the look has changed."""
-    apart = np.abs(apart - cv2.GaussianBlur(apart, (0, 0), LOOK_PX / 8))
     low, high = OTHER_LOOK
+    apart = apart - np.median(apart[_face_cells()])
+    apart = np.abs(apart - cv2.GaussianBlur(np.clip(apart, -low, low), (0, 0), LOOK_PX / 8))
     other = eased(np.clip((apart - low) / (high - low), 0.0, 1.0))
     other = cv2.GaussianBlur(cv2.dilate(np.asarray(other, np.float32), np.ones((5, 5))), (0, 0), 1.5)
     return np.asarray(least + (1.0 - least) * other, np.float32)

@@ -34,6 +34,10 @@ def list_frames(folder: Path) -> Frames:
         match = _NUMBER.fullmatch(path.name)
         if match and not path.name.startswith(".") and f".{match[3].lower()}" in FORMAT_OF_SUFFIX:
             found.setdefault((match[1], match[3]), []).append((int(match[2]), path))
+    if not found and any(path.suffix.lower() == ".exr" for path in folder.iterdir()):
+        raise UsageError(
+            f"'{folder}' holds EXR frames, which are not read: make them 16-bit TIFF in sRGB, which is"
+        )
     if not found:
         raise UsageError(f"'{folder}' holds no numbered frames: name them such as frame_0001.png")
     if len(found) > 1:

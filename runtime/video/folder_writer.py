@@ -8,19 +8,23 @@ from ..errors import PhotoError, VideoError
 from .ageing import Ager
 from .analysis import Progress
 from .folder import FolderPicture, FolderSource
+from .kept import keep_averages, take_averages
 from .overlap import aged_pictures
 
 
-def write_frames(source: FolderSource, ager: Ager, output: Path, done_file: Path, progress: Progress) -> int:
-    """Age and write the frames that ``done_file`` does not name; returns how many it named.
+def write_frames(source: FolderSource, ager: Ager, output: Path, folder: Path, progress: Progress) -> int:
+    """Age and write the frames that are not done; returns how many were.
 
+    ``folder`` keeps what the run would go on from.
     Raises VideoError where a frame cannot be read or written, OSError where nothing can be.
     """
     from ..photo.write import write_photo
 
+    done_file, kept = folder / "done", folder / "averages.npz"
     output.mkdir(parents=True, exist_ok=True)
     named = set(done_file.read_text(encoding="utf-8").splitlines()) if done_file.exists() else set()
     done = {path.name for path in source.paths if path.name in named and (output / path.name).exists()}
+    take_averages(kept, ager)
     waiting = ((number, number, picture) for number, picture in source.pictures(skip=frozenset(done)))
     total = len(source.paths) - len(done)
     with done_file.open("a", encoding="utf-8") as record:
@@ -33,5 +37,6 @@ def write_frames(source: FolderSource, ager: Ager, output: Path, done_file: Path
                 raise VideoError(str(error)) from error
             record.write(f"{target.name}\n")
             record.flush()
+            keep_averages(kept, ager)
             progress(count, total, "ageing")
     return len(done)

@@ -22,6 +22,7 @@ from .codecs import Encoding, choose_encoding
 from .folder import USUAL_RATE, FolderSource, list_frames
 from .folder_writer import write_frames
 from .join import join
+from .kept import averages_path, forget_all, keep_averages, only_run, take_averages
 from .overlap import aged_pictures
 from .picture import VideoPicture
 from .prepare import (
@@ -100,18 +101,17 @@ class VideoSession:
         run = self._folder_run if self.source.is_dir() else self._file_run
         work = run(pipeline, progress)
         folder = working_folder(self.output)
-        try:
-            self.output.parent.mkdir(parents=True, exist_ok=True)
-            if self.force:
+        with only_run(self.output):
+            try:
+                if self.force:
+                    forget_all(folder)
+                result = work(folder)
+            except (VideoError, UsageError):
                 shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(exist_ok=True)
-            result = work(folder)
-        except (VideoError, UsageError):
+                raise
+            except OSError as error:
+                raise cannot_write(self.output, error) from error
             shutil.rmtree(folder, ignore_errors=True)
-            raise
-        except OSError as error:
-            raise cannot_write(self.output, error) from error
-        shutil.rmtree(folder, ignore_errors=True)
         return replace(result, seconds=time.monotonic() - since)
 
     def _file_run(self, pipeline: Pipeline, progress: Progress) -> Any:
@@ -142,10 +142,12 @@ class VideoSession:
         for number, first in enumerate(range(0, total, count)):
             path, last = segment_path(folder, number), min(first + count, total)
             segments.append(path)
+            kept = averages_path(folder, number)
             if path.exists():
                 resumed += last - first
+                take_averages(kept, ager)
                 continue
-            frames = self._aged(source, analysis, ager, first, last, resumed, progress)
+            frames = self._aged(source, analysis, ager, first, last, resumed, kept, progress)
             write_segment(path, info, encoding, frames, self.output.suffix.lower())
         progress(total, total, "joining")
         span = source.span(analysis.keys[0])
@@ -164,21 +166,23 @@ class VideoSession:
         people, ager = prepare_people(pipeline, source, analysis, folder, self.wish)
         key = digest(*seen, repr(self.wish), model_key(pipeline), str(self.output.resolve()))
         forget_other_settings(folder, key, "done")
-        resumed = write_frames(source, ager, self.output, folder / "done", progress)
+        resumed = write_frames(source, ager, self.output, folder, progress)
         return VideoResult(self.output, len(source.paths), tuple(people), (), resumed)
 
     def _aged(
         self, source: VideoSource, analysis: Analysis, ager: Ager, first: int, last: int, resumed: int,
-        progress: Progress,
+        kept: Path, progress: Progress,
     ) -> Iterator[tuple[int, Any]]:  # fmt: skip
-        """(pts, frame) of the aged pictures of a segment."""
+        """(pts, frame) of the aged pictures of a segment; ``kept`` gets what the next one goes on from."""
         base, total = analysis.keys[0], len(analysis.keys)
 
         def seconds(key: int) -> float:
             return float((key - base) * source.info.time_base)
 
         pictures = pictures_with_numbers(source, analysis, first, last)
+        ager.forget_places()
         for number, key, picture in aged_pictures(pictures, ager, seconds):
             assert isinstance(picture, VideoPicture)
             yield key, picture.frame
             progress(number + 1 - resumed, total - resumed, "ageing")
+        keep_averages(kept, ager)

@@ -1,8 +1,8 @@
 """A track without jitter: landmarks smoothed with a look ahead, and how much of the change each picture gets.
 
 Where the face is, how large and how it is tilted is smoothed apart from its shape within the canonical frame:
-a head moves faster than a face changes. Both are weighted fits of a straight line over a window around each
-picture, so that steady motion is followed without lag.
+a head moves faster than a face changes. Both are weighted fits over a window around each picture: of a
+straight line to the shape; to the place of a parabola, as far as the motion bends more than noise does.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ..pipeline.face_plan import frame_size
 from .tracks import Track, face_of_row
 
 Floats = NDArray[np.float64]
-POSE_SECONDS = 0.05
+POSE_SECONDS = 0.06
 SHAPE_SECONDS = 0.12
 """Standard deviations of the windows; see benchmarks/video_steadiness.py."""
 REACH = 2.5
@@ -86,7 +86,9 @@ class Course:
         return Step(face, int(self._sizes[nearest]), weight)
 
     def _fit(self, number: int, spread: float, values: Floats | None) -> Floats:
-        """The straight line fitted around a picture, at it; of the shapes where no values are given."""
+        """What is fitted around a picture, at it: of values a curve, of the shapes where there are none a
+        straight line.
+        """
         reach = max(REACH * spread, 1.0)
         low, high = np.searchsorted(self._frames, (number - reach, number + reach + 1e-9))
         while high - low < 1 or (high - low < 2 and not (self._frames[low:high] == number).any()):
@@ -95,7 +97,10 @@ class Course:
                 break
         at = (self._frames[low:high] - number).astype(np.float64)
         some = values[low:high] if values is not None else self._shapes(low, high)
-        return _line_at_zero(at, some, np.exp(-0.5 * (at / spread) ** 2) + 1e-12)
+        weights = np.exp(-0.5 * (at / spread) ** 2) + 1e-12
+        if values is not None and len(at) >= 4:
+            return _curve_at_zero(at, some, weights)
+        return _line_at_zero(at, some, weights)
 
     def _shapes(self, low: int, high: int) -> Floats:
         """Landmarks in units of their own frames, [n, 936]."""
@@ -159,6 +164,20 @@ def _line_at_zero(at: Floats, values: Floats, weights: Floats) -> Floats:
         return np.asarray(mean)
     slope = ((weights * (at - mean_at)) @ (values - mean)) / spread
     return np.asarray(mean - slope * mean_at)
+
+
+def _curve_at_zero(at: Floats, values: Floats, weights: Floats) -> Floats:
+    """Between the line and the parabola through values [n, m], at zero: the parabola as far as the curve
+    stands out from the noise around it.
+    """
+    terms = np.stack([np.ones_like(at), at, at**2], axis=1)
+    roots = np.sqrt(weights)[:, None]
+    bends = np.linalg.lstsq(terms * roots, values * roots, rcond=None)[0]
+    line = _line_at_zero(at, values, weights)
+    noise = weights @ (values - terms @ bends) ** 2 / weights.sum()
+    bend = float(((bends[0] - line) ** 2).sum())
+    share = bend / max(bend + float(noise.sum()), 1e-12)
+    return np.asarray(line + share * (bends[0] - line))
 
 
 def _to_photo(pose: Floats) -> Floats:

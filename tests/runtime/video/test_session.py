@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from made_videos import HEIGHT, background, moving, planes_of, sound_of, times_o
 
 from amgan.runtime import Pipeline, Request
 from amgan.runtime.errors import UsageError, VideoError
+from amgan.runtime.pipeline.face_plan import SeenFace
+from amgan.runtime.video.kept import only_run
 from amgan.runtime.video.prepare import working_folder
 from amgan.runtime.video.probe import probe_video
 from amgan.runtime.video.session import VideoSession
@@ -96,6 +99,37 @@ def test_a_killed_run_goes_on(
     for one, other in zip(planes_of(tmp_path / "out.mkv"), planes_of(tmp_path / "whole.mkv"), strict=True):
         assert np.array_equal(one, other)
     assert not working_folder(tmp_path / "out.mkv").exists()
+
+
+def test_two_runs_never_share_an_output(pipeline: Pipeline, clip: Path, tmp_path: Path) -> None:
+    session = VideoSession(clip, tmp_path / "out.mkv", WISH)
+    with only_run(session.output):
+        (working_folder(session.output) / "done").write_text("of the other run")
+        for force in (False, True):
+            with pytest.raises(UsageError, match=r"another run is writing '.*out\.mkv': wait"):
+                replace(session, force=force).run(pipeline)
+        assert (working_folder(session.output) / "done").exists()
+    assert session.run(pipeline).pictures == 12
+    assert [path.name for path in tmp_path.iterdir()] == ["out.mkv"]
+
+
+def test_what_covers_a_face_is_left_alone(
+    pipeline: Pipeline, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def left_half_covered(rgb: np.ndarray, seen: SeenFace, parser: object) -> SeenFace:
+        skin = np.ones((128, 128), np.float32)
+        skin[:, :64] = 0.0
+        return replace(seen, skin=skin)
+
+    monkeypatch.setattr("amgan.runtime.pipeline.pipeline.see_skin", left_half_covered)
+    VideoSession(clip, tmp_path / "out.mkv", WISH).run(pipeline)
+    before, after = planes_of(clip), planes_of(tmp_path / "out.mkv")
+    columns = np.flatnonzero((before[8][:HEIGHT] != after[8][:HEIGHT]).any(axis=0))
+    plain = VideoSession(clip, tmp_path / "plain.mkv", WISH)
+    monkeypatch.undo()
+    plain.run(pipeline)
+    whole = np.flatnonzero((before[8][:HEIGHT] != planes_of(plain.output)[8][:HEIGHT]).any(axis=0))
+    assert columns.min() > whole.min() + 0.3 * np.ptp(whole) and columns.max() >= whole.max() - 2
 
 
 @pytest.mark.parametrize(("suffix", "codec"), [(".mkv", "ffv1"), (".mp4", "libx264")])

@@ -1,0 +1,65 @@
+"""What lies in the hidden folder of a run: its lock, and the averages that it would go on from."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import PhotoError, UsageError
+from ..files import whole_file
+from ..storage.location import Location
+from ..storage.lock import RUN_FOLDER, KernelLock
+from .ageing import Ager
+from .prepare import cannot_write, working_folder
+
+
+@contextlib.contextmanager
+def only_run(output: Path) -> Iterator[None]:
+    """Hold the working folder of ``output``, which is made, until the block ends.
+
+    Raises UsageError where another run works on the same output, VideoError where it cannot be written.
+    """
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(output, error) from error
+    try:
+        lock = KernelLock(Location(str(working_folder(output))))
+    except PhotoError as error:
+        cause = error.__cause__ if isinstance(error.__cause__, OSError) else OSError(str(error))
+        raise cannot_write(output, cause) from error
+    except UsageError as error:
+        raise UsageError(
+            f"another run is writing '{output}': wait until it ends, or name another output"
+        ) from error
+    with lock:
+        yield
+
+
+def forget_all(folder: Path) -> None:
+    """Forget what an earlier run has done, but for the lock of this one."""
+    for path in folder.iterdir():
+        if path.name == RUN_FOLDER:
+            continue
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def averages_path(folder: Path, segment: int) -> Path:
+    """Where the averages after a segment lie."""
+    return folder / f"{segment:06d}.averages.npz"
+
+
+def keep_averages(path: Path, ager: Ager) -> None:
+    """Write what a run that goes on needs; raises OSError."""
+    with whole_file(path) as temporary, temporary.open("xb") as stream:
+        np.savez(stream, allow_pickle=False, **ager.state())
+
+
+def take_averages(path: Path, ager: Ager) -> None:
+    """Go on from what was kept, where there is any that can be read; otherwise averages begin anew."""
+    with contextlib.suppress(OSError, ValueError, KeyError, EOFError), np.load(path) as state:
+        ager.restore(state)
