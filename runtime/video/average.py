@@ -59,7 +59,7 @@ class ChangeAverage:
         halo = (work.frame.image.shape[0] - size) // 2
         before = work.frame.image[halo : halo + size, halo : halo + size]
         change = np.asarray(cv2.subtract(after, before, dtype=cv2.CV_32F), np.float32)
-        new = cv2.merge([*cv2.split(change), work.mask])
+        new = np.asarray(cv2.merge([*cv2.split(change), work.mask]), np.float32)
         side = texture_px(size)
         knots = _frame_places(work.seen.landmarks) * np.float32(size) - np.float32(0.5)
         look, gap = _look(before, knots), number - self._number
@@ -92,7 +92,7 @@ class ChangeAverage:
         change = mixed[..., :3]
         spread = _too_fine(work.seen.frame_px / work.seen.face.frame.side_px)
         if spread > 0.2:
-            change = cv2.GaussianBlur(change, (0, 0), spread)
+            change = np.asarray(cv2.GaussianBlur(change, (0, 0), spread), np.float32)
         mask = np.where(work.mask > 0.0, np.clip(mixed[..., 3], 0.0, 1.0), np.float32(0.0))
         return np.clip(change + before, 0.0, 255.0), np.asarray(mask, np.float32)
 
@@ -136,9 +136,9 @@ def _shares(apart: Floats, least: float) -> Floats:
 
 def _look(before: NDArray[np.uint8], knots: Floats, slip: Doubles | None = None) -> Floats:
     """How the face looks on the mean face, in lightness, coarse: float32 [LOOK_PX, LOOK_PX]."""
-    small = cv2.cvtColor(before, cv2.COLOR_RGB2GRAY)
     size = min(2 * LOOK_PX, len(before))
-    small = cv2.resize(small, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32)
+    grey = cv2.cvtColor(before, cv2.COLOR_RGB2GRAY)
+    small = np.asarray(cv2.resize(grey, (size, size), interpolation=cv2.INTER_AREA), np.float32)
     factor = size / len(before)
     found = _sampled(small, knots * np.float32(factor) + np.float32((factor - 1.0) / 2), LOOK_PX, slip)
     return np.asarray(cv2.GaussianBlur(found, (0, 0), 1.0), np.float32)
@@ -150,7 +150,7 @@ def register(reference: Floats, look: Floats) -> Doubles:
 
     Least squares over the face, with gain and offset of the light; no slip where none is found.
     """
-    down, across = np.gradient(reference.astype(np.float64))
+    down, across = (np.asarray(one) for one in np.gradient(reference.astype(np.float64)))
     rows, columns = _face_cells()
     unit = (np.stack([columns, rows], axis=1) + 0.5) / LOOK_PX
     gx, gy, level = across[rows, columns], down[rows, columns], reference[rows, columns].astype(np.float64)

@@ -1,0 +1,83 @@
+"""Whether memory stays flat over ten minutes of video.
+
+A made clip of small pictures (made_clip.py), 15,000 of them at 25 a second, is aged from file to file by the
+engine that ships. A face comes in for three seconds of every minute, so that this ends within minutes. Memory
+is that of the process, once for every second of video; the second half of the pictures that are aged may not
+need more than the first.
+
+Run: python benchmarks/video_memory.py [--minutes 10] [-o FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import common
+import numpy as np
+import psutil
+from made_clip import RATE, clip_pictures, write_clip
+from made_motion import read_portrait
+
+from amgan.runtime import Pipeline, Request
+from amgan.runtime.video.session import VideoSession
+from amgan.runtime.video.wish import VideoWish
+
+SIZE, FACE_PX = (256, 192), 90
+MAY_GROW = 1.02
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--minutes", type=float, default=10.0, help="length of the clip (default: 10)")
+    parser.add_argument("-o", "--output", type=Path, default=common.RESULTS / "video_memory_cpu.json")
+    given = parser.parse_args()
+    count, every = round(given.minutes * 60 * float(RATE)), int(RATE)
+    result = common.heading("memory over a long video", common.hardware(2), "openvino", "av")
+    memory: dict[str, list[float]] = {}
+    process, since = psutil.Process(), time.perf_counter()
+    with tempfile.TemporaryDirectory() as name, Pipeline(None, "cpu") as pipeline:
+        clip = Path(name) / "clip.mp4"
+        landmarks = pipeline.look(read_portrait(common.PHOTO, 512)).faces[0].landmarks
+        write_clip(clip, _visits(clip_pictures(SIZE, FACE_PX, landmarks, 75), count))
+
+        def note(done: int, total: int, what: str) -> None:
+            if done % every == 0:
+                memory.setdefault(what, []).append(process.memory_info().rss / 2**20)
+
+        wish = VideoWish.parse(Request(include_children=True), "70")
+        aged = VideoSession(clip, clip.with_name("out.mp4"), wish).run(pipeline, note)
+    halves = {
+        what: [round(float(max(part)), 1) for part in np.array_split(values, 2)]
+        for what, values in memory.items()
+        if len(values) > 1
+    }
+    ageing = memory["ageing"]
+    result |= {
+        "size": SIZE,
+        "pictures": aged.pictures,
+        "people_aged": aged.aged,
+        "wall_s": round(time.perf_counter() - since, 1),
+        "most_mib_by_half": halves,
+        "mib_by_tenth": [round(float(max(part)), 1) for part in np.array_split(ageing, min(10, len(ageing)))],
+        "memory_is_flat": halves["ageing"][1] <= MAY_GROW * halves["ageing"][0],
+    }
+    common.write_result(result, given.output)
+    print({key: result[key] for key in list(result)[-4:]})
+
+
+def _visits(visit: Iterable[np.ndarray], count: int) -> Iterator[np.ndarray]:
+    """So many pictures: a visit at the beginning of every minute, and an empty room."""
+    known, empty = list(visit), np.full((SIZE[1], SIZE[0], 3), 90, np.uint8)
+    for number in range(count):
+        place = number % round(60 * float(RATE))
+        yield known[place] if place < len(known) else empty
+
+
+if __name__ == "__main__":
+    main()
