@@ -1,67 +1,29 @@
+"""Photos are read and written again: formats, metadata, orientation, transparency."""
+
 import io
 import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import without_its_file
-from PIL import Image, ImageCms, JpegImagePlugin
+from photo_files import (
+    DATE,
+    EXIF_IFD,
+    GPS_IFD,
+    GPS_REF,
+    ICC,
+    LOSSLESS,
+    MAKE,
+    NOISE,
+    ORIENTATION,
+    camera_data,
+    rewrite,
+    save,
+)
+from PIL import Image, JpegImagePlugin
 
-from amgan.runtime.errors import PhotoError
-from amgan.runtime.photo.data import Photo
 from amgan.runtime.photo.formats import is_lossless_webp
-from amgan.runtime.photo.read import read_photo, reason_of
-from amgan.runtime.photo.write import encode_photo, write_photo
-
-ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-LOSSLESS = [
-    ("png", {}),
-    ("tif", {"compression": "tiff_lzw"}),
-    ("tiff", {}),
-    ("webp", {"lossless": True, "exact": True}),
-]
-RNG = np.random.default_rng(5)
-NOISE = {
-    "RGB": RNG.integers(0, 256, (24, 36, 3), dtype=np.uint8),
-    "RGBA": RNG.integers(0, 256, (24, 36, 4), dtype=np.uint8),
-    "L": RNG.integers(0, 256, (24, 36), dtype=np.uint8),
-    "LA": RNG.integers(0, 256, (24, 36, 2), dtype=np.uint8),
-}
-ORIENTATION, MAKE, DATE, EXIF_IFD, GPS_IFD, GPS_REF = 0x0112, 0x010F, 0x9003, 0x8769, 0x8825, 1
-
-
-def camera_data(orientation: int = 1) -> bytes:
-    exif = Image.Exif()
-    exif[MAKE] = "Camera"
-    exif[ORIENTATION] = orientation
-    exif.get_ifd(EXIF_IFD)[DATE] = "2020:01:02 03:04:05"
-    exif.get_ifd(GPS_IFD)[GPS_REF] = "N"
-    return exif.tobytes()
-
-
-def save(path: Path, mode: str = "RGB", **options: object) -> Path:
-    Image.fromarray(NOISE[mode], mode if mode == "LA" else None).save(path, **options)
-    return path
-
-
-def rewrite(source: Path, target: Path) -> Image.Image:
-    """Read a photo and write its own pixels."""
-    photo = read_photo(source)
-    write_photo(without_its_file(photo), photo.pixels.copy(), target)
-    with Image.open(target) as picture:
-        for directory in (EXIF_IFD, GPS_IFD):
-            picture.getexif().get_ifd(directory)  # before loading, which closes the file
-        picture.load()
-        return picture
-
-
-def refusal(path: Path) -> str:
-    with pytest.raises(PhotoError) as caught:
-        read_photo(path)
-    text = str(caught.value)
-    assert str(path) in text
-    assert "\n" not in text
-    return text
+from amgan.runtime.photo.read import read_photo
 
 
 @pytest.mark.filterwarnings("ignore:.*'mode' parameter:DeprecationWarning")
@@ -230,123 +192,3 @@ def test_palettes_and_transparent_colours_are_resolved(
     assert np.array_equal(photo.pixels, wanted[..., :3])
     after = rewrite(tmp_path / "a.png", tmp_path / "b.png").convert("RGBA")
     assert np.array_equal(np.asarray(after), wanted)
-
-
-def test_a_tiff_with_a_fourth_channel_of_no_meaning_is_refused(tmp_path: Path) -> None:
-    Image.fromarray(NOISE["RGB"]).convert("RGBX").save(tmp_path / "a.tif")
-    assert "has 4 channels, of which 3 could be kept" in refusal(tmp_path / "a.tif")
-
-
-def test_missing_file(tmp_path: Path) -> None:
-    assert "does not exist" in refusal(tmp_path / "none.jpg")
-
-
-def test_folder(tmp_path: Path) -> None:
-    assert "cannot be read" in refusal(tmp_path)
-
-
-@pytest.mark.parametrize("content", [b"", b"hello", b"%PDF-1.4", b"GIF89a" + bytes(20)])
-def test_file_that_is_no_picture(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "a.jpg").write_bytes(content)
-    assert "not a picture that can be read" in refusal(tmp_path / "a.jpg")
-
-
-@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tif"])
-@pytest.mark.parametrize("part", [0.3, 0.7])
-def test_truncated_file(tmp_path: Path, suffix: str, part: float) -> None:
-    path = save(tmp_path / f"a.{suffix}")
-    path.write_bytes(path.read_bytes()[: int(part * path.stat().st_size)])
-    refusal(path)
-
-
-@pytest.mark.parametrize("name", ["out", "out.gif", "out.jpg.bak"])
-def test_unknown_suffix_is_refused(tmp_path: Path, name: str) -> None:
-    photo = read_photo(save(tmp_path / "a.png"))
-    with pytest.raises(PhotoError, match="must end like a JPEG, PNG, TIFF or WebP file"):
-        write_photo(photo, photo.pixels, tmp_path / name)
-
-
-def test_transparency_is_never_lost(tmp_path: Path) -> None:
-    photo = read_photo(save(tmp_path / "a.png", "RGBA"))
-    with pytest.raises(PhotoError, match="no transparency"):
-        write_photo(photo, photo.pixels, tmp_path / "b.jpg")
-
-
-@pytest.mark.parametrize("pixels", [np.zeros((24, 35, 3), np.uint8), np.zeros((24, 36, 3), np.float32)])
-def test_pixels_of_another_kind_are_refused(tmp_path: Path, pixels: np.ndarray) -> None:
-    photo = read_photo(save(tmp_path / "a.png"))
-    with pytest.raises(PhotoError, match="cannot be written from"):
-        write_photo(photo, pixels, tmp_path / "b.png")
-
-
-def test_failed_write_leaves_nothing_and_harms_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    photo = without_its_file(read_photo(save(tmp_path / "a.png")))
-    with pytest.raises(PhotoError, match=r"b\.png' cannot be written: Not a directory"):
-        write_photo(photo, photo.pixels, tmp_path / "a.png" / "b.png")
-    (tmp_path / "b.png").write_bytes(b"before")
-
-    def fail(*_: object, **__: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Image.Image, "save", fail)
-    with pytest.raises(PhotoError, match="No space left on device"):
-        write_photo(photo, photo.pixels, tmp_path / "b.png")
-    assert (tmp_path / "b.png").read_bytes() == b"before"
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.png", "b.png"]
-
-
-def test_written_file_has_ordinary_permissions(tmp_path: Path) -> None:
-    photo = read_photo(save(tmp_path / "a.png"))
-    write_photo(photo, photo.pixels, tmp_path / "b.png")
-    assert (tmp_path / "b.png").stat().st_mode == (tmp_path / "a.png").stat().st_mode
-
-
-def test_photo_made_by_hand_can_be_written(tmp_path: Path) -> None:
-    write_photo(Photo(NOISE["RGB"], Path("x.png"), "PNG"), NOISE["RGB"], tmp_path / "b.png")
-    assert np.array_equal(read_photo(tmp_path / "b.png").pixels, NOISE["RGB"])
-
-
-def test_reasons_are_one_line() -> None:
-    assert reason_of(ValueError("one\ntwo")) == "one"
-    assert reason_of(KeyError()) == "KeyError"
-
-
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif"])
-def test_the_content_of_a_photo_is_that_of_its_file(tmp_path: Path, suffix: str) -> None:
-    photo = read_photo(save(tmp_path / "a.png"))
-    write_photo(photo, photo.pixels, tmp_path / f"b{suffix}")
-    assert encode_photo(photo, photo.pixels, f"b{suffix}") == (tmp_path / f"b{suffix}").read_bytes()
-    with pytest.raises(PhotoError, match="must end like"):
-        encode_photo(photo, photo.pixels, "b.exe")
-
-
-@pytest.mark.parametrize("ending", ["jpg", "webp", "avif"])
-def test_a_quality_encodes_anew(tmp_path: Path, ending: str) -> None:
-    smooth = np.asarray(Image.fromarray(NOISE["RGB"]).resize((240, 160), Image.Resampling.BICUBIC))
-    Image.fromarray(smooth).save(tmp_path / f"a.{ending}", quality=90)
-    photo = read_photo(tmp_path / f"a.{ending}")
-    sizes = [len(encode_photo(photo, photo.pixels, f"b.{ending}", quality=q)) for q in (20, 60, 98)]
-    assert sizes == sorted(sizes) and sizes[0] < 0.6 * sizes[2]
-    assert encode_photo(photo, photo.pixels, f"b.{ending}") == (tmp_path / f"a.{ending}").read_bytes()
-    changed = photo.pixels.copy()
-    changed[:40] //= 2
-    write_photo(photo, changed, tmp_path / f"c.{ending}", quality=98)
-    again = read_photo(tmp_path / f"c.{ending}").pixels.astype(int)
-    assert np.abs(again - changed).mean() < 4
-
-
-def test_a_quality_leaves_what_is_lossless(tmp_path: Path) -> None:
-    for ending, options in LOSSLESS:
-        photo = read_photo(save(tmp_path / f"a.{ending}", **options))
-        write_photo(photo, photo.pixels, tmp_path / f"b.{ending}", quality=10)
-        assert np.array_equal(read_photo(tmp_path / f"b.{ending}").pixels, photo.pixels)
-
-
-def test_a_quality_keeps_the_chroma_sampling_of_a_jpeg(tmp_path: Path) -> None:
-    for sampling in (0, 1, 2):
-        photo = read_photo(save(tmp_path / "a.jpg", subsampling=sampling))
-        write_photo(photo, photo.pixels, tmp_path / "b.jpg", quality=50)
-        with Image.open(tmp_path / "b.jpg") as picture:
-            assert JpegImagePlugin.get_sampling(picture) == sampling

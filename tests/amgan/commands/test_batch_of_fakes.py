@@ -1,0 +1,77 @@
+"""`amgan run-batch` with a fake pipeline: outcomes, interrupts, progress."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from command_line import TROUBLED, FakePipeline, amgan, one_sentence, photo
+
+pytestmark = pytest.mark.usefixtures("fake")
+
+
+def test_batch_all_good(tmp_path: Path, fake: type[FakePipeline]) -> None:
+    photo(tmp_path / "in" / "a.png")
+    photo(tmp_path / "in" / "b" / "c.png")
+    result = amgan(
+        "run-batch", tmp_path / "in", "-o", tmp_path / "out", "--age", "-10", "--zone", "forehead=+25",
+        "--zone", "chin=70", "--faces", "largest", "--strength", 0.5, "--model", tmp_path,
+        "--device", "cuda:1",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("aged 2 of 2 photos, faces: 2,")
+    assert result.stderr == ""
+    assert fake.opened == [(tmp_path, "cuda:1")]
+    request = fake.requests[0]
+    assert (request.age.years, request.age.relative) == (-10.0, True)
+    assert [name for name, _ in request.zones] == ["forehead", "chin"]
+    assert (request.faces, request.strength) == ("largest", 0.5)
+    assert (tmp_path / "out" / "b" / "c.png").is_file()
+
+
+def test_batch_some_good(tmp_path: Path) -> None:
+    photo(tmp_path / "in" / "a.png")
+    photo(tmp_path / "in" / "black.png", 0)
+    (tmp_path / "in" / "notes.txt").write_text("hello")
+    (tmp_path / "in" / "broken.jpg").write_text("hello")
+    result = amgan("run-batch", tmp_path / "in", "-o", tmp_path / "out", "--age", "70")
+    assert result.exit_code == 3
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith("aged 1 of 4 photos")
+    assert lines[1] == "left out: 2"
+    assert lines[2] == f"  {tmp_path / 'in' / 'black.png'}: no face was found"
+    assert lines[3] == f"  {tmp_path / 'in' / 'notes.txt'}: not a picture: its name ends in '.txt'"
+    assert lines[4] == "not aged: 1"
+    assert lines[5].startswith(f"  {tmp_path / 'in' / 'broken.jpg'}: is not a picture")
+
+
+def test_batch_none_good(tmp_path: Path) -> None:
+    photo(tmp_path / "in" / "black.png", 0)
+    result = amgan("run-batch", tmp_path / "in", "-o", tmp_path / "out", "--age", "70")
+    assert result.exit_code == 1
+    assert result.stdout.startswith("aged 0 of 1 photos")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [".amgan"]
+
+
+def test_batch_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake: type[FakePipeline]) -> None:
+    monkeypatch.setattr(fake, "trouble", KeyboardInterrupt())
+    for name, level in zip("abc", (100, TROUBLED, TROUBLED), strict=True):
+        photo(tmp_path / "in" / f"{name}.png", level)
+    result = amgan("run-batch", tmp_path / "in", "-o", tmp_path / "out", "--age", "70")
+    assert result.exit_code == 130
+    assert (
+        one_sentence(result)
+        == "amgan: interrupted, 1 of 3 photos are aged and written; give the same command again to go on\n"
+    )
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {".amgan", "a.png"}
+
+
+def test_batch_shows_progress_on_a_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "120")
+    photo(tmp_path / "in" / "a[b].png")
+    result = amgan("run-batch", tmp_path / "in", "-o", tmp_path / "out", "--age", "70")
+    assert result.exit_code == 0
+    assert "1/1" in result.stderr
+    assert "a[b].png" in result.stderr
