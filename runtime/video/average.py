@@ -25,6 +25,8 @@ from ..pipeline.face_plan import FaceWork
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
+Box = tuple[slice, slice]
+BESIDE = 4
 AVERAGE_SECONDS = 0.2
 """After so long a picture counts for 1/e; see benchmarks/video_steadiness.py."""
 LONGEST_GAP_SECONDS = 0.3
@@ -52,49 +54,58 @@ class ChangeAverage:
     def add(self, number: int, work: FaceWork, after: NDArray[np.uint8]) -> tuple[Floats, Floats]:
         """The averaged frame, float32 [S, S, 3], and mask, float32 [S, S], of a picture.
 
-        ``after`` uint8 [S, S, 3] is the aged frame of the picture itself. Outside its mask nothing is
-        changed. Begins anew where pictures were left out for long.
+        ``after`` uint8 [S, S, 3] is the aged frame of the picture itself. Away from its mask the frame
+        holds nothing, and the mask is zero. Begins anew where pictures were left out for long.
         """
         size = work.seen.frame_px
         halo = (work.frame.image.shape[0] - size) // 2
         before = work.frame.image[halo : halo + size, halo : halo + size]
-        change = np.asarray(cv2.subtract(after, before, dtype=cv2.CV_32F), np.float32)
-        new = np.asarray(cv2.merge([*cv2.split(change), work.mask]), np.float32)
+        box = _box_of(work.mask)
+        rows, columns = box
+        change = np.asarray(
+            cv2.subtract(after[rows, columns], before[rows, columns], dtype=cv2.CV_32F), np.float32
+        )
+        new = np.asarray(cv2.merge([*cv2.split(change), work.mask[rows, columns]]), np.float32)
         side = texture_px(size)
         knots = _frame_places(work.seen.landmarks) * np.float32(size) - np.float32(0.5)
+        inner = knots - np.array([columns.start, rows.start], np.float32)
         look, gap = _look(before, knots), number - self._number
         if self._texture is None or self._look is None or not 0 < gap <= self._longest_gap:
-            self._texture, self._look, self._number = _sampled(new, knots, side), look, number
+            self._texture, self._look, self._number = _sampled(new, inner, side), look, number
             return after.astype(np.float32), work.mask
         if len(self._texture) != side:
             self._texture = np.asarray(cv2.resize(self._texture, (side, side)), np.float32)
         slip = register(self._look, look)
         look = _look(before, knots, slip)
         share = _shares(look - self._look, 1.0 - math.exp(-gap / (self._rate * AVERAGE_SECONDS)))
-        wide = cv2.resize(share, (side, side), interpolation=cv2.INTER_LINEAR)[..., None]
-        self._texture += wide * (_sampled(new, knots, side, slip) - self._texture)
+        wide = cv2.merge([cv2.resize(share, (side, side), interpolation=cv2.INTER_LINEAR)] * 4)
+        apart = cv2.subtract(_sampled(new, inner, side, slip), self._texture)
+        self._texture = np.asarray(cv2.add(self._texture, cv2.multiply(apart, wide)), np.float32)
         self._look += share * (look - self._look)
         self._number = number
-        return self._back(work, before, new, slip)
+        return self._back(work, before, new, box, slip)
 
     @property
     def _longest_gap(self) -> int:
         return max(round(LONGEST_GAP_SECONDS * self._rate), 1)
 
     def _back(
-        self, work: FaceWork, before: NDArray[np.uint8], new: Floats, slip: Doubles
+        self, work: FaceWork, before: NDArray[np.uint8], new: Floats, box: Box, slip: Doubles
     ) -> tuple[Floats, Floats]:
         """The average in the frame of a picture; past the mean face the picture's own change counts."""
         assert self._texture is not None
-        u, v, inside = _texture_places(work, len(self._texture), slip)
-        steady = cv2.remap(self._texture, u, v, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-        mixed = new + inside[..., None] * (steady - new)
-        change = mixed[..., :3]
+        x, y, inside = _texture_places(work, len(self._texture), slip, box)
+        steady = cv2.remap(self._texture, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        mixed = cv2.add(new, cv2.multiply(cv2.subtract(steady, new), cv2.merge([inside] * 4)))
+        red, green, blue, own = cv2.split(mixed)
+        change = cv2.merge([red, green, blue])
         spread = _too_fine(work.seen.frame_px / work.seen.face.frame.side_px)
         if spread > 0.2:
-            change = np.asarray(cv2.GaussianBlur(change, (0, 0), spread), np.float32)
-        mask = np.where(work.mask > 0.0, np.clip(mixed[..., 3], 0.0, 1.0), np.float32(0.0))
-        return np.clip(change + before, 0.0, 255.0), np.asarray(mask, np.float32)
+            change = cv2.GaussianBlur(change, (0, 0), spread)
+        averaged, mask = np.zeros(before.shape, np.float32), np.zeros_like(work.mask)
+        averaged[box] = np.clip(cv2.add(change, before[box], dtype=cv2.CV_32F), 0.0, 255.0)
+        mask[box] = np.clip(own, 0.0, 1.0) * (work.mask[box] > 0.0)
+        return averaged, mask
 
     def state(self) -> dict[str, NDArray[Any]]:
         """What a run that goes on later needs, exactly; empty before the first picture."""
@@ -196,15 +207,17 @@ def _sampled(picture: Floats, knots: Floats, side: int, slip: Doubles | None = N
     return np.asarray(cv2.remap(picture, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
 
-def _texture_places(work: FaceWork, side: int, slip: Doubles) -> tuple[Floats, Floats, Floats]:
-    """Where on the average every pixel of the frame lies, x and y [S, S], and whether it lies on it, 0..1."""
+def _texture_places(work: FaceWork, side: int, slip: Doubles, box: Box) -> tuple[Floats, Floats, Floats]:
+    """Where on the average every pixel of a part of the frame lies, x and y, and whether it does, 0..1."""
     cells, size = MAP_CELLS, work.seen.frame_px
     uv = mesh_coordinates(work.seen.landmarks, cells, 1)
     scale = cells / size
-    matrix = np.array([[scale, 0, 0.5 * scale + 0.5], [0, scale, 0.5 * scale + 0.5]])
+    rows, columns = box
+    first = [scale * (one.start + 0.5) + 0.5 for one in (columns, rows)]
+    matrix = np.array([[scale, 0, first[0]], [0, scale, first[1]]])
+    place = (columns.stop - columns.start, rows.stop - rows.start)
     u, v = (
-        cv2.warpAffine(plane, matrix, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
-        for plane in uv
+        cv2.warpAffine(plane, matrix, place, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP) for plane in uv
     )
     inside = np.clip((1.0 - np.maximum(np.abs(u), np.abs(v))) * 16.0, 0.0, 1.0).astype(np.float32)
     back = np.asarray(cv2.invertAffineTransform(slip), np.float64)
@@ -214,6 +227,16 @@ def _texture_places(work: FaceWork, side: int, slip: Doubles) -> tuple[Floats, F
         for row in back
     )
     return x, y, inside
+
+
+def _box_of(mask: Floats) -> Box:
+    """Rows and columns around all that a mask holds, and some more; of an empty one the first few."""
+    found = []
+    for axis in (1, 0):
+        used = np.flatnonzero(mask.any(axis=axis))
+        low, high = (int(used[0]), int(used[-1])) if used.size else (0, 0)
+        found.append(slice(max(low - BESIDE, 0), min(high + 1 + BESIDE, len(mask))))
+    return found[0], found[1]
 
 
 @cache
@@ -253,9 +276,11 @@ def _knots() -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64
     weights = np.zeros((len(knots), 3))
     for triangle in mean.triangles:
         a, b, c = mean.points[triangle]
-        near = np.flatnonzero(
-            (knots >= np.min([a, b, c], axis=0)).all(1) & (knots <= np.max([a, b, c], axis=0)).all(1)
-        )
+        low, high = np.min([a, b, c], axis=0), np.max([a, b, c], axis=0)
+        span = [
+            np.flatnonzero((lines >= low[i]) & (lines <= high[i])) for i, lines in enumerate((x[0], y[:, 0]))
+        ]
+        near = (span[1][:, None] * GRID + span[0]).ravel()
         basis = np.column_stack([b - a, c - a])
         if not len(near) or abs(np.linalg.det(basis)) < 1e-12:
             continue

@@ -33,6 +33,8 @@ CODECS = {
     "vp9": Codec("libvpx-vp9", 24, 63, (".webm", ".mkv", ".mp4")),
 }
 CONTAINERS = tuple(dict.fromkeys(suffix for codec in CODECS.values() for suffix in codec.containers))
+X264_PRESET = "veryfast"
+"""A third of the time of x264's usual one, for files that are about a tenth larger."""
 _SAME = {"h264": "h264", "hevc": "hevc", "prores": "prores", "ffv1": "ffv1", "vp8": "vp9", "vp9": "vp9"}
 _SAME |= {"libvpx": "vp9", "libvpx-vp9": "vp9"}
 
@@ -117,9 +119,9 @@ def _known(name: str) -> bool:
 def _options(name: str, level: int, pix_fmt: str) -> tuple[tuple[str, str], ...]:
     options: dict[str, str] = {}
     if name == "h264":
-        options = {"crf": str(level), "preset": "medium"}
+        options = {"crf": str(level), "preset": X264_PRESET}
         if not level and not ("10" in pix_fmt or "9" in pix_fmt):
-            options = {"qp": "0", "preset": "medium"}
+            options = {"qp": "0", "preset": X264_PRESET}
     elif name == "hevc":
         best = ":lossless=1" if not level else ""
         options = {"crf": str(level), "preset": "medium", "x265-params": f"log-level=error{best}"}
