@@ -15,7 +15,7 @@ from amgan.runtime.video.cuts import CutFinder
 from amgan.runtime.video.follow import Follower
 from amgan.runtime.video.people import alike, group_people, look_of
 from amgan.runtime.video.picture import StillPicture
-from amgan.runtime.video.steady import Course
+from amgan.runtime.video.steady import Course, _curve_at_zero, _line_at_zero
 from amgan.runtime.video.tracks import Analysis, LandmarkStore, Track, read_rows
 
 
@@ -142,6 +142,20 @@ def test_noise_goes_and_motion_stays(pipeline: Pipeline, tmp_path: Path, hopper_
     raw = np.array([rows[row] for row in track.rows])
     assert np.abs(found - true).mean() < 0.6 * np.abs(raw - true).mean()
     assert len({step.frame_px for step in steps if step is not None}) == 1
+
+
+def test_a_head_that_turns_back_is_followed() -> None:
+    at = np.arange(-3.0, 4.0)
+    weights = np.exp(-0.5 * (at / 1.5) ** 2)
+    swing = 60.0 * np.cos(at * 2.5 / 9.0)[:, None]
+    assert abs(float(_line_at_zero(at, swing, weights)[0]) - 60.0) > 3.0
+    assert abs(float(_curve_at_zero(at, swing, weights)[0]) - 60.0) < 0.5
+    random = np.random.default_rng(2)
+    noise = random.normal(0, 1, (200, 7, 1))
+    lines, curves = (
+        np.array([fit(at, one, weights)[0] for one in noise]) for fit in (_line_at_zero, _curve_at_zero)
+    )
+    assert lines.std() <= curves.std() < 1.3 * lines.std()  # noise is no curve
 
 
 def test_faces_come_and_go_softly(pipeline: Pipeline, tmp_path: Path, hopper_face: Face) -> None:
