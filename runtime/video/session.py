@@ -7,6 +7,7 @@ folder beside the output, so that a run that was interrupted goes on where it st
 
 from __future__ import annotations
 
+import gc
 import shutil
 import time
 from collections.abc import Iterator
@@ -149,6 +150,7 @@ class VideoSession:
                 continue
             frames = self._aged(source, analysis, ager, first, last, resumed, kept, progress)
             write_segment(path, info, encoding, frames, self.output.suffix.lower())
+            gc.collect()  # decoders and encoders hold themselves in circles, and their memory with them
         progress(total, total, "joining")
         span = source.span(analysis.keys[0])
         joined = join(info, encoding, segments, self.output, span, analysis.length)
