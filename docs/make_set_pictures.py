@@ -56,10 +56,11 @@ def aged_rows(pipeline: Pipeline, dataset: Dataset, count: int) -> Picture:
 
 def pair_rows(dataset: Dataset, count: int) -> Picture:
     """Training faces beside their older versions, two pairs a row."""
+    shown = set(dataset.faces("train"))  # faces of another split, as those of real people, are not shown
     older = {
         int(face): row
         for row, face in enumerate(dataset.change_faces)
-        if dataset.change_ages[row] > dataset.ages[face]
+        if int(face) in shown and dataset.change_ages[row] > dataset.ages[face]
     }
     pairs = []
     for number in evenly(list(older), dataset.ages, count):
