@@ -3,10 +3,12 @@
 Coarse windows cover the photo at scales that are three apart or less, from the whole photo at half a window's
 side down to the scale at which the smallest face asked for has FAINT_PX px. There the detector is often
 unsure; what it only suspects is looked at once more, four suspects in a window, each with the size that the
-detector knows best. So a scan down to faces of a given width takes a quarter of the windows that it would
-take to be sure at first sight.
+detector knows best. Suspects of several scales share a window. So a scan down to faces of a given width takes
+a quarter of the windows that it would take to be sure at first sight.
 
-Left out are windows in which nothing has the contrast of a face, and windows inside a face that was found.
+Left out are windows in which nothing has the contrast of a face, and windows inside a face that was found;
+the photo at half a window's side, where a sure face leaves no room for one that fills the photo; and second
+looks at what was found at another scale meanwhile.
 """
 
 from __future__ import annotations
@@ -44,6 +46,11 @@ MAX_STEP = (WINDOW_OVERLAP_PX - 6) / FAINT_PX
 FLAT_CODES = 3.0
 MIN_SHARE_OF_PHOTO = 1 / 64
 MIN_SHARE_OF_FACE = 1 / 8
+SURE_SCORE = 0.8
+LARGE_SHARE = 0.3
+"""Of the photo's longer side. One window is enough to suspect each of 163 faces that take 0.73 of it; one
+that is much wider has no room beside a face of this share."""
+SAME_SIZE = 1.5
 
 
 @dataclass(frozen=True)
@@ -68,10 +75,12 @@ class Scanner:
         self.detector, self.pyramid = detector, pyramid
         self.found: list[Detection] = []
         self.unsure: list[Detection] = []
+        self.waiting: list[Detection] = []
+        """Suspects that were not looked at again yet."""
         self.windows = self.skipped = 0
 
     def look(self, side: float, narrowest: float) -> None:
-        """Look at every window of ``side`` px for boxes of at least ``narrowest`` px."""
+        """Look at every window of ``side`` px for boxes of at least ``narrowest`` px; suspects wait."""
         pyramid, scale = self.pyramid, INPUT_PX / side
         copy = pyramid.level(scale)
         suspected: list[Detection] = []
@@ -89,10 +98,24 @@ class Scanner:
                 if pyramid.holds(one.centre) and one.width_px >= narrowest:
                     (self.found if one.score >= MIN_SCORE else suspected).append(one)
         self.found = merge(self.found)
-        waiting = [one for one in merge(suspected) if not _near(one, self.found)]
-        for first in range(0, len(waiting), 4):
-            self._look_again(waiting[first : first + 4])
+        self.waiting += [one for one in merge(suspected) if not _near(one, self.found)]
+
+    def settle(self, *, all_of_them: bool) -> None:
+        """Look again at those that wait, four at a time; fewer than four go on waiting, or go too.
+
+        Left out are those that were found at another scale meanwhile.
+        """
+        self.waiting = [one for one in self.waiting if not any(_same(one, face) for face in self.found)]
+        count = len(self.waiting)
+        ready = count if all_of_them else count - count % 4
+        for first in range(0, ready, 4):
+            self._look_again(self.waiting[first : min(first + 4, ready)])
+        self.waiting = self.waiting[ready:]
         self.found = merge(self.found)
+
+    def widest(self) -> float:
+        """Width in photo px of the largest face that was found; 0 where there is none."""
+        return max((face.width_px for face in self.found), default=0.0)
 
     def _look_again(self, suspects: list[Detection]) -> None:
         """Look at up to four suspects in one window, each in a quarter of it; keep the better score."""
@@ -124,14 +147,18 @@ def scan(detector: FaceDetector, pyramid: Pyramid, min_face_px: float | None = N
     """
     longer = float(max(pyramid.width, pyramid.height))
     scanner = Scanner(detector, pyramid)
-    for side in (2 * longer, longer):
-        scanner.look(side, 0.0)
+    scanner.look(longer, 0.0)
+    if not any(one.score >= SURE_SCORE and one.width_px >= LARGE_SHARE * longer for one in scanner.found):
+        scanner.look(2 * longer, 0.0)
+    # What may turn out to be the largest face decides how small the others may be.
+    scanner.settle(all_of_them=any(one.width_px > scanner.widest() for one in scanner.waiting))
     if min_face_px is None:
-        largest = max((face.width_px for face in scanner.found), default=0.0)
-        min_face_px = max(MIN_FACE_PX, MIN_SHARE_OF_PHOTO * longer, MIN_SHARE_OF_FACE * largest)
+        min_face_px = max(MIN_FACE_PX, MIN_SHARE_OF_PHOTO * longer, MIN_SHARE_OF_FACE * scanner.widest())
     min_face_px = max(min_face_px, SMALLEST_FACE_PX)
     for side in finer_sides(longer, min_face_px):
         scanner.look(side, 0.7 * min_face_px)  # a box may be narrower than the landmarks in it
+        scanner.settle(all_of_them=False)
+    scanner.settle(all_of_them=True)
     found = tuple(scanner.found)
     suspects = tuple(one for one in merge(scanner.unsure) if not _near(one, scanner.found))
     return Scan(found, suspects, min_face_px, scanner.windows, scanner.skipped)
@@ -162,6 +189,12 @@ def _starts(length: float, side: float) -> list[float]:
 
 def _near(one: Detection, faces: list[Detection]) -> bool:
     return any(overlap(one.box, face.box) > MAX_OVERLAP for face in faces)
+
+
+def _same(one: Detection, face: Detection) -> bool:
+    """Whether two detections are of the same face: at the same place, and of about the same width."""
+    alike = one.width_px < SAME_SIZE * face.width_px and face.width_px < SAME_SIZE * one.width_px
+    return alike and _near(one, [face])
 
 
 def _inside_a_face(x0: float, y0: float, side: float, faces: list[Detection]) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from amgan.runtime.face.detector import INPUT_PX, MIN_FACE_PX, FaceDetector
+from amgan.runtime.face.detector import INPUT_PX, MIN_FACE_PX, Detection, FaceDetector
 from amgan.runtime.face.finder import Face, FaceFinder
 from amgan.runtime.face.pyramid import Pyramid
 from amgan.runtime.face.scan import (
@@ -17,6 +17,7 @@ from amgan.runtime.face.scan import (
     MIN_SHARE_OF_PHOTO,
     WINDOW_OVERLAP_PX,
     Scan,
+    Scanner,
     finer_sides,
     is_flat,
     scan,
@@ -120,6 +121,54 @@ def test_an_ordinary_portrait_takes_few_windows(
     seen = scan(detector, Pyramid(resized(request.getfixturevalue(name), scale)))
     assert len(seen.faces) == 1
     assert seen.windows <= 14
+
+
+@pytest.mark.parametrize("beside", [0, 700])
+def test_the_half_scale_is_looked_at_unless_a_large_face_is_sure(
+    detector: FaceDetector, hopper: np.ndarray, beside: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sides: list[float] = []
+    look = Scanner.look
+
+    def noted(self: Scanner, side: float, narrowest: float) -> None:
+        sides.append(side)
+        look(self, side, narrowest)
+
+    monkeypatch.setattr(Scanner, "look", noted)
+    photo = np.hstack([hopper, plain_scene(beside, hopper.shape[0])])
+    assert len(scan(detector, Pyramid(photo)).faces) == 1
+    longer = max(photo.shape[:2])
+    assert sides[0] == longer
+    assert (2 * longer in sides) == (beside > 0)
+
+
+class Blind:
+    """A detector that sees nothing."""
+
+    def detect(self, *_: object) -> list[Detection]:
+        return []
+
+
+def detection(x: float, width: float, score: float) -> Detection:
+    return Detection((x, 0, x + width, width), (x, 5), (x + 5, 5), score)
+
+
+def test_suspects_of_several_scales_share_a_window() -> None:
+    scanner = Scanner(Blind(), Pyramid(plain_scene(600, 400)))  # type: ignore[arg-type]
+    scanner.waiting = [detection(60 * i, 40, 0.3) for i in range(5)]
+    scanner.settle(all_of_them=False)
+    assert (scanner.windows, len(scanner.waiting), len(scanner.unsure)) == (1, 1, 4)
+    scanner.waiting += [detection(400, 30, 0.2)]
+    scanner.settle(all_of_them=True)
+    assert (scanner.windows, len(scanner.waiting), len(scanner.unsure)) == (2, 0, 6)
+
+
+def test_what_was_found_at_another_scale_is_not_looked_at_again() -> None:
+    scanner = Scanner(Blind(), Pyramid(plain_scene(600, 400)))  # type: ignore[arg-type]
+    scanner.found = [detection(100, 40, 0.9)]
+    scanner.waiting = [detection(104, 36, 0.3), detection(90, 120, 0.3), detection(300, 40, 0.3)]
+    scanner.settle(all_of_them=True)
+    assert [one.box[0] for one in scanner.unsure] == [90, 300]
 
 
 @pytest.mark.parametrize(
