@@ -6,6 +6,7 @@ FLAGS = {
     "inputs": "INPUT",
     "output": "OUT",
     "gallery": "--gallery",
+    "device": "--device",
     "engine": "--engine",
     "workers": "--workers",
     "ray_address": "--ray-address",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,10 +26,11 @@ def be_quiet(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     ctx.meta[QUIET] = value
 
 
-def check_device(ctx: click.Context, param: click.Parameter, value: str) -> str:
+def _device(ctx: click.Context, param: click.Parameter, value: str) -> str:
     """Accept auto, cpu, cuda and cuda:N; raise UsageError for anything else."""
-    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", value):
-        raise UsageError(f"--device {value!r} is not known: use auto, cpu, cuda or cuda:N, such as cuda:0")
+    from amgan.runtime.engines.choose import check_device
+
+    check_device(value)
     return value
 
 
@@ -81,7 +81,7 @@ model_option = click.option(
     help="Folder of the bundle to use, as `amgan export` writes it.",
 )  # fmt: skip
 device_option = click.option(
-    "--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N]", callback=check_device,
+    "--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N]", callback=_device,
     help="Where the network runs; auto takes the fastest engine of this machine.",
 )  # fmt: skip
 

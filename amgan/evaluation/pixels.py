@@ -86,7 +86,9 @@ def sweep_steps(pictures: Sequence[Picture], where: Mask) -> SweepSteps:
     return SweepSteps(max(steps), total, max(steps) / mean if mean else float("nan"))
 
 
-def psnr(before: Picture, after: Picture, where: Mask) -> float:
-    """Peak signal to noise ratio over the places in ``where``, dB; infinite for equal pictures."""
-    error = float(np.mean((before[where].astype(np.float64) - after[where]) ** 2)) if where.any() else np.nan
+def psnr(before: Picture, after: Picture, where: Mask | None = None) -> float:
+    """Peak signal to noise ratio, dB; infinite for equal pictures, NaN where ``where`` holds no place."""
+    squares = (before.astype(np.float64) - after) ** 2
+    chosen = squares if where is None else squares[where]
+    error = float(chosen.mean()) if chosen.size else np.nan
     return float(10 * np.log10(255.0**2 / error)) if error else float("inf")

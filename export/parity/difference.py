@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from amgan.evaluation.pixels import psnr
+
 IDENTICAL_DB = 150.0
 """PSNR that stands for no difference at all (where it would be infinite)."""
 
@@ -20,8 +22,7 @@ def code_difference(found: NDArray[np.uint8], wanted: NDArray[np.uint8]) -> NDAr
 
 def psnr_db(found: NDArray[np.uint8], wanted: NDArray[np.uint8]) -> float:
     """Peak signal-to-noise ratio in dB for a peak of 255; IDENTICAL_DB when nothing differs."""
-    error = float((code_difference(found, wanted).astype(np.float64) ** 2).mean())
-    return min(IDENTICAL_DB, 10.0 * float(np.log10(255.0**2 / error))) if error else IDENTICAL_DB
+    return min(IDENTICAL_DB, psnr(wanted, found))
 
 
 def ssim(found: NDArray[np.uint8], wanted: NDArray[np.uint8]) -> float:

@@ -51,7 +51,7 @@ class Choice:
 def check_device(device: str) -> None:
     """Raise UsageError for anything but auto, cpu, cuda and cuda:N."""
     if not _DEVICE.fullmatch(device):
-        raise UsageError(f"{device!r} is not a device: write auto, cpu, cuda or cuda:N (such as cuda:0)")
+        raise UsageError(f"`device` {device!r} is not known: use auto, cpu, cuda or cuda:N, such as cuda:0")
 
 
 def choose_devices(bundle: Bundle, device: str, precision: Precision | None) -> list[TileDevice]:

@@ -21,6 +21,8 @@ from amgan.runtime.ages.atlas import read_atlas
 from amgan.runtime.errors import UsageError
 from amgan.runtime.face.zones import PART_NAMES, ZONES
 
+pytestmark = pytest.mark.slow
+
 COUNT = 60
 Drawn = tuple[list[AlignedFace], np.ndarray]
 

@@ -20,6 +20,8 @@ from amgan.pairs import build_field
 from amgan.pairs.aging_field import load_field
 from amgan.pairs.field_report import DECADES, zone_changes
 
+pytestmark = pytest.mark.slow
+
 NAMES = [name for name in (f"face{i}.png" for i in range(40)) if not is_held_out(name)][:14]
 OLD = NAMES[:5]
 GONE = next(name for name in (f"gone{i}.png" for i in range(20)) if not is_held_out(name))

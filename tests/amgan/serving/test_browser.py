@@ -10,6 +10,8 @@ import pytest
 from browser_page import Page, command_makes
 from PIL import Image
 
+pytestmark = pytest.mark.slow
+
 
 def test_choose_slide_compare_save(
     page: Page, photos: Path, tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Path,

@@ -13,6 +13,8 @@ from live_server import live_server
 from amgan.runtime import Pipeline
 from amgan.serving.settings import ServeSettings
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_keyboard_alone(page: Page) -> None:
     from selenium.webdriver import Keys

@@ -262,7 +262,7 @@ def test_memory_that_runs_out_while_opening_frees_what_was_opened(
 
 def test_no_silent_answer_to_nonsense(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     Machine(monkeypatch, ADA)
-    with pytest.raises(UsageError, match="'gpu' is not a device"):
+    with pytest.raises(UsageError, match="'gpu' is not known"):
         open_scheduler(bundle, "gpu")
     with pytest.raises(UsageError, match="'int8' is not a precision: write"):
         open_scheduler(bundle, "cuda", "int8")

@@ -242,7 +242,7 @@ def test_no_silent_fall_back_from_cuda(tiny_bundle: Path, device: str) -> None:
 
 @pytest.mark.parametrize("device", ["", "gpu", "CPU", "cuda:", "cuda:x", "cuda:-1", "cpu ", "cpu\n"])
 def test_malformed_device(tiny_bundle: Path, device: str) -> None:
-    with pytest.raises(UsageError, match="is not a device"):
+    with pytest.raises(UsageError, match="is not known: use auto"):
         open_scheduler(Bundle.open(tiny_bundle), device)
 
 

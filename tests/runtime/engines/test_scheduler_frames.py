@@ -300,5 +300,5 @@ def test_an_engine_that_fails_names_photo_face_and_rectangle(
 
 
 def test_devices_that_there_are_not(tiny_bundle: Path) -> None:
-    with pytest.raises(UsageError, match="'tpu' is not a device"):
+    with pytest.raises(UsageError, match="'tpu' is not known"):
         open_scheduler(Bundle.open(tiny_bundle), "tpu")
