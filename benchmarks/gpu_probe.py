@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -98,13 +99,17 @@ def shifted_frame(side: int, core: int, halo: int, seed: int) -> tuple[FrameWork
 def check_ring(
     cuda: Cuda, gpu: int, halo: int, sides: Sequence[int] | None = None, repeats: int = 3
 ) -> dict[str, Any]:
-    """Frames of several sizes through rings of several tiles, at the same time; all pixels must be right."""
+    """Frames of several sizes through rings of several tiles, at the same time; all pixels must be right.
+
+    Tiles are moved by the kernels and, for comparison, copy by copy.
+    """
     from amgan.runtime.engines.cuda.device import CudaTileDevice
     from amgan.runtime.engines.scheduler.scheduler import FrameScheduler
 
     rings = {}
-    for core in (256, 1024):
-        device = CudaTileDevice(cuda, gpu, ShiftProgram(cuda, core, halo), halo)
+    for core, kernels in itertools.product((256, 1024), (True, False)):
+        device = CudaTileDevice(cuda, gpu, ShiftProgram(cuda, core, halo), halo, kernels=kernels)
+        how = device.moves
         frames = [shifted_frame(side, core, halo, i) for i, side in enumerate(repeats * list(sides or SIDES))]
         start = time.perf_counter()
         with FrameScheduler(device, halo) as scheduler:
@@ -117,7 +122,9 @@ def check_ring(
             counters = scheduler.counters
         if wrong:
             raise RuntimeError(f"wrong pixels in {', '.join(wrong)}")
-        rings[f"core {core}"] = {
+        if kernels and how != "kernels":
+            raise RuntimeError("the kernels that cut and stitch tiles cannot be loaded")
+        rings[f"core {core}, {how}"] = {
             "frames": counters.frames,
             "tiles": counters.tiles,
             "batches": counters.batches,

@@ -255,8 +255,9 @@ def test_the_ring_is_checked_to_the_pixel(check: ModuleType, monkeypatch: pytest
     cuda = FakeCuda()
     found = gpu_probe.check_ring(cuda, 0, 8, (256, 448), 2)
     assert found["pixels"] == "exact"
-    assert found["rings"]["core 256"]["tiles"] == 2 * (1 + 4)
-    assert found["rings"]["core 1024"]["tiles"] == 2 * 2
+    for how in ("kernels", "copies"):
+        assert found["rings"][f"core 256, {how}"]["tiles"] == 2 * (1 + 4)
+        assert found["rings"][f"core 1024, {how}"]["tiles"] == 2 * 2
     assert cuda.broken == []
     assert cuda.leaks == []
     # A tile that lies a row too low shows.
@@ -268,6 +269,9 @@ def test_the_ring_is_checked_to_the_pixel(check: ModuleType, monkeypatch: pytest
     monkeypatch.setattr(cuda, "copy_2d", wrong)
     with pytest.raises(RuntimeError, match="wrong pixels in frame 1 of 448 px"):
         gpu_probe.check_ring(cuda, 0, 8, (256, 448), 1)
+    cuda.fail["library_load"] = CudaError("too old", "cudaErrorUnsupportedPtxVersion")
+    with pytest.raises(RuntimeError, match="cannot be loaded"):
+        gpu_probe.check_ring(cuda, 0, 8, (256,), 1)
 
 
 def test_calls_and_full_memory(check: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,8 +6,10 @@ PyTorch and TensorRT use too. Handles and addresses are plain integers.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +19,10 @@ INSTALL = "pip install 'cuda-bindings>=12.9.1,<14'"
 OLDEST = (12, 9, 1)
 """Before this version cuda-bindings held Python's lock during every call, so that nothing could overlap."""
 OUT_OF_MEMORY = "cudaErrorMemoryAllocation"
+
+ADDRESS, NUMBER = ctypes.c_void_p, ctypes.c_int
+"""What the arguments of kernels are."""
+KernelType = type[ctypes.c_void_p] | type[ctypes.c_int]
 
 
 class CudaError(EngineError):
@@ -59,9 +65,12 @@ class GpuInfo:
 class Cuda:
     """CUDA; every method raises CudaError, and OutOfMemoryError for lack of memory."""
 
-    def __init__(self, runtime: Any, number: Callable[[Any], int] = int) -> None:
-        """``runtime`` is the module ``cuda.bindings.runtime``, ``number`` numbers its handles."""
-        self._rt = runtime
+    def __init__(self, runtime: Any, number: Callable[[Any], int] = int, driver: Any = None) -> None:
+        """``runtime`` and ``driver`` are the modules of ``cuda.bindings``, ``number`` numbers their handles.
+
+        The driver's interface is for kernels alone, which the other one of the bindings cannot launch.
+        """
+        self._rt, self._driver = runtime, driver
         self._number = number
         self._kind = runtime.cudaMemcpyKind.cudaMemcpyDefault
 
@@ -73,6 +82,9 @@ class Cuda:
         return values[0] if len(values) == 1 else tuple(values)
 
     def _fail(self, function: str, status: Any) -> None:
+        with contextlib.suppress(ValueError):
+            # The driver's interface counts its errors as the runtime's does, and calls them otherwise.
+            status = self._rt.cudaError_t(int(status))
         named, name = self._rt.cudaGetErrorName(status)
         told, text = self._rt.cudaGetErrorString(status)
         reason = name.decode() if not int(named) else f"error {int(status)}"
@@ -210,12 +222,39 @@ class Cuda:
         """Destroy an executable graph."""
         self._call(self._rt.cudaGraphExecDestroy, executable)
 
+    def library_load(self, code: bytes) -> int:
+        """Load kernels, PTX or a cubin, for the GPU in use; returns a library."""
+        load = self._driver.cuLibraryLoadData
+        return self._number(self._call(load, code + b"\0", [], [], 0, [], [], 0))
+
+    def library_unload(self, library: int) -> None:
+        """Give a library's memory back."""
+        self._call(self._driver.cuLibraryUnload, library)
+
+    def kernel(self, library: int, name: str) -> int:
+        """A kernel of a library by its name; it lives as long as the library."""
+        return self._number(self._call(self._driver.cuLibraryGetKernel, library, name.encode()))
+
+    def kernel_launch(
+        self, kernel: int, grid: tuple[int, int, int], threads: int,
+        arguments: Sequence[tuple[int, KernelType]], stream: int,
+    ) -> None:  # fmt: skip
+        """Run a kernel in a stream, with ``grid`` blocks of so many threads.
+
+        Each argument is an address or a number, and which of them.
+        """
+        values = tuple(value for value, _ in arguments)
+        self._call(
+            self._driver.cuLaunchKernel, kernel, *grid, threads, 1, 1, 0, stream,
+            (values, tuple(kind for _, kind in arguments)), 0,
+        )  # fmt: skip
+
 
 def load_cuda() -> Cuda:
     """CUDA through cuda-bindings; raises MissingDependencyError where it is missing, broken or too old."""
     try:
         from cuda import bindings
-        from cuda.bindings import runtime
+        from cuda.bindings import driver, runtime
     except ModuleNotFoundError as error:
         raise MissingDependencyError(
             f"running on a GPU needs the package cuda-bindings, which is not installed: {INSTALL}"
@@ -233,4 +272,4 @@ def load_cuda() -> Cuda:
         )
     from cuda.bindings.utils import get_cuda_native_handle
 
-    return Cuda(runtime, get_cuda_native_handle)
+    return Cuda(runtime, get_cuda_native_handle, driver)

@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import EngineError
-from ..contract import CELL_PX, PLACE_PLANES, Capabilities, CoreSize
+from ..contract import Capabilities, CoreSize
 from ..frame import FrameWork
 from ..scheduler.device import PlacedTile
 from .api import STICKY, Cuda, CudaError
 from .frame_pool import PLANES, FramePool, FrameRoom
 from .handles import Owners, Stream
-from .program import CudaProgram, ProgramSlot
+from .movers import open_mover
+from .program import CudaProgram
 from .rings import SLOTS, Ring, Slot, open_rings
 
 FRAMES_SHARE = 0.25
@@ -25,7 +26,6 @@ FRAMES_SHARE = 0.25
 FRAMES_BYTES = 1 << 30
 """The most that room for frames takes, on the GPU and in pinned memory together."""
 RGB = 3
-_FLOAT = 4
 
 
 @dataclass(eq=False)
@@ -59,12 +59,14 @@ class CudaTileDevice:
         slots: int = SLOTS,
         batch: int | None = None,
         reason: str = "",
+        kernels: bool = True,
     ) -> None:
         """Open a ring of slots of a generator's programs, which are closed with the device.
 
         ``programs`` are one, or several that differ in the size of their tiles: those for which there is no
-        memory are left out, largest first, and the log says so. ``batch`` limits their batches. Raises
-        EngineError, OutOfMemoryError for lack of memory.
+        memory are left out, largest first, and the log says so. ``batch`` limits their batches; without
+        ``kernels`` tiles are cut and stitched copy by copy. Raises EngineError, OutOfMemoryError for lack of
+        memory.
         """
         several = list(programs) if isinstance(programs, Sequence) else [programs]
         self._cuda, self._gpu, self._halo = cuda, gpu, halo_px
@@ -78,6 +80,7 @@ class CudaTileDevice:
         self._slots: list[Slot] = []
         self._pool = FramePool(cuda)
         cuda.use(gpu)
+        self._mover = open_mover(cuda, halo_px, kernels)
         try:
             self._upload, self._compute, self._download = (self._owners.own(Stream(cuda)) for _ in range(3))
             self._rings, slots = open_rings(cuda, several, halo_px, slots, self._compute, batch)
@@ -104,6 +107,11 @@ class CudaTileDevice:
     def capabilities(self) -> Capabilities:
         """What the device is and likes."""
         return self._capabilities
+
+    @property
+    def moves(self) -> str:
+        """How tiles are cut and stitched: "kernels" or "copies"."""
+        return self._mover.name
 
     @property
     def slots(self) -> int:
@@ -169,41 +177,11 @@ class CudaTileDevice:
         held.tiles = tiles
         held.batch = next(size for size in ring.batches if size >= len(tiles))
         with self._watched():
-            program, stream = ring.slots[slot], self._upload.handle
-            halo, side = self._halo, ring.core + 2 * self._halo
-            image = program.address("image")
-            for i, placed in enumerate(tiles):
-                tile, place = placed.tile, placed.frame
-                held.patterns[i] = place.pattern
-                width, height = tile.width + 2 * halo, tile.height + 2 * halo
-                self._cuda.copy_2d(
-                    image + i * RGB * side * side, RGB * side,
-                    place.room.image.handle + RGB * (tile.y0 * place.padded + tile.x0), RGB * place.padded,
-                    RGB * width, height, stream,
-                )  # fmt: skip
-                self._gather_planes(program, side // CELL_PX, i, placed)
-            size = len(tiles) * self._patterns * _FLOAT
-            self._cuda.copy(program.address("pattern"), held.pinned.handle, size, stream)
+            for number, placed in enumerate(tiles):
+                held.patterns[number] = placed.frame.pattern
+            self._mover.gather(held, ring, ring.slots[slot], self._upload)
             held.gathered.record(self._upload)
         return held.batch
-
-    def _gather_planes(self, program: ProgramSlot, cells: int, number: int, placed: PlacedTile) -> None:
-        """Cut the ages and coordinates of a tile out of its frame, into place ``number`` of the batch.
-
-        ``cells`` is the side of the batch's planes.
-        """
-        tile, place = placed.tile, placed.frame
-        plane, row = _FLOAT * cells * cells, place.padded // CELL_PX
-        width, height = ((size + 2 * self._halo) // CELL_PX for size in (tile.width, tile.height))
-        start = place.room.planes.handle + _FLOAT * (tile.y0 // CELL_PX * row + tile.x0 // CELL_PX)
-        coordinates = program.address("coordinates") + number * PLACE_PLANES * plane
-        targets = [program.address("aging_map") + number * plane]
-        targets += [coordinates + i * plane for i in range(PLACE_PLANES)]
-        for i, target in enumerate(targets):
-            self._cuda.copy_2d(
-                target, _FLOAT * cells, start + i * _FLOAT * row * row, _FLOAT * row,
-                _FLOAT * width, height, self._upload.handle,
-            )  # fmt: skip
 
     def launch(self, slot: int) -> None:
         """Run the network on the slot, after its tiles were cut."""
@@ -220,14 +198,7 @@ class CudaTileDevice:
         with self._watched():
             self._download.wait(held.computed)
             ring = self._ring_of(held)
-            aged, core = ring.slots[slot].address("aged"), ring.core
-            for i, placed in enumerate(held.tiles):
-                tile, place = placed.tile, placed.frame
-                self._cuda.copy_2d(
-                    place.room.aged.handle + RGB * (tile.y0 * place.side + tile.x0), RGB * place.side,
-                    aged + i * RGB * core * core, RGB * core,
-                    RGB * tile.width, tile.height, self._download.handle,
-                )  # fmt: skip
+            self._mover.stitch(held, ring, ring.slots[slot], self._download)
             held.stitched.record(self._download)
 
     def end_frame(self, frame: _Place) -> None:
@@ -279,7 +250,7 @@ class CudaTileDevice:
         with contextlib.suppress(EngineError):
             self._cuda.use(self._gpu)
         opened = [slot for ring in self._rings.values() for slot in ring.slots]
-        closing: list[Any] = [*self._slots, *opened, self._pool, self._owners, *self._programs]
+        closing: list[Any] = [*self._slots, *opened, self._mover, self._pool, self._owners, *self._programs]
         self._slots, self._rings, self._programs = [], {}, []
         for part in closing:
             with contextlib.suppress(EngineError):

@@ -99,6 +99,13 @@ class Event(Owner):
         self.cuda.event_synchronize(self.handle)
 
 
+class Library(Owner):
+    """Kernels that were loaded for the GPU in use."""
+
+    def __init__(self, cuda: Cuda, code: bytes) -> None:
+        super().__init__(cuda, cuda.library_load(code), cuda.library_unload)
+
+
 class Graph(Owner):
     """Work that was collected once and is launched as a whole."""
 

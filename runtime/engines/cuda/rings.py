@@ -12,7 +12,7 @@ import numpy as np
 from ...errors import EngineError
 from ..scheduler.device import PlacedTile
 from .api import Cuda, OutOfMemoryError
-from .handles import Event, Owners, PinnedMemory, Stream
+from .handles import DeviceMemory, Event, Owners, PinnedMemory, Stream
 from .program import SPARE_SHARE, CudaProgram, ProgramSlot, core_px, open_ring
 
 _LOG = logging.getLogger(__name__)
@@ -21,6 +21,9 @@ SLOTS = 3
 EXTRA_SHARE = 0.5
 """How much of the free memory each further size of tiles may take: frames need some as well."""
 _FLOAT = 4
+_ADDRESSES, _PLACES = ("image", "planes", "aged"), ("padded", "x0", "y0", "width", "height", "unused")
+JOB = np.dtype([*((name, np.uint64) for name in _ADDRESSES), *((name, np.int32) for name in _PLACES)])
+"""TileJob of tile_kernels.cu: where a frame lies on the GPU, and a tile in it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +39,8 @@ class Ring:
 class Slot:
     """A slot: memory for what goes up with each batch, and the events between the streams that use it.
 
-    ``ring`` is the one that its tiles are computed in.
+    ``ring`` is the one that its tiles are computed in. Pinned memory and ``memory`` on the GPU both have room
+    for ``jobs``, where each tile lies, and from byte ``patterns_at`` on for ``patterns``.
     """
 
     def __init__(self, cuda: Cuda, batch: int, patterns: int) -> None:
@@ -45,12 +49,16 @@ class Slot:
         self.batch = 0
         owners = self._owners = Owners()
         try:
-            self.pinned = owners.own(PinnedMemory(cuda, batch * patterns * _FLOAT))
+            self.patterns_at = batch * JOB.itemsize
+            size = self.patterns_at + batch * patterns * _FLOAT
+            self.pinned = owners.own(PinnedMemory(cuda, size))
+            self.memory = owners.own(DeviceMemory(cuda, size))
             self.gathered = owners.own(Event(cuda))
             self.begun = owners.own(Event(cuda, timed=True))
             self.computed = owners.own(Event(cuda, timed=True))
             self.stitched = owners.own(Event(cuda))
-            self.patterns = self.pinned.array((batch, patterns), np.float32)
+            self.jobs = self.pinned.array((batch,), JOB)
+            self.patterns = self.pinned.array((batch, patterns), np.float32, self.patterns_at)
         except EngineError:
             owners.close()
             raise

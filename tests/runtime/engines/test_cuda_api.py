@@ -12,7 +12,15 @@ import pytest
 from fake_cuda import FakeCuda
 
 from amgan.runtime.engines.cuda import api
-from amgan.runtime.engines.cuda.api import Cuda, CudaError, GpuInfo, OutOfMemoryError, load_cuda
+from amgan.runtime.engines.cuda.api import (
+    ADDRESS,
+    NUMBER,
+    Cuda,
+    CudaError,
+    GpuInfo,
+    OutOfMemoryError,
+    load_cuda,
+)
 from amgan.runtime.engines.cuda.handles import DeviceMemory, Event, Graph, Owner, Owners, PinnedMemory, Stream
 from amgan.runtime.errors import EngineError, MissingDependencyError
 
@@ -29,6 +37,7 @@ class FakeRuntime:
     cudaStreamNonBlocking = 1
     cudaEventBlockingSync = 1
     cudaEventDisableTiming = 2
+    cudaError_t = int
 
     def __init__(self) -> None:
         self.status = 0
@@ -42,7 +51,7 @@ class FakeRuntime:
         }
 
     def __getattr__(self, name: str) -> Any:
-        if not name.startswith("cuda"):
+        if not name.startswith(("cuda", "cu")):
             raise AttributeError(name)
 
         def function(*arguments: Any) -> tuple[Any, ...]:
@@ -72,13 +81,15 @@ CALLS: dict[str, tuple[Any, ...]] = {
     "copy": (1, 2, 3, 4), "copy_2d": (1, 2, 3, 4, 5, 6, 7), "fill": (1, 0, 3, 4), "capture_begin": (1,),
     "capture_end": (1,), "graph_instantiate": (1,), "graph_launch": (1, 2), "graph_destroy": (1,),
     "graph_exec_destroy": (1,), "memory": (), "gpus": (), "versions": (),
+    "library_load": (b"ptx",), "library_unload": (1,), "kernel": (1, "name"),
+    "kernel_launch": (1, (1, 2, 3), 64, [(5, ADDRESS), (6, NUMBER)], 7),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("method", CALLS)
 def test_every_status_is_checked_and_named(method: str) -> None:
     runtime = FakeRuntime()
-    cuda = Cuda(runtime)
+    cuda = Cuda(runtime, driver=runtime)
     getattr(cuda, method)(*CALLS[method])
     name = runtime.called[0][0]
     runtime.status = 2
@@ -112,6 +123,18 @@ def test_what_cuda_answers() -> None:
     assert runtime.called[-1] == ("cudaMemcpy2DAsync", 10, 20, 30, 40, 5, 6, 4, 70)
 
 
+def test_the_real_driver_takes_what_kernels_are_launched_with() -> None:
+    """Arguments of a wrong type are a TypeError, GPU or not."""
+    driver = pytest.importorskip("cuda.bindings.driver")
+    cuda = load_cuda()
+    for call in ("library_load", "library_unload", "kernel", "kernel_launch"):
+        with pytest.raises((CudaError, RuntimeError)) as error:
+            getattr(cuda, call)(*CALLS[call])
+        assert "driver" in str(error.value) or isinstance(error.value, CudaError)
+    with pytest.raises(TypeError):
+        driver.cuLaunchKernel(1, 1, 1, 1, 1, 1, 1, 0, "stream", ((), ()), 0)
+
+
 def test_the_real_cuda_names_its_error_or_lists_gpus() -> None:
     pytest.importorskip("cuda.bindings.runtime")
     cuda = load_cuda()
@@ -133,7 +156,7 @@ def test_cuda_bindings_missing_or_broken(monkeypatch: pytest.MonkeyPatch) -> Non
 
     class Broken:
         @property
-        def runtime(self) -> Any:
+        def driver(self) -> Any:
             raise RuntimeError("no\nlibrary")
 
     monkeypatch.setitem(sys.modules, "cuda.bindings", Broken())

@@ -22,12 +22,13 @@ LONG_S = 600.0  # when a test that waits gives up; no machine is so slow
 
 
 def run(
-    seed: int, frames: list[tuple[int, int, int]], slots: int, batches: tuple[int, ...], graphs: bool
-) -> FakeCuda:
+    seed: int, frames: list[tuple[int, int, int]], slots: int, batches: tuple[int, ...], graphs: bool,
+    kernels: bool = True,
+) -> FakeCuda:  # fmt: skip
     """Age frames of (side, core, tiles) and compare all pixels."""
     cuda = FakeCuda(seed)
     program = FakeProgram(cuda, 16, batches, graphs=graphs)
-    device = CudaTileDevice(cuda, 0, program, HALO, slots=slots)
+    device = CudaTileDevice(cuda, 0, program, HALO, slots=slots, kernels=kernels)
     works = [make_work(f"p{i}", *frame) for i, frame in enumerate(frames)]
     with FrameScheduler(device, HALO, linger_s=0.001) as scheduler:
         futures = [scheduler.submit(work) for work in works]
@@ -57,11 +58,30 @@ def run(
     st.integers(1, 3),
     st.sampled_from([(1,), (1, 2), (1, 2, 4), (2, 3)]),
     st.booleans(),
+    st.booleans(),
 )
 def test_any_order_of_the_streams_gives_the_right_pixels(
-    seed: int, frames: list[tuple[int, int, int]], slots: int, batches: tuple[int, ...], graphs: bool
+    seed: int, frames: list[tuple[int, int, int]], slots: int, batches: tuple[int, ...], graphs: bool,
+    kernels: bool,
+) -> None:  # fmt: skip
+    cuda = run(seed, frames, slots, batches, graphs, kernels)
+    assert ("kernel_launch" in cuda.calls) == (kernels and any(tiles for *_, tiles in frames))
+
+
+@pytest.mark.parametrize("call", ["library_load", "kernel"])
+def test_without_kernels_tiles_are_copied_and_the_log_says_why(
+    call: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    run(seed, frames, slots, batches, graphs)
+    cuda = FakeCuda()
+    cuda.fail[call] = CudaError("the PTX is too new", "cudaErrorUnsupportedPtxVersion")
+    work = make_work("p0")
+    device = CudaTileDevice(cuda, 0, FakeProgram(cuda), HALO)
+    with FrameScheduler(device, HALO) as scheduler:
+        assert np.array_equal(scheduler.submit(work).result(LONG_S), age_frame(work))
+    assert "kernel_launch" not in cuda.calls
+    assert "moved by many copies" in caplog.text
+    assert "the PTX is too new" in caplog.text
+    assert cuda.broken == cuda.leaks == []
 
 
 def test_a_frame_crosses_the_bus_once_each_way(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,7 +104,10 @@ def test_a_frame_crosses_the_bus_once_each_way(monkeypatch: pytest.MonkeyPatch) 
     up = sorted(size for way, size in crossings if way == "up")
     assert down == [32 * 32 * 3]
     cells = work.aging_map.nbytes + work.coordinates.nbytes
-    assert up == [len(work.tiles) * work.pattern.nbytes, cells, work.image.nbytes]
+    (slot,) = [size for size in up if size not in (cells, work.image.nbytes)]
+    assert slot < 1024
+    assert len(up) == 3
+    assert cuda.calls.count("kernel_launch") == 2  # all of the tiles in one batch
 
 
 @pytest.mark.parametrize("forgotten", ["gathered", "computed", "stitched", "back"])

@@ -1,0 +1,154 @@
+"""How tiles are cut out of frames on a GPU and cores put back: by a kernel each, or copy by copy."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+from ...errors import EngineError
+from ..contract import CELL_PX, PLACE_PLANES
+from ..scheduler.device import PlacedTile
+from .api import ADDRESS, NUMBER, Cuda
+from .handles import Library, Stream
+from .program import ProgramSlot
+from .rings import Ring, Slot
+
+_LOG = logging.getLogger(__name__)
+
+PTX = Path(__file__).with_name("tile_kernels.ptx")
+THREADS = 256
+_RGB, _FLOAT = 3, 4
+
+
+class TileMover(Protocol):
+    """Moves the tiles of a slot, all in a stream; they fit into ``ring``."""
+
+    name: ClassVar[str]
+    """What moves the tiles."""
+
+    def gather(self, slot: Slot, ring: Ring, into: ProgramSlot, stream: Stream) -> None:
+        """Cut the slot's tiles with halo, ages, coordinates and patterns into a program's inputs."""
+
+    def stitch(self, slot: Slot, ring: Ring, out_of: ProgramSlot, stream: Stream) -> None:
+        """Put the cores of a program's output into the frames of the slot's tiles."""
+
+    def close(self) -> None:
+        """Give everything back."""
+
+
+def open_mover(cuda: Cuda, halo_px: int, kernels: bool = True) -> TileMover:
+    """The kernels for the GPU in use; without them, or where they cannot be loaded, plain copies.
+
+    A line of the log says why they cannot.
+    """
+    if kernels:
+        try:
+            return KernelMover(cuda, halo_px)
+        except EngineError as error:
+            _LOG.warning("tiles are moved by many copies, as the kernels for it cannot be loaded: %s", error)
+    return CopyMover(cuda, halo_px)
+
+
+class KernelMover:
+    """One copy and one launch to cut all tiles of a batch, one launch to put its cores back."""
+
+    name = "kernels"
+
+    def __init__(self, cuda: Cuda, halo_px: int) -> None:
+        """Load the kernels; raises CudaError where the GPU in use or its driver cannot take them."""
+        self._cuda, self._halo = cuda, halo_px
+        self._library = Library(cuda, PTX.read_bytes())
+        try:
+            self._gather, self._stitch = (
+                cuda.kernel(self._library.handle, name) for name in ("gather_tiles", "stitch_cores")
+            )
+        except EngineError:
+            self._library.close()
+            raise
+
+    def gather(self, slot: Slot, ring: Ring, into: ProgramSlot, stream: Stream) -> None:
+        """Send up where the tiles lie, and cut them."""
+        for number, placed in enumerate(slot.tiles):
+            tile, room = placed.tile, placed.frame.room
+            addresses = (room.image.handle, room.planes.handle, room.aged.handle)
+            place = (placed.frame.padded, tile.x0, tile.y0, tile.width, tile.height, 0)
+            slot.jobs[number] = (*addresses, *place)
+        self._cuda.copy(slot.memory.handle, slot.pinned.handle, slot.pinned.size, stream.handle)
+        mixed = slot.patterns.shape[1]
+        inputs = [(into.address(n), ADDRESS) for n in ("image", "aging_map", "coordinates", "pattern")]
+        arguments = [
+            (slot.memory.handle, ADDRESS), (slot.memory.handle + slot.patterns_at, ADDRESS), (mixed, NUMBER),
+            *inputs, (ring.core, NUMBER), (self._halo, NUMBER),
+        ]  # fmt: skip
+        grid = (1, ring.core + 2 * self._halo, len(slot.tiles))
+        self._cuda.kernel_launch(self._gather, grid, THREADS, arguments, stream.handle)
+
+    def stitch(self, slot: Slot, ring: Ring, out_of: ProgramSlot, stream: Stream) -> None:
+        """Put the cores to where gather said that their tiles lie."""
+        arguments = [
+            (slot.memory.handle, ADDRESS), (out_of.address("aged"), ADDRESS),
+            (ring.core, NUMBER), (self._halo, NUMBER),
+        ]  # fmt: skip
+        grid = (1, ring.core, len(slot.tiles))
+        self._cuda.kernel_launch(self._stitch, grid, THREADS, arguments, stream.handle)
+
+    def close(self) -> None:
+        """Unload the kernels."""
+        self._library.close()
+
+
+class CopyMover:
+    """Seven copies for every tile: slow to start, but nothing that any driver lacks."""
+
+    name = "copies"
+
+    def __init__(self, cuda: Cuda, halo_px: int) -> None:
+        self._cuda, self._halo = cuda, halo_px
+
+    def gather(self, slot: Slot, ring: Ring, into: ProgramSlot, stream: Stream) -> None:
+        """Copy the rectangles of every tile."""
+        halo, side = self._halo, ring.core + 2 * self._halo
+        for number, placed in enumerate(slot.tiles):
+            tile, place = placed.tile, placed.frame
+            width, height = tile.width + 2 * halo, tile.height + 2 * halo
+            self._cuda.copy_2d(
+                into.address("image") + number * _RGB * side * side, _RGB * side,
+                place.room.image.handle + _RGB * (tile.y0 * place.padded + tile.x0), _RGB * place.padded,
+                _RGB * width, height, stream.handle,
+            )  # fmt: skip
+            self._gather_planes(into, side // CELL_PX, number, placed, stream)
+        size = len(slot.tiles) * slot.patterns.shape[1] * _FLOAT
+        patterns = slot.pinned.handle + slot.patterns_at
+        self._cuda.copy(into.address("pattern"), patterns, size, stream.handle)
+
+    def _gather_planes(
+        self, into: ProgramSlot, cells: int, number: int, placed: PlacedTile, stream: Stream
+    ) -> None:
+        """Cut ages and coordinates out, into place ``number`` of a batch whose planes are ``cells`` wide."""
+        tile, place = placed.tile, placed.frame
+        plane, row = _FLOAT * cells * cells, place.padded // CELL_PX
+        width, height = ((size + 2 * self._halo) // CELL_PX for size in (tile.width, tile.height))
+        start = place.room.planes.handle + _FLOAT * (tile.y0 // CELL_PX * row + tile.x0 // CELL_PX)
+        coordinates = into.address("coordinates") + number * PLACE_PLANES * plane
+        targets = [into.address("aging_map") + number * plane]
+        targets += [coordinates + i * plane for i in range(PLACE_PLANES)]
+        for i, target in enumerate(targets):
+            self._cuda.copy_2d(
+                target, _FLOAT * cells, start + i * _FLOAT * row * row, _FLOAT * row,
+                _FLOAT * width, height, stream.handle,
+            )  # fmt: skip
+
+    def stitch(self, slot: Slot, ring: Ring, out_of: ProgramSlot, stream: Stream) -> None:
+        """Copy every core."""
+        aged, core = out_of.address("aged"), ring.core
+        for number, placed in enumerate(slot.tiles):
+            tile, place = placed.tile, placed.frame
+            self._cuda.copy_2d(
+                place.room.aged.handle + _RGB * (tile.y0 * place.side + tile.x0), _RGB * place.side,
+                aged + number * _RGB * core * core, _RGB * core,
+                _RGB * tile.width, tile.height, stream.handle,
+            )  # fmt: skip
+
+    def close(self) -> None:
+        """Nothing is held."""

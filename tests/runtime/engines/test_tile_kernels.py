@@ -1,0 +1,153 @@
+"""The kernels that cut and stitch tiles: their source runs here, block by block, as plain C++."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy_device import HALO
+from tile_kernels_twin import TWINS
+
+from amgan.runtime.engines.cuda import movers
+from amgan.runtime.engines.cuda.rings import JOB
+
+SOURCE = movers.PTX.with_suffix(".cu")
+KERNELS = ("gather_tiles", "stitch_cores")
+GPUS = (75, 80, 86, 89, 90, 100, 120)
+HOST = """
+#include <cstddef>
+#include <cstdio>
+#define __global__
+struct Place { unsigned x, y, z; };
+static Place blockIdx, threadIdx, blockDim;
+#include "SOURCE"
+template <class Kernel> static void run(unsigned rows, unsigned tiles, Kernel kernel) {
+  blockDim = {7, 1, 1};
+  for (unsigned z = 0; z < tiles; z++) for (unsigned y = 0; y < rows; y++) for (unsigned x = 0; x < 7; x++) {
+    blockIdx = {0, y, z}; threadIdx = {x, 0, 0}; kernel();
+  }
+}
+extern "C" void host_gather_tiles(unsigned tiles, const TileJob *jobs, const float *patterns, int mixed,
+    unsigned *image, float *ages, float *coordinates, float *pattern, int core, int halo) {
+  run(core + 2 * halo, tiles, [=] {
+    gather_tiles(jobs, patterns, mixed, image, ages, coordinates, pattern, core, halo); });
+}
+extern "C" void host_stitch_cores(
+    unsigned tiles, const TileJob *jobs, const unsigned *cores, int core, int halo) {
+  run(core, tiles, [=] { stitch_cores(jobs, cores, core, halo); });
+}
+extern "C" int job_bytes() { return sizeof(TileJob); }
+"""
+
+
+@pytest.fixture(scope="module")
+def on_the_host(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+    compiler = shutil.which("c++")
+    if compiler is None:
+        pytest.skip("needs a C++ compiler")
+    folder = tmp_path_factory.mktemp("kernels")
+    (folder / "host.cpp").write_text(HOST.replace("SOURCE", str(SOURCE)))
+    flags = ["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror"]
+    command = [compiler, *flags, str(folder / "host.cpp"), "-o", str(folder / "host.so")]
+    subprocess.run(command, check=True, timeout=120)
+    return ctypes.CDLL(str(folder / "host.so"))
+
+
+def load_nvidia(name: str) -> None:
+    """Load a library of NVIDIA's packages from wherever Python finds packages."""
+    for folder in sys.path:
+        for path in Path(folder).glob(f"nvidia/*/lib/lib{name}.so.1?"):
+            ctypes.CDLL(str(path))
+            return
+    pytest.skip(f"needs lib{name}")
+
+
+def memory(address: int, size: int) -> np.ndarray:
+    return np.frombuffer((ctypes.c_uint8 * size).from_address(address), np.uint8)
+
+
+def call(library: ctypes.CDLL, name: str) -> Callable[[int, list[int]], None]:
+    def run(tiles: int, arguments: list[int]) -> None:
+        kinds = [ctypes.c_int if value < 1 << 20 else ctypes.c_void_p for value in arguments]
+        getattr(library, f"host_{name}")(tiles, *(k(v) for k, v in zip(kinds, arguments, strict=True)))
+
+    return run
+
+
+@pytest.mark.parametrize("core", [16, 32])
+def test_the_source_does_what_its_twin_does(on_the_host: ctypes.CDLL, core: int) -> None:
+    assert on_the_host.job_bytes() == JOB.itemsize
+    rng = np.random.default_rng(core)
+    side, mixed = core + 2 * HALO, 3
+    jobs = np.zeros(5, JOB)
+    frames = []
+    for number in range(len(jobs)):
+        frame_px = int(rng.integers(2, 12)) * 4
+        padded = frame_px + 2 * HALO
+        width, height = (4 * int(rng.integers(1, min(core, frame_px) // 4 + 1)) for _ in range(2))
+        x0, y0 = (4 * int(rng.integers(0, (frame_px - size) // 4 + 1)) for size in (width, height))
+        image = rng.integers(0, 256, (padded, padded, 3), dtype=np.uint8)
+        planes = rng.normal(size=(5, padded // 4, padded // 4)).astype(np.float32)
+        aged = rng.integers(0, 256, (frame_px, frame_px, 3), dtype=np.uint8)
+        frames.append((image, planes, aged))
+        addresses = tuple(array.ctypes.data for array in frames[-1])
+        jobs[number] = (*addresses, padded, x0, y0, width, height, 0)
+    patterns = rng.normal(size=(5, mixed)).astype(np.float32)
+    cores = rng.integers(0, 256, (5, core, core, 3), dtype=np.uint8)
+    results = []
+    for run in (
+        [call(on_the_host, name) for name in KERNELS],
+        [lambda tiles, values, name=name: TWINS[name](memory, tiles, values) for name in KERNELS],
+    ):
+        for _, _, aged in frames:
+            aged[...] = 9
+        tiles = [
+            np.zeros((5, side, side, 3), np.uint8), np.zeros((5, 1, side // 4, side // 4), np.float32),
+            np.zeros((5, 4, side // 4, side // 4), np.float32), np.zeros((5, mixed), np.float32),
+        ]  # fmt: skip
+        start = [jobs.ctypes.data, patterns.ctypes.data, mixed]
+        run[0](5, [*start, *(array.ctypes.data for array in tiles), core, HALO])
+        run[1](5, [jobs.ctypes.data, cores.ctypes.data, core, HALO])
+        results.append([*tiles, *(aged.copy() for *_, aged in frames)])
+    for ours, twins in zip(*results, strict=True):
+        assert np.array_equal(ours, twins)
+        assert ours.any()
+
+
+def test_the_ptx_is_that_of_the_source_and_old_drivers_read_it() -> None:
+    lines = movers.PTX.read_text().splitlines()
+    assert lines[0].endswith(hashlib.sha256(SOURCE.read_bytes()).hexdigest()), "run make_ptx.py again"
+    assert ".version 8.0" in lines
+    assert ".target sm_70" in lines
+    assert tuple(re.findall(r"\.entry (\w+)\(", movers.PTX.read_text())) == KERNELS
+
+
+@pytest.mark.parametrize("compute", GPUS)
+def test_every_generation_can_run_the_ptx(compute: int) -> None:
+    linker = pytest.importorskip("cuda.bindings.nvjitlink")
+    load_nvidia("nvJitLink")
+    handle = linker.create(1, [f"-arch=sm_{compute}"])
+    ptx = movers.PTX.read_bytes() + b"\0"
+    linker.add_data(handle, linker.InputType.PTX, ptx, len(ptx), "tile_kernels")
+    linker.complete(handle)
+    assert linker.get_linked_cubin_size(handle) > 1000
+    linker.destroy(handle)
+
+
+@pytest.mark.parametrize("compute", GPUS)
+def test_every_generation_can_compile_the_source(compute: int) -> None:
+    nvrtc = pytest.importorskip("cuda.bindings.nvrtc")
+    load_nvidia("nvrtc")
+    status, program = nvrtc.nvrtcCreateProgram(SOURCE.read_bytes(), b"tile_kernels.cu", 0, [], [])
+    assert not int(status)
+    options = [f"-arch=sm_{compute}".encode()]
+    assert not int(nvrtc.nvrtcCompileProgram(program, len(options), options)[0])
+    assert nvrtc.nvrtcGetCUBINSize(program)[1] > 1000

@@ -1,0 +1,50 @@
+"""What tile_kernels.cu does, in NumPy: the fake CUDA runs it, and a test compares the two."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from amgan.runtime.engines.cuda.rings import JOB
+
+View = Callable[[int, int], np.ndarray]
+"""Bytes of memory from an address on."""
+
+
+def _array(view: View, address: int, shape: tuple[int, ...], dtype: type) -> np.ndarray:
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    return view(address, size).view(dtype).reshape(shape)
+
+
+def gather_tiles(view: View, tiles: int, arguments: list[int]) -> None:
+    jobs, patterns, mixed, image, ages, coordinates, pattern, core, halo = arguments
+    side, cells = core + 2 * halo, (core + 2 * halo) // 4
+    images = _array(view, image, (tiles, side, side, 3), np.uint8)
+    maps = _array(view, ages, (tiles, 1, cells, cells), np.float32)
+    places = _array(view, coordinates, (tiles, 4, cells, cells), np.float32)
+    _array(view, pattern, (tiles, mixed), np.float32)[...] = _array(
+        view, patterns, (tiles, mixed), np.float32
+    )
+    for i, job in enumerate(view(jobs, tiles * JOB.itemsize).view(JOB)):
+        padded, x, y = (int(job[name]) for name in ("padded", "x0", "y0"))
+        width, height = int(job["width"]) + 2 * halo, int(job["height"]) + 2 * halo
+        frame = _array(view, int(job["image"]), (padded, padded, 3), np.uint8)
+        planes = _array(view, int(job["planes"]), (5, padded // 4, padded // 4), np.float32)
+        images[i, :height, :width] = frame[y : y + height, x : x + width]
+        part = planes[:, y // 4 : (y + height) // 4, x // 4 : (x + width) // 4]
+        maps[i, :, : height // 4, : width // 4] = part[:1]
+        places[i, :, : height // 4, : width // 4] = part[1:]
+
+
+def stitch_cores(view: View, tiles: int, arguments: list[int]) -> None:
+    jobs, cores, core, halo = arguments
+    made = _array(view, cores, (tiles, core, core, 3), np.uint8)
+    for i, job in enumerate(view(jobs, tiles * JOB.itemsize).view(JOB)):
+        x, y, width, height = (int(job[name]) for name in ("x0", "y0", "width", "height"))
+        side = int(job["padded"]) - 2 * halo
+        frame = _array(view, int(job["aged"]), (side, side, 3), np.uint8)
+        frame[y : y + height, x : x + width] = made[i, :height, :width]
+
+
+TWINS = {"gather_tiles": gather_tiles, "stitch_cores": stitch_cores}
