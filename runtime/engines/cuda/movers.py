@@ -9,7 +9,7 @@ from typing import ClassVar, Protocol
 from ...errors import EngineError
 from ..contract import CELL_PX, PLACE_PLANES
 from ..scheduler.device import PlacedTile
-from .api import ADDRESS, NUMBER, Cuda
+from .api import ADDRESS, NUMBER, Cuda, KernelType
 from .handles import Library, Stream
 from .program import ProgramSlot
 from .rings import Ring, Slot
@@ -19,6 +19,8 @@ _LOG = logging.getLogger(__name__)
 PTX = Path(__file__).with_name("tile_kernels.ptx")
 THREADS = 256
 _RGB, _FLOAT = 3, 4
+Argument = tuple[int, KernelType]
+"""An argument of a kernel: an address or a number, and which of them."""
 
 
 class TileMover(Protocol):
@@ -53,7 +55,7 @@ def open_mover(cuda: Cuda, halo_px: int, kernels: bool = True) -> TileMover:
 class KernelMover:
     """One copy and one launch to cut all tiles of a batch, one launch to put its cores back."""
 
-    name = "kernels"
+    name: ClassVar[str] = "kernels"
 
     def __init__(self, cuda: Cuda, halo_px: int) -> None:
         """Load the kernels; raises CudaError where the GPU in use or its driver cannot take them."""
@@ -76,8 +78,10 @@ class KernelMover:
             slot.jobs[number] = (*addresses, *place)
         self._cuda.copy(slot.memory.handle, slot.pinned.handle, slot.pinned.size, stream.handle)
         mixed = slot.patterns.shape[1]
-        inputs = [(into.address(n), ADDRESS) for n in ("image", "aging_map", "coordinates", "pattern")]
-        arguments = [
+        inputs: list[Argument] = [
+            (into.address(n), ADDRESS) for n in ("image", "aging_map", "coordinates", "pattern")
+        ]
+        arguments: list[Argument] = [
             (slot.memory.handle, ADDRESS), (slot.memory.handle + slot.patterns_at, ADDRESS), (mixed, NUMBER),
             *inputs, (ring.core, NUMBER), (self._halo, NUMBER),
         ]  # fmt: skip
@@ -86,7 +90,7 @@ class KernelMover:
 
     def stitch(self, slot: Slot, ring: Ring, out_of: ProgramSlot, stream: Stream) -> None:
         """Put the cores to where gather said that their tiles lie."""
-        arguments = [
+        arguments: list[Argument] = [
             (slot.memory.handle, ADDRESS), (out_of.address("aged"), ADDRESS),
             (ring.core, NUMBER), (self._halo, NUMBER),
         ]  # fmt: skip
@@ -101,7 +105,7 @@ class KernelMover:
 class CopyMover:
     """Seven copies for every tile: slow to start, but nothing that any driver lacks."""
 
-    name = "copies"
+    name: ClassVar[str] = "copies"
 
     def __init__(self, cuda: Cuda, halo_px: int) -> None:
         self._cuda, self._halo = cuda, halo_px
