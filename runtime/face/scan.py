@@ -6,9 +6,8 @@ unsure; what it only suspects is looked at once more, four suspects in a window,
 detector knows best. Suspects of several scales share a window. So a scan down to faces of a given width takes
 a quarter of the windows that it would take to be sure at first sight.
 
-Left out are windows in which nothing has the contrast of a face, and windows inside a face that was found;
-the photo at half a window's side, where a sure face leaves no room for one that fills the photo; and second
-looks at what was found at another scale meanwhile.
+Left out are windows in which nothing has the contrast of a face, and windows inside a face that was found,
+and second looks at what was found at another scale meanwhile.
 """
 
 from __future__ import annotations
@@ -46,10 +45,6 @@ MAX_STEP = (WINDOW_OVERLAP_PX - 6) / FAINT_PX
 FLAT_CODES = 3.0
 MIN_SHARE_OF_PHOTO = 1 / 64
 MIN_SHARE_OF_FACE = 1 / 8
-SURE_SCORE = 0.8
-LARGE_SHARE = 0.3
-"""Of the photo's longer side. One window is enough to suspect each of 163 faces that take 0.73 of it; one
-that is much wider has no room beside a face of this share."""
 SAME_SIZE = 1.5
 
 
@@ -147,9 +142,8 @@ def scan(detector: FaceDetector, pyramid: Pyramid, min_face_px: float | None = N
     """
     longer = float(max(pyramid.width, pyramid.height))
     scanner = Scanner(detector, pyramid)
-    scanner.look(longer, 0.0)
-    if not any(one.score >= SURE_SCORE and one.width_px >= LARGE_SHARE * longer for one in scanner.found):
-        scanner.look(2 * longer, 0.0)
+    for side in (2 * longer, longer):
+        scanner.look(side, 0.0)
     # What may turn out to be the largest face decides how small the others may be.
     scanner.settle(all_of_them=any(one.width_px > scanner.widest() for one in scanner.waiting))
     if min_face_px is None:

@@ -123,25 +123,6 @@ def test_an_ordinary_portrait_takes_few_windows(
     assert seen.windows <= 14
 
 
-@pytest.mark.parametrize("beside", [0, 700])
-def test_the_half_scale_is_looked_at_unless_a_large_face_is_sure(
-    detector: FaceDetector, hopper: np.ndarray, beside: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sides: list[float] = []
-    look = Scanner.look
-
-    def noted(self: Scanner, side: float, narrowest: float) -> None:
-        sides.append(side)
-        look(self, side, narrowest)
-
-    monkeypatch.setattr(Scanner, "look", noted)
-    photo = np.hstack([hopper, plain_scene(beside, hopper.shape[0])])
-    assert len(scan(detector, Pyramid(photo)).faces) == 1
-    longer = max(photo.shape[:2])
-    assert sides[0] == longer
-    assert (2 * longer in sides) == (beside > 0)
-
-
 class Blind:
     """A detector that sees nothing."""
 
