@@ -19,7 +19,7 @@ bool is_gpu(const std::string &device) {
 
 std::unique_ptr<Engine> choose_engine(const Bundle &bundle, const std::string &device, const std::string &precision) {
     if (device != "auto" && device != "cpu" && !is_gpu(device))
-        throw argument_error("'" + device + "' is not a device: give auto, cpu, cuda or cuda:N (such as cuda:0)");
+        throw argument_error("device '" + device + "' is not known: use auto, cpu, cuda or cuda:N, such as cuda:0");
     if (!precision.empty() && precision != "f32" && precision != "f16" && precision != "bf16")
         throw argument_error("'" + precision + "' is not a precision: give f32, f16 or bf16, or null");
     if (device == "cpu") return open_openvino(bundle, precision);
