@@ -22,7 +22,7 @@ class Photo:
     ``format`` is "JPEG", "PNG", "TIFF", "WEBP", "BMP", "HEIF" or "AVIF"; ``mode`` is "RGB", "RGBA", "L", "LA"
     or "CMYK", and ``alpha`` [H, W] where it has one, uint8 or uint16. ``save_options`` keep what write_photo
     needs to write the same kind of file: the ICC profile, the EXIF without its orientation, the JPEG tables,
-    and so on.
+    and so on; "orientation" is there where the file lies turned.
 
     Where the photo's own samples are not the sRGB of ``pixels``, ``samples`` hold them, upright, uint8 or
     uint16, [H, W] for grey or [H, W, C], and ``space`` is their colour space; for a plain 8-bit sRGB photo

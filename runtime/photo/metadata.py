@@ -76,6 +76,16 @@ def clean_exif(picture: Image.Image) -> bytes | None:
         return None
 
 
+def orientation_of(picture: Image.Image) -> int:
+    """How a picture that is not loaded yet lies, 1 (upright) to 8; 1 where it cannot be read."""
+    try:
+        found = picture.getexif().get(ExifTags.Base.Orientation, 1)
+    except BROKEN as error:
+        _log.debug("unreadable EXIF", exc_info=error)
+        return 1
+    return found if found in range(1, 9) else 1
+
+
 def iptc_of(picture: Image.Image) -> bytes | None:
     """The IPTC caption data of a JPEG, as its Photoshop segment holds it."""
     resources = picture.info.get("photoshop")

@@ -19,7 +19,16 @@ from .colour import SrgbSpace, colour_space, srgb_pixels, strip_sums
 from .data import Photo
 from .formats import FORMATS, NAMES, is_lossless_webp, jpeg_options, plain_mode, turn_upright
 from .limits import check_kind, too_large
-from .metadata import BROKEN, MetadataPolicy, clean_exif, iptc_of, png_chunks, without, without_payloads
+from .metadata import (
+    BROKEN,
+    MetadataPolicy,
+    clean_exif,
+    iptc_of,
+    orientation_of,
+    png_chunks,
+    without,
+    without_payloads,
+)
 from .plugins import kind_of, load_plugin
 from .read16 import read_deep
 
@@ -99,7 +108,7 @@ def _open(path: Path) -> ImageFile.ImageFile:
 def _decode(picture: ImageFile.ImageFile, path: Path, metadata: MetadataPolicy) -> Photo:
     deep = check_kind(picture, path)
     format = "JPEG" if picture.format == "MPO" else str(picture.format)
-    exif = clean_exif(picture)  # before loading, which closes the file
+    exif, orientation = clean_exif(picture), orientation_of(picture)  # before loading, which closes the file
     options = _format_options(picture, format, path)
     if deep:
         colour, alpha = read_deep(picture, lambda: _open(path))
@@ -110,6 +119,8 @@ def _decode(picture: ImageFile.ImageFile, path: Path, metadata: MetadataPolicy) 
         plain = plain_mode(picture)
         mode = plain.mode.rstrip("A")
     options = without(options | _beside_pixels(picture, exif), metadata)
+    if orientation != 1:
+        options["orientation"] = orientation
     space = colour_space(mode, options.get("icc_profile"))
     if deep:
         space = space or SrgbSpace()

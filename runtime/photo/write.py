@@ -20,6 +20,7 @@ from .formats import FORMAT_OF_SUFFIX, HOLDS_16_BITS, HOLDS_CMYK, NAMES, NO_ALPH
 from .metadata import BROKEN
 from .plugins import load_plugin
 from .read import reason_of, stamp_of
+from .upright import described_upright
 from .write_jpeg import changed_jpeg
 from .write_png16 import write_deep_png
 from .write_tiff16 import write_deep_tiff
@@ -133,9 +134,11 @@ def _encode(photo: Photo, pixels: NDArray[np.uint8], format: str, quality: int |
         options.pop("qtables", None)
         options["quality"] = quality
     stream = io.BytesIO()
+    height, width = pixels.shape[:2]
+    upright = described_upright(options, width, height) if "orientation" in options else options
     if photo.is_deep and format in HOLDS_16_BITS and not (photo.mode == "CMYK" and format == "PNG"):
         write = write_deep_png if format == "PNG" else write_deep_tiff
-        write(stream, photo.mode, pixels.shape[:2], _deep_strips(photo, pixels), options)
+        write(stream, photo.mode, (height, width), _deep_strips(photo, pixels), upright)
         return stream.getbuffer()
     source = _file_as_read(photo) if format == photo.format == "JPEG" and quality is None else None
     if source is not None:
@@ -144,11 +147,11 @@ def _encode(photo: Photo, pixels: NDArray[np.uint8], format: str, quality: int |
         if content is not None:
             return content
     if photo.mode == "CMYK" and format not in HOLDS_CMYK:
-        options.pop("icc_profile", None)
+        upright.pop("icc_profile", None)
         picture = Image.fromarray(np.ascontiguousarray(pixels))
     else:
         picture = _picture(photo, pixels)
-    picture.save(stream, format, **save_options(options, format))
+    picture.save(stream, format, **save_options(upright, format))
     return stream.getbuffer()
 
 

@@ -1,0 +1,65 @@
+"""What EXIF and XMP say of sizes and places in the picture, once a photo that lay turned is upright."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from PIL import ExifTags, Image
+
+from .metadata import BROKEN
+
+_WIDTH, _HEIGHT = ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight
+_PLACES = (0x9214, 0xA214)  # SubjectArea, SubjectLocation: in px of the picture as it was stored
+_SIZES_IN_XMP = rb"(?:tiff:(?:Orientation|ImageWidth|ImageLength)|exif:Pixel[XY]Dimension)"
+_SAID_IN_XMP = (
+    re.compile(rb"\s" + _SIZES_IN_XMP + rb"=(?:\"[^\"]*\"|'[^']*')"),
+    re.compile(rb"<(" + _SIZES_IN_XMP + rb")>[^<]*</\1>"),
+)
+_REGIONS = (b"mwg-rs:Regions", b"MP:RegionInfo")
+_REGIONS_LEFT = re.compile(rb"(?<!xmlns:)\b(?:mwg-rs|MP|MPRI|MPReg|exif:Subject(?:Area|Location))\b:?")
+_log = logging.getLogger(__name__)
+
+
+def described_upright(kept: Mapping[str, Any], width: int, height: int) -> dict[str, Any]:
+    """The options ``kept`` of a photo that lay turned, for an upright file of ``width`` x ``height`` px.
+
+    The EXIF tells the new width and height where it told the old ones; the subject's place, and the sizes and
+    regions (such as names of faces) of the XMP go. XMP whose regions are written in an unusual way goes as a
+    whole, and so does EXIF that cannot be read.
+    """
+    described = dict(kept)
+    for key, change in (("exif", lambda exif: _exif(exif, width, height)), ("xmp", _xmp)):
+        content = described.pop(key, None)
+        if content and (changed := change(content)):
+            described[key] = changed
+    return described
+
+
+def _exif(content: bytes, width: int, height: int) -> bytes | None:
+    exif = Image.Exif()
+    try:
+        exif.load(content)
+        camera = exif.get_ifd(ExifTags.IFD.Exif)
+        for told, size in ((_WIDTH, width), (_HEIGHT, height)):
+            if told in camera:
+                camera[told] = size
+        for tag in _PLACES:
+            camera.pop(tag, None)
+        return exif.tobytes()
+    except BROKEN as error:
+        _log.debug("unreadable EXIF", exc_info=error)
+        return None
+
+
+def _xmp(xmp: bytes) -> bytes | None:
+    for name in _REGIONS:
+        before, start, rest = xmp.partition(b"<" + name)
+        _, end, after = rest.partition(b"</" + name + b">")
+        if start and end:
+            xmp = before + after
+    for pattern in _SAID_IN_XMP:
+        xmp = pattern.sub(b"", xmp)
+    return None if _REGIONS_LEFT.search(xmp) else xmp
