@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from types import ModuleType
 
-import kept_jpeg
 import numpy as np
 
 
-def test_the_committed_result_is_right_and_of_all_kinds() -> None:
+def test_the_committed_result_is_right_and_of_all_kinds(script: Callable[[str], ModuleType]) -> None:
+    kept_jpeg = script("kept_jpeg")
     told = json.loads(kept_jpeg.RESULT.read_text(encoding="utf-8"))
     kinds = list(kept_jpeg.kinds())
     assert [(one["kind"], one["photo"]) for one in told["results"]] == [(k.name, k.photo) for k in kinds]
@@ -20,9 +22,11 @@ def test_the_committed_result_is_right_and_of_all_kinds() -> None:
         assert one["blocks_can_be_kept"] == kind.is_kept
 
 
-def test_what_may_change_is_the_block_and_one_pixel_around_it() -> None:
+def test_what_may_change_is_the_block_and_one_pixel_around_it(
+    script: Callable[[str], ModuleType],
+) -> None:
     changed = np.zeros((50, 60), bool)
     changed[20, 20] = True
-    allowed = kept_jpeg.may_change(changed)
+    allowed = script("kept_jpeg").may_change(changed)
     assert allowed[15:33, 15:33].all()
     assert allowed.sum() == 18 * 18
