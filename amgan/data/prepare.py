@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,7 +27,7 @@ from amgan.pairs.plan import Version, plan_versions
 from amgan.pairs.versions import version_codes
 from amgan.runtime.errors import UsageError
 from amgan.runtime.face.coordinates import face_coordinates
-from amgan.runtime.face.head_parser import HeadParser, own_skin
+from amgan.runtime.face.head_parser import HeadParser, own_skin, skin_at
 from amgan.runtime.face.region_masks import make_footprints
 from amgan.runtime.face.zones import PART_NAMES
 
@@ -164,10 +163,9 @@ def _part_ages(aligned: Sequence[AlignedFace], known: ZoneLabels | None, share: 
 
 def pair_face(face: AlignedFace, parser: HeadParser) -> PairFace:
     """An aligned face with the mask of what lies over it, the same that the runtime will use."""
-    size = face.frame.shape[0]
     seen = own_skin(parser.read_aligned(face.frame, face.landmarks))
-    own = cv2.resize(seen, (size, size), interpolation=cv2.INTER_LINEAR)
-    return PairFace(face.frame, face.landmarks, face.age, face.sex, face.turn, np.asarray(own, np.float32))
+    own = skin_at(seen, face.frame.shape[0])
+    return PairFace(face.frame, face.landmarks, face.age, face.sex, face.turn, own)
 
 
 def _write_changes(

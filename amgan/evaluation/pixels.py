@@ -88,7 +88,7 @@ def sweep_steps(pictures: Sequence[Picture], where: Mask) -> SweepSteps:
 
 def psnr(before: Picture, after: Picture, where: Mask | None = None) -> float:
     """Peak signal to noise ratio, dB; infinite for equal pictures, NaN where ``where`` holds no place."""
-    squares = (before.astype(np.float64) - after) ** 2
-    chosen = squares if where is None else squares[where]
-    error = float(chosen.mean()) if chosen.size else np.nan
+    if where is not None:
+        before, after = before[where], after[where]
+    error = float(((before.astype(np.float64) - after) ** 2).mean()) if before.size else np.nan
     return float(10 * np.log10(255.0**2 / error)) if error else float("inf")

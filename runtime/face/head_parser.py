@@ -98,6 +98,11 @@ def own_skin(shares: HeadShares) -> Shares:
     return np.asarray(eased(share), np.float32)
 
 
+def skin_at(skin: Shares, side_px: int) -> Shares:
+    """What `own_skin` says, for a frame of ``side_px``: float32 [side_px, side_px]."""
+    return np.asarray(cv2.resize(skin, (side_px, side_px), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
 def _resized(plane: Shares, size: int) -> Shares:
     if plane.shape[0] == size:
         return plane

@@ -133,25 +133,26 @@ def _encode(photo: Photo, pixels: NDArray[np.uint8], format: str, quality: int |
     if quality is not None:
         options.pop("qtables", None)
         options["quality"] = quality
-    stream = io.BytesIO()
-    height, width = pixels.shape[:2]
-    upright = described_upright(options, width, height) if "orientation" in options else options
-    if photo.is_deep and format in HOLDS_16_BITS and not (photo.mode == "CMYK" and format == "PNG"):
-        write = write_deep_png if format == "PNG" else write_deep_tiff
-        write(stream, photo.mode, (height, width), _deep_strips(photo, pixels), upright)
-        return stream.getbuffer()
     source = _file_as_read(photo) if format == photo.format == "JPEG" and quality is None else None
     if source is not None:
         known = _samples_as_read(photo, pixels)
         content = changed_jpeg(source, lambda: _picture(photo, pixels), options, known)
         if content is not None:
             return content
+    height, width = pixels.shape[:2]
+    if "orientation" in options:
+        options = described_upright(options, width, height)
+    stream = io.BytesIO()
+    if photo.is_deep and format in HOLDS_16_BITS and not (photo.mode == "CMYK" and format == "PNG"):
+        write = write_deep_png if format == "PNG" else write_deep_tiff
+        write(stream, photo.mode, (height, width), _deep_strips(photo, pixels), options)
+        return stream.getbuffer()
     if photo.mode == "CMYK" and format not in HOLDS_CMYK:
-        upright.pop("icc_profile", None)
+        options.pop("icc_profile", None)
         picture = Image.fromarray(np.ascontiguousarray(pixels))
     else:
         picture = _picture(photo, pixels)
-    picture.save(stream, format, **save_options(upright, format))
+    picture.save(stream, format, **save_options(options, format))
     return stream.getbuffer()
 
 

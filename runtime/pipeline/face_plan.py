@@ -21,7 +21,7 @@ from ..face.coordinates import frame_coordinates, mesh_coordinates, sample_cells
 from ..face.covers import covered_parts
 from ..face.finder import Face
 from ..face.hair import HairChange, greys, paste_hair, plan_hair
-from ..face.head_parser import HeadParser, own_skin
+from ..face.head_parser import HeadParser, own_skin, skin_at
 from ..face.paste import paste_change
 from ..face.pattern import choose_pattern, one_pattern
 from ..face.region_masks import Footprints, edit_mask, make_footprints, without_margin
@@ -57,11 +57,16 @@ class SeenFace:
     skin: NDArray[np.float32] | None = None
 
     @property
+    def inner(self) -> Footprints:
+        """The footprints of the frame alone, without the cells around it."""
+        return without_margin(self.footprints, self.margin)
+
+    @property
     def covered(self) -> dict[str, float]:
         """How much of each part something covers, 0..1, of those that are covered; see covers.py."""
         if self.skin is None:
             return {}
-        return covered_parts(self.skin, without_margin(self.footprints, self.margin))
+        return covered_parts(self.skin, self.inner)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +82,13 @@ class FaceWork:
     frame: FrameWork
     hair: HairChange | None = None
     shape: ShapeChange | None = None
+
+    @property
+    def before(self) -> NDArray[np.uint8]:
+        """The face's frame without its halo, uint8 [S, S, 3], a view."""
+        halo = (self.frame.image.shape[0] - self.seen.frame_px) // 2
+        end = halo + self.seen.frame_px
+        return self.frame.image[halo:end, halo:end]
 
 
 def frame_size(side_px: float, manifest: Manifest) -> int:
@@ -105,8 +117,8 @@ def see_face(
     place = _place(face, size, manifest)
     inner = without_margin(place.footprints, place.margin)
     now = estimator.read(rgb, face, inner)
-    skin = None if parser is None else own_skin(parser.read_frame(rgb, face.frame, inner.face))
-    return SeenFace(face, now, size, *place, skin=skin)
+    seen = SeenFace(face, now, size, *place)
+    return seen if parser is None else see_skin(rgb, seen, parser)
 
 
 def place_face(
@@ -137,8 +149,7 @@ def place_again(
 
 def see_skin(rgb: NDArray[np.uint8], seen: SeenFace, parser: HeadParser) -> SeenFace:
     """A face that was placed in a picture, uint8 [H, W, 3], with what covers it there."""
-    inner = without_margin(seen.footprints, seen.margin)
-    return replace(seen, skin=own_skin(parser.read_frame(rgb, seen.face.frame, inner.face)))
+    return replace(seen, skin=own_skin(parser.read_frame(rgb, seen.face.frame, seen.inner.face)))
 
 
 class _Place(NamedTuple):
@@ -185,9 +196,7 @@ def plan_work(
     )
     mask = edit_mask(seen.landmarks, coarse) * plan.asked
     if seen.skin is not None:
-        mask *= np.asarray(
-            cv2.resize(seen.skin, (coarse, coarse), interpolation=cv2.INTER_LINEAR), np.float32
-        )
+        mask *= skin_at(seen.skin, coarse)
     if coarse != size:
         mask = np.asarray(cv2.resize(mask, (size, size), interpolation=cv2.INTER_LINEAR), np.float32)
     multiple = max(manifest.tile_multiple, TILE_STEP_PX)
@@ -211,9 +220,7 @@ def plan_work(
 
 def paste_face(out: NDArray[np.uint8], work: FaceWork, aged: NDArray[np.uint8], strength: float) -> None:
     """Add the change of one face to the photo ``out`` in place; ``aged`` is its frame, uint8 [S, S, 3]."""
-    size = work.seen.frame_px
-    halo = (work.frame.image.shape[0] - size) // 2
-    before = work.frame.image[halo : halo + size, halo : halo + size]
+    before = work.before
     tone = read_tone(before, work.mask)
     paste_change(out, work.seen.face.frame, before, aged, work.mask, strength=strength, tone=tone)
     if work.hair is not None:
@@ -245,7 +252,7 @@ def _plan_hair(
     now = seen.now.base
     if parser is None or not request.hair or not greys(now, wanted.base):
         return None
-    footprint = without_margin(seen.footprints, seen.margin).face
+    footprint = seen.inner.face
     shares = parser.read_window(rgb, seen.face.frame, footprint)
     return plan_hair(rgb, seen.face.frame, shares, seen.landmarks, now, wanted.base)
 

@@ -194,13 +194,13 @@ def finish_picture(started: StartedPicture) -> bool:
     """
     for one in started.works:
         x0, y0, x1, y1 = one.box
-        work, size = one.work, one.work.seen.frame_px
+        work = one.work
         after, mask = one.average.add(started.number, work, one.frame.result())
-        halo = (work.frame.image.shape[0] - size) // 2
-        before = work.frame.image[halo : halo + size, halo : halo + size]
         place, frame = (x1 - x0, y1 - y0), work.seen.face.frame
         bands = []
-        for x, y, change, inside in photo_changes(place, frame, before, after, mask, one.strength, one.tone):
+        for x, y, change, inside in photo_changes(
+            place, frame, work.before, after, mask, one.strength, one.tone
+        ):
             change[inside <= 0] = 0.0
             bands.append((x, y, change))
         if bands:  # all at once: a sample of colour may belong to rows of two bands

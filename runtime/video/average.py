@@ -58,8 +58,7 @@ class ChangeAverage:
         holds nothing, and the mask is zero. Begins anew where pictures were left out for long.
         """
         size = work.seen.frame_px
-        halo = (work.frame.image.shape[0] - size) // 2
-        before = work.frame.image[halo : halo + size, halo : halo + size]
+        before = work.before
         box = _box_of(work.mask)
         rows, columns = box
         change = np.asarray(

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from bombs import chained_tiff, many_scans, png_of, quick_bombs
 from helpers import without_its_file
+from photo_files import refusal
 from PIL import Image, ImageFile, TiffImagePlugin
 
 from amgan.runtime.errors import PhotoError
@@ -18,15 +19,6 @@ from amgan.runtime.photo.read import read_photo
 from amgan.runtime.photo.write import write_photo
 
 NOISE = np.random.default_rng(5).integers(0, 256, (24, 36, 3), dtype=np.uint8)
-
-
-def refusal(path: Path) -> str:
-    with pytest.raises(PhotoError) as caught:
-        read_photo(path)
-    text = str(caught.value)
-    assert str(path) in text
-    assert "\n" not in text
-    return text
 
 
 def test_bombs_are_refused_before_decoding(tmp_path: Path) -> None:
