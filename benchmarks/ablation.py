@@ -74,16 +74,13 @@ def contender(text: str) -> Contender:
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = common.result_option(__doc__, RESULT)
     parser.add_argument("dataset", type=Path, help="prepared set (amgan prepare)")
     parser.add_argument("contenders", type=contender, nargs="+", help="NAME=WEIGHTS or NAME=WEIGHTS@GAIN")
     parser.add_argument("--face-api", type=Path, required=True, help="weights of the second judge of age")
     parser.add_argument("--faces", type=common.count, default=32, help="young faces (default: 32)")
     parser.add_argument("--split", choices=("train", "held-out"), default="train")
     parser.add_argument("--half", action="store_true", help="measure half precision, too")
-    parser.add_argument("-o", "--output", type=Path, default=RESULT)
     return parser.parse_args()
 
 

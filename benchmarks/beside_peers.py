@@ -19,7 +19,6 @@ it, or the reference beside itself, varies by more than 10 %. CPU time is that o
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import tempfile
 from collections.abc import Callable
@@ -170,11 +169,8 @@ def rows(seconds: dict[str, list[float]], cpu: dict[str, list[float]]) -> tuple[
 
 def main() -> None:
     """Measure all ways in turn, print a table and write the result."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = common.result_option(__doc__, RESULT)
     parser.add_argument("--runs", type=common.count, default=7, help="turns (default: 7)")
-    parser.add_argument("-o", "--output", type=Path, default=RESULT, help=f"result, JSON (default: {RESULT})")
     arguments = parser.parse_args()
     threads = common.limit_threads(None)
     torch.set_num_threads(threads)

@@ -9,7 +9,6 @@ drawn on them.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import sys
 from collections.abc import Iterator
@@ -156,11 +155,8 @@ def write_tables(result: dict[str, Any], page: Path) -> None:
 
 def main() -> None:
     """Read all faces and write the result."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = common.result_option(__doc__, RESULT)
     parser.add_argument("pairs", nargs="+", type=Path, metavar="FOLDER TABLE")
-    parser.add_argument("-o", "--output", type=Path, default=RESULT, help=f"result, JSON (default: {RESULT})")
     arguments = parser.parse_args()
     if len(arguments.pairs) % 2:
         parser.error("give a table of ages for each folder")

@@ -6,7 +6,6 @@ import argparse
 import gc
 import json
 import os
-import shlex
 import statistics
 import sys
 import time
@@ -29,15 +28,21 @@ MAX_F32_CODES = 1
 Contender = Callable[[], np.ndarray | None]
 
 
-def timing_options(description: str | None, result: Path) -> argparse.ArgumentParser:
-    """A parser with the options of every benchmark that times contenders; ``result`` is where it writes."""
+def result_option(description: str | None, result: Path) -> argparse.ArgumentParser:
+    """A parser with the option that every benchmark has; ``result`` is where it writes."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("-o", "--output", type=Path, default=result, help=f"result, JSON (default: {result})")
+    return parser
+
+
+def timing_options(description: str | None, result: Path) -> argparse.ArgumentParser:
+    """A parser with the options of every benchmark that times contenders; ``result`` is where it writes."""
+    parser = result_option(description, result)
     parser.add_argument("--checkpoint", type=Path, help="weights (default: the shipped ones)")
     parser.add_argument("--runs", type=count, default=11, help="timed runs of each contender (default: 11)")
     parser.add_argument("--threads", type=int, help="CPU threads of every contender (default: all CPUs)")
-    parser.add_argument("-o", "--output", type=Path, default=result, help=f"result, JSON (default: {result})")
     return parser
 
 
@@ -137,7 +142,7 @@ def timings(times: Mapping[str, list[float]]) -> tuple[dict[str, Any], dict[str,
 
 def heading(what: str, state: Mapping[str, Any], *packages: str) -> dict[str, Any]:
     """The start of a result of this script; see amgan.benchmarking.machine."""
-    return machine.heading(what, shlex.join(["python", *sys.argv]), state, *packages)
+    return machine.heading(what, machine.typed("python", sys.argv, ROOT), state, *packages)
 
 
 def describe_bundle(model: Path | None = None) -> Mapping[str, Any]:

@@ -21,6 +21,7 @@ import venv
 from pathlib import Path
 
 from common import ROOT
+from served import listening_at
 
 SECRET = "a secret of this run"
 
@@ -56,13 +57,7 @@ def _serve_and_check(command: list[str], check: list[str], folder: Path) -> None
     environment = {**os.environ, "AMGAN_TOKEN": SECRET, "no_proxy": "127.0.0.1", "PYTHONPATH": ""}
     with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True) as server:
         try:
-            assert server.stdout is not None
-            line = ""
-            while not line.startswith("AMGAN is at"):
-                line = server.stdout.readline()
-                if not line:
-                    sys.exit("the server ended before it listened")
-            port = _only(r"127\.0\.0\.1:(\d+)", line)
+            port = _only(r"127\.0\.0\.1:(\d+)", listening_at(server))
             check[-1] = re.sub(r":\d+/healthz", f":{port}/healthz", check[-1])
             subprocess.run(check, cwd=folder, env=environment, check=True)
             print("the server is well")

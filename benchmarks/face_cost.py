@@ -8,7 +8,6 @@ counted, not time on the clock, so it matters little how busy the machine is.
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import tempfile
 import time
@@ -39,13 +38,10 @@ def ageing(pipeline: Any, portraits: list[Path], out: Path) -> float:
 
 def main() -> None:
     """Measure in turn, several times, and write the medians."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = common.result_option(__doc__, RESULT)
     parser.add_argument("folder", type=Path, help="folder of portraits, one face each")
     parser.add_argument("--photos", type=common.count, default=24, help="portraits to make (default: 24)")
     parser.add_argument("--rounds", type=common.count, default=3, help="times that both are timed")
-    parser.add_argument("-o", "--output", type=Path, default=RESULT, help=f"result, JSON (default: {RESULT})")
     arguments = parser.parse_args()
     from amgan.runtime.pipeline.pipeline import Pipeline
 

@@ -12,7 +12,6 @@ machine is.
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 from collections.abc import Callable, Iterable
@@ -234,12 +233,9 @@ def write_tables(result: dict[str, Any], page: Path) -> None:
 
 def main() -> None:
     """Run all measurements and write the result."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = common.result_option(__doc__, RESULT)
     parser.add_argument("folder", type=Path, help="folder of portraits, one face each")
     parser.add_argument("--photos", type=common.count, default=100, help="portraits to take (default: 100)")
-    parser.add_argument("-o", "--output", type=Path, default=RESULT, help=f"result, JSON (default: {RESULT})")
     arguments = parser.parse_args()
     if not arguments.folder.is_dir():
         parser.error(f"'{arguments.folder}' is no folder: give a folder of portraits")

@@ -26,13 +26,10 @@ RESULT = common.RESULTS / "hashing_cost_cpu.json"
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = common.result_option(__doc__, RESULT)
     parser.add_argument("--faces", type=Path, default=common.ROOT / "samples", help="folder of photos")
     parser.add_argument("--photos", type=common.count, default=20, help="portraits to make (default: 20)")
     parser.add_argument("--rounds", type=common.count, default=5, help="times that each way is timed")
-    parser.add_argument("-o", "--output", type=Path, default=RESULT)
     return parser.parse_args()
 
 

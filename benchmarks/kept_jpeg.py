@@ -11,7 +11,6 @@ anything is not as it must be, or where a face was not changed, which would show
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import sys
 import tempfile
@@ -114,10 +113,7 @@ def measure(kind: Kind, pipeline: Pipeline, folder: Path) -> dict[str, Any]:
 
 def main() -> None:
     """Measure all kinds and write the result."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("-o", "--output", type=Path, default=RESULT)
+    parser = common.result_option(__doc__, RESULT)
     output = parser.parse_args().output
     files = []
     with Pipeline(device="cpu", precision="f32") as pipeline, tempfile.TemporaryDirectory() as folder:

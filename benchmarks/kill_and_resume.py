@@ -7,7 +7,6 @@ Small photos and the tests' tiny bundle, so that most moments fall between readi
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 from dataclasses import asdict
@@ -24,13 +23,10 @@ RESULT = common.RESULTS / "kill_and_resume_cpu.json"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = common.result_option(__doc__, RESULT)
     parser.add_argument("--photos", type=common.count, default=60)
     parser.add_argument("--kills", type=common.count, default=50)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("-o", "--output", type=Path, default=RESULT)
     arguments = parser.parse_args()
     from helpers import write_tiny_bundle
 

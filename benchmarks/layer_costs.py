@@ -9,11 +9,9 @@ CPU seconds of the whole process: what else runs on the machine slows both, but 
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import common
@@ -96,11 +94,8 @@ def rate(work: Callable[[], object], gflop: float, runs: int) -> float:
 
 def main() -> None:
     """Count, measure, print and write."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = common.result_option(__doc__, RESULT)
     parser.add_argument("--runs", type=common.count, default=9, help="counted runs (default: 9)")
-    parser.add_argument("-o", "--output", type=Path, default=RESULT, help=f"result, JSON (default: {RESULT})")
     arguments = parser.parse_args()
     bundle = Bundle.open(None)
     result = common.heading("arithmetic by layer", common.hardware(common.limit_threads(None)), "openvino")

@@ -8,11 +8,15 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from common import ROOT
+from common import PHOTO
 from made_motion import read_portrait
 
-PORTRAIT = ROOT / "samples" / "eileen_collins.png"
 RATE = Fraction(25)
+
+
+def portrait() -> np.ndarray:
+    """The portrait of the clips, uint8 [512, 512, 3]."""
+    return read_portrait(PHOTO, 512)
 
 
 def clip_pictures(
@@ -20,9 +24,9 @@ def clip_pictures(
 ) -> Iterator[np.ndarray]:
     """Pictures, uint8 [h, w, 3], of ``size`` (width, height) with a face so many px high that sways.
 
-    ``landmarks`` [n, 2] are those of the portrait read at 512 px.
+    ``landmarks`` [n, 2] are those of `portrait`.
     """
-    portrait, random = read_portrait(PORTRAIT, 512), np.random.default_rng(1)
+    face, random = portrait(), np.random.default_rng(1)
     scale = face_height / float(np.ptp(landmarks[:, 1]))
     middle = landmarks.mean(axis=0)
     noise = [random.normal(0, 2, (size[1], size[0], 1)).astype(np.float32) for _ in range(4)]
@@ -32,7 +36,7 @@ def clip_pictures(
         sway = 0.1 * face_height * np.array([np.sin(number / 11.0), np.sin(number / 8.0) / 2])
         place = np.array(size) / 2 + sway - axes @ middle
         picture = cv2.warpAffine(
-            portrait, np.column_stack([axes, place]), size, flags=cv2.INTER_CUBIC,
+            face, np.column_stack([axes, place]), size, flags=cv2.INTER_CUBIC,
             borderMode=cv2.BORDER_CONSTANT, borderValue=(90, 90, 90),
         )  # fmt: skip
         yield np.clip(picture + noise[number % 4], 0, 255).astype(np.uint8)

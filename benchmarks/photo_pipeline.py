@@ -33,15 +33,12 @@ BATCH = "batch runner, JPEG to JPEG"
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = common.result_option(__doc__, RESULT)
     parser.add_argument("--faces", type=Path, default=common.ROOT / "samples", help="folder of photos")
     parser.add_argument("--photos", type=common.count, default=40, help="portraits to make (default: 40)")
     parser.add_argument("--rounds", type=common.count, default=3, help="times that each way is timed")
     parser.add_argument("--checkpoint", type=Path, help="weights (default: the shipped ones)")
     parser.add_argument("--bundle", type=Path, help="bundle made of them (default: the shipped one)")
-    parser.add_argument("-o", "--output", type=Path, default=RESULT)
     return parser.parse_args()
 
 

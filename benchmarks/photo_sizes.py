@@ -23,11 +23,8 @@ FRAMES_PX = (512, 704, 1024, 1408, 2048, 2880, 4096)
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = common.result_option(__doc__, RESULT)
     parser.add_argument("--runs", type=common.count, default=3, help="timed runs at each size")
-    parser.add_argument("-o", "--output", type=Path, default=RESULT)
     return parser.parse_args()
 
 

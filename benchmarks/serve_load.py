@@ -13,14 +13,12 @@ question must be the same bytes for every client.
 
 from __future__ import annotations
 
-import argparse
 import random
 import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import common
@@ -104,12 +102,9 @@ def visit(number: int, requests: int, answers: Answers) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = common.result_option(__doc__, RESULT)
     parser.add_argument("--clients", type=common.count, default=50)
     parser.add_argument("--requests", type=common.count, default=1000, help="of all clients together")
-    parser.add_argument("-o", "--output", type=Path, default=RESULT)
     arguments = parser.parse_args()
     each = arguments.requests // arguments.clients
     if each < 6:

@@ -10,13 +10,11 @@ times are only worth something where the machine is idle. Every preview asks for
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 import time
 from collections.abc import Callable
 from io import BytesIO
-from pathlib import Path
 from typing import Any, TypeVar
 
 import common
@@ -94,11 +92,8 @@ def medians(times: Times) -> dict[str, dict[str, float]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = common.result_option(__doc__, RESULT)
     parser.add_argument("--runs", type=common.count, default=11)
-    parser.add_argument("-o", "--output", type=Path, default=RESULT)
     arguments = parser.parse_args()
     result = common.heading("previews of the server", common.hardware(2), "openvino", "uvicorn", "pillow")
     photo = make_portrait(PORTRAIT_PX)

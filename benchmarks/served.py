@@ -31,19 +31,23 @@ class Served:
         return times.user + times.system
 
 
+def listening_at(process: subprocess.Popen[str]) -> str:
+    """The address that a server with a pipe as its output tells; ends the run where it ends before that."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("AMGAN is at"):
+            return line.split()[3].rstrip("/")
+    sys.exit("amgan serve ended before it listened")
+
+
 @contextmanager
 def serve(*options: str) -> Iterator[Served]:
     """Run `amgan serve` on a free port until the block ends."""
     command = [sys.executable, "-P", "-m", "amgan", "serve", "--device", "cpu", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        line = ""
-        while not line.startswith("AMGAN is at"):
-            line = process.stdout.readline()
-            if not line:
-                sys.exit("amgan serve ended before it listened")
+        address = listening_at(process)
         try:
-            yield Served(line.split()[3].rstrip("/"), process.pid)
+            yield Served(address, process.pid)
         finally:
             process.send_signal(signal.SIGINT)
             process.communicate(timeout=60)

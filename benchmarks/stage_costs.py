@@ -10,7 +10,6 @@ noise of a camera, so that JPEG has as much to do as in a photo.
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import tempfile
 import time
@@ -152,13 +151,10 @@ def table(rows: dict[str, dict[str, Any]]) -> str:
 
 def main() -> None:
     """Measure every picture, print the table and write the result."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = common.result_option(__doc__, RESULT)
     parser.add_argument("--runs", type=common.count, default=7, help="counted runs (default: 7)")
     parser.add_argument("--largest", type=common.count, default=max(PORTRAITS_PX), help="portraits up to px")
     parser.add_argument("--no-group", action="store_true", help="leave the group out")
-    parser.add_argument("-o", "--output", type=Path, default=RESULT, help=f"result, JSON (default: {RESULT})")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     state = common.hardware(common.limit_threads(None))

@@ -10,7 +10,6 @@ Run: python benchmarks/video_memory.py [--minutes 10] [-o FILE]
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
@@ -19,8 +18,7 @@ from pathlib import Path
 import common
 import numpy as np
 import psutil
-from made_clip import RATE, clip_pictures, write_clip
-from made_motion import read_portrait
+from made_clip import RATE, clip_pictures, portrait, write_clip
 
 from amgan.runtime import Pipeline, Request
 from amgan.runtime.video.session import VideoSession
@@ -31,11 +29,8 @@ MAY_GROW = 1.02
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = common.result_option(__doc__, common.RESULTS / "video_memory_cpu.json")
     parser.add_argument("--minutes", type=float, default=10.0, help="length of the clip (default: 10)")
-    parser.add_argument("-o", "--output", type=Path, default=common.RESULTS / "video_memory_cpu.json")
     given = parser.parse_args()
     count, every = round(given.minutes * 60 * float(RATE)), int(RATE)
     result = common.heading("memory over a long video", common.hardware(2), "openvino", "av")
@@ -43,7 +38,7 @@ def main() -> None:
     process, since = psutil.Process(), time.perf_counter()
     with tempfile.TemporaryDirectory() as name, Pipeline(None, "cpu") as pipeline:
         clip = Path(name) / "clip.mp4"
-        landmarks = pipeline.look(read_portrait(common.PHOTO, 512)).faces[0].landmarks
+        landmarks = pipeline.look(portrait()).faces[0].landmarks
         write_clip(clip, _visits(clip_pictures(SIZE, FACE_PX, landmarks, 75), count))
 
         def note(done: int, total: int, what: str) -> None:

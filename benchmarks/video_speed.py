@@ -10,7 +10,6 @@ Run: python benchmarks/video_speed.py [--seconds 10] [-o FILE]
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 import time
 from pathlib import Path
@@ -18,8 +17,7 @@ from typing import Any
 
 import common
 import numpy as np
-from made_clip import RATE, clip_pictures, write_clip
-from made_motion import read_portrait
+from made_clip import RATE, clip_pictures, portrait, write_clip
 from PIL import Image
 
 from amgan.runtime import Pipeline, Request
@@ -34,17 +32,14 @@ REQUEST = Request.parse("70", include_children=True)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = common.result_option(__doc__, common.RESULTS / "video_speed_cpu.json")
     parser.add_argument("--seconds", type=float, default=10.0, help="length of the clip (default: 10)")
-    parser.add_argument("-o", "--output", type=Path, default=common.RESULTS / "video_speed_cpu.json")
     given = parser.parse_args()
     count = round(given.seconds * float(RATE))
     result = common.heading("pictures of a video and photos", common.hardware(2), "openvino", "av")
     with tempfile.TemporaryDirectory() as name, Pipeline(None, "cpu") as pipeline:
         folder = Path(name)
-        landmarks = pipeline.look(read_portrait(common.PHOTO, 512)).faces[0].landmarks
+        landmarks = pipeline.look(portrait()).faces[0].landmarks
         pictures = list(clip_pictures(SIZE, FACE_PX, landmarks, 1))
         Image.fromarray(pictures[0]).save(folder / "photo.jpg", quality=92)
         write_clip(folder / "clip.mp4", clip_pictures(SIZE, FACE_PX, landmarks, count))

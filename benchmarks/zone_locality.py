@@ -32,13 +32,10 @@ SWEPT_EVERY = 3
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = common.result_option(__doc__, RESULT)
     parser.add_argument("dataset", type=Path, help="prepared set (amgan prepare)")
     parser.add_argument("--faces", type=common.count, default=24, help="held-out faces to use (default: 24)")
     parser.add_argument("--model", type=Path, help="bundle (default: the shipped one)")
-    parser.add_argument("-o", "--output", type=Path, default=RESULT)
     return parser.parse_args()
 
 

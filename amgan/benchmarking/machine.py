@@ -6,8 +6,9 @@ import contextlib
 import json
 import os
 import platform
+import shlex
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -80,6 +81,21 @@ def _described(folder: Path) -> str | None:
     except (OSError, subprocess.CalledProcessError):
         return None
     return found.stdout.strip()
+
+
+def typed(program: str, arguments: Sequence[str], root: Path = ROOT) -> str:
+    """A command as it was typed, but for the folders of this machine: results are shared.
+
+    Of files below ``root`` the path from there is told, of other files given by their whole path the name.
+    """
+    return shlex.join([program, *(_without_folders(one, root) for one in arguments)])
+
+
+def _without_folders(argument: str, root: Path) -> str:
+    path = Path(argument)
+    if not path.is_absolute():
+        return argument
+    return str(path.relative_to(root)) if path.is_relative_to(root) else path.name
 
 
 def heading(what: str, command: str, state: Mapping[str, Any], *packages: str) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,11 +79,12 @@ def command(
     with needs("bench", "export"):
         from amgan.benchmarking import baseline as stored
         from amgan.benchmarking import short_set
+        from amgan.benchmarking.machine import typed
 
     wanted = short_set.SHORT if size == "short" else short_set.SMALLEST
     old = _read_baseline(baseline, wanted) if baseline else None
     short_set.quiet_torch()
-    said = shlex.join(["amgan", *sys.argv[1:]])
+    said = typed("amgan", sys.argv[1:])
     with progress_bar("measuring") as advance:
         result = short_set.run_short_set(model, wanted, said, advance, checkpoint=checkpoint)
     _write(result, output)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -194,10 +193,12 @@ def _take_faults(faults: Path, output: Path) -> None:
 
 
 def _typed() -> str:
-    """The command as it was typed."""
+    """The command as it was typed, but for the folders of this machine."""
     import sys
 
-    return shlex.join(["amgan", *sys.argv[1:]])
+    from amgan.benchmarking.machine import typed
+
+    return typed("amgan", sys.argv[1:])
 
 
 def _print_belief(found: dict[str, Any]) -> None:

@@ -7,7 +7,6 @@ median of these pairs, and the parity; without it a speed is marked as unverifie
 
 from __future__ import annotations
 
-import shlex
 import statistics
 import sys
 import time
@@ -56,7 +55,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_benchmark_update_json(config: pytest.Config, benchmarks: Any, output_json: dict[str, Any]) -> None:
     """Give the result the heading of all our results, and leave out what pytest-benchmark says of it."""
     bundle = Bundle.open(None)
-    command = shlex.join(["pytest", *sys.argv[1:]])
+    command = machine.typed("pytest", sys.argv[1:])
     size = config.getoption("--amgan-size")
     what = f"suites of pytest-benchmark, size {size}"
     head = machine.heading(what, command, machine.hardware(count_cores()), *PACKAGES)
