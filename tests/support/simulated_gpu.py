@@ -14,18 +14,28 @@ from amgan.runtime.engines.contract import Capabilities
 from amgan.runtime.engines.frame import FrameWork
 from amgan.runtime.engines.scheduler.device import PlacedTile
 
+BEGIN_CALLS, GATHER_CALLS, LAUNCH_CALLS, STITCH_CALLS, END_CALLS = 4, 3, 4, 3, 2
+"""Calls of CUDA that each step of CudaTileDevice makes; a test of that device counts them."""
+COPIES_IN = 7
+PLANE_BYTES = 5 * 4 / 16
+"""Bytes of ages and coordinates a pixel."""
+
 
 @dataclass(frozen=True)
 class Times:
-    """What things take, in seconds: one tile on the GPU, a copy on the host and over the bus for each byte.
+    """What things take, in seconds: one tile on the GPU, and for each byte a copy on the host, one over the
+    bus, and one that a kernel makes on the GPU; a call of CUDA on the host, and the start of work on the GPU.
 
-    The defaults are an H100's with tiles of 1024 px: pinned memory over PCIe 5, and one core that copies.
+    The defaults are an H100's with tiles of 1024 px: pinned memory over PCIe 5, one core that copies, kernels
+    that read and write at half of the memory's speed.
     """
 
     tile: float = 1.0e-3
     host_byte: float = 1 / 12e9
     bus_byte: float = 1 / 40e9
+    moved_byte: float = 2 / 1.5e12
     call: float = 2e-6
+    start: float = 3e-6
 
 
 @dataclass(eq=False)
@@ -58,15 +68,21 @@ class _Stream:
 
 @dataclass(eq=False)
 class SimulatedGpu:
-    """See TileDevice. ``intervals`` are the times (start, end) in which it computed."""
+    """See TileDevice. ``intervals`` are the times (start, end) in which it computed, ``calls`` those of CUDA.
+
+    As CudaTileDevice it cuts the tiles of a batch with one copy and one kernel, and puts their cores back
+    with one kernel; without ``kernels`` it takes seven copies a tile to cut, one to put back.
+    """
 
     world: World
     times: Times
     core_px: int = 1024
-    halo_px: int = 56
+    halo_px: int = 44
     slots: int = 3
     batch: int = 8
     max_frames: int = 64
+    kernels: bool = True
+    calls: int = 0
     intervals: list[tuple[float, float]] = field(default_factory=list)
     batches: list[int] = field(default_factory=list)
     most_frames: int = 0
@@ -93,35 +109,37 @@ class SimulatedGpu:
         return len(self._frames) < self.max_frames
 
     def begin_frame(self, work: FrameWork) -> _Frame:
-        self.world.sleep(work.nbytes * self.times.host_byte + 3 * self.times.call)
+        self.world.sleep(work.nbytes * self.times.host_byte)
+        self._call(BEGIN_CALLS)
         frame = _Frame(work, work.frame_px(self.halo_px))
-        frame.up = self._up.give(self.world.now, work.nbytes * self.times.bus_byte)
+        frame.up = self._up.give(self.world.now, self._up_s(work))
         self._frames.add(frame)
         self.most_frames = max(self.most_frames, len(self._frames))
         return frame
 
     def gather(self, slot: int, tiles: Sequence[PlacedTile]) -> int:
-        self.world.sleep(2 * len(tiles) * self.times.call)
         held = self._slots[slot]
         held.tiles = tiles
-        held.gathered = self._up.give(self.world.now, 2 * len(tiles) * self.times.call)
+        self._call(GATHER_CALLS if self.kernels else COPIES_IN * len(tiles) + 1)
+        held.gathered = self._up.give(self.world.now, self._gather_s(len(tiles)))
         self.batches.append(len(tiles))
-        return next(size for size in (1, 2, 4, 8) if size >= len(tiles))
+        return self._size(held)
 
     def launch(self, slot: int) -> None:
         held = self._slots[slot]
-        size = next(size for size in (1, 2, 4, 8) if size >= len(held.tiles))
-        took = size * self.times.tile
+        self._call(LAUNCH_CALLS)
+        took = self._size(held) * self.times.tile
         held.computed = self._compute.give(self.world.now, took, held.gathered)
         self.intervals.append((held.computed - took, held.computed))
 
     def stitch(self, slot: int) -> None:
         held = self._slots[slot]
-        took = len(held.tiles) * self.times.call
-        held.stitched = self._down.give(self.world.now, took, held.computed)
+        self._call(STITCH_CALLS if self.kernels else len(held.tiles) + 2)
+        held.stitched = self._down.give(self.world.now, self._stitch_s(len(held.tiles)), held.computed)
 
     def end_frame(self, frame: _Frame) -> None:
-        frame.back = self._down.give(self.world.now, 3 * frame.side**2 * self.times.bus_byte)
+        self._call(END_CALLS)
+        frame.back = self._down.give(self.world.now, self._down_s(frame.side))
 
     def wait(self, slot: int) -> None:
         self._sleep_until(self._slots[slot].stitched)
@@ -144,11 +162,39 @@ class SimulatedGpu:
     def _sleep_until(self, moment: float) -> None:
         self.world.sleep(max(0.0, moment - self.world.now))
 
+    def _call(self, calls: int) -> None:
+        """Let the time of so many calls of CUDA go by on the host."""
+        self.calls += calls
+        self.world.sleep(calls * self.times.call)
+
+    def _size(self, held: _Slot) -> int:
+        return next(size for size in (1, 2, 4, 8) if size >= len(held.tiles))
+
+    def _up_s(self, work: FrameWork) -> float:
+        return work.nbytes * self.times.bus_byte + self.times.start
+
+    def _gather_s(self, tiles: int) -> float:
+        side = self.core_px + 2 * self.halo_px
+        moved = tiles * (3 + PLANE_BYTES) * side**2 * self.times.moved_byte
+        return moved + self.times.start * (2 if self.kernels else COPIES_IN * tiles)
+
+    def _stitch_s(self, tiles: int) -> float:
+        moved = tiles * 3 * self.core_px**2 * self.times.moved_byte
+        return moved + self.times.start * (1 if self.kernels else tiles)
+
+    def _down_s(self, side: int) -> float:
+        return 3 * side**2 * self.times.bus_byte + self.times.start
+
     def alone_s(self, work: FrameWork) -> float:
-        """What a frame of one tile takes where nothing else is there: every step after the one before."""
+        """What a frame of one tile takes where nothing else is there: every step after the one before.
+
+        The calls that the host makes while the GPU works take no time of their own.
+        """
         times, side = self.times, work.frame_px(self.halo_px)
-        up = work.nbytes * (times.host_byte + times.bus_byte) + 5 * times.call
-        down = 3 * side**2 * (times.host_byte + times.bus_byte)
-        return up + times.tile + times.call + down
+        ready = work.nbytes * times.host_byte + BEGIN_CALLS * times.call
+        called = ready + GATHER_CALLS * times.call
+        gathered = max(called, ready + self._up_s(work)) + self._gather_s(1)
+        computed = max(called + LAUNCH_CALLS * times.call, gathered) + times.tile
+        return computed + self._stitch_s(1) + self._down_s(side) + 3 * side**2 * times.host_byte
 
     __hash__: Any = object.__hash__

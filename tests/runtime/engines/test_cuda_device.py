@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,10 +13,11 @@ from fake_program import FakeProgram
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy_device import HALO, age_frame, make_work
+from simulated_gpu import BEGIN_CALLS, END_CALLS, GATHER_CALLS, LAUNCH_CALLS, STITCH_CALLS
 
 from amgan.runtime.engines.cuda.api import CudaError, OutOfMemoryError
 from amgan.runtime.engines.cuda.device import CudaTileDevice
-from amgan.runtime.engines.scheduler.device import TileDevice
+from amgan.runtime.engines.scheduler.device import PlacedTile, TileDevice
 from amgan.runtime.engines.scheduler.scheduler import FrameScheduler
 from amgan.runtime.errors import EngineError
 
@@ -108,6 +111,31 @@ def test_a_frame_crosses_the_bus_once_each_way(monkeypatch: pytest.MonkeyPatch) 
     assert slot < 1024
     assert len(up) == 3
     assert cuda.calls.count("kernel_launch") == 2  # all of the tiles in one batch
+
+
+def test_every_step_makes_as_many_calls_as_the_simulated_gpu_takes_it_for() -> None:
+    cuda = FakeCuda()
+    device = CudaTileDevice(cuda, 0, FakeProgram(cuda, graphs=True), HALO)
+    work = make_work("p0")
+    made: list[int] = []
+
+    def count(step: Callable[[], Any]) -> Any:
+        before = len(cuda.calls)
+        found = step()
+        made.append(len(cuda.calls) - before)
+        return found
+
+    device.attach()
+    device.drop_frame(device.begin_frame(work))  # room for it is allocated once
+    frame = count(lambda: device.begin_frame(work))
+    count(lambda: device.gather(0, [PlacedTile(frame, tile) for tile in work.tiles]))
+    for step in (device.launch, device.stitch):
+        count(lambda step=step: step(0))
+    count(lambda: device.end_frame(frame))
+    device.wait(0)
+    assert np.array_equal(device.finish_frame(frame), age_frame(work))
+    device.close()
+    assert made == [BEGIN_CALLS, GATHER_CALLS, LAUNCH_CALLS, STITCH_CALLS, END_CALLS]
 
 
 @pytest.mark.parametrize("forgotten", ["gathered", "computed", "stitched", "back"])

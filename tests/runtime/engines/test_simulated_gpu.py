@@ -9,7 +9,15 @@ import threading
 
 import numpy as np
 import pytest
-from simulated_gpu import SimulatedGpu, Times
+from simulated_gpu import (
+    BEGIN_CALLS,
+    END_CALLS,
+    GATHER_CALLS,
+    LAUNCH_CALLS,
+    STITCH_CALLS,
+    SimulatedGpu,
+    Times,
+)
 from simulated_time import World
 
 from amgan.runtime.engines.frame import FrameWork
@@ -72,14 +80,34 @@ def run_alone(world: World, gpu: SimulatedGpu, work: FrameWork) -> float:
 
 @pytest.mark.parametrize(
     ("tile_ms", "side", "core", "busy"),
-    [(1.0, 1024, 1024, 0.95), (0.5, 1024, 1024, 0.95), (0.13, 1024, 256, 0.95), (0.13, 256, 256, 0.95)],
+    [
+        (1.0, 1024, 1024, 0.95),
+        (0.5, 1024, 1024, 0.95),
+        (0.4, 1024, 1024, 0.85),
+        (0.13, 1024, 256, 0.95),
+        (0.13, 256, 256, 0.95),
+    ],
 )
 def test_a_gpu_is_kept_busy(world: World, tile_ms: float, side: int, core: int, busy: float) -> None:
     gpu = SimulatedGpu(world, Times(tile=tile_ms / 1000), core)
     took = run_many(world, gpu, make_frame(side, core), 400)
     assert gpu.busy_share(0.0, took) >= busy
-    # But for the first ones, batches are full.
-    assert np.mean(gpu.batches) > 7
+    if tile_ms >= 0.5 or side == 256:
+        # But for the first ones, batches are full; faster tiles are waited for.
+        assert np.mean(gpu.batches) > 7
+
+
+def test_kernels_take_few_calls_where_copies_take_many(world: World) -> None:
+    gpu = SimulatedGpu(world, Times(tile=0.13e-3), 256)
+    run_many(world, gpu, make_frame(1024, 256), 10)
+    rounds = GATHER_CALLS + LAUNCH_CALLS + STITCH_CALLS
+    assert gpu.calls == len(gpu.batches) * rounds + 10 * (BEGIN_CALLS + END_CALLS)
+
+
+def test_the_simulation_shows_what_copies_cost(world: World) -> None:
+    gpu = SimulatedGpu(world, Times(tile=0.02e-3), 256, kernels=False)
+    took = run_many(world, gpu, make_frame(1024, 256), 100)
+    assert gpu.busy_share(0.0, took) < 0.5
 
 
 def test_the_simulation_shows_what_too_few_frames_cost(world: World) -> None:
