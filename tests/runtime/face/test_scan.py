@@ -13,8 +13,11 @@ from amgan.runtime.face.finder import Face, FaceFinder
 from amgan.runtime.face.pyramid import Pyramid
 from amgan.runtime.face.scan import (
     FAINT_PX,
+    FAINT_SCORE,
+    FAINTEST_TO_PX,
     MIN_SHARE_OF_FACE,
     MIN_SHARE_OF_PHOTO,
+    SUSPECT_SCORE,
     WINDOW_OVERLAP_PX,
     Scan,
     Scanner,
@@ -120,7 +123,7 @@ def test_an_ordinary_portrait_takes_few_windows(
 ) -> None:
     seen = scan(detector, Pyramid(resized(request.getfixturevalue(name), scale)))
     assert len(seen.faces) == 1
-    assert seen.windows <= 14
+    assert seen.windows <= 15
 
 
 class Blind:
@@ -150,6 +153,48 @@ def test_what_was_found_at_another_scale_is_not_looked_at_again() -> None:
     scanner.waiting = [detection(104, 36, 0.3), detection(90, 120, 0.3), detection(300, 40, 0.3)]
     scanner.settle(all_of_them=True)
     assert [one.box[0] for one in scanner.unsure] == [90, 300]
+
+
+class Faint:
+    """A detector that sees one box faintly, and, looking again, says what it is told to."""
+
+    def __init__(self, width: float, score: float) -> None:
+        self.looks, self.box, self.score = 0, detection(90, width, score), 0.9
+
+    def detect(self, window: np.ndarray, x: float, y: float, side: float, least: float) -> list[Detection]:
+        self.looks += 1
+        if side == INPUT_PX:  # a second look, at the middle of the first quarter
+            return [Detection((32, 32, 64, 64), (40, 40), (56, 40), self.score)]
+        return [self.box] if self.box.score >= least else []
+
+
+@pytest.mark.parametrize(
+    ("width", "score", "seen"),
+    [
+        (FAINTEST_TO_PX - 1, FAINT_SCORE + 0.01, 1),
+        (FAINTEST_TO_PX + 6, FAINT_SCORE + 0.01, 0),  # what is larger and no suspect is no face
+        (FAINTEST_TO_PX + 6, SUSPECT_SCORE + 0.01, 1),
+        (FAINTEST_TO_PX - 1, FAINT_SCORE - 0.01, 0),
+        (5.0, FAINT_SCORE + 0.01, 0),  # smaller than what is looked for
+    ],
+)
+def test_the_smallest_faces_are_looked_at_again_though_seen_faintly(
+    width: float, score: float, seen: int
+) -> None:
+    picture = Pyramid(np.random.default_rng(0).integers(0, 256, (190, 190, 3), dtype=np.uint8))
+    faint = Faint(width, score)
+    assert len(scan(faint, picture, 11.9).faces) == seen  # type: ignore[arg-type]
+    assert faint.looks == 2 + seen
+
+
+def test_what_a_finer_scale_sees_better_is_not_suspected_for_being_faint() -> None:
+    scanner = Scanner(Faint(14, 0.07), Pyramid(plain_scene(190, 190)))  # type: ignore[arg-type]
+    scanner.look(190.0, 0.0)
+    assert len(scanner.faint) == 1
+    scanner.detector = Blind()  # type: ignore[assignment]
+    scanner.look(60.0, 0.0)
+    scanner.suspect_the_faint(0.0)
+    assert scanner.waiting == []
 
 
 @pytest.mark.parametrize(
