@@ -50,15 +50,16 @@ def command(photo: Path, as_json: bool, draw: Path | None, model: Path | None, d
     require_photo(photo)
     if draw is not None and draw.resolve() == photo.resolve():
         raise UsageError(f"'{draw}' is the photo itself: name another picture, it is never overwritten")
+    from amgan.runtime.ages.request import Request
     from amgan.runtime.photo.read import read_photo
-    from amgan.runtime.pipeline.face_filter import NoFaceError
+    from amgan.runtime.pipeline.face_filter import NoFaceError, why_not_found
     from amgan.runtime.pipeline.pipeline import Pipeline
 
     pixels = read_photo(photo).pixels
     with Pipeline(model, device) as pipeline:
         found = pipeline.estimate(pixels)
-    if not found:
-        raise NoFaceError(f"'{photo}' shows no face that can be read: try a larger, more frontal one")
+        if not found:
+            raise NoFaceError(f"'{photo}': {why_not_found(pipeline.choose(pixels, Request()).found)}")
     if draw is not None:
         from amgan.runtime.pictures.numbered_faces import draw_numbers
 

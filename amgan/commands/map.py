@@ -87,18 +87,21 @@ def _views(photo: Path, model: Path | None, request: Request | None, faces: str 
     from amgan.runtime.bundle.bundle import Bundle
     from amgan.runtime.face.choice import pick
     from amgan.runtime.face.finder import FaceFinder
+    from amgan.runtime.face.head_parser import HeadParser
     from amgan.runtime.photo.read import read_photo
     from amgan.runtime.pipeline.estimator import Estimator
-    from amgan.runtime.pipeline.face_filter import NoFaceError
+    from amgan.runtime.pipeline.face_filter import NoFaceError, why_not_found
 
     bundle = Bundle.open(model)
     age_range = bundle.manifest.age_range
     if request is not None:
         request.check(age_range)
     pixels: NDArray[np.uint8] = read_photo(photo).pixels
-    found = FaceFinder().find(pixels)
+    finder = FaceFinder()
+    looked = finder.look(pixels)
+    found = list(looked.faces)
     if not found:
-        raise NoFaceError(f"'{photo}' shows no face that can be read: try a larger, more frontal one")
+        raise NoFaceError(f"'{photo}': {why_not_found(finder.explain(pixels, looked, HeadParser()))}")
     meant = pick(found, faces)
     if not meant:
         raise NoFaceError(

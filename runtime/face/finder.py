@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from ..engines.openvino_network import compile_network
 from .alignment import Frame, apply_affine, canonical_frame
-from .detector import INPUT_PX, MIN_SCORE, Detection, FaceDetector
-from .found import Face, Found, turn_of, without_twins
+from .detector import INPUT_PX, MIN_FACE_PX, MIN_SCORE, Detection, FaceDetector
+from .doubt import examine
+from .found import MIN_PRESENCE, Doubt, Face, Found, turn_of, without_twins
+from .head_parser import HeadParser
 from .mesh import LEFT_EYE, N_POINTS, RIGHT_EYE
 from .pyramid import Pyramid
-from .scan import Scan, scan
+from .scan import MIN_SHARE_OF_PHOTO, Scan, scan
 from .uprightness import DOUBTFUL_SCORE, right_way_up
 from .warp import reduce_blocks, sample_affine
 
@@ -24,7 +26,6 @@ __all__ = ["Face", "FaceFinder", "Found", "turn_of"]
 
 MODELS = Path(__file__).parent / "models"
 MESH_PX = 192
-MIN_PRESENCE = 0.5
 SURE_PRESENCE = 0.9
 """Of a face that the detector only suspects; of 1,487 suspects in 600 pictures without a face none has it."""
 LIKELY_SCORE = 0.3
@@ -104,6 +105,25 @@ class FaceFinder:
             sum(look.meshes for look in looks),
         )
 
+    def explain(self, rgb: NDArray[np.uint8], found: Found, parser: HeadParser) -> Found:
+        """What `look` found in a photo, and where that are no faces, what is known of the likeliest place.
+
+        Raises EngineError.
+        """
+        if found.faces:
+            return found
+        if found.min_face_px > max(MIN_FACE_PX, MIN_SHARE_OF_PHOTO * max(rgb.shape[:2])):
+            smaller = self.look(rgb).faces
+            if smaller:
+                x0, y0, x1, y1 = smaller[0].box
+                at = Detection((x0, y0, x1, y1), (x0, y0), (x1, y0), smaller[0].score)
+                return replace(found, doubt=Doubt(at, too_small=True))
+        likely = [one for one in found.refused if one.score >= LIKELY_SCORE]
+        if not likely:
+            return found
+        best = max(likely, key=lambda one: one.score)
+        return replace(found, doubt=examine(rgb, best, self._fit_once(rgb, best), parser))
+
     def _look_turned(
         self, rgb: NDArray[np.uint8], upright: Pyramid, turns: int, min_face_px: float | None
     ) -> _Look:
@@ -134,10 +154,18 @@ class FaceFinder:
 
         Also how often the network ran.
         """
-        x0, y0, x1, y1 = detection.box
-        half = 0.75 * max(x1 - x0, y1 - y0)
         across = np.subtract(detection.left_eye, detection.right_eye)
-        return self._settle(rgb, ((x0 + x1) / 2, (y0 + y1) / 2), across, half, detection.score)
+        return self._settle(rgb, detection.centre, across, _half_square(detection), detection.score)
+
+    def _fit_once(self, rgb: NDArray[np.uint8], detection: Detection) -> Face:
+        """The mesh as it is fitted once inside the detector's box, however unsure it is."""
+        half = _half_square(detection)
+        around = _reduced_around(rgb, detection.centre, half)
+        centre = around.to_reduced(np.array(detection.centre))
+        across = np.subtract(detection.left_eye, detection.right_eye)
+        presence, points = self._run_mesh(around.rgb, centre, across, half / around.factor)
+        points = around.to_photo(points)
+        return Face(points, detection.score, presence, canonical_frame(points))
 
     def follow(self, rgb: NDArray[np.uint8], face: Face) -> Face | None:
         """The face in the next picture, [H, W, 3] uint8, of a video: the mesh fitted where it was before.
@@ -198,6 +226,12 @@ class FaceFinder:
         if not hasattr(self._local, "mesh"):
             self._local.mesh = self._mesh.create_infer_request()
         return self._local.mesh
+
+
+def _half_square(detection: Detection) -> float:
+    """From the middle to the edge of the square in which the mesh is fitted, in px."""
+    x0, y0, x1, y1 = detection.box
+    return 0.75 * max(x1 - x0, y1 - y0)
 
 
 def _turned_back(seen: Scan, turns: int, rgb: NDArray[np.uint8]) -> Scan:

@@ -12,6 +12,9 @@ from .alignment import Frame
 from .detector import Detection
 from .mesh import LEFT_EYE, NOSE_TIP, RIGHT_EYE, raise_hairline
 
+MIN_PRESENCE = 0.5
+"""Of a mesh that shows a face."""
+
 
 @dataclass(frozen=True, eq=False)
 class Face:
@@ -64,6 +67,23 @@ def turn_of(landmarks: NDArray[np.floating]) -> float:
     return float(2.0 * middle)
 
 
+@dataclass(frozen=True)
+class Doubt:
+    """What is known of the place, ``at``, that looks most like a face of a photo without faces.
+
+    ``drawn``: its neighbouring pixels mostly are of exactly one colour. ``borders`` are those of the photo
+    that it reaches over. ``turned``: the mesh sees a head turned aside. ``covered``: little of it looks like
+    bare skin. ``too_small``: it is a face, less wide than those that were looked for.
+    """
+
+    at: Detection
+    drawn: bool = False
+    borders: tuple[str, ...] = ()
+    turned: bool = False
+    covered: bool = False
+    too_small: bool = False
+
+
 @dataclass(frozen=True, eq=False)
 class Found:
     """What was found in a photo, and how far it was looked.
@@ -71,7 +91,8 @@ class Found:
     ``faces`` come largest first. ``refused`` are the detector's faces in which no mesh could be fitted and
     what it only suspected, best first. ``min_face_px`` is the width of the smallest faces looked for,
     ``quarter_turns`` how many quarter turns counter-clockwise the photo had taken when it was looked at last.
-    ``windows`` counts the detector's runs, ``meshes`` those of the mesh.
+    ``windows`` counts the detector's runs, ``meshes`` those of the mesh. ``doubt`` is what is known of the
+    likeliest place where no face was found, and that was asked for.
     """
 
     faces: tuple[Face, ...]
@@ -80,6 +101,7 @@ class Found:
     quarter_turns: int
     windows: int
     meshes: int
+    doubt: Doubt | None = None
 
 
 def without_twins(faces: list[Face]) -> list[Face]:

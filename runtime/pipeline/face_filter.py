@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from ..ages.atlas_transfer import face_age
 from ..errors import AmganError
 from ..face.choice import pick, why_not
-from ..face.detector import MIN_FACE_PX, MIN_SCORE
+from ..face.detector import MIN_FACE_PX
 from ..face.mesh import LEFT_EYE, MOUTH_CORNERS, NOSE_TIP, RIGHT_EYE
 from .child_rule import why_a_child
 
 if TYPE_CHECKING:
     from ..ages.request import Request
     from ..face.finder import Face, Found
+    from ..face.found import Doubt
     from .face_plan import SeenFace
 
 MAX_TURN = 1.2
@@ -96,18 +97,33 @@ def why_not_found(found: Found | None) -> str:
     """One sentence for a photo in which no face was found: no more than is known."""
     if found is None:
         return "no face was found: try a photo with a larger, more frontal face"
-    likely = [one for one in found.refused if one.score >= MIN_SCORE]
-    if likely:
-        best = likely[0]
+    if found.doubt is None:
         return (
-            f"no face was found: what may be one at {best.centre[0]:.0f}, {best.centre[1]:.0f}, "
-            f"{best.width_px:.0f} px wide, shows no eyes, nose and mouth that can be placed; it may be "
-            "turned away, covered, cut off or drawn"
+            f"no face was found of {found.min_face_px:.0f} px or more, whichever side is up, nor anything "
+            "that looks like one: try a photo with a larger, more frontal, uncovered face"
         )
-    return (
-        f"no face was found of {found.min_face_px:.0f} px or more, whichever side is up: try a photo with a "
-        "larger, more frontal, uncovered face"
-    )
+    doubt, at = found.doubt, found.doubt.at
+    place = f"at {at.centre[0]:.0f}, {at.centre[1]:.0f}, {at.width_px:.0f} px wide,"
+    if doubt.too_small:
+        return (
+            f"no face was found of {found.min_face_px:.0f} px or more: the largest, {place} is too small "
+            f"(`min_face_px` {at.width_px:.0f} takes it)"
+        )
+    return f"no face was found: what may be one {place} {_why_in_doubt(doubt)}"
+
+
+def _why_in_doubt(doubt: Doubt) -> str:
+    """What is wrong with the likeliest place, as far as it is known, surest first."""
+    if doubt.drawn:
+        return "has large areas of one colour, as drawings have and photos have not: try a photo"
+    if doubt.borders:
+        borders = " and ".join(doubt.borders)
+        return f"is cut off by the {borders} border of the photo: try one that shows it whole"
+    if doubt.turned:
+        return "is turned too far aside: try a more frontal face"
+    if doubt.covered:
+        return "shows little bare skin: it may be covered, or no face; try an uncovered one"
+    return "shows no eyes, nose and mouth that can be placed: try a more frontal, sharper face"
 
 
 def _out_of_reach(face: Face, min_face_px: float | None) -> str:

@@ -182,7 +182,7 @@ class Pipeline:
         """Find and read the faces of a photo, uint8 [H, W, 3], that a request is for."""
         self._process.check()
         rgb = _as_pixels(rgb)
-        found = self._finder.look(rgb, request.min_face_px)
+        found = self._finder.explain(rgb, self._finder.look(rgb, request.min_face_px), self._parser)
         chosen = choose_faces(found.faces, request, lambda face: self._see(rgb, face))
         return replace(chosen, found=found)
 

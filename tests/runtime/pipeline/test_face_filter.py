@@ -15,6 +15,7 @@ from amgan.runtime.ages.request import Request
 from amgan.runtime.errors import UsageError
 from amgan.runtime.face.detector import Detection
 from amgan.runtime.face.finder import Face, Found
+from amgan.runtime.face.found import Doubt
 from amgan.runtime.pipeline.face_filter import NoFaceError, choose_faces, nod, why_none
 
 WISH = Request.parse("70")
@@ -90,11 +91,15 @@ def test_children(hopper_face: Face, collins_face: Face) -> None:
 def test_what_is_said_of_a_photo_without_faces_to_age(hopper_face: Face) -> None:
     left = choose_faces([hopper_face], WISH, years_of(5)).left
     assert "no face was found" in why_none(())
-    assert "of 21 px or more, whichever side is up" in why_none((), Found((), (), 21, 0, 9, 0))
-    refused = Detection((100, 200, 160, 270), (0, 0), (0, 0), 0.8)
-    assert "may be one at 130, 235, 60 px wide" in why_none((), Found((), (refused,), 21, 0, 9, 0))
-    unsure = dataclasses.replace(refused, score=0.2)
-    assert "whichever side is up" in why_none((), Found((), (unsure,), 21, 0, 9, 0))
+    nothing = Found((), (), 21, 0, 9, 0)
+    assert "of 21 px or more, whichever side is up" in why_none((), nothing)
+    place = Detection((100, 200, 160, 270), (0, 0), (0, 0), 0.8)
+    told = why_none((), dataclasses.replace(nothing, doubt=Doubt(place)))
+    assert "may be one at 130, 235, 60 px wide, shows no eyes, nose and mouth that can be placed" in told
+    doubt = Doubt(place, borders=("left", "upper"), covered=True)
+    assert "cut off by the left and upper border" in why_none((), dataclasses.replace(nothing, doubt=doubt))
+    doubt = Doubt(place, turned=True, covered=True)
+    assert "turned too far aside" in why_none((), dataclasses.replace(nothing, doubt=doubt))
     assert why_none(left).startswith("its only face is left alone: may be a child")
     assert why_none(left * 2).startswith("all 2 faces are left alone: may be a child")
 
@@ -112,3 +117,9 @@ def test_a_pipeline_follows_the_policy(pipeline: Pipeline, hopper: np.ndarray) -
     with pytest.raises(NoFaceError, match=r"its only face is left alone: .* px wide") as caught:
         pipeline.age(hopper, Request.parse("70", min_face_px=2000))
     assert len(caught.value.left) == 1
+
+
+def test_a_pipeline_says_what_is_known(pipeline: Pipeline, hopper: np.ndarray, hopper_face: Face) -> None:
+    x0, x1 = hopper_face.box[0], hopper_face.box[2]
+    with pytest.raises(NoFaceError, match="cut off by the right border"):
+        pipeline.age(hopper[:, : round(x1 - 0.62 * (x1 - x0))], WISH)

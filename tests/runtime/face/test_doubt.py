@@ -1,0 +1,135 @@
+"""What is known where no face is found: drawn, cut off, turned aside, covered, too small, or nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from amgan.runtime.face.detector import Detection
+from amgan.runtime.face.doubt import borders_crossed, examine, flat_share
+from amgan.runtime.face.finder import Face, FaceFinder
+from amgan.runtime.face.head_parser import HeadParser
+from amgan.runtime.pipeline.face_filter import why_not_found
+
+
+@pytest.fixture(scope="module")
+def parser() -> HeadParser:
+    return HeadParser()
+
+
+def drawn_face() -> np.ndarray:
+    """A round face with eyes, a nose and a smile, in ink on paper."""
+    picture = np.full((400, 500, 3), (240, 235, 225), np.uint8)
+    ink = (20, 20, 20)
+    cv2.circle(picture, (250, 200), 100, (250, 210, 170), -1)
+    cv2.circle(picture, (250, 200), 100, ink, 3)
+    for x in (217, 283):
+        cv2.circle(picture, (x, 175), 10, ink, -1)
+    cv2.ellipse(picture, (250, 220), (50, 33), 0, 20, 160, ink, 3)
+    cv2.line(picture, (250, 190), (240, 216), ink, 3)
+    return picture
+
+
+def covered(photo: np.ndarray, face: Face, share: float) -> np.ndarray:
+    """The photo with a cloth over its face, from ``share`` of its height down."""
+    out = photo.copy()
+    (x0, y0, x1, y1), margin = face.box, 0.15 * face.width_px
+    rows = slice(round(y0 + share * (y1 - y0)), round(y1 + 0.1 * (y1 - y0)))
+    cloth = out[rows, max(0, round(x0 - margin)) : round(x1 + margin)]
+    weave = np.random.default_rng(0).normal(0, 6, (*cloth.shape[:2], 1))
+    cloth[:] = np.clip(np.array((60, 90, 140)) + weave, 0, 255)
+    return out
+
+
+def sentence(
+    finder: FaceFinder, parser: HeadParser, photo: np.ndarray, min_face_px: float | None = None
+) -> str:
+    found = finder.explain(photo, finder.look(photo, min_face_px), parser)
+    assert not found.faces
+    return why_not_found(found)
+
+
+def test_a_drawn_face(finder: FaceFinder, parser: HeadParser) -> None:
+    told = sentence(finder, parser, drawn_face())
+    assert "has large areas of one colour, as drawings have and photos have not" in told
+
+
+@pytest.mark.parametrize("share", [0.55, 0.62, 0.7])
+def test_a_face_that_the_border_cuts_off(
+    finder: FaceFinder, parser: HeadParser, hopper: np.ndarray, hopper_face: Face, share: float
+) -> None:
+    x0, _, x1, _ = hopper_face.box
+    cut = np.ascontiguousarray(hopper[:, : round(x1 - share * (x1 - x0))])
+    assert "is cut off by the right border of the photo" in sentence(finder, parser, cut)
+
+
+@pytest.mark.parametrize("name", ["hopper", "collins"])
+def test_a_covered_face(
+    finder: FaceFinder, parser: HeadParser, name: str, request: pytest.FixtureRequest
+) -> None:
+    photo, face = request.getfixturevalue(name), request.getfixturevalue(f"{name}_face")
+    told = sentence(finder, parser, covered(photo, face, 0.3))
+    assert "shows little bare skin: it may be covered, or no face" in told
+
+
+def test_a_face_that_is_turned_aside(parser: HeadParser, hopper: np.ndarray, hopper_face: Face) -> None:
+    points = hopper_face.landmarks.copy()
+    points[1] += (0.5 * np.ptp(points[:, 0]), 0)
+    aside = dataclasses.replace(hopper_face, landmarks=points, presence=0.7)
+    x0, y0, x1, y1 = hopper_face.box
+    at = Detection((x0, y0, x1, y1), (x0, y0), (x1, y0), 0.5)
+    assert examine(hopper, at, aside, parser).turned
+    assert not examine(hopper, at, hopper_face, parser).turned
+    # Where the mesh is not sure, its turn says nothing.
+    assert not examine(hopper, at, dataclasses.replace(aside, presence=0.3), parser).turned
+
+
+def test_a_face_that_is_smaller_than_asked_for(
+    finder: FaceFinder, parser: HeadParser, hopper: np.ndarray, hopper_face: Face
+) -> None:
+    scene = np.full((1500, 2400, 3), (110, 120, 125), np.uint8)
+    side = round(hopper.shape[1] * 45 / hopper_face.width_px)
+    small = np.asarray(
+        Image.fromarray(hopper).resize((side, round(side * hopper.shape[0] / hopper.shape[1])))
+    )
+    scene[300 : 300 + small.shape[0], 200 : 200 + small.shape[1]] = small
+    told = sentence(finder, parser, scene, 600)
+    width = re.search(
+        r"of 600 px or more: the largest, at .*, (\d+) px wide, is too small \(`min_face_px` \1", told
+    )
+    assert width and int(width[1]) == pytest.approx(45, rel=0.15)
+
+
+def test_nothing_is_said_of_a_photo_in_which_nothing_looks_like_a_face(
+    finder: FaceFinder, parser: HeadParser
+) -> None:
+    plain = np.full((300, 400, 3), 90, np.uint8)
+    assert finder.explain(plain, finder.look(plain), parser).doubt is None
+    assert "nor anything that looks like one" in sentence(finder, parser, plain)
+
+
+def test_what_is_found_needs_no_explanation(
+    finder: FaceFinder, parser: HeadParser, hopper: np.ndarray
+) -> None:
+    found = finder.look(hopper)
+    assert finder.explain(hopper, found, parser) is found
+
+
+def test_borders_and_flat_areas() -> None:
+    def at(*box: float) -> Detection:
+        return Detection(box, (0, 0), (0, 0), 0.5)  # type: ignore[arg-type]
+
+    assert borders_crossed(at(10, 10, 90, 90), 100, 100) == ()
+    assert borders_crossed(at(-5, 10, 90, 90), 100, 100) == ()  # a box is a little wider than its face
+    assert borders_crossed(at(-20, 40, 60, 120), 100, 100) == ("left", "lower")
+    assert borders_crossed(at(40, -20, 120, 60), 100, 100) == ("right", "upper")
+    picture = np.zeros((20, 20, 3), np.uint8)
+    picture[:, 10:] = np.random.default_rng(0).integers(0, 256, (20, 10, 3))
+    assert flat_share(picture, at(0, 0, 10, 20)) == 1
+    assert flat_share(picture, at(10, 0, 20, 20)) < 0.1
+    assert flat_share(picture, at(30, 30, 40, 40)) == 0
