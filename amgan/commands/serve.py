@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
+import signal
 import socket
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
 from urllib.parse import quote
 
 import click
@@ -85,6 +89,7 @@ def command(
         import prometheus_client  # noqa: F401
         import uvicorn
 
+        from amgan.runtime.machine import count_cores
         from amgan.serving.settings import ServeSettings
     settings = ServeSettings(
         max_photos=photos,
@@ -92,7 +97,7 @@ def command(
         max_photo_bytes=memory_mib * MIB,
         max_upload_bytes=upload_mib * MIB,
         max_uploading_bytes=4 * upload_mib * MIB,
-        threads=max(2, os.cpu_count() or 1),
+        threads=max(2, count_cores()),
         token=token,
         hosts=(*(name.lower() for name in hosts), *(() if _is_address(host) else (host.lower(),))),
         command_options=_command_options(model, device),
@@ -107,14 +112,24 @@ def command(
         )
         tell_engine(pipeline.capabilities, device)
         address = _address(host, listener.getsockname()[1])
-        try:
+        server = uvicorn.Server(config)
+        with _signals_end(server.handle_exit):
             click.echo(f"AMGAN is at {address}{'?token=…' if token else ''} (Ctrl-C ends it)")
             if open_page:
                 click.launch(address + (f"?token={quote(token, safe='')}" if token else ""))
-            uvicorn.Server(config).run(sockets=[listener])
-        except KeyboardInterrupt:  # which is how a server is meant to end
-            pass
+            server.run(sockets=[listener])
     click.echo("stopped")
+
+
+@contextlib.contextmanager
+def _signals_end(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Have Ctrl-C and a request to end call ``handler``: uvicorn does so only once its loop runs."""
+    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
 
 
 def _listen(host: str, port: int) -> socket.socket:

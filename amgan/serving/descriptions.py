@@ -65,6 +65,7 @@ class ModelDescription(BaseModel):
     model: str
     engine: str
     age_range: tuple[float, float]
+    patterns: int = Field(description="How many patterns of lines and folds there are to choose from.")
     zones: list[ZoneDescription]
     face_oval: list[int]
     command_options: list[str] = Field(description="Options that `amgan age` needs to use the same model.")
@@ -117,6 +118,7 @@ def describe_model(
         model=manifest.model,
         engine=f"{engine.name} on {engine.device} in {engine.precision}",
         age_range=manifest.age_range,
+        patterns=manifest.patterns,
         zones=[
             ZoneDescription(
                 name=zone.name,

@@ -36,10 +36,11 @@ class StoredPhoto:
 
     @property
     def memory_bytes(self) -> int:
-        """What it takes, near enough: the file, its pixels, samples and transparency, and its regions."""
-        cut = [region.pixels for region in self.regions.values()]
-        arrays = (self.photo.pixels, self.photo.samples, self.photo.alpha, *cut)
-        return self.upload_bytes + sum(one.nbytes for one in arrays if one is not None)
+        """What it takes, near enough: the file, its pixels, samples and transparency, faces and regions."""
+        regions = list(self.regions.values())
+        seen = (*self.seen, *(region.seen for region in regions))
+        arrays = (self.photo.pixels, self.photo.samples, self.photo.alpha, *(cut.pixels for cut in regions))
+        return self.upload_bytes + sum(one.nbytes for one in (*seen, *arrays) if one is not None)
 
 
 class PhotoStore:

@@ -46,6 +46,9 @@ class AgingOptions(BaseModel):
     include_children: bool = Field(
         default=False, description="Also age faces that look like those of children."
     )
+    pattern: int | None = Field(
+        default=None, description="Number of the pattern of lines and folds; none goes by each face."
+    )
     hair: bool = Field(default=False, description="Grey the hair of faces that get older.")
     shape: bool = Field(default=False, description="Let faces change their shape with age too.")
 

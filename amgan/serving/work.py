@@ -70,24 +70,21 @@ class WorkDesk:
 
 
 async def unless_gone(request: HttpRequest, work: Awaitable[T]) -> T:
-    """The result of ``work``, which is cancelled when the client leaves: then ClientGoneError is raised."""
-    outcome: list[T] = []
-    error: list[Exception] = []
+    """The result of ``work``, which is cancelled when the client leaves: then ClientGoneError is raised.
 
-    async def watch(scope: anyio.CancelScope) -> None:
-        while (await request.receive())["type"] != "http.disconnect":
-            pass
-        scope.cancel()
-
-    async with anyio.create_task_group() as group:
-        group.start_soon(watch, group.cancel_scope)
+    Who watches is a task of asyncio, not of an anyio group: a group that is cancelled keeps the error, its
+    frames and what they hold alive until the next collection of garbage, after every request.
+    """
+    with anyio.CancelScope() as scope:
+        watch = asyncio.create_task(_cancel_when_gone(request, scope))
         try:
-            outcome.append(await work)
-        except Exception as caught:  # raised below, as itself and not in a group
-            error.append(caught)
-        group.cancel_scope.cancel()
-    if error:
-        raise error[0]
-    if not outcome:
-        raise ClientGoneError
-    return outcome[0]
+            return await work
+        finally:
+            watch.cancel()
+    raise ClientGoneError
+
+
+async def _cancel_when_gone(request: HttpRequest, scope: anyio.CancelScope) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    scope.cancel()

@@ -57,6 +57,12 @@ class SeenFace:
     skin: NDArray[np.float32] | None = None
 
     @property
+    def nbytes(self) -> int:
+        """Bytes of its maps."""
+        maps = (self.footprints.face, self.footprints.parts, self.coordinates, self.skin)
+        return sum(one.nbytes for one in maps if one is not None)
+
+    @property
     def inner(self) -> Footprints:
         """The footprints of the frame alone, without the cells around it."""
         return without_margin(self.footprints, self.margin)

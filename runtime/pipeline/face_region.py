@@ -12,9 +12,8 @@ from ..ages.maps import MAP_CELLS
 from ..bundle.manifest import FRAME_STEP_PX, Manifest
 from ..face.alignment import Frame, apply_affine
 from ..face.finder import Face
-from ..face.region_masks import make_footprints
 from ..face.warp import sample_affine
-from .face_plan import SeenFace, frame_size
+from .face_plan import SeenFace, frame_size, map_margin, place_face
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,11 +59,10 @@ def cut_region(rgb: NDArray[np.uint8], seen: SeenFace, manifest: Manifest, max_f
         to_photo = np.array([[1 / scale, 0.0, left], [0.0, 1 / scale, top]])
         pixels = sample_affine(rgb, to_photo, size)
     face = _moved_face(seen.face, np.array([left, top]), scale)
-    margin = math.ceil(manifest.halo_px * MAP_CELLS / frame_px) + 1
-    footprints = seen.footprints
-    if margin != seen.margin:
-        footprints = make_footprints(seen.landmarks, MAP_CELLS, margin)
-    moved = replace(seen, face=face, frame_px=frame_px, footprints=footprints, margin=margin)
+    moved = replace(seen, face=face, frame_px=frame_px)
+    if map_margin(frame_px, manifest.halo_px) != seen.margin:
+        placed = place_face(face, seen.now, frame_px, manifest, seen.pattern)
+        moved = replace(placed, skin=seen.skin)
     return FaceRegion(pixels, moved, left, top, scale)
 
 

@@ -8,6 +8,9 @@ export function commandLine(photoName, state, faces, modelOptions) {
     for (const [zone, years] of Object.entries(state.zones)) words.push("--zone", `${zone}=${years}`);
   }
   if (state.strength !== 1) words.push("--strength", String(state.strength));
+  if (state.pattern !== null) words.push("--pattern", String(state.pattern));
+  if (state.hair) words.push("--hair");
+  if (state.shape) words.push("--shape");
   if (faces !== "all") words.push("--face", faces.slice(1));
   return [...words, ...modelOptions.map(quote)].join(" ");
 }

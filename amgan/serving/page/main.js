@@ -11,7 +11,7 @@ import { notice } from "./notices.js";
 import { Bubble, Overlay } from "./overlay.js";
 import { Previews } from "./previews.js";
 import { Stage } from "./stage.js";
-import { asks, History } from "./state.js";
+import { asks, History, manner } from "./state.js";
 import { Sweep } from "./sweep.js";
 import { setUpTabs } from "./tabs.js";
 import { Zones } from "./zones.js";
@@ -33,7 +33,7 @@ function faces() {
 async function options() {
   const state = history.current;
   if (!asks(state)) return null;
-  const common = { strength: state.strength, faces: faces() };
+  const common = { ...manner(state), faces: faces() };
   if (!state.paint) return { ...common, age: state.age, zones: state.zones };
   return { ...common, map: toBase64(await encodeMap(await currentMap())) };
 }

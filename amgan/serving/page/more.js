@@ -1,4 +1,4 @@
-// The tab of everything else: strength, the map's file, and the command line.
+// The tab of everything else: strength, pattern, hair and shape, the map's file, and the command line.
 
 import { commandLine } from "./command.js";
 import { asks } from "./state.js";
@@ -11,6 +11,9 @@ export class More {
       <p class="heading">Strength</p>
       <div class="field"><label for="strength" class="soft">How much of the change is applied</label><output for="strength"></output>
         <div class="range"><input id="strength" type="range" min="0" max="1" step="0.05"></div></div>
+      <div class="field" id="pattern-field"><label for="pattern" class="soft">Pattern of lines and folds</label><select id="pattern"></select></div>
+      <label class="check"><input type="checkbox" id="hair"><span>Grey the hair of a face that gets older</span></label>
+      <label class="check"><input type="checkbox" id="shape"><span>Let a face that gets older sag a little</span></label>
       <p class="heading">Map</p>
       <p class="soft hint">Ages of every place as a picture that can be edited, and used with <code>amgan age --map</code>.</p>
       <div class="row"><button id="save-map" class="outlined">Save map</button>
@@ -24,11 +27,17 @@ export class More {
     const find = (id) => root.querySelector(`#${id}`);
     this.strength = find("strength");
     this.output = root.querySelector("output");
+    [this.pattern, this.hair, this.shape] = ["pattern", "hair", "shape"].map(find);
+    find("pattern-field").hidden = model.patterns < 2;
+    this.pattern.append(new Option("by the face", ""));
+    for (let n = 1; n <= model.patterns; n++) this.pattern.append(new Option(String(n), n));
     this.command = find("command");
     this.note = find("command-note");
     this.buttons = [find("save-map"), find("copy")];
     this.strength.addEventListener("input", () => history.preview({ strength: Number(this.strength.value) }));
     this.strength.addEventListener("change", () => history.commit({ strength: Number(this.strength.value) }));
+    this.pattern.addEventListener("change", () => history.commit({ pattern: Number(this.pattern.value) || null }));
+    for (const box of [this.hair, this.shape]) box.addEventListener("change", () => history.commit({ [box.id]: box.checked }));
     find("save-map").addEventListener("click", saveMap);
     find("load-map").addEventListener("click", () => find("map-file").click());
     find("map-file").addEventListener("change", (event) => {
@@ -51,6 +60,9 @@ export class More {
   show() {
     const state = this.history.current;
     this.strength.value = state.strength;
+    this.pattern.value = state.pattern ?? "";
+    this.hair.checked = state.hair;
+    this.shape.checked = state.shape;
     this.output.textContent = `${Math.round(state.strength * 100)} %`;
     const photo = this.photo();
     if (!photo) return;

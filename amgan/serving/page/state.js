@@ -1,6 +1,11 @@
 // What is asked for, with its history. A state is never changed, only replaced.
 
-export const EMPTY = Object.freeze({ age: null, zones: Object.freeze({}), paint: null, strength: 1 });
+export const EMPTY = Object.freeze({ age: null, zones: Object.freeze({}), paint: null, strength: 1, pattern: null, hair: false, shape: false });
+
+/** What changes how an age is shown, under the names of the API. */
+export function manner({ strength, pattern, hair, shape }) {
+  return { strength, pattern, hair, shape };
+}
 
 export class History {
   #past = [];
@@ -63,7 +68,7 @@ export function asks(state) {
 }
 
 function same(a, b) {
-  return a.age === b.age && a.paint === b.paint && a.strength === b.strength &&
+  return a.age === b.age && a.paint === b.paint && JSON.stringify(manner(a)) === JSON.stringify(manner(b)) &&
     JSON.stringify(a.zones) === JSON.stringify(b.zones);
 }
 

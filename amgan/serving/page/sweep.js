@@ -1,6 +1,7 @@
 // The face through the ages, computed ahead, as a scrubber.
 
 import { sweep } from "./api.js";
+import { manner } from "./state.js";
 
 export class Sweep {
   #face = null;
@@ -72,9 +73,9 @@ export class Sweep {
     this.go.textContent = "Stop";
     this.progress.hidden = false;
     this.progress.value = 0;
-    const { strength } = this.history.current;
     try {
-      const options = { ages: `${this.from.value}:${this.to.value}:${this.step.value}`, strength, region: { face: this.#face.number } };
+      const ages = `${this.from.value}:${this.to.value}:${this.step.value}`;
+      const options = { ages, ...manner(this.history.current), region: { face: this.#face.number } };
       const lines = sweep(this.photo().id, options, abort.signal);
       for await (const line of lines) {
         this.progress.value = line.done / line.total;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -118,7 +119,9 @@ class Backlog:
             self._tiles += len(job.work.tiles)
             self._bytes += job.work.nbytes
             self.changed.notify_all()
-        job.future.add_done_callback(lambda _: self._forget(job))
+        # A future keeps its callbacks for ever: with the job in one, they would keep each other alive.
+        waits = weakref.ref(job)
+        job.future.add_done_callback(lambda _: self._forget(waits()))
 
     def take(self, fits: Callable[[Job], bool]) -> Job | None:
         """The next frame, if there is one that fits; hold ``changed``, and finish it whatever comes of it."""
@@ -153,14 +156,17 @@ class Backlog:
             self.closing = True
             self.changed.notify_all()
 
-    def _forget(self, job: Job) -> None:
-        """A future is done: where it was cancelled while it waited, its frame leaves the queue."""
+    def _forget(self, job: Job | None) -> None:
+        """A future is done: where it was cancelled while it waited, its frame leaves the queue.
+
+        None is a frame that nobody holds any more, so it waits no longer.
+        """
         with self.changed:
             waited = job in self._queue
-            if waited:
+            if job is not None and waited:
                 self._queue.remove(job)
             self.changed.notify_all()
-        if waited:
+        if job is not None and waited:
             self.finish(job)
 
     def _has_room(self) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import uvicorn
 from click.testing import CliRunner
 from helpers import HOPPER
 from live_server import PATIENCE_S
@@ -53,6 +54,25 @@ def test_it_serves_until_ctrl_c_and_writes_nothing(tiny_bundle: Path, tmp_path: 
             process.kill()
     assert (process.returncode, rest, errors) == (0, "stopped\n", "")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_before_its_loop_runs_ends_it_as_well(
+    tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    before = signal.getsignal(number)
+    run, ended = uvicorn.Server.run, []
+
+    def signalled(self: uvicorn.Server, sockets: list[socket.socket] | None = None) -> None:
+        os.kill(os.getpid(), number)
+        run(self, sockets)
+        ended.append(self.should_exit)
+
+    monkeypatch.setattr(uvicorn.Server, "run", signalled)
+    done = CliRunner().invoke(main, ["serve", "--model", str(tiny_bundle), "--device", "cpu"])
+    assert (done.exit_code, ended) == (0, [True]), done.output
+    assert done.output.endswith("stopped\n")
+    assert signal.getsignal(number) == before
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "faces.example.org"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from PIL import Image
 from amgan.cli import main
 from amgan.runtime import Pipeline, Request
 from amgan.runtime.ages.map_file import encode_map
+from amgan.serving.request_options import AgingOptions
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +67,8 @@ def test_a_photo_is_described(
         ({"age": 60, "metadata": "strip"}, ["--age", "60", "--strip-metadata"]),
         ({"age": 60, "population": "base"}, ["--age", "60", "--population", "base"]),
         ({"age": 60, "format": "png"}, ["--age", "60"]),
+        ({"age": 60, "pattern": 2}, ["--age", "60", "--pattern", "2"]),
+        ({"age": 80, "hair": True, "shape": True}, ["--age", "80", "--hair", "--shape"]),
     ],
 )
 def test_the_file_is_that_of_the_command_line(
@@ -75,6 +79,11 @@ def test_the_file_is_that_of_the_command_line(
     done = CliRunner().invoke(main, ["age", str(HOPPER), "-o", str(target), *arguments, *model])
     assert done.exit_code == 0, done.output
     assert aged(server, photo, **options) == target.read_bytes()
+
+
+def test_what_can_be_asked_for_is_what_the_runtime_takes() -> None:
+    runtime = {one.name for one in fields(Request)} - {"aging_map", "reference"}  # in other words: map
+    assert set(AgingOptions.model_fields) == runtime | {"map"}
 
 
 def test_a_map_ages_as_from_the_command_line(

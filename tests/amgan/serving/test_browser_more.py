@@ -115,6 +115,33 @@ def test_one_of_two_faces_alone_as_by_the_command(
     assert "--face" not in page.find("#command").text
 
 
+def test_pattern_hair_and_shape_as_by_the_command(
+    page: Page, photos: Path, tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    page.choose(photos / "it's me.jpg")
+    page.drag(page.find("#age"), (0, 0), (100, 0))
+    page.drag(page.find("[data-zone=chin] input"), (0, 0), (-60, 0))
+    page.tab("more")
+    page.find("#pattern option[value='2']").click()
+    page.find("#hair").click()
+    page.find("#shape").click()
+    page.settle()
+    asked = page.state()
+    assert (asked["pattern"], asked["hair"], asked["shape"]) == (2, True, True)
+    page.find("#undo").click()
+    page.settle()
+    assert not page.state()["shape"] and not page.find("#shape").is_selected()
+    page.find("#redo").click()
+    page.settle()
+    page.find("#save").click()
+    saved = page.downloaded("it's me_aged.jpg")
+    page.model = tiny_bundle  # type: ignore[attr-defined]
+    folder = tmp_path_factory.mktemp("command")
+    assert saved == command_makes(page, photos, folder, monkeypatch, "it's me_aged.jpg")
+    assert page.find("#command").text.endswith(" --pattern 2 --hair --shape")
+
+
 def test_zoom(page: Page, photos: Path) -> None:
     page.choose(photos / "it's me.jpg")
     width = "return document.querySelector('.pane-after .before').getBoundingClientRect().width"

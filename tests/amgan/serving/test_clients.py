@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,8 +14,10 @@ import numpy as np
 import pytest
 from helpers import COLLINS, HOPPER
 from live_server import PATIENCE_S, LiveServer, live_server, wait_until
+from starlette.requests import Request as HttpRequest
 
 from amgan.runtime import Pipeline
+from amgan.runtime.engines.frame import FrameWork
 from amgan.runtime.pipeline.pipeline import StartedPhoto
 from amgan.serving.photo_store import PhotoGoneError, PhotoStore, StoredPhoto
 from amgan.serving.settings import ServeSettings
@@ -39,6 +42,38 @@ def test_fifty_clients_at_once_lose_nothing(server: LiveServer) -> None:
     assert len(results) == CLIENTS
     assert len(set(results)) == 4  # two photos at two ages, the same for everybody
     assert server.metric("amgan_photos") <= ServeSettings().max_photos
+
+
+def test_what_a_request_held_goes_with_its_answer(server: LiveServer) -> None:
+    sent = server.send(HOPPER.read_bytes()).json()
+    url = f"/v1/photos/{sent['id']}"
+
+    def held() -> int:
+        return sum(isinstance(one, HttpRequest | FrameWork) for one in gc.get_objects())
+
+    gc.collect()
+    before = held()
+    gc.disable()  # what hangs together in a circle would stay until thousands of objects did
+    try:
+        for age in range(60, 70):
+            assert server.client.post(f"{url}/age", json={"age": age}).status_code == 200
+            assert server.client.post(f"{url}/age", json={"age": age, "region": {}}).status_code == 200
+            assert server.client.get(f"{url}/picture").status_code == 200
+        wait_until(lambda: held() <= before + 2)  # threads may hold the last
+    finally:
+        gc.enable()
+
+
+def test_a_photo_counts_with_the_maps_of_its_faces(pipeline: Pipeline, hopper: np.ndarray) -> None:
+    (seen,) = pipeline.see(hopper)
+    without, with_it = made_up("a", 40), replace(made_up("a", 40), seen=(seen,))
+    assert with_it.memory_bytes == without.memory_bytes + seen.nbytes
+    assert seen.nbytes > seen.footprints.parts.nbytes + seen.coordinates.nbytes
+    region = pipeline.cut_region(hopper, seen, 128)
+    with_it.regions[1, 2] = region
+    assert (
+        with_it.memory_bytes == without.memory_bytes + seen.nbytes + region.seen.nbytes + region.pixels.nbytes
+    )
 
 
 class HeldPipeline:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
+import weakref
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -64,6 +66,21 @@ def tiny_work(side: int, core: int, label: str = "photo.jpg, face 1") -> FrameWo
 def whole_batch(work: FrameWork) -> TileBatch:
     """A frame as one tile."""
     return TileBatch(work.image[None], work.aging_map[None, None], work.coordinates[None], work.pattern[None])
+
+
+def test_a_frame_is_freed_with_its_future_and_not_by_a_collection_later() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        with FrameScheduler(NumpyDevice(), HALO) as scheduler:
+            made = make_work("photo.jpg", tiles=2)
+            work = replace(made, image=made.image.copy())
+            future = scheduler.submit(work)
+            held = [weakref.ref(one) for one in (work.image, future.result(LONG_S))]
+        del work, future
+        assert all(one() is None for one in held)
+    finally:
+        gc.enable()
 
 
 def test_tiles_of_several_frames_share_a_batch_and_a_lonely_one_does_not_wait() -> None:

@@ -9,9 +9,10 @@ import pytest
 from PIL import Image
 
 from amgan.runtime import Pipeline, Request
+from amgan.runtime.engines.contract import CELL_PX
 from amgan.runtime.face.alignment import apply_affine
 from amgan.runtime.pipeline.face_filter import NoFaceError
-from amgan.runtime.pipeline.face_plan import SeenFace
+from amgan.runtime.pipeline.face_plan import SeenFace, engine_places
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,24 @@ def test_a_region_shows_the_face_where_it_says(
     assert apart.mean() < 0.02 * region.seen.face.width_px
     x0, y0, x1, y1 = region.box_in_photo(*(int(v) for v in region.seen.face.box))
     assert np.allclose((x0, y0, x1, y1), seen.face.box, atol=2 / region.scale)
+
+
+def test_the_network_is_told_the_same_places_for_a_region(
+    pipeline: Pipeline, large: np.ndarray, seen: SeenFace
+) -> None:
+    region = pipeline.cut_region(large, seen, 128)
+    halo = pipeline.manifest.halo_px
+    cells = 128 // CELL_PX
+
+    def inside(face: SeenFace) -> np.ndarray:
+        places = engine_places(face.coordinates, face.margin, face.frame_px, halo)[:3]
+        ring = halo // CELL_PX
+        return places[:, ring:-ring, ring:-ring]
+
+    assert region.seen.margin != seen.margin
+    coarse, fine = inside(region.seen), inside(seen)
+    means = fine.reshape(3, cells, 2, cells, 2).mean(axis=(2, 4))
+    assert np.abs(coarse - means).mean() < 0.002
 
 
 def test_an_aged_region_is_much_like_the_aged_photo(
