@@ -70,7 +70,7 @@ def command(photo: Path, output: Path, format: str | None, ageing: Ageing) -> No
                 shutil.copyfileobj(stream, sys.stdout.buffer)
     written = "stdout" if to_stdout else outcome.target
     faces = "face" if outcome.faces == 1 else "faces"
-    tell(f"{written}: {outcome.faces} {faces} aged{_covers(outcome)}", err=to_stdout)
+    tell(f"{written}: {outcome.faces} {faces} aged{_covers(outcome)}{_lost(outcome)}", err=to_stdout)
     tell_engine(pipeline.capabilities, ageing.device, err=to_stdout)
 
 
@@ -82,6 +82,12 @@ def _covers(outcome: Outcome) -> str:
         describe_covers(face["covered"]) for face in outcome.details.get("faces", ()) if "covered" in face
     }
     return f" (covered, and left as it is: {'; '.join(sorted(told))})" if told else ""
+
+
+def _lost(outcome: Outcome) -> str:
+    """What the photo carries behind its picture and the aged one does not."""
+    lost = outcome.details.get("left_out", ())
+    return f" (left out, as it shows the photo unaged: {' and '.join(lost)})" if lost else ""
 
 
 @contextmanager

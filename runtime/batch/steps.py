@@ -187,6 +187,8 @@ class PhotoWork:
         return Outcome(task.source, "skipped", reason, seconds=seconds, details=details)
 
     def _end(self, task: PhotoTask, begun: InFlight) -> Outcome:
+        from ..photo.payloads import left_out
+
         details, stages, at = begun.details, begun.details["seconds"], time.perf_counter()
         pixels, faces = begun.photo.pixels, 0
         if begun.faces is not None:
@@ -207,6 +209,9 @@ class PhotoWork:
                 raise disk_full(task.target) from error
             return self._failed(task, error, task.target, begun.since, details)
         try:
+            lost = left_out(self.staging.files(task).source, self.staging.files(task).target)
+            if lost:
+                details["left_out"] = list(lost)
             tag = self.staging.put(task)
             if self.earlier is not None:
                 details["output"] = self.staging.describe_output(task, tag)

@@ -51,6 +51,19 @@ def _segments(content: bytes) -> Iterator[tuple[int, int, int]]:
             at = found.start()
 
 
+def after_picture(content: bytes) -> bytes:
+    """What follows the end of a JPEG's first picture: further pictures, a film, or nothing.
+
+    Raises ValueError where the file does not keep to the format.
+    """
+    last = 2
+    for marker, _, end in _segments(content):
+        last = end
+        if marker == _START_OF_SCAN and (found := _NEXT_MARKER.search(content, end)):
+            last = found.start()
+    return content[last:].lstrip(b"\xff").removeprefix(_EOI[1:])
+
+
 def with_components_of(picture: bytes, original: bytes) -> bytes:
     """``picture`` with its components numbered as those of ``original``, in their order."""
     numbers = _components(original)
