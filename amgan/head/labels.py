@@ -232,4 +232,21 @@ def _decide(place: _Layout, shares: dict[str, Floats]) -> NDArray[np.uint8]:
     unsure = ((hair > 0.3) & ((hair <= _SURE) | ~attached)) & ~place.features & ~(place.face & ~above)
     labels[unsure] = UNKNOWN
     labels[attached & (hair > _SURE) & ~deep & ~place.features] = HAIR
-    return labels
+    return hanging_together(labels, place.brow)
+
+
+def hanging_together(labels: NDArray[np.uint8], brow: float) -> NDArray[np.uint8]:
+    """Labels [S, S] in which hair that does not reach down from above row ``brow`` is UNKNOWN.
+
+    Such are dark collars and beards. Bridges of less than 1.5 % of the window do not join two pieces.
+    """
+    hair = (labels == HAIR).astype(np.uint8)
+    side = max(round(0.015 * len(labels)), 1)
+    opened = cv2.morphologyEx(hair, cv2.MORPH_OPEN, np.ones((side, side), np.uint8))
+    pieces = np.asarray(cv2.connectedComponents(opened)[1])
+    high = np.unique(pieces[: max(round(brow), 1)])
+    kept = np.isin(pieces, high[high > 0]).astype(np.uint8)
+    near = cv2.dilate(kept, np.ones((side + 2, side + 2), np.uint8)) > 0
+    out = labels.copy()
+    out[(hair > 0) & ~near] = UNKNOWN
+    return out

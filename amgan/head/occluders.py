@@ -1,4 +1,4 @@
-"""Things before a face that nobody photographed: masks, hands, glasses, strands and cloth, drawn by chance.
+"""Things before a face that nobody photographed: masks, glasses, strands and cloth, drawn by chance.
 
 Every function draws one thing over a picture of ``size`` px, of a face with ``points`` [468, 2] in px, and
 returns its colour, float32 [S, S, 3] in code values, and its cover, float32 [S, S] 0..1. What looks like a
@@ -47,45 +47,18 @@ def surgical_mask(points: NDArray[np.floating], size: int, rng: np.random.Genera
     outline = np.concatenate([bottom, top])
     outline += rng.normal(0, 0.02 * unit, outline.shape)
     cover = polygon(outline, size, soft=rng.uniform(0.4, 1.2))
-    colour = np.array(_CLOTH_COLOURS[rng.integers(len(_CLOTH_COLOURS))], float) + rng.normal(0, 14, 3)
-    shade = 1.0 + _slopes(size, rng, 0.22) - 0.25 * _edge_shade(cover, 0.12 * unit)
+    colour = cloth_colour(rng)
+    shade = 1.0 + slopes(size, rng, 0.22) - 0.25 * edge_shade(cover, 0.12 * unit)
     rows = np.mgrid[0:size, 0:size][0] / unit
     if rng.random() < 0.7:
         pleats = np.sin(rows * rng.uniform(9, 20) + rng.uniform(0, 6) + _waves(size, rng, 0.5))
         shade = shade + rng.uniform(0.01, 0.06) * pleats
-    tinted = colour * np.clip(shade, 0.1, 1.5)[..., None] + _grain(size, rng, 4.0)
+    tinted = colour * np.clip(shade, 0.1, 1.5)[..., None] + grain(size, rng, 4.0)
     strap = np.zeros((size, size), np.float32)
     for start, end in ((132, 127), (361, 356)):
         ends = [tuple(np.round(points[number, :2] * 8).astype(int).tolist()) for number in (start, end)]
         cv2.line(strap, ends[0], ends[1], 1.0, max(1, round(0.04 * unit)), cv2.LINE_AA, 3)
-    return _as_cover(tinted, np.maximum(cover, strap * (rng.random() < 0.6)))
-
-
-def hand(points: NDArray[np.floating], size: int, rng: np.random.Generator, skin: Swatch) -> Cover:
-    """Two to five fingers from one side, with shade across each, dark edges and nails, in real skin."""
-    unit = eye_distance(points)
-    centre = points[rng.choice([1, 4, 13, 17, 50, 280, 152, 152, 205, 425, 103, 332]), :2]
-    angle = rng.uniform(0, 2 * np.pi) if rng.random() < 0.5 else rng.normal(-np.pi / 2, 0.6)
-    along = np.array([np.cos(angle), np.sin(angle)])
-    across = np.array([-along[1], along[0]])
-    width = rng.uniform(0.22, 0.36) * unit
-    count = int(rng.integers(2, 6))
-    cover, shade = np.zeros((size, size), np.float32), np.ones((size, size), np.float32)
-    for finger in range(count):
-        tip = centre + across * (finger - count / 2) * width * rng.uniform(1.0, 1.12)
-        tip = tip + along * rng.uniform(-0.25, 0.25) * unit
-        root = tip - along * rng.uniform(1.6, 3.0) * unit + across * rng.normal(0, 0.15) * unit
-        near = _distance_to_line(size, tip, root) / (0.5 * width * rng.uniform(0.92, 1.05))
-        inside = np.clip((1.0 - near) * width * 0.5, 0.0, 1.0).astype(np.float32)
-        body = 1.0 - 0.35 * np.clip(near, 0, 1) ** 3 + 0.12 * (1 - near) * rng.uniform(-1, 1)
-        shade = np.where(inside > 0, shade * (1 - inside) + inside * body, shade)
-        cover = np.maximum(cover, inside)
-    if rng.random() < 0.5:
-        palm = centre - along * rng.uniform(1.8, 2.6) * unit
-        blob = _distance_to_line(size, palm, palm - along * unit) / (0.5 * width * (count + 0.4))
-        cover = np.maximum(cover, np.clip((1.0 - blob) * width, 0.0, 1.0))
-    picture = skin(size, rng) * (shade * (1.0 + _slopes(size, rng, 0.2)))[..., None]
-    return _as_cover(picture, cover)
+    return as_cover(tinted, np.maximum(cover, strap * (rng.random() < 0.6)))
 
 
 def glasses(points: NDArray[np.floating], size: int, rng: np.random.Generator) -> Cover:
@@ -111,13 +84,26 @@ def glasses(points: NDArray[np.floating], size: int, rng: np.random.Generator) -
         _line(rims, outer, points[ear, :2] + np.array((0, -0.05 * unit)), thick)
     _line(rims, inner[0], inner[1], thick)
     colour = np.array(_RIM_COLOURS[rng.integers(len(_RIM_COLOURS))], float)
-    picture = np.broadcast_to(colour, (size, size, 3)) * (1.0 + _slopes(size, rng, 0.5))[..., None]
-    dark = rng.random() < 0.2
-    return _as_cover(picture, np.maximum(rims, lenses * (rng.uniform(0.75, 1.0) if dark else 0.0)))
+    picture = np.broadcast_to(colour, (size, size, 3)) * (1.0 + slopes(size, rng, 0.5))[..., None]
+    if rng.random() < 0.3:
+        lens = np.array(_RIM_COLOURS[rng.integers(len(_RIM_COLOURS))], float) * rng.uniform(0.2, 1.2)
+        tinted = lens * (1.0 + slopes(size, rng, 0.8))[..., None] + 90 * _glint(size, unit, rng)[..., None]
+        picture = np.where((lenses > rims)[..., None], tinted, picture)
+        rims = np.maximum(rims, lenses * rng.uniform(0.75, 1.0))
+    return as_cover(picture, rims)
+
+
+def _glint(size: int, unit: float, rng: np.random.Generator) -> Floats:
+    """A slanting light on lenses, or none, 0..1."""
+    if rng.random() < 0.4:
+        return np.zeros((size, size), np.float32)
+    rows, columns = np.mgrid[0:size, 0:size] / unit
+    stripes = np.sin(rng.uniform(1.5, 4) * (columns + rng.uniform(-1, 1) * rows) + rng.uniform(0, 6))
+    return np.asarray(rng.uniform(0.2, 1.0) * np.clip(2.5 * stripes - 1.5, 0, 1), np.float32)
 
 
 def fringe(points: NDArray[np.floating], size: int, rng: np.random.Generator, hair: Swatch) -> Cover:
-    """Strands that hang from the hairline over the forehead, or from the side over a cheek."""
+    """Strands or whole locks that hang from the hairline over the forehead, or from the side over a cheek."""
     unit = eye_distance(points)
     top = raise_hairline(points)
     cover = np.zeros((size, size), np.float32)
@@ -126,7 +112,8 @@ def fringe(points: NDArray[np.floating], size: int, rng: np.random.Generator, ha
     starts = top[list(places if side else (54, 103, 67, 109, 10, 338, 297, 332, 284)), :2]
     length = rng.uniform(0.4, 1.0) if not side else rng.uniform(0.8, 2.2)
     lean = rng.normal(0, 0.5)
-    for _ in range(int(rng.integers(4, 90))):
+    locks = rng.random() < 0.4
+    for _ in range(int(rng.integers(30, 110) if locks else rng.integers(4, 90))):
         share = rng.uniform(0, len(starts) - 1)
         low = starts[int(share)] + (share % 1) * (
             starts[min(int(share) + 1, len(starts) - 1)] - starts[int(share)]
@@ -136,9 +123,11 @@ def fringe(points: NDArray[np.floating], size: int, rng: np.random.Generator, ha
         middle = (start + end) / 2 + rng.normal(0, 0.12, 2) * unit
         t = np.linspace(0, 1, 14)[:, None]
         curve = (1 - t) ** 2 * start + 2 * t * (1 - t) * middle + t**2 * end
-        width = max(1, round(rng.uniform(0.01, 0.09) * unit))
+        width = max(1, round(rng.uniform(0.01, 0.2 if locks else 0.09) * unit))
         cv2.polylines(cover, [np.round(curve * 8).astype(np.int32)], False, 1.0, width, cv2.LINE_AA, 3)
-    return _as_cover(hair(size, rng), cv2.GaussianBlur(cover, (0, 0), 0.6))
+    soft = np.asarray(cv2.GaussianBlur(cover, (0, 0), 0.6), np.float32)
+    shade = 1.0 - rng.uniform(0.0, 0.4) * edge_shade(soft, 0.1 * unit)
+    return as_cover(hair(size, rng) * shade[..., None], soft)
 
 
 def cloth(points: NDArray[np.floating], size: int, rng: np.random.Generator, surface: Swatch) -> Cover:
@@ -167,8 +156,8 @@ def cloth(points: NDArray[np.floating], size: int, rng: np.random.Generator, sur
         beyond = (1.3 if kind == 0 else -0.3) * size
         outline = np.concatenate([edge, [(1.2 * size, beyond), (-0.2 * size, beyond)]])
     cover = polygon(outline, size, soft=rng.uniform(0.4, 1.5))
-    shade = 1.0 - 0.3 * _edge_shade(cover, 0.08 * unit) + _slopes(size, rng, 0.15)
-    return _as_cover(surface(size, rng) * shade[..., None], cover)
+    shade = 1.0 - 0.3 * edge_shade(cover, 0.08 * unit) + slopes(size, rng, 0.15)
+    return as_cover(surface(size, rng) * shade[..., None], cover)
 
 
 def polygon(outline: NDArray[np.floating], size: int, soft: float = 0.6) -> Floats:
@@ -192,7 +181,13 @@ def lay_over(picture: NDArray[np.number], thing: Cover, rng: np.random.Generator
     return np.asarray(below + (colour - below) * cover[..., None], np.float32)
 
 
-def _as_cover(colour: NDArray[np.number], cover: NDArray[np.number]) -> Cover:
+def cloth_colour(rng: np.random.Generator) -> NDArray[np.float64]:
+    """A colour of cloth, [3] in code values."""
+    return np.array(_CLOTH_COLOURS[rng.integers(len(_CLOTH_COLOURS))], float) + rng.normal(0, 14, 3)
+
+
+def as_cover(colour: NDArray[np.number], cover: NDArray[np.number]) -> Cover:
+    """A colour and a cover, in their ranges and types."""
     return np.clip(colour, 0, 255).astype(np.float32), np.clip(cover, 0, 1).astype(np.float32)
 
 
@@ -201,16 +196,7 @@ def _line(plane: Floats, start: NDArray[np.floating], end: NDArray[np.floating],
     cv2.line(plane, ends[0], ends[1], 1.0, thick, cv2.LINE_AA, 3)
 
 
-def _distance_to_line(size: int, start: NDArray[np.floating], end: NDArray[np.floating]) -> Floats:
-    """Distance of every pixel to a line between two points, px."""
-    rows, columns = np.mgrid[0:size, 0:size]
-    away = np.stack([columns - start[0], rows - start[1]], axis=-1)
-    along = np.asarray(end) - start
-    share = np.clip((away @ along) / max(float(along @ along), 1e-6), 0, 1)
-    return np.asarray(np.linalg.norm(away - share[..., None] * along, axis=-1), np.float32)
-
-
-def _slopes(size: int, rng: np.random.Generator, amount: float) -> Floats:
+def slopes(size: int, rng: np.random.Generator, amount: float) -> Floats:
     """Broad shading around 0: a slope and soft clouds."""
     small = rng.normal(0, 1, (4, 4)).astype(np.float32)
     clouds = cv2.resize(small, (size, size), interpolation=cv2.INTER_CUBIC)
@@ -218,14 +204,15 @@ def _slopes(size: int, rng: np.random.Generator, amount: float) -> Floats:
 
 
 def _waves(size: int, rng: np.random.Generator, amount: float) -> Floats:
-    return _slopes(size, rng, amount * 3)
+    return slopes(size, rng, amount * 3)
 
 
-def _edge_shade(cover: Floats, width: float) -> Floats:
+def edge_shade(cover: Floats, width: float) -> Floats:
     """1 at the edge of a shape, falling to 0 inside."""
     deep = cv2.distanceTransform((cover > 0.5).astype(np.uint8), cv2.DIST_L2, 3)
     return np.asarray(np.exp(-deep / max(width, 1.0)), np.float32)
 
 
-def _grain(size: int, rng: np.random.Generator, amount: float) -> Floats:
+def grain(size: int, rng: np.random.Generator, amount: float) -> Floats:
+    """Grain around 0, float32 [S, S, 1]."""
     return np.asarray(rng.normal(0, amount, (size, size, 1)), np.float32)

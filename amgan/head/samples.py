@@ -10,10 +10,14 @@ from numpy.typing import NDArray
 
 from amgan.runtime.face.region_masks import face_footprint
 
+from .hands import hand
+from .held import held
 from .network import INPUT_PX
-from .occluders import Cover, cloth, fringe, glasses, hand, lay_over, surgical_mask
+from .occluders import Cover, cloth, fringe, glasses, lay_over, surgical_mask
 
 Floats = NDArray[np.float32]
+_EDGES = 1.5
+"""How much more the edges of skin and hair count than what lies inside."""
 REST, HAIR, FACE, OTHER_SKIN, UNKNOWN = 0, 1, 2, 3, 255
 """What labels say of a pixel."""
 
@@ -63,13 +67,14 @@ def make_example(pictures: HeadPictures, number: int, rng: np.random.Generator) 
     weight = np.stack([(label != UNKNOWN) & (label != OTHER_SKIN), label != UNKNOWN]).astype(np.float32)
     shadow = rng if rng.random() < 0.7 else None
     hidden = np.zeros_like(skin)
-    for thing, is_hair in _things(pictures, unit * INPUT_PX, rng):
+    for thing, is_hair in _things(pictures, number, unit * INPUT_PX, image, rng):
         image = lay_over(image, thing, shadow)
         cover = thing[1]
         skin, hair = skin * (1.0 - cover), hair * (1.0 - cover) + (cover if is_hair else 0.0)
         weight = np.maximum(weight, (cover > 0.6).astype(np.float32))
         hidden = np.maximum(hidden, cover)
     weight[0] *= (0.3 + 2.0 * face) * (1.0 + 3.0 * hidden)
+    weight *= 1.0 + _EDGES * np.stack([_edges(skin), _edges(hair)])
     image = _noisy(_lit(image, rng, before=False), rng)
     return Example(image, face, np.stack([skin, hair]), weight)
 
@@ -120,24 +125,30 @@ _LEFT = (
 _PAIRS = tuple(zip(_RIGHT, _LEFT, strict=True))
 
 
+def _edges(plane: Floats) -> Floats:
+    """1 along the edges of a plane 0..1, float32 [S, S]."""
+    return np.asarray(np.clip(4.0 * np.abs(plane - cv2.GaussianBlur(plane, (0, 0), 1.5)), 0, 1), np.float32)
+
+
 def _things(
-    pictures: HeadPictures, points: NDArray[np.float64], rng: np.random.Generator
+    pictures: HeadPictures, number: int, points: NDArray[np.float64], image: Floats, rng: np.random.Generator
 ) -> list[tuple[Cover, bool]]:
-    """What lies over this face, and whether it is hair: nothing in nearly half of all, else one or two."""
+    """What lies over this face, and whether it is hair: nothing in four of ten, else one or two."""
     size = INPUT_PX
 
     def skin(size: int, rng: np.random.Generator) -> Floats:
-        return surface(pictures, FACE, size, rng)
+        found = surface(pictures, FACE, size, rng)
+        return found if rng.random() < 0.4 else _in_tone_of(found, image, points, rng)
 
     def hair(size: int, rng: np.random.Generator) -> Floats:
-        return surface(pictures, HAIR, size, rng)
+        return surface(pictures, HAIR, size, rng, number if rng.random() < 0.6 else None)
 
     def stuff(size: int, rng: np.random.Generator) -> Floats:
         return surface(pictures, REST, size, rng)
 
     made: list[tuple[Cover, bool]] = []
-    for _ in range(int(rng.choice([0, 1, 2], p=[0.42, 0.46, 0.12]))):
-        kind = rng.choice(5, p=[0.2, 0.24, 0.18, 0.2, 0.18])
+    for _ in range(int(rng.choice([0, 1, 2], p=[0.4, 0.48, 0.12]))):
+        kind = rng.choice(6, p=[0.14, 0.34, 0.16, 0.18, 0.12, 0.06])
         if kind == 0:
             made.append((surgical_mask(points, size, rng), False))
         elif kind == 1:
@@ -146,15 +157,34 @@ def _things(
             made.append((glasses(points, size, rng), False))
         elif kind == 3:
             made.append((fringe(points, size, rng, hair), True))
-        else:
+        elif kind == 4:
             made.append((cloth(points, size, rng, stuff), False))
+        else:
+            made.append((held(points, size, rng), False))
+            if rng.random() < 0.6:
+                made.append((hand(points, size, rng, skin), False))
     return made
 
 
-def surface(pictures: HeadPictures, label: int, size: int, rng: np.random.Generator) -> Floats:
-    """A piece of another picture that shows only one kind of thing, enlarged to [size, size, 3]."""
-    for _ in range(12):
-        number = int(rng.integers(len(pictures.windows)))
+def _in_tone_of(
+    found: Floats, image: Floats, points: NDArray[np.float64], rng: np.random.Generator
+) -> Floats:
+    """A surface in the colour of this face's cheeks, [3] of ``image``, a little lighter or darker."""
+    x, y = np.clip(points[rng.choice([50, 280, 205, 425]), :2].round().astype(int), 2, len(image) - 3)
+    own = image[y - 2 : y + 3, x - 2 : x + 3].mean(axis=(0, 1))
+    typical = np.maximum(found.mean(axis=(0, 1)), 4.0)
+    return np.asarray(found / typical * own * rng.uniform(0.75, 1.25) * rng.normal(1, 0.03, 3), np.float32)
+
+
+def surface(
+    pictures: HeadPictures, label: int, size: int, rng: np.random.Generator, own: int | None = None
+) -> Floats:
+    """A piece of a picture that shows only one kind of thing, enlarged to [size, size, 3].
+
+    It is of picture ``own`` if that is given and has such a piece, else of any other.
+    """
+    for turn in range(18):
+        number = own if own is not None and turn < 6 else int(rng.integers(len(pictures.windows)))
         labels = pictures.labels[number]
         side = int(labels.shape[0] * rng.uniform(0.1, 0.22))
         top, left = (int(v) for v in rng.integers(0, labels.shape[0] - side, 2))

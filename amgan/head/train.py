@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from pathlib import Path
@@ -26,17 +27,21 @@ def train_head(
     start: HeadNetwork | None = None,
     save: Path | None = None,
 ) -> HeadNetwork:
-    """Train a parser on pictures; the rate falls to nothing. ``save`` is written every 50 steps."""
+    """Train a parser on pictures; the rate falls to nothing, and the mean of the last weights is returned.
+
+    ``save`` is written every 50 steps; where it exists already, training goes on from it.
+    """
     torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
     network = start or HeadNetwork()
     network.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=1e-3)
-    for step in range(steps):
-        share = step / steps
+    mean = copy.deepcopy(network)
+    done = _resumed(save, network, mean, optimizer)
+    rng = np.random.default_rng((seed, done))
+    for step in range(done, steps):
         for group in optimizer.param_groups:
             group["lr"] = (
-                RATE * min(1.0, (step + 1) / 40) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * share)))
+                RATE * min(1.0, (step + 1) / 40) * (0.02 + 0.49 * (1 + math.cos(math.pi * step / steps)))
             )
         batch = [make_example(pictures, int(rng.integers(len(pictures.windows))), rng) for _ in range(BATCH)]
         loss = _loss(network, batch)
@@ -44,11 +49,45 @@ def train_head(
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
+        _approach(mean, network, min(0.98, (step + 1) / (step + 10)))
         if step % 50 == 49:
             print(f"step {step + 1}: loss {loss.item():.4f}, {time.process_time():.0f} s of CPU", flush=True)
             if save is not None:
-                torch.save(network.state_dict(), save)
-    return network.eval()
+                _save(save, network, mean, optimizer, step + 1)
+    return mean.eval()
+
+
+def _resumed(
+    save: Path | None, network: HeadNetwork, mean: HeadNetwork, optimizer: torch.optim.Optimizer
+) -> int:
+    """Load what was saved, if anything; returns the steps done."""
+    if save is None or not save.is_file():
+        return 0
+    state = torch.load(save, weights_only=True)
+    network.load_state_dict(state["network"])
+    mean.load_state_dict(state["mean"])
+    optimizer.load_state_dict(state["optimizer"])
+    return int(state["step"])
+
+
+def _save(
+    path: Path, network: HeadNetwork, mean: HeadNetwork, optimizer: torch.optim.Optimizer, step: int
+) -> None:
+    parts = {"network": network.state_dict(), "mean": mean.state_dict(), "optimizer": optimizer.state_dict()}
+    beside = path.with_suffix(".part")
+    torch.save({**parts, "step": step}, beside)
+    beside.replace(path)
+
+
+@torch.no_grad()
+def _approach(mean: HeadNetwork, network: HeadNetwork, keep: float) -> None:
+    """Move the mean weights a step towards the network's."""
+    others = network.state_dict()
+    for name, value in mean.state_dict().items():
+        if value.is_floating_point():
+            value.lerp_(others[name], 1.0 - keep)
+        else:
+            value.copy_(others[name])
 
 
 def _loss(network: HeadNetwork, batch: list[Example]) -> Tensor:

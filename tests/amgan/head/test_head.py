@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from amgan.head import occluders
-from amgan.head.labels import label_head
+from amgan.head.hands import hand
+from amgan.head.held import held
+from amgan.head.labels import hanging_together, label_head
 from amgan.head.network import INPUT_PX, HeadNetwork, HeadShares
 from amgan.head.samples import FACE, HAIR, REST, UNKNOWN, HeadPictures, make_example, surface
 from amgan.head.train import export_head, train_head
@@ -57,6 +59,28 @@ def test_labels_find_face_hair_and_background(
     ].sum() == 0
 
 
+def test_hair_that_does_not_come_from_above_the_brows_is_unknown() -> None:
+    labels = np.full((100, 100), REST, np.uint8)
+    labels[10:70, 20:30] = HAIR  # from the crown down to the shoulder
+    labels[60:90, 40:60] = HAIR  # a collar
+    labels[62, 30:40] = HAIR  # joined to it by one row
+    kept = hanging_together(labels, 40.0)
+    assert (kept[10:70, 20:30] == HAIR).all()
+    assert (kept[64:90, 44:60] == UNKNOWN).all()
+    assert np.array_equal(kept[labels == REST], labels[labels == REST])
+    assert (hanging_together(labels, 65.0)[60:90, 40:60] == HAIR).all()
+
+
+def test_a_hand_has_the_colours_that_it_is_given_and_shade(window: tuple[np.ndarray, np.ndarray]) -> None:
+    colour, cover = draw("hand", window[1] * SIZE, 4)
+    inside = colour[cover == 1]
+    assert len(inside) > 500
+    assert inside.std() > 5
+    assert (
+        np.median(np.ptp(inside, axis=1)) < 1
+    )  # grey skin was given; nails and sleeves are the smaller part
+
+
 def test_no_labels_where_no_skin_is_sure(window: tuple[np.ndarray, np.ndarray]) -> None:
     nowhere = np.zeros((SIZE, SIZE), bool)
     assert label_head(window[0], np.ones((SIZE, SIZE), np.float32), nowhere, window[1], HAIR_WIDTH) is None
@@ -68,15 +92,16 @@ def draw(name: str, points: np.ndarray, seed: int) -> occluders.Cover:
     def plain(size: int, rng: np.random.Generator) -> np.ndarray:
         return np.full((size, size, 3), 120.0, np.float32)
 
-    function = getattr(occluders, name)
-    return (
-        function(points, SIZE, rng)
-        if name in ("surgical_mask", "glasses")
-        else function(points, SIZE, rng, plain)
+    if name in ("hand", "fringe", "cloth"):
+        return {"hand": hand, "fringe": occluders.fringe, "cloth": occluders.cloth}[name](
+            points, SIZE, rng, plain
+        )
+    return {"surgical_mask": occluders.surgical_mask, "glasses": occluders.glasses, "held": held}[name](
+        points, SIZE, rng
     )
 
 
-@pytest.mark.parametrize("name", ["surgical_mask", "hand", "glasses", "fringe", "cloth"])
+@pytest.mark.parametrize("name", ["surgical_mask", "hand", "glasses", "fringe", "cloth", "held"])
 def test_things_lie_on_the_face_and_follow_their_seed(
     window: tuple[np.ndarray, np.ndarray], name: str
 ) -> None:
@@ -124,7 +149,8 @@ def test_training_goes_on_from_a_start_and_what_is_exported_computes_the_same(
     before = start.out.weight.detach().clone()
     network = train_head(pictures, 50, seed=1, start=start, save=tmp_path / "head.pt")
     assert not torch.equal(before, network.out.weight)
-    assert (tmp_path / "head.pt").is_file()
+    again = train_head(pictures, 50, seed=1, start=HeadNetwork((4, 4, 4, 4)), save=tmp_path / "head.pt")
+    assert all(torch.equal(a, b) for a, b in zip(network.parameters(), again.parameters(), strict=True))
     export_head(network, tmp_path / "head.onnx")
     image = np.random.default_rng(0).integers(0, 255, (1, INPUT_PX, INPUT_PX, 3), dtype=np.uint8)
     face = np.zeros((1, 1, INPUT_PX, INPUT_PX), np.float32)
