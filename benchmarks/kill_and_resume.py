@@ -15,9 +15,9 @@ from typing import Any
 
 import common
 
-sys.path.insert(0, str(common.ROOT / "tests" / "support"))
+sys.path.insert(0, str(common.ROOT / "tests" / "lib"))
 
-from killed_runs import Trial, torture
+from support.killed_runs import Trial, torture
 
 RESULT = common.RESULTS / "kill_and_resume_cpu.json"
 
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--kills", type=common.count, default=50)
     parser.add_argument("--seed", type=int, default=7)
     arguments = parser.parse_args()
-    from helpers import write_tiny_bundle
+    from support.helpers import write_tiny_bundle
 
     heading = common.heading("kill -9 and resume", common.hardware(2), "openvino", "pillow")
     trials: list[Trial] = []

@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from stage_costs import make_portrait
 
-sys.path.insert(0, str(common.ROOT / "tests" / "support"))
+sys.path.insert(0, str(common.ROOT / "tests" / "lib"))
 
-from live_server import LiveServer, live_server
+from support.live_server import LiveServer, live_server
 
 from amgan.runtime import Pipeline
 from amgan.runtime.ages.request import Request

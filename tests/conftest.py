@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import COLLINS, HOPPER, write_tiny_bundle
 from PIL import Image
+from support.helpers import COLLINS, HOPPER, write_tiny_bundle
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two to four processes for all tests; none where files are named, so that few tests start at once."""
+    if config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+        return 0
+    return max(2, min(4, os.cpu_count() or 1))
 
 
 @pytest.fixture(scope="session", autouse=True)

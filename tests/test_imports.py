@@ -244,3 +244,15 @@ def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     modules, output = loaded("-c", code)
     assert "amgan" in output
     assert modules & (HEAVY | {"numpy", "PIL", "rich"}) == set()
+
+
+def test_tests_share_helpers_through_their_package() -> None:
+    """They are imported as support.NAME: without that they are not found."""
+    names = {path.stem for path in (ROOT / "tests" / "lib" / "support").glob("*.py")}
+    bare = [
+        f"{path.relative_to(ROOT)}:{node.lineno}: from support.{node.module} import ..."
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module in names
+    ]
+    assert names and bare == []

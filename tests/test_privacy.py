@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import HOPPER
-from recording_proxy import recording_proxy
+from support.helpers import HOPPER
+from support.recording_proxy import recording_proxy
 
 from amgan.runtime.batch.ray_runner import LOCAL, _join
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from helpers import COLLINS, HOPPER
 from PIL import Image
-from stitching import stitch
-from tile_inputs import mixtures, smooth_places
+from support.helpers import COLLINS, HOPPER
+from support.stitching import stitch
+from support.tile_inputs import mixtures, smooth_places
 
 from amgan.checkpoint import SHIPPED as WEIGHTS
 from amgan.checkpoint import load_model

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import settings
-from tiny_set import write_set
+from support.tiny_set import write_set
 
 from amgan.data.dataset import Dataset, load_dataset
 from amgan.runtime.face.alignment import apply_affine

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny_networks import TINY_MODEL, random_discriminator, random_generator
+from support.tiny_networks import TINY_MODEL, random_discriminator, random_generator
 
 from amgan.checkpoint import load_model, save_model
 from amgan.networks import ModelConfig

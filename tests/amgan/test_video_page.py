@@ -8,10 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
-from made_videos import moving, planes_of, times_of, write_video
+from support.made_videos import moving, planes_of, times_of, write_video
 
-from amgan.cli import main
 from amgan.runtime.errors import MissingDependencyError
 from amgan.runtime.video import library
 
@@ -25,8 +23,8 @@ def folder(tmp_path: Path, hopper: np.ndarray, monkeypatch: pytest.MonkeyPatch) 
     return tmp_path
 
 
-def run(*arguments: str) -> tuple[int, str]:
-    done = CliRunner().invoke(main, ["video", *arguments])
+def video(*arguments: str) -> tuple[int, str]:
+    done = video("video", *arguments)
     return done.exit_code, done.output
 
 
@@ -38,7 +36,7 @@ def test_the_commands_of_the_page(folder: Path, tiny_bundle: Path) -> None:
     for line in lines:
         words = shlex.split(line, comments=True)
         assert words[:2] == ["amgan", "video"]
-        code, output = run(*words[2:], "--device", "cpu", "--model", str(tiny_bundle), "--include-children")
+        code, output = video(*words[2:], "--device", "cpu", "--model", str(tiny_bundle), "--include-children")
         assert code == 0, output
     for name in ("old.mp4", "years.mp4", "one.mp4"):
         assert times_of(folder / name) == times_of(folder / "clip.mp4")
@@ -59,14 +57,14 @@ def test_the_commands_of_the_page(folder: Path, tiny_bundle: Path) -> None:
     ],
 )
 def test_wrong_use(folder: Path, tiny_bundle: Path, arguments: list[str], sentence: str) -> None:
-    code, output = run(*arguments, "--device", "cpu", "--model", str(tiny_bundle), "--include-children")
+    code, output = video(*arguments, "--device", "cpu", "--model", str(tiny_bundle), "--include-children")
     assert (code, sentence in output) == (2, True), output
     assert [path.name for path in folder.iterdir()] == ["clip.mp4"]
 
 
 def test_a_video_without_faces_has_no_sheet(folder: Path, tiny_bundle: Path) -> None:
     write_video(folder / "grey.mp4", [np.full((64, 64, 3), 99, np.uint8)] * 3, "libx264")
-    code, output = run("grey.mp4", "--list-faces", "x.png", "--device", "cpu", "--model", str(tiny_bundle))
+    code, output = video("grey.mp4", "--list-faces", "x.png", "--device", "cpu", "--model", str(tiny_bundle))
     assert (code, "shows no face" in output) == (2, True), output
 
 

@@ -10,8 +10,8 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from helpers import ROOT
-from made_up_results import made_up_result
+from support.helpers import ROOT
+from support.made_up_results import made_up_result
 
 FOLDER = ROOT / "benchmarks"
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import ROOT
-from tiny_networks import random_generator
+from support.helpers import ROOT
+from support.tiny_networks import random_generator
 
 from amgan.benchmarking import timing
 from amgan.benchmarking.baseline import check_size, compare, read_result, require_comparable

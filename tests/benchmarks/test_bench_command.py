@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
-from tiny_networks import TINY_MODEL, random_discriminator, random_generator
+from click.testing import Result
+from support.command_line import run
+from support.tiny_networks import TINY_MODEL, random_discriminator, random_generator
 
 from amgan.benchmarking import baseline, engines, machine, photos, short_set, timing
 from amgan.checkpoint import save_model
-from amgan.cli import main
 from amgan.export import bundle as bundle_export
 from amgan.export.bundle import ExportOptions, export_bundle
 from amgan.export.parity.report import ParityReport
@@ -34,7 +34,7 @@ Save = Callable[[str, Any], Path]
 
 
 def bench(*arguments: object) -> Result:
-    return CliRunner().invoke(main, ["bench", *map(str, arguments)])
+    return run("bench", *arguments)
 
 
 @pytest.fixture

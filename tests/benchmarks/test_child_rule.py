@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import COLLINS, HOPPER, ROOT
+from support.helpers import COLLINS, HOPPER, ROOT
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 import child_rule

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import HOPPER, ROOT
+from support.helpers import HOPPER, ROOT
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 import face_finding

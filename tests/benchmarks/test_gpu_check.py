@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from fake_cuda import FakeCuda
-from fake_program import FakeProgram
-from helpers import ROOT
-from numpy_device import HALO
-from tiny_networks import TINY_GENERATOR, random_generator
+from support.fake_cuda import FakeCuda
+from support.fake_program import FakeProgram
+from support.helpers import ROOT
+from support.numpy_device import HALO
+from support.tiny_networks import TINY_GENERATOR, random_generator
 
 from amgan.export.graphs.emit import emit_generator
 from amgan.export.simplify import simplify

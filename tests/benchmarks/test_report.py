@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import ROOT
-from made_up_results import made_up_pipeline, made_up_suites, without_bf16
+from support.helpers import ROOT
+from support.made_up_results import made_up_pipeline, made_up_suites, without_bf16
 
 from amgan.benchmarking import machine
 

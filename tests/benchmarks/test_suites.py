@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import ROOT
+from support.helpers import ROOT
 
 from amgan.runtime.bundle.bundle import SHIPPED
 from amgan.runtime.files import file_sha256

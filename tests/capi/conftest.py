@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from capi import Handle, Library, build, missing_tools
-from helpers import ROOT
 from PIL import Image
+from support.capi import Handle, Library, build, missing_tools
+from support.helpers import ROOT
 
 from amgan.runtime.bundle.bundle import SHIPPED
 from amgan.runtime.face.alignment import apply_affine

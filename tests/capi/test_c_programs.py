@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from capi import SOURCE, Handle, Library, build, cut_frame, write_broken
-from frame_reference import Reference
-from helpers import COLLINS
 from PIL import Image
+from support.capi import SOURCE, Handle, Library, build, cut_frame, write_broken
+from support.frame_reference import Reference
+from support.helpers import COLLINS
 
 from amgan.runtime.bundle.bundle import SHIPPED
 from amgan.runtime.engines.contract import CELL_PX

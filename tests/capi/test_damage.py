@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from capi import BUNDLE, ENGINE, OK, AmganError, Library, write_broken
+from support.capi import BUNDLE, ENGINE, OK, AmganError, Library, write_broken
 
 from amgan.runtime.bundle.bundle import SHIPPED, Bundle
 from amgan.runtime.errors import BundleError
@@ -109,7 +109,7 @@ def test_manifests_are_refused_in_words(
 
 
 def test_engines_in_a_manifest_are_checked(library: Library, tmp_path: Path) -> None:
-    from engine_helpers import write_fake_engine_bundle
+    from support.engine_helpers import write_fake_engine_bundle
 
     folder = write_fake_engine_bundle(tmp_path / "engines")
     assert status_of(library, folder) == OK

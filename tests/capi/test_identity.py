@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from capi import SOURCE, AmganError, Handle, Library, cut_frame
-from frame_reference import Reference
+from support.capi import SOURCE, AmganError, Handle, Library, cut_frame
+from support.frame_reference import Reference
 
 from amgan.runtime.bundle.bundle import SHIPPED, Bundle
 from amgan.runtime.bundle.precision import Precision

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from engine_helpers import engine_content
-from helpers import PATTERNS, tiny_manifest, write_tiny_bundle
+from support.engine_helpers import engine_content
+from support.helpers import PATTERNS, tiny_manifest, write_tiny_bundle
 
 from amgan.runtime.bundle.bundle import write_manifest
 from amgan.runtime.bundle.manifest import Manifest

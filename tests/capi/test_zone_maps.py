@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from capi import Handle, Library, ZoneAges, cut_frame, zone_ages
+from support.capi import Handle, Library, ZoneAges, cut_frame, zone_ages
 
 from amgan.runtime.ages.maps import (
     MAP_CELLS,

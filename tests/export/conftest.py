@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from exported import Exported
-from tiny_networks import TINY_MODEL, random_discriminator, random_generator
+from support.exported import Exported
+from support.tiny_networks import TINY_MODEL, random_discriminator, random_generator
 
 from amgan.checkpoint import load_model, save_model
 from amgan.export import bundle as bundle_export

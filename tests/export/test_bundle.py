@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from exported import Exported
-from tiny_networks import TINY_MODEL, random_discriminator, random_generator
+from support.exported import Exported
+from support.tiny_networks import TINY_MODEL, random_discriminator, random_generator
 
 from amgan.export import bundle as bundle_export
 from amgan.export.bundle import ExportOptions, export_bundle

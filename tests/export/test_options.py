@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from exported import Exported
+from support.exported import Exported
 
 from amgan.export import bundle as bundle_export
 from amgan.export.bundle import ExportOptions, export_bundle

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 import torch
-from click.testing import CliRunner, Result
-from exported import Exported
-from tiny_networks import TINY_MODEL, random_discriminator, random_generator
+from click.testing import Result
+from support.command_line import one_sentence, refuse, run
+from support.exported import Exported
+from support.tiny_networks import TINY_MODEL, random_discriminator, random_generator
 
 from amgan.checkpoint import save_model
-from amgan.cli import main
 from amgan.export import bundle as bundle_export
 from amgan.export import verify
 from amgan.export.bundle import export_bundle
@@ -28,18 +28,9 @@ from amgan.runtime.bundle.bundle import Bundle
 from amgan.runtime.errors import AmganError
 
 
-def amgan(*arguments: object) -> Result:
-    return CliRunner().invoke(main, [str(a) for a in arguments])
-
-
-def one_sentence(result: Result) -> str:
-    assert result.stderr.count("\n") == 1, result.stderr
-    return result.stderr.strip()
-
-
 @pytest.fixture(scope="module")
 def verified(exported: Exported) -> Result:
-    return amgan("verify", exported.bundle, "--against", exported.checkpoint, "--json")
+    return run("verify", exported.bundle, "--against", exported.checkpoint, "--json")
 
 
 def test_json(exported: Exported, verified: Result) -> None:
@@ -82,7 +73,7 @@ def fp32_only(exported: Exported, tmp_path: Path) -> Path:
 
 
 def test_tables(exported: Exported, fp32_only: Path) -> None:
-    result = amgan("verify", fp32_only, "--against", exported.checkpoint, "--seed", 5)
+    result = run("verify", fp32_only, "--against", exported.checkpoint, "--seed", 5)
     assert result.exit_code == 0, result.output
     for word in (
         "generator against PyTorch fp32, in code values",
@@ -97,7 +88,7 @@ def test_tables(exported: Exported, fp32_only: Path) -> None:
 
 
 def test_info_shows_passes_and_parity(exported: Exported) -> None:
-    result = amgan("info", exported.bundle)
+    result = run("info", exported.bundle)
     assert result.exit_code == 0, result.output
     for word in (
         "separate_conditioning",
@@ -111,7 +102,7 @@ def test_the_shipped_weights_are_the_default(
     exported: Exported, fp32_only: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(verify, "SHIPPED", exported.checkpoint)
-    result = amgan("verify", fp32_only, "--json")
+    result = run("verify", fp32_only, "--json")
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["checkpoint"] == str(exported.checkpoint)
 
@@ -124,7 +115,7 @@ def test_a_bundle_of_other_weights_needs_its_checkpoint(
     if there:
         shipped.write_bytes(b"other weights")
     monkeypatch.setattr(verify, "SHIPPED", shipped)
-    result = amgan("verify", exported.bundle)
+    result = run("verify", exported.bundle)
     assert result.exit_code == 2
     assert "was not made of the weights that ship with amgan" in one_sentence(result)
     assert "--against" in result.stderr
@@ -152,7 +143,7 @@ def test_refusals(
         networks = random_generator(config.generator), random_discriminator()
         save_model(tmp_path / f"{name}.safetensors", *networks, config)
     options = ["--against", tmp_path / against] if against else []
-    result = amgan("verify", tmp_path / bundle if bundle else exported.bundle, *options)
+    result = run("verify", tmp_path / bundle if bundle else exported.bundle, *options)
     assert result.exit_code == code
     assert message in one_sentence(result)
 
@@ -160,9 +151,9 @@ def test_refusals(
 def test_a_damaged_bundle_is_refused(exported: Exported, tmp_path: Path) -> None:
     shutil.copytree(exported.bundle, tmp_path / "b")
     (tmp_path / "b" / "generator.onnx").write_bytes(b"damaged")
-    result = amgan("verify", tmp_path / "b", "--against", exported.checkpoint)
-    assert result.exit_code == 1
-    assert "is damaged or was replaced" in one_sentence(result)
+    assert "is damaged or was replaced" in refuse(
+        "verify", tmp_path / "b", "--against", exported.checkpoint, code=1
+    )
 
 
 def test_without_pytorch(exported: Exported, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,9 +166,7 @@ def test_without_pytorch(exported: Exported, monkeypatch: pytest.MonkeyPatch) ->
     fake = types.ModuleType("amgan.export.verify")
     fake.__getattr__ = absent  # type: ignore[method-assign]
     monkeypatch.setitem(sys.modules, "amgan.export.verify", fake)
-    result = amgan("verify", exported.bundle)
-    assert result.exit_code == 2
-    assert "verify needs the package torch, which is not installed" in one_sentence(result)
+    assert "verify needs the package torch, which is not installed" in refuse("verify", exported.bundle)
 
 
 # ---- wrong passes
@@ -203,7 +192,7 @@ def broken_pass(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_export_catches_a_wrong_pass(broken_pass: object, checkpoint: Path, tmp_path: Path) -> None:
-    result = amgan("export", "-o", tmp_path / "b", "--checkpoint", checkpoint)
+    result = run("export", "-o", tmp_path / "b", "--checkpoint", checkpoint)
     assert result.exit_code == 1
     assert "differ from PyTorch, OpenVINO, generator: " in result.stderr
     assert result.stderr.endswith("nothing was written\n")
@@ -219,11 +208,11 @@ def test_verify_catches_a_wrong_pass(
     with monkeypatch.context() as blind:
         blind.setattr(bundle_export, "compare", lambda *a: ParityReport(0, {}, ()))
         bundle = export_bundle(checkpoint, tmp_path / "b")
-    result = amgan("verify", bundle, "--against", checkpoint)
+    result = run("verify", bundle, "--against", checkpoint)
     assert result.exit_code == 1
     assert "failed: generator.onnx in OpenVINO (fp32), " in result.stdout
     assert f"FAILED: {bundle}" in result.stdout
-    content = json.loads(amgan("verify", bundle, "--against", checkpoint, "--json").stdout)
+    content = json.loads(run("verify", bundle, "--against", checkpoint, "--json").stdout)
     assert content["passed"] is False
     failed = {r["role"] for r in content["results"] if r["verdict"] == "failed"}
     assert failed == {"generator"}
@@ -232,6 +221,6 @@ def test_verify_catches_a_wrong_pass(
 def test_verify_catches_other_weights(fp32_only: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.safetensors"
     save_model(other, random_generator(seed=7), random_discriminator(seed=7), TINY_MODEL)
-    result = amgan("verify", fp32_only, "--against", other)
+    result = run("verify", fp32_only, "--against", other)
     assert result.exit_code == 1
     assert f"note: the manifest names other weights than {other}" in result.stdout

@@ -10,7 +10,7 @@ import fsspec
 import numpy as np
 import pytest
 from hypothesis import settings
-from object_store import new_bucket, put_photo, s3_server
+from support.object_store import new_bucket, put_photo, s3_server
 
 from amgan.runtime import Pipeline
 from amgan.runtime.face.alignment import apply_affine

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import HOPPER
 from PIL import Image
+from support.helpers import HOPPER
 
 import amgan.runtime
 from amgan.runtime import Bundle, Pipeline, Request

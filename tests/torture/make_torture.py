@@ -23,10 +23,10 @@ import numpy as np
 from PIL import Image, features
 
 ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "tests" / "support"), str(Path(__file__).parent)]
+sys.path[:0] = [str(ROOT / "tests" / "lib"), str(Path(__file__).parent)]
 
-import icc_profiles  # noqa: E402
 from bombs import png_of, quick_bombs, slow_bombs  # noqa: E402
+from support import icc_profiles  # noqa: E402
 
 PORTRAIT = ROOT / "samples" / "eileen_collins.png"
 TURNS = {

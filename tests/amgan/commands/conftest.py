@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from command_line import FakePipeline
+from support.command_pipeline import CommandPipeline
 
 from amgan.runtime.pipeline import pipeline
 
 
 @pytest.fixture
-def fake(monkeypatch: pytest.MonkeyPatch) -> type[FakePipeline]:
-    monkeypatch.setattr(FakePipeline, "opened", [])
-    monkeypatch.setattr(FakePipeline, "requests", [])
-    monkeypatch.setattr(FakePipeline, "trouble", None)
-    monkeypatch.setattr(pipeline, "Pipeline", FakePipeline)
+def fake(monkeypatch: pytest.MonkeyPatch) -> type[CommandPipeline]:
+    monkeypatch.setattr(CommandPipeline, "opened", [])
+    monkeypatch.setattr(CommandPipeline, "requests", [])
+    monkeypatch.setattr(CommandPipeline, "trouble", None)
+    monkeypatch.setattr(pipeline, "Pipeline", CommandPipeline)
     monkeypatch.delenv("AMGAN_DEBUG", raising=False)
-    return FakePipeline
+    return CommandPipeline

@@ -5,15 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from command_line import TROUBLED, FakePipeline, amgan, one_sentence, photo
+from support.command_line import one_sentence, run
+from support.command_pipeline import TROUBLED, CommandPipeline
+from support.fake_pipeline import photo
 
 pytestmark = pytest.mark.usefixtures("fake")
 
 
-def test_batch_all_good(tmp_path: Path, fake: type[FakePipeline]) -> None:
+def test_batch_all_good(tmp_path: Path, fake: type[CommandPipeline]) -> None:
     photo(tmp_path / "in" / "a.png")
     photo(tmp_path / "in" / "b" / "c.png")
-    result = amgan(
+    result = run(
         "run-batch", tmp_path / "in", "-o", tmp_path / "out", "--age", "-10", "--zone", "forehead=+25",
         "--zone", "chin=70", "--faces", "largest", "--strength", 0.5, "--model", tmp_path,
         "--device", "cuda:1",
@@ -34,7 +36,7 @@ def test_batch_some_good(tmp_path: Path) -> None:
     photo(tmp_path / "in" / "black.png", 0)
     (tmp_path / "in" / "notes.txt").write_text("hello")
     (tmp_path / "in" / "broken.jpg").write_text("hello")
-    result = amgan("run-batch", tmp_path / "in", "-o", tmp_path / "out", "--age", "70")
+    result = run("run-batch", tmp_path / "in", "-o", tmp_path / "out", "--age", "70")
     assert result.exit_code == 3
     lines = result.stdout.splitlines()
     assert lines[0].startswith("aged 1 of 4 photos")
@@ -47,17 +49,19 @@ def test_batch_some_good(tmp_path: Path) -> None:
 
 def test_batch_none_good(tmp_path: Path) -> None:
     photo(tmp_path / "in" / "black.png", 0)
-    result = amgan("run-batch", tmp_path / "in", "-o", tmp_path / "out", "--age", "70")
+    result = run("run-batch", tmp_path / "in", "-o", tmp_path / "out", "--age", "70")
     assert result.exit_code == 1
     assert result.stdout.startswith("aged 0 of 1 photos")
     assert [path.name for path in (tmp_path / "out").iterdir()] == [".amgan"]
 
 
-def test_batch_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake: type[FakePipeline]) -> None:
+def test_batch_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake: type[CommandPipeline]
+) -> None:
     monkeypatch.setattr(fake, "trouble", KeyboardInterrupt())
     for name, level in zip("abc", (100, TROUBLED, TROUBLED), strict=True):
         photo(tmp_path / "in" / f"{name}.png", level)
-    result = amgan("run-batch", tmp_path / "in", "-o", tmp_path / "out", "--age", "70")
+    result = run("run-batch", tmp_path / "in", "-o", tmp_path / "out", "--age", "70")
     assert result.exit_code == 130
     assert (
         one_sentence(result)
@@ -71,7 +75,7 @@ def test_batch_shows_progress_on_a_terminal(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLUMNS", "120")
     photo(tmp_path / "in" / "a[b].png")
-    result = amgan("run-batch", tmp_path / "in", "-o", tmp_path / "out", "--age", "70")
+    result = run("run-batch", tmp_path / "in", "-o", tmp_path / "out", "--age", "70")
     assert result.exit_code == 0
     assert "1/1" in result.stderr
     assert "a[b].png" in result.stderr

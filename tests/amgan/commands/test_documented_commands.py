@@ -11,8 +11,8 @@ from pathlib import Path
 
 import click
 import pytest
-from click.testing import CliRunner
-from helpers import COLLINS, HOPPER, ROOT
+from support.command_line import run
+from support.helpers import COLLINS, HOPPER, ROOT
 
 from amgan.cli import main
 from amgan.runtime.bundle.bundle import SHIPPED
@@ -138,9 +138,9 @@ def test_the_command_as_it_stands(command: Command, folder: Path, monkeypatch: p
     """In the order of the pages, so that what one writes the next can read."""
     monkeypatch.chdir(folder)
     if "wanted.png" in command.text and "--save-map" not in command.text:
-        saved = CliRunner().invoke(main, ["map", "me.jpg", "--age", "+20", "--save-map", "wanted.png"])
+        saved = run("map", "me.jpg", "--age", "+20", "--save-map", "wanted.png")
         assert saved.exit_code == 0, saved.output
-    done = CliRunner().invoke(main, command.words[1:])
+    done = run(*command.words[1:])
     assert done.exit_code == 0, done.output
     for flag in ("-o", "--save-map", "--report"):
         if flag in command.words and (target := command.words[command.words.index(flag) + 1]) != "-":

@@ -10,10 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 from PIL import Image
-
-from amgan.cli import main
+from support.command_line import one_sentence, run
 
 pytestmark = pytest.mark.slow
 
@@ -32,10 +30,6 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
-def amgan(*arguments: object) -> Result:
-    return CliRunner().invoke(main, [str(a) for a in arguments])
-
-
 def pixels(path: Path) -> np.ndarray:
     return np.asarray(Image.open(path).convert("RGB"))
 
@@ -44,7 +38,7 @@ def test_batch_does_the_good_ones_and_lists_the_others(
     photos: Path, tmp_path: Path, tiny_bundle: Path
 ) -> None:
     out = tmp_path / "aged"
-    result = amgan("run-batch", photos, "-o", out, "--age", "70", "--model", tiny_bundle)
+    result = run("run-batch", photos, "-o", out, "--age", "70", "--model", tiny_bundle)
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith("aged 2 of 4 photos, faces: 2,")
     assert f"{photos / 'list.txt'}: not a picture" in result.stdout
@@ -59,15 +53,15 @@ def test_batch_does_the_good_ones_and_lists_the_others(
 
 def test_one_photo_gives_the_same_bytes_as_a_batch(photos: Path, tmp_path: Path, tiny_bundle: Path) -> None:
     wish = ("--age", "+20", "--zone", "forehead=+40", "--model", tiny_bundle)
-    single = amgan("age", photos / "sub" / "eileen_collins.png", "-o", tmp_path / "single.png", *wish)
+    single = run("age", photos / "sub" / "eileen_collins.png", "-o", tmp_path / "single.png", *wish)
     assert single.exit_code == 0, single.output
-    batch = amgan("run-batch", photos / "sub", "-o", tmp_path / "batch", *wish)
+    batch = run("run-batch", photos / "sub", "-o", tmp_path / "batch", *wish)
     assert batch.exit_code == 0, batch.output
     assert (tmp_path / "single.png").read_bytes() == (tmp_path / "batch" / "eileen_collins.png").read_bytes()
 
 
 def test_age_beyond_the_model_is_wrong_use(photos: Path, tmp_path: Path, tiny_bundle: Path) -> None:
-    result = amgan("run-batch", photos, "-o", tmp_path / "out", "--age", "300", "--model", tiny_bundle)
+    result = run("run-batch", photos, "-o", tmp_path / "out", "--age", "300", "--model", tiny_bundle)
     assert result.exit_code == 2
     assert result.stderr.startswith("amgan: ")
     assert not (tmp_path / "out").exists()
@@ -75,28 +69,27 @@ def test_age_beyond_the_model_is_wrong_use(photos: Path, tmp_path: Path, tiny_bu
 
 def test_photo_without_a_face(photos: Path, tmp_path: Path, tiny_bundle: Path) -> None:
     for command in (("age", "-o", tmp_path / "x.jpg", "--age", "70"), ("estimate",)):
-        result = amgan(command[0], photos / "wall.jpg", *command[1:], "--model", tiny_bundle)
+        result = run(command[0], photos / "wall.jpg", *command[1:], "--model", tiny_bundle)
         assert result.exit_code == 1, result.output
         assert result.stderr.startswith(f"amgan: '{photos / 'wall.jpg'}'")
     assert not (tmp_path / "x.jpg").exists()
 
 
 def test_no_such_bundle(photos: Path, tmp_path: Path) -> None:
-    result = amgan(
+    result = run(
         "age", photos / "grace_hopper.jpg", "-o", tmp_path, "--age", "70", "--model", tmp_path / "none"
     )
     assert result.exit_code == 1
-    assert result.stderr.startswith("amgan: ")
-    assert result.stderr.count("\n") == 1
+    one_sentence(result)
 
 
 def test_estimate(photos: Path, tiny_bundle: Path) -> None:
-    result = amgan("estimate", photos / "grace_hopper.jpg", "--json", "--model", tiny_bundle)
+    result = run("estimate", photos / "grace_hopper.jpg", "--json", "--model", tiny_bundle)
     assert result.exit_code == 0, result.output
     (face,) = json.loads(result.stdout)["faces"]
     assert 0 <= face["zones"]["forehead"] <= 120
     assert len(face["box"]) == 4
-    result = amgan("estimate", photos / "grace_hopper.jpg", "--model", tiny_bundle)
+    result = run("estimate", photos / "grace_hopper.jpg", "--model", tiny_bundle)
     assert result.exit_code == 0, result.output
     assert "nasolabial-left" in result.stdout
 
@@ -132,13 +125,13 @@ def test_ctrl_c_stops_cleanly(tmp_path: Path, tiny_bundle: Path) -> None:
         str(tiny_bundle),
     ]
     # who runs the tests in the background of a shell hands down that Ctrl-C is ignored
-    run = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-P", "-c", INTERRUPT_ITSELF.format(arguments=arguments)],
         capture_output=True, text=True, check=False, timeout=600,
     )  # fmt: skip
-    told = run.stderr
+    told = done.stderr
     done = sorted(path for path in out.iterdir() if path.name != ".amgan")
-    assert run.returncode == 130, told
+    assert done.returncode == 130, told
     assert told.startswith(f"amgan: interrupted, {len(done)} of 200 photos are aged and written; give")
     assert 0 < len(done) < 200
     for path in done:

@@ -7,8 +7,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from command_line import FakePipeline, amgan, one_sentence, photo
 from PIL import Image
+from support.command_line import one_sentence, run
+from support.command_pipeline import CommandPipeline
+from support.fake_pipeline import photo
 
 from amgan.runtime.ages.maps import FaceAges
 from amgan.runtime.face.zones import PART_NAMES
@@ -18,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("fake")
 
 def test_estimate_as_json(tmp_path: Path) -> None:
     source = photo(tmp_path / "a.png")
-    result = amgan("estimate", source, "--json")
+    result = run("estimate", source, "--json")
     assert result.exit_code == 0, result.output
     told = json.loads(result.stdout)
     assert told["photo"] == str(source)
@@ -32,7 +34,7 @@ def test_estimate_as_json(tmp_path: Path) -> None:
 
 
 def test_estimate_as_a_table(tmp_path: Path) -> None:
-    result = amgan("estimate", photo(tmp_path / "a.png"))
+    result = run("estimate", photo(tmp_path / "a.png"))
     assert result.exit_code == 0, result.output
     for word in ("face 1", "face 2", "forehead", "chin", "41", "50", "33"):
         assert word in result.stdout
@@ -41,13 +43,13 @@ def test_estimate_as_a_table(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["me [edited].png", "a:smile:.png", "x[/b].png", "[bold]x.png"])
 def test_estimate_shows_names_as_they_are(tmp_path: Path, name: str) -> None:
     source = photo(tmp_path / name)
-    result = amgan("estimate", source)
+    result = run("estimate", source)
     assert result.exit_code == 0, result.output
     assert result.stdout.splitlines()[0] == f"{source}: apparent age in years"
 
 
 def test_estimate_of_many_faces_loses_no_number(
-    tmp_path: Path, fake: type[FakePipeline], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, fake: type[CommandPipeline], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     faces = [
         (
@@ -57,7 +59,7 @@ def test_estimate_of_many_faces_loses_no_number(
         for n in range(24)
     ]
     monkeypatch.setattr(fake, "estimate", lambda self, rgb: faces)
-    result = amgan("estimate", photo(tmp_path / "a.png"))
+    result = run("estimate", photo(tmp_path / "a.png"))
     lines = result.stdout.splitlines()
     headings = " ".join(lines)
     for n in range(24):
@@ -69,16 +71,16 @@ def test_estimate_of_many_faces_loses_no_number(
 
 def test_estimate_draws_the_numbers(tmp_path: Path) -> None:
     source = photo(tmp_path / "a.png")
-    result = amgan("estimate", source, "--draw", tmp_path / "numbers.png")
+    result = run("estimate", source, "--draw", tmp_path / "numbers.png")
     assert result.exit_code == 0, result.output
     with Image.open(source) as before, Image.open(tmp_path / "numbers.png") as drawn:
         assert drawn.size == before.size
-    result = amgan("estimate", source, "--draw", source)
+    result = run("estimate", source, "--draw", source)
     assert result.exit_code == 2
     one_sentence(result)
 
 
-def test_faces_are_chosen_by_number_or_place(tmp_path: Path, fake: type[FakePipeline]) -> None:
+def test_faces_are_chosen_by_number_or_place(tmp_path: Path, fake: type[CommandPipeline]) -> None:
     source = photo(tmp_path / "a.png")
     for options, chosen in (
         (("--face", 2), "#2"),
@@ -87,11 +89,11 @@ def test_faces_are_chosen_by_number_or_place(tmp_path: Path, fake: type[FakePipe
         (("--faces", "10,20"), "10,20"),
         ((), "all"),
     ):
-        result = amgan("age", source, "-o", tmp_path / "out.png", "--age", 70, *options)
+        result = run("age", source, "-o", tmp_path / "out.png", "--age", 70, *options)
         assert result.exit_code == 0, result.output
         assert fake.requests[-1].faces == chosen
     for options in (("--face", 2, "--faces", "left"), ("--faces", "left", "--face", 2), ("--face", 0)):
-        assert amgan("age", source, "-o", tmp_path / "x.png", "--age", 70, *options).exit_code == 2
+        assert run("age", source, "-o", tmp_path / "x.png", "--age", 70, *options).exit_code == 2
 
 
 def test_estimate_that_fails(tmp_path: Path) -> None:
@@ -102,6 +104,6 @@ def test_estimate_that_fails(tmp_path: Path) -> None:
         (tmp_path / "text.jpg", 1),
         (tmp_path, 2),
     ):
-        result = amgan("estimate", source)
+        result = run("estimate", source)
         assert result.exit_code == code, source
         one_sentence(result)

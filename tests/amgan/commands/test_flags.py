@@ -7,7 +7,7 @@ import re
 
 import click
 import pytest
-from helpers import ROOT
+from support.helpers import ROOT
 
 from amgan.cli import main
 from amgan.commands.flags import FLAGS, in_terms_of_flags

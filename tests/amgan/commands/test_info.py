@@ -6,15 +6,15 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
-from engine_helpers import write_fake_engine_bundle
+from click.testing import Result
+from support.command_line import one_sentence, run
+from support.engine_helpers import write_fake_engine_bundle
 
-from amgan.cli import main
 from amgan.runtime.bundle.bundle import Bundle
 
 
 def info(*arguments: object) -> Result:
-    return CliRunner().invoke(main, ["info", *(str(a) for a in arguments)])
+    return run("info", *arguments)
 
 
 @pytest.fixture
@@ -59,8 +59,7 @@ def test_damaged_bundle_is_one_sentence(folder: Path) -> None:
     (folder / "generator.engine").write_bytes(b"broken")
     result = info(folder)
     assert result.exit_code == 1
-    assert result.stderr.startswith("amgan: ")
-    assert result.stderr.count("\n") == 1
+    one_sentence(result)
 
 
 def test_missing_bundle(tmp_path: Path) -> None:

@@ -13,11 +13,9 @@ from pathlib import Path
 import httpx
 import pytest
 import uvicorn
-from click.testing import CliRunner
-from helpers import HOPPER
-from live_server import PATIENCE_S
-
-from amgan.cli import main
+from support.command_line import refuse, run
+from support.helpers import HOPPER
+from support.live_server import PATIENCE_S
 
 
 def test_it_serves_until_ctrl_c_and_writes_nothing(tiny_bundle: Path, tmp_path: Path) -> None:
@@ -61,15 +59,15 @@ def test_a_signal_before_its_loop_runs_ends_it_as_well(
     tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
     before = signal.getsignal(number)
-    run, ended = uvicorn.Server.run, []
+    serve, ended = uvicorn.Server.run, []
 
     def signalled(self: uvicorn.Server, sockets: list[socket.socket] | None = None) -> None:
         os.kill(os.getpid(), number)
-        run(self, sockets)
+        serve(self, sockets)
         ended.append(self.should_exit)
 
     monkeypatch.setattr(uvicorn.Server, "run", signalled)
-    done = CliRunner().invoke(main, ["serve", "--model", str(tiny_bundle), "--device", "cpu"])
+    done = run("serve", "--model", tiny_bundle, "--device", "cpu")
     assert (done.exit_code, ended) == (0, [True]), done.output
     assert done.output.endswith("stopped\n")
     assert signal.getsignal(number) == before
@@ -77,21 +75,17 @@ def test_a_signal_before_its_loop_runs_ends_it_as_well(
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "faces.example.org"])
 def test_it_listens_beyond_this_machine_with_a_token_only(host: str) -> None:
-    done = CliRunner().invoke(main, ["serve", "--host", host])
-    assert done.exit_code == 2
-    assert f"--host {host} lets other machines in" in done.output
+    assert f"--host {host} lets other machines in" in refuse("serve", "--host", host)
 
 
 def test_a_port_that_is_taken(tiny_bundle: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        done = CliRunner().invoke(main, ["serve", "--port", port, "--model", str(tiny_bundle)])
+        done = run("serve", "--port", port, "--model", str(tiny_bundle))
     assert done.exit_code == 2
     assert f"cannot listen on 127.0.0.1:{port} (Address already in use)" in done.output
 
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "fastapi", None)
-    done = CliRunner().invoke(main, ["serve"])
-    assert done.exit_code == 2
-    assert "pip install 'amgan[serve]'" in done.output
+    assert "pip install 'amgan[serve]'" in refuse("serve")

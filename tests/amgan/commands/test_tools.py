@@ -9,9 +9,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from click.testing import CliRunner, Result
+from support.command_line import one_sentence, refuse, run
 
-from amgan.cli import main
 from amgan.runtime import doctor
 from amgan.runtime.doctor import Cpu, EngineReport, Report
 from amgan.runtime.machine import Gpu
@@ -22,22 +21,12 @@ def no_debugging(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AMGAN_DEBUG", raising=False)
 
 
-def amgan(*arguments: object) -> Result:
-    return CliRunner().invoke(main, [str(a) for a in arguments])
-
-
-def one_sentence(result: Result) -> str:
-    assert result.stderr.startswith("amgan: ")
-    assert result.stderr.count("\n") == 1
-    return str(result.stderr)
-
-
 def test_interrupt_elsewhere_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
     def stop() -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(doctor, "examine", stop)
-    result = amgan("doctor")
+    result = run("doctor")
     assert result.exit_code == 130
     assert one_sentence(result) == "amgan: interrupted\n"
 
@@ -57,7 +46,7 @@ def report(usable: bool) -> Report:
 
 def test_doctor_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "examine", lambda: report(True))
-    result = amgan("doctor")
+    result = run("doctor")
     assert result.exit_code == 0
     for words in (
         "Some CPU, 4 cores (avx2)",
@@ -72,7 +61,7 @@ def test_doctor_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     ):
         assert words in result.stdout
     monkeypatch.setattr(doctor, "examine", lambda: report(False))
-    result = amgan("doctor")
+    result = run("doctor")
     assert result.exit_code == 1
     assert "none: no driver" in result.stdout
     assert "NOT usable" in result.stdout
@@ -80,7 +69,7 @@ def test_doctor_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_doctor_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "examine", lambda: report(False))
-    result = amgan("doctor", "--json")
+    result = run("doctor", "--json")
     assert result.exit_code == 1
     told = json.loads(result.stdout)
     assert told["healthy"] is False
@@ -108,39 +97,37 @@ def stub(
 
 def test_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = stub(monkeypatch, "amgan.export.bundle", "export_bundle", "at work")
-    result = amgan("export", "-o", tmp_path / "bundle")
+    result = run("export", "-o", tmp_path / "bundle")
     assert result.exit_code == 0, result.output
     assert calls[0][:2] == (None, tmp_path / "bundle")
     assert result.stderr == "at work\n"
     assert result.stdout == "bundle written to made\n"
-    result = amgan("export", "-o", tmp_path / "bundle", "--checkpoint", tmp_path / "none.safetensors")
-    assert result.exit_code == 2
-    assert "none.safetensors' does not exist" in one_sentence(result)
+    assert "none.safetensors' does not exist" in refuse(
+        "export", "-o", tmp_path / "bundle", "--checkpoint", tmp_path / "none.safetensors"
+    )
 
 
 def test_train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = stub(monkeypatch, "amgan.training.loop", "train")
     config = tmp_path / "run.toml"
-    assert amgan("train", "--config", config).exit_code == 2
+    assert run("train", "--config", config).exit_code == 2
     config.write_text("")
-    assert amgan("train", "--config", config).stdout == "weights written to made\n"
-    assert (
-        amgan("train", "--config", config, "--max-steps", 5, "--max-minutes", 0.5, "--fresh").exit_code == 0
-    )
+    assert run("train", "--config", config).stdout == "weights written to made\n"
+    assert run("train", "--config", config, "--max-steps", 5, "--max-minutes", 0.5, "--fresh").exit_code == 0
     assert calls == [(config, None, None, False), (config, 5, 0.5, True)]
-    assert amgan("train", "--config", config, "--max-steps", 0).exit_code == 2
-    assert amgan("train", "--config", config, "--max-minutes", 0).exit_code == 2
+    assert run("train", "--config", config, "--max-steps", 0).exit_code == 2
+    assert run("train", "--config", config, "--max-minutes", 0).exit_code == 2
 
 
 def test_prepare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = stub(monkeypatch, "amgan.data.prepare", "prepare_dataset", 1, 7, "a.jpg")
     sys.modules["amgan.data.prepare"].PrepareOptions = SimpleNamespace  # type: ignore[attr-defined]
     faces, ages = tmp_path / "faces", tmp_path / "ages.csv"
-    assert "is no folder" in one_sentence(amgan("prepare", faces, "--ages", ages, "-o", tmp_path / "out"))
+    assert "is no folder" in one_sentence(run("prepare", faces, "--ages", ages, "-o", tmp_path / "out"))
     faces.mkdir()
-    assert "does not exist" in one_sentence(amgan("prepare", faces, "--ages", ages, "-o", tmp_path / "out"))
+    assert "does not exist" in one_sentence(run("prepare", faces, "--ages", ages, "-o", tmp_path / "out"))
     ages.write_text("")
-    result = amgan("prepare", faces, "--ages", ages, "-o", tmp_path / "out", "--frame-px", 512)
+    result = run("prepare", faces, "--ages", ages, "-o", tmp_path / "out", "--frame-px", 512)
     assert (result.exit_code, result.stdout, result.stderr) == (0, "dataset written to made\n", "")
     assert calls[0][:3] == ((faces,), (ages,), tmp_path / "out")
     assert calls[0][3].frame_px == 512 and calls[0][3].labels is None
@@ -166,7 +153,7 @@ def test_missing_extras_say_what_to_install(
     fake_module = types.ModuleType(module)
     fake_module.__getattr__ = absent  # type: ignore[method-assign]
     monkeypatch.setitem(sys.modules, module, fake_module)
-    result = amgan(*arguments)
+    result = run(*arguments)
     assert result.exit_code == 2
     assert f"needs the package torch, which is not installed: pip install 'amgan[{extra}]'" in one_sentence(
         result
@@ -175,6 +162,4 @@ def test_missing_extras_say_what_to_install(
 
 def test_a_missing_module_of_our_own_is_no_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "amgan.export.bundle", None)
-    result = amgan("export", "-o", "bundle")
-    assert result.exit_code == 1
-    assert "unexpected" in one_sentence(result)
+    assert "unexpected" in refuse("export", "-o", "bundle", code=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tiny_set import AGES, SIDE, write_set
+from support.tiny_set import AGES, SIDE, write_set
 
 from amgan.data.dataset import Dataset, load_dataset
 

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
-from mirrored_set import prepare_mirrored
+from support.command_line import run
+from support.mirrored_set import prepare_mirrored
 
-from amgan.cli import main
 from amgan.data.dataset import load_dataset
 from amgan.data.packing import pack_set, unpack_set
 from amgan.runtime.errors import UsageError
@@ -28,9 +27,9 @@ def prepared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_set_comes_back(prepared_folder: Path, tmp_path: Path) -> None:
     packed, folder = tmp_path / "set.zip", tmp_path / "back"
-    result = CliRunner().invoke(main, ["pack", str(prepared_folder), "-o", str(packed), "--quality", "95"])
+    result = run("pack", str(prepared_folder), "-o", str(packed), "--quality", "95")
     assert result.exit_code == 0 and "MB" in result.output, result.output
-    result = CliRunner().invoke(main, ["unpack", str(packed), "-o", str(folder)])
+    result = run("unpack", str(packed), "-o", str(folder))
     assert result.exit_code == 0, result.output
     before, after = load_dataset(prepared_folder), load_dataset(folder)
     assert packed.stat().st_size < 0.15 * sum(p.stat().st_size for p in prepared_folder.iterdir())

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from patch_helpers import CHANGES, EVEN_LIGHT, OPTIONS, PATCH, codes, origins, places, sampler
-from tiny_set import AGES, HELD_OUT, SIDE, write_set
+from support.patch_helpers import CHANGES, EVEN_LIGHT, OPTIONS, PATCH, codes, origins, places, sampler
+from support.tiny_set import AGES, HELD_OUT, SIDE, write_set
 
 from amgan.data.dataset import Dataset, load_dataset
 from amgan.data.patches import PairBatch, PatchSampler

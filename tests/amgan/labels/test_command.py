@@ -9,27 +9,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 from PIL import Image
+from support.command_line import one_sentence, refuse, run
 
-from amgan.cli import main
 from amgan.labels import read_labels
 from amgan.runtime.ages.atlas import read_atlas
 
 pytestmark = pytest.mark.slow
 
 COUNT = 48
-
-
-def amgan(*arguments: object) -> Result:
-    return CliRunner().invoke(main, [str(a) for a in arguments])
-
-
-def complaint(result: Result) -> str:
-    """The one sentence that an expected failure prints."""
-    assert result.exit_code == 2 and result.stdout == ""
-    assert result.stderr.startswith("amgan: ") and result.stderr.count("\n") == 1
-    return result.stderr
 
 
 @pytest.fixture(scope="module")
@@ -58,10 +46,10 @@ def test_from_photos_to_labels(photos: Path, tmp_path: Path) -> None:
     # "unused" is no zone: the table is refused before any work is done.
     output = tmp_path / "labels"
     options = ("label", photos, "--ages", photos / "ages.csv", "-o", output, "--scores", scores)
-    assert "there is no zone 'unused'" in complaint(amgan(*options))
+    assert "there is no zone 'unused'" in refuse(*options)
     rows = [line.split(",") for line in scores.read_text().splitlines()]
     scores.write_text("\n".join(f"{file},{grade}" for file, _, grade in rows))
-    result = amgan(*options, "--folds", 3)
+    result = run(*options, "--folds", 3)
     assert result.exit_code == 0, result.output
     assert f"{COUNT} faces labelled, 1 left out (1 no face)" in result.stdout
     assert "mean of all zones against whole-face age, out of fold: correlation 0.9" in result.stdout
@@ -76,16 +64,16 @@ def test_from_photos_to_labels(photos: Path, tmp_path: Path) -> None:
 
 def test_what_it_is_given_must_exist(photos: Path, tmp_path: Path) -> None:
     table, output = photos / "ages.csv", tmp_path / "out"
-    assert "is no folder" in complaint(amgan("label", tmp_path / "none", "--ages", table, "-o", output))
-    assert "does not exist" in complaint(amgan("label", photos, "--ages", tmp_path / "a.csv", "-o", output))
+    assert "is no folder" in refuse("label", tmp_path / "none", "--ages", table, "-o", output)
+    assert "does not exist" in refuse("label", photos, "--ages", tmp_path / "a.csv", "-o", output)
     missing = ("--scores", tmp_path / "b.csv")
-    assert "does not exist" in complaint(amgan("label", photos, "--ages", table, "-o", output, *missing))
-    assert "is not an empty folder" in complaint(amgan("label", photos, "--ages", table, "-o", photos))
+    assert "does not exist" in refuse("label", photos, "--ages", table, "-o", output, *missing)
+    assert "is not an empty folder" in refuse("label", photos, "--ages", table, "-o", photos)
     assert not output.exists()
 
 
 def test_help_has_examples() -> None:
-    result = amgan("label", "--help")
+    result = run("label", "--help")
     assert result.exit_code == 0
     assert "amgan label faces --ages faces.csv -o labels" in result.stdout
 
@@ -99,6 +87,6 @@ def test_a_missing_package_is_named(photos: Path, tmp_path: Path, monkeypatch: p
         return real(name, *arguments)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    result = amgan("label", photos, "--ages", photos / "ages.csv", "-o", tmp_path / "out")
-    assert "labelling faces needs the package sklearn, which is not installed" in complaint(result)
+    result = run("label", photos, "--ages", photos / "ages.csv", "-o", tmp_path / "out")
+    assert "labelling faces needs the package sklearn, which is not installed" in one_sentence(result)
     assert "pip install 'amgan[train]'" in result.stderr

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from textured_faces import textured_faces
+from support.textured_faces import textured_faces
 
 from amgan.faces.aligning import AlignedFace
 from amgan.faces.splits import is_held_out

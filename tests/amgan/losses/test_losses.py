@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tiny_networks import TINY_DISCRIMINATOR
+from support.tiny_networks import TINY_DISCRIMINATOR
 from torch import Tensor
 
 from amgan import losses

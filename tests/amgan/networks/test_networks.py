@@ -8,8 +8,8 @@ from dataclasses import asdict
 
 import pytest
 import torch
-from tile_inputs import mixtures, smooth_places
-from tiny_networks import (
+from support.tile_inputs import mixtures, smooth_places
+from support.tiny_networks import (
     TINY_DISCRIMINATOR,
     TINY_GENERATOR,
     TINY_MODEL,

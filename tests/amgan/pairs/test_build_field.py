@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
-from helpers import COLLINS, HOPPER
+from click.testing import Result
 from PIL import Image, ImageEnhance
+from support.command_line import run
+from support.helpers import COLLINS, HOPPER
 
-from amgan.cli import main
 from amgan.data.dataset import load_dataset
 from amgan.faces.splits import is_held_out
 from amgan.pairs import build_field
@@ -67,11 +67,18 @@ def small() -> Iterator[None]:
 
 
 def fit(folder: Path, output: Path, *more: str) -> Result:
-    return CliRunner().invoke(
-        main,
-        ["fit-field", str(folder), str(folder / "more"), "--ages", str(folder / "ages.csv"), "--patterns",
-         str(folder / "patterns.toml"), "-o", str(output), *more],
-    )  # fmt: skip
+    return run(
+        "fit-field",
+        str(folder),
+        str(folder / "more"),
+        "--ages",
+        str(folder / "ages.csv"),
+        "--patterns",
+        str(folder / "patterns.toml"),
+        "-o",
+        str(output),
+        *more,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -100,9 +107,7 @@ def test_the_field_and_its_report(fitted: Path) -> None:
 def test_a_set_by_the_field(fitted: Path, tmp_path: Path) -> None:
     arguments = ["prepare", str(fitted), str(fitted / "more"), "--ages", str(fitted / "ages.csv")]
     output, file = tmp_path / "set", fitted / "field.npz"
-    result = CliRunner().invoke(
-        main, [*arguments, "-o", str(output), "--field", str(file), "--frame-px", "96"]
-    )
+    result = run(*arguments, "-o", str(output), "--field", str(file), "--frame-px", "96")
     assert result.exit_code == 0, result.output
     dataset = load_dataset(output)
     assert dataset.patterns == 1 and dataset.index["patterns"] == ["one"]

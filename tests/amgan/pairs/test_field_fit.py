@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_faces import SIDE, blob, carried_faces
+from support.made_faces import SIDE, blob, carried_faces
 
 from amgan.pairs.carrying import CarriedFace
 from amgan.pairs.conditioning import conditioned, filled

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser_page import CHROMIUM, DESKTOP, DRIVER, Page
-from helpers import COLLINS, HOPPER
-from live_server import PATIENCE_S, LiveServer, live_server
 from PIL import Image
+from support.browser_page import CHROMIUM, DESKTOP, DRIVER, Page
+from support.helpers import COLLINS, HOPPER
+from support.live_server import PATIENCE_S, LiveServer, live_server
 
 from amgan.runtime import Pipeline
 

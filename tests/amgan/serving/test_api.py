@@ -10,12 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
-from helpers import COLLINS, HOPPER
-from live_server import LiveServer
 from PIL import Image
+from support.command_line import run
+from support.helpers import COLLINS, HOPPER
+from support.live_server import LiveServer
 
-from amgan.cli import main
 from amgan.runtime import Pipeline, Request
 from amgan.runtime.ages.map_file import encode_map
 from amgan.serving.request_options import AgingOptions
@@ -76,7 +75,7 @@ def test_the_file_is_that_of_the_command_line(
 ) -> None:
     target = tmp_path / f"out.{options.get('format', 'jpg')}"
     model = ["--model", str(tiny_bundle), "--device", "cpu"]
-    done = CliRunner().invoke(main, ["age", str(HOPPER), "-o", str(target), *arguments, *model])
+    done = run("age", str(HOPPER), "-o", str(target), *arguments, *model)
     assert done.exit_code == 0, done.output
     assert aged(server, photo, **options) == target.read_bytes()
 
@@ -94,7 +93,7 @@ def test_a_map_ages_as_from_the_command_line(
     path, target = tmp_path / "map.png", tmp_path / "out.jpg"
     path.write_bytes(encode_map(years, ".png"))
     model = ["--model", str(tiny_bundle), "--device", "cpu"]
-    done = CliRunner().invoke(main, ["age", str(HOPPER), "-o", str(target), "--map", str(path), *model])
+    done = run("age", str(HOPPER), "-o", str(target), "--map", str(path), *model)
     assert done.exit_code == 0, done.output
     assert aged(server, photo, map=base64.b64encode(path.read_bytes()).decode()) == target.read_bytes()
 

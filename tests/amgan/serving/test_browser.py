@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browser_page import Page, command_makes
 from PIL import Image
+from support.browser_page import Page, command_makes
 
 pytestmark = pytest.mark.slow
 

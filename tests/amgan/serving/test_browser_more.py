@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser_page import PHONE, Page, command_makes
-from live_server import live_server
+from support.browser_page import PHONE, Page, command_makes
+from support.live_server import live_server
 
 from amgan.runtime import Pipeline
 from amgan.serving.settings import ServeSettings

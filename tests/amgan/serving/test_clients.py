@@ -12,9 +12,9 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-from helpers import COLLINS, HOPPER
-from live_server import PATIENCE_S, LiveServer, live_server, wait_until
 from starlette.requests import Request as HttpRequest
+from support.helpers import COLLINS, HOPPER
+from support.live_server import PATIENCE_S, LiveServer, live_server, wait_until
 
 from amgan.runtime import Pipeline
 from amgan.runtime.engines.frame import FrameWork

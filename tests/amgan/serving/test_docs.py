@@ -13,11 +13,9 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
-from helpers import HOPPER, ROOT
-from live_server import PATIENCE_S, LiveServer, wait_until
-
-from amgan.cli import main
+from support.command_line import run
+from support.helpers import HOPPER, ROOT
+from support.live_server import PATIENCE_S, LiveServer, wait_until
 
 TEXT = (ROOT / "docs" / "serve.md").read_text(encoding="utf-8")
 
@@ -92,7 +90,7 @@ def test_the_dockerfile_starts_this_server() -> None:
     text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
     command = json.loads(re.search(r"^CMD (.*)$", text, re.MULTILINE)[1])  # type: ignore[index]
     assert command[:2] == ["amgan", "serve"]
-    refused = CliRunner().invoke(main, command[1:], env={"AMGAN_TOKEN": ""})
+    refused = run(*command[1:], env={"AMGAN_TOKEN": ""})
     assert refused.exit_code == 2 and "give a secret" in refused.output
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     asked = re.search(r"/src\[([\w,]+)\]", text)[1].split(",")  # type: ignore[index]

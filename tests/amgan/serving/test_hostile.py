@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 from bombs import quick_bombs
-from helpers import HOPPER
-from live_server import LiveServer, live_server
+from support.helpers import HOPPER
+from support.live_server import LiveServer, live_server
 
 from amgan.runtime import Pipeline
 from amgan.serving.memory_file import MemoryFile, clean_name

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from helpers import COLLINS, HOPPER
 from PIL import Image
+from support.helpers import COLLINS, HOPPER
 
 from amgan.checkpoint import load_model, save_model
 from amgan.faces.age_curve import AgeCurve

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_networks import TINY_MODEL
+from support.tiny_networks import TINY_MODEL
 
 from amgan.data.dataset import Dataset
 from amgan.data.patches import PatchOptions, PatchSampler

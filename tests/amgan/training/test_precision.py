@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_networks import TINY_MODEL
+from support.tiny_networks import TINY_MODEL
 
 from amgan.data.dataset import load_dataset
 from amgan.data.patches import PatchOptions, PatchSampler

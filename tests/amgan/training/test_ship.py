@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from tiny_networks import TINY_MODEL, random_generator
+from support.tiny_networks import TINY_MODEL, random_generator
 
 from amgan.checkpoint import load_model, save_model
 from amgan.networks import Discriminator

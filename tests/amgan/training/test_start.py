@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_networks import TINY_MODEL, random_generator
+from support.tiny_networks import TINY_MODEL, random_generator
 
 from amgan.checkpoint import save_model
 from amgan.networks import Discriminator, Generator, GeneratorConfig

@@ -13,8 +13,8 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
-from tiny_networks import TINY_GENERATOR, TINY_MODEL, random_generator
-from tiny_set import SIDE, write_set
+from support.tiny_networks import TINY_GENERATOR, TINY_MODEL, random_generator
+from support.tiny_set import SIDE, write_set
 
 from amgan.checkpoint import load_model
 from amgan.data.dataset import load_dataset

@@ -11,8 +11,8 @@ import onnxruntime
 import pytest
 import torch
 from onnx import TensorProto
-from tile_inputs import mixtures, smooth_places
-from tiny_networks import random_discriminator, random_generator
+from support.tile_inputs import mixtures, smooth_places
+from support.tiny_networks import random_discriminator, random_generator
 
 from amgan.export.cases import estimator_cases, generator_cases
 from amgan.export.graphs.deploy import DeployEstimator, DeployGenerator

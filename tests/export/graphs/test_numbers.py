@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from exported import Exported
-from stitching import stitch
-from tile_inputs import mixtures, smooth_places
-from tiny_networks import TINY_MODEL
+from support.exported import Exported
+from support.stitching import stitch
+from support.tile_inputs import mixtures, smooth_places
+from support.tiny_networks import TINY_MODEL
 
 from amgan.export.graphs.deploy import DeployEstimator, DeployGenerator
 from amgan.runtime.bundle.bundle import Bundle

@@ -12,10 +12,10 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from engine_helpers import RTX, engine_content
-from exported import Exported
-from helpers import ROOT
-from tiny_networks import TINY_MODEL, random_discriminator, random_generator
+from support.engine_helpers import RTX, engine_content
+from support.exported import Exported
+from support.helpers import ROOT
+from support.tiny_networks import TINY_MODEL, random_discriminator, random_generator
 
 from amgan.export.cases import REAL_FRAME_PX, REAL_MARGIN_PX, estimator_cases, generator_cases, real_tile
 from amgan.export.graphs.precision import KEPT_FP32
@@ -215,7 +215,7 @@ def test_engines_are_never_passed_over_in_silence(
     here: str | None,
     reason: str,
 ) -> None:
-    from helpers import tiny_manifest, write_tiny_bundle
+    from support.helpers import tiny_manifest, write_tiny_bundle
 
     from amgan.runtime.bundle.manifest import Manifest
 

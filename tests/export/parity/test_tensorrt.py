@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from engine_helpers import write_fake_engine_bundle
-from fake_cuda import FakeCuda
-from fake_tensorrt import make_tensorrt
-from numpy_device import PATTERNS, age_tile
+from support.engine_helpers import write_fake_engine_bundle
+from support.fake_cuda import FakeCuda
+from support.fake_tensorrt import make_tensorrt
+from support.numpy_device import PATTERNS, age_tile
 
 from amgan.export.parity import contenders as parity_contenders
 from amgan.export.parity.contenders import NotRun, open_tensorrt

@@ -9,9 +9,9 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from helpers import ROOT
-from tile_inputs import mixtures, smooth_places
-from tiny_networks import random_generator
+from support.helpers import ROOT
+from support.tile_inputs import mixtures, smooth_places
+from support.tiny_networks import random_generator
 
 from amgan.export.graphs.deploy import DeployGenerator
 from amgan.export.graphs.files import pass_line

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engine_helpers import (
+from support.engine_helpers import (
     GPUS,
     write_conv_estimator,
     write_conv_generator,

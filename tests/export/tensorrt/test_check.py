@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from engine_helpers import write_conv_generator
+from support.engine_helpers import write_conv_generator
 
 from amgan.export.tensorrt.check import (
     Convolution,

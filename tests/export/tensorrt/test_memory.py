@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine_helpers import GPUS, write_conv_generator
-from fake_cuda import FakeCuda
+from support.engine_helpers import GPUS, write_conv_generator
+from support.fake_cuda import FakeCuda
 
 from amgan.export.tensorrt import build as tensorrt_build
 from amgan.export.tensorrt import flavour as tensorrt_flavour

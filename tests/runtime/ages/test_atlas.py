@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from atlas_helpers import CURVE, make_atlas, scored_rows, write_scores
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.atlas_helpers import CURVE, make_atlas, scored_rows, write_scores
 
 from amgan.labels.atlas_fit import MIN_GROUP_FACES, fit_atlas, read_groups, read_scores, split_by_group
 from amgan.labels.curve_fit import fit_curve

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from atlas_helpers import make_atlas
 from hypothesis import given
 from hypothesis import strategies as st
+from support.atlas_helpers import make_atlas
 
 from amgan.runtime.ages.atlas import Atlas, Curve, write_atlas
 from amgan.runtime.ages.atlas_transfer import MAX_OFFSET_YEARS, Norms, face_age

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fake_pipeline import REQUEST, FakePipeline, files_under, photo
 from PIL import Image
+from support.fake_pipeline import REQUEST, FakePipeline, files_under, photo
 
 from amgan.runtime.batch.gallery.gallery import write_gallery
 from amgan.runtime.batch.gallery.page import Card, make_page

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fake_pipeline import REQUEST, FakePipeline, photo
 from PIL import Image
+from support.fake_pipeline import REQUEST, FakePipeline, photo
 
 from amgan.runtime.batch.gallery.gallery import write_gallery
 from amgan.runtime.batch.plan import plan_run

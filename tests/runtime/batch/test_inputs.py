@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from fake_pipeline import REQUEST, FakePipeline, photo
+from support.fake_pipeline import REQUEST, FakePipeline, photo
 
 from amgan.runtime.batch.inputs import read_list
 from amgan.runtime.batch.plan import plan_run

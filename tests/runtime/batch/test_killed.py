@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from killed_runs import torture
+from support.killed_runs import torture
 
 pytestmark = pytest.mark.slow
 

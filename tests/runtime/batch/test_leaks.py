@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import psutil
-from helpers import HOPPER
 from PIL import Image
+from support.helpers import HOPPER
 
 from amgan.runtime import Pipeline, Request
 from amgan.runtime.batch.run import run_batch

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_pipeline import REQUEST, FakePipeline, files_under, photo
 from PIL import Image
+from support.fake_pipeline import REQUEST, FakePipeline, files_under, photo
 
 from amgan.runtime.batch import disk
 from amgan.runtime.batch.memory import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from fake_pipeline import photo
+from support.fake_pipeline import photo
 
 from amgan.runtime.batch.naming import Naming
 from amgan.runtime.batch.plan import plan_run

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_pipeline import REQUEST, FakePipeline, photo
-from object_store import level_of
+from support.fake_pipeline import REQUEST, FakePipeline, photo
+from support.object_store import level_of
 
 from amgan.runtime.batch.plan import plan_run
 from amgan.runtime.batch.report import report_line

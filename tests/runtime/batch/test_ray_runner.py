@@ -12,13 +12,11 @@ from typing import Any
 import fsspec
 import numpy as np
 import pytest
-from click.testing import CliRunner
-from helpers import COLLINS, HOPPER
-from object_store import names_below, new_bucket, s3_server
 from PIL import Image
-from ray_cluster import ray_cluster
+from support.helpers import COLLINS, HOPPER
+from support.object_store import names_below, new_bucket, s3_server
+from support.ray_cluster import ray_cluster
 
-from amgan.cli import main
 from amgan.runtime import Pipeline
 from amgan.runtime.ages.request import Request
 from amgan.runtime.batch.outcome import Outcome
@@ -118,7 +116,7 @@ def test_the_command(system: Any, bucket: str, tiny_bundle: Path) -> None:
         "--report", f"{bucket}/report.jsonl",
     ]  # fmt: skip
     for expected in ("aged", "unchanged"):
-        done = CliRunner().invoke(main, command)
+        done = run(*command)
         assert done.exit_code == 3, done.output
         assert f"{bucket}/in/broken.jpg: is not a picture" in done.output
         report = [json.loads(line) for line in system.cat_file(f"{bucket}/report.jsonl").splitlines()]

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fake_pipeline import REQUEST, FakePipeline
-from object_store import level_of, names_below, new_bucket, put_photo
+from support.fake_pipeline import REQUEST, FakePipeline
+from support.object_store import level_of, names_below, new_bucket, put_photo
 
 from amgan.runtime.batch import ray_runner as batch_ray
 from amgan.runtime.batch.outcome import Outcome

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fake_pipeline import REQUEST, FakePipeline, files_under, photo
-from object_store import level_of, names_below, put_photo
-from recorded_runs import AGAIN, FIRST, SKIP, outcomes, run
+from support.fake_pipeline import REQUEST, FakePipeline, files_under, photo
+from support.object_store import level_of, names_below, put_photo
+from support.recorded_runs import AGAIN, FIRST, SKIP, outcomes, run
 
 from amgan.runtime.ages.atlas import read_atlas
 from amgan.runtime.ages.request import Request

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fake_pipeline import REQUEST, FakePipeline, files_under, photo
 from PIL import Image
+from support.fake_pipeline import REQUEST, FakePipeline, files_under, photo
 
 from amgan.runtime.batch.outcome import Outcome
 from amgan.runtime.batch.plan import plan_run

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from fake_pipeline import OpenedPipeline
-from helpers import HOPPER, ROOT
 from PIL import Image
+from support.fake_pipeline import OpenedPipeline
+from support.helpers import HOPPER, ROOT
 
 from amgan.runtime import BatchSession, Request
 from amgan.runtime.errors import AmganError, UsageError

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_pipeline import REQUEST, FakePipeline, files_under, photo
-from object_store import level_of, names_below
-from recorded_runs import AGAIN, FIRST, SKIP, outcomes, run
+from support.fake_pipeline import REQUEST, FakePipeline, files_under, photo
+from support.object_store import level_of, names_below
+from support.recorded_runs import AGAIN, FIRST, SKIP, outcomes, run
 
 from amgan.runtime.batch import staging
 from amgan.runtime.batch import steps as batch_photo

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 from check_torture import FACE, what_is_wrong
-from fake_pipeline import FACES
 from make_torture import Maker, cases_of
 from numpy.typing import NDArray
+from support.fake_pipeline import FACES
 
 from amgan.runtime.ages.request import Request
 from amgan.runtime.batch.plan import plan_run

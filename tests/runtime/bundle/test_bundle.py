@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers import tiny_manifest, write_tiny_bundle
+from support.helpers import tiny_manifest, write_tiny_bundle
 
 from amgan.runtime.bundle.bundle import MANIFEST, Bundle, write_manifest
 from amgan.runtime.bundle.manifest import SCHEMA, Manifest

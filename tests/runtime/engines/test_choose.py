@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engine_helpers import GPUS, RTX, engine_content
-from fake_cuda import FakeCuda
-from fake_program import FakeProgram
-from fake_tensorrt import make_tensorrt
-from helpers import tiny_manifest, write_tiny_bundle
-from numpy_device import HALO, age_frame, make_work
+from support.engine_helpers import GPUS, RTX, engine_content
+from support.fake_cuda import FakeCuda
+from support.fake_program import FakeProgram
+from support.fake_tensorrt import make_tensorrt
+from support.helpers import tiny_manifest, write_tiny_bundle
+from support.numpy_device import HALO, age_frame, make_work
 
 from amgan.runtime.bundle.bundle import MANIFEST, Bundle, write_manifest
 from amgan.runtime.bundle.manifest import Manifest

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fake_cuda import FakeCuda
+from support.fake_cuda import FakeCuda
 
 from amgan.runtime.engines.cuda import api
 from amgan.runtime.engines.cuda.api import (

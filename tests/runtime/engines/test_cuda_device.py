@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fake_cuda import FakeCuda
-from fake_program import FakeProgram
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy_device import HALO, age_frame, make_work
-from simulated_gpu import BEGIN_CALLS, END_CALLS, GATHER_CALLS, LAUNCH_CALLS, STITCH_CALLS
+from support.fake_cuda import FakeCuda
+from support.fake_program import FakeProgram
+from support.numpy_device import HALO, age_frame, make_work
+from support.simulated_gpu import BEGIN_CALLS, END_CALLS, GATHER_CALLS, LAUNCH_CALLS, STITCH_CALLS
 
 from amgan.runtime.engines.cuda.api import CudaError, OutOfMemoryError
 from amgan.runtime.engines.cuda.device import CudaTileDevice

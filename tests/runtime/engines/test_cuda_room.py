@@ -6,11 +6,11 @@ import logging
 
 import numpy as np
 import pytest
-from fake_cuda import FakeCuda
-from fake_program import FakeProgram
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy_device import HALO, age_frame, make_work
+from support.fake_cuda import FakeCuda
+from support.fake_program import FakeProgram
+from support.numpy_device import HALO, age_frame, make_work
 
 from amgan.runtime.engines.contract import CoreSize
 from amgan.runtime.engines.cuda.device import CudaTileDevice

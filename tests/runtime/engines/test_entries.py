@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from engine_helpers import GPUS, RTX, write_fake_engine_bundle
+from support.engine_helpers import GPUS, RTX, write_fake_engine_bundle
 
 from amgan.runtime.bundle.bundle import MANIFEST, Bundle
 from amgan.runtime.bundle.manifest import SCHEMA, FileEntry, Manifest

@@ -11,7 +11,7 @@ import onnx
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from tiny_networks import random_discriminator, random_generator
+from support.tiny_networks import random_discriminator, random_generator
 
 from amgan.export.cases import estimator_cases, generator_cases
 from amgan.export.graphs.emit import emit_estimator, emit_generator

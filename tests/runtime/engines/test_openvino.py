@@ -5,9 +5,18 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from helpers import FLOAT, HALO, PATTERNS, UINT8, Graph, tiny_manifest, write_estimator, write_tiny_bundle
-from stitching import stitch
-from tile_inputs import frame_places, mixtures, smooth_places
+from support.helpers import (
+    FLOAT,
+    HALO,
+    PATTERNS,
+    UINT8,
+    Graph,
+    tiny_manifest,
+    write_estimator,
+    write_tiny_bundle,
+)
+from support.stitching import stitch
+from support.tile_inputs import frame_places, mixtures, smooth_places
 
 from amgan.benchmarking.portrait import whole_frame
 from amgan.export.parity.difference import code_difference, psnr_db

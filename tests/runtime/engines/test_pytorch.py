@@ -12,10 +12,10 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from engine_helpers import write_half_bundle
-from fake_cuda import FakeCuda
-from tile_inputs import frame_places, mixtures
-from tiny_networks import TINY_GENERATOR, random_generator
+from support.engine_helpers import write_half_bundle
+from support.fake_cuda import FakeCuda
+from support.tile_inputs import frame_places, mixtures
+from support.tiny_networks import TINY_GENERATOR, random_generator
 
 from amgan.export.graphs.emit import emit_generator
 from amgan.export.simplify import simplify

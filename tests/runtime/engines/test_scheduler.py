@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy_device import HALO, Faults, NumpyDevice, age_frame, make_work
+from support.numpy_device import HALO, Faults, NumpyDevice, age_frame, make_work
 
 from amgan.runtime.engines.frame import FrameWork
 from amgan.runtime.engines.scheduler.scheduler import FrameScheduler

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import HALO as TINY_HALO
-from helpers import PATTERNS
-from numpy_device import HALO, Faults, NumpyDevice, age_frame, make_work
-from stitching import stitch
-from tile_inputs import frame_places, mixtures
+from support.helpers import HALO as TINY_HALO
+from support.helpers import PATTERNS
+from support.numpy_device import HALO, Faults, NumpyDevice, age_frame, make_work
+from support.stitching import stitch
+from support.tile_inputs import frame_places, mixtures
 
 from amgan.runtime.bundle.bundle import Bundle
 from amgan.runtime.engines.contract import TileBatch

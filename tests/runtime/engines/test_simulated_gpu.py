@@ -9,7 +9,7 @@ import threading
 
 import numpy as np
 import pytest
-from simulated_gpu import (
+from support.simulated_gpu import (
     BEGIN_CALLS,
     END_CALLS,
     GATHER_CALLS,
@@ -18,7 +18,7 @@ from simulated_gpu import (
     SimulatedGpu,
     Times,
 )
-from simulated_time import World
+from support.simulated_time import World
 
 from amgan.runtime.engines.frame import FrameWork
 from amgan.runtime.engines.scheduler import backlog, batches, worker

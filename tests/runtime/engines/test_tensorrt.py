@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engine_helpers import RTX, write_fake_engine_bundle
-from fake_cuda import FakeCuda
-from fake_tensorrt import make_tensorrt
-from numpy_device import HALO, PATTERNS, age_frame, age_tile, make_work
+from support.engine_helpers import RTX, write_fake_engine_bundle
+from support.fake_cuda import FakeCuda
+from support.fake_tensorrt import make_tensorrt
+from support.numpy_device import HALO, PATTERNS, age_frame, age_tile, make_work
 
 from amgan.runtime.bundle.bundle import Bundle
 from amgan.runtime.bundle.manifest import FileEntry

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy_device import HALO
-from tile_kernels_twin import TWINS
+from support.numpy_device import HALO
+from support.tile_kernels_twin import TWINS
 
 from amgan.runtime.engines.cuda import movers
 from amgan.runtime.engines.cuda.rings import JOB

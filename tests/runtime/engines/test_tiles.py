@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stitching import stitch
+from support.stitching import stitch
 
 from amgan.runtime.engines.tiles import Tile, mask_cells, plan_cheapest, plan_tiles
 

@@ -8,11 +8,11 @@ import zlib
 from pathlib import Path
 
 import cv2
-import icc_profiles
 import numpy as np
 import pytest
-from helpers import without_its_file
 from PIL import Image
+from support import icc_profiles
+from support.helpers import without_its_file
 
 from amgan.runtime import Pipeline, Request
 from amgan.runtime.errors import PhotoError

@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-import icc_profiles
 import numpy as np
 import pytest
-from delta_e import delta_e_2000, lab_of_srgb
 from PIL import Image, ImageCms
+from support import icc_profiles
+from support.delta_e import delta_e_2000, lab_of_srgb
 
 from amgan.runtime import Pipeline, Request
 from amgan.runtime.photo import write as photo_write

@@ -6,10 +6,10 @@ import struct
 import sys
 from pathlib import Path
 
-import icc_profiles
 import numpy as np
 import pytest
 from PIL import Image, features
+from support import icc_profiles
 
 from amgan.runtime.errors import PhotoError
 from amgan.runtime.photo.limits import _av1_bits

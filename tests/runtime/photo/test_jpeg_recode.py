@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import HOPPER
 from PIL import Image
+from support.helpers import HOPPER
 
 from amgan.runtime.photo import jpeg_blocks, jpeg_recode
 from amgan.runtime.photo.jpeg_blocks import KeptBlocksError, change_blocks

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bombs import chained_tiff, many_scans, png_of, quick_bombs
-from helpers import without_its_file
-from photo_files import refusal
 from PIL import Image, ImageFile, TiffImagePlugin
+from support.helpers import without_its_file
+from support.photo_files import refusal
 
 from amgan.runtime.errors import PhotoError
 from amgan.runtime.photo.read import read_photo

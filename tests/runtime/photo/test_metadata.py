@@ -7,11 +7,11 @@ import zlib
 from pathlib import Path
 from typing import get_args
 
-import icc_profiles
 import numpy as np
 import pytest
-from helpers import HOPPER, without_its_file
 from PIL import Image
+from support import icc_profiles
+from support.helpers import HOPPER, without_its_file
 
 from amgan.runtime import Pipeline, Request
 from amgan.runtime.photo.metadata import METADATA_KEYS, MetadataPolicy, iptc_segment, without

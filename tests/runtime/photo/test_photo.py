@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from photo_files import (
+from PIL import Image, JpegImagePlugin
+from support.photo_files import (
     DATE,
     EXIF_IFD,
     GPS_IFD,
@@ -20,7 +21,6 @@ from photo_files import (
     rewrite,
     save,
 )
-from PIL import Image, JpegImagePlugin
 
 from amgan.runtime.photo.formats import is_lossless_webp
 from amgan.runtime.photo.read import read_photo

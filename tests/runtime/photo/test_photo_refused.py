@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import without_its_file
-from photo_files import NOISE, refusal, save
 from PIL import Image
+from support.helpers import without_its_file
+from support.photo_files import NOISE, refusal, save
 
 from amgan.runtime.errors import PhotoError
 from amgan.runtime.photo.data import Photo

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from photo_files import LOSSLESS, NOISE, save
 from PIL import Image, JpegImagePlugin
+from support.photo_files import LOSSLESS, NOISE, save
 
 from amgan.runtime.errors import PhotoError
 from amgan.runtime.photo.read import read_photo

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import without_its_file
 from PIL import Image
+from support.helpers import without_its_file
 
 from amgan.runtime.photo.read import read_photo
 from amgan.runtime.photo.upright import described_upright

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import HOPPER
-from icc_profiles import display_p3
 from PIL import Image
+from support.helpers import HOPPER
+from support.icc_profiles import display_p3
 
 from amgan.runtime.errors import PhotoError
 from amgan.runtime.photo import write_jpeg

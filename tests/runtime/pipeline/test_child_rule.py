@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from fake_pipeline import ages
+from support.fake_pipeline import ages
 
 from amgan.runtime.ages.maps import FaceAges
 from amgan.runtime.pipeline.child_rule import CHILD_YEARS, why_a_child, youngest_years

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fake_pipeline import ages
+from support.fake_pipeline import ages
 
 from amgan.runtime import Pipeline
 from amgan.runtime.ages.request import Request

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import COLLINS, HOPPER
 from PIL import Image
+from support.helpers import COLLINS, HOPPER
 
 from amgan.runtime import Pipeline, Request
 from amgan.runtime.errors import PhotoError, UsageError

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import write_tiny_bundle
 from PIL import Image
+from support.helpers import write_tiny_bundle
 
 from amgan.runtime import Pipeline, Request
 from amgan.runtime.ages.maps import build_level

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from helpers import ROOT
 from PIL import Image
+from support.helpers import ROOT
 from torch.utils.flop_counter import FlopCounterMode
 
 from amgan.runtime.ages.request import Request

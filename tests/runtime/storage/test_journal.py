@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from object_store import new_bucket
+from support.object_store import new_bucket
 
 from amgan.runtime.errors import PhotoError, UsageError
 from amgan.runtime.storage import journal as journals

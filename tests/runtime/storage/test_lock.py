@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from object_store import new_bucket
+from support.object_store import new_bucket
 
 from amgan.runtime.errors import PhotoError, UsageError
 from amgan.runtime.storage import lock as locks

@@ -9,7 +9,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from made_videos import background, moving, planes_of, write_video
+from support.made_videos import background, moving, planes_of, write_video
 
 from amgan.runtime import Pipeline, Request
 from amgan.runtime.errors import DiskFullError, UsageError, VideoError

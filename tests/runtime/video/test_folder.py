@@ -7,8 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from made_videos import background, moving
 from PIL import Image
+from support.made_videos import background, moving
 
 from amgan.runtime import Pipeline, Request
 from amgan.runtime.errors import UsageError, VideoError

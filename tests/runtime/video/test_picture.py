@@ -5,7 +5,7 @@ from __future__ import annotations
 import av
 import numpy as np
 import pytest
-from made_videos import background
+from support.made_videos import background
 
 from amgan.runtime.errors import VideoError
 from amgan.runtime.video.layout import layout_of, planar_name

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_videos import HEIGHT, background, moving, planes_of, sound_of, times_of, write_video
+from support.made_videos import HEIGHT, background, moving, planes_of, sound_of, times_of, write_video
 
 from amgan.runtime import Pipeline, Request
 from amgan.runtime.errors import UsageError, VideoError

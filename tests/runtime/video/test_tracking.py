@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_videos import background, moving
+from support.made_videos import background, moving
 
 from amgan.runtime import Pipeline
 from amgan.runtime.face.finder import Face

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from tile_kernels_twin import TWINS
 
 from amgan.runtime.engines.cuda.api import CudaError, GpuInfo, OutOfMemoryError
 from amgan.runtime.engines.cuda.rings import JOB
+from support.tile_kernels_twin import TWINS
 
 GARBAGE = 0xCD
 Work = Callable[[], None]

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import without_its_file
 from PIL import Image, ImageCms
 
 from amgan.runtime.errors import PhotoError
 from amgan.runtime.photo.read import read_photo
 from amgan.runtime.photo.write import write_photo
+from support.helpers import without_its_file
 
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 

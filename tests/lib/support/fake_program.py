@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from fake_cuda import FakeCuda
-from numpy_device import HALO, PATTERNS, age_tile
 
 from amgan.runtime.bundle.precision import Precision
 from amgan.runtime.engines.cuda.api import CudaError
 from amgan.runtime.engines.cuda.handles import DeviceMemory, Graph, Owners, Stream
 from amgan.runtime.engines.cuda.program import Tensor
+from support.fake_cuda import FakeCuda
+from support.numpy_device import HALO, PATTERNS, age_tile
 
 
 class FakeSlot:

@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
-from live_server import LiveServer, wait_until
 from PIL import Image
 
-from amgan.cli import main
+from support.command_line import run
+from support.live_server import LiveServer, wait_until
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 
@@ -113,6 +112,6 @@ def command_makes(page: Page, photos: Path, folder: Path, monkeypatch: pytest.Mo
     assert words[:2] == ["amgan", "age"]
     shutil.copy(photos / words[2], folder / words[2])
     monkeypatch.chdir(folder)
-    done = CliRunner().invoke(main, [*words[1:], "--model", str(page.model), "--device", "cpu"])  # type: ignore[attr-defined]
+    done = run(*words[1:], "--model", str(page.model), "--device", "cpu")  # type: ignore[attr-defined]
     assert done.exit_code == 0, done.output
     return (folder / out).read_bytes()

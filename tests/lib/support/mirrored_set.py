@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from helpers import HOPPER
 from PIL import Image, ImageOps
 
 from amgan.data.prepare import PrepareOptions, prepare_dataset
+from support.helpers import HOPPER
 
 
 def prepare_mirrored(folder: Path, frame_px: int) -> Path:

@@ -8,10 +8,10 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
-from fake_cuda import FakeCuda
-from numpy_device import HALO, PATTERNS, age_tile
 
 from amgan.runtime.engines.contract import GENERATOR_INPUTS
+from support.fake_cuda import FakeCuda
+from support.numpy_device import HALO, PATTERNS, age_tile
 
 UINT8, FLOAT = "uint8", "float32"
 

@@ -1,28 +1,24 @@
-"""The command line on a pipeline that is a fake."""
+"""The pipeline that commands open, as a fake."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from click.testing import CliRunner, Result
-from fake_pipeline import FACES, MANIFEST
-from PIL import Image
 
-from amgan.cli import main
 from amgan.runtime.ages.maps import FaceAges
 from amgan.runtime.bundle.precision import Precision
 from amgan.runtime.engines.contract import Capabilities
 from amgan.runtime.face.zones import PART_NAMES
 from amgan.runtime.pipeline.face_filter import NoFaceError
 from amgan.runtime.pipeline.pipeline import AgedPhoto
+from support.fake_pipeline import FACES, MANIFEST
 
 TROUBLED = 7
 
 
-class FakePipeline:
+class CommandPipeline:
     """Inverts photos, finds no face in black ones, and remembers how it was opened."""
 
     opened: list[tuple[Any, str]] = []  # noqa: RUF012
@@ -32,7 +28,7 @@ class FakePipeline:
     def __init__(self, model: Any = None, device: str = "auto", precision: str | None = None) -> None:
         self.opened.append((model, device))
 
-    def __enter__(self) -> FakePipeline:
+    def __enter__(self) -> CommandPipeline:
         return self
 
     def __exit__(self, *what: object) -> None:
@@ -65,19 +61,3 @@ class FakePipeline:
             (face, FaceAges(41.26, dict.fromkeys(PART_NAMES, 41.2) | {"forehead": 50.0, "chin": 33.3})),
             (face, FaceAges(9.0, dict.fromkeys(PART_NAMES, 9.0) | {"forehead": 1.0, "chin": 2.0})),
         ]
-
-
-def amgan(*arguments: object) -> Result:
-    return CliRunner().invoke(main, [str(a) for a in arguments])
-
-
-def photo(path: Path, level: int = 100) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.full((8, 6, 3), level, np.uint8)).save(path)
-    return path
-
-
-def one_sentence(result: Result) -> str:
-    assert result.stderr.startswith("amgan: ")
-    assert result.stderr.count("\n") == 1
-    return str(result.stderr)

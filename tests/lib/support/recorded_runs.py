@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from fake_pipeline import REQUEST, FakePipeline
-
 from amgan.runtime.batch.outcome import Outcome
 from amgan.runtime.batch.plan import plan_run
 from amgan.runtime.batch.record import RunRecord
 from amgan.runtime.batch.run import BatchOptions, run_batch
+from support.fake_pipeline import REQUEST, FakePipeline
 
 SKIP = BatchOptions(no_face="skip")
 FIRST = {

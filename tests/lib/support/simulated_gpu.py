@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from simulated_time import World
 
 from amgan.runtime.bundle.precision import Precision
 from amgan.runtime.engines.contract import Capabilities
 from amgan.runtime.engines.frame import FrameWork
 from amgan.runtime.engines.scheduler.device import PlacedTile
+from support.simulated_time import World
 
 BEGIN_CALLS, GATHER_CALLS, LAUNCH_CALLS, STITCH_CALLS, END_CALLS = 4, 3, 4, 3, 2
 """Calls of CUDA that each step of CudaTileDevice makes; a test of that device counts them."""

@@ -15,10 +15,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from helpers import COLLINS, HOPPER
 from PIL import Image
 
 from amgan.runtime.files import file_sha256
+from support.helpers import COLLINS, HOPPER
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from helpers import FLOAT, FRAME_PX, HALO, INT64, PATTERNS, UINT8, Graph, tiny_manifest, write_tiny_bundle
 from onnx import TensorProto
 
 from amgan.runtime.bundle.bundle import write_manifest
 from amgan.runtime.bundle.manifest import Manifest
 from amgan.runtime.files import file_sha256
+from support.helpers import (
+    FLOAT,
+    FRAME_PX,
+    HALO,
+    INT64,
+    PATTERNS,
+    UINT8,
+    Graph,
+    tiny_manifest,
+    write_tiny_bundle,
+)
 
 HALF = TensorProto.FLOAT16
 TYPES = {np.float16: HALF, np.float32: FLOAT}

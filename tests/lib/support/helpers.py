@@ -19,7 +19,7 @@ FRAME_PX = 64
 PATTERNS = 3
 GRID = FRAME_PX // 16
 FLOAT, UINT8, INT64 = TensorProto.FLOAT, TensorProto.UINT8, TensorProto.INT64
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 HOPPER = ROOT / "samples" / "grace_hopper.jpg"
 COLLINS = ROOT / "samples" / "eileen_collins.png"
 

@@ -20,7 +20,7 @@ from amgan.runtime.face.warp import sample_affine
 from amgan.runtime.face.zones import ZONES
 from amgan.runtime.files import file_sha256
 
-SOURCE = Path(__file__).parents[2] / "runtime" / "capi"
+SOURCE = Path(__file__).parents[3] / "runtime" / "capi"
 TOOLS = ("cmake", "ninja", "gcc", "g++")
 OK, ARGUMENT, BUNDLE, DEVICE, ENGINE, MEMORY = range(6)
 
