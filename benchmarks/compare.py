@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from amgan.benchmarking.baseline import MAX_LOSS, compare, read_result, require_comparable
-from amgan.commands.bench import print_verdicts
+from amgan.commands.bench import print_changes
 from amgan.runtime.errors import UsageError
 
 REGRESSED, NOT_COMPARABLE = 1, 2
@@ -35,9 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UsageError as error:
         print(f"compare: {error}", file=sys.stderr)
         return NOT_COMPARABLE
-    verdicts = compare(result, baseline, arguments.max_loss)
-    print_verdicts(verdicts, baseline)
-    return REGRESSED if any(one.fault for one in verdicts) else 0
+    changes = compare(result, baseline, arguments.max_loss)
+    print_changes(changes, baseline)
+    return REGRESSED if any(one.fault for one in changes) else 0
 
 
 if __name__ == "__main__":

@@ -18,8 +18,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from amgan.evaluation.aims import verdicts
 from amgan.evaluation.tables import band_rows, shown
+from amgan.evaluation.targets import target_results
 
 ROOT = Path(__file__).parent.parent
 RESULT = ROOT / "benchmarks" / "results" / "evaluation.json"
@@ -41,10 +41,13 @@ def heading_part(result: Mapping[str, Any]) -> str:
     )
 
 
-def aims_part(result: Mapping[str, Any]) -> str:
-    """The table of aims."""
-    rows = [[one.text, one.found, one.wanted, "yes" if one.reached else "**no**"] for one in verdicts(result)]
-    return table(["measure", "found (± standard error)", "aim", "reached"], rows)
+def targets_part(result: Mapping[str, Any]) -> str:
+    """The table of targets."""
+    rows = [
+        [one.text, one.found, one.wanted, "yes" if one.reached else "**no**"]
+        for one in target_results(result)
+    ]
+    return table(["measure", "found (± standard error)", "target", "reached"], rows)
 
 
 def ages_part(result: Mapping[str, Any]) -> str:
@@ -144,7 +147,7 @@ def parts(result: Mapping[str, Any]) -> dict[str, str]:
     """Every part by name."""
     return {
         "heading": heading_part(result),
-        "aims": aims_part(result),
+        "targets": targets_part(result),
         "ages": ages_part(result),
         "identity": identity_part(result),
         "pixels": pixels_part(result),

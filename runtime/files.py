@@ -8,6 +8,7 @@ import hashlib
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,6 +36,25 @@ def whole_file(path: Path, suffix: str = "") -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Give the block a new folder beside ``path``, which takes its place at the end; see whole_file.
+
+    ``path`` may be there, if it is an empty folder. Of an earlier process that was killed, what it left
+    there is taken away first. Raises OSError where the folder cannot be put into place.
+    """
+    work = path.with_name(path.name + ".part")
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    try:
+        yield work
+        if path.exists():
+            path.rmdir()
+        work.rename(path)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
 
 
 def temporary_name(name: str, suffix: str = "") -> str:

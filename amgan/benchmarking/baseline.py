@@ -20,7 +20,7 @@ _FIELDS = ("schema", "hardware", "size", "reference", "speeds")
 
 
 @dataclass(frozen=True)
-class Verdict:
+class SpeedChange:
     """One contender now and then: times faster than PyTorch in the same run, and its fault, if any."""
 
     name: str
@@ -81,12 +81,12 @@ def check_size(size: Mapping[str, Any], baseline: Mapping[str, Any], name: str) 
 
 def compare(
     result: Mapping[str, Any], baseline: Mapping[str, Any], max_loss: float = MAX_LOSS
-) -> list[Verdict]:
+) -> list[SpeedChange]:
     """Hold every speed of ours against the baseline's; PyTorch of the same run is the unit of both.
 
     At fault is what lost more than ``max_loss`` of its lead, what is missing, and what is no longer verified.
     """
-    verdicts = []
+    changes = []
     for name, old in baseline["speeds"].items():
         if not old["ours"] or not old["parity"]["verified"]:
             continue
@@ -99,8 +99,8 @@ def compare(
             fault = "unverified: its pixels are too far from PyTorch's"
         elif not now >= before * (1.0 - max_loss):
             fault = f"slower by {1.0 - now / before:.0%}, and {max_loss:.0%} are allowed"
-        verdicts.append(Verdict(name, before, now, fault))
-    return verdicts
+        changes.append(SpeedChange(name, before, now, fault))
+    return changes
 
 
 def _words(value: object) -> str:

@@ -17,7 +17,7 @@ from amgan.runtime.files import whole_file
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from amgan.benchmarking.baseline import Verdict
+    from amgan.benchmarking.baseline import SpeedChange
 
 
 @click.command("bench")
@@ -91,9 +91,9 @@ def command(
     _print(result)
     click.echo(f"written to {output}")
     if old is not None:
-        verdicts = stored.compare(result, old)
-        print_verdicts(verdicts, old)
-        ctx.exit(1 if any(v.fault for v in verdicts) else 0)
+        changes = stored.compare(result, old)
+        print_changes(changes, old)
+        ctx.exit(1 if any(v.fault for v in changes) else 0)
 
 
 def _read_baseline(path: Path, size: Any) -> dict[str, Any]:
@@ -180,9 +180,9 @@ def _claim(speed: Mapping[str, Any], noise: float) -> str:
     return f"{speed['times_faster']:.2f} ± {max(varies, noise):.0%}"
 
 
-def print_verdicts(verdicts: Sequence[Verdict], baseline: Mapping[str, Any]) -> None:
+def print_changes(changes: Sequence[SpeedChange], baseline: Mapping[str, Any]) -> None:
     """Print what a comparison with a baseline found, a line a contender."""
     click.echo(f"beside the baseline of {baseline.get('date', 'an unknown day')}, times faster than PyTorch:")
-    for one in verdicts:
+    for one in changes:
         change = "" if one.change != one.change else f" ({one.change:+.0%})"
         click.echo(f"  {one.name}: {one.before:.2f} -> {one.now:.2f}{change} {one.fault or 'as it was'}")

@@ -213,9 +213,9 @@ def _print_belief(found: dict[str, Any]) -> None:
 
 def _print_aims(result: dict[str, object]) -> None:
     from amgan.commands.tables import make_table, wide_console
-    from amgan.evaluation.aims import verdicts
+    from amgan.evaluation.targets import target_results
 
-    table = make_table("aims", "measure", "found", "aim", "", right=("found", "aim"))
-    for one in verdicts(result):
+    table = make_table("targets", "measure", "found", "target", "", right=("found", "target"))
+    for one in target_results(result):
         table.add_row(one.text, one.found, one.wanted, "reached" if one.reached else "not reached")
     wide_console().print(table)

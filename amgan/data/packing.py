@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,11 +19,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from amgan.runtime.errors import UsageError
-from amgan.runtime.files import whole_file
+from amgan.runtime.files import whole_file, whole_folder
 
 from ..faces.aligning import Progress
 from .dataset import Dataset, load_dataset
-from .prepare import finish, new_folder, require_new, write_faces
+from .prepare import require_new, write_faces, write_index
 
 QUALITY = 90
 CHANGE_QUALITY = 96
@@ -72,23 +71,21 @@ def unpack_set(file: Path, output: Path, progress: Progress = lambda done, total
     Raises UsageError for a file that is none, and for an output folder that is not empty.
     """
     require_new(output)
-    work = new_folder(output)
     try:
-        with zipfile.ZipFile(file) as archive:
+        with zipfile.ZipFile(file) as archive, whole_folder(output) as work:
             about = json.loads(archive.read("index.json"))
             if about.get("packed") != _SCHEMA:
                 raise UsageError(f"{file} is packed as {about.get('packed')}, this version reads {_SCHEMA}")
             arrays = {n: np.load(io.BytesIO(archive.read(f"{n}.npy")), allow_pickle=False) for n in _ARRAYS}
             _unpack_pictures(archive, work, arrays, about["frame_px"], progress)
-        for name in _OF_CHANGES:
-            np.save(work / f"{name}.npy", arrays[name])
-        return finish(work, output, about["index"])
+            for name in _OF_CHANGES:
+                np.save(work / f"{name}.npy", arrays[name])
+            write_index(work, about["index"])
+        return output
     except FileNotFoundError as error:
         raise UsageError(f"{file} does not exist; make it with 'amgan pack'") from error
     except (zipfile.BadZipFile, KeyError, TypeError, ValueError, OSError, EOFError) as error:
         raise UsageError(f"{file} is no packed training set or is damaged; pack it again") from error
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def _pictures(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -30,6 +29,7 @@ from amgan.runtime.face.coordinates import face_coordinates
 from amgan.runtime.face.head_parser import HeadParser, own_skin, skin_at
 from amgan.runtime.face.region_masks import make_footprints
 from amgan.runtime.face.zones import PART_NAMES
+from amgan.runtime.files import whole_folder
 
 from .dataset import SCHEMA
 
@@ -78,28 +78,35 @@ def prepare_dataset(
         raise UsageError(
             f"no face in {', '.join(map(str, folders))} is fit for training; left out: {dict(left_out)}"
         )
-    work = new_folder(output)
-    write_faces(
-        work,
-        [face.frame for face in aligned],
-        np.stack([face.landmarks for face in aligned]).astype(np.float32),
-        {
-            "ages": np.array([face.age for face in aligned], np.float32),
-            "part_ages": _part_ages(aligned, known, options.zone_share),
-            "sides": np.array([face.side_px for face in aligned], np.float32),
-        },
-    )
-    _write_changes(work, aligned, field, progress)
-    index = {
-        "schema": SCHEMA,
-        "options": asdict(align),
-        "aging": asdict(AgingOptions()),
-        "patterns": list(field.pattern_names),
-        "field": field.report,
-        "left_out": dict(sorted(left_out.items())),
-        "faces": [{"name": f.name, "split": "held-out" if is_held_out(f.name) else "train"} for f in aligned],
-    }
-    return finish(work, output, index)
+    with whole_folder(output) as work:
+        write_faces(
+            work,
+            [face.frame for face in aligned],
+            np.stack([face.landmarks for face in aligned]).astype(np.float32),
+            {
+                "ages": np.array([face.age for face in aligned], np.float32),
+                "part_ages": _part_ages(aligned, known, options.zone_share),
+                "sides": np.array([face.side_px for face in aligned], np.float32),
+            },
+        )
+        _write_changes(work, aligned, field, progress)
+        index = {
+            "schema": SCHEMA,
+            "options": asdict(align),
+            "aging": asdict(AgingOptions()),
+            "patterns": list(field.pattern_names),
+            "field": field.report,
+            "left_out": dict(sorted(left_out.items())),
+            "faces": [
+                {"name": f.name, "split": "held-out" if is_held_out(f.name) else "train"} for f in aligned
+            ],
+        }
+        write_index(work, index)
+    return output
+
+
+def _split(name: str) -> str:
+    return "held-out" if is_held_out(name) else "train"
 
 
 def require_new(output: Path) -> None:
@@ -108,21 +115,9 @@ def require_new(output: Path) -> None:
         raise UsageError(f"{output} is not empty; name a new folder for the training set")
 
 
-def new_folder(output: Path) -> Path:
-    """A fresh folder beside ``output`` to write into."""
-    work = output.with_name(output.name + ".part")
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    return work
-
-
-def finish(work: Path, output: Path, index: Mapping[str, Any]) -> Path:
-    """Write the index and put the whole folder into its place."""
-    (work / "index.json").write_text(json.dumps(index, indent=1))
-    if output.exists():
-        output.rmdir()
-    work.rename(output)
-    return output
+def write_index(folder: Path, index: Mapping[str, Any]) -> None:
+    """Write what a set says of itself and of its faces."""
+    (folder / "index.json").write_text(json.dumps(index, indent=1))
 
 
 def write_faces(

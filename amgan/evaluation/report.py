@@ -14,12 +14,12 @@ from PIL import Image
 
 from amgan.runtime.pages.render import data_url, render_page
 
-from .aims import verdicts
 from .belief_tables import belief_tables
 from .cases import Ranking, rankings
 from .plots import TITLES
 from .result import FaceResult
 from .tables import band_table, zone_table
+from .targets import target_results
 from .wishes import NOW
 
 FACES = 12
@@ -48,7 +48,7 @@ def make_report(result: Mapping[str, Any], faces: Sequence[FaceResult], drawings
         TEMPLATE,
         title=f"Evaluation of {result['bundle']['model']}",
         result=result,
-        verdicts=verdicts(result),
+        target_results=target_results(result),
         belief=belief_tables(result),
         drawings=[(TITLES[name], data_url(png, "png")) for name, png in drawings.items()],
         first=first,

@@ -11,7 +11,7 @@ from .judges.own import NAME as OWN
 
 
 @dataclass(frozen=True)
-class Aim:
+class Target:
     """A measure, where a result holds it, the range wanted (None: open), and its unit and digits."""
 
     text: str
@@ -36,59 +36,110 @@ class Aim:
         return low and (self.highest is None or value <= self.highest)
 
 
-def belief_aims(judge: str) -> tuple[Aim, ...]:
-    """The aims of belief that a judge of ages decides."""
+def belief_targets(judge: str) -> tuple[Target, ...]:
+    """The targets of belief that a judge of ages decides."""
     older, younger = (("all", "belief", key, "years", judge) for key in (OLDER_KEY, YOUNGER_KEY))
     return (
-        Aim(f"Under 45, asked for 75: years gained ({judge})", older, lowest=18, unit="years", digits=1),
-        Aim(f"Over 50, asked for 30: years gained ({judge})", younger, highest=-10, unit="years", digits=1),
+        Target(f"Under 45, asked for 75: years gained ({judge})", older, lowest=18, unit="years", digits=1),
+        Target(
+            f"Over 50, asked for 30: years gained ({judge})", younger, highest=-10, unit="years", digits=1
+        ),
     )
 
 
-def age_aims(judge: str) -> tuple[Aim, ...]:
-    """The aims that a judge of ages decides; its name goes with them."""
+def age_targets(judge: str) -> tuple[Target, ...]:
+    """The targets that a judge of ages decides; its name goes with them."""
     age, name = ("all", "age", judge), f" ({judge})"
     return (
-        Aim(f"Under 45, asked for 70: years gained{name}", (*age, "under_45_asked_70_years"), lowest=18,
-            unit="years", digits=1),
-        Aim(f"Over 50, asked for 25: years gained{name}", (*age, "over_50_asked_25_years"), highest=-15,
-            unit="years", digits=1),
-        Aim(f"Slope of read over asked, 25 to 75{name}", (*age, "slope"), lowest=0.5, highest=1.3),
-        Aim(f"Faces whose readings rise with the age asked, within noise{name}",
-            (*age, "monotone_within_noise"), lowest=0.9),
-    )  # fmt: skip
+        Target(
+            f"Under 45, asked for 70: years gained{name}",
+            (*age, "under_45_asked_70_years"),
+            lowest=18,
+            unit="years",
+            digits=1,
+        ),
+        Target(
+            f"Over 50, asked for 25: years gained{name}",
+            (*age, "over_50_asked_25_years"),
+            highest=-15,
+            unit="years",
+            digits=1,
+        ),
+        Target(f"Slope of read over asked, 25 to 75{name}", (*age, "slope"), lowest=0.5, highest=1.3),
+        Target(
+            f"Faces whose readings rise with the age asked, within noise{name}",
+            (*age, "monotone_within_noise"),
+            lowest=0.9,
+        ),
+    )
 
 
-OTHER_AIMS = (
-    Aim("Identity: distance for those two requests", ("all", "identity", "those_two_requests"), highest=0.37),
-    Aim("Place: share of the change inside the zone asked for", ("all", "place", "inside"), lowest=0.9,
-        digits=3),
-    Aim("Cycle: 30 years older and back to the present age", ("all", "cycle", "present_age_db"), lowest=30,
-        unit="dB", digits=1),
-    Aim("Cycle: 30 years older and 30 years younger", ("all", "cycle", "same_years_db"), lowest=30, unit="dB",
-        digits=1),
-)  # fmt: skip
-DARKNESS = Aim("Real faces under 45, asked for 75: darkest 1 % of the broad change",
-               ("sources", "real", "belief", OLDER_KEY, "darkness_codes"), lowest=-18, unit="code values",
-               digits=1)  # fmt: skip
-SAMENESS = Aim("Under 45, asked for 75: correlation of the change between people",
-               ("all", "belief", OLDER_KEY, "correlation"), highest=0.65)  # fmt: skip
-ROWS = Aim("Under 45, asked for 75: share of foreheads with regular rows",
-           ("all", "belief", OLDER_KEY, "rows", "painted"), highest=0.1)  # fmt: skip
-READ_ERROR = Aim("Own estimator against true ages: mean error", ("true_ages", OWN, "error_years"), highest=7,
-                 unit="years", digits=1)  # fmt: skip
-READ_SLOPE = Aim("Own estimator against true ages: slope", ("true_ages", OWN, "slope"), lowest=0.75)
-FREE = Aim("Faces free of all faults, counted by eye", ("faults", "all", "free_of_all"), lowest=0.9)
-TONE = Aim("Skin tone: largest mean shift of any band of skin, asked for 70", ("skin_bands",), highest=2.0,
-           unit="code values", digits=1)  # fmt: skip
-SEAMS = Aim("Seams: one tile against many", ("seams",), highest=0, unit="code values", digits=0)
-BELIEF_AIMS = (DARKNESS, SAMENESS, ROWS, READ_ERROR, READ_SLOPE, FREE)
-OUTSIDE = Aim("Pixels changed outside the face", ("all",), highest=0, digits=0)
+OTHER_TARGETS = (
+    Target(
+        "Identity: distance for those two requests", ("all", "identity", "those_two_requests"), highest=0.37
+    ),
+    Target(
+        "Place: share of the change inside the zone asked for",
+        ("all", "place", "inside"),
+        lowest=0.9,
+        digits=3,
+    ),
+    Target(
+        "Cycle: 30 years older and back to the present age",
+        ("all", "cycle", "present_age_db"),
+        lowest=30,
+        unit="dB",
+        digits=1,
+    ),
+    Target(
+        "Cycle: 30 years older and 30 years younger",
+        ("all", "cycle", "same_years_db"),
+        lowest=30,
+        unit="dB",
+        digits=1,
+    ),
+)
+DARKNESS = Target(
+    "Real faces under 45, asked for 75: darkest 1 % of the broad change",
+    ("sources", "real", "belief", OLDER_KEY, "darkness_codes"),
+    lowest=-18,
+    unit="code values",
+    digits=1,
+)
+SAMENESS = Target(
+    "Under 45, asked for 75: correlation of the change between people",
+    ("all", "belief", OLDER_KEY, "correlation"),
+    highest=0.65,
+)
+ROWS = Target(
+    "Under 45, asked for 75: share of foreheads with regular rows",
+    ("all", "belief", OLDER_KEY, "rows", "painted"),
+    highest=0.1,
+)
+READ_ERROR = Target(
+    "Own estimator against true ages: mean error",
+    ("true_ages", OWN, "error_years"),
+    highest=7,
+    unit="years",
+    digits=1,
+)
+READ_SLOPE = Target("Own estimator against true ages: slope", ("true_ages", OWN, "slope"), lowest=0.75)
+FREE = Target("Faces free of all faults, counted by eye", ("faults", "all", "free_of_all"), lowest=0.9)
+TONE = Target(
+    "Skin tone: largest mean shift of any band of skin, asked for 70",
+    ("skin_bands",),
+    highest=2.0,
+    unit="code values",
+    digits=1,
+)
+SEAMS = Target("Seams: one tile against many", ("seams",), highest=0, unit="code values", digits=0)
+BELIEF_TARGETS = (DARKNESS, SAMENESS, ROWS, READ_ERROR, READ_SLOPE, FREE)
+OUTSIDE = Target("Pixels changed outside the face", ("all",), highest=0, digits=0)
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """One line of the table of aims: the value found in words, and whether it is in the range."""
+class TargetResult:
+    """One line of the table of targets: the value found in words, and whether it is in the range."""
 
     text: str
     found: str
@@ -96,22 +147,24 @@ class Verdict:
     reached: bool
 
 
-def verdicts(result: Mapping[str, Any]) -> list[Verdict]:
-    """Every aim against a result; those that were not measured are left out."""
+def target_results(result: Mapping[str, Any]) -> list[TargetResult]:
+    """Every target against a result; those that were not measured are left out."""
     readers = [judge for judge in result["all"]["age"] if judge != OWN]
-    aims = (
-        *(aim for judge in readers for aim in (*belief_aims(judge), *age_aims(judge))),
-        *BELIEF_AIMS,
-        *OTHER_AIMS,
+    targets = (
+        *(target for judge in readers for target in (*belief_targets(judge), *age_targets(judge))),
+        *BELIEF_TARGETS,
+        *OTHER_TARGETS,
     )
-    lines = [found for aim in aims if (found := _verdict_of(aim, _at(result, aim.path))) is not None]
+    lines = [
+        found for target in targets if (found := _result_of(target, _at(result, target.path))) is not None
+    ]
     shifts = [group["tone"]["70"]["largest_mean"] for group in result["skin_bands"].values()]
     plain = (
         (TONE, max((abs(one) for one in shifts if one is not None), default=None)),
         (SEAMS, result["seams"]["largest_difference_codes"]),
         (OUTSIDE, result["all"]["outside"]["changed_pixels"]),
     )
-    return lines + [_verdict(aim, value, None) for aim, value in plain if value is not None]
+    return lines + [_result(target, value, None) for target, value in plain if value is not None]
 
 
 def _at(result: Any, path: tuple[str, ...]) -> Any:
@@ -123,14 +176,16 @@ def _at(result: Any, path: tuple[str, ...]) -> Any:
     return result
 
 
-def _verdict_of(aim: Aim, found: Any) -> Verdict | None:
-    """The verdict on a number or on a summary of numbers; None where nothing was measured."""
+def _result_of(target: Target, found: Any) -> TargetResult | None:
+    """The result on a number or on a summary of numbers; None where nothing was measured."""
     if isinstance(found, Mapping):
-        return _verdict(aim, found["mean"], found["standard_error"]) if found["n"] else None
-    return None if found is None else _verdict(aim, found, None)
+        return _result(target, found["mean"], found["standard_error"]) if found["n"] else None
+    return None if found is None else _result(target, found, None)
 
 
-def _verdict(aim: Aim, value: float, error: float | None) -> Verdict:
-    spread = "" if error is None else f" ± {error:.{aim.digits}f}"
-    unit = f" {aim.unit}" if aim.unit else ""
-    return Verdict(aim.text, f"{value:.{aim.digits}f}{spread}{unit}", aim.wanted(), aim.reached(value))
+def _result(target: Target, value: float, error: float | None) -> TargetResult:
+    spread = "" if error is None else f" ± {error:.{target.digits}f}"
+    unit = f" {target.unit}" if target.unit else ""
+    return TargetResult(
+        target.text, f"{value:.{target.digits}f}{spread}{unit}", target.wanted(), target.reached(value)
+    )

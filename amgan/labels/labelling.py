@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from amgan.faces.face_rows import FaceRow
 from amgan.faces.splits import is_held_out
 from amgan.runtime.errors import UsageError
 from amgan.runtime.face.zones import PART_NAMES, ZONES
+from amgan.runtime.files import whole_folder
 
 from ..faces.tables import read_expert_scores
 from .calibration import calibrate
@@ -53,16 +53,8 @@ def label_faces(
     expert = read_expert_scores(options.expert_scores) if options.expert_scores else {}
     aligned, left_out = align_all([faces], [FaceRow(*row) for row in table.items()], _ALIGNING, progress)
     labelled = label_aligned(aligned, left_out, options, expert, progress)
-    work = output.with_name(output.name + ".part")
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    try:
+    with whole_folder(output) as work:
         write_folder(work, labelled, options, output.name, ages_csv.name)
-        if output.exists():
-            output.rmdir()
-        work.rename(output)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
     return labelled
 
 

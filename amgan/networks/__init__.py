@@ -1,7 +1,14 @@
 """The networks of AMGAN: generator and discriminator, with the dataclasses that size them."""
 
 from .config import DiscriminatorConfig, GeneratorConfig, ModelConfig
-from .discriminator import Discriminator, Verdict
+from .discriminator import Discriminator, DiscriminatorOutput
 from .generator import Generator
 
-__all__ = ["Discriminator", "DiscriminatorConfig", "Generator", "GeneratorConfig", "ModelConfig", "Verdict"]
+__all__ = [
+    "Discriminator",
+    "DiscriminatorConfig",
+    "DiscriminatorOutput",
+    "Generator",
+    "GeneratorConfig",
+    "ModelConfig",
+]

@@ -22,7 +22,7 @@ DOWNSAMPLING = 16
 
 
 @dataclass(frozen=True, eq=False)
-class Verdict:
+class DiscriminatorOutput:
     """What the discriminator says of a batch of patches (g = H/16, w likewise).
 
     ``critic`` [N] higher for real; ``position`` [N, 2] the patch centre's u and v, -1..1 across the atlas;
@@ -93,12 +93,12 @@ class Discriminator(nn.Module):
         match = (features * self.map_embedding(cells)).sum(dim=1, keepdim=True) / features.shape[1] ** 0.5
         return torch.mean((self.critic(features) + match).float(), dim=(1, 2, 3))
 
-    def forward(self, image: Tensor, aging_map: Tensor) -> Verdict:
+    def forward(self, image: Tensor, aging_map: Tensor) -> DiscriminatorOutput:
         """All three heads at once."""
         return self.judge(self.features(image), aging_map)
 
-    def judge(self, features: Tensor, aging_map: Tensor) -> Verdict:
+    def judge(self, features: Tensor, aging_map: Tensor) -> DiscriminatorOutput:
         """All three heads on features that are there already."""
-        return Verdict(
+        return DiscriminatorOutput(
             self.critic_of(features, aging_map), self.position_of(features), self.ages_of(features)
         )

@@ -72,10 +72,10 @@ def generator_step(
             years = reals["map_wanted"] - reals["map_now"]
             fake = generator(reals["image"], years, *place).float()
             returned = generator(fake, -years, *place).float()
-            verdict = state.discriminator(fake, reals["map_wanted"])
-        wgan = losses.generator_loss(verdict.critic.float())
-        age = losses.aging_map_loss(verdict.ages, reals["map_wanted"], reals["face"])
-        position = losses.position_loss(verdict.position, reals["position"])
+            judged = state.discriminator(fake, reals["map_wanted"])
+        wgan = losses.generator_loss(judged.critic.float())
+        age = losses.aging_map_loss(judged.ages, reals["map_wanted"], reals["face"])
+        position = losses.position_loss(judged.position, reals["position"])
         cycle = losses.cycle_loss(returned[inner], reals["image"][inner])
         loss = (
             loss

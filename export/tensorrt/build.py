@@ -16,7 +16,7 @@ from amgan.runtime.files import file_sha256, whole_file
 from .check import PrecisionReport, inspect_engine, inspect_network, require_precision
 from .flavour import current_target, load_flavour, resolve_targets
 from .log import Progress, make_monitor, out_of_memory
-from .network import MIB, Job, building, configure, parse
+from .network import MIB, BuildSession, building, configure, parse
 from .options import BuildOptions
 
 TIMES_ON_GPU = frozenset({"tensorrt"})
@@ -65,8 +65,8 @@ def build_engine(
     plan = plan_build(onnx_path, options)
     if plan.flavour in TIMES_ON_GPU:
         _require_memory(onnx_path, output.name, options)
-    with building(load_flavour(plan.flavour)) as job:
-        return _run(job, onnx_path, output, options, plan, progress)
+    with building(load_flavour(plan.flavour)) as session:
+        return _run(session, onnx_path, output, options, plan, progress)
 
 
 def gpu_memory() -> tuple[int, int] | None:
@@ -97,68 +97,75 @@ def _require_memory(onnx_path: Path, name: str, options: BuildOptions) -> None:
         )
 
 
-def _allow_graphs(job: Job, config: Any) -> None:
+def _allow_graphs(session: BuildSession, config: Any) -> None:
     """Have TensorRT for RTX build an engine that a CUDA graph can be captured from."""
-    flag = getattr(job.flavour.trt.BuilderFlag, "REQUIRE_USER_ALLOCATION", None)
-    if flag is not None and job.flavour.name == "tensorrt_rtx":
+    flag = getattr(session.flavour.trt.BuilderFlag, "REQUIRE_USER_ALLOCATION", None)
+    if flag is not None and session.flavour.name == "tensorrt_rtx":
         config.set_flag(flag)
 
 
 def _run(
-    job: Job, onnx_path: Path, output: Path, options: BuildOptions, plan: EngineBuild, progress: Progress
+    session: BuildSession,
+    onnx_path: Path,
+    output: Path,
+    options: BuildOptions,
+    plan: EngineBuild,
+    progress: Progress,
 ) -> EngineBuild:
-    parse(job, onnx_path)
-    config = configure(job, options, plan.targets, onnx_path.name)
-    _allow_graphs(job, config)
-    report = inspect_network(job.flavour.trt, job.network)
+    parse(session, onnx_path)
+    config = configure(session, options, plan.targets, onnx_path.name)
+    _allow_graphs(session, config)
+    report = inspect_network(session.flavour.trt, session.network)
     require_precision(report, options.precision, onnx_path.name)
     targets = ", ".join(plan.targets)
-    progress(f"building {output.name} for {targets} with {job.flavour} ({report.half_share:.1%} half)")
-    engine = _build(job, config, output.name, progress)
-    loaded = current_target() in plan.targets and _check_loaded(job, engine, report, options, output.name)
+    progress(f"building {output.name} for {targets} with {session.flavour} ({report.half_share:.1%} half)")
+    engine = _build(session, config, output.name, progress)
+    loaded = current_target() in plan.targets and _check_loaded(session, engine, report, options, output.name)
     _write(engine, output)
-    _keep_timings(job, config, options)
+    _keep_timings(session, config, options)
     return replace(
         plan, half_share=round(report.half_share, 4), checked="network and engine" if loaded else "network"
     )
 
 
-def _build(job: Job, config: Any, name: str, progress: Progress) -> Any:
+def _build(session: BuildSession, config: Any, name: str, progress: Progress) -> Any:
     """The serialised engine (a buffer); raises EngineError with TensorRT's first reason."""
-    monitor = make_monitor(job.flavour.trt, name, progress)
+    monitor = make_monitor(session.flavour.trt, name, progress)
     if monitor is not None:
         config.progress_monitor = monitor
     try:
-        engine = job.builder.build_serialized_network(job.network, config)
+        engine = session.builder.build_serialized_network(session.network, config)
     except MemoryError:
         engine = None
-        job.log.errors.append("out of memory")
+        session.log.errors.append("out of memory")
     if engine is not None:
         return engine
     if monitor is not None and monitor.interrupted:
         raise KeyboardInterrupt
-    if out_of_memory(job.log.errors):
+    if out_of_memory(session.log.errors):
         raise EngineError(
             f"memory ran out while {name} was built and nothing was written: "
             "close other programs, give more workspace, or build for a smaller tile or batch"
         )
-    raise EngineError(f"{job.flavour} could not build {name}, {job.reason()}; nothing was written")
+    raise EngineError(f"{session.flavour} could not build {name}, {session.reason()}; nothing was written")
 
 
-def _check_loaded(job: Job, engine: Any, report: PrecisionReport, options: BuildOptions, name: str) -> bool:
+def _check_loaded(
+    session: BuildSession, engine: Any, report: PrecisionReport, options: BuildOptions, name: str
+) -> bool:
     """Load a new engine on this machine's GPU and ask it for its precision; False if it does not tell."""
-    trt = job.flavour.trt
-    job.log.errors.clear()
-    loaded = trt.Runtime(job.log).deserialize_cuda_engine(engine)
+    trt = session.flavour.trt
+    session.log.errors.clear()
+    loaded = trt.Runtime(session.log).deserialize_cuda_engine(engine)
     if loaded is None:
-        raise EngineError(f"{name} was built but cannot be loaded, {job.reason()}; nothing was written")
+        raise EngineError(f"{name} was built but cannot be loaded, {session.reason()}; nothing was written")
     return inspect_engine(trt, loaded, report, options.precision, name) > 0
 
 
-def _keep_timings(job: Job, config: Any, options: BuildOptions) -> None:
+def _keep_timings(session: BuildSession, config: Any, options: BuildOptions) -> None:
     """Save what the builder measured; a cache that cannot be saved is no failure."""
     file = options.timing_cache
-    timings = config.get_timing_cache() if file and job.flavour.has_timing_cache else None
+    timings = config.get_timing_cache() if file and session.flavour.has_timing_cache else None
     if file is None or timings is None:
         return
     with contextlib.suppress(OSError):

@@ -20,7 +20,7 @@ MIB = 1 << 20
 
 
 @dataclass
-class Job:
+class BuildSession:
     """TensorRT's objects of one build; the network borrows its weights from the parser, so it stays too."""
 
     flavour: Flavour
@@ -35,7 +35,7 @@ class Job:
 
 
 @contextmanager
-def building(flavour: Flavour) -> Iterator[Job]:
+def building(flavour: Flavour) -> Iterator[BuildSession]:
     """A build with an empty, strongly typed network; raises EngineError when TensorRT wants a GPU for it.
 
     TensorRT logs while it holds a lock, and freeing one of its objects takes the same lock: were an old one
@@ -44,10 +44,10 @@ def building(flavour: Flavour) -> Iterator[Job]:
     """
     collecting = gc.isenabled()
     gc.disable()
-    job = None
+    session = None
     try:
-        job = _start(flavour)
-        yield job
+        session = _start(flavour)
+        yield session
     except BaseException as error:
         fault: BaseException | None = error
         while fault is not None:
@@ -55,16 +55,16 @@ def building(flavour: Flavour) -> Iterator[Job]:
             fault = fault.__cause__ or fault.__context__
         raise
     finally:
-        if job is not None:
+        if session is not None:
             # What borrows goes before what lends.
-            job.parser = None
-            job.network = None
-            job.builder = None
+            session.parser = None
+            session.network = None
+            session.builder = None
         if collecting:
             gc.enable()
 
 
-def _start(flavour: Flavour) -> Job:
+def _start(flavour: Flavour) -> BuildSession:
     trt = flavour.trt
     log = make_log(trt)
     try:
@@ -76,34 +76,34 @@ def _start(flavour: Flavour) -> Job:
         ) from error
     strong = getattr(trt.NetworkDefinitionCreationFlag, "STRONGLY_TYPED", None)
     network = builder.create_network(0 if strong is None else 1 << int(strong))
-    return Job(flavour, log, builder, network, trt.OnnxParser(network, log))
+    return BuildSession(flavour, log, builder, network, trt.OnnxParser(network, log))
 
 
-def parse(job: Job, path: Path) -> None:
+def parse(session: BuildSession, path: Path) -> None:
     """Read an ONNX file into the network; raises EngineError, naming the operator that is at fault."""
-    good = job.parser.parse_from_file(str(path))
-    if good and job.network.num_outputs and job.network.num_inputs:
+    good = session.parser.parse_from_file(str(path))
+    if good and session.network.num_outputs and session.network.num_inputs:
         return
-    fault = job.parser.get_error(0) if job.parser.num_errors else None
+    fault = session.parser.get_error(0) if session.parser.num_errors else None
     if fault is None or not fault.node_operator():
         raise EngineError(f"'{path}' is no ONNX network or is damaged: export it again")
     # The first line repeats which node it is, or is a piece of the parser's source.
     details = fault.desc().splitlines()[1:]
     operator = f"{fault.node_operator()} (node {fault.node_name()!r})"
     raise EngineError(
-        f"'{path}' cannot become an engine: {job.flavour} does not support its operator {operator}"
+        f"'{path}' cannot become an engine: {session.flavour} does not support its operator {operator}"
         f"{', ' + first_reason(details) if details else ''}; export it without"
     )
 
 
-def configure(job: Job, options: BuildOptions, targets: tuple[str, ...], source: str) -> Any:
+def configure(session: BuildSession, options: BuildOptions, targets: tuple[str, ...], source: str) -> Any:
     """The builder's configuration; it also fixes the sizes of the network's inputs and leaves the batch open.
 
     Raises EngineError when the inputs of the network ``source`` are others, or the flavour refuses a target.
     """
-    trt = job.flavour.trt
-    config = job.builder.create_builder_config()
-    config.add_optimization_profile(_fix_sizes(job, options, source))
+    trt = session.flavour.trt
+    config = session.builder.create_builder_config()
+    config.add_optimization_profile(_fix_sizes(session, options, source))
     config.builder_optimization_level = options.level
     config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
     config.clear_flag(trt.BuilderFlag.TF32)
@@ -111,18 +111,18 @@ def configure(job: Job, options: BuildOptions, targets: tuple[str, ...], source:
         config.hardware_compatibility_level = trt.HardwareCompatibilityLevel.AMPERE_PLUS
     if options.workspace_mib:
         config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, options.workspace_mib * MIB)
-    if job.flavour.ahead:
-        _set_targets(job, config, targets)
+    if session.flavour.ahead:
+        _set_targets(session, config, targets)
     file = options.timing_cache
-    if file is not None and job.flavour.has_timing_cache:
+    if file is not None and session.flavour.has_timing_cache:
         timings = config.create_timing_cache(file.read_bytes() if file.is_file() else b"")
         config.set_timing_cache(timings, False)
     return config
 
 
-def _fix_sizes(job: Job, options: BuildOptions, source: str) -> Any:
-    profile = job.builder.create_optimization_profile()
-    inputs = [job.network.get_input(i) for i in range(job.network.num_inputs)]
+def _fix_sizes(session: BuildSession, options: BuildOptions, source: str) -> Any:
+    profile = session.builder.create_optimization_profile()
+    inputs = [session.network.get_input(i) for i in range(session.network.num_inputs)]
     if {t.name for t in inputs} != set(options.inputs):
         found = ", ".join(t.name for t in inputs)
         raise EngineError(f"'{source}' takes {found}, not {', '.join(options.inputs)}: export it again")
@@ -139,12 +139,12 @@ def _fix_sizes(job: Job, options: BuildOptions, source: str) -> Any:
     return profile
 
 
-def _set_targets(job: Job, config: Any, targets: tuple[str, ...]) -> None:
-    kinds = job.flavour.trt.ComputeCapability.__members__
+def _set_targets(session: BuildSession, config: Any, targets: tuple[str, ...]) -> None:
+    kinds = session.flavour.trt.ComputeCapability.__members__
     if targets == (current_target(),) and targets[0].upper() not in kinds:
         return
     config.num_compute_capabilities = len(targets)
     for number, target in enumerate(targets):
         if not config.set_compute_capability(kinds[target.upper()], number):
-            reason = job.reason()
-            raise EngineError(f"{job.flavour} refuses to build for {target}, {reason}: change --targets")
+            reason = session.reason()
+            raise EngineError(f"{session.flavour} refuses to build for {target}, {reason}: change --targets")

@@ -32,19 +32,6 @@ def check_engine(entry: FileEntry, flavour: str, version: str, compute_capabilit
     return None
 
 
-def find_engine(
-    bundle: Bundle,
-    role: str,
-    flavour: str,
-    version: str,
-    compute_capability: int,
-    *,
-    precision: str | None = None,
-) -> tuple[Path, FileEntry]:
-    """As find_engines, the one for the smallest pictures."""
-    return find_engines(bundle, role, flavour, version, compute_capability, precision=precision)[0]
-
-
 def find_engines(
     bundle: Bundle,
     role: str,

@@ -44,6 +44,6 @@ class Photo:
     metadata: MetadataPolicy = "keep"
 
     @property
-    def is_deep(self) -> bool:
+    def is_16_bit(self) -> bool:
         """Whether its samples have 16 bits a channel."""
         return self.samples is not None and self.samples.dtype == np.uint16

@@ -70,7 +70,7 @@ def check_kind(picture: ImageFile.ImageFile, path: Path) -> bool:
         _refuse_rare_coding(path)
     bits = _bits(picture, path)
     if bits > 8:
-        _refuse_deep(picture, path, bits)
+        _refuse_16_bit(picture, path, bits)
     elif picture.mode not in _MODES:
         raise PhotoError(f"'{path}' is in the colour mode {picture.mode}: save it as RGB first")
     return bits > 8
@@ -102,7 +102,7 @@ def _bits(picture: ImageFile.ImageFile, path: Path) -> int:
     return _avif_bits(path) if picture.format == "AVIF" else 8
 
 
-def _refuse_deep(picture: ImageFile.ImageFile, path: Path, bits: int) -> None:
+def _refuse_16_bit(picture: ImageFile.ImageFile, path: Path, bits: int) -> None:
     """Raise PhotoError for samples of more than 8 bits, but for those of 16 in a PNG or TIFF."""
     if picture.format in ("HEIF", "AVIF"):
         raise PhotoError(f"'{path}' has {bits} bits a channel: save it as a TIFF or PNG with 16 first")

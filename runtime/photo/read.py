@@ -30,7 +30,7 @@ from .metadata import (
     without_payloads,
 )
 from .plugins import kind_of, load_plugin
-from .read16 import read_deep
+from .read16 import read_16_bit
 
 NEEDED_BYTES_PER_PIXEL = 17
 _STRIP_ROWS = 512
@@ -111,7 +111,7 @@ def _decode(picture: ImageFile.ImageFile, path: Path, metadata: MetadataPolicy) 
     exif, orientation = clean_exif(picture), orientation_of(picture)  # before loading, which closes the file
     options = _format_options(picture, format, path)
     if deep:
-        colour, alpha = read_deep(picture, lambda: _open(path))
+        colour, alpha = read_16_bit(picture, lambda: _open(path))
         mode = {2: "L", 3: "RGB", 4: "CMYK"}[colour.ndim if colour.ndim == 2 else colour.shape[2]]
     else:
         picture.load()

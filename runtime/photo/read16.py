@@ -25,7 +25,7 @@ Samples = NDArray[np.uint16]
 _OTHER_ORDER = {";16B": ";16L", ";16L": ";16B", ";16N": ";16B" if sys.byteorder == "little" else ";16L"}
 
 
-def read_deep(
+def read_16_bit(
     picture: ImageFile.ImageFile, reopen: Callable[[], ImageFile.ImageFile]
 ) -> tuple[Samples, Samples | None]:
     """The samples of a 16-bit PNG or TIFF, upright, uint16 [H, W] or [H, W, C], and alpha [H, W] or None.

@@ -22,8 +22,8 @@ from .plugins import load_plugin
 from .read import reason_of, stamp_of
 from .upright import described_upright
 from .write_jpeg import changed_jpeg
-from .write_png16 import write_deep_png
-from .write_tiff16 import write_deep_tiff
+from .write_png16 import write_16_bit_png
+from .write_tiff16 import write_16_bit_tiff
 
 
 def write_photo(
@@ -143,9 +143,9 @@ def _encode(photo: Photo, pixels: NDArray[np.uint8], format: str, quality: int |
     if "orientation" in options:
         options = described_upright(options, width, height)
     stream = io.BytesIO()
-    if photo.is_deep and format in HOLDS_16_BITS and not (photo.mode == "CMYK" and format == "PNG"):
-        write = write_deep_png if format == "PNG" else write_deep_tiff
-        write(stream, photo.mode, (height, width), _deep_strips(photo, pixels), options)
+    if photo.is_16_bit and format in HOLDS_16_BITS and not (photo.mode == "CMYK" and format == "PNG"):
+        write = write_16_bit_png if format == "PNG" else write_16_bit_tiff
+        write(stream, photo.mode, (height, width), _strips_16_bit(photo, pixels), options)
         return stream.getbuffer()
     if photo.mode == "CMYK" and format not in HOLDS_CMYK:
         options.pop("icc_profile", None)
@@ -187,7 +187,7 @@ def _strips(photo: Photo, pixels: NDArray[np.uint8]) -> Iterator[tuple[int, NDAr
             yield top, changed_samples(space, photo.samples[rows], pixels[rows])
 
 
-def _deep_strips(photo: Photo, pixels: NDArray[np.uint8]) -> Iterator[NDArray[np.uint16]]:
+def _strips_16_bit(photo: Photo, pixels: NDArray[np.uint8]) -> Iterator[NDArray[np.uint16]]:
     """Strips of 16-bit samples from the top, [h, W, C], alpha last."""
     for top, strip in _strips(photo, pixels):
         channels = strip if strip.ndim == 3 else strip[..., None]

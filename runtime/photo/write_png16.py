@@ -20,7 +20,7 @@ _EXIF_HEAD = b"Exif\0\0"
 _METRE_PER_INCH = 0.0254
 
 
-def write_deep_png(
+def write_16_bit_png(
     stream: IO[bytes],
     mode: str,
     size: tuple[int, int],

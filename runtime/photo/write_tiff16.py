@@ -27,14 +27,14 @@ Entry = tuple[int, int, bytes]
 Directory = dict[int, "Entry | Directory"]
 
 
-def write_deep_tiff(
+def write_16_bit_tiff(
     stream: IO[bytes],
     mode: str,
     size: tuple[int, int],
     strips: Iterable[NDArray[np.uint16]],
     kept: Mapping[str, Any],
 ) -> None:
-    """Write a TIFF with 16 bits a channel; parameters as those of write_deep_png, ``mode`` may be "CMYK".
+    """Write a TIFF with 16 bits a channel; parameters as those of write_16_bit_png, ``mode`` may be "CMYK".
 
     Compressed without loss, unless the photo was not compressed.
     """

@@ -30,11 +30,6 @@ class FaceRegion:
     top: int
     scale: float
 
-    def box_in_photo(self, x0: int, y0: int, x1: int, y1: int) -> tuple[float, float, float, float]:
-        """A box of the region's pixels in px of the photo."""
-        left, top, scale = self.left, self.top, self.scale
-        return (left + x0 / scale, top + y0 / scale, left + x1 / scale, top + y1 / scale)
-
 
 def cut_region(rgb: NDArray[np.uint8], seen: SeenFace, manifest: Manifest, max_frame_px: int) -> FaceRegion:
     """Cut a face out of a photo, uint8 [H, W, 3], so that its frame takes ``max_frame_px`` px at most.

@@ -56,11 +56,6 @@ class VideoInfo:
     interlaced: bool
     first_pts: int = 0
 
-    @property
-    def frames_estimate(self) -> int:
-        """About how many frames there are, 0 where the length is not known."""
-        return round(self.seconds * float(self.rate))
-
 
 def probe_video(path: Path) -> VideoInfo:
     """Read what a video is, its first picture included; raises VideoError, UsageError for a folder."""

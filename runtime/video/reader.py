@@ -14,7 +14,6 @@ from .probe import VideoInfo, picture_stream, say_time
 EXACT_LENGTH = ("mov", "matroska", "avi")
 """Kinds of files whose header says how long they are."""
 SHORT_BY_S = 0.5
-PREROLL_S = 0.0
 
 
 @dataclass

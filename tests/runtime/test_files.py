@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from amgan.runtime.files import is_temporary, temporary_name, whole_file
+from amgan.runtime.files import is_temporary, temporary_name, whole_file, whole_folder
 
 
 def test_a_file_appears_at_the_end_of_the_block(tmp_path: Path) -> None:
@@ -57,3 +57,31 @@ def test_temporary_names_are_known_and_fit_every_file_system(tmp_path: Path) -> 
     assert temporary_name("a") != temporary_name("a")
     assert not is_temporary(".my.notes.part")
     assert not is_temporary("a.0123abcd.part")
+
+
+def test_a_folder_appears_at_the_end_of_the_block(tmp_path: Path) -> None:
+    target = tmp_path / "out" / "set"
+    target.mkdir(parents=True)
+    (tmp_path / "out" / "set.part").mkdir()
+    (tmp_path / "out" / "set.part" / "old").touch()  # of a process that was killed
+    with whole_folder(target) as work:
+        (work / "new").touch()
+        assert not list(target.iterdir())
+    assert [p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*")] == [
+        "out",
+        "out/set",
+        "out/set/new",
+    ]
+
+
+def test_a_folder_that_fails_or_has_no_place_leaves_nothing_behind(tmp_path: Path) -> None:
+    target = tmp_path / "set"
+    with pytest.raises(ValueError, match="stop"), whole_folder(target) as work:
+        (work / "new").touch()
+        raise ValueError("stop")
+    assert not list(tmp_path.iterdir())
+    target.mkdir()
+    (target / "mine").touch()
+    with pytest.raises(OSError, match="not empty"), whole_folder(target) as work:
+        (work / "new").touch()
+    assert [p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*")] == ["set", "set/mine"]

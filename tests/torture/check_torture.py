@@ -21,7 +21,7 @@ def what_is_wrong(source: Path, output: Path) -> str:
     target = {".jpg": "JPEG", ".png": "PNG", ".tif": "TIFF", ".webp": "WEBP"}.get(output.suffix.lower())
     if target and after.format != target:
         return f"{after.format} in a file that ends in {output.suffix}"
-    if (before.mode, before.is_deep) != (after.mode, after.is_deep) and before.format != "HEIF":
+    if (before.mode, before.is_16_bit) != (after.mode, after.is_16_bit) and before.format != "HEIF":
         return f"{before.mode} became {after.mode}, or its depth changed"
     if before.save_options.get("icc_profile") != after.save_options.get("icc_profile"):
         return "the profile changed"

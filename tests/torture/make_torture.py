@@ -155,10 +155,10 @@ def compressions(maker: Maker) -> None:
     maker.save("several.jpg", "compressions", upright, "MPO", save_all=True, append_images=[upright])
 
 
-def deep_photos(maker: Maker) -> None:
+def photos_16_bit(maker: Maker) -> None:
     """Sixteen bits a channel, with noise in the low bits."""
-    from amgan.runtime.photo.write_png16 import write_deep_png
-    from amgan.runtime.photo.write_tiff16 import write_deep_tiff
+    from amgan.runtime.photo.write_png16 import write_16_bit_png
+    from amgan.runtime.photo.write_tiff16 import write_16_bit_tiff
 
     noise = np.random.default_rng(1).integers(-100, 100, maker.pixels.shape)
     deep = np.clip(maker.pixels.astype(int) * 257 + noise, 0, 65535).astype(np.uint16)
@@ -172,7 +172,7 @@ def deep_photos(maker: Maker) -> None:
             ("grey", icc_profiles.grey(1.8)),
         ):
             kept = {} if icc is None else {"icc_profile": icc}
-            for suffix, write in (("png", write_deep_png), ("tif", write_deep_tiff)):
+            for suffix, write in (("png", write_16_bit_png), ("tif", write_16_bit_tiff)):
                 if (mode, suffix) == ("LA", "tif"):
                     continue
                 stream = io.BytesIO()
@@ -269,7 +269,7 @@ def cases_of(folder: Path, side: int, *, huge: bool = False, slow: bool = True) 
     turned_and_profiled_photos(maker)
     modes(maker)
     compressions(maker)
-    deep_photos(maker)
+    photos_16_bit(maker)
     sizes(maker, huge)
     damaged(maker)
     other_files(maker, slow)

@@ -16,7 +16,6 @@ from support.helpers import COLLINS, HOPPER
 from support.tiny_set import write_set
 
 from amgan.evaluation import judges as judges_module
-from amgan.evaluation.aims import Aim, verdicts
 from amgan.evaluation.belief_summary import OLDER_KEY, YOUNGER_KEY
 from amgan.evaluation.cases import rankings
 from amgan.evaluation.one_face import measure_face
@@ -26,6 +25,7 @@ from amgan.evaluation.run import run_evaluation
 from amgan.evaluation.source import find_sources
 from amgan.evaluation.summary import face_row, summarise_findings
 from amgan.evaluation.tables import shown
+from amgan.evaluation.targets import Target, target_results
 from amgan.evaluation.wishes import ASKED, Depth
 from amgan.runtime.bundle.bundle import Bundle
 from amgan.runtime.errors import UsageError
@@ -223,25 +223,25 @@ def test_portraits_and_their_table_go_together(tmp_path: Path) -> None:
 
 
 def test_the_aims_are_judged(result: Any) -> None:
-    lines = {one.text: one for one in verdicts(result)}
+    lines = {one.text: one for one in target_results(result)}
     assert lines["Pixels changed outside the face"].reached
     assert lines["Seams: one tile against many"].found == "0 code values"
     place = lines["Place: share of the change inside the zone asked for"]
-    slopes = [one.text for one in verdicts(result) if one.text.startswith("Slope")]
+    slopes = [one.text for one in target_results(result) if one.text.startswith("Slope")]
     assert [text.split("(")[1] for text in slopes] == ["fake)", "second)"]
     assert place.reached == (result["all"]["place"]["inside"]["mean"] >= 0.9)
 
 
 def test_an_aim_in_words() -> None:
-    aim = Aim("x", (), lowest=0.5, highest=1.3)
-    assert (aim.wanted(), aim.reached(0.4), aim.reached(1.0), aim.reached(1.4)) == (
+    target = Target("x", (), lowest=0.5, highest=1.3)
+    assert (target.wanted(), target.reached(0.4), target.reached(1.0), target.reached(1.4)) == (
         "0.5 to 1.3",
         False,
         True,
         False,
     )
-    assert replace(aim, highest=None, unit="dB").wanted() == "at least 0.5 dB"
-    assert replace(aim, lowest=None).wanted() == "at most 1.3"
+    assert replace(target, highest=None, unit="dB").wanted() == "at least 0.5 dB"
+    assert replace(target, lowest=None).wanted() == "at most 1.3"
 
 
 def test_a_table_cell() -> None:
@@ -273,7 +273,7 @@ def test_photos_are_judged_by_their_largest_face(tmp_path: Path, tiny_bundle: Pa
     result = summarise_findings(found, fake_judges())
     assert result["seams"]["largest_difference_codes"] is None
     assert result["all"]["sweep"]["largest_step_codes"] == {"n": 0}
-    assert len(verdicts(result)) >= 5
+    assert len(target_results(result)) >= 5
     assert face_row(found.faces[0])["kind"] == "photos"
     assert [one.worst for one in rankings(found.faces, FIRST)] == [()] * len(rankings(found.faces, FIRST))
     head = {"bundle": {"model": "<m>", "checkpoint_sha256": ""}, "source": "photos", "date": "2026",

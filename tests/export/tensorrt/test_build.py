@@ -102,11 +102,11 @@ def test_no_object_of_a_failed_build_is_left_to_the_garbage_collector(
         begin = tensorrt_network._start
 
         def start(flavour: Any) -> Any:
-            job = begin(flavour)
+            session = begin(flavour)
             fates.append("begun")
             # The builder lives as long as anything that was made with it.
-            weakref.finalize(job.builder, fates.append, "freed")
-            return job
+            weakref.finalize(session.builder, fates.append, "freed")
+            return session
 
         monkeypatch.setattr(tensorrt_network, "_start", start)
         for name, kind in (("a", np.float32), ("b", np.float16)):

@@ -32,10 +32,10 @@ def report(*convolutions: tuple[str, int, str]) -> PrecisionReport:
 def test_arithmetic_is_counted(tmp_path: Path) -> None:
     pytest.importorskip("tensorrt_rtx")
     onnx = write_conv_generator(tmp_path / "half.onnx")
-    with building(load_flavour("tensorrt_rtx")) as job:
-        parse(job, onnx)
-        configure(job, BuildOptions(TILE), ("sm86",), onnx.name)
-        found = inspect_network(job.flavour.trt, job.network)
+    with building(load_flavour("tensorrt_rtx")) as session:
+        parse(session, onnx)
+        configure(session, BuildOptions(TILE), ("sm86",), onnx.name)
+        found = inspect_network(session.flavour.trt, session.network)
     pixels = 48 * 48
     assert [c.flop for c in found.convolutions] == [
         2 * 3 * 32 * 9 * pixels,
@@ -50,10 +50,10 @@ def test_sizes_left_open_cannot_be_counted(tmp_path: Path) -> None:
     onnx = write_conv_generator(tmp_path / "half.onnx")
     with (
         pytest.raises(EngineError, match="depends on more than the tile's size"),
-        building(load_flavour("tensorrt_rtx")) as job,
+        building(load_flavour("tensorrt_rtx")) as session,
     ):
-        parse(job, onnx)
-        inspect_network(job.flavour.trt, job.network)
+        parse(session, onnx)
+        inspect_network(session.flavour.trt, session.network)
 
 
 def test_good_reports_pass() -> None:

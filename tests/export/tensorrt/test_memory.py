@@ -86,8 +86,8 @@ def test_engines_for_rtx_can_be_captured(onnx: Path, tmp_path: Path, monkeypatch
     flags = []
     configure = tensorrt_build._allow_graphs
 
-    def watch(job: Any, config: Any) -> None:
-        configure(job, config)
+    def watch(session: Any, config: Any) -> None:
+        configure(session, config)
         flags.append(config.get_flag(trt.BuilderFlag.REQUIRE_USER_ALLOCATION))
 
     monkeypatch.setattr(tensorrt_build, "_allow_graphs", watch)

@@ -11,7 +11,7 @@ from support.engine_helpers import GPUS, RTX, write_fake_engine_bundle
 
 from amgan.runtime.bundle.bundle import MANIFEST, Bundle
 from amgan.runtime.bundle.manifest import SCHEMA, FileEntry, Manifest
-from amgan.runtime.engines.find import check_engine, find_engine
+from amgan.runtime.engines.find import check_engine, find_engines
 from amgan.runtime.errors import BundleError, EngineError
 
 ENGINE = "generator.engine"
@@ -27,7 +27,7 @@ def entry(folder: Path) -> FileEntry:
     return Bundle.open(folder).manifest.files[ENGINE]
 
 
-def one_sentence(text: str | None) -> str:
+def one_reason(text: str | None) -> str:
     assert text
     assert "\n" not in text
     assert "amgan export --flavour" in text or "choose" in text
@@ -59,19 +59,19 @@ def test_fitting_engine_is_accepted(entry: FileEntry, compute: int) -> None:
 
 
 def test_engine_of_another_version(entry: FileEntry) -> None:
-    text = one_sentence(check_engine(entry, "tensorrt_rtx", "1.8.0.1", 86))
+    text = one_reason(check_engine(entry, "tensorrt_rtx", "1.8.0.1", 86))
     assert "built by TensorRT for RTX 1.7.1.116" in text
     assert "1.8.0.1" in text
 
 
 def test_engine_of_another_flavour(entry: FileEntry) -> None:
-    text = one_sentence(check_engine(entry, "tensorrt", "1.7.1.116", 86))
+    text = one_reason(check_engine(entry, "tensorrt", "1.7.1.116", 86))
     assert "built by TensorRT for RTX" in text
     assert "this machine has TensorRT 1.7" in text
 
 
 def test_engine_for_another_gpu(entry: FileEntry) -> None:
-    text = one_sentence(check_engine(entry, *RTX, 75))
+    text = one_reason(check_engine(entry, *RTX, 75))
     assert "sm86, sm89, sm120" in text
     assert "this one is sm75" in text
     assert "--targets sm75" in text
@@ -79,25 +79,25 @@ def test_engine_for_another_gpu(entry: FileEntry) -> None:
 
 def test_what_is_no_engine(folder: Path) -> None:
     entry = Bundle.open(folder).manifest.files["generator.onnx"]
-    assert "format 'onnx'" in one_sentence(check_engine(entry, *RTX, 86))
+    assert "format 'onnx'" in one_reason(check_engine(entry, *RTX, 86))
 
 
-def test_find_engine(folder: Path) -> None:
+def test_find_engines(folder: Path) -> None:
     bundle = Bundle.open(folder)
-    path, entry = find_engine(bundle, "generator", *RTX, 89)
+    path, entry = find_engines(bundle, "generator", *RTX, 89)[0]
     assert path == folder / ENGINE
     assert entry.precision == "fp16"
-    assert find_engine(bundle, "generator", *RTX, 89, precision="fp16")[0] == path
+    assert find_engines(bundle, "generator", *RTX, 89, precision="fp16")[0][0] == path
 
 
-def test_find_engine_says_why_there_is_none(folder: Path) -> None:
+def test_find_engines_says_why_there_is_none(folder: Path) -> None:
     bundle = Bundle.open(folder)
     with pytest.raises(EngineError, match=r"'generator\.engine' cannot be used, .*sm90"):
-        find_engine(bundle, "generator", *RTX, 90)
+        find_engines(bundle, "generator", *RTX, 90)
     with pytest.raises(EngineError, match="no TensorRT engine of its estimator: build one with"):
-        find_engine(bundle, "estimator", *RTX, 86)
+        find_engines(bundle, "estimator", *RTX, 86)
     with pytest.raises(EngineError, match="its bf16 generator"):
-        find_engine(bundle, "generator", *RTX, 86, precision="bf16")
+        find_engines(bundle, "generator", *RTX, 86, precision="bf16")
 
 
 def test_damaged_engine_is_refused(folder: Path) -> None:

@@ -65,7 +65,7 @@ def seen_by_opencv(path: Path) -> np.ndarray:
 def test_png_keeps_all_bits(tmp_path: Path, mode: str) -> None:
     (tmp_path / "a.png").write_bytes(png_of(samples(mode)))
     photo = read_photo(tmp_path / "a.png")
-    assert (photo.mode, photo.is_deep) == (mode, True)
+    assert (photo.mode, photo.is_16_bit) == (mode, True)
     write_photo(photo, photo.pixels, tmp_path / "b.png")
     seen = seen_by_opencv(tmp_path / "b.png")
     wanted = samples(mode)
@@ -85,7 +85,7 @@ def test_tiff_keeps_all_bits(tmp_path: Path, mode: str, compression: int) -> Non
     settings = [cv2.IMWRITE_TIFF_COMPRESSION, compression]
     assert cv2.imwrite(str(tmp_path / "a.tif"), in_opencv_order(samples(mode)), settings)
     photo = without_its_file(read_photo(tmp_path / "a.tif"))
-    assert (photo.mode, photo.is_deep) == (mode, True)
+    assert (photo.mode, photo.is_16_bit) == (mode, True)
     write_photo(photo, photo.pixels, tmp_path / "b.tif")
     assert np.array_equal(seen_by_opencv(tmp_path / "b.tif"), samples(mode))
     with Image.open(tmp_path / "b.tif") as picture:
