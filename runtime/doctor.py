@@ -10,7 +10,7 @@ from importlib import metadata
 
 from .engines.openvino_network import load_openvino
 from .errors import AmganError
-from .machine import Gpu, count_cores, find_gpus, memory_of_the_machine, read_processor
+from .machine import Gpu, count_cores, find_gpus, memory_of_the_machine, read_processor, untried_system
 
 PACKAGES = (
     "amgan", "numpy", "pillow", "jpeglib", "openvino", "torch", "onnx", "tensorrt", "tensorrt_rtx",
@@ -47,7 +47,10 @@ class EngineReport:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything the doctor found; memory is in MiB (0 unknown), ``versions`` None where not installed."""
+    """Everything the doctor found; memory is in MiB (0 unknown), ``versions`` None where not installed.
+
+    ``system_note`` says what to expect of a system that AMGAN is not tested on; it is empty on Linux.
+    """
 
     python: str
     system: str
@@ -60,6 +63,7 @@ class Report:
     engines: tuple[EngineReport, ...]
     bundle: str
     bundle_intact: bool
+    system_note: str = ""
 
     @property
     def healthy(self) -> bool:
@@ -128,6 +132,7 @@ def examine() -> Report:
         ),
         bundle=bundle,
         bundle_intact=intact,
+        system_note=untried_system(),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,6 +77,18 @@ def count_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def untried_system() -> str:
+    """What to expect of a system that AMGAN is not tested on, in one sentence; empty on Linux."""
+    name = {"linux": "", "darwin": "macOS", "win32": "Windows"}.get(sys.platform, sys.platform)
+    if not name:
+        return ""
+    return (
+        f"nobody has run AMGAN on {name} yet: it is tested on Linux; its packages can be installed on macOS "
+        "and Windows, locks and folders are the system's own, and the C library, Ray and TensorRT are for "
+        "Linux"
+    )
 
 
 def address_space_left() -> int | None:

@@ -41,6 +41,7 @@ def _print(report: Report) -> None:
     cpu = report.cpu
     lines = [
         f"system        {report.system}",
+        *([f"              {report.system_note}"] if report.system_note else []),
         f"python        {report.python}",
         *(f"{name:<14}{version or 'not installed'}" for name, version in report.versions.items()),
         f"processor     {cpu.model}, {cpu.cores} cores ({', '.join(cpu.features) or 'features unknown'})",
