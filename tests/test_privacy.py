@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from support.helpers import HOPPER
 from support.recording_proxy import recording_proxy
 
 from amgan.runtime.batch.ray_runner import LOCAL, _join
+from amgan.runtime.engines.compiled_cache import MOST_BYTES
 
 ROOT = Path(__file__).parent.parent
 GATE = ROOT / "runtime/engines/openvino_network.py"
@@ -26,34 +29,81 @@ COMMANDS = {
 }
 
 
-def is_network(path: Path) -> bool:
+OUTPUTS = {"age": "old.png", "sweep": "strip.png", "run-batch": "aged"}
+NETWORKS = ".cache/amgan/networks"
+A_NETWORK = re.compile(rf"{NETWORKS}/[0-9a-f]{{64}}\.network")
+
+
+def is_network(left: str) -> bool:
     """Whether it is a compiled network in the user's cache folder, or that folder, which the README names."""
-    return path.suffix == ".network" or path.as_posix().endswith(
-        ("/.cache", "/.cache/amgan", "/.cache/amgan/networks")
-    )
+    return left in (".cache", ".cache/amgan", NETWORKS) or A_NETWORK.fullmatch(left) is not None
 
 
-def run_behind_proxy(folder: Path, *command: object) -> tuple[list[str], list[str], str]:
-    """Run a Python command line; what it asked the network for, what it left in HOME, what it said."""
-    home, work = folder / "home", folder / "work"
-    home.mkdir()
-    work.mkdir()
+@dataclass(frozen=True)
+class Run:
+    """What a command asked the network for, what it left in HOME, TMPDIR and its own folder, and said."""
+
+    asked: list[str]
+    home: list[str]
+    temporary: list[str]
+    work: list[str]
+    said: str
+
+
+def run_behind_proxy(folder: Path, *command: object, **variables: object) -> Run:
+    """Run a Python command line with an empty HOME and TMPDIR."""
+    places = [folder / name for name in ("home", "temporary", "work")]
+    for place in places:
+        place.mkdir()
+    home, temporary, work = places
+    more = {"TMPDIR": temporary} | variables
     with recording_proxy() as proxy:
         done = subprocess.run(
             [sys.executable, *map(str, command)],
-            env=proxy.environment(home), cwd=work, capture_output=True, text=True, check=False,
+            env=proxy.environment(home) | {name: str(value) for name, value in more.items()},
+            cwd=work, capture_output=True, text=True, check=False,
         )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    left = [path.relative_to(home).as_posix() for path in home.rglob("*") if not is_network(path)]
-    return proxy.asked, left, done.stdout + done.stderr
+    left = [sorted(path.relative_to(place).as_posix() for path in place.rglob("*")) for place in places]
+    return Run(proxy.asked, *left, done.stdout + done.stderr)
+
+
+def of_a_command(name: str, model: Path) -> list[object]:
+    """The command line of one of COMMANDS."""
+    return ["-m", "amgan", *COMMANDS[name], *([] if name == "doctor" else ["--model", model])]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_command_asks_the_network_for_nothing(name: str, tmp_path: Path, tiny_bundle: Path) -> None:
-    model = [] if name == "doctor" else ["--model", tiny_bundle]
-    asked, left, _ = run_behind_proxy(tmp_path, "-m", "amgan", *COMMANDS[name], *model)
-    assert asked == []
-    assert left == []
+def test_a_command_asks_for_nothing_and_leaves_compiled_networks_alone(
+    name: str, tmp_path: Path, tiny_bundle: Path
+) -> None:
+    run = run_behind_proxy(tmp_path, *of_a_command(name, tiny_bundle))
+    assert run.asked == []
+    assert [left for left in run.home if not is_network(left)] == []
+    assert any(A_NETWORK.fullmatch(left) for left in run.home) == (name != "doctor")
+    assert run.temporary == []
+    assert {left.split("/")[0] for left in run.work} == ({OUTPUTS[name]} if name in OUTPUTS else set())
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_nothing_is_left_where_the_cache_is_off(name: str, tmp_path: Path, tiny_bundle: Path) -> None:
+    run = run_behind_proxy(tmp_path, *of_a_command(name, tiny_bundle), AMGAN_CACHE="off")
+    assert (run.asked, run.home, run.temporary) == ([], [], [])
+    assert {left.split("/")[0] for left in run.work} == ({OUTPUTS[name]} if name in OUTPUTS else set())
+
+
+def test_the_cache_can_be_elsewhere(tmp_path: Path, tiny_bundle: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    run = run_behind_proxy(tmp_path, *of_a_command("estimate", tiny_bundle), AMGAN_CACHE=elsewhere)
+    assert (run.home, run.temporary, run.work) == ([], [], [])
+    assert {path.suffix for path in elsewhere.iterdir()} == {".network"}
+
+
+def test_the_readme_says_what_is_kept_where_and_how_to_do_without() -> None:
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    for word in (f"~/{NETWORKS}", "XDG_CACHE_HOME", "AMGAN_CACHE=off", "AMGAN_CACHE=FOLDER", "256 MiB"):
+        assert word in page
+    assert MOST_BYTES == 256 * 2**20
 
 
 def test_the_proxy_would_notice(tmp_path: Path) -> None:
@@ -63,9 +113,10 @@ def test_the_proxy_would_notice(tmp_path: Path) -> None:
         "try: urllib.request.urlopen('https://example.org/collect', timeout=20)\n"
         "except OSError: pass"
     )
-    asked, left, _ = run_behind_proxy(tmp_path, "-c", code)
-    assert [line.rsplit(" ", 1)[0] for line in asked] == ["CONNECT example.org:443"]
-    assert left == ["id"]
+    run = run_behind_proxy(tmp_path, "-c", code)
+    assert [line.rsplit(" ", 1)[0] for line in run.asked] == ["CONNECT example.org:443"]
+    assert run.home == ["id"] and not is_network("id")
+    assert not is_network(f"{NETWORKS}/photo.jpg") and not is_network(".cache/other")
 
 
 def test_conversion_by_openvino_asks_for_nothing_either(tmp_path: Path) -> None:
@@ -76,9 +127,9 @@ def test_conversion_by_openvino_asks_for_nothing_either(tmp_path: Path) -> None:
         "try: openvino.convert_model('not-there.onnx')\n"
         "except Exception as error: print(type(error).__name__)"
     )
-    asked, left, said = run_behind_proxy(tmp_path, "-c", code)
-    assert said
-    assert (asked, left) == ([], [])
+    run = run_behind_proxy(tmp_path, "-c", code)
+    assert run.said
+    assert (run.asked, run.home) == ([], [])
 
 
 def test_a_home_that_cannot_be_written_is_not_mentioned(tmp_path: Path) -> None:
@@ -88,7 +139,7 @@ def test_a_home_that_cannot_be_written_is_not_mentioned(tmp_path: Path) -> None:
         "from amgan.runtime.engines.openvino_network import load_openvino\n"
         "load_openvino()"
     )
-    assert run_behind_proxy(tmp_path, "-c", code) == ([], [], "")
+    assert run_behind_proxy(tmp_path, "-c", code) == Run([], [], [], [], "")
 
 
 def imports_openvino(path: Path) -> bool:
