@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from helpers import ROOT
+from support.helpers import ROOT
 
 from amgan.cli import main
 from amgan.runtime import doctor
