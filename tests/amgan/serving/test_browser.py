@@ -107,6 +107,16 @@ def test_zones_by_slider_and_on_the_face(page: Page, photos: Path) -> None:
     assert "chin" not in page.state()["zones"]
 
 
+def test_a_stroke_over_a_zone_paints_and_drags_no_zone(page: Page, photos: Path) -> None:
+    page.choose(photos / "it's me.jpg")
+    cheek = page.find("[data-part=cheek-redness-left]")
+    for tab in ("sweep", "more", "brush"):
+        page.tab(tab)
+        page.drag(cheek, (0, 0), (30, 0), (10, 0))
+    assert page.state()["paint"] is not None
+    assert page.state()["zones"] == {}
+
+
 def test_paint_undo_redo_erase_and_save_with_the_map(
     page: Page, photos: Path, tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Path,
     monkeypatch: pytest.MonkeyPatch,
