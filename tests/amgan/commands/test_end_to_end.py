@@ -94,6 +94,37 @@ def test_estimate(photos: Path, tiny_bundle: Path) -> None:
     assert "nasolabial-left" in result.stdout
 
 
+@pytest.mark.parametrize("count", [12, 24])
+def test_estimate_of_many_faces_through_a_pipe_loses_no_number(
+    tmp_path: Path, tiny_bundle: Path, count: int
+) -> None:
+    faces = [Image.open(SAMPLES / name).convert("RGB") for name in ("grace_hopper.jpg", "eileen_collins.png")]
+    group = Image.new("RGB", (6 * 260, count // 6 * 300), (110, 120, 125))
+    for number in range(count):
+        face = faces[number % 2].resize((250, 290))
+        group.paste(face, (number % 6 * 260, number // 6 * 300))
+    group.save(tmp_path / "group.png")
+    command = [sys.executable, "-m", "amgan", "estimate", "group.png", "--model", str(tiny_bundle)]
+    table, told = (
+        subprocess.run([*command, *more], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+        for more in ((), ("--json",))
+    )
+    found = json.loads(told)["faces"]
+    assert len(found) == count
+    rows: dict[str, list[str]] = {}
+    for line in table.splitlines():
+        name, *numbers = [cell.strip() for cell in line.strip("\u2502| ").replace("\u2502", "|").split("|")]
+        rows.setdefault(name, []).extend(numbers)
+    for zone in found[0]["zones"]:
+        assert [float(number) for number in rows[zone]] == pytest.approx(
+            [face["zones"][zone] for face in found], abs=0.56
+        )
+    headings = " ".join(table.split())
+    for number, face in enumerate(found, start=1):
+        assert f"face {number} " in headings
+        assert f"at {face['box'][0]:.0f}, {face['box'][1]:.0f} " in headings
+
+
 INTERRUPT_ITSELF = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)

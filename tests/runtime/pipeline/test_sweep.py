@@ -165,6 +165,18 @@ def test_a_full_disk_is_told_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("suffix", [".png", ".gif", ".mp4"])
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path, suffix: str) -> None:
+    """One of the kernel's, as permissions do not stop root; elsewhere one of our own."""
+    folder = Path("/sys/kernel") if os.geteuid() == 0 else tmp_path
+    if folder == tmp_path:
+        tmp_path.chmod(0o500)
+    before = sorted(folder.iterdir())
+    with pytest.raises(PhotoError, match=rf"'{folder}/s{suffix}' cannot be written: .*(denied|Read-only)"):
+        files.write_sweep(frames(), folder / f"s{suffix}", BOX)
+    assert sorted(folder.iterdir()) == before
+
+
 @contextlib.contextmanager
 def full_disk(path: Path, suffix: str) -> Iterator[Path]:
     class Full(type(path)):  # type: ignore[misc]
