@@ -17,7 +17,9 @@ class AgingOptions:
     Own structure, per span of OWN_SPAN_YEARS: ``own_lines``, ``own_fine``, ``own_mid``, ``own_folds`` and
     ``own_pores``. Pattern: ``lines``, ``texture``, ``mottling``; on pale skin lines and mottling keep
     ``pale_lines`` and ``pale_mottling`` of that, and lines are blurred by ``pale_soft_px`` of a frame of
-    512 px, for there they look drawn. Broad shades fade between the code values ``bright_from`` and
+    512 px, for there they look drawn. Both the pattern's lines and its folds go with the skin's own contrast to
+    the power of ``contrast_power``, at least ``contrast_least`` and at most ``contrast_most``: what is a net on
+    smooth skin is lost on rough skin in hard light. Broad shades fade between the code values ``bright_from`` and
     ``bright_to``.
 
     Younger, per span of YOUNG_SPAN_YEARS: shares of own structure taken away, ``young_fine`` (of what is
@@ -31,14 +33,14 @@ class AgingOptions:
     ``brows_lighter``, ``beard_lighter``.
     """
 
-    field_gain: float = 2.0
+    field_gain: float = 2.15
     field_gain_young: float = 1.6
     field_down: float = 0.20
     field_up: float = 0.09
     smile_gain: float = 0.5
     kind_gain: float = 0.5
-    deviation_gain: float = 2.8
-    deviation_down: float = 0.16
+    deviation_gain: float = 3.3
+    deviation_down: float = 0.19
     deviation_up: float = 0.06
     colour_gain: float = 0.2
     colour_gain_young: float = 0.3
@@ -52,15 +54,18 @@ class AgingOptions:
     young_folds: float = 0.95
     young_broad: float = 0.7
     young_even: float = 0.8
-    lines: float = 2.05
+    lines: float = 2.6
     texture: float = 0.5
     mottling: float = 0.09
     pale_lines: float = 0.5
     pale_mottling: float = 0.4
     pale_soft_px: float = 1.0
+    contrast_power: float = 0.7
+    contrast_least: float = 0.75
+    contrast_most: float = 1.5
     bright_from: float = 195.0
     bright_to: float = 245.0
-    down: float = 0.50
+    down: float = 0.53
     up: float = 0.13
     up_young: float = 0.40
     never_above: float = 236.0

@@ -108,7 +108,7 @@ def _broad(
         own, _ = _spans(layers, age)
         deviation = np.tensordot(np.asarray(pattern, np.float32), field.deviations, 1)
         folds = soft_range(
-            options.deviation_gain * own * layers.brought(deviation),
+            options.deviation_gain * _fitting(layers, options) * own * layers.brought(deviation),
             options.deviation_down,
             options.deviation_up,
         )
@@ -182,10 +182,16 @@ def _pattern(
     mottling = mottling * _kept(options.pale_mottling, pale)
     grey = mottling.mean(axis=2)
     colour = (mottling - grey[..., None]) * layers.visible[..., None]
-    light = options.lines * own * lines + pores + grey
+    light = options.lines * _fitting(layers, options) * own * lines + pores + grey
     return np.asarray(light, np.float32), np.asarray(
         colour * min(1.4 * layers.colourfulness, 1.0), np.float32
     )
+
+
+def _fitting(layers: FaceLayers, options: AgingOptions) -> float:
+    """How much stronger or weaker new lines and folds are on skin of this contrast."""
+    wanted = layers.contrast**options.contrast_power
+    return float(np.clip(wanted, options.contrast_least, options.contrast_most))
 
 
 def _kept(share: float, pale: float) -> float:
