@@ -101,8 +101,8 @@ hair_option = click.option(
 )  # fmt: skip
 
 shape_option = click.option(
-    "--shape/--no-shape", default=False, show_default=True,
-    help="Let the face change its shape with age too: older faces sag a little.",
+    "--shape/--no-shape", default=True, show_default=True,
+    help="Let a face change its shape with its age too: older ones sag a little; else its skin alone changes.",
 )  # fmt: skip
 
 _REQUEST_OPTIONS = (

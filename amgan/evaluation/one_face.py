@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -70,9 +70,9 @@ def measure_face(
     seen = found[0]
     side = seen.face.frame.side_px
     places = find_places(seen, pixels.shape)
-    versions = age_versions(pipeline, pixels, seen)
+    versions, whole = age_versions(pipeline, pixels, seen)
     aged = {name: picture for name, picture in versions.items() if name != NOW}
-    shown, landmarks = _reduced(versions, seen)
+    shown, landmarks = _reduced(whole, seen)
     descriptors = judges.identity.describe(list(shown.values()), landmarks)
     distances = np.linalg.norm(descriptors - descriptors[0], axis=1)
     return FaceResult(
@@ -93,14 +93,14 @@ def measure_face(
         tone={name: tone_shift(pixels, picture, places.skin, side) for name, picture in aged.items()},
         present_max_codes=int(np.abs(versions[PRESENT].astype(np.int16) - pixels).max()),
         cycle=measure_cycle(pipeline, pixels, seen, places),
-        thumbnails={name: _thumbnail(picture, seen) for name, picture in versions.items()},
+        thumbnails={name: _thumbnail(picture, seen) for name, picture in whole.items()},
         sweep=_measure_sweep(pipeline, pixels, seen, places) if extent.sweep else None,
         zones=measure_zones(pipeline, pixels, seen, places) if extent.zones else {},
         known_years=source.known.years,
         true=source.known.true,
         real=source.known.real,
         belief={request: _believed(versions, request, seen) for request in (BELIEF_OLDER, BELIEF_YOUNGER)},
-        looks={request: _look(versions, request, seen, source) for request in (BELIEF_OLDER, BELIEF_YOUNGER)},
+        looks={request: _look(whole, request, seen, source) for request in (BELIEF_OLDER, BELIEF_YOUNGER)},
     )
 
 
@@ -113,11 +113,21 @@ def crop_to_face(pixels: Picture, seen: SeenFace) -> Picture:
     return np.ascontiguousarray(pixels[top:bottom, left:right])
 
 
-def age_versions(pipeline: Pipeline, pixels: Picture, seen: SeenFace) -> dict[str, Picture]:
-    """The picture as it is, asked for its present age, and for every age of ASKED."""
-    present = pipeline.finish(pipeline.start(pixels, Request.parse(age=PRESENT), seen=[seen])).pixels
-    aged = {f"{one.years:g}": one.pixels for one in sweep(pipeline, pixels, ASKED, seen=[seen])}
-    return {NOW: pixels, PRESENT: present, **aged}
+def age_versions(
+    pipeline: Pipeline, pixels: Picture, seen: SeenFace
+) -> tuple[dict[str, Picture], dict[str, Picture]]:
+    """The picture as it is, asked for its present age, and for every age of ASKED: skin alone, and whole.
+
+    What is measured of the skin's change is measured without hair and shape, which move or change pixels
+    beside it; judges and people are shown the whole, as users get it.
+    """
+    skin, whole = {NOW: pixels}, {NOW: pixels}
+    for name in (PRESENT, *(f"{years:g}" for years in ASKED)):
+        started = pipeline.start(pixels, Request.parse(age=name), seen=[seen])
+        whole[name] = pipeline.finish(started).pixels
+        bare = tuple(replace(work, hair=None, shape=None) for work in started.works)
+        skin[name] = pipeline.finish(replace(started, works=bare)).pixels
+    return skin, whole
 
 
 def read_nudged(judge: AgeJudge, picture: Picture, landmarks: NDArray[np.floating]) -> tuple[float, ...]:
@@ -133,15 +143,17 @@ def read_nudged(judge: AgeJudge, picture: Picture, landmarks: NDArray[np.floatin
 
 
 def measure_cycle(pipeline: Pipeline, pixels: Picture, seen: SeenFace, places: Places) -> CycleResult:
-    """Make a face older, then younger again as a user would: from the aged picture alone."""
-    request = Request.parse(age=f"{CYCLE_YEARS:+d}")
+    """Make a face's skin older, then younger again as a user would: from the aged picture alone."""
+    request = Request.parse(age=f"{CYCLE_YEARS:+d}", shape=False)
     older = pipeline.finish(pipeline.start(pixels, request, seen=[seen])).pixels
     again = pipeline.see(older, "largest") or [seen]
     low, high = pipeline.manifest.age_range
     present = f"{min(max(face_age(seen.now), low), high):.1f}"
     values = []
     for age in (f"{-CYCLE_YEARS:+d}", present):
-        back = pipeline.finish(pipeline.start(older, Request.parse(age=age), seen=again[:1])).pixels
+        back = pipeline.finish(
+            pipeline.start(older, Request.parse(age=age, shape=False), seen=again[:1])
+        ).pixels
         values.append(psnr(pixels, back, places.face))
     return CycleResult(*values)
 
@@ -175,7 +187,7 @@ def age_parts(pipeline: Pipeline, pixels: Picture, seen: SeenFace, parts: tuple[
 
 
 def _measure_sweep(pipeline: Pipeline, pixels: Picture, seen: SeenFace, places: Places) -> SweepSteps:
-    frames = [one.pixels for one in sweep(pipeline, pixels, SWEEP, seen=[seen])]
+    frames = [one.pixels for one in sweep(pipeline, pixels, SWEEP, Request(shape=False), seen=[seen])]
     return sweep_steps(frames, places.face)
 
 

@@ -17,10 +17,10 @@ class AgingOptions:
     Own structure, per span of OWN_SPAN_YEARS: ``own_lines``, ``own_fine``, ``own_mid``, ``own_folds`` and
     ``own_pores``. Pattern: ``lines``, ``texture``, ``mottling``; on pale skin lines and mottling keep
     ``pale_lines`` and ``pale_mottling`` of that, and lines are blurred by ``pale_soft_px`` of a frame of
-    512 px, for there they look drawn. Both the pattern's lines and its folds go with the skin's own contrast to
-    the power of ``contrast_power``, at least ``contrast_least`` and at most ``contrast_most``: what is a net on
-    smooth skin is lost on rough skin in hard light. Broad shades fade between the code values ``bright_from`` and
-    ``bright_to``.
+    512 px, for there they look drawn. The pattern's lines and folds go with the skin's own contrast to the
+    power of ``contrast_power``, at least ``contrast_least`` and at most ``contrast_most``: what is a net on
+    smooth skin is lost on rough skin in hard light. Broad shades fade between the code values
+    ``bright_from`` and ``bright_to``.
 
     Younger, per span of YOUNG_SPAN_YEARS: shares of own structure taken away, ``young_fine`` (of what is
     line-like), ``young_mid``, ``young_folds``, ``young_broad`` (bags), and of uneven colour, ``young_even``.

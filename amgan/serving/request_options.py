@@ -50,7 +50,7 @@ class AgingOptions(BaseModel):
         default=None, description="Number of the pattern of lines and folds; none goes by each face."
     )
     hair: bool = Field(default=False, description="Grey the hair of faces that get older.")
-    shape: bool = Field(default=False, description="Let faces change their shape with age too.")
+    shape: bool = Field(default=True, description="Let faces change their shape with age too.")
 
     @property
     def asks(self) -> bool:

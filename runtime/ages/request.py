@@ -61,7 +61,8 @@ class Request:
     whose norms ``age`` and ``zones`` mean, and ``reference`` the atlas of the aging map's own years; without
     them years are taken as they are. ``pattern`` is the number, from 1, of the one pattern of lines and folds
     that faces get; None lets each face have the mixture that follows from its proportions. ``hair`` greys the
-    hair of faces that get older as a whole, ``shape`` lets faces sag too.
+    hair of faces that get older as a whole, ``shape`` lets faces of another age as a whole sag, or the other
+    way round; both change pixels around the skin too.
 
     This is the one list of what can be asked for: the command line, the server and the record of a batch take
     its fields from here.
@@ -78,7 +79,7 @@ class Request:
     include_children: bool = False
     pattern: int | None = None
     hair: bool = False
-    shape: bool = False
+    shape: bool = True
 
     @classmethod
     def parse(

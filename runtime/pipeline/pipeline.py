@@ -64,7 +64,7 @@ class AgedPhoto:
 
 @dataclass(frozen=True, eq=False)
 class StartedPhoto:
-    """A photo whose faces are with the engine: hand it to `Pipeline.finish`, once."""
+    """A photo whose faces are with the engine: hand it to `Pipeline.finish`."""
 
     pixels: NDArray[np.uint8]
     request: Request
