@@ -102,7 +102,7 @@ hair_option = click.option(
 
 shape_option = click.option(
     "--shape/--no-shape", default=True, show_default=True,
-    help="Let a face change its shape with its age too: older ones sag a little; else its skin alone changes.",
+    help="Let a face change its shape with its age too: older ones sag a little; else only skin changes.",
 )  # fmt: skip
 
 _REQUEST_OPTIONS = (
