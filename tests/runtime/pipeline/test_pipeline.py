@@ -115,7 +115,9 @@ def test_relative_ages_are_clamped_to_the_model(pipeline: Pipeline, hopper: np.n
 def test_strength(pipeline: Pipeline, hopper: np.ndarray, strength: float) -> None:
     aged = pipeline.age(hopper, OLD).pixels
     full = aged.astype(int) - hopper
-    part = pipeline.age(hopper, Request.parse("70", strength=strength, shape=False)).pixels.astype(int) - hopper
+    part = (
+        pipeline.age(hopper, Request.parse("70", strength=strength, shape=False)).pixels.astype(int) - hopper
+    )
     free = (aged > 0) & (aged < 255)
     assert np.abs(part - strength * full)[free].max() <= 1
 

@@ -116,7 +116,8 @@ def test_frame_size(pipeline: Pipeline, side: float, frame: int) -> None:
 def test_a_pattern_can_be_chosen(pipeline: Pipeline, hopper: np.ndarray) -> None:
     """The tiny network draws more of its second pattern."""
     first, second = (
-        pipeline.age(hopper, Request.parse("+15", pattern=number, shape=False)).pixels.astype(int) for number in (1, 2)
+        pipeline.age(hopper, Request.parse("+15", pattern=number, shape=False)).pixels.astype(int)
+        for number in (1, 2)
     )
     free = pipeline.age(hopper, Request.parse("+15", shape=False)).pixels
     # A code value is lost to rounding where the change follows the photo's tone.
