@@ -42,7 +42,7 @@ def command(photo: Path, output: Path, format: str | None, ageing: Ageing) -> No
     """Age the faces of one PHOTO.
 
     The result has the size, colour profile and camera data of the photo, and its format unless OUT ends like
-    another one; what is not the face or close around it keeps its pixels. The photo itself is never written over.
+    another one; what is not the face or close around it keeps its pixels. The photo is never written over.
 
     \b
     Examples:

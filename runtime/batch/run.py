@@ -9,7 +9,7 @@ import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -139,8 +139,7 @@ class _Run:
                         pass
                     if self._fronts:
                         self._hand_over(back)
-                    # With nothing at the front, the photos at the back hold the memory that is waited for.
-                    self._collect(2 * threads if self._fronts else len(self._backs) - 1)
+                    self._collect(2 * threads if self._fronts else self._awaited())
             finally:
                 for _, probed in self._probes:
                     probed.cancel()
@@ -174,6 +173,17 @@ class _Run:
             task, need, ended = self._backs.popleft()
             self._memory -= need
             self._finish(task, ended.result())
+
+    def _awaited(self) -> int:
+        """How many photos may stay at the back while there is nothing at the front.
+
+        One less where they hold the memory that the next photo waits for; all where it only was not looked at
+        yet: then this waits for that, or for the first photo at the back.
+        """
+        if self._backs and self._probes and not (probed := self._probes[0][1]).done():
+            wait((probed, self._backs[0][2]), return_when=FIRST_COMPLETED)
+            return len(self._backs)
+        return len(self._backs) - 1
 
     def _drain(self, back: ThreadPoolExecutor) -> None:
         """End what is under way, as far as it can be."""
