@@ -37,7 +37,7 @@ class Face:
 
     @property
     def reach(self) -> tuple[float, float, float, float]:
-        """Corners x0, y0, x1, y1 of what skin may change: the landmarks' box and the forehead, in photo px."""
+        """Corners x0, y0, x1, y1 of the skin that may change: the landmarks and the forehead, in photo px."""
         points = raise_hairline(self.landmarks)
         low, high = points.min(axis=0), points.max(axis=0)
         return (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
