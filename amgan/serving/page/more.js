@@ -13,7 +13,7 @@ export class More {
         <div class="range"><input id="strength" type="range" min="0" max="1" step="0.05"></div></div>
       <div class="field" id="pattern-field"><label for="pattern" class="soft">Pattern of lines and folds</label><select id="pattern"></select></div>
       <label class="check"><input type="checkbox" id="hair"><span>Grey the hair of a face that gets older</span></label>
-      <label class="check"><input type="checkbox" id="shape"><span>Let a face that gets older sag a little</span></label>
+      <label class="check"><input type="checkbox" id="shape"><span>Let the face’s shape change with its age</span></label>
       <p class="heading">Map</p>
       <p class="soft hint">Ages of every place as a picture that can be edited, and used with <code>amgan age --map</code>.</p>
       <div class="row"><button id="save-map" class="outlined">Save map</button>
