@@ -13,7 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, TYPE_CHECKING
 
 from ..errors import DiskFullError
 from .disk import disk_full, is_disk_full
@@ -181,7 +181,8 @@ class _Run:
         yet: then this waits for that, or for the first photo at the back.
         """
         if self._backs and self._probes and not (probed := self._probes[0][1]).done():
-            wait((probed, self._backs[0][2]), return_when=FIRST_COMPLETED)
+            first: tuple[Future[Any], ...] = (probed, self._backs[0][2])
+            wait(first, return_when=FIRST_COMPLETED)
             return len(self._backs)
         return len(self._backs) - 1
 
