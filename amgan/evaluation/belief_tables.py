@@ -51,7 +51,7 @@ def true_age_rows(readers: Mapping[str, Mapping[str, Any]]) -> list[Row]:
         ("faces", [str(one["faces"]) for one in found]),
         ("mean error, years", [shown(one["error_years"], 1) for one in found]),
         ("bias, years", [shown(one["bias_years"], 1) for one in found]),
-        ("slope, years read for a year", [_plain(one["slope"]) for one in found]),
+        ("slope, years read for a year", [slope_in_words(one) for one in found]),
         ("correlation", [_plain(one["correlation"]) for one in found]),
     ]
     nothing = {"bias_years": {"n": 0}}
@@ -59,6 +59,12 @@ def true_age_rows(readers: Mapping[str, Mapping[str, Any]]) -> list[Row]:
         cells = [shown(one["by_decade"].get(decade, nothing)["bias_years"], 1) for one in found]
         rows.append((f"bias of those {decade} to {int(decade) + 9}", cells))
     return rows
+
+
+def slope_in_words(reader: Mapping[str, Any]) -> str:
+    """The slope and, where the result has it, its 95 % interval."""
+    interval = reader.get("slope_interval")
+    return _plain(reader["slope"]) + (f" ({interval[0]:.2f} to {interval[1]:.2f})" if interval else "")
 
 
 def fault_rows(kinds: Mapping[str, Mapping[str, Any]]) -> list[Row]:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from amgan.evaluation.belief_tables import true_age_rows
 from amgan.evaluation.faults import FAULTS, empty_table, read_faults
 from amgan.evaluation.looking import add_faults
 from amgan.evaluation.looks import ACROSS, DOWN, TILE_PX, Look, draw_lots, encode_tile, make_looks
@@ -127,8 +128,22 @@ def test_a_reader_against_true_ages() -> None:
     }  # fmt: skip
 
 
+def test_the_slope_has_an_interval_that_narrows_with_the_faces() -> None:
+    random = np.random.default_rng(0)
+    true = random.uniform(20, 80, 400)
+    read = 20 + 0.6 * true + random.normal(0, 8, 400)
+    few, many = (against_true_ages(list(true[:n]), list(read[:n]))["slope_interval"] for n in (40, 400))
+    for low, high in (few, many):
+        assert low < 0.6 < high
+    assert many[1] - many[0] < 0.6 * (few[1] - few[0])
+    assert true_age_rows({"own": against_true_ages(list(true), list(read))})[3][1][0] == (
+        f"{np.polyfit(true, read, 1)[0]:.2f} ({many[0]:.2f} to {many[1]:.2f})"
+    )
+
+
 def test_a_reader_of_one_face_or_of_one_mind_has_no_slope_to_speak_of() -> None:
     assert against_true_ages([50.0], [40.0])["slope"] is None
+    assert against_true_ages([50.0], [40.0])["slope_interval"] is None
     same = against_true_ages([30.0, 50.0, 70.0], [44.0, 44.0, 44.0])
     assert same["slope"] == pytest.approx(0.0, abs=1e-6)
     assert same["correlation"] is None
