@@ -29,6 +29,7 @@ from .photo_store import PhotoStore
 from .problems import problem, status_of
 from .routes import SAMPLES, model_routes, photo_routes
 from .settings import MIB, ServeSettings
+from .uploads import Pace
 from .work import ClientGoneError, WorkDesk
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def create_app(pipeline: Pipeline, settings: ServeSettings | None = None) -> ASG
     app.mount("/page", StaticFiles(directory=PAGE))
     app.mount("/samples", StaticFiles(directory=SAMPLES))
     _answer_errors(app)
-    guarded: ASGIApp = Guard(_JsonLimit(app, settings.max_json_bytes), settings)
+    guarded: ASGIApp = Guard(_JsonLimit(app, settings), settings)
     return MetricsMiddleware(guarded, metrics)
 
 
@@ -125,21 +126,28 @@ def _answer_errors(app: FastAPI) -> None:
 
 
 class _JsonLimit:
-    """Refuses JSON bodies that are too large before they are parsed."""
+    """Refuses JSON bodies that are too large, or come too slowly, before they are parsed."""
 
-    def __init__(self, app: ASGIApp, limit_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, settings: ServeSettings) -> None:
         self._app = app
-        self._limit = limit_bytes
+        self._limit = settings.max_json_bytes
+        self._idle_s = settings.idle_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        received = 0
+        received, coming = 0, True
         if scope["type"] != "http" or not scope["path"].endswith(("/age", "/sweep")):
             await self._app(scope, receive, send)
             return
 
+        pace = Pace(self._idle_s)
+
         async def counted() -> Message:
-            nonlocal received
-            message = await receive()
+            nonlocal received, coming
+            if not coming:  # from here on it is about whether the client is still there
+                return await receive()
+            message = await pace.receive(receive())
+            coming = message.get("more_body", False)
+            pace.came(len(message.get("body", b"")))
             received += len(message.get("body", b""))
             if received > self._limit:
                 raise HTTPException(

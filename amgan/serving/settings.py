@@ -13,8 +13,8 @@ class ServeSettings:
 
     Photos: ``max_photos`` are kept, ``max_photo_bytes`` of memory together, each for ``keep_s`` seconds
     after it was last used. Uploads: ``max_upload_bytes`` for one photo and ``max_uploading_bytes`` for all
-    that are on their way; a client that sends nothing for ``idle_s`` seconds, or reads nothing for
-    ``send_s``, is let go, and so is one whose head of a request takes longer than ``idle_s``, or whose
+    that are on their way; a client whose body comes too slowly for ``idle_s`` seconds, or that reads nothing
+    for ``send_s``, is let go, and so is one whose head of a request takes longer than ``idle_s``, or whose
     connection rests for ``keep_alive_s`` between two requests. ``threads`` photos are worked on at a time
     and ``max_waiting`` requests may wait.
 

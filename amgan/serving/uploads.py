@@ -2,18 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio
+from starlette.exceptions import HTTPException
 
 from .problems import RefusedError
 from .settings import MIB, ServeSettings
 
 if TYPE_CHECKING:
     from starlette.requests import Request as HttpRequest
+
+
+STEP_BYTES = 16 * 1024
+"""How much of a body must come while a client may be silent."""
+T = TypeVar("T")
+
+
+class Pace:
+    """Watches that STEP_BYTES of a body, or its end, come in every ``idle_s`` seconds."""
+
+    def __init__(self, idle_s: float) -> None:
+        """Begin to watch now."""
+        self._idle_s = idle_s
+        self._due = anyio.current_time() + idle_s
+        self._fresh = 0
+
+    async def receive(self, part: Awaitable[T]) -> T:
+        """The next part of the body; raises HTTPException where it is late."""
+        with anyio.CancelScope(deadline=self._due):
+            return await part
+        raise HTTPException(
+            HTTPStatus.REQUEST_TIMEOUT,
+            f"less than {STEP_BYTES // 1024} KiB came in {self._idle_s:g} seconds: send it again",
+        )
+
+    def came(self, size: int) -> None:
+        """Count bytes of the body."""
+        self._fresh += size
+        if self._fresh >= STEP_BYTES:
+            self._fresh = 0
+            self._due = anyio.current_time() + self._idle_s
 
 
 class Uploads:
@@ -27,24 +59,17 @@ class Uploads:
     async def receive(self, request: HttpRequest, limit_bytes: int) -> AsyncIterator[bytearray]:
         """The body of a request; its memory counts until the block ends.
 
-        Raises RefusedError for one that is empty, too large or stands still, and where too much is coming.
+        Raises RefusedError for one that is empty or too large, and where too much is coming; HTTPException
+        for one that comes too slowly.
         """
         length = request.headers.get("content-length", "0")
         if length.isdecimal() and int(length) > limit_bytes:
             raise _too_large(limit_bytes)
-        content = bytearray()
+        content, pace = bytearray(), Pace(self._settings.idle_s)
         try:
             chunks = request.stream().__aiter__()
-            while True:
-                with anyio.move_on_after(self._settings.idle_s) as waiting:
-                    chunk = await anext(chunks, None)
-                if waiting.cancelled_caught:
-                    raise RefusedError(
-                        HTTPStatus.REQUEST_TIMEOUT,
-                        f"nothing came for {self._settings.idle_s:g} seconds: send it again",
-                    )
-                if chunk is None:
-                    break
+            while (chunk := await pace.receive(anext(chunks, None))) is not None:
+                pace.came(len(chunk))
                 if len(content) + len(chunk) > limit_bytes:
                     raise _too_large(limit_bytes)
                 if self._bytes + len(chunk) > self._settings.max_uploading_bytes:

@@ -144,6 +144,27 @@ def test_a_client_that_stops_sending_is_let_go(pipeline: Pipeline) -> None:
         assert server.client.get("/healthz").status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/v1/photos", "/v1/photos/x/age", "/v1/photos/x/sweep"])
+@pytest.mark.parametrize("drops", [False, True], ids=["silent", "byte by byte"])
+def test_a_body_that_does_not_come_is_not_waited_for(pipeline: Pipeline, path: str, drops: bool) -> None:
+    with live_server(pipeline, ServeSettings(idle_s=0.5)) as server, server.connect() as connection:
+        connection.sendall(post(server, path, b" " * 10_000)[:-9_000])
+        connection.settimeout(0.05 if drops else PATIENCE_S)
+        answer = b""
+        while not answer:
+            try:
+                answer = connection.recv(65536)
+            except TimeoutError:
+                connection.sendall(b" ")
+        assert answer.startswith(b"HTTP/1.1 408")
+        connection.settimeout(PATIENCE_S)
+        while b"less than 16 KiB came in 0.5 seconds" not in answer:
+            part = connection.recv(65536)
+            assert part, answer
+            answer += part
+        assert server.client.get("/healthz").status_code == 200
+
+
 @pytest.mark.parametrize(
     "sent",
     [b"", b"GET /healthz HTTP/1.1\r\nHost: 127", b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"],

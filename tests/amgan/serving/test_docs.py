@@ -99,6 +99,7 @@ def test_the_dockerfile_starts_this_server() -> None:
 
 def test_what_the_docs_say_of_limits_is_so() -> None:
     from amgan.serving.settings import MIB, ServeSettings
+    from amgan.serving.uploads import STEP_BYTES
 
     limits = ServeSettings()
     assert f"| {limits.max_upload_bytes // MIB} MiB (`--max-upload`); four times" in TEXT
@@ -106,7 +107,8 @@ def test_what_the_docs_say_of_limits_is_so() -> None:
     assert f"at most {limits.max_photos} photos and {limits.max_photo_bytes // 2**30} GiB" in TEXT
     assert f"for {limits.keep_s / 60:g} minutes" in TEXT
     assert (
-        f"sends nothing | {limits.idle_s:g} s |" in TEXT and f"reads nothing | {limits.send_s:g} s |" in TEXT
+        f"sends less than {STEP_BYTES // 1024} KiB of a body | {limits.idle_s:g} s |" in TEXT
+        and f"reads nothing | {limits.send_s:g} s |" in TEXT
     )
     assert f"head of a request | {limits.idle_s:g} s |" in TEXT
     assert f"between two requests | {limits.keep_alive_s} s |" in TEXT
