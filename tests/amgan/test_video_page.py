@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.command_line import run
 from support.made_videos import moving, planes_of, times_of, write_video
 
 from amgan.runtime.errors import MissingDependencyError
@@ -24,7 +25,7 @@ def folder(tmp_path: Path, hopper: np.ndarray, monkeypatch: pytest.MonkeyPatch) 
 
 
 def video(*arguments: str) -> tuple[int, str]:
-    done = video("video", *arguments)
+    done = run("video", *arguments)
     return done.exit_code, done.output
 
 

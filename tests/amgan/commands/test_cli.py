@@ -172,7 +172,9 @@ def test_age_that_fails(tmp_path: Path) -> None:
     ],
 )
 def test_a_misspelt_command_is_answered_with_the_nearest(typed: str, meant: str) -> None:
-    assert f"No such command '{typed}': did you mean {meant}?" in refuse(typed, "x.jpg")
+    result = run(typed, "x.jpg")
+    assert result.exit_code == 2
+    assert f"No such command '{typed}': did you mean {meant}?" in result.stderr
 
 
 def test_a_photo_or_a_folder_in_place_of_a_command(tmp_path: Path) -> None:
@@ -184,7 +186,9 @@ def test_a_photo_or_a_folder_in_place_of_a_command(tmp_path: Path) -> None:
 
 
 def test_a_command_like_none_is_answered_with_help() -> None:
-    assert "No such command 'qqqq': see amgan --help" in refuse("qqqq")
+    result = run("qqqq")
+    assert result.exit_code == 2
+    assert "No such command 'qqqq': see amgan --help" in result.stderr
 
 
 def test_progress_in_a_log_is_a_line_a_minute(capsys: pytest.CaptureFixture[str]) -> None:

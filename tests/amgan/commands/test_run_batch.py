@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from click.testing import Result
-from support.command_line import one_sentence
+from support.command_line import one_sentence, run
 from support.fake_pipeline import OpenedPipeline, photo
 
 from amgan.runtime.batch import ray_runner as batch_ray
@@ -29,7 +29,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def batch(*arguments: object, stdin: bytes | None = None) -> Result:
-    return batch("run-batch", *arguments, "-o", "out", "--age", "70", "--device", "cpu", stdin=stdin)
+    return run("run-batch", *arguments, "-o", "out", "--age", "70", "--device", "cpu", stdin=stdin)
 
 
 def test_a_second_run_only_looks(here: Path) -> None:
@@ -101,7 +101,7 @@ def test_wrong_use(arguments: list[str], says: str) -> None:
 
 def test_a_single_picture_has_no_gallery() -> None:
     command = ["run-batch", "in/a.png", "-o", "b.png", "--age", "70", "--gallery"]
-    result = batch(*command)
+    result = run(*command)
     assert result.exit_code == 2
     assert "'b.png' is one picture, and a gallery needs a folder" in result.stderr
 

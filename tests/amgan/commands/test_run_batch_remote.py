@@ -11,7 +11,7 @@ from typing import Any
 import fsspec
 import pytest
 from click.testing import Result
-from support.command_line import one_sentence
+from support.command_line import one_sentence, run
 from support.fake_pipeline import OpenedPipeline, photo
 from support.object_store import names_below, new_bucket, put_photo
 
@@ -35,7 +35,7 @@ def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def batch(*arguments: object) -> Result:
-    return batch("run-batch", *arguments, "--age", "70", "--device", "cpu")
+    return run("run-batch", *arguments, "--age", "70", "--device", "cpu")
 
 
 def test_from_a_store_to_a_store(bucket: str) -> None:
