@@ -35,7 +35,7 @@ def find_checkpoint(bundle: Bundle, against: Path | None) -> Path:
 def verify_bundle(
     bundle: Bundle, checkpoint: Path, seed: int = SEED, progress: Progress = lambda message: None
 ) -> ParityReport:
-    """Run every file of a bundle beside a checkpoint's networks in PyTorch fp32.
+    """Compare every file of a bundle with a checkpoint's networks in PyTorch fp32.
 
     Raises UsageError when the checkpoint cannot be read or its networks are of other sizes.
     """

@@ -30,7 +30,7 @@ class SpeedChange:
 
     @property
     def change(self) -> float:
-        """By how much it is faster (above 0) or slower (below 0) than it was, beside PyTorch."""
+        """By how much it is faster (above 0) or slower (below 0) than it was, compared with PyTorch."""
         return self.now / self.before - 1.0
 
 

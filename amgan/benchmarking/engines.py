@@ -140,7 +140,7 @@ def age_in_cores(
     batch: int = 1,
     in_flight: int | None = None,
 ) -> NDArray[np.uint8]:
-    """Age a frame in tiles of at most ``core_px``, ``batch`` at once, ``in_flight`` batches under way."""
+    """Age a frame in tiles of at most ``core_px``, ``batch`` in one call, ``in_flight`` batches in flight."""
     image, ages, places, pattern = arrays
     side = image.shape[1] - 2 * halo_px
     aged = np.empty((1, side, side, 3), np.uint8)

@@ -62,7 +62,7 @@ def run_short_set(
     checkpoint: Path | None = None,
     open_engine: OpenEngine = OpenVinoEngine,
 ) -> dict[str, Any]:
-    """Measure a bundle (None: the shipped one) on the CPU beside PyTorch with the same weights.
+    """Measure a bundle (None: the shipped one) on the CPU, compared with PyTorch with the same weights.
 
     ``checkpoint`` are these weights where they are not the shipped ones; ``command`` is kept in the result,
     which json can write. Raises UsageError, BundleError and EngineError.
@@ -182,7 +182,7 @@ def _stage_medians(runs: Sequence[dict[str, tuple[float, float]]], which: int) -
 
 
 def photo_parity(bundle: Bundle, generator: Generator, photo: StagedPhoto) -> dict[str, Any]:
-    """What the engine made of the photo's face, beside PyTorch on the same frame, in the tiles' cores."""
+    """What the engine made of the photo's face, compared with PyTorch on the same frame, in tiles' cores."""
     arrays, tiles, aged = photo.frame()
     wanted = in_pytorch(DeployGenerator(generator).eval(), arrays)[0]
     computed = np.zeros(aged.shape[:2], bool)

@@ -26,7 +26,7 @@ def no_collection() -> Iterator[None]:
 
 
 MOST_SPREAD = 0.10
-"""A ratio of times is no claim where it, or the reference beside itself, varies by more than this share."""
+"""A ratio of times is no claim where it, or the reference compared with itself, varies by more than that."""
 
 
 def measure_in_turn(

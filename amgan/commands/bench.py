@@ -1,4 +1,4 @@
-"""`amgan bench`: how fast this machine ages faces, beside PyTorch, and whether that got worse."""
+"""`amgan bench`: how fast this machine ages faces, compared with PyTorch, and whether that got worse."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def command(
     model: Path | None,
     checkpoint: Path | None,
 ) -> None:
-    """Measure the CPU engine beside PyTorch, torch.compile and ONNX Runtime, in turn.
+    """Compare the CPU engine with PyTorch, torch.compile and ONNX Runtime, in turn.
 
     One face, one photo from JPEG to JPEG with its stages, a folder, a fresh process and its memory. A speed
     counts as verified where its pixels are those of PyTorch in fp32, within the bundle's tolerances. Leave
@@ -182,7 +182,8 @@ def _claim(speed: Mapping[str, Any], noise: float) -> str:
 
 def print_changes(changes: Sequence[SpeedChange], baseline: Mapping[str, Any]) -> None:
     """Print what a comparison with a baseline found, a line a contender."""
-    click.echo(f"beside the baseline of {baseline.get('date', 'an unknown day')}, times faster than PyTorch:")
+    day = baseline.get("date", "an unknown day")
+    click.echo(f"compared with the baseline of {day}, times faster than PyTorch:")
     for one in changes:
         change = "" if one.change != one.change else f" ({one.change:+.0%})"
         click.echo(f"  {one.name}: {one.before:.2f} -> {one.now:.2f}{change} {one.fault or 'as it was'}")

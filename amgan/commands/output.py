@@ -105,7 +105,7 @@ def progress_bar(label: str) -> Iterator[Callable[[int, int, str], None]]:
 
 
 def _say_nothing(done: int, total: int, what: str) -> None:
-    """A progress that nobody sees."""
+    """Progress that is not shown."""
 
 
 def _line_a_minute(

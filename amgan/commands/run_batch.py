@@ -52,7 +52,7 @@ LISTED = 50
 )  # fmt: skip
 @click.option(
     "--limit-memory", metavar="SIZE", show_default="none",
-    help="Memory that the photos under way may take together, such as 2G; one that takes more fails.",
+    help="Memory that the photos in flight may take together, such as 2G; one that takes more fails.",
 )  # fmt: skip
 @click.option(
     "--report", metavar="FILE", show_default="none",

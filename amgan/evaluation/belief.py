@@ -1,4 +1,4 @@
-"""Whether changes are believed, as far as pixels tell: all measures of it over some faces at once.
+"""Whether changes are believed, as far as pixels tell: all measures of it over some faces.
 
 Judges' years reward dark folds; these measures are what they must be read with.
 """

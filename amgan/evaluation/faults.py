@@ -49,7 +49,7 @@ def read_faults(table: Path) -> dict[str, Any]:
 
     A row without any entry was not looked at and does not count; in a row with entries an empty cell means
     not seen. A face that is free of everything has at least one 0. Raises UsageError for a damaged table, a
-    missing column, an entry that is neither 1 nor 0, or a table that nobody has filled in.
+    missing column, an entry that is neither 1 nor 0, or a table that has not been filled in.
     """
     if not table.is_file():
         raise UsageError(f"the table of faults '{table}' does not exist: check its name")

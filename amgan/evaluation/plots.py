@@ -45,7 +45,7 @@ def draw_readings(result: Mapping[str, Any]) -> bytes:
 
 
 def draw_identity(result: Mapping[str, Any], faces: Sequence[FaceResult]) -> bytes:
-    """Every face at every age: descriptor distance over years gained, beside what others published."""
+    """Every face at every age: descriptor distance over years gained, compared with what others published."""
     first = result["judges"][0]["name"]
     figure, axes = _figure(f"years gained, as {first} reads", "distance to the unchanged face")
     for age in ASKED:

@@ -1,7 +1,7 @@
 """The discriminator with its three heads: critic, position of the patch, aging map.
 
 The heads share a trunk of strided convolutions without normalisation (a gradient penalty asks for that).
-The critic judges picture and map together: beside its own score it takes the inner product of features and
+The critic judges picture and map together: to its own score it adds the inner product of features and
 an embedding of the map (Miyato and Koyama, "cGANs with Projection Discriminator", ICLR 2018). The age head
 sees the picture only; it is also exported as the estimator.
 """
@@ -94,7 +94,7 @@ class Discriminator(nn.Module):
         return torch.mean((self.critic(features) + match).float(), dim=(1, 2, 3))
 
     def forward(self, image: Tensor, aging_map: Tensor) -> DiscriminatorOutput:
-        """All three heads at once."""
+        """The outputs of all three heads."""
         return self.judge(self.features(image), aging_map)
 
     def judge(self, features: Tensor, aging_map: Tensor) -> DiscriminatorOutput:

@@ -19,7 +19,7 @@ class ServeSettings:
     and ``max_waiting`` requests may wait.
 
     ``token`` is the secret every request must carry, None where none is needed; ``hosts`` are the names,
-    beside IP addresses and localhost, under which the server may be called.
+    apart from IP addresses and localhost, under which the server may be called.
     """
 
     max_photos: int = 32

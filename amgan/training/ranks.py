@@ -1,4 +1,4 @@
-"""Training in several processes at once: torchrun starts them, here they are kept in step.
+"""Training in several processes concurrently: torchrun starts them, here they are kept in step.
 
     torchrun --nproc-per-node 2 -m amgan train --config my.toml
 

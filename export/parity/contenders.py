@@ -219,6 +219,6 @@ def open_tensorrt(path: Path, entry: FileEntry) -> Run:
             (found,) = runner.run(dict(zip(names, arrays, strict=True))).values()
             return found
 
-    # The next engine needs the memory; nobody tells us when the comparison is over.
+    # The next engine needs the memory, and nothing says when the comparison is over.
     weakref.finalize(run, opened.close)
     return run

@@ -28,7 +28,7 @@ _IN_ENGINE = {
 }
 _TYPE_KEYS = ("datatype", "format/datatype", "format")
 """Where an inspector writes a tensor's type: TensorRT 11 and TensorRT for RTX write Datatype, and a Format
-without any type beside it; TensorRT 10 writes both as Format/Datatype. Upper and lower case vary."""
+without any type; TensorRT 10 writes both as Format/Datatype. Upper and lower case vary."""
 
 
 @dataclass(frozen=True)

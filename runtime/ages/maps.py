@@ -83,7 +83,7 @@ def build_map(footprints: Footprints, base_age: float, part_ages: Mapping[str, f
 def change_mask(years: NDArray[np.floating], size_px: int) -> Floats:
     """Where a change is asked for: float32 [size_px, size_px], 0..1, of the ``years`` [h, w] asked for.
 
-    0 where nothing is asked for, 1 from FULL_CHANGE_YEARS of change on, smooth in between: what nobody asked
+    0 where nothing is asked for, 1 from FULL_CHANGE_YEARS of change on, smooth in between: what was not asked
     for stays as it is.
     """
     share = np.clip(np.abs(years) / FULL_CHANGE_YEARS, 0.0, 1.0).astype(np.float32)

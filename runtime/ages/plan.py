@@ -87,7 +87,7 @@ def painted_level(
     )
     level = level_now * (1.0 - share) + years
     if age_range is not None:
-        # Clamping must not change what nobody asked for.
+        # Clamping must not change what was not asked for.
         level = np.where(share > 0, np.clip(level, *age_range), level)
     return np.asarray(level, np.float32)
 

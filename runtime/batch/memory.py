@@ -9,7 +9,7 @@ from pathlib import Path
 from ..errors import UsageError
 
 BYTES_PER_PIXEL = 12
-"""What a photo under way takes a pixel, at most: measured on photos of 64 megapixels."""
+"""What a photo in flight takes a pixel, at most: measured on photos of 64 megapixels."""
 JPEG_BYTES_PER_PIXEL = 30
 """The same for a JPEG, whose coefficients are held while it is written (4:2:0 takes 21)."""
 

@@ -12,7 +12,7 @@ class PhotoTask:
     """One file to work on: ``source`` is aged into ``target``, unless ``refusal`` says why it cannot be.
 
     ``name`` is the target's place below the output folder, "" where there is none. ``unasked`` files only
-    happened to be in a folder: nobody asked for them to be aged.
+    happened to be in a folder: they were not named.
     """
 
     source: Location

@@ -35,7 +35,7 @@ _WIDE = frozenset({"Tanh", "Sigmoid", "Sin", "Cos", "Log", "Exp", "Round"})
 
 @dataclass(frozen=True)
 class _Step:
-    """One operator: what it reads and makes, and what nobody reads after it."""
+    """One operator: what it reads and makes, and what is not read after it."""
 
     kind: str
     inputs: tuple[str, ...]

@@ -23,7 +23,7 @@ MAX_STREAMS = 4
 
 @dataclass(eq=False)
 class _Job:
-    """A batch under way; it keeps the arrays alive that the request reads."""
+    """A batch in flight; it keeps the arrays alive that the request reads."""
 
     batch: TileBatch
     aged: NDArray[np.uint8]
@@ -38,7 +38,7 @@ class OpenVinoEngine:
     """Runs a bundle's generator on the CPU.
 
     Compiled once, for any tile size. Submitting never blocks: a pool of requests grows with the batches
-    that are under way at once, so that threads sharing the engine cannot wait for each other's tickets.
+    that are in flight, so that threads sharing the engine cannot wait for each other's tickets.
     """
 
     def __init__(self, bundle: Bundle, precision: str | None = None) -> None:
@@ -87,7 +87,7 @@ class OpenVinoEngine:
         return self._capabilities
 
     def submit(self, batch: TileBatch) -> Ticket:
-        """Start on a batch and return at once; raises EngineError, naming the tile."""
+        """Start on a batch and return immediately; raises EngineError, naming the tile."""
         batch.check()
         with self._lock:
             model = self._model
@@ -116,7 +116,7 @@ class OpenVinoEngine:
     def wait(self, ticket: Ticket) -> NDArray[np.uint8]:
         """The aged cores of a batch, uint8 [N, H - 2 * halo, W - 2 * halo, 3]; raises EngineError."""
         if not isinstance(ticket, _Job) or ticket.request is None:
-            raise EngineError(f"{ticket.label} is not under way: wait once for each ticket of this engine")
+            raise EngineError(f"{ticket.label} is not in flight: wait once for each ticket of this engine")
         request, ticket.request = ticket.request, None
         try:
             request.wait()

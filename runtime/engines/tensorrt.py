@@ -210,7 +210,7 @@ class _Slot:
     """Tensors of a slot, and for each batch size a context or a graph of it.
 
     A graph remembers the addresses and the state of the context that it was captured from, so each has a
-    context of its own, which nobody touches afterwards.
+    context of its own, which nothing else uses.
     """
 
     def __init__(self, program: TensorRtProgram, batches: Sequence[int], stream: Stream) -> None:

@@ -34,8 +34,8 @@ _PALE = 10.0
 _COLOUR_GONE = 0.85
 _MOST_GAIN = 2.6
 _MOST_SHIFT = (3.0, 24.0)
-"""Code values by which hair without and with strands may be lightened beside the gain: what shows no strands,
-such as black hair in shadow, would look like felt."""
+"""Code values by which hair without and with strands may be lightened in addition to the gain: what
+shows no strands, such as black hair in shadow, would look like felt."""
 
 Plane = NDArray[np.float32]
 

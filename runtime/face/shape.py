@@ -1,7 +1,7 @@
 """Sagging: what age does to the shape of a face, as a smooth warp of the photo around its landmarks.
 
-The change of the 468 landmarks with age was regressed over many faces, with expression, pose and sex beside
-it. It is spread over the canonical frame and fades to nothing before the frame's border.
+The change of the 468 landmarks with age was regressed over many faces, with expression, pose and sex as
+further causes. It is spread over the canonical frame and fades to nothing before the frame's border.
 """
 
 from __future__ import annotations

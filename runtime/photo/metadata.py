@@ -1,4 +1,4 @@
-"""What a photo's file says beside its pixels (EXIF, XMP, IPTC, texts): kept, without places, or left out.
+"""What a photo's file says apart from its pixels (EXIF, XMP, IPTC, texts): kept, without places, or left out.
 
 The colour profile and the resolution are part of how the pixels look and print: they always stay.
 """
@@ -20,7 +20,7 @@ METADATA_KEYS = ("exif", "xmp", "iptc", "comment", "png_texts")
 GPS_IFD = 0x8825
 IPTC_RESOURCE = 0x0404
 # Tags that say how one file stores its pixels, pictures in the picture that would show it unaged (thumbnails,
-# Photoshop's layers), and what is kept beside the EXIF: profile, XMP, resolution.
+# Photoshop's layers), and what is kept apart from the EXIF: profile, XMP, resolution.
 _STORAGE_TAGS = (
     254, 255, 256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 282, 283, 284, 296, 317, 320, 322,
     323, 324, 325, 330, 332, 334, 338, 339, 347, 512, 513, 514, 529, 530, 531, 532, 700, 34377, 34675, 37724,

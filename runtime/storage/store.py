@@ -25,7 +25,7 @@ class Facts:
 class Listed:
     """A file that was found: where it is, and its ``name`` below the place that was looked through.
 
-    ``refusal`` says why it cannot be opened, "" where it can; ``unasked``: nobody asked for that very file.
+    ``refusal`` says why it cannot be opened, "" where it can; ``unasked``: that very file was not asked for.
     """
 
     location: Location

@@ -142,7 +142,7 @@ def _separable(x: Any, weights: Weights, name: str) -> Any:
 
 
 def _reduction(x: Any, weights: Weights, name: str, *, activated: bool = False) -> Any:
-    """Two separable convolutions and a pool that halves the side, beside a plain convolution that does."""
+    """Two separable convolutions and a pool that halves the side, and a plain convolution that does."""
     ops = load_openvino().opset13
 
     y = _separable(x if activated else ops.relu(x), weights, f"{name}/separable_conv0")

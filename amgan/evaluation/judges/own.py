@@ -1,4 +1,4 @@
-"""The bundle's own estimator, shown beside the judges and named as such: it is no judge from outside."""
+"""The bundle's own estimator, shown with the judges and named as such: it is no judge from outside."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ Aged = NDArray[np.uint8]
 
 @dataclass(eq=False)
 class Job:
-    """One frame under way.
+    """One frame in flight.
 
     ``waiting`` are the tiles not yet given to the device, ``alone`` those whose batch failed and that are to
     be tried again by themselves, ``under_way`` counts those that the device has. ``place`` is the frame on
@@ -159,7 +159,7 @@ class Backlog:
     def _forget(self, job: Job | None) -> None:
         """A future is done: where it was cancelled while it waited, its frame leaves the queue.
 
-        None is a frame that nobody holds any more, so it waits no longer.
+        None is a frame that no caller holds any more, so it waits no longer.
         """
         with self.changed:
             waited = job in self._queue

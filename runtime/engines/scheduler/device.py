@@ -26,10 +26,10 @@ class PlacedTile:
 class TileDevice(Protocol):
     """Frames go in, are aged tile by tile in a ring of ``slots``, and come out.
 
-    Two threads use a device at once, and both call ``attach`` first. One feeds it: begin_frame, then for each
-    batch gather, launch and stitch on a slot that is free, and end_frame when the last tile of a frame was
-    stitched. The other one collects: wait, which frees the slot, and finish_frame or drop_frame, which free
-    the frame, once no slot holds a tile of it. So feeding may return before anything was computed.
+    Two threads use a device concurrently, and both call ``attach`` first. One feeds it: begin_frame, then for
+    each batch gather, launch and stitch on a slot that is free, and end_frame when the last tile of a frame
+    was stitched. The other one collects: wait, which frees the slot, and finish_frame or drop_frame, which
+    free the frame, once no slot holds a tile of it. So feeding may return before anything was computed.
 
     Any method may raise EngineError. After that the slot or frame is as if the call had not been made, but
     for the slot of a batch, which ``abandon`` frees (``wait`` frees it even where it raises). Once ``fault``
@@ -42,7 +42,7 @@ class TileDevice(Protocol):
 
     @property
     def slots(self) -> int:
-        """How many batches may be under way at once: slots are numbered from 0."""
+        """How many batches may be in flight: slots are numbered from 0."""
 
     @property
     def fault(self) -> str:
@@ -56,7 +56,7 @@ class TileDevice(Protocol):
         """Make the device usable by the calling thread."""
 
     def has_room(self, work: FrameWork) -> bool:
-        """Whether a frame may be begun beside those not finished or dropped yet; true if there are none."""
+        """Whether a frame may be begun in addition to the unfinished ones; true if there are none."""
 
     def begin_frame(self, work: FrameWork) -> Any:
         """Take a frame in, once for all its tiles; its arrays must not change until it is finished."""
@@ -89,4 +89,4 @@ class TileDevice(Protocol):
         """Free a frame's place on the device without its pixels."""
 
     def close(self) -> None:
-        """Give all memory back; nothing may be under way, unless ``fault`` says something."""
+        """Give all memory back; nothing may be in flight, unless ``fault`` says something."""

@@ -58,7 +58,7 @@ class HostTileDevice:
 
     @property
     def slots(self) -> int:
-        """How many batches may be under way at once."""
+        """How many batches may be in flight."""
         return len(self._slots)
 
     @property
@@ -118,7 +118,7 @@ class HostTileDevice:
         """Wait for the slot's batch and write its cores into their frames."""
         held, self._slots[slot] = self._slots[slot], _Slot()
         if held.ticket is None:
-            raise EngineError(f"slot {slot} has nothing under way: launch it first")
+            raise EngineError(f"slot {slot} has nothing in flight: launch it first")
         for placed, core in zip(held.tiles, self._engine.wait(held.ticket), strict=True):
             placed.frame.aged[placed.tile.core] = core
 

@@ -33,7 +33,7 @@ class Lane:
         """Take over a device, which is closed with the lane.
 
         A batch that is not full is launched ``linger_s`` seconds after there was a slot for it, and at once
-        where no other is under way. ``died`` is called after the device broke for good.
+        where no other is in flight. ``died`` is called after the device broke for good.
         """
         self.device = device
         self.fault = ""
@@ -114,7 +114,7 @@ class Lane:
             self._begin(job)
 
     def _form(self, since: float | None, now: float) -> tuple[Chosen, int]:
-        """As form_flight; a batch has waited long enough where no other is under way. Hold the lock."""
+        """As form_flight; a batch has waited long enough where no other is in flight. Hold the lock."""
         idle = len(self._free) == self.device.slots
         waited = idle or (since is not None and now - since >= self._linger_s)
         return form_flight(self._jobs, self.device.capabilities, waited)

@@ -182,9 +182,9 @@ def test_last_line_of_nothing() -> None:
 def test_a_ticket_counts_once_and_only_here(engine: OpenVinoEngine) -> None:
     ticket = engine.submit(batch())
     engine.wait(ticket)
-    with pytest.raises(EngineError, match="tile 7 is not under way"):
+    with pytest.raises(EngineError, match="tile 7 is not in flight"):
         engine.wait(ticket)
-    with pytest.raises(EngineError, match="tile 9 is not under way"):
+    with pytest.raises(EngineError, match="tile 9 is not in flight"):
         engine.wait(SimpleNamespace(label="tile 9"))
 
 
