@@ -8,6 +8,7 @@ import json
 from dataclasses import fields
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -78,6 +79,37 @@ def test_the_file_is_that_of_the_command_line(
     done = run("age", str(HOPPER), "-o", str(target), *arguments, *model)
     assert done.exit_code == 0, done.output
     assert aged(server, photo, **options) == target.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "name", ["deep.png", "deep.tif", "me.heic", "me.avif", "clear.png", "grey.jpg", "turned.jpg"]
+)
+def test_files_of_other_kinds_are_those_of_the_command_line_too(
+    server: LiveServer, tiny_bundle: Path, tmp_path: Path, name: str
+) -> None:
+    path, target = tmp_path / name, tmp_path / f"out{Path(name).suffix}"
+    picture = Image.open(HOPPER).convert("RGB")
+    if name.startswith("deep"):
+        samples = np.asarray(picture).astype(np.uint16)[..., ::-1] * 257 - 100 * (np.arange(3) == 1)
+        assert cv2.imwrite(str(path), samples.clip(0).astype(np.uint16))
+    elif name == "clear.png":
+        picture.putalpha(200)
+        picture.save(path)
+    elif name == "turned.jpg":
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        picture.rotate(90, expand=True).save(path, quality=90, exif=exif)
+    elif name == "grey.jpg":
+        picture.convert("L").save(path, quality=90)
+    else:
+        pytest.importorskip("pillow_heif").register_heif_opener(thumbnails=False)
+        picture.save(path, {".heic": "HEIF", ".avif": "AVIF"}[path.suffix], quality=90)
+    model = ["--model", str(tiny_bundle), "--device", "cpu"]
+    done = run("age", str(path), "-o", str(target), "--age", "75", *model)
+    assert done.exit_code == 0, done.output
+    sent = server.send(path.read_bytes(), name)
+    assert sent.status_code == 201, sent.text
+    assert aged(server, sent.json(), age=75) == target.read_bytes()
 
 
 def test_what_can_be_asked_for_is_what_the_runtime_takes() -> None:
