@@ -1,96 +1,38 @@
-"""Every command of README.md and docs/*.md: understood as it stands, and run where that takes seconds."""
+"""Every command of README.md and docs/*.md: understood as it stands, and run where that takes seconds.
+
+Those that take longer are run by test_long_documented_commands.py.
+"""
 
 from __future__ import annotations
 
 import re
-import shlex
 import shutil
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
 import pytest
 from support.command_line import run
+from support.documented_commands import COMMANDS, IN_A_TEST, LONG, NOT_RUN_HERE, OURS, RUN, TAKE_LONG, Command
 from support.helpers import COLLINS, HOPPER, ROOT
 
 from amgan.cli import main
 from amgan.runtime.bundle.bundle import SHIPPED
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
-PROGRAMS = ("amgan", "pip", "python", "python3", "cmake", "cc", "curl", "npm", "docker", "export")
-
-NOT_RUN_HERE = {
-    "amgan serve": "runs until it is stopped: tests/amgan/serving/test_docs.py runs it",
-    "amgan label": "needs faces of known age: tests/amgan/labels and test_end_to_end.py run it on made ones",
-    "amgan prepare": "as amgan label",
-    "amgan fit-field": "as amgan label: tests/amgan/pairs",
-    "amgan train": "takes hours: tests/amgan/training and test_end_to_end.py train tiny networks",
-    "amgan evaluate": "takes minutes and judges from outside: tests/amgan/evaluation",
-    "amgan export": "takes minutes with the shipped weights: tests/export export tiny networks in each way",
-    "amgan verify": "takes minutes: tests/export/test_verify.py",
-    "amgan atlas fit": "needs a labelled set: tests/amgan/commands/test_atlas.py",
-    "amgan run-batch s3://": "needs a store: tests/runtime/batch/test_ray_runner.py has one of this machine",
-    "amgan run-batch /shared": "needs a cluster: the same",
-    "amgan video": "takes minutes for its film: tests/runtime/video",
-    "pip": "changes the environment: .ci/run does the set-up of README.md; extras are checked here",
-    "python3 -m venv": "the set-up: .ci/run does it word for word",
-    "python docs/": "needs the result of a long measurement: that the script exists is checked here",
-    "python benchmarks/": "the same",
-    "python examples/": "tests/capi/test_c_programs.py",
-    "cmake": "tests/capi builds and installs",
-    "cc": "tests/capi/test_c_programs.py",
-    "curl": "tests/amgan/serving/test_docs.py",
-    "export": "a variable for the line below it",
-    "npm": "downloads",
-    "docker": "needs Docker: the command inside is checked by tests/amgan/serving/test_docs.py",
-}
-"""Beginnings of commands that are not run here, and why."""
-
-
-@dataclass(frozen=True)
-class Command:
-    """One command of a page, without the comment behind it."""
-
-    page: str
-    text: str
-
-    @property
-    def words(self) -> list[str]:
-        return shlex.split(self.text, comments=True)
-
-
-def documented() -> list[Command]:
-    """All commands in the fenced blocks of all pages, those chained by && apart."""
-    found = []
-    for page in PAGES:
-        for language, block in FENCE.findall(page.read_text(encoding="utf-8")):
-            if language not in ("", "sh"):
-                continue
-            for line in block.replace("\\\n", " ").splitlines():
-                for part in line.split(" && "):
-                    plain = part.strip().removeprefix(".venv/bin/").removeprefix(".venv-test/bin/")
-                    if plain.split(" ")[0] in PROGRAMS:
-                        found.append(Command(page.name, plain))
-    return found
-
-
-COMMANDS = documented()
-OURS = [one for one in COMMANDS if one.words[0] == "amgan"]
-RUN = [one for one in OURS if not one.text.startswith(tuple(NOT_RUN_HERE))]
-
 
 def test_the_pages_have_commands() -> None:
-    assert len(OURS) > 40 and len(RUN) > 20
+    assert len(OURS) > 40 and len(RUN) > 20 and len(LONG) >= 15
+    assert {one.text.split(" -")[0].split(" ")[1] for one in LONG} == {
+        word.split(" ")[1] for word in TAKE_LONG
+    }
     assert {"README.md", "aging-maps.md", "export.md", "run-batch.md"} <= {one.page for one in OURS}
 
 
 def test_every_command_is_run_or_has_a_reason() -> None:
-    left = [one for one in COMMANDS if one not in RUN and not one.text.startswith(tuple(NOT_RUN_HERE))]
+    left = [one for one in COMMANDS if one not in IN_A_TEST and not one.text.startswith(tuple(NOT_RUN_HERE))]
     assert left == []
     unused = [begin for begin in NOT_RUN_HERE if not any(one.text.startswith(begin) for one in COMMANDS)]
-    assert set(unused) <= {"amgan video", "python benchmarks/"}
+    assert set(unused) <= {"python benchmarks/"}
 
 
 @pytest.mark.parametrize("command", OURS, ids=lambda one: f"{one.page}: {one.text[:60]}")
