@@ -6,7 +6,7 @@ import re
 import shlex
 from dataclasses import dataclass
 
-from .helpers import ROOT
+from support.helpers import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
