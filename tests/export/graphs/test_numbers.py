@@ -54,6 +54,23 @@ def test_every_tile_size_and_batch(
     assert difference(wanted, image[:, HALO:-HALO, HALO:-HALO]).mean() > 3  # it does change something
 
 
+def test_zeros_in_any_input_are_values_like_any_other(engine: OpenVinoEngine) -> None:
+    """What docs/export.md says of clients that leave an input out: no error, and with no places no lines."""
+    side = 2 * HALO + 32
+    image = np.full((1, side, side, 3), 120, np.uint8)
+    ages = np.full((1, 1, side // 4, side // 4), 40, np.float32)
+    places, pattern = smooth_places(1, side // 4, side // 4), mixtures(1)
+    filled = (image, ages, places, pattern)
+    spread = np.ptp(run(engine, *filled).reshape(-1, 3), axis=0).max()
+    assert spread > 3
+    for number, array in enumerate(filled):
+        arrays = [*filled[:number], np.zeros_like(array), *filled[number + 1 :]]
+        assert run(engine, *arrays).shape == (1, 32, 32, 3)
+    flat = run(engine, image, ages, np.zeros_like(places), pattern).reshape(-1, 3)
+    assert np.ptp(flat, axis=0).max() <= 1
+    assert (run(engine, image, ages, places, np.zeros_like(pattern)) != run(engine, *filled)).any()
+
+
 def test_deployed_arithmetic_by_hand(exported: Exported) -> None:
     """Scaling, halo and rounding around the network are what the contract says."""
     from amgan.networks import Generator
