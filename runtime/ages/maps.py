@@ -141,8 +141,12 @@ def _averaged(planes: Floats, rows: int, columns: int) -> Floats:
     if (height, width) == (rows, columns):
         return planes
     if height % rows == 0 and width % columns == 0:
-        split = planes.reshape(*planes.shape[:-2], rows, height // rows, columns, width // columns)
-        return np.asarray(split.mean(axis=(-3, -1)), np.float32)
+        import cv2
+
+        # One below the other they are one tall plane.
+        tall = np.ascontiguousarray(planes, np.float32).reshape(-1, width)
+        means = cv2.resize(tall, (columns, len(tall) * rows // height), interpolation=cv2.INTER_AREA)
+        return np.asarray(means, np.float32).reshape(*planes.shape[:-2], rows, columns)
     return np.asarray(_overlaps(rows, height) @ planes @ _overlaps(columns, width).T, np.float32)
 
 

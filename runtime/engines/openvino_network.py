@@ -15,6 +15,7 @@ from typing import Any
 from ..bundle.precision import Precision
 from ..errors import BundleError, EngineError, UsageError
 from .compiled_cache import compiled
+from .other_size import for_squares
 
 POSITION_WAVES = ("Sin", "Cos")
 _TELEMETRY = "openvino_telemetry"
@@ -60,13 +61,15 @@ def compile_network(
     *,
     inputs: tuple[str, ...] | None = None,
     least: Mapping[str, tuple[int, ...]] | None = None,
+    side_px: int | None = None,
     streams: int | None = None,
     threads: int | None = None,
 ) -> Any:
     """Compile a network for the CPU; returns the openvino.CompiledModel.
 
     ``network`` is a file (ONNX, TFLite), the content of an ONNX file, or an openvino.Model; it must have
-    exactly the ``inputs`` where they are given. ``least`` is the smallest shape that each input will have.
+    exactly the ``inputs`` where they are given. ``least`` is the smallest shape that each input will have,
+    ``side_px`` another size of the squares that a fully convolutional network takes (see `other_size.py`).
     ``streams`` is how many inputs are computed concurrently, ``threads`` how many cores they share; OpenVINO
     decides where they are None. In bf16 the positions of pixels are computed in fp32 all the same. What a
     file compiles to is kept for the next program (`compiled_cache.py`).
@@ -98,6 +101,8 @@ def compile_network(
             _require_inputs(model, inputs, name)
             if least:
                 model.reshape({name: _from(model.input(name), shape) for name, shape in least.items()})
+            if side_px:
+                model = for_squares(openvino, model, side_px)
             if precision is Precision.BF16:
                 _keep_positions_exact(model)
             return core.compile_model(model, "CPU", options)
@@ -106,9 +111,8 @@ def compile_network(
 
     if not isinstance(network, Path) or not network.is_file():
         return compile()
-    return compiled(
-        openvino, network.read_bytes(), {"options": options, "least": least, "inputs": inputs}, compile
-    )
+    made_with = {"options": options, "least": least, "inputs": inputs, "side_px": side_px}
+    return compiled(openvino, network.read_bytes(), made_with, compile)
 
 
 def last_line(error: Exception) -> str:

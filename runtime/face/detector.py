@@ -1,12 +1,15 @@
 """MediaPipe's full-range face detector, run by OpenVINO on windows of a photo.
 
 The network looks at a square of 192 px. It is sure of faces that are 24 to 64 px wide there; those of 12 to
-150 px it still answers to, only more weakly. `scan.py` moves the window over a photo.
+150 px it still answers to, only more weakly. As it is fully convolutional, it takes squares of other sizes as
+well: one half as wide costs half, one of 320 px less than three, where it takes four to cover that. `scan.py`
+moves the window over a photo.
 """
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 INPUT_PX = 192
-GRID = 48
+SIDES_PX = (INPUT_PX // 2, INPUT_PX, 256, 320)
+"""Of the squares that networks are compiled for, when one is needed first."""
+ANCHOR_PX = 4
 MIN_SCORE = 0.6
 MIN_FACE_PX = 20.0
 """Smaller faces show too little of an age: they are looked for only where that is asked for."""
@@ -63,44 +68,57 @@ class Detection:
 
 
 class FaceDetector:
-    """Wraps the compiled detector network; thread-safe (each thread has its own request)."""
+    """Wraps the compiled detector networks; thread-safe (each thread has its own requests)."""
 
-    def __init__(self, compiled_model: Any) -> None:
-        self._model = compiled_model
+    def __init__(self, compile: Callable[[int], Any]) -> None:
+        """``compile`` makes the network for squares of so many px, one of SIDES_PX."""
+        self._compile = compile
+        self._models: dict[int, Any] = {}
+        self._lock = threading.Lock()
         self._local = threading.local()
 
     def detect(
         self, window: NDArray[np.uint8], x0: float, y0: float, side: float, min_score: float
     ) -> list[Detection]:
-        """Faces in a window, RGB uint8 [h, w, 3] of at most INPUT_PX px, best first, overlaps merged.
+        """Faces in a window, RGB uint8 [h, w, 3] of at most SIDES_PX[-1] px, best first, overlaps merged.
 
-        The window shows the ``side`` px of the photo from ``x0``, ``y0`` on; what it lacks is taken for grey.
+        The window shows the photo from ``x0``, ``y0`` on, ``side`` px of it as INPUT_PX; what it lacks of a
+        square is taken for grey.
         """
-        tensor = np.zeros((1, INPUT_PX, INPUT_PX, 3), np.float32)
-        tensor[0, : window.shape[0], : window.shape[1]] = window * np.float32(1 / 127.5) - np.float32(1.0)
-        if not hasattr(self._local, "request"):
-            self._local.request = self._model.create_infer_request()
-        outputs = list(self._local.request.infer({0: tensor}).values())
+        square = next(px for px in SIDES_PX if px >= max(window.shape[:2]))
+        tensor = np.zeros((1, square, square, 3), np.float32)
+        inside = tensor[0, : window.shape[0], : window.shape[1]]
+        np.multiply(window, np.float32(1 / 127.5), out=inside)
+        inside -= np.float32(1.0)
+        outputs = list(self._request(square).infer({0: tensor}).values())
         boxes, logits = sorted(outputs, key=lambda a: -a.shape[-1])
         scores = 1.0 / (1.0 + np.exp(-np.clip(logits.reshape(-1), -100, 100)))
-        out = []
-        for i in np.flatnonzero(scores >= min_score):
-            raw = boxes.reshape(-1, 16)[i]
-            anchor = (np.array([i % GRID, i // GRID]) + 0.5) / GRID
-            centre = raw[:2] / INPUT_PX + anchor
-            half = raw[2:4] / INPUT_PX / 2
-            points = raw[4:8].reshape(2, 2) / INPUT_PX + anchor
-            corners = np.concatenate([centre - half, centre + half]) * side + (x0, y0, x0, y0)
-            eyes = points * side + (x0, y0)
-            out.append(
-                Detection(
-                    tuple(map(float, corners)),  # type: ignore[arg-type]
-                    (float(eyes[0, 0]), float(eyes[0, 1])),
-                    (float(eyes[1, 0]), float(eyes[1, 1])),
-                    float(scores[i]),
+        likely = np.flatnonzero(scores >= min_score)
+        rows = boxes.reshape(-1, boxes.shape[-1])[likely].astype(np.float64)
+        anchors = np.stack([likely % (square // ANCHOR_PX), likely // (square // ANCHOR_PX)], axis=1)
+        scale, corner = side / INPUT_PX, np.array([x0, y0])
+        middle = (anchors + 0.5) * ANCHOR_PX
+        centre, half = rows[:, :2] + middle, rows[:, 2:4] / 2
+        found = [centre - half, centre + half, rows[:, 4:6] + middle, rows[:, 6:8] + middle]
+        places = np.concatenate([points * scale + corner for points in found], axis=1).tolist()
+        return merge(
+            [
+                Detection((x0, y0, x1, y1), (right_x, right_y), (left_x, left_y), score)
+                for (x0, y0, x1, y1, right_x, right_y, left_x, left_y), score in zip(
+                    places, scores[likely].tolist(), strict=True
                 )
-            )
-        return merge(out)
+            ]
+        )
+
+    def _request(self, square: int) -> Any:
+        """The request of this thread for squares of so many px."""
+        requests: dict[int, Any] = self._local.__dict__.setdefault("requests", {})
+        if square not in requests:
+            with self._lock:
+                if square not in self._models:
+                    self._models[square] = self._compile(square)
+            requests[square] = self._models[square].create_infer_request()
+        return requests[square]
 
 
 def merge(found: list[Detection]) -> list[Detection]:

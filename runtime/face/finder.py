@@ -54,7 +54,9 @@ class FaceFinder:
     def __init__(self, threads: int = 0) -> None:
         cores = threads or None
         self._detector = FaceDetector(
-            compile_network(MODELS / "face_detection_full_range.tflite", threads=cores)
+            lambda side_px: compile_network(
+                MODELS / "face_detection_full_range.tflite", threads=cores, side_px=side_px
+            )
         )
         self._mesh = compile_network(MODELS / "face_landmark.tflite", threads=cores)
         self._local = threading.local()

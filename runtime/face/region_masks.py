@@ -57,8 +57,9 @@ def make_footprints(
     """
     cells = size_px + 2 * margin_px
     face = face_footprint(landmarks_unit, size_px, margin_px, softness=softness)
+    raised = raise_hairline(landmarks_unit)
     patches = [
-        _soft_polygon(landmarks_unit, polygon, size_px, margin_px, PART_SOFTNESS * softness)
+        _soft_polygon(raised, polygon, size_px, margin_px, PART_SOFTNESS * softness)
         for polygon in PART_POLYGONS
     ]
     total = np.ones((cells, cells), np.float32)
@@ -78,7 +79,8 @@ def face_footprint(
     """Soft footprint of the whole face, float32 [cells, cells], 0..1; parameters as in make_footprints."""
     cells = size_px + 2 * margin_px
     face = np.zeros((cells, cells), np.float32)
-    oval = _soft_polygon(landmarks_unit, FACE_OVAL, size_px, margin_px, FACE_SOFTNESS * softness)
+    raised = raise_hairline(landmarks_unit)
+    oval = _soft_polygon(raised, FACE_OVAL, size_px, margin_px, FACE_SOFTNESS * softness)
     face[oval.where] = oval.weights
     return face
 
@@ -89,16 +91,17 @@ def edit_mask(landmarks_unit: NDArray[np.floating], size_px: int) -> NDArray[np.
     1 on the face, falling to exactly 0 at its outline; 0 on the eyes and in the open mouth.
     """
     mask = np.zeros((size_px, size_px), np.float32)
-    oval = _soft_polygon(landmarks_unit, FACE_OVAL, size_px, 0, 0.018)
+    raised = raise_hairline(landmarks_unit)
+    oval = _soft_polygon(raised, FACE_OVAL, size_px, 0, 0.018)
     mask[oval.where] = np.clip(2.0 * oval.weights - 1.0, 0.0, 1.0)
     for polygon in (RIGHT_EYE, LEFT_EYE, LIPS_INNER):
-        hole = _soft_polygon(landmarks_unit, polygon, size_px, 0, 0.004)
+        hole = _soft_polygon(raised, polygon, size_px, 0, 0.004)
         mask[hole.where] *= np.clip(1.0 - 2.0 * hole.weights, 0.0, 1.0)
     return mask
 
 
 def _soft_polygon(
-    landmarks_unit: NDArray[np.floating],
+    raised: NDArray[np.floating],
     polygon: tuple[int, ...],
     size_px: int,
     margin_px: int,
@@ -106,10 +109,11 @@ def _soft_polygon(
 ) -> _Patch:
     """Antialiased polygon blurred by ``softness`` (standard deviation as a share of the frame's side).
 
+    ``raised`` are landmarks whose hairline was raised.
     Only the cells that it reaches are drawn: those of its bounding box and of the blur around it.
     """
     cells = size_px + 2 * margin_px
-    points = raise_hairline(landmarks_unit)[list(polygon)] * size_px + margin_px
+    points = raised[list(polygon)] * size_px + margin_px
     points = np.clip(points, -10 * cells, 11 * cells)
     blur_px = softness * size_px
     reach = math.ceil(3.2 * blur_px) + 4

@@ -24,6 +24,7 @@ from .detector import (
     MAX_OVERLAP,
     MIN_FACE_PX,
     MIN_SCORE,
+    SIDES_PX,
     Detection,
     FaceDetector,
     merge,
@@ -87,13 +88,12 @@ class Scanner:
         copy = pyramid.level(scale)
         suspected: list[Detection] = []
         self.faint = []
-        for x0, y0 in starts(pyramid.width, pyramid.height, side):
+        one_window = max(copy.shape[:2]) <= SIDES_PX[-1]
+        for x0, y0 in [(0.0, 0.0)] if one_window else starts(pyramid.width, pyramid.height, side):
             left, top = round(x0 * scale), round(y0 * scale)
-            window = copy[top : top + INPUT_PX, left : left + INPUT_PX]
+            window = copy if one_window else copy[top : top + INPUT_PX, left : left + INPUT_PX]
             x, y = left / scale, top / scale
-            if side < max(pyramid.width, pyramid.height) and (
-                _inside_a_face(x, y, side, self.found) or is_flat(window)
-            ):
+            if not one_window and (_inside_a_face(x, y, side, self.found) or is_flat(window)):
                 self.skipped += 1
                 continue
             self.windows += 1
@@ -131,8 +131,12 @@ class Scanner:
         return max((face.width_px for face in self.found), default=0.0)
 
     def _look_again(self, suspects: list[Detection]) -> None:
-        """Look at up to four suspects in one window, each in a quarter of it; keep the better score."""
-        window = np.full((INPUT_PX, INPUT_PX, 3), 127, np.uint8)
+        """Look at up to four suspects in one window, each in a quarter of it; keep the better score.
+
+        One alone has a window of that size.
+        """
+        window_px = CELL_PX if len(suspects) == 1 else INPUT_PX
+        window = np.full((window_px, window_px, 3), 127, np.uint8)
         zooms = []
         for (row, column), one in zip(CELLS, suspects, strict=False):
             side = max(one.width_px, one.box[3] - one.box[1]) * CELL_PX / BEST_PX
@@ -160,22 +164,31 @@ def scan(detector: FaceDetector, pyramid: Pyramid, min_face_px: float | None = N
     """
     longer = float(max(pyramid.width, pyramid.height))
     scanner = Scanner(detector, pyramid)
-    for side in (2 * longer, longer):
-        scanner.look(side, 0.0)
-    # What may turn out to be the largest face decides how small the others may be.
-    scanner.settle(all_of_them=any(one.width_px > scanner.widest() for one in scanner.waiting))
-    if min_face_px is None:
-        min_face_px = max(MIN_FACE_PX, MIN_SHARE_OF_PHOTO * longer, MIN_SHARE_OF_FACE * scanner.widest())
-    min_face_px = max(min_face_px, SMALLEST_FACE_PX)
-    narrowest = 0.7 * min_face_px  # a box may be narrower than the landmarks in it
-    for side in finer_sides(longer, min_face_px):
-        scanner.look(side, narrowest)
+    scanner.look(2 * longer, 0.0)
+    smallest = _smallest(scanner, longer, min_face_px)
+    if scanner.found and longer * FAINT_PX <= smallest * SIDES_PX[-1]:
+        sides = [min(longer, smallest * INPUT_PX / FAINT_PX)]  # one window shows all that is looked for
+    else:
+        scanner.look(longer, 0.0)
+        # What may turn out to be the largest face decides how small the others may be.
+        scanner.settle(all_of_them=any(one.width_px > scanner.widest() for one in scanner.waiting))
+        smallest = _smallest(scanner, longer, min_face_px)
+        sides = finer_sides(longer, smallest)
+    for side in sides:
+        scanner.look(side, 0.7 * smallest)  # a box may be narrower than the landmarks in it
         scanner.settle(all_of_them=False)
-    scanner.suspect_the_faint(0.8 * min_face_px)
+    scanner.suspect_the_faint(0.8 * smallest)
     scanner.settle(all_of_them=True)
     found = tuple(scanner.found)
     suspects = tuple(one for one in merge(scanner.unsure) if not _near(one, scanner.found))
-    return Scan(found, suspects, min_face_px, scanner.windows, scanner.skipped)
+    return Scan(found, suspects, smallest, scanner.windows, scanner.skipped)
+
+
+def _smallest(scanner: Scanner, longer: float, min_face_px: float | None) -> float:
+    """The width of the smallest faces that are looked for, as far as the largest is known; see `scan`."""
+    if min_face_px is None:
+        min_face_px = max(MIN_FACE_PX, MIN_SHARE_OF_PHOTO * longer, MIN_SHARE_OF_FACE * scanner.widest())
+    return max(min_face_px, SMALLEST_FACE_PX)
 
 
 def finer_sides(longer: float, min_face_px: float) -> list[float]:

@@ -86,7 +86,7 @@ def _to_steps(along: NDArray[np.float64], start: NDArray[np.float64]) -> NDArray
     """The sums of two vectors, rounded to what OpenCV can interpolate at."""
     total = along * _STEPS_PER_PX + start * _STEPS_PER_PX
     np.rint(total, out=total)
-    return np.asarray(total * (1.0 / _STEPS_PER_PX), np.float32)
+    return np.multiply(total, 1.0 / _STEPS_PER_PX, dtype=np.float32, casting="same_kind")
 
 
 def _region(

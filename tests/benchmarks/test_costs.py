@@ -47,3 +47,17 @@ def test_the_table_leaves_the_engine_out_of_the_rest(script: Callable[[str], Mod
     assert last.endswith("| 14.0 |")
     assert stage_costs.make_portrait(64).shape == (64, 64, 3)
     assert np.array_equal(stage_costs.make_portrait(64), stage_costs.make_portrait(64))
+
+
+def test_two_commits_are_held_against_each_other_by_the_least_of_each_photo(
+    script: Callable[[str], ModuleType],
+) -> None:
+    before, now = [[100.0, 200.0], [110.0, 180.0]], [[50.0, 90.0], [60.0, 100.0]]
+    told = script("beside_commit").summary([before, now])
+    assert told["least_cpu_ms_a_photo"] == [140.0, 70.0]
+    assert told["times_less"] == 2.0
+    assert told["times_less_by_round"] == [
+        pytest.approx(300 / 140, abs=1e-3),
+        pytest.approx(290 / 160, abs=1e-3),
+    ]
+    assert told["spread"] == pytest.approx((300 / 140 - 290 / 160) / ((300 / 140 + 290 / 160) / 2), abs=1e-3)

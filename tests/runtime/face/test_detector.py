@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from amgan.runtime.face.detector import INPUT_PX, Detection, FaceDetector, merge, overlap
+from amgan.runtime.face.detector import INPUT_PX, SIDES_PX, Detection, FaceDetector, merge, overlap
 from amgan.runtime.face.finder import FaceFinder
 
 
@@ -23,6 +23,40 @@ def test_a_window_says_where_its_face_is_in_the_photo(detector: FaceDetector, ho
     assert 120 < y0 < found.right_eye[1] < y1 < 430
     assert found.width_px == x1 - x0
     assert found.centre == ((x0 + x1) / 2, (y0 + y1) / 2)
+
+
+@pytest.mark.parametrize("side_px", SIDES_PX)
+def test_windows_of_every_size_say_the_same_of_a_face(
+    detector: FaceDetector, hopper: np.ndarray, side_px: int
+) -> None:
+    small = np.ascontiguousarray(hopper[:570:6, ::6])  # at most 95 px
+    window = np.full((side_px, side_px, 3), 127, np.uint8)
+    window[: small.shape[0], : small.shape[1]] = small
+    (found,) = detector.detect(window, 0, 0, 6 * INPUT_PX, 0.6)
+    (alone,) = detector.detect(small, 0, 0, 6 * INPUT_PX, 0.6)
+    assert found.box == pytest.approx(alone.box, abs=12)
+    assert found.right_eye == pytest.approx(alone.right_eye, abs=9)
+    assert found.score == pytest.approx(alone.score, abs=0.1)
+
+
+def test_a_network_is_made_when_a_window_needs_it_first() -> None:
+    made: list[int] = []
+
+    class Model:
+        def __init__(self, side_px: int) -> None:
+            made.append(side_px)
+            self.cells = (side_px // 4) ** 2
+
+        def create_infer_request(self) -> Model:
+            return self
+
+        def infer(self, _: object) -> dict[int, np.ndarray]:
+            return {0: np.zeros((1, self.cells, 16)), 1: np.full((1, self.cells, 1), -9.0)}
+
+    detector = FaceDetector(Model)
+    for height, width in ((96, 20), (96, 96), (97, 12), (SIDES_PX[-1], 5), (3, 3)):
+        assert detector.detect(np.zeros((height, width, 3), np.uint8), 0, 0, 1.0, 0.5) == []
+    assert made == [96, 192, SIDES_PX[-1]]
 
 
 def test_a_higher_score_asked_for_gives_fewer_boxes(detector: FaceDetector, hopper: np.ndarray) -> None:

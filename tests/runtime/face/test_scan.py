@@ -12,6 +12,7 @@ from amgan.runtime.face.detector import INPUT_PX, MIN_FACE_PX, Detection, FaceDe
 from amgan.runtime.face.finder import Face, FaceFinder
 from amgan.runtime.face.pyramid import Pyramid
 from amgan.runtime.face.scan import (
+    CELL_PX,
     FAINT_PX,
     FAINT_SCORE,
     FAINTEST_TO_PX,
@@ -124,6 +125,28 @@ def test_an_ordinary_portrait_takes_few_windows(
     seen = scan(detector, Pyramid(resized(request.getfixturevalue(name), scale)))
     assert len(seen.faces) == 1
     assert seen.windows <= 15
+
+
+def test_a_portrait_takes_one_window_beside_that_of_half_scale(
+    detector: FaceDetector, hopper: np.ndarray, collins: np.ndarray
+) -> None:
+    looks: list[tuple[int, float]] = []
+
+    class Watched:
+        def detect(
+            self, window: np.ndarray, x: float, y: float, side: float, least: float
+        ) -> list[Detection]:
+            looks.append((max(window.shape[:2]), side))
+            return detector.detect(window, x, y, side, least)
+
+    for picture in (hopper, collins):
+        looks.clear()
+        seen = scan(Watched(), Pyramid(picture))  # type: ignore[arg-type]
+        first_looks = [look for look in looks if look[1] != INPUT_PX and look[0] != CELL_PX]
+        (face,) = seen.faces
+        assert len(first_looks) == 1 and looks[0] == (CELL_PX, 2.0 * max(picture.shape))
+        assert first_looks[0][0] * seen.min_face_px >= FAINT_PX * max(picture.shape) * 0.99
+        assert face.width_px * MIN_SHARE_OF_FACE <= seen.min_face_px * 1.1
 
 
 class Blind:
