@@ -33,9 +33,15 @@ def block(results: Path) -> str:
     bench, pipeline = read(results, "bench_cpu.json"), read(results, "photo_pipeline_cpu.json")
     memory = read(results, "photo_memory_cpu.json")["one_photo"]
     picture = "![How many times faster than PyTorch eager](docs/images/speed_cpu.png)"
-    paragraphs = [in_a_folder(pipeline, memory), picture, beside_others(bench)]
-    wrapped = [textwrap.fill(p, WIDTH, break_long_words=False, break_on_hyphens=False) for p in paragraphs]
+    measured = [in_a_folder(pipeline, memory) + when(pipeline), picture, beside_others(bench) + when(bench)]
+    wrapped = [textwrap.fill(p, WIDTH, break_long_words=False, break_on_hyphens=False) for p in measured]
     return "\n".join([BEGIN, "\n\n".join(wrapped), END])
+
+
+def when(result: Mapping[str, Any]) -> str:
+    """When a result was measured, and of which weights: those that ship may be others."""
+    day, weights = result.get("date", "")[:10], result.get("model", {}).get("checkpoint_sha256", "")[:8]
+    return f" Measured on {day} with the weights {weights}." if day and weights else ""
 
 
 def in_a_folder(pipeline: Mapping[str, Any], memory: Mapping[str, Any]) -> str:

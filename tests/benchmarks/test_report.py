@@ -127,6 +127,14 @@ def test_claims_of_a_machine_without_bf16(script: Any, f32_only: dict[str, Any],
     assert "busy" not in said
 
 
+def test_claims_say_when_and_of_which_weights(script: Any) -> None:
+    when = script("readme_claims").when
+    model = {"checkpoint_sha256": "0123456789abcdef"}
+    said = when({"date": "2026-01-02T03:04:05+00:00", "model": model})
+    assert said == " Measured on 2026-01-02 with the weights 01234567."
+    assert when({"date": "2026-01-02"}) == when({"model": model}) == ""
+
+
 def test_claims_with_bf16_and_a_busy_machine(script: Any, result: dict[str, Any]) -> None:
     claims = script("readme_claims")
     memory = {"megapixels": 64.0, "peak_mib": 1000.0}
