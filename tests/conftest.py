@@ -5,13 +5,32 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 from support.helpers import COLLINS, HOPPER, write_tiny_bundle
 
+ONE_PROCESS = {"capi", "export"}
+"""Folders whose tests share what takes long to make: the C library, an export in all precisions."""
 
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """The tests of a file stay in one process, and those of ONE_PROCESS by folder."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.split("::", 1)[0]
+            folder = file.split("/")[1]
+            return folder if folder in ONE_PROCESS else file
+
+    return ByFile(config, log)
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Two to four processes for all tests; none where files are named, so that few tests start at once."""
     if config.args_source is not pytest.Config.ArgsSource.TESTPATHS:

@@ -75,6 +75,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return here
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", RUN, ids=lambda one: f"{one.page}: {one.text[:60]}")
 def test_the_command_as_it_stands(command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the order of the pages, so that what one writes the next can read."""

