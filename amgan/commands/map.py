@@ -36,8 +36,8 @@ SAVED_MAP_PX = 512
 )  # fmt: skip
 @click.option(
     "--save-map", type=PathType, metavar="FILE", show_default="none",
-    help="Write the ages wanted (without a wish: those of now) as a map to edit and give to --map: an 8-bit "
-    "greyscale .png whose grey values are years, or an exact .npy.",
+    help="Write the ages wanted (those of now where none are asked for) as a map to edit and give to --map: "
+    "an 8-bit greyscale .png whose grey values are years, or an exact .npy.",
 )  # fmt: skip
 @request_options
 @model_option

@@ -95,7 +95,7 @@ def command(
     from amgan.runtime.pipeline.pipeline import Pipeline
 
     anywhere = AgeSpec(0.0, relative=True)
-    wish = Request(
+    request = Request(
         zones=tuple((name, anywhere) for name in zones),
         faces=faces,
         include_children=include_children,
@@ -105,11 +105,11 @@ def command(
     )
     pixels = read_photo(photo).pixels
     with Pipeline(model, device) as pipeline, progress_bar("ageing") as advance:
-        chosen = pipeline.choose(pixels, wish)
+        chosen = pipeline.choose(pixels, request)
         if not chosen.taken:
             raise NoFaceError(f"'{photo}': {why_none(chosen.left, chosen.found)}", chosen.left)
         seen = chosen.taken
-        frames = sweep(pipeline, pixels, ages, wish, seen, advance)
+        frames = sweep(pipeline, pixels, ages, request, seen, advance)
         write_sweep(frames, output, _box(seen[0].face.box, pixels.shape), fps, side_px)
     tell_engine(pipeline.capabilities, device)
     tell(f"{output}: {len(ages)} ages from {ages[0]:g} to {ages[-1]:g} years")

@@ -94,14 +94,14 @@ def cropped_blocks(network: ExportGenerator) -> list[CroppedBlock]:
 def _conditioning(
     g: GraphWriter, network: ExportGenerator, part: SeparateConditioning, work: torch.dtype
 ) -> str:
-    """Hidden channels of all SPADE from the inputs but the picture; places stay in fp32."""
+    """Hidden channels of all SPADE from the inputs but the picture; positions stay in fp32."""
     cells = network.outer_px // DOWNSAMPLING + 1
-    ages, places = g.crop("aging_map", cells), g.crop("coordinates", cells)
-    uv, inside = g.slice(places, {1: (0, 2)}), g.slice(places, {1: (2, 3)})
+    ages, positions = g.crop("aging_map", cells), g.crop("coordinates", cells)
+    uv, inside = g.slice(positions, {1: (0, 2)}), g.slice(positions, {1: (2, 3)})
     angles = g.node("Concat", *(g.node("Mul", uv, g.constant(math.pi * wave)) for wave in WAVES), axis=1)
     features = g.node("Concat", uv, g.node("Sin", angles), g.node("Cos", angles), axis=1)
     features = g.node("Mul", features, inside)
-    planes = g.node("Concat", ages, features, g.slice(places, {1: (2, 4)}), axis=1)
+    planes = g.node("Concat", ages, features, g.slice(positions, {1: (2, 4)}), axis=1)
     hidden = g.convolution(_narrow(g, planes, work), part.planes)
     weights = g.constant(part.pattern.weight.detach().float().T)
     constant = g.node("Unsqueeze", g.node("MatMul", "pattern", weights), g.constant([2, 3]))

@@ -28,7 +28,7 @@ def face_age(ages: FaceAges) -> float:
 
 
 @dataclass(frozen=True)
-class Norms:
+class AtlasTransfer:
     """Years of a population, and years of the aging map, which are those of the ``reference`` atlas.
 
     Scores tie the two together wherever both curves of a sign have the same unit. Without a population, or

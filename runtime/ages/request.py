@@ -154,10 +154,10 @@ def wanted_ages(request: Request, now: FaceAges, age_range: tuple[float, float] 
     added to what the part looks like now. Results are clamped to ``age_range``, youngest and oldest, where
     something was asked.
     """
-    from .atlas_transfer import ZONE_OF_PART, Norms
+    from .atlas_transfer import ZONE_OF_PART, AtlasTransfer
     from .maps import FaceAges
 
-    norms = Norms(request.population, request.reference)
+    transfer = AtlasTransfer(request.population, request.reference)
     low, high = age_range or (-math.inf, math.inf)
 
     def clamped(years: float, before: float) -> float:
@@ -165,17 +165,17 @@ def wanted_ages(request: Request, now: FaceAges, age_range: tuple[float, float] 
 
     base, parts = now.base, dict(now.parts)
     if request.age is not None:
-        face = norms.face_now(now)
+        face = transfer.face_now(now)
         target = request.age.apply(face)
-        base = clamped(norms.moved_base(now.base, face, target), now.base)
+        base = clamped(transfer.moved_base(now.base, face, target), now.base)
         for name, years in now.parts.items():
-            parts[name] = clamped(norms.moved(ZONE_OF_PART[name], years, face, target), years)
+            parts[name] = clamped(transfer.moved(ZONE_OF_PART[name], years, face, target), years)
     for zone, spec in request.zones:
         for part in parts_of(zone):
             years = now.parts[part]
-            asked = spec.apply(norms.from_map(ZONE_OF_PART[part], years))
+            asked = spec.apply(transfer.from_map(ZONE_OF_PART[part], years))
             unchanged = spec.relative and spec.years == 0
-            parts[part] = years if unchanged else clamped(norms.to_map(ZONE_OF_PART[part], asked), years)
+            parts[part] = years if unchanged else clamped(transfer.to_map(ZONE_OF_PART[part], asked), years)
     return FaceAges(base, parts)
 
 

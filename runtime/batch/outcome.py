@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..ages.atlas_transfer import Norms
+from ..ages.atlas_transfer import AtlasTransfer
 from ..errors import AmganError
 from ..storage.location import Location
 
@@ -63,13 +63,13 @@ def rounded(outcome: Outcome) -> Outcome:
 
 def describe_aged(faces: tuple[AgedFace, ...], request: Request) -> list[dict[str, Any]]:
     """Aged faces in JSON's terms; ages are in years, those of the population asked for where there is one."""
-    norms = Norms(request.population, request.reference)
+    transfer = AtlasTransfer(request.population, request.reference)
     return [
         {
             "outcome": "aged",
             "box": _box(one.face),
-            "age": round(norms.face_now(one.now), 1),
-            "wanted": round(norms.face_now(one.wanted), 1),
+            "age": round(transfer.face_now(one.now), 1),
+            "wanted": round(transfer.face_now(one.wanted), 1),
             "zones": _changed_zones(one.now, one.wanted),
         }
         | ({"covered": dict(one.covered)} if one.covered else {})

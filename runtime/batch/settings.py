@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def describe_request(request: Request) -> dict[str, Any]:
     """A request in JSON's terms, with the content of its map and atlases as SHA-256."""
     painted = request.aging_map
-    # Whatever the request has is part of it: a wish that is new some day must not be forgotten here.
+    # Whatever the request has is part of it: a field that is added later must not be forgotten here.
     plain = {one.name: getattr(request, one.name) for one in fields(request)}
     return plain | {
         "age": None if request.age is None else str(request.age),

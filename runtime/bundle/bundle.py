@@ -58,9 +58,9 @@ class Bundle:
             for name, entry in fitting.items():
                 if wanted in (None, entry.precision):
                     return self.path / name
-        wish = " ".join(w for w in (precision, format, role) if w)
+        kind = " ".join(w for w in (precision, format, role) if w)
         there = ", ".join(self.manifest.files) or "no files"
-        raise BundleError(f"'{self.path}' holds no {wish} (it has {there}): export the bundle with it")
+        raise BundleError(f"'{self.path}' holds no {kind} (it has {there}): export the bundle with it")
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> Path:

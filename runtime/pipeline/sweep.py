@@ -70,11 +70,11 @@ def sweep(
     and its own ages are not used. ``seen`` are the faces of the photo where they are known. Raises UsageError
     for ages that the model cannot do, NoFaceError where there is no face, and EngineError.
     """
-    wish = request or Request()
-    requests = [_at(wish, years) for years in ages]
+    asked = request or Request()
+    requests = [_at(asked, years) for years in ages]
     for one in requests:
         one.check(pipeline.manifest.age_range, pipeline.manifest.patterns)
-    chosen = pipeline.choose(rgb, wish) if seen is None else Chosen(tuple(seen))
+    chosen = pipeline.choose(rgb, asked) if seen is None else Chosen(tuple(seen))
     faces = chosen.taken
     if not faces:
         raise NoFaceError(why_none(chosen.left, chosen.found), chosen.left, chosen.found)
@@ -90,9 +90,9 @@ def sweep(
             progress(done, len(requests), f"{first:g} years")
 
 
-def _at(wish: Request, years: float) -> Request:
-    """The wish with one age for what it names, or for the whole face."""
+def _at(asked: Request, years: float) -> Request:
+    """The request with one age for what it names, or for the whole face."""
     age = AgeSpec(years, relative=False)
-    if wish.zones:
-        return replace(wish, age=None, zones=tuple((name, age) for name, _ in wish.zones), aging_map=None)
-    return replace(wish, age=age, aging_map=None)
+    if asked.zones:
+        return replace(asked, age=None, zones=tuple((name, age) for name, _ in asked.zones), aging_map=None)
+    return replace(asked, age=age, aging_map=None)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from support.atlas_helpers import make_atlas
 
 from amgan.runtime.ages.atlas import Atlas, Curve, write_atlas
-from amgan.runtime.ages.atlas_transfer import MAX_OFFSET_YEARS, Norms, face_age
+from amgan.runtime.ages.atlas_transfer import MAX_OFFSET_YEARS, AtlasTransfer, face_age
 from amgan.runtime.ages.maps import FaceAges
 from amgan.runtime.ages.request import AgeSpec, Request, wanted_ages
 from amgan.runtime.errors import UsageError
@@ -112,7 +112,7 @@ def test_a_younger_age_takes_the_offsets_with_it(population: str | None) -> None
     """Who asks for 30 at 65 is not left with a forehead of 45."""
     given = norms(population)
     now = FaceAges(65.0, {**dict.fromkeys(PART_NAMES, 65.0), "forehead": 80.0, "chin": 50.0})
-    face = Norms(**given).face_now(now)
+    face = AtlasTransfer(**given).face_now(now)
     wanted = wanted_ages(Request(AgeSpec(face * 0.4, False), **given), now)
     plain = wanted.parts["upper-lip"]
     assert plain < wanted.parts["forehead"] < plain + 0.6 * 15
@@ -192,7 +192,7 @@ def test_signs_move_along_their_curves_and_keep_the_offset_in_score() -> None:
     given = norms("curved")
     curve = given["population"].curves["chin"]
     now = FaceAges(40.0, {**dict.fromkeys(PART_NAMES, 40.0), "chin": 46.0})
-    face = Norms(**given).face_now(now)
+    face = AtlasTransfer(**given).face_now(now)
     wanted = wanted_ages(Request(AgeSpec(70, False), **given), now)
     # The reference's score of an age is that age, so the map's years are scores here.
     assert wanted.parts["chin"] == pytest.approx(curve.score_of(70.0) + 46 - curve.score_of(face))
