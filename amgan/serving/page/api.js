@@ -63,6 +63,11 @@ export async function ageRegion(id, options, region, format, signal) {
   return { bitmap: await createImageBitmap(await response.blob()), box };
 }
 
+/** Ask whether the server still has a photo, which counts as using it. */
+export async function touchPhoto(id) {
+  await call(`/v1/photos/${id}`);
+}
+
 /** The whole aged photo, as its file. */
 export async function agePhoto(id, options) {
   return (await call(`/v1/photos/${id}/age`, asJson(options))).blob();

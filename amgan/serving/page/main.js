@@ -219,7 +219,7 @@ async function begin() {
     levels: async () => ({ now: await level("now"), map: await currentMap() }),
   });
   const brush = new Brush({ history, stage, heat });
-  const sweep = new Sweep({ history, stage, model, photo: () => photo, failed: trouble });
+  const sweep = new Sweep({ history, stage, model, photo: () => photo, failed: trouble, again });
   sweep.restore = () => previews.change(false);
   tools = [brush, sweep, { setFace: (face) => heat.setFace(face, model.face_oval) }];
   setUpTabs((name) => {

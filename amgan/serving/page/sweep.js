@@ -1,6 +1,6 @@
 // The face through the ages, computed ahead, as a scrubber.
 
-import { sweep } from "./api.js";
+import { sweep, touchPhoto } from "./api.js";
 import { manner } from "./state.js";
 
 export class Sweep {
@@ -74,6 +74,7 @@ export class Sweep {
     this.progress.hidden = false;
     this.progress.value = 0;
     try {
+      await this.again(() => touchPhoto(this.photo().id));
       const ages = `${this.from.value}:${this.to.value}:${this.step.value}`;
       const options = { ages, ...manner(this.history.current), region: { face: this.#face.number } };
       const lines = sweep(this.photo().id, options, abort.signal);

@@ -79,6 +79,23 @@ def test_a_sweep_is_computed_ahead_and_scrubbed(page: Page, photos: Path) -> Non
     page.settle()
 
 
+def test_a_photo_that_is_no_longer_kept_is_sent_again(page: Page, photos: Path) -> None:
+    page.choose(photos / "it's me.jpg")
+    first = page.js("return window.amgan.photo.id")
+    page.server.client.delete(f"/v1/photos/{first}")
+    page.tab("sweep")
+    page.js("document.getElementById('sweep-step').value = 30")
+    page.find("#sweep-go").click()
+    page.until(
+        "document.getElementById('sweep-at').max === '2' && document.getElementById('sweep-progress').hidden"
+    )
+    second = page.js("return window.amgan.photo.id")
+    page.server.client.delete(f"/v1/photos/{second}")
+    page.drag(page.find("#age"), (0, 0), (80, 0))
+    page.until("document.querySelectorAll('.after canvas').length === 1")
+    assert len({first, second, page.js("return window.amgan.photo.id")}) == 3
+
+
 def test_two_faces_are_outlined_and_one_is_chosen(page: Page, photos: Path) -> None:
     page.choose(photos / "two.png")
     page.find("#zoom-fit").click()
