@@ -32,6 +32,12 @@ _COLOURS = (20.0, 105.0)
 """Hue angles of Lab, in degrees, of hair that grows so; what has another strong colour is dyed and stays."""
 _PALE = 10.0
 _COLOUR_GONE = 0.85
+_LEAST_CORE = 150
+"""Pixels at DETAIL_PX of sure hair that tell its colours."""
+_LEAST_SPREAD = (60.0, 8.0, 8.0)
+_UNLIKE = (6.0, 14.0)
+"""Squared distances from the hair's colours, in its own spread and at least _LEAST_SPREAD (variances in Lab):
+up to the first a pixel is hair for sure, from the second on it is not."""
 _MOST_GAIN = 2.6
 _MOST_SHIFT = (3.0, 24.0)
 """Code values by which hair without and with strands may be lightened in addition to the gain: what
@@ -184,7 +190,24 @@ def _refined(rgb: NDArray[np.uint8], frame: Frame, weight: Plane) -> Plane:
     slope = (mean(guide * coarse) - guide_mean * coarse_mean) / (mean(guide * guide) - guide_mean**2 + 4e-4)
     led = mean(slope) * guide + mean(coarse_mean - slope * guide_mean)
     # Nothing grows beyond what the parser saw.
-    return np.asarray(np.clip(led, 0.0, 1.0) * np.clip(coarse * 4.0, 0.0, 1.0), np.float32)
+    led = np.clip(led, 0.0, 1.0) * np.clip(coarse * 4.0, 0.0, 1.0)
+    return np.asarray(led * _like_hair(picture, coarse), np.float32)
+
+
+def _like_hair(picture: NDArray[np.uint8], weight: Plane) -> Plane:
+    """Where a picture, uint8 [n, n, 3], has the colours of its sure hair, [n, n] 0..1: what is seen behind
+    the head or between its curls has others. 1 everywhere where too little hair is sure.
+    """
+    lab = cv2.cvtColor(cv2.GaussianBlur(picture, (0, 0), 1.0), cv2.COLOR_RGB2LAB).astype(np.float32)
+    core = cv2.erode((weight > 0.95).astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
+    if core.sum() < _LEAST_CORE:
+        return np.ones_like(weight)
+    hair = lab[core]
+    spread = np.cov(hair.T) + np.diag(_LEAST_SPREAD)
+    away = lab - hair.mean(axis=0)
+    unlike = ((away @ np.linalg.inv(spread).astype(np.float32)) * away).sum(axis=2)
+    near, far = _UNLIKE
+    return np.asarray(eased(np.clip((far - unlike) / (far - near), 0.0, 1.0)), np.float32)
 
 
 def _blur(plane: NDArray[np.floating], sigma: float) -> Plane:

@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -70,6 +71,29 @@ def test_skin_and_background_keep_their_pixels(unit: np.ndarray) -> None:
     assert np.array_equal(before[140:], after[140:])
     assert np.array_equal(before[:50], after[:50])
     assert np.array_equal(before[:, :50], after[:, :50])
+
+
+def test_what_has_other_colours_than_the_hair_keeps_its_pixels(unit: np.ndarray) -> None:
+    photo, shares = head()
+    sky = photo.min(axis=2) > 240
+    photo[sky] = (70, 100, 190)
+    wide = cv2.dilate(shares.hair, np.ones((5, 5), np.uint8))  # the parser takes sky around the cap for hair
+    wide[shares.skin > 0] = 0
+    found = change(30, 80, photo, replace(shares, hair=wide), unit)
+    assert found is not None
+    before = photo.copy()
+    paste_hair(photo, found)
+    deep = cv2.erode(sky.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
+    assert np.array_equal(photo[deep], before[deep])
+    assert photo[85:100, 130:170].mean() > before[85:100, 130:170].mean() + 40
+
+
+def test_thin_hair_that_tells_no_colours_greys_too(unit: np.ndarray) -> None:
+    photo, shares = head()
+    thin = shares.hair * (np.arange(PARSER_PX) % 6 < 3).astype(np.float32)[:, None]
+    found = change(30, 80, photo, replace(shares, hair=thin), unit)
+    assert found is not None
+    assert found.planes.any()
 
 
 def test_more_years_grey_more(unit: np.ndarray) -> None:
