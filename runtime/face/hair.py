@@ -191,7 +191,7 @@ def _refined(rgb: NDArray[np.uint8], frame: Frame, weight: Plane) -> Plane:
     led = mean(slope) * guide + mean(coarse_mean - slope * guide_mean)
     # Nothing grows beyond what the parser saw.
     led = np.clip(led, 0.0, 1.0) * np.clip(coarse * 4.0, 0.0, 1.0)
-    return np.asarray(led * _like_hair(picture, coarse), np.float32)
+    return np.asarray(led * _like_hair(picture, np.asarray(coarse, np.float32)), np.float32)
 
 
 def _like_hair(picture: NDArray[np.uint8], weight: Plane) -> Plane:
