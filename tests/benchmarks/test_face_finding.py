@@ -30,6 +30,8 @@ def test_a_face_is_found_where_it_was_put(portrait: face_finding.Portrait, finde
     assert face_finding.in_a_scene(portrait, 40, finder)[0]
     assert face_finding.close_up(portrait, 0.0, finder)
     assert face_finding.turned(portrait, 90, finder)
+    five = face_finding.beside_a_large_one(portrait, [portrait] * 5, 210, finder)
+    assert five == [True] * 5
     for change in face_finding.LIGHTS.values():
         assert change(portrait.rgb).dtype == np.uint8
 
@@ -38,6 +40,8 @@ def test_what_is_not_there_counts_as_missed(portrait: face_finding.Portrait, fin
     nobody = face_finding.Portrait(np.full((60, 80, 3), 90, np.uint8), None)
     assert face_finding.in_a_scene(nobody, 40, finder) == (False, None)
     assert not face_finding.close_up(nobody, 0.0, finder)
+    assert face_finding.beside_a_large_one(nobody, [portrait], 210, finder) == [False]
+    assert face_finding.beside_a_large_one(portrait, [nobody], 210, finder) == [False]
     assert not face_finding.turned(nobody, 0, finder)
     found = finder.look(portrait.rgb)
     assert not face_finding.holds(found, (0, 0), 50)
