@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import logging
 import zlib
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -144,8 +145,19 @@ def srgb_pixels(space: ColourSpace, samples: NDArray[Any]) -> Codes:
 
 def strip_sums(pixels: Codes) -> tuple[int, ...]:
     """A checksum of each strip of a photo, uint8 [H, W, 3]."""
+    return tuple(_sums(pixels))
+
+
+def has_sums(pixels: Codes, sums: tuple[int, ...]) -> bool:
+    """Whether a photo, uint8 [H, W, 3], has these `strip_sums`; ends at the first strip that has not."""
+    if len(sums) != -(-len(pixels) // STRIP_ROWS):
+        return False
+    return all(found == one for found, one in zip(_sums(pixels), sums, strict=True))
+
+
+def _sums(pixels: Codes) -> Iterator[int]:
     strips = (pixels[top : top + STRIP_ROWS] for top in range(0, len(pixels), STRIP_ROWS))
-    return tuple(zlib.crc32(np.ascontiguousarray(strip).data) for strip in strips)
+    return (zlib.crc32(np.ascontiguousarray(strip).data) for strip in strips)
 
 
 def changed_samples(space: ColourSpace, samples: NDArray[Any], aged: Codes) -> NDArray[Any]:

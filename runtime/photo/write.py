@@ -14,7 +14,7 @@ from PIL import Image
 
 from ..errors import PhotoError
 from ..files import whole_file
-from .colour import STRIP_ROWS, SrgbSpace, changed_samples, eight_bits, strip_sums
+from .colour import STRIP_ROWS, SrgbSpace, changed_samples, eight_bits, has_sums, strip_sums
 from .data import Photo
 from .formats import FORMAT_OF_SUFFIX, HOLDS_16_BITS, HOLDS_CMYK, NAMES, NO_ALPHA, save_options
 from .metadata import BROKEN
@@ -103,7 +103,7 @@ def _format_for(photo: Photo, path: Path) -> str:
 
 def _same_file(photo: Photo, pixels: NDArray[np.uint8], format: str) -> bytes | None:
     """The photo's own file, where that is what is to be written."""
-    if format != photo.format or photo.metadata != "keep" or strip_sums(pixels) != photo.strip_sums:
+    if format != photo.format or photo.metadata != "keep" or not has_sums(pixels, photo.strip_sums):
         return None
     return _file_as_read(photo)
 
@@ -122,7 +122,7 @@ def _samples_as_read(photo: Photo, pixels: NDArray[np.uint8]) -> NDArray[np.uint
     if (
         not is_plain
         or np.may_share_memory(pixels, photo.pixels)
-        or strip_sums(photo.pixels) != photo.strip_sums
+        or not has_sums(photo.pixels, photo.strip_sums)
     ):
         return None
     return photo.pixels if photo.mode == "RGB" else np.ascontiguousarray(photo.pixels[..., 0])

@@ -21,7 +21,9 @@ from amgan.runtime.photo.colour import (
     changed_samples,
     colour_space,
     eight_bits,
+    has_sums,
     srgb_pixels,
+    strip_sums,
 )
 from amgan.runtime.photo.read import read_photo
 from amgan.runtime.photo.write import write_photo
@@ -230,3 +232,15 @@ def test_strips_that_did_not_change_are_not_converted_back(
     with Image.open(tmp_path / "b.png") as picture:
         after = np.asarray(picture)
     assert np.array_equal(after[:-2], noise[:-2]) and (after[-2:, 3] != noise[-2:, 3]).any()
+
+
+@pytest.mark.parametrize("rows", [1, STRIP_ROWS, STRIP_ROWS + 1, 2 * STRIP_ROWS + 30])
+def test_a_photo_is_known_again_by_the_sums_of_its_strips(rows: int) -> None:
+    photo = RNG.integers(0, 256, (rows, 7, 3), dtype=np.uint8)
+    sums = strip_sums(photo)
+    assert has_sums(photo.copy(), sums)
+    for row in (0, rows // 2, rows - 1):
+        other = photo.copy()
+        other[row, 3, 1] ^= 1
+        assert not has_sums(other, sums)
+    assert not has_sums(photo, ()) and not has_sums(photo, (*sums, 0)) and not has_sums(photo, sums[:-1])
