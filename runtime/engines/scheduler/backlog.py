@@ -21,11 +21,11 @@ Aged = NDArray[np.uint8]
 
 
 @dataclass(eq=False)
-class Job:
+class FrameTask:
     """One frame in flight.
 
     ``waiting`` are the tiles not yet given to the device, ``alone`` those whose batch failed and that are to
-    be tried again by themselves, ``under_way`` counts those that the device has. ``place`` is the frame on
+    be tried again by themselves, ``in_flight`` counts those that the device has. ``place`` is the frame on
     the device. The future stays cancellable until its result is there.
     """
 
@@ -34,7 +34,7 @@ class Job:
     future: Future[Aged] = field(default_factory=Future)
     waiting: deque[Tile] = field(default_factory=deque)
     alone: deque[Tile] = field(default_factory=deque)
-    under_way: int = 0
+    in_flight: int = 0
     place: Any = None
     error: EngineError | None = None
 
@@ -46,7 +46,7 @@ class Job:
     @property
     def tiles_left(self) -> int:
         """How many tiles are not computed yet."""
-        return len(self.waiting) + len(self.alone) + self.under_way
+        return len(self.waiting) + len(self.alone) + self.in_flight
 
     @property
     def all_given(self) -> bool:
@@ -103,52 +103,52 @@ class Backlog:
         self._limits = limits
         self._tiles = self._bytes = 0
         self._fault = ""
-        self._queue: deque[Job] = deque()
-        self._unfinished: set[Job] = set()
+        self._queue: deque[FrameTask] = deque()
+        self._unfinished: set[FrameTask] = set()
 
-    def put(self, job: Job) -> None:
+    def put(self, task: FrameTask) -> None:
         """Add a frame, blocking while there is no room; raises EngineError when it is too late."""
         with self.changed:
             self.changed.wait_for(lambda: self._has_room() or self.closing or self._fault)
             if self._fault:
-                raise EngineError(f"{job.work.label} cannot be computed any more: {self._fault}")
+                raise EngineError(f"{task.work.label} cannot be computed any more: {self._fault}")
             if self.closing:
-                raise EngineError(f"{job.work.label} came after the scheduler was closed: open a new one")
-            self._queue.append(job)
-            self._unfinished.add(job)
-            self._tiles += len(job.work.tiles)
-            self._bytes += job.work.nbytes
+                raise EngineError(f"{task.work.label} came after the scheduler was closed: open a new one")
+            self._queue.append(task)
+            self._unfinished.add(task)
+            self._tiles += len(task.work.tiles)
+            self._bytes += task.work.nbytes
             self.changed.notify_all()
-        # A future keeps its callbacks for ever: with the job in one, they would keep each other alive.
-        waits = weakref.ref(job)
-        job.future.add_done_callback(lambda _: self._forget(waits()))
+        # A future keeps its callbacks for ever: with the task in one, they would keep each other alive.
+        waits = weakref.ref(task)
+        task.future.add_done_callback(lambda _: self._forget(waits()))
 
-    def take(self, fits: Callable[[Job], bool]) -> Job | None:
+    def take(self, fits: Callable[[FrameTask], bool]) -> FrameTask | None:
         """The next frame, if there is one that fits; hold ``changed``, and finish it whatever comes of it."""
         return self._queue.popleft() if self._queue and fits(self._queue[0]) else None
 
-    def finish(self, job: Job, aged: Aged | None = None) -> None:
+    def finish(self, task: FrameTask, aged: Aged | None = None) -> None:
         """Settle a frame that was taken, and make room; hold no lock."""
-        job.settle(aged)
-        self._remove(job)
+        task.settle(aged)
+        self._remove(task)
 
     def cancel(self) -> None:
         """Cancel all frames that are not finished."""
         with self.changed:
-            jobs = list(self._unfinished)
-        for job in jobs:
-            job.future.cancel()
+            tasks = list(self._unfinished)
+        for task in tasks:
+            task.future.cancel()
 
     def shut(self, fault: str) -> None:
         """Refuse all further frames for good, and fail those that wait; hold no lock."""
         with self.changed:
             self._fault = self._fault or fault
-            jobs = list(self._queue)
+            tasks = list(self._queue)
             self._queue.clear()
             self.changed.notify_all()
-        for job in jobs:
-            job.fail(EngineError(f"{job.work.label} was not computed: {fault}"))
-            self.finish(job)
+        for task in tasks:
+            task.fail(EngineError(f"{task.work.label} was not computed: {fault}"))
+            self.finish(task)
 
     def stop(self) -> None:
         """Take no more frames; those there are will be computed."""
@@ -156,28 +156,28 @@ class Backlog:
             self.closing = True
             self.changed.notify_all()
 
-    def _forget(self, job: Job | None) -> None:
+    def _forget(self, task: FrameTask | None) -> None:
         """A future is done: where it was cancelled while it waited, its frame leaves the queue.
 
         None is a frame that no caller holds any more, so it waits no longer.
         """
         with self.changed:
-            waited = job in self._queue
-            if job is not None and waited:
-                self._queue.remove(job)
+            waited = task in self._queue
+            if task is not None and waited:
+                self._queue.remove(task)
             self.changed.notify_all()
-        if job is not None and waited:
-            self.finish(job)
+        if task is not None and waited:
+            self.finish(task)
 
     def _has_room(self) -> bool:
         limits = self._limits
         few = self._tiles < limits.tiles and self._bytes < limits.nbytes
         return few or len(self._unfinished) < limits.frames
 
-    def _remove(self, job: Job) -> None:
+    def _remove(self, task: FrameTask) -> None:
         with self.changed:
-            if job in self._unfinished:
-                self._unfinished.remove(job)
-                self._tiles -= len(job.work.tiles)
-                self._bytes -= job.work.nbytes
+            if task in self._unfinished:
+                self._unfinished.remove(task)
+                self._tiles -= len(task.work.tiles)
+                self._bytes -= task.work.nbytes
             self.changed.notify_all()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 
 from ..contract import Capabilities
 from ..tiles import Tile
-from .backlog import Job
+from .backlog import FrameTask
 
 
 @dataclass(frozen=True)
@@ -63,39 +63,39 @@ class Meter:
 
 
 @dataclass(eq=False)
-class Flight:
-    """A batch under way: its slot, the tiles in it, and whether the device was told to compute it."""
+class InFlightBatch:
+    """A batch in flight: its slot, the tiles in it, and whether the device was told to compute it."""
 
     slot: int
-    tiles: tuple[tuple[Job, Tile], ...]
+    tiles: tuple[tuple[FrameTask, Tile], ...]
     launched: bool = False
 
     @property
-    def jobs(self) -> list[Job]:
+    def tasks(self) -> list[FrameTask]:
         """The frames it has tiles of, each once, in order."""
-        return list(dict.fromkeys(job for job, _ in self.tiles))
+        return list(dict.fromkeys(task for task, _ in self.tiles))
 
 
-Chosen = tuple[tuple[Job, Tile], ...]
+Chosen = tuple[tuple[FrameTask, Tile], ...]
 """Tiles of a batch, each with its frame."""
 
 
-def form_flight(jobs: deque[Job], likes: Capabilities, waited: bool) -> tuple[Chosen, int]:
-    """Take tiles for one batch out of the frames ``jobs``, first come first served.
+def form_batch(tasks: deque[FrameTask], likes: Capabilities, waited: bool) -> tuple[Chosen, int]:
+    """Take tiles for one batch out of the frames ``tasks``, first come first served.
 
     A batch holds tiles of one size, or of one core with ``fixed_core``: the first that is full. One that is
     not full is taken only if ``waited``, and then that of the tile that waits longest. Returns the tiles,
-    counted as under way, and how many wait.
+    counted as in flight, and how many wait.
     """
-    for job in jobs:
-        if job.alone:
-            return _taken([(job, job.alone.popleft())]), 1
-    forming: dict[object, list[tuple[Job, Tile]]] = {}
-    for job in jobs:
-        for tile in job.waiting:
+    for task in tasks:
+        if task.alone:
+            return _taken([(task, task.alone.popleft())]), 1
+    forming: dict[object, list[tuple[FrameTask, Tile]]] = {}
+    for task in tasks:
+        for tile in task.waiting:
             kind, most = _kind(tile, likes)
             batch = forming.setdefault(kind, [])
-            batch.append((job, tile))
+            batch.append((task, tile))
             if len(batch) == most:
                 return _take(batch), len(batch)
     ready = sum(len(batch) for batch in forming.values())
@@ -110,14 +110,14 @@ def _kind(tile: Tile, likes: Capabilities) -> tuple[object, int]:
     return (tile.width, tile.height), likes.batch
 
 
-def _take(batch: list[tuple[Job, Tile]]) -> Chosen:
+def _take(batch: list[tuple[FrameTask, Tile]]) -> Chosen:
     # All tiles of a frame are of one size, so those taken are its first ones.
-    for job, _ in batch:
-        job.waiting.popleft()
+    for task, _ in batch:
+        task.waiting.popleft()
     return _taken(batch)
 
 
-def _taken(tiles: list[tuple[Job, Tile]]) -> Chosen:
-    for job, _ in tiles:
-        job.under_way += 1
+def _taken(tiles: list[tuple[FrameTask, Tile]]) -> Chosen:
+    for task, _ in tiles:
+        task.in_flight += 1
     return tuple(tiles)

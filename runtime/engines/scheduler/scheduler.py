@@ -20,10 +20,10 @@ from ...errors import EngineError
 from ..contract import CELL_PX, PLACE_PLANES, Capabilities
 from ..frame import FrameWork
 from ..process import OpeningProcess
-from .backlog import Backlog, Job, Limits
+from .backlog import Backlog, FrameTask, Limits
 from .batches import Counters
 from .device import TileDevice
-from .worker import Lane
+from .worker import DeviceWorker
 
 if TYPE_CHECKING:
     from ...bundle.bundle import Bundle
@@ -73,9 +73,11 @@ class FrameScheduler:
         self._backlog = Backlog(few if max_frames is None else Limits(max_frames))
         self._closing = threading.Lock()
         self._closed = False
-        self._lanes = [Lane(device, self._backlog, linger_s, self._lane_died) for device in several]
-        for lane in self._lanes:
-            lane.start()
+        self._workers = [
+            DeviceWorker(device, self._backlog, linger_s, self._worker_died) for device in several
+        ]
+        for worker in self._workers:
+            worker.start()
 
     @property
     def capabilities(self) -> Capabilities:
@@ -86,7 +88,7 @@ class FrameScheduler:
     def counters(self) -> Counters:
         """What was computed so far, by all devices together."""
         with self._backlog.changed:
-            return reduce(add, (lane.counters for lane in self._lanes))
+            return reduce(add, (worker.counters for worker in self._workers))
 
     def __enter__(self) -> FrameScheduler:
         return self
@@ -109,13 +111,13 @@ class FrameScheduler:
         """
         self._process.check()
         side = _check(work, self._halo, self._capabilities)
-        job = Job(work, side, waiting=deque(work.tiles))
+        task = FrameTask(work, side, waiting=deque(work.tiles))
         if not work.tiles:
             inside = slice(self._halo, self._halo + side)
-            job.settle(np.array(work.image[inside, inside]))
+            task.settle(np.array(work.image[inside, inside]))
         else:
-            self._backlog.put(job)
-        return job.future
+            self._backlog.put(task)
+        return task.future
 
     def cancel(self) -> None:
         """Cancel every frame that is not finished; what the device has already begun is thrown away."""
@@ -130,13 +132,13 @@ class FrameScheduler:
         with self._closing:
             if not self._closed:
                 self._closed = True
-                for lane in self._lanes:
-                    lane.join()
+                for worker in self._workers:
+                    worker.join()
 
-    def _lane_died(self) -> None:
+    def _worker_died(self) -> None:
         """Where no device is left, fail what waits."""
         with self._backlog.changed:
-            faults = [lane.fault for lane in self._lanes]
+            faults = [worker.fault for worker in self._workers]
         if all(faults):
             self._backlog.shut(faults[0])
 

@@ -10,8 +10,8 @@ from collections import deque
 from collections.abc import Callable
 
 from ...errors import AmganError, EngineError
-from .backlog import Aged, Backlog, Job
-from .batches import Chosen, Counters, Flight, Meter, form_flight
+from .backlog import Aged, Backlog, FrameTask
+from .batches import Chosen, Counters, InFlightBatch, Meter, form_batch
 from .device import PlacedTile, TileDevice
 
 _LOG = logging.getLogger(__name__)
@@ -20,17 +20,17 @@ ROUNDS_AHEAD = 2
 """For how many rounds of all its slots a device has tiles at hand, as far as frames wait."""
 
 
-class Lane:
+class DeviceWorker:
     """Takes frames from a backlog, and gives each result, error or cancellation out exactly once.
 
     All fields are guarded by the backlog's lock; the device is called, and futures are settled, without it.
-    Whoever takes a job out of ``_begun`` settles it.
+    Whoever takes a task out of ``_begun`` settles it.
     """
 
     def __init__(
         self, device: TileDevice, backlog: Backlog, linger_s: float, died: Callable[[], None]
     ) -> None:
-        """Take over a device, which is closed with the lane.
+        """Take over a device, which is closed with the worker.
 
         A batch that is not full is launched ``linger_s`` seconds after there was a slot for it, and at once
         where no other is in flight. ``died`` is called after the device broke for good.
@@ -43,10 +43,10 @@ class Lane:
         self._linger_s = linger_s
         self._tiles_ahead = ROUNDS_AHEAD * device.slots * device.capabilities.batch
         self._free = deque(range(device.slots))
-        self._jobs: deque[Job] = deque()
-        self._begun: set[Job] = set()
-        self._over: deque[Job] = deque()
-        self._flights: deque[Flight] = deque()
+        self._tasks: deque[FrameTask] = deque()
+        self._begun: set[FrameTask] = set()
+        self._over: deque[FrameTask] = deque()
+        self._in_flight: deque[InFlightBatch] = deque()
         self._fed = False
         self._meter = Meter()
         self._threads = [
@@ -82,13 +82,13 @@ class Lane:
     # The thread that feeds.
 
     def _feed(self) -> None:
-        while (flight := self._next_flight()) is not None:
-            self._take_off(flight)
+        while (batch := self._next_batch()) is not None:
+            self._launch(batch)
         with self._changed:
             self._fed = True
             self._changed.notify_all()
 
-    def _next_flight(self) -> Flight | None:
+    def _next_batch(self) -> InFlightBatch | None:
         """Block until there is a slot and tiles for it; None when there will be none any more."""
         since: float | None = None
         while True:
@@ -97,11 +97,11 @@ class Lane:
                 if self.fault:
                     return None
                 now = time.monotonic()
-                flight, ready = self._form(since, now) if self._free else ((), 0)
-                if flight:
-                    return Flight(self._free.popleft(), flight)
-                job = self._backlog.take(self._fits)
-                if job is None:
+                chosen, ready = self._form(since, now) if self._free else ((), 0)
+                if chosen:
+                    return InFlightBatch(self._free.popleft(), chosen)
+                task = self._backlog.take(self._fits)
+                if task is None:
                     if self._backlog.closing and not self._begun:
                         return None
                     if ready:
@@ -111,144 +111,144 @@ class Lane:
                         since = None
                         self._changed.wait()
                     continue
-            self._begin(job)
+            self._begin(task)
 
     def _form(self, since: float | None, now: float) -> tuple[Chosen, int]:
-        """As form_flight; a batch has waited long enough where no other is in flight. Hold the lock."""
+        """As form_batch; a batch has waited long enough where no other is in flight. Hold the lock."""
         idle = len(self._free) == self.device.slots
         waited = idle or (since is not None and now - since >= self._linger_s)
-        return form_flight(self._jobs, self.device.capabilities, waited)
+        return form_batch(self._tasks, self.device.capabilities, waited)
 
-    def _fits(self, job: Job) -> bool:
+    def _fits(self, task: FrameTask) -> bool:
         """Whether the device should have one more frame by now, and can; hold the lock."""
         ahead = sum(begun.tiles_left for begun in self._begun)
-        return not self._begun or (ahead < self._tiles_ahead and self.device.has_room(job.work))
+        return not self._begun or (ahead < self._tiles_ahead and self.device.has_room(task.work))
 
-    def _begin(self, job: Job) -> None:
+    def _begin(self, task: FrameTask) -> None:
         """Take a frame onto the device."""
-        if job.given_up:
-            self._backlog.finish(job)
+        if task.given_up:
+            self._backlog.finish(task)
             return
         try:
-            job.place = self.device.begin_frame(job.work)
+            task.place = self.device.begin_frame(task.work)
         except Exception as error:
-            job.fail(_wrap(job.work.label, error))
-            self._backlog.finish(job)
+            task.fail(_wrap(task.work.label, error))
+            self._backlog.finish(task)
             self._check_device()
             return
         with self._changed:
-            self._begun.add(job)
-            self._jobs.append(job)
+            self._begun.add(task)
+            self._tasks.append(task)
 
-    def _take_off(self, flight: Flight) -> None:
+    def _launch(self, batch: InFlightBatch) -> None:
         """Start a batch, and the way back of the frames it completes."""
-        tiles = [PlacedTile(job.place, tile) for job, tile in flight.tiles]
+        tiles = [PlacedTile(task.place, tile) for task, tile in batch.tiles]
         try:
-            computed = self.device.gather(flight.slot, tiles)
+            computed = self.device.gather(batch.slot, tiles)
             with self._changed:
                 self._meter.launched(len(tiles), computed)
-            flight.launched = True
-            self.device.launch(flight.slot)
-            self.device.stitch(flight.slot)
+            batch.launched = True
+            self.device.launch(batch.slot)
+            self.device.stitch(batch.slot)
         except Exception as error:
             with contextlib.suppress(AmganError):
-                self.device.abandon(flight.slot)
-            self._land(flight, error)
+                self.device.abandon(batch.slot)
+            self._batch_done(batch, error)
             return
-        for job in flight.jobs:
-            if job.all_given and not job.given_up:
-                self._end(job)
+        for task in batch.tasks:
+            if task.all_given and not task.given_up:
+                self._end(task)
         with self._changed:
-            self._flights.append(flight)
+            self._in_flight.append(batch)
             self._changed.notify_all()
 
-    def _end(self, job: Job) -> None:
+    def _end(self, task: FrameTask) -> None:
         try:
-            self.device.end_frame(job.place)
+            self.device.end_frame(task.place)
         except Exception as error:
             with self._changed:
-                job.fail(_wrap(job.work.label, error))
+                task.fail(_wrap(task.work.label, error))
             self._check_device()
 
     def _let_go(self) -> None:
         """Take frames that failed or were cancelled out of those that have tiles; hold the lock."""
-        for job in [job for job in self._jobs if job.given_up]:
-            job.give_up()
-            self._close_out(job)
+        for task in [task for task in self._tasks if task.given_up]:
+            task.give_up()
+            self._close_out(task)
 
     # The thread that collects.
 
     def _collect(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._over or self._flights or self._fed or self.fault)
-                job = self._over.popleft() if self._over else None
-                flight = self._flights.popleft() if self._flights and not job else None
-            if job:
-                self._settle(job)
-            elif flight:
-                self._wait_for(flight)
+                self._changed.wait_for(lambda: self._over or self._in_flight or self._fed or self.fault)
+                task = self._over.popleft() if self._over else None
+                batch = self._in_flight.popleft() if self._in_flight and not task else None
+            if task:
+                self._settle(task)
+            elif batch:
+                self._wait_for(batch)
             else:
                 return
 
-    def _wait_for(self, flight: Flight) -> None:
+    def _wait_for(self, batch: InFlightBatch) -> None:
         error: Exception | None = None
         try:
-            self.device.wait(flight.slot)
+            self.device.wait(batch.slot)
         except Exception as caught:
             error = caught
-        self._land(flight, error)
+        self._batch_done(batch, error)
 
-    def _settle(self, job: Job) -> None:
+    def _settle(self, task: FrameTask) -> None:
         """Give out what became of a frame that the device has no tile of any more."""
         aged: Aged | None = None
         try:
-            if job.given_up:
-                self.device.drop_frame(job.place)
+            if task.given_up:
+                self.device.drop_frame(task.place)
             else:
-                aged = self.device.finish_frame(job.place)
+                aged = self.device.finish_frame(task.place)
         except Exception as error:
             with self._changed:
-                job.fail(_wrap(job.work.label, error))
+                task.fail(_wrap(task.work.label, error))
             self._check_device()
         with self._changed:
-            ours = job in self._begun
-            self._begun.discard(job)
+            ours = task in self._begun
+            self._begun.discard(task)
             self._meter.finished(aged is not None)
         if ours:
-            self._backlog.finish(job, aged)
+            self._backlog.finish(task, aged)
 
     # Both threads.
 
-    def _land(self, flight: Flight, error: Exception | None) -> None:
+    def _batch_done(self, batch: InFlightBatch, error: Exception | None) -> None:
         """A batch is over: free its slot; after an error try its tiles again one by one, or fail a frame."""
         if error is not None and self._check_device():
             return
         with self._changed:
-            self._free.append(flight.slot)
-            if flight.launched:
-                self._meter.landed(len(flight.tiles) if error is None else 0)
-            for job, tile in flight.tiles:
-                job.under_way -= 1
-                if error is not None and len(flight.tiles) == 1:
-                    job.fail(_wrap(job.name(tile), error))
-                elif error is not None and not job.given_up:
+            self._free.append(batch.slot)
+            if batch.launched:
+                self._meter.landed(len(batch.tiles) if error is None else 0)
+            for task, tile in batch.tiles:
+                task.in_flight -= 1
+                if error is not None and len(batch.tiles) == 1:
+                    task.fail(_wrap(task.name(tile), error))
+                elif error is not None and not task.given_up:
                     # Who was at fault cannot be seen from here.
-                    job.alone.append(tile)
-                    if job not in self._jobs:
-                        self._jobs.appendleft(job)
-            for job in flight.jobs:
-                self._close_out(job)
+                    task.alone.append(tile)
+                    if task not in self._tasks:
+                        self._tasks.appendleft(task)
+            for task in batch.tasks:
+                self._close_out(task)
             self._changed.notify_all()
 
-    def _close_out(self, job: Job) -> None:
+    def _close_out(self, task: FrameTask) -> None:
         """Hand a frame to the collector if nothing of it is left to do; hold the lock."""
-        if job.given_up:
-            job.give_up()
-        if job.all_given and job in self._jobs:
-            self._jobs.remove(job)
-        if job.all_given and not job.under_way and job in self._begun and job not in self._over:
-            self._over.append(job)
+        if task.given_up:
+            task.give_up()
+        if task.all_given and task in self._tasks:
+            self._tasks.remove(task)
+        if task.all_given and not task.in_flight and task in self._begun and task not in self._over:
+            self._over.append(task)
             self._changed.notify_all()
 
     def _check_device(self) -> bool:
@@ -260,13 +260,13 @@ class Lane:
     def _die(self, reason: str) -> None:
         with self._changed:
             self.fault = self.fault or reason
-            jobs = list(self._begun)
-            for held in (self._begun, self._jobs, self._over, self._flights):
+            tasks = list(self._begun)
+            for held in (self._begun, self._tasks, self._over, self._in_flight):
                 held.clear()
             self._changed.notify_all()
-        for job in jobs:
-            job.fail(EngineError(f"{job.work.label} was not finished: {reason}"))
-            self._backlog.finish(job)
+        for task in tasks:
+            task.fail(EngineError(f"{task.work.label} was not finished: {reason}"))
+            self._backlog.finish(task)
         self._died()
 
 

@@ -17,7 +17,7 @@ from support.numpy_device import HALO, Faults, NumpyDevice, age_frame, make_work
 
 from amgan.runtime.engines.frame import FrameWork
 from amgan.runtime.engines.scheduler.scheduler import FrameScheduler
-from amgan.runtime.engines.scheduler.worker import Lane
+from amgan.runtime.engines.scheduler.worker import DeviceWorker
 from amgan.runtime.engines.tiles import Tile
 from amgan.runtime.errors import EngineError
 
@@ -171,11 +171,11 @@ def ends_early(monkeypatch: pytest.MonkeyPatch) -> None:
         return frame
 
     monkeypatch.setattr(NumpyDevice, "begin_frame", begun_and_ended)
-    monkeypatch.setattr(Lane, "_end", lambda self, job: None)
+    monkeypatch.setattr(DeviceWorker, "_end", lambda self, task: None)
 
 
 def never_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Lane, "_wait_for", lambda self, flight: self._land(flight, None))
+    monkeypatch.setattr(DeviceWorker, "_wait_for", lambda self, batch: self._batch_done(batch, None))
 
 
 def loses_slots(monkeypatch: pytest.MonkeyPatch) -> None:
