@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import statistics
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from typing import Any
 import common
 import cv2
 import numpy as np
+from lights import LIGHTS
 from numpy.typing import NDArray
 
 from amgan.runtime.errors import PhotoError
@@ -49,26 +50,6 @@ class Portrait:
 
     rgb: Picture
     face: Face | None
-
-
-def in_light(change: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> Callable[[Picture], Picture]:
-    """A change of code values as a change of pictures."""
-    return lambda rgb: np.clip(change(rgb.astype(np.float64)), 0, 255).astype(np.uint8)
-
-
-def grey(rgb: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Luminance in three channels."""
-    return np.repeat((rgb @ (0.299, 0.587, 0.114))[..., None], 3, axis=2)
-
-
-LIGHTS = {
-    "as it is": in_light(lambda rgb: rgb),
-    "black and white": in_light(grey),
-    "sepia": in_light(lambda rgb: grey(rgb) * (1.07, 0.93, 0.74)),
-    "faded, a third of the contrast": in_light(lambda rgb: 0.35 * grey(rgb) + 130),
-    "a tenth of the light": in_light(lambda rgb: 0.1 * rgb),
-    "overexposed by 0.85 stops": in_light(lambda rgb: 1.8 * rgb + 40),
-}
 
 
 def read_portraits(folder: Path, finder: FaceFinder, limit: int) -> list[Portrait]:
@@ -107,14 +88,28 @@ def share(hits: list[bool]) -> dict[str, Any]:
     return {"faces": len(hits), "found": sum(hits), "share": round(sum(hits) / max(len(hits), 1), 4)}
 
 
+def resized(portrait: Portrait, face: Face, width: float) -> tuple[Picture, NDArray[np.float64]]:
+    """A portrait at the scale at which its face is ``width`` px wide, and the face's middle there."""
+    scale = width / face.width_px
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    part = cv2.resize(portrait.rgb, None, fx=scale, fy=scale, interpolation=method)
+    return np.asarray(part, np.uint8), middle(face) * scale
+
+
+def cut(portrait: Portrait, face: Face, width: float) -> tuple[Picture, NDArray[np.float64]]:
+    """As `resized`, cut to twice the face's width."""
+    part, centre = resized(portrait, face, width)
+    low = np.maximum(np.rint(centre - width), 0).astype(int)
+    high = np.rint(centre + width).astype(int)
+    return part[low[1] : high[1], low[0] : high[0]], centre - low
+
+
 def in_a_scene(portrait: Portrait, width: float, finder: FaceFinder) -> tuple[bool, Found | None]:
     """Whether a face of ``width`` px in the middle of a plain scene is found."""
     if portrait.face is None:
         return False, None
-    scale = width / portrait.face.width_px
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    part = np.asarray(cv2.resize(portrait.rgb, None, fx=scale, fy=scale, interpolation=method), np.uint8)
-    at = np.rint(np.array(SCENE) / 2 - middle(portrait.face) * scale).astype(int)
+    part, centre = resized(portrait, portrait.face, width)
+    at = np.rint(np.array(SCENE) / 2 - centre).astype(int)
     scene = np.full((SCENE[1], SCENE[0], 3), (110, 120, 125), np.uint8)
     low = np.maximum(at, 0)
     high = np.minimum(at + np.array(part.shape[1::-1]), SCENE)
@@ -122,18 +117,7 @@ def in_a_scene(portrait: Portrait, width: float, finder: FaceFinder) -> tuple[bo
         low[1] - at[1] : high[1] - at[1], low[0] - at[0] : high[0] - at[0]
     ]
     found = finder.look(scene, 20)
-    return holds(found, at + middle(portrait.face) * scale, width), found
-
-
-def resized(portrait: Portrait, face: Face, width: float) -> tuple[Picture, NDArray[np.float64]]:
-    """A portrait, cut to twice its face's width, with a face of ``width`` px; also where its middle is."""
-    scale = width / face.width_px
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    part = np.asarray(cv2.resize(portrait.rgb, None, fx=scale, fy=scale, interpolation=method), np.uint8)
-    centre = middle(face) * scale
-    low = np.maximum(np.rint(centre - width), 0).astype(int)
-    high = np.rint(centre + width).astype(int)
-    return part[low[1] : high[1], low[0] : high[0]], centre - low
+    return holds(found, at + centre, width), found
 
 
 def beside_a_large_one(
@@ -142,19 +126,17 @@ def beside_a_large_one(
     """Which of some faces of ``width`` px are found in two columns beside a face of LARGE_PX."""
     if large.face is None:
         return [False] * len(others)
-    front, _ = resized(large, large.face, LARGE_PX)
+    front, _ = cut(large, large.face, LARGE_PX)
     column = int(2 * width) + 30
     scene = np.full((2 * LARGE_PX, front.shape[1] + 2 * column, 3), (110, 120, 125), np.uint8)
     scene[: front.shape[0], : front.shape[1]] = front
-    at: list[NDArray[np.float64] | None] = []
+    at: list[NDArray[np.float64] | None] = [None] * len(others)
     for number, one in enumerate(others):
-        if one.face is None:
-            at.append(None)
-            continue
-        part, centre = resized(one, one.face, width)
-        x, y = front.shape[1] + number % 2 * column, number // 2 * column
-        scene[y : y + part.shape[0], x : x + part.shape[1]] = part
-        at.append(np.add(centre, (x, y)))
+        if one.face is not None:
+            part, centre = cut(one, one.face, width)
+            x, y = front.shape[1] + number % 2 * column, number // 2 * column
+            scene[y : y + part.shape[0], x : x + part.shape[1]] = part
+            at[number] = np.add(centre, (x, y))
     found = finder.look(scene)
     return [place is not None and holds(found, place, width) for place in at]
 
