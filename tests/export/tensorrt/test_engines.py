@@ -19,7 +19,7 @@ from amgan.export.tensorrt.engines import add_engines, timing_cache
 from amgan.export.tensorrt.options import EngineOptions
 from amgan.runtime.bundle.bundle import MANIFEST, Bundle, write_manifest
 from amgan.runtime.engines.cuda.program import largest_batch
-from amgan.runtime.engines.find import check_engine, find_engine, find_engines
+from amgan.runtime.engines.find import check_engine, find_engines
 from amgan.runtime.errors import BundleError, EngineError, UsageError
 from amgan.runtime.files import file_sha256
 
@@ -77,7 +77,8 @@ def test_manifest_of_a_bundle_with_engines(folder: Path) -> None:
     assert estimator is not None
     assert estimator.profile.inputs == {"image": (64, 64, 3)}
     assert check_engine(entry, "tensorrt_rtx", trt.__version__, 86) is None
-    assert find_engine(bundle, "estimator", "tensorrt_rtx", trt.__version__, 120)[0] == folder / ESTIMATOR
+    found = find_engines(bundle, "estimator", "tensorrt_rtx", trt.__version__, 120)
+    assert found[0][0] == folder / ESTIMATOR
     assert not list(folder.glob(".*"))
 
 
