@@ -22,6 +22,7 @@ from common import count, heading
 from gpu_steps import run_steps, write_json
 from gpu_work import STEPS, Check, make_steps, say
 
+CORES = ((256, 320), (512, 640), (832, 1024))
 NO_GPU = 2
 BROKEN = 1
 
@@ -39,7 +40,7 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--gpu", type=int, default=0, help="number of the GPU to use (default: 0)")
     parser.add_argument("--size", type=int, default=1024, help="side of photos and frames (default: 1024)")
     parser.add_argument(
-        "--cores", type=cores, default=(256, 512, 1024), help="sides of TensorRT's tiles (256,512,1024)"
+        "--cores", type=cores, default=CORES, help="TensorRT's tiles (256x320,512x640,832x1024)"
     )
     parser.add_argument("--frames", type=count, default=24, help="frames of a timed run (default: 24)")
     parser.add_argument("--photos", type=count, default=24, help="photos of a timed run (default: 24)")
@@ -61,12 +62,18 @@ def steps(text: str) -> frozenset[str]:
     return names
 
 
-def cores(text: str) -> tuple[int, ...]:
-    """Sides of tiles from the command line."""
-    found = tuple(int(part) for part in text.split(",") if part.strip().isdecimal())
-    if not found or any(core < 64 or core % 32 for core in found) or len(found) != text.count(",") + 1:
-        raise argparse.ArgumentTypeError(f"{text!r} are no multiples of 32 from 64 on")
-    return found
+def cores(text: str) -> tuple[tuple[int, int], ...]:
+    """Widths and heights of tiles from the command line."""
+    found = []
+    for part in text.split(","):
+        texts = part.strip().split("x")
+        sides = [int(side) for side in texts if side.isdecimal()]
+        if len(texts) > 2 or len(sides) != len(texts) or any(side < 64 or side % 16 for side in sides):
+            raise argparse.ArgumentTypeError(
+                f"{part!r} is no size such as 256x320 in multiples of 16 from 64 on"
+            )
+        found.append((sides[0], sides[-1]))
+    return tuple(found)
 
 
 def find_gpu(number: int) -> tuple[Any, Any]:

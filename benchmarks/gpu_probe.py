@@ -13,9 +13,8 @@ import numpy as np
 from amgan.runtime.engines.contract import PLACE_PLANES
 from amgan.runtime.engines.cuda.api import Cuda, CudaError
 from amgan.runtime.engines.cuda.handles import DeviceMemory, Event, Graph, Owners, PinnedMemory, Stream
-from amgan.runtime.engines.cuda.program import Tensor
+from amgan.runtime.engines.cuda.program import Tensor, generator_tensors
 from amgan.runtime.engines.frame import FrameWork
-from amgan.runtime.engines.pytorch import _tensors
 from amgan.runtime.engines.tiles import plan_tiles
 from amgan.runtime.errors import EngineError
 
@@ -38,7 +37,7 @@ class ShiftProgram:
         self.cuda, self.core, self.halo, self.batches = cuda, core, halo, batches
         self.inputs: Mapping[str, Tensor]
         self.outputs: Mapping[str, Tensor]
-        self.inputs, self.outputs = _tensors(core, halo, 1)
+        self.inputs, self.outputs = generator_tensors((core, core), halo, 1)
 
     def memory(self, slots: int, batch: int) -> int:
         return slots * batch * sum(t.nbytes for t in {**self.inputs, **self.outputs}.values())

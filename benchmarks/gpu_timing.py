@@ -36,7 +36,7 @@ def percentiles(seconds: Sequence[float]) -> dict[str, float]:
     return {"p50_ms": float(p50), "p95_ms": float(p95), "p99_ms": float(p99)}
 
 
-def make_frames(count: int, side: int, halo: int, core: int, patterns: int) -> list[Any]:
+def make_frames(count: int, side: int, halo: int, core: tuple[int, int], patterns: int) -> list[Any]:
     """Whole frames of a real face in tiles of one size, each frame with an age of its own."""
     from common import make_inputs
 
@@ -73,7 +73,7 @@ def _time_variant(
 
     device = CudaTileDevice(cuda, gpu, program, halo, slots=slots)
     likes = device.capabilities
-    works = make_frames(frames, side, halo, likes.max_core_px, program.inputs["pattern"].shape[0])
+    works = make_frames(frames, side, halo, likes.all_cores[-1].size, program.inputs["pattern"].shape[0])
     with FrameScheduler(device, halo) as scheduler:
         # Every batch size must have run in the thread that feeds, where cuDNN keeps what it found.
         for _ in range(WARM_UPS):
@@ -103,7 +103,7 @@ def _time_variant(
         "tflops_overall": tile_flop * sum(tiles) / sum(walls) / 1e12,
         "engine": likes.name,
         "precision": likes.precision,
-        "core_px": likes.max_core_px,
+        "core_px": likes.all_cores[-1].size,
         "batch": likes.batch,
         "slots": slots,
         "frame_px": side,
@@ -115,22 +115,22 @@ def _time_variant(
     }
 
 
-def count_flop(path: Path, side: int, patterns: int) -> float:
-    """Arithmetic of the generator's convolutions for one tile of ``side`` px with its halo, in FLOP."""
+def count_flop(path: Path, core: tuple[int, int], halo: int, patterns: int) -> float:
+    """Arithmetic of the generator's convolutions for one tile, by width and height of its core, in FLOP."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
+    from amgan.runtime.engines.cuda.program import generator_tensors
     from amgan.runtime.engines.onnx_graph import OnnxNetwork
 
     network = OnnxNetwork(path, "meta")
-    inputs = (
-        torch.empty(1, side, side, 3, dtype=torch.uint8, device="meta"),
-        torch.empty(1, 1, side // 4, side // 4, device="meta"),
-        torch.empty(1, 4, side // 4, side // 4, device="meta"),
-        torch.empty(1, patterns, device="meta"),
-    )
+    tensors, _ = generator_tensors(core, halo, patterns)
+    inputs = {
+        name: torch.empty(1, *one.shape, dtype=getattr(torch, str(one.dtype)), device="meta")
+        for name, one in tensors.items()
+    }
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
-        network(*inputs)
+        network(*(inputs[name] for name in network.inputs))
     return float(counter.get_total_flops())
 
 

@@ -17,7 +17,7 @@ from common import commit
 from gpu_steps import Step
 from gpu_timing import count_flop, matmul_tflops, time_frames, time_photos, time_processes, time_program
 
-from amgan.runtime.engines.cuda.program import core_px
+from amgan.runtime.engines.cuda.program import core_size
 
 PACKAGES = ("torch", "onnx", "cuda-bindings", "tensorrt", "tensorrt_rtx", "openvino")
 STEPS = (
@@ -107,20 +107,21 @@ class Check:
             found["inspector"] = self._inspect(open_programs, flavour)
         found["parity"] = verify(self.cuda, self.gpu, bundle, arguments.checkpoint)
         programs = open_programs(False)
-        cores = sorted(core_px(program, self.halo_px) for program in programs)
+        there = sorted(core_size(program, self.halo_px) for program in programs)
+        cores = [core for core in there if core in arguments.cores] or there[-1:]
         for program in programs:
             program.close()
         found["tile_gflop"], found["engine_only"] = {}, {}
         for core in cores:
-            flop = count_flop(
-                opened.file("generator", "fp32"), core + 2 * self.halo_px, opened.manifest.patterns
-            )
-            found["tile_gflop"][f"core {core}"] = flop / 1e9
+            name = f"core {core[0]}x{core[1]}"
+            generator = opened.file("generator", "fp32")
+            flop = count_flop(generator, core, self.halo_px, opened.manifest.patterns)
+            found["tile_gflop"][name] = flop / 1e9
             timed = time_program(
                 self.cuda, self.gpu.number, only(open_programs, core, self.halo_px), self.halo_px,
                 side=arguments.size, frames=arguments.frames, runs=arguments.runs, tile_flop=flop,
             )  # fmt: skip
-            found["engine_only"] |= {f"core {core}, {name}": one for name, one in timed.items()}
+            found["engine_only"] |= {f"{name}, {variant}": one for variant, one in timed.items()}
         return found
 
     def end_to_end(self, flavour: str) -> dict[str, Any]:
@@ -176,7 +177,11 @@ class Check:
 
         programs = opener(self.cuda, self.gpu, self.bundle, "torch")(False)
         try:
-            return {f"core {core_px(p, self.halo_px)}": profile_tile(p) for p in programs}
+            wanted = [p for p in programs if core_size(p, self.halo_px) in self.arguments.cores] or programs[
+                :1
+            ]
+            sizes = {"core {}x{}".format(*core_size(p, self.halo_px)): p for p in wanted}
+            return {name: profile_tile(program) for name, program in sizes.items()}
         finally:
             for program in programs:
                 program.close()
@@ -199,7 +204,8 @@ class Check:
         """Save what the engines' inspectors say; returns the names of the files."""
         names = []
         for program in open_programs(False):
-            names.append(f"inspector-{flavour}-{core_px(program, self.halo_px)}.json")
+            size = "x".join(map(str, core_size(program, self.halo_px)))
+            names.append(f"inspector-{flavour}-{size}.json")
             try:
                 (self.arguments.output / names[-1]).write_text(program.inspect())
             finally:
@@ -232,7 +238,7 @@ def export_bundle(checkpoint: Path | None, folder: Path) -> Path:
     return export(checkpoint, folder / "bundle", say, ExportOptions(("fp32", "fp16")))
 
 
-def build(flavour: str, bundle: Path, cores_px: tuple[int, ...]) -> Path:
+def build(flavour: str, bundle: Path, cores: tuple[tuple[int, int], ...]) -> Path:
     """A copy of a bundle with engines of one flavour for the GPU in this machine."""
     from amgan.export.tensorrt.engines import add_engines
     from amgan.export.tensorrt.options import EngineOptions
@@ -241,7 +247,7 @@ def build(flavour: str, bundle: Path, cores_px: tuple[int, ...]) -> Path:
     folder = bundle.with_name(flavour)
     shutil.copytree(bundle, folder)
     manifest = Bundle.open(folder).manifest
-    options = EngineOptions(cores_px=cores_px)
+    options = EngineOptions(cores=cores)
     write_manifest(folder, add_engines(folder, manifest, ("current",), flavour, options, say))
     return folder
 
@@ -294,7 +300,7 @@ def opener(cuda: Any, gpu: Any, bundle: Path, flavour: str) -> Any:
     return lambda graphs: [TensorRtProgram(cuda, path, entry, graphs=graphs) for path, entry in found]
 
 
-def only(open_programs: Any, core: int, halo_px: int) -> Any:
+def only(open_programs: Any, core: tuple[int, int], halo_px: int) -> Any:
     """How to open the program for one size of tiles alone."""
 
     def open_one(graphs: bool) -> Any:
@@ -302,7 +308,7 @@ def only(open_programs: Any, core: int, halo_px: int) -> Any:
         return wanted
 
     def keep(program: Any) -> bool:
-        if core_px(program, halo_px) == core:
+        if core_size(program, halo_px) == core:
             return True
         program.close()
         return False

@@ -11,6 +11,23 @@ from amgan.commands.options import PathType
 from amgan.commands.output import needs, say
 from amgan.runtime.errors import UsageError
 
+MIN_CORE_PX = 64
+
+
+def read_cores(
+    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> tuple[tuple[int, int], ...]:
+    """Widths and heights in px, from 320x400 or one side of a square; UsageError for anything else."""
+    found = []
+    for value in values:
+        sides = value.split("x")
+        if len(sides) > 2 or not all(side.isdecimal() and int(side) >= MIN_CORE_PX for side in sides):
+            raise UsageError(
+                f"--core {value!r} is no size: use one such as 320x400, sides of {MIN_CORE_PX} px or more"
+            )
+        found.append((int(sides[0]), int(sides[-1])))
+    return tuple(found)
+
 
 @click.command("export")
 @click.option(
@@ -36,8 +53,10 @@ from amgan.runtime.errors import UsageError
     "--force", is_flag=True, show_default="keep them", help="Build engines again that are up to date."
 )
 @click.option(
-    "--core", "cores", type=click.IntRange(64), multiple=True, metavar="PX", show_default="256, 512 and 1024",
-    help="Side of the tiles of an engine, without their halo; give it several times for several engines.",
+    "--core", "cores", callback=read_cores, multiple=True, metavar="WxH",
+    show_default="17 sizes from 144x176 to 832x1024",
+    help="Width and height in px of the tiles of an engine, without their halo, or one side of a square; "
+    "give it several times for several engines.",
 )  # fmt: skip
 @click.option(
     "--batch", type=click.IntRange(1, 64), metavar="N", show_default="8",
@@ -75,7 +94,7 @@ def command(
     targets: str | None,
     flavour: str,
     force: bool,
-    cores: tuple[int, ...],
+    cores: tuple[tuple[int, int], ...],
     batch: int | None,
     level: int | None,
     workspace: int | None,
@@ -95,13 +114,13 @@ def command(
       amgan export -o bundle
       amgan export -o bundle --checkpoint runs/mine/last.safetensors --fp16
       amgan export -o bundle --targets sm86,sm89,sm120
-      amgan export -o bundle --targets current --core 256 --core 1024 --batch 4
+      amgan export -o bundle --targets current --core 320x400 --core 832x1024 --batch 4
       amgan export -o bundle --triton models
     """  # noqa: D301
     if checkpoint is not None and not checkpoint.is_file():
         raise UsageError(f"the checkpoint '{checkpoint}' does not exist: give a .safetensors file")
     named = {
-        "cores_px": cores or None,
+        "cores": cores or None,
         "batch": batch,
         "level": level,
         "workspace_mib": workspace,

@@ -12,8 +12,8 @@ from pathlib import Path
 from amgan.runtime.bundle.bundle import Bundle
 from amgan.runtime.bundle.engine_files import FORMAT, EngineBuild
 from amgan.runtime.bundle.manifest import FileEntry, Manifest
-from amgan.runtime.engines.contract import CELL_PX, PLACE_PLANES
-from amgan.runtime.engines.cuda.program import largest_batch
+from amgan.runtime.engines.cuda.program import generator_tensors, largest_batch
+from amgan.runtime.engines.tiles import Size
 from amgan.runtime.errors import AmganError, BundleError, UsageError
 from amgan.runtime.files import file_sha256
 
@@ -42,14 +42,14 @@ def add_engines(
     file of the precision, and as build_engine does.
     """
     plans = []
-    for role, core_px in _wanted(manifest, options):
+    for role, core in _wanted(manifest, options):
         onnx = _onnx_file(folder, manifest, role, options.precision)
-        inputs = network_inputs(manifest, role, core_px)
-        batch = largest_batch(core_px, options.batch)
+        inputs = network_inputs(manifest, role, core)
+        batch = largest_batch(core, options.batch)
         wanted = options.for_network(inputs, flavour, tuple(targets), batch)
         plan = plan_build(onnx, wanted)
         cache = options.timing_cache or timing_cache(plan.flavour, plan.version, plan.targets)
-        name = engine_name(role, options.precision, plan, core_px)
+        name = engine_name(role, options.precision, plan, core)
         plans.append((role, name, onnx, replace(wanted, flavour=plan.flavour, timing_cache=cache), plan))
     files = _without_other_sizes(manifest.files, {name for _, name, *_ in plans}, plans[0][-1])
     with tempfile.TemporaryDirectory(dir=folder, prefix=".engines.") as work:
@@ -70,25 +70,26 @@ def add_engines(
     return replace(manifest, files=files)
 
 
-def engine_name(role: str, precision: str, build: EngineBuild, core_px: int = 0) -> str:
-    """File name of an engine, with the core of its tiles where it is not 0.
+def engine_name(role: str, precision: str, build: EngineBuild, core: Size | None = None) -> str:
+    """File name of an engine, with the core of its tiles where it has tiles.
 
     TensorRT's own engines run on one generation of GPUs only, which they name.
     """
     generation = f".{'-'.join(build.targets)}" if build.flavour == "tensorrt" else ""
-    size = f".{core_px}px" if core_px else ""
+    size = f".{core[0]}x{core[1]}px" if core else ""
     return f"{role}.{precision}{size}.{build.flavour}{generation}.engine"
 
 
-def _wanted(manifest: Manifest, options: EngineOptions) -> list[tuple[str, int]]:
-    """Role of every engine to build, and the core of its tiles in px (0 for the estimator).
+def _wanted(manifest: Manifest, options: EngineOptions) -> list[tuple[str, Size | None]]:
+    """Role of every engine to build, and the core of its tiles in px (None for the estimator).
 
     No frame is larger than the manifest allows, so neither is any core. Raises UsageError without any core.
     """
-    cores = sorted({min(core, manifest.max_frame_px) for core in options.cores_px})
+    most = manifest.max_frame_px
+    cores = {(min(width, most), min(height, most)) for width, height in options.cores}
     if not cores:
         raise UsageError("there is no size of tiles to build engines for: name one")
-    return [*(("generator", core) for core in cores), ("estimator", 0)]
+    return [*(("generator", core) for core in sorted(cores)), ("estimator", None)]
 
 
 def _without_other_sizes(
@@ -129,25 +130,21 @@ def why_build(entry: FileEntry | None, file: Path, wanted: EngineBuild) -> str |
     return None
 
 
-def network_inputs(manifest: Manifest, role: str, core_px: int) -> dict[str, tuple[int, ...]]:
-    """Shapes, without the batch, of a network's inputs for tiles of ``core_px`` (frames, for the estimator).
+def network_inputs(manifest: Manifest, role: str, core: Size | None) -> dict[str, tuple[int, ...]]:
+    """Shapes, without the batch, of a network's inputs for tiles with this core (frames, for the estimator).
 
     Raises UsageError for a core that tiles cannot have.
     """
-    if role == "estimator":
+    if role == "estimator" or core is None:
         side = manifest.estimator.frame_px
         return {"image": (side, side, 3)}
-    if core_px <= 0 or core_px % manifest.tile_multiple:
-        step = manifest.tile_multiple
-        raise UsageError(f"a tile's core cannot be {core_px} px: use a multiple of {step} px")
-    side = min(core_px, manifest.max_frame_px) + 2 * manifest.halo_px
-    cells = side // CELL_PX
-    return {
-        "image": (side, side, 3),
-        "aging_map": (1, cells, cells),
-        "coordinates": (PLACE_PLANES, cells, cells),
-        "pattern": (manifest.patterns,),
-    }
+    step = manifest.tile_multiple
+    if min(core) <= 0 or any(side % step for side in core):
+        width, height = core
+        raise UsageError(f"a tile's core cannot be {width}x{height} px: use multiples of {step} px")
+    within = (min(core[0], manifest.max_frame_px), min(core[1], manifest.max_frame_px))
+    inputs, _ = generator_tensors(within, manifest.halo_px, manifest.patterns)
+    return {name: tensor.shape for name, tensor in inputs.items()}
 
 
 def timing_cache(flavour: str, version: str, targets: Sequence[str]) -> Path:

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from amgan.runtime.engines.cuda.program import CORES
+from amgan.runtime.engines.tiles import Size
 from amgan.runtime.errors import UsageError
 
 from .check import TYPES
 from .flavour import AUTO, CURRENT
 
 LEVELS = range(6)
-CORES_PX = (256, 512, 1024)
-"""Most faces in photos need one tile of 256 px; on large ones that would be a third more arithmetic."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +59,15 @@ class BuildOptions:
 class EngineOptions:
     """What to build for a bundle; the rest as in BuildOptions.
 
-    ``cores_px`` are the sides of tiles without their halo, each of which gets an engine of the generator; the
+    ``cores`` are widths and heights of tiles without their halo, in px, each of which gets an engine of the
+    generator; the
     runtime takes the one that costs least for a frame, and fills tiles up that are smaller. ``batch`` is the
     most tiles of a batch, and what engines are tuned for; large tiles have smaller ones. ``force`` builds
     engines that are up to date, too. ``timing_cache`` None keeps timings in the user's cache folder.
     """
 
     precision: str = "fp16"
-    cores_px: tuple[int, ...] = CORES_PX
+    cores: tuple[Size, ...] = CORES
     batch: int = 8
     workspace_mib: int = 0
     level: int = 3

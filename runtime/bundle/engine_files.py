@@ -24,9 +24,10 @@ class EngineProfile:
     inputs: Mapping[str, tuple[int, ...]]
 
     @property
-    def side_px(self) -> int:
-        """Side of the pictures that the engine takes, halo included, in px."""
-        return self.inputs["image"][0]
+    def size_px(self) -> tuple[int, int]:
+        """Width and height of the pictures that the engine takes, halo included, in px."""
+        height, width = self.inputs["image"][:2]
+        return width, height
 
 
 @dataclass(frozen=True)

@@ -38,9 +38,9 @@ class Choice:
     reason: str
 
     @property
-    def sides_px(self) -> set[int]:
-        """Sides of the tiles that the programs take, in px, halo included."""
-        return {program.inputs["image"].shape[0] for program in self.programs}
+    def tile_shapes(self) -> set[tuple[int, ...]]:
+        """Height, width and channels of the tiles that the programs take, halo included."""
+        return {program.inputs["image"].shape for program in self.programs}
 
     def close(self) -> None:
         """Give the programs back."""
@@ -82,7 +82,9 @@ def choose_programs(bundle: Bundle, device: str, precision: Precision | None) ->
         cuda.use(gpu.number)
         try:
             choice = _choose_program(bundle, cuda, gpu, precision)
-            if choices and not set.intersection(choice.sides_px, *(other.sides_px for other in choices)):
+            if choices and not set.intersection(
+                choice.tile_shapes, *(other.tile_shapes for other in choices)
+            ):
                 choice.close()
                 raise EngineError(f"its tiles would be of another size than those of {choices[0].gpu.name}")
         except AmganError as error:

@@ -55,12 +55,22 @@ class TileBatch:
                 )
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class CoreSize:
-    """A size of tiles that an engine computes: side of their cores in px, and the most tiles of a batch."""
+    """A size of tiles that an engine computes: sides of their cores in px, and the most tiles of a batch."""
 
-    px: int
+    width: int
+    height: int
     batch: int = 1
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height, px."""
+        return self.width, self.height
+
+    def holds(self, width: int, height: int) -> bool:
+        """Whether a tile of so many px fits into it."""
+        return width <= self.width and height <= self.height
 
 
 @dataclass(frozen=True)
@@ -69,8 +79,9 @@ class Capabilities:
 
     ``max_core_px`` is the largest side of a tile's core that it computes best; ``in_flight`` how many
     batches one caller should have under way at once; ``batch`` the most tiles that one batch may have. With
-    ``fixed_core`` every tile costs as much as the smallest of ``cores`` that holds it, and none may be larger
-    than ``max_core_px``; ``cores`` go up, and are that one size where nothing else is said. ``pieces`` is
+    ``fixed_core`` every tile costs as much as the smallest of ``cores`` that holds it, and one of them must;
+    ``cores`` go up by their area, and are one square of ``max_core_px`` where nothing else is said.
+    ``pieces`` is
     into how many tiles a large frame should be cut at least, so that it keeps the whole engine busy by
     itself. ``reason`` says in one sentence why this engine was chosen, where that was left to us.
     """
@@ -87,9 +98,16 @@ class Capabilities:
     cores: tuple[CoreSize, ...] = ()
 
     def core_of(self, width: int, height: int) -> CoreSize:
-        """With ``fixed_core``, as what size a tile of so many px is computed."""
-        largest = CoreSize(self.max_core_px, self.batch)
-        return next((core for core in self.cores if max(width, height) <= core.px), largest)
+        """With ``fixed_core``, as what size a tile of so many px is computed; the largest where none holds
+        it.
+        """
+        cores = self.all_cores
+        return next((core for core in cores if core.holds(width, height)), cores[-1])
+
+    @property
+    def all_cores(self) -> tuple[CoreSize, ...]:
+        """``cores``, or with ``fixed_core`` the one size that there is."""
+        return self.cores or (CoreSize(self.max_core_px, self.max_core_px, self.batch),)
 
 
 class Ticket(Protocol):

@@ -46,7 +46,7 @@ def find_engines(
     For every size of pictures the first there is, smallest pictures first, all of the precision of the first.
     Raises EngineError when there is none: for each engine of that role it says why.
     """
-    found: dict[int, tuple[Path, FileEntry]] = {}
+    found: dict[tuple[int, int], tuple[Path, FileEntry]] = {}
     reasons = []
     for name, entry in bundle.manifest.files.items():
         if entry.role != role or entry.format != FORMAT or precision not in (None, entry.precision):
@@ -56,9 +56,9 @@ def find_engines(
             reasons.append(f"'{name}' cannot be used, {reason}")
         elif entry.build is not None:
             precision = entry.precision
-            found.setdefault(entry.build.profile.side_px, (bundle.path / name, entry))
+            found.setdefault(entry.build.profile.size_px, (bundle.path / name, entry))
     if found:
-        return [found[side_px] for side_px in sorted(found)]
+        return [found[width, height] for width, height in sorted(found, key=lambda size: size[0] * size[1])]
     if not reasons:
         wish = f"{precision} {role}" if precision else role
         reasons.append(

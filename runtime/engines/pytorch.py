@@ -9,15 +9,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..bundle.precision import Precision
 from ..errors import EngineError, MissingDependencyError
-from .contract import CELL_PX, PLACE_PLANES
 from .cuda.api import OutOfMemoryError
 from .cuda.handles import Stream
-from .cuda.program import ProgramSlot, Tensor, batch_sizes, largest_batch
+from .cuda.program import CORES, ProgramSlot, batch_sizes, generator_tensors, largest_batch
 from .cuda.torch_gpu import TorchCuda
+from .tiles import Size
 
 if TYPE_CHECKING:
     import torch
@@ -28,9 +26,6 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 INSTALL = "pip install 'torch==2.13.0'"
-CORES_PX = (1024, 512, 256, 128)
-SEVERAL_PX = 256
-"""Smaller cores are only for GPUs that hold nothing larger."""
 MAX_BATCH = 8
 MEMORY_SHARE = 0.5
 """How much of the free memory one tile may take, so that there is room for batches and for others."""
@@ -91,9 +86,10 @@ class TorchProgram:
 
     def __init__(
         self, cuda: TorchCuda, network: OnnxNetwork, precision: Precision, halo_px: int, patterns: int,
-        *, largest_px: int = CORES_PX[0], graphs: bool = True,
+        *, largest_px: int = max(CORES[-1]), graphs: bool = True,
     ) -> None:  # fmt: skip
-        """Choose the size of tiles from the GPU's free memory, up to ``largest_px`` px of core.
+        """Choose the size of tiles from the GPU's free memory, those of CORES with sides up to
+        ``largest_px`` px.
 
         Raises OutOfMemoryError when not even the smallest fits.
         """
@@ -102,29 +98,29 @@ class TorchProgram:
         with self._tidy():
             self._per_px = self._measure()
             room = MEMORY_SHARE * cuda.free_bytes()
-        cores = [px for px in CORES_PX if px <= max(largest_px, CORES_PX[-1])]
-        self._core = next((px for px in cores if self._bytes(px, 1) <= room), 0)
-        if not self._core:
+        self._sizes = [core for core in CORES if max(core) <= largest_px] or [CORES[0]]
+        self._sizes = [core for core in self._sizes if self._bytes(core, 1) <= room]
+        if not self._sizes:
+            width, height = CORES[0]
             raise OutOfMemoryError(
-                f"the GPU has too little free memory for PyTorch: a tile of {cores[-1]} px takes "
-                f"{self._bytes(cores[-1], 1) >> 20} MiB, close other programs or use device 'cpu'"
+                f"the GPU has too little free memory for PyTorch: a tile of {width}x{height} px takes "
+                f"{self._bytes(CORES[0], 1) >> 20} MiB, close other programs or use device 'cpu'"
             )
-        self._take(self._core)
+        self._take(self._sizes[-1])
 
     def sizes(self) -> list[TorchProgram]:
         """The program itself, and after it those for all smaller tiles, of the same network."""
-        smaller = [px for px in CORES_PX if SEVERAL_PX <= px < self._core]
         found = [self]
-        for px in smaller:
+        for core in reversed(self._sizes[:-1]):
             found.append(copy.copy(self))
-            found[-1]._take(px)
+            found[-1]._take(core)
         return found
 
-    def _take(self, core_px: int) -> None:
+    def _take(self, core: Size) -> None:
         """Be for tiles of this size."""
-        self._core = core_px
-        self.batches = batch_sizes(1, largest_batch(core_px, MAX_BATCH))
-        self.inputs, self.outputs = _tensors(core_px, self._halo, self._patterns)
+        self._core = core
+        self.batches = batch_sizes(1, largest_batch(core, MAX_BATCH))
+        self.inputs, self.outputs = generator_tensors(core, self._halo, self._patterns)
 
     def memory(self, slots: int, batch: int) -> int:
         """About how many bytes slots need: intermediate results, which they share, and their tensors."""
@@ -197,7 +193,7 @@ class TorchProgram:
 
     def _measure(self) -> float:
         """Bytes of memory that a pixel of a tile takes at the height of the network."""
-        inputs, outputs = _tensors(PROBE_PX, self._halo, self._patterns)
+        inputs, outputs = generator_tensors((PROBE_PX, PROBE_PX), self._halo, self._patterns)
         tensors = {n: self._cuda.zeros((1, *t.shape), t.dtype) for n, t in {**inputs, **outputs}.items()}
         side = PROBE_PX + 2 * self._halo
         for _ in range(WARM_UPS):
@@ -205,8 +201,9 @@ class TorchProgram:
             self.compute(tensors, 1)
         return self._cuda.peak_bytes(lambda: self.compute(tensors, 1)) / side**2
 
-    def _bytes(self, core_px: int, batch: int) -> int:
-        return int(self._per_px * batch * (core_px + 2 * self._halo) ** 2)
+    def _bytes(self, core: Size, batch: int) -> int:
+        width, height = (side + 2 * self._halo for side in core)
+        return int(self._per_px * batch * width * height)
 
 
 class _Slot:
@@ -264,18 +261,5 @@ def open_torch(
     largest = TorchProgram(
         cuda, network, used, manifest.halo_px, manifest.patterns,
         largest_px=manifest.max_frame_px, graphs=graphs,
-    )  # fmt: skip  # fmt: skip
+    )  # fmt: skip
     return largest.sizes()
-
-
-def _tensors(core_px: int, halo_px: int, patterns: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Inputs and outputs of a generator for tiles of one size."""
-    side = core_px + 2 * halo_px
-    cells = side // CELL_PX
-    inputs = {
-        "image": Tensor((side, side, 3), np.dtype(np.uint8)),
-        "aging_map": Tensor((1, cells, cells), np.dtype(np.float32)),
-        "coordinates": Tensor((PLACE_PLANES, cells, cells), np.dtype(np.float32)),
-        "pattern": Tensor((patterns,), np.dtype(np.float32)),
-    }
-    return inputs, {"aged": Tensor((core_px, core_px, 3), np.dtype(np.uint8))}

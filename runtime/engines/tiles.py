@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 SMALLEST_PX = 256
+Size = tuple[int, int]
+"""Width and height in px."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def mask_cells(mask: NDArray[np.floating], cell_px: int = 4) -> NDArray[np.bool_
 
 def plan_tiles(
     frame_px: int,
-    core_px: int,
+    core_px: int | Size,
     cells: NDArray[np.bool_] | None = None,
     multiple: int = 4,
     *,
@@ -65,20 +67,22 @@ def plan_tiles(
 ) -> list[Tile]:
     """Tiles whose cores cover everything that ``cells`` marks, in reading order.
 
-    ``frame_px`` is the frame's side, ``core_px`` the largest side of a core; cores start and end at
-    multiples of ``multiple`` px. ``cells`` is bool [frame_px/multiple, frame_px/multiple] (see mask_cells),
-    or None for the whole frame. All cores have one size: the bounding box of the marked cells where it
+    ``frame_px`` is the frame's side, ``core_px`` the largest side of a core, or its width and height; cores
+    start and end at multiples of ``multiple`` px. ``cells`` is bool [frame_px/multiple, frame_px/multiple]
+    (see mask_cells), or None for the whole frame. All cores have one size: the bounding box of the marked
+    cells where it
     fits, otherwise an even part of it, the last one of a row or column slid back inside. Cores that touch
     no marked cell are left out.
 
-    With ``fixed``, for engines that compute one size only, every core is ``core_px`` wide and high, slid
+    With ``fixed``, for engines that compute one size only, every core is as large as ``core_px`` says, slid
     inside the frame where it would reach over its edge; only a frame that is smaller has smaller cores.
     Otherwise there are ``at_least`` that many pieces, as long as that leaves SMALLEST_PX of each.
     """
     if frame_px <= 0 or frame_px % multiple:
         raise ValueError(f"a frame of {frame_px} px is not a multiple of {multiple} px")
-    if core_px < multiple:
-        raise ValueError(f"a core of {core_px} px is smaller than {multiple} px")
+    core = (core_px, core_px) if isinstance(core_px, int) else core_px
+    if min(core) < multiple:
+        raise ValueError(f"a core of {min(core)} px is smaller than {multiple} px")
     side = frame_px // multiple
     marked = np.ones((side, side), bool) if cells is None else np.asarray(cells, bool)
     if marked.shape != (side, side):
@@ -86,11 +90,13 @@ def plan_tiles(
     if not marked.any():
         return []
     tall, wide = marked.max(axis=1), marked.max(axis=0)
-    longest = core_px // multiple
+    widest, tallest = core[0] // multiple, core[1] // multiple
     if fixed:
-        (rows, height), (columns, width) = _slide(tall, longest), _slide(wide, longest)
+        (rows, height), (columns, width) = _slide(tall, tallest), _slide(wide, widest)
     else:
-        down, across = _pieces(_stretch(tall), _stretch(wide), longest, at_least, SMALLEST_PX // multiple)
+        smallest = SMALLEST_PX // multiple
+        fewest = (-(-_stretch(tall) // tallest), -(-_stretch(wide) // widest))
+        down, across = _pieces(_stretch(tall), _stretch(wide), fewest, at_least, smallest)
         (rows, height), (columns, width) = _split(tall, down), _split(wide, across)
     return [
         Tile(x * multiple, y * multiple, width * multiple, height * multiple)
@@ -102,22 +108,29 @@ def plan_tiles(
 
 def plan_cheapest(
     frame_px: int,
-    cores_px: Sequence[int],
+    cores_px: Sequence[int | Size],
     halo_px: int,
     cells: NDArray[np.bool_] | None = None,
     multiple: int = 4,
 ) -> list[Tile]:
     """Tiles as plan_tiles gives them with ``fixed``, of that core of several that takes least arithmetic.
 
-    A tile is taken to cost the square of its core with half of the halo on every side: the network is as wide
-    as the tile at its beginning, and as the core at its end.
+    ``cores_px`` are sides of squares, or widths and heights; of two that cost the same the smaller one is
+    taken.
     """
+    sizes = ((px, px) if isinstance(px, int) else px for px in cores_px)
+    cores = sorted(sizes, key=lambda size: (size[0] * size[1], size[0]))
+    plans = [plan_tiles(frame_px, core, cells, multiple, fixed=True) for core in cores]
+    costs = [len(plan) * tile_cost(core, halo_px) for core, plan in zip(cores, plans, strict=True)]
+    return plans[costs.index(min(costs))]
 
-    def cost(core_px: int, tiles: list[Tile]) -> int:
-        return len(tiles) * (core_px + halo_px) ** 2
 
-    plans = {px: plan_tiles(frame_px, px, cells, multiple, fixed=True) for px in sorted(cores_px)}
-    return plans[min(plans, key=lambda px: cost(px, plans[px]))]
+def tile_cost(core: Size, halo_px: int) -> int:
+    """What a tile costs, in px: the area of its core with half of the halo on every side.
+
+    The network is as wide as the tile at its beginning, and as the core at its end.
+    """
+    return (core[0] + halo_px) * (core[1] + halo_px)
 
 
 def _stretch(marked: NDArray[np.bool_]) -> int:
@@ -126,9 +139,11 @@ def _stretch(marked: NDArray[np.bool_]) -> int:
     return last + 1 - first
 
 
-def _pieces(height: int, width: int, longest: int, at_least: int, smallest: int) -> tuple[int, int]:
-    """Pieces down and across: the fewest that are no longer than ``longest``, then more for ``at_least``."""
-    down, across = -(-height // longest), -(-width // longest)
+def _pieces(
+    height: int, width: int, fewest: tuple[int, int], at_least: int, smallest: int
+) -> tuple[int, int]:
+    """Pieces down and across: the ``fewest``, then more for ``at_least``."""
+    down, across = fewest
     while down * across < at_least:
         if height * across >= width * down and height >= smallest * (down + 1):
             down += 1

@@ -205,13 +205,7 @@ def plan_work(
         mask *= skin_at(seen.skin, coarse)
     if coarse != size:
         mask = np.asarray(cv2.resize(mask, (size, size), interpolation=cv2.INTER_LINEAR), np.float32)
-    multiple = max(manifest.tile_multiple, TILE_STEP_PX)
-    cells = mask_cells(mask, multiple)
-    if likes.fixed_core:
-        cores = [core.px for core in likes.cores] or [likes.max_core_px]
-        tiles = plan_cheapest(size, cores, halo, cells, multiple)
-    else:
-        tiles = plan_tiles(size, likes.max_core_px, cells, multiple, at_least=likes.pieces)
+    tiles = plan_mask(mask, manifest, likes)
     image = _frame_with_halo(rgb, seen.face, size, halo, tiles)
     aging_map = _engine_map(plan.change, seen.margin, size, halo)
     places = engine_places(seen.coordinates, seen.margin, size, halo)
@@ -222,6 +216,18 @@ def plan_work(
     if request.shape:
         shape = plan_shape(seen.face.frame, seen.landmarks, seen.now.base, plan.wanted.base)
     return FaceWork(seen, plan.wanted, mask, frame, hair, shape)
+
+
+def plan_mask(mask: NDArray[np.float32], manifest: Manifest, likes: Capabilities) -> list[Tile]:
+    """The tiles of a frame that a mask, float32 [S, S], asks an engine for."""
+    size = mask.shape[0]
+    if likes.fixed_core:
+        cells = mask_cells(mask, manifest.tile_multiple)
+        cores = [core.size for core in likes.all_cores]
+        return plan_cheapest(size, cores, manifest.halo_px, cells, manifest.tile_multiple)
+    multiple = max(manifest.tile_multiple, TILE_STEP_PX)
+    cells = mask_cells(mask, multiple)
+    return plan_tiles(size, likes.max_core_px, cells, multiple, at_least=likes.pieces)
 
 
 def paste_face(out: NDArray[np.uint8], work: FaceWork, aged: NDArray[np.uint8], strength: float) -> None:

@@ -22,6 +22,7 @@ from support.tiny_networks import TINY_GENERATOR, random_generator
 from amgan.export.graphs.emit import emit_generator
 from amgan.export.simplify import simplify
 from amgan.runtime.engines.cuda.api import CudaError, GpuInfo, load_cuda
+from amgan.runtime.engines.cuda.program import CORES
 from amgan.runtime.errors import AmganError, EngineError
 
 FOLDER = ROOT / "benchmarks"
@@ -47,12 +48,14 @@ def timing(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 def test_arguments(check: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = check.parse_arguments(["--runs", "3", "--size", "512", "-o", "a.json"])
     assert (arguments.runs, arguments.size, arguments.output) == (3, 512, Path("a.json"))
-    assert arguments.cores == (256, 512, 1024)
-    assert check.parse_arguments(["--cores", "64,128"]).cores == (64, 128)
+    assert set(arguments.cores) <= set(CORES)
+    assert check.parse_arguments(["--cores", "64,128x160"]).cores == ((64, 64), (128, 160))
     assert check.parse_arguments(["--only", "cuda, ring"]).only == {"cuda", "ring"}
     bad = (
         ["--size", "100"],
         ["--cores", "66"],
+        ["--cores", "64x"],
+        ["--cores", "64x64x64"],
         ["--runs", "0"],
         ["--frames", "x"],
         ["--only", "x"],
@@ -117,7 +120,7 @@ def test_timing_of_a_program_on_a_fake_gpu(timing: ModuleType) -> None:
         # Each batch takes 1 ms on the fake, by its own clock.
         assert one["tflops_while_busy"] >= 1.0
         assert one["tflops_overall"] > 0
-        assert (one["core_px"], one["batch"], one["frame_px"]) == (64, 4, 128)
+        assert (one["core_px"], one["batch"], one["frame_px"]) == ((64, 64), 4, 128)
     assert all(program.closed for program in opened)
     assert cuda.leaks == []
     assert cuda.broken == []
@@ -130,7 +133,10 @@ def test_percentiles(timing: ModuleType) -> None:
 
 def test_flop_are_those_of_the_convolutions(timing: ModuleType, tmp_path: Path) -> None:
     onnx.save(emit_generator(simplify(random_generator())[0]), tmp_path / "g.onnx")
-    one, four = (timing.count_flop(tmp_path / "g.onnx", side, TINY_GENERATOR.patterns) for side in (128, 256))
+    one, four = (
+        timing.count_flop(tmp_path / "g.onnx", (side, side), 0, TINY_GENERATOR.patterns)
+        for side in (128, 256)
+    )
     assert 4 * one < four < 5.5 * one
 
 
@@ -144,6 +150,7 @@ class FakeCheck:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, work: ModuleType) -> None:
         self.cuda = FakeCuda(gpus=[GPU], free_bytes=1 << 28)
         self.verdicts = ["passed"]
+        self.cores = ((256, 320), (512, 640), (832, 1024))
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
         monkeypatch.setattr("amgan.runtime.engines.cuda.api.load_cuda", lambda: self.cuda)
         monkeypatch.setattr(work, "export_bundle", lambda checkpoint, folder: (folder / "bundle").mkdir())
@@ -153,7 +160,9 @@ class FakeCheck:
         )
         monkeypatch.setattr(work, "opener", lambda *_: lambda graphs: [FakeProgram(self.cuda, 64)])
         monkeypatch.setattr(work.Check, "halo_px", HALO)
-        monkeypatch.setattr(work, "count_flop", lambda path, side, patterns: 5e9 * (side == 64 + 2 * HALO))
+        monkeypatch.setattr(
+            work, "count_flop", lambda path, core, halo, patterns: 5e9 * (core == (64, 64) and halo == HALO)
+        )
         engine_only = {"graphs, 3 slots": fake_timing(200.0), "graphs, 1 slot": fake_timing(100.0)}
         monkeypatch.setattr(work, "time_program", lambda *_, **__: engine_only)
         photos = {"photos_per_second": 160.0, "frames": [None]}
@@ -166,8 +175,8 @@ class FakeCheck:
         monkeypatch.setattr("gpu_probe.BUS_BYTES", 1 << 16)
         monkeypatch.setattr("gpu_baselines.profile_tile", lambda *_: {"kernels": 3})
 
-    def build(self, flavour: str, bundle: Path, cores_px: tuple[int, ...]) -> Path:
-        assert cores_px == (256, 512, 1024)
+    def build(self, flavour: str, bundle: Path, cores: tuple[tuple[int, int], ...]) -> Path:
+        assert cores == self.cores
         if flavour == "tensorrt":
             raise RuntimeError("cuDNN is ill\nvery")
         raise EngineError(f"{flavour} cannot build for sm90 here")
@@ -200,8 +209,11 @@ def test_every_step_writes_its_file_and_none_ends_the_others(
     assert engines["tensorrt"]["trace"]
     assert engines["tensorrt_rtx"]["not_run"] == "tensorrt_rtx cannot build for sm90 here"
     assert set(engines["torch"]) >= {"parity", "engine_only", "end_to_end"}
-    assert engines["torch"]["tile_gflop"] == {"core 64": 5.0}
-    assert set(engines["torch"]["engine_only"]) == {"core 64, graphs, 3 slots", "core 64, graphs, 1 slot"}
+    assert engines["torch"]["tile_gflop"] == {"core 64x64": 5.0}
+    assert set(engines["torch"]["engine_only"]) == {
+        "core 64x64, graphs, 3 slots",
+        "core 64x64, graphs, 1 slot",
+    }
     # What the photos are held against is the engine alone on the faces in them.
     assert result["summary"] == {
         "torch": {

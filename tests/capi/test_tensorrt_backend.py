@@ -12,9 +12,9 @@ import pytest
 from support.engine_helpers import engine_content
 from support.helpers import PATTERNS, tiny_manifest, write_tiny_bundle
 
-from amgan.runtime.bundle.bundle import write_manifest
+from amgan.runtime.bundle.bundle import Bundle, write_manifest
 from amgan.runtime.bundle.manifest import Manifest
-from amgan.runtime.engines.contract import PLACE_PLANES
+from amgan.runtime.engines.cuda.program import generator_tensors
 from amgan.runtime.engines.tiles import plan_cheapest
 
 CAPI = Path(__file__).parents[2] / "runtime" / "capi"
@@ -28,7 +28,7 @@ FLAGS = (
 )  # fmt: skip
 BACKEND_FILE = "libamgan_tensorrt.so.0"
 HALO = 8
-CORES = (128, 256, 512)
+CORES = ((128, 128), (192, 256), (256, 256), (512, 640))
 
 
 @pytest.fixture(scope="module")
@@ -53,20 +53,15 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "driver"
 
 
-def write_bundle(folder: Path, cores: tuple[int, ...]) -> Path:
+def write_bundle(folder: Path, cores: tuple[tuple[int, int], ...]) -> Path:
     """A bundle with plans for the fake TensorRT, largest tiles first."""
     write_tiny_bundle(folder, halo_px=HALO)
     content = {**tiny_manifest(folder), "halo_px": HALO, "min_frame_px": 128, "max_frame_px": 1024}
-    for core in reversed(cores):
-        file = folder / f"generator.{core}.engine"
-        file.write_text(f"{core} {HALO} 1 4")
-        side = core + 2 * HALO
-        inputs = {
-            "image": [side, side, 3],
-            "aging_map": [1, side // 4, side // 4],
-            "coordinates": [PLACE_PLANES, side // 4, side // 4],
-            "pattern": [PATTERNS],
-        }
+    for width, height in reversed(cores):
+        file = folder / f"generator.{width}x{height}.engine"
+        file.write_text(f"{width} {height} {HALO} 1 4")
+        tensors, _ = generator_tensors((width, height), HALO, PATTERNS)
+        inputs = {name: list(tensor.shape) for name, tensor in tensors.items()}
         content["files"][file.name] = engine_content(
             file,
             flavour="tensorrt",
@@ -85,23 +80,25 @@ def run(driver: Path, bundle: Path) -> list[str]:
 
 
 def test_tiles_of_several_sizes(driver: Path, tmp_path: Path) -> None:
-    lines = run(driver, write_bundle(tmp_path / "b", CORES))
+    bundle = write_bundle(tmp_path / "b", CORES)
+    lines = run(driver, bundle)
     failed = next(line for line in lines if line.endswith("calls made to fail"))
     assert int(failed.split()[0]) > 40
     # The sizes are those that Python chooses.
     for line in lines:
         if line.startswith("right: frame"):
-            frame, marked, count, size = map(int, re.findall(r"\d+", line))
-            cells = np.zeros((frame // 32, frame // 32), bool)
-            cells[: marked // 32, : marked // 32] = True
-            wanted = plan_cheapest(frame, CORES, HALO, cells, 32)
-            assert (count, size) == (len(wanted), wanted[0].width), line
+            frame, marked, count, *size = map(int, re.findall(r"\d+", line))
+            step = Bundle.open(bundle).manifest.tile_multiple
+            cells = np.zeros((frame // step, frame // step), bool)
+            cells[: marked // step, : marked // step] = True
+            wanted = plan_cheapest(frame, CORES, HALO, cells, step)
+            assert (count, *size) == (len(wanted), wanted[0].width, wanted[0].height), line
     assert any("there is no cuda:7 in this machine: it has 1 GPUs" in line for line in lines)
     assert any("is in fp16" in line for line in lines)
 
 
-@pytest.mark.parametrize("core", [128, 512])
-def test_one_size_also_larger_than_small_frames(driver: Path, tmp_path: Path, core: int) -> None:
+@pytest.mark.parametrize("core", [(128, 128), (512, 512), (144, 400)])
+def test_one_size_also_larger_than_small_frames(driver: Path, tmp_path: Path, core: tuple[int, int]) -> None:
     lines = run(driver, write_bundle(tmp_path / "b", (core,)))
     assert sum(line.startswith("right: frame") for line in lines) == 8
 
@@ -117,7 +114,7 @@ def test_one_size_also_larger_than_small_frames(driver: Path, tmp_path: Path, co
 def test_libamgan_runs_without_its_backend_and_says_so(
     driver: Path, tmp_path: Path, beside: str, reason: str
 ) -> None:
-    bundle = write_bundle(tmp_path / "b", (128,))
+    bundle = write_bundle(tmp_path / "b", ((128, 128),))
     folder = tmp_path / "alone"
     folder.mkdir()
     alone = folder / "driver"

@@ -15,6 +15,7 @@ from amgan.export.bundle import ExportOptions, export_bundle
 from amgan.export.graphs import files as network_files
 from amgan.export.parity.report import ParityReport
 from amgan.runtime.bundle.bundle import Bundle
+from amgan.runtime.engines.cuda.program import CORES
 from amgan.runtime.errors import EngineError, UsageError
 
 
@@ -65,7 +66,8 @@ def test_engines_are_built_kept_and_reported(
     options = ExportOptions(targets=("sm86", "sm89", "sm120"), flavour="tensorrt_rtx")
     said: list[str] = []
     manifest = Bundle.open(export_bundle(checkpoint, tmp_path / "b", said.append, options)).manifest
-    engine = f"generator.fp16.{min(256, manifest.max_frame_px)}px.tensorrt_rtx.engine"
+    width, height = (min(px, manifest.max_frame_px) for px in CORES[0])
+    engine = f"generator.fp16.{width}x{height}px.tensorrt_rtx.engine"
     assert manifest.files[engine].build is not None
     assert manifest.files[engine].build.half_share > 0.95
     assert f"{engine}: building, there is none yet" in said

@@ -46,7 +46,7 @@ std::string version() {
 std::vector<const FileEntry *> find_engines(const Bundle &bundle, const Gpu &gpu, const std::string &precision) {
     std::string reasons;
     std::string ours = precision == "f32" ? "fp32" : precision == "f16" ? "fp16" : precision;
-    std::map<int, const FileEntry *> found;
+    std::map<std::pair<int, int>, const FileEntry *> found;  // by height and width of their tiles
     for (const FileEntry &entry : bundle.manifest.files) {
         if (entry.role != "generator" || !entry.build) continue;
         const EngineBuild &build = *entry.build;
@@ -59,14 +59,15 @@ std::vector<const FileEntry *> find_engines(const Bundle &bundle, const Gpu &gpu
         else if (!ours.empty() && ours != entry.precision) reason = "is in " + entry.precision;
         if (reason.empty()) {
             ours = entry.precision;
-            found.emplace(build.inputs.at("image")[0], &entry);
+            const std::vector<int> &image = build.inputs.at("image");
+            found.emplace(std::make_pair(image[0], image[1]), &entry);
         } else {
             reasons += (reasons.empty() ? "'" : "; '") + entry.name + "' " + reason;
         }
     }
     if (!found.empty()) {
         std::vector<const FileEntry *> engines;
-        for (const auto &[side_px, entry] : found) engines.push_back(entry);
+        for (const auto &[size, entry] : found) engines.push_back(entry);
         return engines;
     }
     throw device_error("'" + bundle.folder + "' has no engine that fits this GPU (" +
@@ -84,9 +85,12 @@ class TensorRtEngine : public Engine {
         traits_.precision = precision == "fp32" ? "f32" : precision == "fp16" ? "f16" : precision;
         for (const FileEntry *entry : engines) {
             plans_.push_back(std::make_unique<TensorRtPlan>(bundle, *entry, gpu.number));
-            traits_.wishes.cores_px.push_back(plans_.back()->core_px());
         }
-        traits_.wishes.max_core_px = traits_.wishes.cores_px.back();
+        const auto by_area = [](const auto &plan) { return std::make_pair(plan->core().area(), plan->core().width); };
+        std::sort(plans_.begin(), plans_.end(), [&](const auto &a, const auto &b) { return by_area(a) < by_area(b); });
+        for (const auto &plan : plans_) traits_.wishes.cores.push_back(plan->core());
+        const Size largest = traits_.wishes.cores.back();
+        traits_.wishes.max_core_px = std::max(largest.width, largest.height);
         traits_.wishes.halo_px = bundle.manifest.halo_px;
     }
 
@@ -111,18 +115,19 @@ class TensorRtEngine : public Engine {
     // The smallest size of tiles that holds one.
     TensorRtPlan &plan_for(const Tile &tile) {
         for (const auto &plan : plans_)
-            if (std::max(tile.width, tile.height) <= plan->core_px()) return *plan;
+            if (tile.width <= plan->core().width && tile.height <= plan->core().height) return *plan;
         throw engine_error("a tile of " + std::to_string(tile.width) + " px is larger than any engine takes");
     }
 
     // Tiles of frames that are smaller than a core lie in its top left corner; the rest is not looked at afterwards.
     static void gather(TensorRtPlan &plan, const FrameWork &work, const Tile &tile, int element) {
-        const int side = plan.side_px(), cells = side / kCellPx;
+        const Size tile_px = plan.tile();
+        const int cells = tile_px.width / kCellPx;
         const int width = tile.width + 2 * work.halo_px, height = tile.height + 2 * work.halo_px;
-        const std::size_t padded = static_cast<std::size_t>(work.padded_px()), row_bytes = std::size_t{3} * side;
+        const std::size_t padded = static_cast<std::size_t>(work.padded_px()), row_bytes = std::size_t{3} * tile_px.width;
         auto *image = static_cast<std::uint8_t *>(plan.image(element));
         auto *places = static_cast<float *>(plan.places(element));
-        const std::size_t plane = static_cast<std::size_t>(cells) * static_cast<std::size_t>(cells);
+        const std::size_t plane = static_cast<std::size_t>(tile_px.area()) / (kCellPx * kCellPx);
         for (int y = 0; y < height; ++y)
             std::memcpy(image + row_bytes * y, work.image.data() + 3 * ((tile.y0 + y) * padded + tile.x0),
                         std::size_t{3} * width);
@@ -143,7 +148,7 @@ class TensorRtEngine : public Engine {
 
     static void stitch(TensorRtPlan &plan, const Tile &tile, int element, std::uint8_t *aged, int side_px) {
         const auto *core = static_cast<const std::uint8_t *>(plan.aged(element));
-        const std::size_t core_row = std::size_t{3} * plan.core_px(), row_bytes = std::size_t{3} * tile.width;
+        const std::size_t core_row = std::size_t{3} * plan.core().width, row_bytes = std::size_t{3} * tile.width;
         for (int y = 0; y < tile.height; ++y) {
             const std::size_t place = static_cast<std::size_t>(tile.y0 + y) * side_px + tile.x0;
             std::memcpy(aged + 3 * place, core + core_row * y, row_bytes);

@@ -95,7 +95,7 @@ std::array<Plane, 3> Session::coordinates(const Landmarks &landmarks, int side, 
 void Session::age(const amgan_frame &frame, const Plane &map, int margin_cells, const Landmarks *landmarks,
                   const float *pattern, const Plane *mask, std::uint8_t *out, std::ptrdiff_t out_stride_bytes) const {
     const Manifest &m = bundle_.manifest;
-    const int side = frame.side_px, multiple = std::max(m.tile_multiple, kTileStepPx);
+    const int side = frame.side_px, multiple = plan_step_px(engine_->traits().wishes, m.tile_multiple);
 
     FrameWork work;
     work.side_px = side;

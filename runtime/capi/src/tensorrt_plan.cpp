@@ -12,12 +12,6 @@ using nvinfer1::DataType;
 using nvinfer1::Dims;
 using nvinfer1::TensorIOMode;
 
-namespace {
-
-std::size_t volume(std::size_t a, std::size_t b, std::size_t c) { return a * b * c; }
-
-}  // namespace
-
 void TensorRtLog::log(Severity severity, const char *text) noexcept {
     if (severity > Severity::kERROR || text_[0] != '\0') return;
     const std::size_t length = std::min(std::strlen(text), text_.size() - 1);
@@ -28,13 +22,15 @@ void TensorRtLog::log(Severity severity, const char *text) noexcept {
 
 TensorRtPlan::TensorRtPlan(const Bundle &bundle, const FileEntry &entry, int gpu)
     : path_(bundle.path_of(entry)), gpu_(gpu), halo_px_(bundle.manifest.halo_px),
-      side_px_(entry.build->inputs.at("image")[0]), batch_low_(entry.build->batch_low),
+      tile_{entry.build->inputs.at("image")[1], entry.build->inputs.at("image")[0]}, batch_low_(entry.build->batch_low),
       batch_(entry.build->batch_high) {
     check_cuda(cudaSetDevice(gpu), "choosing the GPU");
-    const int core = core_px();
-    if (core <= 0 || core % kTileStepPx != 0 || side_px_ % kCellPx != 0)
-        throw bundle_error("'" + path_ + "' takes tiles of " + std::to_string(side_px_) +
-                           " px, which do not fit the bundle: build it again");
+    const int step = std::max(bundle.manifest.tile_multiple, kCellPx);
+    const Size inner = core();
+    if (inner.width <= 0 || inner.height <= 0 || inner.width % step != 0 || inner.height % step != 0 ||
+        tile_.width % kCellPx != 0 || tile_.height % kCellPx != 0)
+        throw bundle_error("'" + path_ + "' takes tiles of " + std::to_string(tile_.width) + "x" +
+                           std::to_string(tile_.height) + " px, which do not fit the bundle: build it again");
     stream_ = make_stream();
     runtime_.reset(nvinfer1::createInferRuntime(log_));
     if (!runtime_) fail("cannot start");
@@ -43,14 +39,13 @@ TensorRtPlan::TensorRtPlan(const Bundle &bundle, const FileEntry &entry, int gpu
     if (!engine_) fail("cannot load '" + path_ + "'");
     context_.reset(engine_->createExecutionContext());
     if (!context_) fail("cannot prepare '" + path_ + "'");
-    const auto side = static_cast<std::size_t>(side_px_), cells = side / kCellPx;
-    const auto inner = static_cast<std::size_t>(core);
-    add("image", volume(side, side, 3), DataType::kUINT8, TensorIOMode::kINPUT);
-    add("aging_map", volume(cells, cells, sizeof(float)), DataType::kFLOAT, TensorIOMode::kINPUT);
-    add("coordinates", kPlacePlanes * volume(cells, cells, sizeof(float)), DataType::kFLOAT, TensorIOMode::kINPUT);
+    const auto pixels = static_cast<std::size_t>(tile_.area()), cells = pixels / (kCellPx * kCellPx);
+    add("image", 3 * pixels, DataType::kUINT8, TensorIOMode::kINPUT);
+    add("aging_map", cells * sizeof(float), DataType::kFLOAT, TensorIOMode::kINPUT);
+    add("coordinates", kPlacePlanes * cells * sizeof(float), DataType::kFLOAT, TensorIOMode::kINPUT);
     add("pattern", static_cast<std::size_t>(bundle.manifest.patterns) * sizeof(float), DataType::kFLOAT,
         TensorIOMode::kINPUT);
-    add("aged", volume(inner, inner, 3), DataType::kUINT8, TensorIOMode::kOUTPUT);
+    add("aged", 3 * static_cast<std::size_t>(inner.area()), DataType::kUINT8, TensorIOMode::kOUTPUT);
 }
 
 void TensorRtPlan::add(const std::string &name, std::size_t bytes, DataType type, TensorIOMode mode) {

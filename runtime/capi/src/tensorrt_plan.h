@@ -10,6 +10,7 @@
 #include "bundle.h"
 #include "cuda_memory.h"
 #include "engine.h"
+#include "tiles.h"
 
 namespace amgan_impl {
 
@@ -44,8 +45,8 @@ class TensorRtPlan {
     // Raises Error where the engine cannot be loaded here, or is none of a generator with this halo.
     TensorRtPlan(const Bundle &bundle, const FileEntry &entry, int gpu);
 
-    int core_px() const { return side_px_ - 2 * halo_px_; }
-    int side_px() const { return side_px_; }
+    Size core() const { return {tile_.width - 2 * halo_px_, tile_.height - 2 * halo_px_}; }
+    Size tile() const { return tile_; }  // the halo included
     int batch() const { return batch_; }
 
     // Pinned memory of one element of the batch: the inputs, and aged to read from.
@@ -67,7 +68,7 @@ class TensorRtPlan {
     std::string path_;
     int gpu_;
     int halo_px_;
-    int side_px_;
+    Size tile_;
     int batch_low_;
     int batch_;
     Stream stream_;

@@ -67,8 +67,8 @@ Cuts slide(const Stretch &stretch, int length, int line) {
     return cuts;
 }
 
-// `core_px` 0: cores of any size.
-std::vector<Tile> plan(int frame_px, const TileWishes &wishes, int core_px, const std::vector<std::uint8_t> &cells,
+// `core` 0: cores of any size.
+std::vector<Tile> plan(int frame_px, const TileWishes &wishes, const Size &core, const std::vector<std::uint8_t> &cells,
                        int multiple) {
     const int side = frame_px / multiple;
     const auto flag = [&cells, side](int x, int y) { return cells[static_cast<std::size_t>(y) * side + x] != 0; };
@@ -80,8 +80,8 @@ std::vector<Tile> plan(int frame_px, const TileWishes &wishes, int core_px, cons
 
     const Stretch rows_of = stretch_of(tall), columns_of = stretch_of(wide);
     Cuts rows, columns;
-    if (core_px > 0) {
-        rows = slide(rows_of, core_px / multiple, side), columns = slide(columns_of, core_px / multiple, side);
+    if (core.width > 0) {
+        rows = slide(rows_of, core.height / multiple, side), columns = slide(columns_of, core.width / multiple, side);
     } else {
         const int longest = wishes.max_core_px / multiple;
         const auto [down, across] =
@@ -104,15 +104,19 @@ std::vector<Tile> plan(int frame_px, const TileWishes &wishes, int core_px, cons
 
 }  // namespace
 
+int plan_step_px(const TileWishes &wishes, int tile_multiple) {
+    return wishes.cores.empty() ? std::max(tile_multiple, kTileStepPx) : tile_multiple;
+}
+
 std::vector<Tile> plan_tiles(int frame_px, const TileWishes &wishes, const std::vector<std::uint8_t> &cells,
                              int multiple) {
-    if (wishes.cores_px.empty()) return plan(frame_px, wishes, 0, cells, multiple);
+    if (wishes.cores.empty()) return plan(frame_px, wishes, {}, cells, multiple);
     std::vector<Tile> best;
     std::int64_t least = std::numeric_limits<std::int64_t>::max();
-    for (const int core_px : wishes.cores_px) {
-        std::vector<Tile> tiles = plan(frame_px, wishes, core_px, cells, multiple);
-        const std::int64_t side = core_px + wishes.halo_px;
-        const std::int64_t cost = static_cast<std::int64_t>(tiles.size()) * side * side;
+    for (const Size &core : wishes.cores) {
+        std::vector<Tile> tiles = plan(frame_px, wishes, core, cells, multiple);
+        const Size computed{core.width + wishes.halo_px, core.height + wishes.halo_px};
+        const std::int64_t cost = static_cast<std::int64_t>(tiles.size()) * computed.area();
         if (cost < least) least = cost, best = std::move(tiles);
     }
     return best;

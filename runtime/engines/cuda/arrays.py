@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import EngineError
-from ..contract import CELL_PX, PLACE_PLANES, Capabilities, Ticket, TileBatch
+from ..contract import CELL_PX, PLACE_PLANES, Capabilities, CoreSize, Ticket, TileBatch
+from ..tiles import Size
 from .api import Cuda
 from .handles import Owners, PinnedMemory, Stream
-from .program import CudaProgram, core_px, open_ring
+from .program import CudaProgram, core_size, open_ring
 
 Array = NDArray[Any]
 
@@ -112,13 +113,14 @@ class CudaEngine:
     def __init__(self, cuda: Cuda, gpu: int, program: CudaProgram, halo_px: int) -> None:
         """Take over a generator's program, which is closed with the engine; raises EngineError."""
         self._halo = halo_px
-        self._core = core_px(program, halo_px)
+        self._core = core_size(program, halo_px)
         self._runner = ArrayRunner(cuda, gpu, program)
         self._pool: ThreadPoolExecutor | None = ThreadPoolExecutor(1, thread_name_prefix="amgan-cuda")
         most = program.batches[-1]
         self._capabilities = Capabilities(
-            program.name, f"cuda:{gpu}", program.precision, self._core, 1, most, fixed_core=True
-        )
+            program.name, f"cuda:{gpu}", program.precision, max(self._core), 1, most, fixed_core=True,
+            cores=(CoreSize(*self._core, most),),
+        )  # fmt: skip
 
     @property
     def capabilities(self) -> Capabilities:
@@ -160,41 +162,46 @@ class CudaEngine:
             name: np.concatenate([cut(batch, y, x, halo, core) for y, x in pieces])
             for name, cut in _CUTS.items()
         }
-        found = self._runner.run(inputs)["aged"].reshape(len(pieces), n, core, core, 3)
+        found = self._runner.run(inputs)["aged"].reshape(len(pieces), n, core[1], core[0], 3)
         for (y, x), piece in zip(pieces, found, strict=True):
-            part = aged[:, y : y + core, x : x + core]
+            part = aged[:, y : y + core[1], x : x + core[0]]
             part[...] = piece[:, : part.shape[1], : part.shape[2]]
         return aged
 
 
-def _pieces(height: int, width: int, core: int) -> Iterator[tuple[int, int]]:
-    """Top left corners of squares that cover height x width px."""
-    for y in range(0, height, core):
-        for x in range(0, width, core):
+def _pieces(height: int, width: int, core: Size) -> Iterator[tuple[int, int]]:
+    """Top left corners of cores that cover height x width px."""
+    for y in range(0, height, core[1]):
+        for x in range(0, width, core[0]):
             yield y, x
 
 
-def _cut_image(batch: TileBatch, y: int, x: int, halo: int, core: int) -> Array:
-    side = core + 2 * halo
-    return _filled(batch.image[:, y : y + side, x : x + side], (side, side, 3))
+def _cut_image(batch: TileBatch, y: int, x: int, halo: int, core: Size) -> Array:
+    width, height = (side + 2 * halo for side in core)
+    return _filled(batch.image[:, y : y + height, x : x + width], (height, width, 3))
 
 
-def _cut_map(batch: TileBatch, y: int, x: int, halo: int, core: int) -> Array:
-    cells, y, x = (core + 2 * halo) // CELL_PX, y // CELL_PX, x // CELL_PX
-    return _filled(batch.aging_map[:, :, y : y + cells, x : x + cells], (1, cells, cells))
+def _cut_map(batch: TileBatch, y: int, x: int, halo: int, core: Size) -> Array:
+    (columns, rows), y, x = _cells(core, halo), y // CELL_PX, x // CELL_PX
+    return _filled(batch.aging_map[:, :, y : y + rows, x : x + columns], (1, rows, columns))
 
 
-def _cut_places(batch: TileBatch, y: int, x: int, halo: int, core: int) -> Array:
-    cells, y, x = (core + 2 * halo) // CELL_PX, y // CELL_PX, x // CELL_PX
-    part = batch.coordinates[:, :, y : y + cells, x : x + cells]
-    return _filled(part, (PLACE_PLANES, cells, cells))
+def _cut_places(batch: TileBatch, y: int, x: int, halo: int, core: Size) -> Array:
+    (columns, rows), y, x = _cells(core, halo), y // CELL_PX, x // CELL_PX
+    part = batch.coordinates[:, :, y : y + rows, x : x + columns]
+    return _filled(part, (PLACE_PLANES, rows, columns))
 
 
-def _cut_pattern(batch: TileBatch, y: int, x: int, halo: int, core: int) -> Array:
+def _cut_pattern(batch: TileBatch, y: int, x: int, halo: int, core: Size) -> Array:
     return batch.pattern
 
 
-_CUTS: Mapping[str, Callable[[TileBatch, int, int, int, int], Array]] = {
+def _cells(core: Size, halo: int) -> Size:
+    """Cells across and down of a tile with its halo."""
+    return (core[0] + 2 * halo) // CELL_PX, (core[1] + 2 * halo) // CELL_PX
+
+
+_CUTS: Mapping[str, Callable[[TileBatch, int, int, int, Size], Array]] = {
     "image": _cut_image,
     "aging_map": _cut_map,
     "coordinates": _cut_places,

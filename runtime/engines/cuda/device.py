@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import EngineError
-from ..contract import Capabilities, CoreSize
+from ..contract import Capabilities
 from ..frame import FrameWork
 from ..scheduler.device import PlacedTile
+from ..tiles import Tile
 from .api import STICKY, Cuda, CudaError
 from .frame_pool import PLANES, FramePool, FrameRoom
 from .handles import Owners, Stream
 from .movers import open_mover
 from .program import CudaProgram
-from .rings import SLOTS, Ring, Slot, open_rings
+from .rings import SLOTS, Ring, Rings, Slot
 
 FRAMES_SHARE = 0.25
 """How much of the memory that the ring leaves free may be room for frames."""
@@ -71,7 +72,7 @@ class CudaTileDevice:
         several = list(programs) if isinstance(programs, Sequence) else [programs]
         self._cuda, self._gpu, self._halo = cuda, gpu, halo_px
         self._programs = several
-        self._rings: dict[int, Ring] = {}
+        self._rings: Rings | None = None
         (self._patterns,) = several[0].inputs["pattern"].shape
         self._fault = ""
         self._graphs = 0
@@ -83,9 +84,9 @@ class CudaTileDevice:
         self._mover = open_mover(cuda, halo_px, kernels)
         try:
             self._upload, self._compute, self._download = (self._owners.own(Stream(cuda)) for _ in range(3))
-            self._rings, slots = open_rings(cuda, several, halo_px, slots, self._compute, batch)
-            most = max(ring.batches[-1] for ring in self._rings.values())
-            for _ in range(slots):
+            rings = self._rings = Rings(cuda, several, halo_px, slots, self._compute, batch)
+            most = max(core.batch for core in rings.cores)
+            for _ in range(rings.slots):
                 self._slots.append(Slot(cuda, most, self._patterns))
             self._pool.budget = min(int(FRAMES_SHARE * cuda.memory()[0]), FRAMES_BYTES)
         except EngineError:
@@ -95,12 +96,12 @@ class CudaTileDevice:
             several[0].name,
             f"cuda:{gpu}",
             several[0].precision,
-            max(self._rings),
+            max(rings.cores[-1].size),
             len(self._slots),
             most,
             fixed_core=True,
             reason=reason,
-            cores=tuple(CoreSize(ring.core, ring.batches[-1]) for ring in self._rings.values()),
+            cores=rings.cores,
         )
 
     @property
@@ -173,10 +174,10 @@ class CudaTileDevice:
         """Cut tiles with their halo out of their frames, into the slot."""
         held = self._slots[slot]
         tile = tiles[0].tile
-        ring = held.ring = self._rings[self._capabilities.core_of(tile.width, tile.height).px]
         held.tiles = tiles
-        held.batch = next(size for size in ring.batches if size >= len(tiles))
         with self._watched():
+            ring = held.ring = self._ring_for(tile, len(tiles))
+            held.batch = next(size for size in ring.batches if size >= len(tiles))
             for number, placed in enumerate(tiles):
                 held.patterns[number] = placed.frame.pattern
             self._mover.gather(held, ring, ring.slots[slot], self._upload)
@@ -249,12 +250,20 @@ class CudaTileDevice:
         """Give everything back, whatever state the GPU is in."""
         with contextlib.suppress(EngineError):
             self._cuda.use(self._gpu)
-        opened = [slot for ring in self._rings.values() for slot in ring.slots]
-        closing: list[Any] = [*self._slots, *opened, self._mover, self._pool, self._owners, *self._programs]
-        self._slots, self._rings, self._programs = [], {}, []
+        rings = [] if self._rings is None else [self._rings]
+        closing: list[Any] = [*self._slots, *rings, self._mover, self._pool, self._owners, *self._programs]
+        self._slots, self._rings, self._programs = [], None, []
         for part in closing:
             with contextlib.suppress(EngineError):
                 part.close()
+
+    def _ring_for(self, tile: Tile, tiles: int) -> Ring:
+        """The ring for so many tiles of one size; what it has too little memory for is no longer offered."""
+        assert self._rings is not None
+        try:
+            return self._rings.ring(tile.width, tile.height, tiles)
+        finally:
+            self._capabilities = replace(self._capabilities, cores=self._rings.cores)
 
     @staticmethod
     def _ring_of(slot: Slot) -> Ring:

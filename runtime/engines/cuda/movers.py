@@ -9,6 +9,7 @@ from typing import ClassVar, Protocol
 from ...errors import EngineError
 from ..contract import CELL_PX, PLACE_PLANES
 from ..scheduler.device import PlacedTile
+from ..tiles import Size
 from .api import ADDRESS, NUMBER, Cuda, KernelType
 from .handles import Library, Stream
 from .program import ProgramSlot
@@ -83,18 +84,18 @@ class KernelMover:
         ]
         arguments: list[Argument] = [
             (slot.memory.handle, ADDRESS), (slot.memory.handle + slot.patterns_at, ADDRESS), (mixed, NUMBER),
-            *inputs, (ring.core, NUMBER), (self._halo, NUMBER),
+            *inputs, (ring.core[0], NUMBER), (ring.core[1], NUMBER), (self._halo, NUMBER),
         ]  # fmt: skip
-        grid = (1, ring.core + 2 * self._halo, len(slot.tiles))
+        grid = (1, ring.core[1] + 2 * self._halo, len(slot.tiles))
         self._cuda.kernel_launch(self._gather, grid, THREADS, arguments, stream.handle)
 
     def stitch(self, slot: Slot, ring: Ring, out_of: ProgramSlot, stream: Stream) -> None:
         """Put the cores to where gather said that their tiles lie."""
         arguments: list[Argument] = [
             (slot.memory.handle, ADDRESS), (out_of.address("aged"), ADDRESS),
-            (ring.core, NUMBER), (self._halo, NUMBER),
+            (ring.core[0], NUMBER), (ring.core[1], NUMBER), (self._halo, NUMBER),
         ]  # fmt: skip
-        grid = (1, ring.core, len(slot.tiles))
+        grid = (1, ring.core[1], len(slot.tiles))
         self._cuda.kernel_launch(self._stitch, grid, THREADS, arguments, stream.handle)
 
     def close(self) -> None:
@@ -112,26 +113,29 @@ class CopyMover:
 
     def gather(self, slot: Slot, ring: Ring, into: ProgramSlot, stream: Stream) -> None:
         """Copy the rectangles of every tile."""
-        halo, side = self._halo, ring.core + 2 * self._halo
+        halo = self._halo
+        row, rows = (side + 2 * halo for side in ring.core)
         for number, placed in enumerate(slot.tiles):
             tile, place = placed.tile, placed.frame
             width, height = tile.width + 2 * halo, tile.height + 2 * halo
             self._cuda.copy_2d(
-                into.address("image") + number * _RGB * side * side, _RGB * side,
+                into.address("image") + number * _RGB * row * rows, _RGB * row,
                 place.room.image.handle + _RGB * (tile.y0 * place.padded + tile.x0), _RGB * place.padded,
                 _RGB * width, height, stream.handle,
             )  # fmt: skip
-            self._gather_planes(into, side // CELL_PX, number, placed, stream)
+            self._gather_planes(into, (row // CELL_PX, rows // CELL_PX), number, placed, stream)
         size = len(slot.tiles) * slot.patterns.shape[1] * _FLOAT
         patterns = slot.pinned.handle + slot.patterns_at
         self._cuda.copy(into.address("pattern"), patterns, size, stream.handle)
 
     def _gather_planes(
-        self, into: ProgramSlot, cells: int, number: int, placed: PlacedTile, stream: Stream
+        self, into: ProgramSlot, cells: Size, number: int, placed: PlacedTile, stream: Stream
     ) -> None:
-        """Cut ages and coordinates out, into place ``number`` of a batch whose planes are ``cells`` wide."""
+        """Cut ages and coordinates out, into place ``number`` of a batch; its planes are ``cells`` wide and
+        high.
+        """
         tile, place = placed.tile, placed.frame
-        plane, row = _FLOAT * cells * cells, place.padded // CELL_PX
+        plane, row = _FLOAT * cells[0] * cells[1], place.padded // CELL_PX
         width, height = ((size + 2 * self._halo) // CELL_PX for size in (tile.width, tile.height))
         start = place.room.planes.handle + _FLOAT * (tile.y0 // CELL_PX * row + tile.x0 // CELL_PX)
         coordinates = into.address("coordinates") + number * PLACE_PLANES * plane
@@ -139,18 +143,18 @@ class CopyMover:
         targets += [coordinates + i * plane for i in range(PLACE_PLANES)]
         for i, target in enumerate(targets):
             self._cuda.copy_2d(
-                target, _FLOAT * cells, start + i * _FLOAT * row * row, _FLOAT * row,
+                target, _FLOAT * cells[0], start + i * _FLOAT * row * row, _FLOAT * row,
                 _FLOAT * width, height, stream.handle,
             )  # fmt: skip
 
     def stitch(self, slot: Slot, ring: Ring, out_of: ProgramSlot, stream: Stream) -> None:
         """Copy every core."""
-        aged, core = out_of.address("aged"), ring.core
+        aged, (row, rows) = out_of.address("aged"), ring.core
         for number, placed in enumerate(slot.tiles):
             tile, place = placed.tile, placed.frame
             self._cuda.copy_2d(
                 place.room.aged.handle + _RGB * (tile.y0 * place.side + tile.x0), _RGB * place.side,
-                aged + number * _RGB * core * core, _RGB * core,
+                aged + number * _RGB * row * rows, _RGB * row,
                 _RGB * tile.width, tile.height, stream.handle,
             )  # fmt: skip
 

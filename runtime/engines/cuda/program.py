@@ -11,6 +11,7 @@ import numpy as np
 
 from ...bundle.precision import Precision
 from ..contract import CELL_PX, PLACE_PLANES
+from ..tiles import Size
 from .api import Cuda, OutOfMemoryError
 from .handles import Stream
 
@@ -18,6 +19,16 @@ _LOG = logging.getLogger(__name__)
 
 MIB = 1 << 20
 BATCH_PX = 2 * 1024**2
+CORES = (
+    (144, 176), (160, 208), (176, 224), (192, 240), (224, 272), (240, 288), (256, 320), (288, 352),
+    (320, 400), (352, 432), (384, 480), (416, 528), (464, 576), (512, 640), (560, 704), (624, 768), (832,
+    1024),
+)  # fmt: skip
+"""Widths and heights in px of the cores of tiles, where nobody names others.
+
+Most faces fit into one of these with about a tenth more arithmetic than they need, as masks of faces are 1.2
+to 1.3 times as high as wide (benchmarks/tile_cost.py).
+"""
 SPARE_SHARE = 0.9
 """How much of the free memory we plan to use; the rest is for frames and other programs."""
 
@@ -85,12 +96,12 @@ class CudaProgram(Protocol):
         """Give everything back; its slots must have been closed."""
 
 
-def largest_batch(core_px: int, most: int) -> int:
-    """How many tiles of a core a batch should hold, up to ``most``; with core 0 that many.
+def largest_batch(core: Size | None, most: int) -> int:
+    """How many tiles of a core a batch should hold, up to ``most``; without a core that many.
 
     More than two tiles of 1024 px, or what is as much, take only longer and more memory.
     """
-    return max(1, min(most, BATCH_PX // core_px**2)) if core_px else most
+    return max(1, min(most, BATCH_PX // (core[0] * core[1]))) if core else most
 
 
 def batch_sizes(low: int, high: int) -> tuple[int, ...]:
@@ -101,9 +112,28 @@ def batch_sizes(low: int, high: int) -> tuple[int, ...]:
     return tuple(dict.fromkeys((*sizes, high)))
 
 
-def core_px(program: CudaProgram, halo_px: int) -> int:
-    """Side of the core of the tiles that a generator takes, in px."""
-    return program.inputs["image"].shape[0] - 2 * halo_px
+def core_size(program: CudaProgram, halo_px: int) -> Size:
+    """Width and height of the core of the tiles that a generator takes, in px."""
+    height, width = program.inputs["image"].shape[:2]
+    return width - 2 * halo_px, height - 2 * halo_px
+
+
+def generator_tensors(core: Size, halo_px: int, patterns: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Inputs and outputs of a generator for tiles with cores of one width and height, in px."""
+    width, height = (side + 2 * halo_px for side in core)
+    cells = (height // CELL_PX, width // CELL_PX)
+    inputs = {
+        "image": Tensor((height, width, 3), np.dtype(np.uint8)),
+        "aging_map": Tensor((1, *cells), np.dtype(np.float32)),
+        "coordinates": Tensor((PLACE_PLANES, *cells), np.dtype(np.float32)),
+        "pattern": Tensor((patterns,), np.dtype(np.float32)),
+    }
+    return inputs, {"aged": Tensor((core[1], core[0], 3), np.dtype(np.uint8))}
+
+
+def allowed_batches(program: CudaProgram, batch: int | None) -> tuple[int, ...]:
+    """The batch sizes of a program up to ``batch``, and its smallest one anyway; None: all."""
+    return tuple(size for size in program.batches if batch is None or size <= batch) or program.batches[:1]
 
 
 def open_ring(
@@ -120,7 +150,7 @@ def open_ring(
     nevertheless, the largest batch is halved, then the ring, and a line of the log says so. Raises
     OutOfMemoryError when not even one tile at a time fits.
     """
-    sizes = tuple(size for size in program.batches if batch is None or size <= batch) or program.batches[:1]
+    sizes = allowed_batches(program, batch)
     free, total = cuda.memory()
     while len(sizes) > 1 and program.memory(slots, sizes[-1]) > share * free:
         sizes = sizes[:-1]
@@ -145,21 +175,15 @@ def open_ring(
 
 
 def check_generator(program: CudaProgram, halo_px: int, patterns: int) -> str | None:
-    """Why a program is no generator for square tiles with this halo and so many patterns, half a sentence.
+    """Why a program is no generator for tiles with this halo and so many patterns, half a sentence.
 
     None if it is one.
     """
     found = {**program.inputs, **program.outputs}
-    side = found["image"].shape[0] if "image" in found else 0
-    core = side - 2 * halo_px
-    wanted = {
-        "image": Tensor((side, side, 3), np.dtype(np.uint8)),
-        "aging_map": Tensor((1, side // CELL_PX, side // CELL_PX), np.dtype(np.float32)),
-        "coordinates": Tensor((PLACE_PLANES, side // CELL_PX, side // CELL_PX), np.dtype(np.float32)),
-        "pattern": Tensor((patterns,), np.dtype(np.float32)),
-        "aged": Tensor((core, core, 3), np.dtype(np.uint8)),
-    }
+    core = core_size(program, halo_px) if "image" in program.inputs else (0, 0)
+    inputs, outputs = generator_tensors(core, halo_px, patterns)
+    wanted = {**inputs, **outputs}
     for name in sorted(set(wanted) | set(found)):
-        if core <= 0 or found.get(name) != wanted.get(name):
+        if min(core) <= 0 or found.get(name) != wanted.get(name):
             return f"its tensor {name} is {found.get(name)} instead of {wanted.get(name)}"
     return None

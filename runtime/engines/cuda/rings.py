@@ -10,10 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...errors import EngineError
+from ..contract import CoreSize
 from ..scheduler.device import PlacedTile
+from ..tiles import Size
 from .api import Cuda, OutOfMemoryError
 from .handles import DeviceMemory, Event, Owners, PinnedMemory, Stream
-from .program import SPARE_SHARE, CudaProgram, ProgramSlot, core_px, open_ring
+from .program import SPARE_SHARE, CudaProgram, ProgramSlot, allowed_batches, core_size, open_ring
 
 _LOG = logging.getLogger(__name__)
 
@@ -28,12 +30,14 @@ JOB = np.dtype([*((name, np.uint64) for name in _ADDRESSES), *((name, np.int32) 
 
 @dataclass(frozen=True, eq=False)
 class Ring:
-    """A program for one size of tiles: its slots, its batch sizes, and the side of its cores in px."""
+    """A program for one size of tiles: its slots, its batch sizes, and width and height of its cores in
+    px.
+    """
 
     program: CudaProgram
     slots: Sequence[ProgramSlot]
     batches: tuple[int, ...]
-    core: int
+    core: Size
 
 
 class Slot:
@@ -68,49 +72,103 @@ class Slot:
         self._owners.close()
 
 
-def open_rings(
-    cuda: Cuda,
-    programs: Sequence[CudaProgram],
-    halo_px: int,
-    slots: int,
-    stream: Stream,
-    batch: int | None = None,
-) -> tuple[dict[int, Ring], int]:
-    """A ring for each program, by the side of its cores, going up, and how many slots each of them has.
+class Rings:
+    """The rings of a generator's programs, one a size of tiles; each is opened when its first tiles come.
 
-    The smallest tiles come first. A program whose slots do not fit into what memory is left is left out, and
-    the log says so. Raises OutOfMemoryError when not even the first fits, EngineError where it fails; nothing
-    is left open then.
+    The smallest and the largest size are opened at once. What there is no memory for is left out, and the log
+    says so: its tiles are computed as the next larger ones.
     """
-    rings: dict[int, Ring] = {}
-    try:
-        for program in sorted(programs, key=lambda program: core_px(program, halo_px)):
-            core = core_px(program, halo_px)
-            free = cuda.memory()[0]
-            if rings and program.memory(slots, program.batches[0]) > EXTRA_SHARE * free:
-                _LOG.warning(
-                    "tiles of %d px are left out, half of the memory that is left is too little", core
-                )
-                continue
-            try:
-                share = EXTRA_SHARE if rings else SPARE_SHARE
-                opened, batches = open_ring(cuda, program, slots, stream, batch, share)
-            except OutOfMemoryError as error:
-                if not rings:
-                    raise
-                _LOG.warning("tiles of %d px are left out, there is no memory for them: %s", core, error)
-                continue
-            if rings and len(opened) < slots:
-                close_slots(opened)
-                _LOG.warning("tiles of %d px are left out, only %d slots fit", core, len(opened))
-                continue
-            slots = len(opened)
-            rings[core] = Ring(program, opened, batches, core)
-    except EngineError:
-        for ring in rings.values():
+
+    def __init__(
+        self,
+        cuda: Cuda,
+        programs: Sequence[CudaProgram],
+        halo_px: int,
+        slots: int,
+        stream: Stream,
+        batch: int | None = None,
+    ) -> None:
+        """``slots`` are wanted in each ring; ``slots`` of the object are those that the first one got.
+
+        ``batch`` limits the batches. Raises OutOfMemoryError when not even the smallest size fits,
+        EngineError where it fails; nothing is left open then.
+        """
+        self._cuda, self._stream, self._batch = cuda, stream, batch
+        self._sizes = {core_size(one, halo_px): one for one in sorted(programs, key=_by_area)}
+        self._opened: dict[Size, Ring] = {}
+        smallest, *others = self._sizes
+        opened, batches = open_ring(cuda, self._sizes[smallest], slots, stream, batch, SPARE_SHARE)
+        self.slots = len(opened)
+        self._opened[smallest] = Ring(self._sizes[smallest], opened, batches, smallest)
+        try:
+            for size in reversed(others):
+                if self._open(size):
+                    break
+        except EngineError:
+            self.close()
+            raise
+
+    @property
+    def cores(self) -> tuple[CoreSize, ...]:
+        """The sizes that are not left out, by area, with the most tiles that their batches hold."""
+        return tuple(CoreSize(*size, self._most(size)) for size in self._sizes)
+
+    @property
+    def opened(self) -> tuple[Ring, ...]:
+        """The rings that are open."""
+        return tuple(self._opened.values())
+
+    def ring(self, width: int, height: int, tiles: int) -> Ring:
+        """The ring for so many tiles of one size; opens it where it is not open yet.
+
+        Raises OutOfMemoryError where no batch holds so many any more, as there is no memory for what was
+        planned.
+        """
+        for core in self.cores:
+            if core.holds(width, height) and (core.size in self._opened or self._open(core.size)):
+                ring = self._opened[core.size]
+                if tiles <= ring.batches[-1]:
+                    return ring
+        raise OutOfMemoryError(f"there is no memory for {tiles} tiles of {width}x{height} px at once")
+
+    def close(self) -> None:
+        """Give the slots of all rings back, whatever state the GPU is in."""
+        for ring in self._opened.values():
             close_slots(ring.slots)
-        raise
-    return rings, slots
+        self._opened.clear()
+
+    def _most(self, size: Size) -> int:
+        if size in self._opened:
+            return self._opened[size].batches[-1]
+        return allowed_batches(self._sizes[size], self._batch)[-1]
+
+    def _open(self, size: Size) -> bool:
+        """Open the ring of a size; where there is no memory for it, leave it out.
+
+        Returns whether it is open.
+        """
+        program, cuda = self._sizes[size], self._cuda
+        if program.memory(self.slots, program.batches[0]) > EXTRA_SHARE * cuda.memory()[0]:
+            return self._leave_out(size, "half of the memory that is left is too little")
+        try:
+            opened, batches = open_ring(cuda, program, self.slots, self._stream, self._batch, EXTRA_SHARE)
+        except OutOfMemoryError as error:
+            return self._leave_out(size, f"there is no memory for them: {error}")
+        if len(opened) < self.slots:
+            close_slots(opened)
+            return self._leave_out(size, f"only {len(opened)} slots fit")
+        self._opened[size] = Ring(program, opened, batches, size)
+        return True
+
+    def _leave_out(self, size: Size, why: str) -> bool:
+        _LOG.warning("tiles of %dx%d px are left out, %s", *size, why)
+        del self._sizes[size]
+        return False
+
+
+def _by_area(program: CudaProgram) -> tuple[int, int]:
+    height, width = program.outputs["aged"].shape[:2]
+    return height * width, width
 
 
 def close_slots(slots: Sequence[ProgramSlot]) -> None:

@@ -13,12 +13,14 @@ struct TileJob {
 
 enum { CELL = 4, WORDS = 3, PLANES = 5 };
 
-// Blocks (1, core + 2 halo, tiles): a row of a tile each. `patterns` has `mixed` floats for each tile.
+// Blocks (1, core_tall + 2 halo, tiles): a row of a tile each. `patterns` has `mixed` floats for each tile.
 extern "C" __global__ void gather_tiles(const TileJob *jobs, const float *patterns, int mixed, unsigned *image,
-                                        float *ages, float *coordinates, float *pattern, int core, int halo) {
+                                        float *ages, float *coordinates, float *pattern, int core_wide, int core_tall,
+                                        int halo) {
   const int tile = blockIdx.z, row = blockIdx.y, first = threadIdx.x, step = blockDim.x;
   const TileJob job = jobs[tile];
-  const size_t side = core + 2 * halo, cells = side / CELL, frame_cells = job.padded / CELL;
+  const size_t side = core_tall + 2 * halo, cells = (core_wide + 2 * halo) / CELL, frame_cells = job.padded / CELL;
+  const size_t plane_cells = side / CELL * cells;
   const int wide = (job.width + 2 * halo) / CELL, tall = (job.height + 2 * halo) / CELL;
   if (row < tall * CELL) {
     const unsigned *source = (const unsigned *)job.image + ((job.y0 + row) * frame_cells + job.x0 / CELL) * WORDS;
@@ -28,8 +30,8 @@ extern "C" __global__ void gather_tiles(const TileJob *jobs, const float *patter
   if (row < tall) {
     const float *source = (const float *)job.planes + (job.y0 / CELL + row) * frame_cells + job.x0 / CELL;
     for (int plane = 0; plane < PLANES; plane++) {
-      float *target = plane ? coordinates + (tile * (size_t)(PLANES - 1) + plane - 1) * cells * cells
-                            : ages + tile * cells * cells;
+      float *target = plane ? coordinates + (tile * (size_t)(PLANES - 1) + plane - 1) * plane_cells
+                            : ages + tile * plane_cells;
       target += row * cells;
       for (int i = first; i < wide; i += step) target[i] = source[plane * frame_cells * frame_cells + i];
     }
@@ -38,13 +40,14 @@ extern "C" __global__ void gather_tiles(const TileJob *jobs, const float *patter
     for (int i = first; i < mixed; i += step) pattern[tile * mixed + i] = patterns[tile * mixed + i];
 }
 
-// Blocks (1, core, tiles): a row of a core each. Cores of exact tiles agree where they overlap.
-extern "C" __global__ void stitch_cores(const TileJob *jobs, const unsigned *cores, int core, int halo) {
+// Blocks (1, core_tall, tiles): a row of a core each. Cores of exact tiles agree where they overlap.
+extern "C" __global__ void stitch_cores(const TileJob *jobs, const unsigned *cores, int core_wide, int core_tall,
+                                        int halo) {
   const int tile = blockIdx.z, row = blockIdx.y;
   const TileJob job = jobs[tile];
   if (row >= job.height) return;
-  const size_t frame_cells = (job.padded - 2 * halo) / CELL, cells = core / CELL;
+  const size_t frame_cells = (job.padded - 2 * halo) / CELL, cells = core_wide / CELL;
   unsigned *target = (unsigned *)job.aged + ((job.y0 + row) * frame_cells + job.x0 / CELL) * WORDS;
-  const unsigned *source = cores + (tile * (size_t)core + row) * cells * WORDS;
+  const unsigned *source = cores + (tile * (size_t)core_tall + row) * cells * WORDS;
   for (int i = threadIdx.x; i < job.width / CELL * WORDS; i += blockDim.x) target[i] = source[i];
 }

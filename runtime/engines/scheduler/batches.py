@@ -106,7 +106,7 @@ def _kind(tile: Tile, likes: Capabilities) -> tuple[object, int]:
     """What tiles of a batch have in common, and how many it holds."""
     if likes.fixed_core:
         core = likes.core_of(tile.width, tile.height)
-        return core.px, core.batch
+        return core.size, core.batch
     return (tile.width, tile.height), likes.batch
 
 

@@ -161,14 +161,14 @@ def open_scheduler(bundle: Bundle, device: str = "auto", precision: str | None =
 def _of_all(likes: Sequence[Capabilities], slots: int) -> Capabilities:
     """What several devices are together, with so many slots: the sizes of tiles are those that all have."""
     first = likes[0]
-    common = set.intersection(*({core.px for core in one.cores} for one in likes))
-    cores = tuple(core for core in first.cores if core.px in common)
+    common = set.intersection(*({core.size for core in one.cores} for one in likes))
+    cores = tuple(core for core in first.cores if core.size in common)
     return replace(
         first,
         device=", ".join(one.device for one in likes),
         in_flight=slots,
         cores=cores,
-        max_core_px=cores[-1].px if cores else min(one.max_core_px for one in likes),
+        max_core_px=max(cores[-1].size) if cores else min(one.max_core_px for one in likes),
     )
 
 
@@ -202,8 +202,9 @@ def _check(work: FrameWork, halo_px: int, likes: Capabilities) -> int:
         steps = (tile.x0, tile.y0, tile.width, tile.height)
         if not inside or any(s % CELL_PX for s in steps) or min(tile.width, tile.height) <= 0:
             raise EngineError(f"{work.label}: tile {tile} does not fit into a frame of {side} px")
-        if likes.fixed_core and max(tile.width, tile.height) > likes.max_core_px:
+        if likes.fixed_core and not likes.core_of(tile.width, tile.height).holds(tile.width, tile.height):
+            largest = "x".join(map(str, likes.all_cores[-1].size))
             raise EngineError(
-                f"{work.label}: tile {tile} is larger than the {likes.max_core_px} px that {likes.name} takes"
+                f"{work.label}: tile {tile} is larger than the {largest} px that {likes.name} takes"
             )
     return side

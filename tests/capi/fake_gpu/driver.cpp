@@ -31,10 +31,11 @@ FrameWork make_frame(const Engine &engine, const Bundle &bundle, int side, int m
     work.pattern.assign(fake::kPatterns, 0.0f);
     work.pattern[static_cast<std::size_t>(side / 64) % fake::kPatterns] = 0.75f;
     work.pattern[static_cast<std::size_t>(side / 64 + 1) % fake::kPatterns] = 0.25f;
-    std::vector<std::uint8_t> cells(static_cast<std::size_t>(side / kTileStepPx) * (side / kTileStepPx));
-    for (int y = 0; y < marked / kTileStepPx; ++y)
-        for (int x = 0; x < marked / kTileStepPx; ++x) cells[static_cast<std::size_t>(y) * (side / kTileStepPx) + x] = 1;
-    work.tiles = plan_tiles(side, engine.traits().wishes, cells, kTileStepPx);
+    const int step = plan_step_px(engine.traits().wishes, bundle.manifest.tile_multiple);
+    std::vector<std::uint8_t> cells(static_cast<std::size_t>(side / step) * (side / step));
+    for (int y = 0; y < marked / step; ++y)
+        for (int x = 0; x < marked / step; ++x) cells[static_cast<std::size_t>(y) * (side / step) + x] = 1;
+    work.tiles = plan_tiles(side, engine.traits().wishes, cells, step);
     return work;
 }
 
@@ -70,8 +71,8 @@ int check_pixels(const Bundle &bundle) {
     for (const auto &[side, marked] : std::vector<std::pair<int, int>>{
              {128, 128}, {192, 192}, {256, 256}, {320, 320}, {320, 96}, {512, 512}, {512, 224}, {1024, 1024}}) {
         const FrameWork work = make_frame(*engine, bundle, side, marked);
-        std::snprintf(line, sizeof line, "frame %d, marked %d: %zu tiles of %d px", side, marked, work.tiles.size(),
-                      work.tiles.empty() ? 0 : work.tiles[0].width);
+        std::snprintf(line, sizeof line, "frame %d, marked %d: %zu tiles of %dx%d px", side, marked, work.tiles.size(),
+                      work.tiles.empty() ? 0 : work.tiles[0].width, work.tiles.empty() ? 0 : work.tiles[0].height);
         wrong += check(age_right(*engine, work), line);
     }
     FrameWork nothing = make_frame(*engine, bundle, 256, 0);

@@ -70,10 +70,11 @@ struct Counted {
     ~Counted() { --objects; }
 };
 
-// An engine whose plan says "core halo low high": sizes in px and of batches.
+// An engine whose plan says "width height halo low high": sizes in px and of batches.
 struct Plan {
-    int core = 0, halo = 0, low = 0, high = 0;
-    int side() const { return core + 2 * halo; }
+    int width = 0, height = 0, halo = 0, low = 0, high = 0;
+    int wide() const { return width + 2 * halo; }
+    int tall() const { return height + 2 * halo; }
 };
 
 class Context : public nvinfer1::IExecutionContext, Counted {
@@ -102,21 +103,21 @@ class Context : public nvinfer1::IExecutionContext, Counted {
 
   private:
     void compute(int batch) {
-        const int side = plan_.side(), cells = side / 4, core = plan_.core;
-        const std::size_t pixels = std::size_t{3} * side * side, years = std::size_t{1} * cells * cells;
+        const int wide = plan_.wide(), cells = wide / 4;
+        const std::size_t pixels = std::size_t{3} * wide * plan_.tall(), years = std::size_t{1} * cells * (plan_.tall() / 4);
         const auto *image = static_cast<const std::uint8_t *>(addresses_["image"]);
         const auto *map = static_cast<const float *>(addresses_["aging_map"]);
         const auto *places = static_cast<const float *>(addresses_["coordinates"]);
         const auto *pattern = static_cast<const float *>(addresses_["pattern"]);
         auto *out = static_cast<std::uint8_t *>(addresses_["aged"]);
         for (int i = 0; i < batch; ++i, image += pixels, map += years, places += fake::kPlaces * years, pattern += fake::kPatterns)
-            for (int y = plan_.halo; y < plan_.halo + core; ++y)
-                for (int x = plan_.halo; x < plan_.halo + core; ++x)
+            for (int y = plan_.halo; y < plan_.halo + plan_.height; ++y)
+                for (int x = plan_.halo; x < plan_.halo + plan_.width; ++x)
                     for (int c = 0; c < 3; ++c) {
                         const std::size_t cell = static_cast<std::size_t>(y / 4) * cells + x / 4;
                         std::array<float, fake::kPlaces> place;
                         for (std::size_t p = 0; p < place.size(); ++p) place[p] = known(places[p * years + cell]);
-                        *out++ = fake::aged(image[3 * (y * side + x) + c], known(map[cell]), place, pattern);
+                        *out++ = fake::aged(image[3 * (y * wide + x) + c], known(map[cell]), place, pattern);
                     }
     }
 
@@ -145,12 +146,12 @@ class Engine : public nvinfer1::ICudaEngine, Counted {
 
     nvinfer1::Dims getTensorShape(const char *name) const noexcept override {
         const std::string text = name;
-        const int side = plan_.side(), cells = side / 4;
-        if (text == "image") return {4, {-1, side, side, 3}};
-        if (text == "aging_map") return {4, {-1, 1, cells, cells}};
-        if (text == "coordinates") return {4, {-1, fake::kPlaces, cells, cells}};
+        const int wide = plan_.wide(), tall = plan_.tall();
+        if (text == "image") return {4, {-1, tall, wide, 3}};
+        if (text == "aging_map") return {4, {-1, 1, tall / 4, wide / 4}};
+        if (text == "coordinates") return {4, {-1, fake::kPlaces, tall / 4, wide / 4}};
         if (text == "pattern") return {2, {-1, fake::kPatterns}};
-        return {4, {-1, plan_.core, plan_.core, 3}};
+        return {4, {-1, plan_.height, plan_.width, 3}};
     }
 
   private:
@@ -165,8 +166,9 @@ class Runtime : public nvinfer1::IRuntime, Counted {
         const Hold hold(mutex);
         Plan plan;
         const std::string said(static_cast<const char *>(text), bytes);
-        const int read = std::sscanf(said.c_str(), "%d %d %d %d", &plan.core, &plan.halo, &plan.low, &plan.high);
-        if (fails() || read != 4) {
+        const int read = std::sscanf(said.c_str(), "%d %d %d %d %d", &plan.width, &plan.height, &plan.halo, &plan.low,
+                                     &plan.high);
+        if (fails() || read != 5) {
             log_.log(nvinfer1::ILogger::Severity::kERROR, "the plan is\nof another version");
             return nullptr;
         }

@@ -25,8 +25,8 @@ from amgan.runtime.files import file_sha256
 
 trt = pytest.importorskip("tensorrt_rtx")
 
-OPTIONS = EngineOptions(cores_px=(32,), batch=4)
-GENERATOR, ESTIMATOR = "generator.fp16.32px.tensorrt_rtx.engine", "estimator.fp16.tensorrt_rtx.engine"
+OPTIONS = EngineOptions(cores=((32, 32),), batch=4)
+GENERATOR, ESTIMATOR = "generator.fp16.32x32px.tensorrt_rtx.engine", "estimator.fp16.tensorrt_rtx.engine"
 
 
 @pytest.fixture(autouse=True)
@@ -83,28 +83,31 @@ def test_manifest_of_a_bundle_with_engines(folder: Path) -> None:
 
 
 def test_every_size_of_tiles_gets_an_engine(folder: Path) -> None:
-    options = EngineOptions(cores_px=(128, 32, 512), batch=8)
+    options = EngineOptions(cores=((128, 128), (32, 48), (512, 512)), batch=8)
     add(folder, ("sm86",), "tensorrt_rtx", options)
     bundle = Bundle.open(folder)
     # No frame of this bundle is larger than 256 px, and so no tile.
     found = find_engines(bundle, "generator", "tensorrt_rtx", trt.__version__, 86)
-    assert [path.name.split(".")[2] for path, _ in found] == ["32px", "128px", "256px"]
+    assert [path.name.split(".")[2] for path, _ in found] == ["32x48px", "128x128px", "256x256px"]
     builds = [entry.build for _, entry in found if entry.build]
-    assert [build.profile.side_px - 2 * 8 for build in builds] == [32, 128, 256]
+    assert [build.profile.size_px for build in builds] == [(48, 64), (144, 144), (272, 272)]
     assert [build.profile.batch for build in builds] == 3 * [(1, 8, 8)]
     # Sizes that are no longer asked for do not stay in the manifest, engines for other GPUs do.
     add(folder, ("sm89",), "tensorrt_rtx", OPTIONS)
     add(folder, ("sm86",), "tensorrt_rtx", OPTIONS)
     names = set(Bundle.open(folder).manifest.files)
     assert GENERATOR in names
-    assert not any("128px" in name for name in names)
+    assert not any("128x128px" in name for name in names)
     with pytest.raises(UsageError, match="no size of tiles"):
-        add(folder, ("sm86",), "tensorrt_rtx", EngineOptions(cores_px=()))
+        add(folder, ("sm86",), "tensorrt_rtx", EngineOptions(cores=()))
 
 
 def test_default_tiles_and_their_batches() -> None:
-    assert EngineOptions().cores_px == (256, 512, 1024)
-    assert [largest_batch(core, 8) for core in (0, 64, 256, 512, 1024, 4096)] == [8, 8, 8, 8, 2, 1]
+    areas = [width * height for width, height in EngineOptions().cores]
+    assert areas == sorted(areas)
+    assert all(side % 16 == 0 for core in EngineOptions().cores for side in core)
+    sizes = [None, *((side, side) for side in (64, 256, 512, 1024, 4096)), (512, 1024)]
+    assert [largest_batch(core, 8) for core in sizes] == [8, 8, 8, 8, 2, 1, 4]
 
 
 def test_engines_for_every_gpu_from_ampere_on(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,7 +117,7 @@ def test_engines_for_every_gpu_from_ampere_on(folder: Path, monkeypatch: pytest.
     monkeypatch.setattr(trt, "__version__", "11.1.0")
     monkeypatch.setattr(trt.IBuilderConfig, "get_timing_cache", lambda self: None)
     add(folder, ("sm86",), "tensorrt", replace(OPTIONS, portable=True))
-    entry = Bundle.open(folder).manifest.files["generator.fp16.32px.tensorrt.sm86.engine"]
+    entry = Bundle.open(folder).manifest.files["generator.fp16.32x32px.tensorrt.sm86.engine"]
     assert entry.build is not None
     assert entry.build.options["hardware_compatibility"] is True
     assert check_engine(entry, "tensorrt", "11.1.0", 90) is None
@@ -230,10 +233,10 @@ def test_failure_leaves_the_bundle_as_it_was(folder: Path, monkeypatch: pytest.M
     assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
 
 
-@pytest.mark.parametrize("core", [0, -4, 30])
-def test_impossible_core(folder: Path, core: int) -> None:
-    with pytest.raises(UsageError, match=f"cannot be {core} px: use a multiple of 4 px"):
-        build(folder, options=replace(OPTIONS, cores_px=(core,)))
+@pytest.mark.parametrize("core", [(0, 32), (32, -4), (32, 30)])
+def test_impossible_core(folder: Path, core: tuple[int, int]) -> None:
+    with pytest.raises(UsageError, match=f"cannot be {core[0]}x{core[1]} px: use multiples of 4 px"):
+        build(folder, options=replace(OPTIONS, cores=(core,)))
 
 
 @pytest.mark.filterwarnings("ignore:.*Timing cache operations are no-ops:DeprecationWarning")
@@ -245,7 +248,7 @@ def test_tensorrt_itself_keeps_its_timings(folder: Path, monkeypatch: pytest.Mon
     for _ in range(2):
         add(folder, ("sm86",), "tensorrt", OPTIONS)
         assert timing_cache("tensorrt", trt.__version__, ("sm86",)).read_bytes() == b"timings"
-    built = Bundle.open(folder).manifest.files["generator.fp16.32px.tensorrt.sm86.engine"].build
+    built = Bundle.open(folder).manifest.files["generator.fp16.32x32px.tensorrt.sm86.engine"].build
     assert built is not None
     assert built.flavour == "tensorrt"
 
@@ -267,7 +270,7 @@ def test_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert amgan("-o", output, "--fp16").exit_code == 0
     assert amgan("-o", output, "--plain").exit_code == 0
     cache = tmp_path / "timings"
-    options = ["--core", 128, "--core", 512, "--batch", 2, "--level", 5, "--workspace", 64]
+    options = ["--core", 128, "--core", "320x400", "--batch", 2, "--level", 5, "--workspace", 64]
     options += ["--timing-cache", cache]
     assert amgan("-o", output, "--targets", "sm86", *options).exit_code == 0
     assert [a[3] for a in asked] == [
@@ -277,7 +280,7 @@ def test_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ExportOptions(
             targets=("sm86",),
             engines=EngineOptions(
-                cores_px=(128, 512), batch=2, level=5, workspace_mib=64, timing_cache=cache
+                cores=((128, 128), (320, 400)), batch=2, level=5, workspace_mib=64, timing_cache=cache
             ),
         ),
     ]
@@ -290,6 +293,9 @@ def test_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (["--force"], 2, "name their --targets"),
         (["--flavour", "tensorrt_rtx"], 2, "name their --targets"),
         (["--core", "128"], 2, "name their --targets"),
+        (["--core", "63"], 2, "'63' is no size: use one such as 320x400"),
+        (["--core", "128x"], 2, "'128x' is no size: use one"),
+        (["--core", "128x128x128"], 2, "is no size: use one such as 320x400"),
         (["--hardware-compatibility"], 2, "name their --targets"),
         (["--plain", "--fp16"], 2, "--plain writes fp32 only"),
         (["--plain", "--targets", "sm86"], 2, "--plain writes fp32 only"),

@@ -9,7 +9,8 @@ import numpy as np
 from amgan.runtime.bundle.precision import Precision
 from amgan.runtime.engines.cuda.api import CudaError
 from amgan.runtime.engines.cuda.handles import DeviceMemory, Graph, Owners, Stream
-from amgan.runtime.engines.cuda.program import Tensor
+from amgan.runtime.engines.cuda.program import Tensor, generator_tensors
+from amgan.runtime.engines.tiles import Size
 from support.fake_cuda import FakeCuda
 from support.numpy_device import HALO, PATTERNS, age_tile
 
@@ -70,17 +71,18 @@ class FakeProgram:
     precision = Precision.FP16
 
     def __init__(
-        self, cuda: FakeCuda, core: int = 16, batches: tuple[int, ...] = (1, 2, 4), *, graphs: bool = True
+        self,
+        cuda: FakeCuda,
+        core: int | Size = 16,
+        batches: tuple[int, ...] = (1, 2, 4),
+        *,
+        graphs: bool = True,
     ):
         self.cuda, self.batches, self.graphs = cuda, batches, graphs
-        side = core + 2 * HALO
-        self.inputs: Mapping[str, Tensor] = {
-            "image": Tensor((side, side, 3), np.dtype(np.uint8)),
-            "aging_map": Tensor((1, side // 4, side // 4), np.dtype(np.float32)),
-            "coordinates": Tensor((4, side // 4, side // 4), np.dtype(np.float32)),
-            "pattern": Tensor((PATTERNS,), np.dtype(np.float32)),
-        }
-        self.outputs: Mapping[str, Tensor] = {"aged": Tensor((core, core, 3), np.dtype(np.uint8))}
+        size = (core, core) if isinstance(core, int) else core
+        self.inputs: Mapping[str, Tensor]
+        self.outputs: Mapping[str, Tensor]
+        self.inputs, self.outputs = generator_tensors(size, HALO, PATTERNS)
         self.launched: list[int] = []
         self.closed = 0
 

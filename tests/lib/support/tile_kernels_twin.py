@@ -18,11 +18,11 @@ def _array(view: View, address: int, shape: tuple[int, ...], dtype: type) -> np.
 
 
 def gather_tiles(view: View, tiles: int, arguments: list[int]) -> None:
-    jobs, patterns, mixed, image, ages, coordinates, pattern, core, halo = arguments
-    side, cells = core + 2 * halo, (core + 2 * halo) // 4
-    images = _array(view, image, (tiles, side, side, 3), np.uint8)
-    maps = _array(view, ages, (tiles, 1, cells, cells), np.float32)
-    places = _array(view, coordinates, (tiles, 4, cells, cells), np.float32)
+    jobs, patterns, mixed, image, ages, coordinates, pattern, core_width, core_height, halo = arguments
+    wide, tall = core_width + 2 * halo, core_height + 2 * halo
+    images = _array(view, image, (tiles, tall, wide, 3), np.uint8)
+    maps = _array(view, ages, (tiles, 1, tall // 4, wide // 4), np.float32)
+    places = _array(view, coordinates, (tiles, 4, tall // 4, wide // 4), np.float32)
     _array(view, pattern, (tiles, mixed), np.float32)[...] = _array(
         view, patterns, (tiles, mixed), np.float32
     )
@@ -38,8 +38,8 @@ def gather_tiles(view: View, tiles: int, arguments: list[int]) -> None:
 
 
 def stitch_cores(view: View, tiles: int, arguments: list[int]) -> None:
-    jobs, cores, core, halo = arguments
-    made = _array(view, cores, (tiles, core, core, 3), np.uint8)
+    jobs, cores, core_width, core_height, halo = arguments
+    made = _array(view, cores, (tiles, core_height, core_width, 3), np.uint8)
     for i, job in enumerate(view(jobs, tiles * JOB.itemsize).view(JOB)):
         x, y, width, height = (int(job[name]) for name in ("x0", "y0", "width", "height"))
         side = int(job["padded"]) - 2 * halo

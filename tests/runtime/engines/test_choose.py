@@ -149,7 +149,7 @@ def test_a_gpu_that_shares_a_size_of_tiles_shares_the_work(
     with open_scheduler(bundle, "cuda") as scheduler:
         likes = scheduler.capabilities
         assert likes.device == "cuda:0, cuda:1"
-        assert ([core.px for core in likes.cores], likes.max_core_px) == ([16], 16)
+        assert ([core.width for core in likes.cores], likes.max_core_px) == ([16], 16)
         works = [make_work(f"p{i}", 32 + 16 * (i % 3)) for i in range(9)]
         for work, future in [(w, scheduler.submit(w)) for w in works]:
             assert np.array_equal(future.result(LONG_S), age_frame(work))
@@ -169,7 +169,7 @@ def test_all_sizes_of_tiles_in_the_bundle_are_used(bundle: Bundle, monkeypatch: 
     write_manifest(bundle.path, Manifest.from_dict(content))
     with open_scheduler(Bundle.open(bundle.path), "cuda") as scheduler:
         likes = scheduler.capabilities
-        assert ([core.px for core in likes.cores], likes.max_core_px) == ([16, 32], 32)
+        assert ([core.width for core in likes.cores], likes.max_core_px) == ([16, 32], 32)
         works = [make_work(f"p{i}", 32, core) for i, core in enumerate((16, 32, 16, 32))]
         for work, future in [(w, scheduler.submit(w)) for w in works]:
             assert np.array_equal(future.result(LONG_S), age_frame(work))

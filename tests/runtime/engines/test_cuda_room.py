@@ -13,9 +13,11 @@ from support.fake_program import FakeProgram
 from support.numpy_device import HALO, age_frame, make_work
 
 from amgan.runtime.engines.contract import CoreSize
+from amgan.runtime.engines.cuda.api import OutOfMemoryError
 from amgan.runtime.engines.cuda.device import CudaTileDevice
 from amgan.runtime.engines.cuda.frame_pool import FramePool, room_bytes
 from amgan.runtime.engines.cuda.program import batch_sizes
+from amgan.runtime.engines.scheduler.device import PlacedTile
 from amgan.runtime.engines.scheduler.scheduler import FrameScheduler
 from amgan.runtime.errors import EngineError
 
@@ -79,7 +81,7 @@ def test_tiles_of_several_sizes_share_a_ring(seed: int, frames: list[tuple[int, 
     cuda = FakeCuda(seed)
     programs = [FakeProgram(cuda, core, batches) for core, batches in zip(SIZES, [(1, 2, 4), (1, 2), (1,)])]  # noqa: B905
     device = CudaTileDevice(cuda, 0, programs[::-1], HALO, slots=2)
-    assert device.capabilities.cores == (CoreSize(16, 4), CoreSize(32, 2), CoreSize(64, 1))
+    assert device.capabilities.cores == (CoreSize(16, 16, 4), CoreSize(32, 32, 2), CoreSize(64, 64, 1))
     works = [make_work(f"p{i}", side, min(core, side)) for i, (side, core) in enumerate(frames)]
     with FrameScheduler(device, HALO, linger_s=0.001) as scheduler:
         for work, future in [(w, scheduler.submit(w)) for w in works]:
@@ -112,12 +114,47 @@ def test_sizes_without_memory_are_left_out(
     cuda = FakeCuda(free_bytes=mib << 20)
     with caplog.at_level(logging.WARNING):
         device = CudaTileDevice(cuda, 0, [FakeProgram(cuda, 512, (1,)), FakeProgram(cuda, 16)], HALO)
-    assert [core.px for core in device.capabilities.cores] == [16]
+    assert [core.width for core in device.capabilities.cores] == [16]
     assert device.capabilities.max_core_px == 16
-    assert f"tiles of 512 px are left out, {says}" in caplog.text
+    assert f"tiles of 512x512 px are left out, {says}" in caplog.text
     work = make_work("p0")
     with FrameScheduler(device, HALO) as scheduler:
         assert np.array_equal(scheduler.submit(work).result(LONG_S), age_frame(work))
+    assert cuda.leaks == []
+
+
+def test_tiles_whose_size_finds_no_memory_later_are_computed_as_larger_ones(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    cuda = FakeCuda()
+    programs = [FakeProgram(cuda, core, (1, 2)) for core in ((16, 24), (32, 40), (64, 80))]
+    device = CudaTileDevice(cuda, 0, programs, HALO)
+    cores = [core.size for core in device.capabilities.cores]
+    assert cores == [(16, 24), (32, 40), (64, 80)]
+    works = [make_work(f"p{i}", 32, 32) for i in range(3)]
+    with FrameScheduler(device, HALO) as scheduler:
+        device.attach()
+        assert not programs[1].launched
+        programs[1].memory = lambda slots, batch: cuda.free_bytes  # type: ignore[method-assign]
+        for work in works:
+            assert np.array_equal(scheduler.submit(work).result(LONG_S), age_frame(work))
+    assert not programs[1].launched
+    assert sum(programs[2].launched) >= 3
+    assert [core.size for core in device.capabilities.cores] == [(16, 24), (64, 80)]
+    assert "tiles of 32x40 px are left out, half of the memory that is left is too little" in caplog.text
+    assert cuda.leaks == cuda.broken == []
+
+
+def test_more_tiles_than_any_batch_that_is_left_are_an_error() -> None:
+    cuda = FakeCuda()
+    device = CudaTileDevice(cuda, 0, FakeProgram(cuda, batches=(1,)), HALO)
+    device.attach()
+    work = make_work("p0")
+    frame = device.begin_frame(work)
+    with pytest.raises(OutOfMemoryError, match="there is no memory for 2 tiles of 16x16 px at once"):
+        device.gather(0, [PlacedTile(frame, tile) for tile in work.tiles[:2]])
+    device.drop_frame(frame)
+    device.close()
     assert cuda.leaks == []
 
 

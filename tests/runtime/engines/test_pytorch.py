@@ -25,7 +25,7 @@ from amgan.runtime.engines import pytorch as engine_torch
 from amgan.runtime.engines.cuda.api import OutOfMemoryError
 from amgan.runtime.engines.cuda.device import CudaTileDevice
 from amgan.runtime.engines.cuda.handles import Stream
-from amgan.runtime.engines.cuda.program import check_generator
+from amgan.runtime.engines.cuda.program import CORES, check_generator, core_size
 from amgan.runtime.engines.frame import FrameWork
 from amgan.runtime.engines.onnx_graph import OnnxNetwork
 from amgan.runtime.engines.pytorch import TorchProgram, choose_file, choose_precision, load_torch, open_torch
@@ -115,13 +115,13 @@ def test_frames_come_out_as_the_network_makes_them(network: OnnxNetwork, graphs:
 
 def test_a_large_gpu_gets_tiles_of_several_sizes_of_one_network(network: OnnxNetwork) -> None:
     programs = TorchProgram(FakeGpu(FakeCuda()), network, Precision.FP32, HALO, PATTERNS).sizes()
-    assert [p.inputs["image"].shape[0] - 2 * HALO for p in programs] == [1024, 512, 256]
-    assert [p.outputs["aged"].shape[0] for p in programs] == [1024, 512, 256]
-    assert [p.batches for p in programs] == [(1, 2), (1, 2, 4, 8), (1, 2, 4, 8)]
+    assert [core_size(p, HALO) for p in programs] == list(CORES[::-1])
+    assert [p.outputs["aged"].shape for p in programs] == [(*core[::-1], 3) for core in CORES[::-1]]
+    assert (programs[0].batches, programs[-1].batches) == ((1, 2), (1, 2, 4, 8))
     assert all(check_generator(p, HALO, PATTERNS) is None for p in programs)
     assert len({id(p._network) for p in programs}) == 1
     small = TorchProgram(FakeGpu(FakeCuda(), 100 << 20), network, Precision.FP32, HALO, PATTERNS)
-    assert small.sizes() == [small]
+    assert [core_size(p, HALO) for p in small.sizes()] == [(144, 176)]
 
 
 def test_a_network_that_cannot_be_captured_runs_without_graphs(
@@ -178,22 +178,24 @@ def test_memory_is_measured_when_the_algorithms_are_chosen(network: OnnxNetwork)
     assert runs == [3]
 
 
-@pytest.mark.parametrize(("mib", "core"), [(1 << 20, 1024), (1000, 512), (300, 256), (100, 128)])
-def test_free_memory_decides_the_tile(network: OnnxNetwork, mib: int, core: int) -> None:
+@pytest.mark.parametrize("mib", [1 << 20, 1000, 300, 100])
+def test_free_memory_decides_the_tile(network: OnnxNetwork, mib: int) -> None:
     cuda = FakeCuda()
     program = TorchProgram(FakeGpu(cuda, mib << 20), network, Precision.FP32, HALO, PATTERNS)
-    assert program.inputs["image"].shape[0] == core + 2 * HALO
-    assert program.memory(3, 4) > program.memory(3, 2) > program.memory(1, 2) > 1000 * core * core
+    fitting = [(w, h) for w, h in CORES if 1000 * (w + 2 * HALO) * (h + 2 * HALO) <= mib << 19]
+    width, height = core_size(program, HALO)
+    assert (width, height) == fitting[-1]
+    assert program.memory(3, 4) > program.memory(3, 2) > program.memory(1, 2) > 1000 * width * height
 
 
 def test_a_tile_is_no_larger_than_the_bundles_frames(network: OnnxNetwork) -> None:
     program = TorchProgram(FakeGpu(FakeCuda()), network, Precision.FP32, HALO, PATTERNS, largest_px=320)
-    assert program.outputs["aged"].shape == (256, 256, 3)
+    assert program.outputs["aged"].shape == (320, 256, 3)
 
 
 def test_a_gpu_that_is_full(network: OnnxNetwork) -> None:
     with pytest.raises(
-        OutOfMemoryError, match=r"too little free memory for PyTorch: a tile of 128 px takes \d+ MiB"
+        OutOfMemoryError, match=r"too little free memory for PyTorch: a tile of 144x176 px takes \d+ MiB"
     ):
         TorchProgram(FakeGpu(FakeCuda(), 1 << 20), network, Precision.FP32, HALO, PATTERNS)
 
@@ -277,11 +279,11 @@ def test_open_torch_gives_the_network_its_precision(
     bundle = Bundle.open(write_half_bundle(tmp_path / "b"))
     monkeypatch.setattr(Bundle, "file", lambda self, *_: network.path)
     monkeypatch.setattr(TorchProgram, "_measure", lambda self: opened.update(network=self._network) or 1000.0)
-    (program,) = open_torch(bundle, 3, 90, Precision.BF16)
+    program, *_ = open_torch(bundle, 3, 90, Precision.BF16)
     assert opened["gpu"] == 3
     assert opened["network"].convolutions is torch.bfloat16
     assert program.precision is Precision.BF16
-    assert program.inputs["image"].shape[0] == 256 + 2 * bundle.manifest.halo_px
+    assert core_size(program, bundle.manifest.halo_px) == (192, 240)
 
 
 @pytest.mark.gpu

@@ -36,13 +36,13 @@ template <class Kernel> static void run(unsigned rows, unsigned tiles, Kernel ke
   }
 }
 extern "C" void host_gather_tiles(unsigned tiles, const TileJob *jobs, const float *patterns, int mixed,
-    unsigned *image, float *ages, float *coordinates, float *pattern, int core, int halo) {
-  run(core + 2 * halo, tiles, [=] {
-    gather_tiles(jobs, patterns, mixed, image, ages, coordinates, pattern, core, halo); });
+    unsigned *image, float *ages, float *coordinates, float *pattern, int wide, int tall, int halo) {
+  run(tall + 2 * halo, tiles, [=] {
+    gather_tiles(jobs, patterns, mixed, image, ages, coordinates, pattern, wide, tall, halo); });
 }
 extern "C" void host_stitch_cores(
-    unsigned tiles, const TileJob *jobs, const unsigned *cores, int core, int halo) {
-  run(core, tiles, [=] { stitch_cores(jobs, cores, core, halo); });
+    unsigned tiles, const TileJob *jobs, const unsigned *cores, int wide, int tall, int halo) {
+  run(tall, tiles, [=] { stitch_cores(jobs, cores, wide, tall, halo); });
 }
 extern "C" int job_bytes() { return sizeof(TileJob); }
 """
@@ -82,17 +82,17 @@ def call(library: ctypes.CDLL, name: str) -> Callable[[int, list[int]], None]:
     return run
 
 
-@pytest.mark.parametrize("core", [16, 32])
-def test_the_source_does_what_its_twin_does(on_the_host: ctypes.CDLL, core: int) -> None:
+@pytest.mark.parametrize("core", [(16, 16), (32, 16), (24, 36)])
+def test_the_source_does_what_its_twin_does(on_the_host: ctypes.CDLL, core: tuple[int, int]) -> None:
     assert on_the_host.job_bytes() == JOB.itemsize
-    rng = np.random.default_rng(core)
-    side, mixed = core + 2 * HALO, 3
+    rng = np.random.default_rng(core[0])
+    (wide, tall), mixed = (side + 2 * HALO for side in core), 3
     jobs = np.zeros(5, JOB)
     frames = []
     for number in range(len(jobs)):
         frame_px = int(rng.integers(2, 12)) * 4
         padded = frame_px + 2 * HALO
-        width, height = (4 * int(rng.integers(1, min(core, frame_px) // 4 + 1)) for _ in range(2))
+        width, height = (4 * int(rng.integers(1, min(most, frame_px) // 4 + 1)) for most in core)
         x0, y0 = (4 * int(rng.integers(0, (frame_px - size) // 4 + 1)) for size in (width, height))
         image = rng.integers(0, 256, (padded, padded, 3), dtype=np.uint8)
         planes = rng.normal(size=(5, padded // 4, padded // 4)).astype(np.float32)
@@ -101,7 +101,7 @@ def test_the_source_does_what_its_twin_does(on_the_host: ctypes.CDLL, core: int)
         addresses = tuple(array.ctypes.data for array in frames[-1])
         jobs[number] = (*addresses, padded, x0, y0, width, height, 0)
     patterns = rng.normal(size=(5, mixed)).astype(np.float32)
-    cores = rng.integers(0, 256, (5, core, core, 3), dtype=np.uint8)
+    cores = rng.integers(0, 256, (5, core[1], core[0], 3), dtype=np.uint8)
     results = []
     for run in (
         [call(on_the_host, name) for name in KERNELS],
@@ -110,12 +110,12 @@ def test_the_source_does_what_its_twin_does(on_the_host: ctypes.CDLL, core: int)
         for _, _, aged in frames:
             aged[...] = 9
         tiles = [
-            np.zeros((5, side, side, 3), np.uint8), np.zeros((5, 1, side // 4, side // 4), np.float32),
-            np.zeros((5, 4, side // 4, side // 4), np.float32), np.zeros((5, mixed), np.float32),
+            np.zeros((5, tall, wide, 3), np.uint8), np.zeros((5, 1, tall // 4, wide // 4), np.float32),
+            np.zeros((5, 4, tall // 4, wide // 4), np.float32), np.zeros((5, mixed), np.float32),
         ]  # fmt: skip
         start = [jobs.ctypes.data, patterns.ctypes.data, mixed]
-        run[0](5, [*start, *(array.ctypes.data for array in tiles), core, HALO])
-        run[1](5, [jobs.ctypes.data, cores.ctypes.data, core, HALO])
+        run[0](5, [*start, *(array.ctypes.data for array in tiles), *core, HALO])
+        run[1](5, [jobs.ctypes.data, cores.ctypes.data, *core, HALO])
         results.append([*tiles, *(aged.copy() for *_, aged in frames)])
     for ours, twins in zip(*results, strict=True):
         assert np.array_equal(ours, twins)

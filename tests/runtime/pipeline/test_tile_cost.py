@@ -12,14 +12,15 @@ from torch.utils.flop_counter import FlopCounterMode
 from amgan.runtime.ages.request import Request
 from amgan.runtime.bundle.bundle import Bundle
 from amgan.runtime.engines.contract import Capabilities, CoreSize
+from amgan.runtime.engines.cuda.program import CORES
 from amgan.runtime.engines.onnx_graph import OnnxNetwork
 from amgan.runtime.face.finder import FaceFinder
 from amgan.runtime.pipeline.estimator import Estimator
 from amgan.runtime.pipeline.face_plan import plan_work, see_face
 
 LIKES = {
-    "TensorRT": tuple(CoreSize(px, 8) for px in (256, 512, 1024)),
-    "one size": (CoreSize(1024, 8),),
+    "default sizes": tuple(CoreSize(*core, 8) for core in CORES),
+    "one size": (CoreSize(1024, 1024, 8),),
 }
 
 
@@ -49,10 +50,10 @@ def spent() -> dict[str, float]:
     seen = see_face(rgb, face, bundle.manifest, Estimator(bundle))
     found = {}
     for name, cores in LIKES.items():
-        likes = Capabilities("x", "cuda:0", "f16", cores[-1].px, 3, 8, fixed_core=True, cores=cores)
+        likes = Capabilities("x", "cuda:0", "f16", 1024, 3, 8, fixed_core=True, cores=cores)
         tiles = plan_work(rgb, seen, Request.parse("70"), bundle.manifest, likes, "x").frame.tiles
-        core = likes.core_of(tiles[0].width, tiles[0].height).px
-        found[name] = len(tiles) * gflop(bundle, core, core)
+        core = likes.core_of(tiles[0].width, tiles[0].height)
+        found[name] = len(tiles) * gflop(bundle, *core.size)
     whole = Capabilities("x", "cpu", "f32", 4096, 1)
     (tile,) = plan_work(rgb, seen, Request.parse("70"), bundle.manifest, whole, "x").frame.tiles
     found["needed"] = gflop(bundle, tile.width, tile.height)
@@ -60,9 +61,11 @@ def spent() -> dict[str, float]:
 
 
 def test_a_portrait_costs_what_its_mask_needs(spent: dict[str, float]) -> None:
-    """With its forehead this face is a little higher than one tile of 256 px: two are computed."""
-    assert spent["TensorRT"] <= 1.9 * spent["needed"]
+    """Other faces need up to a third more than the network on the mask's rectangle: see
+    gpu_tile_cost.json.
+    """
+    assert spent["default sizes"] <= 1.1 * spent["needed"]
 
 
 def test_one_large_size_would_cost_many_times_as_much(spent: dict[str, float]) -> None:
-    assert spent["one size"] > 8 * spent["needed"]
+    assert spent["one size"] > 6 * spent["needed"]
