@@ -256,7 +256,7 @@ def test_a_frame_without_tiles_is_the_input_itself() -> None:
         ({"tiles": (Tile(24, 0, 16, 16),)}, r"tile 16x16 px at \(24, 0\) does not fit into a frame of 32 px"),
         ({"tiles": (Tile(2, 0, 16, 16),)}, "does not fit"),
         ({"tiles": (Tile(0, 0, 0, 16),)}, "does not fit"),
-        ({"tiles": (Tile(0, 0, 32, 32),)}, "is larger than the 16 px that NumPy takes"),
+        ({"tiles": (Tile(0, 0, 32, 32),)}, "is larger than the 16x16 px that NumPy takes"),
     ],
 )
 def test_frames_that_make_no_sense(change: dict[str, Any], says: str) -> None:
