@@ -40,7 +40,7 @@ def test_engine_and_parity_survive_a_round_trip(folder: Path) -> None:
     assert build is not None
     assert (build.flavour, build.version, build.targets) == (*RTX, GPUS)
     assert build.profile.batch == (1, 4, 8)
-    assert build.profile.side_px == 368
+    assert build.profile.size_px == (368, 368)
     assert build.half_share == 0.998
     assert manifest.parity == {"generator": {"max_codes": 1, "mean_codes": 0.0123}, "judged_by": "OpenVINO"}
     assert Manifest.from_dict(json.loads(json.dumps(manifest.to_dict()))) == manifest
