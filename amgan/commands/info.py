@@ -145,7 +145,7 @@ def _engines(engines: list[tuple[str, FileEntry]]) -> Table:
             escape(name),
             f"{build.flavour} {build.version}",
             ", ".join(build.targets),
-            f"{build.profile.side_px} px",
+            f"{build.profile.size_px[0]}x{build.profile.size_px[1]} px",
             "/".join(str(n) for n in build.profile.batch),
             f"{build.half_share:.1%}",
             build.checked,

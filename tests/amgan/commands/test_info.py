@@ -29,7 +29,7 @@ def test_everything_is_printed(folder: Path) -> None:
     for text in (
         "tiny 1.0", "128 to 256 px", "halo 8 px", "15 to 90 years", "neutral at 45", "[N, H, W, 3]", "uint8",
         "0..255", "generator.onnx", "fp32", f"{entry.sha256[:12]}...", "KiB", "generator.engine",
-        "tensorrt_rtx 1.7.1.116", "sm86, sm89, sm120", "368 px", "1/4/8", "99.8%",
+        "tensorrt_rtx 1.7.1.116", "sm86, sm89, sm120", "368x368 px", "1/4/8", "99.8%",
         "generator.mean_codes", "0.0123", "OpenVINO", "0.1.0",
     ):  # fmt: skip
         assert text in result.stdout, text
