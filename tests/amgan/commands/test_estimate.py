@@ -107,3 +107,4 @@ def test_estimate_that_fails(tmp_path: Path) -> None:
         result = run("estimate", source)
         assert result.exit_code == code, source
         one_sentence(result)
+    assert "no face was found" in one_sentence(run("estimate", tmp_path / "b.png"))

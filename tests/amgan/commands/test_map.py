@@ -112,7 +112,7 @@ def test_photos_that_give_no_map(two_faces: Path, tmp_path: Path, tiny_bundle: P
     wall = tmp_path / "wall.png"
     Image.new("RGB", (300, 300), "grey").save(wall)
     result = run("map", wall, "-o", tmp_path / "map.png", "--model", tiny_bundle)
-    assert (result.exit_code, "shows no face" in result.stderr) == (1, True)
+    assert (result.exit_code, "no face was found" in result.stderr) == (1, True)
     result = run("map", two_faces, "--save-map", tmp_path / "map.png", "--model", tiny_bundle)
     assert (result.exit_code, "--faces largest" in result.stderr) == (2, True)
     result = run("map", two_faces, "-o", two_faces, "--model", tiny_bundle)

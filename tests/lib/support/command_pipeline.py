@@ -61,3 +61,6 @@ class CommandPipeline:
             (face, FaceAges(41.26, dict.fromkeys(PART_NAMES, 41.2) | {"forehead": 50.0, "chin": 33.3})),
             (face, FaceAges(9.0, dict.fromkeys(PART_NAMES, 9.0) | {"forehead": 1.0, "chin": 2.0})),
         ]
+
+    def choose(self, rgb: Any, request: Any) -> Any:
+        return SimpleNamespace(taken=(), left=(), found=None)
