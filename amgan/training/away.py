@@ -1,0 +1,83 @@
+"""Trains for some minutes on a machine that is lent, with one small file carried there and small files back.
+
+    amgan pack data/set640 -o set.zip
+    python -m amgan.training.away set.zip --config gpu.toml --minutes 8 -o out             # there
+    python -m amgan.training.away set.zip --config gpu.toml --minutes 8 -o out --go-on out # there, later
+    python -m amgan.training.away --join out -o runs/gpu                                   # back here
+
+``out`` gets the run's log, its last picture grid, and weights and state in pieces small enough to copy.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from amgan.data.packing import unpack_set
+from amgan.runtime.errors import AmganError, UsageError
+
+from .config import load_config
+from .loop import STATE, WEIGHTS, run
+from .pieces import join_pieces, split_file
+
+
+def train_away(
+    packed: Path, config_path: Path, minutes: float, output: Path, go_on: Path | None = None
+) -> list[Path]:
+    """Unpack, train for ``minutes``, and leave the results in ``output`` as small files, which are returned.
+
+    The configuration's own folders are not used. ``go_on`` is a folder with the pieces of an earlier run's
+    state. Raises UsageError for a bad file, and what training raises.
+    """
+    with tempfile.TemporaryDirectory() as work:
+        runs = Path(work) / "run"
+        if go_on is not None:
+            join_pieces(go_on, STATE, runs / STATE)
+        dataset = unpack_set(packed, Path(work) / "set")
+        config = replace(load_config(config_path), dataset=dataset, output=runs)
+        run(config, max_minutes=minutes)
+        found = [piece for name in (WEIGHTS, STATE) for piece in split_file(runs / name, output)]
+        grids = sorted((runs / "grids").glob("*.jpg"))
+        for path in (runs / "log.jsonl", *grids[-1:]):
+            if path.is_file():
+                found.append(Path(shutil.copy(path, output / path.name)))
+    return found
+
+
+@click.command()
+@click.argument("packed", required=False, type=click.Path(path_type=Path))
+@click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings of the run.")
+@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="How long to train.")
+@click.option(
+    "--go-on", type=click.Path(path_type=Path), metavar="DIR", help="Pieces of a run to go on with."
+)
+@click.option("--join", type=click.Path(path_type=Path), metavar="DIR", help="Put pieces together and end.")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="DIR")
+def command(
+    packed: Path | None,
+    config: Path | None,
+    minutes: float | None,
+    go_on: Path | None,
+    join: Path | None,
+    output: Path,
+) -> None:
+    """Train on a lent machine, or put together what came back from it."""
+    try:
+        if join is not None:
+            for name in (WEIGHTS, STATE):
+                click.echo(join_pieces(join, name, output / name))
+            return
+        if packed is None or config is None or minutes is None:
+            raise UsageError("training away needs a packed set, --config and --minutes")
+        for path in train_away(packed, config, minutes, output, go_on):
+            click.echo(f"{path} {path.stat().st_size}")
+    except AmganError as error:
+        raise SystemExit(f"amgan: {error}") from None
+
+
+if __name__ == "__main__":
+    command()

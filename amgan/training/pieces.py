@@ -1,0 +1,44 @@
+"""Files in pieces of bounded size, for ways of copying that do not take large files."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from amgan.runtime.errors import UsageError
+
+PIECE_BYTES = 15_000_000
+
+
+def split_file(path: Path, folder: Path, piece_bytes: int = PIECE_BYTES) -> list[Path]:
+    """Write a file as pieces ``NAME.000``, ``NAME.001``… and ``NAME.sha256`` into a folder, all returned."""
+    content = path.read_bytes()
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob(f"{path.name}.[0-9][0-9][0-9]"):
+        old.unlink()
+    pieces = []
+    for number, start in enumerate(range(0, len(content), piece_bytes)):
+        piece = folder / f"{path.name}.{number:03}"
+        piece.write_bytes(content[start : start + piece_bytes])
+        pieces.append(piece)
+    digest = folder / f"{path.name}.sha256"
+    digest.write_text(hashlib.sha256(content).hexdigest() + "\n")
+    return [*pieces, digest]
+
+
+def join_pieces(folder: Path, name: str, output: Path) -> Path:
+    """Write the file ``name`` whose pieces lie in a folder.
+
+    Raises UsageError where pieces are missing or do not make up the file that was split.
+    """
+    digest = folder / f"{name}.sha256"
+    if not digest.is_file():
+        raise UsageError(f"'{folder}' holds no pieces of {name}: '{digest.name}' is missing")
+    content = b"".join(piece.read_bytes() for piece in sorted(folder.glob(f"{name}.[0-9][0-9][0-9]")))
+    if hashlib.sha256(content).hexdigest() != digest.read_text().strip():
+        raise UsageError(f"the pieces of {name} in '{folder}' do not fit together: copy all of them again")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    temporary = output.with_name(output.name + ".part")
+    temporary.write_bytes(content)
+    temporary.replace(output)
+    return output
