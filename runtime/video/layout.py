@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import VideoError
 
@@ -89,6 +93,24 @@ class Layout:
         """Code of no colour, and codes for one of 255 steps of colour difference."""
         middle = float(1 << (self.bits - 1))
         return middle, self.unit if self.full else 224.0 / 255.0 * self.unit
+
+    @cached_property
+    def to_rgb(self) -> NDArray[np.float32]:
+        """The affine map [3, 4] from the samples of a pixel, plane by plane, to its RGB, 0 to 255."""
+        if self.kind == "rgb":
+            return np.eye(3, 4, dtype=np.float32)[[2, 0, 1]] / np.float32(self.unit)
+        black, luma = self.luma
+        middle, colour = self.colour
+        red, blue = 2.0 * (1.0 - self.red), 2.0 * (1.0 - self.blue)
+        green = 1.0 - self.red - self.blue
+        turned = np.array(
+            [[1.0, 0.0, red], [1.0, -self.blue * blue / green, -self.red * red / green], [1.0, blue, 0.0]]
+        )
+        if self.kind == "gray":
+            turned, colour = np.eye(3), luma
+            middle = black
+        scaled = turned / [luma, colour, colour]
+        return np.column_stack([scaled, -scaled @ [black, middle, middle]]).astype(np.float32)
 
 
 def planar_name(pix_fmt: str) -> str:

@@ -69,27 +69,15 @@ class VideoPicture:
         x0, y0, x1, y1 = box or (0, 0, self.width, self.height)
         if factor > 1:
             x1, y1 = x0 + (x1 - x0) // factor * factor, y0 + (y1 - y0) // factor * factor
-        layout, unit = self.layout, 1.0 / self.layout.unit
         part = (slice(y0, y1), slice(x0, x1))
-        if layout.kind == "rgb":
-            green, blue, red = (_reduced(self._plane(i)[part], factor) for i in range(3))
-            return np.asarray(cv2.merge([_bytes(plane, unit) for plane in (red, green, blue)]), np.uint8)
-        black, step = layout.luma
-        reduced = _reduced(self._plane(0)[part], factor)
-        luma = (reduced.astype(np.float32) - np.float32(black)) * np.float32(1 / step)
-        if layout.kind == "gray":
-            return np.asarray(cv2.merge([_bytes(luma, 1.0)] * 3), np.uint8)
-        blueness, redness = (_reduced(self._colour(i, (x0, y0, x1, y1)), factor) for i in (1, 2))
-        of_red, of_blue = layout.red, layout.blue
-        of_green = 1.0 - of_red - of_blue
-        channels = (
-            luma + np.float32(2 * (1 - of_red)) * redness,
-            luma
-            - np.float32(2 * of_red * (1 - of_red) / of_green) * redness
-            - np.float32(2 * of_blue * (1 - of_blue) / of_green) * blueness,
-            luma + np.float32(2 * (1 - of_blue)) * blueness,
-        )
-        return np.asarray(cv2.merge([_bytes(channel, 1.0) for channel in channels]), np.uint8)
+        first = _reduced(self._plane(0)[part], factor)
+        if self.layout.kind == "gray":
+            return _in_colour(cv2.merge([first] * 3), self.layout.to_rgb)
+        if self.layout.kind == "rgb":  # planes of green, blue, red
+            others = [_reduced(self._plane(i)[part], factor) for i in (1, 2)]
+        else:
+            others = [_reduced(self._colour(i, (x0, y0, x1, y1)), factor) for i in (1, 2)]
+        return _in_colour(cv2.merge([first, *others]), self.layout.to_rgb)
 
     def add(self, x0: int, y0: int, change: NDArray[np.float32]) -> None:
         """Add a change, float32 [h, w, 3] in code values of 8-bit sRGB, from pixel x0, y0 on."""
@@ -121,22 +109,20 @@ class VideoPicture:
         rows = np.frombuffer(plane, kind).reshape(plane.height, plane.line_size // kind.itemsize)
         return rows[:, : plane.width]
 
-    def _colour(self, number: int, box: Box) -> NDArray[np.float32]:
-        """A plane of colour differences, -127..127, at full resolution, of a part of the picture."""
+    def _colour(self, number: int, box: Box) -> NDArray[Any]:
+        """The samples of a plane of colour differences at full resolution, of a part of the picture."""
         x0, y0, x1, y1 = box
         right, down = self.layout.chroma
-        middle, step = self.layout.colour
         plane = self._plane(number)
+        if not (right or down):
+            return plane[y0:y1, x0:x1]
         # One sample more on every side, so that a part has the samples of the whole.
         left, top = max((x0 >> right) - 1, 0), max((y0 >> down) - 1, 0)
-        part = plane[top : ((y1 - 1) >> down) + 2, left : ((x1 - 1) >> right) + 2].astype(np.float32)
-        part = (part - np.float32(middle)) * np.float32(1 / step)
-        if not (right or down):
-            return part[y0 - top : y1 - top, x0 - left : x1 - left]
+        part = plane[top : ((y1 - 1) >> down) + 2, left : ((x1 - 1) >> right) + 2]
         size = (part.shape[1] << right, part.shape[0] << down)
-        fine = cv2.resize(part, size, interpolation=cv2.INTER_LINEAR)
+        fine = cv2.resize(np.ascontiguousarray(part), size, interpolation=cv2.INTER_LINEAR)
         x, y = x0 - (left << right), y0 - (top << down)
-        return np.asarray(fine[y : y + y1 - y0, x : x + x1 - x0], np.float32)
+        return np.asarray(fine[y : y + y1 - y0, x : x + x1 - x0])
 
     def _add_to(self, number: int, x0: int, y0: int, change: NDArray[np.float32]) -> None:
         plane = self._plane(number)
@@ -162,12 +148,13 @@ def _reduced(plane: NDArray[Any], factor: int) -> NDArray[Any]:
     return np.asarray(cv2.resize(np.ascontiguousarray(plane), size, interpolation=cv2.INTER_AREA))
 
 
-def _bytes(plane: NDArray[Any], scale: float) -> NDArray[np.uint8]:
-    """A plane as rounded bytes within 0 to 255."""
-    if plane.dtype == np.uint8 and scale == 1.0:
-        return np.ascontiguousarray(plane)
-    scaled = plane.astype(np.float32) * np.float32(scale)
-    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+def _in_colour(samples: Any, to_rgb: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Samples [h, w, 3] as RGB by an affine map [3, 4], rounded, within 0 to 255."""
+    if np.array_equal(to_rgb[:, :3], np.eye(3)) and samples.dtype == np.uint8:
+        return np.asarray(samples)
+    if samples.dtype == np.uint8:  # OpenCV rounds, and stays within a byte
+        return np.asarray(cv2.transform(samples, to_rgb), np.uint8)
+    return np.asarray(cv2.add(cv2.transform(samples.astype(np.float32), to_rgb), 0.0, dtype=cv2.CV_8U))
 
 
 def _block_means(

@@ -10,7 +10,9 @@ import pytest
 
 from amgan.runtime import Pipeline, Request
 from amgan.runtime.pipeline.face_plan import FaceWork, place_face
-from amgan.runtime.video.average import LOOK_PX, NO_SLIP, ChangeAverage, register, texture_px
+from amgan.runtime.video.average import ChangeAverage
+from amgan.runtime.video.mean_places import texture_px
+from amgan.runtime.video.register import LOOK_PX, MOST_SLIP, NO_SLIP, Slip, register, register_affine
 
 RATE = 25.0
 
@@ -114,14 +116,44 @@ def test_a_frame_of_another_size_goes_on(pipeline: Pipeline, hopper: np.ndarray,
     assert np.median((steady - before_of(other))[other.mask > 0.9]) < -10.0
 
 
-def test_slip_is_found_to_a_fraction_of_a_pixel(work: FaceWork) -> None:
+def made_look() -> np.ndarray:
     random = np.random.default_rng(3)
-    face = cv2.GaussianBlur(random.normal(120, 200, (LOOK_PX, LOOK_PX)).astype(np.float32), (0, 0), 2.5)
+    noise = random.normal(120, 200, (LOOK_PX, LOOK_PX)).astype(np.float32)
+    return cv2.GaussianBlur(noise, (0, 0), 2.5)
+
+
+def test_slip_is_found_to_a_fraction_of_a_pixel() -> None:
+    face, random = made_look(), np.random.default_rng(4)
     moved = cv2.warpAffine(
         face, np.array([[1.002, 0, 0.6], [0, 1.0, -0.3]]), (LOOK_PX, LOOK_PX), flags=cv2.INTER_CUBIC,
         borderMode=cv2.BORDER_REFLECT,
     )  # fmt: skip
-    found = register(face, 1.05 * moved + random.normal(0, 0.5, face.shape).astype(np.float32))
+    found = register_affine(face, 1.05 * moved + random.normal(0, 0.5, face.shape).astype(np.float32))
     middle = (found @ (0.5, 0.5, 1.0) - 0.5) * LOOK_PX
     assert np.allclose(middle, (0.6 + 0.002 * LOOK_PX / 2, -0.3), atol=0.05)
-    assert register(face, np.rot90(face).copy()) is NO_SLIP or np.abs(found - NO_SLIP).max() < 0.02
+
+
+def test_another_face_has_not_slipped() -> None:
+    face = made_look()
+    found = register(face, np.rot90(face).copy())
+    assert np.abs(found.affine - NO_SLIP).max() < MOST_SLIP
+    assert np.abs(found.rest).max() <= MOST_SLIP
+
+
+def test_what_slips_in_one_place_alone_is_found_there() -> None:
+    face, random = made_look(), np.random.default_rng(4)
+    across, down = np.meshgrid(*2 * [np.arange(LOOK_PX, dtype=np.float32)])
+    bump = np.exp(-((across - LOOK_PX / 2) ** 2 + (down - LOOK_PX / 2) ** 2) / (2 * 18.0**2))
+    moved = cv2.remap(face, across - 1.5 * bump, down, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+    slip = register(face, moved + random.normal(0, 1.0, face.shape).astype(np.float32))
+    units = (np.stack([across, down], axis=-1) + 0.5) / LOOK_PX
+    shift = (slip.of(units) - units)[..., 0] * LOOK_PX
+    middle, cheek = shift[76:84, 76:84].mean(), shift[76:84, 28:34].mean()
+    assert abs(middle - 1.5) < 0.4 and abs(cheek) < 0.4
+    assert np.abs(slip.back(slip.of(units)) - units)[20:-20, 20:-20].max() < 0.02 / LOOK_PX
+
+
+def test_where_nothing_slips_nothing_moves() -> None:
+    units = np.random.default_rng(1).random((8, 8, 2)).astype(np.float32)
+    none = Slip(NO_SLIP, np.zeros((LOOK_PX, LOOK_PX, 2), np.float32))
+    assert np.allclose(none.of(units), units, atol=1e-6) and np.allclose(none.back(units), units, atol=1e-6)

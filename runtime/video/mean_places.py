@@ -1,0 +1,158 @@
+"""Between a face's frame and the mean face, on which a change is averaged."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..ages.maps import MAP_CELLS
+from ..face.coordinates import mesh_coordinates
+from ..face.mean_face import mean_face
+from .register import LOOK_PX, Slip
+
+Floats = NDArray[np.float32]
+Box = tuple[slice, slice]
+GRID = 129
+"""Knots of the map from the mean face to a frame, each way."""
+
+
+@dataclass(frozen=True, eq=False)
+class MeanPlaces:
+    """Where a face of these landmarks lies, in units of its frame and of the mean face's square.
+
+    ``knots`` float32 [GRID, GRID, 2] are the places in the frame of knots over the mean face; ``units``
+    float32 [MAP_CELLS, MAP_CELLS, 2] those on the mean face of the frame's cells, and ``inside`` float32
+    [MAP_CELLS, MAP_CELLS] says whether a cell lies on it, 0..1.
+    """
+
+    knots: Floats
+    units: Floats
+    inside: Floats
+
+    @classmethod
+    def of(cls, landmarks: NDArray[np.floating]) -> MeanPlaces:
+        """The places of landmarks [468, 2] in units of the frame."""
+        u, v = mesh_coordinates(landmarks, MAP_CELLS)
+        inside = np.clip((1.0 - np.maximum(np.abs(u), np.abs(v))) * 16.0, 0.0, 1.0)
+        units = cv2.merge([u, v]) * np.float32(0.5) + np.float32(0.5)
+        return cls(_frame_places(landmarks), units, inside.astype(np.float32))
+
+    def moved(self, slip: Slip) -> Floats:
+        """The knots of a face whose skin has slipped."""
+        at = slip.of(_unit_knots()) * np.float32(GRID - 1)
+        return np.asarray(
+            cv2.remap(self.knots, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32
+        )
+
+    def on_mean(self, slip: Slip, frame_px: int, box: Box, side: int) -> tuple[Floats, Floats]:
+        """Where on the average, ``side`` px wide, every pixel of a part of the frame lies, [h, w, 2], and
+        whether it does, 0..1.
+        """
+        places = slip.back(self.units) * np.float32(side) - np.float32(0.5)
+        scale = MAP_CELLS / frame_px
+        rows, columns = box
+        x, y = (scale * (one.start + 0.5) - 0.5 for one in (columns, rows))
+        matrix, size = (
+            np.array([[scale, 0, x], [0, scale, y]]),
+            (columns.stop - columns.start, rows.stop - rows.start),
+        )
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        fine, inside = (
+            np.asarray(
+                cv2.warpAffine(one, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE), np.float32
+            )
+            for one in (places, self.inside)
+        )
+        return fine, inside
+
+
+def sampled(picture: Floats, knots: Floats, side: int) -> Floats:
+    """A picture [h, w, ...] on the mean face, ``side`` px each way; ``knots`` are pixels of the picture."""
+    scale = (GRID - 1) / side
+    matrix = np.array([[scale, 0, 0.5 * scale], [0, scale, 0.5 * scale]])  # knots lie at the edges
+    at = cv2.warpAffine(
+        knots,
+        matrix,
+        (side, side),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return np.asarray(
+        cv2.remap(picture, at, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE), np.float32
+    )
+
+
+def texture_px(frame_px: int) -> int:
+    """Side of the average, in px, for a frame: as fine as the frame itself on the mean face."""
+    left, top, right, bottom = mean_face().rectangle
+    return math.ceil(max(right - left, bottom - top) * frame_px / 32) * 32
+
+
+def look_of_frame(grey: Floats, knots: Floats) -> Floats:
+    """How a face looks on the mean face, in lightness, coarse: float32 [LOOK_PX, LOOK_PX].
+
+    ``grey`` is that of `small_grey`, ``knots`` are in units of the frame.
+    """
+    found = sampled(grey, knots * np.float32(len(grey)) - np.float32(0.5), LOOK_PX)
+    return np.asarray(cv2.GaussianBlur(found, (0, 0), 1.0), np.float32)
+
+
+def small_grey(frame: NDArray[np.uint8]) -> Floats:
+    """The lightness of a frame, [S, S, 3], small."""
+    size = min(2 * LOOK_PX, len(frame))
+    grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+    return np.asarray(cv2.resize(grey, (size, size), interpolation=cv2.INTER_AREA), np.float32)
+
+
+@cache
+def _unit_knots() -> Floats:
+    """The knots' own places on the mean face, in units, [GRID, GRID, 2]."""
+    across = np.linspace(0.0, 1.0, GRID, dtype=np.float32)
+    return np.stack(np.meshgrid(across, across), axis=-1)
+
+
+def _frame_places(landmarks: NDArray[np.floating]) -> Floats:
+    """Where in a frame, in units of it, the knots over the mean face lie: float32 [GRID, GRID, 2]."""
+    mean = mean_face()
+    corners, weights, around = _knots()
+    points = np.asarray(landmarks, np.float64)[:, :2]
+    affine = (mean.fit @ points).T  # rows (a, b, c) of x and of y
+    ring = mean.points[len(points) :] @ affine[:, :2].T + affine[:, 2]
+    both = np.concatenate([points, ring])
+    places = np.einsum("nkc,nk->nc", both[corners], weights)
+    outside = corners[:, 0] < 0
+    places[outside] = around[outside] @ affine[:, :2].T + affine[:, 2]
+    return places.reshape(GRID, GRID, 2).astype(np.float32)
+
+
+@cache
+def _knots() -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Of every knot over the mean face: the corners of its triangle [n, 3] (-1: none), their weights [n, 3],
+    and where it lies on the mean face [n, 2].
+    """
+    mean = mean_face()
+    left, top, right, bottom = mean.rectangle
+    x, y = np.meshgrid(np.linspace(left, right, GRID), np.linspace(top, bottom, GRID))
+    knots = np.stack([x.ravel(), y.ravel()], axis=1)
+    corners = np.full((len(knots), 3), -1, np.int64)
+    weights = np.zeros((len(knots), 3))
+    for triangle in mean.triangles:
+        a, b, c = mean.points[triangle]
+        low, high = np.min([a, b, c], axis=0), np.max([a, b, c], axis=0)
+        span = [
+            np.flatnonzero((lines >= low[i]) & (lines <= high[i])) for i, lines in enumerate((x[0], y[:, 0]))
+        ]
+        near = (span[1][:, None] * GRID + span[0]).ravel()
+        basis = np.column_stack([b - a, c - a])
+        if not len(near) or abs(np.linalg.det(basis)) < 1e-12:
+            continue
+        two = np.linalg.solve(basis, (knots[near] - a).T).T
+        three = np.column_stack([1.0 - two.sum(axis=1), two])
+        hit = (three >= -1e-9).all(axis=1)
+        corners[near[hit]], weights[near[hit]] = triangle, three[hit]
+    return corners, weights, knots

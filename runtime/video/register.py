@@ -1,0 +1,165 @@
+"""By how much the skin of a face and its mesh have slipped, found from how the face looks on the mean face.
+
+First an affine map for the whole face, by least squares; then what is left from place to place, such as the
+nose of a head that turns, in windows that are weighed over the face. Light that changes does not count.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..face.mean_face import mean_face
+from ..face.mesh import FACE_OVAL
+
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+LOOK_PX = 160
+MOST_SLIP = 0.02
+"""Of the mean face's square: mesh and skin that part farther do not show the same face."""
+NO_SLIP = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+OTHER_CODES = 7.0
+"""From this difference on, in code values, a place counts less: it may show something else."""
+WINDOW_PX = 10.0
+"""Standard deviation of the windows in which the rest is found, in pixels of a look."""
+STIFFNESS = 0.2
+"""What a window's gradients, squared, must outweigh: even skin says nothing of where it is."""
+EVEN_LIGHT_PX = LOOK_PX / 8
+ROUNDS = 2
+_CORNERS = np.array([[0.2, 0.2, 1.0], [0.8, 0.2, 1.0], [0.2, 0.8, 1.0], [0.8, 0.8, 1.0]])
+
+
+@dataclass(frozen=True, eq=False)
+class Slip:
+    """Where places of the mean face are now: ``affine`` [2, 3] in units of its square, and before that
+    ``rest``, float32 [LOOK_PX, LOOK_PX, 2] in the same units, zero where nothing more is known.
+    """
+
+    affine: Doubles
+    rest: Floats
+
+    def of(self, places: Floats) -> Floats:
+        """Where places [h, w, 2], in units, are now."""
+        moved = places + self._rest_at(places)
+        return cv2.transform(moved, self.affine.astype(np.float32)).reshape(places.shape)
+
+    def back(self, places: Floats) -> Floats:
+        """The places [h, w, 2] that are now at these ones."""
+        inverse = cv2.invertAffineTransform(self.affine).astype(np.float32)
+        moved = cv2.transform(places, inverse).reshape(places.shape)
+        found = moved
+        for _ in range(ROUNDS):
+            found = moved - self._rest_at(found)
+        return np.asarray(found, np.float32)
+
+    def _rest_at(self, places: Floats) -> Floats:
+        at = places * np.float32(LOOK_PX) - np.float32(0.5)
+        return np.asarray(
+            cv2.remap(self.rest, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32
+        )
+
+
+def register(reference: Floats, look: Floats) -> Slip:
+    """How mesh and skin have slipped between two looks, float32 [LOOK_PX, LOOK_PX] in code values.
+
+    ``reference`` at a place shows what ``look`` shows at `Slip.of` it. No slip where none is found.
+    """
+    affine = register_affine(reference, look)
+    return Slip(affine, _rest(reference, look, affine))
+
+
+def register_affine(reference: Floats, look: Floats) -> Doubles:
+    """The affine part, [2, 3]: least squares over the face, with gain and offset of the light."""
+    across = cv2.Sobel(reference, cv2.CV_32F, 1, 0, scale=0.125)
+    down = cv2.Sobel(reference, cv2.CV_32F, 0, 1, scale=0.125)
+    rows, columns = face_cells()
+    x, y = _from_middle()
+    gx, gy, level = (plane[rows, columns].astype(np.float64) for plane in (across, down, reference))
+    terms = np.stack([gx, gx * x, gx * y, gy, gy * x, gy * y, level / 128.0, np.ones_like(gx)], axis=1)
+    slip = NO_SLIP.copy()
+    for _ in range(ROUNDS):
+        moved = _moved(look, slip)
+        apart = moved[rows, columns] - level
+        weights = 1.0 / (1.0 + ((apart - np.median(apart)) / OTHER_CODES) ** 2)
+        weighted = terms * weights[:, None]
+        normal = terms.T @ weighted + 1e-3 * np.eye(8)
+        p = -np.linalg.solve(normal, weighted.T @ apart) / LOOK_PX
+        step = np.array([[p[1], p[2], p[0]], [p[4], p[5], p[3]]])
+        step[:, 2] -= step[:, :2] @ (0.5, 0.5)
+        slip = slip + step
+    farthest = np.abs(_CORNERS @ (slip - NO_SLIP).T).max()
+    return slip if np.isfinite(farthest) and farthest < MOST_SLIP else NO_SLIP
+
+
+def _rest(reference: Floats, look: Floats, affine: Doubles) -> Floats:
+    """What is left after the affine part, in units: the step that brings windows of both together."""
+    wanted, now = _even(reference), _even(_moved(look, affine))
+    across = cv2.Sobel(wanted, cv2.CV_32F, 1, 0, scale=0.125)
+    down = cv2.Sobel(wanted, cv2.CV_32F, 0, 1, scale=0.125)
+    squares = cv2.merge([across * across, across * down, down * down])
+    rest, at = np.zeros((LOOK_PX, LOOK_PX, 2), np.float32), _pixels()
+    for _ in range(ROUNDS):
+        moved = cv2.remap(now, at + rest, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        apart = moved - wanted
+        weights = _face() / (1.0 + np.square(apart / np.float32(OTHER_CODES)))
+        pulls = cv2.merge([weights * across * apart, weights * down * apart])
+        a, b, c = cv2.split(cv2.GaussianBlur(squares * weights[..., None], (0, 0), WINDOW_PX))
+        p, q = cv2.split(cv2.GaussianBlur(pulls, (0, 0), WINDOW_PX))
+        a, c = a + np.float32(STIFFNESS), c + np.float32(STIFFNESS)
+        area = a * c - b * b
+        rest = rest - cv2.merge([(c * p - b * q) / area, (a * q - b * p) / area])
+    rest = cv2.GaussianBlur(rest, (0, 0), WINDOW_PX / 2)
+    most = MOST_SLIP * LOOK_PX
+    return np.asarray(np.clip(rest, -most, most) / np.float32(LOOK_PX), np.float32)
+
+
+def _moved(look: Floats, affine: Doubles) -> Floats:
+    """A look drawn where the affine map says that its places belong."""
+    matrix = affine * [1.0, 1.0, LOOK_PX]
+    matrix[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5
+    return np.asarray(
+        cv2.warpAffine(
+            look, matrix, (LOOK_PX, LOOK_PX),
+            flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE,
+        ),
+        np.float32,
+    )  # fmt: skip
+
+
+def _even(look: Floats) -> Floats:
+    """A look without the broad light on it."""
+    return np.asarray(look - cv2.GaussianBlur(look, (0, 0), EVEN_LIGHT_PX), np.float32)
+
+
+@cache
+def face_cells() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows and columns of a look that lie on the face itself."""
+    oval = (mean_face().uv[list(FACE_OVAL)] + 1.0) * (LOOK_PX / 2) - 0.5
+    mask = np.zeros((LOOK_PX, LOOK_PX), np.uint8)
+    cv2.fillPoly(mask, [np.rint(oval).astype(np.int32)], 1)
+    rows, columns = np.nonzero(cv2.erode(mask, np.ones((7, 7))))
+    return rows, columns
+
+
+@cache
+def _face() -> Floats:
+    face = np.zeros((LOOK_PX, LOOK_PX), np.float32)
+    face[face_cells()] = 1.0
+    return face
+
+
+@cache
+def _from_middle() -> tuple[Doubles, Doubles]:
+    """How far right and down of the middle the cells of the face lie, in units."""
+    rows, columns = face_cells()
+    return (columns + 0.5) / LOOK_PX - 0.5, (rows + 0.5) / LOOK_PX - 0.5
+
+
+@cache
+def _pixels() -> Floats:
+    across, down = np.meshgrid(np.arange(LOOK_PX), np.arange(LOOK_PX))
+    return np.stack([across, down], axis=-1).astype(np.float32)
