@@ -33,6 +33,8 @@ from .estimator import Estimator, landmarks_unit
 MASK_PX = 384
 SAME_PLACE_PX = 0.1
 """How far landmarks may move within the frame, in its pixels, before the parts of a face are placed anew."""
+SAME_ZONES_CELLS = 0.1
+"""How far they may move, in cells of the map, before its footprints, which are soft, are drawn anew."""
 TILE_STEP_PX = 32  # engines prepare for every size anew, so there should be few
 
 
@@ -43,7 +45,8 @@ class SeenFace:
     ``now`` are its apparent ages in years, ``frame_px`` the side of its canonical frame; ``footprints`` have
     MAP_CELLS cells across the frame and ``margin`` more on every side, which cover the halo, and so have
     ``coordinates``, float32 [3, cells, cells] u, v and inside. ``pattern`` float32 [K] are the mixing weights
-    of the person's pattern where they are known from more than this picture.
+    of the person's pattern where they are known from more than this picture. ``drawn_for`` are the landmarks
+    of the footprints, where those of an earlier picture are still good enough.
     """
 
     face: Face
@@ -55,6 +58,7 @@ class SeenFace:
     coordinates: NDArray[np.float32]
     pattern: NDArray[np.float32] | None = None
     skin: NDArray[np.float32] | None = None
+    drawn_for: NDArray[np.float64] | None = None
 
     @property
     def nbytes(self) -> int:
@@ -142,15 +146,19 @@ def place_again(
     pattern: NDArray[np.float32] | None,
     before: SeenFace | None,
 ) -> SeenFace:
-    """`place_face`, with the parts of ``before`` where the landmarks have stayed within SAME_PLACE_PX."""
+    """`place_face`, with what ``before`` knows: all of it where the landmarks have stayed within
+    SAME_PLACE_PX, its footprints alone within SAME_ZONES_CELLS.
+    """
     unit = landmarks_unit(face)
-    if (
-        before is None
-        or before.frame_px != size
-        or np.abs(unit - before.landmarks).max() * size > SAME_PLACE_PX
-    ):
+    if before is None or before.frame_px != size:
         return place_face(face, now, size, manifest, pattern)
-    return replace(before, face=face, skin=None)
+    if np.abs(unit - before.landmarks).max() * size <= SAME_PLACE_PX:
+        return replace(before, face=face, skin=None)
+    drawn_for = before.landmarks if before.drawn_for is None else before.drawn_for
+    if np.abs(unit - drawn_for).max() * MAP_CELLS > SAME_ZONES_CELLS:
+        return place_face(face, now, size, manifest, pattern)
+    places = _coordinates(unit, before.footprints, before.margin, manifest.coordinates)
+    return replace(before, face=face, landmarks=unit, coordinates=places, skin=None, drawn_for=drawn_for)
 
 
 def see_skin(rgb: NDArray[np.uint8], seen: SeenFace, parser: HeadParser) -> SeenFace:

@@ -138,14 +138,17 @@ class Ager:
     ) -> None:
         """``rate`` is pictures a second."""
         self._pipeline, self._wish = pipeline, wish
-        self._courses = [
-            _Followed(person, course, ChangeAverage(rate)) for person, course in courses if not person.reason
-        ]
+        kind, kept = pipeline.manifest.coordinates, (one for one in courses if not one[0].reason)
+        self._courses = {
+            number: _Followed(person, course, ChangeAverage(rate, kind))
+            for number, (person, course) in enumerate(kept)
+        }
 
     def start(self, number: int, seconds: float, picture: Picture) -> StartedPicture:
         """Hand the faces of a picture to the engine; blocks only while too much is under way."""
+        self._forget_ended(number)
         works = []
-        for one in self._courses:
+        for one in self._courses.values():
             step = one.course.at(number)
             request = self._wish.request(one.person.number, seconds)
             if step is None or request is None:
@@ -167,20 +170,25 @@ class Ager:
 
     def forget_places(self) -> None:
         """Place all faces anew in the next picture, so that it does not matter which came before."""
-        for one in self._courses:
+        for one in self._courses.values():
             one.place = None
+
+    def _forget_ended(self, number: int) -> None:
+        """Give back what tracks take that end before a picture."""
+        for key in [key for key, one in self._courses.items() if one.course.last < number]:
+            del self._courses[key]
 
     def state(self) -> dict[str, NDArray[Any]]:
         """What a run that goes on after this picture needs besides the pictures: all averages."""
         return {
             f"{number}.{name}": value
-            for number, one in enumerate(self._courses)
+            for number, one in self._courses.items()
             for name, value in one.average.state().items()
         }
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Go on from a `state` of the same video and wish."""
-        for number, one in enumerate(self._courses):
+        for number, one in self._courses.items():
             mine = f"{number}."
             own = {name.removeprefix(mine): value for name, value in state.items() if name.startswith(mine)}
             if own:

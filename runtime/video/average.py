@@ -31,9 +31,9 @@ OTHER_LOOK = (7.0, 20.0)
 class ChangeAverage:
     """The average of one track's change; give it the pictures in order."""
 
-    def __init__(self, rate: float) -> None:
-        """``rate`` is pictures a second."""
-        self._rate = rate
+    def __init__(self, rate: float, kind: str = "face") -> None:
+        """``rate`` is pictures a second, ``kind`` that of the faces' coordinates, as a manifest names it."""
+        self._rate, self._kind = rate, kind
         self._number = -1
         self._texture: Floats | None = None
         self._look: Floats | None = None
@@ -74,7 +74,7 @@ class ChangeAverage:
         """Where the face lies; as before where the very same landmarks are told."""
         landmarks = work.seen.landmarks
         if self._places is None or self._places[0] is not landmarks:
-            self._places = landmarks, MeanPlaces.of(landmarks)
+            self._places = landmarks, MeanPlaces.of(work.seen, self._kind)
         return self._places[1]
 
     @property

@@ -94,17 +94,10 @@ class FolderSource:
         """They are."""
         return True
 
-    def pictures(
-        self, first: int | None = None, skip: frozenset[str] = frozenset()
-    ) -> Iterator[tuple[int, Picture]]:
-        """The pictures with their places in the folder, from ``first`` on, but for names to skip.
-
-        Raises VideoError.
-        """
+    def pictures(self, first: int | None = None) -> Iterator[tuple[int, Picture]]:
+        """The pictures with their places in the folder, from ``first`` on; raises VideoError."""
         size: tuple[int, int] | None = None
         for number in range(first or 0, len(self.paths)):
-            if self.paths[number].name in skip:
-                continue
             picture = FolderPicture(self.photo(number))
             if size not in (None, (picture.width, picture.height)):
                 raise VideoError(

@@ -2,41 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 from ..errors import PhotoError, VideoError
 from .ageing import Ager
 from .analysis import Progress
 from .folder import FolderPicture, FolderSource
-from .kept import keep_averages, take_averages
+from .kept import end_segment, keep_averages, take_averages
 from .overlap import aged_pictures
 
+FRAMES_SECONDS = 2.0
+"""How much is aged before it counts as done: less is lost with a killed run, and the averages are written
+more often."""
 
-def write_frames(source: FolderSource, ager: Ager, output: Path, folder: Path, progress: Progress) -> int:
-    """Age and write the frames that are not done; returns how many were.
+
+def write_frames(
+    source: FolderSource, ager: Ager, output: Path, folder: Path, count: int, progress: Progress
+) -> int:
+    """Age and write the frames in stretches of ``count``, but for stretches that are done; returns how many
+    frames were.
 
     ``folder`` keeps what the run would go on from.
     Raises VideoError where a frame cannot be read or written, OSError where nothing can be.
     """
-    from ..photo.write import write_photo
-
-    done_file, kept = folder / "done", folder / "averages.npz"
+    done_file = folder / "done"
     output.mkdir(parents=True, exist_ok=True)
     named = set(done_file.read_text(encoding="utf-8").splitlines()) if done_file.exists() else set()
-    done = {path.name for path in source.paths if path.name in named and (output / path.name).exists()}
-    take_averages(kept, ager)
-    waiting = ((number, number, picture) for number, picture in source.pictures(skip=frozenset(done)))
-    total = len(source.paths) - len(done)
+    done, total = 0, len(source.paths)
+    for stretch, first in enumerate(range(0, total, count)):
+        names = [path.name for path in source.paths[first : first + count]]
+        if all(name in named and (output / name).exists() for name in names):
+            done += len(names)
+            take_averages(folder, stretch, ager)
+            continue
+        ager.forget_places()
+        for number in _write_stretch(source, ager, output, first, len(names)):
+            progress(number + 1 - done, total - done, "ageing")
+        keep_averages(folder, stretch, ager)
+        _note(done_file, names)
+        end_segment(folder, stretch)
+    return done
+
+
+def _write_stretch(source: FolderSource, ager: Ager, output: Path, first: int, count: int) -> Iterator[int]:
+    """Age and write so many frames from one on; yields their numbers."""
+    from ..photo.write import write_photo
+
+    pictures = ((number, number, picture) for number, picture in islice(source.pictures(first), count))
+    for number, _, picture in aged_pictures(pictures, ager, source.seconds):
+        assert isinstance(picture, FolderPicture)
+        try:
+            write_photo(picture.photo, picture.pixels, output / picture.photo.path.name)
+        except PhotoError as error:
+            raise VideoError(str(error)) from error
+        yield number
+
+
+def _note(done_file: Path, names: Sequence[str]) -> None:
     with done_file.open("a", encoding="utf-8") as record:
-        for count, (_, _, picture) in enumerate(aged_pictures(waiting, ager, source.seconds), start=1):
-            assert isinstance(picture, FolderPicture)
-            target = output / picture.photo.path.name
-            try:
-                write_photo(picture.photo, picture.pixels, target)
-            except PhotoError as error:
-                raise VideoError(str(error)) from error
-            record.write(f"{target.name}\n")
-            record.flush()
-            keep_averages(kept, ager)
-            progress(count, total, "ageing")
-    return len(done)
+        record.writelines(f"{name}\n" for name in names)

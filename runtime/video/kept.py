@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from ..files import whole_file
 from ..storage.location import Location
 from ..storage.lock import RUN_FOLDER, KernelLock
 from .ageing import Ager
+from .memory import give_back
 from .prepare import cannot_write, working_folder
 
 
@@ -53,13 +55,22 @@ def averages_path(folder: Path, segment: int) -> Path:
     return folder / f"{segment:06d}.averages.npz"
 
 
-def keep_averages(path: Path, ager: Ager) -> None:
-    """Write what a run that goes on needs; raises OSError."""
-    with whole_file(path) as temporary, temporary.open("xb") as stream:
+def keep_averages(folder: Path, segment: int, ager: Ager) -> None:
+    """Write what a run needs that goes on after a segment; raises OSError."""
+    with whole_file(averages_path(folder, segment)) as temporary, temporary.open("xb") as stream:
         np.savez(stream, allow_pickle=False, **ager.state())
 
 
-def take_averages(path: Path, ager: Ager) -> None:
-    """Go on from what was kept, where there is any that can be read; otherwise averages begin anew."""
+def take_averages(folder: Path, segment: int, ager: Ager) -> None:
+    """Go on after a segment, where what was kept can be read; otherwise averages begin anew."""
+    path = averages_path(folder, segment)
     with contextlib.suppress(OSError, ValueError, KeyError, EOFError), np.load(path) as state:
         ager.restore(state)
+
+
+def end_segment(folder: Path, segment: int) -> None:
+    """Forget what is of no use once a segment is done, and give memory back; raises OSError."""
+    if segment:
+        averages_path(folder, segment - 1).unlink(missing_ok=True)
+    gc.collect()  # what PyAV left in circles; without this memory grew by 4 MiB a segment
+    give_back()

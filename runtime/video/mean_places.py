@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..ages.maps import MAP_CELLS
 from ..face.coordinates import mesh_coordinates
 from ..face.mean_face import mean_face
+from ..pipeline.face_plan import SeenFace
 from .register import LOOK_PX, Slip
 
 Floats = NDArray[np.float32]
@@ -35,9 +36,14 @@ class MeanPlaces:
     inside: Floats
 
     @classmethod
-    def of(cls, landmarks: NDArray[np.floating]) -> MeanPlaces:
-        """The places of landmarks [468, 2] in units of the frame."""
-        u, v = mesh_coordinates(landmarks, MAP_CELLS)
+    def of(cls, seen: SeenFace, kind: str) -> MeanPlaces:
+        """The places of a face; ``kind`` is that of its coordinates, as a manifest names it."""
+        landmarks = seen.landmarks
+        if kind == "face":
+            inner = slice(seen.margin, seen.margin + MAP_CELLS)
+            u, v = seen.coordinates[:2, inner, inner]
+        else:
+            u, v = mesh_coordinates(landmarks, MAP_CELLS)
         inside = np.clip((1.0 - np.maximum(np.abs(u), np.abs(v))) * 16.0, 0.0, 1.0)
         units = cv2.merge([u, v]) * np.float32(0.5) + np.float32(0.5)
         return cls(_frame_places(landmarks), units, inside.astype(np.float32))

@@ -7,7 +7,6 @@ folder beside the output, so that a run that was interrupted goes on where it st
 
 from __future__ import annotations
 
-import gc
 import shutil
 import time
 from collections.abc import Iterator
@@ -21,9 +20,9 @@ from .ageing import Ager, Person
 from .analysis import Progress, pictures_with_numbers
 from .codecs import Encoding, choose_encoding
 from .folder import USUAL_RATE, FolderSource, list_frames
-from .folder_writer import write_frames
+from .folder_writer import FRAMES_SECONDS, write_frames
 from .join import join
-from .kept import averages_path, forget_all, keep_averages, only_run, take_averages
+from .kept import end_segment, forget_all, keep_averages, only_run, take_averages
 from .overlap import aged_pictures
 from .picture import VideoPicture
 from .prepare import (
@@ -140,17 +139,17 @@ class VideoSession:
         forget_other_settings(folder, key, "*.segment")
         count = max(round(self.segment_seconds * source.rate), 1)
         total, resumed, segments = len(analysis.keys), 0, []
+        suffix = self.output.suffix.lower()
         for number, first in enumerate(range(0, total, count)):
             path, last = segment_path(folder, number), min(first + count, total)
             segments.append(path)
-            kept = averages_path(folder, number)
             if path.exists():
                 resumed += last - first
-                take_averages(kept, ager)
+                take_averages(folder, number, ager)
                 continue
-            frames = self._aged(source, analysis, ager, first, last, resumed, kept, progress)
-            write_segment(path, info, encoding, frames, self.output.suffix.lower())
-            gc.collect()  # without this memory grew by 4 MiB a segment
+            frames = self._aged(source, analysis, ager, first, last, resumed, progress)
+            write_segment(path, info, encoding, self._keeping(frames, folder, number, ager), suffix)
+            end_segment(folder, number)
         progress(total, total, "joining")
         span = source.span(analysis.keys[0])
         joined = join(info, encoding, segments, self.output, span, analysis.length)
@@ -168,14 +167,15 @@ class VideoSession:
         people, ager = prepare_people(pipeline, source, analysis, folder, self.wish)
         key = digest(*seen, repr(self.wish), model_key(pipeline), str(self.output.resolve()))
         forget_other_settings(folder, key, "done")
-        resumed = write_frames(source, ager, self.output, folder, progress)
+        count = max(round(min(self.segment_seconds, FRAMES_SECONDS) * source.rate), 1)
+        resumed = write_frames(source, ager, self.output, folder, count, progress)
         return VideoResult(self.output, len(source.paths), tuple(people), (), resumed)
 
     def _aged(
         self, source: VideoSource, analysis: Analysis, ager: Ager, first: int, last: int, resumed: int,
-        kept: Path, progress: Progress,
+        progress: Progress,
     ) -> Iterator[tuple[int, Any]]:  # fmt: skip
-        """(pts, frame) of the aged pictures of a segment; ``kept`` gets what the next one goes on from."""
+        """(pts, frame) of the aged pictures of a segment."""
         base, total = analysis.keys[0], len(analysis.keys)
 
         def seconds(key: int) -> float:
@@ -187,4 +187,10 @@ class VideoSession:
             assert isinstance(picture, VideoPicture)
             yield key, picture.frame
             progress(number + 1 - resumed, total - resumed, "ageing")
-        keep_averages(kept, ager)
+
+    def _keeping(
+        self, frames: Iterator[tuple[int, Any]], folder: Path, number: int, ager: Ager
+    ) -> Iterator[tuple[int, Any]]:
+        """The frames of a segment; after them what the next one goes on from is kept."""
+        yield from frames
+        keep_averages(folder, number, ager)

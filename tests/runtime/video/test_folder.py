@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -63,16 +64,19 @@ def test_sixteen_bits_stay(pipeline: Pipeline, tmp_path: Path, hopper: np.ndarra
 
 
 def test_a_killed_run_goes_on(pipeline: Pipeline, frames: Path, tmp_path: Path) -> None:
-    session = VideoSession(frames, tmp_path / "out", WISH)
+    session = VideoSession(frames, tmp_path / "out", WISH, segment_seconds=0.12)  # 3 frames
+    kept = []
 
     def stop(done: int, total: int, what: str) -> None:
-        if what == "ageing" and done == 3:
+        if what == "ageing" and done == 5:
+            kept.extend(sorted(path.name for path in working_folder(session.output).glob("*.averages.npz")))
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         session.run(pipeline, stop)
+    assert kept == ["000000.averages.npz"]
     assert session.run(pipeline).resumed == 3
-    VideoSession(frames, tmp_path / "whole", WISH).run(pipeline)
+    replace(session, output=tmp_path / "whole").run(pipeline)
     for path in (tmp_path / "whole").iterdir():
         assert path.read_bytes() == (tmp_path / "out" / path.name).read_bytes()
 
