@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ..face.easing import eased
 from ..pipeline.face_plan import FaceWork
 from .mean_places import Box, Floats, MeanPlaces, look_of_frame, sampled, small_grey, texture_px
-from .register import LOOK_PX, face_cells, register
+from .register import LOOK_PX, face_cells, looked_up, register
 
 BESIDE = 4
 AVERAGE_SECONDS = 0.2
@@ -87,7 +87,7 @@ class ChangeAverage:
         """The average in the frame of a picture; past the mean face the picture's own change counts."""
         assert self._texture is not None
         before = work.before
-        steady = cv2.remap(self._texture, at, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        steady = looked_up(self._texture, at)
         mixed = cv2.add(new, cv2.multiply(cv2.subtract(steady, new), cv2.merge([inside] * 4)))
         red, green, blue, own = cv2.split(mixed)
         change = cv2.merge([red, green, blue])

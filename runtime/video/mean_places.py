@@ -14,7 +14,7 @@ from ..ages.maps import MAP_CELLS
 from ..face.coordinates import mesh_coordinates
 from ..face.mean_face import mean_face
 from ..pipeline.face_plan import SeenFace
-from .register import LOOK_PX, Slip
+from .register import LOOK_PX, Slip, looked_up
 
 Floats = NDArray[np.float32]
 Box = tuple[slice, slice]
@@ -51,9 +51,7 @@ class MeanPlaces:
     def moved(self, slip: Slip) -> Floats:
         """The knots of a face whose skin has slipped."""
         at = slip.of(_unit_knots()) * np.float32(GRID - 1)
-        return np.asarray(
-            cv2.remap(self.knots, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32
-        )
+        return looked_up(self.knots, at, cv2.INTER_LINEAR)
 
     def on_mean(self, slip: Slip, frame_px: int, box: Box, side: int) -> tuple[Floats, Floats]:
         """Where on the average, ``side`` px wide, every pixel of a part of the frame lies, [h, w, 2], and
@@ -88,9 +86,7 @@ def sampled(picture: Floats, knots: Floats, side: int) -> Floats:
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    return np.asarray(
-        cv2.remap(picture, at, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE), np.float32
-    )
+    return looked_up(picture, np.asarray(at, np.float32))
 
 
 def texture_px(frame_px: int) -> int:
@@ -130,10 +126,13 @@ def _frame_places(landmarks: NDArray[np.floating]) -> Floats:
     affine = (mean.fit @ points).T  # rows (a, b, c) of x and of y
     ring = mean.points[len(points) :] @ affine[:, :2].T + affine[:, 2]
     both = np.concatenate([points, ring])
-    places = np.einsum("nkc,nk->nc", both[corners], weights)
+    places = np.empty((len(corners), 2), np.float32)
+    for axis in (0, 1):
+        along = both[:, axis]
+        places[:, axis] = sum(along[corners[:, i]] * weights[:, i] for i in range(3))
     outside = corners[:, 0] < 0
     places[outside] = around[outside] @ affine[:, :2].T + affine[:, 2]
-    return places.reshape(GRID, GRID, 2).astype(np.float32)
+    return places.reshape(GRID, GRID, 2)
 
 
 @cache

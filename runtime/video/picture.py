@@ -154,7 +154,8 @@ def _in_colour(samples: Any, to_rgb: NDArray[np.float32]) -> NDArray[np.uint8]:
         return np.asarray(samples)
     if samples.dtype == np.uint8:  # OpenCV rounds, and stays within a byte
         return np.asarray(cv2.transform(samples, to_rgb), np.uint8)
-    return np.asarray(cv2.add(cv2.transform(samples.astype(np.float32), to_rgb), 0.0, dtype=cv2.CV_8U))
+    found = np.asarray(cv2.transform(samples.astype(np.float32), to_rgb), np.float32)
+    return np.clip(np.rint(found), 0, 255).astype(np.uint8)
 
 
 def _block_means(

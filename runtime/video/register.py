@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -24,19 +25,21 @@ MOST_SLIP = 0.02
 NO_SLIP = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 OTHER_CODES = 7.0
 """From this difference on, in code values, a place counts less: it may show something else."""
-WINDOW_PX = 10.0
-"""Standard deviation of the windows in which the rest is found, in pixels of a look."""
+HALF_PX = LOOK_PX // 2
+"""The rest is smooth: it is found in looks of half the size."""
+WINDOW_PX = 5.0
+"""Standard deviation of the windows in which the rest is found, in pixels of such a look."""
 STIFFNESS = 0.2
 """What a window's gradients, squared, must outweigh: even skin says nothing of where it is."""
-EVEN_LIGHT_PX = LOOK_PX / 8
-ROUNDS = 2
+EVEN_LIGHT_PX = HALF_PX / 8
+AFFINE_ROUNDS, REST_ROUNDS, BACK_ROUNDS = 2, 4, 2
 _CORNERS = np.array([[0.2, 0.2, 1.0], [0.8, 0.2, 1.0], [0.2, 0.8, 1.0], [0.8, 0.8, 1.0]])
 
 
 @dataclass(frozen=True, eq=False)
 class Slip:
     """Where places of the mean face are now: ``affine`` [2, 3] in units of its square, and before that
-    ``rest``, float32 [LOOK_PX, LOOK_PX, 2] in the same units, zero where nothing more is known.
+    ``rest``, float32 [HALF_PX, HALF_PX, 2] in the same units, zero where nothing more is known.
     """
 
     affine: Doubles
@@ -45,22 +48,22 @@ class Slip:
     def of(self, places: Floats) -> Floats:
         """Where places [h, w, 2], in units, are now."""
         moved = places + self._rest_at(places)
-        return cv2.transform(moved, self.affine.astype(np.float32)).reshape(places.shape)
+        return np.asarray(cv2.transform(moved, self.affine.astype(np.float32)), np.float32).reshape(
+            places.shape
+        )
 
     def back(self, places: Floats) -> Floats:
         """The places [h, w, 2] that are now at these ones."""
         inverse = cv2.invertAffineTransform(self.affine).astype(np.float32)
-        moved = cv2.transform(places, inverse).reshape(places.shape)
+        moved = np.asarray(cv2.transform(places, inverse), np.float32).reshape(places.shape)
         found = moved
-        for _ in range(ROUNDS):
+        for _ in range(BACK_ROUNDS):
             found = moved - self._rest_at(found)
         return np.asarray(found, np.float32)
 
     def _rest_at(self, places: Floats) -> Floats:
-        at = places * np.float32(LOOK_PX) - np.float32(0.5)
-        return np.asarray(
-            cv2.remap(self.rest, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32
-        )
+        at = places * np.float32(HALF_PX) - np.float32(0.5)
+        return looked_up(self.rest, at, cv2.INTER_LINEAR)
 
 
 def register(reference: Floats, look: Floats) -> Slip:
@@ -76,12 +79,12 @@ def register_affine(reference: Floats, look: Floats) -> Doubles:
     """The affine part, [2, 3]: least squares over the face, with gain and offset of the light."""
     across = cv2.Sobel(reference, cv2.CV_32F, 1, 0, scale=0.125)
     down = cv2.Sobel(reference, cv2.CV_32F, 0, 1, scale=0.125)
-    rows, columns = face_cells()
+    rows, columns = _every_second()
     x, y = _from_middle()
     gx, gy, level = (plane[rows, columns].astype(np.float64) for plane in (across, down, reference))
     terms = np.stack([gx, gx * x, gx * y, gy, gy * x, gy * y, level / 128.0, np.ones_like(gx)], axis=1)
     slip = NO_SLIP.copy()
-    for _ in range(ROUNDS):
+    for _ in range(AFFINE_ROUNDS):
         moved = _moved(look, slip)
         apart = moved[rows, columns] - level
         weights = 1.0 / (1.0 + ((apart - np.median(apart)) / OTHER_CODES) ** 2)
@@ -97,24 +100,29 @@ def register_affine(reference: Floats, look: Floats) -> Doubles:
 
 def _rest(reference: Floats, look: Floats, affine: Doubles) -> Floats:
     """What is left after the affine part, in units: the step that brings windows of both together."""
-    wanted, now = _even(reference), _even(_moved(look, affine))
+    wanted, now = _even(_halved(reference)), _even(_halved(_moved(look, affine)))
     across = cv2.Sobel(wanted, cv2.CV_32F, 1, 0, scale=0.125)
     down = cv2.Sobel(wanted, cv2.CV_32F, 0, 1, scale=0.125)
-    squares = cv2.merge([across * across, across * down, down * down])
-    rest, at = np.zeros((LOOK_PX, LOOK_PX, 2), np.float32), _pixels()
-    for _ in range(ROUNDS):
-        moved = cv2.remap(now, at + rest, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    products = [across * across, across * down, down * down]
+    rest, at = np.zeros((HALF_PX, HALF_PX, 2), np.float32), _pixels()
+    for _ in range(REST_ROUNDS):
+        moved = looked_up(now, at + rest)
         apart = moved - wanted
         weights = _face() / (1.0 + np.square(apart / np.float32(OTHER_CODES)))
-        pulls = cv2.merge([weights * across * apart, weights * down * apart])
-        a, b, c = cv2.split(cv2.GaussianBlur(squares * weights[..., None], (0, 0), WINDOW_PX))
-        p, q = cv2.split(cv2.GaussianBlur(pulls, (0, 0), WINDOW_PX))
+        a, b, c, p, q = (
+            cv2.GaussianBlur(weights * one, (0, 0), WINDOW_PX)
+            for one in (*products, across * apart, down * apart)
+        )
         a, c = a + np.float32(STIFFNESS), c + np.float32(STIFFNESS)
         area = a * c - b * b
-        rest = rest - cv2.merge([(c * p - b * q) / area, (a * q - b * p) / area])
-    rest = cv2.GaussianBlur(rest, (0, 0), WINDOW_PX / 2)
-    most = MOST_SLIP * LOOK_PX
-    return np.asarray(np.clip(rest, -most, most) / np.float32(LOOK_PX), np.float32)
+        rest = rest - np.asarray(cv2.merge([(c * p - b * q) / area, (a * q - b * p) / area]), np.float32)
+    rest = np.asarray(cv2.GaussianBlur(rest, (0, 0), WINDOW_PX / 2), np.float32)
+    most = MOST_SLIP * HALF_PX
+    return np.asarray(np.clip(rest, -most, most) / np.float32(HALF_PX), np.float32)
+
+
+def _halved(look: Floats) -> Floats:
+    return np.asarray(cv2.resize(look, (HALF_PX, HALF_PX), interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _moved(look: Floats, affine: Doubles) -> Floats:
@@ -131,8 +139,14 @@ def _moved(look: Floats, affine: Doubles) -> Floats:
 
 
 def _even(look: Floats) -> Floats:
-    """A look without the broad light on it."""
+    """A look of half the size without the broad light on it."""
     return np.asarray(look - cv2.GaussianBlur(look, (0, 0), EVEN_LIGHT_PX), np.float32)
+
+
+def looked_up(picture: Floats, at: Floats, method: int = cv2.INTER_CUBIC) -> Floats:
+    """A picture at places [h, w, 2] in its pixels, the edge repeated outside it."""
+    alone: Any = None  # x and y are in one array
+    return np.asarray(cv2.remap(picture, at, alone, method, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
 
 @cache
@@ -145,21 +159,27 @@ def face_cells() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return rows, columns
 
 
+def _every_second() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Half of the face's cells, which is enough for eight numbers."""
+    rows, columns = face_cells()
+    return rows[::2], columns[::2]
+
+
 @cache
 def _face() -> Floats:
     face = np.zeros((LOOK_PX, LOOK_PX), np.float32)
     face[face_cells()] = 1.0
-    return face
+    return _halved(face)
 
 
 @cache
 def _from_middle() -> tuple[Doubles, Doubles]:
-    """How far right and down of the middle the cells of the face lie, in units."""
-    rows, columns = face_cells()
+    """How far right and down of the middle those cells lie, in units."""
+    rows, columns = _every_second()
     return (columns + 0.5) / LOOK_PX - 0.5, (rows + 0.5) / LOOK_PX - 0.5
 
 
 @cache
 def _pixels() -> Floats:
-    across, down = np.meshgrid(np.arange(LOOK_PX), np.arange(LOOK_PX))
+    across, down = np.meshgrid(np.arange(HALF_PX), np.arange(HALF_PX))
     return np.stack([across, down], axis=-1).astype(np.float32)

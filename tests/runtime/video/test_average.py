@@ -12,7 +12,7 @@ from amgan.runtime import Pipeline, Request
 from amgan.runtime.pipeline.face_plan import FaceWork, place_face
 from amgan.runtime.video.average import ChangeAverage
 from amgan.runtime.video.mean_places import texture_px
-from amgan.runtime.video.register import LOOK_PX, MOST_SLIP, NO_SLIP, Slip, register, register_affine
+from amgan.runtime.video.register import HALF_PX, LOOK_PX, MOST_SLIP, NO_SLIP, Slip, register, register_affine
 
 RATE = 25.0
 
@@ -155,5 +155,5 @@ def test_what_slips_in_one_place_alone_is_found_there() -> None:
 
 def test_where_nothing_slips_nothing_moves() -> None:
     units = np.random.default_rng(1).random((8, 8, 2)).astype(np.float32)
-    none = Slip(NO_SLIP, np.zeros((LOOK_PX, LOOK_PX, 2), np.float32))
+    none = Slip(NO_SLIP, np.zeros((HALF_PX, HALF_PX, 2), np.float32))
     assert np.allclose(none.of(units), units, atol=1e-6) and np.allclose(none.back(units), units, atol=1e-6)
