@@ -20,6 +20,11 @@ KINDS = ("engines", "memory", "passes", "photo", "tiles")
 MAY_SKIP = ("the short form", "the frame has fewer tiles", "torch.compile cannot run here", "bf16")
 
 
+def _without_workers() -> dict[str, str]:
+    """The environment of a pytest that is no worker: pytest-benchmark measures nothing in one."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
+
+
 @pytest.fixture(scope="module")
 def short(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str]:
     """The result of the shortest form, and what pytest printed."""
@@ -30,7 +35,7 @@ def short(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str
             "--benchmark-json", str(target), "-p", "no:cacheprovider",
         ],
         capture_output=True, text=True, check=False, cwd=ROOT,
-        env=os.environ | {"PYTEST_ADDOPTS": "", "COLUMNS": "500"},
+        env={**_without_workers(), "PYTEST_ADDOPTS": "", "COLUMNS": "500"},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(target.read_text()), done.stdout

@@ -93,7 +93,11 @@ def test_fit_refuses_wrong_use(
     dataset: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], word: str
 ) -> None:
     monkeypatch.chdir(dataset.parent)
-    assert word in refuse("atlas", "fit", dataset, *arguments)
+    result = run("atlas", "fit", dataset, *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    *left_out, sentence = result.stderr.splitlines()
+    assert sentence.startswith("amgan: ") and word in sentence
+    assert all(line.startswith("left out: ") for line in left_out)
     assert not list(dataset.parent.glob("*.json"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from types import SimpleNamespace
 
 import numpy as np
 from PIL import Image
@@ -31,5 +32,7 @@ def test_regions_count_as_memory_of_their_photo() -> None:
 
     stored = StoredPhoto("a", "a", Pixels(), (), 7)  # type: ignore[arg-type]
     assert stored.memory_bytes == 67
-    stored.regions[1, 4] = Pixels()  # type: ignore[assignment]
-    assert stored.memory_bytes == 127
+    region = Pixels()
+    region.seen = SimpleNamespace(nbytes=5)  # type: ignore[attr-defined]
+    stored.regions[1, 4] = region  # type: ignore[assignment]
+    assert stored.memory_bytes == 132
