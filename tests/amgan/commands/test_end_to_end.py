@@ -161,10 +161,10 @@ def test_ctrl_c_stops_cleanly(tmp_path: Path, tiny_bundle: Path) -> None:
         capture_output=True, text=True, check=False, timeout=600,
     )  # fmt: skip
     told = done.stderr
-    done = sorted(path for path in out.iterdir() if path.name != ".amgan")
+    aged = sorted(path for path in out.iterdir() if path.name != ".amgan")
     assert done.returncode == 130, told
-    assert told.startswith(f"amgan: interrupted, {len(done)} of 200 photos are aged and written; give")
-    assert 0 < len(done) < 200
-    for path in done:
+    assert told.startswith(f"amgan: interrupted, {len(aged)} of 200 photos are aged and written; give")
+    assert 0 < len(aged) < 200
+    for path in aged:
         assert path.suffix == ".jpg"
         assert pixels(path).shape == (600, 512, 3)

@@ -23,6 +23,7 @@ from support.tiny_set import write_set
 
 import amgan.checkpoint
 import amgan.export.bundle
+import amgan.export.verify
 from amgan.checkpoint import save_model
 from amgan.evaluation import judges
 from amgan.labels.atlas_fit import MIN_GROUP_FACES
@@ -87,7 +88,7 @@ def test_the_command_as_it_stands(
     monkeypatch.chdir(workshop)
     # The judges from outside are packages of their own; the weights that ship take minutes to export.
     monkeypatch.setattr(judges, "open_judges", lambda bundle, face_api: fake_judges())
-    for module in (amgan.checkpoint, amgan.export.bundle):
+    for module in (amgan.checkpoint, amgan.export.bundle, amgan.export.verify):
         monkeypatch.setattr(module, "SHIPPED", workshop / "tiny.safetensors")
     words = command.words[1:]
     if words[0] in ("evaluate", "video"):
