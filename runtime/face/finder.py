@@ -34,8 +34,6 @@ LIKELY_SCORE = 0.3
 MAX_FITS = 3
 QUARTER_TURNS = (0, 1, 3, 2)
 STEADY_SHARE = 0.01  # of half the square: landmarks that move less are not fitted again
-ASKED_SHARE = 0.9
-"""A face is as wide as asked for from this share on: landmarks are sure to about a tenth."""
 _warming_up = threading.Lock()
 
 
@@ -101,8 +99,6 @@ class FaceFinder:
                 break
         last = looks[-1] if looks[-1].faces else looks[0]
         faces = without_twins([face for look in looks for face in look.faces])
-        if min_face_px is not None:  # a window wide enough for what was asked for may show smaller ones too
-            faces = [face for face in faces if face.width_px >= ASKED_SHARE * min_face_px]
         return Found(
             tuple(sorted(faces, key=lambda face: -face.width_px)),
             last.refused,

@@ -95,7 +95,7 @@ def test_a_face_that_is_smaller_than_asked_for(
     x0, y0, x1, y1 = hopper_face.box
     margin = 0.2 * (x1 - x0)
     face = hopper[round(y0 - margin) : round(y1 + margin), round(x0 - margin) : round(x1 + margin)]
-    side = round(1.4 * 60)
+    side = round(1.4 * 50)
     small = np.asarray(Image.fromarray(face).resize((side, side * face.shape[0] // face.shape[1])))
     scene = np.full((1500, 3000, 3), (110, 120, 125), np.uint8)
     scene[300 : 300 + small.shape[0], 200 : 200 + small.shape[1]] = small
@@ -103,7 +103,7 @@ def test_a_face_that_is_smaller_than_asked_for(
     width = re.search(
         r"of 600 px or more: the largest, at .*, (\d+) px wide, is too small \(`min_face_px` \1", told
     )
-    assert width and int(width[1]) == pytest.approx(60, rel=0.15)
+    assert width and int(width[1]) == pytest.approx(50, rel=0.15)
 
 
 def test_nothing_is_said_of_a_photo_in_which_nothing_looks_like_a_face(
