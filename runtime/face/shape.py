@@ -84,17 +84,25 @@ def paste_shape(out: NDArray[np.uint8], change: ShapeChange, strength: float = 1
     columns = np.arange(x1 - x0, dtype=np.float32)[None]
     for top in range(0, y1 - y0, BAND_ROWS):
         part = out[y0 + top : min(y0 + top + BAND_ROWS, y1), x0:x1]
-        here = matrix.copy()
-        here[:, 2] += matrix[:, 1] * top
-        sideways, downwards = cv2.split(sample_plane(moves, here, (part.shape[1], len(part)), smooth=False))
+        to_band = matrix.copy()
+        to_band[:, 2] += matrix[:, 1] * top
+        sideways, downwards = cv2.split(
+            sample_plane(moves, to_band, (part.shape[1], len(part)), smooth=False)
+        )
         moving = np.maximum(np.abs(sideways), np.abs(downwards)) >= LEAST_PX
-        if not moving.any():
+        across_band = np.flatnonzero(moving.any(axis=0))
+        if not across_band.size:
             continue
+        here = slice(across_band[0], across_band[-1] + 1)
         rows = np.arange(top, top + len(part), dtype=np.float32)[:, None]
         moved = cv2.remap(
-            before, columns - sideways, rows - downwards, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+            before,
+            columns[:, here] - sideways[:, here],
+            rows - downwards[:, here],
+            cv2.INTER_CUBIC,
+            borderMode=cv2.BORDER_REPLICATE,
         )
-        cv2.copyTo(np.asarray(moved, np.uint8), moving.view(np.uint8), part)
+        cv2.copyTo(np.asarray(moved, np.uint8), moving[:, here].astype(np.uint8), part[:, here])
 
 
 def _age_basis(years: float) -> tuple[float, float, float]:
