@@ -121,9 +121,10 @@ def age_versions(
     What is measured of the skin's change is measured without hair and shape, which move or change pixels
     beside it; judges and people are shown the whole, as users get it.
     """
+    names = (PRESENT, *(f"{years:g}" for years in ASKED))
+    under_way = {name: pipeline.start(pixels, Request.parse(age=name), seen=[seen]) for name in names}
     skin, whole = {NOW: pixels}, {NOW: pixels}
-    for name in (PRESENT, *(f"{years:g}" for years in ASKED)):
-        started = pipeline.start(pixels, Request.parse(age=name), seen=[seen])
+    for name, started in under_way.items():
         whole[name] = pipeline.finish(started).pixels
         bare = tuple(replace(work, hair=None, shape=None) for work in started.works)
         skin[name] = pipeline.finish(replace(started, works=bare)).pixels
