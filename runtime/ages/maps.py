@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..face.coordinates import resize_plane
 from ..face.easing import eased
 from ..face.region_masks import Footprints, edit_mask, make_footprints, without_margin
 from ..face.zones import PART_NAMES
@@ -62,9 +63,11 @@ def build_level(footprints: Footprints, ages: FaceAges) -> Floats:
     Parts that ``ages`` leaves out have its base age.
     """
     offsets = np.array([ages.parts.get(name, ages.base) - ages.base for name in PART_NAMES], np.float32)
-    # Not np.tensordot: the threads of a BLAS keep a core busy for 30 ms after every call.
-    level = np.float32(ages.base) + np.einsum("p,phw->hw", offsets, footprints.parts)
-    return np.asarray(level, np.float32)
+    beyond = np.zeros_like(footprints.face)
+    for offset, part in zip(offsets, footprints.parts, strict=True):  # in this order, as libamgan adds them
+        if offset:
+            beyond += offset * part
+    return np.asarray(np.float32(ages.base) + beyond, np.float32)
 
 
 def map_of_level(footprints: Footprints, level: NDArray[np.floating]) -> Floats:
@@ -87,11 +90,7 @@ def change_mask(years: NDArray[np.floating], size_px: int) -> Floats:
     for stays as it is.
     """
     share = np.clip(np.abs(years) / FULL_CHANGE_YEARS, 0.0, 1.0).astype(np.float32)
-    import cv2
-
-    smooth = eased(share)
-    mask = cv2.resize(smooth, (size_px, size_px), interpolation=cv2.INTER_LINEAR)
-    return np.clip(np.asarray(mask, np.float32), 0.0, 1.0)
+    return resize_plane(eased(share), size_px)
 
 
 def read_map(footprints: Footprints, aging_map: NDArray[np.floating]) -> FaceAges:

@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,7 +16,7 @@ from ..bundle.manifest import FRAME_STEP_PX, Manifest
 from ..engines.contract import CELL_PX, Capabilities
 from ..engines.frame import FrameWork
 from ..engines.tiles import Tile, mask_cells, plan_cheapest, plan_tiles
-from ..face.coordinates import frame_coordinates, mesh_coordinates, sample_cells, scale_of
+from ..face.coordinates import frame_coordinates, mesh_coordinates, resize_plane, sample_cells, scale_of
 from ..face.covers import covered_parts
 from ..face.finder import Face
 from ..face.hair import HairChange, greys, paste_hair, plan_hair
@@ -211,8 +210,7 @@ def plan_work(
     mask = edit_mask(seen.landmarks, coarse) * plan.asked
     if seen.skin is not None:
         mask *= skin_at(seen.skin, coarse)
-    if coarse != size:
-        mask = np.asarray(cv2.resize(mask, (size, size), interpolation=cv2.INTER_LINEAR), np.float32)
+    mask = resize_plane(mask, size)
     tiles = plan_mask(mask, manifest, likes)
     image = _frame_with_halo(rgb, seen.face, size, halo, tiles)
     aging_map = _engine_map(plan.change, seen.margin, size, halo)
@@ -320,7 +318,4 @@ def _engine_map(aging_map: NDArray[np.float32], margin: int, size: int, halo: in
     """A map of MAP_CELLS for every cell of the frame with its halo, float32 [(S + 2h) / 4, (S + 2h) / 4]."""
     cells = (size + 2 * halo) // CELL_PX
     step, shift = _to_engine(aging_map.shape[0] - 2 * margin, margin, size, halo)
-    matrix = np.array([[step, 0.0, shift], [0.0, step, shift]])
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    fine = cv2.warpAffine(aging_map, matrix, (cells, cells), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(fine, np.float32)
+    return sample_cells(aging_map[None], cells, step, shift)[0]

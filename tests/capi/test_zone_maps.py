@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import pytest
 from support.capi import Handle, Library, ZoneAges, cut_frame, zone_ages
@@ -21,7 +20,7 @@ from amgan.runtime.engines.openvino import OpenVinoEngine
 from amgan.runtime.engines.scheduler.host import HostTileDevice
 from amgan.runtime.engines.scheduler.scheduler import FrameScheduler
 from amgan.runtime.engines.tiles import mask_cells, plan_tiles
-from amgan.runtime.face.coordinates import face_coordinates
+from amgan.runtime.face.coordinates import face_coordinates, resize_plane
 from amgan.runtime.face.finder import Face
 from amgan.runtime.face.pattern import choose_pattern
 from amgan.runtime.face.region_masks import edit_mask
@@ -35,7 +34,6 @@ from amgan.runtime.pipeline.face_plan import (
     map_margin,
 )
 
-MAX_YEARS = 0.05
 KEPT = [name for name in PART_NAMES if name.endswith("-right")]
 
 
@@ -54,7 +52,8 @@ def odd_faces(landmarks: np.ndarray) -> list[np.ndarray]:
         landmarks + 0.55,
         landmarks + 7,
         *(landmarks + rng.normal(0, 0.01, landmarks.shape) for _ in range(3)),
-        rng.uniform(-0.2, 1.2, landmarks.shape),
+        *(rng.uniform(-0.2, 1.2, landmarks.shape) for _ in range(5)),
+        rng.uniform(-30, 30, landmarks.shape),
         np.round(landmarks * 32) / 32,  # level, upright and diagonal edges, and points in one place
         np.full_like(landmarks, 1e30),
     ]
@@ -63,11 +62,11 @@ def odd_faces(landmarks: np.ndarray) -> list[np.ndarray]:
 def random_ages(rng: np.random.Generator) -> tuple[float, dict[str, float]]:
     """A base age, and ages of most parts, as far apart as can be."""
     base = float(rng.choice([15, 90, 40]))
-    return base, {n: float(rng.choice([15, 90, 33.3])) for n in PART_NAMES if rng.random() < 0.8}
+    return base, {n: float(rng.choice([15, 90, 33.25])) for n in PART_NAMES if rng.random() < 0.8}
 
 
 @pytest.mark.parametrize(("side", "margin"), [(128, 0), (128, 29), (64, 3), (333, 20)])
-def test_maps_are_within_a_twentieth_of_a_year(
+def test_maps_are_the_same_to_the_last_bit(
     side: int, margin: int, shipped: Handle, landmarks: np.ndarray
 ) -> None:
     rng = np.random.default_rng(side)
@@ -75,7 +74,7 @@ def test_maps_are_within_a_twentieth_of_a_year(
         base, parts = random_ages(rng)
         expected = build_map(make_footprints(face, side, margin), base, parts)
         found = shipped.zone_map(face, zone_ages(base, parts), side, margin)
-        assert np.abs(found - expected).max() < MAX_YEARS, number
+        assert np.array_equal(found, expected), number
 
 
 def test_zones_have_the_names_and_sides_of_python(library: Library) -> None:
@@ -116,10 +115,8 @@ def test_zones_are_aged_as_python_ages_them(
             (face_mask, handle.age(image, halo, change, margin, landmarks)),
         ):
             mixed = aged_by_python(scheduler, image, change, margin, landmarks, mask)
-            apart = np.abs(aged_in_c.astype(int) - np.rint(mixed).astype(int))
-            assert apart.max() <= 1
-            assert (apart > 0).mean() < 1e-3
-            full = enlarged(mask, size)
+            assert np.array_equal(aged_in_c, np.rint(mixed))
+            full = resize_plane(mask, size)
             assert np.array_equal(aged_in_c[full == 0], before[full == 0])
             assert (aged_in_c != before).any(axis=2)[full > 0].mean() > 0.2
     handle.close()
@@ -127,11 +124,6 @@ def test_zones_are_aged_as_python_ages_them(
 
 def as_zones(ages: FaceAges) -> ZoneAges:
     return zone_ages(ages.base, dict(ages.parts))
-
-
-def enlarged(mask: np.ndarray, size: int) -> np.ndarray:
-    """A mask of the frame's size."""
-    return mask if mask.shape[0] == size else cv2.resize(mask, (size, size), interpolation=cv2.INTER_LINEAR)
 
 
 def aged_by_python(
@@ -146,7 +138,7 @@ def aged_by_python(
     manifest = Bundle.open().manifest
     halo = manifest.halo_px
     size = image.shape[0] - 2 * halo
-    full = enlarged(mask, size)
+    full = resize_plane(mask, size)
     cells = mask_cells(full, TILE_STEP_PX)
     tiles = plan_tiles(size, 640, cells, TILE_STEP_PX, at_least=scheduler.capabilities.pieces)
     work = FrameWork(
