@@ -32,7 +32,7 @@ from amgan.evaluation.statistics import summarise
 from amgan.export.cases import REAL_FRAME_PX, REAL_MARGIN_PX, real_tile
 from amgan.networks import Generator
 from amgan.pairs.masks import skin_mask
-from amgan.runtime.ages.maps import edit_mask, make_footprints
+from amgan.runtime.ages.maps import edit_mask, make_region_masks
 from amgan.runtime.face.coordinates import face_coordinates, frame_coordinates, scale_of
 from amgan.runtime.face.mean_face import mean_face
 from amgan.runtime.face.mesh import N_POINTS
@@ -109,7 +109,7 @@ def faces_of(dataset: Dataset, split: str, count: int) -> Iterator[Face]:
         asked = OLDER if now < YOUNG else YOUNGER
         landmarks = dataset.landmarks[i].astype(np.float64)
         years = min(asked, OLDEST_IN_MAPS) - now
-        change = make_footprints(landmarks, FRAME_PX // 4).face * np.float32(years)
+        change = make_region_masks(landmarks, FRAME_PX // 4).face * np.float32(years)
         frame = cv2.resize(np.array(dataset.frames[i]), (FRAME_PX,) * 2, interpolation=cv2.INTER_AREA)
         yield Face(frame, landmarks, asked, change)
 

@@ -20,7 +20,7 @@ from amgan.checkpoint import SHIPPED as WEIGHTS
 from amgan.checkpoint import load_model
 from amgan.export.graphs.deploy import DeployEstimator, DeployGenerator
 from amgan.networks import Discriminator, Generator, ModelConfig
-from amgan.runtime.ages.maps import build_map, edit_mask, make_footprints
+from amgan.runtime.ages.maps import build_map, edit_mask, make_region_masks
 from amgan.runtime.ages.request import Request
 from amgan.runtime.bundle.bundle import SHIPPED, Bundle
 from amgan.runtime.engines.contract import TileBatch
@@ -92,7 +92,7 @@ def frames(bundle: Bundle, faces: dict[str, Face]) -> dict[str, Arrays]:
         matrix = face.frame.to_photo(size)
         matrix[:, 2] -= matrix[:, :2] @ (halo, halo)
         image = sample_affine(read(name), matrix, (size + 2 * halo,) * 2)
-        ages = build_map(make_footprints(unit(face), size // 4, halo // 4), 70.0, {"forehead": 80.0})
+        ages = build_map(make_region_masks(unit(face), size // 4, halo // 4), 70.0, {"forehead": 80.0})
         places = face_coordinates(unit(face), size // 4, halo // 4)
         places = np.concatenate([places, np.full_like(places[:1], scale_of(size))])
         pattern = choose_pattern(unit(face), manifest.patterns)
@@ -271,22 +271,22 @@ def test_estimates_are_ages(pipeline: Pipeline, name: str) -> None:
 # ---- single zones
 
 
-def part_footprint(found: AgedFace, parts: tuple[str, ...], shape: tuple[int, ...]) -> np.ndarray:
+def part_mask(found: AgedFace, parts: tuple[str, ...], shape: tuple[int, ...]) -> np.ndarray:
     """Where parts of a face lie in its photo, bool [H, W]: soft edges included."""
     cells = 256
-    prints = make_footprints(unit(found.face), cells).parts
-    plane = sum(prints[PART_NAMES.index(name)] for name in parts)
+    masks = make_region_masks(unit(found.face), cells).parts
+    plane = sum(masks[PART_NAMES.index(name)] for name in parts)
     return sample_plane(plane, found.face.frame.to_frame(cells), (shape[1], shape[0]), smooth=False) > 0.02
 
 
 @pytest.mark.parametrize("zone", [zone.name for zone in ZONES])
 def test_one_zone_asked_for_is_one_zone_changed(pipeline: Pipeline, zone: str) -> None:
-    """At least 80 % of the absolute change is inside the zone's soft footprint."""
+    """At least 80 % of the absolute change is inside the zone's soft mask."""
     photo = read("hopper")
     aged = pipeline.age(photo, Request.parse(None, [f"{zone}=-40"]))
     change = difference(aged.pixels, photo).sum(axis=2)
     assert change.sum() > 0
-    inside = part_footprint(aged.faces[0], parts_of(zone), photo.shape)
+    inside = part_mask(aged.faces[0], parts_of(zone), photo.shape)
     assert change[inside].sum() >= 0.8 * change.sum()
 
 
@@ -294,7 +294,7 @@ def test_left_and_right_are_asked_for_by_themselves(pipeline: Pipeline) -> None:
     photo = read("hopper")
     wishes = (["nasolabial-right=20"], ["nasolabial-left=20"], ["nasolabial-right=20", "nasolabial-left=20"])
     right, left, both = (pipeline.age(photo, Request.parse(None, w)) for w in wishes)
-    sides = [part_footprint(both.faces[0], (f"nasolabial-{s}",), photo.shape) for s in ("right", "left")]
+    sides = [part_mask(both.faces[0], (f"nasolabial-{s}",), photo.shape) for s in ("right", "left")]
     changes = [difference(aged.pixels, photo).sum(axis=2) for aged in (right, left)]
     for number, change in enumerate(changes):
         assert change[sides[number]].sum() > 50

@@ -1,4 +1,4 @@
-"""The prepared training set: canonical frames, ages, footprints and changes as plain .npy files.
+"""The prepared training set: canonical frames, ages, masks and changes as plain .npy files.
 
 Layout of the folder (N faces, M changes, S = frame_px, C = S // 4 map cells):
 
@@ -8,7 +8,7 @@ landmarks.npy           float32 [N, 468, 2]    landmarks in frame units
 ages.npy                float32 [N]            apparent age of the face, years
 part_ages.npy           float32 [N, P]         apparent age of every part, years, as in zones.PART_NAMES
 sides.npy               float32 [N]            pixels of the photo that the frame's side spans
-footprints.npy          uint8 [N, 1+P, C, C]   face footprint, then the parts' (0..255)
+footprints.npy          uint8 [N, 1+P, C, C]   mask of the face, then the parts' (0..255)
 coordinates.npy         float16 [N, 3, C, C]   u, v and inside, as in amgan.runtime.face.coordinates
 changes.npy             int8 [M, S, S, 3]      code values to add for the same face at ``change_ages``
 change_faces.npy        int32 [M]              which face each change belongs to

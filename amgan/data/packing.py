@@ -1,7 +1,7 @@
 """A prepared training set in one small file, to carry to a machine that trains faster.
 
 The file is a zip: every frame and every change as a WebP picture (a change is centred at code 128), the small
-arrays, and the index. Footprints and coordinates are made anew from the landmarks.
+arrays, and the index. RegionMasks and coordinates are made anew from the landmarks.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ class PairBatch:
     """The same patches at two ages. Pictures are float32 [N, 3, P, P] in -1..1, maps [N, 1, P/4, P/4] years.
 
     ``coordinates`` [N, 4, P/4, P/4] are u, v, inside and scale, ``pattern`` [N, K] the mixing weights of the
-    patterns that the older picture shows; ``face`` [N, 1, P/4, P/4] is the footprint.
+    patterns that the older picture shows; ``face`` [N, 1, P/4, P/4] is the mask.
     """
 
     before: Array
@@ -137,33 +137,33 @@ class PatchSampler:
         change = _warp(self._data.changes[number], cut, self._data.frame_px, options.patch_px).astype(
             np.float32
         )
-        prints = self._data.footprints[face].astype(np.float32) / 255.0
-        first, second = self._draw_amounts(rng, prints)
-        base, goal = self._levels(face, prints), float(self._data.change_ages[number])
+        masks = self._data.footprints[face].astype(np.float32) / 255.0
+        first, second = self._draw_amounts(rng, masks)
+        base, goal = self._levels(face, masks), float(self._data.change_ages[number])
         pictures, maps = [], []
         early = options.early if goal > float(self._data.ages[face]) else 0.0
         for amount in (first, second):
             share = self._cells(_shown(amount, early), cut, options.patch_px)
             picture = np.clip(frame + change * share[..., None], 0, 255)
             pictures.append(_to_tensor(_relight(picture, cut)))
-            ages = NEUTRAL_AGE + prints[0] * (base + amount * (goal - base) - NEUTRAL_AGE)
+            ages = NEUTRAL_AGE + masks[0] * (base + amount * (goal - base) - NEUTRAL_AGE)
             maps.append(self._map(ages, cut))
         return (
             *pictures,
             *maps,
             self._places(face, cut),
             np.asarray(self._data.change_patterns[number], np.float32),
-            self._map(prints[0], cut, outside=0.0),
+            self._map(masks[0], cut, outside=0.0),
         )
 
     def _real(self, rng: np.random.Generator) -> tuple[Array, ...]:
         group = self._faces_by_decade[int(rng.integers(len(self._faces_by_decade)))]
         face = int(rng.choice(group))
         cut = self._draw_cut(rng, self._options.real_enlargement * float(self._data.sides[face]))
-        prints = self._data.footprints[face].astype(np.float32) / 255.0
-        now, wanted = self._levels(face, prints), float(rng.uniform(20.0, 80.0))
-        amount = np.ones_like(prints[0]) if rng.random() < 0.6 else self._draw_amounts(rng, prints)[0]
-        planes = [NEUTRAL_AGE + prints[0] * (a - NEUTRAL_AGE) for a in (now, now + amount * (wanted - now))]
+        masks = self._data.footprints[face].astype(np.float32) / 255.0
+        now, wanted = self._levels(face, masks), float(rng.uniform(20.0, 80.0))
+        amount = np.ones_like(masks[0]) if rng.random() < 0.6 else self._draw_amounts(rng, masks)[0]
+        planes = [NEUTRAL_AGE + masks[0] * (a - NEUTRAL_AGE) for a in (now, now + amount * (wanted - now))]
         image = _to_tensor(_relight(self._picture(face, cut), cut))
         places = self._places(face, cut)
         return (
@@ -172,14 +172,14 @@ class PatchSampler:
             places,
             _draw_pattern(rng, self._data.patterns),
             _centre(places),
-            self._map(prints[0], cut, outside=0.0),
+            self._map(masks[0], cut, outside=0.0),
         )
 
-    def _levels(self, face: int, prints: Array) -> Array:
+    def _levels(self, face: int, masks: Array) -> Array:
         """Apparent age of the skin at every map cell [C, C]: the parts' ages on top of the face's."""
         age = np.float32(self._data.ages[face])
         offsets = self._data.part_ages[face] - age
-        return np.asarray(age + np.tensordot(offsets, prints[1:], axes=1), np.float32)
+        return np.asarray(age + np.tensordot(offsets, masks[1:], axes=1), np.float32)
 
     def _draw_grain(self, rng: np.random.Generator, face: int, cut: _Cut) -> Array:
         """Noise [P, P, 1] in code values for pictures that are enlarged, else nothing."""
@@ -207,7 +207,7 @@ class PatchSampler:
         saturation = float(1.0 + rng.uniform(-1, 1) * options.saturation)
         return _Cut(to_unit, (float(corner[0]), float(corner[1])), side, gain, saturation)
 
-    def _draw_amounts(self, rng: np.random.Generator, prints: Array) -> tuple[Array, Array]:
+    def _draw_amounts(self, rng: np.random.Generator, masks: Array) -> tuple[Array, Array]:
         """Two planes of how much of a change is applied, [C, C]: often the same everywhere, else by zone."""
         options = self._options
         levels = rng.uniform(0.0, options.overshoot, 2)
@@ -220,11 +220,11 @@ class PatchSampler:
             levels[0] = 0.0
         planes = []
         for number, level in enumerate(levels):
-            plane = np.full(prints.shape[1:], level, np.float32)
+            plane = np.full(masks.shape[1:], level, np.float32)
             if rng.random() > options.whole_face_share and not (untouched and number == 0):
-                chosen = np.flatnonzero(rng.random(prints.shape[0] - 1) < 0.4)
+                chosen = np.flatnonzero(rng.random(masks.shape[0] - 1) < 0.4)
                 offsets = rng.uniform(0, options.overshoot, chosen.size) - level
-                plane = plane + np.tensordot(offsets.astype(np.float32), prints[1 + chosen], axes=1)
+                plane = plane + np.tensordot(offsets.astype(np.float32), masks[1 + chosen], axes=1)
             planes.append(plane)
         return planes[0], planes[1]
 

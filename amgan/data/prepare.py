@@ -27,7 +27,7 @@ from amgan.pairs.versions import version_codes
 from amgan.runtime.errors import UsageError
 from amgan.runtime.face.coordinates import face_coordinates
 from amgan.runtime.face.head_parser import HeadParser, own_skin, skin_at
-from amgan.runtime.face.region_masks import make_footprints
+from amgan.runtime.face.region_masks import make_region_masks
 from amgan.runtime.face.zones import PART_NAMES
 from amgan.runtime.files import whole_folder
 
@@ -131,15 +131,15 @@ def write_faces(
     stored = np.lib.format.open_memmap(
         folder / "frames.npy", mode="w+", dtype=np.uint8, shape=(len(frames), *frames[0].shape)
     )
-    prints, places = [], []
+    masks, places = [], []
     for number, (frame, points) in enumerate(zip(frames, landmarks, strict=True)):
         stored[number] = frame
         places.append(face_coordinates(points, cells).astype(np.float16))
-        footprint = make_footprints(points.astype(np.float64), cells)
-        planes = np.concatenate([footprint.face[None], footprint.parts])
-        prints.append(np.rint(planes * 255).astype(np.uint8))
+        mask = make_region_masks(points.astype(np.float64), cells)
+        planes = np.concatenate([mask.face[None], mask.parts])
+        masks.append(np.rint(planes * 255).astype(np.uint8))
     stored.flush()
-    arrays = {"landmarks": landmarks, "footprints": np.stack(prints), "coordinates": np.stack(places)}
+    arrays = {"landmarks": landmarks, "footprints": np.stack(masks), "coordinates": np.stack(places)}
     for name, array in {**arrays, **others}.items():
         np.save(folder / f"{name}.npy", array)
 

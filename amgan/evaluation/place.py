@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amgan.runtime.face.mesh import LIPS_OUTER
-from amgan.runtime.face.region_masks import edit_mask, make_footprints
+from amgan.runtime.face.region_masks import edit_mask, make_region_masks
 from amgan.runtime.face.warp import sample_plane
 from amgan.runtime.face.zones import PART_NAMES
 from amgan.runtime.pipeline.face_plan import SeenFace
@@ -30,25 +30,25 @@ Mask = NDArray[np.bool_]
 class Places:
     """Masks bool [H, W] over a photo: the face without eyes and open mouth, its skin, and all but the face.
 
-    ``outside`` also has the eyes and the open mouth: there no pixel may change. ``prints`` float32 [P, C, C]
-    are the footprints of the parts over the face's frame, ``to_prints`` leads from photo px to their cells.
+    ``outside`` also has the eyes and the open mouth: there no pixel may change. ``masks`` float32 [P, C, C]
+    are the masks of the parts over the face's frame, ``to_masks`` leads from photo px to their cells.
     """
 
     face: Mask
     skin: Mask
     outside: Mask
-    prints: NDArray[np.float32]
-    to_prints: NDArray[np.float64]
+    masks: NDArray[np.float32]
+    to_masks: NDArray[np.float64]
 
     def zone(self, parts: Sequence[str]) -> Mask:
-        """The soft footprint of some parts: where their weight is above INSIDE."""
-        return zone_mask(self.prints, self.to_prints, parts, self.face.shape) > INSIDE
+        """The soft mask of some parts: where their weight is above INSIDE."""
+        return zone_mask(self.masks, self.to_masks, parts, self.face.shape) > INSIDE
 
 
 def find_places(seen: SeenFace, shape: tuple[int, ...]) -> Places:
     """Where a face and its parts lie in a photo of ``shape`` [H, W, ...]."""
-    prints = make_footprints(seen.landmarks, CELLS).parts
-    to_prints = seen.face.frame.to_frame(CELLS)
+    masks = make_region_masks(seen.landmarks, CELLS).parts
+    to_masks = seen.face.frame.to_frame(CELLS)
     editable = sample_plane(
         edit_mask(seen.landmarks, MASK_CELLS),
         seen.face.frame.to_frame(MASK_CELLS),
@@ -56,22 +56,22 @@ def find_places(seen: SeenFace, shape: tuple[int, ...]) -> Places:
         smooth=False,
     )
     plain = [name for name in PART_NAMES if name.startswith(SKIN_PARTS)]
-    skin = zone_mask(prints, to_prints, plain, shape) > ON_SKIN
+    skin = zone_mask(masks, to_masks, plain, shape) > ON_SKIN
     # The pipeline resamples its own mask, so the last pixel of the edge is left to neither side.
     near = cv2.dilate((editable > 0).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     face = editable > ON_FACE
-    return Places(face, face & skin & ~_lips(seen, shape), ~near, prints, to_prints)
+    return Places(face, face & skin & ~_lips(seen, shape), ~near, masks, to_masks)
 
 
 def zone_mask(
-    prints: NDArray[np.float32],
-    to_prints: NDArray[np.float64],
+    masks: NDArray[np.float32],
+    to_masks: NDArray[np.float64],
     parts: Sequence[str],
     shape: tuple[int, ...],
 ) -> NDArray[np.float32]:
     """Summed weights 0..1 of some parts over a photo, float32 [H, W]."""
-    plane = prints[[PART_NAMES.index(name) for name in parts]].sum(axis=0)
-    return sample_plane(plane, to_prints, (shape[1], shape[0]), smooth=False)
+    plane = masks[[PART_NAMES.index(name) for name in parts]].sum(axis=0)
+    return sample_plane(plane, to_masks, (shape[1], shape[0]), smooth=False)
 
 
 def share_inside(before: Picture, after: Picture, where: Mask) -> float:

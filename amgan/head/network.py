@@ -13,7 +13,7 @@ OUTPUTS = ("skin", "hair")
 class HeadNetwork(nn.Module):
     """From a picture and where the mesh says a face is to own skin and hair.
 
-    ``image`` [N, 3, 128, 128] in code values 0..255, ``face`` [N, 1, 128, 128] 0..1, the face's footprint by
+    ``image`` [N, 3, 128, 128] in code values 0..255, ``face`` [N, 1, 128, 128] 0..1, the face's mask by
     its mesh. Returns logits [N, 2, 128, 128] in the order of OUTPUTS: skin is what of the face itself can be
     seen (beard, brows, lips and eyes included), hair is that of the head.
     """

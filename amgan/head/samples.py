@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from amgan.runtime.face.region_masks import face_footprint
+from amgan.runtime.face.region_masks import make_face_mask
 
 from .hands import hand
 from .held import held
@@ -38,7 +38,7 @@ class HeadPictures:
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """One example: ``image`` float32 [S, S, 3] in code values, ``face`` [S, S] the mesh's footprint.
+    """One example: ``image`` float32 [S, S, 3] in code values, ``face`` [S, S] the mesh's mask of the face.
 
     ``wanted`` [2, S, S] is skin and hair, 0..1, and ``weight`` [2, S, S] how much each pixel counts.
     """
@@ -61,7 +61,7 @@ def make_example(pictures: HeadPictures, number: int, rng: np.random.Generator) 
     if flip:
         image, label = np.ascontiguousarray(image[:, ::-1]), np.ascontiguousarray(label[:, ::-1])
         unit = _mirrored(unit)
-    face = face_footprint(unit, INPUT_PX)
+    face = make_face_mask(unit, INPUT_PX)
     image = _lit(image, rng, before=True)
     skin, hair = (label == FACE).astype(np.float32), (label == HAIR).astype(np.float32)
     weight = np.stack([(label != UNKNOWN) & (label != OTHER_SKIN), label != UNKNOWN]).astype(np.float32)

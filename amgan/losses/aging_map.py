@@ -12,7 +12,7 @@ def aging_map_loss(ages: Tensor, aging_map: Tensor, weight: Tensor) -> Tensor:
     """Weighted mean squared error of ages [N, 1, g, w] in years, in units of AGE_SPAN_YEARS squared.
 
     ``aging_map`` and ``weight`` [N, 1, h, w] are averaged down to the discriminator's grid; the weight is
-    the face's footprint, so that background costs nothing.
+    the face's mask, so that background costs nothing.
     """
     size = (ages.shape[2], ages.shape[3])
     cells = F.adaptive_avg_pool2d(weight, size)

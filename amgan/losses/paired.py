@@ -58,5 +58,5 @@ def box_mean(pictures: Tensor, size_px: int) -> Tensor:
 
 
 def off_face_loss(change: Tensor, face: Tensor) -> Tensor:
-    """Mean squared change α·Δ [N, 3, H, W] where the face's footprint [N, 1, H, W] is 0, times 100."""
+    """Mean squared change α·Δ [N, 3, H, W] where the face's mask [N, 1, H, W] is 0, times 100."""
     return 100.0 * ((change.float() ** 2) * (1.0 - face)).mean()

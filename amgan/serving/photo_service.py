@@ -159,13 +159,13 @@ class PhotoService:
         return await self._desk.run(self._level, seen, request if what == "wanted" else None, what)
 
     def _level(self, seen: SeenFace, request: Request | None, what: str) -> NDArray[np.float32]:
-        footprints = without_margin(seen.footprints, seen.margin)
-        now = build_level(footprints, seen.now)
+        masks = without_margin(seen.masks, seen.margin)
+        now = build_level(masks, seen.now)
         if what == "now":
             return now
         if request is None:
             return np.zeros_like(now)
-        _, level = wanted_level(request, seen.now, footprints, 0, self._pipeline.manifest.age_range)
+        _, level = wanted_level(request, seen.now, masks, 0, self._pipeline.manifest.age_range)
         return np.where(np.abs(level - now) < _SMALLEST_CHANGE_YEARS, np.float32(0), level)
 
     async def sweep(

@@ -17,12 +17,12 @@ from amgan.faces.splits import is_held_out
 from amgan.faces.tables import read_table
 from amgan.networks.discriminator import DOWNSAMPLING
 from amgan.runtime.errors import UsageError
-from amgan.runtime.face.region_masks import make_footprints
+from amgan.runtime.face.region_masks import make_region_masks
 from amgan.runtime.face.zones import PART_NAMES, ZONES
 
 FRAME_PX = 384
 GRID = 16
-_FOOTPRINT_CELLS = 64
+_MASK_CELLS = 64
 
 TRUE, ASKED, ESTIMATED = "true", "asked", "estimated"
 HOW = {"true": TRUE, "within a year": TRUE, "asked": ASKED}
@@ -108,9 +108,9 @@ def read_examples(
 
 def zone_weights(landmarks: NDArray[np.floating]) -> NDArray[np.float32]:
     """What each of 16 x 16 cells counts in the mean of the fifteen zones of a face, summing to 1."""
-    step = _FOOTPRINT_CELLS // GRID
-    prints = np.asarray(make_footprints(landmarks, _FOOTPRINT_CELLS).parts)
-    cells = prints.reshape(len(PART_NAMES), GRID, step, GRID, step).mean(axis=(2, 4))
+    step = _MASK_CELLS // GRID
+    masks = np.asarray(make_region_masks(landmarks, _MASK_CELLS).parts)
+    cells = masks.reshape(len(PART_NAMES), GRID, step, GRID, step).mean(axis=(2, 4))
     totals = cells.sum(axis=(1, 2))
     mean = np.zeros((GRID, GRID))
     for zone in ZONES:

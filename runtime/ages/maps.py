@@ -1,7 +1,7 @@
 """Aging maps: one apparent age in years for every cell of the canonical frame.
 
 The same code makes the maps for training and for deployment. Inside the face a cell's age is the mean of
-the zones that cover it and of the face's base age, weighted by soft footprints; towards the edge of the
+the zones that cover it and of the face's base age, weighted by soft masks; towards the edge of the
 face the map runs smoothly into NEUTRAL_AGE.
 """
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..face.coordinates import resize_plane
 from ..face.easing import eased
-from ..face.region_masks import Footprints, edit_mask, make_footprints, without_margin
+from ..face.region_masks import RegionMasks, edit_mask, make_region_masks, without_margin
 from ..face.zones import PART_NAMES
 
 __all__ = [
@@ -24,12 +24,12 @@ __all__ = [
     "MIN_AGE",
     "NEUTRAL_AGE",
     "FaceAges",
-    "Footprints",
+    "RegionMasks",
     "build_level",
     "build_map",
     "change_mask",
     "edit_mask",
-    "make_footprints",
+    "make_region_masks",
     "map_of_level",
     "read_map",
     "without_margin",
@@ -57,30 +57,30 @@ class FaceAges:
     parts: Mapping[str, float]
 
 
-def build_level(footprints: Footprints, ages: FaceAges) -> Floats:
+def build_level(masks: RegionMasks, ages: FaceAges) -> Floats:
     """Ages [h, w] float32 in years of every cell as if the face went on for ever: no neutral surroundings.
 
     Parts that ``ages`` leaves out have its base age.
     """
     offsets = np.array([ages.parts.get(name, ages.base) - ages.base for name in PART_NAMES], np.float32)
-    beyond = np.zeros_like(footprints.face)
-    for offset, part in zip(offsets, footprints.parts, strict=True):  # in this order, as libamgan adds them
+    beyond = np.zeros_like(masks.face)
+    for offset, part in zip(offsets, masks.parts, strict=True):  # in this order, as libamgan adds them
         if offset:
             beyond += offset * part
     return np.asarray(np.float32(ages.base) + beyond, np.float32)
 
 
-def map_of_level(footprints: Footprints, level: NDArray[np.floating]) -> Floats:
+def map_of_level(masks: RegionMasks, level: NDArray[np.floating]) -> Floats:
     """The aging map [h, w] float32 in years of a face with these ages: outside the face it is neutral."""
-    return np.asarray(NEUTRAL_AGE + footprints.face * (level - NEUTRAL_AGE), np.float32)
+    return np.asarray(NEUTRAL_AGE + masks.face * (level - NEUTRAL_AGE), np.float32)
 
 
-def build_map(footprints: Footprints, base_age: float, part_ages: Mapping[str, float]) -> Floats:
+def build_map(masks: RegionMasks, base_age: float, part_ages: Mapping[str, float]) -> Floats:
     """The aging map [h, w] float32 in years; parts that ``part_ages`` leaves out have ``base_age``.
 
     The map is linear, hence continuous, in every age.
     """
-    return map_of_level(footprints, build_level(footprints, FaceAges(base_age, part_ages)))
+    return map_of_level(masks, build_level(masks, FaceAges(base_age, part_ages)))
 
 
 def change_mask(years: NDArray[np.floating], size_px: int) -> Floats:
@@ -93,24 +93,24 @@ def change_mask(years: NDArray[np.floating], size_px: int) -> Floats:
     return resize_plane(eased(share), size_px)
 
 
-def read_map(footprints: Footprints, aging_map: NDArray[np.floating]) -> FaceAges:
+def read_map(masks: RegionMasks, aging_map: NDArray[np.floating]) -> FaceAges:
     """The ages that a map [h, w] over the same frame shows: of every part, and of the rest of the face.
 
     They are those whose own map comes closest to it, by least squares: so what a part has from its
-    neighbours and from the neutral surroundings is taken out again. A map of the footprints' size is read
+    neighbours and from the neutral surroundings is taken out again. A map of the masks' size is read
     exactly. One that is coarser is taken for an estimator's reading, in which a cell has the mean age of
     the face inside it, with errors: there a part is pulled towards the base age, the more the fewer cells
     show it. A part that is not in the frame has the base age; without a face all is NEUTRAL_AGE.
     """
-    shape = footprints.face.shape
+    shape = masks.face.shape
     rows, columns = (min(a, b) for a, b in zip(shape, aging_map.shape, strict=True))
     coarse = (rows, columns) != shape
-    basis = np.concatenate([1.0 - footprints.parts.sum(axis=0, keepdims=True), footprints.parts])
-    basis *= footprints.face
+    basis = np.concatenate([1.0 - masks.parts.sum(axis=0, keepdims=True), masks.parts])
+    basis *= masks.face
     seen = _averaged(np.asarray(aging_map, np.float32), rows, columns) - np.float32(NEUTRAL_AGE)
     if coarse:
-        face = _averaged(footprints.face, rows, columns)
-        basis = _averaged(basis * footprints.face, rows, columns) / np.maximum(face, 1e-3)
+        face = _averaged(masks.face, rows, columns)
+        basis = _averaged(basis * masks.face, rows, columns) / np.maximum(face, 1e-3)
         basis, seen = basis * face, seen * face  # the less of a cell is face, the less it counts
     found = _nearest(
         basis.reshape(len(basis), -1), seen.reshape(-1), _COARSE_RIDGE if coarse else _EXACT_RIDGE

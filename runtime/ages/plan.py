@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..face.region_masks import Footprints, without_margin
+from ..face.region_masks import RegionMasks, without_margin
 from .map_file import WantedMap
 from .maps import FaceAges, build_level, change_mask, map_of_level, read_map
 from .request import Request, wanted_ages
@@ -21,7 +21,7 @@ Floats = NDArray[np.float32]
 class FacePlan:
     """What is to become of one face.
 
-    ``wanted`` ages in years; ``change`` float32 [h, w], of the footprints' size with their margin, is the
+    ``wanted`` ages in years; ``change`` float32 [h, w], of the masks' size with their margin, is the
     years by which every place is to look older (below 0: younger), 0 outside the face; ``asked`` float32
     [size, size], 0..1, where a change is asked for at all.
     """
@@ -34,7 +34,7 @@ class FacePlan:
 def plan_face(
     request: Request,
     now: FaceAges,
-    footprints: Footprints,
+    masks: RegionMasks,
     margin: int,
     size_px: int,
     age_range: tuple[float, float] | None = None,
@@ -42,32 +42,32 @@ def plan_face(
 ) -> FacePlan:
     """Plan one face that looks ``now`` old, for a frame of ``size_px`` px.
 
-    ``footprints`` have ``margin`` cells around the frame; ages are clamped to ``age_range``, youngest and
+    ``masks`` have ``margin`` cells around the frame; ages are clamped to ``age_range``, youngest and
     oldest. The network is asked for no more years than lead to ``oldest_trained_age``. The request is taken
     for checked.
     """
-    level_now = build_level(footprints, now)
-    wanted, level = wanted_level(request, now, footprints, margin, age_range)
+    level_now = build_level(masks, now)
+    wanted, level = wanted_level(request, now, masks, margin, age_range)
     cut = slice(margin, level.shape[0] - margin)
     asked = change_mask((level - level_now)[cut, cut], size_px)
     trained = np.minimum(level, np.maximum(level_now, np.float32(oldest_trained_age)))
-    change = np.asarray(footprints.face * (trained - level_now), np.float32)
+    change = np.asarray(masks.face * (trained - level_now), np.float32)
     return FacePlan(wanted, change, asked)
 
 
 def wanted_level(
     request: Request,
     now: FaceAges,
-    footprints: Footprints,
+    masks: RegionMasks,
     margin: int = 0,
     age_range: tuple[float, float] | None = None,
 ) -> tuple[FaceAges, Floats]:
     """The ages asked for, of every part and of every cell, float32 [h, w] in years, as if all were face."""
     if request.aging_map is None:
         wanted = wanted_ages(request, now, age_range)
-        return wanted, build_level(footprints, wanted)
-    level = painted_level(request.aging_map, build_level(footprints, now), margin, age_range)
-    inner = without_margin(footprints, margin)
+        return wanted, build_level(masks, wanted)
+    level = painted_level(request.aging_map, build_level(masks, now), margin, age_range)
+    inner = without_margin(masks, margin)
     cut = slice(margin, level.shape[0] - margin)
     return read_map(inner, map_of_level(inner, level[cut, cut])), level
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .mean_face import MeanFace, doubled_areas, mean_face
-from .region_masks import face_footprint
+from .region_masks import make_face_mask
 
 REFERENCE_PX = 512.0
 """Side of the frame, in px, at which the scale is 0."""
@@ -36,7 +36,7 @@ def face_coordinates(
     0..1, which is 1 on the face and 0 far from it. ``landmarks_unit`` [468, 2] are in frame units (0..1
     across the frame); the frame has ``cells`` on a side, and ``margin`` more on every side.
     """
-    inside = face_footprint(landmarks_unit, cells, margin)
+    inside = make_face_mask(landmarks_unit, cells, margin)
     return np.concatenate([mesh_coordinates(landmarks_unit, cells, margin), inside[None]])
 
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .region_masks import Footprints
+from .region_masks import RegionMasks
 from .zones import PART_NAMES
 
 LEAST_COVERED = 0.25
@@ -21,19 +21,19 @@ _AREAS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def covered_parts(skin: NDArray[np.float32], footprints: Footprints) -> dict[str, float]:
+def covered_parts(skin: NDArray[np.float32], masks: RegionMasks) -> dict[str, float]:
     """How much of each part is covered, 0..1, of those of which LEAST_COVERED or more is; by part name.
 
-    ``skin`` [n, n] 0..1 says where the face's own skin is seen; ``footprints`` are the face's over the same
+    ``skin`` [n, n] 0..1 says where the face's own skin is seen; ``masks`` are the face's over the same
     frame, without a margin.
     """
-    cells = footprints.face.shape[0]
+    cells = masks.face.shape[0]
     seen = skin if len(skin) == cells else cv2.resize(skin, (cells, cells), interpolation=cv2.INTER_AREA)
     hidden = (np.asarray(seen) < 0.5).astype(np.float32)
     if not hidden.any():
         return {}
-    sizes = footprints.parts.sum(axis=(1, 2))
-    shares = np.einsum("phw,hw->p", footprints.parts, hidden) / np.maximum(sizes, 1e-6)
+    sizes = masks.parts.sum(axis=(1, 2))
+    shares = np.einsum("phw,hw->p", masks.parts, hidden) / np.maximum(sizes, 1e-6)
     return {
         name: round(float(share), 3)
         for name, share, size in zip(PART_NAMES, shares, sizes, strict=True)

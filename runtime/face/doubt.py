@@ -11,7 +11,7 @@ from .alignment import apply_affine
 from .detector import Detection
 from .found import MIN_PRESENCE, Doubt, Face, turn_of
 from .head_parser import HeadParser
-from .region_masks import face_footprint
+from .region_masks import make_face_mask
 
 CUT_SHARE = 0.1
 """A box reaches farther than that beyond a border where the face goes on there: of its own side."""
@@ -62,6 +62,6 @@ def borders_crossed(at: Detection, width: int, height: int) -> tuple[str, ...]:
 def bare_share(rgb: NDArray[np.uint8], mesh: Face, parser: HeadParser) -> float:
     """How much of a face looks like its own bare skin, 0..1."""
     landmarks = apply_affine(mesh.frame.to_frame(1), mesh.landmarks)
-    footprint = face_footprint(landmarks, _PARSED_PX)
-    skin = parser.read_frame(rgb, mesh.frame, footprint).skin
-    return float((footprint * (skin >= 0.5)).sum() / max(float(footprint.sum()), 1e-6))
+    face_mask = make_face_mask(landmarks, _PARSED_PX)
+    skin = parser.read_frame(rgb, mesh.frame, face_mask).skin
+    return float((face_mask * (skin >= 0.5)).sum() / max(float(face_mask.sum()), 1e-6))

@@ -14,7 +14,7 @@ from ..engines.openvino_network import choose_precision, compile_network, last_l
 from ..errors import EngineError
 from .alignment import Frame
 from .easing import eased
-from .region_masks import face_footprint
+from .region_masks import make_face_mask
 from .warp import sample_affine
 
 PARSER_PX = 128
@@ -48,34 +48,34 @@ class HeadParser:
         )
         self._local = threading.local()
 
-    def read_frame(self, rgb: NDArray[np.uint8], frame: Frame, footprint: Shares) -> HeadShares:
+    def read_frame(self, rgb: NDArray[np.uint8], frame: Frame, face_mask: Shares) -> HeadShares:
         """Parse the canonical ``frame`` of a photo, uint8 [H, W, 3].
 
-        ``footprint`` [n, n] 0..1 says where in the frame the mesh sees the face. Raises EngineError.
+        ``face_mask`` [n, n] 0..1 says where in the frame the mesh sees the face. Raises EngineError.
         """
-        return self._read(rgb, frame, _resized(footprint, PARSER_PX))
+        return self._read(rgb, frame, _resized(face_mask, PARSER_PX))
 
     def read_aligned(self, picture: NDArray[np.uint8], landmarks_unit: NDArray[np.floating]) -> HeadShares:
         """Parse a frame that is a picture by itself, uint8 [S, S, 3]; landmarks [468, 2] in its units."""
         middle = len(picture) / 2
-        footprint = face_footprint(landmarks_unit, PARSER_PX)
-        return self.read_frame(picture, Frame((middle, middle), (middle, 0.0)), footprint)
+        face_mask = make_face_mask(landmarks_unit, PARSER_PX)
+        return self.read_frame(picture, Frame((middle, middle), (middle, 0.0)), face_mask)
 
-    def read_window(self, rgb: NDArray[np.uint8], frame: Frame, footprint: Shares) -> HeadShares:
+    def read_window(self, rgb: NDArray[np.uint8], frame: Frame, face_mask: Shares) -> HeadShares:
         """Parse the window HAIR_WIDTH times as wide as ``frame`` around it; see `read_frame`."""
         inner = round(PARSER_PX / HAIR_WIDTH)
         start = (PARSER_PX - inner) // 2
         wide = np.zeros((PARSER_PX, PARSER_PX), np.float32)
-        wide[start : start + inner, start : start + inner] = _resized(footprint, inner)
+        wide[start : start + inner, start : start + inner] = _resized(face_mask, inner)
         return self._read(rgb, hair_window(frame), wide)
 
-    def _read(self, rgb: NDArray[np.uint8], frame: Frame, footprint: Shares) -> HeadShares:
+    def _read(self, rgb: NDArray[np.uint8], frame: Frame, face_mask: Shares) -> HeadShares:
         image = sample_affine(rgb, frame.to_photo(PARSER_PX), (PARSER_PX, PARSER_PX))
         if not hasattr(self._local, "request"):
             self._local.request = self._model.create_infer_request()
         try:
             self._local.request.infer(
-                {"image": image[None], "face": np.ascontiguousarray(footprint)[None, None]}
+                {"image": image[None], "face": np.ascontiguousarray(face_mask)[None, None]}
             )
             shares = np.array(self._local.request.get_output_tensor(0).data, np.float32)[0]
         except RuntimeError as error:

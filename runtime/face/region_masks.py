@@ -19,7 +19,7 @@ HOLE_SOFTNESS = 0.004
 
 
 @dataclass(frozen=True, eq=False)
-class Footprints:
+class RegionMasks:
     """Where the face and its parts lie in the frame: soft weights 0..1.
 
     ``face`` is float32 [h, w]; ``parts`` is float32 [P, h, w] in the order of zones.PART_NAMES, and at no
@@ -30,22 +30,22 @@ class Footprints:
     parts: NDArray[np.float32]
 
 
-def without_margin(footprints: Footprints, margin_px: int) -> Footprints:
-    """The same footprints over the frame alone: ``margin_px`` cells cut off on every side."""
+def without_margin(masks: RegionMasks, margin_px: int) -> RegionMasks:
+    """The same masks over the frame alone: ``margin_px`` cells cut off on every side."""
     if not margin_px:
-        return footprints
+        return masks
     inside = slice(margin_px, -margin_px)
-    return Footprints(footprints.face[inside, inside], footprints.parts[:, inside, inside])
+    return RegionMasks(masks.face[inside, inside], masks.parts[:, inside, inside])
 
 
-def make_footprints(landmarks_unit: NDArray[np.floating], size_px: int, margin_px: int = 0) -> Footprints:
-    """Soft footprints of a face and its parts.
+def make_region_masks(landmarks_unit: NDArray[np.floating], size_px: int, margin_px: int = 0) -> RegionMasks:
+    """Soft masks of a face and its parts.
 
     ``landmarks_unit`` [468, 2] are in frame units (0..1 across the frame); ``size_px`` is how many map
     cells the frame's side has, and ``margin_px`` how many cells are added on every side (a tile's halo).
     """
     cells = size_px + 2 * margin_px
-    face = face_footprint(landmarks_unit, size_px, margin_px)
+    face = make_face_mask(landmarks_unit, size_px, margin_px)
     raised = raise_hairline(landmarks_unit)
     patches = _soft(raised, PART_POLYGONS, size_px, margin_px, PART_SOFTNESS)
     total = np.ones((cells, cells), np.float32)
@@ -56,13 +56,13 @@ def make_footprints(landmarks_unit: NDArray[np.floating], size_px: int, margin_p
     parts = np.zeros((len(patches), cells, cells), np.float32)
     for part, patch in zip(parts, patches, strict=True):
         part[patch.where] = patch.weights / total[patch.where]
-    return Footprints(face, parts)
+    return RegionMasks(face, parts)
 
 
-def face_footprint(
+def make_face_mask(
     landmarks_unit: NDArray[np.floating], size_px: int, margin_px: int = 0
 ) -> NDArray[np.float32]:
-    """Soft footprint of the whole face, float32 [cells, cells], 0..1; parameters as in make_footprints."""
+    """Soft mask of the whole face, float32 [cells, cells], 0..1; parameters as in make_region_masks."""
     cells = size_px + 2 * margin_px
     face = np.zeros((cells, cells), np.float32)
     raised = raise_hairline(landmarks_unit)

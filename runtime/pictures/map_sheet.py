@@ -14,7 +14,7 @@ from ..ages.maps import FaceAges, build_level
 from ..ages.plan import wanted_level
 from ..ages.request import Request
 from ..face.finder import Face
-from ..face.region_masks import make_footprints
+from ..face.region_masks import make_region_masks
 from ..face.warp import sample_affine
 from ..face.zones import ZONES, Zone
 from ..pipeline.estimator import landmarks_unit
@@ -60,10 +60,10 @@ def view_face(
 ) -> MapView:
     """What to draw of a face of a photo, uint8 [H, W, 3], that looks ``now`` old, at ``size_px`` a side."""
     landmarks = landmarks_unit(face)
-    footprints = make_footprints(landmarks, size_px)
+    masks = make_region_masks(landmarks, size_px)
     frame = sample_affine(rgb, face.frame.to_photo(size_px), (size_px, size_px))
-    wanted, level = (None, None) if request is None else wanted_level(request, now, footprints, 0, age_range)
-    return MapView(frame, landmarks, now, build_level(footprints, now), wanted, level)
+    wanted, level = (None, None) if request is None else wanted_level(request, now, masks, 0, age_range)
+    return MapView(frame, landmarks, now, build_level(masks, now), wanted, level)
 
 
 def draw_views(views: Sequence[MapView]) -> Image.Image:
@@ -83,7 +83,7 @@ def paint_level(
     frame: Pixels, landmarks: NDArray[np.floating], level: NDArray[np.floating], span: tuple[int, int]
 ) -> Pixels:
     """The face in grey, tinted by ages [S, S] in years; uint8 [S, S, 3] like the frame."""
-    cover = make_footprints(landmarks, frame.shape[0]).face[..., None] * np.float32(_STRENGTH)
+    cover = make_region_masks(landmarks, frame.shape[0]).face[..., None] * np.float32(_STRENGTH)
     grey = np.asarray(Image.fromarray(frame).convert("L"), np.float32)[..., None]
     return np.rint(grey * (1 - cover) + colours_of(level, span) * cover).astype(np.uint8)
 

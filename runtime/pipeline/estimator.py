@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..ages.maps import MAP_CELLS, FaceAges, Footprints, make_footprints, read_map
+from ..ages.maps import MAP_CELLS, FaceAges, RegionMasks, make_region_masks, read_map
 from ..bundle.bundle import Bundle
 from ..bundle.precision import Precision
 from ..engines.openvino_network import compile_network, last_line
@@ -32,15 +32,15 @@ class Estimator:
         self._model = compile_estimator(bundle.file("estimator", Precision.FP32))
         self._local = threading.local()
 
-    def read(self, rgb: NDArray[np.uint8], face: Face, footprints: Footprints | None = None) -> FaceAges:
+    def read(self, rgb: NDArray[np.uint8], face: Face, masks: RegionMasks | None = None) -> FaceAges:
         """Apparent ages, in years, of one face of a photo, uint8 [H, W, 3]; raises EngineError.
 
-        ``footprints`` are the face's over its frame, without a margin, where they are at hand.
+        ``masks`` are the face's over its frame, without a margin, where they are at hand.
         """
         size = self._spec.frame_px
         image = sample_affine(rgb, face.frame.to_photo(size), (size, size))
         ages = self._run(image)
-        return read_map(footprints or make_footprints(landmarks_unit(face), MAP_CELLS), ages)
+        return read_map(masks or make_region_masks(landmarks_unit(face), MAP_CELLS), ages)
 
     def _run(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         if not hasattr(self._local, "request"):

@@ -23,7 +23,7 @@ from ..face.hair import HairChange, greys, paste_hair, plan_hair
 from ..face.head_parser import HeadParser, own_skin, skin_at
 from ..face.paste import paste_change
 from ..face.pattern import choose_pattern, one_pattern
-from ..face.region_masks import Footprints, edit_mask, make_footprints, without_margin
+from ..face.region_masks import RegionMasks, edit_mask, make_region_masks, without_margin
 from ..face.shape import ShapeChange, paste_shape, plan_shape
 from ..face.tone import read_tone
 from ..face.warp import sample_affine
@@ -33,7 +33,7 @@ MASK_PX = 384
 SAME_PLACE_PX = 0.1
 """How far landmarks may move within the frame, in its pixels, before the parts of a face are placed anew."""
 SAME_ZONES_CELLS = 0.1
-"""How far they may move, in cells of the map, before its footprints, which are soft, are drawn anew."""
+"""How far they may move, in cells of the map, before its masks, which are soft, are drawn anew."""
 TILE_STEP_PX = 32  # engines prepare for every size anew, so there should be few
 
 
@@ -41,18 +41,18 @@ TILE_STEP_PX = 32  # engines prepare for every size anew, so there should be few
 class SeenFace:
     """A face that was found and read: all that does not depend on what is asked for.
 
-    ``now`` are its apparent ages in years, ``frame_px`` the side of its canonical frame; ``footprints`` have
+    ``now`` are its apparent ages in years, ``frame_px`` the side of its canonical frame; ``masks`` have
     MAP_CELLS cells across the frame and ``margin`` more on every side, which cover the halo, and so have
     ``coordinates``, float32 [3, cells, cells] u, v and inside. ``pattern`` float32 [K] are the mixing weights
     of the person's pattern where they are known from more than this picture. ``drawn_for`` are the landmarks
-    of the footprints, where those of an earlier picture are still good enough.
+    of the masks, where those of an earlier picture are still good enough.
     """
 
     face: Face
     now: FaceAges
     frame_px: int
     landmarks: NDArray[np.float64]
-    footprints: Footprints
+    masks: RegionMasks
     margin: int
     coordinates: NDArray[np.float32]
     pattern: NDArray[np.float32] | None = None
@@ -62,13 +62,13 @@ class SeenFace:
     @property
     def nbytes(self) -> int:
         """Bytes of its maps."""
-        maps = (self.footprints.face, self.footprints.parts, self.coordinates, self.skin)
+        maps = (self.masks.face, self.masks.parts, self.coordinates, self.skin)
         return sum(one.nbytes for one in maps if one is not None)
 
     @property
-    def inner(self) -> Footprints:
-        """The footprints of the frame alone, without the cells around it."""
-        return without_margin(self.footprints, self.margin)
+    def inner(self) -> RegionMasks:
+        """The masks of the frame alone, without the cells around it."""
+        return without_margin(self.masks, self.margin)
 
     @property
     def covered(self) -> dict[str, float]:
@@ -124,7 +124,7 @@ def see_face(
     """
     size = frame_size(face.frame.side_px, manifest)
     place = _place(face, size, manifest)
-    inner = without_margin(place.footprints, place.margin)
+    inner = without_margin(place.masks, place.margin)
     now = estimator.read(rgb, face, inner)
     seen = SeenFace(face, now, size, *place)
     return seen if parser is None else see_skin(rgb, seen, parser)
@@ -146,7 +146,7 @@ def place_again(
     before: SeenFace | None,
 ) -> SeenFace:
     """`place_face`, with what ``before`` knows: all of it where the landmarks have stayed within
-    SAME_PLACE_PX, its footprints alone within SAME_ZONES_CELLS.
+    SAME_PLACE_PX, its masks alone within SAME_ZONES_CELLS.
     """
     unit = landmarks_unit(face)
     if before is None or before.frame_px != size:
@@ -156,7 +156,7 @@ def place_again(
     drawn_for = before.landmarks if before.drawn_for is None else before.drawn_for
     if np.abs(unit - drawn_for).max() * MAP_CELLS > SAME_ZONES_CELLS:
         return place_face(face, now, size, manifest, pattern)
-    places = _coordinates(unit, before.footprints, before.margin, manifest.coordinates)
+    places = _coordinates(unit, before.masks, before.margin, manifest.coordinates)
     return replace(before, face=face, landmarks=unit, coordinates=places, skin=None, drawn_for=drawn_for)
 
 
@@ -169,7 +169,7 @@ class _Place(NamedTuple):
     """What of a SeenFace follows from its landmarks alone."""
 
     landmarks: NDArray[np.float64]
-    footprints: Footprints
+    masks: RegionMasks
     margin: int
     coordinates: NDArray[np.float32]
 
@@ -177,10 +177,8 @@ class _Place(NamedTuple):
 def _place(face: Face, size: int, manifest: Manifest) -> _Place:
     margin = map_margin(size, manifest.halo_px)
     landmarks = landmarks_unit(face)
-    footprints = make_footprints(landmarks, MAP_CELLS, margin)
-    return _Place(
-        landmarks, footprints, margin, _coordinates(landmarks, footprints, margin, manifest.coordinates)
-    )
+    masks = make_region_masks(landmarks, MAP_CELLS, margin)
+    return _Place(landmarks, masks, margin, _coordinates(landmarks, masks, margin, manifest.coordinates))
 
 
 def plan_work(
@@ -201,7 +199,7 @@ def plan_work(
     plan = plan_face(
         request,
         seen.now,
-        seen.footprints,
+        seen.masks,
         seen.margin,
         coarse,
         manifest.age_range,
@@ -270,8 +268,8 @@ def _plan_hair(
     now = seen.now.base
     if parser is None or not request.hair or not greys(now, wanted.base):
         return None
-    footprint = seen.inner.face
-    shares = parser.read_window(rgb, seen.face.frame, footprint)
+    face_mask = seen.inner.face
+    shares = parser.read_window(rgb, seen.face.frame, face_mask)
     return plan_hair(rgb, seen.face.frame, shares, seen.landmarks, now, wanted.base)
 
 
@@ -287,13 +285,13 @@ def _pattern(request: Request, seen: SeenFace, count: int) -> NDArray[np.float32
 
 
 def _coordinates(
-    landmarks: NDArray[np.float64], footprints: Footprints, margin: int, kind: str
+    landmarks: NDArray[np.float64], masks: RegionMasks, margin: int, kind: str
 ) -> NDArray[np.float32]:
     """u, v and inside of MAP_CELLS and the margin, of the kind that a manifest names."""
     if kind == "frame":
         return frame_coordinates(MAP_CELLS, margin)
     uv = mesh_coordinates(landmarks, MAP_CELLS, margin)
-    return np.concatenate([uv, footprints.face[None]])
+    return np.concatenate([uv, masks.face[None]])
 
 
 def engine_places(coordinates: NDArray[np.float32], margin: int, size: int, halo: int) -> NDArray[np.float32]:

@@ -10,7 +10,7 @@ import pytest
 from support.capi import ARGUMENT, AmganError, Handle, Library, ZoneAges, cut_frame, face_ages, zone_ages
 
 from amgan.runtime.ages.atlas_transfer import face_age
-from amgan.runtime.ages.maps import FaceAges, build_map, make_footprints, read_map
+from amgan.runtime.ages.maps import FaceAges, build_map, make_region_masks, read_map
 from amgan.runtime.ages.request import AgeSpec, Request, wanted_ages
 from amgan.runtime.bundle.bundle import SHIPPED, Bundle
 from amgan.runtime.engines.scheduler.scheduler import open_scheduler
@@ -46,21 +46,19 @@ def as_zones(ages: FaceAges) -> ZoneAges:
 @pytest.mark.parametrize("cells", [1, 7, 8, 16, 24, 50, 64, 127])
 def test_a_coarse_map_is_read_as_in_python(cells: int, shipped: Handle, landmarks: np.ndarray) -> None:
     rng = np.random.default_rng(cells)
-    footprints = make_footprints(landmarks, 128)
+    masks = make_region_masks(landmarks, 128)
     for years in (rng.uniform(5, 95, (cells, cells)), np.full((cells, cells), 45.0)):
         shown = years.astype(np.float32)
-        assert (
-            apart(face_ages(shipped.read_zones(landmarks, shown)), read_map(footprints, shown)) < COARSE_YEARS
-        )
+        assert apart(face_ages(shipped.read_zones(landmarks, shown)), read_map(masks, shown)) < COARSE_YEARS
 
 
 @pytest.mark.parametrize("cells", [128, 256, 200])
 def test_a_drawn_map_gives_its_ages_back(cells: int, shipped: Handle, landmarks: np.ndarray) -> None:
     rng = np.random.default_rng(cells)
     wanted = random_ages(rng)
-    drawn = build_map(make_footprints(landmarks, cells), wanted.base, wanted.parts)
+    drawn = build_map(make_region_masks(landmarks, cells), wanted.base, wanted.parts)
     found = face_ages(shipped.read_zones(landmarks, drawn))
-    assert apart(found, read_map(make_footprints(landmarks, 128), drawn)) < EXACT_YEARS
+    assert apart(found, read_map(make_region_masks(landmarks, 128), drawn)) < EXACT_YEARS
     assert apart(found, wanted) < (EXACT_YEARS if cells == 128 else THIN_YEARS)
     own = shipped.zone_map(landmarks, as_zones(wanted), cells, 5)
     assert apart(face_ages(shipped.read_zones(landmarks, own, 5)), wanted) < (
@@ -75,7 +73,7 @@ def test_faces_that_lie_oddly(shipped: Handle, landmarks: np.ndarray) -> None:
         rng.uniform(-0.2, 1.2, landmarks.shape), np.full_like(landmarks, 1e30),
     ):  # fmt: skip
         shown = rng.uniform(15, 90, (16, 16)).astype(np.float32)
-        wanted = read_map(make_footprints(points, 128), shown)
+        wanted = read_map(make_region_masks(points, 128), shown)
         assert apart(face_ages(shipped.read_zones(points, shown)), wanted) < COARSE_YEARS
     nobody = face_ages(shipped.read_zones(landmarks + 7, shown))
     assert apart(nobody, FaceAges(45.0, dict.fromkeys(PART_NAMES, 45.0))) < ROUNDED_YEARS

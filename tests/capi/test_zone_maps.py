@@ -12,7 +12,7 @@ from amgan.runtime.ages.maps import (
     build_level,
     build_map,
     change_mask,
-    make_footprints,
+    make_region_masks,
 )
 from amgan.runtime.bundle.bundle import SHIPPED, Bundle
 from amgan.runtime.engines.frame import FrameWork
@@ -72,7 +72,7 @@ def test_maps_are_the_same_to_the_last_bit(
     rng = np.random.default_rng(side)
     for number, face in enumerate(odd_faces(landmarks)):
         base, parts = random_ages(rng)
-        expected = build_map(make_footprints(face, side, margin), base, parts)
+        expected = build_map(make_region_masks(face, side, margin), base, parts)
         found = shipped.zone_map(face, zone_ages(base, parts), side, margin)
         assert np.array_equal(found, expected), number
 
@@ -96,10 +96,10 @@ def test_zones_are_aged_as_python_ages_them(
     now = FaceAges(35.0, {"chin": 50.0})
     wanted = FaceAges(60.0, {"forehead": 88.0, "jowls-left": 20.0, "chin": 70.0} | dict.fromkeys(KEPT, 35.0))
     margin = map_margin(size, halo)
-    footprints = make_footprints(landmarks, MAP_CELLS, margin)
-    level_now, level = build_level(footprints, now), build_level(footprints, wanted)
+    masks = make_region_masks(landmarks, MAP_CELLS, margin)
+    level_now, level = build_level(masks, now), build_level(masks, wanted)
     trained = np.minimum(level, np.maximum(level_now, np.float32(manifest.oldest_trained_age)))
-    change = np.asarray(footprints.face * (trained - level_now), np.float32)
+    change = np.asarray(masks.face * (trained - level_now), np.float32)
     assert (trained < level).any()
     coarse = min(size, MASK_PX)
     face_mask = edit_mask(landmarks, coarse)

@@ -107,7 +107,7 @@ std::array<Plane, 3> face_coordinates(const Landmarks &landmarks, int side, int 
                      [&areas](std::size_t one, std::size_t other) { return areas[one] < areas[other]; });
     for (const std::size_t t : order)
         if (areas[t] != 0.0) draw(places, points, kTriangles[t], areas[t], cells);
-    return {to_plane(places.u, cells), to_plane(places.v, cells), face_footprint(landmarks, side, margin)};
+    return {to_plane(places.u, cells), to_plane(places.v, cells), make_face_mask(landmarks, side, margin)};
 }
 
 std::array<Plane, 3> frame_coordinates(int side, int margin) {

@@ -52,7 +52,7 @@ Landmarks read_landmarks(const double *landmarks) {
     return points;
 }
 
-Plane face_footprint(const Landmarks &landmarks, int side, int margin) {
+Plane make_face_mask(const Landmarks &landmarks, int side, int margin) {
     Plane face(side + 2 * margin);
     soft(landmarks, kFaceOval, side, margin, kFaceSoftness).each([&face](int y, int x, float weight) {
         face.row(y)[x] = weight;
@@ -60,8 +60,8 @@ Plane face_footprint(const Landmarks &landmarks, int side, int margin) {
     return face;
 }
 
-Footprints make_footprints(const Landmarks &landmarks, int side) {
-    Footprints found{face_footprint(landmarks, side, 0), {}};
+RegionMasks make_region_masks(const Landmarks &landmarks, int side) {
+    RegionMasks found{make_face_mask(landmarks, side, 0), {}};
     Plane crowd(side);
     for (const Zone &zone : kZoneTable)
         for (std::size_t s = 0; s < zone.parts; ++s) {

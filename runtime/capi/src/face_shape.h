@@ -16,15 +16,15 @@ Landmarks read_landmarks(const double *landmarks);
 
 // How much of each cell is face, 0 to 1, and how much of that each part has: at no cell more than 1 together. Parts are
 // in the order of the zones, the person's right one first.
-struct Footprints {
+struct RegionMasks {
     Plane face;
     std::vector<Plane> parts;
 };
 
 // How much of each cell is face: `side` cells across the frame, `margin` more on each side.
-Plane face_footprint(const Landmarks &landmarks, int side, int margin);
+Plane make_face_mask(const Landmarks &landmarks, int side, int margin);
 
-Footprints make_footprints(const Landmarks &landmarks, int side);
+RegionMasks make_region_masks(const Landmarks &landmarks, int side);
 
 // The ages of every cell as if the face went on for ever: `side` cells across the frame, `margin` more on each side.
 Plane zone_level(const Landmarks &landmarks, const amgan_zone_ages &ages, int side, int margin);

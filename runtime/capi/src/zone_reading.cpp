@@ -12,7 +12,7 @@ namespace amgan_impl {
 
 namespace {
 
-constexpr int kCells = 128;  // of the footprints; a map of as many is read exactly
+constexpr int kCells = 128;  // of the masks; a map of as many is read exactly
 constexpr double kExactRidge = 1e-4;
 constexpr double kCoarseRidge = 0.15;  // an estimator's reading has errors: zones are pulled towards the base age
 constexpr double kFaceRidge = 1e-6;    // without a face there is nothing to see, and this decides
@@ -51,13 +51,13 @@ Plane averaged(const Plane &plane, int side) {
 }
 
 // What the base age and each part bring to a map: the base first, all times how much of a cell is face.
-std::vector<Plane> basis_of(const Footprints &footprints) {
-    std::vector<Plane> basis{footprints.face};
-    for (const Plane &part : footprints.parts) {
+std::vector<Plane> basis_of(const RegionMasks &masks) {
+    std::vector<Plane> basis{masks.face};
+    for (const Plane &part : masks.parts) {
         Plane shown = part;
         for (std::size_t i = 0; i < shown.values.size(); ++i) {
-            basis[0].values[i] -= part.values[i] * footprints.face.values[i];
-            shown.values[i] *= footprints.face.values[i];
+            basis[0].values[i] -= part.values[i] * masks.face.values[i];
+            shown.values[i] *= masks.face.values[i];
         }
         basis.push_back(std::move(shown));
     }
@@ -126,13 +126,13 @@ Row nearest(const std::vector<Plane> &basis, const Plane &seen, double ridge) {
 }  // namespace
 
 amgan_zone_ages read_zones(const Landmarks &landmarks, const Plane &map, double neutral_age) {
-    const Footprints footprints = make_footprints(landmarks, kCells);
-    std::vector<Plane> basis = basis_of(footprints);
+    const RegionMasks masks = make_region_masks(landmarks, kCells);
+    std::vector<Plane> basis = basis_of(masks);
     Plane seen = averaged(map, std::min(map.side, kCells));
     const auto neutral = static_cast<float>(neutral_age);
     for (float &years : seen.values) years -= neutral;
     const bool coarse = seen.side != kCells;
-    if (coarse) coarsen(basis, seen, footprints.face);
+    if (coarse) coarsen(basis, seen, masks.face);
     const Row found = nearest(basis, seen, coarse ? kCoarseRidge : kExactRidge);
 
     amgan_zone_ages ages{};

@@ -28,7 +28,7 @@ def test_amounts_go_into_pictures_and_maps_alike(
 ) -> None:
     sample = sampler(dataset, older_share=1.0)
     planes = tuple(np.full(dataset.footprints.shape[2:], a, np.float32) for a in amounts)
-    monkeypatch.setattr(sample, "_draw_amounts", lambda rng, prints: planes)
+    monkeypatch.setattr(sample, "_draw_amounts", lambda rng, masks: planes)
     pairs = sample.pairs(4, 16)
     if amounts[0] == amounts[1]:
         assert np.array_equal(pairs.before, pairs.after)
@@ -52,14 +52,14 @@ def test_older_pairs_show_more_than_their_share_of_the_years(
 ) -> None:
     sample = sampler(dataset, older_share=older, early=0.4)
     planes = tuple(np.full(dataset.footprints.shape[2:], a, np.float32) for a in (0.5, 1.0))
-    monkeypatch.setattr(sample, "_draw_amounts", lambda rng, prints: planes)
+    monkeypatch.setattr(sample, "_draw_amounts", lambda rng, masks: planes)
     plain = sampler(dataset, older_share=older)
-    monkeypatch.setattr(plain, "_draw_amounts", lambda rng, prints: planes)
+    monkeypatch.setattr(plain, "_draw_amounts", lambda rng, masks: planes)
     early, even = sample.pairs(4, 16), plain.pairs(4, 16)
     assert np.array_equal(early.map_before, even.map_before)
     np.testing.assert_allclose(early.after, even.after, atol=1e-6)
     full = np.full_like(planes[0], 0.0), planes[1]
-    monkeypatch.setattr(plain, "_draw_amounts", lambda rng, prints: full)
+    monkeypatch.setattr(plain, "_draw_amounts", lambda rng, masks: full)
     untouched = plain.pairs(4, 16).before
     # red is what the set's changes touch
     share = (early.before - untouched)[:, 0].sum() / (early.after - untouched)[:, 0].sum()
@@ -143,10 +143,10 @@ def test_zones_have_their_own_ages(tmp_path: Path, ramps: Dataset) -> None:
     """A part's age shows where the part is, and a relative change starts from it."""
     ages = np.repeat(ramps.ages[:, None], 26, axis=1)
     ages[:, 0] += 20
-    prints = np.zeros(ramps.footprints.shape, np.uint8)
-    prints[:, 0] = 255
-    prints[:, 1, :, SIDE // 8 :] = 255
-    data = load_dataset(write_set(tmp_path / "zones", footprints=prints, part_ages=ages))
+    masks = np.zeros(ramps.footprints.shape, np.uint8)
+    masks[:, 0] = 255
+    masks[:, 1, :, SIDE // 8 :] = 255
+    data = load_dataset(write_set(tmp_path / "zones", footprints=masks, part_ages=ages))
     gaps = []
     reals = sampler(data).reals(0, 40)
     for now, origin in zip(reals.map_now, origins(reals), strict=True):

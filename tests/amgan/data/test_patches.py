@@ -24,7 +24,7 @@ def test_pixels_lie_where_the_origin_says(ramps: Dataset) -> None:
         mirrored.append(bool(errors[1] < errors[0]))
         assert min(errors) < 0.012
         assert np.abs(green - y[:, None])[inside].max() < 0.012
-        # the footprint is mirrored with the picture
+        # the mask is mirrored with the picture
         cell_x, cell_y = places(origin, PATCH // 4)
         middle = ((cell_x > 0.1) & (cell_x < 0.9))[None, :] & ((cell_y > 0.1) & (cell_y < 0.9))[:, None]
         expected = (1 - cell_x if mirrored[-1] else cell_x)[None, :]

@@ -68,7 +68,7 @@ def test_a_photo_counts_with_the_maps_of_its_faces(pipeline: Pipeline, hopper: n
     (seen,) = pipeline.see(hopper)
     without, with_it = made_up("a", 40), replace(made_up("a", 40), seen=(seen,))
     assert with_it.memory_bytes == without.memory_bytes + seen.nbytes
-    assert seen.nbytes > seen.footprints.parts.nbytes + seen.coordinates.nbytes
+    assert seen.nbytes > seen.masks.parts.nbytes + seen.coordinates.nbytes
     region = pipeline.cut_region(hopper, seen, 128)
     with_it.regions[1, 2] = region
     assert (

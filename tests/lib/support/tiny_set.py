@@ -27,9 +27,9 @@ def write_set(folder: Path, **arrays: Any) -> Path:
     y, x = (np.mgrid[:SIDE, :SIDE] + 0.5) / SIDE - 0.5
     disc = np.clip((0.35 - np.hypot(x, y)) * 20, 0, 1)
     small = disc.reshape(cells, 4, cells, 4).mean(axis=(1, 3))
-    prints = np.zeros((n, 1 + len(PART_NAMES), cells, cells), np.uint8)
-    prints[:, 0] = np.rint(255 * small)
-    prints[:, 1, : cells // 2] = prints[:, 2, cells // 2 :] = 200
+    masks = np.zeros((n, 1 + len(PART_NAMES), cells, cells), np.uint8)
+    masks[:, 0] = np.rint(255 * small)
+    masks[:, 1, : cells // 2] = masks[:, 2, cells // 2 :] = 200
     across, down = np.meshgrid(np.linspace(-1.2, 1.2, cells), np.linspace(-1.1, 1.1, cells))
     places = np.tile(np.stack([across, down, small]).astype(np.float16), (n, 1, 1, 1))
     red = np.rint(40 * disc[..., None] * np.array([1, 0, 0])).astype(np.int8)
@@ -42,7 +42,7 @@ def write_set(folder: Path, **arrays: Any) -> Path:
         "ages": np.array(AGES, np.float32),
         "part_ages": np.repeat(np.array(AGES, np.float32)[:, None], len(PART_NAMES), axis=1),
         "sides": np.full(n, 400.0, np.float32),
-        "footprints": prints,
+        "footprints": masks,
         "coordinates": places,
         "changes": np.stack([red] * older + [-red] * older),
         "change_faces": np.array(owners, np.int32),

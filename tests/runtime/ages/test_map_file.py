@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from amgan.runtime.ages.map_file import MAX_SIDE, WantedMap, encode_map, read_map_file, write_map_file
-from amgan.runtime.ages.maps import FaceAges, build_level, make_footprints
+from amgan.runtime.ages.maps import FaceAges, build_level, make_region_masks
 from amgan.runtime.ages.plan import painted_level, plan_face
 from amgan.runtime.ages.request import Request
 from amgan.runtime.errors import UsageError
@@ -111,14 +111,14 @@ def test_ages_out_of_range_name_the_range() -> None:
 
 
 def test_where_nothing_is_painted_the_skin_stays(unit: np.ndarray) -> None:
-    prints = make_footprints(unit, CELLS, MARGIN)
+    masks = make_region_masks(unit, CELLS, MARGIN)
     years = np.zeros((CELLS, CELLS), np.float32)
     years[40:, :] = 70.0
-    now = build_level(prints, NOW)
+    now = build_level(masks, NOW)
     level = painted_level(WantedMap(years), now, MARGIN, (50, 90))
     np.testing.assert_array_equal(level[: MARGIN + 40], now[: MARGIN + 40])
     assert (level[MARGIN + 40 :] == 70).all()
-    plan = plan_face(Request(aging_map=WantedMap(years)), NOW, prints, MARGIN, SIZE, (15, 90))
+    plan = plan_face(Request(aging_map=WantedMap(years)), NOW, masks, MARGIN, SIZE, (15, 90))
     assert not plan.asked[:150].any()
     assert plan.asked[180:].max() == 1
     assert plan.wanted.parts["forehead"] == pytest.approx(NOW.parts["forehead"], abs=2)
@@ -128,10 +128,10 @@ def test_where_nothing_is_painted_the_skin_stays(unit: np.ndarray) -> None:
 @pytest.mark.parametrize("side", [CELLS, 200, 512])
 def test_a_saved_map_asks_for_what_it_was_saved_from(unit: np.ndarray, side: int) -> None:
     wanted = FaceAges(55.0, {**dict.fromkeys(PART_NAMES, 60.0), "forehead": 30.0})
-    level = build_level(make_footprints(unit, side), wanted)
-    prints = make_footprints(unit, CELLS, MARGIN)
-    plan = plan_face(Request(aging_map=WantedMap(level)), NOW, prints, MARGIN, SIZE, (15, 90))
-    expected = prints.face * (build_level(prints, wanted) - build_level(prints, NOW))
+    level = build_level(make_region_masks(unit, side), wanted)
+    masks = make_region_masks(unit, CELLS, MARGIN)
+    plan = plan_face(Request(aging_map=WantedMap(level)), NOW, masks, MARGIN, SIZE, (15, 90))
+    expected = masks.face * (build_level(masks, wanted) - build_level(masks, NOW))
     inside = (slice(MARGIN, -MARGIN), slice(MARGIN, -MARGIN))
     assert np.abs(plan.change - expected)[inside].mean() < 0.1
     assert plan.wanted.parts["forehead"] == pytest.approx(30, abs=1)
@@ -139,17 +139,17 @@ def test_a_saved_map_asks_for_what_it_was_saved_from(unit: np.ndarray, side: int
 
 
 def test_a_plan_without_a_map_is_that_of_age_and_zones(unit: np.ndarray) -> None:
-    prints = make_footprints(unit, CELLS, MARGIN)
-    plan = plan_face(Request.parse(None, ["chin=80"]), NOW, prints, MARGIN, SIZE, (15, 90))
-    older = build_level(prints, FaceAges(NOW.base, {**NOW.parts, "chin": 80.0}))
-    np.testing.assert_array_equal(plan.change, prints.face * (older - build_level(prints, NOW)))
-    trained = plan_face(Request.parse(None, ["chin=80"]), NOW, prints, MARGIN, SIZE, (15, 90), 60.0)
+    masks = make_region_masks(unit, CELLS, MARGIN)
+    plan = plan_face(Request.parse(None, ["chin=80"]), NOW, masks, MARGIN, SIZE, (15, 90))
+    older = build_level(masks, FaceAges(NOW.base, {**NOW.parts, "chin": 80.0}))
+    np.testing.assert_array_equal(plan.change, masks.face * (older - build_level(masks, NOW)))
+    trained = plan_face(Request.parse(None, ["chin=80"]), NOW, masks, MARGIN, SIZE, (15, 90), 60.0)
     assert 0 < trained.change.max() < plan.change.max()
     assert plan.asked.shape == (SIZE, SIZE)
     assert plan.asked.dtype == np.float32
     assert not plan.asked[:100].any()
     assert plan.asked.max() == 1
-    nothing = plan_face(Request.parse("+0"), NOW, prints, MARGIN, SIZE, (15, 90))
+    nothing = plan_face(Request.parse("+0"), NOW, masks, MARGIN, SIZE, (15, 90))
     assert not nothing.asked.any()
     assert nothing.wanted == NOW
 
@@ -161,8 +161,8 @@ def test_a_plan_without_a_map_is_that_of_age_and_zones(unit: np.ndarray) -> None
 def test_any_painting_gives_a_whole_plan(side: int, seed: int, cells: int, margin: int) -> None:
     rng = np.random.default_rng(seed)
     years = (rng.uniform(15, 90, (side, side)) * (rng.random((side, side)) < 0.5)).astype(np.float32)
-    prints = make_footprints(rng.normal(0.5, 0.4, (468, 2)), cells, margin)
-    plan = plan_face(Request(aging_map=WantedMap(years)), NOW, prints, margin, 4 * cells, (15, 90))
+    masks = make_region_masks(rng.normal(0.5, 0.4, (468, 2)), cells, margin)
+    plan = plan_face(Request(aging_map=WantedMap(years)), NOW, masks, margin, 4 * cells, (15, 90))
     whole = cells + 2 * margin
     assert plan.change.shape == (whole, whole)
     assert -75.01 <= plan.change.min() <= plan.change.max() <= 75.01

@@ -13,11 +13,11 @@ from amgan.runtime.ages.maps import (
     MIN_AGE,
     NEUTRAL_AGE,
     FaceAges,
-    Footprints,
+    RegionMasks,
     build_map,
     change_mask,
     edit_mask,
-    make_footprints,
+    make_region_masks,
     read_map,
 )
 from amgan.runtime.ages.plan import plan_face
@@ -31,8 +31,8 @@ part_ages = st.dictionaries(st.sampled_from(PART_NAMES), years)
 
 
 @pytest.fixture(scope="module")
-def prints(unit: np.ndarray) -> Footprints:
-    return make_footprints(unit, CELLS)
+def masks(unit: np.ndarray) -> RegionMasks:
+    return make_region_masks(unit, CELLS)
 
 
 def bounding(unit: np.ndarray, points: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
@@ -48,25 +48,25 @@ def outside_face(unit: np.ndarray, size: int, slack: float) -> np.ndarray:
     return row[:, None] | column[None, :]
 
 
-def test_footprints_are_weights(prints: Footprints) -> None:
-    assert prints.face.shape == (CELLS, CELLS) and prints.face.dtype == np.float32
-    assert prints.parts.shape == (len(PART_NAMES), CELLS, CELLS) and prints.parts.dtype == np.float32
-    assert prints.face.min() == 0 and prints.face.max() == pytest.approx(1, abs=0.01)
-    assert prints.parts.min() >= 0
-    assert prints.parts.sum(axis=0).max() <= 1 + 1e-5
-    assert (prints.parts.max(axis=(1, 2)) > 0.4).all()  # every part is there
+def test_region_masks_are_weights(masks: RegionMasks) -> None:
+    assert masks.face.shape == (CELLS, CELLS) and masks.face.dtype == np.float32
+    assert masks.parts.shape == (len(PART_NAMES), CELLS, CELLS) and masks.parts.dtype == np.float32
+    assert masks.face.min() == 0 and masks.face.max() == pytest.approx(1, abs=0.01)
+    assert masks.parts.min() >= 0
+    assert masks.parts.sum(axis=0).max() <= 1 + 1e-5
+    assert (masks.parts.max(axis=(1, 2)) > 0.4).all()  # every part is there
 
 
-def test_a_margin_adds_cells_and_changes_none(unit: np.ndarray, prints: Footprints) -> None:
-    wide = make_footprints(unit, CELLS, 14)
+def test_a_margin_adds_cells_and_changes_none(unit: np.ndarray, masks: RegionMasks) -> None:
+    wide = make_region_masks(unit, CELLS, 14)
     assert wide.face.shape == (CELLS + 28, CELLS + 28)
-    np.testing.assert_allclose(wide.face[14:-14, 14:-14], prints.face, atol=0.02)
-    np.testing.assert_allclose(wide.parts[:, 14:-14, 14:-14], prints.parts, atol=0.05)
+    np.testing.assert_allclose(wide.face[14:-14, 14:-14], masks.face, atol=0.02)
+    np.testing.assert_allclose(wide.parts[:, 14:-14, 14:-14], masks.parts, atol=0.05)
 
 
-def test_right_parts_are_at_the_left_of_the_picture(prints: Footprints) -> None:
+def test_right_parts_are_at_the_left_of_the_picture(masks: RegionMasks) -> None:
     columns = np.arange(CELLS)
-    for name, weight in zip(PART_NAMES, prints.parts, strict=True):
+    for name, weight in zip(PART_NAMES, masks.parts, strict=True):
         centre = float((weight.sum(axis=0) * columns).sum() / weight.sum())
         if name.endswith("-right"):
             assert centre < CELLS / 2, name
@@ -75,31 +75,31 @@ def test_right_parts_are_at_the_left_of_the_picture(prints: Footprints) -> None:
 
 
 @given(base=years)
-def test_one_age_everywhere_is_a_flat_map_inside_the_face(prints: Footprints, base: float) -> None:
-    aging_map = build_map(prints, base, {})
+def test_one_age_everywhere_is_a_flat_map_inside_the_face(masks: RegionMasks, base: float) -> None:
+    aging_map = build_map(masks, base, {})
     assert aging_map.dtype == np.float32 and aging_map.shape == (CELLS, CELLS)
-    np.testing.assert_allclose(aging_map[prints.face == 1], base, atol=1e-3)
-    assert (aging_map[prints.face == 0] == NEUTRAL_AGE).all()
+    np.testing.assert_allclose(aging_map[masks.face == 1], base, atol=1e-3)
+    assert (aging_map[masks.face == 0] == NEUTRAL_AGE).all()
     low, high = sorted((base, NEUTRAL_AGE))
     assert aging_map.min() >= low - 1e-3 and aging_map.max() <= high + 1e-3
 
 
 @given(base=years, ages=part_ages)
 def test_no_hole_and_never_beyond_the_ages_asked_for(
-    prints: Footprints, base: float, ages: dict[str, float]
+    masks: RegionMasks, base: float, ages: dict[str, float]
 ) -> None:
-    aging_map = build_map(prints, base, ages)
+    aging_map = build_map(masks, base, ages)
     assert np.isfinite(aging_map).all()
     asked = [NEUTRAL_AGE, base, *ages.values()]
     assert aging_map.min() >= min(asked) - 0.01 and aging_map.max() <= max(asked) + 0.01
-    inside = aging_map[prints.face > 0.999]
+    inside = aging_map[masks.face > 0.999]
     asked = [base, *ages.values()]
     assert inside.min() >= min(asked) - 0.1 and inside.max() <= max(asked) + 0.1
 
 
 @given(base=st.tuples(years, years), ages=st.tuples(part_ages, part_ages), share=st.floats(0, 1))
 def test_the_map_is_linear_in_the_ages(
-    prints: Footprints,
+    masks: RegionMasks,
     base: tuple[float, float],
     ages: tuple[dict[str, float], dict[str, float]],
     share: float,
@@ -108,21 +108,21 @@ def test_the_map_is_linear_in_the_ages(
         return (1 - share) * a + share * b
 
     mixed = {n: between(ages[0].get(n, base[0]), ages[1].get(n, base[1])) for n in PART_NAMES}
-    first, second = (build_map(prints, base[i], ages[i]) for i in range(2))
+    first, second = (build_map(masks, base[i], ages[i]) for i in range(2))
     between_maps = (1 - share) * first + share * second
-    np.testing.assert_allclose(build_map(prints, between(*base), mixed), between_maps, atol=0.01)
+    np.testing.assert_allclose(build_map(masks, between(*base), mixed), between_maps, atol=0.01)
 
 
 @given(name=st.sampled_from(PART_NAMES), age=years)
-def test_a_part_changes_its_own_place_only(prints: Footprints, name: str, age: float) -> None:
-    changed = build_map(prints, 40.0, {name: age}) - build_map(prints, 40.0, {})
-    weight = prints.parts[PART_NAMES.index(name)]
+def test_a_part_changes_its_own_place_only(masks: RegionMasks, name: str, age: float) -> None:
+    changed = build_map(masks, 40.0, {name: age}) - build_map(masks, 40.0, {})
+    weight = masks.parts[PART_NAMES.index(name)]
     assert (np.abs(changed[weight == 0]) < 1e-3).all()
-    np.testing.assert_allclose(changed, prints.face * weight * np.float32(age - 40), atol=0.01)
+    np.testing.assert_allclose(changed, masks.face * weight * np.float32(age - 40), atol=0.01)
 
 
-def test_outside_the_face_is_neutral(unit: np.ndarray, prints: Footprints) -> None:
-    aging_map = build_map(prints, 80.0, dict.fromkeys(PART_NAMES, 20.0))
+def test_outside_the_face_is_neutral(unit: np.ndarray, masks: RegionMasks) -> None:
+    aging_map = build_map(masks, 80.0, dict.fromkeys(PART_NAMES, 20.0))
     outside = outside_face(unit, CELLS, 0.1)
     assert outside.any()
     assert (aging_map[outside] == NEUTRAL_AGE).all()
@@ -133,33 +133,33 @@ def test_outside_the_face_is_neutral(unit: np.ndarray, prints: Footprints) -> No
 def test_a_map_built_from_ages_gives_the_ages_back(
     unit: np.ndarray, base: float, ages: dict[str, float], size: int, margin: int
 ) -> None:
-    prints = make_footprints(unit, size, margin)
-    found = read_map(prints, build_map(prints, base, ages))
+    masks = make_region_masks(unit, size, margin)
+    found = read_map(masks, build_map(masks, base, ages))
     assert tuple(found.parts) == PART_NAMES
     assert found.base == pytest.approx(base, abs=0.5)
     for name in PART_NAMES:
         assert found.parts[name] == pytest.approx(ages.get(name, base), abs=0.5), name
 
 
-def head_target(prints: Footprints, aging_map: np.ndarray, grid: int) -> np.ndarray:
+def head_target(masks: RegionMasks, aging_map: np.ndarray, grid: int) -> np.ndarray:
     """What the age head learns to read: the mean age of the face inside every cell of a coarse grid."""
-    cells = len(prints.face) // grid
+    cells = len(masks.face) // grid
     face, ages = (
         plane.reshape(grid, cells, grid, cells).mean(axis=(1, 3))
-        for plane in (prints.face, aging_map * prints.face)
+        for plane in (masks.face, aging_map * masks.face)
     )
     return (ages / np.maximum(face, 1e-3)).astype(np.float32)
 
 
 @given(base=years)
-def test_one_age_everywhere_is_read_back_from_a_coarse_grid(prints: Footprints, base: float) -> None:
-    found = read_map(prints, head_target(prints, build_map(prints, base, {}), 16))
+def test_one_age_everywhere_is_read_back_from_a_coarse_grid(masks: RegionMasks, base: float) -> None:
+    found = read_map(masks, head_target(masks, build_map(masks, base, {}), 16))
     np.testing.assert_allclose([found.base, *found.parts.values()], base, atol=0.1)
 
 
-def test_a_coarse_grid_shows_which_part_is_older(prints: Footprints) -> None:
+def test_a_coarse_grid_shows_which_part_is_older(masks: RegionMasks) -> None:
     for name in PART_NAMES:
-        found = read_map(prints, head_target(prints, build_map(prints, 40.0, {name: 70.0}), 16))
+        found = read_map(masks, head_target(masks, build_map(masks, 40.0, {name: 70.0}), 16))
         assert 40 < found.parts[name] < 71, name
         assert abs(found.base - 40) < 2, name
         if not name.startswith("under-eye-lines"):  # thinner than a cell, and next to the bags
@@ -168,10 +168,10 @@ def test_a_coarse_grid_shows_which_part_is_older(prints: Footprints) -> None:
 
 @settings(max_examples=25)
 @given(seed=st.integers(0, 10**6), noise=st.floats(0, 6))
-def test_noise_on_a_coarse_grid_does_not_explode(prints: Footprints, seed: int, noise: float) -> None:
-    ages = head_target(prints, build_map(prints, 50.0, {}), 16)
+def test_noise_on_a_coarse_grid_does_not_explode(masks: RegionMasks, seed: int, noise: float) -> None:
+    ages = head_target(masks, build_map(masks, 50.0, {}), 16)
     ages += np.random.default_rng(seed).normal(0, noise, ages.shape).astype(np.float32)
-    found = read_map(prints, ages)
+    found = read_map(masks, ages)
     assert abs(found.base - 50) <= noise + 0.1
     spread = np.array(list(found.parts.values())) - 50
     assert np.abs(spread).max() <= 6 * noise + 0.1
@@ -179,11 +179,11 @@ def test_noise_on_a_coarse_grid_does_not_explode(prints: Footprints, seed: int, 
 
 
 def test_a_part_out_of_the_frame_reads_as_the_face(unit: np.ndarray) -> None:
-    low = make_footprints(unit + np.array([0, 0.45]), CELLS)
+    low = make_region_masks(unit + np.array([0, 0.45]), CELLS)
     found = read_map(low, build_map(low, 33.0, {"forehead": 60.0}))
     assert found.parts["chin"] == pytest.approx(33, abs=0.5)
     assert found.parts["forehead"] == pytest.approx(60, abs=0.5)
-    nowhere = make_footprints(unit + 5.0, CELLS)
+    nowhere = make_region_masks(unit + 5.0, CELLS)
     found = read_map(nowhere, np.full((CELLS, CELLS), 33.0))
     assert set(found.parts.values()) == {found.base} == {NEUTRAL_AGE}
     assert (build_map(nowhere, 80.0, {}) == NEUTRAL_AGE).all()
@@ -198,13 +198,13 @@ def test_where_a_change_is_asked() -> None:
     assert mask[1, 1] == 1
 
 
-def test_the_asked_mask_is_that_of_the_difference(prints: Footprints) -> None:
+def test_the_asked_mask_is_that_of_the_difference(masks: RegionMasks) -> None:
     now = FaceAges(40.0, dict.fromkeys(PART_NAMES, 45.0))
-    mask = plan_face(Request.parse(None, ["chin=75"]), now, prints, 0, CELLS).asked
-    chin = prints.parts[PART_NAMES.index("chin")]
+    mask = plan_face(Request.parse(None, ["chin=75"]), now, masks, 0, CELLS).asked
+    chin = masks.parts[PART_NAMES.index("chin")]
     assert (mask[chin == 0] == 0).all()
     assert (mask[chin > 0.5] == 1).all()
-    assert not plan_face(Request.parse("+0"), now, prints, 0, CELLS).asked.any()
+    assert not plan_face(Request.parse("+0"), now, masks, 0, CELLS).asked.any()
 
 
 @pytest.mark.parametrize("size", [64, 256])
@@ -241,15 +241,15 @@ def test_edit_mask_has_no_steps(unit: np.ndarray) -> None:
 def test_any_landmarks_and_sizes_give_finite_maps(
     landmarks: np.ndarray, size: int, margin: int, base: float, ages: dict[str, float]
 ) -> None:
-    prints = make_footprints(landmarks, size, margin)
+    masks = make_region_masks(landmarks, size, margin)
     cells = size + 2 * margin
-    assert prints.face.shape == (cells, cells) and prints.parts.shape == (len(PART_NAMES), cells, cells)
-    assert prints.parts.sum(axis=0).max() <= 1 + 1e-5
-    aging_map = build_map(prints, base, ages)
+    assert masks.face.shape == (cells, cells) and masks.parts.shape == (len(PART_NAMES), cells, cells)
+    assert masks.parts.sum(axis=0).max() <= 1 + 1e-5
+    aging_map = build_map(masks, base, ages)
     assert np.isfinite(aging_map).all()
     assert min(NEUTRAL_AGE, base, *ages.values(), 91) - 0.1 <= aging_map.min()
     assert aging_map.max() <= max(NEUTRAL_AGE, base, *ages.values(), 0) + 0.1
-    found = read_map(prints, aging_map)
+    found = read_map(masks, aging_map)
     assert np.isfinite([found.base, *found.parts.values()]).all()
     mask = edit_mask(landmarks, size)
     assert mask.min() >= 0 and mask.max() <= 1 and mask.shape == (size, size)
@@ -257,6 +257,6 @@ def test_any_landmarks_and_sizes_give_finite_maps(
 
 @pytest.mark.parametrize("scale", [0.0, 1e-9, 1e6])
 def test_degenerate_landmarks(unit: np.ndarray, scale: float) -> None:
-    prints = make_footprints(unit * scale, 32, 4)
-    assert np.isfinite(build_map(prints, 70.0, {"chin": 80.0})).all()
+    masks = make_region_masks(unit * scale, 32, 4)
+    assert np.isfinite(build_map(masks, 70.0, {"chin": 80.0})).all()
     assert np.isfinite(edit_mask(unit * scale, 32)).all()

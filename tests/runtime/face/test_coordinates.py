@@ -16,7 +16,7 @@ from amgan.runtime.face.coordinates import (
 from amgan.runtime.face.finder import Face
 from amgan.runtime.face.mean_face import doubled_areas, mean_face
 from amgan.runtime.face.mesh import FACE_OVAL, LIPS_INNER, N_POINTS, NOSE_TIP
-from amgan.runtime.face.region_masks import face_footprint, make_footprints
+from amgan.runtime.face.region_masks import make_face_mask, make_region_masks
 from amgan.runtime.pipeline.estimator import landmarks_unit
 
 CELLS, MARGIN = 128, 23
@@ -49,8 +49,8 @@ def test_on_the_mean_face_they_are_its_own_places() -> None:
     wanted = in_atlas(np.stack([centres(), centres()], axis=1))
     assert np.abs(u - wanted[:, 0]).max() < 1e-5
     assert np.abs(v - wanted[:, 1][:, None]).max() < 1e-5
-    assert np.array_equal(inside, face_footprint(MESH, CELLS, MARGIN))
-    assert np.array_equal(inside, make_footprints(MESH, CELLS, MARGIN).face)
+    assert np.array_equal(inside, make_face_mask(MESH, CELLS, MARGIN))
+    assert np.array_equal(inside, make_region_masks(MESH, CELLS, MARGIN).face)
 
 
 def test_the_atlas_spans_the_oval_and_a_little_more() -> None:

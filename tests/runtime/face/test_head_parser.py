@@ -9,7 +9,7 @@ from amgan.runtime.errors import EngineError
 from amgan.runtime.face.alignment import apply_affine
 from amgan.runtime.face.finder import Face
 from amgan.runtime.face.head_parser import PARSER_PX, HeadParser, HeadShares, own_skin
-from amgan.runtime.face.region_masks import edit_mask, face_footprint
+from amgan.runtime.face.region_masks import edit_mask, make_face_mask
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def parser() -> HeadParser:
 def seen_share(parser: HeadParser, photo: np.ndarray, face: Face, where: np.ndarray | None = None) -> float:
     """How much of what may change stays open, on the whole face or where a mask of the photo says."""
     unit = apply_affine(face.frame.to_frame(1), face.landmarks)
-    skin = own_skin(parser.read_frame(photo, face.frame, face_footprint(unit, PARSER_PX)))
+    skin = own_skin(parser.read_frame(photo, face.frame, make_face_mask(unit, PARSER_PX)))
     weight = edit_mask(unit, PARSER_PX)
     if where is not None:
         matrix = face.frame.to_photo(PARSER_PX)
@@ -80,8 +80,8 @@ def test_hair_is_found_around_a_face_and_not_on_it(
     parser: HeadParser, collins: np.ndarray, collins_face: Face
 ) -> None:
     unit = apply_affine(collins_face.frame.to_frame(1), collins_face.landmarks)
-    shares = parser.read_window(collins, collins_face.frame, face_footprint(unit, PARSER_PX))
-    inner = face_footprint((unit - 0.5) / 1.8 + 0.5, PARSER_PX)
+    shares = parser.read_window(collins, collins_face.frame, make_face_mask(unit, PARSER_PX))
+    inner = make_face_mask((unit - 0.5) / 1.8 + 0.5, PARSER_PX)
     assert (shares.hair > 0.5).mean() > 0.01
     assert (shares.hair * inner).sum() < 0.1 * inner.sum()
 
@@ -94,7 +94,7 @@ def test_a_frame_that_is_a_picture_is_parsed_as_in_its_photo(
     unit = apply_affine(hopper_face.frame.to_frame(1), hopper_face.landmarks)
     picture = sample_affine(hopper, hopper_face.frame.to_photo(256), (256, 256))
     alone = parser.read_aligned(picture, unit)
-    there = parser.read_frame(hopper, hopper_face.frame, face_footprint(unit, PARSER_PX))
+    there = parser.read_frame(hopper, hopper_face.frame, make_face_mask(unit, PARSER_PX))
     assert np.abs(alone.skin - there.skin).mean() < 0.02
 
 

@@ -11,7 +11,7 @@ from amgan.runtime.ages.maps import MAP_CELLS, build_map
 from amgan.runtime.engines.tiles import Tile
 from amgan.runtime.face.coordinates import face_coordinates
 from amgan.runtime.face.finder import Face, FaceFinder
-from amgan.runtime.face.region_masks import make_footprints
+from amgan.runtime.face.region_masks import make_region_masks
 from amgan.runtime.face.zones import PART_NAMES
 from amgan.runtime.pipeline.estimator import landmarks_unit
 from amgan.runtime.pipeline.face_plan import _engine_map, _frame_with_halo, engine_places, map_margin
@@ -29,9 +29,9 @@ def face(hopper: np.ndarray) -> Face:
 def test_the_map_is_the_same_at_every_scale(face: Face, size: int) -> None:
     """Resampled from MAP_CELLS, it is what drawing it at the frame's own cells gives."""
     margin = math.ceil(HALO * MAP_CELLS / size) + 1
-    coarse = build_map(make_footprints(landmarks_unit(face), MAP_CELLS, margin), 70.0, AGES)
+    coarse = build_map(make_region_masks(landmarks_unit(face), MAP_CELLS, margin), 70.0, AGES)
     found = _engine_map(coarse, margin, size, HALO)
-    wanted = build_map(make_footprints(landmarks_unit(face), size // 4, HALO // 4), 70.0, AGES)
+    wanted = build_map(make_region_masks(landmarks_unit(face), size // 4, HALO // 4), 70.0, AGES)
     assert found.shape == wanted.shape == ((size + 2 * HALO) // 4,) * 2
     assert found.dtype == np.float32
     apart = np.abs(found - wanted)

@@ -16,7 +16,7 @@ from support.helpers import write_tiny_bundle
 from amgan.runtime import Pipeline, Request
 from amgan.runtime.ages.maps import build_level
 from amgan.runtime.errors import BundleError, EngineError, UsageError
-from amgan.runtime.face.region_masks import make_footprints
+from amgan.runtime.face.region_masks import make_region_masks
 from amgan.runtime.pipeline.face_filter import NoFaceError
 from amgan.runtime.pipeline.face_plan import frame_size
 
@@ -28,7 +28,7 @@ def test_the_engine_map_is_the_map_of_the_frame(pipeline: Pipeline, hopper: np.n
     manifest = pipeline.manifest
     work = pipeline.start(hopper, Request.parse("+20")).works[0]
     margin = manifest.halo_px // 4
-    fine = make_footprints(work.seen.landmarks, work.seen.frame_px // 4, margin)
+    fine = make_region_masks(work.seen.landmarks, work.seen.frame_px // 4, margin)
     level, now = build_level(fine, work.wanted), build_level(fine, work.seen.now)
     expected = fine.face * (level - now)
     assert work.frame.aging_map.shape == expected.shape
