@@ -2,7 +2,7 @@
 
 All contenders get the same picture, aging map, coordinates, pattern and number of CPU threads, and run in
 turn (A B C ... A B C ...). PyTorch takes the frame in one piece, which is how it does least; the engine gets
-it in tiles with their halo, several under way at once, as `amgan run` gives it. Before any time is taken, the
+it in tiles with their halo, several in flight, as `amgan run` gives it. Before any time is taken, the
 engine's pixels are held against PyTorch's; f32 may differ by one code value at most.
 
 Example:  python benchmarks/engine_vs_pytorch.py --runs 15
@@ -121,7 +121,7 @@ def age_in_tiles(engine: Any, halo: int, arrays: tuple[np.ndarray, ...]) -> np.n
     side = image.shape[1] - 2 * halo
     tickets = []
     likes = engine.capabilities
-    tiles = plan_tiles(side, likes.max_core_px, at_least=likes.pieces)
+    tiles = plan_tiles(side, likes.max_core_px, at_least=likes.min_tiles)
     for tile in tiles:
         rows, columns = tile.padded(halo)
         map_rows, map_columns = tile.padded(halo, CELL_PX)

@@ -12,7 +12,7 @@ import numpy as np
 
 from amgan.runtime.engines.contract import PLACE_PLANES
 from amgan.runtime.engines.cuda.api import Cuda, CudaError
-from amgan.runtime.engines.cuda.handles import DeviceMemory, Event, Graph, Owners, PinnedMemory, Stream
+from amgan.runtime.engines.cuda.handles import DeviceMemory, Event, Graph, HandleStack, PinnedMemory, Stream
 from amgan.runtime.engines.cuda.program import Tensor, generator_tensors
 from amgan.runtime.engines.frame import FrameWork
 from amgan.runtime.engines.tiles import plan_tiles
@@ -51,13 +51,13 @@ class ShiftProgram:
 
 class _ShiftSlot:
     def __init__(self, program: ShiftProgram, batches: Sequence[int], stream: Stream) -> None:
-        self._program, self._owners = program, Owners()
+        self._program, self._handles = program, HandleStack()
         self._memory = {
-            name: self._owners.own(DeviceMemory(program.cuda, batches[-1] * tensor.nbytes))
+            name: self._handles.own(DeviceMemory(program.cuda, batches[-1] * tensor.nbytes))
             for name, tensor in {**program.inputs, **program.outputs}.items()
         }
         self._graphs = {
-            size: self._owners.own(Graph(program.cuda, stream, lambda size=size: self._shift(size, stream)))
+            size: self._handles.own(Graph(program.cuda, stream, lambda size=size: self._shift(size, stream)))
             for size in batches
         }
 
@@ -69,7 +69,7 @@ class _ShiftSlot:
         return True
 
     def close(self) -> None:
-        self._owners.close()
+        self._handles.close()
 
     def _shift(self, batch: int, stream: Stream) -> None:
         core, side = self._program.core, self._program.core + 2 * self._program.halo
@@ -136,24 +136,26 @@ def check_calls(cuda: Cuda, gpu: int) -> dict[str, Any]:
     """Memory, copies, events, graphs and errors of CUDA, and the rates of the bus."""
     driver, runtime = cuda.versions()
     cuda.use(gpu)
-    owners = Owners()
+    handles = HandleStack()
     try:
-        stream = owners.own(Stream(cuda))
-        pinned, back = (owners.own(PinnedMemory(cuda, BUS_BYTES)) for _ in range(2))
-        device = owners.own(DeviceMemory(cuda, BUS_BYTES))
+        stream = handles.own(Stream(cuda))
+        pinned, back = (handles.own(PinnedMemory(cuda, BUS_BYTES)) for _ in range(2))
+        device = handles.own(DeviceMemory(cuda, BUS_BYTES))
         pattern = np.random.default_rng(0).integers(0, 256, BUS_BYTES, dtype=np.uint8)
         pinned.array((BUS_BYTES,))[...] = pattern
         up_ms = _timed(cuda, stream, lambda: _copy(cuda, device, pinned, stream))
         down_ms = _timed(cuda, stream, lambda: _copy(cuda, back, device, stream))
         right = bool(np.array_equal(back.array((BUS_BYTES,)), pattern))
-        graph = owners.own(Graph(cuda, stream, lambda: cuda.fill(device.handle, 7, BUS_BYTES, stream.handle)))
+        graph = handles.own(
+            Graph(cuda, stream, lambda: cuda.fill(device.handle, 7, BUS_BYTES, stream.handle))
+        )
         graph.launch(stream)
         _copy(cuda, back, device, stream)
         stream.synchronize()
         graphs = bool((back.array((BUS_BYTES,)) == 7).all())
         lock = measure_lock(cuda, stream, device)
     finally:
-        owners.close()
+        handles.close()
     if not right or not graphs:
         raise RuntimeError(
             f"copies are {'right' if right else 'wrong'}, graphs {'right' if graphs else 'not'}"

@@ -75,7 +75,7 @@ def tiles(engine: OpenVinoEngine, bundle: Bundle, core_px: int) -> Callable[[], 
     )
 
     def run() -> None:
-        for ticket in [engine.submit(batch) for _ in range(engine.capabilities.pieces)]:
+        for ticket in [engine.submit(batch) for _ in range(engine.capabilities.min_tiles)]:
             engine.wait(ticket)
 
     return run
@@ -115,7 +115,7 @@ def main() -> None:
     rates = {}
     for side in SIDES_PX:
         gflop = sum(layer["gflop"] for layer in count_layers(bundle, side))
-        reached = rate(tiles(engine, bundle, side), gflop * engine.capabilities.pieces, arguments.runs)
+        reached = rate(tiles(engine, bundle, side), gflop * engine.capabilities.min_tiles, arguments.runs)
         rates[str(side)] = {
             "gflop": gflop,
             "gflop_per_cpu_second": reached,

@@ -21,8 +21,8 @@ import psutil
 from made_clip import RATE, clip_pictures, portrait, write_clip
 
 from amgan.runtime import Pipeline, Request
+from amgan.runtime.video.request import VideoRequest
 from amgan.runtime.video.session import VideoSession
-from amgan.runtime.video.wish import VideoWish
 
 SIZE, FACE_PX = (256, 192), 90
 MAY_GROW = 1.02
@@ -45,8 +45,8 @@ def main() -> None:
             if done % every == 0:
                 memory.setdefault(what, []).append(process.memory_info().rss / 2**20)
 
-        wish = VideoWish.parse(Request(include_children=True), "70")
-        aged = VideoSession(clip, clip.with_name("out.mp4"), wish).run(pipeline, note)
+        request = VideoRequest.parse(Request(include_children=True), "70")
+        aged = VideoSession(clip, clip.with_name("out.mp4"), request).run(pipeline, note)
     halves = {
         what: [round(float(max(part)), 1) for part in np.array_split(values, 2)]
         for what, values in memory.items()

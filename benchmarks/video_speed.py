@@ -23,8 +23,8 @@ from PIL import Image
 from amgan.runtime import Pipeline, Request
 from amgan.runtime.photo.read import read_photo
 from amgan.runtime.photo.write import write_photo
+from amgan.runtime.video.request import VideoRequest
 from amgan.runtime.video.session import VideoSession
-from amgan.runtime.video.wish import VideoWish
 
 SIZE, FACE_PX = (1920, 1080), 400
 PHOTOS = 10
@@ -45,8 +45,8 @@ def main() -> None:
         write_clip(folder / "clip.mp4", clip_pictures(SIZE, FACE_PX, landmarks, count))
         _photo(pipeline, folder)
         photos = _timed(PHOTOS // 2, lambda: [_photo(pipeline, folder) for _ in range(PHOTOS // 2)])
-        wish = VideoWish.parse(REQUEST, "70")
-        session = VideoSession(folder / "clip.mp4", folder / "out.mp4", wish)
+        request = VideoRequest.parse(REQUEST, "70")
+        session = VideoSession(folder / "clip.mp4", folder / "out.mp4", request)
         told: dict[str, tuple[float, float]] = {}
         video = _timed(count, lambda: session.run(pipeline, lambda done, total, what: _note(told, what)))
         again = _timed(PHOTOS // 2, lambda: [_photo(pipeline, folder) for _ in range(PHOTOS // 2)])

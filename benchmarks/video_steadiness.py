@@ -31,13 +31,13 @@ from amgan.runtime import Pipeline, Request
 from amgan.runtime.face.finder import Face
 from amgan.runtime.face.paste import photo_changes
 from amgan.runtime.face.tone import read_tone
-from amgan.runtime.video.ageing import Ager, choose_people, finish_picture, know_people
+from amgan.runtime.video.aging import Ager, choose_people, finish_picture, know_people
 from amgan.runtime.video.average import AVERAGE_SECONDS
 from amgan.runtime.video.follow import Follower
 from amgan.runtime.video.picture import StillPicture
+from amgan.runtime.video.request import VideoRequest
 from amgan.runtime.video.steady import POSE_SECONDS, SHAPE_SECONDS, Course
 from amgan.runtime.video.tracks import LandmarkStore, face_of_row, read_rows
-from amgan.runtime.video.wish import VideoWish
 
 RATE = 25.0
 PORTRAITS = ("eileen_collins.png", "grace_hopper.jpg")
@@ -140,14 +140,14 @@ def _as_video(pipeline: Pipeline, video: MadeVideo) -> tuple[list[np.ndarray], l
         tracks = follower.finish()
         store.close()
         rows = read_rows(path)
-        wish = VideoWish.parse(Request(include_children=True), AGE)
+        request = VideoRequest.parse(Request(include_children=True), AGE)
         people = know_people(tracks, [[track.number] for track in tracks])
         places = [face_of_row(rows, person.tracks[0].rows[0], 1.0) for person in people]
-        people = choose_people(people, wish, places)
+        people = choose_people(people, request, places)
         courses = [
             (person, Course(person.tracks[0], rows, RATE, 8, pipeline.manifest)) for person in people[:1]
         ]
-        ager = Ager(pipeline, wish, courses, RATE)
+        ager = Ager(pipeline, request, courses, RATE)
         changes, landmarks = [], []
         for number, picture in enumerate(video.pictures):
             aged = Unrounded(picture)

@@ -18,8 +18,8 @@ import numpy as np
 
 from amgan.evaluation.one_face import measure_zones
 from amgan.evaluation.place import find_places
+from amgan.evaluation.requests import ZONE_YEARS
 from amgan.evaluation.source import find_sources
-from amgan.evaluation.wishes import ZONE_YEARS
 from amgan.runtime import Pipeline, Request
 from amgan.runtime.bundle.bundle import Bundle
 from amgan.runtime.face.zones import ZONES, Zone

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from .photo.write import write_photo
     from .pipeline.pipeline import AgedPhoto, Pipeline
     from .pipeline.sweep import sweep
+    from .video.request import VideoRequest
     from .video.session import VideoSession
-    from .video.wish import VideoWish
 
 _HOME = {
     "AgedPhoto": "pipeline.pipeline",
@@ -39,7 +39,7 @@ _HOME = {
     "Request": "ages.request",
     "read_photo": "photo.read",
     "VideoSession": "video.session",
-    "VideoWish": "video.wish",
+    "VideoRequest": "video.request",
     "sweep": "pipeline.sweep",
     "write_photo": "photo.write",
 }
@@ -52,8 +52,8 @@ __all__ = [
     "Bundle",
     "Pipeline",
     "Request",
+    "VideoRequest",
     "VideoSession",
-    "VideoWish",
     "read_photo",
     "sweep",
     "write_photo",

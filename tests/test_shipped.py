@@ -292,8 +292,12 @@ def test_one_zone_asked_for_is_one_zone_changed(pipeline: Pipeline, zone: str) -
 
 def test_left_and_right_are_asked_for_by_themselves(pipeline: Pipeline) -> None:
     photo = read("hopper")
-    wishes = (["nasolabial-right=20"], ["nasolabial-left=20"], ["nasolabial-right=20", "nasolabial-left=20"])
-    right, left, both = (pipeline.age(photo, Request.parse(None, w)) for w in wishes)
+    requests = (
+        ["nasolabial-right=20"],
+        ["nasolabial-left=20"],
+        ["nasolabial-right=20", "nasolabial-left=20"],
+    )
+    right, left, both = (pipeline.age(photo, Request.parse(None, w)) for w in requests)
     sides = [part_mask(both.faces[0], (f"nasolabial-{s}",), photo.shape) for s in ("right", "left")]
     changes = [difference(aged.pixels, photo).sum(axis=2) for aged in (right, left)]
     for number, change in enumerate(changes):

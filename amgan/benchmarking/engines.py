@@ -127,7 +127,7 @@ def in_onnx_runtime(generator: Generator, arrays: Arrays, threads: int) -> Age:
 def age_in_tiles(engine: Engine, halo_px: int, arrays: Arrays) -> NDArray[np.uint8]:
     """Age a frame with its halo in the largest tiles that the engine likes, uint8 [1, S, S, 3]."""
     likes = engine.capabilities
-    return age_in_cores(engine, halo_px, arrays, likes.max_core_px, at_least=likes.pieces)
+    return age_in_cores(engine, halo_px, arrays, likes.max_core_px, at_least=likes.min_tiles)
 
 
 def age_in_cores(

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import click
 
 from amgan.commands.options import (
-    Ageing,
+    Aging,
     PathType,
-    ageing_options,
+    aging_options,
     format_option,
     quiet_option,
     require_photo,
@@ -36,9 +36,9 @@ STDOUT = Path("-")
     help="File to write, or a folder to write it into under its own name; - writes it to stdout.",
 )  # fmt: skip
 @format_option
-@ageing_options
+@aging_options
 @quiet_option
-def command(photo: Path, output: Path, format: str | None, ageing: Ageing) -> None:
+def command(photo: Path, output: Path, format: str | None, aging: Aging) -> None:
     """Age the faces of one PHOTO.
 
     The result has the size, colour profile and camera data of the photo, and its format unless OUT ends like
@@ -51,17 +51,17 @@ def command(photo: Path, output: Path, format: str | None, ageing: Ageing) -> No
       amgan age me.heic -o old.heic --age 70 --strip-gps
       amgan age me.jpg -o - --age 70 --format png > old.png
     """  # noqa: D301
-    request = ageing.request()
+    request = aging.request()
     require_photo(photo)
     from amgan.runtime.batch.naming import Naming
     from amgan.runtime.batch.plan import plan_run
     from amgan.runtime.batch.run import BatchOptions, run_batch
 
     to_stdout = output == STDOUT
-    options = BatchOptions(metadata=ageing.metadata, quality=ageing.quality)
+    options = BatchOptions(metadata=aging.metadata, quality=aging.quality)
     with _folder_for(output) as folder:
         tasks = plan_run([photo], folder, naming=Naming(format)).tasks
-        with ageing.pipeline() as pipeline:
+        with aging.pipeline() as pipeline:
             (outcome,) = run_batch(pipeline, tasks, request, options=options)
         if outcome.status != "aged" or outcome.target is None:
             raise PhotoError(f"'{photo}': {outcome.reason}")
@@ -71,7 +71,7 @@ def command(photo: Path, output: Path, format: str | None, ageing: Ageing) -> No
     written = "stdout" if to_stdout else outcome.target
     faces = "face" if outcome.faces == 1 else "faces"
     tell(f"{written}: {outcome.faces} {faces} aged{_covers(outcome)}{_lost(outcome)}", err=to_stdout)
-    tell_engine(pipeline.capabilities, ageing.device, err=to_stdout)
+    tell_engine(pipeline.capabilities, aging.device, err=to_stdout)
 
 
 def _covers(outcome: Outcome) -> str:

@@ -130,11 +130,11 @@ def _judge_bundle(
     from amgan.evaluation.output import REPORT, RESULT, heading, prepare_folder, to_json, write_files
     from amgan.evaluation.plots import draw_all
     from amgan.evaluation.report import make_report
+    from amgan.evaluation.requests import Depth
     from amgan.evaluation.run import run_evaluation
     from amgan.evaluation.sheets import make_sheets
     from amgan.evaluation.source import describe, find_sources
     from amgan.evaluation.summary import summarise_findings
-    from amgan.evaluation.wishes import Depth
     from amgan.runtime.bundle.bundle import Bundle
 
     sources = find_sources(dataset, split, count, photos, portraits)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from amgan.commands.options import (
-    Ageing,
+    Aging,
     PathType,
     model_option,
     quiet_option,
@@ -43,7 +43,7 @@ SAVED_MAP_PX = 512
 @model_option
 @quiet_option
 def command(
-    photo: Path, output: Path | None, save_map: Path | None, model: Path | None, ageing: Ageing
+    photo: Path, output: Path | None, save_map: Path | None, model: Path | None, aging: Aging
 ) -> None:
     """Draw how old each place of the faces of PHOTO looks, and how old it is wanted.
 
@@ -60,8 +60,8 @@ def command(
         raise UsageError("nothing would be written: give a picture with -o, a map with --save-map, or both")
     if output is not None and output.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise UsageError(f"'{output}' cannot hold the picture: name it .png or .jpg")
-    asks = any(ageing.asked[name] for name in ("age", "zones", "map_file", "population"))
-    request = ageing.request() if asks else None
+    asks = any(aging.asked[name] for name in ("age", "zones", "map_file", "population"))
+    request = aging.request() if asks else None
     require_photo(photo)
     for target in (output, save_map):
         if target is not None and target.resolve() == photo.resolve():
@@ -69,7 +69,7 @@ def command(
     from amgan.runtime.ages.map_file import write_map_file
     from amgan.runtime.pictures.map_sheet import draw_views
 
-    views = _views(photo, model, request, ageing.asked["faces"])
+    views = _views(photo, model, request, aging.asked["faces"])
     if save_map is not None:
         if len(views) > 1:
             raise UsageError(

@@ -173,7 +173,7 @@ _FILE_OPTIONS = (
 
 
 @dataclass(frozen=True)
-class Ageing:
+class Aging:
     """What the ageing options say, still in words: what is asked for, by the names of Request.parse.
 
     ``metadata`` is what files written keep of a photo's texts, ``quality`` what lossy ones are encoded with;
@@ -199,30 +199,30 @@ class Ageing:
         return Pipeline(self.model, self.device)
 
 
-def ageing_options(function: Callable[..., None]) -> Callable[..., None]:
+def aging_options(function: Callable[..., None]) -> Callable[..., None]:
     """Add all that can be asked for, what files keep, --model and --device; ``function`` gets ``ageing``."""
 
     @functools.wraps(function)
-    def with_ageing(**values: Any) -> None:
+    def with_aging(**values: Any) -> None:
         asked = {name: values.pop(name) for name in names}
         strip, strip_gps = values.pop("strip_metadata"), values.pop("strip_gps")
         metadata: MetadataPolicy = "strip" if strip else "strip-gps" if strip_gps else "keep"
         files = [values.pop(name) for name in ("quality", "model", "device")]
-        function(ageing=Ageing(asked, metadata, *files), **values)
+        function(aging=Aging(asked, metadata, *files), **values)
 
     names = _names((*_REQUEST_OPTIONS, *_POLICY_OPTIONS))
-    return _with_options(with_ageing, (*_REQUEST_OPTIONS, *_POLICY_OPTIONS, *_FILE_OPTIONS))
+    return _with_options(with_aging, (*_REQUEST_OPTIONS, *_POLICY_OPTIONS, *_FILE_OPTIONS))
 
 
 def request_options(function: Callable[..., None]) -> Callable[..., None]:
     """Add those ageing options alone that say what is wanted; ``function`` gets them as ``ageing``."""
 
     @functools.wraps(function)
-    def with_ageing(**values: Any) -> None:
-        function(ageing=Ageing({name: values.pop(name) for name in names}), **values)
+    def with_aging(**values: Any) -> None:
+        function(aging=Aging({name: values.pop(name) for name in names}), **values)
 
     names = _names(_REQUEST_OPTIONS)
-    return _with_options(with_ageing, _REQUEST_OPTIONS)
+    return _with_options(with_aging, _REQUEST_OPTIONS)
 
 
 def _with_options(

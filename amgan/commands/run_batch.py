@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from amgan.commands.flags import in_terms_of_flags
-from amgan.commands.options import Ageing, ageing_options, format_option, quiet_option
+from amgan.commands.options import Aging, aging_options, format_option, quiet_option
 from amgan.commands.output import is_quiet, progress_bar, say, tell, tell_engine
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ LISTED = 50
     "--suffix", default="", metavar="TEXT", show_default="none",
     help="Put TEXT before the ending of the results' names: with _70 the result of me.jpg is me_70.jpg.",
 )  # fmt: skip
-@ageing_options
+@aging_options
 @click.option(
     "--no-face", type=click.Choice(["skip", "copy", "error"]), default="skip", show_default=True,
     help="Photos of which no face is aged are left out, copied as they are, or counted as failed.",
@@ -92,7 +92,7 @@ def command(
     workers: int | None,
     ray_address: str | None,
     gallery: bool,
-    ageing: Ageing,
+    aging: Aging,
 ) -> None:
     """Age every photo of folders, patterns and lists.
 
@@ -117,7 +117,7 @@ def command(
     from amgan.runtime.batch.memory import parse_size
     from amgan.runtime.batch.session import BatchSession
 
-    request = ageing.request()
+    request = aging.request()
     listed = None
     if files_from is not None:
         listed = read_list(files_from, sys.stdin.buffer if files_from == "-" else ())
@@ -125,21 +125,21 @@ def command(
         inputs,
         output,
         request,
-        model=ageing.model,
-        device=ageing.device,
+        model=aging.model,
+        device=aging.device,
         files_from=listed,
         no_face=no_face,
-        metadata=ageing.metadata,
+        metadata=aging.metadata,
         force=force,
         threads=jobs,
         memory_bytes=None if limit_memory is None else parse_size(limit_memory),
         report=report,
         gallery=gallery,
-        gallery_title=_in_few_words(ageing),
+        gallery_title=_in_few_words(aging),
         engine=engine,
         workers=workers,
         ray_address=ray_address,
-        quality=ageing.quality,
+        quality=aging.quality,
         format=format,
         suffix=suffix,
     )
@@ -156,7 +156,7 @@ def command(
     if result.gallery is not None:
         tell(f"gallery: {result.gallery}")
     _summarise(result.outcomes, result.seconds)
-    tell_engine(result.capabilities, ageing.device)
+    tell_engine(result.capabilities, aging.device)
     ctx.exit(exit_code(result.outcomes))
 
 
@@ -179,9 +179,9 @@ def _run(session: BatchSession) -> BatchResult:
         )
 
 
-def _in_few_words(ageing: Ageing) -> str:
+def _in_few_words(aging: Aging) -> str:
     """What was asked for, in a few words."""
-    age, zones, map_file = (ageing.asked[name] for name in ("age", "zones", "map_file"))
+    age, zones, map_file = (aging.asked[name] for name in ("age", "zones", "map_file"))
     parts = [f"at {age}" if age else "", *zones, f"by {map_file.name}" if map_file else ""]
     return ", ".join(filter(None, parts))
 

@@ -156,15 +156,15 @@ def command(
     if sheet is not None:
         _list_faces(source, sheet, min_face_px, start, end, rate, model, device)
         return
+    from amgan.runtime.video.request import VideoRequest, base_request
     from amgan.runtime.video.session import VideoSession
-    from amgan.runtime.video.wish import VideoWish, base_request
 
     assert output is not None
     base = base_request(
         faces, strength, map_file, population, min_face_px, include_children=include_children, pattern=pattern
     )
-    wish = VideoWish.parse(base, age, zones, people, easing)
-    session = VideoSession(source, output, wish, codec, quality, start, end, force, rate)
+    request = VideoRequest.parse(base, age, zones, people, easing)
+    session = VideoSession(source, output, request, codec, quality, start, end, force, rate)
     with Pipeline(model, device) as pipeline, _bars() as advance:
         result = session.run(pipeline, advance)
     for person in result.people:

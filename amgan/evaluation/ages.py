@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from .requests import ASKED, NOW, OLD, OLDER, YOUNG, YOUNGER
 from .result import FaceResult
 from .statistics import rounded, share, summarise
-from .wishes import ASKED, NOW, OLD, OLDER, YOUNG, YOUNGER
 
 CONFIDENCE = 1.96
 

@@ -9,10 +9,10 @@ import numpy as np
 
 from .ages import gains
 from .belief import PUBLISHED, belief_numbers, over_faces
+from .requests import BELIEF_OLDER, BELIEF_YOUNGER, NOW, OLD, YOUNG
 from .result import FaceResult
 from .statistics import summarise
 from .true_ages import against_true_ages
-from .wishes import BELIEF_OLDER, BELIEF_YOUNGER, NOW, OLD, YOUNG
 
 OLDER_KEY, YOUNGER_KEY = f"under_45_asked_{BELIEF_OLDER}", f"over_50_asked_{BELIEF_YOUNGER}"
 KEYS = {OLDER_KEY: BELIEF_OLDER, YOUNGER_KEY: BELIEF_YOUNGER}

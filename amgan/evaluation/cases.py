@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from .ages import old_faces, slope, young_faces
+from .requests import NOW, OLDER, YOUNGER
 from .result import FaceResult
-from .wishes import NOW, OLDER, YOUNGER
 
 SHOWN = 4
 

@@ -13,8 +13,8 @@ from .belief_tables import fault_section
 from .faults import TABLE, empty_table
 from .looks import Look, draw_lots, make_looks
 from .output import REPORT, RESULT, to_json, write_files
+from .requests import BELIEF_OLDER, BELIEF_YOUNGER
 from .result import FaceResult
-from .wishes import BELIEF_OLDER, BELIEF_YOUNGER
 
 OLDEST_TO_AGE = 62.0
 """Faces older than this are looked at when asked to be younger: nothing is left to add."""

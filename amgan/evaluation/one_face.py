@@ -22,10 +22,7 @@ from .judges import AgeJudge, Judges
 from .looks import TILE_PX, Look, encode_tile
 from .pixels import SweepSteps, detail_kept, psnr, sweep_steps, tone_shift
 from .place import Places, changed_pixels, find_places, share_inside
-from .result import CycleResult, FaceResult, ZoneResult
-from .skin import typology_angle
-from .source import Source
-from .wishes import (
+from .requests import (
     ASKED,
     BELIEF_OLDER,
     BELIEF_YOUNGER,
@@ -35,6 +32,9 @@ from .wishes import (
     SWEEP,
     ZONE_YEARS,
 )
+from .result import CycleResult, FaceResult, ZoneResult
+from .skin import typology_angle
+from .source import Source
 
 JUDGED_PX = 640
 """Longest side of a picture that judges are shown; larger ones are reduced."""

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .ages import gains
+from .requests import ASKED
 from .result import FaceResult
-from .wishes import ASKED
 
 SIZE_INCHES = (5.6, 4.2)
 COLOURS = ("#1f5f99", "#c8641e", "#777777", "#3a8f4d")

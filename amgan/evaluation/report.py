@@ -17,10 +17,10 @@ from amgan.runtime.pages.render import data_url, render_page
 from .belief_tables import belief_tables
 from .cases import Ranking, rankings
 from .plots import TITLES
+from .requests import NOW
 from .result import FaceResult
 from .tables import band_table, zone_table
 from .targets import target_results
-from .wishes import NOW
 
 FACES = 12
 QUALITY = 84

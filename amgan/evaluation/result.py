@@ -41,7 +41,7 @@ class CycleResult:
 
 @dataclass(frozen=True, eq=False)
 class FaceResult:
-    """All that is measured of one face. Mappings have a request's name as key, as in wishes.py.
+    """All that is measured of one face. Mappings have a request's name as key, as in requests.py.
 
     ``readings`` are years by judge and request, ``noise`` years by judge read from the unchanged face moved
     by a little, ``distances`` those of the descriptor to the unchanged picture, ``mirrored`` that of its

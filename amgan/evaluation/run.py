@@ -11,10 +11,10 @@ from amgan.runtime.pipeline.pipeline import Pipeline
 
 from .judges import Judges
 from .one_face import Extent, measure_face
+from .requests import Depth
 from .result import FaceResult
 from .seams import measure_seams
 from .source import Source, Sources
-from .wishes import Depth
 
 Progress = Callable[[int, int, str], None]
 

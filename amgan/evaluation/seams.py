@@ -41,7 +41,7 @@ def _difference(scheduler: FrameScheduler, pipeline: Pipeline, source: Source) -
     likes = scheduler.capabilities
     pictures = []
     for core_px in (seen[0].frame_px, CORE_PX):
-        cut = replace(likes, max_core_px=core_px, pieces=1)
+        cut = replace(likes, max_core_px=core_px, min_tiles=1)
         work = plan_work(source.pixels, seen[0], request, manifest, cut, source.name)
         out = source.pixels.copy()
         paste_face(out, work, scheduler.submit(work.frame).result(), 1.0)

@@ -10,8 +10,8 @@ from PIL import Image, ImageDraw
 from amgan.runtime.pictures.drawing import font
 
 from .cases import Ranking, rankings
+from .requests import NOW
 from .result import FaceResult
-from .wishes import NOW
 
 TILE_PX = 152
 TITLE_PX = 22

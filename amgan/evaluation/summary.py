@@ -13,11 +13,11 @@ from amgan.runtime.face.zones import ZONES
 from .ages import age_measures, noise_facts, old_faces, reading_noise, young_faces
 from .belief_summary import belief_measures, published, true_age_measures
 from .judges import Judges
+from .requests import AGE_BANDS, CYCLE_YEARS, OLDER, SWEEP, YOUNGER, ZONE_YEARS, age_band
 from .result import FaceResult
 from .run import Findings
 from .skin import SKIN_BANDS, band_of
 from .statistics import rounded, share, summarise
-from .wishes import AGE_BANDS, CYCLE_YEARS, OLDER, SWEEP, YOUNGER, ZONE_YEARS, age_band
 
 PUBLISHED = (
     {"who": "AMGAN authors, own pictures, older", "years": 15.7, "distance": 0.33},

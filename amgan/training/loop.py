@@ -122,7 +122,7 @@ def _run(config: TrainConfig, ranks: Ranks, device: torch.device, limits: Limits
 
 
 def _open_log(config: TrainConfig, fresh: bool) -> Log:
-    board = config.output / "board"
+    board = config.output / "tensorboard"
     if fresh:
         (config.output / "log.jsonl").unlink(missing_ok=True)
         for old in board.glob("events.out.tfevents.*"):

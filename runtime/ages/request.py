@@ -49,7 +49,7 @@ class AgeSpec:
 
 @dataclass(frozen=True)
 class Request:
-    """One wish for a photo.
+    """What is asked of a photo.
 
     ``age`` is for the whole face (None leaves it as it is); ``zones`` are (zone or part name, age) pairs
     that override their parts, the last one winning; ``faces`` says which faces are meant (see

@@ -187,7 +187,7 @@ class _Run:
         return len(self._backs) - 1
 
     def _drain(self, back: ThreadPoolExecutor) -> None:
-        """End what is under way, as far as it can be."""
+        """End what is in flight, as far as it can be."""
         for task, need, begun in self._fronts:
             if not begun.cancel() and begun.exception() is None:
                 self._backs.append((task, need, back.submit(self._back, task, begun.result())))

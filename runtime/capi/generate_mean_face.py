@@ -28,7 +28,7 @@ def table(face: MeanFace) -> str:
         f"const double kAtlasRectangle[4] = {{{_numbers(face.rectangle)}}};",
         _rows("kMeanPoints", "double", "[kMeshPoints][2]", (_numbers(p) for p in face.points[:N_POINTS])),
         _rows("kRingPoints", "double", "[kRingCount][2]", (_numbers(p) for p in ring)),
-        _rows("kPlaces", "double", "[kMeshPoints + kRingCount][2]", (_numbers(p) for p in face.uv)),
+        _rows("kPositions", "double", "[kMeshPoints + kRingCount][2]", (_numbers(p) for p in face.uv)),
         _rows("kFit", "double", "[3][kMeshPoints]", (_numbers(row) for row in face.fit)),
         _rows(
             "kTriangles",

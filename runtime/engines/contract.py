@@ -78,10 +78,10 @@ class Capabilities:
     """What an engine is and likes.
 
     ``max_core_px`` is the largest side of a tile's core that it computes best; ``in_flight`` how many
-    batches one caller should have under way at once; ``batch`` the most tiles that one batch may have. With
+    batches one caller should have in flight; ``batch`` the most tiles that one batch may have. With
     ``fixed_core`` every tile costs as much as the smallest of ``cores`` that holds it, and one of them must;
     ``cores`` go up by their area, and are one square of ``max_core_px`` where nothing else is said.
-    ``pieces`` is
+    ``min_tiles`` is
     into how many tiles a large frame should be cut at least, so that it keeps the whole engine busy by
     itself. ``reason`` says in one sentence why this engine was chosen, where that was left to us.
     """
@@ -93,7 +93,7 @@ class Capabilities:
     in_flight: int
     batch: int = 1
     fixed_core: bool = False
-    pieces: int = 1
+    min_tiles: int = 1
     reason: str = ""
     cores: tuple[CoreSize, ...] = ()
 
@@ -111,7 +111,7 @@ class Capabilities:
 
 
 class Ticket(Protocol):
-    """A batch under way: hand it to `Engine.wait` of the engine that gave it, once."""
+    """A batch in flight: hand it to `Engine.wait` of the engine that gave it, once."""
 
     @property
     def label(self) -> str:

@@ -60,9 +60,9 @@ def find_engines(
     if found:
         return [found[width, height] for width, height in sorted(found, key=lambda size: size[0] * size[1])]
     if not reasons:
-        wish = f"{precision} {role}" if precision else role
+        what = f"{precision} {role}" if precision else role
         reasons.append(
-            f"it has no TensorRT engine of its {wish}: "
+            f"it has no TensorRT engine of its {what}: "
             f"build one with `amgan export --flavour {flavour} --targets sm{compute_capability}`"
         )
     raise EngineError(f"'{bundle.path}': {'; '.join(reasons)}")

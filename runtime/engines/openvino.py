@@ -77,7 +77,9 @@ class OpenVinoEngine:
             "pattern": (1, 1),
         }
         self._model = compile_network(file, used, inputs=GENERATOR_INPUTS, least=least, streams=streams)
-        self._capabilities = Capabilities("OpenVINO", "cpu", used, MAX_CORE_PX, streams + 1, pieces=streams)
+        self._capabilities = Capabilities(
+            "OpenVINO", "cpu", used, MAX_CORE_PX, streams + 1, min_tiles=streams
+        )
         self._free: list[Any] = []
         self._lock = threading.Lock()
 

@@ -17,7 +17,7 @@ from ..bundle.manifest import FileEntry
 from ..bundle.precision import Precision
 from ..errors import EngineError, MissingDependencyError
 from .cuda.api import Cuda, OutOfMemoryError
-from .cuda.handles import DeviceMemory, Graph, Owners, Stream
+from .cuda.handles import DeviceMemory, Graph, HandleStack, Stream
 from .cuda.program import ProgramSlot, Tensor, batch_sizes
 
 _LOG = logging.getLogger(__name__)
@@ -216,12 +216,12 @@ class _Slot:
     def __init__(self, program: TensorRtProgram, batches: Sequence[int], stream: Stream) -> None:
         cuda = program._cuda
         self._program = program
-        self._owners = Owners()
+        self._handles = HandleStack()
         self._contexts: dict[int, Any] = {}
         self._graphs: dict[int, Graph] = {}
         try:
             self._memory = {
-                name: self._owners.own(DeviceMemory(cuda, batches[-1] * tensor.nbytes))
+                name: self._handles.own(DeviceMemory(cuda, batches[-1] * tensor.nbytes))
                 for name, tensor in {**program.inputs, **program.outputs}.items()
             }
             for memory in self._memory.values():
@@ -230,7 +230,7 @@ class _Slot:
             for batch in batches:
                 context = self._contexts[batch] = program.make_context(batch, addresses)
                 if program.wants_graphs(context, stream):
-                    self._graphs[batch] = self._owners.own(program.captured(cuda, context, stream))
+                    self._graphs[batch] = self._handles.own(program.captured(cuda, context, stream))
         except EngineError:
             with contextlib.suppress(EngineError):
                 stream.synchronize()
@@ -251,7 +251,7 @@ class _Slot:
 
     def close(self) -> None:
         """Give everything back, graphs first."""
-        self._owners.close()
+        self._handles.close()
         self._contexts.clear()
 
 

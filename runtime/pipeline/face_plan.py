@@ -212,7 +212,7 @@ def plan_work(
     tiles = plan_mask(mask, manifest, likes)
     image = _frame_with_halo(rgb, seen.face, size, halo, tiles)
     aging_map = _engine_map(plan.change, seen.margin, size, halo)
-    places = engine_places(seen.coordinates, seen.margin, size, halo)
+    places = engine_positions(seen.coordinates, seen.margin, size, halo)
     pattern = _pattern(request, seen, manifest.patterns)
     frame = FrameWork(image, aging_map, places, pattern, tuple(tiles), label)
     hair = _plan_hair(rgb, seen, request, plan.wanted, parser)
@@ -231,7 +231,7 @@ def plan_mask(mask: NDArray[np.float32], manifest: Manifest, likes: Capabilities
         return plan_cheapest(size, cores, manifest.halo_px, cells, manifest.tile_multiple)
     multiple = max(manifest.tile_multiple, TILE_STEP_PX)
     cells = mask_cells(mask, multiple)
-    return plan_tiles(size, likes.max_core_px, cells, multiple, at_least=likes.pieces)
+    return plan_tiles(size, likes.max_core_px, cells, multiple, at_least=likes.min_tiles)
 
 
 def paste_face(out: NDArray[np.uint8], work: FaceWork, aged: NDArray[np.uint8], strength: float) -> None:
@@ -294,7 +294,9 @@ def _coordinates(
     return np.concatenate([uv, masks.face[None]])
 
 
-def engine_places(coordinates: NDArray[np.float32], margin: int, size: int, halo: int) -> NDArray[np.float32]:
+def engine_positions(
+    coordinates: NDArray[np.float32], margin: int, size: int, halo: int
+) -> NDArray[np.float32]:
     """u, v, inside and scale of every cell of a frame with its halo, float32 [4, (S + 2h) / 4, (S + 2h) / 4].
 
     ``coordinates`` [3, cells, cells] have ``margin`` cells around the frame. Linear, and exact: what lies

@@ -83,7 +83,7 @@ class Pipeline:
     """Ages the faces of photos with one bundle on one device.
 
     A context manager. Every method may be called from several threads at once, and gives the same pixels
-    every time: photos that are under way together share the engine. It belongs to the process that opened it:
+    every time: photos that are in flight together share the engine. It belongs to the process that opened it:
     one that is forked since gets an EngineError, and opens its own.
     """
 
@@ -131,7 +131,7 @@ class Pipeline:
         self.close()
 
     def close(self) -> None:
-        """Finish what is under way and give the engine's memory back; no photos can be aged afterwards."""
+        """Finish what is in flight and give the engine's memory back; no photos can be aged afterwards."""
         self._end.detach()
         self._scheduler.close()
 
@@ -168,7 +168,7 @@ class Pipeline:
         """Hand one face of a picture, uint8 [H, W, 3], to the engine; the request is taken for checked.
 
         Gives what is to be done and, later, the aged frame, uint8 [S, S, 3]. Blocks only while too much is
-        under way; the picture may change at once. ``label`` names the face in error messages.
+        in flight; the picture may change at once. ``label`` names the face in error messages.
         """
         self._process.check()
         work = plan_work(rgb, seen, request, self._manifest, self.capabilities, label)
@@ -219,7 +219,7 @@ class Pipeline:
     ) -> StartedPhoto:
         """Find and read the faces of a photo and hand them to the engine; as `age`, without waiting for it.
 
-        Blocks only while too much is under way. ``label`` names the photo in error messages, ``seen`` are its
+        Blocks only while too much is in flight. ``label`` names the photo in error messages, ``seen`` are its
         faces where they are known. The photo must not change until `finish`.
         """
         self._process.check()

@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from ..errors import PhotoError, VideoError
-from .ageing import Ager
+from .aging import Ager
 from .analysis import Progress
 from .folder import FolderPicture, FolderSource
 from .kept import end_segment, keep_averages, take_averages

@@ -36,7 +36,7 @@ MANY_READINGS = 30
 
 @dataclass(eq=False)
 class _Followed:
-    """A track under way: the face as it was last seen, and for how many pictures it is lost."""
+    """A track that goes on: the face as it was last seen, and for how many pictures it is lost."""
 
     track: Track
     face: Face

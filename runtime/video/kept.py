@@ -14,7 +14,7 @@ from ..errors import PhotoError, UsageError
 from ..files import whole_file
 from ..storage.location import Location
 from ..storage.lock import RUN_FOLDER, KernelLock
-from .ageing import Ager
+from .aging import Ager
 from .memory import give_back
 from .prepare import cannot_write, working_folder
 

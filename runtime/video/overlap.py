@@ -7,7 +7,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 
-from .ageing import Ager, StartedPicture, finish_picture
+from .aging import Ager, StartedPicture, finish_picture
 from .picture import Picture
 
 AHEAD = 4

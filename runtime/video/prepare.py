@@ -11,12 +11,12 @@ from typing import Any
 from ..errors import AmganError, DiskFullError, UsageError, VideoError
 from ..files import is_temporary, temporary_name
 from ..pipeline.pipeline import Pipeline
-from .ageing import Ager, Person, choose_people, know_people
+from .aging import Ager, Person, choose_people, know_people
 from .analysis import ROWS, Progress, analyse, bridge_frames
+from .request import VideoRequest
 from .source import Source
 from .steady import Course
 from .tracks import Analysis, face_of_row, read_rows
-from .wish import VideoWish
 
 FORMAT = 2
 """Of the files in the working folder."""
@@ -48,33 +48,33 @@ def stamps(*paths: Path) -> list[tuple[str, int, int]]:
 
 
 def first_look(
-    pipeline: Pipeline, source: Source, folder: Path, key: str, wish: VideoWish, progress: Progress
+    pipeline: Pipeline, source: Source, folder: Path, key: str, request: VideoRequest, progress: Progress
 ) -> Analysis:
     """What is known of a video from an earlier run with this key, or a look at all of it."""
     path = folder / "analysis.npz"
     found = Analysis.load(path, key)
     if found is None:
-        found = analyse(pipeline, source, folder, wish.base.min_face_px, progress)
+        found = analyse(pipeline, source, folder, request.base.min_face_px, progress)
         found.save(path, key)
     return found
 
 
 def prepare_people(
-    pipeline: Pipeline, source: Source, analysis: Analysis, folder: Path, wish: VideoWish
+    pipeline: Pipeline, source: Source, analysis: Analysis, folder: Path, request: VideoRequest
 ) -> tuple[list[Person], Ager]:
     """The people of a video, those that are left alone with the reason, and who ages them.
 
-    Raises UsageError for a wish that names people who are not there.
+    Raises UsageError for a request that names people who are not there.
     """
     rows = read_rows(folder / ROWS)
     people = know_people(analysis.tracks, analysis.people)
     places = [face_of_row(rows, one.tracks[0].rows[0], one.tracks[0].presences[0]) for one in people]
-    unknown = [number for number in wish.people if number > len(people)]
+    unknown = [number for number in request.people if number > len(people)]
     if unknown:
         raise UsageError(
             f"there is no face {unknown[0]}, the video shows {len(people)}: `list_people` finds them"
         )
-    people = choose_people(people, wish, places)
+    people = choose_people(people, request, places)
     bridge = bridge_frames(source.rate)
     courses = [
         (person, Course(track, rows, source.rate, bridge, pipeline.manifest))
@@ -82,7 +82,7 @@ def prepare_people(
         for track in person.tracks
         if not person.reason
     ]
-    return people, Ager(pipeline, wish, courses, source.rate)
+    return people, Ager(pipeline, request, courses, source.rate)
 
 
 def forget_other_settings(folder: Path, key: str, pattern: str) -> None:

@@ -82,7 +82,7 @@ def times_of(paths: Sequence[Path]) -> tuple[list[int], int]:
 
 
 def _prepared(frame: Any, pts: int, info: VideoInfo, encoding: Encoding) -> Any:
-    """A frame as the encoder takes it: its own kind of samples, and no wish for the kind of picture."""
+    """A frame as the encoder takes it: its own kind of samples, and none asks for a kind of picture."""
     if frame.format.name != encoding.pix_fmt:
         frame = converted(frame, encoding.pix_fmt)
     frame.pts, frame.time_base, frame.pict_type = pts, info.time_base, 0

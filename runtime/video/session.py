@@ -16,7 +16,7 @@ from typing import Any
 
 from ..errors import UsageError, VideoError
 from ..pipeline.pipeline import Pipeline
-from .ageing import Ager, Person
+from .aging import Ager, Person
 from .analysis import Progress, pictures_with_numbers
 from .codecs import Encoding, choose_encoding
 from .folder import USUAL_RATE, FolderSource, list_frames
@@ -37,10 +37,10 @@ from .prepare import (
     working_folder,
 )
 from .probe import VideoInfo, probe_video
+from .request import VideoRequest
 from .segments import segment_path, write_segment
 from .source import VideoSource, check_times
 from .tracks import Analysis
-from .wish import VideoWish
 
 SEGMENT_SECONDS = 10.0
 
@@ -67,7 +67,7 @@ class VideoResult:
 
 @dataclass(frozen=True)
 class VideoSession:
-    """One video to age: ``source`` and ``output``, files or folders of numbered frames, and the wish.
+    """One video to age: ``source`` and ``output``, files or folders of numbered frames, and what is asked.
 
     ``codec`` and ``quality`` are those of codecs.py (None: the input's codec, and what it is usually good
     for); ``start`` and ``end`` are seconds of the input. ``force`` forgets what an earlier run has done;
@@ -76,7 +76,7 @@ class VideoSession:
 
     source: Path
     output: Path
-    wish: VideoWish
+    request: VideoRequest
     codec: str | None = None
     quality: int | None = None
     start: float | None = None
@@ -97,7 +97,7 @@ class VideoSession:
                 f"'{self.output}' is the video itself: name another output, it is never overwritten"
             )
         check_times(self.start, self.end)
-        self.wish.check(pipeline.manifest.age_range, pipeline.manifest.patterns)
+        self.request.check(pipeline.manifest.age_range, pipeline.manifest.patterns)
         run = self._folder_run if self.source.is_dir() else self._file_run
         work = run(pipeline, progress)
         folder = working_folder(self.output)
@@ -130,12 +130,12 @@ class VideoSession:
     def _run_file(
         self, pipeline: Pipeline, info: VideoInfo, encoding: Encoding, folder: Path, progress: Progress
     ) -> VideoResult:
-        seen = (stamps(info.path), self.start, self.end, self.wish.base.min_face_px, FORMAT)
+        seen = (stamps(info.path), self.start, self.end, self.request.base.min_face_px, FORMAT)
         plain = VideoSource(info, self.start, self.end)
-        analysis = first_look(pipeline, plain, folder, digest(*seen), self.wish, progress)
+        analysis = first_look(pipeline, plain, folder, digest(*seen), self.request, progress)
         source = VideoSource(info, self.start, self.end, encoding.edited)
-        people, ager = prepare_people(pipeline, source, analysis, folder, self.wish)
-        key = digest(*seen, repr(self.wish), repr(encoding), model_key(pipeline), self.segment_seconds)
+        people, ager = prepare_people(pipeline, source, analysis, folder, self.request)
+        key = digest(*seen, repr(self.request), repr(encoding), model_key(pipeline), self.segment_seconds)
         forget_other_settings(folder, key, "*.segment")
         count = max(round(self.segment_seconds * source.rate), 1)
         total, resumed, segments = len(analysis.keys), 0, []
@@ -162,10 +162,10 @@ class VideoSession:
     def _run_folder(
         self, pipeline: Pipeline, source: FolderSource, folder: Path, progress: Progress
     ) -> VideoResult:
-        seen = (stamps(*source.paths), self.rate, self.wish.base.min_face_px, FORMAT)
-        analysis = first_look(pipeline, source, folder, digest(*seen), self.wish, progress)
-        people, ager = prepare_people(pipeline, source, analysis, folder, self.wish)
-        key = digest(*seen, repr(self.wish), model_key(pipeline), str(self.output.resolve()))
+        seen = (stamps(*source.paths), self.rate, self.request.base.min_face_px, FORMAT)
+        analysis = first_look(pipeline, source, folder, digest(*seen), self.request, progress)
+        people, ager = prepare_people(pipeline, source, analysis, folder, self.request)
+        key = digest(*seen, repr(self.request), model_key(pipeline), str(self.output.resolve()))
         forget_other_settings(folder, key, "done")
         count = max(round(min(self.segment_seconds, FRAMES_SECONDS) * source.rate), 1)
         resumed = write_frames(source, ager, self.output, folder, count, progress)

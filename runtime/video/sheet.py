@@ -17,7 +17,7 @@ from ..face.warp import sample_affine
 from ..files import whole_file
 from ..pictures.drawing import BACKGROUND, INK, font
 from ..pipeline.pipeline import Pipeline
-from .ageing import Person, know_people
+from .aging import Person, know_people
 from .analysis import ROWS, analyse, pictures_with_numbers
 from .probe import say_time
 from .source import Source

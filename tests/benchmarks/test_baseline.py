@@ -186,7 +186,7 @@ def test_who_fails_is_absent_with_the_reason() -> None:
 
 
 class Inverter:
-    """An engine that inverts, and notes the batches under way."""
+    """An engine that inverts, and notes the batches in flight."""
 
     def __init__(self, halo: int) -> None:
         self.halo, self.sizes, self.under_way, self.most = halo, [], 0, 0

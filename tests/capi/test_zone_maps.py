@@ -30,7 +30,7 @@ from amgan.runtime.pipeline.face_plan import (
     MASK_PX,
     TILE_STEP_PX,
     _engine_map,
-    engine_places,
+    engine_positions,
     map_margin,
 )
 
@@ -140,11 +140,11 @@ def aged_by_python(
     size = image.shape[0] - 2 * halo
     full = resize_plane(mask, size)
     cells = mask_cells(full, TILE_STEP_PX)
-    tiles = plan_tiles(size, 640, cells, TILE_STEP_PX, at_least=scheduler.capabilities.pieces)
+    tiles = plan_tiles(size, 640, cells, TILE_STEP_PX, at_least=scheduler.capabilities.min_tiles)
     work = FrameWork(
         image,
         _engine_map(change, margin, size, halo),
-        engine_places(face_coordinates(landmarks, MAP_CELLS, margin), margin, size, halo),
+        engine_positions(face_coordinates(landmarks, MAP_CELLS, margin), margin, size, halo),
         choose_pattern(landmarks, manifest.patterns),
         tuple(tiles),
     )

@@ -16,7 +16,7 @@ struct EngineTraits {
     std::string backend;
     std::string device;
     std::string precision;
-    TileWishes wishes;
+    TileLimits limits;
 };
 
 // Ages frames; safe to share between threads.

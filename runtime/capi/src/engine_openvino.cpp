@@ -22,7 +22,7 @@ NetworkOptions generator_options(const Manifest &m, const std::string &precision
     options.streams = std::min(count_cores(), kMaxStreams);
     options.inputs = {{"image", {1, side, side, 3}},
                       {"aging_map", {1, 1, cells, cells}},
-                      {"coordinates", {1, static_cast<int>(kPlacePlanes), cells, cells}},
+                      {"coordinates", {1, static_cast<int>(kPositionPlanes), cells, cells}},
                       {"pattern", {1, m.patterns}}};
     return options;
 }
@@ -32,13 +32,13 @@ std::string name_of(const Tile &tile) {
            std::to_string(tile.x0) + ", " + std::to_string(tile.y0) + ")";
 }
 
-// One tile under way. It owns the memory that its request reads and writes, and waits before that goes.
-class Flight {
+// One tile in flight. It owns the memory that its request reads and writes, and waits before that goes.
+class InFlightTile {
   public:
-    Flight(Network &network, const FrameWork &work, const Tile &tile)
+    InFlightTile(Network &network, const FrameWork &work, const Tile &tile)
         : network_(network), tile_(tile), high_(tile.height + 2 * work.halo_px), wide_(tile.width + 2 * work.halo_px),
           image_(std::size_t{3} * high_ * wide_), map_(static_cast<std::size_t>(high_ / kCellPx) * (wide_ / kCellPx)),
-          places_(kPlacePlanes * map_.size()), pattern_(work.pattern),
+          positions_(kPositionPlanes * map_.size()), pattern_(work.pattern),
           aged_(std::size_t{3} * tile.height * tile.width), request_(network.take_request()) {
         cut(work);
         const auto size = [](int n) { return static_cast<std::size_t>(n); };
@@ -47,8 +47,8 @@ class Flight {
         request_.set_tensor("aging_map", ov::Tensor(ov::element::f32, {1, 1, rows / kCellPx, columns / kCellPx},
                                                     map_.data()));
         request_.set_tensor("coordinates",
-                            ov::Tensor(ov::element::f32, {1, kPlacePlanes, rows / kCellPx, columns / kCellPx},
-                                       places_.data()));
+                            ov::Tensor(ov::element::f32, {1, kPositionPlanes, rows / kCellPx, columns / kCellPx},
+                                       positions_.data()));
         request_.set_tensor("pattern", ov::Tensor(ov::element::f32, {1, pattern_.size()}, pattern_.data()));
         out_ = ov::Tensor(ov::element::u8, {1, size(tile.height), size(tile.width), 3}, aged_.data());
         request_.set_output_tensor(0, out_);
@@ -56,10 +56,10 @@ class Flight {
         flying_ = true;
     }
 
-    Flight(const Flight &) = delete;
-    Flight &operator=(const Flight &) = delete;
+    InFlightTile(const InFlightTile &) = delete;
+    InFlightTile &operator=(const InFlightTile &) = delete;
 
-    ~Flight() {
+    ~InFlightTile() {
         if (!flying_) return;
         try {
             request_.wait();
@@ -93,7 +93,7 @@ class Flight {
             std::memcpy(image_.data() + row_bytes * y, work.image.data() + 3 * ((tile_.y0 + y) * padded + tile_.x0),
                         row_bytes);
         cut_plane(work.map, map_.data());
-        for (std::size_t i = 0; i < kPlacePlanes; ++i) cut_plane(work.places[i], places_.data() + i * map_.size());
+        for (std::size_t i = 0; i < kPositionPlanes; ++i) cut_plane(work.positions[i], positions_.data() + i * map_.size());
     }
 
     void cut_plane(const Plane &plane, float *to) const {
@@ -109,7 +109,7 @@ class Flight {
     int wide_;
     std::vector<std::uint8_t> image_;
     std::vector<float> map_;
-    std::vector<float> places_;
+    std::vector<float> positions_;
     std::vector<float> pattern_;
     std::vector<std::uint8_t> aged_;
     ov::Tensor out_;
@@ -128,17 +128,17 @@ class OpenVinoEngine : public Engine {
 
     void age(const FrameWork &work, std::uint8_t *aged) override {
         // One tile more than there are streams waits inside OpenVINO, so that none of them ever waits for us.
-        const auto in_flight = static_cast<std::size_t>(options_.streams) + 1;
-        std::deque<std::unique_ptr<Flight>> flights;
+        const auto most = static_cast<std::size_t>(options_.streams) + 1;
+        std::deque<std::unique_ptr<InFlightTile>> running;
         const auto land = [&] {
-            attempt(flights.front()->tile(), [&] { flights.front()->land(aged, work.side_px); });
-            flights.pop_front();
+            attempt(running.front()->tile(), [&] { running.front()->land(aged, work.side_px); });
+            running.pop_front();
         };
         for (const Tile &tile : work.tiles) {
-            if (flights.size() == in_flight) land();
-            attempt(tile, [&] { flights.push_back(std::make_unique<Flight>(network_, work, tile)); });
+            if (running.size() == most) land();
+            attempt(tile, [&] { running.push_back(std::make_unique<InFlightTile>(network_, work, tile)); });
         }
-        while (!flights.empty()) land();
+        while (!running.empty()) land();
     }
 
   private:

@@ -88,10 +88,10 @@ class TensorRtEngine : public Engine {
         }
         const auto by_area = [](const auto &plan) { return std::make_pair(plan->core().area(), plan->core().width); };
         std::sort(plans_.begin(), plans_.end(), [&](const auto &a, const auto &b) { return by_area(a) < by_area(b); });
-        for (const auto &plan : plans_) traits_.wishes.cores.push_back(plan->core());
-        const Size largest = traits_.wishes.cores.back();
-        traits_.wishes.max_core_px = std::max(largest.width, largest.height);
-        traits_.wishes.halo_px = bundle.manifest.halo_px;
+        for (const auto &plan : plans_) traits_.limits.cores.push_back(plan->core());
+        const Size largest = traits_.limits.cores.back();
+        traits_.limits.max_core_px = std::max(largest.width, largest.height);
+        traits_.limits.halo_px = bundle.manifest.halo_px;
     }
 
     const EngineTraits &traits() const override { return traits_; }
@@ -126,15 +126,15 @@ class TensorRtEngine : public Engine {
         const int width = tile.width + 2 * work.halo_px, height = tile.height + 2 * work.halo_px;
         const std::size_t padded = static_cast<std::size_t>(work.padded_px()), row_bytes = std::size_t{3} * tile_px.width;
         auto *image = static_cast<std::uint8_t *>(plan.image(element));
-        auto *places = static_cast<float *>(plan.places(element));
+        auto *positions = static_cast<float *>(plan.positions(element));
         const std::size_t plane = static_cast<std::size_t>(tile_px.area()) / (kCellPx * kCellPx);
         for (int y = 0; y < height; ++y)
             std::memcpy(image + row_bytes * y, work.image.data() + 3 * ((tile.y0 + y) * padded + tile.x0),
                         std::size_t{3} * width);
         const int columns = width / kCellPx, rows = height / kCellPx;
         gather_plane(work.map, tile, columns, rows, static_cast<float *>(plan.map(element)), cells);
-        for (std::size_t i = 0; i < kPlacePlanes; ++i)
-            gather_plane(work.places[i], tile, columns, rows, places + i * plane, cells);
+        for (std::size_t i = 0; i < kPositionPlanes; ++i)
+            gather_plane(work.positions[i], tile, columns, rows, positions + i * plane, cells);
         std::memcpy(plan.pattern(element), work.pattern.data(), sizeof(float) * work.pattern.size());
     }
 

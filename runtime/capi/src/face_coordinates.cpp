@@ -24,30 +24,30 @@ Row fitted(const std::vector<Point2> &landmarks, std::size_t axis) {
     return row;
 }
 
-// Places in units of half an atlas, of all cells, row by row.
-struct Places {
+// Positions in units of half an atlas, of all cells, row by row.
+struct Positions {
     std::vector<double> u;
     std::vector<double> v;
 };
 
 // By the affine map alone; 0 where the landmarks span no area.
-Places around(const Row &along_x, const Row &along_y, int side) {
+Positions around(const Row &along_x, const Row &along_y, int side) {
     const auto count = static_cast<std::size_t>(side) * static_cast<std::size_t>(side);
-    Places places{std::vector<double>(count), std::vector<double>(count)};
+    Positions positions{std::vector<double>(count), std::vector<double>(count)};
     const auto [a, b, c] = along_x;
     const auto [d, e, f] = along_y;
     const double determinant = a * e - b * d;
-    if (std::fabs(determinant) < 1e-6) return places;
+    if (std::fabs(determinant) < 1e-6) return positions;
     const double left = kAtlasRectangle[0], top = kAtlasRectangle[1];
     const double wide = 2.0 / (kAtlasRectangle[2] - left), high = 2.0 / (kAtlasRectangle[3] - top);
     for (int row = 0; row < side; ++row)
         for (int column = 0; column < side; ++column) {
             const double x = column - c, y = row - f;
             const std::size_t cell = static_cast<std::size_t>(row) * static_cast<std::size_t>(side) + column;
-            places.u[cell] = ((e * x - b * y) / determinant - left) * wide - 1.0;
-            places.v[cell] = ((a * y - d * x) / determinant - top) * high - 1.0;
+            positions.u[cell] = ((e * x - b * y) / determinant - left) * wide - 1.0;
+            positions.v[cell] = ((a * y - d * x) / determinant - top) * high - 1.0;
         }
-    return places;
+    return positions;
 }
 
 double doubled_area(const std::vector<Point2> &points, const std::int16_t *triangle) {
@@ -55,8 +55,8 @@ double doubled_area(const std::vector<Point2> &points, const std::int16_t *trian
     return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]);
 }
 
-// Writes the places of all cells whose centre lies in a triangle.
-void draw(Places &places, const std::vector<Point2> &points, const std::int16_t *triangle, double area, int side) {
+// Writes the positions of all cells whose centre lies in a triangle.
+void draw(Positions &positions, const std::vector<Point2> &points, const std::int16_t *triangle, double area, int side) {
     const Point2 &a = points[triangle[0]], &b = points[triangle[1]], &c = points[triangle[2]];
     std::array<int, 2> low{}, high{};
     for (std::size_t axis = 0; axis < 2; ++axis) {
@@ -66,15 +66,15 @@ void draw(Places &places, const std::vector<Point2> &points, const std::int16_t 
     }
     const double second_x = (c[1] - a[1]) / area, second_y = (a[0] - c[0]) / area;
     const double third_x = (a[1] - b[1]) / area, third_y = (b[0] - a[0]) / area;
-    const double *first_at = kPlaces[triangle[0]], *second_at = kPlaces[triangle[1]], *third_at = kPlaces[triangle[2]];
+    const double *first_at = kPositions[triangle[0]], *second_at = kPositions[triangle[1]], *third_at = kPositions[triangle[2]];
     for (int row = low[1]; row <= high[1]; ++row)
         for (int column = low[0]; column <= high[0]; ++column) {
             const double x = column - a[0], y = row - a[1];
             const double second = second_x * x + second_y * y, third = third_x * x + third_y * y;
             if (!(second >= -kEdge && third >= -kEdge && second + third <= 1.0 + kEdge)) continue;
             const std::size_t cell = static_cast<std::size_t>(row) * static_cast<std::size_t>(side) + column;
-            places.u[cell] = first_at[0] + second * (second_at[0] - first_at[0]) + third * (third_at[0] - first_at[0]);
-            places.v[cell] = first_at[1] + second * (second_at[1] - first_at[1]) + third * (third_at[1] - first_at[1]);
+            positions.u[cell] = first_at[0] + second * (second_at[0] - first_at[0]) + third * (third_at[0] - first_at[0]);
+            positions.v[cell] = first_at[1] + second * (second_at[1] - first_at[1]) + third * (third_at[1] - first_at[1]);
         }
 }
 
@@ -98,7 +98,7 @@ std::array<Plane, 3> face_coordinates(const Landmarks &landmarks, int side, int 
                 fit[axis][0] * kRingPoints[i][0] + fit[axis][1] * kRingPoints[i][1] + fit[axis][2];
 
     const int cells = side + 2 * margin;
-    Places places = around(fit[0], fit[1], cells);
+    Positions positions = around(fit[0], fit[1], cells);
     std::vector<double> areas(kTriangleCount);
     for (std::size_t t = 0; t < kTriangleCount; ++t) areas[t] = doubled_area(points, kTriangles[t]);
     std::vector<std::size_t> order(kTriangleCount);
@@ -106,8 +106,8 @@ std::array<Plane, 3> face_coordinates(const Landmarks &landmarks, int side, int 
     std::stable_sort(order.begin() + kRingTriangles, order.end(),
                      [&areas](std::size_t one, std::size_t other) { return areas[one] < areas[other]; });
     for (const std::size_t t : order)
-        if (areas[t] != 0.0) draw(places, points, kTriangles[t], areas[t], cells);
-    return {to_plane(places.u, cells), to_plane(places.v, cells), make_face_mask(landmarks, side, margin)};
+        if (areas[t] != 0.0) draw(positions, points, kTriangles[t], areas[t], cells);
+    return {to_plane(positions.u, cells), to_plane(positions.v, cells), make_face_mask(landmarks, side, margin)};
 }
 
 std::array<Plane, 3> frame_coordinates(int side, int margin) {

@@ -19,11 +19,11 @@ constexpr std::size_t kRingTriangles = 72;  // the first ones, around the face
 extern const double kAtlasRectangle[4];  // left, top, right, bottom
 extern const double kMeanPoints[kMeshPoints][2];
 extern const double kRingPoints[kRingCount][2];
-extern const double kPlaces[kMeshPoints + kRingCount][2];
+extern const double kPositions[kMeshPoints + kRingCount][2];
 extern const double kFit[3][kMeshPoints];
 extern const std::int16_t kTriangles[kTriangleCount][3];
 
-constexpr std::size_t kPlacePlanes = 4;
+constexpr std::size_t kPositionPlanes = 4;
 constexpr int kMaxPatterns = 8;
 
 // u, v and inside of the centres of `side` cells across the frame and `margin` more on each side.

@@ -125,13 +125,13 @@ Plane engine_map(const Plane &map, int margin_cells, int side_px, const Manifest
     return engine_plane(map, margin_cells, side_px, m);
 }
 
-std::array<Plane, kPlacePlanes> engine_places(const std::array<Plane, 3> &coordinates, int margin_cells, int side_px,
+std::array<Plane, kPositionPlanes> engine_positions(const std::array<Plane, 3> &coordinates, int margin_cells, int side_px,
                                               const Manifest &m) {
-    std::array<Plane, kPlacePlanes> places;
+    std::array<Plane, kPositionPlanes> positions;
     for (std::size_t i = 0; i < coordinates.size(); ++i)
-        places[i] = engine_plane(coordinates[i], margin_cells, side_px, m);
-    places.back() = Plane(places[0].side, static_cast<float>(std::log2(side_px / kReferencePx)));
-    return places;
+        positions[i] = engine_plane(coordinates[i], margin_cells, side_px, m);
+    positions.back() = Plane(positions[0].side, static_cast<float>(std::log2(side_px / kReferencePx)));
+    return positions;
 }
 
 std::vector<float> read_pattern(const float *pattern, const Manifest &m) {

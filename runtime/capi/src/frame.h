@@ -13,14 +13,14 @@
 
 namespace amgan_impl {
 
-// `image` is [side + 2 halo, side + 2 halo, 3] RGB; `map` [(side + 2 halo) / 4]^2 years; `places` as many cells of u, v,
+// `image` is [side + 2 halo, side + 2 halo, 3] RGB; `map` [(side + 2 halo) / 4]^2 years; `positions` as many cells of u, v,
 // inside and scale; `pattern` the mixing weights; `tiles` the cores to compute.
 struct FrameWork {
     int side_px = 0;
     int halo_px = 0;
     std::vector<std::uint8_t> image;
     Plane map;
-    std::array<Plane, kPlacePlanes> places;
+    std::array<Plane, kPositionPlanes> positions;
     std::vector<float> pattern;
     std::vector<Tile> tiles;
 
@@ -57,7 +57,7 @@ Plane read_seen_map(const amgan_map &map);
 Plane engine_map(const Plane &map, int margin_cells, int side_px, const Manifest &manifest);
 
 // The coordinates of every cell of the engine's, from those of `margin_cells` cells around the frame.
-std::array<Plane, kPlacePlanes> engine_places(const std::array<Plane, 3> &coordinates, int margin_cells, int side_px,
+std::array<Plane, kPositionPlanes> engine_positions(const std::array<Plane, 3> &coordinates, int margin_cells, int side_px,
                                               const Manifest &manifest);
 
 // The caller's mixing weights; raises Error (AMGAN_ERROR_ARGUMENT) for numbers that are none.

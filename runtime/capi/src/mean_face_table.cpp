@@ -513,7 +513,7 @@ const double kRingPoints[kRingCount][2] = {
     {0x1.4092526a9c91ep-2, 0x1.71abf2eaff970p-3},
     {0x1.980c7a845a423p-2, 0x1.561cf06acde9cp-3},
 };
-const double kPlaces[kMeshPoints + kRingCount][2] = {
+const double kPositions[kMeshPoints + kRingCount][2] = {
     {0x1.0000000000000p-52, 0x1.5ac4c144d8c98p-2},
     {0x1.0000000000000p-52, 0x1.0c462ab24d1d0p-3},
     {0x1.0000000000000p-52, 0x1.8722241288ba0p-3},

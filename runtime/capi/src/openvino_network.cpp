@@ -57,7 +57,7 @@ void set_least_sizes(ov::Model &model, const NetworkOptions &options, const std:
 // Has a model that is compiled for bf16 compute in f32 where on the face each pixel lies: in bf16 a place on the atlas is
 // off by up to a texel. OpenVINO computes in f32 whatever leads to an output without a convolution between, so one
 // number of each plane of places becomes an output, which nobody reads.
-void keep_places_exact(ov::Model &model) {
+void keep_positions_exact(ov::Model &model) {
     const std::set<std::string> waves = {"Sin", "Cos"};
     std::vector<ov::Output<ov::Node>> places;
     bool sampled = false;
@@ -95,7 +95,7 @@ Network::Network(const Bundle &bundle, const FileEntry &entry, const NetworkOpti
         const std::shared_ptr<ov::Model> model = core.read_model(content, ov::Tensor());
         check_inputs(*model, options, path);
         set_least_sizes(*model, options, path);
-        if (precision_ == "bf16") keep_places_exact(*model);
+        if (precision_ == "bf16") keep_positions_exact(*model);
         const ov::element::Type type = precision_ == "bf16" ? ov::element::bf16 : ov::element::f32;
         model_ = core.compile_model(model, "CPU", ov::hint::performance_mode(ov::hint::PerformanceMode::LATENCY),
                                     ov::hint::inference_precision(type), ov::num_streams(options.streams),

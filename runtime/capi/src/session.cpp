@@ -95,7 +95,7 @@ std::array<Plane, 3> Session::coordinates(const Landmarks &landmarks, int side, 
 void Session::age(const amgan_frame &frame, const Plane &map, int margin_cells, const Landmarks *landmarks,
                   const float *pattern, const Plane *mask, std::uint8_t *out, std::ptrdiff_t out_stride_bytes) const {
     const Manifest &m = bundle_.manifest;
-    const int side = frame.side_px, multiple = plan_step_px(engine_->traits().wishes, m.tile_multiple);
+    const int side = frame.side_px, multiple = plan_step_px(engine_->traits().limits, m.tile_multiple);
 
     FrameWork work;
     work.side_px = side;
@@ -104,9 +104,9 @@ void Session::age(const amgan_frame &frame, const Plane &map, int margin_cells, 
     work.map = engine_map(map, margin_cells, side, m);
     const Landmarks points = landmarks == nullptr ? mean_landmarks() : *landmarks;
     const int around = map_margin(side, m);
-    work.places = engine_places(coordinates(points, kMapCells, around), around, side, m);
+    work.positions = engine_positions(coordinates(points, kMapCells, around), around, side, m);
     work.pattern = pattern == nullptr ? choose_pattern(points, m.patterns) : read_pattern(pattern, m);
-    work.tiles = plan_tiles(side, engine_->traits().wishes, touched(mask, side, multiple), multiple);
+    work.tiles = plan_tiles(side, engine_->traits().limits, touched(mask, side, multiple), multiple);
     const std::size_t row_bytes = std::size_t{3} * side;
     std::vector<std::uint8_t> aged(row_bytes * side);
     for (int y = 0; y < side; ++y)

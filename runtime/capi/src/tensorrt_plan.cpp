@@ -42,7 +42,7 @@ TensorRtPlan::TensorRtPlan(const Bundle &bundle, const FileEntry &entry, int gpu
     const auto pixels = static_cast<std::size_t>(tile_.area()), cells = pixels / (kCellPx * kCellPx);
     add("image", 3 * pixels, DataType::kUINT8, TensorIOMode::kINPUT);
     add("aging_map", cells * sizeof(float), DataType::kFLOAT, TensorIOMode::kINPUT);
-    add("coordinates", kPlacePlanes * cells * sizeof(float), DataType::kFLOAT, TensorIOMode::kINPUT);
+    add("coordinates", kPositionPlanes * cells * sizeof(float), DataType::kFLOAT, TensorIOMode::kINPUT);
     add("pattern", static_cast<std::size_t>(bundle.manifest.patterns) * sizeof(float), DataType::kFLOAT,
         TensorIOMode::kINPUT);
     add("aged", 3 * static_cast<std::size_t>(inner.area()), DataType::kUINT8, TensorIOMode::kOUTPUT);

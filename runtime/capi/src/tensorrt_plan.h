@@ -52,7 +52,7 @@ class TensorRtPlan {
     // Pinned memory of one element of the batch: the inputs, and aged to read from.
     void *image(int element) { return at(0, element); }
     void *map(int element) { return at(1, element); }
-    void *places(int element) { return at(2, element); }
+    void *positions(int element) { return at(2, element); }
     void *pattern(int element) { return at(3, element); }
     const void *aged(int element) { return at(kInputs, element); }
 

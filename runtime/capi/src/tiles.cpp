@@ -68,7 +68,7 @@ Cuts slide(const Stretch &stretch, int length, int line) {
 }
 
 // `core` 0: cores of any size.
-std::vector<Tile> plan(int frame_px, const TileWishes &wishes, const Size &core, const std::vector<std::uint8_t> &cells,
+std::vector<Tile> plan(int frame_px, const TileLimits &limits, const Size &core, const std::vector<std::uint8_t> &cells,
                        int multiple) {
     const int side = frame_px / multiple;
     const auto flag = [&cells, side](int x, int y) { return cells[static_cast<std::size_t>(y) * side + x] != 0; };
@@ -83,9 +83,9 @@ std::vector<Tile> plan(int frame_px, const TileWishes &wishes, const Size &core,
     if (core.width > 0) {
         rows = slide(rows_of, core.height / multiple, side), columns = slide(columns_of, core.width / multiple, side);
     } else {
-        const int longest = wishes.max_core_px / multiple;
+        const int longest = limits.max_core_px / multiple;
         const auto [down, across] =
-            pieces(rows_of.length(), columns_of.length(), longest, wishes.at_least, kSmallestPx / multiple);
+            pieces(rows_of.length(), columns_of.length(), longest, limits.at_least, kSmallestPx / multiple);
         rows = split(rows_of, down), columns = split(columns_of, across);
     }
     const auto any = [&](int x0, int y0) {
@@ -104,18 +104,18 @@ std::vector<Tile> plan(int frame_px, const TileWishes &wishes, const Size &core,
 
 }  // namespace
 
-int plan_step_px(const TileWishes &wishes, int tile_multiple) {
-    return wishes.cores.empty() ? std::max(tile_multiple, kTileStepPx) : tile_multiple;
+int plan_step_px(const TileLimits &limits, int tile_multiple) {
+    return limits.cores.empty() ? std::max(tile_multiple, kTileStepPx) : tile_multiple;
 }
 
-std::vector<Tile> plan_tiles(int frame_px, const TileWishes &wishes, const std::vector<std::uint8_t> &cells,
+std::vector<Tile> plan_tiles(int frame_px, const TileLimits &limits, const std::vector<std::uint8_t> &cells,
                              int multiple) {
-    if (wishes.cores.empty()) return plan(frame_px, wishes, {}, cells, multiple);
+    if (limits.cores.empty()) return plan(frame_px, limits, {}, cells, multiple);
     std::vector<Tile> best;
     std::int64_t least = std::numeric_limits<std::int64_t>::max();
-    for (const Size &core : wishes.cores) {
-        std::vector<Tile> tiles = plan(frame_px, wishes, core, cells, multiple);
-        const Size computed{core.width + wishes.halo_px, core.height + wishes.halo_px};
+    for (const Size &core : limits.cores) {
+        std::vector<Tile> tiles = plan(frame_px, limits, core, cells, multiple);
+        const Size computed{core.width + limits.halo_px, core.height + limits.halo_px};
         const std::int64_t cost = static_cast<std::int64_t>(tiles.size()) * computed.area();
         if (cost < least) least = cost, best = std::move(tiles);
     }

@@ -27,7 +27,7 @@ struct Tile {
 // What an engine likes. `max_core_px`: longest side of a core; `at_least`: into how many tiles a large frame should be
 // cut. Where there are `cores`, by area and going up, every core is as large as one of them: that one which takes least
 // arithmetic for a frame, a tile costing the area of its core and half of its halo on every side.
-struct TileWishes {
+struct TileLimits {
     int max_core_px = 0;
     int at_least = 1;
     std::vector<Size> cores;
@@ -35,10 +35,10 @@ struct TileWishes {
 };
 
 // The side of the cells in which a frame is planned, px.
-int plan_step_px(const TileWishes &wishes, int tile_multiple);
+int plan_step_px(const TileLimits &limits, int tile_multiple);
 
 // Tiles that cover all marked cells, in reading order. `cells` has (frame_px / multiple)^2 flags, row by row.
-std::vector<Tile> plan_tiles(int frame_px, const TileWishes &wishes, const std::vector<std::uint8_t> &cells,
+std::vector<Tile> plan_tiles(int frame_px, const TileLimits &limits, const std::vector<std::uint8_t> &cells,
                              int multiple);
 
 }  // namespace amgan_impl

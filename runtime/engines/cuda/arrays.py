@@ -15,7 +15,7 @@ from ...errors import EngineError
 from ..contract import CELL_PX, PLACE_PLANES, Capabilities, CoreSize, Ticket, TileBatch
 from ..tiles import Size
 from .api import Cuda
-from .handles import Owners, PinnedMemory, Stream
+from .handles import HandleStack, PinnedMemory, Stream
 from .program import CudaProgram, core_size, open_ring
 
 Array = NDArray[Any]
@@ -28,17 +28,17 @@ class ArrayRunner:
         """Take over a program, which is closed with the runner; raises EngineError."""
         self._cuda, self._gpu, self.program = cuda, gpu, program
         self._lock = threading.Lock()
-        self._owners = Owners()
+        self._handles = HandleStack()
         cuda.use(gpu)
         try:
-            self._stream = self._owners.own(Stream(cuda))
+            self._stream = self._handles.own(Stream(cuda))
             (self._slot,), self._batches = open_ring(cuda, program, 1, self._stream)
             self._pinned = {
-                name: self._owners.own(PinnedMemory(cuda, self._batches[-1] * tensor.nbytes))
+                name: self._handles.own(PinnedMemory(cuda, self._batches[-1] * tensor.nbytes))
                 for name, tensor in {**program.inputs, **program.outputs}.items()
             }
         except EngineError:
-            self._owners.close()
+            self._handles.close()
             program.close()
             raise
         self._closed = False
@@ -92,7 +92,7 @@ class ArrayRunner:
             self._closed = True
             self._cuda.use(self._gpu)
             self._slot.close()
-            self._owners.close()
+            self._handles.close()
             self.program.close()
 
 
@@ -139,7 +139,7 @@ class CudaEngine:
     def wait(self, ticket: Ticket) -> NDArray[np.uint8]:
         """The aged cores of a batch, uint8 [N, H - 2 * halo, W - 2 * halo, 3]; raises EngineError."""
         if not isinstance(ticket, _Job) or ticket.owner is not self or ticket.future is None:
-            raise EngineError(f"{ticket.label} is not under way: wait once for each ticket of this engine")
+            raise EngineError(f"{ticket.label} is not in flight: wait once for each ticket of this engine")
         future, ticket.future = ticket.future, None
         try:
             return future.result()

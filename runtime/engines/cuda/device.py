@@ -17,7 +17,7 @@ from ..scheduler.device import PlacedTile
 from ..tiles import Tile
 from .api import STICKY, Cuda, CudaError
 from .frame_pool import PLANES, FramePool, FrameRoom
-from .handles import Owners, Stream
+from .handles import HandleStack, Stream
 from .movers import open_mover
 from .program import CudaProgram
 from .rings import SLOTS, Ring, Rings, Slot
@@ -77,13 +77,13 @@ class CudaTileDevice:
         self._fault = ""
         self._graphs = 0
         self._gpu_busy_ms = 0.0
-        self._owners = Owners()
+        self._handles = HandleStack()
         self._slots: list[Slot] = []
         self._pool = FramePool(cuda)
         cuda.use(gpu)
         self._mover = open_mover(cuda, halo_px, kernels)
         try:
-            self._upload, self._compute, self._download = (self._owners.own(Stream(cuda)) for _ in range(3))
+            self._upload, self._compute, self._download = (self._handles.own(Stream(cuda)) for _ in range(3))
             rings = self._rings = Rings(cuda, several, halo_px, slots, self._compute, batch)
             most = max(core.batch for core in rings.cores)
             for _ in range(rings.slots):
@@ -116,7 +116,7 @@ class CudaTileDevice:
 
     @property
     def slots(self) -> int:
-        """How many batches may be under way at once."""
+        """How many batches may be in flight."""
         return len(self._slots)
 
     @property
@@ -251,7 +251,7 @@ class CudaTileDevice:
         with contextlib.suppress(EngineError):
             self._cuda.use(self._gpu)
         rings = [] if self._rings is None else [self._rings]
-        closing: list[Any] = [*self._slots, *rings, self._mover, self._pool, self._owners, *self._programs]
+        closing: list[Any] = [*self._slots, *rings, self._mover, self._pool, self._handles, *self._programs]
         self._slots, self._rings, self._programs = [], None, []
         for part in closing:
             with contextlib.suppress(EngineError):

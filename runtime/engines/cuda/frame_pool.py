@@ -8,7 +8,7 @@ from ...errors import EngineError
 from ..contract import PLACE_PLANES
 from ..frame import FrameWork
 from .api import Cuda, OutOfMemoryError
-from .handles import DeviceMemory, Event, Owners, PinnedMemory
+from .handles import DeviceMemory, Event, HandleStack, PinnedMemory
 
 ALIGNMENT = 256
 STEP_PX = 256
@@ -27,22 +27,22 @@ class FrameRoom:
     def __init__(self, cuda: Cuda, padded_px: int) -> None:
         self.padded_px, self.nbytes = padded_px, room_bytes(padded_px)
         pixels = padded_px * padded_px
-        owners = self._owners = Owners()
+        handles = self._handles = HandleStack()
         try:
             self.planes_at = -(-3 * pixels // ALIGNMENT) * ALIGNMENT
-            self.pinned = owners.own(PinnedMemory(cuda, self.planes_at + PLANES * 4 * pixels // 16))
-            self.image = owners.own(DeviceMemory(cuda, 3 * pixels))
-            self.planes = owners.own(DeviceMemory(cuda, PLANES * 4 * pixels // 16))
-            self.aged = owners.own(DeviceMemory(cuda, 3 * pixels))
-            self.uploaded = owners.own(Event(cuda))
-            self.back = owners.own(Event(cuda))
+            self.pinned = handles.own(PinnedMemory(cuda, self.planes_at + PLANES * 4 * pixels // 16))
+            self.image = handles.own(DeviceMemory(cuda, 3 * pixels))
+            self.planes = handles.own(DeviceMemory(cuda, PLANES * 4 * pixels // 16))
+            self.aged = handles.own(DeviceMemory(cuda, 3 * pixels))
+            self.uploaded = handles.own(Event(cuda))
+            self.back = handles.own(Event(cuda))
         except EngineError:
-            owners.close()
+            handles.close()
             raise
 
     def close(self) -> None:
         """Give all of it back."""
-        self._owners.close()
+        self._handles.close()
 
 
 def room_bytes(padded_px: int) -> int:

@@ -1,4 +1,4 @@
-"""Owners of what CUDA hands out: each gives its thing back exactly once, and says so when used afterwards."""
+"""What CUDA hands out: each handle is given back exactly once, and says so when used afterwards."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ...errors import EngineError
 from .api import Cuda
 
 
-class Owner:
+class Handle:
     """Owns one handle of CUDA. A context manager; closing again does nothing."""
 
     def __init__(self, cuda: Cuda, handle: int, give_back: Callable[[int], None]) -> None:
@@ -44,7 +44,7 @@ class Owner:
         self.close()
 
 
-class DeviceMemory(Owner):
+class DeviceMemory(Handle):
     """``size`` bytes on the GPU in use."""
 
     def __init__(self, cuda: Cuda, size: int) -> None:
@@ -52,7 +52,7 @@ class DeviceMemory(Owner):
         self.size = size
 
 
-class PinnedMemory(Owner):
+class PinnedMemory(Handle):
     """``size`` bytes of the host's memory that the GPU reads and writes by itself."""
 
     def __init__(self, cuda: Cuda, size: int) -> None:
@@ -69,7 +69,7 @@ class PinnedMemory(Owner):
         return np.frombuffer(memoryview(raw), dtype, count, offset).reshape(shape)
 
 
-class Stream(Owner):
+class Stream(Handle):
     """Work that is done in order, beside that of other streams."""
 
     def __init__(self, cuda: Cuda) -> None:
@@ -84,7 +84,7 @@ class Stream(Owner):
         self.cuda.stream_synchronize(self.handle)
 
 
-class Event(Owner):
+class Event(Handle):
     """A point in the work of a stream."""
 
     def __init__(self, cuda: Cuda, timed: bool = False) -> None:
@@ -99,14 +99,14 @@ class Event(Owner):
         self.cuda.event_synchronize(self.handle)
 
 
-class Library(Owner):
+class Library(Handle):
     """Kernels that were loaded for the GPU in use."""
 
     def __init__(self, cuda: Cuda, code: bytes) -> None:
         super().__init__(cuda, cuda.library_load(code), cuda.library_unload)
 
 
-class Graph(Owner):
+class Graph(Handle):
     """Work that was collected once and is launched as a whole."""
 
     def __init__(self, cuda: Cuda, stream: Stream, work: Callable[[], None]) -> None:
@@ -139,14 +139,14 @@ class Graph(Owner):
             return
 
 
-_T = TypeVar("_T", bound=Owner)
+_T = TypeVar("_T", bound=Handle)
 
 
-class Owners:
-    """Closes many owners, last one first, each whatever becomes of the others."""
+class HandleStack:
+    """Closes many handles, last one first, each whatever becomes of the others."""
 
     def __init__(self) -> None:
-        self._owned: list[Owner] = []
+        self._owned: list[Handle] = []
 
     def own(self, owner: _T) -> _T:
         """Close it with the rest; returns it."""

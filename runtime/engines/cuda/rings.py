@@ -14,7 +14,7 @@ from ..contract import CoreSize
 from ..scheduler.device import PlacedTile
 from ..tiles import Size
 from .api import Cuda, OutOfMemoryError
-from .handles import DeviceMemory, Event, Owners, PinnedMemory, Stream
+from .handles import DeviceMemory, Event, HandleStack, PinnedMemory, Stream
 from .program import SPARE_SHARE, CudaProgram, ProgramSlot, allowed_batches, core_size, open_ring
 
 _LOG = logging.getLogger(__name__)
@@ -51,25 +51,25 @@ class Slot:
         self.ring: Ring | None = None
         self.tiles: Sequence[PlacedTile] = ()
         self.batch = 0
-        owners = self._owners = Owners()
+        handles = self._handles = HandleStack()
         try:
             self.patterns_at = batch * JOB.itemsize
             size = self.patterns_at + batch * patterns * _FLOAT
-            self.pinned = owners.own(PinnedMemory(cuda, size))
-            self.memory = owners.own(DeviceMemory(cuda, size))
-            self.gathered = owners.own(Event(cuda))
-            self.begun = owners.own(Event(cuda, timed=True))
-            self.computed = owners.own(Event(cuda, timed=True))
-            self.stitched = owners.own(Event(cuda))
+            self.pinned = handles.own(PinnedMemory(cuda, size))
+            self.memory = handles.own(DeviceMemory(cuda, size))
+            self.gathered = handles.own(Event(cuda))
+            self.begun = handles.own(Event(cuda, timed=True))
+            self.computed = handles.own(Event(cuda, timed=True))
+            self.stitched = handles.own(Event(cuda))
             self.jobs = self.pinned.array((batch,), JOB)
             self.patterns = self.pinned.array((batch, patterns), np.float32, self.patterns_at)
         except EngineError:
-            owners.close()
+            handles.close()
             raise
 
     def close(self) -> None:
         """Give memory and events back."""
-        self._owners.close()
+        self._handles.close()
 
 
 class Rings:

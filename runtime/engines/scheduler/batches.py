@@ -16,7 +16,7 @@ class Counters:
     """What was computed so far.
 
     ``padded_tiles`` are tiles that filled a batch up and were thrown away; ``graph_launches`` counts CUDA
-    graphs; ``busy_s`` is how long at least one batch was under way, in seconds, added up over the devices.
+    graphs; ``busy_s`` is how long at least one batch was in flight, in seconds, added up over the devices.
     """
 
     frames: int = 0

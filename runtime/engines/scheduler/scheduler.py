@@ -59,7 +59,7 @@ class FrameScheduler:
         ``halo_px`` is the halo of its frames; ``max_frames`` how many frames may be unfinished before submit
         blocks (None: two for each slot and two more, and further ones while the tiles of all are not enough
         for `ROUNDS` of full batches); a batch that is not full waits ``linger_s`` seconds while another one
-        is under way.
+        is in flight.
         """
         several = list(devices) if isinstance(devices, Sequence) else [devices]
         if not several:

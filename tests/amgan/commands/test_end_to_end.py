@@ -53,10 +53,10 @@ def test_batch_does_the_good_ones_and_lists_the_others(
 
 
 def test_one_photo_gives_the_same_bytes_as_a_batch(photos: Path, tmp_path: Path, tiny_bundle: Path) -> None:
-    wish = ("--age", "+20", "--zone", "forehead=+40", "--model", tiny_bundle)
-    single = run("age", photos / "sub" / "eileen_collins.png", "-o", tmp_path / "single.png", *wish)
+    asked = ("--age", "+20", "--zone", "forehead=+40", "--model", tiny_bundle)
+    single = run("age", photos / "sub" / "eileen_collins.png", "-o", tmp_path / "single.png", *asked)
     assert single.exit_code == 0, single.output
-    batch = run("run-batch", photos / "sub", "-o", tmp_path / "batch", *wish)
+    batch = run("run-batch", photos / "sub", "-o", tmp_path / "batch", *asked)
     assert batch.exit_code == 0, batch.output
     assert (tmp_path / "single.png").read_bytes() == (tmp_path / "batch" / "eileen_collins.png").read_bytes()
 

@@ -11,7 +11,7 @@ from support.helpers import ROOT
 
 from amgan.cli import main
 from amgan.commands.flags import FLAGS, in_terms_of_flags
-from amgan.runtime import BatchSession, Pipeline, Request, VideoSession, VideoWish
+from amgan.runtime import BatchSession, Pipeline, Request, VideoRequest, VideoSession
 from amgan.runtime.batch.outcome import Outcome
 from amgan.runtime.storage.location import Location
 
@@ -27,7 +27,7 @@ FLAGS_OF_COMMANDS = {
 def test_every_parameter_in_the_table_has_a_flag_of_the_command() -> None:
     known = {
         name
-        for one in (BatchSession, Pipeline, Request, VideoSession, VideoWish)
+        for one in (BatchSession, Pipeline, Request, VideoSession, VideoRequest)
         for name in inspect.signature(one).parameters
     }
     assert set(FLAGS) - {"list_people"} <= known  # a function of its own: sheet.py

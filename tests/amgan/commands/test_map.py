@@ -52,10 +52,10 @@ def test_a_saved_map_ages_like_the_wish_that_it_was_saved_from(
     tmp_path: Path, tiny_bundle: Path, name: str
 ) -> None:
     saved = tmp_path / name
-    wish = ("--age", "75", "--zone", "forehead=20")
-    result = run("map", HOPPER, "--save-map", saved, *wish, "--model", tiny_bundle)
+    asked = ("--age", "75", "--zone", "forehead=20")
+    result = run("map", HOPPER, "--save-map", saved, *asked, "--model", tiny_bundle)
     assert result.exit_code == 0, result.output
-    for out, how in (("direct.png", wish), ("by-map.png", ("--map", saved))):
+    for out, how in (("direct.png", asked), ("by-map.png", ("--map", saved))):
         result = run("age", HOPPER, "-o", tmp_path / out, *how, "--model", tiny_bundle, "--device", "cpu")
         assert result.exit_code == 0, result.output
     before, direct, by_map = pixels(HOPPER), pixels(tmp_path / "direct.png"), pixels(tmp_path / "by-map.png")

@@ -11,7 +11,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from amgan.commands.options import Ageing, ageing_options
+from amgan.commands.options import Aging, aging_options
 
 
 @pytest.mark.parametrize(
@@ -25,9 +25,9 @@ from amgan.commands.options import Ageing, ageing_options
 )
 def test_metadata_flags_are_told(flags: list[str], expected: str) -> None:
     @click.command()
-    @ageing_options
-    def command(ageing: Ageing) -> None:
-        click.echo(ageing.metadata)
+    @aging_options
+    def command(aging: Aging) -> None:
+        click.echo(aging.metadata)
 
     result = CliRunner().invoke(command, ["--age", "70", *flags])
     assert (result.exit_code, result.output.strip()) == (0, expected)
@@ -36,9 +36,9 @@ def test_metadata_flags_are_told(flags: list[str], expected: str) -> None:
 @pytest.mark.parametrize(("flags", "expected"), [([], "None"), (["--pattern", "3"], "3")])
 def test_the_pattern_reaches_the_request(flags: list[str], expected: str) -> None:
     @click.command()
-    @ageing_options
-    def command(ageing: Ageing) -> None:
-        click.echo(str(ageing.request().pattern))
+    @aging_options
+    def command(aging: Aging) -> None:
+        click.echo(str(aging.request().pattern))
 
     result = CliRunner().invoke(command, ["--age", "70", *flags])
     assert (result.exit_code, result.output.strip()) == (0, expected)

@@ -11,9 +11,9 @@ from amgan.evaluation.ages import error, is_monotone, slope, tolerance
 from amgan.evaluation.judges.age import box_of
 from amgan.evaluation.pixels import detail_kept, psnr, sweep_steps, tone_shift, unlined
 from amgan.evaluation.place import changed_pixels, find_places, share_inside
+from amgan.evaluation.requests import ASKED, age_band
 from amgan.evaluation.skin import SKIN_BANDS, band_of, typology_angle
 from amgan.evaluation.statistics import share, summarise
-from amgan.evaluation.wishes import ASKED, age_band
 from amgan.runtime.pipeline.pipeline import Pipeline
 
 SIDE = 96

@@ -21,12 +21,12 @@ from amgan.evaluation.cases import rankings
 from amgan.evaluation.one_face import measure_face
 from amgan.evaluation.pairs import find_pairs, measure_pairs
 from amgan.evaluation.report import make_report
+from amgan.evaluation.requests import ASKED, Depth
 from amgan.evaluation.run import run_evaluation
 from amgan.evaluation.source import find_sources
 from amgan.evaluation.summary import face_row, summarise_findings
 from amgan.evaluation.tables import shown
 from amgan.evaluation.targets import Target, target_results
-from amgan.evaluation.wishes import ASKED, Depth
 from amgan.runtime.bundle.bundle import Bundle
 from amgan.runtime.errors import UsageError
 from amgan.runtime.pipeline.face_filter import NoFaceError

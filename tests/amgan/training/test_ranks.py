@@ -106,7 +106,7 @@ def test_two_processes_learn_from_more_than_one(folder: Path, tmp_path: Path) ->
 
 def test_the_first_process_alone_writes(folder: Path) -> None:
     assert len((folder / "whole" / "log.jsonl").read_text().splitlines()) == 3
-    assert len(list((folder / "whole" / "board").iterdir())) == 1
+    assert len(list((folder / "whole" / "tensorboard").iterdir())) == 1
     assert [grid.name for grid in (folder / "whole" / "grids").iterdir()] == ["0000004.jpg"]
 
 

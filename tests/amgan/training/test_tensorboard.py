@@ -30,10 +30,10 @@ def values_in(folder: Path) -> list[tuple[int, Any]]:
 
 
 def test_numbers_and_pictures_are_on_disk_at_once(tmp_path: Path) -> None:
-    events = EventFile(tmp_path / "board")
+    events = EventFile(tmp_path / "tensorboard")
     events.numbers(300, {"g/paired": 0.25, "d/age": -3.0})
     events.picture(301, "grid", Image.new("RGB", (64, 20), (9, 8, 7)))
-    one, other, grid = values_in(tmp_path / "board")
+    one, other, grid = values_in(tmp_path / "tensorboard")
     assert [(step, value.tag, value.simple_value) for step, value in (one, other)] == [
         (300, "g/paired", 0.25), (300, "d/age", -3.0),
     ]  # fmt: skip
@@ -44,13 +44,13 @@ def test_numbers_and_pictures_are_on_disk_at_once(tmp_path: Path) -> None:
 
 
 def test_the_log_shows_the_same_means(tmp_path: Path) -> None:
-    events = EventFile(tmp_path / "board")
+    events = EventFile(tmp_path / "tensorboard")
     log = Log(tmp_path / "log.jsonl", 2, events)
     log.add(0, {"a": 1.0})
     log.add(1, {"a": 2.0})
     Image.new("RGB", (8, 8)).save(tmp_path / "grid.jpg")
     log.picture(2, tmp_path / "grid.jpg")
     log.close()
-    shown = {value.tag: (step, value.simple_value) for step, value in values_in(tmp_path / "board")}
+    shown = {value.tag: (step, value.simple_value) for step, value in values_in(tmp_path / "tensorboard")}
     assert shown["a"] == (2, 1.5)
     assert set(shown) == {"a", "seconds", "grid"}

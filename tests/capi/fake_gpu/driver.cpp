@@ -22,20 +22,20 @@ FrameWork make_frame(const Engine &engine, const Bundle &bundle, int side, int m
     for (std::size_t i = 0; i < work.image.size(); ++i) work.image[i] = static_cast<std::uint8_t>(i * 7 + (i >> 9) * 13);
     work.map = Plane(padded / kCellPx);
     for (std::size_t i = 0; i < work.map.values.size(); ++i) work.map.values[i] = static_cast<float>(static_cast<int>(i % 150) - 75);
-    for (std::size_t p = 0; p < work.places.size(); ++p) {
-        work.places[p] = Plane(work.map.side);
+    for (std::size_t p = 0; p < work.positions.size(); ++p) {
+        work.positions[p] = Plane(work.map.side);
         for (std::size_t i = 0; i < work.map.values.size(); ++i)
-            work.places[p].values[i] = static_cast<float>((i * (2 * p + 3) + i / static_cast<std::size_t>(work.map.side)) % 101);
+            work.positions[p].values[i] = static_cast<float>((i * (2 * p + 3) + i / static_cast<std::size_t>(work.map.side)) % 101);
     }
     // Another one for every size of frames.
     work.pattern.assign(fake::kPatterns, 0.0f);
     work.pattern[static_cast<std::size_t>(side / 64) % fake::kPatterns] = 0.75f;
     work.pattern[static_cast<std::size_t>(side / 64 + 1) % fake::kPatterns] = 0.25f;
-    const int step = plan_step_px(engine.traits().wishes, bundle.manifest.tile_multiple);
+    const int step = plan_step_px(engine.traits().limits, bundle.manifest.tile_multiple);
     std::vector<std::uint8_t> cells(static_cast<std::size_t>(side / step) * (side / step));
     for (int y = 0; y < marked / step; ++y)
         for (int x = 0; x < marked / step; ++x) cells[static_cast<std::size_t>(y) * (side / step) + x] = 1;
-    work.tiles = plan_tiles(side, engine.traits().wishes, cells, step);
+    work.tiles = plan_tiles(side, engine.traits().limits, cells, step);
     return work;
 }
 
@@ -50,8 +50,8 @@ bool age_right(Engine &engine, const FrameWork &work) {
             for (int x = tile.x0; x < tile.x0 + tile.width; ++x)
                 for (int c = 0; c < 3; ++c) {
                     const int row = (y + halo) / kCellPx, column = (x + halo) / kCellPx;
-                    std::array<float, fake::kPlaces> place;
-                    for (std::size_t p = 0; p < place.size(); ++p) place[p] = work.places[p].row(row)[column];
+                    std::array<float, fake::kPositions> place;
+                    for (std::size_t p = 0; p < place.size(); ++p) place[p] = work.positions[p].row(row)[column];
                     const std::uint8_t value = work.image[std::size_t{3} * ((y + halo) * padded + x + halo) + c];
                     wanted[std::size_t{3} * (y * side + x) + c] =
                         fake::aged(value, work.map.row(row)[column], place, work.pattern.data());

@@ -107,16 +107,16 @@ class Context : public nvinfer1::IExecutionContext, Counted {
         const std::size_t pixels = std::size_t{3} * wide * plan_.tall(), years = std::size_t{1} * cells * (plan_.tall() / 4);
         const auto *image = static_cast<const std::uint8_t *>(addresses_["image"]);
         const auto *map = static_cast<const float *>(addresses_["aging_map"]);
-        const auto *places = static_cast<const float *>(addresses_["coordinates"]);
+        const auto *positions = static_cast<const float *>(addresses_["coordinates"]);
         const auto *pattern = static_cast<const float *>(addresses_["pattern"]);
         auto *out = static_cast<std::uint8_t *>(addresses_["aged"]);
-        for (int i = 0; i < batch; ++i, image += pixels, map += years, places += fake::kPlaces * years, pattern += fake::kPatterns)
+        for (int i = 0; i < batch; ++i, image += pixels, map += years, positions += fake::kPositions * years, pattern += fake::kPatterns)
             for (int y = plan_.halo; y < plan_.halo + plan_.height; ++y)
                 for (int x = plan_.halo; x < plan_.halo + plan_.width; ++x)
                     for (int c = 0; c < 3; ++c) {
                         const std::size_t cell = static_cast<std::size_t>(y / 4) * cells + x / 4;
-                        std::array<float, fake::kPlaces> place;
-                        for (std::size_t p = 0; p < place.size(); ++p) place[p] = known(places[p * years + cell]);
+                        std::array<float, fake::kPositions> place;
+                        for (std::size_t p = 0; p < place.size(); ++p) place[p] = known(positions[p * years + cell]);
                         *out++ = fake::aged(image[3 * (y * wide + x) + c], known(map[cell]), place, pattern);
                     }
     }
@@ -149,7 +149,7 @@ class Engine : public nvinfer1::ICudaEngine, Counted {
         const int wide = plan_.wide(), tall = plan_.tall();
         if (text == "image") return {4, {-1, tall, wide, 3}};
         if (text == "aging_map") return {4, {-1, 1, tall / 4, wide / 4}};
-        if (text == "coordinates") return {4, {-1, fake::kPlaces, tall / 4, wide / 4}};
+        if (text == "coordinates") return {4, {-1, fake::kPositions, tall / 4, wide / 4}};
         if (text == "pattern") return {2, {-1, fake::kPatterns}};
         return {4, {-1, plan_.height, plan_.width, 3}};
     }

@@ -6,14 +6,14 @@
 
 namespace fake {
 
-constexpr std::size_t kPlaces = 4;    // planes of coordinates
+constexpr std::size_t kPositions = 4;    // planes of coordinates
 constexpr std::size_t kPatterns = 3;  // weights of the mixture, as the tests' tiny bundle has them
 
 // What the network of the fake makes of a value of a pixel: depends on the picture, the years, where the pixel's cell
 // lies on the face, and the pattern.
-inline std::uint8_t aged(std::uint8_t value, float years, const std::array<float, kPlaces> &place, const float *pattern) {
+inline std::uint8_t aged(std::uint8_t value, float years, const std::array<float, kPositions> &place, const float *pattern) {
     int sum = value + static_cast<int>(years);
-    for (std::size_t i = 0; i < kPlaces; ++i) sum += static_cast<int>(i + 1) * static_cast<int>(place[i]);
+    for (std::size_t i = 0; i < kPositions; ++i) sum += static_cast<int>(i + 1) * static_cast<int>(place[i]);
     for (std::size_t i = 0; i < kPatterns; ++i) sum += static_cast<int>((i + 1) * 64 * pattern[i]);
     return static_cast<std::uint8_t>(sum);
 }

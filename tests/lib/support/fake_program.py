@@ -8,7 +8,7 @@ import numpy as np
 
 from amgan.runtime.bundle.precision import Precision
 from amgan.runtime.engines.cuda.api import CudaError
-from amgan.runtime.engines.cuda.handles import DeviceMemory, Graph, Owners, Stream
+from amgan.runtime.engines.cuda.handles import DeviceMemory, Graph, HandleStack, Stream
 from amgan.runtime.engines.cuda.program import Tensor, generator_tensors
 from amgan.runtime.engines.tiles import Size
 from support.fake_cuda import FakeCuda
@@ -19,19 +19,19 @@ class FakeSlot:
     """A slot of FakeProgram, with one graph for each batch size."""
 
     def __init__(self, cuda: FakeCuda, program: FakeProgram, batches: Sequence[int], stream: Stream) -> None:
-        self.program, self.cuda, owners = program, cuda, Owners()
-        self._owners = owners
+        self.program, self.cuda, handles = program, cuda, HandleStack()
+        self._handles = handles
         try:
             self._memory = {
-                name: owners.own(DeviceMemory(cuda, batches[-1] * tensor.nbytes))
+                name: handles.own(DeviceMemory(cuda, batches[-1] * tensor.nbytes))
                 for name, tensor in {**program.inputs, **program.outputs}.items()
             }
             self._graphs = {}
             for size in batches if program.graphs else ():
                 work = lambda size=size: cuda.do(stream.handle, lambda: self._compute(size))  # noqa: E731
-                self._graphs[size] = owners.own(Graph(cuda, stream, work))
+                self._graphs[size] = handles.own(Graph(cuda, stream, work))
         except CudaError:
-            owners.close()
+            handles.close()
             raise
 
     def address(self, name: str) -> int:
@@ -56,7 +56,7 @@ class FakeSlot:
             arrays["aged"][i] = age_tile(arrays["image"][i], *clean)
 
     def close(self) -> None:
-        self._owners.close()
+        self._handles.close()
 
 
 def _finite(array: np.ndarray) -> np.ndarray:

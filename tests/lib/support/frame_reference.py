@@ -15,7 +15,7 @@ from amgan.runtime.face.coordinates import face_coordinates
 from amgan.runtime.face.mean_face import mean_face
 from amgan.runtime.face.mesh import N_POINTS
 from amgan.runtime.face.pattern import choose_pattern
-from amgan.runtime.pipeline.face_plan import TILE_STEP_PX, engine_places, map_margin
+from amgan.runtime.pipeline.face_plan import TILE_STEP_PX, engine_positions, map_margin
 
 
 class Reference:
@@ -37,11 +37,11 @@ class Reference:
         """Age a whole frame; image and map have their halo. Without landmarks the face is the mean face."""
         likes = self.scheduler.capabilities
         size = image.shape[0] - 2 * self.halo
-        tiles = plan_tiles(size, likes.max_core_px, None, TILE_STEP_PX, at_least=likes.pieces)
+        tiles = plan_tiles(size, likes.max_core_px, None, TILE_STEP_PX, at_least=likes.min_tiles)
         points = mean_face().points[:N_POINTS] if landmarks is None else landmarks
         margin = map_margin(size, self.halo)
         coordinates = face_coordinates(points, MAP_CELLS, margin)
-        places = engine_places(coordinates, margin, size, self.halo)
+        places = engine_positions(coordinates, margin, size, self.halo)
         if pattern is None:
             pattern = choose_pattern(points, self.manifest.patterns)
         return self.scheduler.submit(FrameWork(image, years, places, pattern, tuple(tiles))).result()

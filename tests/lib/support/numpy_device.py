@@ -212,7 +212,7 @@ class NumpyDevice:
 
     def close(self) -> None:
         self._rule(not self.closed, "the device was closed twice")
-        self._rule(self.at_rest or bool(self.fault), "the device was closed while something was under way")
+        self._rule(self.at_rest or bool(self.fault), "the device was closed while something was in flight")
         self.closed = True
 
     def _called(self, method: str, *what: PlacedTile | str) -> Any:

@@ -33,8 +33,8 @@ def write_set(folder: Path, **arrays: Any) -> Path:
     across, down = np.meshgrid(np.linspace(-1.2, 1.2, cells), np.linspace(-1.1, 1.1, cells))
     places = np.tile(np.stack([across, down, small]).astype(np.float16), (n, 1, 1, 1))
     red = np.rint(40 * disc[..., None] * np.array([1, 0, 0])).astype(np.int8)
-    owners = [i for i in range(n) if i not in HELD_OUT] * 2
-    older = len(owners) // 2
+    handles = [i for i in range(n) if i not in HELD_OUT] * 2
+    older = len(handles) // 2
     greys = (80 + 10 * np.arange(n)).astype(np.uint8)
     content = {
         "frames": np.tile(greys[:, None, None, None], (1, SIDE, SIDE, 3)),
@@ -45,7 +45,7 @@ def write_set(folder: Path, **arrays: Any) -> Path:
         "footprints": masks,
         "coordinates": places,
         "changes": np.stack([red] * older + [-red] * older),
-        "change_faces": np.array(owners, np.int32),
+        "change_faces": np.array(handles, np.int32),
         "change_ages": np.array([75.0] * older + [20.0] * older, np.float32),
         "change_patterns": np.eye(PATTERNS, dtype=np.float32)[np.arange(2 * older) % PATTERNS],
         **arrays,

@@ -30,7 +30,7 @@ from amgan.runtime.storage.location import Location
 
 pytestmark = pytest.mark.slow
 
-WISH = Request.parse("70", include_children=True)
+ASKED = Request.parse("70", include_children=True)
 
 
 @pytest.fixture(scope="module", params=["local", "s3"])
@@ -71,7 +71,7 @@ def run(runner: Runner, source: str, out: str) -> list[dict[str, Any]]:
     plan = plan_run([source], out)
     options = BatchOptions(no_face="copy", root=None if "://" in out else Path(out))
     try:
-        runner.run(plan.tasks, WISH, outcomes.append, options, record)
+        runner.run(plan.tasks, ASKED, outcomes.append, options, record)
     finally:
         record.close()
     lines = [report_line(one) for one in outcomes]

@@ -60,9 +60,9 @@ def test_file_prefers_fp32_and_says_what_there_is(own_bundle: Path) -> None:
     bundle = Bundle.open(own_bundle)
     assert bundle.file("generator").name == "generator.onnx"
     assert bundle.file("generator", "fp16").name == "half.onnx"
-    for wish in (("estimator", "fp16"), ("sharpener",), ("generator", None, "tensorrt")):
+    for asked in (("estimator", "fp16"), ("sharpener",), ("generator", None, "tensorrt")):
         with pytest.raises(BundleError, match=r"holds no .*generator\.onnx.*export"):
-            bundle.file(*wish)
+            bundle.file(*asked)
 
 
 def test_any_precision_serves_when_fp32_is_missing(own_bundle: Path) -> None:

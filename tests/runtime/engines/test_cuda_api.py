@@ -1,4 +1,4 @@
-"""The calls of CUDA and their owners; cuda-bindings itself is asked where it is installed, GPU or not."""
+"""The calls of CUDA and their handles; cuda-bindings itself is asked where it is installed, GPU or not."""
 
 from __future__ import annotations
 
@@ -21,7 +21,15 @@ from amgan.runtime.engines.cuda.api import (
     OutOfMemoryError,
     load_cuda,
 )
-from amgan.runtime.engines.cuda.handles import DeviceMemory, Event, Graph, Owner, Owners, PinnedMemory, Stream
+from amgan.runtime.engines.cuda.handles import (
+    DeviceMemory,
+    Event,
+    Graph,
+    Handle,
+    HandleStack,
+    PinnedMemory,
+    Stream,
+)
 from amgan.runtime.errors import EngineError, MissingDependencyError
 
 
@@ -196,7 +204,7 @@ def test_handles_become_numbers_as_cuda_bindings_wants_it() -> None:
 
 
 @pytest.mark.parametrize("kind", [DeviceMemory, PinnedMemory, Stream, Event])
-def test_owners_give_back_exactly_once(kind: type[Owner]) -> None:
+def test_owners_give_back_exactly_once(kind: type[Handle]) -> None:
     cuda = FakeCuda()
     cuda.use(0)
     arguments = (64,) if kind in (DeviceMemory, PinnedMemory) else ()
@@ -262,12 +270,12 @@ def test_a_graph_that_cannot_be_made_leaves_nothing(fails: str) -> None:
 def test_owners_close_all_and_tell_the_first_error() -> None:
     cuda = FakeCuda()
     cuda.use(0)
-    owners = Owners()
-    owners.own(DeviceMemory(cuda, 8))
-    owners.own(Stream(cuda))
-    owners.own(PinnedMemory(cuda, 8))
+    handles = HandleStack()
+    handles.own(DeviceMemory(cuda, 8))
+    handles.own(Stream(cuda))
+    handles.own(PinnedMemory(cuda, 8))
     cuda.fail["stream_destroy"] = CudaError("CUDA's stream is stuck", "cudaErrorUnknown")
     with pytest.raises(CudaError, match="stuck"):
-        owners.close()
+        handles.close()
     assert cuda.leaks == ["FakeStream"]
-    owners.close()
+    handles.close()

@@ -146,9 +146,9 @@ def test_the_fake_notices_an_event_that_nobody_waits_for(
     wait, synchronize = FakeCuda.stream_wait, FakeCuda.event_synchronize
 
     def is_forgotten(device: CudaTileDevice, event: int) -> bool:
-        owners = [getattr(s, forgotten, None) for s in device._slots]
-        owners += [getattr(r, forgotten, None) for r in (*device._pool._free, *device._pool._taken)]
-        return event in [o.handle for o in owners if o is not None and o._handle is not None]
+        handles = [getattr(s, forgotten, None) for s in device._slots]
+        handles += [getattr(r, forgotten, None) for r in (*device._pool._free, *device._pool._taken)]
+        return event in [o.handle for o in handles if o is not None and o._handle is not None]
 
     found = False
     for seed in range(40):

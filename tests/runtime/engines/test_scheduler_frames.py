@@ -91,7 +91,7 @@ def test_tiles_of_several_frames_share_a_batch_and_a_lonely_one_does_not_wait() 
         device.wait_for_frames(4)
         device.go.set()
         assert [np.array_equal(f.result(LONG_S), age_frame(w)) for f, w in zip(futures, works, strict=False)]
-        # With nothing under way a batch goes as it is; the others are filled up meanwhile.
+        # With nothing in flight a batch goes as it is; the others are filled up meanwhile.
         assert device.batches == [2, 4, 2]
         scheduler.submit(works[4]).result(LONG_S)
         counters = scheduler.counters

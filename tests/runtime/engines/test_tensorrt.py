@@ -151,7 +151,7 @@ def test_tiles_of_any_size_as_an_engine(
         assert np.array_equal(
             aged[i], age_tile(batch.image[i], batch.aging_map[i, 0], batch.coordinates[i], batch.pattern[i])
         )
-    with pytest.raises(EngineError, match="tile 7 is not under way"):
+    with pytest.raises(EngineError, match="tile 7 is not in flight"):
         engine.wait(ticket)
     with pytest.raises(EngineError, match="tile 7 is not larger than its halo of 4 px"):
         low = batch.image[:, :8], batch.aging_map[:, :, :2], batch.coordinates[:, :, :2], batch.pattern

@@ -87,7 +87,7 @@ def test_it_is_kept_where_nothing_changes_and_told_where_it_is_left_out(
 
 def test_the_command_says_so(tmp_path: Path, tiny_bundle: Path, hopper: np.ndarray) -> None:
     photo = phone_photo(tmp_path / "a.jpg", hopper, "both")
-    wish = ["age", str(photo), "-o", str(tmp_path / "old.jpg"), "--age", "+30", "--model", str(tiny_bundle)]
-    told = CliRunner().invoke(main, wish)
+    asked = ["age", str(photo), "-o", str(tmp_path / "old.jpg"), "--age", "+30", "--model", str(tiny_bundle)]
+    told = CliRunner().invoke(main, asked)
     assert told.exit_code == 0, told.output
     assert f"left out, as it shows the photo unaged: {PICTURES} and {FILM}" in " ".join(told.output.split())

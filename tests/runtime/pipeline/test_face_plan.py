@@ -14,7 +14,7 @@ from amgan.runtime.face.finder import Face, FaceFinder
 from amgan.runtime.face.region_masks import make_region_masks
 from amgan.runtime.face.zones import PART_NAMES
 from amgan.runtime.pipeline.estimator import landmarks_unit
-from amgan.runtime.pipeline.face_plan import _engine_map, _frame_with_halo, engine_places, map_margin
+from amgan.runtime.pipeline.face_plan import _engine_map, _frame_with_halo, engine_positions, map_margin
 
 HALO = 44
 AGES = {name: 20.0 + 2.0 * number for number, name in enumerate(PART_NAMES)}
@@ -57,7 +57,7 @@ def test_only_what_tiles_look_at_is_sampled(face: Face, hopper: np.ndarray, size
 def test_coordinates_are_the_same_at_every_scale(face: Face, size: int) -> None:
     """Resampled from MAP_CELLS, they are what computing them at the frame's own cells gives."""
     points, margin = landmarks_unit(face), map_margin(size, HALO)
-    found = engine_places(face_coordinates(points, MAP_CELLS, margin), margin, size, HALO)
+    found = engine_positions(face_coordinates(points, MAP_CELLS, margin), margin, size, HALO)
     wanted = face_coordinates(points, size // 4, HALO // 4)
     assert found.shape == (4, (size + 2 * HALO) // 4, (size + 2 * HALO) // 4) and found.dtype == np.float32
     assert (found[3] == np.float32(math.log2(size / 512))).all()
@@ -73,4 +73,4 @@ def test_a_frame_of_map_cells_is_taken_as_it_is(face: Face) -> None:
     margin = map_margin(size, HALO)
     coordinates = face_coordinates(landmarks_unit(face), MAP_CELLS, margin)
     inner = slice(margin - HALO // 4, margin + MAP_CELLS + HALO // 4)
-    assert np.array_equal(engine_places(coordinates, margin, size, HALO)[:3], coordinates[:, inner, inner])
+    assert np.array_equal(engine_positions(coordinates, margin, size, HALO)[:3], coordinates[:, inner, inner])

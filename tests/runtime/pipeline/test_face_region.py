@@ -12,7 +12,7 @@ from amgan.runtime import Pipeline, Request
 from amgan.runtime.engines.contract import CELL_PX
 from amgan.runtime.face.alignment import apply_affine
 from amgan.runtime.pipeline.face_filter import NoFaceError
-from amgan.runtime.pipeline.face_plan import SeenFace, engine_places
+from amgan.runtime.pipeline.face_plan import SeenFace, engine_positions
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_the_network_is_told_the_same_places_for_a_region(
     cells = 128 // CELL_PX
 
     def inside(face: SeenFace) -> np.ndarray:
-        places = engine_places(face.coordinates, face.margin, face.frame_px, halo)[:3]
+        places = engine_positions(face.coordinates, face.margin, face.frame_px, halo)[:3]
         ring = halo // CELL_PX
         return places[:, ring:-ring, ring:-ring]
 

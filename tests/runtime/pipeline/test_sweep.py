@@ -65,8 +65,8 @@ def test_each_frame_is_the_photo_at_that_age(pipeline: Pipeline, hopper: np.ndar
 
 
 def test_a_zone_alone(pipeline: Pipeline, hopper: np.ndarray) -> None:
-    wish = Request(zones=(("chin", AgeSpec(0, relative=True)),))
-    (frame,) = sweep(pipeline, hopper, [75.0], wish)
+    asked = Request(zones=(("chin", AgeSpec(0, relative=True)),))
+    (frame,) = sweep(pipeline, hopper, [75.0], asked)
     expected = pipeline.age(hopper, Request.parse(None, ["chin=75"])).pixels
     assert np.array_equal(frame.pixels, expected)
     assert not np.array_equal(frame.pixels, pipeline.age(hopper, Request.parse("75")).pixels)

@@ -18,11 +18,11 @@ from amgan.runtime.video.codecs import choose_encoding
 from amgan.runtime.video.prepare import working_folder
 from amgan.runtime.video.probe import probe_video, say_time
 from amgan.runtime.video.reader import Decoded
+from amgan.runtime.video.request import VideoRequest
 from amgan.runtime.video.segments import read_segment
 from amgan.runtime.video.session import VideoSession
-from amgan.runtime.video.wish import VideoWish
 
-WISH = VideoWish.parse(Request(include_children=True), "75")
+ASKED = VideoRequest.parse(Request(include_children=True), "75")
 
 
 @pytest.mark.parametrize(
@@ -44,17 +44,17 @@ def test_codecs(tmp_path: Path, codec: str, pix_fmt: str, output: str, chosen: t
 
 def test_film(pipeline: Pipeline, tmp_path: Path, hopper: np.ndarray) -> None:
     source = write_video(tmp_path / "in.mkv", moving(hopper, 3), "ffv1", "yuv422p10le")
-    VideoSession(source, tmp_path / "out.mov", WISH, "prores").run(pipeline)
+    VideoSession(source, tmp_path / "out.mov", ASKED, "prores").run(pipeline)
     info = probe_video(tmp_path / "out.mov")
     assert (info.codec, info.pix_fmt, info.bits) == ("prores", "yuv422p10le", 10)
-    VideoSession(source, tmp_path / "out.mkv", WISH).run(pipeline)
+    VideoSession(source, tmp_path / "out.mkv", ASKED).run(pipeline)
     for one, other in zip(planes_of(source), planes_of(tmp_path / "out.mkv"), strict=True):
         assert 0.0 < (one != other).mean() < 0.3
 
 
 def test_rgb_stays_rgb(pipeline: Pipeline, tmp_path: Path) -> None:
     source = write_video(tmp_path / "in.mkv", [background()] * 3, "ffv1", "bgr0")
-    VideoSession(source, tmp_path / "out.mkv", WISH).run(pipeline)
+    VideoSession(source, tmp_path / "out.mkv", ASKED).run(pipeline)
     assert all(map(np.array_equal, planes_of(source), planes_of(tmp_path / "out.mkv")))
 
 
@@ -72,7 +72,7 @@ def test_a_damaged_picture(pipeline: Pipeline, tmp_path: Path) -> None:
     content[middle : middle + 300] = bytes(300)
     source.write_bytes(content)
     with pytest.raises(VideoError, match="is damaged"):
-        VideoSession(source, tmp_path / "out.mkv", WISH).run(pipeline)
+        VideoSession(source, tmp_path / "out.mkv", ASKED).run(pipeline)
     assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
 
 
@@ -80,7 +80,7 @@ def test_a_full_disk_keeps_what_is_done(
     pipeline: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = write_video(tmp_path / "in.mkv", [background()] * 3)
-    session = VideoSession(source, tmp_path / "out.mkv", WISH)
+    session = VideoSession(source, tmp_path / "out.mkv", ASKED)
 
     def full(self: Any, data: Any) -> int:
         self.error = OSError(errno.ENOSPC, "No space left on device")
@@ -99,7 +99,7 @@ def test_an_output_that_cannot_be_written(pipeline: Pipeline, tmp_path: Path) ->
     source = write_video(tmp_path / "in.mkv", [background()])
     (tmp_path / "file").write_text("")
     with pytest.raises(VideoError, match="cannot be written"):
-        VideoSession(source, tmp_path / "file" / "out.mkv", WISH).run(pipeline)
+        VideoSession(source, tmp_path / "file" / "out.mkv", ASKED).run(pipeline)
 
 
 def test_a_broken_segment(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_subtitles_are_copied(pipeline: Pipeline, tmp_path: Path) -> None:
                 if packet.dts is not None:
                     packet.stream = track
                     both.mux(packet)
-    VideoSession(tmp_path / "in.mkv", tmp_path / "out.mkv", WISH).run(pipeline)
+    VideoSession(tmp_path / "in.mkv", tmp_path / "out.mkv", ASKED).run(pipeline)
     with av.open(str(tmp_path / "out.mkv")) as found:
         assert [bytes(p) for p in found.demux(subtitles=0) if p.size] == [b"Hello"]
 

@@ -15,10 +15,10 @@ from amgan.runtime import Pipeline, Request
 from amgan.runtime.errors import UsageError, VideoError
 from amgan.runtime.video.folder import FolderSource, list_frames
 from amgan.runtime.video.prepare import working_folder
+from amgan.runtime.video.request import VideoRequest
 from amgan.runtime.video.session import VideoSession
-from amgan.runtime.video.wish import VideoWish
 
-WISH = VideoWish.parse(Request(include_children=True), "75")
+ASKED = VideoRequest.parse(Request(include_children=True), "75")
 
 
 def write_frames(folder: Path, pictures: list[np.ndarray], first: int = 8) -> Path:
@@ -39,7 +39,7 @@ def read(path: Path) -> np.ndarray:
 
 def test_frames_in_and_out(pipeline: Pipeline, frames: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    result = VideoSession(frames, out, WISH).run(pipeline)
+    result = VideoSession(frames, out, ASKED).run(pipeline)
     assert (result.pictures, result.aged) == (6, 1)
     names = [f"shot_{number}.png" for number in range(8, 14)]
     assert sorted(path.name for path in out.iterdir()) == sorted(names)
@@ -54,7 +54,7 @@ def test_sixteen_bits_stay(pipeline: Pipeline, tmp_path: Path, hopper: np.ndarra
     for number, picture in enumerate(moving(hopper, 2)):
         deep = picture[..., ::-1].astype(int) * 257 - 3 * (picture[..., ::-1] > 9)
         cv2.imwrite(str(folder / f"f{number}.png"), deep.astype(np.uint16))
-    VideoSession(folder, tmp_path / "out", WISH).run(pipeline)
+    VideoSession(folder, tmp_path / "out", ASKED).run(pipeline)
     one, other = (
         cv2.imread(str(place / "f1.png"), cv2.IMREAD_UNCHANGED) for place in (folder, tmp_path / "out")
     )
@@ -64,7 +64,7 @@ def test_sixteen_bits_stay(pipeline: Pipeline, tmp_path: Path, hopper: np.ndarra
 
 
 def test_a_killed_run_goes_on(pipeline: Pipeline, frames: Path, tmp_path: Path) -> None:
-    session = VideoSession(frames, tmp_path / "out", WISH, segment_seconds=0.12)  # 3 frames
+    session = VideoSession(frames, tmp_path / "out", ASKED, segment_seconds=0.12)  # 3 frames
     kept = []
 
     def stop(done: int, total: int, what: str) -> None:
@@ -94,25 +94,25 @@ def test_numbers_not_names_give_the_order(frames: Path) -> None:
 def test_folders_that_are_no_video(pipeline: Pipeline, frames: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match="no numbered frames"):
-        VideoSession(tmp_path / "empty", tmp_path / "out", WISH).run(pipeline)
+        VideoSession(tmp_path / "empty", tmp_path / "out", ASKED).run(pipeline)
     (tmp_path / "film").mkdir()
     (tmp_path / "film" / "shot_0001.exr").write_bytes(b"v/1\x01")
     with pytest.raises(UsageError, match="EXR frames, which are not read: make them 16-bit TIFF"):
-        VideoSession(tmp_path / "film", tmp_path / "out", WISH).run(pipeline)
+        VideoSession(tmp_path / "film", tmp_path / "out", ASKED).run(pipeline)
     with pytest.raises(UsageError, match="no frame between"):
-        VideoSession(frames, tmp_path / "out", WISH, start=9.0).run(pipeline)
+        VideoSession(frames, tmp_path / "out", ASKED, start=9.0).run(pipeline)
     with pytest.raises(UsageError, match="leave `codec`"):
-        VideoSession(frames, tmp_path / "out", WISH, codec="h264").run(pipeline)
+        VideoSession(frames, tmp_path / "out", ASKED, codec="h264").run(pipeline)
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="is a file"):
-        VideoSession(frames, tmp_path / "file", WISH).run(pipeline)
+        VideoSession(frames, tmp_path / "file", ASKED).run(pipeline)
     (frames / "shot_10.png").write_bytes((frames / "shot_10.png").read_bytes()[:900])
     with pytest.raises(VideoError, match=r"shot_10\.png' is damaged"):
-        VideoSession(frames, tmp_path / "out", WISH).run(pipeline)
+        VideoSession(frames, tmp_path / "out", ASKED).run(pipeline)
     Image.fromarray(background()[:99]).save(frames / "shot_10.png")
     with pytest.raises(VideoError, match="another size"):
-        VideoSession(frames, tmp_path / "out", WISH).run(pipeline)
+        VideoSession(frames, tmp_path / "out", ASKED).run(pipeline)
     Image.fromarray(background()).save(frames / "other_1.png")
     with pytest.raises(UsageError, match="several kinds"):
-        VideoSession(frames, tmp_path / "out", WISH).run(pipeline)
+        VideoSession(frames, tmp_path / "out", ASKED).run(pipeline)
     assert not (tmp_path / "out").exists()

@@ -16,10 +16,10 @@ from amgan.runtime.pipeline.face_plan import SeenFace
 from amgan.runtime.video.kept import only_run
 from amgan.runtime.video.prepare import working_folder
 from amgan.runtime.video.probe import probe_video
+from amgan.runtime.video.request import VideoRequest
 from amgan.runtime.video.session import VideoSession
-from amgan.runtime.video.wish import VideoWish
 
-WISH = VideoWish.parse(Request(include_children=True), "75")
+ASKED = VideoRequest.parse(Request(include_children=True), "75")
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory, hopper: np.ndarray) -> Path:
 
 
 def test_only_the_face_changes(pipeline: Pipeline, clip: Path, tmp_path: Path) -> None:
-    result = VideoSession(clip, tmp_path / "out.mkv", WISH).run(pipeline)
+    result = VideoSession(clip, tmp_path / "out.mkv", ASKED).run(pipeline)
     assert (result.pictures, result.aged, result.resumed) == (12, 1, 0)
     before, after = planes_of(clip), planes_of(tmp_path / "out.mkv")
     assert len(after) == 12
@@ -64,7 +64,7 @@ def test_what_a_video_is_stays(
     source = write_video(
         tmp_path / "in.mp4", pictures, codec, pix_fmt, times=times, sound=True, change=change
     )
-    result = VideoSession(source, tmp_path / "out.mp4", WISH, segment_seconds=0.08).run(pipeline)
+    result = VideoSession(source, tmp_path / "out.mp4", ASKED, segment_seconds=0.08).run(pipeline)
     assert result.aged == 1
     one, other = probe_video(source), probe_video(tmp_path / "out.mp4")
     assert other.codec == name
@@ -75,7 +75,7 @@ def test_what_a_video_is_stays(
 
 
 def test_a_part_of_a_video(pipeline: Pipeline, clip: Path, tmp_path: Path) -> None:
-    session = VideoSession(clip, tmp_path / "out.mkv", WISH, start=0.08, end=0.28)
+    session = VideoSession(clip, tmp_path / "out.mkv", ASKED, start=0.08, end=0.28)
     assert session.run(pipeline).pictures == 5
     assert np.array_equal(planes_of(tmp_path / "out.mkv")[0], planes_of(clip)[2])
 
@@ -83,7 +83,7 @@ def test_a_part_of_a_video(pipeline: Pipeline, clip: Path, tmp_path: Path) -> No
 def test_a_killed_run_goes_on(
     pipeline: Pipeline, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session = VideoSession(clip, tmp_path / "out.mkv", WISH, segment_seconds=0.2)
+    session = VideoSession(clip, tmp_path / "out.mkv", ASKED, segment_seconds=0.2)
 
     def stop(done: int, total: int, what: str) -> None:
         if what == "ageing" and done == 8:
@@ -95,14 +95,14 @@ def test_a_killed_run_goes_on(
     assert working_folder(tmp_path / "out.mkv").is_dir()
     result = session.run(pipeline)
     assert result.resumed == 5
-    VideoSession(clip, tmp_path / "whole.mkv", WISH, segment_seconds=0.2).run(pipeline)
+    VideoSession(clip, tmp_path / "whole.mkv", ASKED, segment_seconds=0.2).run(pipeline)
     for one, other in zip(planes_of(tmp_path / "out.mkv"), planes_of(tmp_path / "whole.mkv"), strict=True):
         assert np.array_equal(one, other)
     assert not working_folder(tmp_path / "out.mkv").exists()
 
 
 def test_two_runs_never_share_an_output(pipeline: Pipeline, clip: Path, tmp_path: Path) -> None:
-    session = VideoSession(clip, tmp_path / "out.mkv", WISH)
+    session = VideoSession(clip, tmp_path / "out.mkv", ASKED)
     with only_run(session.output):
         (working_folder(session.output) / "done").write_text("of the other run")
         for force in (False, True):
@@ -122,10 +122,10 @@ def test_what_covers_a_face_is_left_alone(
         return replace(seen, skin=skin)
 
     monkeypatch.setattr("amgan.runtime.pipeline.pipeline.see_skin", left_half_covered)
-    VideoSession(clip, tmp_path / "out.mkv", WISH).run(pipeline)
+    VideoSession(clip, tmp_path / "out.mkv", ASKED).run(pipeline)
     before, after = planes_of(clip), planes_of(tmp_path / "out.mkv")
     columns = np.flatnonzero((before[8][:HEIGHT] != after[8][:HEIGHT]).any(axis=0))
-    plain = VideoSession(clip, tmp_path / "plain.mkv", WISH)
+    plain = VideoSession(clip, tmp_path / "plain.mkv", ASKED)
     monkeypatch.undo()
     plain.run(pipeline)
     whole = np.flatnonzero((before[8][:HEIGHT] != planes_of(plain.output)[8][:HEIGHT]).any(axis=0))
@@ -138,7 +138,7 @@ def test_a_cut_file_leaves_nothing(pipeline: Pipeline, tmp_path: Path, suffix: s
     content = source.read_bytes()
     source.write_bytes(content[: len(content) // 2])
     with pytest.raises(VideoError, match="cut short"):
-        VideoSession(source, tmp_path / "out.mkv", WISH).run(pipeline)
+        VideoSession(source, tmp_path / "out.mkv", ASKED).run(pipeline)
     assert [path.name for path in tmp_path.iterdir()] == [source.name]
 
 
@@ -159,7 +159,7 @@ def test_what_is_no_video(pipeline: Pipeline, tmp_path: Path, name: str) -> None
             container.mux(track.encode(frame))
             container.mux(track.encode())
     with pytest.raises(VideoError, match=f"'{source}'"):
-        VideoSession(source, tmp_path / "out.mp4", WISH).run(pipeline)
+        VideoSession(source, tmp_path / "out.mp4", ASKED).run(pipeline)
     assert not (tmp_path / "out.mp4").exists()
     assert not working_folder(tmp_path / "out.mp4").exists()
 
@@ -179,20 +179,20 @@ def test_wrong_use(
     pipeline: Pipeline, clip: Path, tmp_path: Path, options: dict[str, object], sentence: str
 ) -> None:
     with pytest.raises(UsageError, match=sentence):
-        VideoSession(clip, tmp_path / "out.mkv", WISH, **options).run(pipeline)  # type: ignore[arg-type]
+        VideoSession(clip, tmp_path / "out.mkv", ASKED, **options).run(pipeline)  # type: ignore[arg-type]
     assert not any(tmp_path.iterdir())
 
 
 def test_the_video_itself_is_never_overwritten(pipeline: Pipeline, clip: Path) -> None:
     with pytest.raises(UsageError, match="is the video itself"):
-        VideoSession(clip, clip, WISH).run(pipeline)
+        VideoSession(clip, clip, ASKED).run(pipeline)
     assert probe_video(clip).width
 
 
 def test_other_ages_for_single_people(pipeline: Pipeline, clip: Path, tmp_path: Path) -> None:
-    wish = VideoWish.parse(Request(include_children=True), None, (), ["2=+30"])
+    request = VideoRequest.parse(Request(include_children=True), None, (), ["2=+30"])
     with pytest.raises(UsageError, match="there is no face 2"):
-        VideoSession(clip, tmp_path / "out.mkv", wish).run(pipeline)
-    wish = VideoWish.parse(Request(include_children=True), "75", (), ["1=+0"])
-    VideoSession(clip, tmp_path / "out.mkv", wish).run(pipeline)
+        VideoSession(clip, tmp_path / "out.mkv", request).run(pipeline)
+    request = VideoRequest.parse(Request(include_children=True), "75", (), ["1=+0"])
+    VideoSession(clip, tmp_path / "out.mkv", request).run(pipeline)
     assert all(map(np.array_equal, planes_of(clip), planes_of(tmp_path / "out.mkv")))

@@ -7,7 +7,7 @@ import pytest
 from amgan.runtime import Request
 from amgan.runtime.ages.request import AgeSpec
 from amgan.runtime.errors import UsageError
-from amgan.runtime.video.wish import Keys, VideoWish, base_request
+from amgan.runtime.video.request import Keys, VideoRequest, base_request
 
 
 def test_one_age_stays() -> None:
@@ -47,29 +47,29 @@ def test_unknown_easing() -> None:
 
 
 def test_people_zones_and_the_rest() -> None:
-    wish = VideoWish.parse(Request(), None, ["forehead=0:+0,2:+20"], ["2=+30"])
-    assert wish.request(1, 2.0) == Request(zones=(("forehead", AgeSpec(20.0, True)),))
-    assert wish.request(2, 0.0) == Request(age=AgeSpec(30.0, True), zones=(("forehead", AgeSpec(0.0, True)),))
-    only = VideoWish.parse(Request(), None, (), ["2=+30"])
-    assert only.request(1, 0.0) is None
+    request = VideoRequest.parse(Request(), None, ["forehead=0:+0,2:+20"], ["2=+30"])
+    assert request.at(1, 2.0) == Request(zones=(("forehead", AgeSpec(20.0, True)),))
+    assert request.at(2, 0.0) == Request(age=AgeSpec(30.0, True), zones=(("forehead", AgeSpec(0.0, True)),))
+    only = VideoRequest.parse(Request(), None, (), ["2=+30"])
+    assert only.at(1, 0.0) is None
 
 
 @pytest.mark.parametrize("text", ["forehead", "=+20"])
 def test_what_is_no_zone(text: str) -> None:
     with pytest.raises(UsageError, match="is not a zone with an age"):
-        VideoWish.parse(Request(), None, [text])
+        VideoRequest.parse(Request(), None, [text])
 
 
 @pytest.mark.parametrize("text", ["2", "x=+20", "0=+20"])
 def test_what_is_no_face(text: str) -> None:
     with pytest.raises(UsageError, match="is not a face with an age"):
-        VideoWish.parse(Request(), None, (), [text])
+        VideoRequest.parse(Request(), None, (), [text])
 
 
 def test_what_a_model_cannot_do() -> None:
     with pytest.raises(UsageError, match="nothing was asked for"):
-        VideoWish.parse(Request()).check((15, 90), 4)
+        VideoRequest.parse(Request()).check((15, 90), 4)
     with pytest.raises(UsageError, match="an age of 120"):
-        VideoWish.parse(Request(), "0:30,5:120").check((15, 90), 4)
+        VideoRequest.parse(Request(), "0:30,5:120").check((15, 90), 4)
     with pytest.raises(UsageError, match="strength 2"):
-        VideoWish.parse(base_request(strength=2.0), "70").check((15, 90), 4)
+        VideoRequest.parse(base_request(strength=2.0), "70").check((15, 90), 4)

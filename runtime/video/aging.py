@@ -24,9 +24,9 @@ from ..pipeline.face_plan import FaceWork, SeenFace, place_again
 from ..pipeline.pipeline import Pipeline
 from .average import ChangeAverage
 from .picture import Box, Picture
+from .request import VideoRequest
 from .steady import Course, Step, frontal, person_pattern
 from .tracks import Track
-from .wish import VideoWish
 
 BEYOND = 12
 """Pixels of the picture around a frame with its halo that resampling looks at, at most, for each step."""
@@ -98,24 +98,24 @@ def know_people(tracks: Sequence[Track], groups: Sequence[Sequence[int]]) -> lis
     return people
 
 
-def choose_people(people: Sequence[Person], wish: VideoWish, places: Sequence[Face]) -> list[Person]:
+def choose_people(people: Sequence[Person], request: VideoRequest, places: Sequence[Face]) -> list[Person]:
     """The people with the reasons of those that are left alone; ``places`` are their faces, in order.
 
     A choice of faces means people: the most prominent counts as the largest.
     """
-    request = wish.base
-    meant = {id(face) for face in pick(places, request.faces)}
+    base = request.base
+    meant = {id(face) for face in pick(places, base.faces)}
     chosen = []
     for person, face in zip(people, places, strict=True):
-        smallest = MIN_FACE_PX if request.min_face_px is None else request.min_face_px
+        smallest = MIN_FACE_PX if base.min_face_px is None else base.min_face_px
         if id(face) not in meant:
-            reason = why_not(request.faces)
-        elif wish.request(person.number, 0.0) is None:
+            reason = why_not(base.faces)
+        elif request.at(person.number, 0.0) is None:
             reason = "nothing is asked of this face"
         elif person.width_px < smallest:
             reason = f"{person.width_px:.0f} px wide, under {smallest:g} px"
         else:
-            reason = "" if request.include_children else why_a_child(person.now)
+            reason = "" if base.include_children else why_a_child(person.now)
         chosen.append(replace(person, reason=reason))
     return chosen
 
@@ -134,10 +134,10 @@ class Ager:
     """Ages the people of a video picture by picture; `start` and `finish` may run in two threads."""
 
     def __init__(
-        self, pipeline: Pipeline, wish: VideoWish, courses: Sequence[tuple[Person, Course]], rate: float
+        self, pipeline: Pipeline, request: VideoRequest, courses: Sequence[tuple[Person, Course]], rate: float
     ) -> None:
         """``rate`` is pictures a second."""
-        self._pipeline, self._wish = pipeline, wish
+        self._pipeline, self._request = pipeline, request
         kind, kept = pipeline.manifest.coordinates, (one for one in courses if not one[0].reason)
         self._courses = {
             number: _Followed(person, course, ChangeAverage(rate, kind))
@@ -145,12 +145,12 @@ class Ager:
         }
 
     def start(self, number: int, seconds: float, picture: Picture) -> StartedPicture:
-        """Hand the faces of a picture to the engine; blocks only while too much is under way."""
+        """Hand the faces of a picture to the engine; blocks only while too much is in flight."""
         self._forget_ended(number)
         works = []
         for one in self._courses.values():
             step = one.course.at(number)
-            request = self._wish.request(one.person.number, seconds)
+            request = self._request.at(one.person.number, seconds)
             if step is None or request is None:
                 continue
             label = f"picture {number}, face {one.person.number}"
@@ -187,7 +187,7 @@ class Ager:
         }
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Go on from a `state` of the same video and wish."""
+        """Go on from a `state` of the same video and request."""
         for number, one in self._courses.items():
             mine = f"{number}."
             own = {name.removeprefix(mine): value for name, value in state.items() if name.startswith(mine)}

@@ -64,7 +64,7 @@ class Keys:
 
 
 @dataclass(frozen=True)
-class VideoWish:
+class VideoRequest:
     """What is asked of a video.
 
     ``base`` says all that does not change: faces, strength, map, population, pattern and limits. ``age`` and
@@ -85,8 +85,8 @@ class VideoWish:
         zones: Iterable[str] = (),
         people: Iterable[str] = (),
         easing: str = "smooth",
-    ) -> VideoWish:
-        """Make a wish of what a user types, such as ("0:30,10:70", ["forehead=+25"], ["2=+30"]).
+    ) -> VideoRequest:
+        """Make a request of what a user types, such as ("0:30,10:70", ["forehead=+25"], ["2=+30"]).
 
         ``base`` None asks for nothing special. Raises UsageError.
         """
@@ -116,11 +116,11 @@ class VideoWish:
         times = {0.0} | {time for keys in self._all_keys() for time, _ in keys.points}
         for time in sorted(times):
             for person in (0, *self.people):
-                request = self.request(person, time)
+                request = self.at(person, time)
                 if request is not None:
                     request.check(age_range, patterns)
 
-    def request(self, person: int, seconds: float) -> Request | None:
+    def at(self, person: int, seconds: float) -> Request | None:
         """What is asked of a person, by number, at a time; None where nothing is."""
         keys = self.people.get(person, self.age)
         if keys is None and not self.zones and self.base.aging_map is None:
@@ -143,7 +143,7 @@ def base_request(
     include_children: bool = False,
     pattern: int | None = None,
 ) -> Request:
-    """What of a wish does not change with time, from what a user types; raises UsageError."""
+    """What of a request does not change with time, from what a user types; raises UsageError."""
     from ..ages.atlas import read_atlas, reference_atlas
     from ..ages.map_file import read_map_file
 
