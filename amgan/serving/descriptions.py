@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from amgan.runtime.ages.atlas_transfer import face_age
 from amgan.runtime.face.mesh import FACE_OVAL
 from amgan.runtime.face.zones import ZONES
+from amgan.runtime.photo.plugins import readable_formats
 
 if TYPE_CHECKING:
     from amgan.runtime import Pipeline
@@ -70,6 +71,7 @@ class ModelDescription(BaseModel):
     face_oval: list[int]
     command_options: list[str] = Field(description="Options that `amgan age` needs to use the same model.")
     samples: list[str] = Field(description="Names of the sample photos.")
+    formats: list[str] = Field(description="Formats of photos that this server can read.")
     max_upload_bytes: int
 
 
@@ -132,5 +134,6 @@ def describe_model(
         face_oval=list(FACE_OVAL),
         command_options=list(settings.command_options),
         samples=samples,
+        formats=list(readable_formats()),
         max_upload_bytes=settings.max_upload_bytes,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,13 +113,14 @@ class PhotoService:
         self, stored: StoredPhoto, options: AgeOptions, region: RegionOptions
     ) -> RegionPicture | None:
         """One aged face of a photo, or None where the request does not change it."""
-        kind: RegionFormat = "webp" if options.format == "webp" else "png"
         if options.format not in ("same", "png", "webp"):
             raise UsageError(f"a region cannot be a {options.format}: ask for png or webp")
-        return await self._region(stored, options.request(), region, kind)
+        return await self._region(
+            stored, options.request(), region, "png" if options.format != "webp" else "webp"
+        )
 
     async def _region(
-        self, stored: StoredPhoto, request: Request, region: RegionOptions, kind: RegionFormat
+        self, stored: StoredPhoto, request: Request, region: RegionOptions, kind: Literal["png", "webp"]
     ) -> RegionPicture | None:
         face = self._face(stored, region.face)
         if face not in self._chosen(stored, request):
@@ -132,7 +133,8 @@ class PhotoService:
             return started[0]
 
         aged = await self._desk.age(self._pipeline, start)
-        return await self._desk.run(_encode_region, subject, aged.pixels, kind)
+        form: RegionFormat = "lossless webp" if kind == "webp" and region.lossless else kind
+        return await self._desk.run(_encode_region, subject, aged.pixels, form)
 
     def _subject(self, stored: StoredPhoto, region: RegionOptions) -> _Subject:
         seen = self._face(stored, region.face)
@@ -206,15 +208,15 @@ class PhotoService:
         return Path(stored.name).suffix if format == "same" else SUFFIXES[format]
 
 
-def _encode_region(subject: _Subject, aged: NDArray[np.uint8], kind: RegionFormat) -> RegionPicture | None:
+def _encode_region(subject: _Subject, aged: NDArray[np.uint8], form: RegionFormat) -> RegionPicture | None:
     changed = changed_pixels(subject.pixels, aged)
     box = box_of(changed)
     if box is None:
         return None
     x0, y0, x1, y1 = box
     where = (slice(y0, y1), slice(x0, x1))
-    content = encode_change(aged[where], changed[where], kind)
-    return RegionPicture(content, f"image/{kind}", subject.box(*box))
+    content = encode_change(aged[where], changed[where], form)
+    return RegionPicture(content, f"image/{form.split()[-1]}", subject.box(*box))
 
 
 def _at(options: SweepOptions, years: float) -> Request:

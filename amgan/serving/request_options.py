@@ -80,6 +80,7 @@ class RegionOptions(BaseModel):
         description="Compute the face in a frame of so many px at most, for a quick preview; "
         "none computes it as in the whole photo.",
     )  # fmt: skip
+    lossless: bool = Field(default=False, description="A WebP holds the exact pixels; a PNG always does.")
 
 
 FileFormat = Literal["same", "jpeg", "png", "tiff", "webp", "bmp", "avif", "heic"]

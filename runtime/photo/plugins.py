@@ -6,6 +6,7 @@ AVIF is part of Pillow's own wheels; one that somebody built without it says so.
 from __future__ import annotations
 
 import threading
+from importlib.util import find_spec
 from pathlib import Path
 
 from PIL import Image, features
@@ -14,6 +15,17 @@ from ..errors import PhotoError
 
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _lock = threading.Lock()
+
+
+def readable_formats() -> tuple[str, ...]:
+    """Names of the formats that photos can have here, as people call them."""
+    found = ["JPEG", "PNG"]
+    if find_spec("pillow_heif") is not None:
+        found.append("HEIC")
+    found += ["TIFF", "WebP"]
+    if features.check("avif"):
+        found.append("AVIF")
+    return (*found, "BMP")
 
 
 def kind_of(path: Path) -> str | None:

@@ -130,13 +130,17 @@ def test_a_map_ages_as_from_the_command_line(
     assert aged(server, photo, map=base64.b64encode(path.read_bytes()).decode()) == target.read_bytes()
 
 
+@pytest.mark.parametrize("kind", ["png", "webp"])
 def test_a_region_has_the_pixels_of_the_whole_photo(
-    server: LiveServer, photo: dict, pipeline: Pipeline, hopper: np.ndarray
+    server: LiveServer, photo: dict, pipeline: Pipeline, hopper: np.ndarray, kind: str
 ) -> None:
-    found = server.client.post(f"/v1/photos/{photo['id']}/age", json={"age": 70, "region": {"face": 1}})
-    assert found.headers["content-type"] == "image/png"
+    asked = {"age": 70, "region": {"face": 1, "lossless": kind == "webp"}} | (
+        {"format": "webp"} if kind == "webp" else {}
+    )
+    found = server.client.post(f"/v1/photos/{photo['id']}/age", json=asked)
+    assert found.headers["content-type"] == f"image/{kind}"
     x0, y0, x1, y1 = (round(float(v)) for v in found.headers["amgan-box"].split())
-    region = np.asarray(Image.open(io.BytesIO(found.content)))
+    region = np.asarray(Image.open(io.BytesIO(found.content)).convert("RGBA"))
     whole = pipeline.age(hopper, Request.parse("70")).pixels
     pasted, opaque = hopper.copy(), region[..., 3] == 255
     pasted[y0:y1, x0:x1][opaque] = region[..., :3][opaque]
@@ -215,6 +219,7 @@ def test_the_picture_for_the_screen(server: LiveServer, photo: dict, hopper: np.
 def test_samples_models_health_and_metrics(server: LiveServer) -> None:
     model = server.client.get("/v1/model").json()
     assert model["model"] == "tiny" and len(model["zones"]) == 15
+    assert set(model["formats"]) >= {"JPEG", "PNG", "TIFF", "WebP"}
     for name in model["samples"]:
         assert server.client.get(f"/samples/{name}").status_code == 200
         assert server.client.post("/v1/photos", params={"sample": name}).status_code == 201

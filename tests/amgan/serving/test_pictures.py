@@ -21,8 +21,10 @@ def test_only_what_changed_is_sent() -> None:
     assert sorted(zip(*np.nonzero(changed), strict=True)) == [(10, 20), (30, 7)]
     assert box_of(changed) == (7, 10, 21, 31)
     assert box_of(changed_pixels(before, before)) is None
-    sent = np.asarray(Image.open(io.BytesIO(encode_change(after, changed, "png"))))
-    assert (sent[..., :3] == after).all() and (sent[..., 3] == 255 * changed).all()
+    for form in ("png", "lossless webp"):
+        sent = np.asarray(Image.open(io.BytesIO(encode_change(after, changed, form))).convert("RGBA"))  # type: ignore[arg-type]
+        assert (sent[..., 3] == 255 * changed).all()
+        assert (sent[changed][:, :3] == after[changed]).all()
 
 
 def test_regions_count_as_memory_of_their_photo() -> None:

@@ -13,7 +13,7 @@ from support import icc_profiles
 
 from amgan.runtime.errors import PhotoError
 from amgan.runtime.photo.limits import _av1_bits
-from amgan.runtime.photo.plugins import kind_of
+from amgan.runtime.photo.plugins import kind_of, readable_formats
 from amgan.runtime.photo.read import read_photo
 from amgan.runtime.photo.write import write_photo
 
@@ -190,3 +190,13 @@ def test_missing_packages_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             read_photo(tmp_path / name)
         with pytest.raises(PhotoError, match=needs):
             write_photo(photo, photo.pixels, tmp_path / f"new-{name}")
+
+
+def test_formats_that_need_more_are_named_where_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = readable_formats()
+    assert ("AVIF" in here) == bool(features.check("avif"))
+    monkeypatch.setattr("amgan.runtime.photo.plugins.find_spec", lambda name: None)
+    monkeypatch.setattr(features, "check", lambda name: False)
+    assert readable_formats() == ("JPEG", "PNG", "TIFF", "WebP", "BMP")
+    monkeypatch.setattr("amgan.runtime.photo.plugins.find_spec", lambda name: object())
+    assert "HEIC" in readable_formats()
