@@ -13,13 +13,15 @@ export class ApiError extends Error {
   get gone() { return this.status === 404; }
 }
 
+const AWAY = "The server cannot be reached.";
+
 async function call(path, options = {}) {
   let response;
   try {
     response = await fetch(path, options);
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new ApiError(0, "The server cannot be reached.");
+    throw new ApiError(0, AWAY);
   }
   if (response.ok) return response;
   let sentence = `${response.status} ${response.statusText}`;
@@ -37,9 +39,43 @@ export async function getModel() {
   return (await call("/v1/model")).json();
 }
 
-export async function sendPhoto(file) {
-  const name = encodeURIComponent(file.name || "photo.png");
-  return (await call(`/v1/photos?name=${name}`, { method: "POST", body: file })).json();
+/**
+ * Send a photo; `sent(share)` is called as it goes, with 0 to 1. XMLHttpRequest, as fetch does not tell how much went.
+ */
+export function sendPhoto(file, { sent = () => {}, signal } = {}) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", `/v1/photos?name=${encodeURIComponent(file.name || "photo.png")}`);
+    request.upload.addEventListener("progress", ({ loaded, total }) => sent(total ? loaded / total : 1));
+    request.upload.addEventListener("load", () => sent(1));
+    request.addEventListener("load", () => {
+      const answer = parsed(request.responseText);
+      if (request.status === 201 && answer) resolve(answer);
+      else reject(new ApiError(request.status, answer?.detail ?? `${request.status} ${request.statusText}`));
+    });
+    request.addEventListener("error", () => reject(new ApiError(0, AWAY)));
+    request.addEventListener("abort", () => reject(new DOMException("another photo", "AbortError")));
+    signal?.addEventListener("abort", () => request.abort());
+    request.send(file);
+  });
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/** A file in memory: what was chosen may change, or be gone, before it is sent again. */
+export async function inMemory(file) {
+  if (!file.size) throw new ApiError(400, `'${file.name}' is empty: choose another file.`);
+  try {
+    return new File([await file.arrayBuffer()], file.name, { type: file.type });
+  } catch {
+    throw new ApiError(400, `'${file.name}' cannot be read: choose the file itself, not a folder or a shortcut.`);
+  }
 }
 
 export async function fetchSample(name) {
@@ -51,8 +87,10 @@ export function forgetPhoto(id) {
   fetch(`/v1/photos/${id}`, { method: "DELETE", keepalive: true }).catch(() => {});
 }
 
-export function pictureUrl(id, maxSide) {
-  return `/v1/photos/${id}/picture` + (maxSide ? `?max_side_px=${maxSide}` : "");
+/** The photo for the screen, as the URL of a blob; of all its pixels where `maxSide` is null. */
+export async function getPicture(id, maxSide, signal) {
+  const side = maxSide ? `?max_side_px=${maxSide}` : "";
+  return URL.createObjectURL(await (await call(`/v1/photos/${id}/picture${side}`, { signal })).blob());
 }
 
 /** One aged face as {bitmap, box}, or null where nothing changes. */
@@ -63,9 +101,9 @@ export async function ageRegion(id, options, region, format, signal) {
   return { bitmap: await createImageBitmap(await response.blob()), box };
 }
 
-/** Ask whether the server still has a photo, which counts as using it. */
-export async function touchPhoto(id) {
-  await call(`/v1/photos/${id}`);
+/** What the server knows of a photo, which counts as using it. */
+export async function getPhoto(id) {
+  return (await call(`/v1/photos/${id}`)).json();
 }
 
 /** The whole aged photo, as its file. */

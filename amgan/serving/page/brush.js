@@ -14,7 +14,7 @@ export class Brush {
     Object.assign(this, { history, stage, heat });
     this.root = document.getElementById("panel-brush");
     this.root.innerHTML = `
-      <p class="soft hint">Paint on the face; the colours fade when you leave it. <span class="keys">With the keyboard: arrows move the brush, Enter paints.</span></p>
+      <p class="soft hint">Paint on the face. <span class="keys">The colours fade when you leave it. With the keyboard: arrows move the brush, Enter paints.</span></p>
       <div class="field"><label for="brush-years">Years</label><output for="brush-years"></output><div class="range tinted"><input id="brush-years" type="range" min="-40" max="40" step="1" value="30"></div></div>
       <div class="field"><label for="brush-size">Size</label><output for="brush-size"></output><div class="range"><input id="brush-size" type="range" min="2" max="40" step="1" value="12"></div></div>
       <div class="field"><label for="brush-soft">Softness</label><output for="brush-soft"></output><div class="range"><input id="brush-soft" type="range" min="0" max="100" step="5" value="70"></div></div>
@@ -53,7 +53,10 @@ export class Brush {
     this.#on = name === "brush";
     this.ring.hidden = true;
     this.stage.pane.tabIndex = this.#on ? 0 : -1;
-    if (this.#on) this.stage.pane.setAttribute("aria-label", "Face to paint on");
+    for (const [name, value] of [["aria-label", "Face to paint on: arrows move the brush, Enter paints"], ["role", "application"]]) {
+      if (this.#on) this.stage.pane.setAttribute(name, value);
+      else this.stage.pane.removeAttribute(name);
+    }
     this.heat.tab(this.#on);
   }
 
@@ -88,6 +91,7 @@ export class Brush {
     const [x, y] = this.stage.toPane(photo);
     Object.assign(this.ring.style, { left: `${x}px`, top: `${y}px`, width: `${px}px`, height: `${px}px` });
     this.ring.hidden = !this.#on;
+    this.heat.tell(this.#on ? this.#toFrame(photo) : null);
   }
 
   #begin() {
@@ -164,7 +168,11 @@ export class Brush {
       const all = event.getCoalescedEvents?.() ?? [];
       for (const one of all.length ? all : [event]) this.#paint(this.#toFrame(this.stage.toPhoto(one)));
     });
-    pane.addEventListener("pointerleave", () => { if (!this.#stroke) this.ring.hidden = true; });
+    pane.addEventListener("pointerleave", () => {
+      if (this.#stroke) return;
+      this.ring.hidden = true;
+      this.heat.tell(null);
+    });
     for (const name of ["pointerup", "pointercancel"]) pane.addEventListener(name, end);
     this.stage.root.addEventListener("pinch", () => {
       if (!this.#stroke) return;

@@ -6,18 +6,26 @@ const SPAN = 60;
 const YOUNGER = [70, 140, 215];
 const OLDER = [224, 104, 36];
 
+const opacity = (years) => 0.65 * Math.min(1, Math.abs(years) / SPAN) ** 0.65;
+const signed = (years) => (years ? `${years > 0 ? "+" : "−"}${Math.abs(years)}` : "0");
+
 export class Heat {
   #wanted = true;
   #tab = false;
   #face = null;
+  #years = null; // asked for everywhere, as changes
+  #place = null;
+  #drawing = false;
+  #due = false;
 
   constructor({ canvas, legend, history, levels, failed }) {
     Object.assign(this, { canvas, legend, history, levels, failed });
     this.context = canvas.getContext("2d");
-    legend.querySelector("b").style.background =
-      `linear-gradient(90deg, rgb(${YOUNGER}), rgb(255 255 255 / 25%) 50%, rgb(${OLDER}))`;
-    legend.firstElementChild.textContent = `−${SPAN} years`;
-    legend.lastElementChild.textContent = `+${SPAN} years`;
+    const stops = [-1, -0.75, -0.5, -0.25, -0.1, 0, 0.1, 0.25, 0.5, 0.75, 1].map((share) =>
+      `rgb(${(share < 0 ? YOUNGER : OLDER).join(" ")} / ${opacity(share * SPAN)}) ${50 + 50 * share}%`);
+    legend.querySelector("b").style.backgroundImage = `linear-gradient(90deg, ${stops.join(", ")})`;
+    legend.children[0].textContent = signed(-SPAN);
+    legend.children[2].textContent = `${signed(SPAN)} years`;
     history.listen(() => this.#draw());
   }
 
@@ -44,26 +52,42 @@ export class Heat {
     this.#draw();
   }
 
+  /** Tell in the legend what is asked for at a place of the face's frame (0 to 1), or nothing. */
+  tell(place) {
+    this.#place = place;
+    const cell = place?.map((v) => Math.floor(v * SIDE));
+    const inside = cell?.every((v) => v >= 0 && v < SIDE);
+    const years = inside && this.#years ? Math.round(this.#years[cell[1] * SIDE + cell[0]]) : 0;
+    this.legend.lastElementChild.textContent = inside ? `here ${signed(years)}` : "";
+  }
+
+  /** Draw the newest map. One at a time: what comes while one is drawn makes it one more, not many. */
   async #draw() {
     const on = this.#wanted && this.#tab && this.#face !== null;
     this.canvas.classList.toggle("on", on);
     this.legend.hidden = !on;
-    if (!on) return;
-    try {
-      const { now, map } = await this.levels();
-      this.#fill(now, map);
-    } catch (error) {
-      this.failed(error);
+    this.#due = on;
+    if (!on || this.#drawing) return;
+    this.#drawing = true;
+    while (this.#due) {
+      this.#due = false;
+      try {
+        const { now, map } = await this.levels();
+        this.#fill(map.map((years, i) => (years ? years - now[i] : 0)));
+      } catch (error) {
+        this.failed(error);
+      }
     }
+    this.#drawing = false;
   }
 
-  #fill(now, map) {
+  #fill(years) {
+    this.#years = years;
+    this.tell(this.#place);
     const picture = this.context.createImageData(SIDE, SIDE);
-    for (let i = 0; i < map.length; i++) {
-      const years = map[i] ? map[i] - now[i] : 0;
-      const share = Math.min(1, Math.abs(years) / SPAN);
-      picture.data.set(years < 0 ? YOUNGER : OLDER, 4 * i);
-      picture.data[4 * i + 3] = 135 * share ** 0.7;
+    for (let i = 0; i < years.length; i++) {
+      picture.data.set(years[i] < 0 ? YOUNGER : OLDER, 4 * i);
+      picture.data[4 * i + 3] = 255 * opacity(years[i]);
     }
     this.context.putImageData(picture, 0, 0);
     this.#clipToFace();

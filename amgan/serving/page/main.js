@@ -2,86 +2,53 @@
 
 import { AgeSlider } from "./age.js";
 import * as api from "./api.js";
-import { mapName, outputName } from "./command.js";
-import { composeMap, encodeMap, paintOfMap, toBase64 } from "./maps.js";
 import { Brush } from "./brush.js";
+import { mapName, outputName } from "./command.js";
 import { Heat } from "./heat.js";
+import { forgetWork, keptWork } from "./kept.js";
+import { encodeMap, paintOfMap } from "./maps.js";
 import { More } from "./more.js";
 import { notice } from "./notices.js";
+import { Opening } from "./opening.js";
 import { Bubble, Overlay } from "./overlay.js";
 import { Previews } from "./previews.js";
-import { Stage } from "./stage.js";
-import { asks, History, manner } from "./state.js";
+import { again, currentMap, faces, history, keep, level, options, work, workOn } from "./session.js";
+import { screenSide, Stage } from "./stage.js";
+import { setUpStart, turn, turnToPhoto } from "./start.js";
+import { asks } from "./state.js";
 import { Sweep } from "./sweep.js";
 import { setUpTabs } from "./tabs.js";
 import { Zones } from "./zones.js";
 import { download, setUpFiles, setUpKeys, setUpTheme } from "./window.js";
 
 const byId = (id) => document.getElementById(id);
-const history = new History();
-const stage = new Stage(byId("stage"), api.pictureUrl);
+const stage = new Stage(byId("stage"), {
+  picture: (side) => again(() => api.getPicture(work.photo.id, side)),
+  failed: trouble,
+});
+const opening = new Opening();
 const times = []; // of previews, in ms
-let model, photo = null, file = null, chosen = null, levels = {}, opening = 0;
 let age, zones, overlay, more, tools = [];
-
-/** Which faces are aged, as `amgan age` takes it: "all", or "#2" for the second largest alone. */
-function faces() {
-  return photo.faces.length > 1 && byId("only").checked ? `#${chosen.number}` : "all";
-}
-
-/** The request of now, as the server takes it; null where nothing is asked. */
-async function options() {
-  const state = history.current;
-  if (!asks(state)) return null;
-  const common = { ...manner(state), faces: faces() };
-  if (!state.paint) return { ...common, age: state.age, zones: state.zones };
-  return { ...common, map: toBase64(await encodeMap(await currentMap())) };
-}
-
-/** The map of now over the chosen face, in years. */
-async function currentMap() {
-  const state = history.current;
-  return composeMap(await level("now"), await level("wanted"), state.paint, model.age_range);
-}
-
-/** Ages of the chosen face before paint: "now", or "wanted" by age and zones. */
-async function level(what) {
-  const { age: years, zones: named } = what === "wanted" ? history.current : { age: null, zones: {} };
-  const key = JSON.stringify([chosen.number, what, years, named]);
-  if (levels[what]?.key !== key) {
-    levels[what] = { key, years: await again(() => api.getLevel(photo.id, chosen.number, what, years, named)) };
-  }
-  return levels[what].years;
-}
 
 const previews = new Previews({
   stage,
   options,
   times,
-  photo: () => photo,
-  faces: (live) => (live || faces() !== "all" ? [chosen.number] : photo.faces.filter((f) => !f.left).map((f) => f.number)),
+  photo: () => work.photo,
+  faces: (live) => (live || faces() !== "all" ? [work.chosen.number] : work.photo.faces.filter((f) => !f.left).map((f) => f.number)),
   failed: trouble,
 });
 
-/** Do something with the photo; where the server no longer has it, send it again first. */
-async function again(action) {
-  try {
-    return await action();
-  } catch (error) {
-    if (!(error instanceof api.ApiError) || !error.gone) throw error;
-    photo = { ...(await api.sendPhoto(file)), faces: photo.faces };
-    return action();
-  }
-}
-
 let waiting = null;
 async function trouble(error) {
+  if (error.name === "AbortError") return;
   if (!(error instanceof api.ApiError)) throw error;
-  if (error.gone) {
+  if (error.gone && work.file) {
     await again(() => Promise.reject(new api.ApiError(404, error.message))).catch(() => {});
     previews.change(false);
     return;
   }
+  if (error.gone) leave();
   if (!error.away) {
     notice(error.message, { bad: true });
     return;
@@ -99,76 +66,111 @@ async function trouble(error) {
 }
 
 async function open(candidate) {
-  const mine = ++opening;
   previews.stop();
-  if (candidate.size > model.max_upload_bytes) {
-    notice(`'${candidate.name}' is larger than the ${Math.round(model.max_upload_bytes / 2 ** 20)} MiB that this server takes.`, { bad: true });
-    return;
-  }
-  byId("drop").classList.add("busy");
-  byId("busy").hidden = false;
   try {
-    const found = await api.sendPhoto(candidate);
-    if (mine !== opening) return;
-    if (photo) api.forgetPhoto(photo.id);
-    [photo, file, levels] = [found, candidate, {}];
-    byId("only").checked = false;
-    document.body.dataset.view = "work";
-    byId("photo-name").textContent = found.name;
-    document.title = `${found.name} · AMGAN`;
-    await stage.show(photo);
-    choose((photo.faces.find((f) => !f.left) ?? photo.faces[0]).number);
-    history.reset();
-    stage.fitFace(chosen);
-    for (const { left } of photo.faces) if (left && photo.faces.length === 1) notice(`The face is left alone: ${left}.`, { bad: true, stay: true });
+    const found = await opening.send(candidate, work.model.max_upload_bytes);
+    if (!found) return;
+    if (work.photo) api.forgetPhoto(work.photo.id);
+    work.file = found.file;
+    await show(found, turnToPhoto);
+    const [first, ...others] = work.photo.faces;
+    if (first.left && !others.length) notice(`The face is left alone: ${first.left}.`, { bad: true, stay: true });
   } catch (error) {
-    if (error instanceof api.ApiError) notice(error.message, { bad: true });
-    else throw error;
-  } finally {
-    byId("drop").classList.remove("busy");
-    byId("busy").hidden = true;
+    if (!(error instanceof api.ApiError)) throw error;
+    notice(error.message, { bad: true });
+    if (work.photo) previews.change(false);
   }
+}
+
+/** Put a photo on the page, with nothing asked of it, or what was asked before a reload. */
+async function show({ photo, picture }, turned, { chosen = null, only = false, state = {} } = {}) {
+  workOn(photo);
+  history.reset();
+  turned();
+  await stage.show(photo, picture);
+  if (work.photo !== photo) return;
+  byId("only").checked = only;
+  choose(chosen ?? (photo.faces.find((f) => !f.left) ?? photo.faces[0]).number);
+  work.only = only;
+  stage.fitFace(work.chosen);
+  history.commit(state);
+}
+
+/** Go on after a reload. */
+async function resume() {
+  const kept = keptWork();
+  if (!kept) return;
+  try {
+    const photo = await api.getPhoto(kept.id);
+    await show({ photo, picture: await api.getPicture(photo.id, screenSide(photo)) }, turn, kept);
+  } catch (error) {
+    if (!(error instanceof api.ApiError)) throw error;
+    if (error.gone) forgetWork();
+    notice(error.message, { bad: true });
+  }
+}
+
+/** Back to the start: the photo is no longer there. */
+function leave() {
+  previews.stop();
+  forgetWork();
+  work.photo = work.file = work.chosen = null;
+  turn();
 }
 
 /** Work on a face. */
 function choose(number) {
-  chosen = photo.faces.find((f) => f.number === number);
-  overlay.draw(photo.faces, chosen, choose);
-  age.setNow(chosen.age);
-  zones.setFace(chosen);
-  for (const tool of tools) tool.setFace?.(chosen);
-  const box = byId("faces");
-  box.hidden = photo.faces.length === 1;
-  byId("face-number").textContent = `Face ${number} of ${photo.faces.length}. Choose another on the photo.`;
-  if (byId("only").checked) ageOthers();
+  const { photo } = work;
+  work.chosen = photo.faces.find((f) => f.number === number);
+  overlay.draw(photo.faces, work.chosen, choose);
+  age.setNow(work.chosen.age);
+  zones.setFace(work.chosen);
+  for (const tool of tools) tool.setFace?.(work.chosen);
+  byId("faces").hidden = photo.faces.length === 1;
+  byId("face-number").textContent = `Face ${number} of ${photo.faces.length}`;
+  byId("face-left").textContent = work.chosen.left ? `Left alone: ${work.chosen.left}.` : "";
+  if (stage.at.face) stage.fitFace(work.chosen, { keepSplit: true });
+  if (work.only) ageOthers();
+  keep();
+}
+
+/** Work on the face so many numbers further, round and round. */
+function step(by) {
+  const count = work.photo.faces.length;
+  choose((work.chosen.number - 1 + by + count) % count + 1);
 }
 
 /** Another choice of faces: those that are no longer meant are as they were. */
 function ageOthers() {
+  work.only = byId("only").checked;
   previews.change(false);
   more.show();
+  keep();
 }
 
+let saving = false;
 async function save() {
-  if (!photo || !asks(history.current)) return;
+  if (saving || !work.photo || !asks(history.current)) return;
   const button = byId("save");
-  button.disabled = true;
-  button.textContent = "Saving…";
+  saving = true;
+  button.setAttribute("aria-busy", "true"); // not disabled: the keyboard's focus would be lost
   try {
     const wanted = await options();
-    const blob = await again(() => api.agePhoto(photo.id, wanted));
-    download(blob, outputName(photo.name));
-    notice(`Saved ${outputName(photo.name)}.`);
+    const blob = await again(() => api.agePhoto(work.photo.id, wanted));
+    download(blob, outputName(work.photo.name));
+    notice(`Saved ${outputName(work.photo.name)}.`);
   } catch (error) {
     await trouble(error);
+    if (error.away) notice("Nothing was saved: save again when the server is back.", { bad: true });
+  } finally {
+    saving = false;
+    button.removeAttribute("aria-busy");
   }
-  button.textContent = "Save photo";
-  button.disabled = false;
 }
 
 async function saveMap() {
   try {
-    download(new Blob([await encodeMap(await currentMap())], { type: "image/png" }), mapName(photo.name));
+    download(new Blob([await encodeMap(await currentMap())], { type: "image/png" }), mapName(work.photo.name));
   } catch (error) {
     await trouble(error);
   }
@@ -176,71 +178,67 @@ async function saveMap() {
 
 async function loadMap(candidate) {
   try {
-    const map = await api.readMap(candidate);
+    const map = await api.readMap(await api.inMemory(candidate));
     history.commit({ paint: paintOfMap(map, await level("now"), new Float32Array(map.length)), age: null, zones: {} });
   } catch (error) {
     await trouble(error);
   }
 }
 
-function showSamples() {
-  byId("samples").replaceChildren(...model.samples.map((name) => {
-    const button = document.createElement("button");
-    const image = document.createElement("img");
-    image.src = `/samples/${encodeURIComponent(name)}`;
-    image.alt = "";
-    const title = name.replace(/\.\w+$/, "").split("_").map((w) => w[0].toUpperCase() + w.slice(1)).join(" ");
-    const text = document.createElement("span");
-    const small = document.createElement("small");
-    small.textContent = "Sample";
-    text.append(title, small);
-    button.append(image, text);
-    button.addEventListener("click", async () => {
-      try { await open(await api.fetchSample(name)); } catch (error) { await trouble(error); }
-    });
-    return button;
-  }));
+async function takeSample(name) {
+  try {
+    await open(await api.fetchSample(name));
+  } catch (error) {
+    await trouble(error);
+  }
 }
 
 async function begin() {
   try {
-    model = await api.getModel();
+    work.model = await api.getModel();
   } catch (error) {
     notice(error.message, { bad: true, stay: true, action: { label: "Try again", run: begin } });
     return;
   }
+  const { model } = work;
   overlay = new Overlay(stage.overlay, model);
   const bubble = new Bubble(byId("bubble"), stage.root);
   age = new AgeSlider(history, model.age_range);
   zones = new Zones({ history, model, stage, overlay, bubble });
-  more = new More({ history, model, faces: () => faces(), photo: () => photo, saveMap, loadMap, notice });
+  more = new More({ history, model, faces, photo: () => work.photo, saveMap, loadMap, notice });
   const heat = new Heat({
     history, canvas: stage.pane.querySelector(".heat"), legend: byId("legend"), failed: trouble,
     levels: async () => ({ now: await level("now"), map: await currentMap() }),
   });
   const brush = new Brush({ history, stage, heat });
-  const sweep = new Sweep({ history, stage, model, photo: () => photo, failed: trouble, again });
+  const sweep = new Sweep({ history, stage, model, photo: () => work.photo, failed: trouble, again });
   sweep.restore = () => previews.change(false);
   tools = [brush, sweep, { setFace: (face) => heat.setFace(face, model.face_oval) }];
   setUpTabs((name) => {
     stage.root.dataset.tab = name;
     stage.setAside(name === "brush");
     for (const tool of tools) tool.shown?.(name);
-    if (name === "more" && photo) more.show();
+    if (name === "more" && work.photo) more.show();
   });
   history.listen((state, live) => {
     byId("undo").disabled = !history.canUndo;
     byId("redo").disabled = !history.canRedo;
     byId("save").disabled = !asks(state);
-    if (photo && chosen) previews.change(live);
+    if (!work.chosen) return;
+    previews.change(live);
+    if (!live) keep();
   });
-  setUpFiles(open);
+  setUpFiles(open, notice);
   setUpTheme();
-  setUpKeys({ history, stage, save, working: () => photo !== null, face: () => chosen });
+  setUpKeys({ history, stage, save, working: () => document.body.dataset.view === "work", face: () => work.chosen });
   byId("save").addEventListener("click", save);
   byId("only").addEventListener("change", ageOthers);
+  byId("face-back").addEventListener("click", () => step(-1));
+  byId("face-on").addEventListener("click", () => step(1));
   byId("other").addEventListener("click", () => byId("file").click());
-  showSamples();
+  setUpStart(takeSample);
+  await resume();
+  turn();
   document.documentElement.dataset.ready = "yes";
 }
 
@@ -249,6 +247,6 @@ window.amgan = {
   get idle() { return previews.idle; },
   get times() { return times; },
   get state() { return history.current; },
-  get photo() { return photo; },
+  get photo() { return work.chosen && work.photo; },
 };
 begin();

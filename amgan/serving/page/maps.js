@@ -62,6 +62,10 @@ export function toBase64(bytes) {
   return btoa(text);
 }
 
+export function fromBase64(text) {
+  return Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+}
+
 function chunk(name, data) {
   const out = new Uint8Array(12 + data.length);
   const view = new DataView(out.buffer);

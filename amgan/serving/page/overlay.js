@@ -24,7 +24,7 @@ export class Overlay {
         const text = document.createElementNS(SVG, "text");
         text.setAttribute("x", (x0 + x1) / 2);
         text.setAttribute("y", y0 - (x1 - x0) * 0.06);
-        text.setAttribute("font-size", (x1 - x0) * 0.16);
+        text.style.setProperty("--size", `${(x1 - x0) * 0.16}px`);
         text.textContent = face.number;
         this.root.append(text);
       }

@@ -1,6 +1,6 @@
 // Keeps the aged faces on the stage up to date: small while something moves, exact when it rests.
 //
-// One request is in flight at a time. While a control moves, the preview in flight is shown when it comes, and
+// One state is in flight at a time. While a control moves, the preview in flight is shown when it comes, and
 // then only the newest state is asked for. Anything else that is overtaken is aborted, which the server notices
 // and stops computing: a preview when the control rests, and the exact face when it moves again.
 
@@ -8,6 +8,7 @@ import { ageRegion } from "./api.js";
 
 const SIZES = [256, 320, 384, 512, 640, 768, 1024];
 const AIM_MS = 110;
+const FACES_AT_ONCE = 2;
 
 export class Previews {
   #running = null;
@@ -43,6 +44,7 @@ export class Previews {
       try {
         await this.#update(live, abort.signal);
       } catch (error) {
+        abort.abort(); // of the other faces
         if (error.name !== "AbortError") this.failed(error);
       }
       this.#running = null;
@@ -58,15 +60,19 @@ export class Previews {
     const { id } = this.photo();
     const faces = this.faces(live);
     if (!live) for (const face of [...this.stage.patches.keys()]) if (!faces.includes(face)) this.stage.take(face);
-    for (const face of faces) {
-      if (!live && this.#wanted) return;
-      const region = live ? { face, max_frame_px: SIZES[this.#size] } : { face };
-      const since = performance.now();
-      const patch = await ageRegion(id, options, region, live ? "webp" : "png", signal);
-      if (live) this.#adapt(performance.now() - since);
-      if (patch) this.stage.put(face, patch);
-      else this.stage.take(face);
-    }
+    const waiting = [...faces];
+    const work = async () => {
+      while (waiting.length && (live || !this.#wanted)) {
+        const face = waiting.shift();
+        const region = live ? { face, max_frame_px: SIZES[this.#size] } : { face, lossless: true };
+        const since = performance.now();
+        const patch = await ageRegion(id, options, region, "webp", signal);
+        if (live) this.#adapt(performance.now() - since);
+        if (patch) this.stage.put(face, patch);
+        else this.stage.take(face);
+      }
+    };
+    await Promise.all(Array.from({ length: FACES_AT_ONCE }, work));
   }
 
   /** Take a size that keeps previews quick on this machine and connection. */

@@ -2,11 +2,17 @@
 
 const MAX_SCALE = 12;
 const SCREEN_SIDE = 2560;
+const EDGE = 0.12; // of the pane: nearer to it the split leaves no room for a label
+
+/** The side, in px, at which a photo is shown at first; null for all its pixels. */
+export function screenSide({ width, height }) {
+  return Math.max(width, height) > SCREEN_SIDE ? SCREEN_SIDE : null;
+}
 
 export class Stage {
-  constructor(root, pictureUrl) {
-    this.root = root;
-    this.pictureUrl = pictureUrl;
+  /** `picture(side)` gives the URL of a blob of the photo on the stage. */
+  constructor(root, { picture, failed }) {
+    Object.assign(this, { root, picture, failed });
     this.panes = [...root.querySelectorAll(".pane")];
     this.pane = root.querySelector(".pane-after");
     this.boards = [...root.querySelectorAll(".board")];
@@ -28,8 +34,8 @@ export class Stage {
     this.compare = "split";
   }
 
-  /** Show a photo; resolves when it can be seen. */
-  async show(photo) {
+  /** Show a photo from the URL of a blob; resolves when it can be seen. */
+  async show(photo, url) {
     this.photo = photo;
     this.at.face = null;
     this.clear();
@@ -38,15 +44,29 @@ export class Stage {
       board.style.height = `${photo.height}px`;
     }
     this.overlay.setAttribute("viewBox", `0 0 ${photo.width} ${photo.height}`);
-    this.full = Math.max(photo.width, photo.height) <= SCREEN_SIDE;
-    await this.#load(this.full ? undefined : SCREEN_SIDE);
+    this.full = screenSide(photo) === null;
+    await this.#load(url);
     this.fit();
   }
 
-  async #load(side) {
+  async #load(url) {
     const images = this.boards.map((board) => board.querySelector("img"));
-    for (const image of images) image.src = this.pictureUrl(this.photo.id, side);
+    for (const image of images) image.src = url;
     await Promise.all(images.map((image) => image.decode().catch(() => {})));
+    URL.revokeObjectURL(url);
+  }
+
+  /** Every pixel of the photo, where it was shown smaller so far. */
+  async #loadFull() {
+    const { photo } = this;
+    this.full = true;
+    try {
+      const url = await this.picture(null);
+      if (this.photo === photo) await this.#load(url);
+    } catch (error) {
+      this.full = this.photo !== photo && this.full;
+      this.failed(error);
+    }
   }
 
   /** Put an aged face over the photo, in place of the one before. */
@@ -125,12 +145,7 @@ export class Stage {
     const side = Math.hypot(a, b);
     const whole = Math.min(width / this.photo.width, height / this.photo.height, 4);
     const scale = Math.max(whole, Math.min(0.98 * Math.min(width, height) / side, 4));
-    // No wider margin than the whole photo would have.
-    const place = (centre, extent, size) => {
-      const start = extent / 2 - centre * scale;
-      return size * scale <= extent ? (extent - size * scale) / 2 : Math.min(0, Math.max(extent - size * scale, start));
-    };
-    this.at = { scale, x: place(x, width, this.photo.width), y: place(y, height, this.photo.height), fitted: false, face };
+    this.at = { ...this.#centred([x, y], scale), fitted: false, face };
     const middle = this.toPane([x, y])[0] / width;
     if (keepSplit) this.setSplit(this.split);
     else if (this.aside === undefined) this.setSplit(middle);
@@ -142,11 +157,18 @@ export class Stage {
   full100(box) {
     const scale = 1 / window.devicePixelRatio;
     const [x0, y0, x1, y1] = box ?? [0, 0, this.photo.width, this.photo.height];
-    this.at = {
-      scale, fitted: false,
-      x: this.pane.clientWidth / 2 - scale * (x0 + x1) / 2, y: this.pane.clientHeight / 2 - scale * (y0 + y1) / 2,
-    };
+    this.at = { ...this.#centred([(x0 + x1) / 2, (y0 + y1) / 2], scale), fitted: false };
     this.#apply();
+  }
+
+  /** A place of the photo in the middle, with no wider margin than the whole photo would have. */
+  #centred([x, y], scale) {
+    const place = (centre, extent, size) => {
+      const start = extent / 2 - centre * scale;
+      return size * scale <= extent ? (extent - size * scale) / 2 : Math.min(0, Math.max(extent - size * scale, start));
+    };
+    const { clientWidth: width, clientHeight: height } = this.pane;
+    return { scale, x: place(x, width, this.photo.width), y: place(y, height, this.photo.height) };
   }
 
   zoom(factor, x = this.pane.clientWidth / 2, y = this.pane.clientHeight / 2) {
@@ -177,11 +199,12 @@ export class Stage {
     }
     const width = this.pane.clientWidth;
     this.handle.style.left = `${this.split * width}px`;
+    this.root.dataset.split = this.split < EDGE ? "left" : this.split > 1 - EDGE ? "right" : "middle";
     const cut = this.compare === "split" ? (this.split * width - x) / scale : -1e5;
     this.after.style.clipPath = `polygon(${cut}px -1e5px, 1e6px -1e5px, 1e6px 1e6px, ${cut}px 1e6px)`;
-    if (!this.full && scale * window.devicePixelRatio * Math.max(this.photo.width, this.photo.height) > SCREEN_SIDE * 1.2) {
-      this.full = true;
-      this.#load();
+    const zoom = scale * window.devicePixelRatio;
+    if (!this.full && (zoom >= 1 || zoom * Math.max(this.photo.width, this.photo.height) > SCREEN_SIDE * 1.2)) {
+      this.#loadFull();
     }
   }
 

@@ -1,6 +1,6 @@
 // The face through the ages, computed ahead, as a scrubber.
 
-import { sweep, touchPhoto } from "./api.js";
+import { getPhoto, sweep } from "./api.js";
 import { manner } from "./state.js";
 
 export class Sweep {
@@ -9,6 +9,8 @@ export class Sweep {
   #abort = null;
   #timer = null;
   #on = false;
+  #follows = false; // shows each age as it comes
+  #manner = ""; // how the ages that are there were made
 
   constructor({ history, stage, photo, model, failed, again }) {
     Object.assign(this, { history, stage, photo, model, failed, again });
@@ -35,6 +37,7 @@ export class Sweep {
     this.go.addEventListener("click", () => (this.#abort ? this.#stop() : this.#compute()));
     this.at.addEventListener("input", () => this.#show(Number(this.at.value)));
     this.play.addEventListener("click", () => (this.#timer ? this.#pause() : this.#start()));
+    history.listen((state) => this.#asked(state));
     find("sweep-take").addEventListener("click", () => {
       this.#pause();
       history.commit({ age: this.#frames[Number(this.at.value)].years, zones: {}, paint: null });
@@ -57,24 +60,38 @@ export class Sweep {
   leave() {
     this.#stop();
     this.#pause();
+    this.#showing(false);
     if (this.#frames.length) this.restore?.();
   }
+
+  /** Something else is asked for: it is shown, and an age of the sweep no longer is. */
+  #asked(state) {
+    this.#follows = false;
+    this.#showing(false);
+    this.#pause();
+    if (this.#frames.length && JSON.stringify(manner(state)) !== this.#manner) this.#forget();
+  }
+
+  #showing(on) { document.body.classList.toggle("sweeping", on); }
 
   #forget() {
     this.#stop();
     this.#pause();
     this.#frames = [];
+    this.#showing(false);
     this.player.hidden = true;
   }
 
   async #compute() {
     this.#forget();
+    this.#manner = JSON.stringify(manner(this.history.current));
+    this.#follows = true;
     const abort = this.#abort = new AbortController();
     this.go.textContent = "Stop";
     this.progress.hidden = false;
     this.progress.value = 0;
     try {
-      await this.again(() => touchPhoto(this.photo().id));
+      await this.again(() => getPhoto(this.photo().id));
       const ages = `${this.from.value}:${this.to.value}:${this.step.value}`;
       const options = { ages, ...manner(this.history.current), region: { face: this.#face.number } };
       const lines = sweep(this.photo().id, options, abort.signal);
@@ -86,7 +103,7 @@ export class Sweep {
         this.at.max = this.#frames.length - 1;
         this.at.value = this.at.max;
         this.player.hidden = false;
-        if (this.#on) this.#show(this.#frames.length - 1);
+        if (this.#on && this.#follows) this.#show(this.#frames.length - 1);
       }
     } catch (error) {
       if (error.name !== "AbortError") this.failed(error);
@@ -104,6 +121,7 @@ export class Sweep {
 
   #show(n) {
     const frame = this.#frames[n];
+    this.#showing(true);
     this.at.value = n;
     this.output.textContent = `${frame.years} years`;
     this.at.setAttribute("aria-valuetext", `${frame.years} years`);

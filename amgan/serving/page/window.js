@@ -2,7 +2,7 @@
 
 const byId = (id) => document.getElementById(id);
 
-export function setUpFiles(open) {
+export function setUpFiles(open, notice) {
   byId("file").addEventListener("change", (event) => {
     const [file] = event.target.files;
     event.target.value = "";
@@ -19,13 +19,15 @@ export function setUpFiles(open) {
     depth = Math.max(0, depth - 1);
     if (!depth) document.body.classList.remove("dragging");
   });
-  window.addEventListener("dragover", (event) => { if (carriesFiles(event)) event.preventDefault(); });
+  // Whatever is dropped: else the browser would leave the page for it.
+  window.addEventListener("dragover", (event) => event.preventDefault());
   window.addEventListener("drop", (event) => {
     depth = 0;
     document.body.classList.remove("dragging");
-    if (!carriesFiles(event)) return;
     event.preventDefault();
-    const [file] = event.dataTransfer.files;
+    const [file, ...others] = event.dataTransfer.files;
+    if (!file) notice("That is no file: save the picture first, then drop it here.", { bad: true });
+    else if (others.length) notice(`One photo at a time: this is '${file.name}'.`);
     if (file) open(file);
   });
   window.addEventListener("paste", (event) => {

@@ -35,7 +35,11 @@ class Page:
     def go(self) -> None:
         self.chrome.get(self.server.url)
         self.until("document.documentElement.dataset.ready === 'yes'")
-        self.chrome.execute_script("localStorage.clear()")
+        if self.js(
+            "const kept = sessionStorage.length; localStorage.clear(); sessionStorage.clear(); return kept"
+        ):
+            self.chrome.get(self.server.url)
+            self.until("document.documentElement.dataset.ready === 'yes'")
 
     def until(self, script: str) -> None:
         wait_until(lambda: bool(self.js(f"return {script}")), f"{script}: {self.chrome.get_log('browser')}")
@@ -75,7 +79,9 @@ class Page:
             chain.key_up(key)
         chain.perform()
 
-    def drag(self, element: Any, start: tuple[int, int], *moves: tuple[int, int]) -> None:
+    def drag(
+        self, element: Any, start: tuple[int, int], *moves: tuple[int, int], settle: bool = True
+    ) -> None:
         """Press the mouse at an offset from the middle of an element, move it by each step, and let go."""
         from selenium.webdriver import ActionChains
 
@@ -83,7 +89,8 @@ class Page:
         for move in moves:
             chain = chain.move_by_offset(*move)
         chain.release().perform()
-        self.settle()
+        if settle:
+            self.settle()
 
     def tab(self, name: str) -> None:
         self.find(f"#tab-{name}").click()

@@ -1,0 +1,27 @@
+// What a tab works on, kept over a reload: the photo's id and what is asked for. The photo itself stays with the server.
+
+import { fromBase64, toBase64 } from "./maps.js";
+
+const KEY = "amgan-work";
+
+export function keepWork({ id, chosen, only, state }) {
+  const paint = state.paint && toBase64(new Uint8Array(state.paint.buffer));
+  try {
+    sessionStorage.setItem(KEY, JSON.stringify({ id, chosen, only, state: { ...state, paint } }));
+  } catch { /* the browser keeps nothing: a reload then starts anew */ }
+}
+
+export function forgetWork() {
+  sessionStorage.removeItem(KEY);
+}
+
+/** What was kept, as it was handed to keepWork, or null. */
+export function keptWork() {
+  try {
+    const work = JSON.parse(sessionStorage.getItem(KEY));
+    if (work?.state.paint) work.state.paint = new Float32Array(fromBase64(work.state.paint).buffer);
+    return work;
+  } catch {
+    return null;
+  }
+}
