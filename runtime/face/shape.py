@@ -6,6 +6,7 @@ further causes. It is spread over the canonical frame and fades to nothing befor
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from .alignment import Frame, apply_affine
 from .easing import eased
 from .mesh import FACE_OVAL, raise_hairline
-from .warp import sample_plane
+from .warp import move_pixels, sample_plane
 
 GRID = 64
 BAND_ROWS = 64
@@ -82,27 +83,41 @@ def paste_shape(out: NDArray[np.uint8], change: ShapeChange, strength: float = 1
     moves = (change.moves @ turn.T).astype(np.float32)
     before = out[y0:y1, x0:x1].copy()
     columns = np.arange(x1 - x0, dtype=np.float32)[None]
+    reach = _Reach(moves, matrix)
     for top in range(0, y1 - y0, BAND_ROWS):
-        part = out[y0 + top : min(y0 + top + BAND_ROWS, y1), x0:x1]
-        to_band = matrix.copy()
-        to_band[:, 2] += matrix[:, 1] * top
-        sideways, downwards = cv2.split(
-            sample_plane(moves, to_band, (part.shape[1], len(part)), smooth=False)
-        )
-        moving = np.maximum(np.abs(sideways), np.abs(downwards)) >= LEAST_PX
-        across_band = np.flatnonzero(moving.any(axis=0))
-        if not across_band.size:
+        bottom = min(top + BAND_ROWS, y1 - y0)
+        left, right = reach.columns(top, bottom, x1 - x0)
+        if right <= left:
             continue
-        here = slice(across_band[0], across_band[-1] + 1)
-        rows = np.arange(top, top + len(part), dtype=np.float32)[:, None]
-        moved = cv2.remap(
-            before,
-            columns[:, here] - sideways[:, here],
-            rows - downwards[:, here],
-            cv2.INTER_CUBIC,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
-        cv2.copyTo(np.asarray(moved, np.uint8), moving[:, here].astype(np.uint8), part[:, here])
+        part = out[y0 + top : y0 + bottom, x0 + left : x0 + right]
+        to_band = matrix.copy()
+        to_band[:, 2] += matrix[:, 0] * left + matrix[:, 1] * top
+        found = sample_plane(moves, to_band, (right - left, bottom - top), smooth=False)
+        sideways, downwards = found[..., 0], found[..., 1]
+        moving = np.maximum(np.abs(sideways), np.abs(downwards)) >= LEAST_PX
+        rows = np.arange(top, bottom, dtype=np.float32)[:, None]
+        move_pixels(before, columns[:, left:right] - sideways, rows - downwards, moving, part)
+
+
+class _Reach:
+    """Which pixels of a photo a grid of moves can move by LEAST_PX, as boxes of pixels around its cells."""
+
+    def __init__(self, moves: NDArray[np.float32], to_grid: NDArray[np.float64]) -> None:
+        """``moves`` [GRID, GRID, 2] in px of the photo; ``to_grid`` leads from the photo to cells."""
+        rows, columns = np.nonzero(np.abs(moves).max(axis=2) >= 0.99 * LEAST_PX)
+        to_photo = np.asarray(cv2.invertAffineTransform(to_grid), np.float64)
+        # What lies between two cells has something of both.
+        sides = [np.stack([columns + x, rows + y], axis=1) for x in (-0.6, 1.6) for y in (-0.6, 1.6)]
+        corners = np.stack([apply_affine(to_photo, side.astype(np.float64)) for side in sides])
+        self._low, self._high = corners.min(axis=0), corners.max(axis=0)
+
+    def columns(self, top: int, bottom: int, width: int) -> tuple[int, int]:
+        """First column, and the one after the last, that may move between two rows of a photo."""
+        here = (self._high[:, 1] > top) & (self._low[:, 1] < bottom)
+        if not here.any():
+            return 0, 0
+        left, right = self._low[here, 0].min(), self._high[here, 0].max()
+        return max(0, math.floor(left)), min(width, math.ceil(right))
 
 
 def _age_basis(years: float) -> tuple[float, float, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -26,8 +27,6 @@ def sample_affine(
     ``size_px`` is (width, height) of the output, which is written into ``out`` where that is given.
     Shrinking is filtered (box, then bicubic).
     """
-    import cv2
-
     scale = math.sqrt(abs(float(np.linalg.det(to_source[:, :2]))))
     factor = max(1, int(scale + 1e-6))  # an exact scale may come out a hair low
     out = np.empty((size_px[1], size_px[0], 3), np.uint8) if out is None else out
@@ -39,11 +38,61 @@ def sample_affine(
         region, matrix = _region(rgb, moved, band_size, factor)
         if factor >= 2:
             region, matrix = reduce_blocks(region, factor), matrix / factor
-        # OpenCV resamples floats twice as fast as bytes.
-        floats = _warp(region.astype(np.float32), matrix, band_size, cv2.INTER_CUBIC, cv2.BORDER_REPLICATE)
-        np.maximum(floats, 0.0, out=floats)
-        cv2.convertScaleAbs(floats, dst=band)  # rounds, and stays within 255
+        _sample_band(region, matrix, band)
     return out
+
+
+def _sample_band(region: NDArray[np.uint8], matrix: NDArray[np.float64], band: NDArray[np.uint8]) -> None:
+    """Write a bicubic sample of an RGB picture, uint8 [H, W, 3], under an affine map into ``band``."""
+    extension = _extension()
+    if extension is not None and _has_plain_rows(region) and _has_plain_rows(band):
+        along, starts = _coordinates(matrix, (band.shape[1], band.shape[0]))
+        extension.affine(region, along, starts, band)
+        return
+    import cv2
+
+    size_px = (band.shape[1], band.shape[0])
+    # OpenCV resamples floats twice as fast as bytes.
+    floats = _warp(region.astype(np.float32), matrix, size_px, cv2.INTER_CUBIC, cv2.BORDER_REPLICATE)
+    np.maximum(floats, 0.0, out=floats)
+    cv2.convertScaleAbs(floats, dst=band)  # rounds, and stays within 255
+
+
+def move_pixels(
+    rgb: NDArray[np.uint8],
+    across: NDArray[np.float32],
+    down: NDArray[np.float32],
+    wanted: NDArray[np.bool_],
+    out: NDArray[np.uint8],
+) -> None:
+    """Write bicubic samples of ``rgb``, uint8 [H, W, 3], into ``out``, uint8 [h, w, 3].
+
+    ``across`` and ``down`` [h, w] are the columns and rows of ``rgb`` that a pixel is taken from; its edges
+    repeat outside it. Only pixels that are ``wanted`` [h, w] are written.
+    """
+    extension = _extension()
+    if extension is not None and _has_plain_rows(rgb) and _has_plain_rows(out):
+        extension.remap(rgb, across, down, wanted, out)
+        return
+    import cv2
+
+    moved = cv2.remap(rgb, across, down, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    cv2.copyTo(np.asarray(moved, np.uint8), wanted.view(np.uint8), out)
+
+
+@functools.cache
+def _extension() -> Any:
+    """The extension in C, where it was built and this CPU has what it needs; else None."""
+    try:
+        from . import _resample
+    except ImportError:
+        return None
+    return _resample if _resample.usable() else None
+
+
+def _has_plain_rows(rgb: NDArray[np.uint8]) -> bool:
+    """Whether the pixels of a row lie side by side, as the extension takes them."""
+    return rgb.strides[1:] == (3, 1) and rgb.strides[0] > 0
 
 
 def sample_plane(
@@ -77,14 +126,27 @@ def _warp(
     """
     import cv2
 
-    x, y = np.arange(size_px[0]) + 0.5, np.arange(size_px[1]) + 0.5
-    across, down = (_to_steps(row[0] * x, (row[1] * y + row[2] - 0.5)[:, None]) for row in matrix)
+    along, starts = _coordinates(matrix, size_px)
+    across, down = (_to_steps(along[axis], starts[axis]) for axis in (0, 1))
     return cv2.remap(source, across, down, method, borderMode=border, borderValue=0)
 
 
+def _coordinates(
+    matrix: NDArray[np.float64], size_px: tuple[int, int]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Summands of source coordinates, x and y: [2, columns] and [2, rows] of an output (width, height)."""
+    x, y = np.arange(size_px[0]) + 0.5, np.arange(size_px[1]) + 0.5
+    return matrix[:, :1] * x, matrix[:, 1:2] * y + matrix[:, 2:] - 0.5
+
+
 def _to_steps(along: NDArray[np.float64], start: NDArray[np.float64]) -> NDArray[np.float32]:
-    """The sums of two vectors, rounded to what OpenCV can interpolate at."""
-    total = along * _STEPS_PER_PX + start * _STEPS_PER_PX
+    """The sums of two vectors, [rows, columns], rounded to what OpenCV can interpolate at."""
+    extension = _extension()
+    if extension is not None:
+        steps = np.empty((len(start), len(along)), np.float32)
+        extension.steps(along, start, steps)
+        return steps
+    total = along * _STEPS_PER_PX + start[:, None] * _STEPS_PER_PX
     np.rint(total, out=total)
     return np.multiply(total, 1.0 / _STEPS_PER_PX, dtype=np.float32, casting="same_kind")
 

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from amgan.runtime.face.alignment import Frame
-from amgan.runtime.face.shape import landmark_moves, paste_shape, plan_shape
+from amgan.runtime.face.shape import LEAST_PX, landmark_moves, paste_shape, plan_shape
+from amgan.runtime.face.warp import move_pixels, sample_plane
 
 FRAME = Frame((140.0, 130.0), (100.0, 20.0))
 
@@ -69,3 +70,25 @@ def test_a_frame_beside_the_photo_changes_nothing(unit: np.ndarray) -> None:
     after = before.copy()
     paste_shape(after, change)
     assert np.array_equal(before, after)
+
+
+def test_pixels_are_those_of_a_warp_of_the_whole_frame(unit: np.ndarray) -> None:
+    """Only columns that move are looked at; a field over all of the photo gives the same."""
+    for frame in (FRAME, Frame((140.0, 130.0), (-30.0, 90.0)), Frame((20.0, 40.0), (90.0, 4.0))):
+        change = plan_shape(frame, unit, 25, 80)
+        assert change is not None
+        grid = len(change.moves)
+        across, down = frame.right
+        moves = change.moves @ np.float32([[across, down], [-down, across]]) * 2
+        field = sample_plane(moves.astype(np.float32), frame.to_frame(grid), (280, 260), smooth=False)
+        moving = np.abs(field).max(axis=2) >= LEAST_PX
+        after = photo()
+        paste_shape(after, change)
+        assert moving.any()
+        changed = (after != photo()).any(axis=2)
+        assert not (changed & ~moving).any()
+        y, x = np.mgrid[:260, :280].astype(np.float32)
+        wanted = photo()
+        move_pixels(photo(), x - field[..., 0], y - field[..., 1], moving, wanted)
+        assert np.abs(after.astype(int) - wanted).max() <= 1
+        assert (after == wanted).mean() > 0.999

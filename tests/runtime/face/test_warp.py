@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from amgan.runtime.face.warp import sample_affine, sample_plane
+from amgan.runtime.face import warp
+from amgan.runtime.face.warp import move_pixels, sample_affine, sample_plane
 
 IDENTITY = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 
@@ -114,3 +115,79 @@ def test_a_part_of_the_output_is_that_part(turn: float, scale: float, x: int, y:
     assert np.array_equal(
         sample_plane(plane, part, (9, 7)), sample_plane(plane, matrix, (40, 40))[y : y + 7, x : x + 9]
     )
+
+
+needs_the_extension = pytest.mark.skipif(
+    warp._extension() is None, reason="the extension in C was not built, or this CPU has no FMA"
+)
+
+
+def without_extension(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warp, "_extension", lambda: None)
+
+
+@needs_the_extension
+@pytest.mark.parametrize("size", [(1, 1), (3, 2), (30, 20), (517, 70)])
+@pytest.mark.parametrize("scale", [0.4, 0.97, 1.0, 1.6, 2.5])
+def test_extension_and_opencv_give_the_same(
+    size: tuple[int, int], scale: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = noise(90, 80)
+    turned = np.array([[scale, 0.07, -6.3], [-0.09, scale, -4.1]])  # a part lies outside on every side
+    fast = sample_affine(picture, turned, size)
+    without_extension(monkeypatch)
+    slow = sample_affine(picture, turned, size)
+    assert np.abs(fast.astype(int) - slow).max() <= 1  # older OpenCVs have rounded weights
+    assert (fast == slow).mean() > 0.9
+
+
+@needs_the_extension
+def test_pixels_move_alike_with_and_without_extension(monkeypatch: pytest.MonkeyPatch) -> None:
+    picture, random = noise(40, 50), np.random.default_rng(1)
+    across, down = (random.uniform(-9, side + 9, (33, 45)).astype(np.float32) for side in (50, 40))
+    across[0, :2], down[0, :2] = (-3e9, 3e9), (3e9, -3e9)
+    wanted = random.random((33, 45)) < 0.7
+    wanted[0, :2] = True
+    fast, slow = (np.full((33, 45, 3), 7, np.uint8) for _ in range(2))
+    move_pixels(picture, across, down, wanted, fast)
+    without_extension(monkeypatch)
+    move_pixels(picture, across, down, wanted, slow)
+    assert (fast[~wanted] == 7).all()
+    assert np.array_equal(fast[0, :2], [picture[-1, 0], picture[0, -1]])
+    inside = slice(1, None)
+    assert np.abs(fast[inside].astype(int) - slow[inside]).max() <= 4  # older OpenCVs take steps of 1/32 px
+
+
+@needs_the_extension
+def test_a_picture_that_lies_otherwise_in_memory_is_sampled_too() -> None:
+    picture = noise(40, 50)
+    plain = sample_affine(picture, affine(scale=0.8, x=2, y=3), (30, 20))
+    other = sample_affine(np.asfortranarray(picture), affine(scale=0.8, x=2, y=3), (30, 20))
+    assert np.abs(plain.astype(int) - other).max() <= 1
+
+
+@needs_the_extension
+def test_extension_refuses_what_does_not_fit() -> None:
+    from amgan.runtime.face import _resample
+
+    picture, out = noise(8, 9), np.zeros((4, 5, 3), np.uint8)
+    along, starts = np.zeros((2, 5)), np.zeros((2, 4))
+    wrong = [
+        (picture[..., :2], along, starts, out),
+        (picture[:, ::2], along, starts, out),
+        (picture, along[:, :4], starts, out),
+        (picture, along.astype(np.float32), starts, out),
+        (picture, along, starts[:1], out),
+        (picture[:0], along, starts, out),
+    ]
+    for arrays_given in wrong:
+        with pytest.raises(ValueError, match="array"):
+            _resample.affine(*arrays_given)
+    places, wanted = np.zeros((4, 5), np.float32), np.ones((4, 5), bool)
+    with pytest.raises(ValueError, match="differ"):
+        _resample.remap(picture, places, places[:3], wanted, out)
+    with pytest.raises(ValueError, match="differ"):
+        _resample.steps(along[0], starts[0], places[:3])
+    out.flags.writeable = False
+    with pytest.raises((ValueError, BufferError)):
+        _resample.affine(picture, along, starts, out)
