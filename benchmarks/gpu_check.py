@@ -140,13 +140,15 @@ def use_one_gpu(number: int) -> int:
 
     To be called before CUDA is used. Returns its number from now on.
     """
+    from amgan.runtime.machine import show_one_gpu
+
     seen = os.environ.get("CUDA_VISIBLE_DEVICES")
     names = [name for name in seen.split(",") if name] if seen else []
     if not number and not names:
         return 0
     if names and number >= len(names):
         return number
-    os.environ["CUDA_VISIBLE_DEVICES"] = names[number] if names else str(number)
+    show_one_gpu(number)
     return 0
 
 

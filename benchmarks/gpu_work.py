@@ -256,7 +256,7 @@ def verify(cuda: Any, gpu: Any, bundle: Path, checkpoint: Path | None) -> list[d
     """TensorRT's engines of a bundle, or PyTorch where it has none, against PyTorch fp32."""
     from amgan.checkpoint import SHIPPED, load_model
     from amgan.export.parity.comparison import Reference, _try, compare
-    from amgan.export.parity.contenders import Contender
+    from amgan.export.parity.contender import Contender
     from amgan.runtime.bundle.bundle import Bundle
     from amgan.runtime.bundle.engine_files import FORMAT
     from amgan.runtime.bundle.precision import Precision
@@ -290,14 +290,17 @@ def opener(cuda: Any, gpu: Any, bundle: Path, flavour: str) -> Any:
     from amgan.runtime.bundle.bundle import Bundle
     from amgan.runtime.engines.find import find_engines
     from amgan.runtime.engines.pytorch import open_torch
-    from amgan.runtime.engines.tensorrt import TensorRtProgram, load_tensorrt
+    from amgan.runtime.engines.tensorrt import TensorRtProgram
+    from amgan.runtime.engines.tensorrt_library import load_tensorrt
 
     opened = Bundle.open(bundle)
     if flavour == "torch":
         return lambda graphs: open_torch(opened, gpu.number, gpu.compute, None, graphs=graphs)
     version = str(load_tensorrt(flavour).__version__)
     found = find_engines(opened, "generator", flavour, version, gpu.compute)
-    return lambda graphs: [TensorRtProgram(cuda, path, entry, graphs=graphs) for path, entry in found]
+    return lambda graphs: [
+        TensorRtProgram(cuda, path, entry, graphs=graphs, gpu=gpu) for path, entry in found
+    ]
 
 
 def only(open_programs: Any, core: tuple[int, int], halo_px: int) -> Any:

@@ -72,6 +72,16 @@ def _gpu(number: int, driver: str) -> Gpu:
     return Gpu(str(pynvml.nvmlDeviceGetName(handle)), driver, memory, 10 * major + minor)
 
 
+def show_one_gpu(number: int) -> None:
+    """Have CUDA see only one of the GPUs that it would see, as its first; to be called before CUDA is used.
+
+    A number that there is not is left to CUDA, which finds no GPU then.
+    """
+    seen = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
+    named = seen[number : number + 1] or ["-1"] if seen else [str(number)]
+    os.environ["CUDA_VISIBLE_DEVICES"] = named[0]
+
+
 def count_cores() -> int:
     """Processor cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):

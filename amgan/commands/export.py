@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from amgan.commands.options import PathType
+from amgan.commands.options import PathType, gpu_option
 from amgan.commands.output import needs, say
 from amgan.runtime.errors import UsageError
 
@@ -86,6 +86,7 @@ def read_cores(
     "--triton", type=PathType, metavar="DIR", show_default="none",
     help="Write a model repository for NVIDIA's Triton Inference Server with the bundle's networks, too.",
 )  # fmt: skip
+@gpu_option
 def command(
     output: Path,
     checkpoint: Path | None,

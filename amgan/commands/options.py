@@ -137,6 +137,20 @@ quiet_option = click.option(
     help="Print nothing but errors and photos that failed.",
 )  # fmt: skip
 
+
+def _use_gpu(context: click.Context, parameter: click.Parameter, number: int | None) -> None:
+    """Have CUDA see this GPU alone, before anything uses CUDA."""
+    from amgan.runtime.machine import show_one_gpu
+
+    if number is not None:
+        show_one_gpu(number)
+
+
+gpu_option = click.option(
+    "--gpu", type=click.IntRange(0, 999), metavar="N", show_default="0", expose_value=False,
+    callback=_use_gpu, help="Number of the GPU to use.",
+)  # fmt: skip
+
 _POLICY_OPTIONS = (
     click.option(
         "--min-face", "min_face_px", type=click.FloatRange(0), metavar="PX",

@@ -47,7 +47,7 @@ LISTED = 50
     "--force", is_flag=True, show_default="off", help="Do all photos again, also those that are done."
 )
 @click.option(
-    "--jobs", type=click.IntRange(1, 256), default=2, show_default=True, metavar="N",
+    "--jobs", type=click.IntRange(1, 256), metavar="N", show_default="2, and one a core where a GPU ages",
     help="Photos that are read, and as many that are written, at the same time.",
 )  # fmt: skip
 @click.option(
@@ -85,7 +85,7 @@ def command(
     suffix: str,
     no_face: Literal["skip", "copy", "error"],
     force: bool,
-    jobs: int,
+    jobs: int | None,
     limit_memory: str | None,
     report: str | None,
     engine: Literal["local", "ray"],

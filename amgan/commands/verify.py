@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from amgan.commands.options import PathType
+from amgan.commands.options import PathType, gpu_option
 from amgan.commands.output import needs
 from amgan.commands.tables import parity_notes, parity_tables, wide_console
 from amgan.runtime.errors import UsageError
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the random inputs."
 )
 @click.option("--json", "as_json", is_flag=True, show_default="tables", help="Print JSON instead of tables.")
+@gpu_option
 @click.pass_context
 def command(ctx: click.Context, bundle: Path | None, against: Path | None, seed: int, as_json: bool) -> None:
     """Hold every file of a bundle against PyTorch in fp32.

@@ -18,7 +18,8 @@ from amgan.runtime.errors import AmganError
 
 from ..cases import Case, estimator_cases, generator_cases
 from ..graphs.deploy import DeployEstimator, DeployGenerator
-from .contenders import Contender, NotRun, Run, contenders
+from .contender import Contender, NotRun, Run
+from .contenders import contenders
 from .difference import code_difference, psnr_db, ssim
 from .report import TOLERANCES, CodeDifference, ParityReport, Result, YearDifference
 

@@ -4,56 +4,26 @@ from __future__ import annotations
 
 import copy
 import importlib.util
-import weakref
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from amgan.networks import Discriminator, Generator
-from amgan.runtime.bundle.engine_files import FLAVOURS, FORMAT
+from amgan.runtime.bundle.engine_files import FORMAT
 from amgan.runtime.bundle.manifest import FileEntry
 from amgan.runtime.bundle.precision import Precision
-from amgan.runtime.engines.contract import CELL_PX, GENERATOR_INPUTS, TileBatch
-from amgan.runtime.engines.cuda.api import load_cuda
-from amgan.runtime.engines.cuda.arrays import ArrayRunner, CudaEngine
-from amgan.runtime.engines.find import check_engine
+from amgan.runtime.engines.contract import CELL_PX
 from amgan.runtime.engines.openvino import OpenVinoEngine
 from amgan.runtime.engines.openvino_network import cpu_has_bf16, last_line
-from amgan.runtime.engines.tensorrt import TensorRtProgram, load_tensorrt
-from amgan.runtime.errors import AmganError, MissingDependencyError
+from amgan.runtime.errors import AmganError
 from amgan.runtime.pipeline.estimator import compile_estimator
 
 from ..graphs.precision import dtype_of, generator_in
 from ..simplify import simplify
-from ..tensorrt.flavour import current_target
-
-INPUTS = {"generator": GENERATOR_INPUTS, "estimator": ("image",)}
-Array = NDArray[Any]
-Run = Callable[[tuple[Array, ...]], Array]
-
-
-class NotRun(AmganError):
-    """A contender cannot be tried on this machine; the text says why."""
-
-
-@dataclass(frozen=True, eq=False)
-class Contender:
-    """Something that claims to compute what the reference does; see Result for the fields.
-
-    ``open`` gives the function from inputs to output; it raises NotRun where this machine cannot try it.
-    """
-
-    name: str
-    role: str
-    precision: str
-    file: str
-    arithmetic: str
-    open: Callable[[], Run]
+from .contender import INPUTS, Array, Contender, NotRun, Run, as_tiles
+from .on_gpu import pytorch_cuda, tensorrt
 
 
 def contenders(
@@ -63,9 +33,11 @@ def contenders(
     for name, entry in files.items():
         path = folder / name
         if entry.format == FORMAT:
-            yield _tensorrt(path, name, entry)
+            yield tensorrt(path, name, entry)
         elif entry.format == "onnx":
             yield from _onnx(path, name, entry, generator.config.halo_px)
+            if entry.role == "generator":
+                yield from pytorch_cuda(path, name, entry, generator.config)
     half = {(e.role, e.precision) for e in files.values() if e.format == "onnx"}
     for role, precision in sorted(half):
         if precision != "fp32":
@@ -95,14 +67,9 @@ def _openvino(path: Path, halo_px: int, precision: Precision) -> Run:
     engine = OpenVinoEngine.of_file(path, halo_px, CELL_PX, precision)
 
     def run(arrays: tuple[Array, ...]) -> Array:
-        return engine.wait(engine.submit(_tiles(arrays)))
+        return engine.wait(engine.submit(as_tiles(arrays)))
 
     return run
-
-
-def _tiles(arrays: tuple[Array, ...]) -> TileBatch:
-    image, ages, places, pattern = arrays
-    return TileBatch(image, ages, places, pattern, "the picture")
 
 
 def _openvino_estimator(path: Path) -> Run:
@@ -175,50 +142,3 @@ class _HalfEstimator(torch.nn.Module):
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         scaled = image.to(self.dtype).permute(0, 3, 1, 2) * (1.0 / 127.5) - 1.0
         return self.discriminator.estimate(scaled)
-
-
-def _tensorrt(path: Path, name: str, entry: FileEntry) -> Contender:
-    assert entry.build is not None
-    flavour = FLAVOURS[entry.build.flavour]
-    return Contender(
-        flavour, entry.role, entry.precision, name, entry.precision, lambda: open_tensorrt(path, entry)
-    )
-
-
-def open_tensorrt(path: Path, entry: FileEntry) -> Run:
-    """Open a TensorRT engine for comparison, on the first GPU; pictures may be of any size.
-
-    Raises NotRun where there is no GPU or TensorRT, or none that the engine is for, EngineError otherwise.
-    """
-    here = current_target()
-    if here is None:
-        raise NotRun("there is no NVIDIA GPU in this machine")
-    assert entry.build is not None
-    try:
-        cuda, trt = load_cuda(), load_tensorrt(entry.build.flavour)
-    except MissingDependencyError as error:
-        raise NotRun(str(error)) from error
-    reason = check_engine(entry, entry.build.flavour, str(trt.__version__), int(here.removeprefix("sm")))
-    if reason is not None:
-        raise NotRun(reason)
-    gpu = cuda.gpus()[0].number
-    cuda.use(gpu)
-    program = TensorRtProgram(cuda, path, entry)
-    names = INPUTS[entry.role]
-    opened: CudaEngine | ArrayRunner
-    if entry.role == "generator":
-        halo = (program.inputs["image"].shape[0] - program.outputs["aged"].shape[0]) // 2
-        opened = engine = CudaEngine(cuda, gpu, program, halo)
-
-        def run(arrays: tuple[Array, ...]) -> Array:
-            return engine.wait(engine.submit(_tiles(arrays)))
-    else:
-        opened = runner = ArrayRunner(cuda, gpu, program)
-
-        def run(arrays: tuple[Array, ...]) -> Array:
-            (found,) = runner.run(dict(zip(names, arrays, strict=True))).values()
-            return found
-
-    # The next engine needs the memory, and nothing says when the comparison is over.
-    weakref.finalize(run, opened.close)
-    return run

@@ -13,7 +13,7 @@ from typing import Any
 
 from amgan.runtime.bundle.engine_files import FLAVOURS, TARGET
 from amgan.runtime.engines.cuda.api import CudaError, load_cuda
-from amgan.runtime.engines.tensorrt import INSTALL, load_tensorrt
+from amgan.runtime.engines.tensorrt_library import INSTALL, load_tensorrt
 from amgan.runtime.errors import EngineError, MissingDependencyError, UsageError
 
 AUTO = "auto"

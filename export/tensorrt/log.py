@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from amgan.runtime.engines.tensorrt import make_log
+from amgan.runtime.engines.tensorrt_library import make_log
 
 __all__ = ["Log", "Progress", "first_reason", "make_log", "make_monitor", "out_of_memory"]
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DiskFullError
+from ..machine import count_cores
 from .disk import disk_full, is_disk_full
 from .outcome import Outcome, rounded
 from .record import EarlierRuns, RunRecord
@@ -26,6 +27,7 @@ from .task import PhotoTask
 
 if TYPE_CHECKING:
     from ..ages.request import Request
+    from ..engines.contract import Capabilities
     from ..photo.metadata import MetadataPolicy
     from ..pipeline.pipeline import Pipeline
 
@@ -97,6 +99,14 @@ class Runner:
 def local_runner(pipeline: Pipeline) -> Runner:
     """Run batches with a pipeline of this process."""
     return Runner(ModelFacts.of(pipeline), partial(run_batch, pipeline))
+
+
+def threads_for(capabilities: Capabilities) -> int:
+    """How many photos to read, and to write, concurrently for a device, where nobody says.
+
+    A GPU ages faces faster than one core can read them, so all cores read; on a CPU the engine takes them.
+    """
+    return max(THREADS, count_cores()) if capabilities.device.startswith("cuda") else THREADS
 
 
 class _Run:

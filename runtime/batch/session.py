@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -17,7 +17,7 @@ from .outcome import WRITTEN, Outcome
 from .plan import Plan, plan_run
 from .record import RunRecord
 from .report import RunReport
-from .run import THREADS, BatchOptions, Runner, local_runner
+from .run import THREADS, BatchOptions, Runner, local_runner, threads_for
 from .steps import NoFace
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class BatchSession:
         no_face: NoFace = "skip",
         metadata: MetadataPolicy = "keep",
         force: bool = False,
-        threads: int = THREADS,
+        threads: int | None = None,
         memory_bytes: int | None = None,
         report: Path | str | None = None,
         gallery: bool = False,
@@ -103,8 +103,9 @@ class BatchSession:
         ``model`` is the folder of a bundle (None: the shipped one), ``device`` as for Pipeline. ``no_face``
         leaves photos out of which no face is aged, copies them, or counts them as failed; ``metadata`` says
         what of EXIF, XMP and texts the outputs keep. ``force`` does all
-        photos again. ``threads`` photos are read, and as many written, concurrently; ``memory_bytes`` is what
-        the photos in flight may take. ``report`` is a file of JSON lines, ``gallery`` makes
+        photos again. ``threads`` photos are read, and as many written, concurrently (None: two, and one a
+        core where a GPU ages); ``memory_bytes`` is what the photos in flight may take. ``report``
+        is a file of JSON lines, ``gallery`` makes
         output/index.html, whose title ends with ``gallery_title``. ``engine`` "ray" runs on the cluster at
         ``ray_address`` with ``workers`` pipelines. ``quality`` is what lossy results are encoded with
         (None: as the photo was), ``format`` the ending of all results, such as "png", in place of the photos'
@@ -119,7 +120,10 @@ class BatchSession:
         self.plan = plan_run(inputs, output, files_from, Naming(format, suffix))
         root = self.plan.root
         local_root = None if root is None or root.is_remote else root.path
-        self._options = BatchOptions(threads, memory_bytes, no_face, local_root, metadata, quality)
+        self._threads = threads
+        self._options = BatchOptions(
+            memory=memory_bytes, no_face=no_face, root=local_root, metadata=metadata, quality=quality
+        )
         self._model = None if model is None else Path(model)
         self._device, self._force = device, force
         self._report = None if report is None else Location.of(report)
@@ -159,7 +163,8 @@ class BatchSession:
                     report.add(outcome)
                     progress(len(self.outcomes), len(self.plan.tasks), outcome.source.name)
 
-                runner.run(self.plan.tasks, self.request, tell, self._options, record)
+                options = replace(self._options, threads=self._threads or self._own_threads(runner))
+                runner.run(self.plan.tasks, self.request, tell, options, record)
             seconds = time.perf_counter() - start
             page = self._write_gallery(gallery_progress) if self._gallery else None
             return BatchResult(tuple(self.outcomes), seconds, runner.facts.capabilities, page)
@@ -173,6 +178,10 @@ class BatchSession:
         from ..pipeline.pipeline import Pipeline
 
         return local_runner(stack.enter_context(Pipeline(self._model, self._device)))
+
+    def _own_threads(self, runner: Runner) -> int:
+        """How many threads to take where nobody says: cores of other machines are not known here."""
+        return threads_for(runner.facts.capabilities) if self._engine == "local" else THREADS
 
     def _open_record(self, stack: ExitStack, runner: Runner, say: Callable[[str], None]) -> RunRecord | None:
         """Lock the output folder and open its record, until the stack ends; None for a single file."""

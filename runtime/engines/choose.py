@@ -203,7 +203,8 @@ def _open_tensorrt(
 ) -> list[CudaProgram]:
     """The bundle's engines of a flavour that fit a GPU, one for each size of tiles; raises EngineError."""
     from .cuda.program import check_generator
-    from .tensorrt import TensorRtProgram, load_tensorrt
+    from .tensorrt import TensorRtProgram
+    from .tensorrt_library import load_tensorrt
 
     entries = bundle.manifest.files.values()
     if not any(e.format == FORMAT and e.build and e.build.flavour == flavour for e in entries):
@@ -216,7 +217,7 @@ def _open_tensorrt(
         for path, entry in find_engines(
             bundle, "generator", flavour, version, gpu.compute, precision=precision
         ):
-            opened.append(TensorRtProgram(cuda, path, entry))
+            opened.append(TensorRtProgram(cuda, path, entry, gpu=gpu))
             fault = check_generator(opened[-1], bundle.manifest.halo_px, bundle.manifest.patterns)
             if fault is not None:
                 raise EngineError(f"'{path}' is no generator of this bundle, {fault}: build it again")

@@ -84,40 +84,61 @@ def _key(openvino: ModuleType, content: bytes, made_with: Mapping[str, Any]) -> 
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def _read(openvino: ModuleType, path: Path, options: Mapping[str, Any]) -> Any | None:
-    """The network of an entry; None where there is none, or it is of no use (then it is deleted)."""
+def read_entry(path: Path) -> bytes | None:
+    """The content of an entry; None where there is none, or it is damaged (then it is deleted)."""
     try:
         entry = path.read_bytes()
     except OSError:
         return None
-    digest, network = entry[:_DIGEST_BYTES], entry[_DIGEST_BYTES:]
-    if hashlib.sha256(network).digest() == digest:
-        try:
-            found = openvino.Core().import_model(network, "CPU", dict(options))
-        except RuntimeError as error:
-            _log.debug("%s is not taken: %s", path, error)
-        else:
-            with contextlib.suppress(OSError):
-                os.utime(path)  # when it was used last
-            return found
+    digest, content = entry[:_DIGEST_BYTES], entry[_DIGEST_BYTES:]
+    if hashlib.sha256(content).digest() != digest:
+        drop_entry(path)
+        return None
+    with contextlib.suppress(OSError):
+        os.utime(path)  # when it was used last
+    return content
+
+
+def drop_entry(path: Path) -> None:
+    """Delete an entry that is of no use."""
     _log.debug("%s is of no use and deleted", path)
     with contextlib.suppress(OSError):
         path.unlink()
+
+
+def write_entry(path: Path, content: bytes) -> None:
+    """Keep content as an entry, whose name ends with SUFFIX, if that can be done."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with whole_file(path) as temporary:
+            temporary.write_bytes(hashlib.sha256(content).digest() + content)
+        _make_room(path.parent)
+    except OSError as error:
+        _log.debug("%s is not kept: %s", path, error)
+
+
+def _read(openvino: ModuleType, path: Path, options: Mapping[str, Any]) -> Any | None:
+    """The network of an entry; None where there is none, or it is of no use (then it is deleted)."""
+    network = read_entry(path)
+    if network is None:
+        return None
+    try:
+        return openvino.Core().import_model(network, "CPU", dict(options))
+    except RuntimeError as error:
+        _log.debug("%s is not taken: %s", path, error)
+    drop_entry(path)
     return None
 
 
 def _write(path: Path, network: Any) -> None:
     """Keep a network, if that can be done."""
+    stream = io.BytesIO()
     try:
-        stream = io.BytesIO()
         network.export_model(stream)
-        content = stream.getvalue()
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with whole_file(path) as temporary:
-            temporary.write_bytes(hashlib.sha256(content).digest() + content)
-        _make_room(path.parent)
-    except (OSError, RuntimeError) as error:
+    except RuntimeError as error:
         _log.debug("%s is not kept: %s", path, error)
+    else:
+        write_entry(path, stream.getvalue())
 
 
 def _make_room(folder: Path) -> None:

@@ -6,31 +6,16 @@ CPU, so that running a network never waits for the GPU, as CUDA graphs demand.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from ..errors import EngineError, MissingDependencyError
-
-Attributes = Mapping[str, Any]
-Operator = Callable[["OnnxNetwork", Attributes, list[Any]], Any]
-
-_UNARY: dict[str, Callable[[Tensor], Tensor]] = {
-    "Relu": torch.relu, "Tanh": torch.tanh, "Sigmoid": torch.sigmoid, "Sin": torch.sin, "Cos": torch.cos,
-    "Log": torch.log, "Exp": torch.exp, "Sqrt": torch.sqrt, "Neg": torch.neg, "Abs": torch.abs,
-    "Round": torch.round, "Floor": torch.floor, "Identity": lambda x: x,
-}  # fmt: skip
-_BINARY: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "Add": torch.add, "Sub": torch.sub, "Mul": torch.mul, "Div": torch.div, "Pow": torch.pow,
-    "Min": torch.minimum, "Max": torch.maximum,
-}  # fmt: skip
-_WIDE = frozenset({"Tanh", "Sigmoid", "Sin", "Cos", "Log", "Exp", "Round"})
-"""Computed in fp32 whatever comes in: their last digits decide code values."""
+from .onnx_operators import BINARY, OPERATORS, UNARY, WIDE, Attributes, to_torch
 
 
 @dataclass(frozen=True)
@@ -60,7 +45,7 @@ class OnnxNetwork:
         self.device = torch.device(device)
         self.convolutions = convolutions
         graph = _read(path).graph
-        self._constants = {t.name: self._place(_to_torch(t), t.name) for t in graph.initializer}
+        self._constants = {t.name: self.place(to_torch(t), t.name) for t in graph.initializer}
         if convolutions is not None:
             self._constants |= _weights_in(convolutions, graph, self._constants)
         self.inputs = tuple(i.name for i in graph.input if i.name not in self._constants)
@@ -89,12 +74,12 @@ class OnnxNetwork:
         return result
 
     def _run(self, step: _Step, arguments: list[Any]) -> Any:
-        if step.kind in _UNARY:
+        if step.kind in UNARY:
             x = arguments[0]
-            return _UNARY[step.kind](x.float() if step.kind in _WIDE and x.is_floating_point() else x)
-        if step.kind in _BINARY:
-            return _BINARY[step.kind](arguments[0], arguments[1])
-        return _OPERATORS[step.kind](self, step.attributes, arguments)
+            return UNARY[step.kind](x.float() if step.kind in WIDE and x.is_floating_point() else x)
+        if step.kind in BINARY:
+            return BINARY[step.kind](*self._narrowed(arguments[0], arguments[1]))
+        return OPERATORS[step.kind](self, step.attributes, arguments)
 
     def _plan(self, graph: Any) -> list[_Step]:
         """The operators in order, each with the values that may go after it."""
@@ -104,7 +89,7 @@ class OnnxNetwork:
         kept = {*self._constants, *self.outputs, ""}
         steps = []
         for i, node in enumerate(graph.node):
-            if node.op_type not in {*_UNARY, *_BINARY, *_OPERATORS} or node.domain not in {"", "ai.onnx"}:
+            if node.op_type not in {*UNARY, *BINARY, *OPERATORS} or node.domain not in {"", "ai.onnx"}:
                 raise EngineError(
                     f"'{self.path}' holds the operator {node.op_type} ({node.name}), which the PyTorch "
                     "engine does not have: export it with this version"
@@ -116,12 +101,23 @@ class OnnxNetwork:
             )
         return steps
 
-    def _place(self, value: Tensor, name: str) -> Tensor:
+    def place(self, value: Tensor, name: str) -> Tensor:
         """A constant where it is needed: numbers on the device, whole ones on the CPU."""
         if not value.is_floating_point():
             return value
         layout = torch.channels_last if value.dim() == 4 else torch.preserve_format
         return value.to(self.device, memory_format=layout)
+
+    def _narrowed(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        """Two operands; where one was made by convolutions in half precision, the other is made so, too.
+
+        Without this what they make would be of fp32, and every convolution that reads it would cast it anew.
+        What comes out of an operator of WIDE is fp32 and stays so.
+        """
+        half = self.convolutions
+        if half is None or {a.dtype, b.dtype} != {half, torch.float32} or not (a.dim() and b.dim()):
+            return a, b
+        return a.to(half), b.to(half)
 
     def matched(self, x: Tensor, *weights: Tensor | None) -> list[Tensor | None]:
         """Input and weights of a convolution in the type in which it is to be computed."""
@@ -154,168 +150,3 @@ def _read(path: Path) -> Any:
     if not model.graph.node:
         raise EngineError(f"'{path}' is an empty ONNX network: export the bundle again")
     return model
-
-
-def _to_torch(tensor: Any) -> Tensor:
-    from onnx import TensorProto, numpy_helper
-
-    array = numpy_helper.to_array(tensor)
-    if tensor.data_type == TensorProto.BFLOAT16:
-        return torch.from_numpy(array.astype("float32")).to(torch.bfloat16)
-    return torch.from_numpy(array.copy())
-
-
-def _numbers(value: Any) -> list[int]:
-    """A tensor of whole numbers, or an attribute, as a list."""
-    return [int(v) for v in (value.reshape(-1).tolist() if isinstance(value, Tensor) else value)]
-
-
-def _argument(attributes: Attributes, inputs: list[Any], place: int, name: str) -> list[int] | None:
-    """What newer ONNX gives as an input and older as an attribute; None where neither does."""
-    if len(inputs) > place and inputs[place] is not None:
-        return _numbers(inputs[place])
-    return _numbers(attributes[name]) if name in attributes else None
-
-
-def _pads(attributes: Attributes, spatial: int) -> list[int]:
-    """Padding of a convolution; PyTorch wants it the same at both ends."""
-    pads = list(attributes.get("pads", [0] * (2 * spatial)))
-    if pads[:spatial] != pads[spatial:]:
-        raise ValueError(f"uneven padding {pads}")
-    return pads[:spatial]
-
-
-def _conv(net: OnnxNetwork, at: Attributes, args: list[Any]) -> Tensor:
-    x, weight, bias = net.matched(args[0], args[1], args[2] if len(args) > 2 else None)
-    assert x is not None and weight is not None
-    spatial = weight.dim() - 2
-    stride, dilation = at.get("strides", [1] * spatial), at.get("dilations", [1] * spatial)
-    return F.conv2d(x, weight, bias, stride, _pads(at, spatial), dilation, at.get("group", 1))
-
-
-def _conv_transpose(net: OnnxNetwork, at: Attributes, args: list[Any]) -> Tensor:
-    x, weight, bias = net.matched(args[0], args[1], args[2] if len(args) > 2 else None)
-    assert x is not None and weight is not None
-    spatial = weight.dim() - 2
-    stride = at.get("strides", [1] * spatial)
-    extra = at.get("output_padding", [0] * spatial)
-    return F.conv_transpose2d(x, weight, bias, stride, _pads(at, spatial), extra, at.get("group", 1))
-
-
-def _cast(net: OnnxNetwork, at: Attributes, args: list[Any]) -> Tensor:
-    from onnx import TensorProto
-
-    types = {
-        TensorProto.FLOAT: torch.float32, TensorProto.FLOAT16: torch.float16,
-        TensorProto.BFLOAT16: torch.bfloat16, TensorProto.UINT8: torch.uint8, TensorProto.INT64: torch.int64,
-        TensorProto.INT32: torch.int32, TensorProto.BOOL: torch.bool,
-    }  # fmt: skip
-    if at["to"] not in types:
-        raise ValueError(f"type {at['to']} is not known")
-    made: Tensor = args[0].to(types[at["to"]])
-    return made
-
-
-def _range(net: OnnxNetwork, at: Attributes, args: list[Any]) -> Tensor:
-    return torch.arange(*(int(a) for a in args), device=net.device)
-
-
-def _shape(net: OnnxNetwork, at: Attributes, args: list[Any]) -> Tensor:
-    sizes = list(args[0].shape)
-    return torch.tensor(sizes[at.get("start", 0) : at.get("end", len(sizes))])
-
-
-def _slice(net: OnnxNetwork, at: Attributes, args: list[Any]) -> Tensor:
-    x = args[0]
-    starts, ends = _numbers(args[1]), _numbers(args[2])
-    axes = _argument(at, args, 3, "axes") or list(range(len(starts)))
-    steps = _argument(at, args, 4, "steps") or [1] * len(starts)
-    index = [slice(None)] * x.dim()
-    for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
-        index[axis] = slice(start, end, step)
-    made: Tensor = x[tuple(index)]
-    return made
-
-
-def _split(net: OnnxNetwork, at: Attributes, args: list[Any]) -> tuple[Tensor, ...]:
-    axis = at.get("axis", 0)
-    sizes = _argument(at, args, 1, "split")
-    if sizes is None:
-        return tuple(args[0].chunk(at["num_outputs"], axis))
-    return tuple(args[0].split(sizes, axis))
-
-
-def _squeeze(net: OnnxNetwork, at: Attributes, args: list[Any]) -> Tensor:
-    axes = _argument(at, args, 1, "axes")
-    made: Tensor = args[0].squeeze() if axes is None else args[0].squeeze(tuple(axes))
-    return made
-
-
-def _unsqueeze(net: OnnxNetwork, at: Attributes, args: list[Any]) -> Tensor:
-    x = args[0]
-    axes = _argument(at, args, 1, "axes") or []
-    for axis in sorted(a % (x.dim() + len(axes)) for a in axes):
-        x = x.unsqueeze(axis)
-    made: Tensor = x
-    return made
-
-
-def _depth_to_space(net: OnnxNetwork, at: Attributes, args: list[Any]) -> Tensor:
-    x, size = args[0], at["blocksize"]
-    n, channels, height, width = x.shape
-    rest = channels // (size * size)
-    if at.get("mode", b"DCR") == b"CRD":
-        parts = x.reshape(n, rest, size, size, height, width).permute(0, 1, 4, 2, 5, 3)
-    else:
-        parts = x.reshape(n, size, size, rest, height, width).permute(0, 3, 4, 1, 5, 2)
-    made: Tensor = parts.reshape(n, rest, height * size, width * size)
-    return made.contiguous(memory_format=torch.channels_last)
-
-
-def _space_to_depth(net: OnnxNetwork, at: Attributes, args: list[Any]) -> Tensor:
-    x, size = args[0], at["blocksize"]
-    n, channels, height, width = x.shape
-    parts = x.reshape(n, channels, height // size, size, width // size, size).permute(0, 3, 5, 1, 2, 4)
-    made: Tensor = parts.reshape(n, channels * size * size, height // size, width // size)
-    return made
-
-
-def _grid_sample(net: OnnxNetwork, at: Attributes, args: list[Any]) -> Tensor:
-    mode, padding = at.get("mode", b"linear"), at.get("padding_mode", b"zeros").decode()
-    if mode not in {b"linear", b"bilinear"}:
-        raise ValueError(f"mode {mode!r} is not known")
-    corners = bool(at.get("align_corners", 0))
-    return F.grid_sample(args[0].float(), args[1].float(), "bilinear", padding, corners)
-
-
-def _expand(x: Tensor, sizes: list[int]) -> Tensor:
-    """ONNX's Expand: sizes of 1 keep those of the tensor."""
-    shape = [1] * (len(sizes) - x.dim()) + list(x.shape)
-    wanted = [1] * (len(shape) - len(sizes)) + sizes
-    return x.expand([max(a, b) for a, b in zip(shape, wanted, strict=True)])
-
-
-def _clip(net: OnnxNetwork, at: Attributes, args: list[Any]) -> Tensor:
-    low, high = (args[i] if len(args) > i else at.get(n) for i, n in ((1, "min"), (2, "max")))
-    return torch.clamp(args[0], low, high)
-
-
-def _constant(net: OnnxNetwork, at: Attributes, args: list[Any]) -> Tensor:
-    return net._place(_to_torch(at["value"]), "")
-
-
-def _leaky(net: OnnxNetwork, at: Attributes, args: list[Any]) -> Tensor:
-    return F.leaky_relu(args[0], at.get("alpha", 0.01))
-
-
-_OPERATORS: dict[str, Operator] = {
-    "Conv": _conv, "ConvTranspose": _conv_transpose, "Cast": _cast, "Range": _range, "Shape": _shape,
-    "Slice": _slice, "Split": _split, "Squeeze": _squeeze, "Unsqueeze": _unsqueeze, "Clip": _clip,
-    "DepthToSpace": _depth_to_space, "SpaceToDepth": _space_to_depth, "Constant": _constant,
-    "LeakyRelu": _leaky, "GridSample": _grid_sample,
-    "Transpose": lambda net, at, args: args[0].permute(*at["perm"]),
-    "Concat": lambda net, at, args: torch.cat(args, at["axis"]),
-    "MatMul": lambda net, at, args: args[0] @ args[1],
-    "Expand": lambda net, at, args: _expand(args[0], _numbers(args[1])),
-    "Reshape": lambda net, at, args: args[0].reshape(_numbers(args[1])),
-}  # fmt: skip

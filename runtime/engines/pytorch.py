@@ -248,18 +248,30 @@ def open_torch(
     A bundle without a file of the precision has the convolutions of its fp32 file computed in it. Raises
     EngineError and MissingDependencyError, each with the remedy.
     """
-    torch = load_torch()
-    from .onnx_graph import OnnxNetwork
-
+    load_torch()
     used = choose_precision(precision, compute)
     path, typed = choose_file(bundle, used)
-    dtypes = {Precision.FP16: torch.float16, Precision.BF16: torch.bfloat16}
-    half = None if typed else dtypes.get(used)
-    cuda = TorchCuda(torch, gpu)
-    network = OnnxNetwork(path, cuda.device, half)
     manifest = bundle.manifest
-    largest = TorchProgram(
-        cuda, network, used, manifest.halo_px, manifest.patterns,
+    largest = open_file(
+        path, gpu, used, typed=typed, halo_px=manifest.halo_px, patterns=manifest.patterns,
         largest_px=manifest.max_frame_px, graphs=graphs,
     )  # fmt: skip
     return largest.sizes()
+
+
+def open_file(
+    path: Path, gpu: int, used: Precision, *, typed: bool, halo_px: int, patterns: int,
+    largest_px: int = max(CORES[-1]), graphs: bool = True,
+) -> TorchProgram:  # fmt: skip
+    """An ONNX generator in PyTorch on a GPU, for the largest tiles that fit; further arguments as there.
+
+    ``typed`` says that the file is of the precision ``used`` already; otherwise its convolutions are computed
+    in it. Raises EngineError and MissingDependencyError.
+    """
+    torch = load_torch()
+    from .onnx_graph import OnnxNetwork
+
+    dtypes = {Precision.FP16: torch.float16, Precision.BF16: torch.bfloat16}
+    cuda = TorchCuda(torch, gpu)
+    network = OnnxNetwork(path, cuda.device, None if typed else dtypes.get(used))
+    return TorchProgram(cuda, network, used, halo_px, patterns, largest_px=largest_px, graphs=graphs)

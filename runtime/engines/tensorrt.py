@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import importlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,43 +14,25 @@ import numpy as np
 from ..bundle.engine_files import FLAVOURS
 from ..bundle.manifest import FileEntry
 from ..bundle.precision import Precision
-from ..errors import EngineError, MissingDependencyError
-from .cuda.api import Cuda, OutOfMemoryError
+from ..errors import EngineError
+from .cuda.api import STICKY, Cuda, CudaError, GpuInfo, OutOfMemoryError
 from .cuda.handles import DeviceMemory, Graph, HandleStack, Stream
 from .cuda.program import ProgramSlot, Tensor, batch_sizes
+from .rtx_cache import RtxCache, rtx_entry, runtime_config
+from .tensorrt_library import load_tensorrt, make_log
 
 _LOG = logging.getLogger(__name__)
-
-INSTALL: Mapping[str, str] = {
-    "tensorrt": "pip install 'tensorrt>=10,<12'",
-    "tensorrt_rtx": "pip install 'amgan[tensorrt]'",
-}
-
-
-def load_tensorrt(flavour: str, what: str = "") -> Any:
-    """Import a TensorRT by its import name; raises MissingDependencyError where that cannot be done.
-
-    ``what`` is what needs it, for the error: the engine, where nothing is said.
-    """
-    what = what or f"the {FLAVOURS[flavour]} engine"
-    try:
-        return importlib.import_module(flavour)
-    except ModuleNotFoundError as error:
-        raise MissingDependencyError(
-            f"{what} needs the package {error.name or flavour}, which is not installed: {INSTALL[flavour]}"
-        ) from error
-    except (ImportError, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise MissingDependencyError(
-            f"{what} needs {flavour}, which is installed but cannot be loaded ({reason}): {INSTALL[flavour]}"
-        ) from error
 
 
 class TensorRtProgram:
     """A TensorRT engine of a bundle on the GPU in use; a CudaProgram, see there for what each method does."""
 
-    def __init__(self, cuda: Cuda, path: Path, entry: FileEntry, *, graphs: bool = True) -> None:
+    def __init__(
+        self, cuda: Cuda, path: Path, entry: FileEntry, *, graphs: bool = True, gpu: GpuInfo | None = None
+    ) -> None:
         """Load an engine file; ``graphs`` replays each batch size as a CUDA graph.
+
+        ``gpu`` is the GPU in use: with it, what TensorRT for RTX compiles is kept for the next program.
 
         Raises EngineError for a file that TensorRT refuses, MissingDependencyError without TensorRT.
         """
@@ -78,7 +59,11 @@ class TensorRtProgram:
             if engine is None:
                 raise EngineError(f"{self.name} cannot load '{path}', {self._reason()}: build it again")
             self._runtime, self._engine = runtime, engine
-            self._config = _runtime_config(self._trt, engine)
+            self._config = runtime_config(self._trt, engine)
+            self._cache: RtxCache | None = None
+            if self._config is not None:
+                entry_of_it = rtx_entry(plan, str(self._trt.__version__), cuda, gpu)
+                self._cache = RtxCache(self._config, entry_of_it)
         names = [engine.get_tensor_name(i) for i in range(engine.num_io_tensors)]
         inputs = {n for n in names if engine.get_tensor_mode(n) == self._trt.TensorIOMode.INPUT}
         tensors = {n: self._tensor(n) for n in names}
@@ -105,6 +90,8 @@ class TensorRtProgram:
                 self._activations = DeviceMemory(self._cuda, max(needed, 256))
                 for _ in range(count):
                     opened.append(_Slot(self, batches, stream))
+                if self._cache is not None:
+                    self._cache.keep()
         except EngineError:
             for slot in opened:
                 slot.close()
@@ -116,7 +103,7 @@ class TensorRtProgram:
         """Give everything back."""
         self._free_activations()
         # What was made goes before what made it.
-        self._config = self._engine = self._runtime = None
+        self._cache = self._config = self._engine = self._runtime = None
 
     def make_context(self, batch: int, addresses: Mapping[str, int]) -> Any:
         """A context for one batch size, with its tensors at these addresses and the shared memory."""
@@ -146,18 +133,33 @@ class TensorRtProgram:
         capturable = getattr(context, "is_stream_capturable", None)
         if not self._graphs or capturable is None or capturable(stream.handle):
             return self._graphs
-        _LOG.warning(
-            "%s cannot capture '%s' as a CUDA graph, so each batch is started kernel by kernel: build the "
-            "engine again with this version",
-            self.name, self._path.name,
-        )  # fmt: skip
+        self._without_graphs("build the engine again with this version")
         return False
 
-    def captured(self, cuda: Cuda, context: Any, stream: Stream) -> Graph:
-        """A context as a graph. It must have run before, when it prepares what cannot be captured."""
+    def captured(self, cuda: Cuda, context: Any, stream: Stream) -> Graph | None:
+        """A context as a graph. It must have run before, when it prepares what cannot be captured.
+
+        None where it cannot be captured after all: then no other context is tried, and kernels are launched
+        one by one.
+        """
         self.run(context, stream)
         stream.synchronize()
-        return Graph(cuda, stream, lambda: self.run(context, stream))
+        try:
+            return Graph(cuda, stream, lambda: self.run(context, stream))
+        except OutOfMemoryError:
+            raise
+        except EngineError as error:
+            if isinstance(error, CudaError) and error.name in STICKY:
+                raise
+            self._without_graphs(str(error))
+            return None
+
+    def _without_graphs(self, why: str) -> None:
+        self._graphs = False
+        _LOG.warning(
+            "%s cannot capture '%s' as a CUDA graph, so each batch is started kernel by kernel: %s",
+            self.name, self._path.name, why,
+        )  # fmt: skip
 
     def _context(self) -> Any:
         self._log.errors.clear()
@@ -230,7 +232,9 @@ class _Slot:
             for batch in batches:
                 context = self._contexts[batch] = program.make_context(batch, addresses)
                 if program.wants_graphs(context, stream):
-                    self._graphs[batch] = self._handles.own(program.captured(cuda, context, stream))
+                    graph = program.captured(cuda, context, stream)
+                    if graph is not None:
+                        self._graphs[batch] = self._handles.own(graph)
         except EngineError:
             with contextlib.suppress(EngineError):
                 stream.synchronize()
@@ -265,33 +269,3 @@ def _collector_at_rest() -> Iterator[None]:
     finally:
         if collecting:
             gc.enable()
-
-
-def _runtime_config(trt: Any, engine: Any) -> Any:
-    """How TensorRT for RTX is to compile for this GPU; None for TensorRT, which has nothing to compile."""
-    strategies = getattr(trt, "DynamicShapesKernelSpecializationStrategy", None)
-    if strategies is None or not hasattr(engine, "create_runtime_config"):
-        return None
-    config = engine.create_runtime_config()
-    config.set_execution_context_allocation_strategy(trt.ExecutionContextAllocationStrategy.USER_MANAGED)
-    # A graph that is captured before the final kernels are there would keep the slow ones for ever.
-    config.dynamic_shapes_kernel_specialization_strategy = strategies.EAGER
-    cache = config.create_runtime_cache()
-    if cache is not None:
-        config.set_runtime_cache(cache)
-    return config
-
-
-def make_log(trt: Any) -> Any:
-    """A logger for TensorRT that keeps errors, instead of printing them, in its list ``errors``."""
-
-    class Keeper(trt.ILogger):  # type: ignore[misc]
-        def __init__(self) -> None:
-            trt.ILogger.__init__(self)
-            self.errors: list[str] = []
-
-        def log(self, severity: Any, message: str) -> None:
-            if severity in (trt.ILogger.ERROR, trt.ILogger.INTERNAL_ERROR):
-                self.errors.append(message)
-
-    return Keeper()

@@ -61,7 +61,7 @@ def test_engines_are_built_kept_and_reported(
 ) -> None:
     """The real TensorRT for RTX, without a GPU."""
     pytest.importorskip("tensorrt_rtx")
-    monkeypatch.setattr("amgan.export.parity.contenders.current_target", lambda: None)
+    monkeypatch.setattr("amgan.export.parity.on_gpu.current_target", lambda: None)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     options = ExportOptions(targets=("sm86", "sm89", "sm120"), flavour="tensorrt_rtx")
     said: list[str] = []

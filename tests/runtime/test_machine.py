@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -221,3 +222,17 @@ def test_a_driver_that_fails_later_is_let_go(driver: dict[str, Any], monkeypatch
 def test_no_package_to_ask_the_driver_with(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pynvml", None)
     assert "nvidia-ml-py is not installed" in find_gpus()[1]
+
+
+@pytest.mark.parametrize(
+    ("seen", "number", "left"),
+    [(None, 0, "0"), (None, 2, "2"), ("4,7", 1, "7"), ("4,7", 2, "-1"), ("", 1, "1")],
+)
+def test_one_gpu_of_those_that_are_seen(
+    monkeypatch: pytest.MonkeyPatch, seen: str | None, number: int, left: str
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", seen or "")
+    if seen is None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    machine.show_one_gpu(number)
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == left

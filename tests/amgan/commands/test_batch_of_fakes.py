@@ -9,6 +9,12 @@ from support.command_line import one_sentence, run
 from support.command_pipeline import TROUBLED, CommandPipeline
 from support.fake_pipeline import photo
 
+from amgan.runtime.batch import run as run_of_batches
+from amgan.runtime.batch.outcome import Outcome
+from amgan.runtime.batch.task import PhotoTask
+from amgan.runtime.bundle.precision import Precision
+from amgan.runtime.engines.contract import Capabilities
+
 pytestmark = pytest.mark.usefixtures("fake")
 
 
@@ -79,3 +85,35 @@ def test_batch_shows_progress_on_a_terminal(tmp_path: Path, monkeypatch: pytest.
     assert result.exit_code == 0
     assert "1/1" in result.stderr
     assert "a[b].png" in result.stderr
+
+
+def _on(device: str) -> Capabilities:
+    return Capabilities("Fake", device, Precision.FP32, 64, 1)
+
+
+@pytest.mark.parametrize(
+    ("device", "given", "threads"),
+    [("cpu", (), 2), ("cuda:0", (), 12), ("cuda:0", ("--jobs", 3), 3), ("cpu", ("--jobs", 5), 5)],
+)
+def test_jobs_follow_the_device_unless_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str, given: tuple[object, ...], threads: int
+) -> None:
+    asked: list[int] = []
+    whole = run_of_batches._Run.over
+
+    def over(self: run_of_batches._Run, tasks: list[PhotoTask]) -> list[Outcome]:
+        asked.append(self._options.threads)
+        return whole(self, tasks)
+
+    monkeypatch.setattr(run_of_batches._Run, "over", over)
+    monkeypatch.setattr(run_of_batches, "count_cores", lambda: 12)
+    monkeypatch.setattr(CommandPipeline, "capabilities", _on(device))
+    photo(tmp_path / "in" / "a.png")
+    result = run("run-batch", tmp_path / "in", "-o", tmp_path / "out", "--age", "70", *given)
+    assert result.exit_code == 0, result.output
+    assert asked == [threads]
+
+
+def test_one_core_and_a_gpu_are_two_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_of_batches, "count_cores", lambda: 1)
+    assert run_of_batches.threads_for(_on("cuda:0")) == 2

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 
 import click
 import pytest
+from support.command_line import run
 from support.helpers import ROOT
 
 from amgan.cli import main
@@ -65,3 +67,13 @@ def test_reasons_of_faces_are_worded_too() -> None:
     assert told.reason == "--jobs"
     assert told.details["faces"][1]["reason"] == "a child (--include-children ages it)"
     assert child["reason"] == "a child (`include_children` ages it)"
+
+
+@pytest.mark.parametrize("command", ["verify", "export -o out --checkpoint none"])
+def test_another_gpu_is_the_only_one_seen(monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+    name, *rest = command.split()
+    result = run(name, *rest, "--gpu", 1, *(["none"] if name == "verify" else []))
+    assert result.exit_code in (1, 2)
+    assert "none" in result.stderr
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "7"

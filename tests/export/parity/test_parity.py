@@ -20,6 +20,7 @@ from support.tiny_networks import TINY_MODEL, random_discriminator, random_gener
 from amgan.export.cases import REAL_FRAME_PX, REAL_MARGIN_PX, estimator_cases, generator_cases, real_tile
 from amgan.export.graphs.precision import KEPT_FP32
 from amgan.export.parity import contenders as parity_contenders
+from amgan.export.parity import on_gpu
 from amgan.export.parity.comparison import Reference, compare, require
 from amgan.export.parity.difference import IDENTICAL_DB, code_difference, psnr_db, ssim
 from amgan.export.parity.report import TOLERANCES, CodeDifference, ParityReport, Result, YearDifference
@@ -219,9 +220,9 @@ def test_engines_are_never_passed_over_in_silence(
 
     from amgan.runtime.bundle.manifest import Manifest
 
-    monkeypatch.setattr(parity_contenders, "current_target", lambda: here)
-    monkeypatch.setattr(parity_contenders, "load_cuda", lambda: None)
-    monkeypatch.setattr(parity_contenders, "load_tensorrt", lambda _: SimpleNamespace(__version__=RTX[1]))
+    monkeypatch.setattr(on_gpu, "current_target", lambda: here)
+    monkeypatch.setattr(on_gpu, "load_cuda", lambda: None)
+    monkeypatch.setattr(on_gpu, "load_tensorrt", lambda _: SimpleNamespace(__version__=RTX[1]))
     write_tiny_bundle(tmp_path / "b")
     (tmp_path / "b" / "generator.engine").write_bytes(b"plan")
     content = tiny_manifest(tmp_path / "b")
@@ -320,7 +321,7 @@ def test_report_as_json(exported: Exported, reference: Reference) -> None:
     content = json.loads(json.dumps(report.to_dict(), allow_nan=False))
     assert content["passed"] is True
     assert content["reference"] == "PyTorch fp32"
-    assert set(content["tolerances"]) == {"fp32", "bf16"}
+    assert set(content["tolerances"]) == {"fp32", "fp16", "bf16"}
     assert set(content["inputs"]) == {"generator", "estimator"}
     first = content["results"][0]
     assert (first["contender"], first["role"], first["verdict"]) == ("OpenVINO", "generator", "passed")

@@ -13,8 +13,9 @@ from support.fake_cuda import FakeCuda
 from support.fake_tensorrt import make_tensorrt
 from support.numpy_device import PATTERNS, age_tile
 
-from amgan.export.parity import contenders as parity_contenders
-from amgan.export.parity.contenders import NotRun, open_tensorrt
+from amgan.export.parity import contender, on_gpu
+from amgan.export.parity.contender import NotRun
+from amgan.export.parity.on_gpu import open_tensorrt
 from amgan.runtime.bundle.bundle import Bundle
 from amgan.runtime.bundle.manifest import FileEntry
 from amgan.runtime.engines.contract import GENERATOR_INPUTS
@@ -31,8 +32,8 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     path.write_bytes(b"good plan")
     cuda = FakeCuda()
     monkeypatch.setitem(sys.modules, "tensorrt_rtx", make_tensorrt("tensorrt_rtx", cuda))
-    monkeypatch.setattr(parity_contenders, "current_target", lambda: "sm89")
-    monkeypatch.setattr(parity_contenders, "load_cuda", lambda: cuda)
+    monkeypatch.setattr(on_gpu, "current_target", lambda: "sm89")
+    monkeypatch.setattr(on_gpu, "load_cuda", lambda: cuda)
     return cuda, path, entry
 
 
@@ -59,7 +60,7 @@ def test_an_estimator_is_run_as_it_is(machine: Machine, monkeypatch: pytest.Monk
     """The fake computes a generator, whose arrays go in and out unchanged here."""
     cuda, path, entry = machine
     object.__setattr__(entry, "role", "estimator")
-    monkeypatch.setitem(parity_contenders.INPUTS, "estimator", GENERATOR_INPUTS)
+    monkeypatch.setitem(contender.INPUTS, "estimator", GENERATOR_INPUTS)
     run = open_tensorrt(path, entry)
     image, ages = np.full((3, 24, 24, 3), 7, np.uint8), np.full((3, 1, 6, 6), 50, np.float32)
     places, pattern = np.ones((3, 4, 6, 6), np.float32), np.ones((3, PATTERNS), np.float32)
@@ -81,9 +82,9 @@ def test_what_is_missing_is_said(machine: Machine, monkeypatch: pytest.MonkeyPat
     def missing() -> None:
         raise MissingDependencyError("running on a GPU needs the package cuda-bindings")
 
-    monkeypatch.setattr(parity_contenders, "load_cuda", missing)
+    monkeypatch.setattr(on_gpu, "load_cuda", missing)
     with pytest.raises(NotRun, match="needs the package cuda-bindings"):
         open_tensorrt(path, entry)
-    monkeypatch.setattr(parity_contenders, "current_target", lambda: None)
+    monkeypatch.setattr(on_gpu, "current_target", lambda: None)
     with pytest.raises(NotRun, match="no NVIDIA GPU"):
         open_tensorrt(path, entry)

@@ -130,16 +130,33 @@ class Engine:
         return self.contexts[-1]
 
 
+class RtxCache:
+    """A runtime cache whose content must say b"kernels"."""
+
+    def __init__(self) -> None:
+        self.content = b""
+        self.read = False
+
+    def deserialize(self, content: bytes) -> bool:
+        self.read = content.startswith(b"kernels")
+        if self.read:
+            self.content = content
+        return self.read
+
+    def serialize(self) -> memoryview:
+        return memoryview(self.content or b"kernels")
+
+
 class RtxConfig:
     dynamic_shapes_kernel_specialization_strategy: Any = None
 
     def set_execution_context_allocation_strategy(self, strategy: Any) -> None:
         self.strategy = strategy
 
-    def create_runtime_cache(self) -> str:
-        return "a cache"
+    def create_runtime_cache(self) -> RtxCache:
+        return RtxCache()
 
-    def set_runtime_cache(self, cache: str) -> bool:
+    def set_runtime_cache(self, cache: RtxCache) -> bool:
         self.cache = cache
         return True
 

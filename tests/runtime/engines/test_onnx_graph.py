@@ -12,6 +12,7 @@ import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
 from support.tiny_networks import random_discriminator, random_generator
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from amgan.export.cases import estimator_cases, generator_cases
 from amgan.export.graphs.emit import emit_estimator, emit_generator
@@ -192,3 +193,34 @@ def test_weights_are_cast_once_and_not_in_every_run(generator_file: Path) -> Non
     for name in {name for names in weights for name in names if name}:
         assert network._constants[name].dtype is torch.bfloat16
     assert torch.float32 in {value.dtype for value in network._constants.values()}
+
+
+class _Casts(TorchDispatchMode):
+    """Counts casts between types of floating point."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        if func.overloadpacket in (torch.ops.aten._to_copy, torch.ops.aten.to):
+            self.count += args[0].is_floating_point() and args[0].dtype != made.dtype
+        return made
+
+
+def test_an_fp32_file_in_half_casts_no_more_than_a_file_that_is_half(
+    generator_file: Path, tmp_path: Path
+) -> None:
+    """What the pattern adds to hidden channels is half, too, so no convolution casts them anew."""
+    typed = tmp_path / "typed.onnx"
+    onnx.save(emit_generator(generator_in(simplify(random_generator())[0], "bf16")), typed)
+    case = generator_cases(0, random_generator().config.halo_px)[0]
+    counts, pixels = [], []
+    for network in (OnnxNetwork(typed), OnnxNetwork(generator_file, convolutions=torch.bfloat16)):
+        with _Casts() as casts:
+            pixels.append(pytorch_says(network, case.arrays).astype(int))
+        counts.append(casts.count)
+    assert counts[0] > 0
+    assert counts[1] <= counts[0] + 2
+    assert np.abs(pixels[0] - pixels[1]).max() <= 2

@@ -14,6 +14,7 @@ import pytest
 import torch
 from support.engine_helpers import write_half_bundle
 from support.fake_cuda import FakeCuda
+from support.fake_torch_gpu import FakeGpu
 from support.tile_inputs import frame_places, mixtures
 from support.tiny_networks import TINY_GENERATOR, random_generator
 
@@ -37,42 +38,6 @@ HALO = TINY_GENERATOR.halo_px
 PATTERNS = TINY_GENERATOR.patterns
 CORE = 128
 LONG_S = 600.0  # when a test that waits gives up; no machine is so slow
-
-
-class FakeGpu:
-    """Stands in for TorchCuda: tensors of the CPU that the fake CUDA can copy, graphs that are called."""
-
-    def __init__(self, cuda: FakeCuda, free: int = 1 << 40) -> None:
-        self.cuda, self.free = cuda, free
-        self.torch = torch
-        self.device = torch.device("cpu")
-        self.captured = self.released = 0
-        self.kept: list[torch.Tensor] = []
-
-    def free_bytes(self) -> int:
-        return self.free
-
-    def zeros(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> torch.Tensor:
-        made = torch.zeros(shape, dtype=getattr(torch, dtype.name))
-        self.cuda._memory[made.data_ptr()] = made.numpy().reshape(-1).view(np.uint8)
-        self.kept.append(made)
-        return made
-
-    def peak_bytes(self, work: Callable[[], object]) -> int:
-        work()
-        return 1000 * (CORE + 2 * HALO) ** 2
-
-    def run(self, work: Callable[[], object], stream: Stream) -> None:
-        self.cuda.do(stream.handle, lambda: (work(), None)[1])
-
-    def capture(self, work: Callable[[], object], stream: Stream) -> Callable[[Stream], None]:
-        self.captured += 1
-        return lambda stream: self.run(work, stream)
-
-    def release(self) -> None:
-        self.released += 1
-        for tensor in self.kept:
-            self.cuda._memory.pop(tensor.data_ptr(), None)
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support import fake_tensorrt
 from support.engine_helpers import RTX, write_fake_engine_bundle
 from support.fake_cuda import FakeCuda
 from support.fake_tensorrt import make_tensorrt
@@ -16,12 +17,13 @@ from support.numpy_device import HALO, PATTERNS, age_frame, age_tile, make_work
 from amgan.runtime.bundle.bundle import Bundle
 from amgan.runtime.bundle.manifest import FileEntry
 from amgan.runtime.engines.contract import Engine, TileBatch
-from amgan.runtime.engines.cuda.api import OutOfMemoryError
+from amgan.runtime.engines.cuda.api import CudaError, GpuInfo, OutOfMemoryError
 from amgan.runtime.engines.cuda.arrays import ArrayRunner, CudaEngine
 from amgan.runtime.engines.cuda.device import CudaTileDevice
 from amgan.runtime.engines.cuda.handles import Stream
 from amgan.runtime.engines.scheduler.scheduler import FrameScheduler
-from amgan.runtime.engines.tensorrt import TensorRtProgram, load_tensorrt
+from amgan.runtime.engines.tensorrt import TensorRtProgram
+from amgan.runtime.engines.tensorrt_library import load_tensorrt
 from amgan.runtime.errors import EngineError, MissingDependencyError
 
 FLAVOURS = ["tensorrt", "tensorrt_rtx"]
@@ -84,7 +86,75 @@ def test_frames_through_tensorrt(
     else:
         assert {c.strategy for c in engine.configs} == {"user managed"}
         assert {c.dynamic_shapes_kernel_specialization_strategy for c in engine.configs} == {"eager"}
-        assert {c.cache for c in engine.configs} == {"a cache"}
+        assert len({id(c.cache) for c in engine.configs}) == 1
+
+
+def test_what_rtx_compiled_is_kept_for_the_next_program(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    kept = tmp_path / "cache"
+    monkeypatch.setenv("AMGAN_CACHE", str(kept))
+    cuda, trt, path, entry = setup(folder, monkeypatch)
+
+    def opened(gpu: GpuInfo | None) -> bool:
+        """Open a program; returns whether its cache came from the folder."""
+        program = TensorRtProgram(cuda, path, entry, gpu=gpu)
+        with Stream(cuda) as stream:
+            for slot in program.open_slots(1, (1,), stream):
+                slot.close()
+        program.close()
+        return bool(trt.engines[-1].configs[-1].cache.read)
+
+    ada, hopper = GpuInfo(0, "Ada", 89, 1 << 34), GpuInfo(1, "Hopper", 90, 1 << 34)
+    assert not opened(None)
+    assert not kept.exists()
+    assert [opened(ada), opened(ada), opened(hopper)] == [False, True, False]
+    assert len(list(kept.iterdir())) == 2
+    cuda.driver_and_runtime = (13010, 13000)
+    assert [opened(ada), opened(ada)] == [False, True]
+    # An entry that is damaged, and one that TensorRT does not take, are made anew.
+    for entry_file in kept.iterdir():
+        entry_file.write_bytes(entry_file.read_bytes()[:-1])
+    assert [opened(ada), opened(ada)] == [False, True]
+    monkeypatch.setattr(fake_tensorrt.RtxCache, "deserialize", lambda self, content: False)
+    assert [opened(ada), opened(ada)] == [False, False]
+    cuda.fail["versions"] = CudaError("no driver", "cudaErrorUnknown")
+    assert not opened(ada)
+    monkeypatch.setenv("AMGAN_CACHE", "off")
+    assert not opened(ada)
+    assert cuda.leaks == []
+
+
+def test_a_capture_that_fails_is_started_without_graphs(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    cuda, _, path, entry = setup(folder, monkeypatch)
+    cuda.fail["graph_instantiate"] = CudaError("it is odd", "cudaErrorStreamCaptureUnsupported")
+    with FrameScheduler(CudaTileDevice(cuda, 0, TensorRtProgram(cuda, path, entry), HALO), HALO) as scheduler:
+        work = make_work("p0")
+        assert np.array_equal(scheduler.submit(work).result(LONG_S), age_frame(work))
+        assert scheduler.counters.graph_launches == 0
+    said = "cannot capture 'generator.engine' as a CUDA graph, so each batch is started kernel by kernel: it"
+    assert caplog.text.count(said) == 1
+    assert cuda.calls.count("capture_begin") == 1
+    assert cuda.leaks == []
+    assert cuda.broken == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [CudaError("gone", "cudaErrorIllegalAddress"), OutOfMemoryError("out")],
+)
+def test_a_capture_that_fails_for_good_is_an_error(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, error: CudaError
+) -> None:
+    cuda, _, path, entry = setup(folder, monkeypatch)
+    cuda.fail["graph_instantiate"] = error
+    program = TensorRtProgram(cuda, path, entry)
+    with Stream(cuda) as stream, pytest.raises(type(error), match=str(error)):
+        program.open_slots(1, (1,), stream)
+    program.close()
+    assert cuda.leaks == []
 
 
 def test_an_engine_that_cannot_be_captured_is_started_without_graphs(
@@ -243,6 +313,7 @@ def test_the_real_tensorrt_has_all_that_is_used() -> None:
         "get_tensor_profile_shape device_memory_size_v2 create_execution_context create_runtime_config",
         trt.IExecutionContext: "set_input_shape set_tensor_address set_device_memory execute_async_v3 "
         "update_device_memory_size_for_shapes is_stream_capturable",
+        trt.IRuntimeCache: "serialize deserialize",
         trt.IRuntimeConfig: "set_execution_context_allocation_strategy create_runtime_cache "
         "set_runtime_cache dynamic_shapes_kernel_specialization_strategy",
         trt.ExecutionContextAllocationStrategy: "USER_MANAGED",

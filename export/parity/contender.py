@@ -1,0 +1,41 @@
+"""What is compared with the reference: a name, and how to open it as a function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from amgan.runtime.engines.contract import GENERATOR_INPUTS, TileBatch
+from amgan.runtime.errors import AmganError
+
+INPUTS = {"generator": GENERATOR_INPUTS, "estimator": ("image",)}
+Array = NDArray[Any]
+Run = Callable[[tuple[Array, ...]], Array]
+
+
+class NotRun(AmganError):
+    """A contender cannot be tried on this machine; the text says why."""
+
+
+@dataclass(frozen=True, eq=False)
+class Contender:
+    """Something that claims to compute what the reference does; see Result for the fields.
+
+    ``open`` gives the function from inputs to output; it raises NotRun where this machine cannot try it.
+    """
+
+    name: str
+    role: str
+    precision: str
+    file: str
+    arithmetic: str
+    open: Callable[[], Run]
+
+
+def as_tiles(arrays: tuple[Array, ...]) -> TileBatch:
+    """A generator's inputs as a batch for an engine."""
+    image, ages, places, pattern = arrays
+    return TileBatch(image, ages, places, pattern, "the picture")

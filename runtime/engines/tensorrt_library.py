@@ -1,0 +1,49 @@
+"""The libraries: importing TensorRT or TensorRT for RTX, and what they say to their log."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+from ..bundle.engine_files import FLAVOURS
+from ..errors import MissingDependencyError
+
+INSTALL: Mapping[str, str] = {
+    "tensorrt": "pip install 'tensorrt>=10,<12'",
+    "tensorrt_rtx": "pip install 'amgan[tensorrt]'",
+}
+
+
+def load_tensorrt(flavour: str, what: str = "") -> Any:
+    """Import a TensorRT by its import name; raises MissingDependencyError where that cannot be done.
+
+    ``what`` is what needs it, for the error: the engine, where nothing is said.
+    """
+    what = what or f"the {FLAVOURS[flavour]} engine"
+    try:
+        return importlib.import_module(flavour)
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(
+            f"{what} needs the package {error.name or flavour}, which is not installed: {INSTALL[flavour]}"
+        ) from error
+    except (ImportError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise MissingDependencyError(
+            f"{what} needs {flavour}, which is installed but cannot be loaded ({reason}): {INSTALL[flavour]}"
+        ) from error
+
+
+def make_log(trt: Any) -> Any:
+    """A logger for TensorRT that keeps errors, instead of printing them, in its list ``errors``."""
+
+    class Keeper(trt.ILogger):  # type: ignore[misc]
+        def __init__(self) -> None:
+            trt.ILogger.__init__(self)
+            self.errors: list[str] = []
+
+        def log(self, severity: Any, message: str) -> None:
+            if severity in (trt.ILogger.ERROR, trt.ILogger.INTERNAL_ERROR):
+                self.errors.append(message)
+
+    return Keeper()
