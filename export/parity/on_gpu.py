@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from amgan.networks.config import GeneratorConfig
@@ -80,7 +81,7 @@ def pytorch_cuda(path: Path, name: str, entry: FileEntry, config: GeneratorConfi
     for used in dict.fromkeys((own, Precision.FP16) if own is Precision.FP32 else (own,)):
         yield Contender(
             "PyTorch CUDA", "generator", used, name, used,
-            lambda used=used: open_pytorch_cuda(path, own, used, config),
+            partial(open_pytorch_cuda, path, own, used, config),
         )  # fmt: skip
 
 
