@@ -93,16 +93,16 @@ class Way:
         faces = timed("find", self.finder.find, rgb)
         self.faces = len(faces)
         seen = [timed("read ages", face_plan.see_face, rgb, one, manifest, self.estimator) for one in faces]
-        warp = face_plan._frame_with_halo
+        warp = face_plan.frame_with_halo
         likes = self.scheduler.capabilities
         try:
-            face_plan._frame_with_halo = lambda *given: timed("warp", warp, *given)
+            face_plan.frame_with_halo = lambda *given: timed("warp", warp, *given)
             works = [
                 timed("map and planes", face_plan.plan_work, rgb, one, self.request, manifest, likes, "face")
                 for one in seen
             ]
         finally:
-            face_plan._frame_with_halo = warp
+            face_plan.frame_with_halo = warp
         spent["map and planes"] -= spent["warp"]
 
         def compute() -> list[NDArray[np.uint8]]:

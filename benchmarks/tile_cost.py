@@ -22,7 +22,7 @@ from PIL import Image
 from amgan.runtime.engines.contract import CELL_PX, Capabilities, CoreSize
 from amgan.runtime.engines.cuda.program import CORES
 from amgan.runtime.engines.tiles import Tile, mask_cells, plan_tiles, tile_cost
-from amgan.runtime.pipeline.face_plan import plan_mask
+from amgan.runtime.pipeline.engine_frame import plan_mask
 
 RESULT = common.RESULTS / "gpu_tile_cost.json"
 SIDE_PX = 1024

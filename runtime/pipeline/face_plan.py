@@ -10,31 +10,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..ages.maps import MAP_CELLS, FaceAges
-from ..ages.plan import plan_face
 from ..ages.request import Request
 from ..bundle.manifest import FRAME_STEP_PX, Manifest
-from ..engines.contract import CELL_PX, Capabilities
+from ..engines.contract import Capabilities
 from ..engines.frame import FrameWork
-from ..engines.tiles import Tile, mask_cells, plan_cheapest, plan_tiles
-from ..face.coordinates import frame_coordinates, mesh_coordinates, resize_plane, sample_cells, scale_of
+from ..face.coordinates import frame_coordinates, mesh_coordinates, resize_plane
 from ..face.covers import covered_parts
 from ..face.finder import Face
 from ..face.hair import HairChange, greys, paste_hair, plan_hair
 from ..face.head_parser import HeadParser, own_skin, skin_at
 from ..face.paste import paste_change
 from ..face.pattern import choose_pattern, one_pattern
-from ..face.region_masks import RegionMasks, edit_mask, make_region_masks, without_margin
+from ..face.region_masks import RegionMasks, make_region_masks, without_margin
 from ..face.shape import ShapeChange, paste_shape, plan_shape
 from ..face.tone import read_tone
-from ..face.warp import sample_affine
+from .drawn_plan import DrawnPlan, draw_plan
+from .engine_frame import (
+    area_of_mask,
+    area_of_tiles,
+    engine_map,
+    engine_positions,
+    frame_with_halo,
+    plan_mask,
+)
 from .estimator import Estimator, landmarks_unit
 
-MASK_PX = 384
 SAME_PLACE_PX = 0.1
 """How far landmarks may move within the frame, in its pixels, before the parts of a face are placed anew."""
 SAME_ZONES_CELLS = 0.1
 """How far they may move, in cells of the map, before its masks, which are soft, are drawn anew."""
-TILE_STEP_PX = 32  # engines prepare for every size anew, so there should be few
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,30 +193,29 @@ def plan_work(
     likes: Capabilities,
     label: str,
     parser: HeadParser | None = None,
+    drawn: DrawnPlan | None = None,
+    ask: bool = True,
 ) -> FaceWork:
     """What a request, taken for checked, asks of one face; ``label`` names it in error messages.
 
-    Without a ``parser`` the hair is left alone.
+    Without a ``parser`` the hair is left alone. ``drawn`` is the plan where it is known already. With ``ask``
+    false no engine is to be asked: the work has no tiles and no planes, and its frame is filled in where the
+    mask is.
     """
     size, halo = seen.frame_px, manifest.halo_px
-    coarse = min(size, MASK_PX)
-    plan = plan_face(
-        request,
-        seen.now,
-        seen.masks,
-        seen.margin,
-        coarse,
-        manifest.age_range,
-        manifest.oldest_trained_age,
-    )
-    mask = edit_mask(seen.landmarks, coarse) * plan.asked
+    if drawn is None:
+        drawn = plan_seen(seen, request, manifest)
+    plan, mask = drawn.plan, drawn.mask
     if seen.skin is not None:
-        mask *= skin_at(seen.skin, coarse)
+        mask = mask * skin_at(seen.skin, len(mask))
     mask = resize_plane(mask, size)
-    tiles = plan_mask(mask, manifest, likes)
-    image = _frame_with_halo(rgb, seen.face, size, halo, tiles)
-    aging_map = _engine_map(plan.change, seen.margin, size, halo)
-    places = engine_positions(seen.coordinates, seen.margin, size, halo)
+    tiles = plan_mask(mask, manifest, likes) if ask else []
+    area = area_of_tiles(tiles, halo) if ask else area_of_mask(mask, halo)
+    image = frame_with_halo(rgb, seen.face.frame, size, halo, area)
+    places, aging_map = np.zeros((4, 0, 0), np.float32), np.zeros((0, 0), np.float32)
+    if ask:
+        aging_map = engine_map(plan.change, seen.margin, size, halo)
+        places = engine_positions(seen.coordinates, seen.margin, size, halo)
     pattern = _pattern(request, seen, manifest.patterns)
     frame = FrameWork(image, aging_map, places, pattern, tuple(tiles), label)
     hair = _plan_hair(rgb, seen, request, plan.wanted, parser)
@@ -222,16 +225,13 @@ def plan_work(
     return FaceWork(seen, plan.wanted, mask, frame, hair, shape)
 
 
-def plan_mask(mask: NDArray[np.float32], manifest: Manifest, likes: Capabilities) -> list[Tile]:
-    """The tiles of a frame that a mask, float32 [S, S], asks an engine for."""
-    size = mask.shape[0]
-    if likes.fixed_core:
-        cells = mask_cells(mask, manifest.tile_multiple)
-        cores = [core.size for core in likes.all_cores]
-        return plan_cheapest(size, cores, manifest.halo_px, cells, manifest.tile_multiple)
-    multiple = max(manifest.tile_multiple, TILE_STEP_PX)
-    cells = mask_cells(mask, multiple)
-    return plan_tiles(size, likes.max_core_px, cells, multiple, at_least=likes.min_tiles)
+def plan_seen(
+    seen: SeenFace, request: Request, manifest: Manifest, before: DrawnPlan | None = None
+) -> DrawnPlan:
+    """What a request asks of a face and where; ``before`` itself where that still holds."""
+    return draw_plan(
+        request, seen.now, seen.masks, seen.margin, seen.landmarks, seen.frame_px, manifest, before
+    )
 
 
 def paste_face(out: NDArray[np.uint8], work: FaceWork, aged: NDArray[np.uint8], strength: float) -> None:
@@ -243,22 +243,6 @@ def paste_face(out: NDArray[np.uint8], work: FaceWork, aged: NDArray[np.uint8], 
         paste_hair(out, work.hair, strength)
     if work.shape is not None:
         paste_shape(out, work.shape, strength)
-
-
-def _frame_with_halo(
-    rgb: NDArray[np.uint8], face: Face, size: int, halo: int, tiles: list[Tile]
-) -> NDArray[np.uint8]:
-    """The face's frame with its halo, uint8 [S + 2h, S + 2h, 3], filled in only where tiles need it."""
-    image = np.zeros((size + 2 * halo, size + 2 * halo, 3), np.uint8)
-    if not tiles:
-        return image
-    x0, y0 = min(t.x0 for t in tiles), min(t.y0 for t in tiles)
-    x1 = max(t.x0 + t.width for t in tiles) + 2 * halo
-    y1 = max(t.y0 + t.height for t in tiles) + 2 * halo
-    matrix = face.frame.to_photo(size)
-    matrix[:, 2] += matrix[:, :2] @ (x0 - halo, y0 - halo)
-    sample_affine(rgb, matrix, (x1 - x0, y1 - y0), image[y0:y1, x0:x1])
-    return image
 
 
 def _plan_hair(
@@ -292,30 +276,3 @@ def _coordinates(
         return frame_coordinates(MAP_CELLS, margin)
     uv = mesh_coordinates(landmarks, MAP_CELLS, margin)
     return np.concatenate([uv, masks.face[None]])
-
-
-def engine_positions(
-    coordinates: NDArray[np.float32], margin: int, size: int, halo: int
-) -> NDArray[np.float32]:
-    """u, v, inside and scale of every cell of a frame with its halo, float32 [4, (S + 2h) / 4, (S + 2h) / 4].
-
-    ``coordinates`` [3, cells, cells] have ``margin`` cells around the frame. Linear, and exact: what lies
-    between two cells is not rounded to steps as OpenCV does, which would blur fine lines.
-    """
-    cells = (size + 2 * halo) // CELL_PX
-    step, shift = _to_engine(coordinates.shape[1] - 2 * margin, margin, size, halo)
-    planes = sample_cells(coordinates, cells, step, shift)
-    return np.concatenate([planes, np.full_like(planes[:1], scale_of(size))])
-
-
-def _to_engine(cells: int, margin: int, size: int, halo: int) -> tuple[float, float]:
-    """How far the engine's cells are apart on a map of so many cells, and where the first one lies."""
-    step = CELL_PX * cells / size
-    return step, margin - halo / CELL_PX * step + 0.5 * step - 0.5
-
-
-def _engine_map(aging_map: NDArray[np.float32], margin: int, size: int, halo: int) -> NDArray[np.float32]:
-    """A map of MAP_CELLS for every cell of the frame with its halo, float32 [(S + 2h) / 4, (S + 2h) / 4]."""
-    cells = (size + 2 * halo) // CELL_PX
-    step, shift = _to_engine(aging_map.shape[0] - 2 * margin, margin, size, halo)
-    return sample_cells(aging_map[None], cells, step, shift)[0]

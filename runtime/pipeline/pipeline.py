@@ -27,6 +27,7 @@ from ..face.head_parser import HeadParser
 from ..photo.metadata import MetadataPolicy
 from ..photo.read import read_photo
 from ..photo.write import write_photo
+from .drawn_plan import DrawnPlan
 from .estimator import Estimator
 from .face_filter import Chosen, LeftFace, NoFaceError, choose_faces, why_none
 from .face_plan import FaceWork, SeenFace, paste_face, plan_work, see_face, see_skin
@@ -170,9 +171,26 @@ class Pipeline:
         Gives what is to be done and, later, the aged frame, uint8 [S, S, 3]. Blocks only while too much is
         in flight; the picture may change at once. ``label`` names the face in error messages.
         """
+        work = self.plan_face(rgb, seen, request, label)
+        return work, self.start_work(work)
+
+    def plan_face(
+        self,
+        rgb: NDArray[np.uint8],
+        seen: SeenFace,
+        request: Request,
+        label: str,
+        drawn: DrawnPlan | None = None,
+        ask: bool = True,
+    ) -> FaceWork:
+        """What `start_face` would do, before the engine is asked for it; see `plan_work`."""
+        likes = self.capabilities
+        return plan_work(rgb, seen, request, self._manifest, likes, label, drawn=drawn, ask=ask)
+
+    def start_work(self, work: FaceWork) -> Future[NDArray[np.uint8]]:
+        """Hand what was planned to the engine; see `start_face`."""
         self._process.check()
-        work = plan_work(rgb, seen, request, self._manifest, self.capabilities, label)
-        return work, self._scheduler.submit(work.frame)
+        return self._scheduler.submit(work.frame)
 
     def see_skin(self, rgb: NDArray[np.uint8], seen: SeenFace) -> SeenFace:
         """A face that was placed in a picture, uint8 [H, W, 3], with what covers it there; see covers.py."""

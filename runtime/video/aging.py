@@ -20,9 +20,11 @@ from ..face.finder import Face
 from ..face.paste import photo_changes
 from ..face.tone import Tone
 from ..pipeline.child_rule import why_a_child
-from ..pipeline.face_plan import FaceWork, SeenFace, place_again
+from ..pipeline.drawn_plan import DrawnPlan
+from ..pipeline.face_plan import FaceWork, SeenFace, place_again, plan_seen
 from ..pipeline.pipeline import Pipeline
 from .average import ChangeAverage
+from .look import FaceLook, Looker
 from .picture import Box, Picture
 from .request import VideoRequest
 from .steady import Course, Step, frontal, person_pattern
@@ -57,10 +59,11 @@ class Person:
 class _Work:
     box: Box
     work: FaceWork
+    look: FaceLook
     strength: float
     tone: Tone
     average: ChangeAverage
-    frame: Future[NDArray[np.uint8]]
+    frame: Future[NDArray[np.uint8]] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +77,8 @@ class StartedPicture:
     def cancel(self) -> None:
         """Give its faces up."""
         for work in self.works:
-            work.frame.cancel()
+            if work.frame is not None:
+                work.frame.cancel()
 
 
 def know_people(tracks: Sequence[Track], groups: Sequence[Sequence[int]]) -> list[Person]:
@@ -122,12 +126,14 @@ def choose_people(people: Sequence[Person], request: VideoRequest, places: Seque
 
 @dataclass(eq=False)
 class _Followed:
-    """A track that is aged; ``place`` is where its parts lay in an earlier picture."""
+    """A track that is aged; ``place`` and ``plan`` are those of the picture before."""
 
     person: Person
     course: Course
     average: ChangeAverage
+    looker: Looker
     place: SeenFace | None = None
+    plan: DrawnPlan | None = None
 
 
 class Ager:
@@ -140,7 +146,7 @@ class Ager:
         self._pipeline, self._request = pipeline, request
         kind, kept = pipeline.manifest.coordinates, (one for one in courses if not one[0].reason)
         self._courses = {
-            number: _Followed(person, course, ChangeAverage(rate, kind))
+            number: _Followed(person, course, ChangeAverage(rate), Looker(rate, kind))
             for number, (person, course) in enumerate(kept)
         }
 
@@ -154,24 +160,34 @@ class Ager:
             if step is None or request is None:
                 continue
             label = f"picture {number}, face {one.person.number}"
-            works.append(self._start_face(picture, one, step, request, label))
+            works.append(self._start_face(number, picture, one, step, request, label))
         return StartedPicture(number, picture, tuple(works))
 
     def _start_face(
-        self, picture: Picture, one: _Followed, step: Step, request: Request, label: str
+        self, number: int, picture: Picture, one: _Followed, step: Step, request: Request, label: str
     ) -> _Work:
         manifest, person = self._pipeline.manifest, one.person
+        request = replace(request, shape=False, hair=False)  # pixels around the skin are left alone
         box = region_box(step.face.frame, step.frame_px, manifest.halo_px, (picture.width, picture.height))
         rgb, moved = picture.rgb(box), _moved(step.face, box)
-        one.place = place_again(moved, person.now, step.frame_px, manifest, person.pattern, one.place)
-        seen = self._pipeline.see_skin(rgb, one.place)
-        work, frame = self._pipeline.start_face(rgb, seen, request, label)
-        return _Work(box, work, request.strength * step.weight, person.tone, one.average, frame)
+        place = place_again(moved, person.now, step.frame_px, manifest, person.pattern, one.place)
+        plan = plan_seen(place, request, manifest, one.plan)
+        look = one.looker.look(rgb, place)
+        asks = one.looker.asks(number, place.frame_px, plan.plan.wanted, look)
+        if asks or one.place is None:
+            seen = self._pipeline.see_skin(rgb, place)
+        else:
+            seen = replace(place, skin=one.place.skin)
+        one.place, one.plan = seen, plan
+        work = self._pipeline.plan_face(rgb, seen, request, label, plan, asks)
+        frame = self._pipeline.start_work(work) if asks else None
+        return _Work(box, work, look, request.strength * step.weight, person.tone, one.average, frame)
 
     def forget_places(self) -> None:
         """Place all faces anew in the next picture, so that it does not matter which came before."""
         for one in self._courses.values():
-            one.place = None
+            one.place = one.plan = None
+            one.looker.forget()
 
     def _forget_ended(self, number: int) -> None:
         """Give back what tracks take that end before a picture."""
@@ -203,7 +219,8 @@ def finish_picture(started: StartedPicture) -> bool:
     for one in started.works:
         x0, y0, x1, y1 = one.box
         work = one.work
-        after, mask = one.average.add(started.number, work, one.frame.result())
+        aged = None if one.frame is None else one.frame.result()
+        after, mask = one.average.add(started.number, work, one.look, aged)
         place, frame = (x1 - x0, y1 - y0), work.seen.face.frame
         bands = []
         for x, y, change, inside in photo_changes(

@@ -15,80 +15,89 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..face.easing import eased
 from ..pipeline.face_plan import FaceWork
-from .mean_places import Box, Floats, MeanPlaces, look_of_frame, sampled, small_grey, texture_px
-from .register import LOOK_PX, face_cells, looked_up, register
+from .look import FaceLook, changed_look
+from .mean_places import Box, Floats, look_of_frame, sampled, texture_px
+from .register import looked_up, register
 
 BESIDE = 4
 AVERAGE_SECONDS = 0.2
 """After so long a picture counts for 1/e; see benchmarks/video_steadiness.py."""
 LONGEST_GAP_SECONDS = 0.3
-OTHER_LOOK = (7.0, 20.0)
-"""By how many code values, broad light taken away, a place must differ to be looked at anew."""
 
 
 class ChangeAverage:
     """The average of one track's change; give it the pictures in order."""
 
-    def __init__(self, rate: float, kind: str = "face") -> None:
-        """``rate`` is pictures a second, ``kind`` that of the faces' coordinates, as a manifest names it."""
-        self._rate, self._kind = rate, kind
+    def __init__(self, rate: float) -> None:
+        """``rate`` is pictures a second."""
+        self._rate = rate
         self._number = -1
         self._texture: Floats | None = None
         self._look: Floats | None = None
-        self._places: tuple[NDArray[np.floating], MeanPlaces] | None = None
+        self._last: Floats | None = None
 
-    def add(self, number: int, work: FaceWork, after: NDArray[np.uint8]) -> tuple[Floats, Floats]:
+    def add(
+        self, number: int, work: FaceWork, seen: FaceLook, after: NDArray[np.uint8] | None
+    ) -> tuple[Floats, Floats]:
         """The averaged frame, float32 [S, S, 3], and mask, float32 [S, S], of a picture.
 
-        ``after`` uint8 [S, S, 3] is the aged frame of the picture itself. Away from its mask the frame
-        holds nothing, and the mask is zero. Begins anew where pictures were left out for long.
+        ``after`` uint8 [S, S, 3] is the aged frame of the picture itself; None takes the change of the last
+        picture that had one, where it lies now on the skin. Away from its mask the frame holds nothing, and
+        the mask is zero. Begins anew where pictures were left out for long; that picture must have a frame.
         """
         size, side = work.seen.frame_px, texture_px(work.seen.frame_px)
-        before, box = work.before, _box_of(work.mask)
-        new = _change_and_mask(before, after, work.mask, box)
-        places = self._places_of(work)
-        grey, first = small_grey(before), np.array([box[1].start, box[0].start], np.float32)
-        look, gap = look_of_frame(grey, places.knots), number - self._number
+        box, gap = _box_of(work.mask), number - self._number
         if self._texture is None or self._look is None or not 0 < gap <= self._longest_gap:
-            inner = places.knots * np.float32(size) - np.float32(0.5) - first
-            self._texture, self._look, self._number = sampled(new, inner, side), look, number
+            assert after is not None, "the first picture of an average has no change"
+            first = _change_and_mask(work.before, after, work.mask, box)
+            self._texture = self._last = sampled(first, _pixels_of(seen.places.knots, size, box), side)
+            self._look, self._number = seen.look, number
             return after.astype(np.float32), work.mask
         if len(self._texture) != side:
             self._texture = np.asarray(cv2.resize(self._texture, (side, side)), np.float32)
-        slip = register(self._look, look)
-        knots = places.moved(slip)
-        look = look_of_frame(grey, knots)
+        slip = register(self._look, seen.look)
+        knots = seen.places.moved(slip)
+        look = look_of_frame(seen.grey, knots)
         share = _shares(look - self._look, 1.0 - math.exp(-gap / (self._rate * AVERAGE_SECONDS)))
         wide = cv2.merge([cv2.resize(share, (side, side), interpolation=cv2.INTER_LINEAR)] * 4)
-        apart = cv2.subtract(
-            sampled(new, knots * np.float32(size) - np.float32(0.5) - first, side), self._texture
-        )
+        new = None if after is None else _change_and_mask(work.before, after, work.mask, box)
+        self._last = self._on_mean(work, new, _pixels_of(knots, size, box), box, side)
+        apart = cv2.subtract(self._last, self._texture)
         self._texture = np.asarray(cv2.add(self._texture, cv2.multiply(apart, wide)), np.float32)
         self._look = np.asarray(self._look + share * (look - self._look), np.float32)
         self._number = number
-        return self._back(work, new, box, *places.on_mean(slip, size, box, side))
+        return self._back(work, new, box, *seen.places.on_mean(slip, size, box, side))
 
-    def _places_of(self, work: FaceWork) -> MeanPlaces:
-        """Where the face lies; as before where the very same landmarks are told."""
-        landmarks = work.seen.landmarks
-        if self._places is None or self._places[0] is not landmarks:
-            self._places = landmarks, MeanPlaces.of(work.seen, self._kind)
-        return self._places[1]
+    def _on_mean(self, work: FaceWork, new: Floats | None, knots: Floats, box: Box, side: int) -> Floats:
+        """The change of a picture and its mask on the mean face, [side, side, 4]; the last change with the
+        mask of this picture where it has none of its own.
+        """
+        if new is not None:
+            return sampled(new, knots, side)
+        assert self._last is not None, "no picture before this one has a change"
+        last = self._last
+        if len(last) != side:
+            last = np.asarray(cv2.resize(last, (side, side)), np.float32)
+        mask = sampled(np.ascontiguousarray(work.mask[box]), knots, side)
+        return np.asarray(cv2.merge([*cv2.split(last)[:3], mask]), np.float32)
 
     @property
     def _longest_gap(self) -> int:
         return max(round(LONGEST_GAP_SECONDS * self._rate), 1)
 
     def _back(
-        self, work: FaceWork, new: Floats, box: Box, at: Floats, inside: Floats
+        self, work: FaceWork, new: Floats | None, box: Box, at: Floats, inside: Floats
     ) -> tuple[Floats, Floats]:
-        """The average in the frame of a picture; past the mean face the picture's own change counts."""
+        """The average in the frame of a picture; past the mean face the picture's own change counts, where
+        there is one.
+        """
         assert self._texture is not None
         before = work.before
-        steady = looked_up(self._texture, at)
-        mixed = cv2.add(new, cv2.multiply(cv2.subtract(steady, new), cv2.merge([inside] * 4)))
+        mixed: Floats = looked_up(self._texture, at)
+        if new is not None and inside.min() < 1.0:
+            apart = cv2.multiply(cv2.subtract(mixed, new), cv2.merge([inside] * 4))
+            mixed = np.asarray(cv2.add(new, apart), np.float32)
         red, green, blue, own = cv2.split(mixed)
         change = cv2.merge([red, green, blue])
         spread = _too_fine(work.seen.frame_px / work.seen.face.frame.side_px)
@@ -123,12 +132,14 @@ def _too_fine(ratio: float) -> float:
 
 def _shares(apart: Floats, least: float) -> Floats:
     """How much the new picture counts, [LOOK_PX, LOOK_PX]: ``least``, and all where the look has changed."""
-    low, high = OTHER_LOOK
-    apart = apart - np.median(apart[face_cells()])
-    apart = np.abs(apart - cv2.GaussianBlur(np.clip(apart, -low, low), (0, 0), LOOK_PX / 8))
-    other = eased(np.clip((apart - low) / (high - low), 0.0, 1.0))
-    other = cv2.GaussianBlur(cv2.dilate(np.asarray(other, np.float32), np.ones((5, 5))), (0, 0), 1.5)
-    return np.asarray(least + (1.0 - least) * other, np.float32)
+    wide = cv2.GaussianBlur(cv2.dilate(changed_look(apart), np.ones((5, 5))), (0, 0), 1.5)
+    return np.asarray(least + (1.0 - least) * np.asarray(wide), np.float32)
+
+
+def _pixels_of(knots: Floats, size: int, box: Box) -> Floats:
+    """Knots in units of a frame, ``size`` px wide, as pixels of a part of it."""
+    first = np.array([box[1].start, box[0].start], np.float32)
+    return np.asarray(knots * np.float32(size) - np.float32(0.5) - first, np.float32)
 
 
 def _box_of(mask: Floats) -> Box:

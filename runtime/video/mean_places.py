@@ -98,17 +98,10 @@ def texture_px(frame_px: int) -> int:
 def look_of_frame(grey: Floats, knots: Floats) -> Floats:
     """How a face looks on the mean face, in lightness, coarse: float32 [LOOK_PX, LOOK_PX].
 
-    ``grey`` is that of `small_grey`, ``knots`` are in units of the frame.
+    ``grey`` [n, n] is the lightness of the frame, ``knots`` are in units of the frame.
     """
     found = sampled(grey, knots * np.float32(len(grey)) - np.float32(0.5), LOOK_PX)
     return np.asarray(cv2.GaussianBlur(found, (0, 0), 1.0), np.float32)
-
-
-def small_grey(frame: NDArray[np.uint8]) -> Floats:
-    """The lightness of a frame, [S, S, 3], small."""
-    size = min(2 * LOOK_PX, len(frame))
-    grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
-    return np.asarray(cv2.resize(grey, (size, size), interpolation=cv2.INTER_AREA), np.float32)
 
 
 @cache

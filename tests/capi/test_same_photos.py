@@ -14,7 +14,7 @@ from amgan.runtime import BatchSession, Pipeline, Request, read_photo
 from amgan.runtime.engines.contract import CELL_PX
 from amgan.runtime.face.coordinates import resize_plane
 from amgan.runtime.face.region_masks import edit_mask
-from amgan.runtime.pipeline.face_plan import MASK_PX
+from amgan.runtime.pipeline.drawn_plan import MASK_PX
 
 pytestmark = pytest.mark.slow
 

@@ -25,14 +25,10 @@ from amgan.runtime.face.finder import Face
 from amgan.runtime.face.pattern import choose_pattern
 from amgan.runtime.face.region_masks import edit_mask
 from amgan.runtime.face.zones import PART_NAMES, ZONES
+from amgan.runtime.pipeline.drawn_plan import MASK_PX
+from amgan.runtime.pipeline.engine_frame import TILE_STEP_PX, engine_map, engine_positions
 from amgan.runtime.pipeline.estimator import landmarks_unit
-from amgan.runtime.pipeline.face_plan import (
-    MASK_PX,
-    TILE_STEP_PX,
-    _engine_map,
-    engine_positions,
-    map_margin,
-)
+from amgan.runtime.pipeline.face_plan import map_margin
 
 KEPT = [name for name in PART_NAMES if name.endswith("-right")]
 
@@ -143,7 +139,7 @@ def aged_by_python(
     tiles = plan_tiles(size, 640, cells, TILE_STEP_PX, at_least=scheduler.capabilities.min_tiles)
     work = FrameWork(
         image,
-        _engine_map(change, margin, size, halo),
+        engine_map(change, margin, size, halo),
         engine_positions(face_coordinates(landmarks, MAP_CELLS, margin), margin, size, halo),
         choose_pattern(landmarks, manifest.patterns),
         tuple(tiles),

@@ -13,8 +13,9 @@ from amgan.runtime.face.coordinates import face_coordinates
 from amgan.runtime.face.finder import Face, FaceFinder
 from amgan.runtime.face.region_masks import make_region_masks
 from amgan.runtime.face.zones import PART_NAMES
+from amgan.runtime.pipeline.engine_frame import area_of_tiles, engine_map, engine_positions, frame_with_halo
 from amgan.runtime.pipeline.estimator import landmarks_unit
-from amgan.runtime.pipeline.face_plan import _engine_map, _frame_with_halo, engine_positions, map_margin
+from amgan.runtime.pipeline.face_plan import map_margin
 
 HALO = 44
 AGES = {name: 20.0 + 2.0 * number for number, name in enumerate(PART_NAMES)}
@@ -30,7 +31,7 @@ def test_the_map_is_the_same_at_every_scale(face: Face, size: int) -> None:
     """Resampled from MAP_CELLS, it is what drawing it at the frame's own cells gives."""
     margin = math.ceil(HALO * MAP_CELLS / size) + 1
     coarse = build_map(make_region_masks(landmarks_unit(face), MAP_CELLS, margin), 70.0, AGES)
-    found = _engine_map(coarse, margin, size, HALO)
+    found = engine_map(coarse, margin, size, HALO)
     wanted = build_map(make_region_masks(landmarks_unit(face), size // 4, HALO // 4), 70.0, AGES)
     assert found.shape == wanted.shape == ((size + 2 * HALO) // 4,) * 2
     assert found.dtype == np.float32
@@ -41,16 +42,16 @@ def test_the_map_is_the_same_at_every_scale(face: Face, size: int) -> None:
 
 @pytest.mark.parametrize("size", [256, 1024])
 def test_only_what_tiles_look_at_is_sampled(face: Face, hopper: np.ndarray, size: int) -> None:
-    whole = _frame_with_halo(hopper, face, size, HALO, [Tile(0, 0, size, size)])
+    whole = frame_with_halo(hopper, face.frame, size, HALO, area_of_tiles([Tile(0, 0, size, size)], HALO))
     assert whole.shape == (size + 2 * HALO,) * 2 + (3,)
     tile = Tile(size // 4, size // 2, 64, 32)
-    part = _frame_with_halo(hopper, face, size, HALO, [tile])
+    part = frame_with_halo(hopper, face.frame, size, HALO, area_of_tiles([tile], HALO))
     rows, columns = tile.padded(HALO)
     assert np.array_equal(part[rows, columns], whole[rows, columns])
     rest = np.ones(part.shape[:2], bool)
     rest[rows, columns] = False
     assert not part[rest].any() and whole[rest].any()
-    assert not _frame_with_halo(hopper, face, size, HALO, []).any()
+    assert not frame_with_halo(hopper, face.frame, size, HALO, None).any()
 
 
 @pytest.mark.parametrize("size", [256, 448, 1024, 2048])

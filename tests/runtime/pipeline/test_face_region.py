@@ -11,8 +11,9 @@ from PIL import Image
 from amgan.runtime import Pipeline, Request
 from amgan.runtime.engines.contract import CELL_PX
 from amgan.runtime.face.alignment import apply_affine
+from amgan.runtime.pipeline.engine_frame import engine_positions
 from amgan.runtime.pipeline.face_filter import NoFaceError
-from amgan.runtime.pipeline.face_plan import SeenFace, engine_positions
+from amgan.runtime.pipeline.face_plan import SeenFace
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,8 @@ import pytest
 from amgan.runtime import Pipeline, Request
 from amgan.runtime.pipeline.face_plan import FaceWork, place_face
 from amgan.runtime.video.average import ChangeAverage
-from amgan.runtime.video.mean_places import texture_px
+from amgan.runtime.video.look import FaceLook
+from amgan.runtime.video.mean_places import MeanPlaces, look_of_frame, texture_px
 from amgan.runtime.video.register import HALF_PX, LOOK_PX, MOST_SLIP, NO_SLIP, Slip, register, register_affine
 
 RATE = 25.0
@@ -34,6 +35,16 @@ def before_of(work: FaceWork) -> np.ndarray:
     return work.frame.image[halo : halo + size, halo : halo + size]
 
 
+def add(
+    average: ChangeAverage, number: int, work: FaceWork, after: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Give a picture that shows what the work's frame does."""
+    places, size = MeanPlaces.of(work.seen, "face"), min(2 * LOOK_PX, work.seen.frame_px)
+    grey = cv2.cvtColor(before_of(work), cv2.COLOR_RGB2GRAY)
+    small = cv2.resize(grey, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32)
+    return average.add(number, work, FaceLook(places, small, look_of_frame(small, places.knots)), after)
+
+
 def aged(work: FaceWork, change: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(before_of(work) + change), 0, 255).astype(np.uint8)
 
@@ -50,7 +61,7 @@ def noisy(work: FaceWork, count: int) -> list[np.ndarray]:
 
 def test_noise_goes(work: FaceWork) -> None:
     average, frames, inside = ChangeAverage(RATE), noisy(work, 12), work.mask > 0.9
-    steady = [average.add(number, work, frame)[0] for number, frame in enumerate(frames)]
+    steady = [add(average, number, work, frame)[0] for number, frame in enumerate(frames)]
     alone = np.diff([frame.astype(np.float32)[inside] for frame in frames], axis=0)[4:]
     together = np.diff([frame[inside] for frame in steady], axis=0)[4:]
     assert together.std() < 0.33 * alone.std()
@@ -62,7 +73,7 @@ def test_a_change_that_stays_keeps_its_lines(work: FaceWork) -> None:
     lines = 12.0 * np.sin(np.arange(work.seen.frame_px) / 1.3)[:, None, None]
     frame, average = aged(work, lines + np.zeros_like(before_of(work), float)), ChangeAverage(RATE)
     for number in range(4):
-        steady, mask = average.add(number, work, frame)
+        steady, mask = add(average, number, work, frame)
     inside = work.mask > 0.9
     one, other = (frame.astype(np.float32) - before_of(work))[inside], (steady - before_of(work))[inside]
     assert np.corrcoef(one.ravel(), other.ravel())[0, 1] > 0.98
@@ -73,13 +84,13 @@ def test_a_change_that_stays_keeps_its_lines(work: FaceWork) -> None:
 def test_another_look_counts_at_once(work: FaceWork) -> None:
     average, size = ChangeAverage(RATE), work.seen.frame_px
     for number in range(5):
-        average.add(number, work, aged(work, np.full(before_of(work).shape, 20.0)))
+        add(average, number, work, aged(work, np.full(before_of(work).shape, 20.0)))
     image = work.frame.image.copy()
     halo, middle, part = (len(image) - size) // 2, size // 2, size // 10
     place = slice(middle - part, middle + part)
     image[halo:, halo:][place, place] = (0, 60, 0)
     covered = replace(work, frame=replace(work.frame, image=image))
-    steady, _ = average.add(5, covered, before_of(covered).copy())
+    steady, _ = add(average, 5, covered, before_of(covered).copy())
     inner = slice(middle - part // 2, middle + part // 2)
     assert np.abs((steady - before_of(covered))[inner, inner]).max() < 3.0  # nothing on what covers it
     elsewhere = (steady - before_of(covered))[work.mask > 0.9]
@@ -89,18 +100,29 @@ def test_another_look_counts_at_once(work: FaceWork) -> None:
 def test_it_begins_anew_after_a_gap(work: FaceWork) -> None:
     average = ChangeAverage(RATE)
     one, other = (aged(work, np.full(before_of(work).shape, change)) for change in (20.0, -20.0))
-    average.add(0, work, one)
-    assert np.array_equal(average.add(50, work, other)[0], other.astype(np.float32))
+    add(average, 0, work, one)
+    assert np.array_equal(add(average, 50, work, other)[0], other.astype(np.float32))
+
+
+def test_a_picture_without_a_change_of_its_own_carries_the_last_one(work: FaceWork) -> None:
+    average, inside = ChangeAverage(RATE), work.mask > 0.9
+    add(average, 0, work, aged(work, np.full(before_of(work).shape, 20.0)))
+    add(average, 1, work, aged(work, np.full(before_of(work).shape, 40.0)))
+    steps = [np.median((add(average, n, work, None)[0] - before_of(work))[inside]) for n in (2, 3, 4)]
+    assert 20.0 < steps[0] < steps[1] < steps[2] < 40.0  # on its way to the last one
+    half = replace(work, mask=work.mask * (np.arange(len(work.mask)) < len(work.mask) // 2))
+    _, mask = add(average, 5, half, None)
+    assert not mask[half.mask == 0].any() and mask[half.mask > 0.9].min() > 0.5
 
 
 def test_it_goes_on_from_what_was_kept(work: FaceWork) -> None:
     frames, whole, second = noisy(work, 4), ChangeAverage(RATE), ChangeAverage(RATE)
     assert not second.state()
     for number in (0, 1):
-        whole.add(number, work, frames[number])
+        add(whole, number, work, frames[number])
     second.restore(whole.state())
     for number in (2, 3):
-        one, other = (average.add(number, work, frames[number]) for average in (whole, second))
+        one, other = (add(average, number, work, frames[number]) for average in (whole, second))
         assert np.array_equal(one[0], other[0]) and np.array_equal(one[1], other[1])
 
 
@@ -110,8 +132,8 @@ def test_a_frame_of_another_size_goes_on(pipeline: Pipeline, hopper: np.ndarray,
     other, frame = pipeline.start_face(hopper, seen, Request.parse("75", include_children=True), "face")
     frame.result()
     average = ChangeAverage(RATE)
-    average.add(0, work, aged(work, np.full(before_of(work).shape, -20.0)))
-    steady, _ = average.add(1, other, before_of(other).copy())
+    add(average, 0, work, aged(work, np.full(before_of(work).shape, -20.0)))
+    steady, _ = add(average, 1, other, before_of(other).copy())
     assert len(average.state()["texture"]) == texture_px(size)
     assert np.median((steady - before_of(other))[other.mask > 0.9]) < -10.0
 

@@ -1,0 +1,92 @@
+"""A face's frame as an engine takes it: its pixels, tiles, and the planes of all cells."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..bundle.manifest import Manifest
+from ..engines.contract import CELL_PX, Capabilities
+from ..engines.tiles import Tile, mask_cells, plan_cheapest, plan_tiles
+from ..face.alignment import Frame
+from ..face.coordinates import sample_cells, scale_of
+from ..face.warp import sample_affine
+
+BESIDE_PX = 4
+"""What of a frame is filled in beside its mask where no engine is asked."""
+TILE_STEP_PX = 32  # engines prepare for every size anew, so there should be few
+
+Area = tuple[int, int, int, int]
+
+
+def plan_mask(mask: NDArray[np.float32], manifest: Manifest, likes: Capabilities) -> list[Tile]:
+    """The tiles of a frame that a mask, float32 [S, S], asks an engine for."""
+    size = mask.shape[0]
+    if likes.fixed_core:
+        cells = mask_cells(mask, manifest.tile_multiple)
+        cores = [core.size for core in likes.all_cores]
+        return plan_cheapest(size, cores, manifest.halo_px, cells, manifest.tile_multiple)
+    multiple = max(manifest.tile_multiple, TILE_STEP_PX)
+    cells = mask_cells(mask, multiple)
+    return plan_tiles(size, likes.max_core_px, cells, multiple, at_least=likes.min_tiles)
+
+
+def frame_with_halo(
+    rgb: NDArray[np.uint8], frame: Frame, size: int, halo: int, area: Area | None
+) -> NDArray[np.uint8]:
+    """A face's frame with its halo, uint8 [S + 2h, S + 2h, 3], filled in only in x0, y0, x1, y1 of it."""
+    image = np.zeros((size + 2 * halo, size + 2 * halo, 3), np.uint8)
+    if area is None:
+        return image
+    x0, y0, x1, y1 = area
+    matrix = frame.to_photo(size)
+    matrix[:, 2] += matrix[:, :2] @ (x0 - halo, y0 - halo)
+    sample_affine(rgb, matrix, (x1 - x0, y1 - y0), image[y0:y1, x0:x1])
+    return image
+
+
+def area_of_tiles(tiles: list[Tile], halo: int) -> Area | None:
+    """What tiles need of a frame with its halo."""
+    if not tiles:
+        return None
+    x0, y0 = min(t.x0 for t in tiles), min(t.y0 for t in tiles)
+    x1 = max(t.x0 + t.width for t in tiles) + 2 * halo
+    y1 = max(t.y0 + t.height for t in tiles) + 2 * halo
+    return x0, y0, x1, y1
+
+
+def area_of_mask(mask: NDArray[np.float32], halo: int) -> Area | None:
+    """What pasting needs of a frame with its halo."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not rows.size:
+        return None
+    low, high = np.maximum([columns[0], rows[0]], BESIDE_PX) - BESIDE_PX, (columns[-1] + 1, rows[-1] + 1)
+    end = np.minimum(np.add(high, BESIDE_PX), len(mask))
+    return int(low[0]) + halo, int(low[1]) + halo, int(end[0]) + halo, int(end[1]) + halo
+
+
+def engine_positions(
+    coordinates: NDArray[np.float32], margin: int, size: int, halo: int
+) -> NDArray[np.float32]:
+    """u, v, inside and scale of every cell of a frame with its halo, float32 [4, (S + 2h) / 4, (S + 2h) / 4].
+
+    ``coordinates`` [3, cells, cells] have ``margin`` cells around the frame. Linear, and exact: what lies
+    between two cells is not rounded to steps as OpenCV does, which would blur fine lines.
+    """
+    cells = (size + 2 * halo) // CELL_PX
+    step, shift = _to_engine(coordinates.shape[1] - 2 * margin, margin, size, halo)
+    planes = sample_cells(coordinates, cells, step, shift)
+    return np.concatenate([planes, np.full_like(planes[:1], scale_of(size))])
+
+
+def _to_engine(cells: int, margin: int, size: int, halo: int) -> tuple[float, float]:
+    """How far the engine's cells are apart on a map of so many cells, and where the first one lies."""
+    step = CELL_PX * cells / size
+    return step, margin - halo / CELL_PX * step + 0.5 * step - 0.5
+
+
+def engine_map(aging_map: NDArray[np.float32], margin: int, size: int, halo: int) -> NDArray[np.float32]:
+    """A map of MAP_CELLS for every cell of the frame with its halo, float32 [(S + 2h) / 4, (S + 2h) / 4]."""
+    cells = (size + 2 * halo) // CELL_PX
+    step, shift = _to_engine(aging_map.shape[0] - 2 * margin, margin, size, halo)
+    return sample_cells(aging_map[None], cells, step, shift)[0]
