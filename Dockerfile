@@ -4,6 +4,6 @@ COPY . /src
 RUN pip install --no-cache-dir "/src[serve,heif]" && rm -rf /src && useradd --create-home amgan
 USER amgan
 EXPOSE 7860
-HEALTHCHECK CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:7860/healthz')"]
+HEALTHCHECK --start-period=60s CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:7860/healthz')"]
 # Needs AMGAN_TOKEN, and AMGAN_ALLOW_HOST where it is called by a name.
 CMD ["amgan", "serve", "--host", "0.0.0.0", "--port", "7860", "--device", "cpu"]

@@ -97,6 +97,37 @@ def test_the_dockerfile_starts_this_server() -> None:
     assert set(asked) <= set(extras)
 
 
+@pytest.mark.slow
+def test_the_dockerfile_s_command_and_health_check(tmp_path: Path) -> None:
+    lines = dict(
+        re.findall(r"^([A-Z]+) (.*)$", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    command = json.loads(lines["CMD"])
+    python, *check = json.loads(lines["HEALTHCHECK"].partition("CMD ")[2])
+    place = command.index("--port") + 1
+    assert (python, command[place]) == ("python", lines["EXPOSE"])
+    assert f"127.0.0.1:{lines['EXPOSE']}/healthz" in check[-1]
+    command[place] = "0"
+    environment = {**os.environ, "AMGAN_TOKEN": "secret", "no_proxy": "127.0.0.1"}
+    with subprocess.Popen(
+        [sys.executable, "-P", "-m", *command],
+        cwd=tmp_path,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+    ) as server:
+        assert server.stdout is not None
+        said = next(line for line in server.stdout if line.startswith("AMGAN is at"))
+        check[-1] = check[-1].replace(f":{lines['EXPOSE']}", re.search(r":\d+", said)[0])  # type: ignore[index]
+        healthy = subprocess.run([sys.executable, *check], env=environment, check=False)
+        server.send_signal(signal.SIGTERM)
+        server.communicate(timeout=PATIENCE_S)
+    assert (healthy.returncode, server.returncode) == (0, 0)
+    assert subprocess.run(
+        [sys.executable, *check], env=environment, capture_output=True, check=False
+    ).returncode
+
+
 def test_what_the_docs_say_of_limits_is_so() -> None:
     from amgan.serving.settings import MIB, ServeSettings
     from amgan.serving.uploads import STEP_BYTES
