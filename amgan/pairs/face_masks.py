@@ -123,15 +123,29 @@ class FaceMasks:
         return np.asarray(mask, np.float32)
 
     @cached_property
+    def _between_eyes(self) -> float:
+        """Distance of the eyes' middles, in frame units."""
+        points = self.face.landmarks
+        apart = points[list(LEFT_EYE)].mean(axis=0) - points[list(RIGHT_EYE)].mean(axis=0)
+        return float(np.linalg.norm(apart))
+
+    @cached_property
     def below_mouth(self) -> Plane:
         """Below the mouth, where a smile stretches the mesh."""
-        points = self.face.landmarks
-        eyes = float(
-            np.linalg.norm(points[list(LEFT_EYE)].mean(axis=0) - points[list(RIGHT_EYE)].mean(axis=0))
-        )
+        points, eyes = self.face.landmarks, self._between_eyes
         x, y = points[[61, 291, 17], :2].mean(axis=0)
         distance = (self.columns - x) ** 2 + (self.rows - (y + 0.15 * eyes)) ** 2
         return np.asarray(np.exp(-distance / (2 * (0.55 * eyes) ** 2)), np.float32)
+
+    @cached_property
+    def jowls(self) -> Plane:
+        """Beside and below the corners of the mouth, where the lines of a pattern cross like a net."""
+        points, eyes = self.face.landmarks, self._between_eyes
+        planes = [
+            (self.columns - points[n, 0]) ** 2 + (self.rows - (points[n, 1] - 0.05 * eyes)) ** 2
+            for n in (212, 432)
+        ]
+        return np.asarray(np.exp(-np.minimum(*planes) / (2 * (0.30 * eyes) ** 2)), np.float32)
 
     @cached_property
     def brow_line(self) -> float:

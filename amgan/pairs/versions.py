@@ -103,7 +103,8 @@ def _broad(
         smile * field.products[0] + kind[0] * field.products[1] + kind[1] * field.products[2]
     )
     moved = layers.brought(planes)
-    light = moved[..., 0] * (options.field_gain if up else options.field_gain_young)
+    fitting = min(_fitting(layers, options), 1.0)
+    light = moved[..., 0] * (options.field_gain * fitting if up else options.field_gain_young)
     if up:
         own, _ = _spans(layers, age)
         deviation = np.tensordot(np.asarray(pattern, np.float32), field.deviations, 1)
@@ -177,6 +178,7 @@ def _pattern(
     pale = layers.paleness
     soft = pale * options.pale_soft_px * mixed.shape[0] / 512.0
     lines = layers.brought(blur(mixed, soft) if soft > 0.3 else mixed) * _kept(options.pale_lines, pale)
+    lines = lines * (1.0 - options.calm_jowls * layers.jowls)
     pores = layers.brought(field.texture) * own * options.texture * layers.calm
     mottling = layers.brought(field.mottling) * own * options.mottling * layers.calm
     mottling = mottling * _kept(options.pale_mottling, pale)
@@ -209,7 +211,7 @@ def _colour(
     colour = broad.colour * (layers.colourfulness * layers.exposure)[..., None]
     colour = colour + warm * min(1.4 * layers.colourfulness, 1.0)
     if up:
-        colour = colour - 1.2 * np.maximum(light, 0.0)[..., None] * layers.chroma
+        colour = colour - options.paler * np.maximum(light, 0.0)[..., None] * layers.chroma
     return np.asarray(colour, np.float32)
 
 

@@ -183,3 +183,43 @@ def test_lines_on_pale_skin_are_softer(layers: list[FaceLayers], field: AgingFie
     assert strength(pale, only_lines) < 0.8 * strength(dark, only_lines)
     as_before = replace(only_lines, pale_lines=1.0, pale_mottling=1.0, pale_soft_px=0.0)
     assert strength(pale, only_lines) < strength(pale, as_before)
+
+
+def test_lines_beside_the_mouth_are_calmer_and_others_stay(
+    layers: list[FaceLayers], field: AgingField
+) -> None:
+    one = layers[1]
+    calm = version_change(one, field, 80.0, ONE, AgingOptions())
+    drawn = version_change(one, field, 80.0, ONE, AgingOptions(calm_jowls=0.0))
+    apart = np.abs(calm - drawn).max(axis=2)
+    assert apart[one.jowls > 0.7].max() > 0.02
+    assert apart[one.jowls < 0.01].max() < 0.005
+    for corner in (212, 432):
+        x, y = np.round(one.face.landmarks[corner, :2] * one.size_px).astype(int)
+        assert one.jowls[y, x] > 0.9
+
+
+def test_smooth_skin_gets_less_of_the_broad_shade(layers: list[FaceLayers], field: AgingField) -> None:
+    one, smooth = (other_frame(layers[1], field, layers[1].face.frame) for _ in range(2))
+    one.contrast, smooth.contrast = 1.0, 0.5
+    only_broad = AgingOptions(deviation_gain=0, lines=0, own_lines=0, own_fine=0, own_mid=0, own_folds=0)
+    seen = (one.visible > 0.9) & (one.weight > 0.9)
+
+    def shade(of: FaceLayers) -> float:
+        change = version_change(of, field, 80.0, ONE, only_broad).mean(axis=2)
+        return float(-blur(change, 8 * of.unit)[seen].min())
+
+    assert shade(smooth) < 0.95 * shade(one)
+
+
+def test_skin_that_gets_lighter_keeps_its_colour(layers: list[FaceLayers], field: AgingField) -> None:
+    one = layers[1]
+    keeps, pales = (version_change(one, field, 80.0, ONE, AgingOptions(paler=p)) for p in (0.3, 1.2))
+    lighter = (keeps.mean(axis=2) > 0.04) & (one.visible > 0.9) & (one.weight > 0.9)
+    assert lighter.sum() > 50
+
+    def colourful(change: np.ndarray) -> float:
+        chroma = one.log + change - (one.log + change).mean(axis=2, keepdims=True)
+        return float(np.abs(chroma[lighter]).mean())
+
+    assert colourful(keeps) > 1.01 * colourful(pales)
