@@ -45,12 +45,12 @@ def write_graphs(generator: Any, folder: Path) -> tuple[dict[str, Any], tuple[An
     from amgan.export.graphs.emit import emit_generator
     from amgan.export.graphs.onnxsim_pass import shorten
     from amgan.export.graphs.trace import generator_to_onnx
-    from amgan.export.simplify import simplify
+    from amgan.export.simplify import report_passes, simplify
 
     print("tracing the plain generator, which takes a while")
     generator_to_onnx(generator, folder / "plain.onnx")
     generator_to_onnx(generator, folder / "optimised.onnx", optimize=True)
-    network, passes = simplify(generator)
+    network, passes = simplify(generator), report_passes(generator)
     case = min(generator_cases(0, network.halo_px), key=lambda c: c.arrays[0].size)
     model, _ = shorten(emit_generator(network), case.arrays)
     onnx.save(model, folder / "simplified.onnx")

@@ -15,7 +15,7 @@ from amgan.runtime.bundle.manifest import FileEntry
 from amgan.runtime.files import file_sha256
 
 from ..cases import Case, estimator_cases, generator_cases
-from ..simplify import PassReport, simplify
+from ..simplify import PassReport, report_passes, simplify
 from ..simplify.network import ExportGenerator
 from ..simplify.passes import measure
 from .emit import emit_estimator, emit_generator
@@ -52,7 +52,7 @@ def write_simplified(
 
     ``frame_px`` is the estimator's. Raises AmganError when a graph does not run.
     """
-    network, passes = simplify(generator)
+    network, passes = simplify(generator), report_passes(generator)
     for before, after in itertools.pairwise(passes):
         progress(pass_line(before, after))
     tile = _smallest(generator_cases(0, network.halo_px, patterns=network.patterns))

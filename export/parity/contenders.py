@@ -117,7 +117,7 @@ def _pytorch(role: str, precision: str, generator: Generator, discriminator: Dis
     def open_it() -> Run:
         network: torch.nn.Module
         if role == "generator":
-            network = generator_in(simplify(generator)[0], precision)
+            network = generator_in(simplify(generator), precision)
         else:
             network = _HalfEstimator(discriminator, dtype_of(precision))
 

@@ -1,6 +1,6 @@
 """Exact simplification of the generator for export: the same pixels with less work."""
 
 from .network import ExportGenerator
-from .passes import PASSES, PassReport, simplify
+from .passes import PASSES, PassReport, report_passes, simplify
 
-__all__ = ["PASSES", "ExportGenerator", "PassReport", "simplify"]
+__all__ = ["PASSES", "ExportGenerator", "PassReport", "report_passes", "simplify"]

@@ -150,16 +150,22 @@ class PassReport:
     gflop: float
 
 
-def simplify(
-    generator: Generator, passes: tuple[Pass, ...] = PASSES
-) -> tuple[ExportGenerator, tuple[PassReport, ...]]:
-    """Run the passes on a generator; returns the simplified network and a report line per stage."""
+def simplify(generator: Generator, passes: tuple[Pass, ...] = PASSES) -> ExportGenerator:
+    """Run the passes on a generator; ValueError where one needs another first."""
+    network = ExportGenerator(generator)
+    for step in passes:
+        network = step(network)
+    return network
+
+
+def report_passes(generator: Generator, passes: tuple[Pass, ...] = PASSES) -> tuple[PassReport, ...]:
+    """What the network is like as it came ("plain") and after each pass; measuring takes a second or two."""
     network = ExportGenerator(generator)
     reports = [measure("plain", network)]
     for step in passes:
         network = step(network)
         reports.append(measure(step.__name__, network))
-    return network, tuple(reports)
+    return tuple(reports)
 
 
 def measure(name: str, network: ExportGenerator) -> PassReport:
