@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import os
+
+# Networks of tests are tiny: on several threads, in several processes, they would mostly wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -39,9 +44,14 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def compiled_networks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder of the session's own for compiled networks: tests leave nothing in the user's."""
-    folder = tmp_path_factory.mktemp("networks")
+def compiled_networks(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Path]:
+    """A folder for compiled networks, which all processes and later runs share: nothing in the user's."""
+    if hasattr(pytestconfig, "cache"):
+        folder = pytestconfig.cache.mkdir("amgan-networks")
+    else:
+        folder = tmp_path_factory.mktemp("networks")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AMGAN_CACHE", str(folder))
         yield folder

@@ -31,7 +31,9 @@ NO_BUNDLE = "there is no bundle folder 'bundle': give the folder that holds mani
 
 
 def run(*command: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([str(c) for c in command], capture_output=True, text=True, check=False, timeout=300)
+    return subprocess.run(
+        [str(c) for c in command], capture_output=True, text=True, check=False, timeout=1800
+    )
 
 
 @pytest.fixture(scope="session")

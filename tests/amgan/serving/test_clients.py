@@ -134,14 +134,22 @@ def test_a_sweep_stops_when_its_client_leaves(held: tuple[HeldPipeline, LiveServ
     assert len(pipe.frames) < 10
 
 
+def is_alive(server: LiveServer) -> bool:
+    """Whether an answer came; where this process was held up for longer than a head may take, none does."""
+    try:
+        return server.client.get("/healthz").status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
 def test_a_client_that_stops_sending_is_let_go(pipeline: Pipeline) -> None:
-    with live_server(pipeline, ServeSettings(idle_s=0.2)) as server:
+    with live_server(pipeline, ServeSettings(idle_s=1.0)) as server:
         with server.connect() as connection:
             head = b"POST /v1/photos HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n\r\n"
             connection.sendall(head + b"\xff\xd8\xff")
             answer = connection.recv(65536).decode()
         assert answer.startswith("HTTP/1.1 408")
-        assert server.client.get("/healthz").status_code == 200
+        wait_until(lambda: is_alive(server))
 
 
 @pytest.mark.parametrize("path", ["/v1/photos", "/v1/photos/x/age", "/v1/photos/x/sweep"])
@@ -162,7 +170,7 @@ def test_a_body_that_does_not_come_is_not_waited_for(pipeline: Pipeline, path: s
             part = connection.recv(65536)
             assert part, answer
             answer += part
-        assert server.client.get("/healthz").status_code == 200
+        wait_until(lambda: is_alive(server))
 
 
 @pytest.mark.parametrize(
@@ -172,7 +180,7 @@ def test_a_body_that_does_not_come_is_not_waited_for(pipeline: Pipeline, path: s
 )
 def test_idle_connections_are_closed(pipeline: Pipeline, sent: bytes) -> None:
     with (
-        live_server(pipeline, ServeSettings(idle_s=0.2, keep_alive_s=1)) as server,
+        live_server(pipeline, ServeSettings(idle_s=1.0, keep_alive_s=1)) as server,
         server.connect() as connection,
     ):
         connection.sendall(sent)
@@ -180,12 +188,12 @@ def test_idle_connections_are_closed(pipeline: Pipeline, sent: bytes) -> None:
         while part := connection.recv(65536):  # ends when the server closes
             answer += part
         assert answer.startswith(b"HTTP/1.1 200") == sent.endswith(b"\r\n\r\n")
-        assert server.client.get("/healthz").status_code == 200
+        wait_until(lambda: is_alive(server))
 
 
 def test_a_slow_second_head_is_not_waited_for(pipeline: Pipeline) -> None:
     with (
-        live_server(pipeline, ServeSettings(idle_s=0.2, keep_alive_s=600)) as server,
+        live_server(pipeline, ServeSettings(idle_s=1.0, keep_alive_s=600)) as server,
         server.connect() as connection,
     ):
         whole = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
@@ -198,12 +206,12 @@ def test_a_slow_second_head_is_not_waited_for(pipeline: Pipeline) -> None:
 
 def test_a_request_may_take_longer_than_a_head(held: tuple[HeldPipeline, LiveServer]) -> None:
     pipe, _ = held
-    with live_server(pipe, ServeSettings(idle_s=0.2)) as server:  # type: ignore[arg-type]
+    with live_server(pipe, ServeSettings(idle_s=1.0)) as server:  # type: ignore[arg-type]
         sent = server.send(HOPPER.read_bytes()).json()
         with server.connect() as connection:
             connection.sendall(post(server, f"/v1/photos/{sent['id']}/age", b'{"age": 70}'))
             assert pipe.started.wait(PATIENCE_S)
-            connection.settimeout(1.0)  # five times as long as a head may take
+            connection.settimeout(3.0)  # three times as long as a head may take
             with pytest.raises(TimeoutError):
                 connection.recv(1)
             assert not pipe.frames[0].cancelled()
@@ -230,7 +238,7 @@ def test_a_client_that_reads_nothing_is_let_go(pipeline: Pipeline) -> None:
                     connection.sendall(picture)
             except OSError:
                 pass
-            wait_until(lambda: server.client.get("/healthz").status_code == 200)
+            wait_until(lambda: is_alive(server))
             wait_until(lambda: server.metric("amgan_working") == 0)
 
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from bombs import quick_bombs
 from support.helpers import HOPPER
-from support.live_server import LiveServer, live_server
+from support.live_server import PATIENCE_S, LiveServer, live_server
 
 from amgan.runtime import Pipeline
 from amgan.serving.memory_file import MemoryFile, clean_name
@@ -207,7 +207,7 @@ def test_other_names_and_sites_are_refused(server: LiveServer) -> None:
 
 
 def test_a_token_is_needed(secret: LiveServer) -> None:
-    client = httpx.Client(base_url=secret.url, trust_env=False, timeout=120)
+    client = httpx.Client(base_url=secret.url, trust_env=False, timeout=PATIENCE_S)
     with client:
         assert "token" in sentence(client.get("/"), 401)
         sentence(client.get("/v1/model", headers={"Authorization": "Bearer wrong"}), 401)

@@ -79,7 +79,7 @@ def folder(set_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONSAFEPATH": "1"}
     done = subprocess.run(
         [sys.executable, "-P", "-m", *command], cwd=folder, env=environment, capture_output=True, text=True,
-        timeout=300, check=False,
+        timeout=1800, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     return folder

@@ -43,7 +43,7 @@ def recording_proxy() -> Iterator[RecordingProxy]:
                 except OSError:  # closed: the block has ended
                     return
                 with client, contextlib.suppress(OSError):
-                    client.settimeout(10)
+                    client.settimeout(600)
                     proxy.asked.append(client.recv(2000).split(b"\r\n")[0].decode("latin-1"))
 
         thread = threading.Thread(target=serve, daemon=True)

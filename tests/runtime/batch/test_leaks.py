@@ -14,14 +14,14 @@ from amgan.runtime.batch.run import run_batch
 from amgan.runtime.batch.task import PhotoTask
 from amgan.runtime.storage.location import Location
 
-PHOTOS = 200
+PHOTOS = 120
 
 
 def resident_mib() -> float:
     return psutil.Process().memory_info().rss / 2**20
 
 
-def test_a_folder_of_200_photos_leaks_nothing(tiny_bundle: Path, tmp_path: Path) -> None:
+def test_a_folder_of_120_photos_leaks_nothing(tiny_bundle: Path, tmp_path: Path) -> None:
     sources = []
     for number in range(8):
         sources.append(tmp_path / f"{number}.jpg")

@@ -57,7 +57,7 @@ def on_the_host(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     (folder / "host.cpp").write_text(HOST.replace("SOURCE", str(SOURCE)))
     flags = ["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror"]
     command = [compiler, *flags, str(folder / "host.cpp"), "-o", str(folder / "host.so")]
-    subprocess.run(command, check=True, timeout=120)
+    subprocess.run(command, check=True, timeout=1800)
     return ctypes.CDLL(str(folder / "host.so"))
 
 
