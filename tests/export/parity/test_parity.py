@@ -19,9 +19,8 @@ from support.tiny_networks import TINY_MODEL, random_discriminator, random_gener
 
 from amgan.export.cases import REAL_FRAME_PX, REAL_MARGIN_PX, estimator_cases, generator_cases, real_tile
 from amgan.export.graphs.precision import KEPT_FP32
-from amgan.export.parity import comparison
+from amgan.export.parity import comparison, on_gpu
 from amgan.export.parity import contenders as parity_contenders
-from amgan.export.parity import on_gpu
 from amgan.export.parity.comparison import Reference, compare, require
 from amgan.export.parity.difference import IDENTICAL_DB, code_difference, psnr_db, ssim
 from amgan.export.parity.report import TOLERANCES, CodeDifference, ParityReport, Result, YearDifference
