@@ -2,13 +2,14 @@
 
     python benchmarks/serve_load.py
 
-Each of 50 clients sends a photo, then moves a slider (previews of the face), looks at the photo, asks for a
-map and saves the whole photo twice, in an order of its own drawn by lot. One request in flight a client, all
-clients at the same time, so nearly all of the time that an answer takes is waiting in line: the CPU time a
-request is what a server needs, and ``cores_got`` how much of the machine it had for that. Memory is that of
-the server's process after each answer. It rises in a first round of all clients, which is told apart: photos
-are kept, and engines get ready for every size. Of the requests after it the last quarter may need MAY_GROW
-times what the first needed, at most. Answers to the same question must be the same bytes for every client.
+Each of 50 clients sends a photo, then moves a slider (previews of the face), lets it rest twice (the exact
+face), looks at the photo, asks for a map and saves the whole photo twice, in an order of its own drawn by
+lot. One request in flight a client, all clients at the same time, so nearly all of the time that an answer
+takes is waiting in line: the CPU time a request is what a server needs, and ``cores_got`` how much of the
+machine it had for that. Memory is that of the server's process after each answer. It rises in a first round
+of all clients, which is told apart: photos are kept, and engines get ready for every size. Of the requests
+after it the last quarter may need MAY_GROW times what the first needed, at most. Answers to the same
+question must be the same bytes for every client.
 """
 
 from __future__ import annotations
@@ -79,6 +80,9 @@ def questions(photo_id: str, requests: int, client: int) -> list[Question]:
         ("save", ("save", 70), {"method": "POST", "url": f"{photo}/age", "json": {"age": 70}}),
         ("save", ("save", 25), {"method": "POST", "url": f"{photo}/age", "json": {"age": 25}}),
     ]
+    for age in (65, 35):
+        body = {"age": age, "format": "webp", "region": {"face": 1, "lossless": True}}
+        asked.append(("exact face", ("exact", age), {"method": "POST", "url": f"{photo}/age", "json": body}))
     for number in range(requests - len(asked)):
         body = {"age": 40 + number % 30, "format": "webp", "region": {"face": 1, "max_frame_px": 320}}
         question = ("preview", body["age"])
@@ -107,8 +111,10 @@ def main() -> None:
     parser.add_argument("--requests", type=common.count, default=1000, help="of all clients together")
     arguments = parser.parse_args()
     each = arguments.requests // arguments.clients
-    if each < 6:
-        parser.error("each client makes at least six requests: give more --requests or fewer --clients")
+    if each < WARM_REQUESTS:
+        parser.error(
+            f"each client makes at least {WARM_REQUESTS} requests: give more --requests or fewer --clients"
+        )
     heading = common.heading("many clients of the server", common.hardware(2), "openvino", "uvicorn")
     with serve("--photos", str(arguments.clients)) as server:
         answers = Answers(server)
