@@ -22,8 +22,8 @@ export class More {
       <p class="soft hint" id="command-note"></p>
       <code class="command" id="command" tabindex="0"></code>
       <button id="copy" class="outlined">Copy command</button>
-      <p class="heading">Keys</p>
-      <p class="soft hint">Hold B for before &middot; F face &middot; 0 whole photo &middot; 1 full size &middot; + and − zoom &middot; Ctrl+Z undo &middot; Ctrl+S save</p>`;
+      <p class="heading keys">Keys</p>
+      <p class="soft hint keys">Hold B for before &middot; F face &middot; 0 whole photo &middot; 1 full size &middot; + and − zoom &middot; Ctrl+Z undo &middot; Ctrl+S save</p>`;
     const find = (id) => root.querySelector(`#${id}`);
     this.strength = find("strength");
     this.output = root.querySelector("output");

@@ -1,5 +1,13 @@
 // Tabs that follow the arrow keys.
 
+/** What a tab holds begins at its top: in its own scroller, or under the tabs where all of the panel scrolls. */
+function toTheTop() {
+  const panel = document.querySelector(".panel");
+  const above = panel.querySelector(".age").getBoundingClientRect().bottom - panel.getBoundingClientRect().top;
+  panel.scrollTop += Math.min(0, above);
+  panel.querySelector(".tab-panels").scrollTop = 0;
+}
+
 export function setUpTabs(shown) {
   const tabs = [...document.querySelectorAll("[role=tab]")];
   const show = (tab, focus) => {
@@ -10,6 +18,7 @@ export function setUpTabs(shown) {
       document.getElementById(other.getAttribute("aria-controls")).hidden = !on;
     }
     if (focus) tab.focus();
+    toTheTop();
     shown(tab.id.replace("tab-", ""));
   };
   for (const [n, tab] of tabs.entries()) {
