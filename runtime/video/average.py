@@ -60,11 +60,12 @@ class ChangeAverage:
         knots = seen.places.moved(slip)
         look = look_of_frame(seen.grey, knots)
         share = _shares(look - self._look, 1.0 - math.exp(-gap / (self._rate * AVERAGE_SECONDS)))
-        wide = cv2.merge([cv2.resize(share, (side, side), interpolation=cv2.INTER_LINEAR)] * 4)
+        wide = cv2.resize(cv2.merge([share] * 4), (side, side), interpolation=cv2.INTER_LINEAR)
         new = None if after is None else _change_and_mask(work.before, after, work.mask, box)
         self._last = self._on_mean(work, new, _pixels_of(knots, size, box), box, side)
         apart = cv2.subtract(self._last, self._texture)
-        self._texture = np.asarray(cv2.add(self._texture, cv2.multiply(apart, wide)), np.float32)
+        cv2.multiply(apart, wide, dst=apart)
+        self._texture = np.asarray(cv2.add(self._texture, apart, dst=apart), np.float32)
         self._look = np.asarray(self._look + share * (look - self._look), np.float32)
         self._number = number
         return self._back(work, new, box, *seen.places.on_mean(slip, size, box, side))
@@ -79,7 +80,8 @@ class ChangeAverage:
         last = self._last
         if len(last) != side:
             last = np.asarray(cv2.resize(last, (side, side)), np.float32)
-        mask = sampled(np.ascontiguousarray(work.mask[box]), knots, side)
+        coarse = sampled(np.ascontiguousarray(work.mask[box]), knots, side // 2)  # it is smooth
+        mask = cv2.resize(coarse, (side, side), interpolation=cv2.INTER_LINEAR)
         return np.asarray(cv2.merge([*cv2.split(last)[:3], mask]), np.float32)
 
     @property

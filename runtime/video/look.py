@@ -22,7 +22,7 @@ from .register import LOOK_PX, face_cells
 
 OTHER_LOOK = (7.0, 20.0)
 """By how many code values, broad light taken away, a place must differ to be looked at anew."""
-ASK_SECONDS = 0.08
+ASK_SECONDS = 0.12
 """How long a change is carried along at most."""
 MOST_CHANGED = 0.002
 """Share of the face that may look another than it did when the engine was asked last."""

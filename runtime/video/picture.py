@@ -76,7 +76,8 @@ class VideoPicture:
         if self.layout.kind == "rgb":  # planes of green, blue, red
             others = [_reduced(self._plane(i)[part], factor) for i in (1, 2)]
         else:
-            others = [_reduced(self._colour(i, (x0, y0, x1, y1)), factor) for i in (1, 2)]
+            colour = self._colour if factor == 1 else self._colour_reduced
+            others = [colour(i, (x0, y0, x1, y1), first.shape) for i in (1, 2)]
         return _in_colour(cv2.merge([first, *others]), self.layout.to_rgb)
 
     def add(self, x0: int, y0: int, change: NDArray[np.float32]) -> None:
@@ -109,8 +110,20 @@ class VideoPicture:
         rows = np.frombuffer(plane, kind).reshape(plane.height, plane.line_size // kind.itemsize)
         return rows[:, : plane.width]
 
-    def _colour(self, number: int, box: Box) -> NDArray[Any]:
-        """The samples of a plane of colour differences at full resolution, of a part of the picture."""
+    def _colour_reduced(self, number: int, box: Box, shape: tuple[int, ...]) -> NDArray[Any]:
+        """The samples of a plane of colour differences of a part, averaged down to ``shape``; where the part
+        begins between two samples they are up to one pixel of the picture off.
+        """
+        x0, y0, x1, y1 = box
+        right, down = self.layout.chroma
+        part = self._plane(number)[y0 >> down : ((y1 - 1) >> down) + 1, x0 >> right : ((x1 - 1) >> right) + 1]
+        size = (shape[1], shape[0])
+        return np.asarray(cv2.resize(np.ascontiguousarray(part), size, interpolation=cv2.INTER_AREA))
+
+    def _colour(self, number: int, box: Box, shape: tuple[int, ...]) -> NDArray[Any]:
+        """The samples of a plane of colour differences at full resolution, of a part of the picture of this
+        ``shape``.
+        """
         x0, y0, x1, y1 = box
         right, down = self.layout.chroma
         plane = self._plane(number)
