@@ -54,7 +54,7 @@ def main() -> None:
     )
     parser.add_argument("-o", "--output", type=Path, default=RESULTS / "video_steadiness_cpu.json")
     given = parser.parse_args()
-    rows = []
+    rows, made_by = [], commit()  # the result itself is a file of the checkout
     with Pipeline(None, "cpu") as pipeline:
         for name in PORTRAITS:
             portrait = _portrait(ROOT / "amgan" / "serving" / "samples" / name, given.side)
@@ -62,19 +62,22 @@ def main() -> None:
             for motion in MOTIONS:
                 video = make_video(portrait, face.box, motion, given.pictures)
                 found = measure(pipeline, video, face)
-                rows.append({"portrait": name, "motion": motion.name, **found})
+                share = found["steady"]["flicker"] / found["alone"]["flicker"]
+                rows.append({"portrait": name, "motion": motion.name, "ratio": round(share, 3), **found})
                 print(json.dumps(rows[-1]), flush=True)
-                given.output.write_text(json.dumps(_result(rows, given), indent=1) + "\n", encoding="utf-8")
+                given.output.write_text(
+                    json.dumps(_result(rows, given, made_by), indent=1) + "\n", encoding="utf-8"
+                )
 
 
-def _result(rows: list[dict[str, Any]], given: argparse.Namespace) -> dict[str, Any]:
+def _result(rows: list[dict[str, Any]], given: argparse.Namespace, made_by: str | None) -> dict[str, Any]:
     """Means over the videos measured so far, and each of them."""
     mean = {
         kind: {key: round(float(np.mean([row[kind][key] for row in rows])), 4) for key in rows[0][kind]}
         for kind in ("alone", "steady")
     }
     return {
-        "commit": commit(),
+        "commit": made_by,
         "pictures": given.pictures,
         "side_px": given.side,
         "pose_seconds": POSE_SECONDS,
@@ -87,11 +90,11 @@ def _result(rows: list[dict[str, Any]], given: argparse.Namespace) -> dict[str, 
     }
 
 
-def measure(pipeline: Pipeline, video: MadeVideo, face: Face) -> dict[str, object]:
+def measure(pipeline: Pipeline, video: MadeVideo, face: Face) -> dict[str, Any]:
     """Both ways of ageing a made video."""
     inverse = [_inverse(forward) for forward in video.maps]
     area = _inner(face, video.pictures[0].shape)
-    found: dict[str, object] = {"face_px": round(face.width_px)}
+    found: dict[str, Any] = {"face_px": round(face.width_px)}
     for kind, age in (("alone", _each_alone), ("steady", _as_video)):
         changes, landmarks = age(pipeline, video)
         found[kind] = _score(changes, landmarks, video, inverse, area)
