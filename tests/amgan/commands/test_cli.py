@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,7 +21,7 @@ from support.fake_pipeline import photo
 from amgan import __version__
 from amgan.cli import COMMANDS, main
 from amgan.commands import run_batch as run_batch_command
-from amgan.commands.output import _line_a_minute
+from amgan.commands.output import _line_a_minute, progress_bar
 from amgan.runtime.errors import BundleError
 
 pytestmark = pytest.mark.usefixtures("fake")
@@ -189,6 +191,20 @@ def test_a_command_like_none_is_answered_with_help() -> None:
     result = run("qqqq")
     assert result.exit_code == 2
     assert "No such command 'qqqq': see amgan --help" in result.stderr
+
+
+def test_progress_on_a_terminal_tells_rate_and_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    from rich import console
+
+    shown, plain = io.StringIO(), console.Console
+    monkeypatch.setattr(console, "Console", lambda **given: plain(file=shown, force_terminal=True, width=120))
+    with progress_bar("ageing") as advance:
+        for done in range(1, 6):
+            advance(done, 10, "")
+            time.sleep(0.15)  # bars are drawn ten times a second
+    assert re.search(r"[1-5]/10", shown.getvalue())
+    assert re.search(r"\d\.\d\d/s", shown.getvalue())
+    assert re.search(r"\d:\d\d:\d\d", shown.getvalue())
 
 
 def test_progress_in_a_log_is_a_line_a_minute(capsys: pytest.CaptureFixture[str]) -> None:

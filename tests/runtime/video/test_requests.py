@@ -93,6 +93,16 @@ def test_kinds_of_files(
     assert sizes[0] > 1.5 * sizes[1]
 
 
+def test_progress_counts_all_pictures(pipeline: Pipeline, clip: Path, tmp_path: Path) -> None:
+    told: dict[str, list[tuple[int, int]]] = {}
+    session = VideoSession(clip, tmp_path / "out.mkv", VideoRequest.parse(BASE, "75"), segment_seconds=0.4)
+    session.run(pipeline, lambda done, total, what: told.setdefault(what, []).append((done, total)))
+    assert len(told) == 3  # looking, ageing, joining
+    looking, ageing, joining = told.values()
+    assert [done for done, _ in looking] == [done for done, _ in ageing] == list(range(1, 26))
+    assert {total for _, total in ageing} == {25} and joining == [(25, 25)]
+
+
 def test_sound_of_a_part_is_copied_untouched(pipeline: Pipeline, clip: Path, tmp_path: Path) -> None:
     session = VideoSession(clip, tmp_path / "out.mkv", VideoRequest.parse(BASE, "75"), start=0.4, end=0.8)
     assert session.run(pipeline).pictures == 10
