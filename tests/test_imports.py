@@ -33,7 +33,19 @@ ROOMS: dict[str, frozenset[str]] = {
     "ages": frozenset({"errors", "files", "face"}),
     "pipeline": frozenset({"errors", "machine", "photo", "face", "bundle", "ages", "engines"}),
     "batch": frozenset(
-        {"errors", "files", "machine", "pages", "photo", "face", "storage", "ages", "engines", "pipeline"}
+        {
+            "errors",
+            "files",
+            "machine",
+            "pages",
+            "photo",
+            "bundle",
+            "face",
+            "storage",
+            "ages",
+            "engines",
+            "pipeline",
+        }
     ),
     "pictures": frozenset({"errors", "files", "face", "ages", "pipeline"}),
     "video": frozenset(

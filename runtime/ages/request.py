@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,8 +33,10 @@ class AgeSpec:
     @classmethod
     def parse(cls, text: str | float) -> AgeSpec:
         """Read "70" or 70 (absolute), "+20" or "-10" (relative); raises UsageError for anything else."""
-        if not isinstance(text, str):
+        if isinstance(text, Real) and not isinstance(text, bool):
             return cls(float(text), False)
+        if not isinstance(text, str):
+            raise UsageError(f"{text!r} is not an age: write years such as 70, or a change such as '+20'")
         plain = text.strip().replace("\N{MINUS SIGN}", "-")
         if not _AGE.fullmatch(plain):
             raise UsageError(f"{text!r} is not an age: write years such as 70, or a change such as +20")
@@ -85,7 +88,7 @@ class Request:
     def parse(
         cls,
         age: str | float | None = None,
-        zones: Iterable[str] = (),
+        zones: Iterable[str] | Mapping[str, str | float] = (),
         faces: str | int = "all",
         *,
         map_file: Path | str | None = None,
@@ -94,12 +97,17 @@ class Request:
     ) -> Request:
         """Make a request from what a user types, such as (70) or ("+20", ["forehead=+25"]).
 
+        ``zones`` may also be a mapping such as {"forehead": "+25"}, or one text.
         ``map_file`` is the path of a map (see map_file.py), ``population`` the name of a shipped atlas or the
         path of one; ``others`` are fields of a request as they are, such as strength=0.5. Raises UsageError.
         """
         from .atlas import read_atlas, reference_atlas
         from .map_file import read_map_file
 
+        if isinstance(zones, str):
+            zones = [zones]
+        elif isinstance(zones, Mapping):
+            zones = [f"{name}={years}" for name, years in zones.items()]
         request = cls(
             None if age is None else AgeSpec.parse(age),
             tuple(_parse_zone(z) for z in zones),
@@ -119,6 +127,7 @@ class Request:
         """
         if not isinstance(self.age, AgeSpec | None):
             raise UsageError(f"{self.age!r} is no AgeSpec: write Request.parse(age={self.age!r}) instead")
+        self._check_kinds()
         if self.age is None and not self.zones and self.aging_map is None:
             raise UsageError(
                 "nothing was asked for: give an age such as 70, a zone such as forehead=+25, or a map"
@@ -144,6 +153,37 @@ class Request:
         for spec in (self.age, *(spec for _, spec in self.zones)):
             if spec is not None:
                 _check_years(spec, age_range)
+
+    def _check_kinds(self) -> None:
+        """Raise UsageError for values of another kind than their field takes."""
+        for zone in self.zones:
+            if not (isinstance(zone, tuple) and len(zone) == 2 and isinstance(zone[1], AgeSpec)):
+                raise UsageError(
+                    f"{zone!r} is no zone with an AgeSpec: write Request.parse(zones=['chin=+25']) instead"
+                )
+        for name, kind, wanted in _KINDS:
+            value = getattr(self, name)
+            odd = isinstance(value, bool) != (kind is bool) or not isinstance(value, kind)
+            if odd and not (value is None and name in _MAY_BE_NONE):
+                raise UsageError(f"`{name}` is {value!r}: give {wanted}")
+
+
+_KINDS: tuple[tuple[str, type, str], ...] = (
+    ("strength", Real, "a number from 0 to 1, such as 0.5"),
+    ("min_face_px", Real, "a number of pixels, such as 40"),
+    ("pattern", Integral, "the number of a pattern, such as 2"),
+    ("include_children", bool, "True or False"),
+    ("hair", bool, "True or False"),
+    ("shape", bool, "True or False"),
+)
+_MAY_BE_NONE = {"min_face_px", "pattern"}
+
+
+def as_request(value: object) -> Request:
+    """What is a request already; raises UsageError for anything else."""
+    if not isinstance(value, Request):
+        raise UsageError(f"{value!r} is no Request: write Request.parse(age=70), for example")
+    return value
 
 
 def wanted_ages(request: Request, now: FaceAges, age_range: tuple[float, float] | None = None) -> FaceAges:
@@ -180,6 +220,8 @@ def wanted_ages(request: Request, now: FaceAges, age_range: tuple[float, float] 
 
 
 def _parse_zone(text: str) -> tuple[str, AgeSpec]:
+    if not isinstance(text, str):
+        raise UsageError(f"{text!r} is not a zone with an age: write it such as 'forehead=+25'")
     name, equals, age = text.partition("=")
     if not equals or not name.strip():
         raise UsageError(f"{text!r} is not a zone with an age: write it such as forehead=+25")

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
+from ..ages.request import Request, as_request
 from ..errors import UsageError
 from ..storage.location import Location
 from ..storage.lock import lock_folder
@@ -21,7 +22,7 @@ from .run import THREADS, BatchOptions, Runner, local_runner, threads_for
 from .steps import NoFace
 
 if TYPE_CHECKING:
-    from ..ages.request import Request
+    from ..bundle.bundle import Bundle
     from ..engines.contract import Capabilities
     from ..photo.metadata import MetadataPolicy
 
@@ -74,11 +75,11 @@ class BatchSession:
 
     def __init__(
         self,
-        inputs: Sequence[Path | str],
+        inputs: Sequence[Path | str] | Path | str,
         output: Path | str,
         request: Request,
         *,
-        model: Path | str | None = None,
+        model: Bundle | Path | str | None = None,
         device: str = "auto",
         files_from: Sequence[str] | None = None,
         no_face: NoFace = "skip",
@@ -100,7 +101,7 @@ class BatchSession:
 
         ``inputs`` are photos, folders and patterns such as ``photos/**/*.jpg``, paths or URLs; ``files_from``
         are lines that name more of them. ``output`` is a folder, or a file for one photo; a path or a URL.
-        ``model`` is the folder of a bundle (None: the shipped one), ``device`` as for Pipeline. ``no_face``
+        ``model`` is a bundle or its folder (None: the shipped one), ``device`` as for Pipeline. ``no_face``
         leaves photos out of which no face is aged, copies them, or counts them as failed; ``metadata`` says
         what of EXIF, XMP and texts the outputs keep. ``force`` does all
         photos again. ``threads`` photos are read, and as many written, concurrently (None: two, and one a
@@ -115,7 +116,17 @@ class BatchSession:
         """
         if engine == "local" and (workers is not None or ray_address is not None):
             raise UsageError("`workers` and `ray_address` are for `engine` ray: add it, or leave them out")
-        self.request = request
+        from ..photo.metadata import MetadataPolicy
+
+        _require_choice("engine", engine, ("local", "ray"))
+        _require_choice("no_face", no_face, get_args(NoFace))
+        _require_choice("metadata", metadata, get_args(MetadataPolicy))
+        _require_number("threads", threads)
+        _require_number("workers", workers)
+        _require_number("memory_bytes", memory_bytes)
+        _require_number("quality", quality, 100)
+        inputs = [inputs] if isinstance(inputs, str | Path) else inputs
+        self.request = as_request(request)
         self.outcomes: list[Outcome] = []
         self.plan = plan_run(inputs, output, files_from, Naming(format, suffix))
         root = self.plan.root
@@ -124,7 +135,7 @@ class BatchSession:
         self._options = BatchOptions(
             memory=memory_bytes, no_face=no_face, root=local_root, metadata=metadata, quality=quality
         )
-        self._model = None if model is None else Path(model)
+        self._model = Path(model) if isinstance(model, str | Path) else model and model.path
         self._device, self._force = device, force
         self._report = None if report is None else Location.of(report)
         self._engine, self._workers, self._ray_address = engine, workers, ray_address
@@ -208,6 +219,17 @@ class BatchSession:
         name = root.resolve().name
         title = f"{name}: {self._title}" if self._title else name
         return write_gallery(self.outcomes, root, title, progress)
+
+
+def _require_choice(name: str, value: str, choices: Sequence[str]) -> None:
+    if value not in choices:
+        raise UsageError(f"`{name}` {value!r} is not known: use one of {', '.join(choices)}")
+
+
+def _require_number(name: str, value: int | None, most: int | None = None) -> None:
+    if value is not None and not (isinstance(value, int) and 1 <= value <= (most or value)):
+        which = f"a whole number from 1 to {most}" if most else "a whole number from 1 on"
+        raise UsageError(f"`{name}` is {value!r}: give {which}, or leave it out")
 
 
 def _require_a_local_folder(plan: Plan, output: Location) -> None:

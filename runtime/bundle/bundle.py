@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path, PureWindowsPath
 
 from ..errors import BundleError
@@ -29,6 +30,8 @@ class Bundle:
         Raises BundleError when the folder, the manifest or a file is missing, the manifest is damaged or
         newer than this version, a file's SHA-256 differs, or its path leads out of the folder.
         """
+        if not isinstance(path, str | PathLike | None):
+            raise BundleError(f"{path!r} is no bundle: give its folder, or leave it out for the shipped one")
         folder = SHIPPED if path is None else Path(path)
         manifest = _read_manifest(folder)
         for name, entry in manifest.files.items():

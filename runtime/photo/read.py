@@ -7,6 +7,7 @@ import stat
 import threading
 import warnings
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -45,6 +46,8 @@ def read_photo(path: Path | str, metadata: MetadataPolicy = "keep") -> Photo:
     everything that cannot be read or could not be written back as it was, and over the limits of
     limits.py.
     """
+    if not isinstance(path, str | PathLike):
+        raise PhotoError(f"{path!r} is no name of a photo: give its path")
     path = path if isinstance(path, Path) else Path(path)
     try:
         stamp = stamp_of(path)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..ages.maps import FaceAges
-from ..ages.request import Request
+from ..ages.request import Request, as_request
 from ..bundle.bundle import Bundle
 from ..bundle.manifest import Manifest
 from ..engines.contract import Capabilities
@@ -241,7 +241,7 @@ class Pipeline:
         faces where they are known. The photo must not change until `finish`.
         """
         self._process.check()
-        rgb = _as_pixels(rgb)
+        rgb, request = _as_pixels(rgb), as_request(request)
         request.check(self._manifest.age_range, self._manifest.patterns)
         chosen = self.choose(rgb, request) if seen is None else Chosen(tuple(seen))
         if not chosen.taken:
