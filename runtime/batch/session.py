@@ -135,7 +135,8 @@ class BatchSession:
         self._options = BatchOptions(
             memory=memory_bytes, no_face=no_face, root=local_root, metadata=metadata, quality=quality
         )
-        self._model = Path(model) if isinstance(model, str | Path) else model and model.path
+        folder = model if model is None or isinstance(model, str | Path) else model.path
+        self._model = None if folder is None else Path(folder)
         self._device, self._force = device, force
         self._report = None if report is None else Location.of(report)
         self._engine, self._workers, self._ray_address = engine, workers, ray_address
