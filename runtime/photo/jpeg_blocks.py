@@ -21,10 +21,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .jpeg_recode import Changes, NotPlainError, can_recode, read_layout, recode
+from .jpeg_changes import BLOCK_PX, LUMA, Changes, find_changes
+from .jpeg_recode import NotPlainError, can_recode, read_layout, recode
 from .jpeg_segments import with_components_of
 
-BLOCK_PX = 8
 MOST = 1023
 """The largest coefficient that a JPEG of 8 bits may have."""
 _STRIP_PX = 256
@@ -82,11 +82,15 @@ def _change_in_place(
         raise NotPlainError(
             f"it has {len(layout.components)} components of {layout.width}x{layout.height} px"
         )
+    found = find_changes(layout, before, after, _cosines())
+    if found is not None:
+        given, units = found
+        return recode(source, layout, given), _pixels(units, layout.unit, before.shape)
     changes = Changes(layout)
     sampling = [(one.down, one.across) for one in layout.components]
     tables = [layout.table(number) for number in range(colours)]
     touched = _change(changes, sampling, tables, before, after)
-    return recode(source, changes), touched
+    return recode(source, layout, changes.ordered), touched
 
 
 def _change_by_jpeglib(
@@ -167,8 +171,14 @@ def _change(
             )
             is_new = store.add(number, rows, columns, steps)
             touched[units] |= is_new.reshape(-1, v, is_new.shape[1] // h, h).any(axis=(1, 3))
-    pixels = touched.repeat(unit[0], axis=0).repeat(unit[1], axis=1)[: before.shape[0], : before.shape[1]]
-    return _grown(pixels) if most_v * most_h > 1 else pixels
+    return _pixels(touched, (most_v, most_h), before.shape)
+
+
+def _pixels(units: NDArray[np.bool_], sampling: tuple[int, int], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """The pixels, bool [H, W], that touched units of so many blocks down and across may change."""
+    down, across = sampling
+    pixels = units.repeat(BLOCK_PX * down, axis=0).repeat(BLOCK_PX * across, axis=1)[: shape[0], : shape[1]]
+    return _grown(pixels) if down * across > 1 else pixels
 
 
 def _differences(
@@ -197,7 +207,7 @@ def _components(change: NDArray[np.float32]) -> list[NDArray[np.float32]]:
     """A change of RGB or grey, [h, w, C], as that of Y, Cb and Cr, or of Y (JFIF 1.02)."""
     if change.shape[2] == 1:
         return [change[..., 0]]
-    luma = change @ np.array([0.299, 0.587, 0.114], np.float32)
+    luma = change @ LUMA
     return [luma, (change[..., 2] - luma) / 1.772, (change[..., 0] - luma) / 1.402]
 
 

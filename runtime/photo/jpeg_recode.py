@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import io
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -82,37 +82,11 @@ class Layout:
         )
 
 
-@dataclass(eq=False)
-class Changes:
-    """Blocks of a JPEG that change: their numbers in the scan's order, and what is added to them."""
+def recode(source: bytes, layout: Layout, given: tuple[bytes | memoryview, bytes | memoryview]) -> bytes:
+    """The JPEG ``source`` with changed blocks; raises NotPlainError where that cannot be.
 
-    layout: Layout
-    places: list[NDArray[np.uint32]] = field(default_factory=list)
-    deltas: list[NDArray[np.int16]] = field(default_factory=list)
-
-    def add(self, number: int, rows: slice, columns: slice, steps: NDArray[np.int16]) -> NDArray[np.bool_]:
-        """Add ``steps``, [8, 8, rows, columns], to blocks of a component; which of them change."""
-        is_new: NDArray[np.bool_] = np.asarray(steps.any(axis=(0, 1)))
-        high, wide = self.layout.stored(number)
-        row, column = np.nonzero(is_new[: high - rows.start, : wide - columns.start])
-        self.deltas.append(steps[_ZIGZAG_ROWS, _ZIGZAG_COLUMNS][:, row, column].T)
-        one = self.layout.components[number]
-        before = sum(other.down * other.across for other in self.layout.components[:number])
-        unit_row, row = np.divmod(row + rows.start, one.down)
-        unit_column, column = np.divmod(column + columns.start, one.across)
-        size = sum(other.down * other.across for other in self.layout.components)
-        unit = unit_row * self.layout.units[1] + unit_column
-        self.places.append((unit * size + before + row * one.across + column).astype(np.uint32))
-        return is_new
-
-
-def recode(source: bytes, changes: Changes) -> bytes:
-    """The JPEG ``source`` with changed blocks; raises NotPlainError where that cannot be."""
-    layout = changes.layout
-    places = np.concatenate(changes.places or [np.zeros(0, np.uint32)])
-    deltas = np.concatenate(changes.deltas or [np.zeros((0, 64), np.int16)])
-    order = np.argsort(places)
-    given = (np.ascontiguousarray(places[order]).data, np.ascontiguousarray(deltas[order]).data)
+    ``given`` are the places of the blocks and what is added to them, as `jpeg_changes.Changes.ordered`.
+    """
     blocks = bytes(n for n, one in enumerate(layout.components) for _ in range(one.down * one.across))
     data = memoryview(source)[layout.scan]
     units = layout.units[0] * layout.units[1]
@@ -214,7 +188,7 @@ def _quantization(body: bytes) -> dict[int, NDArray[np.int32]]:
         kind = ">u2" if wide else "u1"
         values = np.frombuffer(body, kind, 64, at + 1)
         table = np.zeros((_BLOCK_PX, _BLOCK_PX), np.int32)
-        table[_ZIGZAG_ROWS, _ZIGZAG_COLUMNS] = values
+        table[ZIGZAG_ROWS, ZIGZAG_COLUMNS] = values
         tables[number] = table
         at += 1 + values.nbytes
     return tables
@@ -279,4 +253,4 @@ def _zigzag() -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     return rows[order], columns[order]
 
 
-_ZIGZAG_ROWS, _ZIGZAG_COLUMNS = _zigzag()
+ZIGZAG_ROWS, ZIGZAG_COLUMNS = _zigzag()

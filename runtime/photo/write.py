@@ -136,7 +136,7 @@ def _encode(photo: Photo, pixels: NDArray[np.uint8], format: str, quality: int |
     source = _file_as_read(photo) if format == photo.format == "JPEG" and quality is None else None
     if source is not None:
         known = _samples_as_read(photo, pixels)
-        content = changed_jpeg(source, lambda: _picture(photo, pixels), options, known)
+        content = changed_jpeg(source, lambda: _plain_or_picture(photo, pixels), options, known)
         if content is not None:
             return content
     height, width = pixels.shape[:2]
@@ -154,6 +154,12 @@ def _encode(photo: Photo, pixels: NDArray[np.uint8], format: str, quality: int |
         picture = _picture(photo, pixels)
     picture.save(stream, format, **save_options(options, format))
     return stream.getbuffer()
+
+
+def _plain_or_picture(photo: Photo, pixels: NDArray[np.uint8]) -> Image.Image | NDArray[np.uint8]:
+    """As `_picture`, or the pixels themselves where they are that."""
+    is_plain = photo.samples is None and photo.mode == "RGB" and photo.alpha is None
+    return pixels if is_plain else _picture(photo, pixels)
 
 
 def _picture(photo: Photo, pixels: NDArray[np.uint8]) -> Image.Image:

@@ -33,14 +33,15 @@ _log = logging.getLogger(__name__)
 
 def changed_jpeg(
     source: bytes,
-    wanted: Callable[[], Image.Image],
+    wanted: Callable[[], Image.Image | NDArray[np.uint8]],
     kept: Mapping[str, Any],
     known: NDArray[np.uint8] | None = None,
 ) -> bytes | None:
     """The JPEG ``source`` with another picture in it, or None where its blocks cannot be kept.
 
-    ``wanted`` makes that picture, upright, RGB or grey, in the file's own colour space; ``kept`` are the
-    options that the photo keeps; ``known`` are the samples of ``source``, upright, where they are at hand.
+    ``wanted`` makes that picture, or its samples, upright, RGB or grey, in the file's own colour space;
+    ``kept`` are the options that the photo keeps; ``known`` are the samples of ``source``, upright, where
+    they are at hand.
     The stored picture stays turned as it was, with its orientation, and progressive if it was. The pixels
     outside the changed blocks are compared with those of ``source`` before the file is given out.
     """
@@ -73,7 +74,11 @@ def _open(source: bytes, known: NDArray[np.uint8] | None) -> tuple[NDArray[np.ui
         return before, orientation, bool(picture.info.get("progressive"))
 
 
-def _turned_back(picture: Image.Image, orientation: int) -> NDArray[np.uint8]:
+def _turned_back(picture: Image.Image | NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    if isinstance(picture, np.ndarray):
+        if orientation == 1:
+            return picture
+        picture = Image.fromarray(np.ascontiguousarray(picture))
     return np.asarray(picture if orientation == 1 else picture.transpose(_TURN_BACK[orientation]))
 
 

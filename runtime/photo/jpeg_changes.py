@@ -1,0 +1,85 @@
+"""Which blocks of a sequential JPEG change, and by how much, in the scan's order."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .jpeg_recode import ZIGZAG_COLUMNS, ZIGZAG_ROWS, Layout
+
+BLOCK_PX = 8
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+"""Shares of red, green and blue in Y (JFIF 1.02)."""
+_MOST_SIDE = 2
+"""Blocks of a unit down and across that the extension knows."""
+
+
+@dataclass(eq=False)
+class Changes:
+    """Blocks of a JPEG that change: their numbers in the scan's order, and what is added to them."""
+
+    layout: Layout
+    places: list[NDArray[np.uint32]] = field(default_factory=list)
+    deltas: list[NDArray[np.int16]] = field(default_factory=list)
+
+    def add(self, number: int, rows: slice, columns: slice, steps: NDArray[np.int16]) -> NDArray[np.bool_]:
+        """Add ``steps``, [8, 8, rows, columns], to blocks of a component; which of them change."""
+        is_new: NDArray[np.bool_] = np.asarray(steps.any(axis=(0, 1)))
+        high, wide = self.layout.stored(number)
+        row, column = np.nonzero(is_new[: high - rows.start, : wide - columns.start])
+        self.deltas.append(steps[ZIGZAG_ROWS, ZIGZAG_COLUMNS][:, row, column].T)
+        one = self.layout.components[number]
+        before = sum(other.down * other.across for other in self.layout.components[:number])
+        unit_row, row = np.divmod(row + rows.start, one.down)
+        unit_column, column = np.divmod(column + columns.start, one.across)
+        size = sum(other.down * other.across for other in self.layout.components)
+        unit = unit_row * self.layout.units[1] + unit_column
+        self.places.append((unit * size + before + row * one.across + column).astype(np.uint32))
+        return is_new
+
+    @property
+    def ordered(self) -> tuple[bytes | memoryview, bytes | memoryview]:
+        """The places, rising, as uint32, and what is added there, int16 [64] each."""
+        places = np.concatenate(self.places or [np.zeros(0, np.uint32)])
+        deltas = np.concatenate(self.deltas or [np.zeros((0, 64), np.int16)])
+        order = np.argsort(places)
+        return np.ascontiguousarray(places[order]).data, np.ascontiguousarray(deltas[order]).data
+
+
+def find_changes(
+    layout: Layout, before: NDArray[np.uint8], after: NDArray[np.uint8], cosines: NDArray[np.float32]
+) -> tuple[tuple[bytes, bytes], NDArray[np.bool_]] | None:
+    """What changes in the blocks of a JPEG, as `Changes.ordered`, and in which units, bool [down, across].
+
+    ``before`` and ``after`` are pictures as the file stores them, ``cosines`` float32 [8, 8] the matrix of
+    the transform. None where the extension in C was not built, or does not know this sampling.
+    """
+    extension = _blocks()
+    sampling = [side for one in layout.components for side in (one.down, one.across)]
+    if extension is None or len(layout.components) not in (1, 3) or max(sampling) > _MOST_SIDE:
+        return None
+    if any(most % side for most, side in zip(layout.unit * len(layout.components), sampling, strict=True)):
+        return None
+    tables = np.stack([layout.table(number) for number in range(len(layout.components))])
+    constants = cosines.astype(np.float64).tobytes() + LUMA.tobytes()
+    zigzag = bytes((ZIGZAG_ROWS * BLOCK_PX + ZIGZAG_COLUMNS).tolist())
+    touched = np.zeros(layout.units, bool)
+    pictures = (np.ascontiguousarray(before), np.ascontiguousarray(after))
+    found = extension.changes(
+        *pictures, bytes(sampling), tables.astype(np.float32).tobytes(), constants, zigzag, touched.data
+    )
+    return found, touched
+
+
+@functools.cache
+def _blocks() -> Any:
+    """The extension that finds changes, where it was built and this CPU has what it needs; else None."""
+    try:
+        from . import _blocks as extension
+    except ImportError:
+        return None
+    return extension if extension.usable() else None
