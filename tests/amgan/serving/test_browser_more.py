@@ -224,6 +224,10 @@ def test_the_server_goes_and_comes_back(
         port = server.port
     page.js("const a = document.getElementById('age'); a.value = 70; a.dispatchEvent(new Event('change'))")
     assert "The server is away" in page.notice()
+    page.find("#save").click()
+    page.until(
+        "[...document.querySelectorAll('.notice')].some(n => n.textContent.includes('Nothing was saved'))"
+    )
     with live_server(pipeline, ServeSettings(), port):  # with nothing in its memory
         page.until("[...document.querySelectorAll('.notice')].some(n => n.textContent.includes('is back'))")
         page.until("document.querySelectorAll('.after canvas').length === 1")

@@ -215,6 +215,26 @@ def test_the_legend_says_how_many_years_are_asked_for_under_the_brush(page: Page
     page.until("document.querySelector('#legend .here').textContent === 'here +30'")
 
 
+def test_maps_are_asked_for_one_at_a_time_while_a_slider_moves(page: Page, photos: Path) -> None:
+    page.choose(photos / "it's me.jpg")
+    page.tab("brush")
+    page.drag(page.find(".pane-after"), (0, 0), (2, 2))
+    page.js(
+        "window.held = []; const real = window.fetch;"
+        "window.fetch = (url, options) => String(url).includes('/map?')"
+        " ? new Promise((go) => held.push(() => go(real(url, options)))) : real(url, options);"
+        "const age = document.getElementById('age');"
+        "for (const years of [50, 52, 54, 56, 58, 60, 62, 64]) {"
+        " age.value = years; age.dispatchEvent(new Event('input')) }"
+        "age.dispatchEvent(new Event('change'))"
+    )
+    page.until("window.held.length")
+    assert page.js("return window.held.length") <= 2  # one for the preview, one for the colours
+    page.js("setInterval(() => { for (const go of window.held.splice(0)) go() }, 20)")
+    page.settle()
+    assert page.state()["age"] == 64 and canvases(page) == 1
+
+
 def test_an_age_of_the_sweep_makes_way_for_what_is_asked(page: Page, photos: Path) -> None:
     page.choose(photos / "it's me.jpg")
     page.tab("sweep")
@@ -250,6 +270,10 @@ def test_nothing_is_cut_off_in_narrow_windows(
             assert box["width"] > 20 and box["height"] > 20, selector
             assert box["x"] >= 0 and box["x"] + box["width"] <= size[0], selector
         assert page.find("#stage").rect["height"] > 150
+        page.js("for (const one of document.querySelectorAll('.panel, .tab-panels')) one.scrollTop = 500")
+        page.tab("more")  # begins at its top
+        tabs, first = page.find(".tabs").rect, page.find("#panel-more .heading").rect
+        assert first["y"] >= tabs["y"] + tabs["height"] - 1
     finally:
         chrome.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
         chrome.set_window_size(*DESKTOP)
