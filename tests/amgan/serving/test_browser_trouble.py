@@ -224,11 +224,12 @@ def test_maps_are_asked_for_one_at_a_time_while_a_slider_moves(page: Page, photo
         "window.fetch = (url, options) => String(url).includes('/map?')"
         " ? new Promise((go) => held.push(() => go(real(url, options)))) : real(url, options);"
         "const age = document.getElementById('age');"
-        "for (const years of [50, 52, 54, 56, 58, 60, 62, 64]) {"
-        " age.value = years; age.dispatchEvent(new Event('input')) }"
-        "age.dispatchEvent(new Event('change'))"
+        "(async () => { for (const years of [50, 52, 54, 56, 58, 60, 62, 64]) {"
+        "  age.value = years; age.dispatchEvent(new Event('input'));"
+        "  await new Promise((go) => setTimeout(go, 20)) }"
+        " age.dispatchEvent(new Event('change')); window.moved = true })()"
     )
-    page.until("window.held.length")
+    page.until("window.moved && window.held.length")
     assert page.js("return window.held.length") <= 2  # one for the preview, one for the colours
     page.js("setInterval(() => { for (const go of window.held.splice(0)) go() }, 20)")
     page.settle()
