@@ -172,10 +172,13 @@ class Check:
         return time_pytorch(arguments.checkpoint, self.gpu.number, arguments.size, max(arguments.runs, 10))
 
     def profile(self) -> dict[str, Any]:
-        """Every kernel of a tile in PyTorch."""
+        """Every kernel of a tile in PyTorch, by its operators and with SPADE fused."""
+        return {how: self._profile(how == "fused") for how in ("operators", "fused")}
+
+    def _profile(self, fused: bool) -> dict[str, Any]:
         from gpu_baselines import profile_tile
 
-        programs = opener(self.cuda, self.gpu, self.bundle, "torch")(False)
+        programs = opener(self.cuda, self.gpu, self.bundle, "torch", fused)(False)
         try:
             wanted = [p for p in programs if core_size(p, self.halo_px) in self.arguments.cores] or programs[
                 :1
@@ -225,7 +228,7 @@ def make_steps(check: Check) -> Iterator[Step]:
     yield Step("matmul", check.matmul, 10)
     for flavour in flavours:
         yield Step(f"photos-{flavour}", lambda flavour=flavour: check.end_to_end(flavour), 45)
-    yield Step("profile", check.profile, 20)
+    yield Step("profile", check.profile, 40)
     yield Step("processes", check.processes, 60)
     yield Step("faults", check.faults, 20)
 
@@ -285,7 +288,7 @@ def verify(cuda: Any, gpu: Any, bundle: Path, checkpoint: Path | None) -> list[d
     return results
 
 
-def opener(cuda: Any, gpu: Any, bundle: Path, flavour: str) -> Any:
+def opener(cuda: Any, gpu: Any, bundle: Path, flavour: str, fused: bool | None = None) -> Any:
     """How to open the programs of a bundle's generator, one a size of tiles, with or without graphs."""
     from amgan.runtime.bundle.bundle import Bundle
     from amgan.runtime.engines.find import find_engines
@@ -295,7 +298,7 @@ def opener(cuda: Any, gpu: Any, bundle: Path, flavour: str) -> Any:
 
     opened = Bundle.open(bundle)
     if flavour == "torch":
-        return lambda graphs: open_torch(opened, gpu.number, gpu.compute, None, graphs=graphs)
+        return lambda graphs: open_torch(opened, gpu.number, gpu.compute, None, graphs=graphs, fused=fused)
     version = str(load_tensorrt(flavour).__version__)
     found = find_engines(opened, "generator", flavour, version, gpu.compute)
     return lambda graphs: [

@@ -6,8 +6,9 @@ CPU, so that running a network never waits for the GPU, as CUDA graphs demand.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from torch import Tensor
 
 from ..errors import EngineError, MissingDependencyError
 from .onnx_operators import BINARY, OPERATORS, UNARY, WIDE, Attributes, to_torch
+
+FUNCTION = "a function"
+"""Kind of a step that is no operator of ONNX."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class _Step:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     attributes: Attributes
-    done: tuple[str, ...]
+    done: tuple[str, ...] = ()
 
 
 class OnnxNetwork:
@@ -44,7 +48,7 @@ class OnnxNetwork:
         self.path = path
         self.device = torch.device(device)
         self.convolutions = convolutions
-        graph = _read(path).graph
+        graph = self.graph = _read(path).graph
         self._constants = {t.name: self.place(to_torch(t), t.name) for t in graph.initializer}
         if convolutions is not None:
             self._constants |= _weights_in(convolutions, graph, self._constants)
@@ -74,6 +78,8 @@ class OnnxNetwork:
         return result
 
     def _run(self, step: _Step, arguments: list[Any]) -> Any:
+        if step.kind == FUNCTION:
+            return step.attributes["function"](*arguments)
         if step.kind in UNARY:
             x = arguments[0]
             return UNARY[step.kind](x.float() if step.kind in WIDE and x.is_floating_point() else x)
@@ -85,21 +91,46 @@ class OnnxNetwork:
         """The operators in order, each with the values that may go after it."""
         from onnx import helper
 
-        last = {name: i for i, node in enumerate(graph.node) for name in node.input}
-        kept = {*self._constants, *self.outputs, ""}
         steps = []
-        for i, node in enumerate(graph.node):
+        for node in graph.node:
             if node.op_type not in {*UNARY, *BINARY, *OPERATORS} or node.domain not in {"", "ai.onnx"}:
                 raise EngineError(
                     f"'{self.path}' holds the operator {node.op_type} ({node.name}), which the PyTorch "
                     "engine does not have: export it with this version"
                 )
             attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-            done = {n for n in node.input if last[n] == i} | {n for n in node.output if n not in last}
-            steps.append(
-                _Step(node.op_type, tuple(node.input), tuple(node.output), attributes, tuple(done - kept))
-            )
-        return steps
+            steps.append(_Step(node.op_type, tuple(node.input), tuple(node.output), attributes))
+        return self._with_ends(steps)
+
+    def _with_ends(self, steps: list[_Step]) -> list[_Step]:
+        """Steps, each with the values that nothing reads after it."""
+        last = {name: i for i, step in enumerate(steps) for name in step.inputs}
+        kept = {*self._constants, *self.outputs, ""}
+        ended = []
+        for i, step in enumerate(steps):
+            done = {n for n in step.inputs if last[n] == i} | {n for n in step.outputs if n not in last}
+            ended.append(replace(step, done=tuple(done - kept)))
+        return ended
+
+    @property
+    def constants(self) -> Mapping[str, Tensor]:
+        """The network's constants by name."""
+        return self._constants
+
+    def with_step(self, function: Callable[..., Tensor], inputs: tuple[str, ...], made: str) -> OnnxNetwork:
+        """The network with a function of some values in place of all that only made the value ``made``."""
+        at = next(i for i, step in enumerate(self._steps) if made in step.outputs)
+        steps = list(self._steps)
+        steps[at] = _Step(FUNCTION, inputs, (made,), {"function": function})
+        needed = set(self.outputs)
+        left = []
+        for step in reversed(steps):
+            if needed & set(step.outputs):
+                left.append(step)
+                needed |= set(step.inputs)
+        changed = copy.copy(self)
+        changed._steps = self._with_ends(left[::-1])
+        return changed
 
     def place(self, value: Tensor, name: str) -> Tensor:
         """A constant where it is needed: numbers on the device, whole ones on the CPU."""

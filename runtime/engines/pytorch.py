@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import logging
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,11 +26,14 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 
+SPADE = "AMGAN_SPADE"
+"""Variable of the environment: "fused" has SPADE computed in the kernels of the convolutions before it."""
 INSTALL = "pip install 'torch==2.13.0'"
 MAX_BATCH = 8
 MEMORY_SHARE = 0.5
 """How much of the free memory one tile may take, so that there is room for batches and for others."""
 PROBE_PX = 128
+FUSED_PX = 32
 WARM_UPS = 3
 _HALF_SINCE = {Precision.FP16: 70, Precision.BF16: 80}
 
@@ -241,11 +245,18 @@ class _Slot:
 
 
 def open_torch(
-    bundle: Bundle, gpu: int, compute: int, precision: Precision | None, *, graphs: bool = True
+    bundle: Bundle,
+    gpu: int,
+    compute: int,
+    precision: Precision | None,
+    *,
+    graphs: bool = True,
+    fused: bool | None = None,
 ) -> list[TorchProgram]:
     """The bundle's generator in PyTorch on a GPU of some compute capability (86 is 8.6), largest tiles first.
 
-    A bundle without a file of the precision has the convolutions of its fp32 file computed in it. Raises
+    A bundle without a file of the precision has the convolutions of its fp32 file computed in it. ``fused``
+    computes SPADE in the kernels of the convolutions before it (None: where AMGAN_SPADE is "fused"). Raises
     EngineError and MissingDependencyError, each with the remedy.
     """
     load_torch()
@@ -255,18 +266,20 @@ def open_torch(
     largest = open_file(
         path, gpu, used, typed=typed, halo_px=manifest.halo_px, patterns=manifest.patterns,
         largest_px=manifest.max_frame_px, graphs=graphs,
+        fused=os.environ.get(SPADE) == "fused" if fused is None else fused,
     )  # fmt: skip
     return largest.sizes()
 
 
 def open_file(
     path: Path, gpu: int, used: Precision, *, typed: bool, halo_px: int, patterns: int,
-    largest_px: int = max(CORES[-1]), graphs: bool = True,
+    largest_px: int = max(CORES[-1]), graphs: bool = True, fused: bool = False,
 ) -> TorchProgram:  # fmt: skip
     """An ONNX generator in PyTorch on a GPU, for the largest tiles that fit; further arguments as there.
 
     ``typed`` says that the file is of the precision ``used`` already; otherwise its convolutions are computed
-    in it. Raises EngineError and MissingDependencyError.
+    in it. Where ``fused`` cannot be had, or gives other pixels, the log says so. Raises EngineError and
+    MissingDependencyError.
     """
     torch = load_torch()
     from .onnx_graph import OnnxNetwork
@@ -274,4 +287,19 @@ def open_file(
     dtypes = {Precision.FP16: torch.float16, Precision.BF16: torch.bfloat16}
     cuda = TorchCuda(torch, gpu)
     network = OnnxNetwork(path, cuda.device, None if typed else dtypes.get(used))
+    if fused:
+        from .spade_fused import fused_or_not
+
+        network = fused_or_not(network, _probe(torch, cuda.device, halo_px, patterns))
     return TorchProgram(cuda, network, used, halo_px, patterns, largest_px=largest_px, graphs=graphs)
+
+
+def _probe(torch: Any, device: Any, halo_px: int, patterns: int) -> tuple[Any, ...]:
+    """A tile of noise on a device, with ages, places and a pattern: inputs to compare two networks with."""
+    inputs, _ = generator_tensors((FUSED_PX, FUSED_PX), halo_px, patterns)
+    random = torch.Generator().manual_seed(0)
+    made = {n: torch.rand((1, *t.shape), generator=random) for n, t in inputs.items()}
+    made["image"] = (255 * made["image"]).to(torch.uint8)
+    made["aging_map"] = 80 * made["aging_map"] - 40
+    made["pattern"] = made["pattern"] / made["pattern"].sum()
+    return tuple(tensor.to(device) for tensor in made.values())

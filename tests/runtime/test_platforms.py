@@ -24,7 +24,7 @@ for name in sys.argv[2:]:
 import amgan.runtime
 names = [one.name for one in pkgutil.walk_packages(amgan.runtime.__path__, "amgan.runtime.")]
 for name in names:
-    if name.endswith((".onnx_graph", ".onnx_operators")):
+    if name.endswith((".onnx_graph", ".onnx_operators", ".spade_fused", ".spade_kernel")):
         continue  # for PyTorch, whose import is another matter
     importlib.import_module(name)
 print(len(names))

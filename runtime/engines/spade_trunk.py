@@ -1,0 +1,254 @@
+"""Where a generator's trunk lies in its ONNX graph: its SPADE, its convolutions, and what conditions them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+PLACES = 3
+"""Number of the plane of `inside`, which comes after age, u and v."""
+
+
+class NotFusable(Exception):
+    """A graph is built otherwise than this module knows; the text says where, half a sentence."""
+
+
+@dataclass(frozen=True)
+class Feature:
+    """An input of the first convolution: a plane (age, u, v, inside, scale), a wave of it, times inside.
+
+    ``wave`` is 0 for the plane itself, 1 for the sine and 2 for the cosine of ``factor`` times the plane.
+    """
+
+    plane: int
+    wave: int = 0
+    factor: float = 1.0
+    gated: bool = False
+
+
+@dataclass(frozen=True)
+class Modulation:
+    """One SPADE: its part of the hidden channels, cells cut off of them, and its convolutions' constants."""
+
+    start: int
+    stop: int
+    crop: int
+    scale: tuple[str, str]
+    shift: tuple[str, str]
+
+
+@dataclass(frozen=True)
+class TrunkConvolution:
+    """A 3x3 convolution: weight and bias; which value is added, cut by how many cells (empty: none)."""
+
+    constants: tuple[str, str]
+    made: str
+    residual: str = ""
+    crop: int = 0
+
+
+@dataclass(frozen=True)
+class Trunk:
+    """All of it: what comes in and goes out, by the names of the graph; ``mix`` is what a pattern adds by."""
+
+    x: str
+    ages: str
+    places: str
+    pattern: str
+    out: str
+    features: tuple[Feature, ...]
+    first: tuple[str, str]
+    mix: str
+    modulations: tuple[Modulation, ...]
+    convolutions: tuple[TrunkConvolution, ...]
+
+
+def find_trunk(graph: Any, numbers: Mapping[str, Any]) -> Trunk:
+    """The trunk of a graph (onnx.GraphProto); ``numbers`` are its constants as nested lists or numbers.
+
+    Raises NotFusable for a graph of another shape.
+    """
+    return _Finder(graph, numbers).find()
+
+
+class _Finder:
+    def __init__(self, graph: Any, numbers: Mapping[str, Any]) -> None:
+        self._numbers = numbers
+        self._made = {name: node for node in graph.node for name in node.output}
+        self._nodes = list(graph.node)
+        self._outputs = {o.name for o in graph.output}
+
+    def find(self) -> Trunk:
+        hidden, first, mix, pattern = self._hidden()
+        mixed = self._maker(first.input[0])
+        features, ages, places = self._features(mixed)
+        modulations: list[Modulation] = []
+        convolutions: list[TrunkConvolution] = []
+        x, carried = "", ""
+        for node in self._nodes:
+            found = self._modulation(node, hidden) if node.op_type == "Mul" else None
+            if found is None:
+                continue
+            modulation, source, activated = found
+            if carried not in ("", source):
+                raise NotFusable("its SPADE do not follow each other")
+            x = x or source
+            modulations.append(modulation)
+            convolutions.append(self._convolution(activated))
+            carried = convolutions[-1].made
+        known = {x, *(c.made for c in convolutions)}
+        if not modulations or any(c.residual not in {"", *known} for c in convolutions):
+            raise NotFusable("it has no SPADE, or adds what is not of its trunk")
+        return Trunk(
+            x, ages, places, pattern, carried, features, _constants(first), mix, tuple(modulations),
+            tuple(convolutions),
+        )  # fmt: skip
+
+    def _maker(self, name: str) -> Any:
+        """The node that makes a value, casts left out; None for inputs and constants."""
+        node = self._made.get(name)
+        while node is not None and node.op_type == "Cast":
+            node = self._made.get(node.input[0])
+        return node
+
+    def _source(self, name: str) -> str:
+        """A value without the casts that made it."""
+        node = self._made.get(name)
+        while node is not None and node.op_type == "Cast":
+            name = node.input[0]
+            node = self._made.get(name)
+        return name
+
+    def _readers(self, name: str, kind: str) -> list[Any]:
+        """The nodes of a kind that read a value, behind its casts, too."""
+        casts = [o for n in self._nodes if n.op_type == "Cast" and name in n.input for o in n.output]
+        return [n for n in self._nodes if n.op_type == kind and {name, *casts} & set(n.input)]
+
+    def _the(self, nodes: list[Any], what: str) -> Any:
+        if len(nodes) != 1:
+            raise NotFusable(f"{what} is not there once but {len(nodes)} times")
+        return nodes[0]
+
+    def _hidden(self) -> tuple[str, Any, str, str]:
+        """Hidden channels of all SPADE, their convolution, and the matrix that a pattern goes through."""
+        for node in self._nodes:
+            makers = [self._maker(name) for name in node.input] if node.op_type == "Add" else []
+            kinds = [None if m is None else m.op_type for m in makers]
+            if sorted(map(str, kinds)) != ["Conv", "Unsqueeze"]:
+                continue
+            convolution, wide = (makers[kinds.index(kind)] for kind in ("Conv", "Unsqueeze"))
+            product = self._maker(wide.input[0])
+            relu = self._readers(node.output[0], "Relu")
+            if product is not None and product.op_type == "MatMul" and len(relu) == 1:
+                pattern = self._source(product.input[0])
+                return relu[0].output[0], convolution, product.input[1], pattern
+        raise NotFusable("its conditioning is not one convolution to which a pattern adds")
+
+    def _features(self, concat: Any) -> tuple[tuple[Feature, ...], str, str]:
+        """The inputs of the first convolution in order, and the names of ages and coordinates."""
+        if concat is None or concat.op_type != "Concat" or len(concat.input) != 3:
+            raise NotFusable("the planes are not age, places and the rest")
+        ages, gated, rest = (self._source(name) for name in concat.input)
+        product, tail = self._made.get(gated), self._made.get(rest)
+        if product is None or product.op_type != "Mul" or tail is None or tail.op_type != "Slice":
+            raise NotFusable("the places are not gated by a plane")
+        places = tail.input[0]
+        waves = self._maker(product.input[0])
+        gate = self._maker(product.input[1])
+        if waves is None or waves.op_type != "Concat" or self._channels(gate, places) != [2]:
+            raise NotFusable("the places are not gated by the plane `inside`")
+        found = [Feature(0)]
+        for name in waves.input:
+            found += self._waves(self._maker(name), places)
+        found += [Feature(1 + channel) for channel in self._channels(tail, places)]
+        return tuple(found), ages, places
+
+    def _waves(self, node: Any, places: str) -> list[Feature]:
+        """The features of u and v that one input of their concatenation holds."""
+        kind = {"Slice": 0, "Sin": 1, "Cos": 2}.get("" if node is None else node.op_type)
+        if kind is None:
+            raise NotFusable("a place comes neither as it is nor as a wave")
+        if kind == 0:
+            return [Feature(1 + channel, gated=True) for channel in self._channels(node, places)]
+        angles = self._maker(node.input[0])
+        parts = [node.input[0]] if angles.op_type == "Mul" else list(angles.input)
+        found = []
+        for part in parts:
+            times = self._maker(part)
+            if times is None or times.op_type != "Mul" or times.input[1] not in self._numbers:
+                raise NotFusable("an angle is not a place times a number")
+            factor = float(self._numbers[times.input[1]])
+            channels = self._channels(self._maker(times.input[0]), places)
+            found += [Feature(1 + channel, kind, factor, gated=True) for channel in channels]
+        return found
+
+    def _channels(self, node: Any, places: str) -> list[int]:
+        """Which channels of the coordinates a slice takes."""
+        if node is None or node.op_type != "Slice" or node.input[0] != places:
+            raise NotFusable("a plane is not cut out of the coordinates")
+        start, stop, axes = ([*self._numbers[name]] for name in node.input[1:4])
+        if axes != [1]:
+            raise NotFusable("a plane is cut along other axes than its own")
+        return list(range(start[0], stop[0]))
+
+    def _modulation(self, product: Any, hidden: str) -> tuple[Modulation, str, str] | None:
+        """A SPADE from the product of its scale; None for a product that is none.
+
+        With it come what is modulated, and the name of what comes out, behind its ReLU.
+        """
+        makers = [self._maker(name) for name in product.input]
+        sides = [i for i, node in enumerate(makers) if self._reads(node, hidden)]
+        if len(sides) != 1:
+            return None
+        scale = makers[sides[0]]
+        cut = self._maker(scale.input[0])
+        total = self._the(self._readers(product.output[0], "Add"), "the shift of a SPADE")
+        (other,) = [name for name in total.input if self._source(name) != product.output[0]]
+        shift = self._maker(other)
+        if not self._reads(shift, hidden) or self._maker(shift.input[0]) is not cut:
+            raise NotFusable("scale and shift read other hidden channels")
+        relu = self._the(self._readers(total.output[0], "Relu"), "the ReLU of a SPADE")
+        starts, stops, axes = ([*self._numbers[name]] for name in cut.input[1:4])
+        at = dict(zip(axes, starts, strict=True))
+        crop = at.get(2, 0)
+        if at.get(3, 0) != crop or 1 not in at:
+            raise NotFusable("hidden channels are not cut alike on all sides")
+        modulation = Modulation(
+            at[1], dict(zip(axes, stops, strict=True))[1], crop, _constants(scale), _constants(shift)
+        )
+        return modulation, self._source(product.input[1 - sides[0]]), relu.output[0]
+
+    def _reads(self, node: Any, hidden: str) -> bool:
+        """Whether a node is a 1x1 convolution of a part of the hidden channels."""
+        if node is None or node.op_type != "Conv" or _attribute(node, "kernel_shape") != [1, 1]:
+            return False
+        cut = self._maker(node.input[0])
+        return cut is not None and cut.op_type == "Slice" and self._source(cut.input[0]) == hidden
+
+    def _convolution(self, activated: str) -> TrunkConvolution:
+        """The convolution of what a SPADE made, and the sum after it."""
+        node = self._the(self._readers(activated, "Conv"), "the convolution after a SPADE")
+        shape = tuple(_attribute(node, name) for name in ("kernel_shape", "pads", "strides"))
+        if shape != ([3, 3], [0, 0, 0, 0], [1, 1]):
+            raise NotFusable("a convolution of its trunk is not 3x3 without padding")
+        made = node.output[0]
+        for total in self._readers(made, "Add"):
+            (other,) = [name for name in total.input if self._source(name) != made]
+            cut = self._maker(other)
+            if cut is not None and cut.op_type == "Slice":
+                starts = [*self._numbers[cut.input[1]]]
+                return TrunkConvolution(
+                    _constants(node), total.output[0], self._source(cut.input[0]), starts[0]
+                )
+        return TrunkConvolution(_constants(node), made)
+
+
+def _constants(node: Any) -> tuple[str, str]:
+    if len(node.input) != 3:
+        raise NotFusable("a convolution has no bias")
+    return node.input[1], node.input[2]
+
+
+def _attribute(node: Any, name: str) -> list[int]:
+    return [int(v) for a in node.attribute if a.name == name for v in a.ints]
