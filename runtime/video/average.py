@@ -100,14 +100,14 @@ class ChangeAverage:
         if new is not None and inside.min() < 1.0:
             apart = cv2.multiply(cv2.subtract(mixed, new), cv2.merge([inside] * 4))
             mixed = np.asarray(cv2.add(new, apart), np.float32)
-        red, green, blue, own = cv2.split(mixed)
-        change = cv2.merge([red, green, blue])
+        change = cv2.cvtColor(mixed, cv2.COLOR_RGBA2RGB)  # the first three of four planes
         spread = _too_fine(work.seen.frame_px / work.seen.face.frame.side_px)
         if spread > 0.2:
             change = cv2.GaussianBlur(change, (0, 0), spread)
         averaged, mask = np.zeros(before.shape, np.float32), np.zeros_like(work.mask)
-        averaged[box] = np.clip(cv2.add(change, before[box], dtype=cv2.CV_32F), 0.0, 255.0)
-        mask[box] = np.clip(own, 0.0, 1.0) * (work.mask[box] > 0.0)
+        np.clip(cv2.add(change, before[box], dtype=cv2.CV_32F), 0.0, 255.0, out=averaged[box])
+        np.clip(cv2.extractChannel(mixed, 3), 0.0, 1.0, out=mask[box])
+        mask[box][work.mask[box] <= 0.0] = 0.0
         return averaged, mask
 
     def state(self) -> dict[str, NDArray[Any]]:

@@ -7,6 +7,7 @@ change along.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -15,7 +16,6 @@ from numpy.typing import NDArray
 
 from ..ages.maps import FaceAges
 from ..face.easing import eased
-from ..face.warp import sample_affine
 from ..pipeline.face_plan import SeenFace
 from .mean_places import Floats, MeanPlaces, look_of_frame
 from .register import LOOK_PX, face_cells
@@ -81,8 +81,16 @@ class Looker:
 def grey_frame(rgb: NDArray[np.uint8], seen: SeenFace) -> Floats:
     """The lightness of a face's frame, small: float32 [n, n] in code values."""
     size = min(2 * LOOK_PX, seen.frame_px)
-    small = sample_affine(rgb, seen.face.frame.to_photo(size), (size, size))
-    return cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    matrix, grey = seen.face.frame.to_photo(size), cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+    factor = max(int(math.hypot(*matrix[:, 0]) + 1e-6), 1)
+    if factor > 1:
+        height, width = (side // factor for side in grey.shape)
+        inner = np.ascontiguousarray(grey[: height * factor, : width * factor])
+        grey, matrix = cv2.resize(inner, (width, height), interpolation=cv2.INTER_AREA), matrix / factor
+    matrix[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    small = cv2.warpAffine(grey, matrix, (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(small, np.float32)
 
 
 def changed_look(apart: Floats) -> Floats:
