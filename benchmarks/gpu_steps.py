@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from amgan.runtime.errors import AmganError
+from amgan.runtime.files import whole_file
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,8 @@ def run_steps(
 
 def write_json(content: Mapping[str, Any], path: Path) -> None:
     """Write JSON that appears whole or not at all; what it has no word for is written as text."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(json.dumps(content, indent=1, default=str) + "\n", encoding="utf-8")
-    part.replace(path)
+    with whole_file(path) as part:
+        part.write_text(json.dumps(content, indent=1, default=str) + "\n", encoding="utf-8")
 
 
 def _run(step: Step) -> dict[str, Any]:

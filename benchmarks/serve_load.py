@@ -1,4 +1,4 @@
-"""Many clients of `amgan serve` at once: is a request lost, does memory grow, how long do answers take?
+"""Many concurrent clients of `amgan serve`: is a request lost, does memory grow, how long do answers take?
 
     python benchmarks/serve_load.py
 

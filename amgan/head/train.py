@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from amgan.runtime.files import whole_file
+
 from .network import INPUT_PX, HeadNetwork, HeadShares
 from .samples import Example, HeadPictures, make_example
 
@@ -74,9 +76,8 @@ def _save(
     path: Path, network: HeadNetwork, mean: HeadNetwork, optimizer: torch.optim.Optimizer, step: int
 ) -> None:
     parts = {"network": network.state_dict(), "mean": mean.state_dict(), "optimizer": optimizer.state_dict()}
-    beside = path.with_suffix(".part")
-    torch.save({**parts, "step": step}, beside)
-    beside.replace(path)
+    with whole_file(path) as temporary:
+        torch.save({**parts, "step": step}, temporary)
 
 
 @torch.no_grad()

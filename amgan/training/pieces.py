@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 from amgan.runtime.errors import UsageError
+from amgan.runtime.files import whole_file
 
 PIECE_BYTES = 15_000_000
 
@@ -37,8 +38,6 @@ def join_pieces(folder: Path, name: str, output: Path) -> Path:
     content = b"".join(piece.read_bytes() for piece in sorted(folder.glob(f"{name}.[0-9][0-9][0-9]")))
     if hashlib.sha256(content).hexdigest() != digest.read_text().strip():
         raise UsageError(f"the pieces of {name} in '{folder}' do not fit together: copy all of them again")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    temporary = output.with_name(output.name + ".part")
-    temporary.write_bytes(content)
-    temporary.replace(output)
+    with whole_file(output) as temporary:
+        temporary.write_bytes(content)
     return output

@@ -83,7 +83,7 @@ class StartedPhoto:
 class Pipeline:
     """Ages the faces of photos with one bundle on one device.
 
-    A context manager. Every method may be called from several threads at once, and gives the same pixels
+    A context manager. Every method may be called from several threads concurrently, and gives the same pixels
     every time: photos that are in flight together share the engine. It belongs to the process that opened it:
     one that is forked since gets an EngineError, and opens its own.
     """

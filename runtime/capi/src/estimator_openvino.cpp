@@ -13,7 +13,7 @@ namespace {
 NetworkOptions estimator_options() {
     NetworkOptions options;
     options.precision = "f32";
-    // One core a frame: several threads may read at once, and the engine needs the other cores.
+    // One core a frame: several threads may read concurrently, and the engine needs the other cores.
     options.streams = count_cores();
     options.inputs = {{"image", {}}};
     return options;

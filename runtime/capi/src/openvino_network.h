@@ -17,12 +17,12 @@ int count_cores();
 
 struct NetworkOptions {
     std::string precision;  // "f32", "bf16", or empty for the fastest
-    int streams = 1;        // how many inputs are computed at once
+    int streams = 1;        // how many inputs are computed concurrently
     // The inputs that there must be, in this order, and the least shape of each; an empty one leaves it open.
     std::vector<std::pair<std::string, std::vector<int>>> inputs;
 };
 
-// A compiled network and a pool of requests, which grows with the threads that use it at once.
+// A compiled network and a pool of requests, which grows with the threads that use it concurrently.
 class Network {
   public:
     // Raises Error: AMGAN_ERROR_DEVICE for a precision the CPU lacks, AMGAN_ERROR_BUNDLE for other inputs than wanted,
