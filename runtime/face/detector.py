@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 INPUT_PX = 192
-SIDES_PX = (INPUT_PX // 2, INPUT_PX, 256, 320)
+SIDES_PX = (INPUT_PX // 2, INPUT_PX, 256, 320, 384, 448)
 """Of the squares that networks are compiled for, when one is needed first."""
 ANCHOR_PX = 4
 MIN_SCORE = 0.6
@@ -85,7 +85,7 @@ class FaceDetector:
         The window shows the photo from ``x0``, ``y0`` on, ``side`` px of it as INPUT_PX; what it lacks of a
         square is taken for grey.
         """
-        square = next(px for px in SIDES_PX if px >= max(window.shape[:2]))
+        square = square_for(max(window.shape[:2]))
         tensor = np.zeros((1, square, square, 3), np.float32)
         inside = tensor[0, : window.shape[0], : window.shape[1]]
         np.multiply(window, np.float32(1 / 127.5), out=inside)
@@ -119,6 +119,11 @@ class FaceDetector:
                     self._models[square] = self._compile(square)
             requests[square] = self._models[square].create_infer_request()
         return requests[square]
+
+
+def square_for(side_px: int) -> int:
+    """Side of the smallest square that a network is compiled for and that holds a window of ``side_px``."""
+    return next(px for px in SIDES_PX if px >= side_px)
 
 
 def merge(found: list[Detection]) -> list[Detection]:

@@ -29,6 +29,7 @@ from .detector import (
     FaceDetector,
     merge,
     overlap,
+    square_for,
 )
 from .pyramid import Pyramid
 
@@ -49,6 +50,8 @@ SMALLEST_FACE_PX = 8.0
 WINDOW_OVERLAP_PX = 48
 MAX_STEP = (WINDOW_OVERLAP_PX - 6) / FAINT_PX
 FLAT_CODES = 3.0
+WHOLE_PX = 320
+"""Copies of the photo of this side at most are looked at in one window."""
 MIN_SHARE_OF_PHOTO = 1 / 64
 MIN_SHARE_OF_FACE = 1 / 8
 SAME_SIZE = 1.5
@@ -88,14 +91,7 @@ class Scanner:
         copy = pyramid.level(scale)
         suspected: list[Detection] = []
         self.faint = []
-        one_window = max(copy.shape[:2]) <= SIDES_PX[-1]
-        for x0, y0 in [(0.0, 0.0)] if one_window else starts(pyramid.width, pyramid.height, side):
-            left, top = round(x0 * scale), round(y0 * scale)
-            window = copy if one_window else copy[top : top + INPUT_PX, left : left + INPUT_PX]
-            x, y = left / scale, top / scale
-            if not one_window and (_inside_a_face(x, y, side, self.found) or is_flat(window)):
-                self.skipped += 1
-                continue
+        for window, x, y in self._windows(copy, side):
             self.windows += 1
             for one in self.detector.detect(window, x, y, side, FAINT_SCORE):
                 if not pyramid.holds(one.centre) or one.width_px < narrowest:
@@ -106,6 +102,28 @@ class Scanner:
                     self.faint.append(one)
         self.found = merge(self.found)
         self.waiting += [one for one in merge(suspected) if not _near(one, self.found)]
+
+    def _windows(self, copy: NDArray[np.uint8], side: float) -> list[tuple[NDArray[np.uint8], float, float]]:
+        """What is to be looked at in a copy of the photo of which INPUT_PX show ``side`` px.
+
+        Windows, and the x and y in the photo where they begin: one where that is less to look at.
+        """
+        scale, longest = INPUT_PX / side, max(copy.shape[:2])
+        whole = [(copy, 0.0, 0.0)]
+        if longest <= WHOLE_PX:
+            return whole
+        windows, skipped = [], 0
+        for x0, y0 in starts(self.pyramid.width, self.pyramid.height, side):
+            left, top = round(x0 * scale), round(y0 * scale)
+            window, x, y = copy[top : top + INPUT_PX, left : left + INPUT_PX], left / scale, top / scale
+            if _inside_a_face(x, y, side, self.found) or is_flat(window):
+                skipped += 1
+            else:
+                windows.append((window, x, y))
+        if longest <= SIDES_PX[-1] and len(windows) * INPUT_PX**2 >= square_for(longest) ** 2:
+            return whole
+        self.skipped += skipped
+        return windows
 
     def suspect_the_faint(self, narrowest: float) -> None:
         """Suspect, too, what the last look saw faintly, of boxes of at least ``narrowest`` px."""
@@ -166,7 +184,7 @@ def scan(detector: FaceDetector, pyramid: Pyramid, min_face_px: float | None = N
     scanner = Scanner(detector, pyramid)
     scanner.look(2 * longer, 0.0)
     smallest = _smallest(scanner, longer, min_face_px)
-    if scanner.found and longer * FAINT_PX <= smallest * SIDES_PX[-1]:
+    if scanner.found and longer * FAINT_PX <= smallest * WHOLE_PX:
         sides = [min(longer, smallest * INPUT_PX / FAINT_PX)]  # one window shows all that is looked for
     else:
         scanner.look(longer, 0.0)
