@@ -29,7 +29,7 @@ NAME = "generator.onnx"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    onnx.save(emit_generator(simplify(random_generator())[0]), tmp_path / NAME)
+    onnx.save(emit_generator(simplify(random_generator())), tmp_path / NAME)
     return tmp_path
 
 

@@ -47,7 +47,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     found = {}
     for precision in ("fp32", "fp16"):
         found[precision] = folder / f"generator.{precision}.onnx"
-        network = generator_in(simplify(random_generator())[0], precision)
+        network = generator_in(simplify(random_generator()), precision)
         onnx.save(emit_generator(network), found[precision])
     return found
 
