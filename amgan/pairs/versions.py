@@ -103,13 +103,13 @@ def _broad(
         smile * field.products[0] + kind[0] * field.products[1] + kind[1] * field.products[2]
     )
     moved = layers.brought(planes)
-    fitting = min(_fitting(layers, options), 1.0)
-    light = moved[..., 0] * (options.field_gain * fitting if up else options.field_gain_young)
+    fitting = _fitting(layers, options)
+    light = moved[..., 0] * (options.field_gain * min(fitting, 1.0) if up else options.field_gain_young)
     if up:
         own, _ = _spans(layers, age)
         deviation = np.tensordot(np.asarray(pattern, np.float32), field.deviations, 1)
         folds = soft_range(
-            options.deviation_gain * _fitting(layers, options) * own * layers.brought(deviation),
+            options.deviation_gain * fitting * own * layers.brought(deviation),
             options.deviation_down,
             options.deviation_up,
         )
