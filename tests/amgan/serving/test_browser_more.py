@@ -62,12 +62,7 @@ def test_a_sweep_is_computed_ahead_and_scrubbed(page: Page, photos: Path) -> Non
     from selenium.webdriver import Keys
 
     page.choose(photos / "it's me.jpg")
-    page.tab("sweep")
-    page.js("document.getElementById('sweep-step').value = 20")
-    page.find("#sweep-go").click()
-    page.until(
-        "document.getElementById('sweep-progress').hidden && document.getElementById('sweep-at').max === '3'"
-    )
+    page.sweep(20, last=3)
     old = page.shot()
     page.find("#sweep-at").send_keys(Keys.HOME)
     assert page.find("#panel-sweep output").text == "20 years"
@@ -83,12 +78,7 @@ def test_a_photo_that_is_no_longer_kept_is_sent_again(page: Page, photos: Path) 
     page.choose(photos / "it's me.jpg")
     first = page.js("return window.amgan.photo.id")
     page.server.client.delete(f"/v1/photos/{first}")
-    page.tab("sweep")
-    page.js("document.getElementById('sweep-step').value = 30")
-    page.find("#sweep-go").click()
-    page.until(
-        "document.getElementById('sweep-at').max === '2' && document.getElementById('sweep-progress').hidden"
-    )
+    page.sweep(30, last=2)
     second = page.js("return window.amgan.photo.id")
     page.server.client.delete(f"/v1/photos/{second}")
     page.drag(page.find("#age"), (0, 0), (80, 0))

@@ -238,12 +238,7 @@ def test_maps_are_asked_for_one_at_a_time_while_a_slider_moves(page: Page, photo
 
 def test_an_age_of_the_sweep_makes_way_for_what_is_asked(page: Page, photos: Path) -> None:
     page.choose(photos / "it's me.jpg")
-    page.tab("sweep")
-    page.js("document.getElementById('sweep-step').value = 30")
-    page.find("#sweep-go").click()
-    page.until(
-        "document.getElementById('sweep-progress').hidden && document.getElementById('sweep-at').max === '2'"
-    )
+    page.sweep(30, last=2)
     assert page.js("return document.body.classList.contains('sweeping')")
     page.drag(page.find("#age"), (0, 0), (60, 0))
     assert not page.js("return document.body.classList.contains('sweeping')")

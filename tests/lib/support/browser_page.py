@@ -95,6 +95,16 @@ class Page:
     def tab(self, name: str) -> None:
         self.find(f"#tab-{name}").click()
 
+    def sweep(self, step_years: int, last: int) -> None:
+        """Have a sweep computed in steps of so many years, up to the age numbered ``last``."""
+        self.tab("sweep")
+        self.js(f"document.getElementById('sweep-step').value = {step_years}")
+        self.find("#sweep-go").click()
+        self.until(
+            "document.getElementById('sweep-progress').hidden"
+            f" && document.getElementById('sweep-at').max === '{last}'"
+        )
+
     def shot(self) -> np.ndarray:
         """What the pane with the aged photo looks like, int16 [h, w, 3]."""
         content = self.find(".pane-after").screenshot_as_png
