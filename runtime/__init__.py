@@ -4,7 +4,7 @@ The public names are those of ``__all__``; modules inside the rooms are not publ
 this package loads NumPy at most: every public name is loaded when it is first used, and Pillow, OpenVINO and
 the CUDA libraries by what needs them.
 
-One photo, and a folder that can be interrupted and goes on::
+One photo, and a folder whose run can be interrupted and resumed::
 
     with Pipeline() as pipeline:
         aged = pipeline.age(photo, Request.parse(age=70))  # uint8 [H, W, 3]

@@ -1,4 +1,4 @@
-"""What this machine offers AMGAN: versions, processor, memory, GPUs, and which engines can run on them."""
+"""The report of `amgan doctor`: versions, processor, memory, GPUs, and which engines can run here."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _FEATURE_FLAGS = {
 
 @dataclass(frozen=True)
 class Cpu:
-    """The processor: ``features`` from the system's list, ``capabilities`` as OpenVINO reports them."""
+    """The processor: ``features`` as the operating system lists them, ``capabilities`` as OpenVINO does."""
 
     model: str
     cores: int
@@ -36,7 +36,7 @@ class Cpu:
 
 @dataclass(frozen=True)
 class EngineReport:
-    """Whether an engine can run here; if not, ``reasons`` say why and ``fixes`` name commands that help."""
+    """Whether an engine can run here; if not, ``reasons`` say why and ``fixes`` are commands that help."""
 
     name: str
     usable: bool
@@ -47,9 +47,9 @@ class EngineReport:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything the doctor found; memory is in MiB (0 unknown), ``versions`` None where not installed.
+    """The result of `examine`; memory is in MiB (0: unknown), ``versions`` are None where not installed.
 
-    ``system_note`` says what to expect of a system that AMGAN is not tested on; it is empty on Linux.
+    ``system_note`` is a warning about an operating system that AMGAN is not tested on; it is empty on Linux.
     """
 
     python: str
@@ -73,7 +73,7 @@ class Report:
 
 @dataclass(frozen=True)
 class _GpuEngine:
-    """What an engine for NVIDIA GPUs needs: packages, our own module, and a range of compute capabilities."""
+    """Requirements of an engine for NVIDIA GPUs: packages, AMGAN's module, and compute capabilities."""
 
     name: str
     packages: tuple[str, ...]
@@ -110,7 +110,7 @@ GPU_ENGINES = (
 
 
 def examine() -> Report:
-    """Look at this machine; never raises for what it finds, takes a few seconds at most."""
+    """Examine this machine. Takes a few seconds at most and raises nothing."""
     versions = read_versions()
     capabilities, openvino_error = openvino_capabilities()
     model, flags = read_processor()
@@ -148,12 +148,12 @@ def read_versions(packages: Sequence[str] = PACKAGES) -> dict[str, str | None]:
 
 
 def features_of_interest(flags: frozenset[str]) -> tuple[str, ...]:
-    """Which of avx2, avx512, amx and bf16 a processor has, from the names that its system lists."""
+    """Which of avx2, avx512, amx and bf16 a processor has, from the feature names of its operating system."""
     return tuple(name for name, wanted in _FEATURE_FLAGS.items() if flags.intersection(wanted))
 
 
 def openvino_capabilities() -> tuple[tuple[str, ...], str]:
-    """What OpenVINO can compute in on the CPU (FP32, BF16, ...), and why it cannot be asked (else empty)."""
+    """The precisions that OpenVINO supports on the CPU (FP32, BF16, ...), and the error if it cannot tell."""
     try:
         openvino = load_openvino()
 
@@ -178,7 +178,7 @@ def judge_openvino(
 def judge_gpu_engine(
     engine: _GpuEngine, versions: Mapping[str, str | None], gpus: Sequence[Gpu], note: str
 ) -> EngineReport:
-    """Whether an engine for NVIDIA GPUs can run: GPU, driver, packages and AMGAN's own part of it."""
+    """Whether an engine for NVIDIA GPUs can run: GPU, driver, packages and AMGAN's module for it."""
     reasons: list[str] = []
     fitting = [g for g in gpus if g.compute >= engine.lowest and g.compute not in engine.left_out]
     if not gpus:
@@ -206,7 +206,7 @@ def has_module(name: str) -> bool:
 
 
 def check_bundle() -> tuple[str, bool]:
-    """Say what the shipped bundle is, and whether it is there and undamaged."""
+    """A description of the shipped bundle, and whether it is present and intact."""
     try:
         from .bundle.bundle import Bundle
 

@@ -1,14 +1,14 @@
-"""The errors that AMGAN shows to people: one sentence each, with the remedy in it.
+"""The exceptions that AMGAN raises for expected failures. The text is one sentence that names the remedy.
 
 ::
 
     AmganError                    exit code 1
-    ├── UsageError                2: wrong use
+    ├── UsageError                2: invalid arguments
     ├── MissingDependencyError    2: an optional package is not installed
     ├── PhotoError                a photo cannot be read or written
     ├── VideoError                a video cannot be read or written
     ├── NoFaceError               no face that can be aged (pipeline/face_filter.py)
-    ├── DiskFullError             nothing more can be written
+    ├── DiskFullError             the disk of the output is full
     ├── BundleError               a bundle is missing, damaged, or too new
     └── EngineError               an engine cannot be opened, or failed
 """
@@ -26,7 +26,7 @@ class AmganError(Exception):
 
 
 class UsageError(AmganError):
-    """The caller asked for something that makes no sense (unknown zone, age out of range, ...)."""
+    """An argument is invalid (unknown zone, age out of range, ...)."""
 
     exit_code = 2
 
@@ -40,7 +40,7 @@ class VideoError(AmganError):
 
 
 class DiskFullError(AmganError):
-    """There is no space left for the output: no photo that comes after could be written either."""
+    """No space is left for the output, so later photos could not be written either."""
 
 
 class BundleError(AmganError):

@@ -1,4 +1,4 @@
-"""Files: written so that they appear whole or not at all, and their checksums."""
+"""Atomic writing of files and folders, and checksums of files."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _LEFTOVER = re.compile(r"\..*\.[0-9a-f]{8}\.part")
 
 @contextlib.contextmanager
 def whole_file(path: Path, suffix: str = "") -> Iterator[Path]:
-    """Give the block a new name beside ``path``; what it writes there takes the place of ``path`` at its end.
+    """Yield a temporary path in the folder of ``path``; at the end of the block it replaces ``path``.
 
-    The folder of ``path`` is made where there is none.
-    Renaming is atomic, replaces a link instead of following it, and keeps the ordinary permissions. Where the
-    block or the renaming fails, ``path`` stays as it was and nothing is left behind. ``suffix`` ends the
-    name, for writers that look at it. Raises OSError where the file cannot be put into place.
+    The folder of ``path`` is created if it does not exist. Renaming is atomic, replaces a symbolic link
+    instead of following it, and keeps the default permissions. If the block or the renaming fails, ``path``
+    is unchanged and the temporary file is removed. ``suffix`` is the extension of the temporary name, for
+    writers that depend on it. Raises OSError.
     """
     temporary = path.with_name(temporary_name(path.name, suffix))
     try:
@@ -40,10 +40,10 @@ def whole_file(path: Path, suffix: str = "") -> Iterator[Path]:
 
 @contextlib.contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """Give the block a new folder beside ``path``, which takes its place at the end; see whole_file.
+    """Yield a temporary folder that becomes ``path`` at the end of the block; see whole_file.
 
-    ``path`` may be there, if it is an empty folder. Of an earlier process that was killed, what it left
-    there is taken away first. Raises OSError where the folder cannot be put into place.
+    ``path`` may exist if it is an empty folder. Temporary folders of killed processes are removed first.
+    Raises OSError.
     """
     work = path.with_name(path.name + ".part")
     shutil.rmtree(work, ignore_errors=True)
@@ -58,16 +58,16 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 
 def temporary_name(name: str, suffix: str = "") -> str:
-    """A name that no other has, hidden, for the file ``name`` while it is written."""
+    """A unique, hidden name for the file ``name`` while it is written."""
     return f".{Path(name).stem[:_NAME_CHARACTERS]}.{secrets.token_hex(4)}.part{suffix}"
 
 
 def is_temporary(name: str) -> bool:
-    """Whether a file of this name is one that a process, killed meanwhile, was writing (without suffix)."""
+    """Whether a file name is one of `temporary_name` without a suffix: left over from a killed process."""
     return _LEFTOVER.fullmatch(name) is not None
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's content, in lower-case hex."""
+    """SHA-256 of a file's content, in lower-case hex; raises OSError."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

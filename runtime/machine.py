@@ -1,4 +1,4 @@
-"""What this machine is: its processor and GPUs, the cores that may be used, and the memory that is left."""
+"""Facts about this machine: processor, GPUs, usable cores, and available memory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Gpu:
 
 
 def read_processor() -> tuple[str, frozenset[str]]:
-    """Model name of the processor, and the names of the features ("avx2", ...) that its system lists."""
+    """Model name of the processor, and its features ("avx2", ...) as the operating system lists them."""
     entries: dict[str, str] = {}
     try:
         for line in CPUINFO.read_text(errors="replace").splitlines():
@@ -38,9 +38,9 @@ def read_processor() -> tuple[str, frozenset[str]]:
 
 
 def find_gpus() -> tuple[tuple[Gpu, ...], str]:
-    """The NVIDIA GPUs that the driver lists, and a note why there are none (empty if there are some).
+    """The NVIDIA GPUs that the driver lists, and the reason if there are none (otherwise "").
 
-    All GPUs of the machine in the order of the PCI bus, also those that ``CUDA_VISIBLE_DEVICES`` hides.
+    All GPUs of the machine in PCI bus order, including those that ``CUDA_VISIBLE_DEVICES`` hides.
     """
     try:
         import pynvml
@@ -73,9 +73,9 @@ def _gpu(number: int, driver: str) -> Gpu:
 
 
 def show_one_gpu(number: int) -> None:
-    """Have CUDA see only one of the GPUs that it would see, as its first; to be called before CUDA is used.
+    """Restrict CUDA to one of its visible GPUs; must be called before CUDA is initialised.
 
-    A number that there is not is left to CUDA, which finds no GPU then.
+    With a number that does not exist, CUDA finds no GPU.
     """
     seen = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
     named = seen[number : number + 1] or ["-1"] if seen else [str(number)]
@@ -83,14 +83,14 @@ def show_one_gpu(number: int) -> None:
 
 
 def count_cores() -> int:
-    """Processor cores that this process may use."""
+    """Number of processor cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def untried_system() -> str:
-    """What to expect of a system that AMGAN is not tested on, in one sentence; empty on Linux."""
+    """A one-sentence warning about an operating system that AMGAN is not tested on; "" on Linux."""
     name = {"linux": "", "darwin": "macOS", "win32": "Windows"}.get(sys.platform, sys.platform)
     if not name:
         return ""
@@ -102,7 +102,7 @@ def untried_system() -> str:
 
 
 def address_space_left() -> int | None:
-    """Bytes of address space that a limit (`ulimit -v`) leaves this process; None where there is no limit."""
+    """Bytes of address space left under the limit of this process (`ulimit -v`); None without a limit."""
     try:
         import resource
 
@@ -117,17 +117,17 @@ def address_space_left() -> int | None:
 
 
 def memory_left() -> int | None:
-    """Bytes of memory that this process can still get; None where that is not known.
+    """Bytes of memory that this process can still allocate; None if unknown.
 
-    The least of what a limit of the address space, the limits of its control groups (a container's, a
-    cluster's), and the machine itself leave. What files have in the kernel's cache counts as free.
+    The minimum of what is left under the address space limit, the control group limits (of a container, for
+    example) and on the machine. The kernel's page cache counts as free.
     """
     found = (address_space_left(), _control_groups_left(), _available())
     return min((left for left in found if left is not None), default=None)
 
 
 def memory_of_the_machine() -> tuple[int, int]:
-    """Bytes of memory that the machine has, and that programs can still get without swap; 0 unknown."""
+    """Total and available memory of the machine in bytes, without swap; 0 if unknown."""
     import psutil
 
     try:
@@ -138,7 +138,7 @@ def memory_of_the_machine() -> tuple[int, int]:
 
 
 def _available() -> int | None:
-    """Memory and swap that the machine has left."""
+    """Available memory plus free swap of the machine, in bytes."""
     import psutil
 
     try:
@@ -148,7 +148,7 @@ def _available() -> int | None:
 
 
 def _control_groups_left() -> int | None:
-    """What the limits of this process's control groups, and of those around them, leave."""
+    """Bytes left under the limits of this process's control groups and their parents."""
     try:
         lines = [line.split(":", 2) for line in CGROUP.read_text().splitlines()]
     except OSError:
@@ -162,7 +162,7 @@ def _control_groups_left() -> int | None:
             top = CGROUPS / "memory"
         else:
             continue
-        # In a container the group's name is that outside, and what is mounted here may be the group itself.
+        # In a container the group has its name on the host, and the group itself may be mounted here.
         here = top / place.lstrip("/")
         folders = {here, *(one for one in here.parents if one.is_relative_to(top)), top}
         found = (_group_left(folder, *names) for folder in folders)
@@ -171,7 +171,7 @@ def _control_groups_left() -> int | None:
 
 
 def _group_left(folder: Path, limit: str, used: str, cached: str) -> int | None:
-    """What the limit of one control group leaves; None where it has none."""
+    """Bytes left under the limit of one control group; None if it has no limit."""
     try:
         text = (folder / limit).read_text().strip()
         if text == "max":

@@ -1,1 +1,1 @@
-"""HTML pages: one base template, and what renders the templates that extend it."""
+"""HTML pages: a base template, and the function that renders templates that extend it."""

@@ -1,4 +1,4 @@
-"""Rendering of HTML pages from Jinja templates, which all may extend ``base.html`` of this folder."""
+"""Rendering of HTML pages from Jinja templates, which can extend ``base.html`` of this folder."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ HERE = Path(__file__).parent
 
 
 def render_page(template: Path, **values: Any) -> str:
-    """The text that a template gives with ``values``.
+    """Render a template with ``values`` and return the text.
 
-    Templates extend ``base.html`` (blocks ``head``, ``style``, ``body``; value ``title``) and take the macro
-    ``table`` from ``tables.html``. All values are escaped but ``markupsafe.Markup``; a value that is missing
-    raises ``jinja2.UndefinedError``.
+    Templates extend ``base.html`` (blocks ``head``, ``style``, ``body``; value ``title``) and import the
+    macro ``table`` from ``tables.html``. All values except ``markupsafe.Markup`` are escaped. Raises
+    ``jinja2.UndefinedError`` for a missing value.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -29,5 +29,5 @@ def render_page(template: Path, **values: Any) -> str:
 
 
 def data_url(content: bytes, kind: str) -> str:
-    """A picture as the URL that holds it; ``kind`` is such as "png" or "jpeg"."""
+    """A data URL of an encoded picture; ``kind`` is its subtype, such as "png" or "jpeg"."""
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"

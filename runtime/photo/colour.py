@@ -1,9 +1,9 @@
-"""Colour spaces of photos: to sRGB for the network, and the network's change back into the photo's own space.
+"""Colour spaces of photos: conversion to sRGB for the network, and of the network's change back.
 
-The network reads sRGB. A photo in another space keeps its own samples; the change that the network made in
-sRGB is carried over and added to them, so what it left alone stays as the camera made it. LittleCMS, as it
-comes with Pillow, does the arithmetic of ICC profiles: relative colorimetric with black point compensation,
-as image editors do by default.
+The network reads sRGB. A photo in another space keeps its own samples; the network's change is converted into
+that space and added to them, so unchanged pixels keep their exact samples. ICC profiles are applied by
+LittleCMS (part of Pillow) with relative colorimetric intent and black point compensation, the default of
+image editors.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from PIL import Image, ImageCms
 
 STRIP_ROWS = 256
 PROFILE_KINDS = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}
-_SAME = 1  # a profile that moves no colour by more levels than this counts as sRGB
+_SAME = 1  # a profile that moves no colour by more code values than this counts as sRGB
 _FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION
 _log = logging.getLogger(__name__)
 
@@ -32,14 +32,14 @@ class ColourSpace(Protocol):
     """A photo's own colour space, in 8 bits a channel."""
 
     def to_srgb(self, codes: Codes) -> Codes:
-        """The colours ``codes``, uint8 [H, W] or [H, W, C], as sRGB, uint8 [H, W, 3]."""
+        """Convert ``codes``, uint8 [H, W] or [H, W, C], to sRGB, uint8 [H, W, 3]."""
 
     def change(self, codes: Codes, before: Codes, after: Codes) -> NDArray[np.int32]:
-        """How ``codes`` change, int32 of their shape, where their sRGB goes from ``before`` to ``after``."""
+        """The change of ``codes``, int32 of their shape, as their sRGB goes from ``before`` to ``after``."""
 
 
 class SrgbSpace:
-    """Samples that are sRGB already, RGB or grey."""
+    """Samples that are already sRGB, RGB or grey."""
 
     def to_srgb(self, codes: Codes) -> Codes:
         """See ColourSpace."""
@@ -52,10 +52,10 @@ class SrgbSpace:
 
 
 class GreySpace:
-    """A grey profile, as two tables of 256 levels."""
+    """A grey profile, as two lookup tables of 256 entries."""
 
     def __init__(self, profile: Any) -> None:
-        """Raises PyCMSError where LittleCMS cannot use the profile both ways."""
+        """Raises PyCMSError if LittleCMS cannot convert with the profile in both directions."""
         ramp = np.arange(256, dtype=np.uint8)[None]
         srgb = ImageCms.createProfile("sRGB")
         self._to = _converted(_transform(profile, srgb, "L", "RGB"), ramp)[0, :, 1].copy()
@@ -75,7 +75,7 @@ class ProfileSpace:
     """An ICC profile of RGB or CMYK samples."""
 
     def __init__(self, profile: Any, mode: str) -> None:
-        """Raises PyCMSError where LittleCMS cannot use the profile both ways."""
+        """Raises PyCMSError if LittleCMS cannot convert with the profile in both directions."""
         srgb = ImageCms.createProfile("sRGB")
         self._to = _transform(profile, srgb, mode, "RGB")
         self._from = _transform(srgb, profile, "RGB", mode)

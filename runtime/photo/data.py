@@ -1,4 +1,4 @@
-"""What is known of a decoded photo."""
+"""The data class of a decoded photo."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from .metadata import MetadataPolicy
 class Photo:
     """A decoded photo.
 
-    ``pixels`` is uint8 [H, W, 3], upright sRGB for the network (a grey photo has three equal channels);
-    ``format`` is "JPEG", "PNG", "TIFF", "WEBP", "BMP", "HEIF" or "AVIF"; ``mode`` is "RGB", "RGBA", "L", "LA"
-    or "CMYK", and ``alpha`` [H, W] where it has one, uint8 or uint16. ``save_options`` keep what write_photo
-    needs to write the same kind of file: the ICC profile, the EXIF without its orientation, the JPEG tables,
-    and so on; "orientation" is there where the file lies turned.
+    ``pixels`` are uint8 [H, W, 3], upright, sRGB (a grey photo has three equal channels); ``format`` is
+    "JPEG", "PNG", "TIFF", "WEBP", "BMP", "HEIF" or "AVIF"; ``mode`` is "RGB", "RGBA", "L", "LA" or "CMYK";
+    ``alpha`` is uint8 or uint16 [H, W], or None. ``save_options`` hold what write_photo needs to write the
+    same kind of file: the ICC profile, the EXIF without its orientation, the JPEG tables, and so on. They
+    contain "orientation" if the file is stored rotated.
 
-    Where the photo's own samples are not the sRGB of ``pixels``, ``samples`` hold them, upright, uint8 or
-    uint16, [H, W] for grey or [H, W, C], and ``space`` is their colour space; for a plain 8-bit sRGB photo
-    both are None, and nothing is held twice. ``strip_sums`` are checksums of ``pixels`` as they were read, by
-    which is known what has not changed. ``stamp`` is the size of the file and its time of change in ns as it
-    was read, and ``metadata`` what of its texts the photo keeps.
+    If the photo's own samples differ from ``pixels``, ``samples`` hold them, upright, uint8 or uint16, [H, W]
+    for grey or [H, W, C], and ``space`` is their colour space; both are None for a plain 8-bit sRGB photo.
+    ``strip_sums`` are checksums of ``pixels`` as read, used to detect changes. ``stamp`` is the file's size
+    in bytes and modification time in ns when it was read. ``metadata`` says which of its metadata the photo
+    keeps.
     """
 
     pixels: NDArray[np.uint8]

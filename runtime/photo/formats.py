@@ -1,4 +1,4 @@
-"""What each picture format needs to be read whole and written back the way it came."""
+"""Per format: the options that preserve a photo's properties when it is read and written back."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ JPEG_QUALITY = 95
 WEBP_QUALITY = 95
 HEIF_QUALITY = 90
 AVIF_QUALITY = 90
-FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP")  # JPEG finds out MPO, a JPEG of several pictures, by itself
+FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP")  # Pillow detects MPO, a JPEG of several pictures, as JPEG
 FORMAT_OF_SUFFIX = {
     ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG",
     ".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF", ".webp": "WEBP", ".bmp": "BMP",
@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 
 
 def jpeg_options(picture: Image.Image) -> dict[str, Any]:
-    """What makes a JPEG be written with the tables and chroma sampling that it was read with."""
+    """The options that write a JPEG with the quantization tables and chroma sampling of ``picture``."""
     tables = getattr(picture, "quantization", None)
     if not tables:
         return {}
@@ -48,7 +48,7 @@ def jpeg_options(picture: Image.Image) -> dict[str, Any]:
 
 
 def is_lossless_webp(path: Path) -> bool:
-    """Whether a WebP file's picture is in its first VP8L, not VP8, chunk."""
+    """Whether a WebP file is lossless: its first picture chunk is VP8L, not VP8. Raises OSError."""
     with path.open("rb") as stream:
         stream.seek(12)
         while len(head := stream.read(8)) == 8:
@@ -60,7 +60,7 @@ def is_lossless_webp(path: Path) -> bool:
 
 
 def turn_upright(picture: Image.Image) -> None:
-    """Apply the EXIF orientation, in place, if there is one that can be read."""
+    """Apply the EXIF orientation in place, if there is a readable one."""
     try:
         ImageOps.exif_transpose(picture, in_place=True)
     except BROKEN as error:
@@ -68,7 +68,7 @@ def turn_upright(picture: Image.Image) -> None:
 
 
 def plain_mode(picture: Image.Image) -> Image.Image:
-    """The picture as RGB, RGBA, L, LA or CMYK; palettes and a transparent colour are resolved."""
+    """The picture as RGB, RGBA, L, LA or CMYK; palettes and transparent colours are expanded."""
     keyed = "transparency" in picture.info
     if picture.mode in ("P", "PA"):
         return picture.convert("RGBA" if keyed or picture.mode == "PA" else "RGB")
@@ -82,7 +82,7 @@ def plain_mode(picture: Image.Image) -> Image.Image:
 
 
 def save_options(kept: Mapping[str, Any], format: str) -> dict[str, Any]:
-    """Options of Pillow's writer for a format, from those that reading ``kept``."""
+    """Options of Pillow's writer for a format, from the options ``kept`` by reading."""
     options = {key: kept[key] for key in ("icc_profile", "exif", "xmp", "dpi") if key in kept}
     return _OPTIONS_OF_FORMAT[format](kept, options)
 
@@ -97,7 +97,7 @@ def _jpeg(kept: Mapping[str, Any], options: dict[str, Any]) -> dict[str, Any]:
     if "iptc" in kept:
         options["extra"] = iptc_segment(kept["iptc"])
     for key, most in (("exif", _JPEG_MOST_EXIF), ("xmp", _JPEG_MOST_XMP)):
-        if len(options.get(key, b"")) > most:  # of a TIFF or PNG: a JPEG has no room for it
+        if len(options.get(key, b"")) > most:  # from a TIFF or PNG: too long for a JPEG segment
             _log.debug("%s is too long for a JPEG and left out", key)
             del options[key]
     return options

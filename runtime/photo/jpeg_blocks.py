@@ -1,10 +1,10 @@
-"""Changing some blocks of a JPEG: all others keep their coefficients, so their pixels stay exactly the same.
+"""Changes blocks of a JPEG in the coefficient domain; unchanged blocks keep their exact coefficients.
 
 A JPEG stores blocks of 8 by 8 samples as quantized coefficients of a cosine transform. The transform is
 linear: where the samples change by d, the coefficients change by the transform of d, divided by the
-quantization table and rounded. Where that rounds to nothing the block stays as it is. Sequential files of
-one scan are changed where they stand (`jpeg_recode.py`), others by the library jpeglib; that is not safe in
-several threads, so one at a time uses it.
+quantization table and rounded. A block whose change rounds to zero is unchanged. Sequential files of one scan
+are changed in place (`jpeg_recode.py`), others by the library jpeglib, which is not thread-safe and is
+therefore guarded by a lock.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .jpeg_recode import NotPlainError, can_recode, read_layout, recode
 from .jpeg_segments import with_components_of
 
 MOST = 1023
-"""The largest coefficient that a JPEG of 8 bits may have."""
+"""The largest coefficient of an 8-bit JPEG."""
 _STRIP_PX = 256
 _SEQUENTIAL, _PROGRESSIVE = (
     "turbo210",
@@ -36,11 +36,11 @@ _one_at_a_time = threading.Lock()
 
 
 class KeptBlocksError(Exception):
-    """A JPEG whose blocks cannot be kept, and why."""
+    """The blocks of a JPEG cannot be kept; the text says why."""
 
 
 def can_keep_blocks() -> bool:
-    """Whether the extension in C was built, or jpeglib is installed."""
+    """Whether the C extension was built or jpeglib is installed."""
     return can_recode() or _has_jpeglib()
 
 
@@ -53,13 +53,13 @@ def _has_jpeglib() -> bool:
 def change_blocks(
     source: bytes, before: NDArray[np.uint8], after: NDArray[np.uint8], *, progressive: bool
 ) -> tuple[bytes, NDArray[np.bool_]]:
-    """The JPEG ``source`` with the samples ``after`` where they differ from ``before``, and what was touched.
+    """Change the JPEG ``source`` where ``after`` differs from ``before``; also says which pixels may differ.
 
-    ``before`` are its decoded samples and ``after`` the wanted ones, uint8 [H, W, 3] RGB or [H, W] grey, as
-    the file stores them, not turned. Returns the new file, whose comments and profiles may be missing, and
-    bool [H, W]: the pixels that may have changed. That is whole blocks, and a pixel around them where chroma
-    is subsampled, since decoders interpolate there. Raises KeptBlocksError for a JPEG in another colour space
-    or sampling, and for one that only jpeglib can change, where that is not installed.
+    ``before`` are its decoded samples and ``after`` the wanted ones, uint8 [H, W, 3] RGB or [H, W] grey, in
+    the stored orientation. Returns the new file, whose comments and profiles may be missing, and bool [H, W]:
+    the pixels that may have changed. These are whole blocks, plus a border of one pixel where chroma is
+    subsampled, since decoders interpolate there. Raises KeptBlocksError for an unsupported colour space or
+    sampling, and for a JPEG that needs jpeglib if that is not installed.
     """
     reason = "the extension in C was not built"
     if can_recode() and not progressive:
@@ -75,7 +75,7 @@ def change_blocks(
 def _change_in_place(
     source: bytes, before: NDArray[np.uint8], after: NDArray[np.uint8]
 ) -> tuple[bytes, NDArray[np.bool_]]:
-    """As change_blocks, by the extension; raises NotPlainError as well."""
+    """change_blocks by the C extension; also raises NotPlainError."""
     layout = read_layout(source)
     colours = 1 if before.ndim == 2 else before.shape[2]
     if len(layout.components) != colours or (layout.height, layout.width) != before.shape[:2]:
@@ -96,7 +96,7 @@ def _change_in_place(
 def _change_by_jpeglib(
     source: bytes, before: NDArray[np.uint8], after: NDArray[np.uint8], *, progressive: bool
 ) -> tuple[bytes, NDArray[np.bool_]]:
-    """As change_blocks, by jpeglib."""
+    """change_blocks by jpeglib."""
     import jpeglib
 
     with _one_at_a_time, tempfile.TemporaryDirectory(prefix="amgan-") as folder:
@@ -110,7 +110,7 @@ def _change_by_jpeglib(
             if space != ("JCS_GRAYSCALE" if before.ndim == 2 else "JCS_YCbCr"):
                 raise KeptBlocksError(f"its colour space is {space}")
             planes = [jpeg.Y] if before.ndim == 2 else [jpeg.Y, jpeg.Cb, jpeg.Cr]
-            # A single component is stored in plain blocks, whatever its sampling says.
+            # A single component is stored block by block, whatever its sampling factors are.
             sampling = [(int(v), int(h)) for v, h in jpeg.samp_factor[:3]] if len(planes) > 1 else [(1, 1)]
             tables = [jpeg.get_component_qt(number) for number in range(len(planes))]
             touched = _change(_Planes(planes), sampling, tables, before, after)
@@ -124,10 +124,10 @@ def _change_by_jpeglib(
 
 
 class _Store(Protocol):
-    """What takes changes of blocks."""
+    """Receives changes of blocks."""
 
     def add(self, number: int, rows: slice, columns: slice, steps: NDArray[np.int16]) -> NDArray[np.bool_]:
-        """Add ``steps``, [8, 8, rows, columns], to blocks of a component; which of them change."""
+        """Add ``steps``, [8, 8, rows, columns], to blocks of a component; returns which of them change."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,8 +137,8 @@ class _Planes:
     planes: list[NDArray[np.int16]]
 
     def add(self, number: int, rows: slice, columns: slice, steps: NDArray[np.int16]) -> NDArray[np.bool_]:
-        """As _Store."""
-        held = self.planes[number][rows, columns]  # the last blocks of a whole unit may not be stored
+        """See _Store."""
+        held = self.planes[number][rows, columns]  # padding blocks of the last unit may not be stored
         every: NDArray[np.bool_] = np.asarray(steps.any(axis=(0, 1)))
         is_new = every[: held.shape[0], : held.shape[1]]
         new = steps[:, :, : held.shape[0], : held.shape[1]][:, :, is_new].transpose(2, 0, 1)
@@ -153,9 +153,9 @@ def _change(
     before: NDArray[np.uint8],
     after: NDArray[np.uint8],
 ) -> NDArray[np.bool_]:
-    """Give a store what changes; the pixels that this may change, bool [H, W].
+    """Add all changes to a store; returns the pixels that may change, bool [H, W].
 
-    ``sampling`` are blocks down and across of each component, ``tables`` its quantization, [8, 8].
+    ``sampling`` is the number of blocks down and across per component, ``tables`` its quantization, [8, 8].
     """
     most_v, most_h = (max(one[axis] for one in sampling) for axis in (0, 1))
     if any(most_v % v or most_h % h for v, h in sampling):
@@ -175,7 +175,7 @@ def _change(
 
 
 def _pixels(units: NDArray[np.bool_], sampling: tuple[int, int], shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """The pixels, bool [H, W], that touched units of so many blocks down and across may change."""
+    """The pixels, bool [H, W], that may change with the marked units of so many blocks down and across."""
     down, across = sampling
     pixels = units.repeat(BLOCK_PX * down, axis=0).repeat(BLOCK_PX * across, axis=1)[: shape[0], : shape[1]]
     return _grown(pixels) if down * across > 1 else pixels
@@ -184,12 +184,12 @@ def _pixels(units: NDArray[np.bool_], sampling: tuple[int, int], shape: tuple[in
 def _differences(
     before: NDArray[np.uint8], after: NDArray[np.uint8], unit: tuple[int, int]
 ) -> Iterator[tuple[tuple[slice, slice], NDArray[np.float32]]]:
-    """Which units and by how much, float32 [h, w, C] of whole units: strips that hold all that differs."""
+    """Strips that contain all differences: rows and columns of units, and the change float32 [h, w, C]."""
     step = _STRIP_PX // unit[0] * unit[0]
     for top in range(0, before.shape[0], step):
         strip = slice(top, top + step)
         differs = before[strip] != after[strip]
-        # Over the rows first: that reads memory in order.
+        # Over the rows first, which reads memory sequentially.
         columns = np.flatnonzero(differs.any(axis=0).reshape(before.shape[1], -1).any(axis=1))
         if not len(columns):
             continue
@@ -204,7 +204,7 @@ def _differences(
 
 
 def _components(change: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-    """A change of RGB or grey, [h, w, C], as that of Y, Cb and Cr, or of Y (JFIF 1.02)."""
+    """A change of RGB or grey, [h, w, C], converted to Y, Cb and Cr, or to Y (JFIF 1.02)."""
     if change.shape[2] == 1:
         return [change[..., 0]]
     luma = change @ LUMA
@@ -212,7 +212,7 @@ def _components(change: NDArray[np.float32]) -> list[NDArray[np.float32]]:
 
 
 def _reduce(plane: NDArray[np.float32], down: int, across: int) -> NDArray[np.float32]:
-    """A plane at a lower sampling: the mean of so many samples."""
+    """A plane averaged over blocks of ``down`` x ``across`` samples."""
     if down == across == 1:
         return plane
     size = (plane.shape[1] // across, plane.shape[0] // down)
@@ -220,14 +220,14 @@ def _reduce(plane: NDArray[np.float32], down: int, across: int) -> NDArray[np.fl
 
 
 def _steps(plane: NDArray[np.float32], table: NDArray[Any]) -> NDArray[np.int16]:
-    """By how many steps of a quantization table [8, 8] coefficients change, [8, 8, rows, columns of blocks].
+    """The change of coefficients in quantization steps of a table [8, 8]: [8, 8, block rows, block columns].
 
     The cosine transform is that of ITU T.81, A.3.3.
     """
     rows, columns = (side // BLOCK_PX for side in plane.shape)
     samples = plane.reshape(rows, BLOCK_PX, columns, BLOCK_PX).transpose(1, 3, 0, 2)
     matrix = _cosines()
-    # OpenCV's product, as a BLAS starts threads of its own.
+    # OpenCV's matrix product, because a BLAS would start its own threads.
     gemm: Any = cv2.gemm  # its type has no place for a missing summand
     down = gemm(matrix, samples.reshape(BLOCK_PX, -1), 1.0, None, 0.0)
     down = down.reshape(BLOCK_PX, BLOCK_PX, -1).swapaxes(0, 1)
@@ -245,7 +245,7 @@ def _cosines() -> NDArray[np.float32]:
 
 
 def _grown(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """A mask and the pixels beside it, corners included."""
+    """A mask dilated by one pixel, diagonals included."""
     grown = mask.copy()
     grown[1:] |= mask[:-1]
     grown[:-1] |= mask[1:]

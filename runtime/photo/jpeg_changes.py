@@ -1,4 +1,4 @@
-"""Which blocks of a sequential JPEG change, and by how much, in the scan's order."""
+"""The changed blocks of a sequential JPEG and their coefficient changes, in scan order."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from .jpeg_recode import ZIGZAG_COLUMNS, ZIGZAG_ROWS, Layout
 
 BLOCK_PX = 8
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-"""Shares of red, green and blue in Y (JFIF 1.02)."""
+"""Weights of red, green and blue in Y (JFIF 1.02)."""
 _MOST_SIDE = 2
-"""Blocks of a unit down and across that the extension knows."""
+"""The most blocks of a unit down and across that the extension supports."""
 
 
 @dataclass(eq=False)
 class Changes:
-    """Blocks of a JPEG that change: their numbers in the scan's order, and what is added to them."""
+    """The changed blocks of a JPEG: their numbers in scan order, and their coefficient changes."""
 
     layout: Layout
     places: list[NDArray[np.uint32]] = field(default_factory=list)
     deltas: list[NDArray[np.int16]] = field(default_factory=list)
 
     def add(self, number: int, rows: slice, columns: slice, steps: NDArray[np.int16]) -> NDArray[np.bool_]:
-        """Add ``steps``, [8, 8, rows, columns], to blocks of a component; which of them change."""
+        """Add ``steps``, [8, 8, rows, columns], to blocks of a component; returns which of them change."""
         is_new: NDArray[np.bool_] = np.asarray(steps.any(axis=(0, 1)))
         high, wide = self.layout.stored(number)
         row, column = np.nonzero(is_new[: high - rows.start, : wide - columns.start])
@@ -43,7 +43,7 @@ class Changes:
 
     @property
     def ordered(self) -> tuple[bytes | memoryview, bytes | memoryview]:
-        """The places, rising, as uint32, and what is added there, int16 [64] each."""
+        """Block numbers in ascending order, uint32, and the change of each block, int16 [64]."""
         places = np.concatenate(self.places or [np.zeros(0, np.uint32)])
         deltas = np.concatenate(self.deltas or [np.zeros((0, 64), np.int16)])
         order = np.argsort(places)
@@ -53,10 +53,10 @@ class Changes:
 def find_changes(
     layout: Layout, before: NDArray[np.uint8], after: NDArray[np.uint8], cosines: NDArray[np.float32]
 ) -> tuple[tuple[bytes, bytes], NDArray[np.bool_]] | None:
-    """What changes in the blocks of a JPEG, as `Changes.ordered`, and in which units, bool [down, across].
+    """The changes of a JPEG as `Changes.ordered` gives them, and the units they are in, bool [down, across].
 
-    ``before`` and ``after`` are pictures as the file stores them, ``cosines`` float32 [8, 8] the matrix of
-    the transform. None where the extension in C was not built, or does not know this sampling.
+    ``before`` and ``after`` are pictures in the stored orientation, ``cosines`` float32 [8, 8] the transform
+    matrix. None if the C extension was not built or does not support this sampling.
     """
     extension = _blocks()
     sampling = [side for one in layout.components for side in (one.down, one.across)]
@@ -77,7 +77,7 @@ def find_changes(
 
 @functools.cache
 def _blocks() -> Any:
-    """The extension that finds changes, where it was built and this CPU has what it needs; else None."""
+    """The C extension that finds changes; None if it was not built or this CPU lacks its instructions."""
     try:
         from . import _blocks as extension
     except ImportError:

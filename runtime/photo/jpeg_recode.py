@@ -1,8 +1,7 @@
-"""Changing blocks of an ordinary JPEG where they stand: sequential, Huffman-coded, in a single scan.
+"""Changes blocks of a sequential, Huffman-coded, single-scan JPEG in place.
 
-The scan is read and written again symbol by symbol, by a small extension in C (`_recode.c`), with the file's
-own Huffman tables where they have all codes that are needed, otherwise with those of the standard. Headers
-stay.
+A small C extension (`_recode.c`) decodes and encodes the scan symbol by symbol, with the file's own Huffman
+tables if they have all needed codes, otherwise with those of the standard. Headers are kept.
 """
 
 from __future__ import annotations
@@ -28,12 +27,12 @@ Tables = dict[tuple[int, int], bytes]
 
 
 class NotPlainError(Exception):
-    """A JPEG that is not sequential in one scan, or is damaged, and why."""
+    """A JPEG is not sequential with a single scan, or is damaged; the text says why."""
 
 
 @dataclass(frozen=True)
 class Component:
-    """One component of a JPEG: blocks of a unit down and across, and the numbers of its tables."""
+    """One component of a JPEG: blocks per unit down and across, and the numbers of its tables."""
 
     down: int
     across: int
@@ -47,7 +46,7 @@ class Layout:
     """How a JPEG of ``height`` x ``width`` px is stored.
 
     ``quantization`` has tables int32 [8, 8], ``huffman`` those of 16 + 256 bytes by class (0 DC, 1 AC) and
-    number; ``interval`` is how many units lie between restart markers, ``scan`` where the scan's data are.
+    number; ``interval`` is the number of units between restart markers, ``scan`` the byte range of the scan.
     """
 
     height: int
@@ -60,7 +59,7 @@ class Layout:
 
     @property
     def unit(self) -> tuple[int, int]:
-        """Blocks that a unit has down and across, of the component with the most."""
+        """Blocks per unit down and across, of the component with the most."""
         return max(one.down for one in self.components), max(one.across for one in self.components)
 
     @property
@@ -74,7 +73,7 @@ class Layout:
         return self.quantization[self.components[number].quantization]
 
     def stored(self, number: int) -> tuple[int, int]:
-        """Rows and columns of blocks of a component that show something of the picture."""
+        """Rows and columns of blocks of a component, without padding blocks."""
         one, (down, across) = self.components[number], self.unit
         return (
             -(-self.height * one.down // (_BLOCK_PX * down)),
@@ -83,9 +82,9 @@ class Layout:
 
 
 def recode(source: bytes, layout: Layout, given: tuple[bytes | memoryview, bytes | memoryview]) -> bytes:
-    """The JPEG ``source`` with changed blocks; raises NotPlainError where that cannot be.
+    """The JPEG ``source`` with changed blocks; raises NotPlainError if it cannot be recoded.
 
-    ``given`` are the places of the blocks and what is added to them, as `jpeg_changes.Changes.ordered`.
+    ``given`` are block numbers and coefficient changes as of `jpeg_changes.Changes.ordered`.
     """
     blocks = bytes(n for n, one in enumerate(layout.components) for _ in range(one.down * one.across))
     data = memoryview(source)[layout.scan]
@@ -109,7 +108,7 @@ def recode(source: bytes, layout: Layout, given: tuple[bytes | memoryview, bytes
 
 
 def can_recode() -> bool:
-    """Whether the extension in C was built."""
+    """Whether the C extension was built."""
     try:
         _extension()
     except ImportError:
@@ -118,7 +117,7 @@ def can_recode() -> bool:
 
 
 def read_layout(source: bytes) -> Layout:
-    """How a JPEG is stored; raises NotPlainError for one that is not sequential in a single scan."""
+    """Parse the headers of a JPEG; raises NotPlainError if it is not sequential with a single scan."""
     frame: bytes | None = None
     quantization: dict[int, NDArray[np.int32]] = {}
     huffman: Tables = {}
@@ -166,13 +165,13 @@ def _components(frame: bytes, head: bytes) -> tuple[Component, ...]:
         if not 1 <= across <= 4 or not 1 <= down <= 4:
             raise NotPlainError(f"its sampling is {across}x{down}")
         if count == 1:
-            across = down = 1  # a single component is stored in plain blocks, whatever its sampling says
+            across = down = 1  # a single component is stored block by block, whatever its sampling is
         found.append(Component(down, across, quantization, *tables[number]))
     return tuple(found)
 
 
 def _is_rgb(source: bytes, numbers: bytes) -> bool:
-    """Whether a JPEG of three components may hold RGB: its markers decide, then the components' numbers."""
+    """Whether a JPEG of three components may hold RGB, by its markers, then by the component numbers."""
     segments = {marker: source[start + 4 : end] for marker, start, end in head_segments(source)}
     if segments.get(_APP0, b"").startswith(b"JFIF\0"):
         return False
@@ -212,7 +211,7 @@ def _in_order(layout: Layout, tables: Tables) -> bytes:
 
 
 def _with_tables(source: bytes, tables: Tables) -> bytes:
-    """All that stands before the scan's data, with other Huffman tables."""
+    """Everything before the scan's data, with other Huffman tables."""
     body = b"".join(
         bytes([kind << 4 | number]) + table[: 16 + sum(table[:16])]
         for (kind, number), table in tables.items()
@@ -228,7 +227,7 @@ def _with_tables(source: bytes, tables: Tables) -> bytes:
 
 @functools.cache
 def _standard_tables() -> Tables:
-    """The tables of ITU T.81, K.3: 0 for luma and 1 for chroma; they have codes for all that may come."""
+    """The tables of ITU T.81, K.3: 0 for luma and 1 for chroma; they have codes for all symbols."""
     stream = io.BytesIO()
     Image.new("RGB", (1, 1)).save(stream, "JPEG")
     tables: Tables = {}

@@ -1,4 +1,4 @@
-"""The segments of a JPEG file: what stands before its picture, and how to replace it."""
+"""The segments of a JPEG file: reading and replacing its headers."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _HEAD_BYTES = 4
 
 
 def head_segments(content: bytes) -> Iterator[tuple[int, int, int]]:
-    """Marker, first byte and end of each segment before the first scan of a JPEG.
+    """Marker, start offset and end offset of each segment before the first scan of a JPEG.
 
-    Raises ValueError where the file does not keep to the format.
+    Raises ValueError for a malformed file.
     """
     for marker, start, end in _segments(content):
         if marker == _START_OF_SCAN:
@@ -27,7 +27,7 @@ def head_segments(content: bytes) -> Iterator[tuple[int, int, int]]:
 
 
 def _segments(content: bytes) -> Iterator[tuple[int, int, int]]:
-    """As head_segments, and further to the end of the picture."""
+    """Like head_segments, but up to the end of the picture."""
     if content[:2] != _SOI:
         raise ValueError("no JPEG")
     at = 2
@@ -52,9 +52,9 @@ def _segments(content: bytes) -> Iterator[tuple[int, int, int]]:
 
 
 def after_picture(content: bytes) -> bytes:
-    """What follows the end of a JPEG's first picture: further pictures, a film, or nothing.
+    """The bytes after a JPEG's first picture: further pictures, a film, or nothing.
 
-    Raises ValueError where the file does not keep to the format.
+    Raises ValueError for a malformed file.
     """
     last = 2
     for marker, _, end in _segments(content):
@@ -79,9 +79,9 @@ def with_components_of(picture: bytes, original: bytes) -> bytes:
 
 
 def frame_kind(content: bytes) -> int:
-    """The marker of a JPEG's frame, by which its coding is known: 0xC0 and 0xC1 sequential, 0xC2 progressive.
+    """The frame marker of a JPEG: 0xC0 and 0xC1 are sequential, 0xC2 is progressive.
 
-    Raises ValueError where the file has none.
+    Raises ValueError if the file has none.
     """
     for marker, _, _ in head_segments(content):
         if marker in _FRAMES:
@@ -90,7 +90,7 @@ def frame_kind(content: bytes) -> int:
 
 
 def _components(content: bytes) -> bytes:
-    """The numbers of the components of a JPEG's frame."""
+    """The component numbers of a JPEG's frame."""
     for marker, start, end in head_segments(content):
         if marker in _FRAMES:
             return content[start + 10 : end : 3]
@@ -100,7 +100,7 @@ def _components(content: bytes) -> bytes:
 def with_texts_of(picture: bytes, original: bytes, texts: bytes) -> bytes:
     """A JPEG with the tables and scans of ``picture`` and the comments and profiles of ``texts``.
 
-    The segments by which decoders know the colours, JFIF's and Adobe's, are the ``original``'s.
+    The segments that define the colour space, JFIF and Adobe, are those of ``original``.
     """
     parts = [_SOI]
     for marker, start, end in head_segments(original):
@@ -125,9 +125,9 @@ def _is_text(marker: int) -> bool:
 
 
 def scan_of(content: bytes) -> tuple[bytes, slice]:
-    """The header of a JPEG's only scan, without marker and length, and where its data are.
+    """The header of a JPEG's only scan, without marker and length, and the byte range of its data.
 
-    Restart markers belong to the data. Raises ValueError where there is none, or more than one.
+    Restart markers belong to the data. Raises ValueError unless there is exactly one scan.
     """
     found: list[tuple[bytes, slice]] = []
     for marker, start, end in _segments(content):

@@ -1,7 +1,7 @@
-"""What is refused before a photo's pixels are decoded: bombs, and pictures that could not be given back.
+"""Checks before a photo is decoded: decompression bombs, and pictures that could not be written back.
 
-Files come from strangers, so what decoding costs is bounded beforehand: 120 megapixels, 64 scans of a JPEG,
-1 MiB of unpacked text or profile in a chunk of a PNG (Pillow's own limit), 16 pages of a TIFF looked at.
+Files are untrusted, so the cost of decoding is bounded: 120 megapixels, 64 scans of a JPEG, 1 MiB of unpacked
+text or profile in a PNG chunk (Pillow's own limit), and 16 pages of a TIFF are examined.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from .jpeg_segments import frame_kind
 MAX_PIXELS = 120_000_000
 MAX_JPEG_SCANS = 64
 SMALL_PIXELS = 4_000_000
-"""Smaller photos are not held against the memory that is left."""
+"""Smaller photos are not checked against the available memory."""
 BYTES_PER_PIXEL, JPEG_BYTES_PER_PIXEL = 21, 30
-"""What a photo takes at the most while it is worked on (docs/photos.md)."""
+"""The most memory that a photo takes while it is processed (docs/photos.md)."""
 _MOST_PAGES = 16
 _BLOCK_BYTES = 1 << 20
 _MODES = ("RGB", "RGBA", "RGBX", "L", "LA", "P", "PA", "1", "CMYK")
@@ -48,7 +48,7 @@ _PART_BOXES = (b"meta", b"iprp", b"ipco")
 
 
 def too_large(path: Path, megapixels: str) -> PhotoError:
-    """The error for a photo of so many megapixels."""
+    """The error for a photo of ``megapixels`` megapixels."""
     limit = f"{MAX_PIXELS / 1e6:.0f}"
     return PhotoError(f"'{path}' has {megapixels} megapixels, over the limit of {limit}: make it smaller")
 
@@ -56,7 +56,7 @@ def too_large(path: Path, megapixels: str) -> PhotoError:
 def check_kind(picture: ImageFile.ImageFile, path: Path) -> bool:
     """Whether an opened picture has 16 bits a channel.
 
-    Raises PhotoError where it is too large, takes too long, or holds what could not be given back as it was.
+    Raises PhotoError if it is too large, would take too long to decode, or could not be written back.
     """
     if picture.width * picture.height > MAX_PIXELS:
         raise too_large(path, f"{picture.width * picture.height / 1e6:.0f}")
@@ -77,7 +77,7 @@ def check_kind(picture: ImageFile.ImageFile, path: Path) -> bool:
 
 
 def _refuse_without_memory(picture: ImageFile.ImageFile, path: Path) -> None:
-    """Raise PhotoError where the pixels would take more memory than there is left."""
+    """Raise PhotoError if the pixels would take more memory than is available."""
     pixels = picture.width * picture.height
     if pixels < SMALL_PIXELS:
         return
@@ -91,7 +91,7 @@ def _refuse_without_memory(picture: ImageFile.ImageFile, path: Path) -> None:
 
 
 def _bits(picture: ImageFile.ImageFile, path: Path) -> int:
-    """Bits a channel, the most of any."""
+    """Bits per channel, the maximum over the channels."""
     if picture.format == "TIFF":
         bits = picture.tag_v2.get(_BITS, 8)  # type: ignore[attr-defined]
         return max(bits) if isinstance(bits, tuple) else int(bits)
@@ -103,7 +103,7 @@ def _bits(picture: ImageFile.ImageFile, path: Path) -> int:
 
 
 def _refuse_16_bit(picture: ImageFile.ImageFile, path: Path, bits: int) -> None:
-    """Raise PhotoError for samples of more than 8 bits, but for those of 16 in a PNG or TIFF."""
+    """Raise PhotoError for samples of more than 8 bits, except 16 bits in a PNG or TIFF."""
     if picture.format in ("HEIF", "AVIF"):
         raise PhotoError(f"'{path}' has {bits} bits a channel: save it as a TIFF or PNG with 16 first")
     tags = getattr(picture, "tag_v2", {})
@@ -120,9 +120,9 @@ def _refuse_16_bit(picture: ImageFile.ImageFile, path: Path, bits: int) -> None:
 
 
 def _refuse_pages(picture: ImageFile.ImageFile, path: Path) -> None:
-    """Raise PhotoError for animations and pages; small previews of a TIFF's picture are none."""
+    """Raise PhotoError for animations and multi-page files; previews in a TIFF do not count as pages."""
     if picture.format in ("MPO", "HEIF"):
-        return  # the first, or primary, picture is the photo; the others are its depth, gains or previews
+        return  # the first or primary picture is the photo; others are its depth map, gain map or previews
     is_tiff = picture.format == "TIFF"
     if _has_pages(picture) if is_tiff else getattr(picture, "n_frames", 1) > 1:
         raise PhotoError(
@@ -131,7 +131,7 @@ def _refuse_pages(picture: ImageFile.ImageFile, path: Path) -> None:
 
 
 def _has_pages(picture: ImageFile.ImageFile) -> bool:
-    """Whether a TIFF holds full pictures after its first; counting all could take for ever."""
+    """Whether a TIFF holds full pictures after its first; only the first pages are examined."""
     if not getattr(picture, "is_animated", False):
         return False
     try:
@@ -148,7 +148,7 @@ def _has_pages(picture: ImageFile.ImageFile) -> bool:
 
 
 def _refuse_raw(picture: ImageFile.ImageFile, path: Path) -> None:
-    """Raise PhotoError for a camera's raw file, whose first picture is a small preview, or no picture yet."""
+    """Raise PhotoError for a camera's raw file, whose first picture is a preview or raw sensor data."""
     tags = picture.tag_v2  # type: ignore[attr-defined]
     with path.open("rb") as stream:
         canon = stream.read(10)[8:] == b"CR"
@@ -159,7 +159,7 @@ def _refuse_raw(picture: ImageFile.ImageFile, path: Path) -> None:
 
 
 def _refuse_more_channels(picture: ImageFile.ImageFile, path: Path) -> None:
-    """Raise PhotoError for a TIFF with channels that would not come back, such as masks and spot colours."""
+    """Raise PhotoError for a TIFF with channels that would be lost, such as masks and spot colours."""
     stored = int(picture.tag_v2.get(_SAMPLES, 1))  # type: ignore[attr-defined]
     read = _CHANNELS.get(picture.mode, stored)
     if stored > read:
@@ -169,9 +169,9 @@ def _refuse_more_channels(picture: ImageFile.ImageFile, path: Path) -> None:
 
 
 def _refuse_many_scans(path: Path) -> None:
-    """Raise PhotoError for a JPEG that would be decoded over and over.
+    """Raise PhotoError for a JPEG of more than MAX_JPEG_SCANS scans, which would take too long to decode.
 
-    Counted anywhere in the file: a few more come from thumbnails and second pictures.
+    Scans are counted in the whole file, thumbnails and further pictures included.
     """
     scans, last = 0, b""
     with path.open("rb") as stream:
@@ -185,24 +185,24 @@ def _refuse_many_scans(path: Path) -> None:
 
 
 def _refuse_rare_coding(path: Path) -> None:
-    """Raise PhotoError for a JPEG that hardly any program reads (ITU T.81, table B.1)."""
+    """Raise PhotoError for arithmetic, lossless and hierarchical JPEG coding (ITU T.81, table B.1)."""
     try:
         kind = frame_kind(path.read_bytes())
     except ValueError:
-        return  # damaged, as its decoder will say
+        return  # damaged; the decoder reports it
     if kind not in _HUFFMAN_FRAMES:
         coding = "arithmetic coding" if kind > 0xC8 else "a lossless or hierarchical coding"
         raise PhotoError(f"'{path}' is a JPEG with {coding}, which hardly any program reads: save it anew")
 
 
 def _avif_bits(path: Path) -> int:
-    """Bits a channel that an AVIF file says its pictures have; 8 where it says nothing."""
+    """Bits per channel that an AVIF file declares; 8 if it declares none."""
     with path.open("rb") as stream:
         return _av1_bits(stream.read(_BLOCK_BYTES))
 
 
 def _av1_bits(content: bytes) -> int:
-    """The most bits of any AV1 configuration among these boxes of an ISO media file."""
+    """The maximum bit depth of the AV1 configurations in these boxes of an ISO media file."""
     most, place = 8, 0
     while place + 8 <= len(content):
         length, kind = struct.unpack_from(">I4s", content, place)

@@ -1,6 +1,6 @@
-"""What a photo's file says apart from its pixels (EXIF, XMP, IPTC, texts): kept, without places, or left out.
+"""A photo's metadata (EXIF, XMP, IPTC, texts): kept, kept without GPS positions, or removed.
 
-The colour profile and the resolution are part of how the pixels look and print: they always stay.
+The colour profile and the resolution define how the pixels look and print; they are always kept.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ MetadataPolicy = Literal["keep", "strip-gps", "strip"]
 METADATA_KEYS = ("exif", "xmp", "iptc", "comment", "png_texts")
 GPS_IFD = 0x8825
 IPTC_RESOURCE = 0x0404
-# Tags that say how one file stores its pixels, pictures in the picture that would show it unaged (thumbnails,
-# Photoshop's layers), and what is kept apart from the EXIF: profile, XMP, resolution.
+# Tags that describe how one file stores its pixels, embedded pictures that would show the unaged photo
+# (thumbnails, Photoshop layers), and data kept separately from the EXIF: profile, XMP, resolution.
 _STORAGE_TAGS = (
     254, 255, 256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 282, 283, 284, 296, 317, 320, 322,
     323, 324, 325, 330, 332, 334, 338, 339, 347, 512, 513, 514, 529, 530, 531, 532, 700, 34377, 34675, 37724,
 )  # fmt: skip
-# Pillow's readers raise these for broken files.
+# Exceptions that Pillow's readers raise for broken files.
 BROKEN = (
     OSError,
     SyntaxError,
@@ -55,7 +55,7 @@ _PAYLOADS_LEFT = (b"GCamera:", b"hdrgm:", b"GDepth:", b"GImage:", b"Container:",
 _GPS_LEFT = (b"GPS", b"G\0P\0S")
 _PNG_COLOUR_CHUNKS = (b"cHRM", b"gAMA", b"sRGB", b"cICP")
 _PNG_TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
-_PNG_NOT_TEXT = (b"XML:com.adobe.xmp", b"Raw profile type")  # XMP is kept by itself; the others repeat it
+_PNG_NOT_TEXT = (b"XML:com.adobe.xmp", b"Raw profile type")  # XMP is kept separately; the others duplicate it
 _PNG_MOST_TEXT = 4 * 2**20
 _log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ _log = logging.getLogger(__name__)
 def clean_exif(picture: Image.Image) -> bytes | None:
     """The EXIF of a picture that is not loaded yet, without orientation, thumbnail and storage tags.
 
-    Unreadable EXIF is dropped: it says nothing, and is no reason to refuse a photo.
+    Unreadable EXIF is dropped; it is no reason to refuse a photo.
     """
     try:
         exif = Image.Exif()
@@ -77,7 +77,7 @@ def clean_exif(picture: Image.Image) -> bytes | None:
 
 
 def orientation_of(picture: Image.Image) -> int:
-    """How a picture that is not loaded yet lies, 1 (upright) to 8; 1 where it cannot be read."""
+    """The EXIF orientation of a picture that is not loaded yet, 1 (upright) to 8; 1 if unreadable."""
     try:
         found = picture.getexif().get(ExifTags.Base.Orientation, 1)
     except BROKEN as error:
@@ -93,17 +93,17 @@ def iptc_of(picture: Image.Image) -> bytes | None:
 
 
 def iptc_segment(iptc: bytes) -> bytes:
-    """A whole JPEG segment that holds IPTC data; empty where it is too long for one."""
+    """A complete JPEG segment with IPTC data; empty if the data are too long for one."""
     resource = b"8BIM" + struct.pack(">HHI", IPTC_RESOURCE, 0, len(iptc)) + iptc + b"\0" * (len(iptc) % 2)
     body = b"Photoshop 3.0\0" + resource
     return b"\xff\xed" + struct.pack(">H", len(body) + 2) + body if len(body) <= 65533 else b""
 
 
 def without(options: dict[str, Any], policy: MetadataPolicy) -> dict[str, Any]:
-    """The options kept of a photo, with what ``policy`` does not want left out.
+    """The save options of a photo without the metadata that ``policy`` removes.
 
-    "strip-gps" takes out the EXIF's GPS directory and the XMP's GPS fields; XMP whose fields are written in
-    an unusual way goes as a whole. "strip" takes out EXIF, XMP, IPTC, comments and texts.
+    "strip-gps" removes the EXIF's GPS directory and the XMP's GPS fields; XMP with GPS fields in an unusual
+    notation is removed entirely. "strip" removes EXIF, XMP, IPTC, comments and texts.
     """
     if policy == "keep":
         return options
@@ -118,9 +118,9 @@ def without(options: dict[str, Any], policy: MetadataPolicy) -> dict[str, Any]:
 
 
 def png_chunks(path: Path) -> Iterator[tuple[bytes, bytes]]:
-    """Name and content of the chunks of a PNG that say how its colours look and what its texts are.
+    """Name and content of a PNG's colour and text chunks.
 
-    Texts stay packed; past 4 MiB of them the rest is left out.
+    Texts stay compressed; texts beyond a total of 4 MiB are skipped.
     """
     room = _PNG_MOST_TEXT
     with path.open("rb") as stream:
@@ -139,10 +139,10 @@ def png_chunks(path: Path) -> Iterator[tuple[bytes, bytes]]:
 
 
 def without_payloads(xmp: bytes) -> bytes | None:
-    """XMP without what it says of pictures and films behind the photo, which are not kept, or None.
+    """XMP without the fields that describe embedded pictures and films, which are not kept; or None.
 
-    They are gain maps, depth, and the film of a motion photo. What is written in an unusual way goes as a
-    whole.
+    These are gain maps, depth maps, and the film of a motion photo. XMP that has them in an unusual notation
+    is removed entirely.
     """
     before, start, rest = xmp.partition(_DIRECTORY)
     _, end, after = rest.partition(b"</" + _DIRECTORY[1:])

@@ -1,4 +1,4 @@
-"""What a JPEG carries behind its picture, and an aged one does not: it would show the photo as it was."""
+"""Data after a JPEG's picture (films, further pictures), which would show the unaged photo."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FILM, PICTURES = "a film (motion photo)", "further pictures (a gain map, depth o
 
 
 def payloads(path: Path) -> tuple[str, ...]:
-    """What stands behind the picture of a JPEG, in words; nothing for other files. Raises OSError."""
+    """Descriptions of the data after a JPEG's picture; empty for other files. Raises OSError."""
     with path.open("rb") as stream:
         if stream.read(3) != _PICTURE:
             return ()
@@ -27,7 +27,7 @@ def payloads(path: Path) -> tuple[str, ...]:
 
 
 def left_out(before: Path, after: Path) -> tuple[str, ...]:
-    """What ``before`` carries behind its picture and ``after`` does not, in words. Raises OSError."""
+    """Descriptions of the data after the picture of ``before`` that ``after`` lacks. Raises OSError."""
     found = payloads(before)
     kept = payloads(after) if found else ()
     return tuple(one for one in found if one not in kept)

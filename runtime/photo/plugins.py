@@ -1,6 +1,6 @@
-"""HEIC, which Pillow reads and writes with pillow-heif (amgan's extra `heif`), and AVIF.
+"""Support for HEIC, through pillow-heif (the extra `heif`), and for AVIF.
 
-AVIF is part of Pillow's own wheels; one that somebody built without it says so.
+AVIF is part of Pillow's wheels; a Pillow that was built without it is reported.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _lock = threading.Lock()
 
 
 def readable_formats() -> tuple[str, ...]:
-    """Names of the formats that photos can have here, as people call them."""
+    """Names of the photo formats that this installation reads."""
     found = ["JPEG", "PNG"]
     if find_spec("pillow_heif") is not None:
         found.append("HEIC")
@@ -29,7 +29,7 @@ def readable_formats() -> tuple[str, ...]:
 
 
 def kind_of(path: Path) -> str | None:
-    """HEIF or AVIF, by the brands at the start of the file, else None; raises OSError."""
+    """ "HEIF" or "AVIF" by the brands at the start of the file, else None; raises OSError."""
     with path.open("rb") as stream:
         head = stream.read(64)
     if head[4:8] != b"ftyp":
@@ -42,7 +42,7 @@ def kind_of(path: Path) -> str | None:
 
 
 def load_plugin(kind: str, path: Path) -> None:
-    """Make Pillow able to read and write "HEIF" or "AVIF"; raises PhotoError that says what to install."""
+    """Register the Pillow plugin of "HEIF" or "AVIF"; raises PhotoError if it is not installed."""
     if kind == "AVIF":
         if not features.check("avif"):
             raise PhotoError(

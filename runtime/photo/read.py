@@ -1,4 +1,4 @@
-"""Reading photos: upright pixels in sRGB for the network, and everything needed to give the file back."""
+"""Reading photos: upright sRGB pixels, and everything needed to write the photo back."""
 
 from __future__ import annotations
 
@@ -41,10 +41,9 @@ _open_lock = threading.Lock()
 def read_photo(path: Path | str, metadata: MetadataPolicy = "keep") -> Photo:
     """Read a JPEG, PNG, TIFF, WebP or BMP photo, or HEIC or AVIF where the extra for them is installed.
 
-    Colours are converted to sRGB for ``pixels``, the EXIF orientation is applied once; ``metadata`` says what
-    of EXIF, XMP and texts the photo is to keep. Raises PhotoError, naming the file and the reason, for
-    everything that cannot be read or could not be written back as it was, and over the limits of
-    limits.py.
+    ``pixels`` are converted to sRGB and turned upright. ``metadata`` is "keep", "strip-gps" or "strip" (see
+    metadata.py). Raises PhotoError, naming the file and the reason, for files that cannot be read or could
+    not be written back, and over the limits of limits.py.
     """
     if not isinstance(path, str | PathLike):
         raise PhotoError(f"{path!r} is no name of a photo: give its path")
@@ -74,13 +73,13 @@ def read_photo(path: Path | str, metadata: MetadataPolicy = "keep") -> Photo:
 
 
 def stamp_of(path: Path) -> tuple[int, int]:
-    """Size and time of change, in ns, of a file; raises OSError."""
+    """Size in bytes and modification time in ns of a file; raises OSError."""
     state = path.stat()
     return state.st_size, state.st_mtime_ns
 
 
 def reason_of(error: BaseException) -> str:
-    """What an error says, in one line."""
+    """The text of an error as one line."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
@@ -95,11 +94,11 @@ def _open(path: Path) -> ImageFile.ImageFile:
     kind = kind_of(path)
     if kind:
         load_plugin(kind, path)
-    # Pillow warns from 89 megapixels on, and of odd metadata; the limit here is our own. The lock is for the
-    # warnings' filters.
+    # Pillow warns from 89 megapixels on and of odd metadata; the limit here is our own. Warning filters are
+    # global, hence the lock.
     with _open_lock, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        stream = path.open("rb")  # not the path, which Pillow would resolve: a file in memory has no other
+        stream = path.open("rb")  # not the path, which Pillow would resolve: a file in memory has none
         try:
             picture = Image.open(stream, formats=(kind,) if kind else FORMATS)
         except BaseException:
@@ -141,7 +140,7 @@ def _decode(picture: ImageFile.ImageFile, path: Path, metadata: MetadataPolicy) 
 
 
 def _format_options(picture: ImageFile.ImageFile, format: str, path: Path) -> dict[str, Any]:
-    """What a picture that is not loaded yet shows of how its file is made."""
+    """Save options that depend on the file's format, of a picture that is not loaded yet."""
     if format == "JPEG":
         found = {"iptc": iptc_of(picture), "comment": picture.info.get("comment")}
         return jpeg_options(picture) | {key: value for key, value in found.items() if value}
@@ -156,7 +155,7 @@ def _format_options(picture: ImageFile.ImageFile, format: str, path: Path) -> di
 
 
 def _beside_pixels(picture: Image.Image, exif: bytes | None) -> dict[str, Any]:
-    """Profile, camera data and resolution of a picture that is loaded and upright."""
+    """Profile, EXIF and resolution of a picture that is loaded and upright."""
     xmp = picture.info.get("xmp") or picture.info.get("XML:com.adobe.xmp")
     xmp = xmp.encode() if isinstance(xmp, str) else xmp
     found = {
@@ -170,7 +169,7 @@ def _beside_pixels(picture: Image.Image, exif: bytes | None) -> dict[str, Any]:
 
 
 def _samples(picture: Image.Image) -> NDArray[np.uint8]:
-    """A picture as an array of its own, filled in strips: large photos are not held once more."""
+    """A picture as a new array, filled in strips to avoid another copy of large photos."""
     bands = len(picture.getbands())
     shape = (picture.height, picture.width) if bands == 1 else (picture.height, picture.width, bands)
     samples = np.empty(shape, np.uint8)

@@ -1,11 +1,10 @@
-"""Photos with 16 bits a channel, read whole.
+"""Reading photos with 16 bits per channel.
 
-Pillow holds no picture of 16-bit colours: its decoders keep the high byte of every sample. But the layout
-that a decoder unpacks can be named with either byte order, so a file is decoded twice, once for the high
-bytes and once for the low ones. That way 16-bit files go through the same decoders, with the same checks for
-damaged ones, as all others, and no second image library has to read files of strangers. (OpenCV would read
-the samples, but prints on stderr, and gives back what was there of a PNG that is cut short; imagecodecs is a
-large dependency for two formats.)
+Pillow has no 16-bit colour pictures: its decoders keep the high byte of every sample. The raw mode of a
+decoder can be set to either byte order, so a file is decoded twice, once for the high bytes and once for the
+low ones. 16-bit files thus use the same decoders, with the same checks for damaged files, as all others, and
+no second image library has to read untrusted files. (OpenCV reads the samples, but prints to stderr and
+returns partial data of a truncated PNG; imagecodecs is a large dependency for two formats.)
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ def read_16_bit(
 ) -> tuple[Samples, Samples | None]:
     """The samples of a 16-bit PNG or TIFF, upright, uint16 [H, W] or [H, W, C], and alpha [H, W] or None.
 
-    ``picture`` is opened, not loaded yet, and turned upright by this; ``reopen`` opens the file anew. Raises
+    ``picture`` is opened but not loaded, and is turned upright here; ``reopen`` opens the file again. Raises
     what Pillow raises for broken files.
     """
     mode, keyed = picture.mode, picture.info.get("transparency")
@@ -40,7 +39,7 @@ def read_16_bit(
     high = _decoded(picture)
     with reopen() as again:
         if any(tile[3] == "LA;16B" for tile in again.tile):
-            # Four bytes a pixel, high byte first, as RGBA has them.
+            # Four bytes per pixel, high byte first, like RGBA.
             again.tile = [_renamed(tile, "RGBA") for tile in again.tile]
             both = np.asarray(_decoded(again)).view(">u2").astype(np.uint16)
             return both[..., 0].copy(), both[..., 1].copy()
@@ -59,7 +58,7 @@ def _decoded(picture: ImageFile.ImageFile) -> Image.Image:
 
 
 def _widened(picture: Image.Image) -> Samples:
-    """The bytes of a picture as the high bytes of samples, in strips: it is not held once more."""
+    """The bytes of a picture as the high bytes of samples, in strips to avoid another copy."""
     samples = np.empty((picture.height, picture.width, len(picture.getbands())), np.uint16)
     for top in range(0, picture.height, STRIP_ROWS):
         strip = picture.crop((0, top, picture.width, min(top + STRIP_ROWS, picture.height)))
@@ -74,18 +73,18 @@ def _add_low_bytes(samples: Samples, picture: Image.Image) -> None:
 
 
 def _renamed(tile: Any, arguments: Any) -> Any:
-    """A decoder's work with other arguments."""
+    """A Pillow tile with other decoder arguments."""
     return type(tile)(*tile[:3], arguments) if hasattr(tile, "_fields") else (*tile[:3], arguments)
 
 
 def _other_order(arguments: Any) -> Any:
-    """The arguments of a decoder, with the other byte order in the name of the layout."""
+    """The arguments of a decoder with the other byte order in the raw mode."""
     if isinstance(arguments, tuple):
         return (_other_order(arguments[0]), *arguments[1:])
     return arguments[:-4] + _OTHER_ORDER[arguments[-4:]]
 
 
 def _alpha_of_key(samples: Samples, key: tuple[int, ...]) -> Samples:
-    """Alpha of a picture in which one colour is transparent."""
+    """Alpha of a picture whose colour ``key`` is transparent."""
     visible = (samples != np.array(key, np.uint16)).any(axis=2)
     return np.where(visible, np.uint16(65535), np.uint16(0)).astype(np.uint16)

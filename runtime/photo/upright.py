@@ -1,4 +1,4 @@
-"""What EXIF and XMP say of sizes and places in the picture, once a photo that lay turned is upright."""
+"""Updates sizes and positions in EXIF and XMP after a photo was turned upright."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _log = logging.getLogger(__name__)
 
 
 def described_upright(kept: Mapping[str, Any], width: int, height: int) -> dict[str, Any]:
-    """The options ``kept`` of a photo that lay turned, for an upright file of ``width`` x ``height`` px.
+    """The save options ``kept`` of a rotated photo, for an upright file of ``width`` x ``height`` px.
 
-    The EXIF tells the new width and height where it told the old ones; the subject's place, and the sizes and
-    regions (such as names of faces) of the XMP go. XMP whose regions are written in an unusual way goes as a
-    whole, and so does EXIF that cannot be read.
+    Width and height in the EXIF are replaced. The subject's position in the EXIF, and sizes and regions (such
+    as names of faces) in the XMP are removed. XMP with regions in an unusual notation and unreadable EXIF are
+    removed entirely.
     """
     described = dict(kept)
     for key, change in (("exif", lambda exif: _exif(exif, width, height)), ("xmp", _xmp)):

@@ -1,4 +1,4 @@
-"""Writing photos back the way they came, atomically, and never through a link out of the output folder."""
+"""Writing photos atomically in their own format, and never through a link out of the output folder."""
 
 from __future__ import annotations
 
@@ -37,21 +37,20 @@ def write_photo(
     """Write ``pixels``, uint8 [H, W, 3] in sRGB, as a picture of the photo's kind, atomically.
 
     The format follows the suffix of ``path``; mode, depth, alpha, ICC profile, EXIF and resolution are the
-    photo's, as far as that format holds them: a CMYK photo becomes sRGB in a PNG or WebP, and 16 bits a
-    channel become 8 but in a PNG or TIFF. Samples whose sRGB is that of ``pixels`` stay what they are.
-
-    Where nothing changed and the photo keeps all its metadata, its file is copied. A JPEG from a JPEG gets
-    new coefficients only in the blocks that changed, and stays turned as it was; where that cannot be, it
-    takes the photo's tables and comes out upright. A JPEG of another format has quality 95. Copying and
-    keeping blocks need the photo's file as it was read. With a ``quality``, 1 to 100, neither is done: a
-    JPEG, lossy WebP, HEIC or AVIF is encoded anew with it. With ``within`` the folder of ``path`` must really
-    lie in that folder, links followed. Raises PhotoError where that cannot be done; then nothing is left
-    behind.
+    photo's, as far as that format supports them: a CMYK photo becomes sRGB in a PNG or WebP, and 16 bits per
+    channel become 8 except in a PNG or TIFF. Samples whose pixels did not change keep their values. If
+    nothing changed and the photo keeps all its metadata, its file is copied. A JPEG from a JPEG gets new
+    coefficients only in changed blocks and keeps its stored orientation; if that is not possible, it is
+    encoded with the photo's tables and written upright. A JPEG from another format has quality 95. Copying
+    and keeping blocks require that the photo's file has not changed since it was read. With a ``quality``, 1
+    to 100, neither is done: a JPEG, lossy WebP, HEIC or AVIF is encoded again with it. With ``within``, the
+    folder of ``path`` must lie in that folder after links are resolved. Raises PhotoError; then no file is
+    left behind.
     """
     path = Path(path)
     if within is not None:
         refuse_outside(path, Path(within))
-    # Not straight into the file: Pillow does not notice when a full disk takes only part of a write.
+    # Not directly into the file: Pillow does not notice when a full disk takes only part of a write.
     content = encode_photo(photo, pixels, path, quality=quality)
     try:
         with whole_file(path) as temporary, temporary.open("xb") as stream:
@@ -79,11 +78,11 @@ def encode_photo(
 
 
 def refuse_outside(path: Path, folder: Path) -> None:
-    """Raise PhotoError where ``path``, links of its folders followed, does not lie in ``folder``.
+    """Raise PhotoError if ``path``, with the links of its folders resolved, does not lie in ``folder``.
 
-    Folders that are not there yet do not matter: they would be made, and be no links.
+    Folders that do not exist yet are no links, so they are not checked.
     """
-    # Not Path.resolve, which gives up at a link that leads to itself.
+    # Not Path.resolve, which fails at a link that leads to itself.
     if not Path(os.path.realpath(path.parent)).is_relative_to(os.path.realpath(folder)):
         raise PhotoError(
             f"'{path}' leads out of '{folder}' through a link: remove the link, or name its folder"
@@ -102,14 +101,14 @@ def _format_for(photo: Photo, path: Path) -> str:
 
 
 def _same_file(photo: Photo, pixels: NDArray[np.uint8], format: str) -> bytes | None:
-    """The photo's own file, where that is what is to be written."""
+    """The content of the photo's file if it can be copied, else None."""
     if format != photo.format or photo.metadata != "keep" or not has_sums(pixels, photo.strip_sums):
         return None
     return _file_as_read(photo)
 
 
 def _file_as_read(photo: Photo) -> bytes | None:
-    """The content of the photo's file; None where it is not the file any more that was read."""
+    """The content of the photo's file; None if it changed since it was read."""
     try:
         return photo.path.read_bytes() if photo.stamp == stamp_of(photo.path) else None
     except OSError:
@@ -117,7 +116,7 @@ def _file_as_read(photo: Photo) -> bytes | None:
 
 
 def _samples_as_read(photo: Photo, pixels: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
-    """The photo's samples, [H, W, 3] RGB or [H, W] grey, where they are certainly those of its file."""
+    """The photo's samples, [H, W, 3] RGB or [H, W] grey, if they are known to be those of its file."""
     is_plain = photo.samples is None and photo.mode in ("RGB", "L")
     if (
         not is_plain
@@ -157,7 +156,7 @@ def _encode(photo: Photo, pixels: NDArray[np.uint8], format: str, quality: int |
 
 
 def _plain_or_picture(photo: Photo, pixels: NDArray[np.uint8]) -> Image.Image | NDArray[np.uint8]:
-    """As `_picture`, or the pixels themselves where they are that."""
+    """The pixels themselves if they need no conversion, else `_picture`."""
     is_plain = photo.samples is None and photo.mode == "RGB" and photo.alpha is None
     return pixels if is_plain else _picture(photo, pixels)
 
@@ -167,7 +166,7 @@ def _picture(photo: Photo, pixels: NDArray[np.uint8]) -> Image.Image:
     if photo.samples is None:
         picture = Image.fromarray(np.ascontiguousarray(pixels))
         if photo.mode.startswith("L"):
-            picture = picture.convert("L")  # gives back equal channels exactly
+            picture = picture.convert("L")  # exact for equal channels
     else:
         height, width = pixels.shape[:2]
         mode = photo.mode if photo.mode == "CMYK" else photo.mode.rstrip("A")

@@ -1,4 +1,4 @@
-"""Writing a JPEG over one that was read: only the blocks that changed get new coefficients."""
+"""Writing a JPEG from another JPEG: only changed blocks get new coefficients."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .jpeg_blocks import KeptBlocksError, can_keep_blocks, change_blocks
 from .jpeg_segments import with_texts_of
 from .metadata import BROKEN
 
-# What undoes the turn of an orientation (EXIF 2.3, tag 274).
+# The inverse of each orientation's transform (EXIF 2.3, tag 274).
 _TURN_BACK = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -37,13 +37,12 @@ def changed_jpeg(
     kept: Mapping[str, Any],
     known: NDArray[np.uint8] | None = None,
 ) -> bytes | None:
-    """The JPEG ``source`` with another picture in it, or None where its blocks cannot be kept.
+    """The JPEG ``source`` with another picture in it, or None if its blocks cannot be kept.
 
-    ``wanted`` makes that picture, or its samples, upright, RGB or grey, in the file's own colour space;
-    ``kept`` are the options that the photo keeps; ``known`` are the samples of ``source``, upright, where
-    they are at hand.
-    The stored picture stays turned as it was, with its orientation, and progressive if it was. The pixels
-    outside the changed blocks are compared with those of ``source`` before the file is given out.
+    ``wanted`` returns that picture, or its samples, upright, RGB or grey, in the file's own colour space;
+    ``kept`` are the photo's save options; ``known`` are the upright samples of ``source``, if available. The
+    file keeps its stored orientation and stays progressive if it was. The pixels outside the changed blocks
+    are compared with those of ``source`` before the file is returned.
     """
     if not can_keep_blocks():
         _log.debug("nothing here can change blocks: the whole picture is encoded anew")
@@ -64,7 +63,7 @@ def changed_jpeg(
 
 
 def _open(source: bytes, known: NDArray[np.uint8] | None) -> tuple[NDArray[np.uint8], int, bool]:
-    """The samples of a JPEG as they are stored, its orientation, and whether it is progressive."""
+    """The samples of a JPEG in the stored orientation, that orientation, and whether it is progressive."""
     with Image.open(io.BytesIO(source), formats=("JPEG",)) as picture:
         orientation = picture.getexif().get(ExifTags.Base.Orientation, 1)
         orientation = orientation if orientation in _TURN_BACK else 1
@@ -83,7 +82,7 @@ def _turned_back(picture: Image.Image | NDArray[np.uint8], orientation: int) -> 
 
 
 def _check(content: bytes, before: NDArray[np.uint8], touched: NDArray[np.bool_]) -> None:
-    """Raise KeptBlocksError where a JPEG differs from ``before`` in pixels that are not ``touched``."""
+    """Raise KeptBlocksError if a JPEG differs from ``before`` in pixels that are not ``touched``."""
     with Image.open(io.BytesIO(content), formats=("JPEG",)) as written:
         for top in range(0, len(before), _STRIP_ROWS):
             rows = slice(top, top + _STRIP_ROWS)
@@ -95,7 +94,7 @@ def _check(content: bytes, before: NDArray[np.uint8], touched: NDArray[np.bool_]
 
 
 def _texts(kept: Mapping[str, Any], orientation: int) -> bytes:
-    """A JPEG of one pixel that says what the photo keeps, and how it lies."""
+    """A one-pixel JPEG with the photo's metadata and orientation."""
     options = save_options(kept, "JPEG")
     if orientation != 1:
         exif = Image.Exif()

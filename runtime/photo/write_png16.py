@@ -1,4 +1,4 @@
-"""PNG files with 16 bits a channel, which Pillow does not write in colour (W3C PNG, third edition)."""
+"""PNG files with 16 bits per channel, which Pillow does not write in colour (W3C PNG, third edition)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .formats import png_xmp
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOUR_TYPE = {"L": 0, "RGB": 2, "LA": 4, "RGBA": 6}
 _FILTER_SUB = 1
-_LEVEL = 4  # of zlib: noise in the low bytes does not get much smaller with more effort
+_LEVEL = 4  # of zlib: noise in the low bytes does not compress much better at a higher level
 _EXIF_HEAD = b"Exif\0\0"
 _METRE_PER_INCH = 0.0254
 
@@ -27,10 +27,10 @@ def write_16_bit_png(
     strips: Iterable[NDArray[np.uint16]],
     kept: Mapping[str, Any],
 ) -> None:
-    """Write a PNG with 16 bits a channel.
+    """Write a PNG with 16 bits per channel.
 
     ``mode`` is "L", "LA", "RGB" or "RGBA", ``size`` height and width in px, ``strips`` uint16 [h, W, C] from
-    the top, and ``kept`` what reading the photo kept: profile, EXIF, XMP, resolution, texts.
+    the top, and ``kept`` the photo's save options: profile, EXIF, XMP, resolution, texts. Raises OSError.
     """
     height, width = size
     stream.write(_SIGNATURE)
@@ -56,7 +56,7 @@ def write_16_bit_png(
 
 
 def _filtered(strip: NDArray[np.uint16]) -> bytes:
-    """Rows of a strip as bytes, high ones first, each less the same byte of the pixel to its left."""
+    """Rows of a strip as big-endian bytes with the filter Sub: each minus that of the pixel on the left."""
     rows, bytes_a_pixel = len(strip), 2 * strip.shape[2]
     plain = np.ascontiguousarray(strip, ">u2").view(np.uint8).reshape(rows, -1)
     out = np.empty((rows, plain.shape[1] + 1), np.uint8)

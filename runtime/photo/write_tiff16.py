@@ -1,7 +1,7 @@
-"""TIFF files with 16 bits a channel, which Pillow does not write in colour (TIFF 6.0, and its supplements).
+"""TIFF files with 16 bits per channel, which Pillow does not write in colour (TIFF 6.0 and supplements).
 
-The pixels come first, in strips, then the directories. The camera's own directories are copied from the EXIF
-as they are, so the file takes its byte order.
+The pixels come first, in strips, then the directories. The camera's own directories are copied unchanged from
+the EXIF, so the file has the EXIF's byte order.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ def write_16_bit_tiff(
     strips: Iterable[NDArray[np.uint16]],
     kept: Mapping[str, Any],
 ) -> None:
-    """Write a TIFF with 16 bits a channel; parameters as those of write_16_bit_png, ``mode`` may be "CMYK".
+    """Write a TIFF with 16 bits per channel; parameters of write_16_bit_png, ``mode`` may also be "CMYK".
 
-    Compressed without loss, unless the photo was not compressed.
+    Losslessly compressed, unless the photo was uncompressed. Raises OSError.
     """
     exif = kept.get("exif", b"").removeprefix(_EXIF_HEAD)
     order = ">" if exif[:2] == b"MM" else "<"
@@ -72,7 +72,7 @@ def write_16_bit_tiff(
     if not raw:
         directory[317] = numbers(_SHORT, _PREDICTOR_DIFFERENCE)
     if mode in ("LA", "RGBA"):
-        directory[338] = numbers(_SHORT, 2)  # alpha that the colours are not multiplied with
+        directory[338] = numbers(_SHORT, 2)  # unassociated alpha
     if "dpi" in kept:
         for tag, dpi in zip((282, 283), kept["dpi"], strict=True):
             directory[tag] = _RATIONAL, 1, struct.pack(f"{order}II", round(float(dpi) * 1000), 1000)
@@ -86,7 +86,7 @@ def write_16_bit_tiff(
 
 
 def _packed(strip: NDArray[np.uint16], order: str, raw: bool) -> bytes:
-    """The bytes of a strip, uint16 [h, W, C], each sample less its neighbour's on the left unless ``raw``."""
+    """The bytes of a strip, uint16 [h, W, C]; unless ``raw``, compressed horizontal differences."""
     if raw:
         return strip.astype(f"{order}u2").tobytes()
     differences = strip.copy()
@@ -95,7 +95,7 @@ def _packed(strip: NDArray[np.uint16], order: str, raw: bool) -> bytes:
 
 
 def _read_directories(block: bytes, order: str) -> Directory:
-    """The first directory of an EXIF block that Pillow wrote, with the camera's own ones in it."""
+    """The first directory of an EXIF block that Pillow wrote, with its sub-directories."""
     return _read_directory(block, struct.unpack_from(f"{order}I", block, 4)[0], order) if block else {}
 
 
@@ -118,7 +118,7 @@ def _read_directory(block: bytes, place: int, order: str) -> Directory:
 
 
 def _write_directory(stream: IO[bytes], directory: Directory, order: str) -> int:
-    """Write a directory, after its values and sub-directories; returns where it starts."""
+    """Write a directory after its values and sub-directories; returns its offset."""
     fields = []
     for tag, entry in sorted(directory.items()):
         if isinstance(entry, dict):
