@@ -1,1 +1,1 @@
-"""Bundles: the folder that a deployment consists of, its manifest, and the engines in it."""
+"""Bundles: deployment folders with a manifest, networks and engines."""

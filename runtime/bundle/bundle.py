@@ -1,4 +1,4 @@
-"""Bundles: folders that hold everything a deployment needs, read with every check and written safely."""
+"""Bundles: deployment folders that are checked when opened and written atomically."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Bundle:
 
     @classmethod
     def open(cls, path: Path | str | None = None) -> Bundle:
-        """Open a bundle's folder (None: the one that ships with the package) and check all of it.
+        """Open and check a bundle folder; None is the one that ships with the package.
 
         Raises BundleError when the folder, the manifest or a file is missing, the manifest is damaged or
         newer than this version, a file's SHA-256 differs, or its path leads out of the folder.
@@ -54,7 +54,8 @@ class Bundle:
     def file(self, role: str, precision: Precision | None = None, format: str = "onnx") -> Path:
         """Path of the file with a role ("generator", "estimator"), a precision and a format.
 
-        Without a precision, fp32 is preferred. Raises BundleError, saying what there is, when none fits.
+        Without a precision, fp32 is preferred. Raises BundleError, with a list of what exists, if none
+        matches.
         """
         fitting = {n: e for n, e in self.manifest.files.items() if e.role == role and e.format == format}
         for wanted in (Precision.FP32, None) if precision is None else (precision,):
@@ -67,9 +68,9 @@ class Bundle:
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> Path:
-    """Write manifest.json atomically; call it last, as a folder without it is no bundle. Returns its path.
+    """Write manifest.json atomically and return its path; a folder is a bundle only once it has one.
 
-    Raises BundleError when the manifest names a file that is not there, or when it cannot be written.
+    Raises BundleError if the manifest names a file that does not exist, or cannot be written.
     """
     for name in manifest.files:
         if not _inside(folder, name).is_file():
@@ -104,9 +105,9 @@ def _read_manifest(folder: Path) -> Manifest:
 
 
 def _inside(folder: Path, name: str) -> Path:
-    """The path of a file of the bundle; raises BundleError where it leads out of the folder."""
+    """The path of a file of the bundle; raises BundleError if it leads out of the folder."""
     file = folder / name
-    # Windows paths count everywhere, so that a bundle is either good or bad on every machine.
+    # Windows paths are checked on every system, so that a bundle is valid either everywhere or nowhere.
     odd = PureWindowsPath(name)
     outside = not name or "\0" in name or odd.is_absolute() or odd.drive or odd.root or ".." in odd.parts
     if outside or not file.resolve().is_relative_to(folder.resolve()):

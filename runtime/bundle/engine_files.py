@@ -1,4 +1,4 @@
-"""TensorRT engines in a bundle: how one was built. Needs no TensorRT."""
+"""Build records of TensorRT engines in a bundle. Does not need TensorRT."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from dataclasses import dataclass, field
 
 FORMAT = "tensorrt"
 FLAVOURS: Mapping[str, str] = {"tensorrt": "TensorRT", "tensorrt_rtx": "TensorRT for RTX"}
-"""Import names of the flavours, and what people call them."""
+"""Import names and product names of the TensorRT flavours."""
 
 PORTABLE = "hardware_compatibility"
-"""The option of engines that run on every generation of GPUs from Ampere on."""
+"""The build option of engines that run on every GPU generation from Ampere on."""
 AMPERE = 80
 TARGET = re.compile(r"sm\d{2,3}")
 
 
 @dataclass(frozen=True)
 class EngineProfile:
-    """The sizes an engine takes: ``batch`` smallest, best and largest N; ``inputs`` each shape without N."""
+    """The sizes an engine takes: ``batch`` is min, optimum and max N; ``inputs`` are shapes without N."""
 
     batch: tuple[int, int, int]
     inputs: Mapping[str, tuple[int, ...]]
 
     @property
     def size_px(self) -> tuple[int, int]:
-        """Width and height of the pictures that the engine takes, halo included, in px."""
+        """Width and height of the input tiles in px, halo included."""
         height, width = self.inputs["image"][:2]
         return width, height
 
@@ -36,8 +36,8 @@ class EngineBuild:
 
     ``flavour`` is TensorRT's import name and ``version`` its full version; ``targets`` are the generations of
     GPUs it runs on ("sm86", ...); ``onnx_sha256`` is the hash of the ONNX file it came from; ``options`` are
-    the builder's; ``half_share`` is the share of the convolutions' arithmetic that is half precision (0..1),
-    and ``checked`` says where that was read: "network", or "network and engine" where a GPU could load it.
+    the builder's; ``half_share`` is the share of the convolutions' arithmetic in half precision (0..1), and
+    ``checked`` says where it was read: "network", or "network and engine" if a GPU could load the engine.
     """
 
     flavour: str

@@ -1,4 +1,4 @@
-"""The manifest of a bundle: what it says, and how it is checked and written."""
+"""The manifest of a bundle: data classes, validation and serialisation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FRAME_STEP_PX = 64
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """One input or output of a network; ``shape`` mixes numbers and letters (sizes left open)."""
+    """One input or output of a network; letters in ``shape`` are dynamic dimensions."""
 
     name: str
     type: str
@@ -36,7 +36,7 @@ class GeneratorSpec:
 
 @dataclass(frozen=True)
 class EstimatorSpec:
-    """The estimator: it reads a whole frame of ``frame_px`` px and gives ``grid`` x ``grid`` ages."""
+    """The estimator: takes a whole frame of ``frame_px`` px and returns ``grid`` x ``grid`` ages in years."""
 
     frame_px: int
     grid: int
@@ -48,7 +48,7 @@ class EstimatorSpec:
 class FileEntry:
     """One file of a bundle: its role ("generator", ...), format, precision and SHA-256 in hex.
 
-    Format "tensorrt" comes with ``build``: what the engine was built from, with and for.
+    Entries of format "tensorrt" have a ``build``: how the engine was built.
     """
 
     role: str
@@ -60,14 +60,14 @@ class FileEntry:
 
 @dataclass(frozen=True)
 class Manifest:
-    """Everything a deployment must know of a bundle; lengths in px of the canonical frame, ages in years.
+    """The description of a bundle; lengths are in px of the canonical frame, ages in years.
 
-    A face's frame is ``min_frame_px`` to ``max_frame_px`` px wide, in steps of 64; ``halo_px`` is what a tile
-    needs on every side; tiles start and end at multiples of ``tile_multiple`` px. ``parity`` is the report of
-    how far the files are from the reference, if there is one, and ``export`` says how they were made. The
-    generator was trained on maps up to ``oldest_trained_age``: what is older is to be given to it as that. It
-    mixes ``patterns`` patterns of lines, and ``coordinates`` says what its planes u and v hold: places on the
-    mean face ("face"), or X and Y across the frame ("frame").
+    A face's frame is ``min_frame_px`` to ``max_frame_px`` px wide, in steps of 64; a tile has a halo of
+    ``halo_px`` on every side; tiles start and end at multiples of ``tile_multiple`` px. ``parity`` is the
+    report on the difference between the files and the reference, if any, and ``export`` the settings of the
+    export. The generator was trained on maps up to ``oldest_trained_age``; older ages are clamped to it. It
+    mixes ``patterns`` patterns of lines, and ``coordinates`` says what its planes u and v hold: positions on
+    the mean face ("face"), or X and Y across the frame ("frame").
     """
 
     model: str
@@ -100,7 +100,7 @@ class Manifest:
     def from_dict(cls, content: Any, source: str = "manifest.json") -> Manifest:
         """Read what manifest.json holds; raises BundleError, naming ``source`` and the field at fault.
 
-        Fields that are not known are passed over.
+        Unknown fields are ignored.
         """
         reader = _Reader(content, source)
         _check_schema(reader)
@@ -138,7 +138,7 @@ class Manifest:
 
 
 class _Reader:
-    """Takes typed fields out of parsed JSON, and says where one is missing or wrong."""
+    """Reads typed fields from parsed JSON, and reports missing and invalid ones."""
 
     def __init__(self, content: Any, source: str, where: str = "") -> None:
         self.source, self._where = source, where
@@ -194,7 +194,7 @@ class _Reader:
 
 
 def _without_empty(value: Any) -> Any:
-    """Leave out optional fields that are not set, at all levels."""
+    """Remove unset optional fields, recursively."""
     if isinstance(value, Mapping):
         return {key: _without_empty(item) for key, item in value.items() if item is not None and item != ""}
     return [_without_empty(item) for item in value] if isinstance(value, list | tuple) else value
@@ -265,7 +265,7 @@ def _check_schema(reader: _Reader) -> None:
 
 
 def _check_values(manifest: Manifest, source: str) -> None:
-    """Refuse numbers that the tile geometry could not work with."""
+    """Raise BundleError for numbers that the tile geometry cannot use."""
     m = manifest
     for name, good in (
         ("min_frame_px", m.min_frame_px > 0 and m.min_frame_px % FRAME_STEP_PX == 0),

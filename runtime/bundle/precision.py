@@ -1,4 +1,4 @@
-"""The precisions that networks are stored and computed in, by one set of names."""
+"""The precisions in which networks are stored and computed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..errors import UsageError
 
 
 class Precision(StrEnum):
-    """What the arithmetic of a network is in: IEEE single, IEEE half, or bfloat16.
+    """The floating-point type of a network: IEEE single, IEEE half, or bfloat16.
 
     The values are the names that manifests use.
     """
@@ -19,7 +19,7 @@ class Precision(StrEnum):
 
     @classmethod
     def parse(cls, text: str) -> Precision:
-        """The precision of a name: fp32 (or f32), fp16 (or f16), bf16. Raises UsageError for any other."""
+        """Parse fp32 (or f32), fp16 (or f16) or bf16; raises UsageError for any other name."""
         try:
             return cls({"f32": "fp32", "f16": "fp16"}.get(text, text))
         except ValueError as error:

@@ -29,7 +29,7 @@ def readable_formats() -> tuple[str, ...]:
 
 
 def kind_of(path: Path) -> str | None:
-    """ "HEIF" or "AVIF" by the brands at the start of the file, else None; raises OSError."""
+    """The format by the brands at the start of a file, "HEIF" or "AVIF", else None; raises OSError."""
     with path.open("rb") as stream:
         head = stream.read(64)
     if head[4:8] != b"ftyp":

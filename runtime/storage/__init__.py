@@ -1,1 +1,1 @@
-"""Where files are: on this machine or, by way of fsspec, on another file system."""
+"""Files on this machine or, through fsspec, on other file systems."""

@@ -1,7 +1,7 @@
-"""Lines that are only ever added: the record and the report of a run, which may be killed at any moment.
+"""Append-only files of lines: the record and the report of a run, which may be killed at any time.
 
-A file of this machine is added to, line by line. In the stores of other machines nothing can be added to a
-file: there, lines wait for some seconds and are then put as a whole.
+Local files are appended to line by line. Remote stores cannot append: there, lines are buffered for a few
+seconds and written as whole objects.
 """
 
 from __future__ import annotations
@@ -27,41 +27,41 @@ SECONDS_BETWEEN = 60.0
 
 
 class Lines(ABC):
-    """A file that grows by whole lines."""
+    """A file to which whole lines are appended."""
 
     @abstractmethod
     def add(self, line: bytes) -> None:
-        """Add a line with its line feed; raises OSError or PhotoError, and then none of it is there."""
+        """Append a line, line feed included; raises OSError or PhotoError, and then writes none of it."""
 
     @abstractmethod
     def close(self) -> None:
-        """End the file; raises PhotoError where the rest of it cannot be written."""
+        """Write buffered lines and close the file; raises PhotoError."""
 
 
 def begin_lines(location: Location) -> Lines:
-    """A file that has no lines yet; raises OSError or PhotoError where it cannot be written."""
+    """Create an empty file of lines; raises OSError or PhotoError."""
     return _RemoteLines(location) if location.is_remote else _LocalLines(location.path, 0)
 
 
 class Journal(Lines):
-    """Lines that a later process reads and adds to. ``lines`` are those that are there, without line feed."""
+    """Lines that a later process reads and continues. ``lines`` are the existing ones, without line feeds."""
 
     lines: list[bytes]
 
     @abstractmethod
     def is_long(self, kept: int) -> bool:
-        """Whether it should be rewritten with the ``kept`` lines that still matter."""
+        """Whether it has grown enough to be rewritten with only the ``kept`` lines that are still valid."""
 
     @abstractmethod
     def rewrite(self, lines: Iterable[bytes]) -> None:
-        """Put these lines in the place of all; raises PhotoError."""
+        """Replace all lines; raises PhotoError."""
 
 
 def open_journal(folder: Location, name: str) -> Journal:
-    """The journal ``name`` of a folder, which is made if it is not there.
+    """Open the journal ``name`` of a folder; creates both if they do not exist.
 
-    A line that a killed process left torn is the last one, and cut off. Raises PhotoError where the journal
-    cannot be read or written.
+    An incomplete last line, left by a killed process, is removed. Raises PhotoError if the journal cannot be
+    read or written.
     """
     if folder.is_remote:
         return _RemoteJournal(folder, name)
@@ -70,7 +70,7 @@ def open_journal(folder: Location, name: str) -> Journal:
 
 class _LocalLines(Lines):
     def __init__(self, path: Path, size: int) -> None:
-        """Open a file of which the first ``size`` bytes are kept."""
+        """Open a file and truncate it to ``size`` bytes."""
         fresh = 0 if size else os.O_TRUNC
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | fresh, 0o666)
         if size:
@@ -83,7 +83,7 @@ class _LocalLines(Lines):
             while rest:
                 rest = rest[os.write(self._file, rest) :]
         except OSError:
-            with contextlib.suppress(OSError):  # a pipe has no end to cut off
+            with contextlib.suppress(OSError):  # a pipe cannot be truncated
                 os.ftruncate(self._file, self._size)
             raise
         self._size += len(line)
@@ -120,7 +120,7 @@ class _LocalJournal(Journal):
 
 
 class _RemoteLines(Lines):
-    """Put anew now and then: whole at any time, and SECONDS_BETWEEN behind at most."""
+    """One object that is rewritten regularly: always complete, at most SECONDS_BETWEEN seconds old."""
 
     def __init__(self, location: Location) -> None:
         self._location = location
@@ -145,10 +145,10 @@ class _RemoteLines(Lines):
 
 
 class _RemoteJournal(Journal):
-    """Objects NAME-000001.jsonl, NAME-000002.jsonl, ... that are each written once, every few seconds.
+    """A sequence of objects NAME-000001.jsonl, NAME-000002.jsonl, ..., one every few seconds.
 
-    The next run reads them in order, puts them into one and removes the others. A run that is killed loses
-    the lines of the last seconds.
+    The next run reads them in order, merges them into one and removes the others. A killed run loses the
+    lines of the last seconds.
     """
 
     def __init__(self, folder: Location, name: str) -> None:

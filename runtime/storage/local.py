@@ -1,4 +1,4 @@
-"""Files of this machine."""
+"""The store of local files."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ _LITTER = frozenset({"thumbs.db", "desktop.ini"})
 
 
 class LocalStore(Store):
-    """Files of this machine; the methods that read or write raise OSError."""
+    """Local files; the methods that read or write raise OSError."""
 
     def identity(self, location: Location) -> str:
-        """The real path, links followed; not by Path.resolve, which gives up at a link to itself."""
+        """The real path with links resolved; not by Path.resolve, which fails at a link to itself."""
         return os.path.realpath(location.path)
 
     def is_file(self, location: Location) -> bool:
-        """Whether there is a regular file, or a link to one."""
+        """Whether the location is a regular file or a link to one."""
         return location.path.is_file()
 
     def is_folder(self, location: Location) -> bool:
-        """Whether there is a folder, or a link to one."""
+        """Whether the location is a folder or a link to one."""
         return location.path.is_dir()
 
     def exists(self, location: Location) -> bool:
-        """Whether there is anything of that name; a link to nothing is nothing."""
+        """Whether the location exists; a broken link does not."""
         return location.path.exists()
 
     def facts(self, location: Location) -> Facts | None:
-        """Size and time of change of a file; None where there is none, or it cannot be reached."""
+        """Size and modification time of a file; None if it does not exist or is not accessible."""
         try:
             found = location.path.stat()
         except OSError:
@@ -49,14 +49,14 @@ class LocalStore(Store):
         return file_sha256(location.path)
 
     def remove(self, location: Location) -> None:
-        """Remove a file, if it is there."""
+        """Remove a file if it exists."""
         location.path.unlink(missing_ok=True)
 
     def walk(self, folder: Location, without: str = "") -> Iterator[Listed]:
-        """As Store.walk: of every folder its files in order of name, then what lies in its folders.
+        """See Store.walk: the files of every folder in order of name, then those of its subfolders.
 
-        Links to folders, and links to files outside ``folder``, are listed with the reason why they are not
-        followed; so are folders that cannot be read.
+        Links to folders, links to files outside ``folder`` and unreadable folders are listed with a
+        ``refusal``.
         """
         top = folder.path
         closed: list[OSError] = []
@@ -80,7 +80,7 @@ class LocalStore(Store):
             yield replace(found, refusal=f"a folder that cannot be read: {error.strerror}")
 
     def find(self, pattern: Location, without: str = "") -> Iterator[Listed]:
-        """As Store.find, in order of name."""
+        """See Store.find; in order of name."""
         fixed = Path()
         for part in pattern.path.parts:
             if glob.has_magic(part):
@@ -101,7 +101,7 @@ class LocalStore(Store):
                 yield _listed(path, fixed)
 
     def remove_leftovers(self, root: Location, folders: Iterable[Location]) -> int:
-        """As Store.remove_leftovers: in these folders alone, not in those below them."""
+        """See Store.remove_leftovers; only in these folders, not in their subfolders."""
         removed = 0
         for folder in folders:
             with contextlib.suppress(OSError):
@@ -113,7 +113,7 @@ class LocalStore(Store):
 
 
 LOCAL = LocalStore()
-"""The files of this machine."""
+"""The store of local files."""
 
 
 def _leads_into(path: Path, folder: Path) -> bool:
@@ -125,7 +125,7 @@ def _named(path: Path, top: Path) -> Listed:
 
 
 def _listed(path: Path, top: Path, inside: Path | None = None) -> Listed:
-    """A file as it was found below ``top``; links that lead out of the folder ``inside`` are refused."""
+    """A file found below ``top``; links that lead out of the folder ``inside`` get a ``refusal``."""
     found = _named(path, top)
     link = inside is not None and path.is_symlink() and path.exists()
     if inside is not None and link and not _leads_into(path, inside):

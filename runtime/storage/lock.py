@@ -1,4 +1,4 @@
-"""One run at a time in an output folder."""
+"""Locks that allow one run at a time in an output folder."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from .remote import REMOTE
 _log = logging.getLogger(__name__)
 
 RUN_FOLDER = ".amgan"
-"""Folder inside an output folder where a run keeps its lock and its record."""
+"""Folder inside an output folder that holds the lock and the record of a run."""
 BEAT_S = 10.0
 PATIENCE_S = 35.0
 _LOCKED_BYTE = 2**30
-"""Windows locks bytes, which nobody else can read then: this one lies behind what the file says."""
+"""Windows locks byte ranges, which others cannot read then: this byte is beyond the file's text."""
 
 
 class RunLock(ABC):
-    """Holds an output folder for this process, until it is closed; a context manager."""
+    """An exclusive lock on an output folder until it is closed; a context manager."""
 
     def __enter__(self) -> RunLock:
         return self
@@ -41,7 +41,7 @@ class RunLock(ABC):
 
     @abstractmethod
     def check(self) -> None:
-        """Raise PhotoError where another run has taken the folder over."""
+        """Raise PhotoError if another run has taken over the lock."""
 
     @abstractmethod
     def close(self) -> None:
@@ -49,20 +49,19 @@ class RunLock(ABC):
 
 
 def lock_folder(output: Location, tell: Callable[[str], None] = lambda sentence: None) -> RunLock:
-    """Take the lock of the folder ``output``, which is made if it is not there.
+    """Acquire the lock of the folder ``output``, which is created if it does not exist.
 
-    ``tell`` hears why it takes long. Raises UsageError where another run has the lock, and PhotoError where
-    the folder cannot be written.
+    ``tell`` is called with a sentence if the lock has to be waited for. Raises UsageError if another run
+    holds the lock, and PhotoError if the folder cannot be written.
     """
     return BeatingLock(output, tell) if output.is_remote else KernelLock(output)
 
 
 class KernelLock(RunLock):
-    """The lock of a folder of this machine.
+    """The lock of a local folder.
 
-    It is the kernel's (flock): it is gone the moment its process is, however that ended, so that no stale
-    lock is ever in the way. What the file says is only for people. On a file system that has no locks the run
-    goes on, with a warning.
+    The kernel (flock) releases it when the process ends in any way, so there are no stale locks. The content
+    of the file is only informative. On a file system without locks the run continues with a warning.
     """
 
     def __init__(self, output: Location) -> None:
@@ -81,12 +80,12 @@ class KernelLock(RunLock):
             os.close(self._file)
             raise _in_use(output, content) from error
         except OSError as error:
-            # A share without locks (NFS without lockd, SMB, sshfs): as good as none, and said once.
+            # A share without locks (NFS without lockd, SMB, sshfs): continue without a lock.
             _log.warning(
                 "'%s' lies on a file system without locks (%s): see to it that one run at a time uses it",
                 output, error.strerror,
             )  # fmt: skip
-        with contextlib.suppress(OSError):  # a full disk is met by the first photo, with a better sentence
+        with contextlib.suppress(OSError):  # the first photo reports a full disk in a better sentence
             os.ftruncate(self._file, 0)
             os.write(self._file, f"{_this_process()}\n".encode())
 
@@ -99,9 +98,9 @@ class KernelLock(RunLock):
 
 
 def _take(file: int) -> None:
-    """Take the kernel's lock of an open file, without waiting.
+    """Acquire the kernel's lock on an open file without blocking.
 
-    Raises BlockingIOError where another process has it, OSError where there are no locks.
+    Raises BlockingIOError if another process holds it, OSError if locks are not supported.
     """
     if sys.platform == "win32":
         import msvcrt
@@ -120,12 +119,11 @@ def _take(file: int) -> None:
 
 
 class BeatingLock(RunLock):
-    """The lock of a folder of another file system, where no kernel keeps one.
+    """The lock of a remote folder, by heartbeat.
 
-    It is a small object that its run writes anew every BEAT_S seconds. A run that meets one watches it for
-    PATIENCE_S seconds, by its own clock: if it does not change its run is dead, and the lock is taken over.
-    Where a run could not reach the store for that long, and another took over, it notices at its next beat,
-    and stops.
+    A small object that its run rewrites every BEAT_S seconds. A run that finds one watches it for PATIENCE_S
+    seconds on its own clock: if it does not change, its run is dead, and the lock is taken over. A run that
+    lost its lock because it could not reach the store notices at its next beat and stops.
     """
 
     def __init__(self, output: Location, tell: Callable[[str], None]) -> None:
@@ -146,7 +144,7 @@ class BeatingLock(RunLock):
         self._thread.start()
 
     def check(self) -> None:
-        """Raise PhotoError where another run has taken the folder over."""
+        """Raise PhotoError if another run has taken over the lock."""
         if self._lost:
             raise PhotoError(
                 f"'{self._output}' was taken over by {self._lost} while the store could not be reached: "
@@ -154,17 +152,17 @@ class BeatingLock(RunLock):
             )
 
     def close(self) -> None:
-        """Release the lock, and end its thread."""
+        """Release the lock and end its thread."""
         self._ended.set()
         self._thread.join()
         try:
             if self._is_mine():
                 REMOTE.remove(self._place)
         except AmganError:
-            pass  # the next run sees that it does not change
+            pass  # the next run finds it stale
 
     def _outwait(self, held: bytes) -> None:
-        """Wait until a lock proves to be a dead run's, and remove it; raises UsageError where it is not."""
+        """Wait until a lock has proved stale, and remove it; raises UsageError if its run is alive."""
         end = time.monotonic() + PATIENCE_S
         while time.monotonic() < end:
             time.sleep(min(1.0, PATIENCE_S / 10))
@@ -185,7 +183,7 @@ class BeatingLock(RunLock):
                 self._beats += 1
                 REMOTE.put(self._place, self._content())
             except AmganError:
-                continue  # the store may answer again; nobody takes over before it does
+                continue  # the store may answer again
 
     def _is_mine(self) -> bool:
         return self._token.encode() in (REMOTE.read(self._place) or b"")
@@ -195,7 +193,7 @@ class BeatingLock(RunLock):
 
 
 def _this_process() -> str:
-    """Who holds a lock that is taken now, in words for whoever meets it."""
+    """A description of this process for the content of a lock."""
     return f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%Y-%m-%d %H:%M:%S')}"
 
 
@@ -204,7 +202,7 @@ def _holder(content: bytes) -> str:
 
 
 def _in_use(output: Location, content: bytes) -> UsageError:
-    """What to raise where another run has the folder ``output``; ``content`` is that of its lock."""
+    """The error for a folder that another run has locked; ``content`` is that of its lock."""
     return UsageError(
         f"'{output}' is in use by another run ({_holder(content)}): wait until that one ends, or "
         "name another output"

@@ -1,7 +1,7 @@
-"""Files on other file systems, named by URL (s3://bucket/photos, gs://, memory://), by way of fsspec.
+"""Files on other file systems, addressed by URL (s3://bucket/photos, gs://, memory://), through fsspec.
 
-Credentials, endpoints and the like are those that fsspec and its packages find by themselves: variables of
-the environment, or fsspec's own configuration. This is the only file that knows fsspec.
+fsspec and its packages find credentials and endpoints themselves, in environment variables or fsspec's
+configuration. This is the only module that imports fsspec.
 """
 
 from __future__ import annotations
@@ -19,42 +19,42 @@ from .location import Location
 from .store import Facts, Listed, Store
 
 MAX_FETCHED_BYTES = 2**30
-"""No photo over this size is fetched: one of 120 megapixels with 16 bits a channel is below."""
+"""The size limit of a fetched photo; 120 megapixels with 16 bits per channel are below it."""
 
 _CHUNK = 2**20
-# Stores that take a whole object at once: readers see the old one or the new one, and renaming is a copy.
+# Stores with atomic object writes: readers see the old object or the new one. Renaming would be a copy.
 _WHOLE_OBJECTS = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oci", "oss", "memory"})
 _TAGS = ("ETag", "etag", "md5Hash", "generation")
 
 
 class RemoteStore(Store):
-    """Files of every file system that fsspec reaches."""
+    """Files of any file system that fsspec supports."""
 
     def identity(self, location: Location) -> str:
-        """The kind of store, its host, and the path; no slash at its end."""
+        """Protocol, host and path, without a trailing slash."""
         system, path = _open(location)
         host = getattr(system, "storage_options", {}).get("host", "")
         protocol = system.protocol if isinstance(system.protocol, str) else system.protocol[0]
         return f"{protocol}|{host}|{path.strip('/')}"
 
     def is_file(self, location: Location) -> bool:
-        """Whether there is a file."""
+        """Whether the location is a file."""
         system, path = _open(location)
         with _telling(location, "read"):
             return bool(system.isfile(path))
 
     def is_folder(self, location: Location) -> bool:
-        """Whether there is a folder, or in an object store anything below that name."""
+        """Whether the location is a folder or, in an object store, a prefix of any object."""
         system, path = _open(location)
         with _telling(location, "read"):
             return bool(system.isdir(path))
 
     def exists(self, location: Location) -> bool:
-        """Whether there is a file or a folder."""
+        """Whether the location is a file or a folder."""
         return self.is_file(location) or self.is_folder(location)
 
     def facts(self, location: Location) -> Facts | None:
-        """What the store says of a file now; None where there is none."""
+        """Current facts on a file from the store; None if it does not exist."""
         system, path = _open(location)
         with _telling(location, "read"):
             try:
@@ -66,17 +66,17 @@ class RemoteStore(Store):
             return Facts(int(found.get("size") or 0), tag) if found["type"] == "file" else None
 
     def sha256(self, location: Location) -> str:
-        """SHA-256 of a file's content, which is fetched for that."""
+        """SHA-256 of a file's content, in lower-case hex; downloads the file."""
         return hashlib.sha256(self.read(location) or b"").hexdigest()
 
     def remove(self, location: Location) -> None:
-        """Remove a file, if it is there."""
+        """Remove a file if it exists."""
         system, path = _open(location)
         with _telling(location, "removed"), contextlib.suppress(FileNotFoundError):
             system.rm_file(path)
 
     def walk(self, folder: Location, without: str = "") -> Iterator[Listed]:
-        """As Store.walk, in order of name; marks that stand for folders are passed over."""
+        """See Store.walk; in order of name, without folder marker objects."""
         top = self.identity(folder)
         for one, size in self._below(folder):
             mark = one.name.endswith("/") and not size
@@ -84,7 +84,7 @@ class RemoteStore(Store):
                 yield one
 
     def find(self, pattern: Location, without: str = "") -> Iterator[Listed]:
-        """As Store.find, in order of name."""
+        """See Store.find; in order of name."""
         fixed = fixed_part(pattern)
         system, path = _open(pattern)
         top, inside = self.identity(fixed), f"{_open(fixed)[1].rstrip('/')}/"
@@ -99,12 +99,12 @@ class RemoteStore(Store):
                 continue
             if not self.is_folder(fixed / name):
                 yield Listed(fixed / name, name)
-            elif not pattern.text.endswith("**"):  # that finds the files of all folders by itself
+            elif not pattern.text.endswith("**"):  # "**" already matches the files of all folders
                 for one in self.walk(fixed / name, without):
                     yield Listed(one.location, f"{name}/{one.name}")
 
     def remove_leftovers(self, root: Location, folders: Iterable[Location]) -> int:
-        """As Store.remove_leftovers, anywhere below ``root``; none is where objects are written whole."""
+        """See Store.remove_leftovers; anywhere below ``root``. There are none with atomic object writes."""
         if _takes_whole_objects(_open(root)[0]):
             return 0
         left = [one for one, _ in self._below(root) if is_temporary(one.name.rpartition("/")[2])]
@@ -114,11 +114,11 @@ class RemoteStore(Store):
         return len(left)
 
     def files_in(self, folder: Location) -> list[Location]:
-        """All files below a folder, hidden ones too, in order of name; empty where there is none."""
+        """All files below a folder, hidden ones included, in order of name; empty if it does not exist."""
         return [one.location for one, _ in self._below(folder)]
 
     def read(self, location: Location) -> bytes | None:
-        """The content of a small file; None where there is none."""
+        """The content of a small file; None if it does not exist."""
         system, path = _open(location)
         with _telling(location, "read"):
             try:
@@ -127,7 +127,7 @@ class RemoteStore(Store):
                 return None
 
     def fetch(self, location: Location, target: Path) -> None:
-        """Copy a file's content to a local file; refuses one of more than MAX_FETCHED_BYTES."""
+        """Download a file; raises PhotoError if it has more than MAX_FETCHED_BYTES."""
         system, path = _open(location)
         fetched = 0
         with _telling(location, "read"), target.open("xb") as local, system.open(path, "rb") as stream:
@@ -141,7 +141,7 @@ class RemoteStore(Store):
                 local.write(chunk)
 
     def put(self, location: Location, content: bytes) -> None:
-        """Write a file so that a reader sees either all of it or what was there before."""
+        """Write a file atomically."""
         system, path = _open(location)
         with _telling(location, "written"):
             if _takes_whole_objects(system):
@@ -159,10 +159,9 @@ class RemoteStore(Store):
                 raise
 
     def put_new(self, location: Location, content: bytes) -> bool:
-        """Write a file that is not there yet; False where it is.
+        """Create a file; returns False if it exists.
 
-        S3, Google and Azure decide that in one step; elsewhere two callers in the same moment may both
-        succeed.
+        Atomic on S3, Google and Azure; elsewhere two simultaneous callers may both succeed.
         """
         system, path = _open(location)
         with _telling(location, "written"):
@@ -193,11 +192,11 @@ class RemoteStore(Store):
 
 
 REMOTE = RemoteStore()
-"""The files of all other machines."""
+"""The store of remote files."""
 
 
 def fixed_part(pattern: Location) -> Location:
-    """The folder that a pattern looks through."""
+    """The part of a pattern without wildcards: the folder that is searched."""
     return Location.of(re.split(r"[*?\[]", pattern.text, maxsplit=1)[0].rpartition("/")[0] + "/")
 
 
@@ -215,7 +214,7 @@ def _move(system: Any, source: str, target: str) -> None:
     except Exception:
         if not system.exists(target):
             raise
-        system.rm_file(target)  # a file system that does not replace what is there
+        system.rm_file(target)  # the file system does not replace existing files
         system.mv(source, target)
 
 
@@ -225,7 +224,7 @@ def _takes_whole_objects(system: Any) -> bool:
 
 
 def _open(location: Location) -> tuple[Any, str]:
-    """The file system of a location, which fsspec keeps for the next call, and the path in it."""
+    """The file system of a location, which fsspec caches, and the path in it."""
     try:
         from fsspec.core import url_to_fs
     except ImportError as error:
@@ -256,7 +255,7 @@ def _open(location: Location) -> tuple[Any, str]:
 
 @contextlib.contextmanager
 def _telling(location: Location, what: str) -> Iterator[None]:
-    """Make one sentence of what a store says; its packages raise errors of many kinds."""
+    """Convert any exception of a store's package to a PhotoError."""
     try:
         yield
     except AmganError:

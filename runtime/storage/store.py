@@ -1,4 +1,4 @@
-"""What can be done with files, wherever they are: one interface, with a back end for each kind of place."""
+"""The interface to files, with a local and a remote back end."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from .location import Location
 
 @dataclass(frozen=True)
 class Facts:
-    """What a store says of a file: ``size`` in bytes, and what changes with its content where it tells that.
+    """Facts on a file: ``size`` in bytes, and values that change with its content.
 
-    ``mtime_ns`` is 0, and ``tag`` is "", where the store has none.
+    ``mtime_ns`` is the modification time in ns and ``tag`` the store's version tag; 0 and "" if the store has
+    none.
     """
 
     size: int
@@ -23,9 +24,9 @@ class Facts:
 
 @dataclass(frozen=True)
 class Listed:
-    """A file that was found: where it is, and its ``name`` below the place that was looked through.
+    """A file that was found, and its ``name`` relative to the searched folder, with "/" between components.
 
-    ``refusal`` says why it cannot be opened, "" where it can; ``unasked``: that very file was not asked for.
+    ``refusal`` says why it cannot be processed ("" if it can); ``unasked`` files were not named by the user.
     """
 
     location: Location
@@ -35,31 +36,31 @@ class Listed:
 
 
 class Store(ABC):
-    """Files of one kind of place.
+    """An interface to files.
 
-    Every method raises PhotoError where the store refuses, UsageError for a name that means nothing to it,
-    and MissingDependencyError where a package is not installed; those of this machine's files raise OSError.
+    Remote stores raise PhotoError if the store refuses, UsageError for an invalid name, and
+    MissingDependencyError if a package is not installed. The local store raises OSError.
     """
 
     @abstractmethod
     def identity(self, location: Location) -> str:
-        """What two names of one place have in common, links followed; what lies below begins with it."""
+        """A canonical name, equal for all names of one file; the start of the identities of files in it."""
 
     @abstractmethod
     def is_file(self, location: Location) -> bool:
-        """Whether there is a file."""
+        """Whether the location is a file."""
 
     @abstractmethod
     def is_folder(self, location: Location) -> bool:
-        """Whether there is a folder; in an object store, whether anything lies below that name."""
+        """Whether the location is a folder or, in an object store, a prefix of any object."""
 
     @abstractmethod
     def exists(self, location: Location) -> bool:
-        """Whether there is anything of that name."""
+        """Whether the location exists."""
 
     @abstractmethod
     def facts(self, location: Location) -> Facts | None:
-        """What the store says of a file now; None where there is none."""
+        """Current facts on a file; None if it does not exist."""
 
     @abstractmethod
     def sha256(self, location: Location) -> str:
@@ -67,20 +68,20 @@ class Store(ABC):
 
     @abstractmethod
     def remove(self, location: Location) -> None:
-        """Remove a file, if it is there."""
+        """Remove a file if it exists."""
 
     @abstractmethod
     def walk(self, folder: Location, without: str = "") -> Iterator[Listed]:
-        """All files below a folder, hidden ones left out, and the folder whose identity is ``without``."""
+        """All files below a folder, except hidden ones and those below the folder of identity ``without``."""
 
     @abstractmethod
     def find(self, pattern: Location, without: str = "") -> Iterator[Listed]:
-        """The files that a pattern such as photos/**/*.jpg finds, and those of the folders that it finds.
+        """The files that match a pattern such as photos/**/*.jpg, and the files of matching folders.
 
-        Their names are below the pattern's part without wildcards. What lies in the folder whose identity is
-        ``without`` is left out. Raises UsageError where nothing matches.
+        Names are relative to the part of the pattern without wildcards. Files in the folder of the identity
+        ``without`` are left out. Raises UsageError if nothing matches.
         """
 
     @abstractmethod
     def remove_leftovers(self, root: Location, folders: Iterable[Location]) -> int:
-        """Remove what killed writers left half-written in ``folders``, all below ``root``; how many files."""
+        """Remove temporary files of killed processes in ``folders`` below ``root``; returns their number."""

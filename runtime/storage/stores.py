@@ -1,4 +1,4 @@
-"""Which store a location belongs to."""
+"""The choice of the store for a location."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .store import Store
 
 
 def store_of(location: Location) -> Store:
-    """The store of a location; fsspec is loaded when one of another machine is used."""
+    """The store of a location; fsspec is imported at the first use of a remote one."""
     if location.is_remote:
         from .remote import REMOTE
 
