@@ -37,7 +37,7 @@ from amgan.runtime.video.follow import Follower
 from amgan.runtime.video.picture import StillPicture
 from amgan.runtime.video.request import VideoRequest
 from amgan.runtime.video.steady import POSE_SECONDS, SHAPE_SECONDS, Course
-from amgan.runtime.video.tracks import LandmarkStore, face_of_row, read_rows
+from amgan.runtime.video.tracks import LandmarkRows, LandmarkStore, face_of_row
 
 RATE = 25.0
 PORTRAITS = ("eileen_collins.png", "grace_hopper.jpg")
@@ -142,7 +142,7 @@ def _as_video(pipeline: Pipeline, video: MadeVideo) -> tuple[list[np.ndarray], l
             follower.feed(number, StillPicture(picture), False)
         tracks = follower.finish()
         store.close()
-        rows = read_rows(path)
+        rows = LandmarkRows(path)
         request = VideoRequest.parse(Request(include_children=True), AGE)
         people = know_people(tracks, [[track.number] for track in tracks])
         places = [face_of_row(rows, person.tracks[0].rows[0], 1.0) for person in people]

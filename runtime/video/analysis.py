@@ -67,12 +67,12 @@ def pictures_with_numbers(
     source: Source, analysis: Analysis, first: int, last: int
 ) -> Iterator[tuple[int, int, Picture]]:
     """(number, key, picture) of the pictures ``first`` to ``last`` (not with it) of an analysed video."""
-    numbers = {key: number for number, key in enumerate(analysis.keys[:last])} if first else None
     start = analysis.keys[first] if first and analysis.seekable else None
+    numbers = {} if start is None else {analysis.keys[one]: one for one in range(first, last)}
     number = 0
     for key, picture in source.pictures(start):
-        if start is not None and numbers is not None:
-            number = numbers.get(key, -1)
+        if start is not None:
+            number = numbers.get(key, last)
         if number >= last:
             return
         if number >= first:

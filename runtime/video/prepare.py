@@ -16,7 +16,7 @@ from .analysis import ROWS, Progress, analyse, bridge_frames
 from .request import VideoRequest
 from .source import Source
 from .steady import Course
-from .tracks import Analysis, face_of_row, read_rows
+from .tracks import Analysis, LandmarkRows, face_of_row
 
 FORMAT = 2
 """Of the files in the working folder."""
@@ -66,7 +66,7 @@ def prepare_people(
 
     Raises UsageError for a request that names people who are not there.
     """
-    rows = read_rows(folder / ROWS)
+    rows = LandmarkRows(folder / ROWS)
     people = know_people(analysis.tracks, analysis.people)
     places = [face_of_row(rows, one.tracks[0].rows[0], one.tracks[0].presences[0]) for one in people]
     unknown = [number for number in request.people if number > len(people)]

@@ -21,7 +21,7 @@ from .aging import Person, know_people
 from .analysis import ROWS, analyse, pictures_with_numbers
 from .probe import say_time
 from .source import Source
-from .tracks import Analysis, face_of_row, read_rows
+from .tracks import Analysis, LandmarkRows, face_of_row
 
 CELL_PX = 256
 LABEL_PX = 52
@@ -58,7 +58,7 @@ def list_people(
         people = know_people(analysis.tracks, analysis.people)
         if not people:
             raise UsageError("the video shows no face: try a smaller `min_face_px`")
-        rows = read_rows(folder / ROWS)
+        rows = LandmarkRows(folder / ROWS)
         return [_listed(one, source, analysis, rows) for one in people]
 
 
@@ -100,7 +100,7 @@ def draw_sheet(people: Sequence[ListedPerson]) -> Image.Image:
     return sheet
 
 
-def _listed(person: Person, source: Source, analysis: Analysis, rows: NDArray[np.float32]) -> ListedPerson:
+def _listed(person: Person, source: Source, analysis: Analysis, rows: LandmarkRows) -> ListedPerson:
     """A person with a portrait from the most frontal of the larger looks."""
     readings = [(track, one) for track in person.tracks for one in track.readings]
     widest = max(one.width_px for _, one in readings)

@@ -19,7 +19,7 @@ from ..face.easing import eased
 from ..face.finder import Face, turn_of
 from ..pipeline.face_filter import MAX_TURN, NODS, nod
 from ..pipeline.face_plan import frame_size
-from .tracks import Track, face_of_row
+from .tracks import LandmarkRows, Track, face_of_row
 
 Floats = NDArray[np.float64]
 POSE_SECONDS = 0.06
@@ -50,7 +50,7 @@ class Course:
     """A track, steady. ``rows`` are the landmarks of the video, ``rate`` its pictures a second."""
 
     def __init__(
-        self, track: Track, rows: NDArray[np.float32], rate: float, bridge: int, manifest: Manifest,
+        self, track: Track, rows: LandmarkRows, rate: float, bridge: int, manifest: Manifest,
         smooth: tuple[float, float] = (POSE_SECONDS, SHAPE_SECONDS),
     ) -> None:  # fmt: skip
         self._rows, self._rate = rows, rate

@@ -88,12 +88,21 @@ class LandmarkStore:
         self._stream.close()
 
 
-def read_rows(path: Path) -> NDArray[np.float32]:
-    """The landmarks of a store, [rows, 468, 2], read from the file as they are used."""
-    size = path.stat().st_size // _ROW_BYTES
-    if not size:
-        return np.zeros((0, N_POINTS, 2), np.float32)
-    return np.memmap(path, "<f4", "r", shape=(size, N_POINTS, 2))
+@dataclass(frozen=True)
+class LandmarkRows:
+    """The landmarks of a closed store, float32 [468, 2] a row, each read from its file when it is asked for.
+
+    No memory map: what was read of one stays in the process for the rest of a long video.
+    """
+
+    path: Path
+
+    def __getitem__(self, row: int) -> NDArray[np.float32]:
+        """One row; raises OSError where the file is gone, IndexError where it holds fewer rows."""
+        found = np.fromfile(self.path, "<f4", 2 * N_POINTS, offset=row * _ROW_BYTES)
+        if found.size < 2 * N_POINTS:
+            raise IndexError(f"'{self.path}' holds no row {row}")
+        return found.reshape(N_POINTS, 2)
 
 
 @dataclass(eq=False)
@@ -150,7 +159,7 @@ class Analysis:
         return cls(keys, head["length"], head["seekable"], tracks, head["cuts"], head["people"])
 
 
-def face_of_row(rows: NDArray[np.float32], row: int, presence: float) -> Face:
+def face_of_row(rows: LandmarkRows, row: int, presence: float) -> Face:
     """The face as it was found."""
     from ..face.alignment import canonical_frame
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -14,10 +15,12 @@ from amgan.runtime import Pipeline, Request
 from amgan.runtime.errors import UsageError, VideoError
 from amgan.runtime.pipeline.face_plan import SeenFace
 from amgan.runtime.video.kept import only_run
+from amgan.runtime.video.picture import Picture
 from amgan.runtime.video.prepare import working_folder
 from amgan.runtime.video.probe import probe_video
 from amgan.runtime.video.request import VideoRequest
 from amgan.runtime.video.session import VideoSession
+from amgan.runtime.video.source import VideoSource
 
 ASKED = VideoRequest.parse(Request(include_children=True), "75")
 
@@ -99,6 +102,27 @@ def test_a_killed_run_goes_on(
     for one, other in zip(planes_of(tmp_path / "out.mkv"), planes_of(tmp_path / "whole.mkv"), strict=True):
         assert np.array_equal(one, other)
     assert not working_folder(tmp_path / "out.mkv").exists()
+
+
+def test_a_segment_reads_no_further_than_its_end(
+    pipeline: Pipeline, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[list[int]] = []
+    pictures = VideoSource.pictures
+
+    def noted(source: VideoSource, first: int | None = None) -> Iterator[tuple[int, Picture]]:
+        keys: list[int] = []
+        read.append(keys)
+        for key, picture in pictures(source, first):
+            keys.append(key)
+            yield key, picture
+
+    monkeypatch.setattr(VideoSource, "pictures", noted)
+    VideoSession(clip, tmp_path / "out.mkv", ASKED, segment_seconds=0.16).run(pipeline)
+    whole, *segments = read
+    starts = [keys[0] for keys in segments]
+    assert starts == whole[::4]
+    assert [len(keys) for keys in segments] == [5, 5, 4]  # the first of the next one ends a segment
 
 
 def test_two_runs_never_share_an_output(pipeline: Pipeline, clip: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from amgan.runtime.video.follow import Follower
 from amgan.runtime.video.people import alike, group_people, look_of
 from amgan.runtime.video.picture import StillPicture
 from amgan.runtime.video.steady import Course, _curve_at_zero, _line_at_zero
-from amgan.runtime.video.tracks import Analysis, LandmarkStore, Track, read_rows
+from amgan.runtime.video.tracks import Analysis, LandmarkRows, LandmarkStore, Track
 
 
 def follow(
@@ -29,7 +29,7 @@ def follow(
         follower.feed(number, still, cuts.is_cut(still.thumb()))
     tracks = follower.finish()
     store.close()
-    return tracks, read_rows(folder / "landmarks")
+    return tracks, LandmarkRows(folder / "landmarks")
 
 
 def thumbs(pictures: list[np.ndarray]) -> list[np.ndarray]:
@@ -102,11 +102,21 @@ def test_a_short_loss_is_bridged_and_a_long_one_not(
     store.close()
     assert list(first.frames) == [0, 1, 2, 3, 5, 6, 7, 8]
     assert list(second.frames) == [13, 14, 15]
-    course = Course(first, read_rows(tmp_path / "landmarks"), 25.0, 2, pipeline.manifest)
+    course = Course(first, LandmarkRows(tmp_path / "landmarks"), 25.0, 2, pipeline.manifest)
     bridged, beside = course.at(4), course.at(3)
     assert bridged is not None and beside is not None
     assert np.abs(bridged.face.landmarks - beside.face.landmarks).max() < 1.5
     assert course.at(9) is None
+
+
+def test_a_row_that_is_not_there(tmp_path: Path) -> None:
+    store = LandmarkStore(tmp_path / "landmarks")
+    assert store.append(np.ones((468, 2))) == 0
+    store.close()
+    rows = LandmarkRows(tmp_path / "landmarks")
+    assert np.array_equal(rows[0], np.ones((468, 2)))
+    with pytest.raises(IndexError, match="holds no row 1"):
+        rows[1]
 
 
 def test_looks_tell_two_faces_apart(
@@ -130,7 +140,7 @@ def made_track(
         track.rows.append(store.append(true[-1] + random.normal(0, noise, (1, 2)) * 1.0))
         track.presences.append(1.0)
     store.close()
-    return track, read_rows(folder / "landmarks"), np.array(true)
+    return track, LandmarkRows(folder / "landmarks"), np.array(true)
 
 
 def test_noise_goes_and_motion_stays(pipeline: Pipeline, tmp_path: Path, hopper_face: Face) -> None:
