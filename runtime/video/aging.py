@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..ages.atlas_transfer import face_age
 from ..ages.maps import FaceAges
 from ..ages.request import Request
+from ..engines.contract import Capabilities
 from ..face.alignment import Frame, apply_affine, canonical_frame
 from ..face.choice import pick, why_not
 from ..face.detector import MIN_FACE_PX
@@ -149,6 +150,11 @@ class Ager:
             number: _Followed(person, course, ChangeAverage(rate), Looker(rate, kind))
             for number, (person, course) in enumerate(kept)
         }
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the engine is and likes."""
+        return self._pipeline.capabilities
 
     def start(self, number: int, seconds: float, picture: Picture) -> StartedPicture:
         """Hand the faces of a picture to the engine; blocks only while too much is in flight."""

@@ -11,7 +11,7 @@ from .aging import Ager
 from .analysis import Progress
 from .folder import FolderPicture, FolderSource
 from .kept import end_segment, keep_averages, take_averages
-from .overlap import aged_pictures
+from .overlap import aged_pictures, pictures_ahead
 
 FRAMES_SECONDS = 2.0
 """How much is aged before it counts as done: less is lost with a killed run, and the averages are written
@@ -51,7 +51,8 @@ def _write_stretch(source: FolderSource, ager: Ager, output: Path, first: int, c
     from ..photo.write import write_photo
 
     pictures = ((number, number, picture) for number, picture in islice(source.pictures(first), count))
-    for number, _, picture in aged_pictures(pictures, ager, source.seconds):
+    ahead = pictures_ahead(ager.capabilities, source.rate, source.picture_bytes)
+    for number, _, picture in aged_pictures(pictures, ager, source.seconds, ahead):
         assert isinstance(picture, FolderPicture)
         try:
             write_photo(picture.photo, picture.pixels, output / picture.photo.path.name)

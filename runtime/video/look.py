@@ -45,7 +45,7 @@ class Looker:
 
     def __init__(self, rate: float, kind: str = "face") -> None:
         """``rate`` is pictures a second, ``kind`` that of the faces' coordinates, as a manifest names it."""
-        self._every, self._kind = max(round(ASK_SECONDS * rate), 1), kind
+        self._every, self._kind = asks_every(rate), kind
         self._places: tuple[NDArray[np.floating], MeanPlaces] | None = None
         self._asked: tuple[int, int, FaceAges, Floats] | None = None
 
@@ -76,6 +76,13 @@ class Looker:
         if self._places is None or self._places[0] is not seen.landmarks:
             self._places = seen.landmarks, MeanPlaces.of(seen, self._kind)
         return self._places[1]
+
+
+def asks_every(rate: float) -> int:
+    """Of how many pictures the engine is asked for one, at ``rate`` pictures a second, while a face looks as
+    it did.
+    """
+    return max(round(ASK_SECONDS * rate), 1)
 
 
 def grey_frame(rgb: NDArray[np.uint8], seen: SeenFace) -> Floats:

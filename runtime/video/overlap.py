@@ -6,29 +6,43 @@ import contextlib
 import queue
 import threading
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 
+from ..engines.contract import Capabilities
 from .aging import Ager, StartedPicture, finish_picture
+from .look import asks_every
 from .picture import Picture
 
-AHEAD = 4
-"""Pictures that are begun and not finished, besides those that the engine takes at a time."""
+LEAST_AHEAD, MOST_AHEAD = 4, 64
+MOST_BYTES = 192 << 20
+"""What the pictures that are begun may take in memory, themselves alone."""
+P = TypeVar("P", bound=Picture)
+
+
+def pictures_ahead(likes: Capabilities, rate: float, picture_bytes: int) -> int:
+    """How many pictures are begun before the first of them is finished.
+
+    So many that an engine with these ``likes`` has all its batches full, though a face may take one tile
+    alone, and is sent to it in some of the ``rate`` pictures a second only; fewer where they are large.
+    """
+    wanted = asks_every(rate) * likes.in_flight * likes.batch
+    fit = MOST_BYTES // max(picture_bytes, 1)
+    return max(min(wanted, fit, MOST_AHEAD), LEAST_AHEAD)
 
 
 def aged_pictures(
-    pictures: Iterator[tuple[int, int, Picture]],
-    ager: Ager,
-    seconds: Callable[[int], float],
-    ahead: int = AHEAD,
-) -> Iterator[tuple[int, int, Picture]]:
+    pictures: Iterator[tuple[int, int, P]], ager: Ager, seconds: Callable[[int], float], ahead: int
+) -> Iterator[tuple[int, int, P]]:
     """The pictures (number, key, picture) in order, aged.
 
-    A thread decodes and begins those to come; the caller's finishes them, and encodes in between. ``seconds``
-    tells the time of a key. Raises what either raises; then the thread has ended.
+    A thread decodes and begins those to come, up to ``ahead`` of them, so that the engine gets the faces of
+    several pictures at a time; the caller's thread finishes them, and encodes in between. ``seconds`` tells
+    the time of a key. Raises what either raises; then the thread has ended.
     """
-    begun: queue.Queue[tuple[int, int, StartedPicture] | BaseException | None] = queue.Queue(ahead)
+    begun: queue.Queue[tuple[int, int, P, StartedPicture] | BaseException | None] = queue.Queue(ahead)
     stop = threading.Event()
 
-    def put(one: tuple[int, int, StartedPicture] | BaseException | None) -> None:
+    def put(one: tuple[int, int, P, StartedPicture] | BaseException | None) -> None:
         while not stop.is_set():
             with contextlib.suppress(queue.Full):
                 begun.put(one, timeout=0.1)
@@ -39,7 +53,7 @@ def aged_pictures(
             for number, key, picture in pictures:
                 if stop.is_set():
                     return
-                put((number, key, ager.start(number, seconds(key), picture)))
+                put((number, key, picture, ager.start(number, seconds(key), picture)))
             put(None)
         except BaseException as error:  # the caller raises it
             put(error)
@@ -50,13 +64,13 @@ def aged_pictures(
         while (one := begun.get()) is not None:
             if isinstance(one, BaseException):
                 raise one
-            number, key, started = one
+            number, key, picture, started = one
             finish_picture(started)
-            yield number, key, started.picture
+            yield number, key, picture
     finally:
         stop.set()
         thread.join()
         while not begun.empty():
             left = begun.get_nowait()
             if isinstance(left, tuple):
-                left[2].cancel()
+                left[3].cancel()

@@ -23,7 +23,7 @@ from .folder import USUAL_RATE, FolderSource, list_frames
 from .folder_writer import FRAMES_SECONDS, write_frames
 from .join import join
 from .kept import end_segment, forget_all, keep_averages, only_run, take_averages
-from .overlap import aged_pictures
+from .overlap import aged_pictures, pictures_ahead
 from .picture import VideoPicture
 from .prepare import (
     FORMAT,
@@ -183,7 +183,8 @@ class VideoSession:
 
         pictures = pictures_with_numbers(source, analysis, first, last)
         ager.forget_places()
-        for number, key, picture in aged_pictures(pictures, ager, seconds):
+        ahead = pictures_ahead(ager.capabilities, source.rate, source.picture_bytes)
+        for number, key, picture in aged_pictures(pictures, ager, seconds, ahead):
             assert isinstance(picture, VideoPicture)
             yield key, picture.frame
             progress(number + 1 - resumed, total - resumed, "ageing")
