@@ -1,4 +1,4 @@
-"""A folder of numbered frames in place of a video file: PNG, TIFF and what else photos can be."""
+"""A folder of numbered frames in place of a video file: PNG, TIFF and what else photos can be, and EXR."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ..errors import PhotoError, UsageError, VideoError
 from ..photo.formats import FORMAT_OF_SUFFIX
+from .exr import ExrPicture, load_exr
 from .picture import Picture, StillPicture
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _NUMBER = re.compile(r"(.*?)(\d+)\.([^.]+)")
 USUAL_RATE = 25.0
+EXR = ".exr"
 
 
 @dataclass(frozen=True)
@@ -28,16 +30,14 @@ class Frames:
 
 
 def list_frames(folder: Path) -> Frames:
-    """The numbered pictures of a folder; raises UsageError where there are none, or of two kinds."""
+    """The numbered pictures of a folder; raises UsageError where there are none, or of two
+    kinds, MissingDependencyError for EXR without its package.
+    """
     found: dict[tuple[str, str], list[tuple[int, Path]]] = {}
     for path in sorted(folder.iterdir()):
         match = _NUMBER.fullmatch(path.name)
-        if match and not path.name.startswith(".") and f".{match[3].lower()}" in FORMAT_OF_SUFFIX:
+        if match and not path.name.startswith(".") and f".{match[3].lower()}" in {EXR, *FORMAT_OF_SUFFIX}:
             found.setdefault((match[1], match[3]), []).append((int(match[2]), path))
-    if not found and any(path.suffix.lower() == ".exr" for path in folder.iterdir()):
-        raise UsageError(
-            f"'{folder}' holds EXR frames, which are not read: make them 16-bit TIFF in sRGB, which is"
-        )
     if not found:
         raise UsageError(f"'{folder}' holds no numbered frames: name them such as frame_0001.png")
     if len(found) > 1:
@@ -47,15 +47,56 @@ def list_frames(folder: Path) -> Frames:
             "give each a folder of its own"
         )
     (numbered,) = found.values()
+    if numbered[0][1].suffix.lower() == EXR:
+        load_exr(numbered[0][1])
     return Frames(folder, tuple(path for _, path in sorted(numbered)))
 
 
-class FolderPicture(StillPicture):
+class FolderPicture(Picture, Protocol):
     """A frame of a folder, with all that is needed to write it back."""
+
+    path: Path
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that it takes."""
+
+    def write(self, output: Path) -> None:
+        """Write it with its changes, atomically and in its own format and depth; raises VideoError."""
+
+
+class PhotoPicture(StillPicture):
+    """A frame that is a photo."""
 
     def __init__(self, photo: Photo) -> None:
         super().__init__(photo.pixels)
-        self.photo = photo
+        self.path, self._photo = photo.path, photo
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that it takes."""
+        return int(self.pixels.nbytes)
+
+    def write(self, output: Path) -> None:
+        """Write it with its changes, atomically and in its own format and depth; raises VideoError."""
+        from ..photo.write import write_photo
+
+        try:
+            write_photo(self._photo, self.pixels, output)
+        except PhotoError as error:
+            raise VideoError(str(error)) from error
+
+
+def read_frame(path: Path) -> FolderPicture:
+    """Read one frame; raises VideoError, and MissingDependencyError for EXR without its package."""
+    from ..photo.read import read_photo
+
+    if path.suffix.lower() == EXR:
+        return ExrPicture(path)
+    try:
+        return PhotoPicture(read_photo(path))
+    except PhotoError as error:
+        raise VideoError(str(error)) from error
 
 
 class FolderSource:
@@ -86,7 +127,7 @@ class FolderSource:
     def picture_bytes(self) -> int:
         """Bytes that one picture takes, known from the first one that is read."""
         if not self._bytes:
-            self._bytes = int(self.photo(0).pixels.nbytes)
+            self._bytes = read_frame(self.paths[0]).nbytes
         return self._bytes
 
     @property
@@ -94,26 +135,17 @@ class FolderSource:
         """They are."""
         return True
 
-    def pictures(self, first: int | None = None) -> Iterator[tuple[int, Picture]]:
+    def pictures(self, first: int | None = None) -> Iterator[tuple[int, FolderPicture]]:
         """The pictures with their places in the folder, from ``first`` on; raises VideoError."""
         size: tuple[int, int] | None = None
         for number in range(first or 0, len(self.paths)):
-            picture = FolderPicture(self.photo(number))
+            picture = read_frame(self.paths[number])
             if size not in (None, (picture.width, picture.height)):
                 raise VideoError(
                     f"'{self.paths[number]}' has another size than the frame before: scale it first"
                 )
             size = picture.width, picture.height
             yield number, picture
-
-    def photo(self, number: int) -> Photo:
-        """One frame as a photo; raises VideoError."""
-        from ..photo.read import read_photo
-
-        try:
-            return read_photo(self.paths[number])
-        except PhotoError as error:
-            raise VideoError(str(error)) from error
 
     def seconds(self, key: int) -> float:
         """The time of a picture, from the first one that is taken."""

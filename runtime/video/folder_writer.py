@@ -6,10 +6,9 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from ..errors import PhotoError, VideoError
 from .aging import Ager
 from .analysis import Progress
-from .folder import FolderPicture, FolderSource
+from .folder import FolderSource
 from .kept import end_segment, keep_averages, take_averages
 from .overlap import aged_pictures, pictures_ahead
 
@@ -48,16 +47,10 @@ def write_frames(
 
 def _write_stretch(source: FolderSource, ager: Ager, output: Path, first: int, count: int) -> Iterator[int]:
     """Age and write so many frames from one on; yields their numbers."""
-    from ..photo.write import write_photo
-
     pictures = ((number, number, picture) for number, picture in islice(source.pictures(first), count))
     ahead = pictures_ahead(ager.capabilities, source.rate, source.picture_bytes)
     for number, _, picture in aged_pictures(pictures, ager, source.seconds, ahead):
-        assert isinstance(picture, FolderPicture)
-        try:
-            write_photo(picture.photo, picture.pixels, output / picture.photo.path.name)
-        except PhotoError as error:
-            raise VideoError(str(error)) from error
+        picture.write(output / picture.path.name)
         yield number
 
 

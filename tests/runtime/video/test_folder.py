@@ -95,10 +95,6 @@ def test_folders_that_are_no_video(pipeline: Pipeline, frames: Path, tmp_path: P
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match="no numbered frames"):
         VideoSession(tmp_path / "empty", tmp_path / "out", ASKED).run(pipeline)
-    (tmp_path / "film").mkdir()
-    (tmp_path / "film" / "shot_0001.exr").write_bytes(b"v/1\x01")
-    with pytest.raises(UsageError, match="EXR frames, which are not read: make them 16-bit TIFF"):
-        VideoSession(tmp_path / "film", tmp_path / "out", ASKED).run(pipeline)
     with pytest.raises(UsageError, match="no frame between"):
         VideoSession(frames, tmp_path / "out", ASKED, start=9.0).run(pipeline)
     with pytest.raises(UsageError, match="leave `codec`"):
