@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -10,7 +11,9 @@ from numpy.typing import NDArray
 
 from amgan.runtime.face.region_masks import make_face_mask
 
+from .cutouts import CutHand, cut_hand
 from .hands import hand
+from .headwear import headwear
 from .held import held
 from .network import INPUT_PX
 from .occluders import Cover, cloth, fringe, glasses, lay_over, surgical_mask
@@ -18,6 +21,10 @@ from .occluders import Cover, cloth, fringe, glasses, lay_over, surgical_mask
 Floats = NDArray[np.float32]
 _EDGES = 1.5
 """How much more the edges of skin and hair count than what lies inside."""
+_ROUGHER, _ELSEWHERE = 0.35, 0.2
+"""How often old skin gets deeper lines, and a head another background."""
+_HIDDEN = 4.0
+"""How much more a face counts where something lies over it."""
 REST, HAIR, FACE, OTHER_SKIN, UNKNOWN = 0, 1, 2, 3, 255
 """What labels say of a pixel."""
 
@@ -27,13 +34,16 @@ class HeadPictures:
     """Windows around faces, ``wide`` times as wide as the face's frame.
 
     ``windows`` uint8 [N, W, W, 3], ``labels`` uint8 [N, V, V] of them, ``landmarks`` [N, 468, 2] in units of
-    the window.
+    the window. ``hands`` are laid before faces beside those that are drawn. ``rugged`` bool [N] says whose
+    bare, wrinkled skin may get deeper lines.
     """
 
     windows: NDArray[np.uint8]
     labels: NDArray[np.uint8]
     landmarks: NDArray[np.float64]
     wide: float
+    hands: Sequence[CutHand] = ()
+    rugged: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +72,10 @@ def make_example(pictures: HeadPictures, number: int, rng: np.random.Generator) 
         image, label = np.ascontiguousarray(image[:, ::-1]), np.ascontiguousarray(label[:, ::-1])
         unit = _mirrored(unit)
     face = make_face_mask(unit, INPUT_PX)
+    if rng.random() < _ROUGHER and number < len(pictures.rugged) and pictures.rugged[number]:
+        image = _rougher(image, label == FACE, rng)
+    if rng.random() < _ELSEWHERE:
+        image = _elsewhere(pictures, image, label, rng)
     image = _lit(image, rng, before=True)
     skin, hair = (label == FACE).astype(np.float32), (label == HAIR).astype(np.float32)
     weight = np.stack([(label != UNKNOWN) & (label != OTHER_SKIN), label != UNKNOWN]).astype(np.float32)
@@ -73,7 +87,7 @@ def make_example(pictures: HeadPictures, number: int, rng: np.random.Generator) 
         skin, hair = skin * (1.0 - cover), hair * (1.0 - cover) + (cover if is_hair else 0.0)
         weight = np.maximum(weight, (cover > 0.6).astype(np.float32))
         hidden = np.maximum(hidden, cover)
-    weight[0] *= (0.3 + 2.0 * face) * (1.0 + 3.0 * hidden)
+    weight[0] *= (0.3 + 2.0 * face) * (1.0 + _HIDDEN * hidden)
     weight *= 1.0 + _EDGES * np.stack([_edges(skin), _edges(hair)])
     image = _noisy(_lit(image, rng, before=False), rng)
     return Example(image, face, np.stack([skin, hair]), weight)
@@ -146,23 +160,31 @@ def _things(
     def stuff(size: int, rng: np.random.Generator) -> Floats:
         return surface(pictures, REST, size, rng)
 
+    def some_hand() -> Cover:
+        if pictures.hands and rng.random() < 0.6:
+            own = _cheek(image, points, rng) if rng.random() < 0.6 else None
+            return cut_hand(points, size, rng, pictures.hands, own)
+        return hand(points, size, rng, skin)
+
     made: list[tuple[Cover, bool]] = []
-    for _ in range(int(rng.choice([0, 1, 2], p=[0.4, 0.48, 0.12]))):
-        kind = rng.choice(6, p=[0.14, 0.34, 0.16, 0.18, 0.12, 0.06])
+    for _ in range(int(rng.choice([0, 1, 2], p=[0.38, 0.5, 0.12]))):
+        kind = rng.choice(7, p=[0.12, 0.38, 0.13, 0.14, 0.09, 0.09, 0.05])
         if kind == 0:
             made.append((surgical_mask(points, size, rng), False))
         elif kind == 1:
-            made.append((hand(points, size, rng, skin), False))
+            made.append((some_hand(), False))
         elif kind == 2:
             made.append((glasses(points, size, rng), False))
         elif kind == 3:
             made.append((fringe(points, size, rng, hair), True))
         elif kind == 4:
             made.append((cloth(points, size, rng, stuff), False))
+        elif kind == 5:
+            made.append((headwear(points, size, rng, stuff), False))
         else:
             made.append((held(points, size, rng), False))
             if rng.random() < 0.6:
-                made.append((hand(points, size, rng, skin), False))
+                made.append((some_hand(), False))
     return made
 
 
@@ -170,10 +192,39 @@ def _in_tone_of(
     found: Floats, image: Floats, points: NDArray[np.float64], rng: np.random.Generator
 ) -> Floats:
     """A surface in the colour of this face's cheeks, [3] of ``image``, a little lighter or darker."""
-    x, y = np.clip(points[rng.choice([50, 280, 205, 425]), :2].round().astype(int), 2, len(image) - 3)
-    own = image[y - 2 : y + 3, x - 2 : x + 3].mean(axis=(0, 1))
+    own = _cheek(image, points, rng)
     typical = np.maximum(found.mean(axis=(0, 1)), 4.0)
     return np.asarray(found / typical * own * rng.uniform(0.75, 1.25) * rng.normal(1, 0.03, 3), np.float32)
+
+
+def _cheek(image: Floats, points: NDArray[np.float64], rng: np.random.Generator) -> Floats:
+    """The colour of one of a face's cheeks, float32 [3]."""
+    x, y = np.clip(points[rng.choice([50, 280, 205, 425]), :2].round().astype(int), 2, len(image) - 3)
+    return np.asarray(image[y - 2 : y + 3, x - 2 : x + 3].mean(axis=(0, 1)), np.float32)
+
+
+def _rougher(image: Floats, face: NDArray[np.bool_], rng: np.random.Generator) -> Floats:
+    """A face whose lines and folds are deeper, and its surroundings as they were."""
+    smooth = cv2.GaussianBlur(image, (0, 0), rng.uniform(1.0, 4.0))
+    where = cv2.GaussianBlur(face.astype(np.float32), (0, 0), 1.0)[..., None]
+    return np.asarray(np.clip(image + rng.uniform(0.3, 1.3) * where * (image - smooth), 0, 255), np.float32)
+
+
+def _elsewhere(
+    pictures: HeadPictures, image: Floats, label: NDArray[np.uint8], rng: np.random.Generator
+) -> Floats:
+    """A head before something else: another's background, or a surface as dark and streaky as hair."""
+    size = len(image)
+    behind = (cv2.erode((label == REST).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0).astype(np.float32)
+    other = surface(pictures, HAIR if rng.random() < 0.35 else REST, size, rng)
+    if rng.random() < 0.5:
+        other = np.asarray(cv2.GaussianBlur(other, (0, 0), rng.uniform(1, 5)), np.float32)
+    if rng.random() < 0.4 and (label == HAIR).sum() > 50:
+        own = np.median(image[label == HAIR], axis=0)
+        gain = own * rng.uniform(0.8, 1.3) / np.maximum(other.mean(axis=(0, 1)), 4.0)
+        other = np.asarray(other * gain, np.float32)
+    share = cv2.GaussianBlur(behind, (0, 0), 0.7)[..., None]
+    return np.asarray(image + share * (other - image), np.float32)
 
 
 def surface(

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -6,11 +7,13 @@ import pytest
 import torch
 
 from amgan.head import occluders
+from amgan.head.cutouts import CutHand, cut_hand
 from amgan.head.hands import hand
+from amgan.head.headwear import headwear
 from amgan.head.held import held
 from amgan.head.labels import hanging_together, label_head
 from amgan.head.network import INPUT_PX, HeadNetwork, HeadShares
-from amgan.head.samples import FACE, HAIR, REST, UNKNOWN, HeadPictures, make_example, surface
+from amgan.head.samples import FACE, HAIR, REST, UNKNOWN, Example, HeadPictures, make_example, surface
 from amgan.head.train import export_head, train_head
 from amgan.runtime.engines.openvino_network import compile_network
 from amgan.runtime.face.finder import FaceFinder
@@ -81,9 +84,61 @@ def test_a_hand_has_the_colours_that_it_is_given_and_shade(window: tuple[np.ndar
     )  # grey skin was given; nails and sleeves are the smaller part
 
 
+def test_a_hand_that_was_cut_out_has_its_own_colour_or_that_of_the_face(
+    window: tuple[np.ndarray, np.ndarray],
+) -> None:
+    points, tone = window[1] * SIZE, np.array([200.0, 150.0, 120.0])
+    for seed in range(4):
+        own, cover = cut_hand(points, SIZE, np.random.default_rng(seed), [a_hand()], None)
+        matched, again = cut_hand(points, SIZE, np.random.default_rng(seed), [a_hand()], tone)
+        assert np.array_equal(cover, again)
+        # Sleeves are the smaller part.
+        assert np.median(own[cover == 1][:, 1] / own[cover == 1][:, 0]) > 2
+        middle = np.median(matched[cover == 1], axis=0)
+        assert np.allclose(middle / middle[0], tone / tone[0], atol=0.2)
+
+
+def test_headwear_leaves_the_middle_of_the_face_bare(window: tuple[np.ndarray, np.ndarray]) -> None:
+    nose = (window[1][1] * SIZE).astype(int)
+    for seed in range(8):
+        cover = draw("headwear", window[1] * SIZE, seed)[1]
+        assert cover[nose[1] - 8 : nose[1] + 8, nose[0] - 8 : nose[0] + 8].max() == 0
+        assert cover[: nose[1]].sum() > 300
+
+
+def test_lines_of_rugged_skin_get_deeper_and_backgrounds_change_but_labels_stay(
+    pictures: HeadPictures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("amgan.head.samples._things", lambda *_: [])
+    rugged = replace(pictures, rugged=np.ones(1, bool))
+
+    def example(source: HeadPictures, rougher: float, elsewhere: float) -> Example:
+        monkeypatch.setattr("amgan.head.samples._ROUGHER", rougher)
+        monkeypatch.setattr("amgan.head.samples._ELSEWHERE", elsewhere)
+        return make_example(source, 0, np.random.default_rng(5))
+
+    plain = example(pictures, 0, 0)
+    for other in (example(rugged, 1, 0), example(pictures, 0, 1)):
+        assert not np.array_equal(plain.image, other.image)
+        assert other.wanted.shape == plain.wanted.shape
+    assert np.array_equal(example(pictures, 1, 0).wanted, plain.wanted)
+
+
 def test_no_labels_where_no_skin_is_sure(window: tuple[np.ndarray, np.ndarray]) -> None:
     nowhere = np.zeros((SIZE, SIZE), bool)
     assert label_head(window[0], np.ones((SIZE, SIZE), np.float32), nowhere, window[1], HAIR_WIDTH) is None
+
+
+def a_hand() -> CutHand:
+    """A green rectangle as a hand whose fingers point up: 40 px wide, 80 px high in 60 x 100."""
+    picture = np.zeros((100, 60, 4), np.uint8)
+    picture[10:90, 10:50] = (40, 160, 60, 255)
+    joints = np.zeros((21, 2))
+    joints[0] = (30, 85)
+    for finger in range(5):
+        for bone in range(4):
+            joints[1 + 4 * finger + bone] = (13 + 8 * finger, 55 - 13 * bone)
+    return CutHand(picture, joints)
 
 
 def draw(name: str, points: np.ndarray, seed: int) -> occluders.Cover:
@@ -92,16 +147,19 @@ def draw(name: str, points: np.ndarray, seed: int) -> occluders.Cover:
     def plain(size: int, rng: np.random.Generator) -> np.ndarray:
         return np.full((size, size, 3), 120.0, np.float32)
 
-    if name in ("hand", "fringe", "cloth"):
-        return {"hand": hand, "fringe": occluders.fringe, "cloth": occluders.cloth}[name](
-            points, SIZE, rng, plain
-        )
+    if name == "cut_hand":
+        return cut_hand(points, SIZE, rng, [a_hand()], None)
+    if name in ("hand", "fringe", "cloth", "headwear"):
+        drawn = {"hand": hand, "fringe": occluders.fringe, "cloth": occluders.cloth, "headwear": headwear}
+        return drawn[name](points, SIZE, rng, plain)
     return {"surgical_mask": occluders.surgical_mask, "glasses": occluders.glasses, "held": held}[name](
         points, SIZE, rng
     )
 
 
-@pytest.mark.parametrize("name", ["surgical_mask", "hand", "glasses", "fringe", "cloth", "held"])
+@pytest.mark.parametrize(
+    "name", ["surgical_mask", "hand", "cut_hand", "glasses", "fringe", "cloth", "headwear", "held"]
+)
 def test_things_lie_on_the_face_and_follow_their_seed(
     window: tuple[np.ndarray, np.ndarray], name: str
 ) -> None:
@@ -126,6 +184,14 @@ def test_examples_follow_their_generator_and_know_what_is_covered(pictures: Head
     assert np.array_equal(one.image, two.image)
     assert np.array_equal(one.wanted, two.wanted)
     assert one.image.shape == (INPUT_PX, INPUT_PX, 3)
+    with_hands = replace(pictures, hands=(a_hand(),))
+    assert any(
+        not np.array_equal(
+            make_example(pictures, 0, np.random.default_rng(seed)).image,
+            make_example(with_hands, 0, np.random.default_rng(seed)).image,
+        )
+        for seed in range(12)
+    )
     covered = [make_example(pictures, 0, np.random.default_rng(seed)).wanted[0].mean() for seed in range(24)]
     assert max(covered) > 1.3 * min(covered)
 
