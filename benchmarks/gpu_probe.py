@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from amgan.runtime.engines.contract import PLACE_PLANES
+from amgan.runtime.engines.contract import COORDINATE_PLANES
 from amgan.runtime.engines.cuda.api import Cuda, CudaError
 from amgan.runtime.engines.cuda.handles import DeviceMemory, Event, Graph, HandleStack, PinnedMemory, Stream
 from amgan.runtime.engines.cuda.program import Tensor, generator_tensors
@@ -89,7 +89,7 @@ def shifted_frame(side: int, core: int, halo: int, seed: int) -> tuple[FrameWork
     image = rng.integers(0, 256, (padded, padded, 3), dtype=np.uint8)
     ages = np.zeros((padded // 4, padded // 4), np.float32)
     start = halo + SHIFT_PX
-    places, pattern = np.zeros((PLACE_PLANES, *ages.shape), np.float32), np.ones(1, np.float32)
+    places, pattern = np.zeros((COORDINATE_PLANES, *ages.shape), np.float32), np.ones(1, np.float32)
     tiles = tuple(plan_tiles(side, core, fixed=True))
     work = FrameWork(image, ages, places, pattern, tiles, f"frame {seed} of {side} px")
     return work, image[start : start + side, start : start + side]

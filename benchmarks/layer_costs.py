@@ -19,7 +19,7 @@ import numpy as np
 
 from amgan.runtime.bundle.bundle import Bundle
 from amgan.runtime.bundle.precision import Precision
-from amgan.runtime.engines.contract import CELL_PX, GENERATOR_INPUTS, PLACE_PLANES, TileBatch
+from amgan.runtime.engines.contract import CELL_PX, COORDINATE_PLANES, GENERATOR_INPUTS, TileBatch
 from amgan.runtime.engines.openvino import OpenVinoEngine
 from amgan.runtime.engines.openvino_network import choose_precision, compile_network, load_openvino
 
@@ -34,7 +34,7 @@ def count_layers(bundle: Bundle, core_px: int) -> list[dict[str, Any]]:
     model = openvino.Core().read_model(bundle.file("generator", Precision.FP32))
     side = core_px + 2 * bundle.manifest.halo_px
     cells = side // CELL_PX
-    maps, places = [1, 1, cells, cells], [1, PLACE_PLANES, cells, cells]
+    maps, places = [1, 1, cells, cells], [1, COORDINATE_PLANES, cells, cells]
     shapes = ([1, side, side, 3], maps, places, [1, bundle.manifest.patterns])
     model.reshape(dict(zip(GENERATOR_INPUTS, map(openvino.PartialShape, shapes), strict=True)))
     layers: dict[tuple[int, ...], dict[str, Any]] = {}
@@ -70,7 +70,7 @@ def tiles(engine: OpenVinoEngine, bundle: Bundle, core_px: int) -> Callable[[], 
     batch = TileBatch(
         random.integers(0, 256, (1, side, side, 3), np.uint8),
         np.full((1, 1, cells, cells), 20.0, np.float32),
-        np.zeros((1, PLACE_PLANES, cells, cells), np.float32),
+        np.zeros((1, COORDINATE_PLANES, cells, cells), np.float32),
         np.full((1, bundle.manifest.patterns), 1 / bundle.manifest.patterns, np.float32),
     )
 

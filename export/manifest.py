@@ -12,7 +12,7 @@ from amgan.networks import ModelConfig
 from amgan.networks.discriminator import DOWNSAMPLING
 from amgan.runtime.ages.maps import MAX_AGE, MIN_AGE, NEUTRAL_AGE
 from amgan.runtime.bundle.manifest import EstimatorSpec, GeneratorSpec, Manifest, TensorSpec
-from amgan.runtime.engines.contract import PLACE_PLANES
+from amgan.runtime.engines.contract import COORDINATE_PLANES
 from amgan.runtime.files import file_sha256
 
 from .graphs.files import Written
@@ -82,7 +82,7 @@ def _generator_spec(halo_px: int, patterns: int) -> GeneratorSpec:
             TensorSpec(
                 "coordinates",
                 "float32",
-                ("N", PLACE_PLANES, "H/4", "W/4"),
+                ("N", COORDINATE_PLANES, "H/4", "W/4"),
                 None,
                 "u, v of the cell's centre, -1..1 across the atlas; inside, 0..1; log2(frame side / 512 px)",
             ),

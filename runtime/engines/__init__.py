@@ -1,1 +1,1 @@
-"""Engines: what turns tiles into aged tiles, and the scheduler that keeps them busy."""
+"""Engines that run the generator on tiles, and the scheduler that feeds them."""

@@ -1,4 +1,4 @@
-"""Which engine runs a bundle on this machine, and why."""
+"""The choice of the engine that runs a bundle on this machine."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _NO_GPU = frozenset({"cudaErrorNoDevice", "cudaErrorInsufficientDriver", "cudaEr
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """A generator on a GPU: its programs, one a size of tiles, the GPU, and in half a sentence why these."""
+    """A generator on a GPU: the GPU, one program per tile size, and the reason for the choice."""
 
     cuda: Cuda
     gpu: GpuInfo
@@ -39,23 +39,23 @@ class Choice:
 
     @property
     def tile_shapes(self) -> set[tuple[int, ...]]:
-        """Height, width and channels of the tiles that the programs take, halo included."""
+        """Height, width and channels of the programs' input tiles, halo included."""
         return {program.inputs["image"].shape for program in self.programs}
 
     def close(self) -> None:
-        """Give the programs back."""
+        """Close the programs."""
         for program in self.programs:
             program.close()
 
 
 def check_device(device: str) -> None:
-    """Raise UsageError for anything but auto, cpu, cuda and cuda:N."""
+    """Raise UsageError for any device other than auto, cpu, cuda and cuda:N."""
     if not _DEVICE.fullmatch(device):
         raise UsageError(f"`device` {device!r} is not known: use auto, cpu, cuda or cuda:N, such as cuda:0")
 
 
 def choose_devices(bundle: Bundle, device: str, precision: Precision | None) -> list[TileDevice]:
-    """Devices with the bundle's generator; arguments and errors as in open_scheduler."""
+    """Open devices with the bundle's generator; arguments and errors as of open_scheduler."""
     check_device(device)
     if device == "cpu":
         return [_on_cpu(bundle, precision, "")]
@@ -70,10 +70,10 @@ def choose_devices(bundle: Bundle, device: str, precision: Precision | None) -> 
 
 
 def choose_programs(bundle: Bundle, device: str, precision: Precision | None) -> list[Choice]:
-    """The bundle's generator on each GPU that a device names, with the fastest engine that can run it there.
+    """Open the bundle's generator on each GPU that a device names, with the fastest engine for it.
 
-    All have a size of tiles in common. A GPU that cannot be used is left out, with a warning, where there is
-    another. Raises EngineError, which says what is missing, when there is none.
+    All share at least one tile size. A GPU that cannot be used is skipped with a warning if there is another.
+    Raises EngineError, which says what is missing, if there is none.
     """
     cuda = load_cuda()
     choices: list[Choice] = []
@@ -131,7 +131,7 @@ def _on_cpu(bundle: Bundle, precision: Precision | None, reason: str) -> HostTil
 
 
 def _refusal(device: str, error: AmganError) -> AmganError:
-    """What to tell who asked for a GPU."""
+    """The error for a requested GPU that cannot be used."""
     return (
         error if isinstance(error, UsageError) else EngineError(f"device '{device}' cannot be had, {error}")
     )
@@ -143,7 +143,7 @@ def _say(chosen: Capabilities) -> None:
 
 
 def find_gpus(cuda: Cuda, device: str) -> list[GpuInfo]:
-    """The GPUs that a device names; raises EngineError in plain words where there is none, or no driver."""
+    """The GPUs that a device names; raises EngineError if there is none, or no driver."""
     try:
         gpus = cuda.gpus()
     except CudaError as error:
@@ -161,7 +161,7 @@ def find_gpus(cuda: Cuda, device: str) -> list[GpuInfo]:
 
 
 def _why_none(cuda: Cuda, error: CudaError) -> str:
-    """Why CUDA finds no GPU: an old driver and none at all give the same error."""
+    """Why CUDA finds no GPU: it reports an old driver and a missing GPU by the same error."""
     try:
         driver, called = cuda.versions()
     except CudaError:
@@ -179,7 +179,7 @@ def _why_none(cuda: Cuda, error: CudaError) -> str:
 
 
 def _choose_program(bundle: Bundle, cuda: Cuda, gpu: GpuInfo, precision: Precision | None) -> Choice:
-    """The fastest engine for a GPU: TensorRT where the bundle has one that fits, otherwise PyTorch."""
+    """Open the fastest engine for a GPU: TensorRT if the bundle has a matching one, otherwise PyTorch."""
     why_not = []
     for flavour in FLAVOURS:
         try:
@@ -201,7 +201,7 @@ def _choose_program(bundle: Bundle, cuda: Cuda, gpu: GpuInfo, precision: Precisi
 def _open_tensorrt(
     bundle: Bundle, cuda: Cuda, gpu: GpuInfo, flavour: str, precision: Precision | None
 ) -> list[CudaProgram]:
-    """The bundle's engines of a flavour that fit a GPU, one for each size of tiles; raises EngineError."""
+    """Open the bundle's engines of a flavour that fit a GPU, one per tile size; raises EngineError."""
     from .cuda.program import check_generator
     from .tensorrt import TensorRtProgram
     from .tensorrt_library import load_tensorrt

@@ -1,9 +1,9 @@
-"""Networks that were compiled before, in this user's cache folder, so that a program starts in less time.
+"""A cache of compiled networks in the user's cache folder, which shortens the start of a program.
 
-An entry's name says what it was made of: the network, the options, the version of OpenVINO and the
-processor. Its content begins with a checksum of the rest; an entry that is damaged is deleted and made anew.
-A folder that cannot be written to, or a full disk, only means that nothing is kept. AMGAN_CACHE=off does
-without, and AMGAN_CACHE=FOLDER takes another folder.
+An entry is named by a hash of the network, the options, the version of OpenVINO and the processor. Its
+content begins with a checksum of the rest; damaged entries are deleted. If the folder is not writable or the
+disk is full, nothing is cached. AMGAN_CACHE=off disables the cache, and AMGAN_CACHE=FOLDER selects another
+folder.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ SWITCH = "AMGAN_CACHE"
 FORMAT = 1
 SUFFIX = ".network"
 MOST_BYTES = 256 * 2**20
-"""What the folder may hold; the entries that were used longest ago go first."""
+"""The size limit of the folder; the least recently used entries are deleted first."""
 _DIGEST_BYTES = 32
 _log = logging.getLogger(__name__)
 
 
 def cache_folder() -> Path | None:
-    """Where compiled networks are kept; None where AMGAN_CACHE says off, or there is no home."""
+    """The cache folder; None if AMGAN_CACHE is "off" or there is no home folder."""
     chosen = os.environ.get(SWITCH, "")
     if chosen.lower() in ("off", "0", "no"):
         return None
@@ -54,10 +54,10 @@ def cache_folder() -> Path | None:
 def compiled(
     openvino: ModuleType, content: bytes, made_with: Mapping[str, Any], compile: Callable[[], Any]
 ) -> Any:
-    """The compiled network (openvino.CompiledModel) of a file's ``content``, from the cache if it is there.
+    """The compiled network (openvino.CompiledModel) of a file's ``content``, from the cache if possible.
 
-    ``made_with`` is all else that the result depends on, OpenVINO's options among it under "options";
-    ``compile`` makes the network, and what it raises is passed on.
+    ``made_with`` is everything else that the result depends on, with OpenVINO's options under "options";
+    ``compile`` compiles the network, and its exceptions are propagated.
     """
     folder = cache_folder()
     if folder is None:
@@ -71,7 +71,7 @@ def compiled(
 
 
 def _key(openvino: ModuleType, content: bytes, made_with: Mapping[str, Any]) -> str:
-    """What an entry was made of, as a checksum."""
+    """The cache key: a hash of everything that the compiled network depends on."""
     core = openvino.Core()
     facts = {
         "format": FORMAT,
@@ -85,7 +85,7 @@ def _key(openvino: ModuleType, content: bytes, made_with: Mapping[str, Any]) -> 
 
 
 def read_entry(path: Path) -> bytes | None:
-    """The content of an entry; None where there is none, or it is damaged (then it is deleted)."""
+    """The content of an entry; None if there is none or it is damaged. Damaged entries are deleted."""
     try:
         entry = path.read_bytes()
     except OSError:
@@ -95,19 +95,19 @@ def read_entry(path: Path) -> bytes | None:
         drop_entry(path)
         return None
     with contextlib.suppress(OSError):
-        os.utime(path)  # when it was used last
+        os.utime(path)  # the time of the last use
     return content
 
 
 def drop_entry(path: Path) -> None:
-    """Delete an entry that is of no use."""
+    """Delete an unusable entry."""
     _log.debug("%s is of no use and deleted", path)
     with contextlib.suppress(OSError):
         path.unlink()
 
 
 def write_entry(path: Path, content: bytes) -> None:
-    """Keep content as an entry, whose name ends with SUFFIX, if that can be done."""
+    """Write an entry, whose name ends with SUFFIX; errors are only logged."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with whole_file(path) as temporary:
@@ -118,7 +118,7 @@ def write_entry(path: Path, content: bytes) -> None:
 
 
 def _read(openvino: ModuleType, path: Path, options: Mapping[str, Any]) -> Any | None:
-    """The network of an entry; None where there is none, or it is of no use (then it is deleted)."""
+    """The network of an entry; None if there is none or it is unusable. Unusable entries are deleted."""
     network = read_entry(path)
     if network is None:
         return None
@@ -131,7 +131,7 @@ def _read(openvino: ModuleType, path: Path, options: Mapping[str, Any]) -> Any |
 
 
 def _write(path: Path, network: Any) -> None:
-    """Keep a network, if that can be done."""
+    """Write a network as an entry; errors are only logged."""
     stream = io.BytesIO()
     try:
         network.export_model(stream)
@@ -142,7 +142,7 @@ def _write(path: Path, network: Any) -> None:
 
 
 def _make_room(folder: Path) -> None:
-    """Delete what was used longest ago, until the folder holds MOST_BYTES or less."""
+    """Delete the least recently used entries until the folder holds MOST_BYTES or less."""
     entries = []
     for path in folder.iterdir():
         if path.suffix == SUFFIX or is_temporary(path.name):

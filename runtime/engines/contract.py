@@ -1,4 +1,4 @@
-"""Engines: what turns tiles into aged tiles, behind one small protocol."""
+"""The protocol of engines, which run the generator on batches of tiles."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from ..errors import EngineError
 
 CELL_PX = 4
 GENERATOR_INPUTS = ("image", "aging_map", "coordinates", "pattern")
-"""What every generator takes, in the order of its file; fields of TileBatch have the same names."""
-PLACE_PLANES = 4
+"""Inputs of every generator in the order of its file; the fields of TileBatch have the same names."""
+COORDINATE_PLANES = 4
 """Planes of the input ``coordinates``."""
 
 
 @dataclass(frozen=True, eq=False)
 class TileBatch:
-    """Input of an engine: N tiles of one size, with their halo.
+    """Input of an engine: N tiles of one size, halo included.
 
     ``image`` uint8 [N, H, W, 3] RGB, H and W multiples of 4; ``aging_map`` float32 [N, 1, H/4, W/4], the
-    wanted less the present age in years; ``coordinates`` float32 [N, 4, H/4, W/4]: u, v, inside and scale of
-    every cell; ``pattern`` float32 [N, K] mixing weights (see amgan.runtime.face). ``label`` names the tiles
-    in error messages.
+    wanted minus the present age in years; ``coordinates`` float32 [N, 4, H/4, W/4]: u, v, inside and scale of
+    every cell; ``pattern`` float32 [N, K] mixing weights (see face/pattern.py). ``label`` names the tiles in
+    error messages.
     """
 
     image: NDArray[np.uint8]
@@ -35,7 +35,7 @@ class TileBatch:
     label: str = "tile"
 
     def check(self) -> None:
-        """Raise EngineError, naming the tile, when an array's type or shape breaks the contract."""
+        """Raise EngineError, naming the tile, if an array has a wrong type or shape."""
         image = self.image
         if image.dtype != np.uint8 or image.ndim != 4 or image.shape[3] != 3:
             raise EngineError(
@@ -57,7 +57,7 @@ class TileBatch:
 
 @dataclass(frozen=True)
 class CoreSize:
-    """A size of tiles that an engine computes: sides of their cores in px, and the most tiles of a batch."""
+    """A tile size of an engine: width and height of the core in px, and the largest batch."""
 
     width: int
     height: int
@@ -69,21 +69,20 @@ class CoreSize:
         return self.width, self.height
 
     def holds(self, width: int, height: int) -> bool:
-        """Whether a tile of so many px fits into it."""
+        """Whether a tile of this size in px fits into it."""
         return width <= self.width and height <= self.height
 
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What an engine is and likes.
+    """The properties of an engine and its preferred tiling.
 
-    ``max_core_px`` is the largest side of a tile's core that it computes best; ``in_flight`` how many
-    batches one caller should have in flight; ``batch`` the most tiles that one batch may have. With
-    ``fixed_core`` every tile costs as much as the smallest of ``cores`` that holds it, and one of them must;
-    ``cores`` go up by their area, and are one square of ``max_core_px`` where nothing else is said.
-    ``min_tiles`` is
-    into how many tiles a large frame should be cut at least, so that it keeps the whole engine busy by
-    itself. ``reason`` says in one sentence why this engine was chosen, where that was left to us.
+    ``max_core_px`` is the recommended maximum side of a tile's core; ``in_flight`` the recommended number of
+    batches in flight per caller; ``batch`` the maximum number of tiles per batch. With ``fixed_core`` a tile
+    costs as much as the smallest of ``cores`` that holds it, and one of them must hold it; ``cores`` are
+    sorted by area, and default to a square of ``max_core_px``. ``min_tiles`` is the minimum number of tiles
+    into which a large frame should be cut, so that it keeps the whole engine busy. ``reason`` says in one
+    sentence why this engine was chosen, if it was chosen automatically.
     """
 
     name: str
@@ -98,39 +97,37 @@ class Capabilities:
     cores: tuple[CoreSize, ...] = ()
 
     def core_of(self, width: int, height: int) -> CoreSize:
-        """With ``fixed_core``, as what size a tile of so many px is computed; the largest where none holds
-        it.
-        """
+        """With ``fixed_core``, the size at which a tile is computed; the largest if none holds it."""
         cores = self.all_cores
         return next((core for core in cores if core.holds(width, height)), cores[-1])
 
     @property
     def all_cores(self) -> tuple[CoreSize, ...]:
-        """``cores``, or with ``fixed_core`` the one size that there is."""
+        """``cores``, or with ``fixed_core`` and no ``cores`` the default size."""
         return self.cores or (CoreSize(self.max_core_px, self.max_core_px, self.batch),)
 
 
 class Ticket(Protocol):
-    """A batch in flight: hand it to `Engine.wait` of the engine that gave it, once."""
+    """A batch in flight, to be passed to `Engine.wait` of the same engine exactly once."""
 
     @property
     def label(self) -> str:
-        """Names the tiles in error messages."""
+        """The name of the tiles in error messages."""
 
 
 @runtime_checkable
 class Engine(Protocol):
-    """Ages tiles; safe to share between threads."""
+    """Runs the generator on tiles; thread-safe."""
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the engine is and likes."""
+        """The properties of the engine."""
 
     def submit(self, batch: TileBatch) -> Ticket:
-        """Start on a batch and return at once; raises EngineError. The arrays must not change until wait."""
+        """Start a batch without blocking; raises EngineError. The arrays must not change until `wait`."""
 
     def wait(self, ticket: Ticket) -> NDArray[np.uint8]:
         """The aged cores of a batch, uint8 [N, H - 2 * halo, W - 2 * halo, 3]; raises EngineError."""
 
     def close(self) -> None:
-        """Give the engine's memory back; submitting afterwards raises EngineError."""
+        """Free the engine's memory; submitting afterwards raises EngineError."""

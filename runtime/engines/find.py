@@ -1,4 +1,4 @@
-"""TensorRT engines of a bundle that can run on a GPU, and why others cannot. Needs no TensorRT."""
+"""Finds the TensorRT engines of a bundle that can run on a GPU. Does not need TensorRT."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from ..errors import EngineError
 
 
 def check_engine(entry: FileEntry, flavour: str, version: str, compute_capability: int) -> str | None:
-    """Why an engine cannot run with this TensorRT on this GPU (86 is 8.6), one sentence; None if it can.
+    """The reason why an engine cannot run with this TensorRT on this GPU, one sentence; None if it can.
 
-    ``flavour`` and ``version`` are the import name and ``__version__`` of the TensorRT that is to load it.
+    ``flavour`` and ``version`` are the import name and ``__version__`` of TensorRT, ``compute_capability`` is
+    that of the GPU (86 for 8.6).
     """
     build = entry.build
     if entry.format != FORMAT or build is None:
@@ -41,10 +42,10 @@ def find_engines(
     *,
     precision: str | None = None,
 ) -> list[tuple[Path, FileEntry]]:
-    """The bundle's engines of a role that can run here, and their entries; arguments as in check_engine.
+    """The bundle's engines of a role that can run here, and their entries; arguments as of check_engine.
 
-    For every size of pictures the first there is, smallest pictures first, all of the precision of the first.
-    Raises EngineError when there is none: for each engine of that role it says why.
+    One engine per tile size, smallest first, all of the precision of the first. Raises EngineError if there
+    is none, with the reason for each engine of the role.
     """
     found: dict[tuple[int, int], tuple[Path, FileEntry]] = {}
     reasons = []

@@ -1,4 +1,4 @@
-"""A canonical frame on its way through an engine."""
+"""The input of the scheduler: a canonical frame and its tiles."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from .tiles import Tile
 class FrameWork:
     """One canonical frame of S x S px to age, tile by tile.
 
-    ``image`` uint8 [S + 2h, S + 2h, 3] RGB with the halo h of real pixels around it; ``aging_map`` float32
-    [(S + 2h) / 4, (S + 2h) / 4] the wanted less the present age of its cells, years; ``coordinates`` float32
-    [4, (S + 2h) / 4, (S + 2h) / 4] u, v, inside and scale of its cells; ``pattern`` float32 [K] the mixing
-    weights of the face; ``tiles`` the cores to compute, all of one size, in px of the frame; ``label`` names
-    photo and face in error messages.
+    ``image`` uint8 [S + 2h, S + 2h, 3] RGB, with a halo of h px of the photo; ``aging_map`` float32 [(S + 2h)
+    / 4, (S + 2h) / 4] wanted minus present age of the cells, years; ``coordinates`` float32 [4, (S + 2h) / 4,
+    (S + 2h) / 4] u, v, inside and scale of the cells; ``pattern`` float32 [K] mixing weights of the face;
+    ``tiles`` cores to compute, all of one size, in px of the frame; ``label`` names photo and face in error
+    messages.
     """
 
     image: NDArray[np.uint8]
@@ -30,7 +30,7 @@ class FrameWork:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of its arrays."""
+        """Total size of the arrays in bytes."""
         return self.image.nbytes + self.aging_map.nbytes + self.coordinates.nbytes
 
     def frame_px(self, halo_px: int) -> int:

@@ -1,7 +1,7 @@
-"""Networks of a bundle in PyTorch: reads ONNX and runs it operator by operator.
+"""An ONNX interpreter in PyTorch for the networks of a bundle.
 
-Knows the operators of the networks that AMGAN exports, and few more. Whole numbers (sizes, axes) stay on the
-CPU, so that running a network never waits for the GPU, as CUDA graphs demand.
+Supports the operators of the networks that AMGAN exports, and few more. Integer tensors (sizes, axes) stay on
+the CPU, so that running a network never synchronises with the GPU, as CUDA graphs require.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from ..errors import EngineError, MissingDependencyError
 from .onnx_operators import BINARY, OPERATORS, UNARY, WIDE, Attributes, to_torch
 
 FUNCTION = "a function"
-"""Kind of a step that is no operator of ONNX."""
+"""The kind of a step that is a Python function instead of an ONNX operator."""
 
 
 @dataclass(frozen=True)
 class _Step:
-    """One operator: what it reads and makes, and what is not read after it."""
+    """One operator: its inputs and outputs, and the values that no later step reads."""
 
     kind: str
     inputs: tuple[str, ...]
@@ -34,16 +34,16 @@ class _Step:
 
 
 class OnnxNetwork:
-    """An ONNX network as a function of tensors; not for training."""
+    """An ONNX network as a function of tensors, for inference only."""
 
     def __init__(
         self, path: Path, device: torch.device | str = "cpu", convolutions: torch.dtype | None = None
     ) -> None:
-        """Read a network onto a device.
+        """Load a network onto a device.
 
-        ``convolutions`` is the type in which convolutions are computed, such as torch.float16; None leaves it
-        to the file. Raises EngineError, which names the file, for one that is damaged or holds an operator
-        that is not known, and MissingDependencyError without the package onnx.
+        ``convolutions`` is the type in which convolutions are computed, such as torch.float16; None keeps
+        that of the file. Raises EngineError, which names the file, if it is damaged or has an unsupported
+        operator, and MissingDependencyError without the package onnx.
         """
         self.path = path
         self.device = torch.device(device)
@@ -57,7 +57,7 @@ class OnnxNetwork:
         self._steps = self._plan(graph)
 
     def __call__(self, *tensors: Tensor) -> Tensor:
-        """Run the network on its inputs, in their order and on its device; gives its first output."""
+        """Run the network on its inputs, in order and on its device; returns its first output."""
         values: dict[str, Any] = {**self._constants, **dict(zip(self.inputs, tensors, strict=True)), "": None}
         for step in self._steps:
             arguments = [values[name] for name in step.inputs]
@@ -88,7 +88,7 @@ class OnnxNetwork:
         return OPERATORS[step.kind](self, step.attributes, arguments)
 
     def _plan(self, graph: Any) -> list[_Step]:
-        """The operators in order, each with the values that may go after it."""
+        """The operators in order, each with the values that can be freed after it."""
         from onnx import helper
 
         steps = []
@@ -103,7 +103,7 @@ class OnnxNetwork:
         return self._with_ends(steps)
 
     def _with_ends(self, steps: list[_Step]) -> list[_Step]:
-        """Steps, each with the values that nothing reads after it."""
+        """The steps with the values that no later step reads."""
         last = {name: i for i, step in enumerate(steps) for name in step.inputs}
         kept = {*self._constants, *self.outputs, ""}
         ended = []
@@ -118,7 +118,7 @@ class OnnxNetwork:
         return self._constants
 
     def with_step(self, function: Callable[..., Tensor], inputs: tuple[str, ...], made: str) -> OnnxNetwork:
-        """The network with a function of some values in place of all that only made the value ``made``."""
+        """The network with a function of ``inputs`` in place of all operators that only lead to ``made``."""
         at = next(i for i, step in enumerate(self._steps) if made in step.outputs)
         steps = list(self._steps)
         steps[at] = _Step(FUNCTION, inputs, (made,), {"function": function})
@@ -133,17 +133,17 @@ class OnnxNetwork:
         return changed
 
     def place(self, value: Tensor, name: str) -> Tensor:
-        """A constant where it is needed: numbers on the device, whole ones on the CPU."""
+        """Move a constant: floating-point tensors to the device, integer tensors to the CPU."""
         if not value.is_floating_point():
             return value
         layout = torch.channels_last if value.dim() == 4 else torch.preserve_format
         return value.to(self.device, memory_format=layout)
 
     def _narrowed(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-        """Two operands; where one was made by convolutions in half precision, the other is made so, too.
+        """Cast an fp32 operand to half precision if the other one came from convolutions in half precision.
 
-        Without this what they make would be of fp32, and every convolution that reads it would cast it anew.
-        What comes out of an operator of WIDE is fp32 and stays so.
+        Otherwise the result would be fp32, and every convolution that reads it would cast it again. Outputs
+        of operators in WIDE stay fp32.
         """
         half = self.convolutions
         if half is None or {a.dtype, b.dtype} != {half, torch.float32} or not (a.dim() and b.dim()):
@@ -151,13 +151,13 @@ class OnnxNetwork:
         return a.to(half), b.to(half)
 
     def matched(self, x: Tensor, *weights: Tensor | None) -> list[Tensor | None]:
-        """Input and weights of a convolution in the type in which it is to be computed."""
+        """Input and weights of a convolution, cast to the type in which it is computed."""
         dtype = self.convolutions or x.dtype
         return [None if t is None else t.to(dtype) for t in (x, *weights)]
 
 
 def _weights_in(dtype: torch.dtype, graph: Any, constants: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Constants that nothing but convolutions read, in the type in which these are computed: cast once."""
+    """Constants that only convolutions read, cast once to the type in which these are computed."""
     readers: dict[str, set[str]] = {}
     for node in graph.node:
         for name in node.input:

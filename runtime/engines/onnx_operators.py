@@ -1,4 +1,4 @@
-"""The operators of ONNX that AMGAN's networks hold, in PyTorch."""
+"""The ONNX operators of AMGAN's networks, in PyTorch."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ Attributes = Mapping[str, Any]
 
 
 class Network(Protocol):
-    """What an operator asks of the network that it is part of."""
+    """The interface that operators use of their network."""
 
     @property
     def device(self) -> torch.device:
-        """Where the network is."""
+        """The device of the network."""
 
     def place(self, value: Tensor, name: str) -> Tensor:
-        """A constant where it is needed."""
+        """Move a constant to where its type is needed."""
 
     def matched(self, x: Tensor, *weights: Tensor | None) -> list[Tensor | None]:
-        """Input and weights of a convolution in the type in which it is to be computed."""
+        """Input and weights of a convolution, cast to the type in which it is computed."""
 
 
 Operator = Callable[[Network, Attributes, list[Any]], Any]
@@ -38,7 +38,7 @@ BINARY: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "Min": torch.minimum, "Max": torch.maximum,
 }  # fmt: skip
 WIDE = frozenset({"Tanh", "Sigmoid", "Sin", "Cos", "Log", "Exp", "Round"})
-"""Computed in fp32 whatever comes in: their last digits decide code values."""
+"""Operators that are always computed in fp32, as their rounding errors change code values."""
 
 
 def to_torch(tensor: Any) -> Tensor:
@@ -52,19 +52,19 @@ def to_torch(tensor: Any) -> Tensor:
 
 
 def _numbers(value: Any) -> list[int]:
-    """A tensor of whole numbers, or an attribute, as a list."""
+    """An integer tensor or attribute as a list."""
     return [int(v) for v in (value.reshape(-1).tolist() if isinstance(value, Tensor) else value)]
 
 
 def _argument(attributes: Attributes, inputs: list[Any], place: int, name: str) -> list[int] | None:
-    """What newer ONNX gives as an input and older as an attribute; None where neither does."""
+    """An argument that is an input in newer opsets and an attribute in older ones; None if absent."""
     if len(inputs) > place and inputs[place] is not None:
         return _numbers(inputs[place])
     return _numbers(attributes[name]) if name in attributes else None
 
 
 def _pads(attributes: Attributes, spatial: int) -> list[int]:
-    """Padding of a convolution; PyTorch wants it the same at both ends."""
+    """Padding of a convolution, which PyTorch requires to be equal at both ends."""
     pads = list(attributes.get("pads", [0] * (2 * spatial)))
     if pads[:spatial] != pads[spatial:]:
         raise ValueError(f"uneven padding {pads}")
@@ -175,7 +175,7 @@ def _grid_sample(net: Network, at: Attributes, args: list[Any]) -> Tensor:
 
 
 def _expand(x: Tensor, sizes: list[int]) -> Tensor:
-    """ONNX's Expand: sizes of 1 keep those of the tensor."""
+    """ONNX's Expand, in which a size of 1 keeps the tensor's size."""
     shape = [1] * (len(sizes) - x.dim()) + list(x.shape)
     wanted = [1] * (len(shape) - len(sizes)) + sizes
     return x.expand([max(a, b) for a, b in zip(shape, wanted, strict=True)])

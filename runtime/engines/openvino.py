@@ -1,4 +1,4 @@
-"""The engine that always works: OpenVINO on the CPU, in bf16 where the CPU has it."""
+"""The CPU engine: OpenVINO, in bf16 if the CPU supports it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..bundle.bundle import Bundle
 from ..bundle.precision import Precision
 from ..errors import EngineError
 from ..machine import count_cores
-from .contract import CELL_PX, GENERATOR_INPUTS, PLACE_PLANES, Capabilities, Ticket, TileBatch
+from .contract import CELL_PX, COORDINATE_PLANES, GENERATOR_INPUTS, Capabilities, Ticket, TileBatch
 from .openvino_network import choose_precision, compile_network, last_line, load_openvino
 
 MAX_CORE_PX = 640
@@ -22,8 +22,8 @@ MAX_STREAMS = 4
 
 
 @dataclass(eq=False)
-class _Job:
-    """A batch in flight; it keeps the arrays alive that the request reads."""
+class _InFlight:
+    """A batch in flight. Keeps the arrays alive that the inference request reads."""
 
     batch: TileBatch
     aged: NDArray[np.uint8]
@@ -37,15 +37,15 @@ class _Job:
 class OpenVinoEngine:
     """Runs a bundle's generator on the CPU.
 
-    Compiled once, for any tile size. Submitting never blocks: a pool of requests grows with the batches
-    that are in flight, so that threads sharing the engine cannot wait for each other's tickets.
+    Compiled once, for any tile size. Submitting never blocks: a pool of inference requests grows with the
+    number of batches in flight, so threads that share the engine cannot deadlock on each other's tickets.
     """
 
     def __init__(self, bundle: Bundle, precision: str | None = None) -> None:
-        """Compile the bundle's generator; ``precision`` is "fp32", "bf16" or None (bf16 if the CPU has it).
+        """Compile the bundle's generator; ``precision`` is "fp32", "bf16" or None (bf16 if supported).
 
-        Raises UsageError for another precision, EngineError where the CPU or the file cannot do it, and
-        BundleError when the file's inputs are not the contract's.
+        Raises UsageError for another precision, EngineError if the CPU does not support it or the file cannot
+        be compiled, and BundleError if the file's inputs differ from GENERATOR_INPUTS.
         """
         manifest = bundle.manifest
         file = bundle.file("generator", Precision.FP32)
@@ -55,7 +55,7 @@ class OpenVinoEngine:
     def of_file(
         cls, file: Path, halo_px: int, tile_multiple: int, precision: str | None = None
     ) -> OpenVinoEngine:
-        """The engine of a generator outside a bundle; tile sides are multiples of ``tile_multiple`` px."""
+        """Open a generator file outside a bundle; tile sides are multiples of ``tile_multiple`` px."""
         engine = cls.__new__(cls)
         engine._open(file, halo_px, tile_multiple, precision)
         return engine
@@ -63,17 +63,17 @@ class OpenVinoEngine:
     def _open(self, file: Path, halo_px: int, tile_multiple: int, precision: str | None) -> None:
         used = choose_precision(None if precision is None else Precision.parse(precision))
         self._halo = halo_px
-        # A tile a core costs a quarter less than all cores on one tile. One tile more than there are
-        # streams waits inside OpenVINO, so that none of them ever waits for Python.
+        # One tile per core takes a quarter less time than all cores on one tile. One more tile than streams
+        # is queued inside OpenVINO, so that no stream waits for Python.
         streams = min(count_cores(), MAX_STREAMS)
-        # Any size is fine, but told the least one OpenVINO knows that no layer runs empty; without that it
-        # copies a tensor wherever a convolution meets a slice, which costs a twentieth of the time.
+        # Any size works. Without a lower bound OpenVINO has to expect empty layers and copies a tensor
+        # wherever a convolution reads a slice, which costs 5 % of the time.
         side = 2 * halo_px + tile_multiple
         cells = side // CELL_PX
         least = {
             "image": (1, side, side, 3),
             "aging_map": (1, 1, cells, cells),
-            "coordinates": (1, PLACE_PLANES, cells, cells),
+            "coordinates": (1, COORDINATE_PLANES, cells, cells),
             "pattern": (1, 1),
         }
         self._model = compile_network(file, used, inputs=GENERATOR_INPUTS, least=least, streams=streams)
@@ -85,11 +85,11 @@ class OpenVinoEngine:
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the engine is and likes."""
+        """The properties of the engine."""
         return self._capabilities
 
     def submit(self, batch: TileBatch) -> Ticket:
-        """Start on a batch and return immediately; raises EngineError, naming the tile."""
+        """Start a batch without blocking; raises EngineError, naming the tile."""
         batch.check()
         with self._lock:
             model = self._model
@@ -103,10 +103,10 @@ class OpenVinoEngine:
             request.start_async(inputs, share_inputs=True)
         except RuntimeError as error:
             raise EngineError(f"OpenVINO could not start on {batch.label}: {last_line(error)}") from error
-        return _Job(TileBatch(**inputs, label=batch.label), aged, request)
+        return _InFlight(TileBatch(**inputs, label=batch.label), aged, request)
 
     def _receive(self, request: Any, batch: TileBatch) -> NDArray[np.uint8]:
-        """Give a request new memory for its output, which needs no copy then."""
+        """Bind new output memory to a request, which avoids a copy."""
         openvino = load_openvino()
 
         n, height, width = batch.image.shape[:3]
@@ -117,7 +117,7 @@ class OpenVinoEngine:
 
     def wait(self, ticket: Ticket) -> NDArray[np.uint8]:
         """The aged cores of a batch, uint8 [N, H - 2 * halo, W - 2 * halo, 3]; raises EngineError."""
-        if not isinstance(ticket, _Job) or ticket.request is None:
+        if not isinstance(ticket, _InFlight) or ticket.request is None:
             raise EngineError(f"{ticket.label} is not in flight: wait once for each ticket of this engine")
         request, ticket.request = ticket.request, None
         try:
@@ -137,7 +137,7 @@ class OpenVinoEngine:
         return aged
 
     def close(self) -> None:
-        """Give the engine's memory back; submitting afterwards raises EngineError."""
+        """Free the engine's memory; submitting afterwards raises EngineError."""
         with self._lock:
             self._model = None
             self._free.clear()

@@ -1,6 +1,6 @@
-"""The one door to OpenVINO: importing it, and compiling a network for the CPU.
+"""Imports OpenVINO and compiles networks for the CPU.
 
-Whatever runs on OpenVINO goes through here, so that every network is compiled with the same options.
+The only module that imports OpenVINO, so that every network is compiled with the same options.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from .other_size import for_squares
 POSITION_WAVES = ("Sin", "Cos")
 _TELEMETRY = "openvino_telemetry"
 _HINTS = {Precision.FP32: "f32", Precision.BF16: "bf16"}
-"""What OpenVINO calls the precisions that a CPU computes in."""
+"""OpenVINO's names of the precisions that CPUs support."""
 
 
 def load_openvino() -> ModuleType:
-    """The package `openvino`, imported at the first call.
+    """Import the package `openvino` at the first call.
 
-    OpenVINO reports its import, and each conversion, to a server of its makers through the package
-    openvino-telemetry, and writes a number for this user into the home folder. It does without where that
-    package cannot be imported, so it is told so before. A program that imported OpenVINO before AMGAN has
-    made its own choice, which stays. Raises ImportError where OpenVINO is not installed or cannot be loaded.
+    OpenVINO reports its import and each conversion to a server through the package openvino-telemetry, and
+    writes a user id into the home folder. It skips that if the package cannot be imported, so the import is
+    blocked here. If a program imported OpenVINO before AMGAN, its telemetry is left as it is. Raises
+    ImportError if OpenVINO is not installed or cannot be loaded.
     """
     if "openvino" not in sys.modules:
-        sys.modules[_TELEMETRY] = None  # type: ignore[assignment]  # how Python marks what must not be imported
+        sys.modules[_TELEMETRY] = None  # type: ignore[assignment]  # blocks the import
     return importlib.import_module("openvino")
 
 
@@ -42,9 +42,9 @@ def cpu_has_bf16() -> bool:
 
 
 def choose_precision(precision: Precision | None) -> Precision:
-    """The precision to compile for; None takes bf16 where the CPU has it.
+    """The precision to compile for; None selects bf16 if the CPU supports it, else fp32.
 
-    Raises UsageError for one that no CPU has, EngineError for one that this CPU has not.
+    Raises UsageError for a precision that no CPU supports, EngineError for one that this CPU does not.
     """
     if precision is None:
         return Precision.BF16 if cpu_has_bf16() else Precision.FP32
@@ -68,20 +68,20 @@ def compile_network(
     """Compile a network for the CPU; returns the openvino.CompiledModel.
 
     ``network`` is a file (ONNX, TFLite), the content of an ONNX file, or an openvino.Model; it must have
-    exactly the ``inputs`` where they are given. ``least`` is the smallest shape that each input will have,
-    ``side_px`` another size of the squares that a fully convolutional network takes (see `other_size.py`).
-    ``streams`` is how many inputs are computed concurrently, ``threads`` how many cores they share; OpenVINO
-    decides where they are None. In bf16 the positions of pixels are computed in fp32 all the same. What a
-    file compiles to is kept for the next program (`compiled_cache.py`).
+    exactly the ``inputs`` if they are given. ``least`` is the smallest shape of each input, ``side_px``
+    another input size for a fully convolutional network (see `other_size.py`). ``streams`` is the number of
+    inputs that are computed concurrently, ``threads`` the number of cores they share; None leaves them to
+    OpenVINO. With bf16, pixel positions are still computed in fp32. Compiled files are cached
+    (`compiled_cache.py`).
 
-    Raises BundleError for other inputs, UsageError and EngineError for a precision that cannot be had, and
-    EngineError where OpenVINO refuses the file.
+    Raises BundleError for other inputs, UsageError and EngineError for an unsupported precision, and
+    EngineError if OpenVINO cannot compile the file.
     """
     openvino = load_openvino()
     options: dict[str, Any] = {
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_PRECISION_HINT": _HINTS[choose_precision(precision)],
-        # A thread that is tied to one core waits there for whatever else runs on it, such as a JPEG.
+        # A thread that is pinned to one core waits for other work on that core, such as JPEG decoding.
         "ENABLE_CPU_PINNING": False,
     }
     if streams is not None:
@@ -116,7 +116,7 @@ def compile_network(
 
 
 def last_line(error: Exception) -> str:
-    """What an error of OpenVINO says in the end; the lines before tell where in its sources it was."""
+    """The last line of an OpenVINO error; the lines before are locations in its source code."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__
 
@@ -129,11 +129,11 @@ def _require_inputs(model: Any, inputs: tuple[str, ...] | None, name: str) -> No
 
 
 def _keep_positions_exact(model: Any) -> None:
-    """Have a model that is compiled for bf16 compute where on the face each pixel lies in fp32.
+    """Keep the face coordinates of pixels in fp32 in a model that is compiled for bf16.
 
-    In bf16 a place on the atlas is off by up to a texel, and the picture of a network with strong lines by up
-    to 180 code values. OpenVINO computes in fp32 whatever leads to an output without a convolution between,
-    so one number of each plane of places becomes an output, which nobody reads.
+    In bf16, positions on the atlas have errors of up to a texel, and pixels of strong lines of up to 180 code
+    values. OpenVINO keeps fp32 for operators that lead to an output without a convolution in between, so one
+    value of each position plane becomes an additional, unused output.
     """
     opset = load_openvino().opset13
     nodes = model.get_ordered_ops()
@@ -144,7 +144,7 @@ def _keep_positions_exact(model: Any) -> None:
 
 
 def _from(port: Any, least: tuple[int, ...]) -> Any:
-    """The shape of an input with a least size wherever it is open."""
+    """The shape of an input with a lower bound for each dynamic dimension."""
     openvino = load_openvino()
     sizes = zip(port.get_partial_shape(), least, strict=True)
     return openvino.PartialShape([openvino.Dimension(n, -1) if d.is_dynamic else d for d, n in sizes])

@@ -1,4 +1,4 @@
-"""A fully convolutional network for squares of another size than it was made for."""
+"""Reshapes a fully convolutional network to another input size."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Any
 
 
 def for_squares(openvino: Any, model: Any, side_px: int) -> Any:
-    """An openvino.Model with one input [1, S, S, C] made for S = ``side_px``, a multiple of 32.
+    """Reshape an openvino.Model with one input [1, S, S, C] to S = ``side_px``, a multiple of 32.
 
-    What enlarges to a fixed size enlarges as many times as before, and outputs that are flattened in the end
-    keep their rows and columns: an output [1, n, C] of the model becomes [1, h, w, C].
+    Interpolations to a fixed size keep their factor, and flattened outputs keep their rows and columns: an
+    output [1, n, C] of the model becomes [1, h, w, C].
     """
     made_for = model.input(0).get_shape()[1]
     outputs = []

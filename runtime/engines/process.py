@@ -1,4 +1,4 @@
-"""The process that opened something: threads do not come along when a process forks."""
+"""Detection of forks: a forked process does not have the threads of its parent."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from ..errors import EngineError
 
 
 class OpeningProcess:
-    """Remembers which process opened a thing, such as a pipeline.
+    """Remembers which process opened an object, such as a pipeline.
 
-    A process that is forked has a copy of the thing, but not of the threads that work for it: what is asked
-    of it would never be answered.
+    A forked process has a copy of the object but not of its threads, so calls would block forever.
     """
 
     def __init__(self, thing: str) -> None:
@@ -20,11 +19,11 @@ class OpeningProcess:
 
     @property
     def is_this(self) -> bool:
-        """Whether it was this process."""
+        """Whether this process opened the object."""
         return os.getpid() == self._number
 
     def check(self) -> None:
-        """Raise EngineError where it was another process."""
+        """Raise EngineError in any other process."""
         if not self.is_this:
             raise EngineError(
                 f"{self._thing} was opened before a fork, in process {self._number}: open one in each process"

@@ -1,9 +1,8 @@
-"""How TensorRT for RTX compiles for a GPU, and what it compiled, kept for the next program.
+"""The cache of kernels that TensorRT for RTX compiles for a GPU.
 
-An engine of TensorRT for RTX is compiled for the GPU when its contexts are made, which takes seconds. What it
-made is an entry of the user's cache folder, named by the engine, the version of TensorRT, the GPU and its
-driver; compiled_cache.py says which folder, and how to switch it off. Whatever is wrong with an entry only
-means to compile anew.
+TensorRT for RTX compiles an engine for the GPU when its contexts are created, which takes seconds. The
+kernels are kept in the user's cache folder (see compiled_cache.py), in an entry named by the engine, the
+version of TensorRT, the GPU and its driver. Invalid entries are ignored.
 """
 
 from __future__ import annotations
@@ -21,24 +20,24 @@ _LOG = logging.getLogger(__name__)
 
 
 def runtime_config(trt: Any, engine: Any) -> Any:
-    """How TensorRT for RTX is to compile for this GPU; None for TensorRT, which has nothing to compile."""
+    """The runtime configuration of TensorRT for RTX; None for TensorRT, which compiles when it builds."""
     strategies = getattr(trt, "DynamicShapesKernelSpecializationStrategy", None)
     if strategies is None or not hasattr(engine, "create_runtime_config"):
         return None
     config = engine.create_runtime_config()
     config.set_execution_context_allocation_strategy(trt.ExecutionContextAllocationStrategy.USER_MANAGED)
-    # A graph that is captured before the final kernels are there would keep the slow ones for ever.
+    # A graph that is captured before the final kernels are ready would keep the slow ones.
     config.dynamic_shapes_kernel_specialization_strategy = strategies.EAGER
     return config
 
 
 class RtxCache:
-    """The kernels of one engine on one GPU."""
+    """The cached kernels of one engine on one GPU."""
 
     def __init__(self, config: Any, path: Path | None) -> None:
-        """Make the cache of a runtime configuration (IRuntimeConfig), with what an entry of the folder holds.
+        """Attach a cache to a runtime configuration (IRuntimeConfig) and load an entry into it.
 
-        ``path`` is the entry; None keeps nothing.
+        ``path`` is the entry; with None nothing is kept.
         """
         self._path = path
         self._cache = config.create_runtime_cache()
@@ -55,7 +54,7 @@ class RtxCache:
         config.set_runtime_cache(self._cache)
 
     def keep(self) -> None:
-        """Write down what was compiled, where that is more than what the entry holds."""
+        """Write the compiled kernels if they are more than those of the entry."""
         if self._cache is None or self._path is None:
             return
         made = self._cache.serialize()
@@ -66,7 +65,7 @@ class RtxCache:
 
 
 def rtx_entry(plan: bytes, version: str, cuda: Cuda, gpu: GpuInfo | None) -> Path | None:
-    """The entry of an engine file on a GPU; None where nothing is kept, or the driver cannot be asked."""
+    """The entry of an engine file on a GPU; None if caching is off or the driver version is unknown."""
     folder = cache_folder()
     if folder is None or gpu is None:
         return None

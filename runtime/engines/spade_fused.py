@@ -1,7 +1,7 @@
-"""The trunk of a generator as fused kernels in place of its operators: for PyTorch on CUDA.
+"""Runs the trunk of a generator with fused Triton kernels, for PyTorch on CUDA.
 
-The operators that a kernel takes over leave the network; its own operators are the reference, which the fused
-network is held against before it is used (``fused``).
+The kernels replace operators of the network. The unfused network is the reference with which the fused one is
+compared before it is used (`fused_or_not`).
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from .spade_trunk import NotFusable, Trunk, find_trunk
 _LOG = logging.getLogger(__name__)
 
 BLOCK_P, BLOCK_K, BLOCK_D = 64, 32, 32
-"""Pixels of a program, and channels that it reads and makes at a time."""
+"""Block sizes of a program: pixels, input channels and output channels."""
 SMALLEST = 16
-"""The least side of a product of matrices in Triton."""
+"""The minimum side of a matrix product in Triton."""
 TYPES = (torch.float16, torch.bfloat16, torch.float32)
 
 
 class FusedTrunk:
-    """The trunk as a function of its input, ages, coordinates and pattern; one launch a convolution."""
+    """The trunk as a function of input, ages, coordinates and pattern; one kernel launch per convolution."""
 
     def __init__(self, trunk: Trunk, network: OnnxNetwork, dtype: torch.dtype) -> None:
-        """Take the constants of a network over, whose convolutions are computed in ``dtype``.
+        """Prepare the constants of a network whose convolutions are computed in ``dtype``.
 
-        Raises ImportError without Triton, NotFusable for sizes that the kernel does not have.
+        Raises ImportError without Triton, NotFusable for sizes that the kernel does not support.
         """
         from .spade_kernel import spade_convolution
 
@@ -51,7 +51,7 @@ class FusedTrunk:
         self._modulations = [self._modulation(m, held) for m in trunk.modulations]
 
     def _tables(self, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Where the features come from, filled up to a power of two with the age, whose weights are 0."""
+        """The sources of the features, padded to a power of two with the age at weight 0."""
         features = self._trunk.features
         width = _power_of_two(len(features))
         columns = torch.zeros(3, width, dtype=torch.int32)
@@ -131,7 +131,7 @@ def _power_of_two(size: int) -> int:
 
 
 def fuse(network: OnnxNetwork) -> OnnxNetwork:
-    """A network with its trunk fused. Raises NotFusable, and ImportError without Triton."""
+    """The network with a fused trunk. Raises NotFusable, and ImportError without Triton."""
     numbers = {name: value.tolist() for name, value in network.constants.items() if value.numel() <= SMALLEST}
     trunk = find_trunk(network.graph, numbers)
     dtype = network.convolutions or network.constants[trunk.convolutions[0].constants[0]].dtype
@@ -142,20 +142,20 @@ def fuse(network: OnnxNetwork) -> OnnxNetwork:
 
 
 def _on(device: torch.device) -> contextlib.AbstractContextManager[object]:
-    """Make a GPU the current one: Triton launches there."""
+    """Make a GPU the current one, on which Triton launches kernels."""
     return torch.cuda.device(device) if device.type == "cuda" else contextlib.nullcontext()
 
 
 def fused_or_not(network: OnnxNetwork, tensors: tuple[Tensor, ...], most_codes: int = 3) -> OnnxNetwork:
-    """The fused network where it gives the pixels of the other, within ``most_codes``; otherwise that one.
+    """The fused network if its pixels match within ``most_codes`` code values, else the unfused one.
 
-    ``tensors`` are inputs to try both with. A line of the log says why it is not fused.
+    ``tensors`` are inputs for the comparison. The log says why a network is not fused.
     """
     try:
         made = fuse(network)
         with torch.inference_mode(), _on(network.device):
             apart = int((made(*tensors).int() - network(*tensors).int()).abs().max())
-    except Exception as error:  # a compiler that is missing, a GPU that it does not know
+    except Exception as error:  # a missing compiler, an unsupported GPU
         lines = [line for line in str(error).splitlines() if line.strip()]
         why = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
     else:

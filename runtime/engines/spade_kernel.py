@@ -1,9 +1,9 @@
 """A 3x3 convolution of the trunk whose epilogue is the next SPADE, in the Triton language.
 
-The unfused trunk writes hidden channels, scales, shifts and modulated values to memory and reads each of them
-back. Here a program computes a block of pixels: the convolution, and on what it made, still in registers, the
-residual sum, the conditioning of the same pixels from the planes of the tile, scale and shift, and ReLU.
-With TRITON_INTERPRET=1 it runs on a CPU, slowly, which the tests use.
+The unfused trunk writes hidden channels, scales, shifts and modulated values to memory and reads them back.
+Here a program computes a block of pixels and keeps it in registers: the convolution, the residual sum, the
+conditioning from the planes of the tile, scale and shift, and ReLU. With TRITON_INTERPRET=1 it runs slowly on
+a CPU, as in the tests.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-# Triton compiles what stands here: its own types and mypy's do not meet.
+# Triton compiles this module; mypy does not know its types.
 # mypy: ignore-errors
 
 
@@ -26,7 +26,7 @@ def spade_convolution(
 ):  # fmt: skip
     """``out`` [N, height, width, D] = relu(y * scale + shift), with y = convolution of x + residual.
 
-    Grid (blocks of BLOCK_P pixels, blocks of BLOCK_D channels, N). Pictures lie channels last. Without
+    Grid (blocks of BLOCK_P pixels, blocks of BLOCK_D channels, N). Tensors are channels last. Without
     CONVOLVE y is x; without MODULATE ``out`` is y. KEEP writes y to ``kept``, for a later residual.
     ``residual`` is cut by ``res_crop``, ``planes`` [N, 5, cells_high, cells_wide] (age, u, v, inside, scale)
     by ``cells_crop`` on every side. A feature f of a pixel is the plane columns[0, f], times waves[f] under a

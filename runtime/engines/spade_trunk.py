@@ -1,4 +1,4 @@
-"""Where a generator's trunk lies in its ONNX graph: its SPADE, its convolutions, and what conditions them."""
+"""Finds the trunk of a generator in its ONNX graph: SPADE layers, convolutions and conditioning."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from dataclasses import dataclass
 from typing import Any
 
 PLACES = 3
-"""Number of the plane of `inside`, which comes after age, u and v."""
+"""Index of the plane `inside`, which follows age, u and v."""
 
 
 class NotFusable(Exception):
-    """A graph is built otherwise than this module knows; the text says where, half a sentence."""
+    """A graph has an unsupported structure; the text is a clause that says where."""
 
 
 @dataclass(frozen=True)
 class Feature:
-    """An input of the first convolution: a plane (age, u, v, inside, scale), a wave of it, times inside.
+    """A feature of the first convolution: a plane (age, u, v, inside, scale) or a wave of it.
 
-    ``wave`` is 0 for the plane itself, 1 for the sine and 2 for the cosine of ``factor`` times the plane.
+    ``wave`` is 0 for the plane itself, 1 for the sine and 2 for the cosine of ``factor`` times the plane;
+    ``gated`` features are multiplied by `inside`.
     """
 
     plane: int
@@ -29,7 +30,7 @@ class Feature:
 
 @dataclass(frozen=True)
 class Modulation:
-    """One SPADE: its part of the hidden channels, cells cut off of them, and its convolutions' constants."""
+    """One SPADE layer: its range of hidden channels, their crop in cells, and its constants' names."""
 
     start: int
     stop: int
@@ -40,7 +41,7 @@ class Modulation:
 
 @dataclass(frozen=True)
 class TrunkConvolution:
-    """A 3x3 convolution: weight and bias; which value is added, cut by how many cells (empty: none)."""
+    """A 3x3 convolution: names of weight, bias and the added value ("": none), and its crop in cells."""
 
     constants: tuple[str, str]
     made: str
@@ -50,7 +51,7 @@ class TrunkConvolution:
 
 @dataclass(frozen=True)
 class Trunk:
-    """All of it: what comes in and goes out, by the names of the graph; ``mix`` is what a pattern adds by."""
+    """The trunk; values are names in the graph, ``mix`` is the matrix by which a pattern is multiplied."""
 
     x: str
     ages: str
@@ -65,9 +66,9 @@ class Trunk:
 
 
 def find_trunk(graph: Any, numbers: Mapping[str, Any]) -> Trunk:
-    """The trunk of a graph (onnx.GraphProto); ``numbers`` are its constants as nested lists or numbers.
+    """Find the trunk of a graph (onnx.GraphProto); ``numbers`` are its constants as lists or numbers.
 
-    Raises NotFusable for a graph of another shape.
+    Raises NotFusable for a graph of another structure.
     """
     return _Finder(graph, numbers).find()
 
@@ -106,14 +107,14 @@ class _Finder:
         )  # fmt: skip
 
     def _maker(self, name: str) -> Any:
-        """The node that makes a value, casts left out; None for inputs and constants."""
+        """The node that makes a value, skipping casts; None for inputs and constants."""
         node = self._made.get(name)
         while node is not None and node.op_type == "Cast":
             node = self._made.get(node.input[0])
         return node
 
     def _source(self, name: str) -> str:
-        """A value without the casts that made it."""
+        """The value before any casts."""
         node = self._made.get(name)
         while node is not None and node.op_type == "Cast":
             name = node.input[0]
@@ -121,7 +122,7 @@ class _Finder:
         return name
 
     def _readers(self, name: str, kind: str) -> list[Any]:
-        """The nodes of a kind that read a value, behind its casts, too."""
+        """The nodes of a kind that read a value, directly or through casts."""
         casts = [o for n in self._nodes if n.op_type == "Cast" and name in n.input for o in n.output]
         return [n for n in self._nodes if n.op_type == kind and {name, *casts} & set(n.input)]
 
@@ -131,7 +132,7 @@ class _Finder:
         return nodes[0]
 
     def _hidden(self) -> tuple[str, Any, str, str]:
-        """Hidden channels of all SPADE, their convolution, and the matrix that a pattern goes through."""
+        """Hidden channels of all SPADE layers, their convolution, and the matrix of the pattern."""
         for node in self._nodes:
             makers = [self._maker(name) for name in node.input] if node.op_type == "Add" else []
             kinds = [None if m is None else m.op_type for m in makers]
@@ -146,7 +147,7 @@ class _Finder:
         raise NotFusable("its conditioning is not one convolution to which a pattern adds")
 
     def _features(self, concat: Any) -> tuple[tuple[Feature, ...], str, str]:
-        """The inputs of the first convolution in order, and the names of ages and coordinates."""
+        """The features of the first convolution in order, and the names of ages and coordinates."""
         if concat is None or concat.op_type != "Concat" or len(concat.input) != 3:
             raise NotFusable("the planes are not age, places and the rest")
         ages, gated, rest = (self._source(name) for name in concat.input)
@@ -165,7 +166,7 @@ class _Finder:
         return tuple(found), ages, places
 
     def _waves(self, node: Any, places: str) -> list[Feature]:
-        """The features of u and v that one input of their concatenation holds."""
+        """The features of u and v in one input of their concatenation."""
         kind = {"Slice": 0, "Sin": 1, "Cos": 2}.get("" if node is None else node.op_type)
         if kind is None:
             raise NotFusable("a place comes neither as it is nor as a wave")
@@ -184,7 +185,7 @@ class _Finder:
         return found
 
     def _channels(self, node: Any, places: str) -> list[int]:
-        """Which channels of the coordinates a slice takes."""
+        """The channels of the coordinates that a slice selects."""
         if node is None or node.op_type != "Slice" or node.input[0] != places:
             raise NotFusable("a plane is not cut out of the coordinates")
         start, stop, axes = ([*self._numbers[name]] for name in node.input[1:4])
@@ -193,9 +194,9 @@ class _Finder:
         return list(range(start[0], stop[0]))
 
     def _modulation(self, product: Any, hidden: str) -> tuple[Modulation, str, str] | None:
-        """A SPADE from the product of its scale; None for a product that is none.
+        """The SPADE layer of a product with its scale; None if the product is none.
 
-        With it come what is modulated, and the name of what comes out, behind its ReLU.
+        Also returns the name of the modulated value and of the output after ReLU.
         """
         makers = [self._maker(name) for name in product.input]
         sides = [i for i, node in enumerate(makers) if self._reads(node, hidden)]
@@ -220,14 +221,14 @@ class _Finder:
         return modulation, self._source(product.input[1 - sides[0]]), relu.output[0]
 
     def _reads(self, node: Any, hidden: str) -> bool:
-        """Whether a node is a 1x1 convolution of a part of the hidden channels."""
+        """Whether a node is a 1x1 convolution of a range of the hidden channels."""
         if node is None or node.op_type != "Conv" or _attribute(node, "kernel_shape") != [1, 1]:
             return False
         cut = self._maker(node.input[0])
         return cut is not None and cut.op_type == "Slice" and self._source(cut.input[0]) == hidden
 
     def _convolution(self, activated: str) -> TrunkConvolution:
-        """The convolution of what a SPADE made, and the sum after it."""
+        """The convolution after a SPADE layer, and the sum after it."""
         node = self._the(self._readers(activated, "Conv"), "the convolution after a SPADE")
         shape = tuple(_attribute(node, name) for name in ("kernel_shape", "pads", "strides"))
         if shape != ([3, 3], [0, 0, 0, 0], [1, 1]):

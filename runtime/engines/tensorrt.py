@@ -1,4 +1,4 @@
-"""TensorRT on a GPU: TensorRT itself and TensorRT for RTX, which differ in little but their import name."""
+"""The engine of TensorRT and TensorRT for RTX, which differ mostly in their import name."""
 
 from __future__ import annotations
 
@@ -25,16 +25,15 @@ _LOG = logging.getLogger(__name__)
 
 
 class TensorRtProgram:
-    """A TensorRT engine of a bundle on the GPU in use; a CudaProgram, see there for what each method does."""
+    """A TensorRT engine of a bundle on the current GPU; implements CudaProgram."""
 
     def __init__(
         self, cuda: Cuda, path: Path, entry: FileEntry, *, graphs: bool = True, gpu: GpuInfo | None = None
     ) -> None:
         """Load an engine file; ``graphs`` replays each batch size as a CUDA graph.
 
-        ``gpu`` is the GPU in use: with it, what TensorRT for RTX compiles is kept for the next program.
-
-        Raises EngineError for a file that TensorRT refuses, MissingDependencyError without TensorRT.
+        ``gpu`` is the current GPU; with it, kernels that TensorRT for RTX compiles are cached. Raises
+        EngineError for a file that TensorRT refuses, MissingDependencyError without TensorRT.
         """
         if entry.build is None:
             raise EngineError(f"'{path}' is no TensorRT engine: choose another file")
@@ -73,14 +72,14 @@ class TensorRtProgram:
         self.batches = batch_sizes(int(low), int(high))
 
     def memory(self, slots: int, batch: int) -> int:
-        """About how many bytes slots need: TensorRT's own memory, which they share, and their tensors."""
+        """Estimated bytes of slots: the shared activation memory of TensorRT, and the tensors."""
         tensors = sum(t.nbytes for t in {**self.inputs, **self.outputs}.values())
-        # TensorRT only says what its largest batch needs; that of others is nearly in proportion.
+        # TensorRT only reports the memory of the largest batch; that of others is nearly proportional.
         share = batch / self.batches[-1]
         return int(self._engine.device_memory_size_v2 * share) + slots * batch * tensors
 
     def open_slots(self, count: int, batches: Sequence[int], stream: Stream) -> Sequence[ProgramSlot]:
-        """Open slots, with memory for intermediate results that all of them share."""
+        """Open slots, which share the memory for activations."""
         opened: list[_Slot] = []
         try:
             with _collector_at_rest():
@@ -100,13 +99,13 @@ class TensorRtProgram:
         return opened
 
     def close(self) -> None:
-        """Give everything back."""
+        """Free everything."""
         self._free_activations()
-        # What was made goes before what made it.
+        # Objects are released before their creators.
         self._cache = self._config = self._engine = self._runtime = None
 
     def make_context(self, batch: int, addresses: Mapping[str, int]) -> Any:
-        """A context for one batch size, with its tensors at these addresses and the shared memory."""
+        """Create a context for one batch size, with tensors at these addresses and the shared memory."""
         assert self._activations is not None
         context = self._context()
         self._size_for(context, batch)
@@ -117,19 +116,19 @@ class TensorRtProgram:
         return context
 
     def inspect(self) -> str:
-        """What TensorRT's inspector says of the engine, JSON; empty where it says nothing."""
+        """The report of TensorRT's engine inspector, JSON; empty if not available."""
         inspector = self._engine.create_engine_inspector()
         kind = self._trt.LayerInformationFormat.JSON
         return str(inspector.get_engine_information(kind)) if inspector else ""
 
     def run(self, context: Any, stream: Stream) -> None:
-        """Have a context computed in a stream; raises EngineError with TensorRT's reason."""
+        """Enqueue a context in a stream; raises EngineError with TensorRT's reason."""
         self._log.errors.clear()
         if not context.execute_async_v3(stream.handle):
             self._fail(f"{self.name} could not start '{self._path.name}'")
 
     def wants_graphs(self, context: Any, stream: Stream) -> bool:
-        """Whether a context is to be captured as a graph, and can be."""
+        """Whether a context should and can be captured as a graph."""
         capturable = getattr(context, "is_stream_capturable", None)
         if not self._graphs or capturable is None or capturable(stream.handle):
             return self._graphs
@@ -137,10 +136,9 @@ class TensorRtProgram:
         return False
 
     def captured(self, cuda: Cuda, context: Any, stream: Stream) -> Graph | None:
-        """A context as a graph. It must have run before, when it prepares what cannot be captured.
+        """Capture a context as a graph. It must have run once, because its first run cannot be captured.
 
-        None where it cannot be captured after all: then no other context is tried, and kernels are launched
-        one by one.
+        None if the capture fails: then no other context is captured, and kernels are launched one by one.
         """
         self.run(context, stream)
         stream.synchronize()
@@ -173,7 +171,7 @@ class TensorRtProgram:
         return context
 
     def _size_for(self, context: Any, batch: int) -> int:
-        """Fix the shapes of a context; returns how many bytes of memory it needs."""
+        """Set the shapes of a context; returns the bytes of memory it needs."""
         for name, tensor in self.inputs.items():
             if not context.set_input_shape(name, (batch, *tensor.shape)):
                 raise EngineError(
@@ -209,10 +207,9 @@ class TensorRtProgram:
 
 
 class _Slot:
-    """Tensors of a slot, and for each batch size a context or a graph of it.
+    """The tensors of a slot, and for each batch size a context or its graph.
 
-    A graph remembers the addresses and the state of the context that it was captured from, so each has a
-    context of its own, which nothing else uses.
+    A graph depends on the addresses and the state of its context, so each graph has its own context.
     """
 
     def __init__(self, program: TensorRtProgram, batches: Sequence[int], stream: Stream) -> None:
@@ -242,7 +239,7 @@ class _Slot:
             raise
 
     def address(self, name: str) -> int:
-        """Where a tensor lies."""
+        """The address of a tensor."""
         return self._memory[name].handle
 
     def launch(self, batch: int, stream: Stream) -> bool:
@@ -254,14 +251,14 @@ class _Slot:
         return False
 
     def close(self) -> None:
-        """Give everything back, graphs first."""
+        """Free everything, graphs first."""
         self._handles.close()
         self._contexts.clear()
 
 
 @contextlib.contextmanager
 def _collector_at_rest() -> Iterator[None]:
-    """Keep the garbage collector from freeing an object of TensorRT while TensorRT logs, which would hang."""
+    """Disable the garbage collector: freeing a TensorRT object while TensorRT logs would deadlock."""
     collecting = gc.isenabled()
     gc.disable()
     try:

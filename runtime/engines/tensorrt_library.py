@@ -1,4 +1,4 @@
-"""The libraries: importing TensorRT or TensorRT for RTX, and what they say to their log."""
+"""Importing TensorRT or TensorRT for RTX, and a logger for them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ INSTALL: Mapping[str, str] = {
 
 
 def load_tensorrt(flavour: str, what: str = "") -> Any:
-    """Import a TensorRT by its import name; raises MissingDependencyError where that cannot be done.
+    """Import a TensorRT by its import name; raises MissingDependencyError if that fails.
 
-    ``what`` is what needs it, for the error: the engine, where nothing is said.
+    ``what`` is the feature that needs it, for the error message; by default the engine.
     """
     what = what or f"the {FLAVOURS[flavour]} engine"
     try:
@@ -35,7 +35,7 @@ def load_tensorrt(flavour: str, what: str = "") -> Any:
 
 
 def make_log(trt: Any) -> Any:
-    """A logger for TensorRT that keeps errors, instead of printing them, in its list ``errors``."""
+    """A logger for TensorRT that collects errors in its list ``errors`` instead of printing them."""
 
     class Keeper(trt.ILogger):  # type: ignore[misc]
         def __init__(self) -> None:

@@ -1,8 +1,8 @@
-"""Tile geometry: which parts of a canonical frame are computed, and how they meet.
+"""Tile geometry: the parts of a canonical frame that are computed.
 
-A tile's *core* is what it contributes; the engine also gets its *halo*, the pixels around it that the
-network looks at. Tiles with a full halo give the pixels that the whole frame in one piece would give, so
-cores may overlap without harm.
+A tile's *core* is the part that it contributes to the result; its *halo* are the surrounding pixels in the
+network's receptive field. Tiles with a full halo give the same pixels as the whole frame in one piece, so
+cores may overlap.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class Tile:
-    """The core of one tile, in pixels of the frame: ``x0``, ``y0`` is its top left pixel."""
+    """The core of one tile in px of the frame; ``x0``, ``y0`` is its top left pixel."""
 
     x0: int
     y0: int
@@ -33,9 +33,9 @@ class Tile:
         return slice(self.y0, self.y0 + self.height), slice(self.x0, self.x0 + self.width)
 
     def padded(self, halo: int, cell: int = 1) -> tuple[slice, slice]:
-        """Rows and columns of core and halo in an array of the frame that has ``halo`` px more on every side.
+        """Rows and columns of core and halo in an array of the frame with ``halo`` px on every side.
 
-        With ``cell`` the array has one element for every ``cell`` px (an aging map has 4).
+        With ``cell`` the array has one element per ``cell`` px (an aging map has 4).
         """
         rows = slice(self.y0 // cell, (self.y0 + self.height + 2 * halo) // cell)
         columns = slice(self.x0 // cell, (self.x0 + self.width + 2 * halo) // cell)
@@ -46,11 +46,11 @@ class Tile:
 
 
 def mask_cells(mask: NDArray[np.floating], cell_px: int = 4) -> NDArray[np.bool_]:
-    """Which cells of ``cell_px`` x ``cell_px`` px a mask [S, S] touches: bool [S/cell_px, S/cell_px]."""
+    """The cells in which a mask [S, S] is not zero: bool [S/cell_px, S/cell_px]. Raises ValueError."""
     height, width = mask.shape
     if height % cell_px or width % cell_px:
         raise ValueError(f"a mask of {width}x{height} px does not divide into cells of {cell_px} px")
-    # Rows first: that reads memory in order, and is several times as fast as both axes in one call.
+    # Rows first: sequential reads, several times as fast as both axes in one call.
     rows = (mask != 0).reshape(height // cell_px, cell_px, width).any(axis=1)
     touched: NDArray[np.bool_] = rows.reshape(height // cell_px, width // cell_px, cell_px).any(axis=2)
     return touched
@@ -74,9 +74,10 @@ def plan_tiles(
     fits, otherwise an even part of it, the last one of a row or column slid back inside. Cores that touch
     no marked cell are left out.
 
-    With ``fixed``, for engines that compute one size only, every core is as large as ``core_px`` says, slid
-    inside the frame where it would reach over its edge; only a frame that is smaller has smaller cores.
-    Otherwise there are ``at_least`` that many pieces, as long as that leaves SMALLEST_PX of each.
+    With ``fixed``, for engines that compute one size only, every core has exactly ``core_px``, moved inside
+    the frame at its edges; only a smaller frame has smaller cores. Otherwise there are ``at_least`` that many
+    tiles, as long as they are not smaller than SMALLEST_PX. Raises ValueError for sizes that do not fit
+    together.
     """
     if frame_px <= 0 or frame_px % multiple:
         raise ValueError(f"a frame of {frame_px} px is not a multiple of {multiple} px")
@@ -113,9 +114,9 @@ def plan_cheapest(
     cells: NDArray[np.bool_] | None = None,
     multiple: int = 4,
 ) -> list[Tile]:
-    """Tiles as plan_tiles gives them with ``fixed``, of that core of several that takes least arithmetic.
+    """The tiles of plan_tiles with ``fixed``, for the core size that needs the least arithmetic.
 
-    ``cores_px`` are sides of squares, or widths and heights; of two that cost the same the smaller one is
+    ``cores_px`` are sides of squares, or widths and heights; the smaller one of two with the same cost is
     taken.
     """
     sizes = ((px, px) if isinstance(px, int) else px for px in cores_px)
@@ -126,15 +127,15 @@ def plan_cheapest(
 
 
 def tile_cost(core: Size, halo_px: int) -> int:
-    """What a tile costs, in px: the area of its core with half of the halo on every side.
+    """The cost of a tile in px: the area of its core plus half of the halo on every side.
 
-    The network is as wide as the tile at its beginning, and as the core at its end.
+    The network's layers shrink from the size of the tile to that of the core.
     """
     return (core[0] + halo_px) * (core[1] + halo_px)
 
 
 def _stretch(marked: NDArray[np.bool_]) -> int:
-    """Length of the shortest stretch of a line that holds all that is marked."""
+    """Length of the shortest interval that contains all marked elements."""
     first, last = (int(i) for i in np.flatnonzero(marked)[[0, -1]])
     return last + 1 - first
 
@@ -142,7 +143,7 @@ def _stretch(marked: NDArray[np.bool_]) -> int:
 def _pieces(
     height: int, width: int, fewest: tuple[int, int], at_least: int, smallest: int
 ) -> tuple[int, int]:
-    """Pieces down and across: the ``fewest``, then more for ``at_least``."""
+    """Number of tiles down and across: the ``fewest``, then more for ``at_least``."""
     down, across = fewest
     while down * across < at_least:
         if height * across >= width * down and height >= smallest * (down + 1):
@@ -157,7 +158,7 @@ def _pieces(
 
 
 def _split(marked: NDArray[np.bool_], pieces: int) -> tuple[list[int], int]:
-    """Starts and the one common length of so many pieces that cover the marked stretch of a line."""
+    """Starts and common length of ``pieces`` intervals that cover the marked interval."""
     first, last = (int(i) for i in np.flatnonzero(marked)[[0, -1]])
     length = last + 1 - first
     size = -(-length // pieces)
@@ -165,11 +166,11 @@ def _split(marked: NDArray[np.bool_], pieces: int) -> tuple[list[int], int]:
 
 
 def _slide(marked: NDArray[np.bool_], length: int) -> tuple[list[int], int]:
-    """Starts of the fewest pieces of one given length that cover the marked stretch of a line, and it."""
+    """Starts of the fewest intervals of a given length that cover the marked interval, and that length."""
     first, last = (int(i) for i in np.flatnonzero(marked)[[0, -1]])
     size = min(length, len(marked))
     pieces = -(-(last + 1 - first) // size)
     spare = pieces * size - (last + 1 - first)
-    # What is computed beyond the stretch lies evenly around it, as far as the line goes.
+    # The excess is distributed evenly on both sides, within the line.
     start = max(0, min(first - spare // 2, len(marked) - pieces * size))
     return [min(start + i * size, len(marked) - size) for i in range(pieces)], size

@@ -1,1 +1,1 @@
-"""NVIDIA GPUs: memory, streams, events and graphs through cuda-bindings, and frames that go through them."""
+"""NVIDIA GPUs: memory, streams, events and graphs through cuda-bindings, and the tile device on them."""

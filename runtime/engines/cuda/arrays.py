@@ -1,4 +1,4 @@
-"""A program on a GPU as a function of arrays, and as an Engine: for comparisons, not for speed."""
+"""A CUDA program as a function of NumPy arrays and as an Engine, for comparisons rather than speed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import EngineError
-from ..contract import CELL_PX, PLACE_PLANES, Capabilities, CoreSize, Ticket, TileBatch
+from ..contract import CELL_PX, COORDINATE_PLANES, Capabilities, CoreSize, Ticket, TileBatch
 from ..tiles import Size
 from .api import Cuda
 from .handles import HandleStack, PinnedMemory, Stream
@@ -22,10 +22,10 @@ Array = NDArray[Any]
 
 
 class ArrayRunner:
-    """Runs a program on arrays of any batch; safe to share between threads, which take turns."""
+    """Runs a program on arrays of any batch size; thread-safe, one call at a time."""
 
     def __init__(self, cuda: Cuda, gpu: int, program: CudaProgram) -> None:
-        """Take over a program, which is closed with the runner; raises EngineError."""
+        """Take ownership of a program, which is closed with the runner; raises EngineError."""
         self._cuda, self._gpu, self.program = cuda, gpu, program
         self._lock = threading.Lock()
         self._handles = HandleStack()
@@ -44,7 +44,7 @@ class ArrayRunner:
         self._closed = False
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """The outputs for inputs whose first axis is the batch; raises EngineError."""
+        """Compute the outputs by name; the first axis of all arrays is the batch. Raises EngineError."""
         count = len(next(iter(inputs.values())))
         for name, tensor in self.program.inputs.items():
             found = inputs.get(name)
@@ -85,7 +85,7 @@ class ArrayRunner:
         }
 
     def close(self) -> None:
-        """Give everything back; closing again does nothing."""
+        """Free everything; closing again does nothing."""
         with self._lock:
             if self._closed:
                 return
@@ -97,7 +97,7 @@ class ArrayRunner:
 
 
 @dataclass(eq=False)
-class _Job:
+class _InFlight:
     label: str
     owner: CudaEngine
     future: Future[NDArray[np.uint8]] | None
@@ -106,12 +106,12 @@ class _Job:
 class CudaEngine:
     """An Engine on a GPU for tiles of any size.
 
-    The program has one size: smaller tiles are filled up, larger ones cut. For whole frames at full speed
-    there is CudaTileDevice.
+    The program has one size: smaller tiles are padded, larger ones are split. For whole frames at full speed
+    use CudaTileDevice.
     """
 
     def __init__(self, cuda: Cuda, gpu: int, program: CudaProgram, halo_px: int) -> None:
-        """Take over a generator's program, which is closed with the engine; raises EngineError."""
+        """Take ownership of a generator's program, which is closed with the engine; raises EngineError."""
         self._halo = halo_px
         self._core = core_size(program, halo_px)
         self._runner = ArrayRunner(cuda, gpu, program)
@@ -124,21 +124,21 @@ class CudaEngine:
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the engine is and likes."""
+        """The properties of the engine."""
         return self._capabilities
 
     def submit(self, batch: TileBatch) -> Ticket:
-        """Start on a batch and return at once; raises EngineError, naming the tile."""
+        """Start a batch without blocking; raises EngineError, naming the tile."""
         batch.check()
         if self._pool is None:
             raise EngineError(f"{batch.label} came after the engine was closed: open a new one")
         if min(batch.image.shape[1:3]) <= 2 * self._halo:
             raise EngineError(f"{batch.label} is not larger than its halo of {self._halo} px on every side")
-        return _Job(batch.label, self, self._pool.submit(self._compute, batch))
+        return _InFlight(batch.label, self, self._pool.submit(self._compute, batch))
 
     def wait(self, ticket: Ticket) -> NDArray[np.uint8]:
         """The aged cores of a batch, uint8 [N, H - 2 * halo, W - 2 * halo, 3]; raises EngineError."""
-        if not isinstance(ticket, _Job) or ticket.owner is not self or ticket.future is None:
+        if not isinstance(ticket, _InFlight) or ticket.owner is not self or ticket.future is None:
             raise EngineError(f"{ticket.label} is not in flight: wait once for each ticket of this engine")
         future, ticket.future = ticket.future, None
         try:
@@ -147,7 +147,7 @@ class CudaEngine:
             raise EngineError(f"{self._capabilities.name} failed on {ticket.label}: {error}") from error
 
     def close(self) -> None:
-        """Finish what was submitted, and give the engine's memory back."""
+        """Finish submitted batches and free the engine's memory."""
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.shutdown()
@@ -189,7 +189,7 @@ def _cut_map(batch: TileBatch, y: int, x: int, halo: int, core: Size) -> Array:
 def _cut_places(batch: TileBatch, y: int, x: int, halo: int, core: Size) -> Array:
     (columns, rows), y, x = _cells(core, halo), y // CELL_PX, x // CELL_PX
     part = batch.coordinates[:, :, y : y + rows, x : x + columns]
-    return _filled(part, (PLACE_PLANES, rows, columns))
+    return _filled(part, (COORDINATE_PLANES, rows, columns))
 
 
 def _cut_pattern(batch: TileBatch, y: int, x: int, halo: int, core: Size) -> Array:
@@ -210,7 +210,7 @@ _CUTS: Mapping[str, Callable[[TileBatch, int, int, int, Size], Array]] = {
 
 
 def _filled(array: Array, shape: Sequence[int]) -> Array:
-    """An array in the top left corner of one of this shape, whose rest is nobody's business."""
+    """An array in the top left corner of a larger one; the rest is undefined."""
     out = np.zeros((len(array), *shape), array.dtype)
     out[tuple(slice(0, size) for size in array.shape)] = array
     return out

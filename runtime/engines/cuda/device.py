@@ -1,4 +1,4 @@
-"""Frames through a GPU: up once, cut, computed, stitched there, and down once, all overlapped."""
+"""The tile device on a GPU: uploads frames, cuts, computes and stitches tiles, and downloads the results."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from .program import CudaProgram
 from .rings import SLOTS, Ring, Rings, Slot
 
 FRAMES_SHARE = 0.25
-"""How much of the memory that the ring leaves free may be room for frames."""
+"""The share of the memory left by the rings that buffers for frames may take."""
 FRAMES_BYTES = 1 << 30
-"""The most that room for frames takes, on the GPU and in pinned memory together."""
+"""The maximum size of buffers for frames, on the GPU and in pinned memory together."""
 RGB = 3
 
 
@@ -43,11 +43,10 @@ class _Place:
 
 
 class CudaTileDevice:
-    """A TileDevice on one GPU; see there for what each method does.
+    """A TileDevice on one GPU.
 
-    Three streams share the work. Upload carries frames in and cuts tiles out of them, compute runs the
-    network, download stitches cores and carries frames out; events hand each slot from one to the next, so
-    that three batches are at three different places at once.
+    It uses three streams: one uploads frames and cuts tiles, one runs the network, one stitches cores and
+    downloads frames. Events pass each slot from one stream to the next, so that three batches overlap.
     """
 
     def __init__(

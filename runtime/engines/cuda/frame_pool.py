@@ -1,27 +1,27 @@
-"""Room for frames on a GPU: allocated once, used again and again."""
+"""A pool of buffers for frames, on the GPU and in pinned memory."""
 
 from __future__ import annotations
 
 import threading
 
 from ...errors import EngineError
-from ..contract import PLACE_PLANES
+from ..contract import COORDINATE_PLANES
 from ..frame import FrameWork
 from .api import Cuda, OutOfMemoryError
 from .handles import DeviceMemory, Event, HandleStack, PinnedMemory
 
 ALIGNMENT = 256
 STEP_PX = 256
-PLANES = 1 + PLACE_PLANES
-"""Floats of every cell: its age, and its coordinates."""
+PLANES = 1 + COORDINATE_PLANES
+"""Floats per cell: the age and the coordinates."""
 
 
 class FrameRoom:
-    """Room for one frame of up to ``padded_px`` px with its halo.
+    """Buffers for one frame of up to ``padded_px`` px, halo included.
 
-    Pinned memory carries the frame in, and, much later, out. ``image`` and ``planes`` (the ages, then the
-    coordinates) are what came in, ``aged`` is what goes out. ``uploaded`` happens when the pinned memory was
-    read, ``back`` when it holds the result.
+    The pinned memory is used for both the upload and the download. ``image`` and ``planes`` (ages, then
+    coordinates) are the inputs on the GPU, ``aged`` is the result. The event ``uploaded`` completes when the
+    pinned memory was read, ``back`` when it holds the result.
     """
 
     def __init__(self, cuda: Cuda, padded_px: int) -> None:
@@ -41,25 +41,25 @@ class FrameRoom:
             raise
 
     def close(self) -> None:
-        """Give all of it back."""
+        """Free the buffers."""
         self._handles.close()
 
 
 def room_bytes(padded_px: int) -> int:
     """About what room for a frame of so many px takes, on the GPU and in pinned memory, in bytes."""
-    # Three times RGB, and twice so many floats for every 16 px.
+    # Three times RGB, and twice PLANES floats per cell of 16 px.
     return padded_px * padded_px * (9 * 2 + PLANES) // 2
 
 
 def _needed_px(work: FrameWork) -> int:
-    """Side of the room for a frame: sizes come in steps, so that rooms serve many frames."""
+    """Side of the buffers for a frame, rounded up to steps so that buffers can be reused."""
     return -(-work.image.shape[0] // STEP_PX) * STEP_PX
 
 
 class FramePool:
-    """Hands out room for frames, and keeps what comes back for the next; two threads may use it.
+    """A pool of FrameRooms; thread-safe.
 
-    ``budget`` is how many bytes all room should take; one frame may always be there, however large.
+    ``budget`` limits the total size in bytes; one frame of any size is always accepted.
     """
 
     def __init__(self, cuda: Cuda, budget: int = 0) -> None:
@@ -70,16 +70,16 @@ class FramePool:
         self._lock = threading.Lock()
 
     def has_room(self, work: FrameWork) -> bool:
-        """Whether room for a frame keeps to the budget, or nothing is handed out."""
+        """Whether the buffers for a frame fit into the budget, or no buffers are in use."""
         with self._lock:
             taken = sum(room.nbytes for room in self._taken)
         return not taken or taken + room_bytes(_needed_px(work)) <= self.budget
 
     def take(self, work: FrameWork) -> FrameRoom:
-        """Room for a frame: one that is free and large enough, or new room.
+        """Buffers for a frame: free ones that are large enough, or new ones.
 
-        Where the budget is spent, smaller room goes for it. Raises OutOfMemoryError, which names the frame,
-        when there is none.
+        If the budget is exceeded, smaller free buffers are released first. Raises OutOfMemoryError, which
+        names the frame's size.
         """
         needed = _needed_px(work)
         with self._lock:
@@ -98,7 +98,7 @@ class FramePool:
         return room
 
     def _beyond_budget(self, more: int) -> list[FrameRoom]:
-        """Take free room out, smallest first, until there is budget for so much more; hold the lock."""
+        """Remove free buffers, smallest first, until ``more`` bytes fit into the budget; hold the lock."""
         total = more + sum(room.nbytes for room in (*self._free, *self._taken))
         self._free.sort(key=lambda room: -room.padded_px)
         out = []
@@ -120,20 +120,20 @@ class FramePool:
             ) from error
 
     def give(self, room: FrameRoom) -> None:
-        """Take room back."""
+        """Return buffers to the pool."""
         with self._lock:
             self._taken.discard(room)
             self._free.append(room)
 
     def close(self) -> None:
-        """Close all room, that of frames which nobody will finish any more, too."""
+        """Free all buffers, including those of unfinished frames."""
         with self._lock:
             self._free += self._taken
             self._taken.clear()
         self._shrink()
 
     def _shrink(self) -> None:
-        """Close all room that is free."""
+        """Free all unused buffers."""
         with self._lock:
             free, self._free = self._free, []
         for room in free:

@@ -1,4 +1,4 @@
-"""What CUDA hands out: each handle is given back exactly once, and says so when used afterwards."""
+"""Owners of CUDA handles, which release them exactly once and refuse later use."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .api import Cuda
 
 
 class Handle:
-    """Owns one handle of CUDA. A context manager; closing again does nothing."""
+    """Owns one CUDA handle. A context manager; closing again does nothing."""
 
     def __init__(self, cuda: Cuda, handle: int, give_back: Callable[[int], None]) -> None:
         self.cuda = cuda
@@ -30,7 +30,7 @@ class Handle:
         return self._handle
 
     def close(self) -> None:
-        """Give the handle back; where CUDA refuses, it is lost all the same, and CudaError is raised."""
+        """Release the handle; raises CudaError if CUDA fails, and the handle is lost then."""
         handle, self._handle = self._handle, None
         if handle is not None:
             self._give_back(handle)
@@ -45,7 +45,7 @@ class Handle:
 
 
 class DeviceMemory(Handle):
-    """``size`` bytes on the GPU in use."""
+    """``size`` bytes on the current GPU."""
 
     def __init__(self, cuda: Cuda, size: int) -> None:
         super().__init__(cuda, cuda.malloc(size), cuda.free)
@@ -53,14 +53,14 @@ class DeviceMemory(Handle):
 
 
 class PinnedMemory(Handle):
-    """``size`` bytes of the host's memory that the GPU reads and writes by itself."""
+    """``size`` bytes of pinned host memory."""
 
     def __init__(self, cuda: Cuda, size: int) -> None:
         super().__init__(cuda, cuda.host_alloc(size), cuda.host_free)
         self.size = size
 
     def array(self, shape: tuple[int, ...], dtype: Any = np.uint8, offset: int = 0) -> NDArray[Any]:
-        """A view of part of it as an array; it must not be used after close."""
+        """A view of a part as an array, which must not be used after close; raises EngineError."""
         count = int(np.prod(shape))
         needed = offset + count * np.dtype(dtype).itemsize
         if needed > self.size:
@@ -70,13 +70,13 @@ class PinnedMemory(Handle):
 
 
 class Stream(Handle):
-    """Work that is done in order, beside that of other streams."""
+    """A CUDA stream."""
 
     def __init__(self, cuda: Cuda) -> None:
         super().__init__(cuda, cuda.stream_create(), cuda.stream_destroy)
 
     def wait(self, event: Event) -> None:
-        """Let all later work begin only when an event has happened."""
+        """Make all later work wait for an event."""
         self.cuda.stream_wait(self.handle, event.handle)
 
     def synchronize(self) -> None:
@@ -85,37 +85,37 @@ class Stream(Handle):
 
 
 class Event(Handle):
-    """A point in the work of a stream."""
+    """A CUDA event."""
 
     def __init__(self, cuda: Cuda, timed: bool = False) -> None:
         super().__init__(cuda, cuda.event_create(timed), cuda.event_destroy)
 
     def record(self, stream: Stream) -> None:
-        """Let it happen when all earlier work of a stream is done."""
+        """Record it after all earlier work of a stream."""
         self.cuda.event_record(self.handle, stream.handle)
 
     def synchronize(self) -> None:
-        """Block until it has happened; at once if it was never recorded."""
+        """Block until it has completed; returns immediately if it was never recorded."""
         self.cuda.event_synchronize(self.handle)
 
 
 class Library(Handle):
-    """Kernels that were loaded for the GPU in use."""
+    """Kernels that were loaded for the current GPU."""
 
     def __init__(self, cuda: Cuda, code: bytes) -> None:
         super().__init__(cuda, cuda.library_load(code), cuda.library_unload)
 
 
 class Graph(Handle):
-    """Work that was collected once and is launched as a whole."""
+    """An executable CUDA graph."""
 
     def __init__(self, cuda: Cuda, stream: Stream, work: Callable[[], None]) -> None:
-        """Collect what ``work`` gives to a stream; nothing of it is done yet."""
+        """Capture the work that ``work`` submits to a stream, without running it."""
         cuda.capture_begin(stream.handle)
         try:
             work()
         except BaseException:
-            # A stream that goes on collecting is of no use to anybody.
+            # A stream that is still capturing is unusable.
             self._stop(cuda, stream)
             raise
         graph = cuda.capture_end(stream.handle)
@@ -127,7 +127,7 @@ class Graph(Handle):
         self.launches = 0
 
     def launch(self, stream: Stream) -> None:
-        """Do the work, in a stream."""
+        """Launch the graph in a stream."""
         self.cuda.graph_launch(self.handle, stream.handle)
         self.launches += 1
 
@@ -143,18 +143,18 @@ _T = TypeVar("_T", bound=Handle)
 
 
 class HandleStack:
-    """Closes many handles, last one first, each whatever becomes of the others."""
+    """Closes handles in reverse order, even if some fail."""
 
     def __init__(self) -> None:
         self._owned: list[Handle] = []
 
     def own(self, owner: _T) -> _T:
-        """Close it with the rest; returns it."""
+        """Add a handle; returns it."""
         self._owned.append(owner)
         return owner
 
     def close(self) -> None:
-        """Close all; raises the first error when all are closed."""
+        """Close all, then raise the first error."""
         first: EngineError | None = None
         while self._owned:
             try:

@@ -1,7 +1,7 @@
-"""Writes tile_kernels.ptx, which the driver compiles for its GPU: ``python make_ptx.py LIBNVRTC``.
+"""Compiles tile_kernels.cu to tile_kernels.ptx: ``python make_ptx.py LIBNVRTC``.
 
 LIBNVRTC is the path of libnvrtc.so.12 of CUDA 12.0, as in the package ``nvidia-cuda-nvrtc-cu12==12.0.140``:
-what newer ones write, older drivers cannot read.
+older drivers cannot load the PTX of newer versions.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ SOURCE_MARK = "// made of tile_kernels.cu, SHA-256 "
 
 
 def fingerprint() -> str:
-    """The first line of the PTX, by which a test sees that it was made of the source beside it."""
+    """The first line of the PTX, by which a test checks that it was made of the current source."""
     return SOURCE_MARK + hashlib.sha256(SOURCE.read_bytes()).hexdigest()
 
 
 def compile_ptx(library: str) -> str:
-    """PTX of the kernels, by the NVRTC at a path; raises RuntimeError with its log."""
+    """Compile the kernels with the NVRTC library at a path; raises RuntimeError with its log."""
     nvrtc = ctypes.CDLL(library)
     program = ctypes.c_void_p()
     nvrtc.nvrtcCreateProgram(

@@ -1,4 +1,4 @@
-"""How tiles are cut out of frames on a GPU and cores put back: by a kernel each, or copy by copy."""
+"""Cutting tiles out of frames on a GPU and stitching cores into them, by kernels or by copies."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar, Protocol
 
 from ...errors import EngineError
-from ..contract import CELL_PX, PLACE_PLANES
+from ..contract import CELL_PX, COORDINATE_PLANES
 from ..scheduler.device import PlacedTile
 from ..tiles import Size
 from .api import ADDRESS, NUMBER, Cuda, KernelType
@@ -21,29 +21,29 @@ PTX = Path(__file__).with_name("tile_kernels.ptx")
 THREADS = 256
 _RGB, _FLOAT = 3, 4
 Argument = tuple[int, KernelType]
-"""An argument of a kernel: an address or a number, and which of them."""
+"""An argument of a kernel and its type."""
 
 
 class TileMover(Protocol):
-    """Moves the tiles of a slot, all in a stream; they fit into ``ring``."""
+    """Moves the tiles of a slot, asynchronously in a stream; they fit into ``ring``."""
 
     name: ClassVar[str]
-    """What moves the tiles."""
+    """The method, "kernels" or "copies"."""
 
     def gather(self, slot: Slot, ring: Ring, into: ProgramSlot, stream: Stream) -> None:
         """Cut the slot's tiles with halo, ages, coordinates and patterns into a program's inputs."""
 
     def stitch(self, slot: Slot, ring: Ring, out_of: ProgramSlot, stream: Stream) -> None:
-        """Put the cores of a program's output into the frames of the slot's tiles."""
+        """Copy the cores of a program's output into the frames of the slot's tiles."""
 
     def close(self) -> None:
-        """Give everything back."""
+        """Free everything."""
 
 
 def open_mover(cuda: Cuda, halo_px: int, kernels: bool = True) -> TileMover:
-    """The kernels for the GPU in use; without them, or where they cannot be loaded, plain copies.
+    """A KernelMover for the current GPU; without ``kernels``, or if they cannot be loaded, a CopyMover.
 
-    A line of the log says why they cannot.
+    The log says why they cannot be loaded.
     """
     if kernels:
         try:
@@ -54,12 +54,12 @@ def open_mover(cuda: Cuda, halo_px: int, kernels: bool = True) -> TileMover:
 
 
 class KernelMover:
-    """One copy and one launch to cut all tiles of a batch, one launch to put its cores back."""
+    """Cuts all tiles of a batch with one copy and one launch, and stitches its cores with one launch."""
 
     name: ClassVar[str] = "kernels"
 
     def __init__(self, cuda: Cuda, halo_px: int) -> None:
-        """Load the kernels; raises CudaError where the GPU in use or its driver cannot take them."""
+        """Load the kernels; raises CudaError if the current GPU or its driver does not support them."""
         self._cuda, self._halo = cuda, halo_px
         self._library = Library(cuda, PTX.read_bytes())
         try:
@@ -71,12 +71,12 @@ class KernelMover:
             raise
 
     def gather(self, slot: Slot, ring: Ring, into: ProgramSlot, stream: Stream) -> None:
-        """Send up where the tiles lie, and cut them."""
+        """Upload the tiles' descriptors, and cut the tiles."""
         for number, placed in enumerate(slot.tiles):
             tile, room = placed.tile, placed.frame.room
             addresses = (room.image.handle, room.planes.handle, room.aged.handle)
             place = (placed.frame.padded, tile.x0, tile.y0, tile.width, tile.height, 0)
-            slot.jobs[number] = (*addresses, *place)
+            slot.descriptors[number] = (*addresses, *place)
         self._cuda.copy(slot.memory.handle, slot.pinned.handle, slot.pinned.size, stream.handle)
         mixed = slot.patterns.shape[1]
         inputs: list[Argument] = [
@@ -90,7 +90,7 @@ class KernelMover:
         self._cuda.kernel_launch(self._gather, grid, THREADS, arguments, stream.handle)
 
     def stitch(self, slot: Slot, ring: Ring, out_of: ProgramSlot, stream: Stream) -> None:
-        """Put the cores to where gather said that their tiles lie."""
+        """Stitch the cores at the positions of the uploaded descriptors."""
         arguments: list[Argument] = [
             (slot.memory.handle, ADDRESS), (out_of.address("aged"), ADDRESS),
             (ring.core[0], NUMBER), (ring.core[1], NUMBER), (self._halo, NUMBER),
@@ -104,7 +104,7 @@ class KernelMover:
 
 
 class CopyMover:
-    """Seven copies for every tile: slow to start, but nothing that any driver lacks."""
+    """Seven copies per tile: slow to launch, but supported by every driver."""
 
     name: ClassVar[str] = "copies"
 
@@ -131,16 +131,14 @@ class CopyMover:
     def _gather_planes(
         self, into: ProgramSlot, cells: Size, number: int, placed: PlacedTile, stream: Stream
     ) -> None:
-        """Cut ages and coordinates out, into place ``number`` of a batch; its planes are ``cells`` wide and
-        high.
-        """
+        """Cut ages and coordinates into element ``number`` of a batch, whose planes have ``cells`` (w, h)."""
         tile, place = placed.tile, placed.frame
         plane, row = _FLOAT * cells[0] * cells[1], place.padded // CELL_PX
         width, height = ((size + 2 * self._halo) // CELL_PX for size in (tile.width, tile.height))
         start = place.room.planes.handle + _FLOAT * (tile.y0 // CELL_PX * row + tile.x0 // CELL_PX)
-        coordinates = into.address("coordinates") + number * PLACE_PLANES * plane
+        coordinates = into.address("coordinates") + number * COORDINATE_PLANES * plane
         targets = [into.address("aging_map") + number * plane]
-        targets += [coordinates + i * plane for i in range(PLACE_PLANES)]
+        targets += [coordinates + i * plane for i in range(COORDINATE_PLANES)]
         for i, target in enumerate(targets):
             self._cuda.copy_2d(
                 target, _FLOAT * cells[0], start + i * _FLOAT * row * row, _FLOAT * row,
@@ -159,4 +157,4 @@ class CopyMover:
             )  # fmt: skip
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Nothing to free."""

@@ -1,4 +1,4 @@
-"""What a network on a GPU is to the code that feeds it, whichever library runs it."""
+"""The protocol of networks on a GPU, independent of the library that runs them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...bundle.precision import Precision
-from ..contract import CELL_PX, PLACE_PLANES
+from ..contract import CELL_PX, COORDINATE_PLANES
 from ..tiles import Size
 from .api import Cuda, OutOfMemoryError
 from .handles import Stream
@@ -24,18 +24,18 @@ CORES = (
     (320, 400), (352, 432), (384, 480), (416, 528), (464, 576), (512, 640), (560, 704), (624, 768), (832,
     1024),
 )  # fmt: skip
-"""Widths and heights in px of the cores of tiles, where nobody names others.
+"""Default widths and heights of tile cores in px.
 
-Most faces fit into one of these with about a tenth more arithmetic than they need, as masks of faces are 1.2
-to 1.3 times as high as wide (benchmarks/tile_cost.py).
+Masks of faces are 1.2 to 1.3 times as high as wide; most fit into one of these with about 10 % more
+arithmetic than needed (benchmarks/tile_cost.py).
 """
 SPARE_SHARE = 0.9
-"""How much of the free memory we plan to use; the rest is for frames and other programs."""
+"""The share of the free memory that is planned; the rest is for frames and other programs."""
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """An input or output of a network: its shape without the batch, and its type."""
+    """An input or output of a network: its shape without the batch axis, and its type."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -47,32 +47,32 @@ class Tensor:
 
 
 class ProgramSlot(Protocol):
-    """One set of inputs and outputs of a program, for as many tiles as its largest batch has."""
+    """One set of inputs and outputs of a program, for its largest batch."""
 
     def address(self, name: str) -> int:
-        """Where a tensor lies on the GPU; the elements of its batch follow each other."""
+        """The address of a tensor on the GPU; it is contiguous, batch axis first."""
 
     def launch(self, batch: int, stream: Stream) -> bool:
-        """Run the network on the first ``batch`` elements, in a stream; returns whether as a graph."""
+        """Run the network on the first ``batch`` elements in a stream; returns whether as a CUDA graph."""
 
     def close(self) -> None:
-        """Give its memory and graphs back."""
+        """Free its memory and graphs."""
 
 
 class CudaProgram(Protocol):
-    """A network on one GPU whose sizes are fixed but for the batch."""
+    """A network on one GPU with fixed sizes except for the batch."""
 
     @property
     def name(self) -> str:
-        """What people call the engine."""
+        """The display name of the engine."""
 
     @property
     def precision(self) -> Precision:
-        """What most of it is computed in."""
+        """The precision of most of its arithmetic."""
 
     @property
     def batches(self) -> tuple[int, ...]:
-        """The batch sizes it can run, going up."""
+        """The supported batch sizes, ascending."""
 
     @property
     def inputs(self) -> Mapping[str, Tensor]:
@@ -83,29 +83,29 @@ class CudaProgram(Protocol):
         """Its outputs by name."""
 
     def memory(self, slots: int, batch: int) -> int:
-        """About how many bytes of the GPU open_slots needs for batches up to ``batch``."""
+        """Estimated bytes of GPU memory that open_slots needs for batches up to ``batch``."""
 
     def open_slots(self, count: int, batches: Sequence[int], stream: Stream) -> Sequence[ProgramSlot]:
-        """Open slots for some of its batch sizes, which will all be launched in one stream.
+        """Open slots for some of its batch sizes; all must be launched in the same stream.
 
-        Raises EngineError, OutOfMemoryError for lack of memory; nothing is left behind then. The slots of an
+        Raises EngineError, or OutOfMemoryError for lack of memory, and frees everything then. Slots of an
         earlier call must have been closed.
         """
 
     def close(self) -> None:
-        """Give everything back; its slots must have been closed."""
+        """Free everything; its slots must have been closed."""
 
 
 def largest_batch(core: Size | None, most: int) -> int:
-    """How many tiles of a core a batch should hold, up to ``most``; without a core that many.
+    """The largest useful batch for a core size, at most ``most``; ``most`` without a core.
 
-    More than two tiles of 1024 px, or what is as much, take only longer and more memory.
+    Batches of more than two tiles of 1024 px, or the same area, only take more time and memory.
     """
     return max(1, min(most, BATCH_PX // (core[0] * core[1]))) if core else most
 
 
 def batch_sizes(low: int, high: int) -> tuple[int, ...]:
-    """Batch sizes worth a graph of their own: from low to high, each about twice the last."""
+    """Batch sizes with a CUDA graph of their own: from low to high, each about twice the previous one."""
     sizes = [low]
     while sizes[-1] * 2 < high:
         sizes.append(sizes[-1] * 2)
@@ -113,26 +113,26 @@ def batch_sizes(low: int, high: int) -> tuple[int, ...]:
 
 
 def core_size(program: CudaProgram, halo_px: int) -> Size:
-    """Width and height of the core of the tiles that a generator takes, in px."""
+    """Width and height of the tile cores of a generator in px."""
     height, width = program.inputs["image"].shape[:2]
     return width - 2 * halo_px, height - 2 * halo_px
 
 
 def generator_tensors(core: Size, halo_px: int, patterns: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Inputs and outputs of a generator for tiles with cores of one width and height, in px."""
+    """Inputs and outputs of a generator for a core size in px."""
     width, height = (side + 2 * halo_px for side in core)
     cells = (height // CELL_PX, width // CELL_PX)
     inputs = {
         "image": Tensor((height, width, 3), np.dtype(np.uint8)),
         "aging_map": Tensor((1, *cells), np.dtype(np.float32)),
-        "coordinates": Tensor((PLACE_PLANES, *cells), np.dtype(np.float32)),
+        "coordinates": Tensor((COORDINATE_PLANES, *cells), np.dtype(np.float32)),
         "pattern": Tensor((patterns,), np.dtype(np.float32)),
     }
     return inputs, {"aged": Tensor((core[1], core[0], 3), np.dtype(np.uint8))}
 
 
 def allowed_batches(program: CudaProgram, batch: int | None) -> tuple[int, ...]:
-    """The batch sizes of a program up to ``batch``, and its smallest one anyway; None: all."""
+    """The batch sizes of a program up to ``batch``, but at least its smallest one; None: all."""
     return tuple(size for size in program.batches if batch is None or size <= batch) or program.batches[:1]
 
 
@@ -144,11 +144,11 @@ def open_ring(
     batch: int | None = None,
     share: float = SPARE_SHARE,
 ) -> tuple[Sequence[ProgramSlot], tuple[int, ...]]:
-    """Open a ring of slots as large as the GPU's free memory allows; returns it with its batch sizes.
+    """Open as many slots as the GPU's free memory allows; returns them and their batch sizes.
 
-    ``batch`` limits the batch, ``share`` is how much of the free memory to plan for. Where memory runs out
-    nevertheless, the largest batch is halved, then the ring, and a line of the log says so. Raises
-    OutOfMemoryError when not even one tile at a time fits.
+    ``batch`` limits the batch, ``share`` is the share of the free memory to plan for. If memory runs out
+    nevertheless, the largest batch is halved, then the number of slots, and the log says so. Raises
+    OutOfMemoryError if not even one tile at a time fits.
     """
     sizes = allowed_batches(program, batch)
     free, total = cuda.memory()
@@ -175,7 +175,7 @@ def open_ring(
 
 
 def check_generator(program: CudaProgram, halo_px: int, patterns: int) -> str | None:
-    """Why a program is no generator for tiles with this halo and so many patterns, half a sentence.
+    """Why a program is not a generator for this halo and number of patterns, as a clause.
 
     None if it is one.
     """

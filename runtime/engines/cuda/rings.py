@@ -1,4 +1,4 @@
-"""Rings of slots: each slot holds a batch on the GPU, for a program of any of several sizes of tiles."""
+"""Rings of slots. A slot holds a batch on the GPU; there is a ring per tile size."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ _LOG = logging.getLogger(__name__)
 
 SLOTS = 3
 EXTRA_SHARE = 0.5
-"""How much of the free memory each further size of tiles may take: frames need some as well."""
+"""The share of the free memory that each further tile size may take; frames need some as well."""
 _FLOAT = 4
-_ADDRESSES, _PLACES = ("image", "planes", "aged"), ("padded", "x0", "y0", "width", "height", "unused")
-JOB = np.dtype([*((name, np.uint64) for name in _ADDRESSES), *((name, np.int32) for name in _PLACES)])
-"""TileJob of tile_kernels.cu: where a frame lies on the GPU, and a tile in it."""
+_ADDRESSES, _NUMBERS = ("image", "planes", "aged"), ("padded", "x0", "y0", "width", "height", "unused")
+TILE_DESCRIPTOR = np.dtype(
+    [*((name, np.uint64) for name in _ADDRESSES), *((name, np.int32) for name in _NUMBERS)]
+)
+"""The struct TileDescriptor of tile_kernels.cu: addresses of a frame on the GPU, and a tile in it."""
 
 
 @dataclass(frozen=True, eq=False)
 class Ring:
-    """A program for one size of tiles: its slots, its batch sizes, and width and height of its cores in
-    px.
-    """
+    """A program for one tile size: its slots, batch sizes, and the core's width and height in px."""
 
     program: CudaProgram
     slots: Sequence[ProgramSlot]
@@ -41,10 +41,10 @@ class Ring:
 
 
 class Slot:
-    """A slot: memory for what goes up with each batch, and the events between the streams that use it.
+    """A slot: memory for the data that is uploaded with each batch, and events between streams.
 
-    ``ring`` is the one that its tiles are computed in. Pinned memory and ``memory`` on the GPU both have room
-    for ``jobs``, where each tile lies, and from byte ``patterns_at`` on for ``patterns``.
+    ``ring`` is the ring in which its tiles are computed. The pinned memory and ``memory`` on the GPU hold the
+    tiles' ``descriptors`` and, from byte ``patterns_at`` on, ``patterns``.
     """
 
     def __init__(self, cuda: Cuda, batch: int, patterns: int) -> None:
@@ -53,7 +53,7 @@ class Slot:
         self.batch = 0
         handles = self._handles = HandleStack()
         try:
-            self.patterns_at = batch * JOB.itemsize
+            self.patterns_at = batch * TILE_DESCRIPTOR.itemsize
             size = self.patterns_at + batch * patterns * _FLOAT
             self.pinned = handles.own(PinnedMemory(cuda, size))
             self.memory = handles.own(DeviceMemory(cuda, size))
@@ -61,22 +61,22 @@ class Slot:
             self.begun = handles.own(Event(cuda, timed=True))
             self.computed = handles.own(Event(cuda, timed=True))
             self.stitched = handles.own(Event(cuda))
-            self.jobs = self.pinned.array((batch,), JOB)
+            self.descriptors = self.pinned.array((batch,), TILE_DESCRIPTOR)
             self.patterns = self.pinned.array((batch, patterns), np.float32, self.patterns_at)
         except EngineError:
             handles.close()
             raise
 
     def close(self) -> None:
-        """Give memory and events back."""
+        """Free memory and events."""
         self._handles.close()
 
 
 class Rings:
-    """The rings of a generator's programs, one a size of tiles; each is opened when its first tiles come.
+    """The rings of a generator's programs, one per tile size, opened at the first use.
 
-    The smallest and the largest size are opened at once. What there is no memory for is left out, and the log
-    says so: its tiles are computed as the next larger ones.
+    The smallest and the largest size are opened immediately. A size without enough memory is left out, and
+    the log says so: its tiles are computed at the next larger size.
     """
 
     def __init__(
@@ -88,10 +88,10 @@ class Rings:
         stream: Stream,
         batch: int | None = None,
     ) -> None:
-        """``slots`` are wanted in each ring; ``slots`` of the object are those that the first one got.
+        """``slots`` is the wanted number per ring; the attribute ``slots`` has those of the first ring.
 
-        ``batch`` limits the batches. Raises OutOfMemoryError when not even the smallest size fits,
-        EngineError where it fails; nothing is left open then.
+        ``batch`` limits the batches. Raises OutOfMemoryError if not even the smallest size fits, or
+        EngineError; frees everything then.
         """
         self._cuda, self._stream, self._batch = cuda, stream, batch
         self._sizes = {core_size(one, halo_px): one for one in sorted(programs, key=_by_area)}
@@ -110,7 +110,7 @@ class Rings:
 
     @property
     def cores(self) -> tuple[CoreSize, ...]:
-        """The sizes that are not left out, by area, with the most tiles that their batches hold."""
+        """The available sizes by area, with their largest batch."""
         return tuple(CoreSize(*size, self._most(size)) for size in self._sizes)
 
     @property
@@ -119,10 +119,9 @@ class Rings:
         return tuple(self._opened.values())
 
     def ring(self, width: int, height: int, tiles: int) -> Ring:
-        """The ring for so many tiles of one size; opens it where it is not open yet.
+        """The ring for a batch of ``tiles`` tiles of one size; opens it if necessary.
 
-        Raises OutOfMemoryError where no batch holds so many any more, as there is no memory for what was
-        planned.
+        Raises OutOfMemoryError if memory for the planned batch has run out.
         """
         for core in self.cores:
             if core.holds(width, height) and (core.size in self._opened or self._open(core.size)):
@@ -132,7 +131,7 @@ class Rings:
         raise OutOfMemoryError(f"there is no memory for {tiles} tiles of {width}x{height} px at once")
 
     def close(self) -> None:
-        """Give the slots of all rings back, whatever state the GPU is in."""
+        """Free the slots of all rings, whatever the state of the GPU."""
         for ring in self._opened.values():
             close_slots(ring.slots)
         self._opened.clear()
@@ -143,7 +142,7 @@ class Rings:
         return allowed_batches(self._sizes[size], self._batch)[-1]
 
     def _open(self, size: Size) -> bool:
-        """Open the ring of a size; where there is no memory for it, leave it out.
+        """Open the ring of a size, or leave the size out if there is not enough memory.
 
         Returns whether it is open.
         """
@@ -172,7 +171,7 @@ def _by_area(program: CudaProgram) -> tuple[int, int]:
 
 
 def close_slots(slots: Sequence[ProgramSlot]) -> None:
-    """Give the slots of a ring back, whatever state the GPU is in."""
+    """Free the slots of a ring, whatever the state of the GPU."""
     for slot in slots:
         with contextlib.suppress(EngineError):
             slot.close()

@@ -1,4 +1,4 @@
-"""What we need of torch.cuda: memory, streams that are ours, and graphs."""
+"""Access to torch.cuda: memory, external streams, and graphs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class TorchCuda:
-    """What we need of torch.cuda, on one GPU; tests put something else in its place."""
+    """The functions of torch.cuda that are used, on one GPU; tests replace this class."""
 
     def __init__(self, torch: Any, gpu: int) -> None:
         self.torch = torch
@@ -22,12 +22,12 @@ class TorchCuda:
         self._pool: Any = None
 
     def free_bytes(self) -> int:
-        """Free memory of the GPU."""
+        """Free memory of the GPU in bytes."""
         self.torch.cuda.empty_cache()
         return int(self.torch.cuda.mem_get_info(self.device)[0])
 
     def zeros(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> torch.Tensor:
-        """A tensor on the GPU that is ready for every stream."""
+        """A zeroed tensor on the GPU, synchronised for use in any stream."""
         made: torch.Tensor = self.torch.zeros(
             shape, dtype=getattr(self.torch, dtype.name), device=self.device
         )
@@ -35,7 +35,7 @@ class TorchCuda:
         return made
 
     def peak_bytes(self, work: Callable[[], object]) -> int:
-        """How much memory some work takes at its height."""
+        """The peak memory of ``work`` in bytes."""
         cuda = self.torch.cuda
         cuda.synchronize(self.device)
         cuda.reset_peak_memory_stats(self.device)
@@ -45,12 +45,12 @@ class TorchCuda:
         return int(cuda.max_memory_allocated(self.device) - before)
 
     def run(self, work: Callable[[], object], stream: Stream) -> None:
-        """Do some work in a stream."""
+        """Run ``work`` in a stream."""
         with self.torch.cuda.stream(self._external(stream)):
             work()
 
     def capture(self, work: Callable[[], object], stream: Stream) -> Callable[[Stream], None]:
-        """Some work as a CUDA graph, which shares its memory with all others; returns how to launch it."""
+        """Capture ``work`` as a CUDA graph in a shared memory pool; returns a function that launches it."""
         torch, external = self.torch, self._external(stream)
         self._pool = self._pool or torch.cuda.graph_pool_handle()
         graph = torch.cuda.CUDAGraph()
@@ -64,7 +64,7 @@ class TorchCuda:
         return launch
 
     def release(self) -> None:
-        """Give memory that nobody uses back to the GPU."""
+        """Return unused cached memory to the GPU."""
         self._pool = None
         self.torch.cuda.empty_cache()
 

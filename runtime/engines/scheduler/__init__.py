@@ -1,1 +1,1 @@
-"""The scheduler: frames are cut into batches of tiles, computed by devices, and stitched."""
+"""The scheduler: cuts frames into batches of tiles, has devices compute them, and stitches the results."""

@@ -1,4 +1,4 @@
-"""Frames that wait for a device, and what is known of each until its result is out."""
+"""The queue of frames that wait for a device, and the state of each frame."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ Aged = NDArray[np.uint8]
 class FrameTask:
     """One frame in flight.
 
-    ``waiting`` are the tiles not yet given to the device, ``alone`` those whose batch failed and that are to
-    be tried again by themselves, ``in_flight`` counts those that the device has. ``place`` is the frame on
-    the device. The future stays cancellable until its result is there.
+    ``waiting`` are the tiles not yet submitted to the device, ``alone`` those to be retried one by one after
+    their batch failed; ``in_flight`` counts those on the device. ``device_frame`` is the handle of the frame
+    on the device. The future can be cancelled until it has its result.
     """
 
     work: FrameWork
@@ -35,40 +35,40 @@ class FrameTask:
     waiting: deque[Tile] = field(default_factory=deque)
     alone: deque[Tile] = field(default_factory=deque)
     in_flight: int = 0
-    place: Any = None
+    device_frame: Any = None
     error: EngineError | None = None
 
     @property
     def given_up(self) -> bool:
-        """Whether the frame failed or was cancelled, so that no more of it need be computed."""
+        """Whether the frame failed or was cancelled."""
         return self.error is not None or self.future.cancelled()
 
     @property
     def tiles_left(self) -> int:
-        """How many tiles are not computed yet."""
+        """The number of tiles that are not computed yet."""
         return len(self.waiting) + len(self.alone) + self.in_flight
 
     @property
     def all_given(self) -> bool:
-        """Whether no tile waits for the device any more."""
+        """Whether all tiles have been submitted to the device."""
         return not self.waiting and not self.alone
 
     def name(self, tile: Tile) -> str:
-        """What a tile is called in error messages: photo, face, rectangle."""
+        """The name of a tile in error messages: photo, face, rectangle."""
         return f"{self.work.label}, tile {tile} of a frame of {self.frame_px} px"
 
     def fail(self, error: EngineError) -> None:
-        """Give the frame up; the first error stays."""
+        """Mark the frame as failed; the first error is kept."""
         self.error = self.error or error
         self.give_up()
 
     def give_up(self) -> None:
-        """Give no more of its tiles to the device."""
+        """Drop the tiles that were not submitted yet."""
         self.waiting.clear()
         self.alone.clear()
 
     def settle(self, aged: Aged | None = None) -> None:
-        """Give the result, the error or the cancellation out; call it once, holding no lock."""
+        """Resolve the future with the result, the error or the cancellation; call once, without the lock."""
         if not self.future.set_running_or_notify_cancel():
             return
         if aged is not None and self.error is None:
@@ -79,10 +79,10 @@ class FrameTask:
 
 @dataclass(frozen=True)
 class Limits:
-    """What may be unfinished when one more frame comes: fewer than ``frames``, however large, or more.
+    """Limits of the unfinished frames at which `Backlog.put` blocks.
 
-    More only while their tiles are fewer than ``tiles`` and their arrays smaller than ``nbytes`` together:
-    small frames have few tiles, and a GPU needs many.
+    Up to ``frames`` frames of any size are accepted, and more while their total is below ``tiles`` tiles and
+    ``nbytes`` bytes: small frames have few tiles, and a GPU needs many.
     """
 
     frames: int
@@ -91,13 +91,13 @@ class Limits:
 
 
 class Backlog:
-    """Frames that no device has begun, first come first served, with room for so many and no more.
+    """A bounded first-in, first-out queue of frames that no device has begun.
 
-    ``changed`` is the one lock of a scheduler, and wakes up whoever waits for anything.
+    ``changed`` is the condition variable of a scheduler, which guards all its state.
     """
 
     def __init__(self, limits: Limits) -> None:
-        """``limits`` count what is unfinished, begun frames included."""
+        """``limits`` apply to all unfinished frames, begun ones included."""
         self.changed = threading.Condition()
         self.closing = False
         self._limits = limits
@@ -107,7 +107,7 @@ class Backlog:
         self._unfinished: set[FrameTask] = set()
 
     def put(self, task: FrameTask) -> None:
-        """Add a frame, blocking while there is no room; raises EngineError when it is too late."""
+        """Add a frame, blocking while the backlog is full; raises EngineError if it is closed or failed."""
         with self.changed:
             self.changed.wait_for(lambda: self._has_room() or self.closing or self._fault)
             if self._fault:
@@ -119,28 +119,28 @@ class Backlog:
             self._tiles += len(task.work.tiles)
             self._bytes += task.work.nbytes
             self.changed.notify_all()
-        # A future keeps its callbacks for ever: with the task in one, they would keep each other alive.
+        # A future keeps its callbacks: a callback with a reference to the task would form a cycle.
         waits = weakref.ref(task)
         task.future.add_done_callback(lambda _: self._forget(waits()))
 
     def take(self, fits: Callable[[FrameTask], bool]) -> FrameTask | None:
-        """The next frame, if there is one that fits; hold ``changed``, and finish it whatever comes of it."""
+        """The next frame if it ``fits``, else None. Hold ``changed``; the caller must `finish` the frame."""
         return self._queue.popleft() if self._queue and fits(self._queue[0]) else None
 
     def finish(self, task: FrameTask, aged: Aged | None = None) -> None:
-        """Settle a frame that was taken, and make room; hold no lock."""
+        """Settle a frame that was taken and wake blocked callers; call without the lock."""
         task.settle(aged)
         self._remove(task)
 
     def cancel(self) -> None:
-        """Cancel all frames that are not finished."""
+        """Cancel all unfinished frames."""
         with self.changed:
             tasks = list(self._unfinished)
         for task in tasks:
             task.future.cancel()
 
     def shut(self, fault: str) -> None:
-        """Refuse all further frames for good, and fail those that wait; hold no lock."""
+        """Refuse all further frames and fail those in the queue; call without the lock."""
         with self.changed:
             self._fault = self._fault or fault
             tasks = list(self._queue)
@@ -151,15 +151,15 @@ class Backlog:
             self.finish(task)
 
     def stop(self) -> None:
-        """Take no more frames; those there are will be computed."""
+        """Refuse further frames; those in the queue are still computed."""
         with self.changed:
             self.closing = True
             self.changed.notify_all()
 
     def _forget(self, task: FrameTask | None) -> None:
-        """A future is done: where it was cancelled while it waited, its frame leaves the queue.
+        """The callback of a future: remove a frame that was cancelled while it was queued.
 
-        None is a frame that no caller holds any more, so it waits no longer.
+        None is a frame that was garbage-collected.
         """
         with self.changed:
             waited = task in self._queue

@@ -1,4 +1,4 @@
-"""Which tiles go into the next batch, and the count of what was computed."""
+"""Formation of batches, and counters of what was computed."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from .backlog import FrameTask
 
 @dataclass(frozen=True)
 class Counters:
-    """What was computed so far.
+    """Totals of what was computed so far.
 
-    ``padded_tiles`` are tiles that filled a batch up and were thrown away; ``graph_launches`` counts CUDA
-    graphs; ``busy_s`` is how long at least one batch was in flight, in seconds, added up over the devices.
+    ``padded_tiles`` are tiles that were computed only to fill a batch; ``graph_launches`` counts CUDA graphs;
+    ``busy_s`` is the time during which at least one batch was in flight, in seconds, summed over the devices.
     """
 
     frames: int = 0
@@ -31,14 +31,14 @@ class Counters:
 
 
 class Meter:
-    """Counts for one device; the caller sees to it that one thread counts at a time."""
+    """Counts for one device; not thread-safe."""
 
     def __init__(self) -> None:
         self._frames = self._tiles = self._batches = self._padded = self._flying = 0
         self._busy_s = self._since = 0.0
 
     def launched(self, tiles: int, computed: int) -> None:
-        """A batch was launched that holds ``tiles`` and ``computed - tiles`` more."""
+        """Count a launched batch of ``computed`` tiles, of which ``tiles`` are not padding."""
         if not self._flying:
             self._since = time.perf_counter()
         self._flying += 1
@@ -46,25 +46,25 @@ class Meter:
         self._padded += computed - tiles
 
     def landed(self, tiles: int) -> None:
-        """A batch is over, with so many tiles done."""
+        """Count a finished batch of which ``tiles`` tiles succeeded."""
         self._tiles += tiles
         self._flying -= 1
         if not self._flying:
             self._busy_s += time.perf_counter() - self._since
 
     def finished(self, good: bool) -> None:
-        """A frame is out, or was given up."""
+        """Count a frame if it is ``good``, not failed or cancelled."""
         self._frames += good
 
     def read(self, graph_launches: int) -> Counters:
-        """All counts as of now."""
+        """The current totals."""
         busy = self._busy_s + (time.perf_counter() - self._since if self._flying else 0.0)
         return Counters(self._frames, self._tiles, self._batches, self._padded, graph_launches, busy)
 
 
 @dataclass(eq=False)
 class InFlightBatch:
-    """A batch in flight: its slot, the tiles in it, and whether the device was told to compute it."""
+    """A batch in flight: its slot, its tiles, and whether it was launched."""
 
     slot: int
     tiles: tuple[tuple[FrameTask, Tile], ...]
@@ -72,20 +72,20 @@ class InFlightBatch:
 
     @property
     def tasks(self) -> list[FrameTask]:
-        """The frames it has tiles of, each once, in order."""
+        """The frames of its tiles, each once, in order."""
         return list(dict.fromkeys(task for task, _ in self.tiles))
 
 
 Chosen = tuple[tuple[FrameTask, Tile], ...]
-"""Tiles of a batch, each with its frame."""
+"""The tiles of a batch, each with its frame."""
 
 
 def form_batch(tasks: deque[FrameTask], likes: Capabilities, waited: bool) -> tuple[Chosen, int]:
-    """Take tiles for one batch out of the frames ``tasks``, first come first served.
+    """Take tiles for one batch from the frames ``tasks``, in order.
 
-    A batch holds tiles of one size, or of one core with ``fixed_core``: the first that is full. One that is
-    not full is taken only if ``waited``, and then that of the tile that waits longest. Returns the tiles,
-    counted as in flight, and how many wait.
+    A batch holds tiles of one size, or of one core with ``fixed_core``. The first full batch is taken; only
+    if ``waited``, an incomplete one: that of the tile that has waited longest. Returns the tiles, counted as
+    in flight, and the number of waiting tiles.
     """
     for task in tasks:
         if task.alone:
@@ -103,7 +103,7 @@ def form_batch(tasks: deque[FrameTask], likes: Capabilities, waited: bool) -> tu
 
 
 def _kind(tile: Tile, likes: Capabilities) -> tuple[object, int]:
-    """What tiles of a batch have in common, and how many it holds."""
+    """The key that tiles of a batch share, and the size of a full batch."""
     if likes.fixed_core:
         core = likes.core_of(tile.width, tile.height)
         return core.size, core.batch
@@ -111,7 +111,7 @@ def _kind(tile: Tile, likes: Capabilities) -> tuple[object, int]:
 
 
 def _take(batch: list[tuple[FrameTask, Tile]]) -> Chosen:
-    # All tiles of a frame are of one size, so those taken are its first ones.
+    # All tiles of a frame have one size, so the taken ones are its first.
     for task, _ in batch:
         task.waiting.popleft()
     return _taken(batch)

@@ -1,4 +1,4 @@
-"""Tiles cut and stitched in main memory, for any engine that takes and gives NumPy arrays."""
+"""The tile device for engines that take NumPy arrays: cuts and stitches tiles in main memory."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from ..frame import FrameWork
 from .device import PlacedTile
 
 MAX_FRAMES = 8
-"""How many frames may have been begun and not be finished or dropped yet."""
+"""The maximum number of unfinished frames."""
 _T = TypeVar("_T", bound=np.generic)
 
 
 @dataclass(eq=False)
 class _HostFrame:
-    """A frame: what came in, and what goes out, which begins as the input's pixels."""
+    """A frame and its result, which is initialised with the input's pixels."""
 
     work: FrameWork
     aged: NDArray[np.uint8]
@@ -29,7 +29,7 @@ class _HostFrame:
 
 @dataclass(eq=False)
 class _Slot:
-    """What a slot holds: its tiles, the batch cut out for them, and the engine's ticket for it."""
+    """A slot: its tiles, the batch that was cut for them, and the engine's ticket."""
 
     tiles: Sequence[PlacedTile] = ()
     batch: TileBatch | None = None
@@ -37,7 +37,7 @@ class _Slot:
 
 
 class HostTileDevice:
-    """Drives an Engine, with as many batches in flight as it likes."""
+    """A TileDevice around an Engine, with as many batches in flight as the engine recommends."""
 
     def __init__(self, engine: Engine, halo_px: int, reason: str = "") -> None:
         """Take over an engine, which is closed with the device.
@@ -53,40 +53,40 @@ class HostTileDevice:
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the engine is and likes."""
+        """The properties of the engine."""
         return self._capabilities
 
     @property
     def slots(self) -> int:
-        """How many batches may be in flight."""
+        """The number of batches that may be in flight."""
         return len(self._slots)
 
     @property
     def fault(self) -> str:
-        """Empty while the device is open: an engine on the host has no way to break for good."""
+        """Empty while the device is open; an engine on the host does not fail permanently."""
         return "it was closed" if self._closed else ""
 
     @property
     def graph_launches(self) -> int:
-        """None: the host has no graphs."""
+        """Always 0: there are no CUDA graphs."""
         return 0
 
     def attach(self) -> None:
         """Nothing to do."""
 
     def has_room(self, work: FrameWork) -> bool:
-        """Whether fewer than MAX_FRAMES are held: their copies take memory."""
+        """Whether fewer than MAX_FRAMES frames are unfinished."""
         return len(self._frames) < MAX_FRAMES
 
     def begin_frame(self, work: FrameWork) -> _HostFrame:
-        """Keep hold of a frame, with a copy of its pixels (without halo) to stitch into."""
+        """Keep a reference to a frame and a copy of its pixels, without halo, to stitch into."""
         inside = slice(self._halo, work.image.shape[0] - self._halo)
         frame = _HostFrame(work, np.array(work.image[inside, inside]))
         self._frames.add(frame)
         return frame
 
     def gather(self, slot: int, tiles: Sequence[PlacedTile]) -> int:
-        """Cut the tiles out; a single tile as wide as its frame is not even copied."""
+        """Cut the tiles out; a single tile as wide as its frame is a view."""
         images = [t.frame.work.image[t.tile.padded(self._halo)] for t in tiles]
         cells = [t.tile.padded(self._halo, CELL_PX) for t in tiles]
         works = [t.frame.work for t in tiles]
@@ -109,13 +109,13 @@ class HostTileDevice:
         held.ticket = self._engine.submit(held.batch)
 
     def stitch(self, slot: int) -> None:
-        """Nothing to do yet: the cores are written by wait, when they are there."""
+        """Nothing to do: `wait` writes the cores."""
 
     def end_frame(self, frame: _HostFrame) -> None:
-        """Nothing to do: the frame is here."""
+        """Nothing to do: the frame is in main memory."""
 
     def wait(self, slot: int) -> None:
-        """Wait for the slot's batch and write its cores into their frames."""
+        """Wait for the slot's batch and write its cores into the frames."""
         held, self._slots[slot] = self._slots[slot], _Slot()
         if held.ticket is None:
             raise EngineError(f"slot {slot} has nothing in flight: launch it first")
@@ -123,7 +123,7 @@ class HostTileDevice:
             placed.frame.aged[placed.tile.core] = core
 
     def abandon(self, slot: int) -> None:
-        """Forget the slot's batch, after waiting for it where it was submitted."""
+        """Discard the slot's batch; waits for it if it was submitted."""
         held, self._slots[slot] = self._slots[slot], _Slot()
         if held.ticket is not None:
             self._engine.wait(held.ticket)
@@ -134,7 +134,7 @@ class HostTileDevice:
         return frame.aged
 
     def drop_frame(self, frame: _HostFrame) -> None:
-        """Forget the frame."""
+        """Drop the reference to the frame."""
         self._frames.discard(frame)
 
     def close(self) -> None:
@@ -144,7 +144,7 @@ class HostTileDevice:
 
 
 def _stack(arrays: Sequence[NDArray[_T]]) -> NDArray[_T]:
-    """Arrays of one shape as one with a first axis more, in C order; one that is in order is not copied."""
+    """Stack arrays of one shape along a new first axis, in C order; a single contiguous one is a view."""
     return np.ascontiguousarray(arrays[0][None]) if len(arrays) == 1 else np.stack(arrays)
 
 

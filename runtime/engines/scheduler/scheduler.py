@@ -1,4 +1,4 @@
-"""The scheduler: takes whole frames from any thread, and keeps devices busy with their tiles."""
+"""The scheduler: accepts frames from any thread and keeps devices busy with their tiles."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ...bundle.precision import Precision
 from ...errors import EngineError
-from ..contract import CELL_PX, PLACE_PLANES, Capabilities
+from ..contract import CELL_PX, COORDINATE_PLANES, Capabilities
 from ..frame import FrameWork
 from ..process import OpeningProcess
 from .backlog import Backlog, FrameTask, Limits
@@ -32,18 +32,17 @@ __all__ = ["Counters", "FrameScheduler", "open_scheduler"]
 
 LINGER_S = 0.002
 ROUNDS = 3
-"""How many rounds of all slots may be unfinished before submit blocks, in tiles."""
+"""The number of full batches per slot, in tiles, that may be unfinished before submit blocks."""
 UNFINISHED_BYTES = 1 << 30
-"""The same for what the frames hold in memory."""
+"""The memory of unfinished frames at which submit blocks."""
 
 
 class FrameScheduler:
     """Ages frames on one or several devices of the same kind.
 
-    A context manager, safe to share between threads. Tiles of several frames share a batch where the engine's
-    batches hold more than one; frames are begun in the order in which they came. A frame whose tile fails
-    fails alone; where a device breaks for good, everything it had fails, with the reason, and where the last
-    one does, so does everything else.
+    A context manager; thread-safe. Tiles of several frames can share a batch; frames are begun in the order
+    of submission. If a tile fails, only its frame fails. If a device fails permanently, its frames fail with
+    the reason; if the last device does, all frames fail.
     """
 
     def __init__(
@@ -54,12 +53,11 @@ class FrameScheduler:
         max_frames: int | None = None,
         linger_s: float = LINGER_S,
     ) -> None:
-        """Start on devices, which are closed with the scheduler.
+        """Start threads for devices, which are closed with the scheduler.
 
-        ``halo_px`` is the halo of its frames; ``max_frames`` how many frames may be unfinished before submit
-        blocks (None: two for each slot and two more, and further ones while the tiles of all are not enough
-        for `ROUNDS` of full batches); a batch that is not full waits ``linger_s`` seconds while another one
-        is in flight.
+        ``halo_px`` is the halo of the frames; ``max_frames`` the number of unfinished frames at which submit
+        blocks (None: two per slot plus two, and more while their tiles are fewer than `ROUNDS` rounds of full
+        batches); an incomplete batch waits ``linger_s`` seconds while another one is in flight.
         """
         several = list(devices) if isinstance(devices, Sequence) else [devices]
         if not several:
@@ -81,12 +79,12 @@ class FrameScheduler:
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the devices are and like; ``in_flight`` is that of all together."""
+        """The common properties of the devices; ``in_flight`` is their sum."""
         return self._capabilities
 
     @property
     def counters(self) -> Counters:
-        """What was computed so far, by all devices together."""
+        """Totals of what was computed so far, summed over the devices."""
         with self._backlog.changed:
             return reduce(add, (worker.counters for worker in self._workers))
 
@@ -101,13 +99,12 @@ class FrameScheduler:
         self.close()
 
     def submit(self, work: FrameWork) -> Future[NDArray[np.uint8]]:
-        """Have a frame aged; blocks while too many frames are unfinished.
+        """Submit a frame; blocks while too many frames are unfinished.
 
-        The future gives the aged frame, uint8 [S, S, 3], where tiles that were not listed keep the input's
-        pixels, or raises EngineError, which names the frame and the tile. It can be cancelled until it is
-        done. The frame's arrays must not change until then. Functions that are called when it is done must
-        not submit. Raises EngineError for a frame that makes no sense, when it is too late, and in a process
-        that was forked since the scheduler was opened.
+        The future returns the aged frame, uint8 [S, S, 3], in which pixels outside the listed tiles are
+        unchanged, or raises EngineError, which names the frame and the tile. It can be cancelled until it is
+        done. The frame's arrays must not change until then. Callbacks of the future must not submit. Raises
+        EngineError for an invalid frame, after close, and in a forked process.
         """
         self._process.check()
         side = _check(work, self._halo, self._capabilities)
@@ -120,14 +117,14 @@ class FrameScheduler:
         return task.future
 
     def cancel(self) -> None:
-        """Cancel every frame that is not finished; what the device has already begun is thrown away."""
+        """Cancel every unfinished frame; results of batches in flight are discarded."""
         if self._process.is_this:
             self._backlog.cancel()
 
     def close(self) -> None:
-        """Finish what was submitted and give all memory back; submitting afterwards raises EngineError."""
+        """Finish submitted frames and free all memory; submitting afterwards raises EngineError."""
         if not self._process.is_this:
-            return  # neither the threads nor what they hold are in this process
+            return  # a forked process has none of the threads
         self._backlog.stop()
         with self._closing:
             if not self._closed:
@@ -136,7 +133,7 @@ class FrameScheduler:
                     worker.join()
 
     def _worker_died(self) -> None:
-        """Where no device is left, fail what waits."""
+        """Fail the queued frames if no device is left."""
         with self._backlog.changed:
             faults = [worker.fault for worker in self._workers]
         if all(faults):
@@ -146,11 +143,10 @@ class FrameScheduler:
 def open_scheduler(bundle: Bundle, device: str = "auto", precision: str | None = None) -> FrameScheduler:
     """Open the bundle's generator behind a scheduler, on "auto", "cpu", "cuda" or "cuda:N".
 
-    "auto" takes the fastest engine that runs on this machine, and says in the log and in
-    ``capabilities.reason`` which and why; "cuda" spreads frames over all GPUs there are, "cuda:N" picks one.
-    ``precision`` is "fp32", "bf16" or, on a GPU, "fp16"; None takes the fastest that the device does well.
-    Raises UsageError for a device or precision that there is not, and EngineError where it cannot be had
-    here: there is no silent fall-back to another one.
+    "auto" selects the fastest engine that runs on this machine; the log and ``capabilities.reason`` say which
+    and why. "cuda" distributes frames over all GPUs, "cuda:N" selects one. ``precision`` is "fp32", "bf16"
+    or, on a GPU, "fp16"; None selects the fastest that the device supports well. Raises UsageError for an
+    unknown device or precision, and EngineError if it is not available here: there is no silent fallback.
     """
     from ..choose import choose_devices
 
@@ -159,7 +155,7 @@ def open_scheduler(bundle: Bundle, device: str = "auto", precision: str | None =
 
 
 def _of_all(likes: Sequence[Capabilities], slots: int) -> Capabilities:
-    """What several devices are together, with so many slots: the sizes of tiles are those that all have."""
+    """The properties of several devices together; tile sizes are those that all of them have."""
     first = likes[0]
     common = set.intersection(*({core.size for core in one.cores} for one in likes))
     cores = tuple(core for core in first.cores if core.size in common)
@@ -173,7 +169,7 @@ def _of_all(likes: Sequence[Capabilities], slots: int) -> Capabilities:
 
 
 def _check(work: FrameWork, halo_px: int, likes: Capabilities) -> int:
-    """The frame's side in px; raises EngineError, naming the frame, when it breaks the contract."""
+    """The frame's side in px; raises EngineError, naming the frame, if an array is invalid."""
     image, ages = work.image, work.aging_map
     padded = image.shape[0]
     side = padded - 2 * halo_px
@@ -188,9 +184,9 @@ def _check(work: FrameWork, halo_px: int, likes: Capabilities) -> int:
             f"{work.label}: the aging map must be float32 {(cells, cells)}, not {ages.dtype} {ages.shape}"
         )
     places, pattern = work.coordinates, work.pattern
-    if places.dtype != np.float32 or places.shape != (PLACE_PLANES, cells, cells):
+    if places.dtype != np.float32 or places.shape != (COORDINATE_PLANES, cells, cells):
         raise EngineError(
-            f"{work.label}: the coordinates must be float32 {(PLACE_PLANES, cells, cells)}, "
+            f"{work.label}: the coordinates must be float32 {(COORDINATE_PLANES, cells, cells)}, "
             f"not {places.dtype} {places.shape}"
         )
     if pattern.dtype != np.float32 or pattern.ndim != 1:

@@ -1,4 +1,4 @@
-"""One device at work: a thread that feeds it with batches, and one that collects what it has done."""
+"""The two threads of a device: one submits batches, the other collects results."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from .device import PlacedTile, TileDevice
 _LOG = logging.getLogger(__name__)
 
 ROUNDS_AHEAD = 2
-"""For how many rounds of all its slots a device has tiles at hand, as far as frames wait."""
+"""The number of full batches per slot for which a device begins frames in advance."""
 
 
 class DeviceWorker:
-    """Takes frames from a backlog, and gives each result, error or cancellation out exactly once.
+    """Takes frames from a backlog, and settles each of them exactly once.
 
-    All fields are guarded by the backlog's lock; the device is called, and futures are settled, without it.
-    Whoever takes a task out of ``_begun`` settles it.
+    All fields are guarded by the backlog's lock; the device is called and futures are settled without it. The
+    code that removes a task from ``_begun`` settles it.
     """
 
     def __init__(
@@ -32,8 +32,8 @@ class DeviceWorker:
     ) -> None:
         """Take over a device, which is closed with the worker.
 
-        A batch that is not full is launched ``linger_s`` seconds after there was a slot for it, and at once
-        where no other is in flight. ``died`` is called after the device broke for good.
+        An incomplete batch is launched ``linger_s`` seconds after a slot is free for it, and immediately if
+        no other is in flight. ``died`` is called after the device failed permanently.
         """
         self.device = device
         self.fault = ""
@@ -56,22 +56,22 @@ class DeviceWorker:
 
     @property
     def counters(self) -> Counters:
-        """What was computed so far; hold the lock."""
+        """Totals of what was computed so far; hold the lock."""
         return self._meter.read(self.device.graph_launches)
 
     def start(self) -> None:
-        """Begin to work."""
+        """Start the threads."""
         for thread in self._threads:
             thread.start()
 
     def join(self) -> None:
-        """Wait until all is computed, and close the device; the backlog must have been stopped."""
+        """Wait until all frames are computed, and close the device; the backlog must have been stopped."""
         for thread in self._threads:
             thread.join()
         self.device.close()
 
     def _guarded(self, run: Callable[[], None]) -> None:
-        """Run a thread's loop; a fault of our own must not leave anybody waiting for ever."""
+        """Run a thread's loop; an unexpected exception fails the frames, so that no caller blocks forever."""
         try:
             self.device.attach()
             run()
@@ -79,7 +79,7 @@ class DeviceWorker:
             _LOG.exception("a thread of the scheduler failed")
             self._die(_reason(error))
 
-    # The thread that feeds.
+    # The feeding thread.
 
     def _feed(self) -> None:
         while (batch := self._next_batch()) is not None:
@@ -89,7 +89,7 @@ class DeviceWorker:
             self._changed.notify_all()
 
     def _next_batch(self) -> InFlightBatch | None:
-        """Block until there is a slot and tiles for it; None when there will be none any more."""
+        """Block until there is a free slot and tiles for it; None once the backlog is stopped and empty."""
         since: float | None = None
         while True:
             with self._changed:
@@ -114,23 +114,23 @@ class DeviceWorker:
             self._begin(task)
 
     def _form(self, since: float | None, now: float) -> tuple[Chosen, int]:
-        """As form_batch; a batch has waited long enough where no other is in flight. Hold the lock."""
+        """form_batch, where a batch need not wait if no other is in flight. Hold the lock."""
         idle = len(self._free) == self.device.slots
         waited = idle or (since is not None and now - since >= self._linger_s)
         return form_batch(self._tasks, self.device.capabilities, waited)
 
     def _fits(self, task: FrameTask) -> bool:
-        """Whether the device should have one more frame by now, and can; hold the lock."""
+        """Whether the device needs one more frame and has memory for it; hold the lock."""
         ahead = sum(begun.tiles_left for begun in self._begun)
         return not self._begun or (ahead < self._tiles_ahead and self.device.has_room(task.work))
 
     def _begin(self, task: FrameTask) -> None:
-        """Take a frame onto the device."""
+        """Begin a frame on the device."""
         if task.given_up:
             self._backlog.finish(task)
             return
         try:
-            task.place = self.device.begin_frame(task.work)
+            task.device_frame = self.device.begin_frame(task.work)
         except Exception as error:
             task.fail(_wrap(task.work.label, error))
             self._backlog.finish(task)
@@ -141,8 +141,8 @@ class DeviceWorker:
             self._tasks.append(task)
 
     def _launch(self, batch: InFlightBatch) -> None:
-        """Start a batch, and the way back of the frames it completes."""
-        tiles = [PlacedTile(task.place, tile) for task, tile in batch.tiles]
+        """Launch a batch, and the transfer of the frames that it completes."""
+        tiles = [PlacedTile(task.device_frame, tile) for task, tile in batch.tiles]
         try:
             computed = self.device.gather(batch.slot, tiles)
             with self._changed:
@@ -164,19 +164,19 @@ class DeviceWorker:
 
     def _end(self, task: FrameTask) -> None:
         try:
-            self.device.end_frame(task.place)
+            self.device.end_frame(task.device_frame)
         except Exception as error:
             with self._changed:
                 task.fail(_wrap(task.work.label, error))
             self._check_device()
 
     def _let_go(self) -> None:
-        """Take frames that failed or were cancelled out of those that have tiles; hold the lock."""
+        """Remove failed and cancelled frames from those that have tiles; hold the lock."""
         for task in [task for task in self._tasks if task.given_up]:
             task.give_up()
             self._close_out(task)
 
-    # The thread that collects.
+    # The collecting thread.
 
     def _collect(self) -> None:
         while True:
@@ -200,13 +200,13 @@ class DeviceWorker:
         self._batch_done(batch, error)
 
     def _settle(self, task: FrameTask) -> None:
-        """Give out what became of a frame that the device has no tile of any more."""
+        """Settle a frame of which no tile is on the device any more."""
         aged: Aged | None = None
         try:
             if task.given_up:
-                self.device.drop_frame(task.place)
+                self.device.drop_frame(task.device_frame)
             else:
-                aged = self.device.finish_frame(task.place)
+                aged = self.device.finish_frame(task.device_frame)
         except Exception as error:
             with self._changed:
                 task.fail(_wrap(task.work.label, error))
@@ -221,7 +221,7 @@ class DeviceWorker:
     # Both threads.
 
     def _batch_done(self, batch: InFlightBatch, error: Exception | None) -> None:
-        """A batch is over: free its slot; after an error try its tiles again one by one, or fail a frame."""
+        """Free the slot of a finished batch; after an error retry its tiles one by one, or fail its frame."""
         if error is not None and self._check_device():
             return
         with self._changed:
@@ -233,7 +233,7 @@ class DeviceWorker:
                 if error is not None and len(batch.tiles) == 1:
                     task.fail(_wrap(task.name(tile), error))
                 elif error is not None and not task.given_up:
-                    # Who was at fault cannot be seen from here.
+                    # Which tile failed is not known here.
                     task.alone.append(tile)
                     if task not in self._tasks:
                         self._tasks.appendleft(task)
@@ -242,7 +242,7 @@ class DeviceWorker:
             self._changed.notify_all()
 
     def _close_out(self, task: FrameTask) -> None:
-        """Hand a frame to the collector if nothing of it is left to do; hold the lock."""
+        """Hand a frame to the collecting thread if all its tiles are done; hold the lock."""
         if task.given_up:
             task.give_up()
         if task.all_given and task in self._tasks:
@@ -252,7 +252,7 @@ class DeviceWorker:
             self._changed.notify_all()
 
     def _check_device(self) -> bool:
-        """Whether the device broke for good; if so, everything it had is failed."""
+        """Whether the device failed permanently; if so, its frames are failed."""
         if self.device.fault:
             self._die(self.device.fault)
         return bool(self.device.fault)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from amgan.runtime.engines.cuda.api import CudaError, GpuInfo, OutOfMemoryError
-from amgan.runtime.engines.cuda.rings import JOB
+from amgan.runtime.engines.cuda.rings import TILE_DESCRIPTOR
 from support.tile_kernels_twin import TWINS
 
 GARBAGE = 0xCD
@@ -237,8 +237,9 @@ class FakeCuda:
         self._rule(grid[0] == 1 and 0 < threads <= 1024, "no such blocks can be launched")
 
         def work() -> None:
-            # Jobs that nobody has written yet crash a real GPU; here the pixels are wrong.
-            if (self.view(values[0], grid[2] * JOB.itemsize).view(JOB)["unused"] == 0).all():
+            # Descriptors that were not written yet crash a real GPU; here the pixels are wrong.
+            written = self.view(values[0], grid[2] * TILE_DESCRIPTOR.itemsize).view(TILE_DESCRIPTOR)
+            if (written["unused"] == 0).all():
                 twin(self.view, grid[2], values)
 
         self.do(stream, work)

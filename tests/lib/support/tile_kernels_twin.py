@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from amgan.runtime.engines.cuda.rings import JOB
+from amgan.runtime.engines.cuda.rings import TILE_DESCRIPTOR
 
 View = Callable[[int, int], np.ndarray]
 """Bytes of memory from an address on."""
@@ -18,7 +18,7 @@ def _array(view: View, address: int, shape: tuple[int, ...], dtype: type) -> np.
 
 
 def gather_tiles(view: View, tiles: int, arguments: list[int]) -> None:
-    jobs, patterns, mixed, image, ages, coordinates, pattern, core_width, core_height, halo = arguments
+    descriptors, patterns, mixed, image, ages, coordinates, pattern, core_width, core_height, halo = arguments
     wide, tall = core_width + 2 * halo, core_height + 2 * halo
     images = _array(view, image, (tiles, tall, wide, 3), np.uint8)
     maps = _array(view, ages, (tiles, 1, tall // 4, wide // 4), np.float32)
@@ -26,11 +26,11 @@ def gather_tiles(view: View, tiles: int, arguments: list[int]) -> None:
     _array(view, pattern, (tiles, mixed), np.float32)[...] = _array(
         view, patterns, (tiles, mixed), np.float32
     )
-    for i, job in enumerate(view(jobs, tiles * JOB.itemsize).view(JOB)):
-        padded, x, y = (int(job[name]) for name in ("padded", "x0", "y0"))
-        width, height = int(job["width"]) + 2 * halo, int(job["height"]) + 2 * halo
-        frame = _array(view, int(job["image"]), (padded, padded, 3), np.uint8)
-        planes = _array(view, int(job["planes"]), (5, padded // 4, padded // 4), np.float32)
+    for i, one in enumerate(view(descriptors, tiles * TILE_DESCRIPTOR.itemsize).view(TILE_DESCRIPTOR)):
+        padded, x, y = (int(one[name]) for name in ("padded", "x0", "y0"))
+        width, height = int(one["width"]) + 2 * halo, int(one["height"]) + 2 * halo
+        frame = _array(view, int(one["image"]), (padded, padded, 3), np.uint8)
+        planes = _array(view, int(one["planes"]), (5, padded // 4, padded // 4), np.float32)
         images[i, :height, :width] = frame[y : y + height, x : x + width]
         part = planes[:, y // 4 : (y + height) // 4, x // 4 : (x + width) // 4]
         maps[i, :, : height // 4, : width // 4] = part[:1]
@@ -38,12 +38,12 @@ def gather_tiles(view: View, tiles: int, arguments: list[int]) -> None:
 
 
 def stitch_cores(view: View, tiles: int, arguments: list[int]) -> None:
-    jobs, cores, core_width, core_height, halo = arguments
+    descriptors, cores, core_width, core_height, halo = arguments
     made = _array(view, cores, (tiles, core_height, core_width, 3), np.uint8)
-    for i, job in enumerate(view(jobs, tiles * JOB.itemsize).view(JOB)):
-        x, y, width, height = (int(job[name]) for name in ("x0", "y0", "width", "height"))
-        side = int(job["padded"]) - 2 * halo
-        frame = _array(view, int(job["aged"]), (side, side, 3), np.uint8)
+    for i, one in enumerate(view(descriptors, tiles * TILE_DESCRIPTOR.itemsize).view(TILE_DESCRIPTOR)):
+        x, y, width, height = (int(one[name]) for name in ("x0", "y0", "width", "height"))
+        side = int(one["padded"]) - 2 * halo
+        frame = _array(view, int(one["aged"]), (side, side, 3), np.uint8)
         frame[y : y + height, x : x + width] = made[i, :height, :width]
 
 

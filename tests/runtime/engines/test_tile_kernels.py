@@ -17,7 +17,7 @@ from support.numpy_device import HALO
 from support.tile_kernels_twin import TWINS
 
 from amgan.runtime.engines.cuda import movers
-from amgan.runtime.engines.cuda.rings import JOB
+from amgan.runtime.engines.cuda.rings import TILE_DESCRIPTOR
 
 SOURCE = movers.PTX.with_suffix(".cu")
 KERNELS = ("gather_tiles", "stitch_cores")
@@ -35,16 +35,16 @@ template <class Kernel> static void run(unsigned rows, unsigned tiles, Kernel ke
     blockIdx = {0, y, z}; threadIdx = {x, 0, 0}; kernel();
   }
 }
-extern "C" void host_gather_tiles(unsigned tiles, const TileJob *jobs, const float *patterns, int mixed,
-    unsigned *image, float *ages, float *coordinates, float *pattern, int wide, int tall, int halo) {
+extern "C" void host_gather_tiles(unsigned tiles, const TileDescriptor *descriptors, const float *patterns,
+    int mixed, unsigned *image, float *ages, float *coordinates, float *pattern, int wide, int tall, int halo) {
   run(tall + 2 * halo, tiles, [=] {
-    gather_tiles(jobs, patterns, mixed, image, ages, coordinates, pattern, wide, tall, halo); });
+    gather_tiles(descriptors, patterns, mixed, image, ages, coordinates, pattern, wide, tall, halo); });
 }
 extern "C" void host_stitch_cores(
-    unsigned tiles, const TileJob *jobs, const unsigned *cores, int wide, int tall, int halo) {
-  run(tall, tiles, [=] { stitch_cores(jobs, cores, wide, tall, halo); });
+    unsigned tiles, const TileDescriptor *descriptors, const unsigned *cores, int wide, int tall, int halo) {
+  run(tall, tiles, [=] { stitch_cores(descriptors, cores, wide, tall, halo); });
 }
-extern "C" int job_bytes() { return sizeof(TileJob); }
+extern "C" int descriptor_bytes() { return sizeof(TileDescriptor); }
 """
 
 
@@ -84,12 +84,12 @@ def call(library: ctypes.CDLL, name: str) -> Callable[[int, list[int]], None]:
 
 @pytest.mark.parametrize("core", [(16, 16), (32, 16), (24, 36)])
 def test_the_source_does_what_its_twin_does(on_the_host: ctypes.CDLL, core: tuple[int, int]) -> None:
-    assert on_the_host.job_bytes() == JOB.itemsize
+    assert on_the_host.descriptor_bytes() == TILE_DESCRIPTOR.itemsize
     rng = np.random.default_rng(core[0])
     (wide, tall), mixed = (side + 2 * HALO for side in core), 3
-    jobs = np.zeros(5, JOB)
+    descriptors = np.zeros(5, TILE_DESCRIPTOR)
     frames = []
-    for number in range(len(jobs)):
+    for number in range(len(descriptors)):
         frame_px = int(rng.integers(2, 12)) * 4
         padded = frame_px + 2 * HALO
         width, height = (4 * int(rng.integers(1, min(most, frame_px) // 4 + 1)) for most in core)
@@ -99,7 +99,7 @@ def test_the_source_does_what_its_twin_does(on_the_host: ctypes.CDLL, core: tupl
         aged = rng.integers(0, 256, (frame_px, frame_px, 3), dtype=np.uint8)
         frames.append((image, planes, aged))
         addresses = tuple(array.ctypes.data for array in frames[-1])
-        jobs[number] = (*addresses, padded, x0, y0, width, height, 0)
+        descriptors[number] = (*addresses, padded, x0, y0, width, height, 0)
     patterns = rng.normal(size=(5, mixed)).astype(np.float32)
     cores = rng.integers(0, 256, (5, core[1], core[0], 3), dtype=np.uint8)
     results = []
@@ -113,9 +113,9 @@ def test_the_source_does_what_its_twin_does(on_the_host: ctypes.CDLL, core: tupl
             np.zeros((5, tall, wide, 3), np.uint8), np.zeros((5, 1, tall // 4, wide // 4), np.float32),
             np.zeros((5, 4, tall // 4, wide // 4), np.float32), np.zeros((5, mixed), np.float32),
         ]  # fmt: skip
-        start = [jobs.ctypes.data, patterns.ctypes.data, mixed]
+        start = [descriptors.ctypes.data, patterns.ctypes.data, mixed]
         run[0](5, [*start, *(array.ctypes.data for array in tiles), *core, HALO])
-        run[1](5, [jobs.ctypes.data, cores.ctypes.data, *core, HALO])
+        run[1](5, [descriptors.ctypes.data, cores.ctypes.data, *core, HALO])
         results.append([*tiles, *(aged.copy() for *_, aged in frames)])
     for ours, twins in zip(*results, strict=True):
         assert np.array_equal(ours, twins)
