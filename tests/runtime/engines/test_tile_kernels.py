@@ -36,7 +36,8 @@ template <class Kernel> static void run(unsigned rows, unsigned tiles, Kernel ke
   }
 }
 extern "C" void host_gather_tiles(unsigned tiles, const TileDescriptor *descriptors, const float *patterns,
-    int mixed, unsigned *image, float *ages, float *coordinates, float *pattern, int wide, int tall, int halo) {
+    int mixed, unsigned *image, float *ages, float *coordinates, float *pattern, int wide, int tall,
+    int halo) {
   run(tall + 2 * halo, tiles, [=] {
     gather_tiles(descriptors, patterns, mixed, image, ages, coordinates, pattern, wide, tall, halo); });
 }
