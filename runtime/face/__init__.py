@@ -1,1 +1,1 @@
-"""Faces: found, fitted with a mesh, cut out as canonical frames, and pasted back."""
+"""Faces: detection, mesh, canonical frames, region masks, and pasting."""

@@ -1,6 +1,6 @@
 """The canonical frame: the square, upright, FFHQ-style crop of one face.
 
-The frame's place follows the alignment described for FFHQ (Karras et al., "A Style-Based Generator
+Its position follows the alignment described for FFHQ (Karras et al., "A Style-Based Generator
 Architecture for Generative Adversarial Networks", 2019, appendix A and the data set's notes): its
 centre, tilt and side come from the eye centres and the mouth corners.
 """
@@ -17,7 +17,7 @@ from .mesh import LEFT_EYE, MOUTH_CORNERS, RIGHT_EYE
 
 @dataclass(frozen=True)
 class Frame:
-    """Where a canonical frame lies in a photo.
+    """The position of a canonical frame in a photo.
 
     ``centre`` (x, y) and ``right`` (the vector from the frame's centre to the middle of its right
     edge) are in photo pixels; the frame is square, so "down" is ``right`` turned by 90 degrees.
@@ -67,7 +67,7 @@ def canonical_frame(landmarks: NDArray[np.floating]) -> Frame:
     eyes = (eye_right + eye_left) / 2
     across = eye_left - eye_right
     down = mouth - eyes
-    # The direction averages both axes, so that neither a turned head nor an open mouth tilts it.
+    # The direction averages both axes, so that neither a turned head nor an open mouth tilts the frame.
     right = across + np.array([down[1], -down[0]])
     right /= max(float(np.hypot(*right)), 1e-9)
     half_side = max(2.0 * float(np.hypot(*across)), 1.8 * float(np.hypot(*down)), 1e-3)

@@ -1,4 +1,4 @@
-"""Which faces of a photo are meant: all, the largest, by number, by side, or by place."""
+"""Selection of faces in a photo: all, the largest, by number, by side, or by position."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
     from .finder import Face
 
 NEAR = 0.25
-"""A point this share of a face's width outside of its box still means the face."""
+"""A point may lie this share of the face's width outside its box."""
 _NUMBERS = re.compile(r"#\d{1,4}(,#\d{1,4})*")
 _PLACE = re.compile(r"\d+(\.\d+)?(,\d+(\.\d+)?){1,3}")
 
 
 def parse_faces(faces: str | int) -> str | int:
-    """Read a choice of faces; raises UsageError for anything else.
+    """Validate a selection of faces; raises UsageError if it is not one of these.
 
-    "all"; "largest"; 3 or "3", so many of the largest; "#2" or "#1,#3", the faces of these numbers, counted
-    from the largest; "left" or "right", the outermost face on that side of the picture; "x,y", the face at
-    this point; "x0,y0,x1,y1", the faces whose middle lies in this box, in photo pixels.
+    "all"; "largest"; 3 or "3", the three largest; "#2" or "#1,#3", the faces of these numbers, counted from
+    the largest; "left" or "right", the outermost face on that side of the picture; "x,y", the face at this
+    point; "x0,y0,x1,y1", the faces with their centre in this box, in photo pixels.
     """
     text = str(faces).replace(" ", "")
     if text in ("all", "largest", "left", "right"):
@@ -42,7 +42,7 @@ def parse_faces(faces: str | int) -> str | int:
 
 
 def pick(found: Sequence[Face], faces: str | int) -> list[Face]:
-    """Those of a photo's faces, given largest first, that a choice means; in the same order."""
+    """The selected ones of a photo's faces, which are given largest first; the order is kept."""
     choice = parse_faces(faces)
     if choice == "all" or not found:
         return list(found)
@@ -58,14 +58,14 @@ def pick(found: Sequence[Face], faces: str | int) -> list[Face]:
 
 
 def why_not(faces: str | int) -> str:
-    """Why a face is left alone that a choice does not mean."""
+    """The reason given for a face that is not selected."""
     if faces == "largest" or isinstance(faces, int):
         return "smaller than those asked for"
     return f"not the face asked for ({faces})"
 
 
 def _at(found: Sequence[Face], place: list[float]) -> list[Face]:
-    """The faces in a box, or the face at a point: of several, the one of the nearest middle for its size."""
+    """The faces in a box, or the face at a point: the one with the nearest centre relative to its size."""
     if len(place) == 4:
         x0, y0, x1, y1 = place
         return [face for face in found if x0 <= _middle(face)[0] <= x1 and y0 <= _middle(face)[1] <= y1]

@@ -1,8 +1,8 @@
-"""Face coordinates: where on the mean face every cell of the canonical frame lies.
+"""Face coordinates: the position of every cell of the canonical frame on the mean face.
 
-Inside the mesh the map is affine on every triangle. Around it lies a ring of points that follow the face by
-one affine map, the best by least squares; beyond the ring that map goes on, so the coordinates are continuous
-everywhere, but where a turned head folds over itself.
+Inside the mesh the mapping is affine on every triangle. The mesh is surrounded by a ring of points that
+follow the face by one affine map, fitted by least squares; that map continues beyond the ring, so the
+coordinates are continuous everywhere except where a turned head folds over itself.
 
 All steps are in float64 and in one order, so that the C library computes the same numbers.
 """
@@ -20,7 +20,7 @@ from .region_masks import make_face_mask
 REFERENCE_PX = 512.0
 """Side of the frame, in px, at which the scale is 0."""
 EDGE = 1e-9
-"""How far outside a triangle, as a share of its height, a cell still counts as inside: no gap at edges."""
+"""Tolerance of the inside test, as a share of the triangle's height, which closes gaps at edges."""
 
 _BAND_ROWS = 64  # small enough to stay in the cache
 
@@ -30,7 +30,7 @@ Doubles = NDArray[np.float64]
 def face_coordinates(
     landmarks_unit: NDArray[np.floating], cells: int, margin: int = 0
 ) -> NDArray[np.float32]:
-    """Coordinates of every cell's centre: float32 [3, cells + 2 margin, cells + 2 margin].
+    """Coordinates of all cell centres: float32 [3, cells + 2 margin, cells + 2 margin].
 
     Planes: u and v, -1..1 across the atlas (u grows to the right of the picture, v downwards), and inside,
     0..1, which is 1 on the face and 0 far from it. ``landmarks_unit`` [468, 2] are in frame units (0..1
@@ -48,14 +48,14 @@ def frame_coordinates(cells: int, margin: int = 0) -> NDArray[np.float32]:
 
 
 def scale_of(frame_px: float) -> float:
-    """The scale that goes with the coordinates: how many octaves a frame's side is above REFERENCE_PX."""
+    """The scale plane of the coordinates: log2 of a frame's side over REFERENCE_PX."""
     return math.log2(frame_px / REFERENCE_PX)
 
 
 def mesh_coordinates(
     landmarks_unit: NDArray[np.floating], cells: int, margin: int = 0
 ) -> NDArray[np.float32]:
-    """U and v of every cell's centre, float32 [2, n, n] with n = cells + 2 margin; see face_coordinates."""
+    """Positions u and v of all cell centres, float32 [2, n, n] n = cells + 2 margin; see face_coordinates."""
     mean = mean_face()
     # In units of cells, with the centre of cell i at i.
     landmarks = np.asarray(landmarks_unit, np.float64)[:, :2] * cells + (margin - 0.5)
@@ -70,9 +70,9 @@ def mesh_coordinates(
 
 
 def sample_cells(planes: NDArray[np.float32], count: int, step: float, shift: float) -> NDArray[np.float32]:
-    """``count`` x ``count`` places of planes [C, n, n], ``step`` cells apart, the first at cell ``shift``.
+    """Sample planes [C, n, n] at ``count`` x ``count`` points, ``step`` cells apart, from cell ``shift`` on.
 
-    Linear between cells, the edge repeated outside; float32 [C, count, count].
+    Bilinear, with the edge repeated outside; float32 [C, count, count].
     """
     last = planes.shape[1] - 1
     at = np.clip(np.arange(count) * step + shift, 0.0, float(last))
@@ -91,7 +91,7 @@ def sample_cells(planes: NDArray[np.float32], count: int, step: float, shift: fl
 
 
 def resize_plane(plane: NDArray[np.float32], count: int) -> NDArray[np.float32]:
-    """A plane [n, n] of the same area in ``count`` x ``count`` cells, linear between cells: float32."""
+    """Resize a plane [n, n] to float32 [count, count] by bilinear interpolation."""
     cells = plane.shape[0]
     if cells == count:
         return plane
@@ -100,13 +100,13 @@ def resize_plane(plane: NDArray[np.float32], count: int) -> NDArray[np.float32]:
 
 
 def _sum_in_order(terms: Doubles) -> Doubles:
-    """Sums of rows, first term first: np.sum would add in an order of its own."""
+    """Sums of rows in a fixed order, which np.sum does not guarantee."""
     total: Doubles = np.add.accumulate(terms, axis=1)[:, -1]
     return total
 
 
 def _around(mean: MeanFace, along_x: Doubles, along_y: Doubles, side: int) -> Doubles:
-    """U and v of all cells by the affine map alone, [2, side, side]; 0 where the landmarks span no area."""
+    """Positions u and v of all cells by the affine map, [2, side, side]; 0 if the landmarks span no area."""
     a, b, c = along_x
     d, e, f = along_y
     determinant = a * e - b * d
@@ -122,10 +122,10 @@ def _around(mean: MeanFace, along_x: Doubles, along_y: Doubles, side: int) -> Do
 
 
 def _draw_triangles(uv: Doubles, mean: MeanFace, points: Doubles) -> None:
-    """Write u and v of all cells whose centre lies in a triangle of ``points`` [P, 2], in units of cells.
+    """Write u and v of all cells with their centre in a triangle of ``points`` [P, 2], in units of cells.
 
-    Where triangles overlap, those of the face win over those around it, and larger ones that face the
-    viewer over smaller and turned ones.
+    Where triangles overlap, those of the face take precedence over those of the ring, and larger,
+    front-facing ones over smaller and back-facing ones.
     """
     side = uv.shape[1]
     areas = doubled_areas(points, mean.triangles)
@@ -151,7 +151,7 @@ def _draw_triangles(uv: Doubles, mean: MeanFace, points: Doubles) -> None:
     hit = (second >= -EDGE) & (third >= -EDGE) & (second + third <= 1.0 + EDGE)
     number, second, third, cell = number[hit], second[hit], third[hit], (row * side + column)[hit]
     winner = np.full(side * side, -1, np.int64)
-    winner[cell] = np.arange(len(cell))  # of cells that come twice the last one stays
+    winner[cell] = np.arange(len(cell))  # the last of repeated cells wins
     cell = np.flatnonzero(winner >= 0)
     taken = winner[cell]
     number, second, third = number[taken], second[taken], third[taken]

@@ -1,4 +1,4 @@
-"""What lies over a face: told zone by zone, by how much of each its own skin cannot be seen."""
+"""Occlusions of a face: how much of each zone's skin is hidden."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _AREAS: Mapping[str, tuple[str, ...]] = {
 
 
 def covered_parts(skin: NDArray[np.float32], masks: RegionMasks) -> dict[str, float]:
-    """How much of each part is covered, 0..1, of those of which LEAST_COVERED or more is; by part name.
+    """The covered share of each part, 0..1, by part name; only parts with LEAST_COVERED or more.
 
-    ``skin`` [n, n] 0..1 says where the face's own skin is seen; ``masks`` are the face's over the same
-    frame, without a margin.
+    ``skin`` [n, n] 0..1 is the visibility of the face's own skin; ``masks`` are the face's in the same frame,
+    without a margin.
     """
     cells = masks.face.shape[0]
     seen = skin if len(skin) == cells else cv2.resize(skin, (cells, cells), interpolation=cv2.INTER_AREA)
@@ -42,7 +42,7 @@ def covered_parts(skin: NDArray[np.float32], masks: RegionMasks) -> dict[str, fl
 
 
 def describe_covers(covered: Mapping[str, float]) -> str:
-    """Covered parts in words, such as "mouth and chin"; empty where nothing is covered."""
+    """Covered parts in words, such as "mouth and chin"; "" if nothing is covered."""
     named = [
         area
         for area, zones in _AREAS.items()

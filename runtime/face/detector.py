@@ -1,9 +1,9 @@
 """MediaPipe's full-range face detector, run by OpenVINO on windows of a photo.
 
-The network looks at a square of 192 px. It is sure of faces that are 24 to 64 px wide there; those of 12 to
-150 px it still answers to, only more weakly. As it is fully convolutional, it takes squares of other sizes as
-well: one half as wide costs half, one of 320 px less than three, where it takes four to cover that. `scan.py`
-moves the window over a photo.
+The network's input is a square of 192 px. It detects faces that are 24 to 64 px wide there reliably, and
+faces of 12 to 150 px with lower scores. It is fully convolutional, so it runs on squares of other sizes as
+well: half the width costs half, and 320 px cost less than three of the four windows of 192 px that they
+replace. `scan.py` moves the window over a photo.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 INPUT_PX = 192
 SIDES_PX = (INPUT_PX // 2, INPUT_PX, 256, 320, 384, 448)
-"""Of the squares that networks are compiled for, when one is needed first."""
+"""Input sizes for which networks are compiled, each at its first use."""
 ANCHOR_PX = 4
 MIN_SCORE = 0.6
 MIN_FACE_PX = 20.0
-"""Smaller faces show too little of an age: they are looked for only where that is asked for."""
+"""Smaller faces show too little of an age; they are searched for only on request."""
 MAX_OVERLAP = 0.4
 
 
@@ -42,11 +42,11 @@ class Detection:
 
     @property
     def centre(self) -> tuple[float, float]:
-        """The middle of the box."""
+        """The centre of the box."""
         return ((self.box[0] + self.box[2]) / 2, (self.box[1] + self.box[3]) / 2)
 
     def moved(self, point: tuple[float, float], zoom: float, to: tuple[float, float]) -> Detection:
-        """The same face where ``point`` has moved ``to`` and all else lies ``zoom`` times as far from it."""
+        """The detection after scaling by ``zoom`` about ``point`` and moving that point ``to``."""
 
         def place(x: float, y: float) -> tuple[float, float]:
             return ((x - point[0]) * zoom + to[0], (y - point[1]) * zoom + to[1])
@@ -55,10 +55,10 @@ class Detection:
         return replace(self, box=box, right_eye=place(*self.right_eye), left_eye=place(*self.left_eye))
 
     def turned_back(self, quarter_turns: int, width: int, height: int) -> Detection:
-        """The same face in a photo of ``width`` x ``height`` px of which np.rot90(photo, N) was looked at."""
+        """A detection in np.rot90(photo, quarter_turns) converted to the photo, ``width`` x ``height`` px."""
         detection = self
         for turn in reversed(range(quarter_turns)):
-            # np.rot90 shows at (x, y) what was at (across - y, x) of the photo before.
+            # np.rot90 moves (across - y, x) to (x, y).
             across = height if turn % 2 else width
             corners = (detection.box[:2], detection.box[2:], detection.right_eye, detection.left_eye)
             (x0, y0), (x1, y1), right_eye, left_eye = ((across - y, x) for x, y in corners)
@@ -68,10 +68,10 @@ class Detection:
 
 
 class FaceDetector:
-    """Wraps the compiled detector networks; thread-safe (each thread has its own requests)."""
+    """The compiled detector networks; thread-safe (each thread has its own inference requests)."""
 
     def __init__(self, compile: Callable[[int], Any]) -> None:
-        """``compile`` makes the network for squares of so many px, one of SIDES_PX."""
+        """``compile`` compiles the network for squares of a size in SIDES_PX."""
         self._compile = compile
         self._models: dict[int, Any] = {}
         self._lock = threading.Lock()
@@ -82,8 +82,8 @@ class FaceDetector:
     ) -> list[Detection]:
         """Faces in a window, RGB uint8 [h, w, 3] of at most SIDES_PX[-1] px, best first, overlaps merged.
 
-        The window shows the photo from ``x0``, ``y0`` on, ``side`` px of it as INPUT_PX; what it lacks of a
-        square is taken for grey.
+        The window starts at ``x0``, ``y0`` of the photo, and INPUT_PX of it show ``side`` px of the photo; it
+        is padded with grey to a square.
         """
         square = square_for(max(window.shape[:2]))
         tensor = np.zeros((1, square, square, 3), np.float32)
@@ -111,7 +111,7 @@ class FaceDetector:
         )
 
     def _request(self, square: int) -> Any:
-        """The request of this thread for squares of so many px."""
+        """The inference request of this thread for squares of a size in px."""
         requests: dict[int, Any] = self._local.__dict__.setdefault("requests", {})
         if square not in requests:
             with self._lock:
@@ -122,12 +122,12 @@ class FaceDetector:
 
 
 def square_for(side_px: int) -> int:
-    """Side of the smallest square that a network is compiled for and that holds a window of ``side_px``."""
+    """The smallest size in SIDES_PX that holds a window of ``side_px``."""
     return next(px for px in SIDES_PX if px >= side_px)
 
 
 def merge(found: list[Detection]) -> list[Detection]:
-    """Greedy non-maximum suppression; a box mostly inside a better one goes too."""
+    """Greedy non-maximum suppression; also drops boxes mostly inside a better one."""
     kept: list[Detection] = []
     for candidate in sorted(found, key=lambda d: -d.score):
         if all(overlap(candidate.box, k.box) < MAX_OVERLAP for k in kept):

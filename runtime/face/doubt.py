@@ -1,4 +1,4 @@
-"""Why no face was found where a photo looks most like one: drawn, cut off, turned aside, covered."""
+"""Why no face was found at the most likely position: drawn, cut off, turned aside, or covered."""
 
 from __future__ import annotations
 
@@ -14,20 +14,19 @@ from .head_parser import HeadParser
 from .region_masks import make_face_mask
 
 CUT_SHARE = 0.1
-"""A box reaches farther than that beyond a border where the face goes on there: of its own side."""
+"""A face is cut off if its box exceeds the border of the photo by more than this share of its side."""
 FLAT_SHARE = 0.7
-"""Of 96 places in photos at most 0.3 have neighbours of exactly the same colour; drawn ones have 0.9."""
+"""In 96 regions of photos at most 0.3 of the pixels equal their neighbour; in drawings about 0.9 do."""
 TURNED = 0.9
 BARE_SHARE = 0.4
-"""Less of a covered face looks like bare skin; of those found in photos nine in ten show more than 0.9."""
+"""Covered faces show less bare skin than this; 90 % of the faces found in photos show more than 0.9."""
 _PARSED_PX = 128
 
 
 def examine(rgb: NDArray[np.uint8], at: Detection, mesh: Face, parser: HeadParser) -> Doubt:
-    """What is known of a place of a photo, uint8 [H, W, 3], in which no face was found.
+    """Examine a position in a photo, uint8 [H, W, 3], where no face was found.
 
-    ``mesh`` is the mesh as it was fitted there once; only its turn depends on its being sure. Raises
-    EngineError.
+    ``mesh`` is the result of one fit there; its turn is only used if it is confident. Raises EngineError.
     """
     return Doubt(
         at,
@@ -39,7 +38,7 @@ def examine(rgb: NDArray[np.uint8], at: Detection, mesh: Face, parser: HeadParse
 
 
 def flat_share(rgb: NDArray[np.uint8], at: Detection) -> float:
-    """How many of the pixels of a box have the colour of their neighbour on the right, 0..1."""
+    """The share of a box's pixels with exactly the colour of their right neighbour, 0..1."""
     x0, y0, x1, y1 = (max(0, round(edge)) for edge in at.box)
     part = rgb[y0:y1, x0:x1]
     if part.shape[0] < 1 or part.shape[1] < 2:
@@ -48,7 +47,7 @@ def flat_share(rgb: NDArray[np.uint8], at: Detection) -> float:
 
 
 def borders_crossed(at: Detection, width: int, height: int) -> tuple[str, ...]:
-    """The borders of a photo, ``width`` x ``height`` px, that a box reaches over by CUT_SHARE or more."""
+    """The borders of a photo, ``width`` x ``height`` px, that a box exceeds by CUT_SHARE or more."""
     x0, y0, x1, y1 = at.box
     beyond: Mapping[str, float] = {
         "left": -x0 / (x1 - x0),
@@ -60,7 +59,7 @@ def borders_crossed(at: Detection, width: int, height: int) -> tuple[str, ...]:
 
 
 def bare_share(rgb: NDArray[np.uint8], mesh: Face, parser: HeadParser) -> float:
-    """How much of a face looks like its own bare skin, 0..1."""
+    """The share of a face that looks like its own bare skin, 0..1."""
     landmarks = apply_affine(mesh.frame.to_frame(1), mesh.landmarks)
     face_mask = make_face_mask(landmarks, _PARSED_PX)
     skin = parser.read_frame(rgb, mesh.frame, face_mask).skin

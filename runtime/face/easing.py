@@ -1,4 +1,4 @@
-"""The smooth way from 0 to 1 that masks, fades and keyframes share."""
+"""The smoothstep function of masks, fades and keyframes."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ Share = TypeVar("Share", float, NDArray[Any])
 
 
 def eased(share: Share) -> Share:
-    """A share 0..1, a number or an array, from 0 to 1 with a slope of 0 at both ends."""
+    """Smoothstep of a number or an array in 0..1: from 0 to 1 with slope 0 at both ends."""
     return share * share * (3.0 - 2.0 * share)

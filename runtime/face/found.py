@@ -1,4 +1,4 @@
-"""A face of a photo, and what a look at a photo found."""
+"""Data classes of the face finder: a face, and the result of a search."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from .detector import Detection
 from .mesh import LEFT_EYE, NOSE_TIP, RIGHT_EYE, raise_hairline
 
 MIN_PRESENCE = 0.5
-"""Of a mesh that shows a face."""
+"""Minimum presence of a face."""
 
 
 @dataclass(frozen=True, eq=False)
 class Face:
     """One face of a photo.
 
-    ``landmarks`` are [468, 2] float64 in photo pixels; ``score`` and ``presence`` (0..1) are what the
-    detector and the mesh say of it; ``frame`` is its canonical frame.
+    ``landmarks`` are [468, 2] float64 in photo pixels; ``score`` is the detector's and ``presence`` the
+    mesh's confidence (0..1); ``frame`` is its canonical frame.
     """
 
     landmarks: NDArray[np.float64]
@@ -37,7 +37,7 @@ class Face:
 
     @property
     def reach(self) -> tuple[float, float, float, float]:
-        """Corners x0, y0, x1, y1 of the skin that may change: the landmarks and the forehead, in photo px."""
+        """Bounding box x0, y0, x1, y1 of the skin that may change, forehead included, in photo px."""
         points = raise_hairline(self.landmarks)
         low, high = points.min(axis=0), points.max(axis=0)
         return (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
@@ -49,18 +49,18 @@ class Face:
 
     @property
     def turn(self) -> float:
-        """How far the head is turned aside, see turn_of."""
+        """How far the head is turned aside; see turn_of."""
         return turn_of(self.landmarks)
 
     @property
     def turns_upright(self) -> int:
-        """The quarter turns counter-clockwise after which the face stands upright, 0 to 3."""
+        """The number of counter-clockwise quarter turns that make the face upright, 0 to 3."""
         x, y = self.frame.right
         return round(math.atan2(y, x) / (math.pi / 2)) % 4
 
 
 def turn_of(landmarks: NDArray[np.floating]) -> float:
-    """How far a head with landmarks [468, 2] is turned: 0 is frontal, about 1 a half profile, either sign."""
+    """How far a head with landmarks [468, 2] is turned: 0 is frontal, about +1 or -1 a half profile."""
     right, left = landmarks[list(RIGHT_EYE)].mean(0), landmarks[list(LEFT_EYE)].mean(0)
     across = left - right
     middle = (landmarks[NOSE_TIP] - (left + right) / 2) @ across / max(float(across @ across), 1e-9)
@@ -69,11 +69,11 @@ def turn_of(landmarks: NDArray[np.floating]) -> float:
 
 @dataclass(frozen=True)
 class Doubt:
-    """What is known of the place, ``at``, that looks most like a face of a photo without faces.
+    """Findings on the most likely position ``at`` of a face in a photo without faces.
 
-    ``drawn``: its neighbouring pixels mostly are of exactly one colour. ``borders`` are those of the photo
-    that it reaches over. ``turned``: the mesh sees a head turned aside. ``covered``: little of it looks like
-    bare skin. ``too_small``: it is a face, less wide than those that were looked for.
+    ``drawn``: most neighbouring pixels have exactly the same colour. ``borders`` are the borders of the photo
+    that it exceeds. ``turned``: the mesh sees a head turned aside. ``covered``: little of it looks like bare
+    skin. ``too_small``: it is a face below the size that was searched for.
     """
 
     at: Detection
@@ -86,13 +86,12 @@ class Doubt:
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """What was found in a photo, and how far it was looked.
+    """The result of a search for faces in a photo.
 
-    ``faces`` come largest first. ``refused`` are the detector's faces in which no mesh could be fitted and
-    what it only suspected, best first. ``min_face_px`` is the width of the smallest faces looked for,
-    ``quarter_turns`` how many quarter turns counter-clockwise the photo had taken when it was looked at last.
-    ``windows`` counts the detector's runs, ``meshes`` those of the mesh. ``doubt`` is what is known of the
-    likeliest place where no face was found, and that was asked for.
+    ``faces`` are sorted largest first. ``refused`` are detections to which no mesh could be fitted and
+    low-score candidates, best first. ``min_face_px`` is the width of the smallest faces searched for,
+    ``quarter_turns`` the counter-clockwise quarter turns of the photo in the last search. ``windows`` counts
+    the detector's runs, ``meshes`` those of the mesh. ``doubt`` has the findings of `FaceFinder.explain`.
     """
 
     faces: tuple[Face, ...]
@@ -105,7 +104,7 @@ class Found:
 
 
 def without_twins(faces: list[Face]) -> list[Face]:
-    """Drop a face whose centre lies within a third of another's width (found in two windows)."""
+    """Drop duplicates from overlapping windows: centres within a third of the other face's width."""
     kept: list[Face] = []
     for face in sorted(faces, key=lambda f: -f.score):
         centre = np.array(face.frame.centre)

@@ -1,6 +1,6 @@
-"""The mean face: its mesh in units of the canonical frame, and the rectangle that the atlas spans on it.
+"""The mean face: its mesh in units of the canonical frame, and the rectangle covered by the atlas.
 
-The file is made by ``python -m amgan.data.mean_face``; trained weights belong to one version of it.
+The file is made by ``python -m amgan.data.mean_face``; trained weights depend on its version.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from .mesh import FACE_OVAL
 
 MEAN_FACE_FILE = Path(__file__).parent / "models" / "mean_face.npz"
 RING_SCALE = 1.35
-"""How far out the ring of virtual points lies: the face's oval, enlarged about its middle."""
+"""The scale of the ring of virtual points: the face's oval, enlarged about its centre."""
 
 Points = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class MeanFace:
-    """The mean face and its surroundings.
+    """The mean face and the ring around it.
 
     ``points`` float64 [468 + R, 2] are the mesh in units of the canonical frame, mirror symmetric about
     x = 0.5, then R points of a ring around the oval. ``uv`` float64 [468 + R, 2] are the same points in
@@ -43,10 +43,9 @@ class MeanFace:
 
 
 def complete(mesh: Points, mesh_triangles: NDArray[np.int32], rectangle: Points) -> MeanFace:
-    """Add the ring and all that follows from the mesh [468, 2], its triangles [T, 3] and the atlas'
-    rectangle.
+    """Complete a mesh [468, 2] with triangles [T, 3] by the ring and everything derived from it.
 
-    ``rectangle`` is left, top, right, bottom, in the units of the mesh.
+    ``rectangle`` is left, top, right, bottom of the atlas in the units of the mesh.
     """
     oval = np.array(FACE_OVAL)
     middle = (mesh[oval].min(axis=0) + mesh[oval].max(axis=0)) / 2
@@ -66,7 +65,7 @@ def complete(mesh: Points, mesh_triangles: NDArray[np.int32], rectangle: Points)
 
 
 def doubled_areas(points: Points, triangles: NDArray[np.int32]) -> Points:
-    """Twice the signed area of every triangle, float64 [T]: above 0 where it turns as on the mean face."""
+    """Twice the signed area of every triangle, float64 [T]; positive if oriented as on the mean face."""
     a, b, c = (points[triangles[:, i]] for i in range(3))
     areas: Points = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
     return areas

@@ -28,14 +28,14 @@ FOREHEAD_TOP, FOREHEAD_MIDDLE = 10, 9
 HAIRLINE_REACH = {
     10: 0.40, 338: 0.40, 109: 0.40, 297: 0.36, 67: 0.36, 332: 0.26, 103: 0.26, 284: 0.12, 54: 0.12,
 }  # fmt: skip
-"""How far above the upper edge of the mesh foreheads go on, in FOREHEAD_MIDDLE to FOREHEAD_TOP distances."""
+"""Extent of foreheads above the mesh, in units of the distance FOREHEAD_MIDDLE to FOREHEAD_TOP."""
 
 
 def raise_hairline(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Landmarks [468, 2 or more] with the mesh's upper edge moved up to where foreheads usually end.
+    """Landmarks [468, 2 or more] with the mesh's upper edge moved to the usual hairline.
 
     The mesh ends in the middle of a high forehead. The points of HAIRLINE_REACH move along the line from the
-    brows' middle to the top, [468, 2] in the units given.
+    middle of the brows to the top. Returns [468, 2] in the same units.
     """
     points = np.array(np.asarray(landmarks)[:, :2], np.float64)
     up = points[FOREHEAD_TOP] - points[FOREHEAD_MIDDLE]

@@ -1,7 +1,6 @@
-"""Pasting the change of a face back into the photo, and nothing else of the frame.
+"""Adds the network's change of a face to the photo.
 
-What the network changed is resampled, not the pixels themselves: everything it left alone stays what the
-camera made of it.
+The change is resampled, not the pixels: pixels without a change keep their exact values.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from .alignment import Frame, apply_affine
 from .tone import Tone, toned_change
 from .warp import sample_plane
 
-BAND_ROWS = 64  # small enough to stay in the cache
+BAND_ROWS = 64  # fits into the cache
 
 
 def paste_change(
@@ -52,10 +51,10 @@ def photo_changes(
     strength: float = 1.0,
     tone: Tone | None = None,
 ) -> Iterator[tuple[int, int, NDArray[np.float32], NDArray[np.float32]]]:
-    """What `paste_change` adds to a photo of ``photo_size`` (width, height), in bands of rows.
+    """The change that `paste_change` adds to a photo of ``photo_size`` (width, height), in bands of rows.
 
-    Each is x0 and y0 in the photo, the change float32 [h, w, 3] in code values, and the mask [h, w]: where
-    that is zero the photo stays as it is.
+    Yields x0 and y0 in the photo, the change float32 [h, w, 3] in code values, and the mask [h, w], which is
+    zero where the photo is unchanged.
     """
     size = before.shape[0]
     box = _box(mask)
@@ -73,13 +72,13 @@ def photo_changes(
     x0, y0, x1, y1 = area
     to_frame[:, 2] -= (columns.start, rows.start)
     shrunk, scaled = _shrink(change, to_frame)
-    # A change that has more pixels than the photo needs no bicubic interpolation.
+    # A change with a higher resolution than the photo needs no bicubic interpolation.
     enlarged = float(np.linalg.det(scaled[:, :2])) < 1.0
     for top in range(y0, y1, BAND_ROWS):
         place = (x1 - x0, min(BAND_ROWS, y1 - top))
         found = sample_plane(shrunk, _moved(scaled, x0, top), place, smooth=enlarged)
         added, inside = np.ascontiguousarray(found[..., :3]), found[..., 3]
-        if shrunk is not change:  # a mean of the mask reaches further than the mask
+        if shrunk is not change:  # an averaged mask is wider than the mask
             inside = sample_plane(part, _moved(to_frame, x0, top), place, smooth=False)
         yield x0, top, added, inside
 
@@ -105,7 +104,7 @@ def _change(
 
 
 def _box(mask: NDArray[np.float32]) -> tuple[slice, slice] | None:
-    """Rows and columns that hold the mask's non-zero pixels and one more on every side, or None."""
+    """Rows and columns of the mask's non-zero pixels plus one on every side; None if all are zero."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not rows.size:
         return None
@@ -118,7 +117,7 @@ def _box(mask: NDArray[np.float32]) -> tuple[slice, slice] | None:
 def _area(
     rows: slice, columns: slice, to_photo: NDArray[np.float64], photo_size: tuple[int, int]
 ) -> tuple[int, int, int, int] | None:
-    """x0, y0, x1, y1 of the part of the photo that a box of the frame covers, or None."""
+    """Bounding box x0, y0, x1, y1 of a box of the frame in the photo; None if it is outside."""
     sides = [(x, y) for x in (columns.start, columns.stop) for y in (rows.start, rows.stop)]
     corners = apply_affine(to_photo, np.array(sides, float))
     low = np.maximum(np.floor(corners.min(axis=0)).astype(int), 0)
@@ -131,7 +130,7 @@ def _area(
 def _shrink(
     change: NDArray[np.float32], to_frame: NDArray[np.float64]
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Average blocks of the change where the photo is much coarser than the frame, against aliasing."""
+    """Average blocks of the change if the photo is much coarser than the frame, against aliasing."""
     factor = math.floor(math.sqrt(abs(float(np.linalg.det(to_frame[:, :2])))) + 1e-6)
     if factor < 2:
         return change, to_frame
@@ -142,7 +141,7 @@ def _shrink(
 
 
 def _moved(matrix: NDArray[np.float64], x: int, y: int) -> NDArray[np.float64]:
-    """The same map for coordinates that count from (x, y) of the photo."""
+    """The same map for coordinates with their origin at (x, y) of the photo."""
     moved = matrix.copy()
     moved[:, 2] += matrix[:, :2] @ (x, y)
     return moved

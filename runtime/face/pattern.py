@@ -1,8 +1,7 @@
-"""Which pattern of lines and folds a face gets: a mixture that follows from the face's own proportions.
+"""The choice of a face's pattern of lines and folds: a mixture determined by the face's proportions.
 
-No two people age alike. A bundle holds K patterns; six proportions of the mesh, each against what is usual,
-place a face among them, smoothly: a face that hardly differs gets hardly another mixture. It is a choice
-among drawings, no statement about the person.
+A bundle holds K patterns. Six proportions of the mesh, standardised over many portraits, determine the mixing
+weights, continuously: similar faces get similar mixtures. The choice makes no statement about the person.
 
 All steps are in float64 and in one order, without exp, so that the C library computes the same numbers.
 """
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from ..errors import UsageError
 
 MAX_PATTERNS = 8
-"""As many as there are rows in Hadamard's 8x8 matrix."""
+"""The number of rows of the 8x8 Hadamard matrix."""
 USUAL = (
     # Mean and standard deviation over 1,545 portraits of all ages, heads turned by 0.4 at most.
     (0.8527, 0.0279),  # width to height
@@ -28,18 +27,18 @@ USUAL = (
     (0.7999, 0.0211),  # width of the jaw to width
 )
 FARTHEST = 3.0
-"""Standard deviations from the usual beyond which a proportion counts no more."""
+"""Standard deviations at which a proportion is clipped."""
 SHARPNESS = 3
-"""How clearly one pattern leads: the higher, the less they mix."""
+"""The exponent of the scores: the higher, the more one pattern dominates."""
 _SIGN_COLUMNS = (1, 2, 7, 5, 3, 6)
-"""Columns of Hadamard's 8x8 matrix: how a proportion speaks for pattern n; in this order four patterns lead
-about equally often."""
+"""Columns of the 8x8 Hadamard matrix: the weight of a proportion for pattern n. In this order four patterns
+dominate about equally often."""
 
 
 def choose_pattern(landmarks_unit: NDArray[np.floating], count: int) -> NDArray[np.float32]:
     """Mixing weights float32 [count], sum 1, for a face with landmarks [468, 2] in frame units.
 
-    Raises UsageError for more than MAX_PATTERNS.
+    Raises UsageError for a ``count`` outside 1..MAX_PATTERNS.
     """
     check_count(count)
     proportions = [
@@ -52,7 +51,7 @@ def choose_pattern(landmarks_unit: NDArray[np.floating], count: int) -> NDArray[
         for column, value in zip(_SIGN_COLUMNS, proportions, strict=True):
             score += value if (number & column).bit_count() % 2 == 0 else -value
         score *= 0.5
-        rising = score + math.sqrt(score * score + 1.0)  # e to the power of asinh(score)
+        rising = score + math.sqrt(score * score + 1.0)  # exp(asinh(score))
         power = 1.0
         for _ in range(SHARPNESS):
             power *= rising
@@ -66,7 +65,7 @@ def choose_pattern(landmarks_unit: NDArray[np.floating], count: int) -> NDArray[
 def one_pattern(number: int, count: int) -> NDArray[np.float32]:
     """Mixing weights float32 [count] of one pattern alone, numbered from 1.
 
-    Raises UsageError where there is none of that number.
+    Raises UsageError if it does not exist.
     """
     check_count(count)
     if not 1 <= number <= count:
@@ -77,7 +76,7 @@ def one_pattern(number: int, count: int) -> NDArray[np.float32]:
 
 
 def check_count(count: int) -> None:
-    """Raise UsageError where a bundle cannot have so many patterns."""
+    """Raise UsageError unless ``count`` is in 1..MAX_PATTERNS."""
     if not 1 <= count <= MAX_PATTERNS:
         raise UsageError(f"{count} patterns cannot be: 1 to {MAX_PATTERNS} are known")
 

@@ -1,4 +1,4 @@
-"""Smaller copies of a photo for the face detector, made when they are asked for."""
+"""An image pyramid for the face detector, computed on demand."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ HALVE_FROM = 1.3
 
 
 class Pyramid:
-    """A photo, uint8 [H, W, 3], and its smaller copies; for one thread."""
+    """A photo, uint8 [H, W, 3], and its smaller copies; not thread-safe."""
 
     def __init__(self, rgb: NDArray[np.uint8], quarter_turns: int = 0) -> None:
         """Of np.rot90(rgb, quarter_turns)."""
         sides = rgb.shape[:2]
         self.height, self.width = sides if quarter_turns % 2 == 0 else sides[::-1]
         self._turns = quarter_turns
-        self._halved = [rgb]  # each half as wide as the one before, none of them turned
+        self._halved = [rgb]  # each half as wide as the one before, all in the photo's orientation
         self._copies: dict[float, NDArray[np.uint8]] = {}
 
     def turned(self, quarter_turns: int) -> Pyramid:
-        """The pyramid of the photo turned counter-clockwise; shares what was made of it."""
+        """The pyramid of the photo rotated counter-clockwise; shares the copies."""
         other = Pyramid(self._halved[0], quarter_turns)
         other._halved = self._halved
         return other
@@ -33,7 +33,7 @@ class Pyramid:
         return 0 <= point[0] < self.width and 0 <= point[1] < self.height
 
     def level(self, scale: float) -> NDArray[np.uint8]:
-        """The whole photo at ``scale`` copy px per photo px; kept."""
+        """The whole photo at ``scale`` copy px per photo px; cached."""
         if scale not in self._copies:
             self._copies[scale] = self._resized(self._source(scale), scale)
         return self._copies[scale]
@@ -41,7 +41,7 @@ class Pyramid:
     def cut(self, x: float, y: float, side: float, size_px: int) -> NDArray[np.uint8]:
         """The square of ``side`` px around the point (x, y), as at most ``size_px`` px each way.
 
-        What lies outside the photo on the right and below is left out, on the left and above it is black.
+        The part outside the photo is cut off on the right and below, and black on the left and above.
         """
         scale = size_px / side
         source = self._source(scale)
@@ -58,10 +58,10 @@ class Pyramid:
         return self._resized(part, scale / ratio, turned=True)[:size_px, :size_px]
 
     def _source(self, scale: float) -> NDArray[np.uint8]:
-        """The smallest of the halved photos from which a copy at ``scale`` can be made."""
+        """The smallest halved photo from which a copy at ``scale`` can be made."""
         enough = scale * max(self.width, self.height) * 2 * HALVE_FROM
         level = 0
-        while max(self._halved[level].shape[:2]) >= enough:  # OpenCV halves ten times as fast
+        while max(self._halved[level].shape[:2]) >= enough:  # halving is ten times as fast in OpenCV
             level += 1
             if level == len(self._halved):
                 self._halved.append(reduce_blocks(self._halved[-1], 2))

@@ -1,4 +1,4 @@
-"""Where a face and its parts lie in the canonical frame: polygons of mesh points as soft weights."""
+"""Soft masks of a face and its parts in the canonical frame, from polygons of mesh points."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ HOLE_SOFTNESS = 0.004
 
 @dataclass(frozen=True, eq=False)
 class RegionMasks:
-    """Where the face and its parts lie in the frame: soft weights 0..1.
+    """Soft masks of a face and its parts, 0..1.
 
-    ``face`` is float32 [h, w]; ``parts`` is float32 [P, h, w] in the order of zones.PART_NAMES, and at no
-    cell do the parts add up to more than 1.
+    ``face`` is float32 [h, w]; ``parts`` is float32 [P, h, w] in the order of zones.PART_NAMES; their sum is
+    at most 1 in every cell.
     """
 
     face: NDArray[np.float32]
@@ -31,7 +31,7 @@ class RegionMasks:
 
 
 def without_margin(masks: RegionMasks, margin_px: int) -> RegionMasks:
-    """The same masks over the frame alone: ``margin_px`` cells cut off on every side."""
+    """The masks without a margin of ``margin_px`` cells on every side."""
     if not margin_px:
         return masks
     inside = slice(margin_px, -margin_px)
@@ -39,10 +39,10 @@ def without_margin(masks: RegionMasks, margin_px: int) -> RegionMasks:
 
 
 def make_region_masks(landmarks_unit: NDArray[np.floating], size_px: int, margin_px: int = 0) -> RegionMasks:
-    """Soft masks of a face and its parts.
+    """Draw the soft masks of a face and its parts.
 
-    ``landmarks_unit`` [468, 2] are in frame units (0..1 across the frame); ``size_px`` is how many map
-    cells the frame's side has, and ``margin_px`` how many cells are added on every side (a tile's halo).
+    ``landmarks_unit`` [468, 2] are in frame units (0..1 across the frame); ``size_px`` is the number of cells
+    across the frame, and ``margin_px`` the number of additional cells on every side (a tile's halo).
     """
     cells = size_px + 2 * margin_px
     face = make_face_mask(landmarks_unit, size_px, margin_px)
@@ -92,6 +92,6 @@ def _soft(
     margin_px: int,
     softness: float,
 ) -> list[SoftPolygon]:
-    """Polygons of landmarks whose hairline was raised; ``softness`` is the blur as a share of the frame."""
+    """Draw polygons of landmarks with raised hairline; ``softness`` is the blur as a share of the frame."""
     corners = [raised[list(polygon)] * size_px + margin_px for polygon in polygons]
     return soft_polygons(corners, size_px + 2 * margin_px, softness * size_px)

@@ -1,7 +1,7 @@
-"""Sagging: what age does to the shape of a face, as a smooth warp of the photo around its landmarks.
+"""The change of a face's shape with age (sagging), as a smooth warp of the photo.
 
 The change of the 468 landmarks with age was regressed over many faces, with expression, pose and sex as
-further causes. It is spread over the canonical frame and fades to nothing before the frame's border.
+covariates. It is interpolated over the canonical frame and fades to zero before the frame's border.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from .warp import move_pixels, sample_plane
 GRID = 64
 BAND_ROWS = 64
 LEAST_PX = 0.05
-"""Displacements below this, in px of the photo, are left out: nothing of them can be seen."""
+"""Displacements below this, in px of the photo, are ignored: they are invisible."""
 _FILE = Path(__file__).parent / "models" / "aging_shape.npz"
 _GAIN, _GAIN_YOUNGER = 1.6, 1.2
-_SPREAD = 0.035  # of the frame's side: how far a landmark takes its surroundings along
-_REACH = 0.02  # weight of what stands still, against that of landmarks
+_SPREAD = 0.035  # of the frame's side: the range of a landmark's influence
+_REACH = 0.02  # weight of fixed points relative to landmarks
 
 
 @dataclass(frozen=True, eq=False)
 class ShapeChange:
-    """How far each place of a canonical frame moves: ``moves`` float32 [GRID, GRID, 2] in frame units."""
+    """A displacement field of a canonical frame: ``moves`` float32 [GRID, GRID, 2] in frame units."""
 
     frame: Frame
     moves: NDArray[np.float32]
 
 
 def landmark_moves(now: float, wanted: float) -> NDArray[np.float32]:
-    """How the landmarks of a face of ``now`` years move until it is ``wanted``, [468, 2] in frame units."""
+    """Displacements of the landmarks from age ``now`` to ``wanted`` in years, [468, 2] in frame units."""
     gain = _GAIN if wanted > now else _GAIN_YOUNGER
     step = np.subtract(_age_basis(wanted), _age_basis(now)) * gain
     return np.asarray(np.einsum("b,bpc->pc", step, _coefficients()), np.float32)
@@ -48,12 +48,12 @@ def landmark_moves(now: float, wanted: float) -> NDArray[np.float32]:
 def plan_shape(
     frame: Frame, landmarks_unit: NDArray[np.floating], now: float, wanted: float
 ) -> ShapeChange | None:
-    """The warp of a face with landmarks [468, 2] in units of its frame; None where its age stays."""
+    """The warp of a face with landmarks [468, 2] in units of its frame; None if its age does not change."""
     if wanted == now:
         return None
     points = np.asarray(landmarks_unit, np.float64)[:, :2]
     moves = landmark_moves(now, wanted)
-    # The raised hairline stands still, so that the forehead does not move the hair.
+    # The raised hairline is fixed, so that the forehead does not move the hair.
     still = raise_hairline(points)[list(FACE_OVAL[:5] + FACE_OVAL[-4:])]
     places = np.concatenate([points, still])
     cells = np.rint(places * GRID - 0.5).astype(int)
@@ -70,7 +70,7 @@ def plan_shape(
 
 
 def paste_shape(out: NDArray[np.uint8], change: ShapeChange, strength: float = 1.0) -> None:
-    """Move the pixels of a photo, uint8 [H, W, 3], in place; those that stay keep their values."""
+    """Warp a photo, uint8 [H, W, 3], in place; pixels without a displacement keep their values."""
     corners = apply_affine(change.frame.to_photo(1), np.array([(0, 0), (0, 1), (1, 0), (1, 1)], float))
     x0, y0 = np.maximum(np.floor(corners.min(axis=0)).astype(int), 0)
     x1, y1 = np.minimum(np.ceil(corners.max(axis=0)).astype(int), (out.shape[1], out.shape[0]))
@@ -100,19 +100,19 @@ def paste_shape(out: NDArray[np.uint8], change: ShapeChange, strength: float = 1
 
 
 class _Reach:
-    """Which pixels of a photo a grid of moves can move by LEAST_PX, as boxes of pixels around its cells."""
+    """The pixels of a photo that a grid displaces by LEAST_PX or more, as boxes around its cells."""
 
     def __init__(self, moves: NDArray[np.float32], to_grid: NDArray[np.float64]) -> None:
-        """``moves`` [GRID, GRID, 2] in px of the photo; ``to_grid`` leads from the photo to cells."""
+        """``moves`` [GRID, GRID, 2] in px of the photo; ``to_grid`` maps the photo to cells."""
         rows, columns = np.nonzero(np.abs(moves).max(axis=2) >= 0.99 * LEAST_PX)
         to_photo = np.asarray(cv2.invertAffineTransform(to_grid), np.float64)
-        # What lies between two cells has something of both.
+        # Pixels between two cells are interpolated from both.
         sides = [np.stack([columns + x, rows + y], axis=1) for x in (-0.6, 1.6) for y in (-0.6, 1.6)]
         corners = np.stack([apply_affine(to_photo, side.astype(np.float64)) for side in sides])
         self._low, self._high = corners.min(axis=0), corners.max(axis=0)
 
     def columns(self, top: int, bottom: int, width: int) -> tuple[int, int]:
-        """First column, and the one after the last, that may move between two rows of a photo."""
+        """First column and end column that may move between two rows of a photo."""
         here = (self._high[:, 1] > top) & (self._low[:, 1] < bottom)
         if not here.any():
             return 0, 0
@@ -121,7 +121,7 @@ class _Reach:
 
 
 def _age_basis(years: float) -> tuple[float, float, float]:
-    """The functions of age of the regression: straight, and bent at 40 and at 60 years."""
+    """The basis functions of age in the regression: linear, and hinges at 40 and at 60 years."""
     return years / 50.0, max(years - 40.0, 0.0) / 30.0, max(years - 60.0, 0.0) / 20.0
 
 

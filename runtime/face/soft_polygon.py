@@ -1,7 +1,7 @@
-"""Polygons with soft edges, as weights of cells: coverage, blurred by a Gaussian.
+"""Rasterisation of polygons with soft edges: coverage of cells, blurred by a Gaussian.
 
-All of it is done in whole numbers that float32 holds exactly, so it does not matter in which order they are
-added: libamgan (soft_polygon.cpp) gets the same weights to the last bit, and so does any machine.
+All arithmetic is in integers that float32 represents exactly, so the order of additions does not matter:
+libamgan (soft_polygon.cpp) and every machine compute bit-identical weights.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 LINES = 4
-"""Lines down a cell along which coverage is measured."""
+"""Scan lines per cell."""
 STEPS = 256
-"""Where a side of the polygon crosses a line is rounded to so many steps a cell."""
+"""Crossings of a polygon's side with a scan line are rounded to so many steps per cell."""
 FULL = LINES * STEPS
-"""What a cell has that is covered as a whole."""
+"""The coverage of a completely covered cell."""
 KERNEL_SUM = 16384
-"""What the whole numbers of the blur's kernel add up to; with FULL it fills the 24 bits of a float32."""
+"""The sum of the blur's integer kernel; FULL times KERNEL_SUM fills the 24 bits of a float32."""
 REACH = 3.0
-"""How far the kernel reaches, in standard deviations."""
+"""The radius of the kernel in standard deviations."""
 
 
 @dataclass(frozen=True, eq=False)
 class SoftPolygon:
-    """The rows and columns of the canvas that a polygon reaches, and its ``weights`` there, float32 0..1."""
+    """The rows and columns of a polygon on the canvas, and its ``weights`` there, float32 0..1."""
 
     where: tuple[slice, slice]
     weights: NDArray[np.float32]
@@ -37,11 +37,11 @@ class SoftPolygon:
 def soft_polygons(
     polygons: Sequence[NDArray[np.floating]], cells: int, deviation: float
 ) -> list[SoftPolygon]:
-    """Polygons of corners [n, 2] (x, y) on a canvas of ``cells`` x ``cells``; cell i lies from i to i + 1.
+    """Draw polygons with corners [n, 2] (x, y) on a canvas of ``cells`` x ``cells``; cell i spans i to i + 1.
 
-    What a polygon winds around is inside. ``deviation`` is the standard deviation of the blur in
-    cells, above 0. What lies outside of the canvas counts: one with a margin has the same weights in its
-    middle.
+    Points with a non-zero winding number are inside. ``deviation`` is the standard deviation of the blur in
+    cells, above 0. Parts outside the canvas are taken into account, so a canvas with a margin has the same
+    weights in its middle.
     """
     import cv2
 
@@ -49,7 +49,7 @@ def soft_polygons(
     reach = len(kernel) // 2
     bounded = [np.clip(np.asarray(one, np.float64), -10.0 * cells, 11.0 * cells) for one in polygons]
     boxes = [_box(corners, cells, reach) for corners in bounded]
-    # One below the other they are one tall picture, and what is drawn around each keeps them apart.
+    # All are drawn into one tall picture, one below the other, separated by their margins.
     tiles = [
         _Tile(corners - (x0 - reach, y0 - reach), x1 - x0 + 2 * reach, y1 - y0 + 2 * reach)
         for corners, (x0, y0, x1, y1) in zip(bounded, boxes, strict=True)
@@ -67,7 +67,7 @@ def soft_polygons(
 
 
 def _box(corners: NDArray[np.float64], cells: int, reach: int) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom of what a polygon reaches of the canvas; nothing has no extent."""
+    """Left, top, right and bottom of a blurred polygon on the canvas; empty if it is outside."""
     (left, top), (right, bottom) = corners.min(axis=0).tolist(), corners.max(axis=0).tolist()
     x0, y0 = max(0, math.floor(left) - reach), max(0, math.floor(top) - reach)
     x1, y1 = min(cells, math.ceil(right) + reach), min(cells, math.ceil(bottom) + reach)
@@ -76,7 +76,7 @@ def _box(corners: NDArray[np.float64], cells: int, reach: int) -> tuple[int, int
 
 @dataclass(frozen=True, eq=False)
 class _Tile:
-    """A polygon on a canvas of its own: corners float64 [n, 2], and how many cells it has across and down."""
+    """A polygon on its own canvas: corners float64 [n, 2], and the canvas's width and height in cells."""
 
     corners: NDArray[np.float64]
     width: int
@@ -84,7 +84,7 @@ class _Tile:
 
 
 def _coverage(tiles: Sequence[_Tile]) -> NDArray[np.float32]:
-    """How much of each cell its polygon winds around, 0..FULL: float32 [sum of heights, largest width]."""
+    """The coverage of each cell, 0..FULL: float32 [sum of heights, largest width]."""
     rows, columns = sum(tile.height for tile in tiles), max(tile.width for tile in tiles)
     x, y = np.concatenate([tile.corners for tile in tiles]).T
     to_x, to_y = np.concatenate([part for tile in tiles for part in (tile.corners[1:], tile.corners[:1])]).T
@@ -94,7 +94,7 @@ def _coverage(tiles: Sequence[_Tile]) -> NDArray[np.float32]:
         np.repeat(numbers, sides)
         for numbers in ([tile.width for tile in tiles], heights, np.cumsum(heights) - heights)
     )
-    # A side crosses the lines from its upper end, which counts, to its lower one, which does not.
+    # A side crosses the scan lines from its upper end, inclusive, to its lower end, exclusive.
     first, end = (
         np.clip(np.ceil(at(y, to_y) * LINES - 0.5), 0, LINES * height).astype(np.int64)
         for at in (np.minimum, np.maximum)
@@ -106,7 +106,7 @@ def _coverage(tiles: Sequence[_Tile]) -> NDArray[np.float32]:
     across = (to_x - x)[side] / (to_y - y)[side] * down + x[side]
     steps = np.floor(np.clip(across, 0.0, width[side]) * STEPS + 0.5).astype(np.int64)
     cell, rest = np.divmod(steps, STEPS)
-    # What lies right of a side that goes down is inside once more, of one that goes up once less.
+    # The winding number grows by 1 to the right of a downward side and falls by 1 for an upward side.
     sign = np.where((to_y > y)[side], 1, -1)
     at = (base[side] + line // LINES) * (columns + 2) + cell
     places, turns = np.concatenate([at, at + 1]), np.concatenate([sign * (STEPS - rest), sign * rest])
@@ -117,9 +117,7 @@ def _coverage(tiles: Sequence[_Tile]) -> NDArray[np.float32]:
 
 @functools.cache
 def _gaussian_kernel(deviation: float) -> NDArray[np.float32]:
-    """Weights float32 [2 r + 1] of a Gaussian of a standard deviation in cells, whole numbers, their sum
-    KERNEL_SUM.
-    """
+    """Integer weights float32 [2 r + 1] of a Gaussian with the sum KERNEL_SUM; ``deviation`` in cells."""
     reach = max(1, math.ceil(REACH * deviation))
     shape = [math.exp(-0.5 * (i / deviation) ** 2) for i in range(-reach, reach + 1)]
     total = sum(shape)

@@ -1,8 +1,8 @@
-"""The change of a face in the tone and the exposure of its photo.
+"""Adapts the change of a face to the tone and the exposure of its photo.
 
-Black-and-white, tinted and sepia photos have one colour for each lightness: there a change follows that
-colour, so that no hue appears that the photo does not have. And what is blown out or nearly black shows no
-skin: there a change fades, so that no patch of grey, olive or black appears.
+Black-and-white, tinted and sepia photos have one colour per lightness: there the change follows that colour,
+so that it adds no other hue. Blown-out and nearly black pixels show no skin: there the change fades, so that
+no grey, olive or black patches appear.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from .easing import eased
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 SAMPLE_PX = 32
 ONE_TONE_CODES = (3.2, 4.6)
-"""How far the colours of a face are from those of its lightness: up to the first it has one tone, from the
-second on colours of its own. Nine tenths of 53 colour portraits were over 5.8; of their sepia versions in
-JPEG of quality 75 the most was 3.3."""
+"""Mean distance of a face's colours from the tone curve, in code values: up to the first value the face is
+toned, from the second on it is in colour. 90 % of 53 colour portraits were above 5.8; the maximum of their
+sepia versions, as JPEG of quality 75, was 3.3."""
 USUAL_CODES = 110.0
 BLOWN_OUT = (226.0, 248.0)
 NEARLY_BLACK = (6.0, 26.0)
@@ -29,10 +29,10 @@ BLOWN_OUT_SHARE = 0.95
 
 @dataclass(frozen=True, eq=False)
 class Tone:
-    """How the colours of a face follow its lightness.
+    """The tone curve of a face.
 
-    ``slopes`` float32 [256, 3] are by how many code values each channel grows with one of luminance, by the
-    luminance; ``share`` 0..1 is how much of the change follows them rather than the colours themselves.
+    ``slopes`` float32 [256, 3] are the derivatives of each channel with respect to luminance, by luminance;
+    ``share`` 0..1 is the share of the change that follows them.
     """
 
     slopes: NDArray[np.float32]
@@ -40,9 +40,9 @@ class Tone:
 
 
 def read_tone(rgb: NDArray[np.uint8], mask: NDArray[np.float32]) -> Tone:
-    """The tone of a face, uint8 [S, S, 3], where its mask, float32 [S, S] 0..1, is over a half.
+    """Measure the tone of a face, uint8 [S, S, 3], where its mask, float32 [S, S] 0..1, is above 0.5.
 
-    Noise of single pixels and what lies outside the face, such as a date, do not count.
+    Pixel noise and things outside the face, such as a date stamp, have no influence.
     """
     small = cv2.resize(rgb, (SAMPLE_PX, SAMPLE_PX), interpolation=cv2.INTER_AREA).astype(np.float32)
     inside = cv2.resize(mask, (SAMPLE_PX, SAMPLE_PX), interpolation=cv2.INTER_AREA) > 0.5
@@ -69,7 +69,7 @@ def read_tone(rgb: NDArray[np.uint8], mask: NDArray[np.float32]) -> Tone:
 def toned_change(
     before: NDArray[np.uint8], after: NDArray[np.uint8] | NDArray[np.float32], tone: Tone
 ) -> NDArray[np.float32]:
-    """The change of a part of a face, float32 [h, w, 3] code values, in the photo's tone and exposure."""
+    """The change in the photo's tone and exposure, float32 [h, w, 3] in code values."""
     change = np.asarray(cv2.subtract(after, before, dtype=cv2.CV_32F), np.float32)
     if tone.share:
         light = cv2.transform(change, LUMA[None])
@@ -79,10 +79,10 @@ def toned_change(
 
 
 def exposure_weight(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """How much of a change each pixel can show, float32 [h, w] 0..1; 1 for all but the ends of the scale.
+    """The weight of the change per pixel, float32 [h, w] 0..1; 1 except for very dark and bright pixels.
 
-    The middle one of a pixel's channels tells whether it is blown out (skin often clips its red alone), the
-    largest one whether it is nearly black.
+    A pixel is blown out by the median of its channels (skin often clips only red), and nearly black by the
+    largest.
     """
     red, green, blue = cv2.split(rgb)
     low, high = cv2.min(red, green), cv2.max(red, green)

@@ -1,9 +1,9 @@
-"""Which way up a face is that the detector is not sure of.
+"""Verifies the orientation of faces with a low detection score.
 
-The detector takes some faces that stand on their head, or lie on their side, for upright ones: of 51
-portraits turned in steps of 30 degrees, 68 of 612 were found like that, with scores of 0.60 to 0.76. The same
-face the right way up has a better score. So a face with a low score is looked at once more, in four quarter
-turns side by side in one window, and the best one counts.
+The detector sometimes takes faces that are upside down or on their side for upright ones: for 51 portraits
+turned in steps of 30 degrees, 68 of 612 detections were wrong in this way, with scores of 0.60 to 0.76. The
+upright face has a better score. So a face with a low score is detected again in four quarter turns, side by
+side in one window, and the best one is kept.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from .pyramid import Pyramid
 from .scan import BEST_PX, CELL_PX, CELLS, SUSPECT_SCORE
 
 DOUBTFUL_SCORE = 0.8
-"""Faces found the right way up have more: of 51 upright portraits all but five."""
+"""Upright faces usually score higher: all but five of 51 upright portraits."""
 SAME_FACE = 0.25
-"""Of the box: a face whose box shares less with it is a neighbour."""
+"""Minimum overlap of the boxes of one face; with less it is a neighbour."""
 
 
 def right_way_up(detector: FaceDetector, pyramid: Pyramid, one: Detection) -> Detection:
-    """A detection in the unturned photo of ``pyramid``, or a better one of the same face turned.
+    """The best detection of a face over four quarter turns, in the coordinates of the unrotated photo.
 
-    One run of the detector where the score is under DOUBTFUL_SCORE, none elsewhere.
+    Runs the detector once if the score is below DOUBTFUL_SCORE, otherwise never.
     """
     if one.score >= DOUBTFUL_SCORE:
         return one

@@ -1,4 +1,4 @@
-"""Affine resampling of pictures: photo to canonical frame, and the change back."""
+"""Affine resampling of pictures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .alignment import apply_affine
 
 _STEPS_PER_PX = 32
-_BAND_ROWS = 64  # small enough to stay in the cache
+_BAND_ROWS = 64  # fits into the cache
 
 
 def sample_affine(
@@ -24,11 +24,11 @@ def sample_affine(
     """Resample an RGB picture [H, W, 3] uint8 under an affine map, edges repeated outside it.
 
     ``to_source`` (2x3) maps continuous output coordinates to continuous source coordinates;
-    ``size_px`` is (width, height) of the output, which is written into ``out`` where that is given.
-    Shrinking is filtered (box, then bicubic).
+    ``size_px`` is (width, height) of the output, which is written into ``out`` if given. Reduction is
+    filtered (box, then bicubic).
     """
     scale = math.sqrt(abs(float(np.linalg.det(to_source[:, :2]))))
-    factor = max(1, int(scale + 1e-6))  # an exact scale may come out a hair low
+    factor = max(1, int(scale + 1e-6))  # an exact scale may be slightly low after rounding
     out = np.empty((size_px[1], size_px[0], 3), np.uint8) if out is None else out
     for top in range(0, len(out), _BAND_ROWS):
         band = out[top : top + _BAND_ROWS]
@@ -55,7 +55,7 @@ def _sample_band(region: NDArray[np.uint8], matrix: NDArray[np.float64], band: N
     # OpenCV resamples floats twice as fast as bytes.
     floats = _warp(region.astype(np.float32), matrix, size_px, cv2.INTER_CUBIC, cv2.BORDER_REPLICATE)
     np.maximum(floats, 0.0, out=floats)
-    cv2.convertScaleAbs(floats, dst=band)  # rounds, and stays within 255
+    cv2.convertScaleAbs(floats, dst=band)  # rounds and saturates
 
 
 def move_pixels(
@@ -67,8 +67,8 @@ def move_pixels(
 ) -> None:
     """Write bicubic samples of ``rgb``, uint8 [H, W, 3], into ``out``, uint8 [h, w, 3].
 
-    ``across`` and ``down`` [h, w] are the columns and rows of ``rgb`` that a pixel is taken from; its edges
-    repeat outside it. Only pixels that are ``wanted`` [h, w] are written.
+    ``across`` and ``down`` [h, w] are the source columns and rows in ``rgb``; its edges are repeated outside.
+    Only pixels that are ``wanted`` [h, w] are written.
     """
     extension = _extension()
     if extension is not None and _has_plain_rows(rgb) and _has_plain_rows(out):
@@ -82,7 +82,7 @@ def move_pixels(
 
 @functools.cache
 def _extension() -> Any:
-    """The extension in C, where it was built and this CPU has what it needs; else None."""
+    """The C extension; None if it was not built or this CPU lacks its instructions."""
     try:
         from . import _resample
     except ImportError:
@@ -91,7 +91,7 @@ def _extension() -> Any:
 
 
 def _has_plain_rows(rgb: NDArray[np.uint8]) -> bool:
-    """Whether the pixels of a row lie side by side, as the extension takes them."""
+    """Whether the rows are contiguous, as the extension requires."""
     return rgb.strides[1:] == (3, 1) and rgb.strides[0] > 0
 
 
@@ -104,7 +104,7 @@ def sample_plane(
 ) -> NDArray[np.float32]:
     """Resample a float picture [H, W] or [H, W, C] under an affine map; zero outside it.
 
-    Same coordinates as sample_affine. ``smooth`` takes bicubic, otherwise bilinear (never overshoots).
+    Same coordinates as sample_affine. Bicubic if ``smooth``, otherwise bilinear (which never overshoots).
     """
     import cv2
 
@@ -119,10 +119,10 @@ def _warp(
     method: int,
     border: int,
 ) -> Any:
-    """Resample an array under a map between coordinates that count from the corners of pixels.
+    """Resample an array under a map between coordinates with their origin at the corner of a pixel.
 
-    OpenCV interpolates at steps of 1/32 px. Rounding to them here makes a sample the same whichever part of
-    the output is asked for, which cv2.warpAffine does not.
+    OpenCV interpolates at steps of 1/32 px. Rounding to them here makes a sample independent of the part of
+    the output that is computed, which cv2.warpAffine does not.
     """
     import cv2
 
@@ -134,13 +134,13 @@ def _warp(
 def _coordinates(
     matrix: NDArray[np.float64], size_px: tuple[int, int]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Summands of source coordinates, x and y: [2, columns] and [2, rows] of an output (width, height)."""
+    """The column and row terms of source coordinates (x, y): [2, columns] and [2, rows] of an output."""
     x, y = np.arange(size_px[0]) + 0.5, np.arange(size_px[1]) + 0.5
     return matrix[:, :1] * x, matrix[:, 1:2] * y + matrix[:, 2:] - 0.5
 
 
 def _to_steps(along: NDArray[np.float64], start: NDArray[np.float64]) -> NDArray[np.float32]:
-    """The sums of two vectors, [rows, columns], rounded to what OpenCV can interpolate at."""
+    """The outer sum of two vectors, [rows, columns], rounded to OpenCV's interpolation steps."""
     extension = _extension()
     if extension is not None:
         steps = np.empty((len(start), len(along)), np.float32)
@@ -154,9 +154,9 @@ def _to_steps(along: NDArray[np.float64], start: NDArray[np.float64]) -> NDArray
 def _region(
     rgb: NDArray[np.uint8], to_source: NDArray[np.float64], size_px: tuple[int, int], step: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """The part of a picture that an output needs, never empty, and the map into it.
+    """The part of a picture that an output depends on, never empty, and the map into it.
 
-    It begins at a multiple of ``step`` px, so that blocks of pixels are the same for every output.
+    It begins at a multiple of ``step`` px, so that blocks of pixels are aligned for every output.
     """
     width, height = size_px
     corners = apply_affine(to_source, np.array([[0, 0], [width, 0], [0, height], [width, height]], float))
@@ -170,14 +170,14 @@ def _region(
 
 
 def reduce_blocks(region: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
-    """Average blocks of ``factor`` px of a picture [H, W, 3]; the edge fills up the last ones."""
+    """Average blocks of ``factor`` px of a picture [H, W, 3]; incomplete blocks repeat the edge."""
     import cv2
 
     height, width = region.shape[:2]
     down, right = -height % factor, -width % factor
     if down or right:
         region = np.asarray(cv2.copyMakeBorder(region, 0, down, 0, right, cv2.BORDER_REPLICATE), np.uint8)
-    while factor % 2 == 0:  # OpenCV halves several times as fast as it takes other means
+    while factor % 2 == 0:  # halving is several times as fast as other factors in OpenCV
         size = (region.shape[1] // 2, region.shape[0] // 2)
         region = np.asarray(cv2.resize(region, size, interpolation=cv2.INTER_AREA), np.uint8)
         factor //= 2

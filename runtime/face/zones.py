@@ -1,4 +1,4 @@
-"""The fifteen signs of ageing and the zones of the face mesh where they live.
+"""The fifteen signs of ageing and their zones on the face mesh.
 
 The list is this project's own, open definition; it makes no clinical claim. A zone is one polygon of
 mesh points, or a right and a left one (the person's own sides), each of which is a *part*.
@@ -84,9 +84,9 @@ PART_POLYGONS: tuple[Polygon, ...] = tuple(polygon for zone in ZONES for polygon
 
 
 def parts_of(name: str) -> tuple[str, ...]:
-    """Parts that a zone name (both sides) or a part name (one side) stands for.
+    """The parts of a zone name (both sides) or a part name (one side).
 
-    Raises UsageError, naming the valid zones, when there is no such zone.
+    Raises UsageError, naming the valid zones, for an unknown name.
     """
     for zone in ZONES:
         if name == zone.name:
