@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from concurrent.futures import Executor
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
@@ -18,12 +20,13 @@ more often."""
 
 
 def write_frames(
-    source: FolderSource, ager: Ager, output: Path, folder: Path, count: int, progress: Progress
-) -> int:
+    source: FolderSource, ager: Ager, output: Path, folder: Path, count: int, thread: Executor,
+    progress: Progress,
+) -> int:  # fmt: skip
     """Age and write the frames in stretches of ``count``, but for stretches that are done; returns how many
     frames were.
 
-    ``folder`` keeps what the run would go on from.
+    ``folder`` keeps what the run would go on from, ``thread`` is that of `beginner`.
     Raises VideoError where a frame cannot be read or written, OSError where nothing can be.
     """
     done_file = folder / "done"
@@ -37,21 +40,25 @@ def write_frames(
             take_averages(folder, stretch, ager)
             continue
         ager.forget_places()
-        for number in _write_stretch(source, ager, output, first, len(names)):
-            progress(number + 1 - done, total - done, "ageing")
+        with closing(_write_stretch(source, ager, output, first, len(names), thread)) as written:
+            for number in written:
+                progress(number + 1 - done, total - done, "ageing")
         keep_averages(folder, stretch, ager)
         _note(done_file, names)
         end_segment(folder, stretch)
     return done
 
 
-def _write_stretch(source: FolderSource, ager: Ager, output: Path, first: int, count: int) -> Iterator[int]:
+def _write_stretch(
+    source: FolderSource, ager: Ager, output: Path, first: int, count: int, thread: Executor
+) -> Generator[int, None, None]:
     """Age and write so many frames from one on; yields their numbers."""
     pictures = ((number, number, picture) for number, picture in islice(source.pictures(first), count))
     ahead = pictures_ahead(ager.capabilities, source.rate, source.picture_bytes)
-    for number, _, picture in aged_pictures(pictures, ager, source.seconds, ahead):
-        picture.write(output / picture.path.name)
-        yield number
+    with closing(aged_pictures(pictures, ager, source.seconds, ahead, thread)) as aged:
+        for number, _, picture in aged:
+            picture.write(output / picture.path.name)
+            yield number
 
 
 def _note(done_file: Path, names: Sequence[str]) -> None:

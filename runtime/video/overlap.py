@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor, wait
 from typing import TypeVar
 
 from ..engines.contract import Capabilities
@@ -30,14 +31,23 @@ def pictures_ahead(likes: Capabilities, rate: float, picture_bytes: int) -> int:
     return max(min(wanted, fit, MOST_AHEAD), LEAST_AHEAD)
 
 
+def beginner() -> ThreadPoolExecutor:
+    """The thread that begins the pictures of a run, one for all its segments: the C library gives every new
+    thread another part of the heap, and each part keeps what was once needed at most.
+    """
+    return ThreadPoolExecutor(1, "amgan-video-begin")
+
+
 def aged_pictures(
-    pictures: Iterator[tuple[int, int, P]], ager: Ager, seconds: Callable[[int], float], ahead: int
-) -> Iterator[tuple[int, int, P]]:
+    pictures: Iterator[tuple[int, int, P]], ager: Ager, seconds: Callable[[int], float], ahead: int,
+    thread: Executor,
+) -> Generator[tuple[int, int, P], None, None]:  # fmt: skip
     """The pictures (number, key, picture) in order, aged.
 
-    A thread decodes and begins those to come, up to ``ahead`` of them, so that the engine gets the faces of
-    several pictures at a time; the caller's thread finishes them, and encodes in between. ``seconds`` tells
-    the time of a key. Raises what either raises; then the thread has ended.
+    ``thread`` (`beginner`) decodes and begins those to come, up to ``ahead`` of them, so that the engine gets
+    the faces of several pictures at a time; the caller's thread finishes them, and encodes in between.
+    ``seconds`` tells the time of a key. Raises what either raises. Close it where it is not used up: only
+    then ``thread`` is free again.
     """
     begun: queue.Queue[tuple[int, int, P, StartedPicture] | BaseException | None] = queue.Queue(ahead)
     stop = threading.Event()
@@ -58,8 +68,7 @@ def aged_pictures(
         except BaseException as error:  # the caller raises it
             put(error)
 
-    thread = threading.Thread(target=begin, name="amgan-video-begin", daemon=True)
-    thread.start()
+    beginning = thread.submit(begin)
     try:
         while (one := begun.get()) is not None:
             if isinstance(one, BaseException):
@@ -69,7 +78,7 @@ def aged_pictures(
             yield number, key, picture
     finally:
         stop.set()
-        thread.join()
+        wait([beginning])
         while not begun.empty():
             left = begun.get_nowait()
             if isinstance(left, tuple):

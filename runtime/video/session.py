@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
+from concurrent.futures import Executor
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ from .folder import USUAL_RATE, FolderSource, list_frames
 from .folder_writer import FRAMES_SECONDS, write_frames
 from .join import join
 from .kept import end_segment, forget_all, keep_averages, only_run, take_averages
-from .overlap import aged_pictures, pictures_ahead
+from .overlap import aged_pictures, beginner, pictures_ahead
 from .picture import VideoPicture
 from .prepare import (
     FORMAT,
@@ -101,11 +103,11 @@ class VideoSession:
         run = self._folder_run if self.source.is_dir() else self._file_run
         work = run(pipeline, progress)
         folder = working_folder(self.output)
-        with only_run(self.output):
+        with only_run(self.output), beginner() as thread:
             try:
                 if self.force:
                     forget_all(folder)
-                result = work(folder)
+                result = work(folder, thread)
             except (VideoError, UsageError):
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
@@ -117,7 +119,7 @@ class VideoSession:
     def _file_run(self, pipeline: Pipeline, progress: Progress) -> Any:
         info = probe_video(self.source)
         encoding = choose_encoding(info, self.output, self.codec, self.quality)
-        return lambda folder: self._run_file(pipeline, info, encoding, folder, progress)
+        return lambda folder, thread: self._run_file(pipeline, info, encoding, folder, thread, progress)
 
     def _folder_run(self, pipeline: Pipeline, progress: Progress) -> Any:
         if self.codec is not None or self.quality is not None:
@@ -125,11 +127,12 @@ class VideoSession:
         if self.output.exists() and not self.output.is_dir():
             raise UsageError(f"'{self.output}' is a file: name a folder for the frames")
         frames = FolderSource(list_frames(self.source), self.rate, self.start, self.end)
-        return lambda folder: self._run_folder(pipeline, frames, folder, progress)
+        return lambda folder, thread: self._run_folder(pipeline, frames, folder, thread, progress)
 
     def _run_file(
-        self, pipeline: Pipeline, info: VideoInfo, encoding: Encoding, folder: Path, progress: Progress
-    ) -> VideoResult:
+        self, pipeline: Pipeline, info: VideoInfo, encoding: Encoding, folder: Path, thread: Executor,
+        progress: Progress,
+    ) -> VideoResult:  # fmt: skip
         seen = (stamps(info.path), self.start, self.end, self.request.base.min_face_px, FORMAT)
         plain = VideoSource(info, self.start, self.end)
         analysis = first_look(pipeline, plain, folder, digest(*seen), self.request, progress)
@@ -147,8 +150,9 @@ class VideoSession:
                 resumed += last - first
                 take_averages(folder, number, ager)
                 continue
-            frames = self._aged(source, analysis, ager, first, last, resumed, progress)
-            write_segment(path, info, encoding, self._keeping(frames, folder, number, ager), suffix)
+            frames = self._aged(source, analysis, ager, first, last, resumed, thread, progress)
+            with closing(self._keeping(frames, folder, number, ager)) as kept:
+                write_segment(path, info, encoding, kept, suffix)
             end_segment(folder, number)
         progress(total, total, "joining")
         span = source.span(analysis.keys[0])
@@ -160,7 +164,7 @@ class VideoSession:
         return VideoResult(self.output, total, tuple(people), tuple(joined.left_out), resumed)
 
     def _run_folder(
-        self, pipeline: Pipeline, source: FolderSource, folder: Path, progress: Progress
+        self, pipeline: Pipeline, source: FolderSource, folder: Path, thread: Executor, progress: Progress
     ) -> VideoResult:
         seen = (stamps(*source.paths), self.rate, self.request.base.min_face_px, FORMAT)
         analysis = first_look(pipeline, source, folder, digest(*seen), self.request, progress)
@@ -168,13 +172,13 @@ class VideoSession:
         key = digest(*seen, repr(self.request), model_key(pipeline), str(self.output.resolve()))
         forget_other_settings(folder, key, "done")
         count = max(round(min(self.segment_seconds, FRAMES_SECONDS) * source.rate), 1)
-        resumed = write_frames(source, ager, self.output, folder, count, progress)
+        resumed = write_frames(source, ager, self.output, folder, count, thread, progress)
         return VideoResult(self.output, len(source.paths), tuple(people), (), resumed)
 
     def _aged(
         self, source: VideoSource, analysis: Analysis, ager: Ager, first: int, last: int, resumed: int,
-        progress: Progress,
-    ) -> Iterator[tuple[int, Any]]:  # fmt: skip
+        thread: Executor, progress: Progress,
+    ) -> Generator[tuple[int, Any], None, None]:  # fmt: skip
         """(pts, frame) of the aged pictures of a segment."""
         base, total = analysis.keys[0], len(analysis.keys)
 
@@ -184,14 +188,15 @@ class VideoSession:
         pictures = pictures_with_numbers(source, analysis, first, last)
         ager.forget_places()
         ahead = pictures_ahead(ager.capabilities, source.rate, source.picture_bytes)
-        for number, key, picture in aged_pictures(pictures, ager, seconds, ahead):
-            assert isinstance(picture, VideoPicture)
-            yield key, picture.frame
-            progress(number + 1 - resumed, total - resumed, "ageing")
+        with closing(aged_pictures(pictures, ager, seconds, ahead, thread)) as aged:
+            for number, key, picture in aged:
+                assert isinstance(picture, VideoPicture)
+                yield key, picture.frame
+                progress(number + 1 - resumed, total - resumed, "ageing")
 
     def _keeping(
-        self, frames: Iterator[tuple[int, Any]], folder: Path, number: int, ager: Ager
-    ) -> Iterator[tuple[int, Any]]:
+        self, frames: Generator[tuple[int, Any], None, None], folder: Path, number: int, ager: Ager
+    ) -> Generator[tuple[int, Any], None, None]:
         """The frames of a segment; after them what the next one goes on from is kept."""
         yield from frames
         keep_averages(folder, number, ager)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from support.made_videos import HEIGHT, background, moving, planes_of, sound_of,
 from amgan.runtime import Pipeline, Request
 from amgan.runtime.errors import UsageError, VideoError
 from amgan.runtime.pipeline.face_plan import SeenFace
+from amgan.runtime.video.aging import Ager
 from amgan.runtime.video.kept import only_run
 from amgan.runtime.video.picture import Picture
 from amgan.runtime.video.prepare import working_folder
@@ -123,6 +126,23 @@ def test_a_segment_reads_no_further_than_its_end(
     starts = [keys[0] for keys in segments]
     assert starts == whole[::4]
     assert [len(keys) for keys in segments] == [5, 5, 4]  # the first of the next one ends a segment
+
+
+def test_one_thread_begins_all_segments(
+    pipeline: Pipeline, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[threading.Thread] = []
+    start = Ager.start
+
+    def noted(ager: Ager, *given: Any) -> Any:
+        threads.append(threading.current_thread())
+        return start(ager, *given)
+
+    monkeypatch.setattr(Ager, "start", noted)
+    VideoSession(clip, tmp_path / "out.mkv", ASKED, segment_seconds=0.16).run(pipeline)
+    assert len(threads) == 12
+    assert len(set(threads)) == 1  # each new one would take a part of the heap of its own
+    assert not threads[0].is_alive()
 
 
 def test_two_runs_never_share_an_output(pipeline: Pipeline, clip: Path, tmp_path: Path) -> None:
