@@ -17,6 +17,7 @@ from .codecs import Encoding, add_picture_track
 from .library import load_av, reading, reason
 from .probe import VideoInfo, picture_stream
 from .segments import container_format, read_segment, times_of
+from .timecode import chapters_within, later_timecode
 
 _OF_THE_FILE = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration"}
 
@@ -122,9 +123,14 @@ def _fill(
     picture = picture_stream(source, info.path)
     track = add_picture_track(container, info, encoding)
     _copy_words(picture, track)
+    if span.start is not None:
+        _move_timecode(
+            track, container, round((span.start - info.first_pts * info.time_base) * info.rate), info
+        )
     tracks = _other_tracks(container, source, picture, output, joined)
-    if span.start is None and span.end is None and source.chapters():
-        container.set_chapters(source.chapters())
+    chapters = chapters_within(source.chapters(), span.start, span.end)
+    if chapters:
+        container.set_chapters(chapters)
     container.start_encoding()
     pictures = _pictures(segments, info, track, span, length, joined)
     others = _others(source, tracks, span, info)
@@ -141,6 +147,8 @@ def _other_tracks(container: Any, source: Any, picture: Any, output: Path, joine
         if stream.type == "attachment" and output.suffix.lower() == ".mkv":
             container.add_attachment(stream.name or "attachment", stream.mimetype or "", stream.data)
             continue
+        if stream.type == "data" and "timecode" in stream.metadata and "timecode" in picture.metadata:
+            continue  # the picture's track has it, and makes one of its own
         if stream.type not in ("audio", "subtitle"):
             joined.left_out.append(stream.type)
             continue
@@ -153,6 +161,13 @@ def _other_tracks(container: Any, source: Any, picture: Any, output: Path, joine
             ) from error
         _copy_words(stream, tracks[stream.index])
     return tracks
+
+
+def _move_timecode(track: Any, container: Any, pictures: int, info: VideoInfo) -> None:
+    """Let the time code of an output begin so many pictures later."""
+    for words in (track.metadata, container.metadata):
+        for name in [name for name in words if name.lower() == "timecode"]:
+            words[name] = later_timecode(words[name], pictures, info.rate)
 
 
 def _copy_words(source: Any, target: Any) -> None:
