@@ -75,8 +75,8 @@ def command(
             raise UsageError(
                 f"'{photo}' shows {len(views)} faces and a map is of one: add --faces largest or --face 2"
             )
-        level = views[0].level_now if views[0].level_wanted is None else views[0].level_wanted
-        tell(f"{write_map_file(level, save_map)}: map of {SAVED_MAP_PX} x {SAVED_MAP_PX}")
+        age_field = views[0].field_now if views[0].field_wanted is None else views[0].field_wanted
+        tell(f"{write_map_file(age_field, save_map)}: map of {SAVED_MAP_PX} x {SAVED_MAP_PX}")
     if output is not None:
         save_picture(draw_views(views), output)
         tell(f"{output}: {len(views)} {'face' if len(views) == 1 else 'faces'}")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from amgan.runtime.ages.maps import build_level
-from amgan.runtime.ages.plan import wanted_level
+from amgan.runtime.ages.maps import build_age_field
+from amgan.runtime.ages.plan import wanted_age_field
 from amgan.runtime.ages.request import AgeSpec, Request
 from amgan.runtime.errors import UsageError
 from amgan.runtime.face.region_masks import without_margin
@@ -147,7 +147,7 @@ class PhotoService:
             stored.regions[key] = cut
         return _Subject(cut.pixels, cut.seen, (cut.left, cut.top, cut.scale))
 
-    async def level(
+    async def age_field(
         self, stored: StoredPhoto, options: AgeOptions, face: int, what: str
     ) -> NDArray[np.float32]:
         """Ages of every place of a face in years, float32 [128, 128] over its canonical frame.
@@ -158,17 +158,17 @@ class PhotoService:
         request = options.request() if options.asks else None
         if request is not None:
             request.check(self._pipeline.manifest.age_range)
-        return await self._desk.run(self._level, seen, request if what == "wanted" else None, what)
+        return await self._desk.run(self._age_field, seen, request if what == "wanted" else None, what)
 
-    def _level(self, seen: SeenFace, request: Request | None, what: str) -> NDArray[np.float32]:
+    def _age_field(self, seen: SeenFace, request: Request | None, what: str) -> NDArray[np.float32]:
         masks = without_margin(seen.masks, seen.margin)
-        now = build_level(masks, seen.now)
+        now = build_age_field(masks, seen.now)
         if what == "now":
             return now
         if request is None:
             return np.zeros_like(now)
-        _, level = wanted_level(request, seen.now, masks, 0, self._pipeline.manifest.age_range)
-        return np.where(np.abs(level - now) < _SMALLEST_CHANGE_YEARS, np.float32(0), level)
+        _, age_field = wanted_age_field(request, seen.now, masks, 0, self._pipeline.manifest.age_range)
+        return np.where(np.abs(age_field - now) < _SMALLEST_CHANGE_YEARS, np.float32(0), age_field)
 
     async def sweep(
         self, stored: StoredPhoto, options: SweepOptions

@@ -140,8 +140,10 @@ def photo_routes(
         """
         zones = dict(_split_zone(text) for text in zone)
         options = AgeOptions(age=age, zones=zones)
-        level = await unless_gone(http, service.level(store.get(id), options, face, what))
-        return Response(encode_map(level, f".{format}"), media_type="image/png" if format == "png" else _NPY)
+        age_field = await unless_gone(http, service.age_field(store.get(id), options, face, what))
+        return Response(
+            encode_map(age_field, f".{format}"), media_type="image/png" if format == "png" else _NPY
+        )
 
     @router.post("/maps", responses=_picture(_NPY), response_class=Response, openapi_extra=_BYTES)
     async def read_map(http: HttpRequest) -> Response:

@@ -1,1 +1,1 @@
-"""Ages: what is asked for, aging maps, and the atlases along whose curves every sign moves."""
+"""Ages: requests, aging maps, and atlases of ageing curves."""

@@ -1,8 +1,7 @@
 """Atlases: for one population, the curve of every sign between raw score and apparent age.
 
-An atlas is a small JSON file of its own schema. It says what it was made from, how many faces that were and
-which ages they had. It holds a curve for each of the fifteen zones; nothing else is needed to move a sign
-from one age to another. NumPy only.
+An atlas is a small JSON file with its own schema. It states its data source, the number of faces and their
+ages, and holds a curve for each of the fifteen zones. NumPy only.
 """
 
 from __future__ import annotations
@@ -34,10 +33,10 @@ ZONE_NAMES: tuple[str, ...] = tuple(zone.name for zone in ZONES)
 
 @dataclass(frozen=True)
 class Atlas:
-    """The curves of one population, by the name of the zone.
+    """The curves of one population, by zone name.
 
-    ``source`` says in words what the curves were fitted to, ``faces`` how many faces those were, and ``ages``
-    the youngest and the oldest age among them, in years.
+    ``source`` describes the data that the curves were fitted to, ``faces`` is their number of faces, and
+    ``ages`` their youngest and oldest age in years.
     """
 
     name: str
@@ -54,10 +53,9 @@ def atlas_names() -> tuple[str, ...]:
 
 
 def read_atlas(name_or_path: str | Path) -> Atlas:
-    """Read a shipped atlas by its name, or an atlas file by its path, and check all of it.
+    """Read and validate a shipped atlas by its name, or an atlas file by its path.
 
-    Raises UsageError, in one sentence: an unknown name is answered with the shipped ones, a bad file with
-    what is wrong in it.
+    Raises UsageError: for an unknown name with a list of the shipped ones, for a bad file with the fault.
     """
     path = Path(name_or_path)
     if str(name_or_path) in atlas_names():
@@ -80,14 +78,14 @@ def read_atlas(name_or_path: str | Path) -> Atlas:
 
 
 def reference_atlas() -> Atlas | None:
-    """The shipped atlas by which the years of aging maps were made, or None where none is shipped."""
+    """The shipped atlas that defines the years of aging maps, or None if none is shipped."""
     return read_atlas(REFERENCE) if REFERENCE in atlas_names() else None
 
 
 def write_atlas(atlas: Atlas, path: str | Path) -> Path:
-    """Check an atlas and write it as JSON, atomically; returns the path.
+    """Validate an atlas and write it as JSON, atomically; returns the path.
 
-    Raises UsageError for an atlas that `check_atlas` refuses, or where the file cannot be written.
+    Raises UsageError for an atlas that `check_atlas` refuses, or if the file cannot be written.
     """
     target = Path(path)
     check_atlas(atlas, str(target))
@@ -100,10 +98,10 @@ def write_atlas(atlas: Atlas, path: str | Path) -> Path:
 
 
 def check_atlas(atlas: Atlas, source: str = "the atlas") -> None:
-    """Raise UsageError, naming ``source`` and the sign at fault, for an atlas that cannot be used.
+    """Raise UsageError, naming ``source`` and the sign at fault, for an invalid atlas.
 
-    Refused are: a missing or unknown sign, a curve that does not rise all the way, numbers that are not
-    finite, a name or source left empty, a number of faces below 1.
+    Invalid are: a missing or unknown sign, a curve that is not strictly increasing, numbers that are not
+    finite, an empty name or source, a number of faces below 1.
     """
     missing = [name for name in ZONE_NAMES if name not in atlas.curves]
     unknown = [name for name in atlas.curves if name not in ZONE_NAMES]
@@ -128,7 +126,7 @@ def check_atlas(atlas: Atlas, source: str = "the atlas") -> None:
 
 
 def _curve_fault(curve: Curve) -> str:
-    """What is wrong with a curve, or an empty text."""
+    """The fault of a curve, or ""."""
     numbers = np.array([*curve.ages, *curve.scores])
     if len(curve.ages) != len(curve.scores) or len(curve.ages) < 2:
         return f"has {len(curve.ages)} ages and {len(curve.scores)} scores, not two or more pairs"

@@ -1,10 +1,9 @@
-"""How a target age moves each sign of a face along the curves of a population's atlas.
+"""Moves each sign of a face along the curves of a population's atlas to a target age.
 
-A person looks older at one sign and younger at another than is usual at their age. That offset is theirs,
-and stays as they grow older: wanted score = usual score at the target age + (score now - usual score at the
-face's age now). It came with the years, and goes with them: at a younger age the offset in years is as much
-smaller as the age is.
-Without an atlas, years are their own score.
+A person looks older at one sign and younger at another than usual at their age. That offset is kept at an
+older age: wanted score = usual score at the target age + (score now - usual score at the face's age now). At
+a younger age the offset in years is scaled down in proportion to the age. Without an atlas, years are used as
+scores.
 """
 
 from __future__ import annotations
@@ -22,34 +21,34 @@ _IDENTITY = Curve((0.0, 100.0), (0.0, 100.0))
 
 
 def face_age(ages: FaceAges) -> float:
-    """The apparent age in years of a face as a whole: the mean of its fifteen zones, two sides as one."""
+    """The apparent age in years of a whole face: the mean of its fifteen zones, both sides averaged."""
     means = [sum(ages.parts[part] for part in zone.parts) / len(zone.parts) for zone in ZONES]
     return sum(means) / len(means)
 
 
 @dataclass(frozen=True)
 class AtlasTransfer:
-    """Years of a population, and years of the aging map, which are those of the ``reference`` atlas.
+    """Conversion between the years of a population and those of the aging map (the ``reference`` atlas).
 
-    Scores tie the two together wherever both curves of a sign have the same unit. Without a population, or
-    without a reference to compare it with, both kinds of years are one.
+    They are converted through scores if both curves of a sign have the same unit. Without a population or a
+    reference both are the same.
     """
 
     population: Atlas | None = None
     reference: Atlas | None = None
 
     def from_map(self, zone: str, years: float) -> float:
-        """The population's years for ``years`` of the map, at one zone."""
+        """Convert years of the map at a zone to years of the population."""
         population, reference = self._curves(zone)
         return years if population is reference else population.age_of(reference.score_of(years))
 
     def to_map(self, zone: str, years: float) -> float:
-        """The map's years for ``years`` of the population, at one zone."""
+        """Convert years of the population at a zone to years of the map."""
         population, reference = self._curves(zone)
         return years if population is reference else reference.age_of(population.score_of(years))
 
     def face_now(self, now: FaceAges) -> float:
-        """The age of a face as a whole in the population's years."""
+        """The age of a whole face in the population's years."""
         years = face_age(now)
         return sum(self.from_map(zone.name, years) for zone in ZONES) / len(ZONES)
 
@@ -57,9 +56,9 @@ class AtlasTransfer:
         """Years of the map wanted at a zone that has ``now`` years of the map.
 
         The whole face goes from ``face`` to ``target``, both in the population's years. The zone keeps its
-        offset where the face grows older, and the share target / face of it where it grows younger; at most
-        MAX_OFFSET_YEARS are left when the move is as long as what is more: so an extreme reading does not go
-        on to extremes, and no move means no change.
+        offset if the face gets older, and the share target / face of it if the face gets younger. An offset
+        beyond MAX_OFFSET_YEARS shrinks by the length of the move, down to that limit, so that extreme
+        readings do not grow and no move means no change.
         """
         if target == face:
             return now
@@ -71,7 +70,7 @@ class AtlasTransfer:
         return self.to_map(zone, target + _limited(kept, offset, target - face))
 
     def moved_base(self, now: float, face: float, target: float) -> float:
-        """The same for the rest of the face, which has no sign and no curve: it goes with their mean."""
+        """`moved` for the rest of the face, which has no curve: it follows the mean of the zones."""
         if target == face:
             return now
         usual_now, usual_then = (
@@ -96,6 +95,6 @@ def _share_kept(face: float, target: float) -> float:
 
 
 def _limited(years: float, offset: float, move: float) -> float:
-    """An offset after a move: within MAX_OFFSET_YEARS, or the offset before less the length of the move."""
+    """An offset after a move: reduced by the length of the move, but not below MAX_OFFSET_YEARS."""
     limit = max(MAX_OFFSET_YEARS, abs(offset) - abs(move))
     return min(max(years, -limit), limit)

@@ -1,4 +1,4 @@
-"""The curve between raw score and apparent age of one sign. NumPy only."""
+"""Curves between raw score and apparent age of a sign. NumPy only."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Curve:
-    """The usual score of one sign at every age: straight lines between knots, strictly rising.
+    """The usual score of one sign by age: piecewise linear and strictly increasing.
 
-    ``ages`` in years and ``scores`` in ``unit``, both strictly increasing, at least two of each. Outside the
-    knots the first and the last line go on, so that every score has exactly one age.
+    ``ages`` in years and ``scores`` in ``unit``, both strictly increasing, at least two of each. The first
+    and the last segment are extrapolated, so that every score has exactly one age.
     """
 
     ages: tuple[float, ...]
@@ -28,7 +28,7 @@ class Curve:
     @overload
     def score_of(self, age: Floats) -> Floats: ...
     def score_of(self, age: float | Floats) -> float | Floats:
-        """The usual score at an age in years; an array gives an array."""
+        """The usual score at an age in years; also for arrays."""
         return _along(age, self.ages, self.scores)
 
     @overload
@@ -36,12 +36,12 @@ class Curve:
     @overload
     def age_of(self, score: Floats) -> Floats: ...
     def age_of(self, score: float | Floats) -> float | Floats:
-        """The apparent age in years that a score stands for; an array gives an array."""
+        """The apparent age in years of a score; also for arrays."""
         return _along(score, self.scores, self.ages)
 
 
 def _along(value: float | Floats, xs: tuple[float, ...], ys: tuple[float, ...]) -> Any:
-    """Piecewise linear through (xs, ys), the first and last line going on; a float gives a float."""
+    """Piecewise linear interpolation and extrapolation through (xs, ys)."""
     x, y = np.asarray(xs, np.float64), np.asarray(ys, np.float64)
     at = np.asarray(value, np.float64)
     segment = np.clip(np.searchsorted(x, at, side="right") - 1, 0, len(x) - 2)

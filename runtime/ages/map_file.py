@@ -1,9 +1,8 @@
-"""Aging maps as files that people can edit: greyscale PNG, or a NumPy array.
+"""Files of aging maps that can be edited: greyscale PNG or a NumPy array.
 
-A file covers the canonical frame of a face, square, with any side from 16 to 4096. It holds the age in years
-wanted at every place: in an 8-bit PNG the grey value is the years, in a 16-bit PNG years times 256, in a
-.npy real numbers. Where it holds 0 (or a NaN, in a .npy) the skin stays as it is now. Outside the face it
-has no effect.
+A file covers the canonical frame of a face; it is square, with any side from 16 to 4096. It holds the wanted
+age in years of every pixel: in an 8-bit PNG the grey value is in years, in a 16-bit PNG in 1/256 years, in a
+.npy the numbers are years. 0 (or NaN in a .npy) means no change. Pixels outside the face have no effect.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ _KINDS = "an 8-bit or 16-bit greyscale .png, or a .npy of years"
 
 @dataclass(frozen=True, eq=False)
 class WantedMap:
-    """Ages wanted over the canonical frame: ``years`` float32 [S, S], 0 where the skin stays as it is.
+    """Wanted ages over the canonical frame: ``years`` float32 [S, S], 0 for no change.
 
     ``source`` names the file in error messages.
     """
@@ -37,7 +36,7 @@ class WantedMap:
     source: str = "the map"
 
     def check_range(self, age_range: tuple[float, float]) -> None:
-        """Raise UsageError where the map asks for ages outside ``age_range``, in years."""
+        """Raise UsageError if the map has ages outside ``age_range``, in years."""
         asked = self.years[self.years != 0]
         low, high = age_range
         if asked.size and not (low <= asked.min() and asked.max() <= high):
@@ -49,7 +48,7 @@ class WantedMap:
 
 
 def read_map_file(path: Path | str) -> WantedMap:
-    """Read a map; raises UsageError, in one sentence, for a file that is no map or has another size."""
+    """Read a map; raises UsageError for a file that is no map or has an invalid size."""
     path = path if isinstance(path, Path) else Path(path)
     readers = {".png": _read_png, ".npy": _read_npy}
     if path.suffix.lower() not in readers:
@@ -70,9 +69,9 @@ def read_map_file(path: Path | str) -> WantedMap:
 
 
 def write_map_file(years: NDArray[np.floating], path: Path | str) -> Path:
-    """Write ages in years [S, S] as an 8-bit .png (whole years) or an exact .npy, atomically.
+    """Write ages in years [S, S] as an 8-bit .png (rounded to whole years) or a .npy (exact), atomically.
 
-    Returns the path; raises UsageError for another suffix or shape, or where it cannot be written.
+    Returns the path; raises UsageError for another suffix or shape, or if it cannot be written.
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -90,7 +89,7 @@ def write_map_file(years: NDArray[np.floating], path: Path | str) -> Path:
 
 
 def encode_map(years: NDArray[np.floating], suffix: str) -> bytes:
-    """The content of a map's file, of ages in years [S, S]: as `write_map_file` writes it."""
+    """The content of the file that `write_map_file` writes for ages in years [S, S]."""
     content = io.BytesIO()
     if suffix == ".png":
         Image.fromarray(np.clip(np.rint(years), 0, 255).astype(np.uint8)).save(content, "PNG")
@@ -110,10 +109,10 @@ def _check_shape(years: NDArray[np.floating], path: Path) -> None:
 
 def _read_png(path: Path) -> NDArray[np.float64]:
     with Image.open(path, formats=("PNG",)) as picture:
-        if max(picture.size) > MAX_SIDE:  # before decoding what may be huge
+        if max(picture.size) > MAX_SIDE:  # before decoding, as it may be huge
             return np.zeros((picture.height, picture.width))
         values = np.asarray(picture, np.float64)
-        if picture.mode.startswith("I"):  # 16 bits; which of the modes it is depends on Pillow's version
+        if picture.mode.startswith("I"):  # 16 bits; the exact mode depends on Pillow's version
             return values / STEPS_PER_YEAR_16_BIT
         if picture.mode == "L":
             return values

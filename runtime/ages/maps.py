@@ -1,8 +1,8 @@
-"""Aging maps: one apparent age in years for every cell of the canonical frame.
+"""Aging maps: an apparent age in years for every cell of the canonical frame.
 
-The same code makes the maps for training and for deployment. Inside the face a cell's age is the mean of
-the zones that cover it and of the face's base age, weighted by soft masks; towards the edge of the
-face the map runs smoothly into NEUTRAL_AGE.
+Training and deployment use the same code. Inside the face a cell's age is the mean of the zones that cover it
+and of the face's base age, weighted by soft masks; at the edge of the face the map blends smoothly into
+NEUTRAL_AGE. An *age field* has the same ages without that blending.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ __all__ = [
     "NEUTRAL_AGE",
     "FaceAges",
     "RegionMasks",
-    "build_level",
+    "build_age_field",
     "build_map",
     "change_mask",
     "edit_mask",
     "make_region_masks",
-    "map_of_level",
+    "map_of_age_field",
     "read_map",
     "without_margin",
 ]  # fmt: skip
@@ -51,56 +51,55 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class FaceAges:
-    """Apparent ages of one face in years: every part by name, and the rest of the face (``base``)."""
+    """Apparent ages of one face in years: of every part by name, and of the rest of the face (``base``)."""
 
     base: float
     parts: Mapping[str, float]
 
 
-def build_level(masks: RegionMasks, ages: FaceAges) -> Floats:
-    """Ages [h, w] float32 in years of every cell as if the face went on for ever: no neutral surroundings.
+def build_age_field(masks: RegionMasks, ages: FaceAges) -> Floats:
+    """The age field of a face: float32 [h, w] in years, as if the face covered the whole frame.
 
-    Parts that ``ages`` leaves out have its base age.
+    Parts that are missing in ``ages`` have its base age.
     """
     offsets = np.array([ages.parts.get(name, ages.base) - ages.base for name in PART_NAMES], np.float32)
     beyond = np.zeros_like(masks.face)
-    for offset, part in zip(offsets, masks.parts, strict=True):  # in this order, as libamgan adds them
+    for offset, part in zip(offsets, masks.parts, strict=True):  # the same order as in libamgan
         if offset:
             beyond += offset * part
     return np.asarray(np.float32(ages.base) + beyond, np.float32)
 
 
-def map_of_level(masks: RegionMasks, level: NDArray[np.floating]) -> Floats:
-    """The aging map [h, w] float32 in years of a face with these ages: outside the face it is neutral."""
-    return np.asarray(NEUTRAL_AGE + masks.face * (level - NEUTRAL_AGE), np.float32)
+def map_of_age_field(masks: RegionMasks, age_field: NDArray[np.floating]) -> Floats:
+    """The aging map [h, w] float32 in years of an age field: NEUTRAL_AGE outside the face."""
+    return np.asarray(NEUTRAL_AGE + masks.face * (age_field - NEUTRAL_AGE), np.float32)
 
 
 def build_map(masks: RegionMasks, base_age: float, part_ages: Mapping[str, float]) -> Floats:
-    """The aging map [h, w] float32 in years; parts that ``part_ages`` leaves out have ``base_age``.
+    """The aging map [h, w] float32 in years; parts that are missing in ``part_ages`` have ``base_age``.
 
-    The map is linear, hence continuous, in every age.
+    The map is linear in every age.
     """
-    return map_of_level(masks, build_level(masks, FaceAges(base_age, part_ages)))
+    return map_of_age_field(masks, build_age_field(masks, FaceAges(base_age, part_ages)))
 
 
 def change_mask(years: NDArray[np.floating], size_px: int) -> Floats:
-    """Where a change is asked for: float32 [size_px, size_px], 0..1, of the ``years`` [h, w] asked for.
+    """The mask of a requested change of ``years`` [h, w]: float32 [size_px, size_px], 0..1.
 
-    0 where nothing is asked for, 1 from FULL_CHANGE_YEARS of change on, smooth in between: what was not asked
-    for stays as it is.
+    0 for no change, 1 from FULL_CHANGE_YEARS on, smooth in between.
     """
     share = np.clip(np.abs(years) / FULL_CHANGE_YEARS, 0.0, 1.0).astype(np.float32)
     return resize_plane(eased(share), size_px)
 
 
 def read_map(masks: RegionMasks, aging_map: NDArray[np.floating]) -> FaceAges:
-    """The ages that a map [h, w] over the same frame shows: of every part, and of the rest of the face.
+    """Estimate the ages of every part and of the rest of the face from a map [h, w] of the same frame.
 
-    They are those whose own map comes closest to it, by least squares: so what a part has from its
-    neighbours and from the neutral surroundings is taken out again. A map of the masks' size is read
-    exactly. One that is coarser is taken for an estimator's reading, in which a cell has the mean age of
-    the face inside it, with errors: there a part is pulled towards the base age, the more the fewer cells
-    show it. A part that is not in the frame has the base age; without a face all is NEUTRAL_AGE.
+    These are the ages whose map fits best by least squares, which removes the influence of neighbouring parts
+    and of the neutral surroundings. A map of the masks' size is read exactly. A coarser one is treated as an
+    estimator's noisy reading, in which a cell has the mean age of the face inside it: there ridge regression
+    pulls a part towards the base age, the more the fewer cells it covers. A part outside the frame has the
+    base age; without a face all ages are NEUTRAL_AGE.
     """
     shape = masks.face.shape
     rows, columns = (min(a, b) for a, b in zip(shape, aging_map.shape, strict=True))
@@ -111,7 +110,7 @@ def read_map(masks: RegionMasks, aging_map: NDArray[np.floating]) -> FaceAges:
     if coarse:
         face = _averaged(masks.face, rows, columns)
         basis = _averaged(basis * masks.face, rows, columns) / np.maximum(face, 1e-3)
-        basis, seen = basis * face, seen * face  # the less of a cell is face, the less it counts
+        basis, seen = basis * face, seen * face  # weight cells by their share of face
     found = _nearest(
         basis.reshape(len(basis), -1), seen.reshape(-1), _COARSE_RIDGE if coarse else _EXACT_RIDGE
     )
@@ -126,7 +125,7 @@ def _nearest(basis: Floats, seen: Floats, ridge: float) -> NDArray[np.float64]:
     count = len(basis)
     gram = (basis @ basis.T).astype(np.float64)
     right = (basis @ seen).astype(np.float64)
-    # Without a face there is nothing to see, and the tiny pull towards neutral decides.
+    # Without a face only the small ridge towards neutral remains.
     gram[0, 0] += ridge * (count - 1) + _FACE_RIDGE
     gram[0, 1:] -= ridge
     gram[1:, 0] -= ridge
@@ -142,7 +141,7 @@ def _averaged(planes: Floats, rows: int, columns: int) -> Floats:
     if height % rows == 0 and width % columns == 0:
         import cv2
 
-        # One below the other they are one tall plane.
+        # One tall plane, one below the other.
         tall = np.ascontiguousarray(planes, np.float32).reshape(-1, width)
         means = cv2.resize(tall, (columns, len(tall) * rows // height), interpolation=cv2.INTER_AREA)
         return np.asarray(means, np.float32).reshape(*planes.shape[:-2], rows, columns)
@@ -150,6 +149,6 @@ def _averaged(planes: Floats, rows: int, columns: int) -> Floats:
 
 
 def _overlaps(few: int, many: int) -> Floats:
-    """Weights [few, many] with which ``many`` equal cells make up ``few`` equal ones on the same line."""
+    """Weights [few, many] for averaging ``many`` equal cells to ``few`` equal ones on a line."""
     edges = np.arange(few + 1)[:, None] * (many / few) - np.arange(many)
     return np.diff(np.clip(edges, 0.0, 1.0), axis=0).astype(np.float32) * np.float32(few / many)

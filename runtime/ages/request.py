@@ -1,4 +1,4 @@
-"""What the user asks for: ages in years, absolute or relative, for the whole face and for single zones."""
+"""Requests: ages in years, absolute or relative, for the whole face and for single zones."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _AGE = re.compile(r"[+-]?\d{1,3}(\.\d+)?")
 
 @dataclass(frozen=True)
 class AgeSpec:
-    """An age in years: absolute (``70``), or relative to what is there now (``+20``, ``-10``)."""
+    """An age in years: absolute (``70``) or relative to the present age (``+20``, ``-10``)."""
 
     years: float
     relative: bool
@@ -43,7 +43,7 @@ class AgeSpec:
         return cls(float(plain), plain[0] in "+-")
 
     def apply(self, now: float) -> float:
-        """The age asked for, in years, where the skin looks ``now`` years old."""
+        """The wanted age in years of skin that looks ``now`` years old."""
         return now + self.years if self.relative else self.years
 
     def __str__(self) -> str:
@@ -52,23 +52,21 @@ class AgeSpec:
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked of a photo.
+    """The requested change of a photo.
 
-    ``age`` is for the whole face (None leaves it as it is); ``zones`` are (zone or part name, age) pairs
-    that override their parts, the last one winning; ``faces`` says which faces are meant (see
-    face/choice.py). Those less than ``min_face_px`` px wide are not looked for and left alone (None: those
-    that are small compared with the photo or its largest face, see face/scan.py); those that look like
-    children are left alone unless ``include_children``. ``strength`` (0 to 1) scales the change: 1 is what
-    the network says.
-    ``aging_map`` says the age of every place of a face, instead of age and zones. ``population`` is the atlas
-    whose norms ``age`` and ``zones`` mean, and ``reference`` the atlas of the aging map's own years; without
-    them years are taken as they are. ``pattern`` is the number, from 1, of the one pattern of lines and folds
-    that faces get; None lets each face have the mixture that follows from its proportions. ``hair`` greys the
-    hair of faces that get older as a whole, ``shape`` lets faces of another age as a whole sag, or the other
-    way round; both change pixels around the skin too.
+    ``age`` is for the whole face (None: no change); ``zones`` are (zone or part name, age) pairs that
+    override their parts, where the last one wins; ``faces`` selects faces (see face/choice.py). Faces
+    narrower than ``min_face_px`` px are not searched for and not changed (None: those that are small relative
+    to the photo or its largest face, see face/scan.py); faces that look like children are not changed unless
+    ``include_children``. ``strength`` (0 to 1) scales the change; 1 is the network's full change.
+    ``aging_map`` has the wanted age of every cell of a face, instead of age and zones. ``population`` is the
+    atlas to which the years of ``age`` and ``zones`` refer, and ``reference`` the atlas of the aging map's
+    years; without them years are used unchanged. ``pattern`` is the number, from 1, of the pattern of lines
+    and folds for all faces; None gives each face the mixture for its proportions. ``hair`` greys the hair of
+    faces that get older as a whole, ``shape`` changes the shape of faces whose age changes as a whole; both
+    also change pixels around the skin.
 
-    This is the one list of what can be asked for: the command line, the server and the record of a batch take
-    its fields from here.
+    The command line, the server and the record of a batch derive their fields from this class.
     """
 
     age: AgeSpec | None = None
@@ -95,11 +93,11 @@ class Request:
         population: Path | str | None = None,
         **others: Any,
     ) -> Request:
-        """Make a request from what a user types, such as (70) or ("+20", ["forehead=+25"]).
+        """Make a request from user input, such as (70) or ("+20", ["forehead=+25"]).
 
         ``zones`` may also be a mapping such as {"forehead": "+25"}, or one text.
-        ``map_file`` is the path of a map (see map_file.py), ``population`` the name of a shipped atlas or the
-        path of one; ``others`` are fields of a request as they are, such as strength=0.5. Raises UsageError.
+        ``map_file`` is the path of a map (see map_file.py), ``population`` the name of a shipped atlas or a
+        path; ``others`` are further fields, such as strength=0.5. Raises UsageError.
         """
         from .atlas import read_atlas, reference_atlas
         from .map_file import read_map_file
@@ -121,9 +119,9 @@ class Request:
         return request
 
     def check(self, age_range: tuple[float, float] | None = None, patterns: int | None = None) -> None:
-        """Raise UsageError when the request makes no sense or asks for what a model cannot do.
+        """Raise UsageError if the request is invalid or not supported by a model.
 
-        ``age_range`` are its youngest and oldest age in years, ``patterns`` is how many patterns it has.
+        ``age_range`` are the model's youngest and oldest age in years, ``patterns`` its number of patterns.
         """
         if not isinstance(self.age, AgeSpec | None):
             raise UsageError(f"{self.age!r} is no AgeSpec: write Request.parse(age={self.age!r}) instead")
@@ -142,7 +140,7 @@ class Request:
         if self.pattern is not None and not 1 <= self.pattern <= (patterns or self.pattern):
             which = f"1 to {patterns}" if patterns else "1 or more"
             raise UsageError(f"there is no pattern {self.pattern}: choose {which}, or leave it out")
-        if not 0.0 <= self.strength <= MAX_STRENGTH:  # also refuses NaN
+        if not 0.0 <= self.strength <= MAX_STRENGTH:  # also for NaN
             raise UsageError(
                 f"strength {self.strength:g} is not within 0 to {MAX_STRENGTH:g}: 1 is the full change"
             )
@@ -155,7 +153,7 @@ class Request:
                 _check_years(spec, age_range)
 
     def _check_kinds(self) -> None:
-        """Raise UsageError for values of another kind than their field takes."""
+        """Raise UsageError for values of a wrong type."""
         for zone in self.zones:
             if not (isinstance(zone, tuple) and len(zone) == 2 and isinstance(zone[1], AgeSpec)):
                 raise UsageError(
@@ -180,19 +178,18 @@ _MAY_BE_NONE = {"min_face_px", "pattern"}
 
 
 def as_request(value: object) -> Request:
-    """What is a request already; raises UsageError for anything else."""
+    """Return a Request unchanged; raises UsageError for any other type."""
     if not isinstance(value, Request):
         raise UsageError(f"{value!r} is no Request: write Request.parse(age=70), for example")
     return value
 
 
 def wanted_ages(request: Request, now: FaceAges, age_range: tuple[float, float] | None = None) -> FaceAges:
-    """The ages asked for by age and zones, in years of the map, of a face that looks ``now`` old.
+    """The wanted ages by age and zones, in years of the map, of a face that looks ``now`` old.
 
     An age of the whole face moves every part and the base along the population's curves, each with its own
     offset (see atlas_transfer.py). Zones override their parts: an absolute age is that age, a relative one is
-    added to what the part looks like now. Results are clamped to ``age_range``, youngest and oldest, where
-    something was asked.
+    added to the part's present age. Changed ages are clamped to ``age_range``, youngest and oldest.
     """
     from .atlas_transfer import ZONE_OF_PART, AtlasTransfer
     from .maps import FaceAges

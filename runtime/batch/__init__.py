@@ -1,1 +1,1 @@
-"""Batches: many photos, unattended and resumable."""
+"""Batches of photos, unattended and resumable."""

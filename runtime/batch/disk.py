@@ -1,4 +1,4 @@
-"""Disks without space: nothing that comes after could be written either, so they end a run."""
+"""Detection of full disks, which end a run."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from ..storage.location import Location
 
 
 def disk_full(target: Path | Location) -> DiskFullError:
-    """The error for a disk that has no space left for ``target``."""
+    """The error for a disk without space for ``target``."""
     return DiskFullError(
         f"no space is left for '{target}': make room and give the same command again, it goes on from there"
     )
 
 
 def is_disk_full(error: BaseException, folder: Path, size: int) -> bool:
-    """Whether writing ``size`` bytes at most failed for want of space, which every later photo would meet."""
+    """Whether writing at most ``size`` bytes failed for lack of space."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError):
             if cause.errno in (errno.ENOSPC, errno.EDQUOT):
                 return True
-            if cause.errno is None:  # Pillow's encoders do not say why they could not write
+            if cause.errno is None:  # Pillow's encoders do not set errno
                 return _free_bytes(folder) < max(size, 1 << 20)
         cause = cause.__cause__ or cause.__context__
     return False

@@ -1,4 +1,4 @@
-"""What people give a batch to work on: photos, folders, patterns and lists of files."""
+"""The inputs of a batch: photos, folders, patterns and lists of files."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ PICTURE_SUFFIXES = frozenset(
         ".heif",
     }
 )
-"""Endings of file names, in lower case, that a folder's photos are known by."""
+"""Extensions, in lower case, by which photos in a folder are recognised."""
 
 _NO_FILE = "not a picture: not a regular file"
 
 
 def files_of_input(given: Location, alone: bool, output: str) -> Iterator[Listed]:
-    """The files of one input: a photo, a folder or a pattern; each with its name below the output folder.
+    """The files of one input: a photo, a folder or a pattern, with names relative to the output folder.
 
-    What lies in the folder of the identity ``output`` is left out. What a pattern finds lies below the
-    pattern's fixed part; a folder's own name is part of its files' names, unless it is given ``alone``.
-    Raises UsageError where the input does not exist, finds nothing, or is the output.
+    Files in the folder of the identity ``output`` are left out. Names of files that match a pattern are
+    relative to its part without wildcards; a folder's own name is part of its files' names unless it is the
+    only input (``alone``). Raises UsageError if the input does not exist, matches nothing, or is the output.
     """
     store = store_of(given)
     if is_pattern(given):
@@ -63,10 +63,9 @@ def files_of_input(given: Location, alone: bool, output: str) -> Iterator[Listed
 
 
 def files_of_line(line: str, output: str) -> Iterator[Listed]:
-    """The files of one line of a list, a photo or a folder, named as files_of_input does.
+    """The files of one line of a list, a photo or a folder; see files_of_input.
 
-    Relative names lie in the output folder as they are written, others with all their folders, URLs with
-    their bucket.
+    Relative names keep their path in the output folder, absolute ones all their folders, URLs their bucket.
     """
     given = Location.of(line)
     store, place = store_of(given), _place_of(given)
@@ -79,16 +78,15 @@ def files_of_line(line: str, output: str) -> Iterator[Listed]:
 
 
 def is_pattern(given: Location) -> bool:
-    """Whether a name is a pattern; what exists under that very name is none."""
+    """Whether a name contains wildcards and does not exist literally."""
     return glob.has_magic(given.text) and not store_of(given).exists(given)
 
 
 def read_list(name: str, stdin: Iterable[bytes]) -> list[str]:
     """The lines of a list of files, a path or a URL, or of ``stdin`` for "-".
 
-    Names end with a line or, as `find -print0` writes them, with a NUL; a list in UTF-16, or with a byte
-    order mark, is taken as Windows writes it. Raises UsageError where it cannot be read, PhotoError where
-    another file system refuses.
+    Names are separated by line feeds or, as by `find -print0`, by NUL; UTF-16 and byte order marks are
+    supported. Raises UsageError if it cannot be read, PhotoError if another file system refuses.
     """
     given = Location.of(name)
     try:
@@ -121,7 +119,7 @@ def _in_folder(folder: Location, place: str, output: str) -> Iterator[Listed]:
 
 
 def _checked(one: Listed) -> Listed:
-    """A file that only happened to be there: what is not named like a picture is left out."""
+    """A file of a folder; gets a ``refusal`` if its extension is not that of a picture."""
     if one.refusal or one.location.suffix.lower() in PICTURE_SUFFIXES:
         return one
     suffix = one.location.suffix.lower()
@@ -130,7 +128,7 @@ def _checked(one: Listed) -> Listed:
 
 
 def _own_name(given: Location) -> str:
-    """The name of an input among several: "." has one, too."""
+    """The name of an input among several; also for "."."""
     return given.name if given.is_remote else given.path.resolve().name
 
 

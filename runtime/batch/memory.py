@@ -1,4 +1,4 @@
-"""How much memory photos take, known from their headers, and sizes as people write them."""
+"""Memory needs of photos, estimated from their headers, and parsing of sizes."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pathlib import Path
 from ..errors import UsageError
 
 BYTES_PER_PIXEL = 12
-"""What a photo in flight takes a pixel, at most: measured on photos of 64 megapixels."""
+"""Maximum bytes per pixel of a photo in flight, measured on photos of 64 megapixels."""
 JPEG_BYTES_PER_PIXEL = 30
-"""The same for a JPEG, whose coefficients are held while it is written (4:2:0 takes 21)."""
+"""The same for a JPEG, whose coefficients are in memory while it is written (4:2:0 takes 21)."""
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?b)?", re.IGNORECASE)
 _UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 
 
 def parse_size(text: str) -> int:
-    """Bytes of a size such as "2G", "800M" or "1.5 GiB" (units of 1,024); raises UsageError."""
+    """Parse a size such as "2G", "800M" or "1.5 GiB" (powers of 1,024) to bytes; raises UsageError."""
     found = _SIZE.fullmatch(text.strip())
     size = int(float(found[1]) * _UNITS[found[2].lower()]) if found else 0
     if size <= 0:
@@ -27,7 +27,7 @@ def parse_size(text: str) -> int:
 
 
 def say_size(size: int) -> str:
-    """A size in bytes as people read it, such as "1.5 GiB"."""
+    """Format a size in bytes, such as "1.5 GiB"."""
     for unit, name in ((2**30, "GiB"), (2**20, "MiB")):
         if size >= unit:
             return f"{size / unit:.1f} {name}"
@@ -35,9 +35,9 @@ def say_size(size: int) -> str:
 
 
 def memory_need(path: Path) -> int:
-    """Bytes that the photo takes while it is worked on, from its header; 0 where that cannot be read.
+    """Estimated bytes of a photo in flight, from its header; 0 if that cannot be read.
 
-    What cannot be read now is refused in a moment, when it is to be decoded.
+    Unreadable photos are refused later, when they are decoded.
     """
     from PIL import Image
 

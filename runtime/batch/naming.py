@@ -1,4 +1,4 @@
-"""How the files of a run are called: as the photos are, or in another format, or with something added."""
+"""Names of result files: those of the photos, with another extension or a suffix."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ..photo.formats import FORMAT_OF_SUFFIX
 
 @dataclass(frozen=True)
 class Naming:
-    """What makes a photo's name that of its result.
+    """Converts a photo's name to that of its result.
 
-    ``format`` is the ending that all results get, such as "png" (None: the photo's own), which decides what
-    format is written; ``suffix`` is put before the ending, such as "_70". Raises UsageError for an ending of
-    no format that can be written, and a suffix that would lead into another folder.
+    ``format`` is the extension of all results, such as "png" (None: the photo's own), which determines the
+    format; ``suffix`` is inserted before the extension, such as "_70". Raises UsageError for an unsupported
+    extension, and for a suffix with a path separator.
     """
 
     format: str | None = None
@@ -35,7 +35,7 @@ class Naming:
         return "." + (self.format or "").lower().lstrip(".")
 
     def __call__(self, name: str) -> str:
-        """The name of the result of the photo ``name``, which may have folders in front, apart by /."""
+        """The name of the result of the photo ``name``, a relative path with "/"."""
         folders, slash, last = name.rpartition("/")
         ending = PurePosixPath(last).suffix
         stem = last.removesuffix(ending) if ending else last

@@ -1,4 +1,4 @@
-"""What becomes of one photo of a batch, in a form that can be written down and sent about."""
+"""The outcome of one photo of a batch, in a serialisable form."""
 
 from __future__ import annotations
 
@@ -20,18 +20,17 @@ if TYPE_CHECKING:
 
 Status = Literal["aged", "unchanged", "copied", "skipped", "failed"]
 WRITTEN: frozenset[Status] = frozenset({"aged", "unchanged", "copied"})
-"""Outcomes of photos that are there, in the output folder."""
+"""Outcomes of photos whose result is in the output folder."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of the photo ``source``, and its result ``target``, None where none was written.
+    """The outcome of the photo ``source``; ``target`` is its result, None if none was written.
 
-    aged: written anew. unchanged: an earlier run has dealt with it, with the same settings. copied: no face
-    was aged, the photo was copied as it is. skipped: nothing was to be done, ``reason`` says why. failed:
-    ``reason`` says why. ``faces`` were aged; ``seconds`` went from its decoding to its end, waiting included.
-    ``details`` are for the report: ``sha256`` of the photo, ``faces``, how it was ``searched`` for them,
-    ``seconds`` of each stage.
+    aged: written by this run. unchanged: done by an earlier run with the same settings. copied: no face was
+    aged, the photo was copied. skipped and failed: ``reason`` says why. ``faces`` is the number of aged
+    faces; ``seconds`` the time from decoding to the end, waiting included. ``details`` are for the report:
+    ``sha256`` of the photo, ``faces``, how it was ``searched`` for them, ``seconds`` of each stage.
     """
 
     source: Location
@@ -43,7 +42,7 @@ class Outcome:
     details: Mapping[str, Any] = field(default_factory=dict)
 
     def worded(self, wording: Callable[[str], str]) -> Outcome:
-        """The same outcome with its reason, and those of its faces, in other words."""
+        """The outcome with ``wording`` applied to its reason and those of its faces."""
         faces = [
             face | {"reason": wording(face["reason"])} if "reason" in face else face
             for face in self.details.get("faces", ())
@@ -53,7 +52,7 @@ class Outcome:
 
 
 def rounded(outcome: Outcome) -> Outcome:
-    """The outcome with the seconds of its stages to a tenth of a millisecond, as it is written down."""
+    """The outcome with stage times rounded to 0.1 ms, as they are recorded."""
     stages = outcome.details.get("seconds")
     if not stages:
         return outcome
@@ -62,7 +61,7 @@ def rounded(outcome: Outcome) -> Outcome:
 
 
 def describe_aged(faces: tuple[AgedFace, ...], request: Request) -> list[dict[str, Any]]:
-    """Aged faces in JSON's terms; ages are in years, those of the population asked for where there is one."""
+    """Aged faces as JSON values; ages are in years, of the request's population if it has one."""
     transfer = AtlasTransfer(request.population, request.reference)
     return [
         {
@@ -78,7 +77,7 @@ def describe_aged(faces: tuple[AgedFace, ...], request: Request) -> list[dict[st
 
 
 def describe_left(faces: tuple[LeftFace, ...]) -> list[dict[str, Any]]:
-    """Faces that were left alone, in JSON's terms."""
+    """Faces that were not aged, as JSON values."""
     return [
         {"outcome": "left alone", "box": _box(one.face), "reason": one.reason}
         | ({} if one.age is None else {"age": round(one.age, 1)})
@@ -87,14 +86,14 @@ def describe_left(faces: tuple[LeftFace, ...]) -> list[dict[str, Any]]:
 
 
 def describe_search(found: Found | None) -> dict[str, Any]:
-    """How far a photo was looked at for faces, in JSON's terms: smaller ones were not looked for."""
+    """The search for faces, as JSON values: the minimum size in px and the quarter turns."""
     if found is None:
         return {}
     return {"smallest_face_px": round(found.min_face_px, 1), "quarter_turns": found.quarter_turns}
 
 
 def explain(error: BaseException, *paths: Path | Location) -> str:
-    """The reason in words, without any of ``paths`` in front of it: the listing has that already."""
+    """The text of an error without a leading path of ``paths``, which the listing already shows."""
     if isinstance(error, AmganError):
         text = str(error)
         for path in paths:
@@ -113,7 +112,7 @@ def _box(face: Face) -> list[float]:
 
 
 def _changed_zones(now: FaceAges, wanted: FaceAges) -> dict[str, list[float]]:
-    """Ages now and wanted, in years of the map, of each part of which a change was asked."""
+    """Present and wanted ages, in years of the map, of each part with a requested change."""
     return {
         name: [round(years, 1), round(wanted.parts[name], 1)]
         for name, years in now.parts.items()

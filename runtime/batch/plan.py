@@ -1,4 +1,4 @@
-"""What a batch is to do: one task for each file, and what is refused before anything starts."""
+"""Plans a batch: one task per file, and all checks before anything starts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .task import PhotoTask
 
 @dataclass(frozen=True)
 class Plan:
-    """The tasks of a run, and the folder that all its output lies in; ``root`` is None for a single file."""
+    """The tasks of a run and its output folder; ``root`` is None for a single file."""
 
     tasks: tuple[PhotoTask, ...]
     root: Location | None
@@ -31,16 +31,16 @@ def plan_run(
 ) -> Plan:
     """Plan a run over ``inputs``, each a photo, a folder or a pattern such as ``photos/**/*.jpg``.
 
-    All may be paths or URLs. One photo goes to ``output`` itself where that is named like a picture, which
-    then decides the format; otherwise ``output`` is a folder. One folder is mirrored under it; of several
-    inputs, each goes into it under its own name; what a pattern finds lies there as below the pattern's fixed
-    part. Lines of ``files_from`` name photos or folders: relative ones lie in ``output`` as they are written,
-    others with all their folders. ``naming`` makes their names those of the results. Hidden files are left
-    out; so is ``output``, where it lies inside an input.
+    All may be paths or URLs. A single photo is written to ``output`` itself if that has the extension of a
+    picture, which then determines the format; otherwise ``output`` is a folder. A single folder is mirrored
+    into it; of several inputs, each goes into it under its own name; files that match a pattern keep their
+    path below its part without wildcards. Lines of ``files_from`` name photos or folders: relative ones keep
+    their path in ``output``, absolute ones all their folders. ``naming`` converts the names to those of the
+    results. Hidden files are left out; so is ``output`` if it lies inside an input.
 
-    What is given twice is done once; of two photos that would be written to the same file the second is
-    refused. Raises UsageError where an input does not exist, a pattern finds nothing, nothing is left to do,
-    ``output`` does not fit, or anything would be written over.
+    Duplicates are processed once; of two photos with the same output the second is refused. Raises UsageError
+    if an input does not exist, a pattern matches nothing, there is nothing to do, ``output`` is unsuitable,
+    or a photo would be overwritten.
     """
     given = [Location.of(one) for one in inputs]
     lines = [line for line in (text.strip("\r\n") for text in files_from or ()) if line]
@@ -67,7 +67,7 @@ def plan_run(
 
 
 def _check_folder(output: Location, one_photo: bool) -> None:
-    """Refuse an output that is no folder, or is named like one picture but is to hold several."""
+    """Raise UsageError for an output that cannot be a folder."""
     if _names_a_picture(output):
         raise UsageError(f"'{output}' is named like one picture, and there may be several: name a folder")
     store = store_of(output)
@@ -78,12 +78,12 @@ def _check_folder(output: Location, one_photo: bool) -> None:
 
 
 def _names_a_picture(output: Location) -> bool:
-    """Whether an output is named like a picture, and is no folder of that name."""
+    """Whether an output has the extension of a picture and is not an existing folder."""
     return output.suffix.lower() in PICTURE_SUFFIXES and not store_of(output).is_folder(output)
 
 
 def _task(one: Listed, output: Location, naming: Naming) -> PhotoTask:
-    """The task of a file; a name of an object store that would lead out of the output is refused."""
+    """The task of a file; object names that would lead out of the output are refused."""
     bad = "\0" in one.name or any(part in ("", ".", "..") for part in one.name.split("/"))
     refusal = one.refusal
     if bad and not refusal:
@@ -94,7 +94,7 @@ def _task(one: Listed, output: Location, naming: Naming) -> PhotoTask:
 
 
 def _without_doubles(tasks: Iterable[PhotoTask]) -> list[PhotoTask]:
-    """The tasks, of which none has the output of an earlier one; those that would have are refused."""
+    """The tasks without duplicates; tasks with the output of an earlier one are refused."""
     first: dict[str, PhotoTask] = {}
     planned: dict[tuple[str, str], PhotoTask] = {}
     doubles: list[PhotoTask] = []

@@ -1,7 +1,7 @@
-"""The same batch on a Ray cluster: Ray Data hands photos to a pool of actors, with one pipeline each.
+"""Runs a batch on a Ray cluster: Ray Data distributes photos to actors with one pipeline each.
 
-Sources, outputs and the bundle must have the same paths on all machines. The record, the report and the order
-of the outcomes are the driver's, so that a run may go on with another engine than it began with.
+Sources, outputs and the bundle must have the same paths on all machines. The driver writes the record and the
+report and orders the outcomes, so a run may be resumed with another engine.
 """
 
 from __future__ import annotations
@@ -32,26 +32,25 @@ LOCAL = "local"
 
 @dataclass(frozen=True)
 class ModelChoice:
-    """Which pipeline every actor opens."""
+    """The arguments with which every actor opens its pipeline."""
 
     model: Path | None
     device: str
     precision: str | None = None
 
     def open(self) -> Pipeline:
-        """Open it; raises what Pipeline raises."""
+        """Open the pipeline; raises what Pipeline raises."""
         from ..pipeline.pipeline import Pipeline
 
         return Pipeline(self.model, self.device, self.precision)
 
 
 def ray_runner(choice: ModelChoice, workers: int | None = None, address: str | None = None) -> Runner:
-    """Join the cluster at ``address``, ask one worker what its pipeline is like, and run batches there.
+    """Connect to the cluster at ``address`` and get the properties of a worker's pipeline.
 
-    The address None is that of RAY_ADDRESS or of this machine's cluster, "local" starts one here.
-    ``workers`` is the number of actors, None one for each machine, or for each GPU with a cuda device.
-    Raises MissingDependencyError without Ray, EngineError without a cluster or where the pipeline cannot
-    be opened.
+    With ``address`` None, RAY_ADDRESS or the cluster of this machine is used; "local" starts one. ``workers``
+    is the number of actors; None is one per machine, or one per GPU with a cuda device. Raises
+    MissingDependencyError without Ray, EngineError without a cluster or if the pipeline cannot be opened.
     """
     try:
         ray: Any = importlib.import_module("ray")
@@ -72,7 +71,7 @@ def ray_runner(choice: ModelChoice, workers: int | None = None, address: str | N
 
 @dataclass(frozen=True)
 class _Pool:
-    """So many actors with one pipeline each, which get ``gpus`` GPUs each."""
+    """A pool of ``workers`` actors with one pipeline and ``gpus`` GPUs each."""
 
     choice: ModelChoice
     workers: int
@@ -86,7 +85,7 @@ class _Pool:
         options: BatchOptions,
         record: RunRecord | None,
     ) -> None:
-        """As run_batch: outcomes are kept in the record as they come, and reported in order of the tasks."""
+        """See run_batch: outcomes are recorded as they arrive, and reported in order of the tasks."""
         waiting: dict[int, Outcome] = {}
         due = 0
         for number, outcome in self._outcomes(tasks, request, options, record):
@@ -119,12 +118,12 @@ class _Pool:
         )
         for batch in done.iter_batches(batch_size=None, batch_format="numpy", prefetch_batches=0):
             for number, packed in zip(batch["number"], batch["packed"], strict=True):
-                outcome = _unwrap(pickle.loads(bytes(packed)))  # of a worker that this process started
+                outcome = _unwrap(pickle.loads(bytes(packed)))  # from a trusted worker
                 yield int(number), _in_own_names(tasks[int(number)], outcome)
 
 
 class _Worker:
-    """An actor: a pipeline, and the batches that it is given."""
+    """An actor that runs batches with its pipeline."""
 
     def __init__(self, choice: ModelChoice, request: Request, options: BatchOptions, recorded: bool) -> None:
         self._pipeline = choice.open()
@@ -150,7 +149,7 @@ class _Worker:
 
 
 def _join(ray: Any, address: str | None) -> None:
-    # A cluster that is started here would report its use to a server of Ray's makers.
+    # A cluster that is started here would send usage statistics to Ray's servers.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         ray.init(
@@ -167,7 +166,7 @@ def _join(ray: Any, address: str | None) -> None:
 
 
 def _look(choice: ModelChoice) -> ModelFacts | dict[str, str]:
-    """Open a worker's pipeline once, and say what it is like."""
+    """Open a pipeline on a worker and return its properties, or an error as of _wrap."""
     try:
         with choice.open() as pipeline:
             return ModelFacts.of(pipeline)
@@ -180,7 +179,7 @@ def _wrap(error: AmganError) -> dict[str, str]:
 
 
 def _unwrap(content: Any) -> Any:
-    """The content itself; raises the error that it tells of."""
+    """Return the content, or raise the error that `_wrap` made it from."""
     if isinstance(content, dict) and "sentence" in content:
         kind: type[AmganError] = getattr(errors, content["error"], AmganError)
         raise kind(content["sentence"])
@@ -188,11 +187,11 @@ def _unwrap(content: Any) -> Any:
 
 
 def _row(number: int, task: PhotoTask, record: RunRecord | None) -> dict[str, Any]:
-    """A task as a row for the workers, with what the record says of it."""
+    """A task as a row for the workers, with its entry in the record."""
     entry = None if record is None else record.entry(task)
     return {"number": number, "packed": pickle.dumps((task.absolute(), entry))}
 
 
 def _in_own_names(task: PhotoTask, outcome: Outcome) -> Outcome:
-    """A worker's outcome with the names that the task has here."""
+    """A worker's outcome with the original names of the task."""
     return replace(outcome, source=task.source, target=None if outcome.target is None else task.target)

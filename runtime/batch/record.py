@@ -1,7 +1,7 @@
-"""The record of a run: what became of each photo, kept so that the next run goes on from there.
+"""The record of a run: the outcome of each photo, from which the next run resumes.
 
-JSON lines in the output folder, one a photo, each with the checksum of its entry. A line is written after the
-photo it tells of is in its place; so a photo without a line is done again.
+JSON lines in the output folder, one per photo, each with a checksum. A line is written after its photo; a
+photo without a line is processed again.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ KEPT = frozenset({"aged", "copied", "skipped"})
 
 @dataclass(frozen=True)
 class Entry:
-    """What became of the photo that ``name``, relative to the output folder, is made from.
+    """The outcome of the photo with the result ``name``, relative to the output folder.
 
-    ``sha256`` is of the photo's content, ``settings`` the key of what was asked for; ``output_sha256``,
-    ``output_bytes`` and ``output_mtime_ns`` tell the file that was written, empty and 0 where none was.
-    ``details`` are what a report tells of it.
+    ``sha256`` is that of the photo's content, ``settings`` the key of the run's settings; ``output_sha256``,
+    ``output_bytes`` and ``output_mtime_ns`` identify the written file, "" and 0 if there is none. ``details``
+    are for the report.
     """
 
     name: str
@@ -43,18 +43,18 @@ class Entry:
 
 
 class EarlierRuns:
-    """Knows what earlier runs have done, by the names of tasks; its methods may be called from any thread."""
+    """The entries of earlier runs by the names of tasks; thread-safe."""
 
     def __init__(self, entries: Mapping[str, Entry]) -> None:
-        """Know the entries of these names, all of the settings of this run."""
+        """``entries`` are those with the settings of this run, by name."""
         self._entries = dict(entries)
 
     def entry(self, task: PhotoTask) -> Entry | None:
-        """What is known of a task with these settings, whether or not it still holds."""
+        """The entry of a task with these settings, whether or not its files are unchanged."""
         return self._entries.get(task.name)
 
     def known(self, task: PhotoTask, sha256: str) -> Outcome | None:
-        """The outcome of a task that is done, with this content, or None where it is to be done."""
+        """The outcome of a task that is done with this photo content; None if it must be processed."""
         entry = self.entry(task)
         if entry is None or entry.sha256 != sha256:
             return None
@@ -67,10 +67,9 @@ class EarlierRuns:
 
 
 class RunRecord(EarlierRuns):
-    """Knows what is done, and writes down what this run does.
+    """The record of an output folder: entries of earlier runs, and those of this run.
 
-    Holding the lock of the output folder is up to the caller. `known` may be called from any thread, `keep`
-    from one.
+    The caller must hold the lock of the output folder. `known` is thread-safe, `keep` is not.
     """
 
     def __init__(
@@ -78,8 +77,8 @@ class RunRecord(EarlierRuns):
     ) -> None:
         """Read the record of the output folder ``root``; raises PhotoError.
 
-        With ``force`` nothing counts as done. ``check`` is called before anything is written down; it raises
-        where the folder is not this run's any more.
+        With ``force`` nothing counts as done. ``check`` is called before each write; it raises if the lock of
+        the folder was lost.
         """
         self._root, self._check = root, check
         self._journal = open_journal(root / RUN_FOLDER, "run")
@@ -89,20 +88,20 @@ class RunRecord(EarlierRuns):
             self._journal.rewrite(map(line_of, self._entries.values()))
 
     def clean(self, tasks: Iterable[PhotoTask]) -> int:
-        """Remove what runs that were killed have left half-written; returns how many files."""
+        """Remove temporary files of killed runs; returns their number."""
         written = {(self._root / name).parent for name in self._entries}
         folders = {task.target.parent for task in tasks} | written | {self._root / RUN_FOLDER}
         return store_of(self._root).remove_leftovers(self._root, folders)
 
     def entry(self, task: PhotoTask) -> Entry | None:
-        """What the record says of a task with these settings, whether or not it still holds."""
+        """The entry of a task with these settings, whether or not its files are unchanged."""
         entry = None if self._force else super().entry(task)
         return entry if entry is not None and entry.settings == self.settings else None
 
     def keep(self, task: PhotoTask, outcome: Outcome) -> None:
-        """Write down what became of a task, if a later run may rely on it; raises OSError or PhotoError.
+        """Record the outcome of a task if a later run can rely on it; raises OSError or PhotoError.
 
-        Where a photo is skipped now, what a run with other settings made of it is removed.
+        If a photo is skipped now, its result from other settings is removed.
         """
         self._check()
         entry = _new_entry(task.name, self.settings, outcome)
@@ -110,12 +109,12 @@ class RunRecord(EarlierRuns):
         if entry is None or _is_kept(before, entry):
             return
         if outcome.status == "skipped" and before is not None and _is_there(task.target, before):
-            store_of(task.target).remove(task.target)  # what other settings made; nobody else has touched it
+            store_of(task.target).remove(task.target)  # the result of other settings, unmodified
         self._journal.add(line_of(entry))
         self._entries[task.name] = entry
 
     def close(self) -> None:
-        """Write down what is not written yet, and close the record; raises PhotoError."""
+        """Write buffered entries and close the record; raises PhotoError."""
         self._journal.close()
 
 
@@ -126,7 +125,7 @@ def line_of(entry: Entry) -> bytes:
 
 
 def _last_entries(lines: Iterable[bytes]) -> dict[str, Entry]:
-    """The last entry of each photo, in the order in which they were written."""
+    """The last entry of each photo, in the order of writing."""
     entries: dict[str, Entry] = {}
     for line in lines:
         entry = _parse(line)
@@ -137,7 +136,7 @@ def _last_entries(lines: Iterable[bytes]) -> dict[str, Entry]:
 
 
 def _parse(line: bytes) -> Entry | None:
-    """The entry of a line, or None where its checksum or its fields are wrong: then the photo is redone."""
+    """The entry of a line; None if its checksum or fields are invalid: the photo is processed again."""
     try:
         content = json.loads(line)
         entry = Entry(**content["entry"])
@@ -147,7 +146,7 @@ def _parse(line: bytes) -> Entry | None:
 
 
 def _new_entry(name: str, settings: str, outcome: Outcome) -> Entry | None:
-    """The entry of an outcome that a later run may rely on; None for any other."""
+    """The entry of an outcome that a later run can rely on; None for any other."""
     written = outcome.details.get("output", {})
     sha256 = outcome.details.get("sha256", "")
     if outcome.status not in KEPT or not sha256:
@@ -166,14 +165,14 @@ def _new_entry(name: str, settings: str, outcome: Outcome) -> Entry | None:
 
 
 def _is_kept(before: Entry | None, entry: Entry) -> bool:
-    """Whether the record says the same already: the photo was known."""
+    """Whether the record already has the same entry."""
     return before is not None and (before.settings, before.details) == (entry.settings, entry.details)
 
 
 def _is_there(output: Location, entry: Entry) -> bool:
-    """Whether ``output`` is the file that an entry tells of, as it was written.
+    """Whether ``output`` is unchanged since the entry was written.
 
-    Its content is hashed where neither its time nor the store's tag shows that it is the same.
+    Its content is hashed if neither its modification time nor the store's tag proves it.
     """
     store = store_of(output)
     found = store.facts(output)

@@ -1,4 +1,4 @@
-"""The report of a run: one JSON line for every file, in the order of the run."""
+"""The report of a run: one JSON line per file, in the order of the run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .outcome import Outcome
 
 
 def report_line(outcome: Outcome) -> dict[str, Any]:
-    """What a report tells of a file, in JSON's terms."""
+    """The report's entry of a file, as JSON values."""
     details = outcome.details
     line: dict[str, Any] = {
         "file": outcome.source.text,
@@ -29,10 +29,10 @@ def report_line(outcome: Outcome) -> dict[str, Any]:
 
 
 class RunReport:
-    """Writes a report while the run goes on; whole lines only. A context manager."""
+    """Writes a report during a run, in whole lines. A context manager."""
 
     def __init__(self, location: Location | None) -> None:
-        """Begin a report (None: none is wanted); raises PhotoError where it cannot be written."""
+        """Create a report file (None: no report); raises PhotoError if it cannot be written."""
         self._location = location
         self._lines: Lines | None = None
         if location is None:
@@ -56,7 +56,7 @@ class RunReport:
             self._lines.close()
 
     def add(self, outcome: Outcome) -> None:
-        """Add a line; raises PhotoError where that fails, and then no part of it is there."""
+        """Append a line; raises PhotoError, and writes no part of the line then."""
         if self._lines is None:
             return
         try:

@@ -1,6 +1,6 @@
-"""Ages many photos: decoding, finding faces, pasting and encoding in threads around one busy engine.
+"""Runs a batch: threads decode photos, find faces, paste and encode, and share one engine.
 
-One bad photo never stops the others: each one ends as an Outcome, with the reason when it failed.
+A bad photo never stops the others: each photo gets an Outcome, with the reason if it failed.
 """
 
 from __future__ import annotations
@@ -34,19 +34,18 @@ if TYPE_CHECKING:
 THREADS = 2
 PROBED_AHEAD = 8
 FETCHING = 4
-"""Photos of another file system that are fetched at the same time."""
+"""The number of remote photos that are downloaded concurrently."""
 
 
 @dataclass(frozen=True)
 class BatchOptions:
-    """How a batch is run.
+    """Options of a batch.
 
-    ``threads`` decode photos and find their faces, as many paste and encode; at most 2 * ``threads`` photos
-    are on either side. ``memory`` is what they may take together, in bytes, decoded; one photo that would
-    take more fails. ``no_face`` says what becomes of a photo of which no face is aged. No photo is written
-    outside ``root``. ``metadata`` says what of the photos' texts the outputs keep (see photo/metadata.py),
-    ``quality`` (1 to 100) what lossy outputs are encoded with; with None a JPEG keeps its tables and every
-    block that does not change.
+    ``threads`` threads decode photos and find faces, as many paste and encode; at most 2 * ``threads`` photos
+    are on either side. ``memory`` limits the memory of all photos in flight, in bytes; a photo that needs
+    more fails. ``no_face`` is the treatment of photos without an aged face. No photo is written outside
+    ``root``. ``metadata`` selects the metadata to keep (see photo/metadata.py), ``quality`` (1 to 100) is
+    that of lossy outputs; with None a JPEG keeps its tables and all unchanged blocks.
     """
 
     threads: int = THREADS
@@ -67,14 +66,13 @@ def run_batch(
     *,
     earlier: EarlierRuns | None = None,
 ) -> list[Outcome]:
-    """Age every task's photo and write it; one Outcome a task, as `report` gets them, in order of the tasks.
+    """Age and write the photo of every task; returns and reports one Outcome per task, in order.
 
-    With a ``record``, what it knows to be done is not done again, and what is done is written down before it
-    is reported; ``earlier`` alone is for a record that is kept elsewhere. Files of other machines are on this
-    one, in a folder of their own, while they are worked on. Raises UsageError,
-    BundleError and MissingDependencyError, which every photo would meet, and DiskFullError; anything else is
-    the outcome of one photo. However it ends, KeyboardInterrupt included, what is with the engine is written
-    and reported first, unless the disk is full.
+    With a ``record``, tasks that are done are skipped, and outcomes are recorded before they are reported;
+    ``earlier`` is for a record that the caller keeps. Remote files are processed as local copies in a
+    temporary folder. Raises UsageError, BundleError and MissingDependencyError, which affect all photos, and
+    DiskFullError; other errors are outcomes of single photos. On any exception, KeyboardInterrupt included,
+    photos in flight are written and reported first, unless the disk is full.
     """
     known = record if record is not None else earlier
     fetching = FETCHING if any(task.source.is_remote for task in tasks) else 1
@@ -88,7 +86,7 @@ def run_batch(
 
 @dataclass(frozen=True)
 class Runner:
-    """Something that runs batches: ``run`` takes what run_batch takes after the pipeline."""
+    """Runs batches: ``run`` has the arguments of run_batch after the pipeline."""
 
     facts: ModelFacts
     run: Callable[
@@ -97,20 +95,21 @@ class Runner:
 
 
 def local_runner(pipeline: Pipeline) -> Runner:
-    """Run batches with a pipeline of this process."""
+    """A Runner with a pipeline of this process."""
     return Runner(ModelFacts.of(pipeline), partial(run_batch, pipeline))
 
 
 def threads_for(capabilities: Capabilities) -> int:
-    """How many photos to read, and to write, concurrently for a device, where nobody says.
+    """The default number of threads for reading, and for writing, with a device.
 
-    A GPU ages faces faster than one core can read them, so all cores read; on a CPU the engine takes them.
+    A GPU ages faces faster than one core can read them, so all cores are used; on a CPU the engine needs
+    them.
     """
     return max(THREADS, count_cores()) if capabilities.device.startswith("cuda") else THREADS
 
 
 class _Run:
-    """One run over a batch; all but the three steps of a photo happen in the calling thread."""
+    """The state of one run; everything except the three steps of a photo runs in the calling thread."""
 
     def __init__(
         self,
@@ -157,7 +156,7 @@ class _Run:
         return self._outcomes
 
     def _begin(self, front: ThreadPoolExecutor) -> bool:
-        """Begin the next photo that was probed at, if there is memory for it."""
+        """Begin the next probed photo if there is memory for it."""
         task, probed = self._probes[0]
         if (self._fronts or self._backs) and not probed.done():
             return False
@@ -178,17 +177,17 @@ class _Run:
         self._backs.append((task, need, back.submit(self._back, task, result)))
 
     def _collect(self, most: int) -> None:
-        """Take what is finished at the back, in order, and wait until at most ``most`` photos are there."""
+        """Take finished photos in order, and wait until at most ``most`` are being finished."""
         while self._backs and (self._backs[0][2].done() or len(self._backs) > most):
             task, need, ended = self._backs.popleft()
             self._memory -= need
             self._finish(task, ended.result())
 
     def _awaited(self) -> int:
-        """How many photos may stay at the back while there is nothing at the front.
+        """How many photos may remain in the finishing stage while none is being begun.
 
-        One less where they hold the memory that the next photo waits for; all where it only was not looked at
-        yet: then this waits for that, or for the first photo at the back.
+        One less if the next photo waits for their memory; all if it was not probed yet: then this waits for
+        the probe, or for the first photo of the finishing stage.
         """
         if self._backs and self._probes and not (probed := self._probes[0][1]).done():
             first: tuple[Future[Any], ...] = (probed, self._backs[0][2])
@@ -197,7 +196,7 @@ class _Run:
         return len(self._backs) - 1
 
     def _drain(self, back: ThreadPoolExecutor) -> None:
-        """End what is in flight, as far as it can be."""
+        """Finish the photos in flight as far as possible."""
         for task, need, begun in self._fronts:
             if not begun.cancel() and begun.exception() is None:
                 self._backs.append((task, need, back.submit(self._back, task, begun.result())))
@@ -236,7 +235,7 @@ class _Run:
 
 @contextlib.contextmanager
 def _single_threaded_opencv() -> Iterator[None]:
-    """Keep OpenCV to the calling thread: photos run side by side, its own threads would be in the way."""
+    """Disable OpenCV's threads, since photos are already processed in parallel."""
     import cv2
 
     before = cv2.getNumThreads()

@@ -1,4 +1,4 @@
-"""A whole run over many photos: planned, locked, resumed, recorded, reported, and shown in a gallery."""
+"""A complete batch run: plan, lock, record, resumption, report and gallery."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
     from ..photo.metadata import MetadataPolicy
 
 Progress = Callable[[int, int, str], None]
-"""Told how many photos are done, of how many, and the name of the last one."""
+"""Called with the number of finished photos, the total, and the name of the last one."""
 
 
 def no_progress(done: int, total: int, what: str) -> None:
-    """Progress that is not shown."""
+    """Ignore progress."""
 
 
 @dataclass(frozen=True)
 class BatchResult:
-    """What a run did: an outcome for every photo, in order; ``gallery`` is its page, where one was asked for.
+    """The result of a run: an outcome per photo, in order; ``gallery`` is the path of the page, if requested.
 
-    ``seconds`` is the wall-clock time of ageing; ``capabilities`` say which engine ran.
+    ``seconds`` is the wall-clock time of ageing; ``capabilities`` describe the engine.
     """
 
     outcomes: tuple[Outcome, ...]
@@ -47,22 +47,22 @@ class BatchResult:
     gallery: Path | None = None
 
     def of(self, *status: str) -> tuple[Outcome, ...]:
-        """The outcomes of some kinds: "aged", "unchanged", "copied", "skipped", "failed"."""
+        """The outcomes with one of these: "aged", "unchanged", "copied", "skipped", "failed"."""
         return tuple(one for one in self.outcomes if one.status in status)
 
     @property
     def written(self) -> tuple[Outcome, ...]:
-        """Photos whose result is in the output, those of an earlier run included."""
+        """Photos with a result in the output, including those of earlier runs."""
         return self.of(*WRITTEN)
 
     @property
     def failed(self) -> tuple[Outcome, ...]:
-        """Photos that could not be aged; each says why."""
+        """Photos that could not be aged, with reasons."""
         return self.of("failed")
 
 
 class BatchSession:
-    """Ages all photos of folders, patterns and lists into an output folder, and goes on where it was ended.
+    """Ages all photos of folders, patterns and lists into an output folder; resumes interrupted runs.
 
     ::
 
@@ -70,7 +70,7 @@ class BatchSession:
         result = BatchSession(["photos"], "aged", request, report="aged.jsonl").run()
         print(len(result.written), [f"{one.source}: {one.reason}" for one in result.failed])
 
-    One bad photo does not stop the others. Inputs are never written over, and nothing is left half written.
+    A bad photo does not stop the others. Inputs are never overwritten, and files are written atomically.
     """
 
     def __init__(
@@ -97,22 +97,21 @@ class BatchSession:
         format: str | None = None,
         suffix: str = "",
     ) -> None:
-        """Plan the run; nothing is opened or written yet.
+        """Plan the run, without opening or writing anything.
 
         ``inputs`` are photos, folders and patterns such as ``photos/**/*.jpg``, paths or URLs; ``files_from``
         are lines that name more of them. ``output`` is a folder, or a file for one photo; a path or a URL.
         ``model`` is a bundle or its folder (None: the shipped one), ``device`` as for Pipeline. ``no_face``
-        leaves photos out of which no face is aged, copies them, or counts them as failed; ``metadata`` says
-        what of EXIF, XMP and texts the outputs keep. ``force`` does all
-        photos again. ``threads`` photos are read, and as many written, concurrently (None: two, and one a
-        core where a GPU ages); ``memory_bytes`` is what the photos in flight may take. ``report``
-        is a file of JSON lines, ``gallery`` makes
-        output/index.html, whose title ends with ``gallery_title``. ``engine`` "ray" runs on the cluster at
-        ``ray_address`` with ``workers`` pipelines. ``quality`` is what lossy results are encoded with
-        (None: as the photo was), ``format`` the ending of all results, such as "png", in place of the photos'
-        own, and ``suffix`` comes before it, such as "_70"; an output that is a file has its own name.
+        is "skip", "copy" or "error" for photos without an aged face; ``metadata`` is "keep", "strip-gps" or
+        "strip". ``force`` processes all photos again. ``threads`` photos are read, and as many written,
+        concurrently (None: two, or one per core with a GPU); ``memory_bytes`` limits the memory of photos in
+        flight. ``report`` is a path or URL for JSON lines, ``gallery`` makes output/index.html with
+        ``gallery_title`` at the end of its title. ``engine`` "ray" runs on the cluster at ``ray_address``
+        with ``workers`` pipelines. ``quality``, 1 to 100, is that of lossy results (None: that of the photo),
+        ``format`` the extension of all results, such as "png" (None: the photo's), and ``suffix`` is inserted
+        before it, such as "_70"; neither applies to an output that is a file.
 
-        Raises UsageError for what makes no sense, PhotoError where another file system refuses.
+        Raises UsageError for invalid arguments, PhotoError if another file system refuses.
         """
         if engine == "local" and (workers is not None or ray_address is not None):
             raise UsageError("`workers` and `ray_address` are for `engine` ray: add it, or leave them out")
@@ -151,14 +150,13 @@ class BatchSession:
         say: Callable[[str], None] = lambda sentence: None,
         wording: Callable[[str], str] = lambda reason: reason,
     ) -> BatchResult:
-        """Do what is not done yet; ``say`` is told what a person should know meanwhile, such as a stale lock.
+        """Process the photos that are not done; ``say`` is called with notices, such as of a stale lock.
 
-        ``wording`` puts the reasons of outcomes, which name parameters of this class, into a program's own
-        words.
+        ``wording`` rewrites the reasons of outcomes, which name parameters of this class.
 
-        However it ends, KeyboardInterrupt included, what is with the engine is finished and recorded;
-        ``outcomes`` are then those of the photos that were done. Raises UsageError, PhotoError, BundleError,
-        EngineError, MissingDependencyError and DiskFullError, which every photo would meet.
+        On any exception, KeyboardInterrupt included, photos in flight are finished and recorded first;
+        ``outcomes`` has those of the photos that were done. Raises UsageError, PhotoError, BundleError,
+        EngineError, MissingDependencyError and DiskFullError for errors that affect all photos.
         """
         self.outcomes.clear()
         with ExitStack() as stack:
@@ -192,7 +190,7 @@ class BatchSession:
         return local_runner(stack.enter_context(Pipeline(self._model, self._device)))
 
     def _own_threads(self, runner: Runner) -> int:
-        """How many threads to take where nobody says: cores of other machines are not known here."""
+        """The default number of threads; with Ray the cores of the workers are not known here."""
         return threads_for(runner.facts.capabilities) if self._engine == "local" else THREADS
 
     def _open_record(self, stack: ExitStack, runner: Runner, say: Callable[[str], None]) -> RunRecord | None:

@@ -1,4 +1,4 @@
-"""What a result depends on besides the photo, as one key: where it changes, photos are done again."""
+"""The key of everything that a result depends on besides the photo; if it changes, photos are redone."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 def describe_request(request: Request) -> dict[str, Any]:
-    """A request in JSON's terms, with the content of its map and atlases as SHA-256."""
+    """A request as JSON values, with its map and atlases as SHA-256."""
     painted = request.aging_map
-    # Whatever the request has is part of it: a field that is added later must not be forgotten here.
+    # All fields of the request are included, so that later ones cannot be forgotten here.
     plain = {one.name: getattr(request, one.name) for one in fields(request)}
     return plain | {
         "age": None if request.age is None else str(request.age),
@@ -33,11 +33,10 @@ def describe_request(request: Request) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What a run must know of a pipeline, here or in another process.
+    """The properties of a pipeline, in this or another process, that a run needs.
 
-    ``capabilities`` are the engine's, ``age_range`` the youngest and oldest age that the model does, in
-    years; it has so many ``patterns``; ``networks`` says which networks run, and in which precision, in
-    JSON's terms.
+    ``capabilities`` are the engine's, ``age_range`` the model's youngest and oldest age in years,
+    ``patterns`` its number of patterns; ``networks`` are the networks and their precision, as JSON values.
     """
 
     capabilities: Capabilities
@@ -58,10 +57,10 @@ class ModelFacts:
 
 
 def settings_key(*parts: Mapping[str, Any]) -> str:
-    """One key, hex, for all that is described in ``parts`` and for the version of AMGAN."""
+    """A hex hash of ``parts`` and the version of AMGAN."""
     try:
         amgan = version("amgan")
-    except PackageNotFoundError:  # run from a copied folder
+    except PackageNotFoundError:  # not installed, run from a folder
         amgan = "unknown"
     return _hash(json.dumps(["settings 1", amgan, *parts], sort_keys=True).encode())[:32]
 

@@ -1,4 +1,4 @@
-"""Photos of other file systems: fetched to this machine before they are worked on, and put back after."""
+"""Remote photos: downloaded before they are processed, and uploaded after."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ from .task import PhotoTask
 
 @dataclass(frozen=True)
 class LocalFiles:
-    """The files of this machine that stand for a task's photo and its output."""
+    """The local files of a task's photo and its output."""
 
     source: Path
     target: Path
 
 
 class Staging:
-    """Files of this machine for every task: its own, or copies in a ``folder`` of this run alone.
+    """Local files for every task: its own, or copies in a temporary ``folder`` of this run.
 
-    A copy goes as soon as its photo is done.
+    A copy is removed when its photo is done.
     """
 
     def __init__(self, folder: Path | None) -> None:
-        """Stage in ``folder``; None where no task is on another file system."""
+        """Stage in ``folder``; None if no task is remote."""
         self._folder = folder
 
     def files(self, task: PhotoTask) -> LocalFiles:
-        """Where a task's photo is read and its output written; the names follow from what the task is."""
+        """The local paths of a task's photo and output, derived from the task."""
         named = f"{task.source if task.source.is_remote else ''}\n{task.target}"
         stem = hashlib.sha256(named.encode("utf-8", "surrogateescape")).hexdigest()[:24]
         return LocalFiles(self._path(task.source, f"{stem}.in"), self._path(task.target, f"{stem}.out"))
 
     def source_tag(self, task: PhotoTask) -> str:
-        """What the store says that changes with the photo's content, "" where it says nothing.
+        """The store's tag of the photo's content, "" if it has none.
 
-        Raises PhotoError where the photo is not there, or is too large to be fetched.
+        Raises PhotoError if the photo does not exist or is too large to be downloaded.
         """
         if not task.source.is_remote:
             return ""
@@ -59,12 +59,12 @@ class Staging:
         return found.tag
 
     def fetch(self, task: PhotoTask) -> None:
-        """See to it that the photo is on this machine; raises PhotoError."""
+        """Download the photo if it is remote; raises PhotoError."""
         if task.source.is_remote:
             REMOTE.fetch(task.source, self.files(task).source)
 
     def put(self, task: PhotoTask) -> str:
-        """See to it that the output is where it belongs; the store's tag of it, or "". Raises PhotoError."""
+        """Upload the output if it is remote; returns the store's tag of it, or "". Raises PhotoError."""
         if not task.target.is_remote:
             return ""
         content = self.files(task).target.read_bytes()
@@ -75,7 +75,7 @@ class Staging:
         return found.tag
 
     def describe_output(self, task: PhotoTask, tag: str) -> dict[str, Any]:
-        """The output after `put`: its SHA-256, size, time, and the store's ``tag`` if it has one."""
+        """The output after `put`: its SHA-256, size, modification time, and the store's ``tag`` if any."""
         path = self.files(task).target
         status = path.stat()
         described: dict[str, Any] = {"sha256": file_sha256(path), "bytes": status.st_size}
@@ -84,12 +84,12 @@ class Staging:
         return described | {"mtime_ns": 0} | ({"tag": tag} if tag else {})
 
     def in_own_names(self, task: PhotoTask, text: str) -> str:
-        """A sentence about a task's files, with the names that they have for people."""
+        """A message about a task's files, with local copies replaced by the original names."""
         files = self.files(task)
         return text.replace(str(files.source), task.source.text).replace(str(files.target), task.target.text)
 
     def discard(self, task: PhotoTask) -> None:
-        """Remove what of a task is in the folder."""
+        """Remove the copies of a task."""
         files = self.files(task)
         for path in (files.source, files.target):
             if path.parent == self._folder:
@@ -100,13 +100,13 @@ class Staging:
         if not location.is_remote:
             return location.path
         assert self._folder is not None
-        suffix = location.suffix  # says what a picture is to be written as; a long one is none
+        suffix = location.suffix  # determines the picture format; a long one is no extension
         return self._folder / f"{name}{suffix if len(suffix) <= 8 else ''}"
 
 
 @contextlib.contextmanager
 def open_staging(tasks: Iterable[PhotoTask]) -> Iterator[Staging]:
-    """Stage what of these tasks is on another file system; the folder goes with the block."""
+    """A Staging for these tasks; its temporary folder is removed at the end of the block."""
     if not any(task.is_remote for task in tasks):
         yield Staging(None)
         return

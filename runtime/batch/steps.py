@@ -1,4 +1,4 @@
-"""What a batch does to one photo: look, decode and hand over, then paste and write."""
+"""The steps of a photo in a batch: probe, begin (decode, submit), end (paste, write)."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Probed:
-    """A photo that is to be worked on: ``sha256`` of its content, where that is wanted, ``need`` in bytes.
+    """A photo to process: ``sha256`` of its content if recorded, ``need`` is its memory in bytes.
 
-    ``tag`` is what its store says that changes with its content.
+    ``tag`` is the store's tag of its content; ``seconds`` the duration of the probe.
     """
 
     sha256: str = ""
@@ -49,7 +49,7 @@ class Probed:
 
 @dataclass(frozen=True, eq=False)
 class InFlight:
-    """A decoded photo whose faces are with the engine, or which has none and is to be copied."""
+    """A decoded photo whose faces are in flight, or which has none and will be copied."""
 
     photo: Photo
     faces: StartedPhoto | None
@@ -60,12 +60,11 @@ class InFlight:
 
 @dataclass(frozen=True)
 class PhotoWork:
-    """The three steps that every photo goes through; each ends with an Outcome where it is the last one.
+    """The three steps of every photo; a step that is the last one returns an Outcome.
 
-    ``earlier`` knows what earlier runs have done; without it nothing is hashed. ``staging`` has the
-    files of this machine. ``limit`` is the memory in bytes that one photo may take, ``root`` the folder of
-    this machine that no output leaves. ``metadata`` says what of the photo's texts the output keeps,
-    ``quality`` what a lossy one is encoded with.
+    ``earlier`` has the entries of earlier runs; without it nothing is hashed. ``staging`` has the local
+    files. ``limit`` is the maximum memory of one photo in bytes, ``root`` the local folder that contains all
+    outputs. ``metadata`` and ``quality`` are as in BatchOptions.
     """
 
     pipeline: Pipeline
@@ -79,7 +78,7 @@ class PhotoWork:
     quality: int | None = None
 
     def probe(self, task: PhotoTask) -> Probed | Outcome:
-        """See whether a photo is to be worked on, and how much memory it will take; raises DiskFullError."""
+        """Check whether a photo must be processed, and estimate its memory; raises DiskFullError."""
         if task.refusal:
             return Outcome(task.source, "skipped" if task.unasked else "failed", task.refusal)
         probed = self._probe(task)
@@ -87,20 +86,20 @@ class PhotoWork:
         return probed
 
     def begin(self, task: PhotoTask, probed: Probed) -> InFlight | Outcome:
-        """Decode a photo and hand its faces to the engine."""
+        """Decode a photo and submit its faces to the engine."""
         begun = self._begin(task, probed)
         self._discard_if_ended(task, begun)
         return begun
 
     def end(self, task: PhotoTask, begun: InFlight) -> Outcome:
-        """Paste a photo's faces and write it; raises DiskFullError where there is no space for it."""
+        """Paste a photo's faces and write it; raises DiskFullError."""
         try:
             return self._end(task, begun)
         finally:
             self.staging.discard(task)
 
     def _discard_if_ended(self, task: PhotoTask, result: object) -> None:
-        """Remove the copies of a photo that is done."""
+        """Remove the local copies of a photo that is done."""
         if isinstance(result, Outcome):
             self.staging.discard(task)
 
@@ -139,7 +138,7 @@ class PhotoWork:
         return Probed(sha256, tag, need, time.perf_counter() - since)
 
     def _done_before(self, task: PhotoTask, tag: str) -> Outcome | None:
-        """What an earlier run says of a photo whose content the store knows to be the same, unseen."""
+        """The outcome of an earlier run for a photo that is unchanged by its store's tag."""
         entry = None if self.earlier is None else self.earlier.entry(task)
         if self.earlier is None or entry is None or not tag or entry.details.get("source_tag") != tag:
             return None
@@ -193,7 +192,7 @@ class PhotoWork:
         pixels, faces = begun.photo.pixels, 0
         if begun.faces is not None:
             try:
-                # A JPEG is written over its pixels as they were: with a copy they need not be decoded again.
+                # Writing a JPEG needs the original pixels: a copy avoids decoding them again.
                 aged = self.pipeline.finish(begun.faces, in_place=begun.photo.format != "JPEG")
             except Exception as error:
                 return self._failed(task, error, task.source, begun.since, details)
@@ -223,7 +222,7 @@ class PhotoWork:
         return Outcome(task.source, status, begun.reason, faces, seconds, task.target, details)
 
     def _write(self, task: PhotoTask, begun: InFlight, pixels: NDArray[np.uint8]) -> None:
-        """Write the output's file of this machine."""
+        """Write the local file of the output."""
         from ..photo.write import refuse_outside, write_photo
 
         files = self.staging.files(task)
@@ -245,7 +244,7 @@ class PhotoWork:
         since: float,
         details: dict[str, Any] | None = None,
     ) -> Outcome:
-        """The outcome of a photo that an error ended, which was met in the file ``at``."""
+        """The outcome of a photo that failed with an error in the file ``at``."""
         _log.debug("%s failed", at, exc_info=error)
         seconds = time.perf_counter() - since
         files = self.staging.files(task)

@@ -1,4 +1,4 @@
-"""One photo of a batch: where it is, and where it goes."""
+"""A task of a batch: one photo and its output."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from ..storage.location import Location
 
 @dataclass(frozen=True)
 class PhotoTask:
-    """One file to work on: ``source`` is aged into ``target``, unless ``refusal`` says why it cannot be.
+    """One photo: ``source`` is aged into ``target``, unless ``refusal`` says why it cannot be.
 
-    ``name`` is the target's place below the output folder, "" where there is none. ``unasked`` files only
-    happened to be in a folder: they were not named.
+    ``name`` is the target's path relative to the output folder, "" if there is none. ``unasked`` files were
+    found in a folder, not named by the user.
     """
 
     source: Location
@@ -27,7 +27,7 @@ class PhotoTask:
         return self.source.is_remote or self.target.is_remote
 
     def absolute(self) -> PhotoTask:
-        """The same task for a process with another working folder."""
+        """The task with absolute paths, for a process with another working folder."""
         source, target = (
             one if one.is_remote else Location.of(one.path.absolute()) for one in (self.source, self.target)
         )

@@ -27,19 +27,19 @@ __all__ = ["Face", "FaceFinder", "Found", "turn_of"]
 MODELS = Path(__file__).parent / "models"
 MESH_PX = 192
 SURE_PRESENCE = 0.97
-"""Of a face that the detector only suspects. Of 1,487 suspects in 600 pictures without a face none has 0.9; a
-model of a space shuttle in a photo with a face has 0.96."""
+"""Minimum presence of a low-score detection. Of 1,487 false candidates in 600 pictures without a face none
+has 0.9; a model of a space shuttle in a photo with a face has 0.96."""
 LIKELY_SCORE = 0.3
-"""Suspects with less are not tried."""
+"""Candidates with a lower score are ignored."""
 MAX_FITS = 3
 QUARTER_TURNS = (0, 1, 3, 2)
-STEADY_SHARE = 0.01  # of half the square: landmarks that move less are not fitted again
+STEADY_SHARE = 0.01  # of half the square: the fit has converged when landmarks move less
 _warming_up = threading.Lock()
 
 
 @dataclass(frozen=True, eq=False)
 class _Look:
-    """What one look at a photo found, turned by ``turns`` quarter turns; see Found."""
+    """The result of one search of a photo after ``turns`` quarter turns; see Found."""
 
     faces: list[Face]
     refused: tuple[Detection, ...]
@@ -50,7 +50,7 @@ class _Look:
 
 
 class FaceFinder:
-    """Finds faces; holds the two compiled networks and is safe to share between threads."""
+    """Finds faces; holds the two compiled networks and is thread-safe."""
 
     def __init__(self, threads: int = 0) -> None:
         cores = threads or None
@@ -66,8 +66,8 @@ class FaceFinder:
     def _warm_up(self) -> None:
         """Run the networks once, in one thread.
 
-        When OpenVINO's Python binding is first given an array it fills a static variable while Python code
-        runs; where two threads come to that at the same time, each waits for the other for ever.
+        OpenVINO's Python binding initialises a static variable at its first array while it runs Python code;
+        two threads that do so at the same time deadlock.
         """
         with _warming_up:
             self._detector.detect(np.zeros((INPUT_PX, INPUT_PX, 3), np.uint8), 0, 0, INPUT_PX, 1.0)
@@ -83,10 +83,10 @@ class FaceFinder:
         return list(self.look(rgb, min_face_px).faces)
 
     def look(self, rgb: NDArray[np.uint8], min_face_px: float | None = None) -> Found:
-        """Look for all faces of an RGB picture [H, W, 3] uint8 that are ``min_face_px`` wide or more.
+        """Find all faces of an RGB picture [H, W, 3] uint8 that are at least ``min_face_px`` wide.
 
-        None leaves out faces that are small compared with the photo or with its largest face (see `scan`).
-        Where no face is found, the photo is looked at turned by 90, 270 and 180 degrees too.
+        None ignores faces that are small relative to the photo or its largest face (see `scan`). If no face
+        is found, the photo is also searched after rotation by 90, 270 and 180 degrees. Raises EngineError.
         """
         upright = Pyramid(rgb)
         looks: list[_Look] = []
@@ -109,7 +109,7 @@ class FaceFinder:
         )
 
     def explain(self, rgb: NDArray[np.uint8], found: Found, parser: HeadParser) -> Found:
-        """What `look` found in a photo, and where that are no faces, what is known of the likeliest place.
+        """The result of `look`, with findings on the most likely position if no face was found.
 
         Raises EngineError.
         """
@@ -130,9 +130,9 @@ class FaceFinder:
     def _look_turned(
         self, rgb: NDArray[np.uint8], upright: Pyramid, turns: int, min_face_px: float | None
     ) -> _Look:
-        """Look at the photo turned by so many quarter turns; all in the coordinates of the photo itself.
+        """Search the photo after ``turns`` quarter turns; results are in the coordinates of the photo itself.
 
-        What the detector only suspects counts as a face where the mesh is sure of it.
+        A low-score detection counts as a face if the mesh is confident.
         """
         turned = upright.turned(turns) if turns else upright
         seen = _turned_back(scan(self._detector, turned, min_face_px), turns, rgb)
@@ -153,15 +153,15 @@ class FaceFinder:
         return _Look(faces, tuple(refused), turns, seen.min_face_px, windows, meshes)
 
     def _fit_mesh(self, rgb: NDArray[np.uint8], detection: Detection) -> tuple[Face | None, int]:
-        """Fit the mesh inside the detector's box, then inside the last fit, until it stands still.
+        """Fit the mesh inside the detector's box, then inside the last fit, until it converges.
 
-        Also how often the network ran.
+        Also returns how often the network ran.
         """
         across = np.subtract(detection.left_eye, detection.right_eye)
         return self._settle(rgb, detection.centre, across, _half_square(detection), detection.score)
 
     def _fit_once(self, rgb: NDArray[np.uint8], detection: Detection) -> Face:
-        """The mesh as it is fitted once inside the detector's box, however unsure it is."""
+        """Fit the mesh once inside the detector's box, whatever its confidence."""
         half = _half_square(detection)
         around = _reduced_around(rgb, detection.centre, half)
         centre = around.to_reduced(np.array(detection.centre))
@@ -171,9 +171,9 @@ class FaceFinder:
         return Face(points, detection.score, presence, canonical_frame(points))
 
     def follow(self, rgb: NDArray[np.uint8], face: Face) -> Face | None:
-        """The face in the next picture, [H, W, 3] uint8, of a video: the mesh fitted where it was before.
+        """Track a face into the next picture of a video, [H, W, 3] uint8, by fitting the mesh again.
 
-        Nothing is looked for elsewhere. None where the mesh sees no face there.
+        Only its last position is searched. None if the mesh finds no face there.
         """
         points = face.landmarks
         low, high = points.min(axis=0), points.max(axis=0)
@@ -189,7 +189,7 @@ class FaceFinder:
         half: float,
         score: float,
     ) -> tuple[Face | None, int]:
-        """Fit the mesh in a square around ``middle`` until it stands still; also how often it ran."""
+        """Fit the mesh in a square around ``middle`` until it converges; also returns how often it ran."""
         around = _reduced_around(rgb, middle, half)
         centre = around.to_reduced(np.array(middle))
         half /= around.factor
@@ -225,20 +225,20 @@ class FaceFinder:
         return float(presence), apply_affine(roi, points)
 
     def _mesh_request(self) -> Any:
-        """The request that belongs to this thread."""
+        """The inference request of this thread."""
         if not hasattr(self._local, "mesh"):
             self._local.mesh = self._mesh.create_infer_request()
         return self._local.mesh
 
 
 def _half_square(detection: Detection) -> float:
-    """From the middle to the edge of the square in which the mesh is fitted, in px."""
+    """Half the side of the square in which the mesh is fitted, in px."""
     x0, y0, x1, y1 = detection.box
     return 0.75 * max(x1 - x0, y1 - y0)
 
 
 def _turned_back(seen: Scan, turns: int, rgb: NDArray[np.uint8]) -> Scan:
-    """A scan of the turned photo, in the coordinates of the photo itself."""
+    """A scan of the rotated photo in the coordinates of the photo itself."""
     size = (rgb.shape[1], rgb.shape[0])
     faces, suspects = (
         tuple(one.turned_back(turns, *size) for one in some) for some in (seen.faces, seen.suspects)
@@ -248,7 +248,7 @@ def _turned_back(seen: Scan, turns: int, rgb: NDArray[np.uint8]) -> Scan:
 
 @dataclass(frozen=True, eq=False)
 class _Around:
-    """What lies around a face: a part of the photo from ``corner`` on, made ``factor`` times smaller."""
+    """The surroundings of a face: a part of the photo from ``corner`` on, reduced ``factor`` times."""
 
     rgb: NDArray[np.uint8]
     corner: NDArray[np.int64]
@@ -262,9 +262,9 @@ class _Around:
 
 
 def _reduced_around(rgb: NDArray[np.uint8], centre: tuple[float, float], half: float) -> _Around:
-    """The photo around a face whose square is ``half`` px from centre to edge, at about the mesh's scale.
+    """The photo around a face with a square of 2 x ``half`` px, at about the mesh's resolution.
 
-    Large enough for the square to turn and to grow by two fifths; the mesh is fitted several times in it.
+    Large enough for the square to rotate and to grow by 40 %, as the mesh is fitted several times in it.
     """
     factor = max(1, int(2 * half / MESH_PX + 1e-6))
     limit = np.array([rgb.shape[1], rgb.shape[0]])

@@ -1,7 +1,7 @@
-"""Hair that greys with age: temples first, strands kept, and nothing where the parser is not sure.
+"""Greying of hair with age: temples first, strands kept, and nothing where the parser is unsure.
 
-What greying does to a pixel is planned at a small size, from the blurred darkness of the hair: a gain, a
-shift and how much colour is kept. The photo's own pixels then go through it, so that every strand stays.
+The change is planned at a low resolution, from the blurred darkness of the hair: a gain, an offset and the
+share of colour that is kept. It is then applied to the photo's own pixels, so that strands are preserved.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ BAND_ROWS = 64
 DETAIL_PX = 2 * PARSER_PX
 
 _FIRST_GREY = (41.0, 53.0)
-"""Years at which hair begins to grey: at the temples, and on the crown."""
+"""Age in years at which hair begins to grey, at the temples and on the crown."""
 _GREY_SPAN = 27.0
 _SURE = (0.55, 0.9)
 _LEAST_SURE = 0.80
 _LEAST_SHARE = 0.006
 _COLOURS = (20.0, 105.0)
-"""Hue angles of Lab, in degrees, of hair that grows so; what has another strong colour is dyed and stays."""
+"""Lab hue angles in degrees of natural hair; hair of any other strong colour is dyed and unchanged."""
 _PALE = 10.0
 _COLOUR_GONE = 0.85
 _LEAST_CORE = 150
-"""Pixels at DETAIL_PX of sure hair that tell its colours."""
+"""The minimum number of certain hair pixels at DETAIL_PX for estimating its colours."""
 _LEAST_SPREAD = (60.0, 8.0, 8.0)
 _UNLIKE = (6.0, 14.0)
-"""Squared distances from the hair's colours, in its own spread and at least _LEAST_SPREAD (variances in Lab):
-up to the first a pixel is hair for sure, from the second on it is not."""
+"""Squared Mahalanobis distances from the hair's colours, with variances of at least _LEAST_SPREAD (in Lab):
+up to the first a pixel is hair, from the second on it is not."""
 _MOST_GAIN = 2.6
 _MOST_SHIFT = (3.0, 24.0)
 """Code values by which hair without and with strands may be lightened in addition to the gain: what
@@ -48,10 +48,10 @@ Plane = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class HairChange:
-    """What becomes of a photo's pixels in a window around a face.
+    """The change of a photo's pixels in a window around a face.
 
     ``planes`` float32 [n, n, 3] over the window of ``frame``: a pixel of colour c and luminance y gets
-    planes[0] * c + planes[1] * y + planes[2] code values; 0 where no hair is.
+    planes[0] * c + planes[1] * y + planes[2] code values; 0 where there is no hair.
     """
 
     frame: Frame
@@ -59,14 +59,14 @@ class HairChange:
 
 
 def greyness(years: float, height: NDArray[np.floating]) -> Plane:
-    """How much of the hair is grey at ``years``, 0..1; ``height`` is 0 at the temples and 1 on the crown."""
+    """The share of grey hair at ``years``, 0..1; ``height`` is 0 at the temples and 1 on the crown."""
     first, last = _FIRST_GREY
     share = np.clip((years - (first + (last - first) * np.asarray(height))) / _GREY_SPAN, 0.0, 1.0)
     return np.asarray(eased(share), np.float32)
 
 
 def greys(now: float, wanted: float) -> bool:
-    """Whether hair changes at all between two ages, in years: before it begins to grey nothing does."""
+    """Whether hair changes between two ages in years; it does not before it begins to grey."""
     return wanted > now and wanted > _FIRST_GREY[0]
 
 
@@ -78,10 +78,11 @@ def plan_hair(
     now: float,
     wanted: float,
 ) -> HairChange | None:
-    """How the hair around a face in ``frame`` of a photo, uint8 [H, W, 3], greys from ``now`` to ``wanted``.
+    """Plan the greying of hair around a face of a photo, uint8 [H, W, 3], from ``now`` to ``wanted`` years.
 
-    ``shares`` are those of `HeadParser.read_window`, ``landmarks_unit`` [468, 2] in units of the frame. None
-    where nothing changes: nobody gets older, no hair is seen for sure, or it is dyed.
+    ``frame`` is the face's canonical frame, ``shares`` are those of `HeadParser.read_window`,
+    ``landmarks_unit`` [468, 2] are in units of the frame. None if nothing changes: the face does not get
+    older, no hair is certain, or the hair is dyed.
     """
     if not greys(now, wanted):
         return None
@@ -114,7 +115,7 @@ def plan_hair(
 
 
 def paste_hair(out: NDArray[np.uint8], change: HairChange, strength: float = 1.0) -> None:
-    """Grey the hair of a photo, uint8 [H, W, 3], in place; pixels where no hair is are not touched."""
+    """Grey the hair of a photo, uint8 [H, W, 3], in place; pixels without hair are not touched."""
     rows, columns = (np.flatnonzero(change.planes.any(axis=(2, axis))) for axis in (1, 0))
     if not rows.size:
         return
@@ -140,7 +141,7 @@ def paste_hair(out: NDArray[np.uint8], change: HairChange, strength: float = 1.0
 
 
 def _height(landmarks_unit: NDArray[np.floating]) -> Plane:
-    """How far towards the crown every cell of the window lies: 0 at the brows and below, 1 on top."""
+    """The relative height of every cell of the window: 0 at the brows and below, 1 at the crown."""
     points = (np.asarray(landmarks_unit, np.float64)[:, :2] - 0.5) / HAIR_WIDTH + 0.5
     eyes = points[list(LEFT_EYE)].mean(axis=0) - points[list(RIGHT_EYE)].mean(axis=0)
     unit = max(float(np.hypot(*eyes)), 1e-6)
@@ -152,7 +153,7 @@ def _height(landmarks_unit: NDArray[np.floating]) -> Plane:
 
 
 def _sure_hair(shares: HeadShares) -> Plane | None:
-    """Where hair is for sure, float32 [PARSER_PX, PARSER_PX] 0..1; None where the parser is unsure of all."""
+    """Weights of certain hair, float32 [PARSER_PX, PARSER_PX] 0..1; None if the parser is unsure of all."""
     likely = shares.hair > 0.5
     if likely.mean() < _LEAST_SHARE or float(shares.hair[likely].mean()) < _LEAST_SURE:
         return None
@@ -164,21 +165,21 @@ def _sure_hair(shares: HeadShares) -> Plane | None:
 
 
 def _dyed(colour: NDArray[np.floating]) -> bool:
-    """Whether hair of this colour, RGB in code values, has one that does not grow."""
+    """Whether hair of this colour, RGB in code values, is dyed."""
     _, a, b = cv2.cvtColor(np.float32(colour).reshape(1, 1, 3) / 255.0, cv2.COLOR_RGB2LAB)[0, 0]
     angle = float(np.degrees(np.arctan2(b, a)))
     return float(np.hypot(a, b)) > _PALE and not _COLOURS[0] <= angle <= _COLOURS[1]
 
 
 def _grey_level(shares: HeadShares, light: NDArray[np.floating]) -> float:
-    """How light, in code values, grey hair is in the light that falls on this face."""
+    """The lightness of grey hair, in code values, in the illumination of this face."""
     skin = light[shares.skin > 0.9]
     lit = float(np.percentile(skin, 75)) if skin.size else 150.0
     return float(np.clip(0.85 * lit + 18.0, 60.0, 190.0))
 
 
 def _refined(rgb: NDArray[np.uint8], frame: Frame, weight: Plane) -> Plane:
-    """The weight at DETAIL_PX, led along the photo's edges (a guided filter), 0..1."""
+    """The weight at DETAIL_PX, refined along the photo's edges by a guided filter, 0..1."""
     picture = sample_affine(rgb, hair_window(frame).to_photo(DETAIL_PX), (DETAIL_PX, DETAIL_PX))
     guide = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32) / np.float32(255.0)
     coarse = cv2.resize(weight, (DETAIL_PX, DETAIL_PX), interpolation=cv2.INTER_LINEAR)
@@ -189,14 +190,14 @@ def _refined(rgb: NDArray[np.uint8], frame: Frame, weight: Plane) -> Plane:
     guide_mean, coarse_mean = mean(guide), mean(coarse)
     slope = (mean(guide * coarse) - guide_mean * coarse_mean) / (mean(guide * guide) - guide_mean**2 + 4e-4)
     led = mean(slope) * guide + mean(coarse_mean - slope * guide_mean)
-    # Nothing grows beyond what the parser saw.
+    # The filter must not extend the hair beyond the parser's.
     led = np.clip(led, 0.0, 1.0) * np.clip(coarse * 4.0, 0.0, 1.0)
     return np.asarray(led * _like_hair(picture, np.asarray(coarse, np.float32)), np.float32)
 
 
 def _like_hair(picture: NDArray[np.uint8], weight: Plane) -> Plane:
-    """Where a picture, uint8 [n, n, 3], has the colours of its sure hair, [n, n] 0..1: what is seen behind
-    the head or between its curls has others. 1 everywhere where too little hair is sure.
+    """Where a picture, uint8 [n, n, 3], has the colours of its certain hair, [n, n] 0..1, unlike the
+    background between curls. 1 everywhere if too little hair is certain.
     """
     lab = cv2.cvtColor(cv2.GaussianBlur(picture, (0, 0), 1.0), cv2.COLOR_RGB2LAB).astype(np.float32)
     core = cv2.erode((weight > 0.95).astype(np.uint8), np.ones((7, 7), np.uint8)) > 0

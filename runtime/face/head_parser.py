@@ -1,4 +1,4 @@
-"""Which pixels around a face show its own skin, and which its hair: a small network over its frame."""
+"""A small segmentation network for a face's own skin and hair."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .warp import sample_affine
 
 PARSER_PX = 128
 HAIR_WIDTH = 1.8
-"""How many times as wide as the frame the window is in which hair is looked for."""
+"""Width of the window in which hair is searched for, relative to the frame."""
 _MODEL = Path(__file__).parent / "models" / "head_parser.onnx"
 _SURE_OF_SKIN = (0.2, 0.5)
 
@@ -28,9 +28,9 @@ Shares = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class HeadShares:
-    """How surely every cell of a square window shows the face's own ``skin`` (beard, brows, lips and eyes
-    included) and the head's ``hair``: float32 [PARSER_PX, PARSER_PX], 0..1. ``image`` uint8 [PARSER_PX,
-    PARSER_PX, 3] is what was looked at.
+    """Probabilities of the face's own ``skin`` (beard, brows, lips and eyes included) and of ``hair`` in
+    every cell of a square window: float32 [PARSER_PX, PARSER_PX], 0..1. ``image`` uint8 [PARSER_PX,
+    PARSER_PX, 3] is the network's input.
     """
 
     skin: Shares
@@ -39,10 +39,10 @@ class HeadShares:
 
 
 class HeadParser:
-    """Reads the surroundings of faces; holds the compiled network and is safe to share between threads."""
+    """Segments faces and their surroundings; holds the compiled network and is thread-safe."""
 
     def __init__(self, streams: int | None = None) -> None:
-        """Compile the network, in bf16 where the CPU has it; raises EngineError where that fails."""
+        """Compile the network, in bf16 if the CPU supports it; raises EngineError."""
         self._model = compile_network(
             _MODEL, choose_precision(None), inputs=("image", "face"), streams=streams, threads=streams or 1
         )
@@ -51,12 +51,12 @@ class HeadParser:
     def read_frame(self, rgb: NDArray[np.uint8], frame: Frame, face_mask: Shares) -> HeadShares:
         """Parse the canonical ``frame`` of a photo, uint8 [H, W, 3].
 
-        ``face_mask`` [n, n] 0..1 says where in the frame the mesh sees the face. Raises EngineError.
+        ``face_mask`` [n, n] 0..1 is the mask of the mesh in the frame. Raises EngineError.
         """
         return self._read(rgb, frame, _resized(face_mask, PARSER_PX))
 
     def read_aligned(self, picture: NDArray[np.uint8], landmarks_unit: NDArray[np.floating]) -> HeadShares:
-        """Parse a frame that is a picture by itself, uint8 [S, S, 3]; landmarks [468, 2] in its units."""
+        """Parse a canonical frame given as a picture, uint8 [S, S, 3]; landmarks [468, 2] in its units."""
         middle = len(picture) / 2
         face_mask = make_face_mask(landmarks_unit, PARSER_PX)
         return self.read_frame(picture, Frame((middle, middle), (middle, 0.0)), face_mask)
@@ -84,14 +84,14 @@ class HeadParser:
 
 
 def hair_window(frame: Frame) -> Frame:
-    """The square around a canonical frame in which hair is looked for."""
+    """The square around a canonical frame in which hair is searched for."""
     return Frame(frame.centre, (frame.right[0] * HAIR_WIDTH, frame.right[1] * HAIR_WIDTH))
 
 
 def own_skin(shares: HeadShares) -> Shares:
-    """Where a change may go as far as covers are concerned, float32 [PARSER_PX, PARSER_PX], 0..1.
+    """Where a change may be pasted, considering occlusions: float32 [PARSER_PX, PARSER_PX], 0..1.
 
-    Exactly 1 where the parser rather thinks that the face itself is seen, exactly 0 where it rather does not.
+    Exactly 1 where the face itself is likely visible, exactly 0 where it is likely hidden.
     """
     low, high = _SURE_OF_SKIN
     share = np.clip((shares.skin - low) / (high - low), 0.0, 1.0)
@@ -99,7 +99,7 @@ def own_skin(shares: HeadShares) -> Shares:
 
 
 def skin_at(skin: Shares, side_px: int) -> Shares:
-    """What `own_skin` says, for a frame of ``side_px``: float32 [side_px, side_px]."""
+    """`own_skin` resized to a frame: float32 [side_px, side_px]."""
     return np.asarray(cv2.resize(skin, (side_px, side_px), interpolation=cv2.INTER_LINEAR), np.float32)
 
 

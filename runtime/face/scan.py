@@ -1,13 +1,13 @@
-"""Where the face detector looks in a photo, so that no size of face is missed.
+"""Multi-scale sliding-window search with the face detector.
 
-Coarse windows cover the photo at scales that are three apart or less, from the whole photo at half a window's
-side down to the scale at which the smallest face asked for has FAINT_PX px. There the detector is often
-unsure; what it only suspects is looked at once more, four suspects in a window, each with the size that the
-detector knows best. Suspects of several scales share a window. So a scan down to faces of a given width takes
-a quarter of the windows that it would take to be sure at first sight.
+Coarse windows cover the photo at scales that differ by a factor of three or less, from the whole photo at
+half a window's side down to the scale at which the smallest face searched for has FAINT_PX px. Scores are
+often low there, so low-score candidates are detected again, four of them in a window, each at the size that
+the detector handles best. Candidates of several scales share a window. A scan thus needs a quarter of the
+windows of a search at the reliable sizes only.
 
-Left out are windows in which nothing has the contrast of a face, and windows inside a face that was found,
-and second looks at what was found at another scale meanwhile.
+Skipped are windows without the contrast of a face, windows inside a face that was found, and candidates that
+were found at another scale meanwhile.
 """
 
 from __future__ import annotations
@@ -35,23 +35,23 @@ from .pyramid import Pyramid
 
 SUSPECT_SCORE = 0.1
 FAINT_SCORE = 0.05
-"""Enough for a second look at the smallest faces, which no finer scale will see better."""
+"""The minimum score of candidates at the finest scale."""
 FAINT_PX = 12.0
-"""Of frontal faces of this width in its window the detector gives about 96 in a hundred SUSPECT_SCORE or
-more, and 99 FAINT_SCORE."""
+"""Of frontal faces of this width in the window about 96 % score SUSPECT_SCORE or more, and 99 %
+FAINT_SCORE."""
 FAINTEST_TO_PX = 18.0
-"""Wider boxes than this in the window are of no face where they have less than SUSPECT_SCORE."""
+"""Boxes wider than this in the window are no faces if they score less than SUSPECT_SCORE."""
 BEST_PX = 32.0
 CELL_PX = INPUT_PX // 2
 CELLS = ((0, 0), (0, CELL_PX), (CELL_PX, 0), (CELL_PX, CELL_PX))
-"""Row and column at which the four quarters of a window begin."""
+"""Row and column of the top left corners of a window's four quarters."""
 SMALLEST_FACE_PX = 8.0
-"""Photos are not enlarged more than FAINT_PX / SMALLEST_FACE_PX times."""
+"""Photos are enlarged at most FAINT_PX / SMALLEST_FACE_PX times."""
 WINDOW_OVERLAP_PX = 48
 MAX_STEP = (WINDOW_OVERLAP_PX - 6) / FAINT_PX
 FLAT_CODES = 3.0
 WHOLE_PX = 320
-"""Copies of the photo of this side at most are looked at in one window."""
+"""Copies of the photo up to this side are searched in one window."""
 MIN_SHARE_OF_PHOTO = 1 / 64
 MIN_SHARE_OF_FACE = 1 / 8
 SAME_SIZE = 1.5
@@ -59,10 +59,10 @@ SAME_SIZE = 1.5
 
 @dataclass(frozen=True)
 class Scan:
-    """What a scan found: faces, best first, and ``suspects``, at which a closer look saw none.
+    """The result of a scan: faces, best first, and ``suspects``, candidates that were not confirmed.
 
-    ``min_face_px`` is the width of the smallest faces that were looked for, ``windows`` how many windows the
-    detector looked at, ``skipped`` how many had no contrast or lay inside a face.
+    ``min_face_px`` is the width of the smallest faces searched for, ``windows`` the number of windows that
+    the detector ran on, ``skipped`` the number without contrast or inside a face.
     """
 
     faces: tuple[Detection, ...]
@@ -86,7 +86,7 @@ class Scanner:
         self.windows = self.skipped = 0
 
     def look(self, side: float, narrowest: float) -> None:
-        """Look at every window of ``side`` px for boxes of at least ``narrowest`` px; suspects wait."""
+        """Search all windows of ``side`` px for boxes of at least ``narrowest`` px; collects candidates."""
         pyramid, scale = self.pyramid, INPUT_PX / side
         copy = pyramid.level(scale)
         suspected: list[Detection] = []
@@ -104,9 +104,9 @@ class Scanner:
         self.waiting += [one for one in merge(suspected) if not _near(one, self.found)]
 
     def _windows(self, copy: NDArray[np.uint8], side: float) -> list[tuple[NDArray[np.uint8], float, float]]:
-        """What is to be looked at in a copy of the photo of which INPUT_PX show ``side`` px.
+        """The windows of a copy of the photo in which INPUT_PX show ``side`` px.
 
-        Windows, and the x and y in the photo where they begin: one where that is less to look at.
+        Windows, and their x and y in the photo; a single larger one if that is less work.
         """
         scale, longest = INPUT_PX / side, max(copy.shape[:2])
         whole = [(copy, 0.0, 0.0)]
@@ -126,15 +126,15 @@ class Scanner:
         return windows
 
     def suspect_the_faint(self, narrowest: float) -> None:
-        """Suspect, too, what the last look saw faintly, of boxes of at least ``narrowest`` px."""
+        """Add the last search's faint boxes of at least ``narrowest`` px to the candidates."""
         seen = [*self.found, *self.waiting, *self.unsure]
         wide = [one for one in merge(self.faint) if one.width_px >= narrowest]
         self.waiting += [one for one in wide if not _near(one, seen)]
 
     def settle(self, *, all_of_them: bool) -> None:
-        """Look again at those that wait, four at a time; fewer than four go on waiting, or go too.
+        """Detect candidates again, four at a time; fewer than four are kept unless ``all_of_them``.
 
-        Left out are those that were found at another scale meanwhile.
+        Those that were found at another scale meanwhile are dropped.
         """
         self.waiting = [one for one in self.waiting if not any(_same(one, face) for face in self.found)]
         count = len(self.waiting)
@@ -145,13 +145,13 @@ class Scanner:
         self.found = merge(self.found)
 
     def widest(self) -> float:
-        """Width in photo px of the largest face that was found; 0 where there is none."""
+        """Width in photo px of the largest face found so far; 0 if none."""
         return max((face.width_px for face in self.found), default=0.0)
 
     def _look_again(self, suspects: list[Detection]) -> None:
-        """Look at up to four suspects in one window, each in a quarter of it; keep the better score.
+        """Detect up to four candidates again in one window, each in a quarter of it; keeps the better score.
 
-        One alone has a window of that size.
+        A single one has a window of that size.
         """
         window_px = CELL_PX if len(suspects) == 1 else INPUT_PX
         window = np.full((window_px, window_px, 3), 127, np.uint8)
@@ -175,20 +175,20 @@ class Scanner:
 
 
 def scan(detector: FaceDetector, pyramid: Pyramid, min_face_px: float | None = None) -> Scan:
-    """Look for all faces that are at least ``min_face_px`` wide.
+    """Find all faces that are at least ``min_face_px`` wide.
 
-    None leaves out what nobody would miss: faces of less than MIN_FACE_PX, of less than MIN_SHARE_OF_PHOTO of
-    the photo's longer side, and those less than MIN_SHARE_OF_FACE as wide as the largest face.
+    None ignores faces below MIN_FACE_PX, below MIN_SHARE_OF_PHOTO of the photo's longer side, and below
+    MIN_SHARE_OF_FACE of the largest face's width.
     """
     longer = float(max(pyramid.width, pyramid.height))
     scanner = Scanner(detector, pyramid)
     scanner.look(2 * longer, 0.0)
     smallest = _smallest(scanner, longer, min_face_px)
     if scanner.found and longer * FAINT_PX <= smallest * WHOLE_PX:
-        sides = [min(longer, smallest * INPUT_PX / FAINT_PX)]  # one window shows all that is looked for
+        sides = [min(longer, smallest * INPUT_PX / FAINT_PX)]  # one window shows all sizes
     else:
         scanner.look(longer, 0.0)
-        # What may turn out to be the largest face decides how small the others may be.
+        # The largest face determines the smallest size, so candidates are confirmed first.
         scanner.settle(all_of_them=any(one.width_px > scanner.widest() for one in scanner.waiting))
         smallest = _smallest(scanner, longer, min_face_px)
         sides = finer_sides(longer, smallest)
@@ -203,14 +203,14 @@ def scan(detector: FaceDetector, pyramid: Pyramid, min_face_px: float | None = N
 
 
 def _smallest(scanner: Scanner, longer: float, min_face_px: float | None) -> float:
-    """The width of the smallest faces that are looked for, as far as the largest is known; see `scan`."""
+    """The width of the smallest faces to search for, given the largest one so far; see `scan`."""
     if min_face_px is None:
         min_face_px = max(MIN_FACE_PX, MIN_SHARE_OF_PHOTO * longer, MIN_SHARE_OF_FACE * scanner.widest())
     return max(min_face_px, SMALLEST_FACE_PX)
 
 
 def finer_sides(longer: float, min_face_px: float) -> list[float]:
-    """Sides of the windows, in photo px, that look for faces too small for one window of ``longer`` px."""
+    """Sides of the windows in photo px for faces that are too small for one window of ``longer`` px."""
     finest = min_face_px * INPUT_PX / FAINT_PX
     if finest >= longer:
         return []
@@ -219,12 +219,12 @@ def finer_sides(longer: float, min_face_px: float) -> list[float]:
 
 
 def starts(width: int, height: int, side: float) -> list[tuple[float, float]]:
-    """Where (x, y) windows of ``side`` px begin so that they cover a photo."""
+    """Top left corners (x, y) of windows of ``side`` px that cover a photo."""
     return [(x, y) for y in _starts(height, side) for x in _starts(width, side)]
 
 
 def _starts(length: float, side: float) -> list[float]:
-    """Where windows begin on a line that they cover; they overlap by WINDOW_OVERLAP_PX of theirs."""
+    """Starts of windows that cover a line and overlap by WINDOW_OVERLAP_PX window px."""
     if length <= side:
         return [0.0]
     shared = side * WINDOW_OVERLAP_PX / INPUT_PX
@@ -237,13 +237,13 @@ def _near(one: Detection, faces: list[Detection]) -> bool:
 
 
 def _same(one: Detection, face: Detection) -> bool:
-    """Whether two detections are of the same face: at the same place, and of about the same width."""
+    """Whether two detections are of the same face: at the same position, with about the same width."""
     alike = one.width_px < SAME_SIZE * face.width_px and face.width_px < SAME_SIZE * one.width_px
     return alike and _near(one, [face])
 
 
 def _inside_a_face(x0: float, y0: float, side: float, faces: list[Detection]) -> bool:
-    """Whether a window lies in the inner part of a face that was found."""
+    """Whether a window lies in the inner part of a found face."""
     for face in faces:
         (x, y), half = face.centre, 0.4 * face.width_px
         if max(x - x0, x0 + side - x, y - y0, y0 + side - y) <= half:
@@ -252,7 +252,7 @@ def _inside_a_face(x0: float, y0: float, side: float, faces: list[Detection]) ->
 
 
 def is_flat(window: NDArray[np.uint8]) -> bool:
-    """Whether no place of a window as large as the smallest face has the contrast of one."""
+    """Whether no region of a window of the smallest face's size has the contrast of a face."""
     grey = cv2.cvtColor(window, cv2.COLOR_RGB2GRAY).astype(np.float32)
     around = (round(FAINT_PX), round(FAINT_PX))
     mean = cv2.blur(grey, around)

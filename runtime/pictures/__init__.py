@@ -1,1 +1,1 @@
-"""Pictures that explain: maps, atlases and sweeps."""
+"""Pictures of maps, atlases and sweeps."""

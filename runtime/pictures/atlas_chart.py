@@ -1,4 +1,4 @@
-"""A picture of an atlas: one small chart of score against age for every sign."""
+"""A picture of an atlas: a chart of score over age for every sign."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CURVE = (38, 96, 160)
 
 
 def draw_atlas(atlas: Atlas) -> Image.Image:
-    """All curves of an atlas, knots as dots, over the ages that it was fitted to."""
+    """Draw all curves of an atlas, knots as dots, over the ages that it was fitted to."""
     rows = -(-len(ZONE_NAMES) // _COLUMNS)
     units = {curve.unit for curve in atlas.curves.values()}
     axes = f"score ({units.pop()}) against age in years" if len(units) == 1 else "score against age in years"

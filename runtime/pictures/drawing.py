@@ -1,4 +1,4 @@
-"""What the pictures of maps and atlases share: colours for years, text, a scale. Pillow only."""
+"""Drawing functions of the pictures: colours of ages, text, a scale. Pillow only."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
 
 
 def font(size_px: int) -> Font:
-    """Pillow's own font at about this height."""
+    """Pillow's default font at about this height in px."""
     return ImageFont.load_default(size_px)
 
 
 def span_of(lowest: float, highest: float) -> tuple[int, int]:
-    """Whole tens of years around all ages shown, at least thirty years apart."""
+    """The range of ages rounded outwards to tens of years, at least thirty years wide."""
     low, high = 10 * math.floor(lowest / 10), 10 * math.ceil(highest / 10)
     while high - low < 30:
         low, high = max(0, low - 10), high + 10

@@ -1,4 +1,4 @@
-"""Pictures of aging maps: how old a face looks now, what is wanted, and the zones, over the face."""
+"""Pictures of aging maps over a face: present ages, wanted ages, and zones."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from ..ages.atlas_transfer import face_age
-from ..ages.maps import FaceAges, build_level
-from ..ages.plan import wanted_level
+from ..ages.maps import FaceAges, build_age_field
+from ..ages.plan import wanted_age_field
 from ..ages.request import Request
 from ..face.finder import Face
 from ..face.region_masks import make_region_masks
@@ -39,15 +39,15 @@ Pixels = NDArray[np.uint8]
 class MapView:
     """One face to draw: its frame uint8 [S, S, 3], its landmarks [468, 2] in units of the frame, its ages.
 
-    ``level_now`` and ``level_wanted`` are ages in years [S, S] at every place; None where nothing is asked.
+    ``field_now`` and ``field_wanted`` are age fields in years [S, S]; the latter is None without a request.
     """
 
     frame: Pixels
     landmarks: NDArray[np.floating]
     now: FaceAges
-    level_now: NDArray[np.floating]
+    field_now: NDArray[np.floating]
     wanted: FaceAges | None = None
-    level_wanted: NDArray[np.floating] | None = None
+    field_wanted: NDArray[np.floating] | None = None
 
 
 def view_face(
@@ -58,18 +58,20 @@ def view_face(
     age_range: tuple[float, float] | None = None,
     size_px: int = 512,
 ) -> MapView:
-    """What to draw of a face of a photo, uint8 [H, W, 3], that looks ``now`` old, at ``size_px`` a side."""
+    """The view of a face of a photo, uint8 [H, W, 3], that looks ``now`` old, at ``size_px`` px."""
     landmarks = landmarks_unit(face)
     masks = make_region_masks(landmarks, size_px)
     frame = sample_affine(rgb, face.frame.to_photo(size_px), (size_px, size_px))
-    wanted, level = (None, None) if request is None else wanted_level(request, now, masks, 0, age_range)
-    return MapView(frame, landmarks, now, build_level(masks, now), wanted, level)
+    wanted, age_field = (
+        (None, None) if request is None else wanted_age_field(request, now, masks, 0, age_range)
+    )
+    return MapView(frame, landmarks, now, build_age_field(masks, now), wanted, age_field)
 
 
 def draw_views(views: Sequence[MapView]) -> Image.Image:
-    """One row for every face: map now, map wanted, zones and their ages, with a scale in years."""
-    levels = [v for view in views for v in (view.level_now, view.level_wanted) if v is not None]
-    span = span_of(min(float(v.min()) for v in levels), max(float(v.max()) for v in levels))
+    """Draw one row per face: present map, wanted map, zones and their ages, with a scale in years."""
+    fields = [v for view in views for v in (view.field_now, view.field_wanted) if v is not None]
+    span = span_of(min(float(v.min()) for v in fields), max(float(v.max()) for v in fields))
     rows = [_row(view, span) for view in views]
     sheet = Image.new("RGB", (max(r.width for r in rows), sum(r.height for r in rows)), BACKGROUND)
     top = 0
@@ -79,13 +81,13 @@ def draw_views(views: Sequence[MapView]) -> Image.Image:
     return sheet
 
 
-def paint_level(
-    frame: Pixels, landmarks: NDArray[np.floating], level: NDArray[np.floating], span: tuple[int, int]
+def paint_age_field(
+    frame: Pixels, landmarks: NDArray[np.floating], age_field: NDArray[np.floating], span: tuple[int, int]
 ) -> Pixels:
     """The face in grey, tinted by ages [S, S] in years; uint8 [S, S, 3] like the frame."""
     cover = make_region_masks(landmarks, frame.shape[0]).face[..., None] * np.float32(_STRENGTH)
     grey = np.asarray(Image.fromarray(frame).convert("L"), np.float32)[..., None]
-    return np.rint(grey * (1 - cover) + colours_of(level, span) * cover).astype(np.uint8)
+    return np.rint(grey * (1 - cover) + colours_of(age_field, span) * cover).astype(np.uint8)
 
 
 def paint_zones(frame: Pixels, landmarks: NDArray[np.floating], zones: Sequence[Zone] = ZONES) -> Pixels:
@@ -112,15 +114,15 @@ def paint_zones(frame: Pixels, landmarks: NDArray[np.floating], zones: Sequence[
 
 
 def _row(view: MapView, span: tuple[int, int]) -> Image.Image:
-    """Panels side by side, the scale and the table of zones at the right."""
+    """Panels side by side, with the scale and the table of zones on the right."""
     panels = [
         (
             f"now: {face_age(view.now):.0f} years",
-            paint_level(view.frame, view.landmarks, view.level_now, span),
+            paint_age_field(view.frame, view.landmarks, view.field_now, span),
         )
     ]
-    if view.wanted is not None and view.level_wanted is not None:
-        painted = paint_level(view.frame, view.landmarks, view.level_wanted, span)
+    if view.wanted is not None and view.field_wanted is not None:
+        painted = paint_age_field(view.frame, view.landmarks, view.field_wanted, span)
         panels.append((f"wanted: {face_age(view.wanted):.0f} years", painted))
     panels.append(("zones", paint_zones(view.frame, view.landmarks)))
     title = 2 * _TEXT
@@ -147,7 +149,7 @@ def _table_width(view: MapView) -> int:
 
 
 def _draw_table(row: Image.Image, view: MapView, left: int) -> None:
-    """Number, name and ages of every zone; right and left of a pair are divided by a stroke."""
+    """Number, name and ages of every zone; right and left of a pair are separated by a bar."""
     draw = ImageDraw.Draw(row)
     step = PANEL_PX / (len(ZONES) + 1)
     names_end = left + 11 * _TEXT

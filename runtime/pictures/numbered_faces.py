@@ -1,4 +1,4 @@
-"""A photo with its faces framed and numbered, as `--face` counts them. Pillow only."""
+"""A photo with numbered boxes around its faces, as counted by `--face`. Pillow only."""
 
 from __future__ import annotations
 

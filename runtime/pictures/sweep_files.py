@@ -1,4 +1,4 @@
-"""Sweeps as files people look at: a labelled strip (PNG), an animation (GIF) or a video (MP4)."""
+"""Files of sweeps: a labelled strip (PNG), an animation (GIF) or a video (MP4)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _GIF_COLOURS = 256
 
 
 def check_target(path: Path) -> None:
-    """Raise UsageError for a file name that no sweep can be written to."""
+    """Raise UsageError for a file name with an unsupported extension."""
     if path.suffix.lower() not in SUFFIXES:
         raise UsageError(
             f"'{path}' cannot hold a sweep: name it .png (strip), .gif (animation) or .mp4 (video)"
@@ -42,8 +42,8 @@ def write_sweep(
     """Write a sweep atomically, in the format that the file's name says.
 
     A strip shows the part ``box`` (x0, y0, x1, y1) of each photo at STRIP_PX with its age in years below;
-    animations show whole photos, shrunk until the longer side is at most ``side_px`` px, forth and back.
-    Raises PhotoError where the file cannot be written; then nothing is left behind.
+    animations show whole photos, reduced to at most ``side_px`` px on the longer side, forwards and
+    backwards. Raises PhotoError if the file cannot be written, and removes it then.
     """
     check_target(path)
     suffix = path.suffix.lower()
@@ -51,7 +51,7 @@ def write_sweep(
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise PhotoError(f"'{path}' cannot be written: {error.strerror or error}") from error
-    # Not straight into the file: neither Pillow nor FFmpeg notices when a full disk takes only part of it.
+    # Not directly into the file: neither Pillow nor FFmpeg notices when a full disk takes only part of it.
     content = io.BytesIO()
     if suffix == ".png":
         _strip([(f.years, _cut(f.pixels, box)) for f in frames]).save(content, "PNG")
@@ -89,7 +89,7 @@ def _cut(pixels: NDArray[np.uint8], box: tuple[int, int, int, int]) -> Image.Ima
 
 
 def _shrunk(pixels: NDArray[np.uint8], side_px: int) -> Image.Image:
-    """The photo with sides that are even, as videos want them, and at most ``side_px``."""
+    """The photo reduced to sides of at most ``side_px`` px, even as videos require."""
     picture = Image.fromarray(pixels)
     scale = min(1.0, side_px / max(picture.size))
     size = (max(2, round(picture.width * scale) // 2 * 2), max(2, round(picture.height * scale) // 2 * 2))
@@ -97,7 +97,7 @@ def _shrunk(pixels: NDArray[np.uint8], side_px: int) -> Image.Image:
 
 
 def _write_gif(stream: BinaryIO, pictures: Sequence[Image.Image], rate: float) -> None:
-    # One palette for all: with one each, skin flickers.
+    # One palette for all frames; separate ones make skin flicker.
     width, height = pictures[0].size
     sheet = Image.new("RGB", (width, 3 * height))
     for row, number in enumerate((0, len(pictures) // 4, len(pictures) // 2)):
@@ -110,7 +110,7 @@ def _write_gif(stream: BinaryIO, pictures: Sequence[Image.Image], rate: float) -
 
 
 def load_video_writer(path: Path) -> Any:
-    """PyAV; raises MissingDependencyError, naming the video, where it is not installed."""
+    """Import PyAV; raises MissingDependencyError, naming the video, if it is not installed."""
     try:
         import av
     except ImportError as error:
@@ -121,7 +121,7 @@ def load_video_writer(path: Path) -> Any:
 
 
 def _write_mp4(stream: BinaryIO, pictures: Sequence[Image.Image], rate: float) -> None:
-    """H.264, as browsers and phones play it; raises PhotoError where not every picture is in the video."""
+    """Write H.264 that browsers and phones play; raises PhotoError if frames are missing afterwards."""
     import av
 
     with av.open(stream, "w", format="mp4") as video:

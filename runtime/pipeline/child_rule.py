@@ -1,9 +1,8 @@
-"""Which faces may be those of children, by what the estimator reads.
+"""A rule for faces that may be those of children, by the estimator's readings.
 
-No proof of anybody's age. The estimator never saw a child, reads skin alone, and is off by some 5 years at a
-face of 18 to 30. What covers a face (sunglasses, a fringe, a shadow) makes the zones below look old and
-leaves the others alone, so the youngest half of the zones counts: it reads a young adult about as old as they
-are. How often the rule is right is measured by benchmarks/child_rule.py.
+It is no proof of age. The estimator was not trained on children, reads only skin, and has errors of about 5
+years at ages of 18 to 30. Occlusions (sunglasses, a fringe, a shadow) make the zones below look older, so
+only the youngest half of the zones is used. benchmarks/child_rule.py measures the accuracy of the rule.
 """
 
 from __future__ import annotations
@@ -12,18 +11,18 @@ from ..ages.maps import FaceAges
 from ..face.zones import ZONES
 
 CHILD_YEARS = 16.0
-"""Faces whose youngest half of zones reads less may be those of children."""
+"""The threshold in years for the mean of the youngest half of the zones."""
 
 
 def youngest_years(ages: FaceAges) -> float:
-    """The mean apparent age in years of the eight of a face's fifteen zones that look youngest."""
+    """The mean apparent age in years of the eight youngest of a face's fifteen zones."""
     years = sorted(sum(ages.parts[part] for part in zone.parts) / len(zone.parts) for zone in ZONES)
     half = years[: (len(years) + 1) // 2]
     return sum(half) / len(half)
 
 
 def why_a_child(ages: FaceAges) -> str:
-    """Why a face may be a child's, or an empty string."""
+    """The reason why a face may be a child's, or ""."""
     years = youngest_years(ages)
     if years >= CHILD_YEARS:
         return ""

@@ -1,4 +1,4 @@
-"""What a request asks of a face and where, without what covers the face: kept while both stay."""
+"""The plan and the mask of a face without occlusions, cached while request and face do not change."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ MASK_PX = 384
 class DrawnPlan:
     """A ``plan`` for a face with these ``masks`` and ages ``now``, in a frame of ``size`` px.
 
-    ``mask`` float32 [n, n], n at most MASK_PX, says where a change may be pasted, without what covers it.
+    ``mask`` float32 [n, n], n at most MASK_PX, 0..1, is where a change may be pasted, occlusions not
+    considered.
     """
 
     request: Request
@@ -31,7 +32,7 @@ class DrawnPlan:
     mask: NDArray[np.float32]
 
     def is_for(self, request: Request, masks: RegionMasks, now: FaceAges, size: int) -> bool:
-        """Whether it is what would be drawn for these."""
+        """Whether it is valid for these arguments."""
         same = self.masks is masks and self.now is now and self.size == size
         return same and self.request == request
 
@@ -46,7 +47,7 @@ def draw_plan(
     manifest: Manifest,
     before: DrawnPlan | None = None,
 ) -> DrawnPlan:
-    """Plan a face for a frame of ``size`` px; ``before`` itself where that was drawn for the very same.
+    """Plan a face for a frame of ``size`` px; returns ``before`` if it is valid for the arguments.
 
     ``masks`` have ``margin`` cells around the frame, ``landmarks`` [468, 2] are in units of it.
     """

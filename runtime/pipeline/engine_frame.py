@@ -1,4 +1,4 @@
-"""A face's frame as an engine takes it: its pixels, tiles, and the planes of all cells."""
+"""Prepares a face's frame for an engine: pixels, tiles, and the planes of all cells."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ..face.coordinates import sample_cells, scale_of
 from ..face.warp import sample_affine
 
 BESIDE_PX = 4
-"""What of a frame is filled in beside its mask where no engine is asked."""
-TILE_STEP_PX = 32  # engines prepare for every size anew, so there should be few
+"""The border in px around the mask that is sampled if no engine runs."""
+TILE_STEP_PX = 32  # engines prepare each size once, so there should be few sizes
 
 Area = tuple[int, int, int, int]
 
 
 def plan_mask(mask: NDArray[np.float32], manifest: Manifest, likes: Capabilities) -> list[Tile]:
-    """The tiles of a frame that a mask, float32 [S, S], asks an engine for."""
+    """The tiles that cover the non-zero pixels of a mask, float32 [S, S]."""
     size = mask.shape[0]
     if likes.fixed_core:
         cells = mask_cells(mask, manifest.tile_multiple)
@@ -34,7 +34,7 @@ def plan_mask(mask: NDArray[np.float32], manifest: Manifest, likes: Capabilities
 def frame_with_halo(
     rgb: NDArray[np.uint8], frame: Frame, size: int, halo: int, area: Area | None
 ) -> NDArray[np.uint8]:
-    """A face's frame with its halo, uint8 [S + 2h, S + 2h, 3], filled in only in x0, y0, x1, y1 of it."""
+    """Sample a face's frame with its halo, uint8 [S + 2h, S + 2h, 3], only in ``area`` (x0, y0, x1, y1)."""
     image = np.zeros((size + 2 * halo, size + 2 * halo, 3), np.uint8)
     if area is None:
         return image
@@ -46,7 +46,7 @@ def frame_with_halo(
 
 
 def area_of_tiles(tiles: list[Tile], halo: int) -> Area | None:
-    """What tiles need of a frame with its halo."""
+    """The area of a frame with its halo that tiles need."""
     if not tiles:
         return None
     x0, y0 = min(t.x0 for t in tiles), min(t.y0 for t in tiles)
@@ -56,7 +56,7 @@ def area_of_tiles(tiles: list[Tile], halo: int) -> Area | None:
 
 
 def area_of_mask(mask: NDArray[np.float32], halo: int) -> Area | None:
-    """What pasting needs of a frame with its halo."""
+    """The area of a frame with its halo that pasting needs."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not rows.size:
         return None
@@ -70,8 +70,8 @@ def engine_positions(
 ) -> NDArray[np.float32]:
     """u, v, inside and scale of every cell of a frame with its halo, float32 [4, (S + 2h) / 4, (S + 2h) / 4].
 
-    ``coordinates`` [3, cells, cells] have ``margin`` cells around the frame. Linear, and exact: what lies
-    between two cells is not rounded to steps as OpenCV does, which would blur fine lines.
+    ``coordinates`` [3, cells, cells] have ``margin`` cells around the frame. Exact bilinear interpolation:
+    OpenCV would round positions to steps, which blurs fine lines.
     """
     cells = (size + 2 * halo) // CELL_PX
     step, shift = _to_engine(coordinates.shape[1] - 2 * margin, margin, size, halo)
@@ -80,13 +80,13 @@ def engine_positions(
 
 
 def _to_engine(cells: int, margin: int, size: int, halo: int) -> tuple[float, float]:
-    """How far the engine's cells are apart on a map of so many cells, and where the first one lies."""
+    """The step and the start of the engine's cells on a map of ``cells`` cells."""
     step = CELL_PX * cells / size
     return step, margin - halo / CELL_PX * step + 0.5 * step - 0.5
 
 
 def engine_map(aging_map: NDArray[np.float32], margin: int, size: int, halo: int) -> NDArray[np.float32]:
-    """A map of MAP_CELLS for every cell of the frame with its halo, float32 [(S + 2h) / 4, (S + 2h) / 4]."""
+    """Resample a map of MAP_CELLS to the frame with its halo, float32 [(S + 2h) / 4, (S + 2h) / 4]."""
     cells = (size + 2 * halo) // CELL_PX
     step, shift = _to_engine(aging_map.shape[0] - 2 * margin, margin, size, halo)
     return sample_cells(aging_map[None], cells, step, shift)[0]

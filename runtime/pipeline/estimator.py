@@ -1,4 +1,4 @@
-"""Reading how old a face looks now, region by region."""
+"""Estimation of the apparent ages of a face's parts."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from ..machine import count_cores
 
 
 class Estimator:
-    """A bundle's estimator on the CPU, in f32: it is small, and readings should not depend on the machine.
+    """A bundle's estimator on the CPU, in fp32, so that readings do not depend on the machine.
 
-    Safe to share between threads.
+    Thread-safe.
     """
 
     def __init__(self, bundle: Bundle) -> None:
-        """Compile the estimator; raises BundleError or EngineError where that fails."""
+        """Compile the estimator; raises BundleError or EngineError."""
         self._spec = bundle.manifest.estimator
         self._model = compile_estimator(bundle.file("estimator", Precision.FP32))
         self._local = threading.local()
@@ -35,7 +35,7 @@ class Estimator:
     def read(self, rgb: NDArray[np.uint8], face: Face, masks: RegionMasks | None = None) -> FaceAges:
         """Apparent ages, in years, of one face of a photo, uint8 [H, W, 3]; raises EngineError.
 
-        ``masks`` are the face's over its frame, without a margin, where they are at hand.
+        ``masks`` are the face's in its frame, without a margin; they are computed if not given.
         """
         size = self._spec.frame_px
         image = sample_affine(rgb, face.frame.to_photo(size), (size, size))
@@ -62,8 +62,8 @@ class Estimator:
 
 
 def compile_estimator(file: Path) -> Any:
-    """Compile the estimator of a file as it is used; raises BundleError or EngineError where that fails."""
-    # One core a face: several faces are read concurrently, and the engine needs the other cores.
+    """Compile an estimator file with the options that `Estimator` uses; raises BundleError or EngineError."""
+    # One core per face: several faces are read concurrently, and the engine needs the other cores.
     return compile_network(file, Precision.FP32, inputs=("image",), streams=count_cores())
 
 

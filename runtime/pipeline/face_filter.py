@@ -1,4 +1,4 @@
-"""Which faces of a photo are aged, and why the others are left alone."""
+"""Selects the faces of a photo that are aged, with reasons for the others."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from .face_plan import SeenFace
 
 MAX_TURN = 1.2
-"""Of Face.turn: half profiles, at about 1, are still aged; profiles, from 1.4 on, are not."""
+"""The limit of Face.turn: half profiles, at about 1, are aged; profiles, from 1.4 on, are not."""
 
 NODS = (0.2, 1.0)
-"""Of `nod`: of 253 portraits, all but two lay between 0.4 and 0.8; a head far back has less than 0.1."""
+"""The range of `nod`. All but two of 253 portraits are in 0.4..0.8; a head far back is below 0.1."""
 
 
 @dataclass(frozen=True, eq=False)
 class LeftFace:
-    """A face that is left alone, the reason, and its apparent age in years where it was read."""
+    """A face that is not aged, the reason, and its apparent age in years if it was estimated."""
 
     face: Face
     reason: str
@@ -36,9 +36,9 @@ class LeftFace:
 
 
 class NoFaceError(AmganError):
-    """A photo holds no face that can be aged; ``left`` are those that are there but were left alone.
+    """A photo has no face that can be aged; ``left`` are the faces that were rejected.
 
-    ``found`` says how far it was looked, where that is known.
+    ``found`` is the result of the search, if known.
     """
 
     def __init__(self, sentence: str, left: tuple[LeftFace, ...] = (), found: Found | None = None) -> None:
@@ -48,9 +48,9 @@ class NoFaceError(AmganError):
 
 @dataclass(frozen=True, eq=False)
 class Chosen:
-    """The faces of a photo that are to be aged, and those that are left alone, each largest first.
+    """The faces of a photo that are aged, and those that are not, each largest first.
 
-    ``found`` says how far it was looked, where that is known.
+    ``found`` is the result of the search, if known.
     """
 
     taken: tuple[SeenFace, ...]
@@ -59,10 +59,10 @@ class Chosen:
 
 
 def choose_faces(found: Sequence[Face], request: Request, read: Callable[[Face], SeenFace]) -> Chosen:
-    """Choose among the faces of a photo, which come largest first; ``read`` tells how old one looks.
+    """Choose among the faces of a photo, given largest first; ``read`` estimates the ages of one.
 
-    First come those that the request means; of those, turned, tiny and young ones are left alone. So
-    "largest" never means the second largest.
+    The request's selection is applied first; turned, tiny and young faces are rejected afterwards. So
+    "largest" never selects the second largest.
     """
     meant = pick(found, request.faces)
     taken: list[SeenFace] = []
@@ -84,7 +84,7 @@ def choose_faces(found: Sequence[Face], request: Request, read: Callable[[Face],
 
 
 def why_none(left: Sequence[LeftFace], found: Found | None = None) -> str:
-    """One sentence for a photo of which no face is aged."""
+    """One sentence that says why no face of a photo is aged."""
     if not left:
         return why_not_found(found)
     if len(left) == 1:
@@ -94,7 +94,7 @@ def why_none(left: Sequence[LeftFace], found: Found | None = None) -> str:
 
 
 def why_not_found(found: Found | None) -> str:
-    """One sentence for a photo in which no face was found: no more than is known."""
+    """One sentence for a photo in which no face was found, with the findings of the search."""
     if found is None:
         return "no face was found: try a photo with a larger, more frontal face"
     if found.doubt is None:
@@ -113,7 +113,7 @@ def why_not_found(found: Found | None) -> str:
 
 
 def _why_in_doubt(doubt: Doubt) -> str:
-    """What is wrong with the likeliest place, as far as it is known, surest first."""
+    """What is wrong at the most likely position; the most certain finding."""
     if doubt.drawn:
         return "has large areas of one colour, as drawings have and photos have not: try a photo"
     if doubt.borders:
@@ -127,7 +127,7 @@ def _why_in_doubt(doubt: Doubt) -> str:
 
 
 def _out_of_reach(face: Face, min_face_px: float | None) -> str:
-    """Why a face cannot be aged well, or an empty string."""
+    """Why a face cannot be aged well, or ""."""
     if min_face_px is None:
         if face.width_px < MIN_FACE_PX:
             return f"{face.width_px:.0f} px wide, too small to show its age (`min_face_px` 0 ages it)"
@@ -141,7 +141,7 @@ def _out_of_reach(face: Face, min_face_px: float | None) -> str:
 
 
 def nod(face: Face) -> float:
-    """Where the tip of the nose is on the way from the eyes to the mouth: less where the head leans back."""
+    """The relative position of the nose tip between eyes and mouth; lower if the head leans back."""
     points = face.landmarks
     eyes = (points[list(RIGHT_EYE)].mean(0) + points[list(LEFT_EYE)].mean(0)) / 2
     way = points[list(MOUTH_CORNERS)].mean(0) - eyes

@@ -1,4 +1,4 @@
-"""From a face in a photo to what an engine is given of it, and back into the photo."""
+"""Turns a face of a photo into work for an engine, and pastes the result."""
 
 from __future__ import annotations
 
@@ -36,20 +36,21 @@ from .engine_frame import (
 from .estimator import Estimator, landmarks_unit
 
 SAME_PLACE_PX = 0.1
-"""How far landmarks may move within the frame, in its pixels, before the parts of a face are placed anew."""
+"""Movement of landmarks in the frame, in its px, up to which all geometry of a face is reused."""
 SAME_ZONES_CELLS = 0.1
-"""How far they may move, in cells of the map, before its masks, which are soft, are drawn anew."""
+"""Movement in cells of the map up to which the (soft) masks are reused."""
 
 
 @dataclass(frozen=True, eq=False)
 class SeenFace:
-    """A face that was found and read: all that does not depend on what is asked for.
+    """A face with its estimated ages: everything that does not depend on the request.
 
     ``now`` are its apparent ages in years, ``frame_px`` the side of its canonical frame; ``masks`` have
     MAP_CELLS cells across the frame and ``margin`` more on every side, which cover the halo, and so have
     ``coordinates``, float32 [3, cells, cells] u, v and inside. ``pattern`` float32 [K] are the mixing weights
-    of the person's pattern where they are known from more than this picture. ``drawn_for`` are the landmarks
-    of the masks, where those of an earlier picture are still good enough.
+    of the person's pattern if they are known from several pictures. ``skin`` is the visibility of the face's
+    own skin (see head_parser.py), None without a parser. ``drawn_for`` are the landmarks of the masks if
+    these are reused from an earlier picture.
     """
 
     face: Face
@@ -65,18 +66,18 @@ class SeenFace:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of its maps."""
+        """Total size of its maps in bytes."""
         maps = (self.masks.face, self.masks.parts, self.coordinates, self.skin)
         return sum(one.nbytes for one in maps if one is not None)
 
     @property
     def inner(self) -> RegionMasks:
-        """The masks of the frame alone, without the cells around it."""
+        """The masks without the margin."""
         return without_margin(self.masks, self.margin)
 
     @property
     def covered(self) -> dict[str, float]:
-        """How much of each part something covers, 0..1, of those that are covered; see covers.py."""
+        """The covered share of each covered part, 0..1; see covers.py."""
         if self.skin is None:
             return {}
         return covered_parts(self.skin, self.inner)
@@ -84,9 +85,9 @@ class SeenFace:
 
 @dataclass(frozen=True, eq=False)
 class FaceWork:
-    """What is to be done to one face: ``mask`` float32 [S, S] says where, ``frame`` is for the engine.
+    """The planned work on one face: ``mask`` float32 [S, S] of the change, ``frame`` for the engine.
 
-    ``hair`` is what becomes of its hair, and ``shape`` of its shape, if anything.
+    ``hair`` and ``shape`` are the changes of its hair and its shape, if any.
     """
 
     seen: SeenFace
@@ -105,13 +106,13 @@ class FaceWork:
 
 
 def frame_size(side_px: float, manifest: Manifest) -> int:
-    """Side of the canonical frame, in px, for a frame that is ``side_px`` wide in the photo."""
+    """Side in px of the canonical frame for a face whose frame is ``side_px`` wide in the photo."""
     steps = math.ceil(side_px / FRAME_STEP_PX)
     return min(max(steps * FRAME_STEP_PX, manifest.min_frame_px), manifest.max_frame_px)
 
 
 def map_margin(frame_px: int, halo_px: int) -> int:
-    """Cells around MAP_CELLS that cover the halo of a frame."""
+    """The number of cells around MAP_CELLS that cover the halo of a frame."""
     return math.ceil(halo_px * MAP_CELLS / frame_px) + 1
 
 
@@ -122,9 +123,9 @@ def see_face(
     estimator: Estimator,
     parser: HeadParser | None = None,
 ) -> SeenFace:
-    """Read how old a face of a photo, uint8 [H, W, 3], looks, where its parts lie, and what is covered.
+    """Estimate the ages of a face of a photo, uint8 [H, W, 3], and compute its masks and occlusions.
 
-    Without a ``parser`` nothing is taken for covered.
+    Without a ``parser`` there are no occlusions. Raises EngineError.
     """
     size = frame_size(face.frame.side_px, manifest)
     place = _place(face, size, manifest)
@@ -137,7 +138,7 @@ def see_face(
 def place_face(
     face: Face, now: FaceAges, size: int, manifest: Manifest, pattern: NDArray[np.float32] | None = None
 ) -> SeenFace:
-    """A face whose ages, side of the frame in px and pattern are known already, as in a video."""
+    """A SeenFace from known ages, frame side in px and pattern, as in a video."""
     return SeenFace(face, now, size, *_place(face, size, manifest), pattern)
 
 
@@ -149,8 +150,8 @@ def place_again(
     pattern: NDArray[np.float32] | None,
     before: SeenFace | None,
 ) -> SeenFace:
-    """`place_face`, with what ``before`` knows: all of it where the landmarks have stayed within
-    SAME_PLACE_PX, its masks alone within SAME_ZONES_CELLS.
+    """`place_face` that reuses ``before``: all geometry if the landmarks moved less than SAME_PLACE_PX, its
+    masks if they moved less than SAME_ZONES_CELLS.
     """
     unit = landmarks_unit(face)
     if before is None or before.frame_px != size:
@@ -165,12 +166,12 @@ def place_again(
 
 
 def see_skin(rgb: NDArray[np.uint8], seen: SeenFace, parser: HeadParser) -> SeenFace:
-    """A face that was placed in a picture, uint8 [H, W, 3], with what covers it there."""
+    """Add the occlusions in a picture, uint8 [H, W, 3], to a face."""
     return replace(seen, skin=own_skin(parser.read_frame(rgb, seen.face.frame, seen.inner.face)))
 
 
 class _Place(NamedTuple):
-    """What of a SeenFace follows from its landmarks alone."""
+    """The fields of a SeenFace that depend only on its landmarks."""
 
     landmarks: NDArray[np.float64]
     masks: RegionMasks
@@ -196,11 +197,10 @@ def plan_work(
     drawn: DrawnPlan | None = None,
     ask: bool = True,
 ) -> FaceWork:
-    """What a request, taken for checked, asks of one face; ``label`` names it in error messages.
+    """Plan a checked request for one face; ``label`` names the face in error messages.
 
-    Without a ``parser`` the hair is left alone. ``drawn`` is the plan where it is known already. With ``ask``
-    false no engine is to be asked: the work has no tiles and no planes, and its frame is filled in where the
-    mask is.
+    Without a ``parser`` the hair does not change. ``drawn`` is a plan that was made before. If ``ask`` is
+    false, no engine will run: the work has no tiles and no planes, and its frame is sampled only at the mask.
     """
     size, halo = seen.frame_px, manifest.halo_px
     if drawn is None:
@@ -228,7 +228,7 @@ def plan_work(
 def plan_seen(
     seen: SeenFace, request: Request, manifest: Manifest, before: DrawnPlan | None = None
 ) -> DrawnPlan:
-    """What a request asks of a face and where; ``before`` itself where that still holds."""
+    """Plan a request for a face; returns ``before`` if it is still valid."""
     return draw_plan(
         request, seen.now, seen.masks, seen.margin, seen.landmarks, seen.frame_px, manifest, before
     )
@@ -248,7 +248,7 @@ def paste_face(out: NDArray[np.uint8], work: FaceWork, aged: NDArray[np.uint8], 
 def _plan_hair(
     rgb: NDArray[np.uint8], seen: SeenFace, request: Request, wanted: FaceAges, parser: HeadParser | None
 ) -> HairChange | None:
-    """What becomes of the hair of a face that gets older as a whole, None where nothing does."""
+    """The change of the hair of a face that gets older as a whole; None if there is none."""
     now = seen.now.base
     if parser is None or not request.hair or not greys(now, wanted.base):
         return None
@@ -258,9 +258,7 @@ def _plan_hair(
 
 
 def _pattern(request: Request, seen: SeenFace, count: int) -> NDArray[np.float32]:
-    """The mixing weights, float32 [count], of the pattern asked for, or of the one that follows from the
-    face.
-    """
+    """Mixing weights, float32 [count], of the requested pattern or of the face's own mixture."""
     if request.pattern is None and seen.pattern is not None:
         return seen.pattern
     if request.pattern is None:
@@ -271,7 +269,7 @@ def _pattern(request: Request, seen: SeenFace, count: int) -> NDArray[np.float32
 def _coordinates(
     landmarks: NDArray[np.float64], masks: RegionMasks, margin: int, kind: str
 ) -> NDArray[np.float32]:
-    """u, v and inside of MAP_CELLS and the margin, of the kind that a manifest names."""
+    """Planes u, v and inside of MAP_CELLS and the margin; ``kind`` is the manifest's ``coordinates``."""
     if kind == "frame":
         return frame_coordinates(MAP_CELLS, margin)
     uv = mesh_coordinates(landmarks, MAP_CELLS, margin)

@@ -1,4 +1,4 @@
-"""One face cut out of its photo, made smaller where that is quicker to age: what previews are made of."""
+"""One face cut out of its photo at a reduced size, for previews."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .face_plan import SeenFace, frame_size, map_margin, place_face
 
 @dataclass(frozen=True, eq=False)
 class FaceRegion:
-    """A face with what lies around it.
+    """A face with its surroundings.
 
     ``pixels`` are uint8 [h, w, 3], ``seen`` is the face in them. The region starts at (``left``, ``top``) of
     the photo, and one px of the photo is ``scale`` px of it.
@@ -32,14 +32,14 @@ class FaceRegion:
 
 
 def cut_region(rgb: NDArray[np.uint8], seen: SeenFace, manifest: Manifest, max_frame_px: int) -> FaceRegion:
-    """Cut a face out of a photo, uint8 [H, W, 3], so that its frame takes ``max_frame_px`` px at most.
+    """Cut a face out of a photo, uint8 [H, W, 3], so that its frame has at most ``max_frame_px`` px.
 
-    The smallest frame is that of the manifest. The network's halo lies inside the region as far as the photo
-    goes. A region is never enlarged.
+    The minimum frame is that of the manifest. The region includes the network's halo, within the photo. A
+    region is never enlarged.
     """
     largest = max(max_frame_px // FRAME_STEP_PX * FRAME_STEP_PX, manifest.min_frame_px)
     frame = seen.face.frame
-    scale = min(1.0, (largest - 1e-6) / frame.side_px)  # not a hair more than the frame
+    scale = min(1.0, (largest - 1e-6) / frame.side_px)  # strictly below the frame's side
     frame_px = min(frame_size(frame.side_px * scale, manifest), seen.frame_px)
     reach = manifest.halo_px / frame_px + 1 / MAP_CELLS
     low, high = -reach, 1 + reach

@@ -1,4 +1,4 @@
-"""Whether there is memory for the networks, asked before OpenVINO would end the process without a word."""
+"""Checks the available memory before networks are loaded, as OpenVINO would abort the process."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from ..errors import EngineError
 from ..machine import address_space_left, memory_left
 
 ADDRESS_BYTES = 1400 * 2**20
-"""Address space that the networks take; most of it is never used."""
+"""Address space of the networks; most of it is never touched."""
 OPENING_BYTES = 350 * 2**20
-"""Memory that they take, with a photo of a megapixel: a process with the shipped bundle had 276 to 314 MB."""
+"""Their memory with a photo of one megapixel; measured with the shipped bundle: 276 to 314 MB."""
 
 
 def require_memory_to_open() -> None:
-    """Raise EngineError where a limit leaves too little for the networks."""
+    """Raise EngineError if there is not enough memory for the networks."""
     left = address_space_left()
     if left is not None and left < ADDRESS_BYTES:
         need, there = f"{ADDRESS_BYTES / 2**30:.1f} GiB", f"{left / 2**30:.1f}"

@@ -1,4 +1,4 @@
-"""The same photo through the ages: faces are found and read once, and every age is one run."""
+"""One photo at several ages; faces are found and read once."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ _AGES = re.compile(r"(\d{1,3}):(\d{1,3})(?::(\d{1,2}(?:\.\d+)?))?")
 
 @dataclass(frozen=True, eq=False)
 class SweepFrame:
-    """The photo at one age: ``years`` asked for, ``pixels`` uint8 [H, W, 3]."""
+    """The photo at one age: wanted ``years``, ``pixels`` uint8 [H, W, 3]."""
 
     years: float
     pixels: NDArray[np.uint8]
 
 
 def parse_ages(text: str) -> tuple[float, ...]:
-    """Ages in years from "20:80:5" (from, to, step; the step is 5 if left out) or "25,40,70".
+    """Parse ages in years: "20:80:5" (from, to, step; the default step is 5) or "25,40,70".
 
-    Both ends belong to the range; it may run downwards. Raises UsageError for anything else.
+    Ranges include both ends and may be descending. Raises UsageError.
     """
     found = _AGES.fullmatch(text.strip())
     if found is None:
@@ -64,11 +64,11 @@ def sweep(
     seen: Sequence[SeenFace] | None = None,
     progress: Callable[[int, int, str], None] = lambda done, total, what: None,
 ) -> Iterator[SweepFrame]:
-    """The photo, uint8 [H, W, 3], at each age in turn; a few ages are with the engine at any time.
+    """Yield the photo, uint8 [H, W, 3], at each age in order; a few ages are in flight at any time.
 
-    Of ``request``, faces, pattern and strength are kept, its zones take the age instead of the whole face,
-    and its own ages are not used. ``seen`` are the faces of the photo where they are known. Raises UsageError
-    for ages that the model cannot do, NoFaceError where there is no face, and EngineError.
+    ``request`` gives faces, pattern and strength; if it has zones, the ages apply to them instead of the
+    whole face; its own ages are ignored. ``seen`` are the faces of the photo, if known. Raises UsageError for
+    ages outside the model's range, NoFaceError if there is no face, and EngineError.
     """
     asked = request or Request()
     requests = [_at(asked, years) for years in ages]
@@ -78,20 +78,20 @@ def sweep(
     faces = chosen.taken
     if not faces:
         raise NoFaceError(why_none(chosen.left, chosen.found), chosen.left, chosen.found)
-    under_way: deque[tuple[float, StartedPhoto]] = deque()
+    in_flight: deque[tuple[float, StartedPhoto]] = deque()
     ahead = pipeline.capabilities.in_flight + 1
     done = 0
     for years, one in zip(ages, requests, strict=True):
-        under_way.append((years, pipeline.start(rgb, one, f"the photo at {years:g} years", faces)))
-        while len(under_way) > ahead or (under_way and done + len(under_way) == len(requests)):
-            first, started = under_way.popleft()
+        in_flight.append((years, pipeline.start(rgb, one, f"the photo at {years:g} years", faces)))
+        while len(in_flight) > ahead or (in_flight and done + len(in_flight) == len(requests)):
+            first, started = in_flight.popleft()
             yield SweepFrame(first, pipeline.finish(started).pixels)
             done += 1
             progress(done, len(requests), f"{first:g} years")
 
 
 def _at(asked: Request, years: float) -> Request:
-    """The request with one age for what it names, or for the whole face."""
+    """The request with one age for its zones, or for the whole face."""
     age = AgeSpec(years, relative=False)
     if asked.zones:
         return replace(asked, age=None, zones=tuple((name, age) for name, _ in asked.zones), aging_map=None)

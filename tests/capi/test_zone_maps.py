@@ -9,7 +9,7 @@ from support.capi import Handle, Library, ZoneAges, cut_frame, zone_ages
 from amgan.runtime.ages.maps import (
     MAP_CELLS,
     FaceAges,
-    build_level,
+    build_age_field,
     build_map,
     change_mask,
     make_region_masks,
@@ -93,14 +93,14 @@ def test_zones_are_aged_as_python_ages_them(
     wanted = FaceAges(60.0, {"forehead": 88.0, "jowls-left": 20.0, "chin": 70.0} | dict.fromkeys(KEPT, 35.0))
     margin = map_margin(size, halo)
     masks = make_region_masks(landmarks, MAP_CELLS, margin)
-    level_now, level = build_level(masks, now), build_level(masks, wanted)
-    trained = np.minimum(level, np.maximum(level_now, np.float32(manifest.oldest_trained_age)))
-    change = np.asarray(masks.face * (trained - level_now), np.float32)
-    assert (trained < level).any()
+    field_now, age_field = build_age_field(masks, now), build_age_field(masks, wanted)
+    trained = np.minimum(age_field, np.maximum(field_now, np.float32(manifest.oldest_trained_age)))
+    change = np.asarray(masks.face * (trained - field_now), np.float32)
+    assert (trained < age_field).any()
     coarse = min(size, MASK_PX)
     face_mask = edit_mask(landmarks, coarse)
     cut = slice(margin, margin + MAP_CELLS)
-    asked_mask = face_mask * change_mask((level - level_now)[cut, cut], coarse)
+    asked_mask = face_mask * change_mask((age_field - field_now)[cut, cut], coarse)
     assert ((asked_mask == 0) & (face_mask > 0)).any()
 
     handle = library.open(SHIPPED, "cpu", "f32")

@@ -112,7 +112,7 @@ export async function agePhoto(id, options) {
 }
 
 /** Ages over a face as a Float32Array of side * side years. */
-export async function getLevel(id, face, what, age, zones) {
+export async function getAgeField(id, face, what, age, zones) {
   const query = new URLSearchParams({ face, what, format: "npy" });
   if (age !== null) query.set("age", age);
   for (const [name, years] of Object.entries(zones)) query.append("zone", `${name}=${years}`);

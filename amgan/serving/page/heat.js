@@ -18,8 +18,8 @@ export class Heat {
   #drawing = false;
   #due = false;
 
-  constructor({ canvas, legend, history, levels, failed }) {
-    Object.assign(this, { canvas, legend, history, levels, failed });
+  constructor({ canvas, legend, history, ageFields, failed }) {
+    Object.assign(this, { canvas, legend, history, ageFields, failed });
     this.context = canvas.getContext("2d");
     const stops = [-1, -0.75, -0.5, -0.25, -0.1, 0, 0.1, 0.25, 0.5, 0.75, 1].map((share) =>
       `rgb(${(share < 0 ? YOUNGER : OLDER).join(" ")} / ${opacity(share * SPAN)}) ${50 + 50 * share}%`);
@@ -72,7 +72,7 @@ export class Heat {
     while (this.#due) {
       this.#due = false;
       try {
-        const { now, map } = await this.levels();
+        const { now, map } = await this.ageFields();
         this.#fill(map.map((years, i) => (years ? years - now[i] : 0)));
       } catch (error) {
         this.failed(error);

@@ -12,7 +12,7 @@ import { notice } from "./notices.js";
 import { Opening } from "./opening.js";
 import { Bubble, Overlay } from "./overlay.js";
 import { Previews } from "./previews.js";
-import { again, currentMap, faces, history, keep, level, options, work, workOn } from "./session.js";
+import { again, currentMap, faces, history, keep, ageField, options, work, workOn } from "./session.js";
 import { screenSide, Stage } from "./stage.js";
 import { setUpStart, turn, turnToPhoto } from "./start.js";
 import { asks } from "./state.js";
@@ -179,7 +179,7 @@ async function saveMap() {
 async function loadMap(candidate) {
   try {
     const map = await api.readMap(await api.inMemory(candidate));
-    history.commit({ paint: paintOfMap(map, await level("now"), new Float32Array(map.length)), age: null, zones: {} });
+    history.commit({ paint: paintOfMap(map, await ageField("now"), new Float32Array(map.length)), age: null, zones: {} });
   } catch (error) {
     await trouble(error);
   }
@@ -208,7 +208,7 @@ async function begin() {
   more = new More({ history, model, faces, photo: () => work.photo, saveMap, loadMap, notice });
   const heat = new Heat({
     history, canvas: stage.pane.querySelector(".heat"), legend: byId("legend"), failed: trouble,
-    levels: async () => ({ now: await level("now"), map: await currentMap() }),
+    ageFields: async () => ({ now: await ageField("now"), map: await currentMap() }),
   });
   const brush = new Brush({ history, stage, heat });
   const sweep = new Sweep({ history, stage, model, photo: () => work.photo, failed: trouble, again });

@@ -10,13 +10,13 @@ export const history = new History();
 /** `file` is what was chosen, null after a reload; `only` whether the chosen face alone is aged. */
 export const work = { model: null, photo: null, file: null, chosen: null, only: false };
 
-let levels = {};
+let ageFields = {};
 let sending = null;
 
 /** Begin with another photo, of which no face is chosen yet. */
 export function workOn(photo) {
   Object.assign(work, { photo, chosen: null, only: false });
-  levels = {};
+  ageFields = {};
 }
 
 /** Which faces are aged, as `amgan age` takes it: "all", or "#2" for the second largest alone. */
@@ -36,20 +36,20 @@ export async function options() {
 /** The map of now over the chosen face, in years. */
 export async function currentMap() {
   const state = history.current;
-  return composeMap(await level("now"), await level("wanted"), state.paint, work.model.age_range);
+  return composeMap(await ageField("now"), await ageField("wanted"), state.paint, work.model.age_range);
 }
 
 /** Ages of the chosen face before paint: "now", or "wanted" by age and zones. */
-export async function level(what) {
+export async function ageField(what) {
   const { age: years, zones: named } = what === "wanted" ? history.current : { age: null, zones: {} };
   if (!work.chosen) throw new DOMException("another photo", "AbortError");
   const { number } = work.chosen;
   const key = JSON.stringify([number, what, years, named]);
-  if (levels[what]?.key !== key) {
-    levels[what] = { key, years: again(() => api.getLevel(work.photo.id, number, what, years, named)) };
-    levels[what].years.catch(() => { delete levels[what]; });
+  if (ageFields[what]?.key !== key) {
+    ageFields[what] = { key, years: again(() => api.getAgeField(work.photo.id, number, what, years, named)) };
+    ageFields[what].years.catch(() => { delete ageFields[what]; });
   }
-  return levels[what].years;
+  return ageFields[what].years;
 }
 
 /** Do something with the photo; where the server no longer has it, send it again first. */

@@ -1,1 +1,1 @@
-"""The gallery of a batch: a page that shows every photo before and after."""
+"""The gallery of a batch: an HTML page that shows every photo before and after."""

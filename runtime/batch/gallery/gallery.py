@@ -1,4 +1,4 @@
-"""The gallery of a run: one page that shows every photo before and after, and what went wrong."""
+"""The gallery of a run: a page that shows every photo before and after, and all failures."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def write_gallery(
     *,
     threads: int = 2,
 ) -> Path:
-    """Write index.html into the output folder ``root``, and small copies of the photos beside it.
+    """Write index.html and reduced copies of the photos into the output folder ``root``.
 
-    The page needs nothing else: it opens from the file system, offline, and can be sent with its folder
+    The page is self-contained: it works offline from the file system, and can be shared with its folder
     index-files. ``outcomes`` must come from a run with a record. Returns the page's path; raises PhotoError
-    where it cannot be written. A photo whose copies cannot be made is listed without them.
+    if it cannot be written. A photo whose copies cannot be made is listed without them.
     """
     folder = root / PREVIEWS
     shown = [one for one in outcomes if one.status in WRITTEN and one.target is not None]
@@ -97,7 +97,7 @@ def _write(path: Path, page: str) -> None:
 
 
 def _forget(folder: Path, used: set[str]) -> None:
-    """Remove previews that the page does not show any more, and half-written ones."""
+    """Remove previews that the page no longer shows, and temporary files."""
     with contextlib.suppress(OSError):
         for path in folder.iterdir():
             if path.name not in used and path.suffix in (".jpg", ".part"):

@@ -1,4 +1,4 @@
-"""The HTML of the gallery. File names and reasons come from strangers: the template escapes all of them."""
+"""The HTML of the gallery. File names and reasons are untrusted; the template escapes them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ FILES = Path(__file__).with_name("files")
 
 @dataclass(frozen=True)
 class Card:
-    """One photo of the gallery: its name, links that are quoted already, the previews' size in px.
+    """One photo of the gallery: its name, URL-quoted links, the previews' size in px.
 
-    ``reason`` says why a photo without aged faces was copied; ``faces`` are as a report tells them.
+    ``reason`` says why a photo without aged faces was copied; ``faces`` are those of the report.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Card:
 
     @property
     def zones(self) -> list[tuple[str, float, float]]:
-        """The zones that were asked to change: name, years before and wanted."""
+        """The zones with a requested change: name, present and wanted years."""
         aged = [(index, face) for index, face in enumerate(self.faces, start=1) if face.get("zones")]
         several = len(aged) > 1
         return [
@@ -43,7 +43,7 @@ class Card:
 
 
 def make_page(title: str, cards: Sequence[Card], others: Sequence[tuple[str, str, str]]) -> str:
-    """The whole page; ``others`` are name, outcome and reason of the files that it has no pictures of."""
+    """The HTML of the page; ``others`` are name, outcome and reason of files without pictures."""
     from markupsafe import Markup
 
     style, script = ((FILES / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))

@@ -1,4 +1,4 @@
-"""Small copies of photos for the gallery, named by their content, so that each is made once."""
+"""Reduced copies of photos for the gallery, named by a hash of the content so that each is made once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PREVIEW_QUALITY = 82
 
 @dataclass(frozen=True)
 class Preview:
-    """A small copy of a photo: its file, and its width and height in px."""
+    """A reduced copy of a photo: its file, and its width and height in px."""
 
     path: Path
     width: int
@@ -28,10 +28,9 @@ class Preview:
 
 
 def make_preview(photo: Path, sha256: str, folder: Path) -> Preview:
-    """Write a JPEG of at most PREVIEW_PX px a side into ``folder``, atomically, if it is not there yet.
+    """Write a JPEG of at most PREVIEW_PX px per side into ``folder``, atomically, unless it exists.
 
-    ``sha256`` is of the photo's content. Raises PhotoError where the photo cannot be read or the preview not
-    be written.
+    ``sha256`` is that of the photo's content. Raises PhotoError.
     """
     from PIL import Image
 

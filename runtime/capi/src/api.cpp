@@ -156,8 +156,8 @@ amgan_status amgan_age_zones(amgan *handle, const amgan_frame *frame, const doub
         const Landmarks points = read_landmarks(landmarks);
         const int side = frame->side_px, margin = map_margin(side, m);
         const amgan_zone_ages shown = now != nullptr ? *now : shown_ages(session, *frame, points);
-        const Plane before = zone_level(points, shown, kMapCells, margin);
-        const Plane after = zone_level(points, *ages, kMapCells, margin);
+        const Plane before = zone_age_field(points, shown, kMapCells, margin);
+        const Plane after = zone_age_field(points, *ages, kMapCells, margin);
         const Plane years = change_map(points, before, after, kMapCells, margin, m.oldest_trained_age);
         const Plane mask = frame_mask(points, side, &before, &after, margin);
         session.age(*frame, years, margin, &points, pattern, &mask, out, out_stride_bytes);

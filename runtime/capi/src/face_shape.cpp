@@ -77,7 +77,7 @@ RegionMasks make_region_masks(const Landmarks &landmarks, int side) {
     return found;
 }
 
-Plane zone_level(const Landmarks &landmarks, const amgan_zone_ages &ages, int side, int margin) {
+Plane zone_age_field(const Landmarks &landmarks, const amgan_zone_ages &ages, int side, int margin) {
     struct Part {
         SoftPolygon shape;
         float years;  // beyond the base age
@@ -90,21 +90,21 @@ Plane zone_level(const Landmarks &landmarks, const amgan_zone_ages &ages, int si
                              age_of(ages, z, s) - ages.base});
             parts.back().shape.each([&](int y, int x, float weight) { crowd.row(y)[x] += weight; });
         }
-    Plane level(crowd.side);
+    Plane field(crowd.side);
     for (const Part &part : parts)
         part.shape.each([&](int y, int x, float weight) {
-            level.row(y)[x] += part.years * (weight / std::max(crowd.row(y)[x], 1.0f));
+            field.row(y)[x] += part.years * (weight / std::max(crowd.row(y)[x], 1.0f));
         });
-    for (float &years : level.values) years = ages.base + years;
-    return level;
+    for (float &years : field.values) years = ages.base + years;
+    return field;
 }
 
 Plane zone_map(const Landmarks &landmarks, const amgan_zone_ages &ages, int side, int margin, double neutral_age) {
-    const Plane level = zone_level(landmarks, ages, side, margin);
+    const Plane field = zone_age_field(landmarks, ages, side, margin);
     const auto neutral = static_cast<float>(neutral_age);
-    Plane map(level.side, neutral);
+    Plane map(field.side, neutral);
     soft(landmarks, kFaceOval, side, margin, kFaceSoftness).each([&](int y, int x, float weight) {
-        map.row(y)[x] = neutral + weight * (level.row(y)[x] - neutral);
+        map.row(y)[x] = neutral + weight * (field.row(y)[x] - neutral);
     });
     return map;
 }

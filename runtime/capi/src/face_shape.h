@@ -26,17 +26,18 @@ Plane make_face_mask(const Landmarks &landmarks, int side, int margin);
 
 RegionMasks make_region_masks(const Landmarks &landmarks, int side);
 
-// The ages of every cell as if the face went on for ever: `side` cells across the frame, `margin` more on each side.
-Plane zone_level(const Landmarks &landmarks, const amgan_zone_ages &ages, int side, int margin);
+// The age field of a face, as if it covered the whole frame: `side` cells across the frame, `margin` more on
+each side. Plane zone_age_field(const Landmarks &landmarks, const amgan_zone_ages &ages, int side, int
+margin);
 
-// The aging map of a face: its level where it is face, the neutral age elsewhere.
+// The aging map of a face: its age field on the face, the neutral age elsewhere.
 Plane zone_map(const Landmarks &landmarks, const amgan_zone_ages &ages, int side, int margin, double neutral_age);
 
-// By how many years a face of the ages `before` (zone_level) is to change to look as old as `after`, but no older than
-// `oldest`; 0 outside of the face.
-Plane change_map(const Landmarks &landmarks, const Plane &before, const Plane &after, int side, int margin, double oldest);
+// The change in years from the age field `before` to `after`, clamped to ages up to `oldest`; 0 outside the
+face. Plane change_map(const Landmarks &landmarks, const Plane &before, const Plane &after, int side, int
+margin, double oldest);
 
-// Where a change may go, 0 to 1: on the skin, not beyond the outline of the face, not on the eyes and in the mouth.
+// The mask of changes, 0 to 1: the skin inside the outline of the face, without eyes and mouth.
 Plane edit_mask(const Landmarks &landmarks, int side_px);
 
 }  // namespace amgan_impl

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from amgan.runtime.ages.map_file import MAX_SIDE, WantedMap, encode_map, read_map_file, write_map_file
-from amgan.runtime.ages.maps import FaceAges, build_level, make_region_masks
-from amgan.runtime.ages.plan import painted_level, plan_face
+from amgan.runtime.ages.maps import FaceAges, build_age_field, make_region_masks
+from amgan.runtime.ages.plan import painted_age_field, plan_face
 from amgan.runtime.ages.request import Request
 from amgan.runtime.errors import UsageError
 from amgan.runtime.face.zones import PART_NAMES
@@ -114,10 +114,10 @@ def test_where_nothing_is_painted_the_skin_stays(unit: np.ndarray) -> None:
     masks = make_region_masks(unit, CELLS, MARGIN)
     years = np.zeros((CELLS, CELLS), np.float32)
     years[40:, :] = 70.0
-    now = build_level(masks, NOW)
-    level = painted_level(WantedMap(years), now, MARGIN, (50, 90))
-    np.testing.assert_array_equal(level[: MARGIN + 40], now[: MARGIN + 40])
-    assert (level[MARGIN + 40 :] == 70).all()
+    now = build_age_field(masks, NOW)
+    age_field = painted_age_field(WantedMap(years), now, MARGIN, (50, 90))
+    np.testing.assert_array_equal(age_field[: MARGIN + 40], now[: MARGIN + 40])
+    assert (age_field[MARGIN + 40 :] == 70).all()
     plan = plan_face(Request(aging_map=WantedMap(years)), NOW, masks, MARGIN, SIZE, (15, 90))
     assert not plan.asked[:150].any()
     assert plan.asked[180:].max() == 1
@@ -128,10 +128,10 @@ def test_where_nothing_is_painted_the_skin_stays(unit: np.ndarray) -> None:
 @pytest.mark.parametrize("side", [CELLS, 200, 512])
 def test_a_saved_map_asks_for_what_it_was_saved_from(unit: np.ndarray, side: int) -> None:
     wanted = FaceAges(55.0, {**dict.fromkeys(PART_NAMES, 60.0), "forehead": 30.0})
-    level = build_level(make_region_masks(unit, side), wanted)
+    age_field = build_age_field(make_region_masks(unit, side), wanted)
     masks = make_region_masks(unit, CELLS, MARGIN)
-    plan = plan_face(Request(aging_map=WantedMap(level)), NOW, masks, MARGIN, SIZE, (15, 90))
-    expected = masks.face * (build_level(masks, wanted) - build_level(masks, NOW))
+    plan = plan_face(Request(aging_map=WantedMap(age_field)), NOW, masks, MARGIN, SIZE, (15, 90))
+    expected = masks.face * (build_age_field(masks, wanted) - build_age_field(masks, NOW))
     inside = (slice(MARGIN, -MARGIN), slice(MARGIN, -MARGIN))
     assert np.abs(plan.change - expected)[inside].mean() < 0.1
     assert plan.wanted.parts["forehead"] == pytest.approx(30, abs=1)
@@ -141,8 +141,8 @@ def test_a_saved_map_asks_for_what_it_was_saved_from(unit: np.ndarray, side: int
 def test_a_plan_without_a_map_is_that_of_age_and_zones(unit: np.ndarray) -> None:
     masks = make_region_masks(unit, CELLS, MARGIN)
     plan = plan_face(Request.parse(None, ["chin=80"]), NOW, masks, MARGIN, SIZE, (15, 90))
-    older = build_level(masks, FaceAges(NOW.base, {**NOW.parts, "chin": 80.0}))
-    np.testing.assert_array_equal(plan.change, masks.face * (older - build_level(masks, NOW)))
+    older = build_age_field(masks, FaceAges(NOW.base, {**NOW.parts, "chin": 80.0}))
+    np.testing.assert_array_equal(plan.change, masks.face * (older - build_age_field(masks, NOW)))
     trained = plan_face(Request.parse(None, ["chin=80"]), NOW, masks, MARGIN, SIZE, (15, 90), 60.0)
     assert 0 < trained.change.max() < plan.change.max()
     assert plan.asked.shape == (SIZE, SIZE)

@@ -14,7 +14,7 @@ from PIL import Image
 from support.helpers import write_tiny_bundle
 
 from amgan.runtime import Pipeline, Request
-from amgan.runtime.ages.maps import build_level
+from amgan.runtime.ages.maps import build_age_field
 from amgan.runtime.errors import BundleError, EngineError, UsageError
 from amgan.runtime.face.region_masks import make_region_masks
 from amgan.runtime.pipeline.face_filter import NoFaceError
@@ -29,8 +29,8 @@ def test_the_engine_map_is_the_map_of_the_frame(pipeline: Pipeline, hopper: np.n
     work = pipeline.start(hopper, Request.parse("+20")).works[0]
     margin = manifest.halo_px // 4
     fine = make_region_masks(work.seen.landmarks, work.seen.frame_px // 4, margin)
-    level, now = build_level(fine, work.wanted), build_level(fine, work.seen.now)
-    expected = fine.face * (level - now)
+    age_field, now = build_age_field(fine, work.wanted), build_age_field(fine, work.seen.now)
+    expected = fine.face * (age_field - now)
     assert work.frame.aging_map.shape == expected.shape
     assert np.abs(work.frame.aging_map - expected).max() < 2.0
     assert np.abs(work.frame.aging_map - expected).mean() < 0.15

@@ -1,1 +1,1 @@
-"""Style and script of the gallery, put into every index.html."""
+"""Style sheet and script of the gallery, which are inlined into index.html."""
