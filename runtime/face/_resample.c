@@ -12,23 +12,15 @@
 #include <stdint.h>
 #include <string.h>
 
-#if defined(__x86_64__) && defined(__GNUC__)
-#include <immintrin.h>
-#define FAST __attribute__((target("avx2,fma")))
-#define FARTHEST 1e6f
-#define STEPS_PER_PX 32.0
-#define CHUNK 512
+#include "_places.h"
+
+#if CAN_BE_FAST
 
 typedef struct {
     const uint8_t *data;
     Py_ssize_t stride;
     int height, width;
 } Source;
-
-static int usable(void) {
-    __builtin_cpu_init();
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-}
 
 /* The whole number below four places, and the four weights of each. */
 static inline FAST void weigh(const float *at, int32_t *floors, float (*weights)[4]) {
@@ -133,12 +125,6 @@ static FAST void row(const Source *from, const float *x, const float *y, const u
     }
 }
 
-/* Sums of a vector and a number, rounded to steps of 1/32. */
-static FAST void to_steps(const double *along, double start, int count, float *out) {
-    for (int i = 0; i < count; i++)
-        out[i] = (float)(__builtin_rint((along[i] + start) * STEPS_PER_PX) * (1.0 / STEPS_PER_PX));
-}
-
 static void affine_rows(const Source *from, const double *along, const double *starts, int height, int width,
                         uint8_t *out, Py_ssize_t stride) {
     float x[CHUNK], y[CHUNK];
@@ -166,10 +152,6 @@ typedef struct {
     int height, width;
 } Source;
 
-static int usable(void) { return 0; }
-
-static void to_steps(const double *along, double start, int count, float *out) {}
-
 static void affine_rows(const Source *from, const double *along, const double *starts, int height, int width,
                         uint8_t *out, Py_ssize_t stride) {}
 
@@ -177,38 +159,7 @@ static void remap_rows(const Source *from, const Py_buffer *x, const Py_buffer *
                        const Py_buffer *out) {}
 #endif
 
-#define MOST_VIEWS 5
-#define LONGEST (1 << 24)
-
-typedef struct {
-    Py_buffer views[MOST_VIEWS];
-    int count;
-} Views;
-
-/* The next buffer: ``dimensions`` of items of ``size`` bytes, without gaps within a row; NULL with an error set. */
-static Py_buffer *take(Views *views, PyObject *object, int dimensions, Py_ssize_t size, int writable) {
-    Py_buffer *view = &views->views[views->count];
-    if (PyObject_GetBuffer(object, view, writable ? PyBUF_STRIDED : PyBUF_STRIDED_RO)) return NULL;
-    views->count++;
-    Py_ssize_t step = size;
-    int fits = view->ndim == dimensions && view->itemsize == size;
-    for (int i = dimensions - 1; fits && i >= 0; i--) {
-        fits = view->shape[i] >= 1 && view->shape[i] <= LONGEST && (i == 0 && dimensions > 1 ? 1 : view->strides[i] == step);
-        step *= view->shape[i];
-    }
-    if (fits && dimensions == 3) fits = view->shape[2] == 3;
-    if (fits) return view;
-    PyErr_SetString(PyExc_ValueError, "an array has another type or layout than this takes");
-    return NULL;
-}
-
-static PyObject *finish(Views *views, int fits) {
-    for (int i = 0; i < views->count; i++) PyBuffer_Release(&views->views[i]);
-    if (PyErr_Occurred()) return NULL;
-    if (fits) Py_RETURN_NONE;
-    PyErr_SetString(PyExc_ValueError, usable() ? "the sizes of two arrays differ" : "this CPU has no AVX2 and FMA");
-    return NULL;
-}
+#include "_arrays.h"
 
 static Source source_of(const Py_buffer *view) {
     return (Source){view->buf, view->strides[0], (int)view->shape[0], (int)view->shape[1]};

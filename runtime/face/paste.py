@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from . import extensions
 from .alignment import Frame, apply_affine
-from .tone import Tone, toned_change
-from .warp import sample_plane
+from .tone import BRIGHT, DARK, Tone, toned_change
+from .warp import coordinates, has_plain_rows, sample_plane
 
 BAND_ROWS = 64  # fits into the cache
 
@@ -36,7 +39,14 @@ def paste_change(
     not touched. The change follows ``tone`` and the photo's exposure (None: it is pasted as it is).
     """
     photo_size = (out.shape[1], out.shape[0])
-    for x0, top, added, inside in photo_changes(photo_size, frame, before, after, mask, strength, tone):
+    placed = _place(photo_size, frame, before, after, mask, strength, tone)
+    if placed is None:
+        return
+    extension = extensions.paste()
+    if extension is not None and not placed.smooth and placed.mask is None and has_plain_rows(out):
+        _add_all(extension, placed, out)
+        return
+    for x0, top, added, inside in _bands(placed):
         band = out[top : top + added.shape[0], x0 : x0 + added.shape[1]]
         total = cv2.add(band, added, dtype=cv2.CV_8U)  # rounds, and stays within 0 to 255
         cv2.copyTo(total, (inside > 0).view(np.uint8), band)
@@ -56,31 +66,74 @@ def photo_changes(
     Yields x0 and y0 in the photo, the change float32 [h, w, 3] in code values, and the mask [h, w], which is
     zero where the photo is unchanged.
     """
+    placed = _place(photo_size, frame, before, after, mask, strength, tone)
+    if placed is not None and placed.change[..., :3].any():
+        yield from _bands(placed)
+
+
+@dataclass(frozen=True, eq=False)
+class _Placed:
+    """A change and where it goes: ``area`` x0, y0, x1, y1 of the photo, which ``to_change`` leads from.
+
+    ``change`` float32 [h, w, 4] has the mask as fourth channel; ``smooth`` says that it is enlarged. If it
+    was shrunk, ``mask`` is the mask before, and the map to it: an averaged mask is wider than the mask.
+    """
+
+    change: NDArray[np.float32]
+    area: tuple[int, int, int, int]
+    to_change: NDArray[np.float64]
+    smooth: bool
+    mask: tuple[NDArray[np.float32], NDArray[np.float64]] | None
+
+
+def _place(
+    photo_size: tuple[int, int],
+    frame: Frame,
+    before: NDArray[np.uint8],
+    after: NDArray[np.uint8] | NDArray[np.float32],
+    mask: NDArray[np.float32],
+    strength: float,
+    tone: Tone | None,
+) -> _Placed | None:
+    """What `paste_change` adds, and where; None where that is nothing."""
     size = before.shape[0]
     box = _box(mask)
     if box is None:
-        return
+        return None
     rows, columns = box
     part = mask[rows, columns]
     change = _change(before[rows, columns], after[rows, columns], part, strength, tone)
-    if not change[..., :3].any():
-        return
     to_photo, to_frame = frame.to_photo(size), frame.to_frame(size)
     area = _area(rows, columns, to_photo, photo_size)
     if area is None:
-        return
-    x0, y0, x1, y1 = area
+        return None
     to_frame[:, 2] -= (columns.start, rows.start)
     shrunk, scaled = _shrink(change, to_frame)
     # A change with a higher resolution than the photo needs no bicubic interpolation.
     enlarged = float(np.linalg.det(scaled[:, :2])) < 1.0
+    return _Placed(shrunk, area, scaled, enlarged, None if shrunk is change else (part, to_frame))
+
+
+def _bands(placed: _Placed) -> Iterator[tuple[int, int, NDArray[np.float32], NDArray[np.float32]]]:
+    """See `photo_changes`."""
+    x0, y0, x1, y1 = placed.area
     for top in range(y0, y1, BAND_ROWS):
-        place = (x1 - x0, min(BAND_ROWS, y1 - top))
-        found = sample_plane(shrunk, _moved(scaled, x0, top), place, smooth=enlarged)
+        size = (x1 - x0, min(BAND_ROWS, y1 - top))
+        found = sample_plane(placed.change, _moved(placed.to_change, x0, top), size, smooth=placed.smooth)
         added, inside = np.ascontiguousarray(found[..., :3]), found[..., 3]
-        if shrunk is not change:  # an averaged mask is wider than the mask
-            inside = sample_plane(part, _moved(to_frame, x0, top), place, smooth=False)
+        if placed.mask is not None:  # an averaged mask is wider than the mask
+            part, to_part = placed.mask
+            inside = sample_plane(part, _moved(to_part, x0, top), size, smooth=False)
         yield x0, top, added, inside
+
+
+def _add_all(extension: Any, placed: _Placed, out: NDArray[np.uint8]) -> None:
+    """Add a change to the photo, band by band, by the extension: what `_bands` would give, in one pass."""
+    x0, y0, x1, y1 = placed.area
+    for top in range(y0, y1, BAND_ROWS):
+        band = out[top : min(top + BAND_ROWS, y1), x0:x1]
+        places = coordinates(_moved(placed.to_change, x0, top), (band.shape[1], band.shape[0]))
+        extension.add(placed.change, *places, band)
 
 
 def _change(
@@ -92,6 +145,10 @@ def _change(
 ) -> NDArray[np.float32]:
     """The weighted change of a frame's part and its mask, float32 [h, w, 4]."""
     stacked = np.empty((*mask.shape, 4), np.float32)
+    extension = extensions.paste()
+    if extension is not None and tone is not None and not tone.share and after.dtype == np.uint8:
+        extension.change(before, after, mask, BRIGHT, DARK, strength, stacked)
+        return stacked
     for top in range(0, len(mask), BAND_ROWS):
         rows = slice(top, top + BAND_ROWS)
         if tone is None:

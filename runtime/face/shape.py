@@ -15,13 +15,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from . import extensions
 from .alignment import Frame, apply_affine
 from .easing import eased
 from .mesh import FACE_OVAL, raise_hairline
-from .warp import move_pixels, sample_plane
+from .warp import coordinates, move_pixels, sample_plane
 
 GRID = 64
 BAND_ROWS = 64
+BORDER = 2
 LEAST_PX = 0.05
 """Displacements below this, in px of the photo, are ignored: they are invisible."""
 _FILE = Path(__file__).parent / "models" / "aging_shape.npz"
@@ -81,8 +83,8 @@ def paste_shape(out: NDArray[np.uint8], change: ShapeChange, strength: float = 1
     across, down = change.frame.right
     turn = np.array([[across, -down], [down, across]], np.float32) * np.float32(2.0 * strength)
     moves = (change.moves @ turn.T).astype(np.float32)
+    bordered = np.pad(moves, ((BORDER, BORDER), (BORDER, BORDER), (0, 0)))
     before = out[y0:y1, x0:x1].copy()
-    columns = np.arange(x1 - x0, dtype=np.float32)[None]
     reach = _Reach(moves, matrix)
     for top in range(0, y1 - y0, BAND_ROWS):
         bottom = min(top + BAND_ROWS, y1 - y0)
@@ -92,11 +94,35 @@ def paste_shape(out: NDArray[np.uint8], change: ShapeChange, strength: float = 1
         part = out[y0 + top : y0 + bottom, x0 + left : x0 + right]
         to_band = matrix.copy()
         to_band[:, 2] += matrix[:, 0] * left + matrix[:, 1] * top
-        found = sample_plane(moves, to_band, (right - left, bottom - top), smooth=False)
-        sideways, downwards = found[..., 0], found[..., 1]
-        moving = np.maximum(np.abs(sideways), np.abs(downwards)) >= LEAST_PX
-        rows = np.arange(top, bottom, dtype=np.float32)[:, None]
-        move_pixels(before, columns[:, left:right] - sideways, rows - downwards, moving, part)
+        move_pixels(before, *_origins(bordered, to_band, (left, top), part.shape[:2]), part)
+
+
+def _origins(
+    bordered: NDArray[np.float32],
+    to_moves: NDArray[np.float64],
+    corner: tuple[int, int],
+    sides: tuple[int, ...],
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
+    """Where the pixels of a part of a photo come from, float32 [h, w] columns and rows, and which move.
+
+    ``bordered`` are moves [n, n, 2] in px of the photo with BORDER cells of 0 around them, ``to_moves`` leads
+    to the moves alone; ``corner`` is the part's first column and row, ``sides`` its height and width.
+    """
+    size, (left, top) = (sides[1], sides[0]), corner
+    extension = extensions.paste()
+    if extension is not None:
+        across, down = (np.empty(sides[:2], np.float32) for _ in range(2))
+        moving = np.empty(sides[:2], bool)
+        places = coordinates(to_moves, size)
+        extension.places(bordered, *places, left, top, LEAST_PX, across, down, moving)
+        return across, down, moving
+    moves = bordered[BORDER:-BORDER, BORDER:-BORDER]
+    found = sample_plane(moves, to_moves, size, smooth=False)
+    sideways, downwards = found[..., 0], found[..., 1]
+    moving = np.maximum(np.abs(sideways), np.abs(downwards)) >= LEAST_PX
+    columns = np.arange(left, left + size[0], dtype=np.float32)[None]
+    rows = np.arange(top, top + size[1], dtype=np.float32)[:, None]
+    return columns - sideways, rows - downwards, moving
 
 
 class _Reach:

@@ -87,12 +87,12 @@ def exposure_weight(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     red, green, blue = cv2.split(rgb)
     low, high = cv2.min(red, green), cv2.max(red, green)
     middle, largest = cv2.max(low, cv2.min(high, blue)), cv2.max(high, blue)
-    return np.asarray(cv2.multiply(cv2.LUT(middle, _BRIGHT), cv2.LUT(largest, _DARK)), np.float32)
+    return np.asarray(cv2.multiply(cv2.LUT(middle, BRIGHT), cv2.LUT(largest, DARK)), np.float32)
 
 
 def _smooth(value: float, begins: float, ends: float) -> float:
     return eased(min(max((value - begins) / (ends - begins), 0.0), 1.0))
 
 
-_BRIGHT = np.array([1.0 - BLOWN_OUT_SHARE * _smooth(code, *BLOWN_OUT) for code in range(256)], np.float32)
-_DARK = np.array([_smooth(code, *NEARLY_BLACK) for code in range(256)], np.float32)
+BRIGHT = np.array([1.0 - BLOWN_OUT_SHARE * _smooth(code, *BLOWN_OUT) for code in range(256)], np.float32)
+DARK = np.array([_smooth(code, *NEARLY_BLACK) for code in range(256)], np.float32)

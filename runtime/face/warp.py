@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from . import extensions
 from .alignment import apply_affine
 
 _STEPS_PER_PX = 32
@@ -44,9 +44,9 @@ def sample_affine(
 
 def _sample_band(region: NDArray[np.uint8], matrix: NDArray[np.float64], band: NDArray[np.uint8]) -> None:
     """Write a bicubic sample of an RGB picture, uint8 [H, W, 3], under an affine map into ``band``."""
-    extension = _extension()
-    if extension is not None and _has_plain_rows(region) and _has_plain_rows(band):
-        along, starts = _coordinates(matrix, (band.shape[1], band.shape[0]))
+    extension = extensions.resample()
+    if extension is not None and has_plain_rows(region) and has_plain_rows(band):
+        along, starts = coordinates(matrix, (band.shape[1], band.shape[0]))
         extension.affine(region, along, starts, band)
         return
     import cv2
@@ -70,8 +70,8 @@ def move_pixels(
     ``across`` and ``down`` [h, w] are the source columns and rows in ``rgb``; its edges are repeated outside.
     Only pixels that are ``wanted`` [h, w] are written.
     """
-    extension = _extension()
-    if extension is not None and _has_plain_rows(rgb) and _has_plain_rows(out):
+    extension = extensions.resample()
+    if extension is not None and has_plain_rows(rgb) and has_plain_rows(out):
         extension.remap(rgb, across, down, wanted, out)
         return
     import cv2
@@ -80,17 +80,7 @@ def move_pixels(
     cv2.copyTo(np.asarray(moved, np.uint8), wanted.view(np.uint8), out)
 
 
-@functools.cache
-def _extension() -> Any:
-    """The C extension; None if it was not built or this CPU lacks its instructions."""
-    try:
-        from . import _resample
-    except ImportError:
-        return None
-    return _resample if _resample.usable() else None
-
-
-def _has_plain_rows(rgb: NDArray[np.uint8]) -> bool:
+def has_plain_rows(rgb: NDArray[np.uint8]) -> bool:
     """Whether the rows are contiguous, as the extension requires."""
     return rgb.strides[1:] == (3, 1) and rgb.strides[0] > 0
 
@@ -126,12 +116,12 @@ def _warp(
     """
     import cv2
 
-    along, starts = _coordinates(matrix, size_px)
+    along, starts = coordinates(matrix, size_px)
     across, down = (_to_steps(along[axis], starts[axis]) for axis in (0, 1))
     return cv2.remap(source, across, down, method, borderMode=border, borderValue=0)
 
 
-def _coordinates(
+def coordinates(
     matrix: NDArray[np.float64], size_px: tuple[int, int]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The column and row terms of source coordinates (x, y): [2, columns] and [2, rows] of an output."""
@@ -141,7 +131,7 @@ def _coordinates(
 
 def _to_steps(along: NDArray[np.float64], start: NDArray[np.float64]) -> NDArray[np.float32]:
     """The outer sum of two vectors, [rows, columns], rounded to OpenCV's interpolation steps."""
-    extension = _extension()
+    extension = extensions.resample()
     if extension is not None:
         steps = np.empty((len(start), len(along)), np.float32)
         extension.steps(along, start, steps)

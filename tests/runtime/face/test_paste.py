@@ -3,9 +3,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from amgan.runtime.face import extensions
 from amgan.runtime.face import paste as paste_module
 from amgan.runtime.face.alignment import Frame, apply_affine
-from amgan.runtime.face.paste import paste_change
+from amgan.runtime.face.paste import paste_change, photo_changes
 from amgan.runtime.face.tone import read_tone
 
 RNG = np.random.default_rng(3)
@@ -119,3 +120,73 @@ def test_face_off_the_photo(centre: tuple[float, float]) -> None:
 def test_empty_mask() -> None:
     base, frame = photo(), Frame((50.0, 50.0), (40.0, 0.0))
     assert np.array_equal(pasted(base, frame, flat(0), flat(255), np.zeros((SIZE, SIZE), np.float32)), base)
+
+
+needs_the_extension = pytest.mark.skipif(
+    extensions.paste() is None, reason="the extension in C was not built, or this CPU has no FMA"
+)
+
+
+@needs_the_extension
+@pytest.mark.parametrize("strength", [0.37, 1.0, 1.6])
+@pytest.mark.parametrize(
+    "frame",
+    [
+        Frame((70.0, 55.0), (27.0, 9.0)),
+        Frame((5.0, 110.0), (-20.0, 24.0)),  # a part lies outside of the photo
+        Frame((80.0, 60.0), (70.0, 11.0)),  # enlarged: OpenCV samples it, the extension weighs it
+        Frame((80.0, 60.0), (11.0, 2.0)),  # shrunk
+    ],
+)
+def test_extension_and_opencv_paste_the_same(
+    frame: Frame, strength: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base, before, after = photo(), photo(SIZE, SIZE), photo(SIZE, SIZE)
+    before[:8], before[8:16] = 255, 2  # blown out, and nearly black
+    tone = read_tone(before, disc())
+    assert not tone.share
+    fast = pasted(base, frame, before, after, disc(), strength=strength, tone=tone)
+    assert not np.array_equal(fast, base)
+    monkeypatch.setattr(extensions, "paste", lambda: None)
+    slow = pasted(base, frame, before, after, disc(), strength=strength, tone=tone)
+    assert np.abs(fast.astype(int) - slow).max() <= 1  # older OpenCVs add in another order
+    assert (fast == slow).mean() > 0.99
+
+
+@needs_the_extension
+def test_nothing_to_change_changes_nothing() -> None:
+    base, frame, face = photo(), Frame((70.0, 55.0), (30.0, 9.0)), photo(SIZE, SIZE)
+    assert np.array_equal(pasted(base, frame, face, face, disc(), tone=read_tone(face, disc())), base)
+    assert list(photo_changes((160, 120), frame, face, face, disc())) == []
+
+
+@needs_the_extension
+def test_extension_refuses_what_does_not_fit() -> None:
+    from amgan.runtime.face import _paste
+
+    face, mask = photo(8, 9), np.ones((8, 9), np.float32)
+    table, change = np.ones(256, np.float32), np.zeros((8, 9, 4), np.float32)
+    for wrong in (
+        (face, face[:, :8], mask, table, table, 1.0, change),
+        (face, face, mask[:7], table, table, 1.0, change),
+        (face, face, mask, table[:255], table, 1.0, change),
+        (face, face, mask.astype(np.float64), table, table, 1.0, change),
+        (face, face, mask, table, table, 1.0, change[..., :3]),
+    ):
+        with pytest.raises(ValueError, match="array"):
+            _paste.change(*wrong)
+    along, starts = np.zeros((2, 9)), np.zeros((2, 8))
+    for wrong in ((change, along[:, :8], starts, face), (change, along, starts[:, :7], face)):
+        with pytest.raises(ValueError, match="differ"):
+            _paste.add(*wrong)
+    with pytest.raises(ValueError, match="array"):
+        _paste.add(change[..., :3].copy(), along, starts, face)
+    moves, wanted = np.zeros((9, 9, 2), np.float32), np.zeros((8, 9), bool)
+    for wrong in (
+        (moves[:8], along, starts, 0, 0, 0.1, mask, mask, wanted),
+        (moves[:4, :4].copy(), along, starts, 0, 0, 0.1, mask, mask, wanted),
+        (moves, along, starts, 0, 0, 0.1, mask, mask[:7], wanted),
+        (moves, along, starts[:, :7], 0, 0, 0.1, mask, mask, wanted),
+    ):
+        with pytest.raises(ValueError, match="differ"):
+            _paste.places(*wrong)

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from amgan.runtime.face import extensions
 from amgan.runtime.face.alignment import Frame
 from amgan.runtime.face.shape import LEAST_PX, landmark_moves, paste_shape, plan_shape
 from amgan.runtime.face.warp import move_pixels, sample_plane
@@ -92,3 +93,23 @@ def test_pixels_are_those_of_a_warp_of_the_whole_frame(unit: np.ndarray) -> None
         move_pixels(photo(), x - field[..., 0], y - field[..., 1], moving, wanted)
         assert np.abs(after.astype(int) - wanted).max() <= 1
         assert (after == wanted).mean() > 0.999
+
+
+@pytest.mark.skipif(
+    extensions.paste() is None, reason="the extension in C was not built, or this CPU has no FMA"
+)
+@pytest.mark.parametrize(
+    "frame", [FRAME, Frame((140.0, 130.0), (-300.0, 900.0)), Frame((20.0, 40.0), (90.0, 4.0))]
+)
+def test_extension_and_opencv_move_the_same(
+    frame: Frame, unit: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change = plan_shape(frame, unit, 25, 80)
+    assert change is not None
+    fast, slow = photo(), photo()
+    paste_shape(fast, change, 0.8)
+    assert not np.array_equal(fast, photo())
+    monkeypatch.setattr(extensions, "paste", lambda: None)
+    paste_shape(slow, change, 0.8)
+    assert np.abs(fast.astype(int) - slow).max() <= 1  # older OpenCVs add in another order
+    assert (fast == slow).mean() > 0.999

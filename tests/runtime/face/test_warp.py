@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from amgan.runtime.face import warp
+from amgan.runtime.face import extensions
 from amgan.runtime.face.warp import move_pixels, sample_affine, sample_plane
 
 IDENTITY = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
@@ -118,12 +118,12 @@ def test_a_part_of_the_output_is_that_part(turn: float, scale: float, x: int, y:
 
 
 needs_the_extension = pytest.mark.skipif(
-    warp._extension() is None, reason="the extension in C was not built, or this CPU has no FMA"
+    extensions.resample() is None, reason="the extension in C was not built, or this CPU has no FMA"
 )
 
 
 def without_extension(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(warp, "_extension", lambda: None)
+    monkeypatch.setattr(extensions, "resample", lambda: None)
 
 
 @needs_the_extension

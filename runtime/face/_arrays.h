@@ -1,0 +1,43 @@
+/* Arrays that are handed from Python: every one is checked before it is read. Include after what defines `usable`. */
+#include <Python.h>
+#include <string.h>
+
+#define MOST_VIEWS 7
+#define LONGEST (1 << 24)
+
+typedef struct {
+    Py_buffer views[MOST_VIEWS];
+    int count;
+} Views;
+
+/* The next buffer: ``dimensions`` of items of ``size`` bytes, the last of three ``channels`` long, without gaps within
+ * a row; NULL with an error set. */
+static Py_buffer *take_of(Views *views, PyObject *object, int dimensions, Py_ssize_t channels, Py_ssize_t size,
+                          int writable) {
+    Py_buffer *view = &views->views[views->count];
+    if (PyObject_GetBuffer(object, view, writable ? PyBUF_STRIDED : PyBUF_STRIDED_RO)) return NULL;
+    views->count++;
+    Py_ssize_t step = size;
+    int fits = view->ndim == dimensions && view->itemsize == size;
+    for (int i = dimensions - 1; fits && i >= 0; i--) {
+        fits = view->shape[i] >= 1 && view->shape[i] <= LONGEST && (i == 0 && dimensions > 1 ? 1 : view->strides[i] == step);
+        step *= view->shape[i];
+    }
+    if (fits && dimensions == 3) fits = view->shape[2] == channels;
+    if (fits) return view;
+    PyErr_SetString(PyExc_ValueError, "an array has another type or layout than this takes");
+    return NULL;
+}
+
+/* The next buffer; one of three dimensions has three channels. */
+static Py_buffer *take(Views *views, PyObject *object, int dimensions, Py_ssize_t size, int writable) {
+    return take_of(views, object, dimensions, 3, size, writable);
+}
+
+static PyObject *finish(Views *views, int fits) {
+    for (int i = 0; i < views->count; i++) PyBuffer_Release(&views->views[i]);
+    if (PyErr_Occurred()) return NULL;
+    if (fits) Py_RETURN_NONE;
+    PyErr_SetString(PyExc_ValueError, usable() ? "the sizes of two arrays differ" : "this CPU has no AVX2 and FMA");
+    return NULL;
+}
