@@ -33,7 +33,7 @@ STDOUT = Path("-")
 @click.argument("photo", type=PathType)
 @click.option(
     "-o", "--output", required=True, type=PathType, metavar="OUT",
-    help="File to write, or a folder to write it into under its own name; - writes it to stdout.",
+    help="Output file, a folder for a file of the same name, or - for stdout.",
 )  # fmt: skip
 @format_option
 @aging_options
@@ -41,8 +41,9 @@ STDOUT = Path("-")
 def command(photo: Path, output: Path, format: str | None, aging: Aging) -> None:
     """Age the faces of one PHOTO.
 
-    The result has the size, colour profile and camera data of the photo, and its format unless OUT ends like
-    another one; what is not the face or close around it keeps its pixels. The photo is never written over.
+    The result has the size, colour profile and camera data of the photo, and its format unless OUT has
+    another extension. Pixels outside the face and its close surroundings do not change. The photo is never
+    overwritten.
 
     \b
     Examples:
@@ -75,7 +76,7 @@ def command(photo: Path, output: Path, format: str | None, aging: Aging) -> None
 
 
 def _covers(outcome: Outcome) -> str:
-    """What lies over the faces that were aged, in words, and was left alone."""
+    """Occlusions of the aged faces, in words."""
     from amgan.runtime.face.covers import describe_covers
 
     told = {
@@ -85,14 +86,14 @@ def _covers(outcome: Outcome) -> str:
 
 
 def _lost(outcome: Outcome) -> str:
-    """What the photo carries behind its picture and the aged one does not."""
+    """Data after the photo's picture that the aged one lacks, in words."""
     lost = outcome.details.get("left_out", ())
     return f" (left out, as it shows the photo unaged: {' and '.join(lost)})" if lost else ""
 
 
 @contextmanager
 def _folder_for(output: Path) -> Iterator[Path]:
-    """Where the result is written: ``output``, or for stdout a folder that is gone at the end."""
+    """The folder or file for the result: ``output``, or a temporary folder for stdout."""
     if output != STDOUT:
         yield output
         return

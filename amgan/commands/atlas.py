@@ -1,4 +1,4 @@
-"""`amgan atlas`: make, show and check the atlases of populations."""
+"""`amgan atlas`: fit, show and validate atlases of populations."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.group("atlas")
 def command() -> None:
-    """Make, show and check atlases: per population, the usual score of every sign at every age.
+    """Fit, show and validate atlases: per population, the usual score of every sign by age.
 
     \b
     Examples:
@@ -32,7 +32,7 @@ def command() -> None:
 @click.argument("dataset", type=PathType)
 @click.option(
     "-o", "--output", required=True, type=PathType, metavar="FILE",
-    help="Atlas to write, .json; with --group one for every group, FILE-GROUP.json.",
+    help="Atlas file to write, .json; with --group one per group, FILE-GROUP.json.",
 )  # fmt: skip
 @click.option(
     "--group", metavar="COLUMN", show_default="all faces in one",
@@ -45,11 +45,11 @@ def command() -> None:
 @click.option("--name", metavar="NAME", show_default="FILE without .json", help="Name of the atlas.")
 @click.option(
     "--source", metavar="TEXT", show_default="the path of DATASET",
-    help="What the faces are and where they come from, in words; people who use the atlas read it.",
+    help="Description of the faces and their origin for users of the atlas.",
 )  # fmt: skip
 @click.option(
     "--unit", metavar="UNIT", show_default="as in DATASET, or years",
-    help="Unit of the scores; atlases can be compared where their units are the same.",
+    help="Unit of the scores; atlases with the same unit can be converted into each other.",
 )  # fmt: skip
 def fit(
     dataset: Path,
@@ -62,9 +62,9 @@ def fit(
 ) -> None:
     """Fit an atlas to the scored faces of DATASET, a folder that `amgan label` wrote, or a CSV table.
 
-    The table has the columns file, age, and one for every part of every zone. Groups with too few faces are
-    left out and named; held-out faces have no part in it. An atlas does not say who belongs to a population:
-    that is for its user to choose.
+    The table has the columns file, age, and one per part of every zone. Groups with too few faces are skipped
+    and listed; held-out faces are not used. An atlas does not define who belongs to a population: its user
+    chooses the atlas.
 
     \b
     Examples:
@@ -112,10 +112,10 @@ def fit(
 @click.argument("atlas", metavar="NAME|FILE")
 @click.option(
     "-o", "--output", type=PathType, metavar="PICTURE", show_default="none",
-    help="Picture of all curves to draw, .png.",
+    help="Draw all curves into this .png file.",
 )  # fmt: skip
 def show(atlas: str, output: Path | None) -> None:
-    """Print what an atlas holds: its source, and the usual score of every sign at every fifth or tenth year.
+    """Print the source of an atlas, and the usual score of every sign at every fifth or tenth year.
 
     \b
     Examples:
@@ -138,7 +138,7 @@ def show(atlas: str, output: Path | None) -> None:
 @command.command("check")
 @click.argument("atlas", metavar="NAME|FILE")
 def check(atlas: str) -> None:
-    """Say whether an atlas can be used, or what is wrong with it.
+    """Validate an atlas.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""`amgan bench`: how fast this machine ages faces, compared with PyTorch, and whether that got worse."""
+"""`amgan bench`: the speed of this machine compared with PyTorch and with an earlier result."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ if TYPE_CHECKING:
     type=PathType,
     default=Path("bench.json"),
     show_default=True,
-    help="File to write the result to, JSON.",
+    help="JSON file to write the result to.",
 )
 @click.option(
     "--baseline",
     type=PathType,
     metavar="FILE",
     show_default="none",
-    help="An earlier result of this machine: exit code 1 where AMGAN lost more than 15 % of its lead over "
-    "PyTorch, or its pixels are no longer those of PyTorch.",
+    help="An earlier result of this machine: exit code 1 if AMGAN lost more than 15 % of its lead over "
+    "PyTorch, or its pixels no longer match those of PyTorch.",
 )
 @click.option(
     "--size",
     type=click.Choice(["short", "smallest"]),
     default="short",
     show_default=True,
-    help="short: faces of 512 px, a few minutes; smallest: 256 px and three turns, to see that it works.",
+    help="short: faces of 512 px, a few minutes; smallest: 256 px and three rounds, as a quick test.",
 )
 @model_option
 @click.option(
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     type=PathType,
     metavar="FILE",
     show_default="the shipped weights",
-    help="Weights that the bundle was made of, a .safetensors file.",
+    help="Weights of the bundle, a .safetensors file.",
 )
 @click.pass_context
 def command(
@@ -63,9 +63,9 @@ def command(
 ) -> None:
     """Compare the CPU engine with PyTorch, torch.compile and ONNX Runtime, in turn.
 
-    One face, one photo from JPEG to JPEG with its stages, a folder, a fresh process and its memory. A speed
-    counts as verified where its pixels are those of PyTorch in fp32, within the bundle's tolerances. Leave
-    the machine alone meanwhile: it takes under five minutes on two cores.
+    Measures one face, one photo from JPEG to JPEG by stages, a folder, and a fresh process with its memory. A
+    speed is verified if its pixels match those of PyTorch in fp32 within the bundle's tolerances. Do not use
+    the machine for other work meanwhile: it takes under five minutes on two cores.
 
     \b
     Examples:
@@ -97,7 +97,7 @@ def command(
 
 
 def _read_baseline(path: Path, size: Any) -> dict[str, Any]:
-    """Read a baseline and refuse one that cannot be compared, before anything is measured."""
+    """Read a baseline; raises UsageError for one that is not comparable, before anything is measured."""
     from dataclasses import asdict
 
     from amgan.benchmarking.baseline import check_hardware, check_size, read_result
@@ -111,7 +111,7 @@ def _read_baseline(path: Path, size: Any) -> dict[str, Any]:
 
 
 def _write(result: Mapping[str, Any], path: Path) -> None:
-    """Write the result atomically; raises UsageError where that cannot be done."""
+    """Write the result atomically; raises UsageError."""
     try:
         with whole_file(path) as temporary:
             temporary.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
@@ -120,9 +120,9 @@ def _write(result: Mapping[str, Any], path: Path) -> None:
 
 
 def _print(result: Mapping[str, Any]) -> None:
-    """The speeds as a table, stages, scaling with jobs, cold start and who is absent.
+    """Print speeds as a table, stages, scaling with jobs, cold start and missing contenders.
 
-    What varies too much, or all if the reference is too far from itself, is no claim and is not printed.
+    Ratios that vary too much are not printed, nor any if the reference itself does.
     """
     from amgan.benchmarking.machine import busy
     from amgan.benchmarking.timing import MOST_SPREAD
@@ -171,7 +171,7 @@ def _print(result: Mapping[str, Any]) -> None:
 
 
 def _claim(speed: Mapping[str, Any], noise: float) -> str:
-    """How many times faster than PyTorch, with its spread, or why that is not said."""
+    """The speed relative to PyTorch with its spread, or why it is not claimed."""
     from amgan.benchmarking.timing import MOST_SPREAD
 
     varies = speed.get("spread", 0.0)
@@ -181,7 +181,7 @@ def _claim(speed: Mapping[str, Any], noise: float) -> str:
 
 
 def print_changes(changes: Sequence[SpeedChange], baseline: Mapping[str, Any]) -> None:
-    """Print what a comparison with a baseline found, a line a contender."""
+    """Print the comparison with a baseline, one line per contender."""
     day = baseline.get("date", "an unknown day")
     click.echo(f"compared with the baseline of {day}, times faster than PyTorch:")
     for one in changes:

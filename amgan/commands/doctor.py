@@ -1,4 +1,4 @@
-"""`amgan doctor`: what this machine can run, and what to install for more."""
+"""`amgan doctor`: which engines can run on this machine, and what to install for others."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, show_default="tables", help="Print JSON instead of tables.")
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:
-    """Say what this machine offers and which engines can run on it.
+    """Show the hardware and software of this machine, and which engines can run on it.
 
-    For each engine that cannot run it says why, and the line that installs what is missing. Exit code 0 if
-    at least one engine can run, otherwise 1.
+    For each engine that cannot run it prints the reason and the install command. The exit code is 0 if at
+    least one engine can run, otherwise 1.
 
     \b
     Examples:
@@ -37,7 +37,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
 
 
 def _print(report: Report) -> None:
-    """Print the report as text; commands stand on lines of their own, so that they can be copied."""
+    """Print the report as text, with commands on separate lines for copying."""
     cpu = report.cpu
     lines = [
         f"system        {report.system}",

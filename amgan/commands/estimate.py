@@ -1,4 +1,4 @@
-"""`amgan estimate`: how old each zone of each face looks."""
+"""`amgan estimate`: the apparent age of each zone of each face."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from amgan.runtime.face.finder import Face
 
 
-# The widest zone's name and the widest place of a face that a table may hold, with their borders.
+# Widths of the column of zone names and of a face's column, with their borders.
 _ZONE_COLUMNS, _FACE_COLUMNS = 24, 19
 
 
@@ -32,14 +32,14 @@ _ZONE_COLUMNS, _FACE_COLUMNS = 24, 19
     type=PathType,
     metavar="PICTURE",
     show_default="none",
-    help="Picture to draw: the photo with a frame and its number around each face, for --face.",
+    help="Draw the photo with numbered boxes around its faces (the numbers of --face) into this file.",
 )
 @model_option
 @device_option
 def command(photo: Path, as_json: bool, draw: Path | None, model: Path | None, device: str) -> None:
-    """Say how old each face of PHOTO looks, zone by zone, in years.
+    """Estimate the apparent age of each face of PHOTO by zone, in years.
 
-    These are apparent ages of the skin in this photo, not a statement about the person's age or health.
+    Apparent ages are those of the skin in this photo; they are no statement about a person's age or health.
 
     \b
     Examples:
@@ -87,7 +87,7 @@ def _print_table(photo: Path, found: list[tuple[Face, FaceAges]]) -> None:
     from amgan.runtime.ages.atlas_transfer import face_age
 
     console = wide_console()
-    # The name is not the title of a table: rich would fold it, and read brackets in it as markup.
+    # Not the title of the table: rich would wrap the name and parse brackets in it as markup.
     click.echo(f"{photo}: apparent age in years")
     numbers = list(enumerate(found, start=1))
     each = max(1, (console.width - _ZONE_COLUMNS) // _FACE_COLUMNS)

@@ -1,4 +1,4 @@
-"""`amgan evaluate`: how well a bundle ages faces, as judges from outside read it."""
+"""`amgan evaluate`: measures how well a bundle ages faces, with independent judges."""
 
 from __future__ import annotations
 
@@ -17,29 +17,28 @@ from amgan.runtime.errors import UsageError
 @model_option
 @click.option(
     "--photos", type=PathType, metavar="FOLDER", show_default="none",
-    help="Photos of your own to judge as well: the largest face of each. DATASET may then be left out.",
+    help="Folder of further photos to judge, the largest face of each. DATASET is optional then.",
 )  # fmt: skip
 @click.option(
     "--portraits", type=PathType, metavar="FOLDER", show_default="none",
-    help="Portraits of a table of known ages to judge as well, of the same split; needs --ages.",
+    help="Folder of further portraits of known age to judge, of the same split; needs --ages.",
 )  # fmt: skip
 @click.option(
     "--ages", type=PathType, metavar="CSV", show_default="none",
-    help="Table of --portraits: columns file and age, if at hand age_is (true, ...), kind (real, ...).",
+    help="Table of --portraits: columns file and age, optionally age_is (true, ...), kind (real, ...).",
 )  # fmt: skip
 @click.option(
     "--pairs", type=PathType, metavar="FOLDER", show_default="none",
-    help="Judge pictures before and after, whoever changed them: NAME-before.png and NAME-after.png, or two "
-    "folders, before and after. Nothing else is judged.",
+    help="Judge only existing pairs of pictures: NAME-before.png and NAME-after.png, or two folders, before "
+    "and after.",
 )  # fmt: skip
 @click.option(
     "--faults", type=PathType, metavar="CSV", show_default="none",
-    help="The table faults.csv, filled in while looking at the sheets: puts its counts into the results "
-    "that are in --output. Nothing is judged.",
+    help="Only add the counts of a filled-in table faults.csv to the results in --output.",
 )  # fmt: skip
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="N",
-    help="Which faces are drawn by lot for the sheets to look at.",
+    help="Seed of the random choice of faces for the contact sheets.",
 )  # fmt: skip
 @click.option(
     "-o", "--output", default=Path("evaluation"), show_default=True, type=PathType, metavar="DIR",
@@ -47,12 +46,11 @@ from amgan.runtime.errors import UsageError
 )  # fmt: skip
 @click.option(
     "--faces", "count", type=click.IntRange(min=1), metavar="N", show_default="all",
-    help="How many faces of DATASET to judge, spread evenly.",
+    help="Number of faces of DATASET to judge, evenly spaced.",
 )  # fmt: skip
 @click.option(
     "--split", type=click.Choice(["held-out", "train", "all"]), default="held-out", show_default=True,
-    help="Which faces of DATASET and --portraits: those that training never saw, those that it learnt from, "
-    "or all.",
+    help="Faces of DATASET and --portraits to judge: held-out ones, training ones, or all.",
 )  # fmt: skip
 @click.option(
     "--face-api", type=PathType, metavar="FOLDER", show_default="none",
@@ -61,8 +59,8 @@ from amgan.runtime.errors import UsageError
 )  # fmt: skip
 @click.option(
     "--every", type=click.IntRange(min=0), default=5, show_default=True, metavar="N",
-    help="Zones one by one and sweeps are measured on every N-th face, seams on the first few of them; 1 "
-    "takes all, 0 none.",
+    help="Measure single zones and sweeps on every N-th face, seams on the first few of them; 1: all faces, "
+    "0: none.",
 )  # fmt: skip
 def command(
     dataset: Path | None,
@@ -79,13 +77,14 @@ def command(
     face_api: Path | None,
     every: int,
 ) -> None:
-    """Measure how well a bundle ages faces, and whether they are believed, on faces that it never saw.
+    """Measure how well and how credibly a bundle ages held-out faces.
 
-    Judges from outside read age and identity; place, detail, seams, evenness of a sweep, skin tone and the
-    way back are read from the pixels, and so is belief: dark patches, one mask for all, painted rows. All
-    with standard errors, by age and by lightness of skin. The first age judge is the package that the weak
-    labels of training come from: look at the second one too. Look at the sheets look-*.jpg as well, and count
-    faults in faults.csv. Files of the output folder show faces: pictures of real people stay there.
+    Independent judges estimate age and identity. Locality, detail, seams, smoothness of a sweep, skin tone,
+    the cycle error, and signs of a lack of credibility (dark patches, the same mask for all, regular rows)
+    are measured in the pixels. All measures have standard errors, by age and by lightness of skin. The first
+    age judge is the package of the weak training labels: consider the second one too. Also inspect the sheets
+    look-*.jpg and count faults in faults.csv. The output folder contains pictures of faces: do not publish
+    those of real people.
 
     \b
     Examples:
@@ -122,7 +121,7 @@ def _judge_bundle(
     every: int,
     seed: int,
 ) -> None:
-    """Judge what a bundle makes of faces."""
+    """Judge faces aged by a bundle."""
     with needs("evaluation", "evaluate"):
         import matplotlib  # noqa: F401
     from amgan.evaluation.judges import open_judges
@@ -157,7 +156,7 @@ def _judge_bundle(
 
 
 def _judge_pairs(pairs: Path, model: Path | None, face_api: Path | None, output: Path, seed: int) -> None:
-    """Judge pictures before and after."""
+    """Judge pairs of pictures."""
     from amgan.evaluation.judges import open_judges
     from amgan.evaluation.looking import to_look_at
     from amgan.evaluation.output import RESULT, heading, prepare_folder, to_json, write_files
@@ -182,7 +181,7 @@ def _judge_pairs(pairs: Path, model: Path | None, face_api: Path | None, output:
 
 
 def _take_faults(faults: Path, output: Path) -> None:
-    """Put the counts of a filled table into the results of a folder."""
+    """Add the counts of a filled-in table to the results of a folder."""
     from amgan.evaluation.faults import read_faults
     from amgan.evaluation.looking import add_faults
 
@@ -193,7 +192,7 @@ def _take_faults(faults: Path, output: Path) -> None:
 
 
 def _typed() -> str:
-    """The command as it was typed, but for the folders of this machine."""
+    """The command line without local folders."""
     import sys
 
     from amgan.benchmarking.machine import typed

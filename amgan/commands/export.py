@@ -1,4 +1,4 @@
-"""`amgan export`: a checkpoint becomes a bundle."""
+"""`amgan export`: converts a checkpoint to a bundle."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MIN_CORE_PX = 64
 def read_cores(
     context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
 ) -> tuple[tuple[int, int], ...]:
-    """Widths and heights in px, from 320x400 or one side of a square; UsageError for anything else."""
+    """Parse widths and heights in px, 320x400 or the side of a square; raises UsageError."""
     found = []
     for value in values:
         sides = value.split("x")
@@ -35,56 +35,54 @@ def read_cores(
 )
 @click.option(
     "--checkpoint", type=PathType, metavar="FILE", show_default="the shipped weights",
-    help="Weights to export, a .safetensors file as `amgan train` writes it.",
+    help="Weights to export, a .safetensors file of `amgan train`.",
 )  # fmt: skip
-@click.option("--fp16", is_flag=True, show_default="fp32", help="Write ONNX files in fp16, too.")
-@click.option("--bf16", is_flag=True, show_default="fp32", help="Write ONNX files in bf16, too.")
+@click.option("--fp16", is_flag=True, show_default="fp32", help="Also write ONNX files in fp16.")
+@click.option("--bf16", is_flag=True, show_default="fp32", help="Also write ONNX files in bf16.")
 @click.option(
     "--targets", metavar="current|smNN,...", show_default="no engines",
-    help="Build TensorRT engines in half precision, too (implies --fp16): for the GPU in this machine, or "
-    "for generations of GPUs, such as sm86,sm89,sm120, which needs no GPU.",
+    help="Also build TensorRT engines in half precision (implies --fp16): for the GPU of this machine, or "
+    "for GPU generations such as sm86,sm89,sm120, which needs no GPU.",
 )  # fmt: skip
 @click.option(
     "--flavour", type=click.Choice(["auto", "tensorrt", "tensorrt_rtx"]), default="auto", show_default=True,
-    help="TensorRT to build with; auto takes TensorRT for --targets current where it is installed, otherwise "
-    "TensorRT for RTX.",
+    help="TensorRT flavour to build with; auto selects TensorRT for --targets current if it is installed, "
+    "otherwise TensorRT for RTX.",
 )  # fmt: skip
-@click.option(
-    "--force", is_flag=True, show_default="keep them", help="Build engines again that are up to date."
-)
+@click.option("--force", is_flag=True, show_default="keep them", help="Rebuild engines that are up to date.")
 @click.option(
     "--core", "cores", callback=read_cores, multiple=True, metavar="WxH",
     show_default="17 sizes from 144x176 to 832x1024",
-    help="Width and height in px of the tiles of an engine, without their halo, or one side of a square; "
-    "give it several times for several engines.",
+    help="Width and height in px of an engine's tiles without halo, or the side of a square; repeat for "
+    "several engines.",
 )  # fmt: skip
 @click.option(
     "--batch", type=click.IntRange(1, 64), metavar="N", show_default="8",
-    help="The most tiles that an engine computes at once; fewer of 512 px and more.",
+    help="Maximum batch size of an engine; smaller for tiles of 512 px and more.",
 )  # fmt: skip
 @click.option(
     "--level", type=click.IntRange(0, 5), metavar="N", show_default="3",
-    help="How long TensorRT looks for fast kernels, 0 to 5.",
+    help="TensorRT's optimisation level, 0 (fast build) to 5.",
 )  # fmt: skip
 @click.option(
     "--workspace", type=click.IntRange(1), metavar="MIB", show_default="TensorRT's own limit",
-    help="Memory in MiB that an engine may take for intermediate results.",
+    help="Memory limit in MiB for intermediate results of an engine.",
 )  # fmt: skip
 @click.option(
     "--timing-cache", type=PathType, metavar="FILE", show_default="in the user's cache folder",
-    help="File that keeps what TensorRT measured, for the next build.",
+    help="File for TensorRT's timing cache, which speeds up the next build.",
 )  # fmt: skip
 @click.option(
     "--hardware-compatibility", is_flag=True, show_default="off",
-    help="Engines of TensorRT that run on every GPU from Ampere on, at some cost in speed.",
+    help="Build TensorRT engines that run on every GPU from Ampere on, at some cost in speed.",
 )  # fmt: skip
 @click.option(
     "--plain", is_flag=True, show_default="simplified",
-    help="Write the networks as PyTorch traces them, in fp32: slower, for comparison only.",
+    help="Write the unsimplified networks as traced by PyTorch, in fp32: slower, for comparison only.",
 )  # fmt: skip
 @click.option(
     "--triton", type=PathType, metavar="DIR", show_default="none",
-    help="Write a model repository for NVIDIA's Triton Inference Server with the bundle's networks, too.",
+    help="Also write a model repository for NVIDIA's Triton Inference Server.",
 )  # fmt: skip
 @gpu_option
 def command(
@@ -104,11 +102,11 @@ def command(
     plain: bool,
     triton: Path | None,
 ) -> None:
-    """Turn trained weights into a bundle.
+    """Convert trained weights to a bundle.
 
-    A bundle is the folder that every engine reads, and that --model names. Its networks are simplified
-    without changing what they compute, and every file is held against PyTorch; when one is too far off,
-    nothing is written.
+    A bundle is a folder that all engines read and that --model names. Its networks are simplified to
+    equivalent ones, and every file is compared with PyTorch; if the difference is too large, nothing is
+    written.
 
     \b
     Examples:
@@ -160,7 +158,7 @@ def command(
 
 
 def _check_targets(targets: str, flavour: str) -> tuple[str, ...]:
-    """The generations to build engines for; raises AmganError before any work if this machine cannot."""
+    """The GPU generations to build for; raises AmganError if this machine cannot build for them."""
     from amgan.export.tensorrt.flavour import load_flavour, parse_targets, resolve_targets
 
     generations = parse_targets(targets)

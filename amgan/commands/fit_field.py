@@ -1,4 +1,4 @@
-"""`amgan fit-field`: photos of faces of known age become an aging field."""
+"""`amgan fit-field`: fits an aging field to photos of faces of known age."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from amgan.commands.output import needs, progress_bar
 @click.argument("faces", type=PathType, nargs=-1, required=True)
 @click.option(
     "--ages", "tables", required=True, multiple=True, type=PathType, metavar="CSV",
-    help="Table with the columns file and age (or age_estimate), one row a photo; several are fine.",
+    help="Table with the columns file and age (or age_estimate), one row per photo; may be given again.",
 )  # fmt: skip
 @click.option(
     "--patterns", "recipe", required=True, type=PathType, metavar="TOML",
-    help="Which old faces give lines to which zones, such as amgan/weights/patterns.toml.",
+    help="Recipe: which old faces give lines to which zones, such as amgan/weights/patterns.toml.",
 )  # fmt: skip
 @click.option("-o", "--output", required=True, type=PathType, metavar="FIELD", help="File to write, .npz.")
 @click.option(
     "--report", type=PathType, metavar="DIR", show_default="none",
-    help="Folder for pictures of the field and the counts of its faces.",
+    help="Folder for a report with pictures of the field and counts of its faces.",
 )  # fmt: skip
 @true_ages_option
 @click.option(
     "--most-per-decade", type=click.IntRange(min=1), metavar="N", show_default="all",
-    help="Take no more faces of one table and decade of age; the others are left out by name.",
+    help="Maximum number of faces per table and decade of age; selected by file name.",
 )  # fmt: skip
 def command(
     faces: tuple[Path, ...],
@@ -39,11 +39,11 @@ def command(
     true_ages: Path | None,
     most_per_decade: int | None,
 ) -> None:
-    """Fit what age does to the faces of a population.
+    """Fit the effect of age on the faces of a population.
 
-    Every face of the folders FACES is carried onto the mean face, and each of its pixels is regressed on age;
-    patterns of lines come from old faces that the recipe names. `amgan prepare --field` makes faces older and
-    younger by the file. Held-out faces take no part.
+    Every face of the folders FACES is warped to the mean face, and each of its pixels is regressed on age;
+    patterns of lines come from the old faces of the recipe. `amgan prepare --field` uses the file to make
+    older and younger versions of faces. Held-out faces are not used.
 
     \b
     Examples:

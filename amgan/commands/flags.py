@@ -1,4 +1,4 @@
-"""What the command line calls the parameters that sentences of the runtime name."""
+"""The command line's options for parameters that the runtime's messages name."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FLAGS = {
 
 
 def in_terms_of_flags(sentence: str) -> str:
-    """A sentence of the runtime, which names its parameters in backquotes, for who types options."""
+    """Replace parameters in backquotes in a message of the runtime by command line options."""
     for name, flag in FLAGS.items():
         sentence = sentence.replace(f"`{name}`", flag)
     return sentence

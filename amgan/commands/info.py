@@ -1,4 +1,4 @@
-"""`amgan info`: what a bundle holds."""
+"""`amgan info`: shows the contents of a bundle."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ HASH_DIGITS = 12
 @click.argument("bundle", required=False, type=PathType, metavar="[BUNDLE]")
 @click.option("--json", "as_json", is_flag=True, show_default="tables", help="Print JSON instead of tables.")
 def command(bundle: Path | None, as_json: bool) -> None:
-    """Say what a bundle holds, after checking that it is whole.
+    """Validate a bundle and show its contents.
 
-    Without BUNDLE it is the one that ships with AMGAN.
+    Without BUNDLE, the shipped one.
 
     \b
     Examples:
@@ -154,7 +154,7 @@ def _engines(engines: list[tuple[str, FileEntry]]) -> Table:
 
 
 def _flat(report: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """Nested mappings as lines of dotted names."""
+    """Nested mappings as rows with dotted names."""
     rows: list[tuple[str, str]] = []
     for key, value in report.items():
         if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""`amgan label`: photos of faces and a rough age of each become apparent ages zone by zone."""
+"""`amgan label`: estimates apparent ages of zones from photos with a rough age of each face."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from amgan.commands.output import needs, progress_bar
 @click.argument("faces", type=PathType)
 @click.option(
     "--ages", required=True, type=PathType, metavar="CSV",
-    help="Table with the columns file and age (or age_estimate), one row a photo.",
+    help="Table with the columns file and age (or age_estimate), one row per photo.",
 )  # fmt: skip
 @click.option("-o", "--output", required=True, type=PathType, metavar="DATASET", help="Folder to write.")
 @click.option(
     "--scores", type=PathType, metavar="CSV", show_default="none",
-    help="Scores by experts: a column file and one for every zone or part they scored, in any unit.",
+    help="Scores by experts: a column file and one per scored zone or part, in any unit.",
 )  # fmt: skip
 @click.option(
     "--true-ages", type=PathType, metavar="CSV", show_default="none",
-    help="Portraits of known age, columns file, age and age_estimate: the ages of --ages are then taken for "
-    "such estimates, and calibrated.",
+    help="Portraits of known age, columns file, age and age_estimate: the ages of --ages are then treated as "
+    "such estimates and calibrated.",
 )  # fmt: skip
 @click.option(
     "--folds", type=click.IntRange(2, 50), default=5, show_default=True, metavar="N",
-    help="How many groups the faces are split into; each is read by regressors trained on the others.",
+    help="Number of cross-validation folds.",
 )  # fmt: skip
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="N",
-    help="Which faces share a group; the same seed gives the same labels.",
+    help="Seed of the folds; the same seed gives the same labels.",
 )  # fmt: skip
 def command(
     faces: Path,
@@ -43,11 +43,11 @@ def command(
     folds: int,
     seed: int,
 ) -> None:
-    """Say how old every zone of every face looks, from nothing but a rough age of each face.
+    """Estimate the apparent age of every zone of every face, from a rough age of each face.
 
-    A regressor per zone sees only that zone's pixels and learns the age of the face; what it reads from faces
-    that it has not seen tells where a face looks old. Writes labels.csv (apparent ages), scores.csv (raw
-    scores), atlas.json, labels.json and report.html.
+    A regressor per zone learns the age of the face from that zone's pixels; its out-of-fold predictions tell
+    where a face looks old. Writes labels.csv (apparent ages), scores.csv (raw scores), atlas.json,
+    labels.json and report.html.
 
     \b
     Examples:

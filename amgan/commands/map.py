@@ -32,12 +32,12 @@ SAVED_MAP_PX = 512
 @click.argument("photo", type=PathType)
 @click.option(
     "-o", "--output", type=PathType, metavar="PICTURE", show_default="none",
-    help="Picture to draw, .png or .jpg: ages now and wanted, zones, scale in years, a row for every face.",
+    help="Picture to draw, .png or .jpg: present and wanted ages, zones, a scale in years, one row per face.",
 )  # fmt: skip
 @click.option(
     "--save-map", type=PathType, metavar="FILE", show_default="none",
-    help="Write the ages wanted (those of now where none are asked for) as a map to edit and give to --map: "
-    "an 8-bit greyscale .png whose grey values are years, or an exact .npy.",
+    help="Write the wanted ages (without a request the present ones) as a map to edit and to use with --map: "
+    "an 8-bit greyscale .png with years as grey values, or a .npy without rounding.",
 )  # fmt: skip
 @request_options
 @model_option
@@ -45,10 +45,10 @@ SAVED_MAP_PX = 512
 def command(
     photo: Path, output: Path | None, save_map: Path | None, model: Path | None, aging: Aging
 ) -> None:
-    """Draw how old each place of the faces of PHOTO looks, and how old it is wanted.
+    """Draw the present and the wanted ages over the faces of PHOTO.
 
-    The photo itself is not aged. A saved map covers the canonical frame of one face, which is why it wants a
-    photo of one face, or --faces largest.
+    The photo itself is not aged. A saved map covers the canonical frame of one face, so it needs a photo of
+    one face, or --faces largest.
 
     \b
     Examples:
@@ -83,7 +83,7 @@ def command(
 
 
 def _views(photo: Path, model: Path | None, request: Request | None, faces: str | int) -> list[MapView]:
-    """Read the faces of a photo; the engine that ages them is not needed."""
+    """Find and read the faces of a photo, without opening a generator."""
     from amgan.runtime.bundle.bundle import Bundle
     from amgan.runtime.face.choice import pick
     from amgan.runtime.face.finder import FaceFinder

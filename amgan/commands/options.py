@@ -1,4 +1,4 @@
-"""Options that several commands share, and what they are checked for."""
+"""Options that several commands share, and their validation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PathType = click.Path(path_type=Path)
 
 
 def be_quiet(ctx: click.Context, param: click.Parameter, value: bool) -> None:
-    """Note for `output.tell` that results and progress are not to be printed."""
+    """Suppress the output of `output.tell` and progress."""
     ctx.meta[QUIET] = value
 
 
@@ -35,7 +35,7 @@ def _device(ctx: click.Context, param: click.Parameter, value: str) -> str:
 
 
 def check_faces(ctx: click.Context, param: click.Parameter, value: str) -> str | int:
-    """Accept a choice of faces, or take what --face says; raise UsageError for anything else."""
+    """Accept a selection of faces, or the numbers of --face; raise UsageError for anything else."""
     from amgan.runtime.face.choice import parse_faces
 
     numbers = ctx.meta.get(_FACE_NUMBERS)
@@ -47,7 +47,7 @@ def check_faces(ctx: click.Context, param: click.Parameter, value: str) -> str |
 
 
 def check_face(ctx: click.Context, param: click.Parameter, value: tuple[int, ...]) -> None:
-    """Keep the numbers of faces for `check_faces`, which runs later."""
+    """Store the numbers of faces for `check_faces`, which runs later."""
     if value:
         ctx.meta[_FACE_NUMBERS] = ",".join(f"#{number}" for number in value)
 
@@ -55,74 +55,73 @@ def check_face(ctx: click.Context, param: click.Parameter, value: tuple[int, ...
 _FACE_NUMBERS = "amgan.face_numbers"
 _faces_option = click.option(
     "--faces", default="all", show_default=True, metavar="CHOICE", callback=check_faces,
-    help="Which faces of a photo to take: all; largest; left or right, the outermost on that side of the "
-    "picture; a number, that many of the largest; X,Y, the face at this point in pixels; X0,Y0,X1,Y1, the "
-    "faces in this box.",
+    help="Faces of a photo to age: all; largest; left or right, the outermost on that side of the picture; a "
+    "number N, the N largest; X,Y, the face at this point in pixels; X0,Y0,X1,Y1, the faces in this box.",
 )  # fmt: skip
 _face_option = click.option(
     "--face", type=click.IntRange(1, 9999), multiple=True, metavar="N", show_default="none",
     callback=check_face, is_eager=True, expose_value=False,
-    help="Number of a face to take, as `amgan estimate` counts them; may be given again.",
+    help="Number of a face to age, as listed by `amgan estimate`; may be given again.",
 )  # fmt: skip
 
 
 def faces_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --faces and --face; the function gets what either says as ``faces``."""
+    """Add --faces and --face; the function gets either as ``faces``."""
     return _faces_option(_face_option(function))
 
 
 children_option = click.option(
     "--include-children", is_flag=True, show_default="off",
-    help="Age faces that may be those of children as well: by default one whose youngest half of zones "
-    "reads under 16 years is left alone.",
+    help="Also age possible children: by default a face is not aged if the youngest half of "
+    "their zones reads under 16 years.",
 )  # fmt: skip
 model_option = click.option(
     "--model", type=PathType, metavar="BUNDLE", show_default="the shipped bundle",
-    help="Folder of the bundle to use, as `amgan export` writes it.",
+    help="Bundle to use, a folder of `amgan export`.",
 )  # fmt: skip
 device_option = click.option(
     "--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N]", callback=_device,
-    help="Where the network runs; auto takes the fastest engine of this machine.",
+    help="Device to run the network on; auto selects the fastest engine of this machine.",
 )  # fmt: skip
 
 true_ages_option = click.option(
     "--true-ages", type=PathType, metavar="CSV", show_default="none",
-    help="Portraits of known age, columns file, age and age_estimate: estimated ages are calibrated by them.",
+    help="Portraits of known age, columns file, age and age_estimate, for the calibration of estimated ages.",
 )  # fmt: skip
 
 pattern_option = click.option(
     "--pattern", type=click.IntRange(1, 8), metavar="N", show_default="by each face's proportions",
-    help="The pattern of lines and folds that faces get; `amgan info` says how many there are.",
+    help="Pattern of lines and folds for all faces; `amgan info` shows how many there are.",
 )  # fmt: skip
 
 hair_option = click.option(
     "--hair/--no-hair", default=False, show_default=True,
-    help="Grey the hair of faces that get older, temples first, where it is surely seen.",
+    help="Grey the hair of faces that get older, temples first, if it is detected with certainty.",
 )  # fmt: skip
 
 shape_option = click.option(
     "--shape/--no-shape", default=True, show_default=True,
-    help="Let a face change its shape with its age too: older ones sag a little; else only skin changes.",
+    help="Also change the shape of a face with its age (slight sagging), or only its skin.",
 )  # fmt: skip
 
 _REQUEST_OPTIONS = (
     click.option(
         "--age", metavar="YEARS", show_default="unchanged",
-        help="Age to show in years, such as 70, or a change of the present one, such as +20 or -10.",
+        help="Wanted age in years, such as 70, or a change of the present age, such as +20 or -10.",
     ),
     click.option(
         "--zone", "zones", multiple=True, metavar="NAME=YEARS", show_default="none",
-        help="Age of one zone of the skin, such as forehead=+25 or jowls-left=70; may be given again.",
+        help="Wanted age of one zone, such as forehead=+25 or jowls-left=70; may be given again.",
     ),
     click.option(
         "--map", "map_file", type=PathType, metavar="FILE", show_default="none",
-        help="Ages of every place, instead of --age and --zone: a greyscale PNG or a .npy, as "
-        "`amgan map --save-map` writes it.",
+        help="Map of wanted ages instead of --age and --zone: a greyscale PNG or a .npy of "
+        "`amgan map --save-map`.",
     ),
     click.option(
-        "--population", metavar="NAME|FILE", show_default="none, years as they are",
-        help="Atlas of the population whose norms the ages mean: a shipped one by name, or a file of "
-        "`amgan atlas fit`; it is your choice, never guessed from a face.",
+        "--population", metavar="NAME|FILE", show_default="none, years unchanged",
+        help="Atlas of the population to which the ages refer: a shipped one by name, or a file of "
+        "`amgan atlas fit`. It is never derived from a face.",
     ),
     faces_option,
 )  # fmt: skip
@@ -134,12 +133,12 @@ format_option = click.option(
 
 quiet_option = click.option(
     "-q", "--quiet", is_flag=True, show_default="off", expose_value=False, callback=be_quiet,
-    help="Print nothing but errors and photos that failed.",
+    help="Print only errors and failed photos.",
 )  # fmt: skip
 
 
 def _use_gpu(context: click.Context, parameter: click.Parameter, number: int | None) -> None:
-    """Have CUDA see this GPU alone, before anything uses CUDA."""
+    """Restrict CUDA to this GPU, before CUDA is initialised."""
     from amgan.runtime.machine import show_one_gpu
 
     if number is not None:
@@ -154,8 +153,8 @@ gpu_option = click.option(
 _POLICY_OPTIONS = (
     click.option(
         "--min-face", "min_face_px", type=click.FloatRange(0), metavar="PX",
-        show_default="20, or where that is more 1/64 of the photo's longer side or 1/8 of its largest face",
-        help="Look for faces down to this width in the photo, and leave smaller ones alone.",
+        show_default="20, 1/64 of the photo's longer side or 1/8 of its largest face, whichever is larger",
+        help="Minimum width of faces to search for, in pixels of the photo.",
     ),
     children_option,
     pattern_option,
@@ -163,23 +162,23 @@ _POLICY_OPTIONS = (
     shape_option,
     click.option(
         "--strength", type=float, default=1.0, show_default=True, metavar="0..1",
-        help="How much of the change to apply: 0 leaves the photo as it is, 1 applies all of it.",
+        help="Share of the change to apply, from 0 (none) to 1 (all).",
     ),
 )  # fmt: skip
 
 _FILE_OPTIONS = (
     click.option(
-        "--strip-metadata", is_flag=True, show_default="all is kept",
-        help="Leave EXIF, XMP, captions, comments and texts out; the colour profile stays.",
+        "--strip-metadata", is_flag=True, show_default="keep all",
+        help="Remove EXIF, XMP, captions, comments and texts; the colour profile is kept.",
     ),
     click.option(
-        "--strip-gps", is_flag=True, show_default="all is kept",
-        help="Leave out where the photo was taken, and keep the other metadata."
+        "--strip-gps", is_flag=True, show_default="keep all",
+        help="Remove GPS positions and keep the other metadata."
     ),
     click.option(
         "--quality", type=click.IntRange(1, 100), metavar="1..100",
-        show_default="a JPEG keeps its tables and all blocks that do not change",
-        help="Encode JPEG, lossy WebP, HEIC and AVIF anew with this quality.",
+        show_default="a JPEG keeps its tables and unchanged blocks",
+        help="Encode JPEG, lossy WebP, HEIC and AVIF with this quality.",
     ),
     model_option,
     device_option,
@@ -188,10 +187,9 @@ _FILE_OPTIONS = (
 
 @dataclass(frozen=True)
 class Aging:
-    """What the ageing options say, still in words: what is asked for, by the names of Request.parse.
+    """The values of the ageing options: ``asked`` are arguments of Request.parse.
 
-    ``metadata`` is what files written keep of a photo's texts, ``quality`` what lossy ones are encoded with;
-    ``model`` and ``device`` are where to run it.
+    ``metadata`` and ``quality`` are options of written files; ``model`` and ``device`` those of the pipeline.
     """
 
     asked: Mapping[str, Any]
@@ -201,20 +199,20 @@ class Aging:
     device: str = "auto"
 
     def request(self) -> Request:
-        """The request in terms of the runtime; raises UsageError where the words make no sense."""
+        """The request; raises UsageError for invalid values."""
         from amgan.runtime.ages.request import Request
 
         return Request.parse(**self.asked)
 
     def pipeline(self) -> Pipeline:
-        """Open the pipeline on the bundle and the device asked for."""
+        """Open the pipeline with the requested bundle and device."""
         from amgan.runtime.pipeline.pipeline import Pipeline
 
         return Pipeline(self.model, self.device)
 
 
 def aging_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Add all that can be asked for, what files keep, --model and --device; ``function`` gets ``ageing``."""
+    """Add all options of requests and files, --model and --device; ``function`` gets them as ``aging``."""
 
     @functools.wraps(function)
     def with_aging(**values: Any) -> None:
@@ -229,7 +227,7 @@ def aging_options(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def request_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Add those ageing options alone that say what is wanted; ``function`` gets them as ``ageing``."""
+    """Add only the options of requests; ``function`` gets them as ``aging``."""
 
     @functools.wraps(function)
     def with_aging(**values: Any) -> None:
@@ -248,13 +246,13 @@ def _with_options(
 
 
 def _names(options: tuple[Callable[..., Any], ...]) -> list[str]:
-    """What a function gets the values of these options as."""
+    """The parameter names of these options."""
     command = click.command()(_with_options(lambda: None, options))
     return [one.name for one in command.params if one.expose_value and one.name]
 
 
 def require_photo(photo: Path) -> None:
-    """Raise PhotoError where there is no such photo, UsageError where it is a folder."""
+    """Raise PhotoError if the photo does not exist, UsageError if it is a folder."""
     if photo.is_dir():
         raise UsageError(f"'{photo}' is a folder: give one photo, or use `amgan run-batch` for a folder")
     if not photo.exists():
@@ -262,7 +260,7 @@ def require_photo(photo: Path) -> None:
 
 
 def require_faces(folders: Iterable[Path], tables: Iterable[Path]) -> None:
-    """Raise UsageError where there is no folder of faces, or no table of their ages."""
+    """Raise UsageError if a folder of faces or a table of ages does not exist."""
     for folder in folders:
         if not folder.is_dir():
             raise UsageError(f"'{folder}' is no folder: give the folder of the photos")

@@ -1,4 +1,4 @@
-"""What several commands print and write: progress, the engine taken, pictures, what is missing."""
+"""Output functions that several commands share: progress, results, pictures, missing packages."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def tell(message: str, *, err: bool = False) -> None:
 
 
 def tell_engine(taken: Capabilities, device: str, *, err: bool = False) -> None:
-    """Where the device was left to us, print which engine was taken; `amgan doctor` says why no other was."""
+    """Print the selected engine if the device is "auto"."""
     if device == "auto":
         tell(f"engine: {taken.name} on {taken.device} in {taken.precision}", err=err)
 
 
 def save_picture(picture: Image.Image, path: Path) -> None:
-    """Write a drawn picture atomically; raises PhotoError where it cannot be written."""
+    """Write a picture atomically; raises PhotoError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(path, path.suffix) as temporary:
@@ -52,7 +52,7 @@ def save_picture(picture: Image.Image, path: Path) -> None:
 
 @contextmanager
 def needs(feature: str, extra: str) -> Iterator[None]:
-    """Turn a package that is missing inside the block into a sentence that says what to install."""
+    """Convert ImportErrors of the block to MissingDependencyErrors with the install command."""
     try:
         yield
     except ModuleNotFoundError as error:
@@ -71,9 +71,9 @@ def say(message: str) -> None:
 
 @contextmanager
 def progress_bar(label: str) -> Iterator[Callable[[int, int, str], None]]:
-    """A bar on stderr with count, rate and time left, fed with (done, total, what).
+    """A progress bar on stderr with count, rate and remaining time, updated with (done, total, what).
 
-    Off a terminal, as in a log, it is a line a minute.
+    If stderr is no terminal, one line per minute.
     """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -105,13 +105,13 @@ def progress_bar(label: str) -> Iterator[Callable[[int, int, str], None]]:
 
 
 def _say_nothing(done: int, total: int, what: str) -> None:
-    """Progress that is not shown."""
+    """Ignore progress."""
 
 
 def _line_a_minute(
     label: str, clock: Callable[[], float] = time.monotonic
 ) -> Callable[[int, int, str], None]:
-    """A progress that says how far it is, on stderr, when the last time is a minute ago."""
+    """A progress function that prints at most one line per minute to stderr."""
     start = said = clock()
 
     def advance(done: int, total: int, what: str) -> None:

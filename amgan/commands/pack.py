@@ -1,4 +1,4 @@
-"""`amgan pack`: a training set in one small file."""
+"""`amgan pack`: compresses a training set into one file."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from amgan.commands.output import needs, progress_bar
 @click.option("-o", "--output", required=True, type=PathType, metavar="FILE", help="File to write.")
 @click.option(
     "--quality", type=click.IntRange(1, 100), default=90, show_default=True,
-    help="Quality of the pictures, as WebP counts it.",
+    help="WebP quality of the pictures.",
 )  # fmt: skip
 def command(dataset: Path, output: Path, quality: int) -> None:
-    """Put a dataset of `amgan prepare` into one small file.
+    """Compress a dataset of `amgan prepare` into one file.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""`amgan prepare`: photos of faces and their ages become a dataset."""
+"""`amgan prepare`: makes a dataset from photos of faces and their ages."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from amgan.commands.output import needs, progress_bar
 @click.argument("faces", type=PathType, nargs=-1, required=True)
 @click.option(
     "--ages", "tables", required=True, multiple=True, type=PathType, metavar="CSV",
-    help="Table with the columns file and age (or age_estimate), one row a photo; several are fine.",
+    help="Table with the columns file and age (or age_estimate), one row per photo; may be given again.",
 )  # fmt: skip
 @click.option("-o", "--output", required=True, type=PathType, metavar="DATASET", help="Folder to write.")
 @click.option(
     "--field", type=PathType, metavar="FIELD", show_default="the shipped one",
-    help="Aging field that `amgan fit-field` wrote: what age does to faces.",
+    help="Aging field of `amgan fit-field`.",
 )  # fmt: skip
 @click.option(
     "--frame-px", type=click.IntRange(min=64), default=512, show_default=True, metavar="PX",
-    help="Side of the square frame that each face is cut to, in pixels.",
+    help="Side of the canonical frames in pixels.",
 )  # fmt: skip
 @true_ages_option
 @click.option(
     "--labels", type=PathType, metavar="LABELS", show_default="the age of the face everywhere",
-    help="Folder that `amgan label` wrote: the age of every zone of its faces.",
+    help="Folder of `amgan label` with the age of every zone.",
 )  # fmt: skip
 @click.option(
     "--most-per-decade", type=click.IntRange(min=1), metavar="N", show_default="all",
-    help="Take no more training faces of one table and decade of age; the others are left out by name.",
+    help="Maximum number of training faces per table and decade of age; selected by file name.",
 )  # fmt: skip
 def command(
     faces: tuple[Path, ...],
@@ -44,11 +44,11 @@ def command(
     labels: Path | None,
     most_per_decade: int | None,
 ) -> None:
-    """Turn photos of faces into a dataset.
+    """Make a dataset from photos of faces.
 
-    Finds and aligns the faces of the folders FACES, makes older and younger versions of them, and writes what
-    `amgan train` reads. A table may also have the columns sex (female or male), kind, and age_is (estimated
-    for ages that an estimator read).
+    Finds and aligns the faces of the folders FACES, makes older and younger versions of them, and writes the
+    input of `amgan train`. A table may also have the columns sex (female or male), kind, and age_is
+    ("estimated" for ages by an estimator).
 
     \b
     Examples:

@@ -27,52 +27,55 @@ LISTED = 50
 @click.argument("inputs", nargs=-1, metavar="INPUT...")
 @click.option(
     "-o", "--output", required=True, metavar="OUT",
-    help="Folder for the aged photos, with the same subfolders as INPUT, made if needed; a path or a URL.",
+    help="Output folder, with the same subfolders as INPUT; a path or a URL.",
 )  # fmt: skip
 @click.option(
     "--files-from", metavar="LIST", show_default="none",
-    help="File with one photo or folder a line, besides INPUT; - reads the lines from stdin.",
+    help="File with further inputs, one photo or folder per line; - is stdin.",
 )  # fmt: skip
 @format_option
 @click.option(
     "--suffix", default="", metavar="TEXT", show_default="none",
-    help="Put TEXT before the ending of the results' names: with _70 the result of me.jpg is me_70.jpg.",
+    help="Insert TEXT before the extension of results: with _70 the result of me.jpg is me_70.jpg.",
 )  # fmt: skip
 @aging_options
 @click.option(
     "--no-face", type=click.Choice(["skip", "copy", "error"]), default="skip", show_default=True,
-    help="Photos of which no face is aged are left out, copied as they are, or counted as failed.",
+    help="Treatment of photos without an aged face: skip them, copy them, or count them as failed.",
 )  # fmt: skip
 @click.option(
-    "--force", is_flag=True, show_default="off", help="Do all photos again, also those that are done."
+    "--force",
+    is_flag=True,
+    show_default="off",
+    help="Process all photos again, including those that are done.",
 )
 @click.option(
-    "--jobs", type=click.IntRange(1, 256), metavar="N", show_default="2, and one a core where a GPU ages",
-    help="Photos that are read, and as many that are written, at the same time.",
+    "--jobs", type=click.IntRange(1, 256), metavar="N", show_default="2, or one per core with a GPU",
+    help="Number of photos that are read, and as many that are written, concurrently.",
 )  # fmt: skip
 @click.option(
     "--limit-memory", metavar="SIZE", show_default="none",
-    help="Memory that the photos in flight may take together, such as 2G; one that takes more fails.",
+    help="Memory limit of all photos in flight, such as 2G; a photo that needs more fails.",
 )  # fmt: skip
 @click.option(
     "--report", metavar="FILE", show_default="none",
-    help="Write what became of every file to FILE, one JSON object a line.",
+    help="Write a report on every file to FILE, one JSON object per line.",
 )  # fmt: skip
 @click.option(
     "--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True,
-    help="Where to run: on this machine, or on a Ray cluster that reaches the same paths and URLs.",
+    help="Run on this machine, or on a Ray cluster with access to the same paths and URLs.",
 )  # fmt: skip
 @click.option(
-    "--workers", type=click.IntRange(1, 10_000), metavar="N", show_default="one a machine, or a GPU",
-    help="With --engine ray, how many pipelines to open in the cluster.",
+    "--workers", type=click.IntRange(1, 10_000), metavar="N", show_default="one per machine, or per GPU",
+    help="Number of pipelines in the cluster with --engine ray.",
 )  # fmt: skip
 @click.option(
     "--ray-address", metavar="ADDRESS", show_default="RAY_ADDRESS, or this machine's cluster",
-    help="With --engine ray, the cluster to join; local starts one on this machine.",
+    help="Address of the cluster with --engine ray; local starts one on this machine.",
 )  # fmt: skip
 @click.option(
     "--gallery", is_flag=True, show_default="off",
-    help="Write OUT/index.html: every photo before and after, ages, zones, and what failed.",
+    help="Write OUT/index.html with every photo before and after, ages, zones, and failures.",
 )  # fmt: skip
 @quiet_option
 @click.pass_context
@@ -96,11 +99,11 @@ def command(
 ) -> None:
     """Age every photo of folders, patterns and lists.
 
-    INPUT is a folder, worked through with all its subfolders, a photo, or a pattern in quotes; a path or a
-    URL. A photo that cannot be aged does not stop the others; the list at the end says why. Inputs are never
-    written over, and no photo is left half written. Given again, the command does only what is not done yet
-    or was asked for differently. Exit code 0: all good, 3: some photos failed, 1: none was written, or the
-    run had to stop.
+    INPUT is a folder (including its subfolders), a photo, or a quoted pattern; a path or a URL. A photo that
+    cannot be aged does not stop the others and is listed at the end with the reason. Inputs are never
+    overwritten, and photos are written atomically. Run the same command again to resume: photos that are done
+    with the same settings are skipped. Exit code 0: success, 3: some photos failed, 1: none was written, or
+    the run was aborted.
 
     \b
     Examples:
@@ -161,14 +164,14 @@ def command(
 
 
 def _run(session: BatchSession) -> BatchResult:
-    """Run with a bar for the photos, and then one for the gallery."""
+    """Run with progress bars for the photos and the gallery."""
     with ExitStack() as stack:
         bars: dict[str, Callable[[int, int, str], None]] = {}
 
         def bar(label: str) -> Callable[[int, int, str], None]:
             def advance(done: int, total: int, what: str) -> None:
                 if label not in bars:
-                    stack.close()  # a terminal shows one bar at a time
+                    stack.close()  # one bar at a time
                     bars[label] = stack.enter_context(progress_bar(label))
                 bars[label](done, total, what)
 
@@ -180,7 +183,7 @@ def _run(session: BatchSession) -> BatchResult:
 
 
 def _in_few_words(aging: Aging) -> str:
-    """What was asked for, in a few words."""
+    """A short description of the request."""
     age, zones, map_file = (aging.asked[name] for name in ("age", "zones", "map_file"))
     parts = [f"at {age}" if age else "", *zones, f"by {map_file.name}" if map_file else ""]
     return ", ".join(filter(None, parts))
@@ -194,7 +197,7 @@ def exit_code(outcomes: Sequence[Outcome]) -> int:
 
 
 def _summarise(outcomes: Sequence[Outcome], seconds: float) -> None:
-    """Print how many photos were aged, and each of the others with the reason."""
+    """Print the number of aged photos, and each of the others with the reason."""
     aged = [one for one in outcomes if one.status == "aged"]
     faces = sum(one.faces for one in aged)
     rate = len(aged) / max(seconds, 1e-9)

@@ -1,4 +1,4 @@
-"""`amgan serve`: the page to paint years in, on this machine."""
+"""`amgan serve`: a local web page for ageing photos."""
 
 from __future__ import annotations
 
@@ -32,29 +32,29 @@ MIB = 2**20
 @click.option("--open", "open_page", is_flag=True, show_default="off", help="Open the page in the browser.")
 @click.option(
     "--token", metavar="SECRET", envvar="AMGAN_TOKEN", show_default="none",
-    help="Secret that every request must carry; needed to listen beyond this machine. Also AMGAN_TOKEN.",
+    help="Secret that every request must have; required for other addresses than loopback. Also AMGAN_TOKEN.",
 )  # fmt: skip
 @click.option(
     "--allow-host", "hosts", multiple=True, metavar="NAME", envvar="AMGAN_ALLOW_HOST",
     show_default="localhost and addresses",
-    help="A further name by which this server is called, such as that of a proxy; may be given again. Also "
+    help="Further host name of this server, such as that of a proxy; may be given again. Also "
     "AMGAN_ALLOW_HOST.",
 )  # fmt: skip
 @click.option(
     "--photos", type=click.IntRange(1), default=32, show_default=True, metavar="N",
-    help="How many photos are kept in memory.",
+    help="Number of photos that are kept in memory.",
 )  # fmt: skip
 @click.option(
     "--keep", "keep_minutes", type=click.FloatRange(0.1), default=30.0, show_default=True, metavar="MINUTES",
-    help="How long a photo is kept after its last use.",
+    help="Time for which a photo is kept after its last use.",
 )  # fmt: skip
 @click.option(
     "--memory", "memory_mib", type=click.IntRange(16), default=1024, show_default=True, metavar="MIB",
-    help="Memory of all photos that are kept.",
+    help="Memory limit of all kept photos.",
 )  # fmt: skip
 @click.option(
     "--max-upload", "upload_mib", type=click.IntRange(1), default=100, show_default=True, metavar="MIB",
-    help="Largest file that is taken.",
+    help="Maximum size of an uploaded file.",
 )  # fmt: skip
 @model_option
 @device_option
@@ -71,10 +71,10 @@ def command(
     model: Path | None,
     device: str,
 ) -> None:
-    """Serve a page where faces are aged with sliders and a brush, and the API behind it.
+    """Serve a web page for ageing faces with sliders and a brush, and its HTTP API.
 
-    Photos stay in this process's memory: nothing is written, nothing is fetched from elsewhere. The API is
-    described at /docs, its health at /healthz, its numbers at /metrics. Ctrl-C ends it.
+    Photos are kept only in memory, and the page loads no external resources. The API is documented at /docs;
+    /healthz is the health check, and /metrics has metrics. Press Ctrl-C to stop.
 
     \b
     Examples:
@@ -123,7 +123,7 @@ def command(
 
 @contextlib.contextmanager
 def _signals_end(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Have Ctrl-C and a request to end call ``handler``: uvicorn does so only once its loop runs."""
+    """Call ``handler`` at SIGINT and SIGTERM; uvicorn handles them only while its loop runs."""
     before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
@@ -142,7 +142,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _address(host: str, port: int) -> str:
-    """What to open in a browser of this machine."""
+    """The address of the page for a local browser."""
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     return f"http://{shown}:{port}/"
 

@@ -1,4 +1,4 @@
-"""`amgan sweep`: one photo through the ages."""
+"""`amgan sweep`: one photo at several ages."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ MARGIN = 0.12
 @click.argument("photo", type=PathType)
 @click.option(
     "--ages", "ages_text", default="20:80:5", show_default=True, metavar="FROM:TO:STEP|LIST",
-    help="Ages to show, in years: a range with a step, or a list such as 25,40,70.",
+    help="Ages in years: a range FROM:TO:STEP, or a list such as 25,40,70.",
 )  # fmt: skip
 @click.option(
     "-o", "--output", required=True, type=PathType, metavar="FILE",
-    help="File to write: .png is a labelled strip, .gif and .mp4 are animations, forth and back.",
+    help="File to write: .png is a labelled strip, .gif and .mp4 are animations, forwards and backwards.",
 )  # fmt: skip
 @click.option(
     "--zone", "zones", multiple=True, metavar="NAME", show_default="the whole face",
-    help="Sweep this zone alone, such as forehead; may be given again.",
+    help="Change only this zone, such as forehead; may be given again.",
 )  # fmt: skip
 @faces_option
 @children_option
@@ -45,7 +45,7 @@ MARGIN = 0.12
 @shape_option
 @click.option(
     "--fps", type=click.FloatRange(0.5, 60), default=8.0, show_default=True, metavar="RATE",
-    help="Ages a second in an animation.",
+    help="Ages per second in an animation.",
 )  # fmt: skip
 @click.option(
     "--size", "side_px", type=click.IntRange(64, 4096), default=720, show_default=True, metavar="PX",
@@ -69,9 +69,9 @@ def command(
     model: Path | None,
     device: str,
 ) -> None:
-    """Show the faces of PHOTO through the ages, as a strip, an animation or a video.
+    """Show the faces of PHOTO at several ages, as a strip, an animation or a video.
 
-    Faces are found and read once, and every age is one run of the network.
+    Faces are found and read once; the network runs once per age.
 
     \b
     Examples:
@@ -116,7 +116,7 @@ def command(
 
 
 def _box(face: tuple[float, float, float, float], shape: tuple[int, ...]) -> tuple[int, int, int, int]:
-    """A square around a face with its forehead and chin, as far as the photo goes, in px."""
+    """A square around a face with its forehead and chin, within the photo, in px."""
     x0, y0, x1, y1 = face
     half = (0.5 + MARGIN) * max(x1 - x0, y1 - y0)
     x, y = (x0 + x1) / 2, (y0 + y1) / 2 - 0.08 * (y1 - y0)

@@ -1,4 +1,4 @@
-"""Tables that several commands print: of passes, and of what a comparison found. rich is imported late."""
+"""Tables that several commands print: passes and parity results. rich is imported lazily."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NUMBERS = ("max", "mean", "PSNR", "SSIM", "NaN", "operations", "GFLOP")
 
 
 def wide_console() -> Console:
-    """A console on stdout that does not fold tables when it is no terminal."""
+    """A console on stdout that does not wrap tables if it is no terminal."""
     from rich.console import Console
 
     console = Console(highlight=False, soft_wrap=False)
@@ -24,7 +24,7 @@ def wide_console() -> Console:
 
 
 def make_table(title: str, *columns: str, right: tuple[str, ...] = ()) -> Table:
-    """An empty table; the columns in ``right`` are set flush right."""
+    """An empty table; the columns in ``right`` are right-aligned."""
     from rich import box
     from rich.table import Table
 
@@ -35,7 +35,7 @@ def make_table(title: str, *columns: str, right: tuple[str, ...] = ()) -> Table:
 
 
 def pass_table(export: Mapping[str, Any]) -> Table:
-    """What each pass left of the generator, from the manifest's part ``export``."""
+    """The generator's size after each pass, from ``export`` of the manifest."""
     title = f"passes (GFLOP for a frame of {export.get('counted_for_px', '?')} px)"
     table = make_table(title, "after", "operations", "GFLOP", right=_NUMBERS)
     for line in export["passes"]:
@@ -46,7 +46,7 @@ def pass_table(export: Mapping[str, Any]) -> Table:
 def parity_tables(report: Mapping[str, Any]) -> list[Table]:
     """A table of the generator's contenders (code values) and one of the estimator's (years).
 
-    ``report`` is what ParityReport.to_dict gives; the list is empty for another one.
+    ``report`` is the result of ParityReport.to_dict; the list is empty for anything else.
     """
     results = report.get("results")
     if not isinstance(results, list):
@@ -68,7 +68,7 @@ def parity_tables(report: Mapping[str, Any]) -> list[Table]:
 
 
 def parity_notes(report: Mapping[str, Any]) -> list[str]:
-    """A line for every contender that failed or was not run, with the reason."""
+    """A line per contender that failed or was not run, with the reason."""
     notes = []
     for result in report["results"]:
         reasons = "; ".join(result.get("faults", [])) or result.get("not_run")

@@ -17,7 +17,7 @@ from amgan.runtime.errors import UsageError
     "--config", required=True, type=PathType, metavar="FILE", help="Settings of the run, a TOML file."
 )
 @click.option(
-    "--max-steps", type=click.IntRange(min=1), metavar="N", show_default="as the settings say",
+    "--max-steps", type=click.IntRange(min=1), metavar="N", show_default="as in the settings",
     help="Stop after this many steps.",
 )  # fmt: skip
 @click.option(
@@ -26,7 +26,7 @@ from amgan.runtime.errors import UsageError
 )  # fmt: skip
 @click.option(
     "--resume/--fresh", default=True, show_default=True,
-    help="Go on where the run of these settings stopped, or start it from nothing.",
+    help="Resume the run of these settings, or start over.",
 )  # fmt: skip
 def command(config: Path, max_steps: int | None, max_minutes: float | None, resume: bool) -> None:
     """Train the networks on a dataset of `amgan prepare`.
@@ -37,7 +37,7 @@ def command(config: Path, max_steps: int | None, max_minutes: float | None, resu
       amgan train --config my.toml --max-minutes 30
       amgan train --config my.toml --fresh --max-steps 100
       torchrun --nproc-per-node 2 -m amgan train --config my.toml     on two GPUs
-      tensorboard --logdir runs                                       watch it
+      tensorboard --logdir runs                                       show progress
     """  # noqa: D301
     if not config.is_file():
         raise UsageError(f"the settings '{config}' do not exist: give a TOML file with --config")

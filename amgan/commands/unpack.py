@@ -1,4 +1,4 @@
-"""`amgan unpack`: the training set that one small file holds."""
+"""`amgan unpack`: restores a training set from one file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from amgan.commands.output import needs, progress_bar
 @click.argument("file", type=PathType)
 @click.option("-o", "--output", required=True, type=PathType, metavar="DATASET", help="Folder to write.")
 def command(file: Path, output: Path) -> None:
-    """Make the dataset again that FILE of `amgan pack` holds.
+    """Restore the dataset of a FILE of `amgan pack`.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""`amgan verify`: does a bundle compute what its checkpoint does?"""
+"""`amgan verify`: compares a bundle with its checkpoint."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.argument("bundle", required=False, type=PathType, metavar="[BUNDLE]")
 @click.option(
     "--against", type=PathType, metavar="CHECKPOINT", show_default="the shipped weights",
-    help="Weights the bundle was made of, a .safetensors file.",
+    help="Weights from which the bundle was made, a .safetensors file.",
 )  # fmt: skip
 @click.option(
     "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the random inputs."
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 @gpu_option
 @click.pass_context
 def command(ctx: click.Context, bundle: Path | None, against: Path | None, seed: int, as_json: bool) -> None:
-    """Hold every file of a bundle against PyTorch in fp32.
+    """Compare every file of a bundle with PyTorch in fp32.
 
-    All get the same noise, black, white, hard edges, extreme maps and a real face. Without BUNDLE it is the
-    one that ships with AMGAN. The exit code is 1 when a file is farther off than its precision allows;
-    engines that cannot run on this machine are listed as not run.
+    The inputs are noise, black, white, hard edges, extreme maps and a real face. Without BUNDLE, the shipped
+    one. The exit code is 1 if a file exceeds the error bounds of its precision; engines that cannot run on
+    this machine are listed as not run.
 
     \b
     Examples:

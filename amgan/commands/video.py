@@ -1,4 +1,4 @@
-"""`amgan video`: moving pictures."""
+"""`amgan video`: ages the faces of a video."""
 
 from __future__ import annotations
 
@@ -40,73 +40,73 @@ def parse_time(ctx: click.Context, param: click.Parameter, value: str | None) ->
 @click.argument("source", type=PathType, metavar="IN")
 @click.option(
     "-o", "--output", type=PathType, metavar="OUT", show_default="none",
-    help="Video to write: .mp4, .m4v, .mov, .mkv or .webm; for a folder of frames, a folder.",
+    help="Output: .mp4, .m4v, .mov, .mkv or .webm; a folder if IN is a folder of frames.",
 )  # fmt: skip
 @click.option(
     "--age", metavar="YEARS|KEYS", show_default="unchanged",
-    help="Age to show in years, such as 70 or +20; or ages over time, such as 0:30,10:70, which grows old "
-    "from 30 to 70 in ten seconds.",
+    help="Wanted age in years, such as 70 or +20; or ages over time, such as 0:30,10:70, from 30 to 70 in "
+    "ten seconds.",
 )  # fmt: skip
 @click.option(
     "--zone", "zones", multiple=True, metavar="NAME=YEARS|KEYS", show_default="none",
-    help="Age of one zone of the skin, such as forehead=+25 or forehead=0:+0,5:+25; may be given again.",
+    help="Wanted age of one zone, such as forehead=+25 or forehead=0:+0,5:+25; may be given again.",
 )  # fmt: skip
 @click.option(
     "--easing", type=click.Choice(("smooth", "linear", "in", "out")), default="smooth", show_default=True,
-    help="How ages go from one time to the next.",
+    help="Interpolation of ages between times.",
 )  # fmt: skip
 @click.option(
     "--map", "map_file", type=PathType, metavar="FILE", show_default="none",
-    help="Ages of every place, instead of --age and --zone: a greyscale PNG or a .npy.",
+    help="Map of wanted ages instead of --age and --zone: a greyscale PNG or a .npy.",
 )  # fmt: skip
 @click.option(
-    "--population", metavar="NAME|FILE", show_default="none, years as they are",
-    help="Atlas of the population whose norms the ages mean.",
+    "--population", metavar="NAME|FILE", show_default="none, years unchanged",
+    help="Atlas of the population to which the ages refer.",
 )  # fmt: skip
 @click.option(
     "--face", "people", multiple=True, metavar="N=YEARS|KEYS", show_default="none",
-    help="Age of one person, numbered as --list-faces does, such as 2=+30; may be given again. Without --age "
-    "the others stay as they are.",
+    help="Wanted age of one person by the number of --list-faces, such as 2=+30; may be given again. Without "
+    "--age the others do not change.",
 )  # fmt: skip
 @click.option(
     "--faces", default="all", show_default=True, metavar="CHOICE", callback=check_faces,
-    help="Whose faces to age: all; largest, the most prominent person; a number, that many of the most "
-    "prominent; left, right, X,Y or X0,Y0,X1,Y1 by where a face is first seen.",
+    help="People to age: all; largest, the most prominent person; a number N, the N most prominent; left, "
+    "right, X,Y or X0,Y0,X1,Y1 by the first position of the face.",
 )  # fmt: skip
 @click.option(
     "--list-faces", "sheet", type=PathType, metavar="SHEET.png", show_default="none",
-    help="Only look at the video, and draw the people in it with their numbers.",
+    help="Only analyse the video and draw its people with their numbers.",
 )  # fmt: skip
 @click.option(
     "--strength", type=float, default=1.0, show_default=True, metavar="0..1",
-    help="How much of the change to apply.",
+    help="Share of the change to apply.",
 )  # fmt: skip
 @click.option(
     "--min-face", "min_face_px", type=click.FloatRange(0), metavar="PX", show_default="as amgan age",
-    help="Look for faces down to this width, and leave smaller ones alone.",
+    help="Minimum width of faces to search for, in pixels.",
 )  # fmt: skip
 @children_option
 @pattern_option
 @click.option(
     "--start", callback=parse_time, metavar="TIME", show_default="the beginning",
-    help="Take the video from this time on: seconds such as 90, or 1:30.",
+    help="Start at this time of IN: seconds such as 90, or 1:30.",
 )  # fmt: skip
 @click.option(
-    "--end", callback=parse_time, metavar="TIME", show_default="the end", help="Stop before this time of IN."
+    "--end", callback=parse_time, metavar="TIME", show_default="the end", help="End before this time of IN."
 )
 @click.option(
     "--codec", type=click.Choice(("h264", "hevc", "prores", "ffv1", "vp9")), show_default="that of IN",
-    help="How pictures are encoded; ffv1 loses nothing.",
+    help="Video codec; ffv1 is lossless.",
 )  # fmt: skip
 @click.option(
     "--quality", type=click.IntRange(0, 63), metavar="N", show_default="16 for h264, 18 for hevc",
-    help="Quality of h264, hevc and vp9, as x264 counts: 0 loses nothing, 51 is worst.",
+    help="Quality (CRF) of h264, hevc and vp9: 0 is best, 51 worst (63 for vp9).",
 )  # fmt: skip
 @click.option(
     "--fps", "rate", type=click.FloatRange(1, 1000), default=25.0, show_default=True, metavar="RATE",
-    help="Frames a second of a folder of numbered frames; a video says its own.",
+    help="Frame rate of a folder of numbered frames.",
 )  # fmt: skip
-@click.option("--force", is_flag=True, show_default="off", help="Begin anew where a run was interrupted.")
+@click.option("--force", is_flag=True, show_default="off", help="Start over instead of resuming.")
 @model_option
 @device_option
 def command(
@@ -133,10 +133,10 @@ def command(
     model: Path | None,
     device: str,
 ) -> None:
-    """Age the faces of the video IN, or of a folder of numbered frames, steadily from picture to picture.
+    """Age the faces of the video IN, or of a folder of numbered frames, without flicker.
 
-    Size, frame rate, colours and all that is not a face stay as they are; sound and subtitles are copied. A
-    run that is interrupted goes on where it stopped, when the same command is given again.
+    Size, frame rate, colours and everything outside the faces are kept; sound and subtitles are copied. Run
+    the same command again to resume an interrupted run.
 
     \b
     Examples:
@@ -181,7 +181,7 @@ def command(
 
 @contextmanager
 def _bars() -> Iterator[Callable[[int, int, str], None]]:
-    """A bar for each part of a run, one after the other: their rates have nothing to do with each other."""
+    """Progress bars for the parts of a run, one after the other, because their rates differ."""
     with ExitStack() as bars:
         shown: dict[str, Callable[[int, int, str], None]] = {}
 
