@@ -1,11 +1,10 @@
-"""From ages that a package estimates to true ages: a curve fitted on portraits whose age is known.
+"""Calibration of estimated ages: a curve fitted on portraits of known age.
 
-Estimators of age are pulled towards the middle: old faces read too young. The curve gives readings the spread
-of the true ages: quantiles of the readings are matched to those of the ages, by a line where there are
-portraits. (The mean true age at a reading would be too flat, since it takes the portraits' ages for
-everybody's; the usual reading at an age, read backwards, is too steep, since single readings scatter by ten
-years.) Below the youngest portraits the line goes over into the reading itself, and beyond the oldest no face
-gets younger than it reads.
+Age estimators regress to the mean: old faces are estimated too young. The curve matches quantiles of the
+estimates to those of the true ages, by a line in the range of the portraits. (The mean true age at an
+estimate would be too flat, as it depends on the portraits' age distribution; the inverse of the mean estimate
+at an age is too steep, as single estimates scatter by ten years.) Below the youngest portraits the line
+blends into the estimate itself, and beyond the oldest the result is never below the estimate.
 """
 
 from __future__ import annotations
@@ -26,15 +25,15 @@ from .tables import read_ages, read_table
 
 KNOT_YEARS = 5.0
 MIN_FACES = 40
-"""Portraits that a curve needs at the least."""
+"""The minimum number of portraits for a curve."""
 
 _TRUSTED = (5.0, 95.0)
-"""Percentiles of the readings between which the curve is fitted."""
+"""Percentiles of the estimates between which the curve is fitted."""
 
 _FADE_YEARS = 15.0
 _LEAST_RISE = 0.25
 _BEYOND_RISE = 0.5
-"""Years for a year of reading beyond the oldest readings."""
+"""The slope beyond the oldest estimates."""
 
 _OLDEST_READING = 100.0
 
@@ -43,9 +42,9 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class AgeCurve:
-    """True years at every estimate: knots, both rising, joined by a smooth monotone curve.
+    """True age by estimate: increasing knots, interpolated by a smooth monotone curve.
 
-    ``spread_years`` is the standard deviation of a single face about it, of the portraits it was fitted to.
+    ``spread_years`` is the standard deviation of single faces around it, over the portraits of the fit.
     """
 
     estimates: tuple[float, ...]
@@ -54,7 +53,7 @@ class AgeCurve:
     faces: int
 
     def years_of(self, estimates: Floats) -> Floats:
-        """True years at some estimates, any shape; beyond the knots the last years change no more."""
+        """True ages for estimates of any shape; constant beyond the knots."""
         low, high = self.estimates[0], self.estimates[-1]
         smooth = PchipInterpolator(self.estimates, self.years)
         return np.asarray(smooth(np.clip(estimates, low, high)), np.float64)
@@ -62,7 +61,7 @@ class AgeCurve:
 
 @dataclass(frozen=True)
 class CurveCheck:
-    """How a curve does on portraits that it was not fitted to: errors and bias, years, before and after."""
+    """Errors and bias in years on portraits outside the fit, before and after calibration."""
 
     faces: int
     error_before: float
@@ -74,7 +73,7 @@ class CurveCheck:
 def fit_age_curve(estimates: Floats, years: Floats) -> AgeCurve:
     """Fit the curve to portraits with ``estimates`` and true ``years``, both [N].
 
-    Raises UsageError for fewer than MIN_FACES portraits, or such as are nearly all of one age.
+    Raises UsageError for fewer than MIN_FACES portraits, or a too narrow range of ages.
     """
     if len(years) < MIN_FACES:
         raise UsageError(f"a curve cannot be fitted to {len(years)} portraits: give {MIN_FACES} or more")
@@ -100,7 +99,7 @@ def fit_age_curve(estimates: Floats, years: Floats) -> AgeCurve:
 
 
 def check_age_curve(curve: AgeCurve, estimates: Floats, years: Floats) -> CurveCheck:
-    """Errors on other portraits; raises UsageError where there are none."""
+    """Errors on other portraits; raises UsageError if there are none."""
     if not len(years):
         raise UsageError("there is no portrait to check the curve with: give a larger table of true ages")
     before, after = estimates - years, curve.years_of(estimates) - years
@@ -116,8 +115,8 @@ def check_age_curve(curve: AgeCurve, estimates: Floats, years: Floats) -> CurveC
 def read_age_curve(table: Path) -> tuple[AgeCurve, CurveCheck]:
     """Fit the curve to one half of a CSV with the columns file, age (true) and age_estimate, check the other.
 
-    Rows without an age or an estimate are left out. Raises UsageError for a missing or damaged table, and
-    where fit_age_curve and check_age_curve do.
+    Rows without an age or an estimate are skipped. Raises UsageError for a missing or damaged table, and as
+    fit_age_curve and check_age_curve do.
     """
     if not table.is_file():
         raise UsageError(f"the table of true ages '{table}' does not exist: check its name")
@@ -136,7 +135,7 @@ def read_age_curve(table: Path) -> tuple[AgeCurve, CurveCheck]:
 
 
 def read_calibrated_ages(ages_csv: Path, true_ages: Path | None) -> dict[str, float]:
-    """The ages of a table by file, years; taken for estimates and calibrated where true ages are given.
+    """The ages of a table by file, in years; calibrated as estimates if ``true_ages`` is given.
 
     Raises UsageError as read_ages and read_age_curve do.
     """
@@ -145,7 +144,7 @@ def read_calibrated_ages(ages_csv: Path, true_ages: Path | None) -> dict[str, fl
 
 
 def curve_in_words(true_ages: Path) -> str:
-    """One line on the curve of a table: what it does, and how it did on the half it was not fitted to."""
+    """One line on the curve of a table: some values, and its errors on the other half."""
     curve, check = read_age_curve(true_ages)
     shown = ", ".join(f"{age} -> {float(curve.years_of(np.array(age))):.0f}" for age in (30, 50, 70))
     return (
@@ -156,13 +155,13 @@ def curve_in_words(true_ages: Path) -> str:
 
 
 def calibrate_ages(ages: Mapping[str, float], curve: AgeCurve) -> dict[str, float]:
-    """Estimated ages by file as true ones, years."""
+    """Calibrated ages by file, in years."""
     years = curve.years_of(np.array(list(ages.values()), np.float64))
     return {name: round(float(value), 2) for name, value in zip(ages, years, strict=True)}
 
 
 def _rising(values: Floats, steps: Floats) -> Floats:
-    """Values of which each is at least a step above the one before."""
+    """Make values increase by at least the given steps."""
     found = values.copy()
     for k, step in enumerate(steps):
         found[k + 1] = max(found[k + 1], found[k] + step)

@@ -1,4 +1,4 @@
-"""From photos to aligned frames: which faces are fit for training, and why the others are not."""
+"""Aligns faces of photos to canonical frames, and filters those unsuitable for training."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True)
 class AlignOptions:
-    """What faces are fit for training: size in the photo (px), turn of the head, and colour (code values)."""
+    """Requirements of training faces: size in the photo (px), turn of the head, chroma (code values)."""
 
     frame_px: int = 512
     min_side_px: float = 170.0
@@ -51,7 +51,7 @@ class AlignedFace:
 def align_all(
     folders: Sequence[Path], rows: Sequence[FaceRow], options: AlignOptions, progress: Progress
 ) -> tuple[list[AlignedFace], Counter[str]]:
-    """Align the largest face of every row's photo; also how many photos were left out, by reason."""
+    """Align the largest face of every row's photo; also returns counts of skipped photos by reason."""
     left_out: Counter[str] = Counter()
     return list(align_each(folders, rows, options, left_out, progress)), left_out
 
@@ -63,9 +63,9 @@ def align_each(
     left_out: Counter[str],
     progress: Progress,
 ) -> Iterator[AlignedFace]:
-    """The same one by one, in the order of file names; counts in ``left_out`` what is left out, by reason.
+    """Yield aligned faces in the order of file names; counts skipped photos in ``left_out`` by reason.
 
-    A photo is looked for in every folder, the first that has it wins.
+    A photo is taken from the first folder that has it.
     """
     finder = FaceFinder()
     for done, row in enumerate(sorted(rows, key=lambda row: row.file)):
@@ -79,7 +79,7 @@ def align_each(
 
 
 def _align(finder: FaceFinder, path: Path, row: FaceRow, options: AlignOptions) -> AlignedFace | str:
-    """The photo's largest face, or why it is left out."""
+    """The photo's largest face, or the reason why it is skipped."""
     try:
         with Image.open(path) as picture:
             rgb = np.asarray(picture.convert("RGB"))

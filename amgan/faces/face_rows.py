@@ -1,4 +1,4 @@
-"""What tables say of faces: age, how it is known, sex, and which source a face comes from."""
+"""Tables of faces: age, how it is known, sex, and source."""
 
 from __future__ import annotations
 
@@ -24,9 +24,8 @@ _SEXES = {"female": -1.0, "male": 1.0, "": 0.0}
 class FaceRow:
     """One face of a table: ``file`` is its name or its path below a folder of faces, ``age`` is in years.
 
-    ``estimated`` says whether the age was read by an estimator; such ages may be calibrated by a curve.
-    ``sex`` is -1 (female), 1 (male) or 0 (unknown). Faces of one ``source`` were made alike: the table's
-    name, and its column ``kind`` where it has one.
+    ``estimated`` ages come from an estimator and may be calibrated by a curve. ``sex`` is -1 (female), 1
+    (male) or 0 (unknown). ``source`` is the table's name and its column ``kind``, if it has one.
     """
 
     file: str
@@ -37,7 +36,7 @@ class FaceRow:
 
 
 def read_face_rows(tables: Iterable[Path], curve: AgeCurve | None = None) -> list[FaceRow]:
-    """Read tables of faces; rows without an age are passed over, ``curve`` corrects estimated ages.
+    """Read tables of faces; rows without an age are skipped, ``curve`` calibrates estimated ages.
 
     Columns: ``file``; ``age`` or ``age_estimate``; and optionally ``age_is`` (``estimated`` for ages of
     column ``age`` that an estimator read), ``sex`` or ``gender_estimate`` (female, male or empty) and
@@ -55,9 +54,9 @@ def read_face_rows(tables: Iterable[Path], curve: AgeCurve | None = None) -> lis
 def thinned(
     rows: Sequence[FaceRow], most_per_decade: int | None, kept_anyway: Container[str] = ()
 ) -> list[FaceRow]:
-    """At most so many faces of one source and decade of age, drawn by their names.
+    """Limit the number of faces per source and decade of age; selected by a hash of their names.
 
-    Held-out faces stay, and those whose files are in ``kept_anyway``.
+    Held-out faces and files in ``kept_anyway`` are always kept.
     """
     if most_per_decade is None:
         return list(rows)

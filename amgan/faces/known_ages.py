@@ -1,4 +1,4 @@
-"""The table of portraits whose ages are known: reading it, and which half of it is kept for checks."""
+"""The table of portraits of known age, and its half that is reserved for checks."""
 
 from __future__ import annotations
 
@@ -18,9 +18,7 @@ REAL = "real"
 
 @dataclass(frozen=True)
 class KnownAge:
-    """What a table says of one portrait: ``years`` (NaN: unknown), whether they are ``true`` ones, and
-    whether the face is a ``real`` person's.
-    """
+    """One portrait: age in ``years`` (NaN: unknown), whether it is ``true``, and of a ``real`` person."""
 
     years: float
     true: bool
@@ -28,7 +26,7 @@ class KnownAge:
 
 
 def read_known_ages(table: Path) -> dict[str, KnownAge]:
-    """Read a CSV of portraits, file name to what is known of it.
+    """Read a CSV of portraits, by file name.
 
     Columns are ``file`` and ``age`` (may be empty), and optionally ``age_is`` (how the age is known: ``true``
     and ``within a year`` are taken for true; without the column all are) and ``kind`` (``real`` for real
@@ -51,9 +49,9 @@ def read_known_ages(table: Path) -> dict[str, KnownAge]:
 
 
 def is_check(name: str) -> bool:
-    """Whether a portrait of known age is kept for checks: about half, by its file name only.
+    """Whether a portrait of known age is reserved for checks: about half, by its file name.
 
-    Curves and estimators are fitted on the others. The faces held out of all training are among the checks.
+    Curves and estimators are fitted on the others. All held-out faces are reserved.
     """
     return is_held_out(name) or hashlib.sha256(Path(name).stem.encode()).digest()[1] % 2 == 0
 

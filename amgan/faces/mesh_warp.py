@@ -11,17 +11,17 @@ Triangles = NDArray[np.int32]
 
 
 def triangulate(landmarks_unit: NDArray[np.floating]) -> Triangles:
-    """Delaunay triangles [T, 3] over landmarks [468, 2]; made once on a mean face and used for all."""
+    """Delaunay triangles [T, 3] of landmarks [468, 2], usually those of a mean face."""
     return np.asarray(Delaunay(np.asarray(landmarks_unit, np.float64)).simplices, np.int32)
 
 
 def source_coordinates(
     target_px: NDArray[np.floating], source_px: NDArray[np.floating], triangles: Triangles, size_px: int
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """For every pixel of the target frame, where it lies in the source frame.
+    """The position in the source frame of every pixel of the target frame.
 
     Landmarks are [468, 2] in pixels. Returns coordinates [size, size, 2] (x, y) for cv2.remap and a mask
-    of the pixels that lie inside the target's mesh.
+    of the pixels inside the target's mesh.
     """
     labels = np.full((size_px, size_px), -1, np.int32)
     corners = np.asarray(target_px)[triangles]
@@ -37,7 +37,7 @@ def source_coordinates(
 
 
 def _affine_of_triangles(target: NDArray[np.floating], source: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Matrices [T, 2, 3] that take every target triangle [T, 3, 2] to its source triangle."""
+    """Affine matrices [T, 2, 3] from every target triangle [T, 3, 2] to its source triangle."""
     homogeneous = np.concatenate([target, np.ones((*target.shape[:2], 1))], axis=2)
     homogeneous = homogeneous + 1e-9 * np.eye(3)
     solved: NDArray[np.float64] = np.linalg.solve(homogeneous, np.asarray(source, np.float64))

@@ -1,4 +1,4 @@
-"""Which faces are held out: never trained on, and what is measured on them is believed."""
+"""The split into training and held-out faces."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from pathlib import Path
 
 
 def is_held_out(name: str) -> bool:
-    """Whether a face belongs to the fixed tenth that training never sees; depends on its file name only."""
+    """Whether a face is in the held-out tenth, by a hash of its file name."""
     return hashlib.sha256(Path(name).stem.encode()).digest()[0] % 10 == 0

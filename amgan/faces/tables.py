@@ -1,4 +1,4 @@
-"""The tables of labelled faces: reading them back, reading expert scores, and writing both."""
+"""Reading and writing the tables of labelled faces, ages and expert scores."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ class ZoneLabels:
 def read_labels(folder: Path) -> ZoneLabels:
     """Read the labels.csv of a folder that `amgan label` wrote (see ZoneLabels).
 
-    Raises UsageError where the file is missing or damaged: columns or cells missing, no number, a file twice.
+    Raises UsageError if the file is missing or damaged: missing columns or cells, no number, a duplicate
+    file.
     """
     table = folder / LABELS
     if not table.is_file():
@@ -65,11 +66,11 @@ def read_labels(folder: Path) -> ZoneLabels:
 
 
 def read_expert_scores(table: Path) -> dict[str, dict[str, float]]:
-    """Read a CSV of expert scores: file name to score, for every part that the table scores.
+    """Read a CSV of expert scores, by part and file name.
 
-    Columns are ``file`` and names of zones (the score of both sides) or parts (of one), which win over their
-    zone's. Empty cells are faces without that score. Raises UsageError for an unknown zone, a cell that is no
-    number, a file twice, or a table without scores.
+    Columns are ``file`` and names of zones (for both sides) or parts (for one side, which override the
+    zone's). Empty cells are missing scores. Raises UsageError for an unknown zone, a cell that is no number,
+    a duplicate file, or a table without scores.
     """
     if not table.is_file():
         raise UsageError(f"the table of scores '{table}' does not exist: check its name")
@@ -98,7 +99,7 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, 
 
 
 def read_csv(table: Path) -> tuple[list[str], list[dict[str, str]]]:
-    """Column names and rows of a CSV in UTF-8, with a byte order mark or none; missing cells are empty.
+    """Column names and rows of a CSV in UTF-8, with or without byte order mark; missing cells are "".
 
     Raises OSError, UnicodeDecodeError and csv.Error.
     """
@@ -108,9 +109,9 @@ def read_csv(table: Path) -> tuple[list[str], list[dict[str, str]]]:
 
 
 def read_table(table: Path, remedy: str) -> tuple[list[str], list[dict[str, str]]]:
-    """Column names and rows of a CSV with a column ``file``; missing cells are empty.
+    """Column names and rows of a CSV with a column ``file``; missing cells are "".
 
-    Raises UsageError, ending in ``remedy``, for a damaged table or one that does not name every file once.
+    Raises UsageError, ending in ``remedy``, for a damaged table or a missing or duplicate file name.
     """
     try:
         columns, rows = read_csv(table)
@@ -137,7 +138,7 @@ def _number(text: str, column: str, file: str, table: Path) -> float:
 
 
 def read_ages(table: Path) -> dict[str, float]:
-    """Read the table of ages, file name to years; raises UsageError for missing columns or no numbers."""
+    """Read a table of ages in years, by file name; raises UsageError."""
     if not table.is_file():
         raise UsageError(f"the table of ages {table} does not exist")
     try:
@@ -151,7 +152,7 @@ def read_ages(table: Path) -> dict[str, float]:
 
 
 def _years(text: str | None, name: str, table: Path) -> float:
-    """An age out of the table. Raises UsageError for what is no finite number."""
+    """Parse an age; raises UsageError unless it is a finite number."""
     try:
         years = float(text or "")
     except ValueError:

@@ -1,4 +1,4 @@
-"""Labels for ageing zone by zone, from nothing but a rough age of the whole face."""
+"""Apparent ages of zones from a rough age of the whole face."""
 
 from ..faces.tables import ZoneLabels, read_labels
 

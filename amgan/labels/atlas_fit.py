@@ -1,8 +1,8 @@
 """Scored faces as tables, and the atlases made from them.
 
-A data set of `amgan label` holds scores.csv: a row for every face with its ``file``, its ``age`` in years,
-and a raw score for every part of every zone; where it has a column ``split``, only its "train" faces count.
-Atlases of several groups come from a second table with a column ``file`` and one that names the group.
+A dataset of `amgan label` has scores.csv: a row per face with its ``file``, its ``age`` in years, and a raw
+score of every part of every zone; if it has a column ``split``, only "train" faces are used. For atlases of
+several groups a second table has the column ``file`` and a column with the group.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .curve_fit import fit_curve
 SCORES = "scores.csv"
 UNITS = "atlas.json"
 MIN_GROUP_FACES = 100
-"""Faces that an atlas needs at the least."""
+"""The minimum number of faces of an atlas."""
 
 Floats = NDArray[np.float64]
 
@@ -52,8 +52,8 @@ class ScoredFaces:
 def read_scores(dataset: Path | str, unit: str | None = None) -> ScoredFaces:
     """Read the scores of a data set's folder, or a table of that kind.
 
-    ``unit`` names the unit of the scores; None takes those of the folder's own atlas, and years without one.
-    Raises UsageError where there are no scores, a column is missing, or a row does not hold numbers.
+    ``unit`` is the unit of the scores; None uses those of the folder's atlas, or years. Raises UsageError if
+    there are no scores, a column is missing, or a cell is no number.
     """
     folder = Path(dataset)
     path = folder / SCORES if folder.is_dir() else folder
@@ -80,7 +80,7 @@ def read_scores(dataset: Path | str, unit: str | None = None) -> ScoredFaces:
 def fit_atlas(faces: ScoredFaces, name: str, source: str, version: str = "1") -> Atlas:
     """The atlas of scored faces; the score of a zone with two sides is the mean of both.
 
-    Raises UsageError for fewer than MIN_GROUP_FACES faces, and where a curve cannot be fitted, naming it.
+    Raises UsageError for fewer than MIN_GROUP_FACES faces, and if a curve cannot be fitted.
     """
     count = len(faces.files)
     if count < MIN_GROUP_FACES:
@@ -101,9 +101,9 @@ def fit_atlas(faces: ScoredFaces, name: str, source: str, version: str = "1") ->
 
 
 def read_groups(table: Path | str, column: str) -> dict[str, str]:
-    """The group of every file in a CSV table with the columns ``file`` and ``column``; empty ones left out.
+    """The group of every file in a CSV table with the columns ``file`` and ``column``; skips empty cells.
 
-    Raises UsageError where the table cannot be read or lacks a column.
+    Raises UsageError if the table cannot be read or lacks a column.
     """
     rows = _read_table(Path(table), ("file", column))
     return {row["file"]: row[column].strip() for row in rows if row[column].strip()}
@@ -112,7 +112,7 @@ def read_groups(table: Path | str, column: str) -> dict[str, str]:
 def split_by_group(
     faces: ScoredFaces, groups: Mapping[str, str]
 ) -> tuple[dict[str, ScoredFaces], dict[str, int]]:
-    """Groups with enough faces for an atlas, and the numbers of faces of those without; both by name."""
+    """Groups with enough faces for an atlas, and the numbers of faces of the others; both by name."""
     rows: dict[str, list[int]] = {}
     for number, file in enumerate(faces.files):
         if file in groups:

@@ -1,7 +1,7 @@
-"""From raw scores to apparent ages: an atlas curve per zone, read backwards.
+"""Conversion of raw scores to apparent ages by inverting an atlas curve per zone.
 
-Raw scores are pulled towards the mean, the more the less a zone tells of age. The zone's curve says which
-score is usual at which age; the age at which a part's own score would be usual is its apparent age.
+Raw scores regress to the mean, more so for zones with little information on age. The zone's curve is the
+usual score by age; the age at which a part's score is usual is its apparent age.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ EXPERT_UNIT = "expert score"
 
 @dataclass(frozen=True, eq=False)
 class Calibrated:
-    """What comes out: ``scores`` and apparent ``years``, float64 [N, 26], and the ``curves`` by zone.
+    """The result: ``scores`` and apparent ``years``, float64 [N, 26], and the ``curves`` by zone.
 
-    The scores of a zone all have the unit of its curve. ``expert`` counts, by zone, the faces whose score is
-    an expert's.
+    The scores of a zone have the unit of its curve. ``expert`` counts the faces with an expert's score by
+    zone.
     """
 
     scores: Floats
@@ -43,14 +43,14 @@ def calibrate(
     training: NDArray[np.bool_],
     expert: Mapping[str, Mapping[str, float]] | None = None,
 ) -> Calibrated:
-    """Fit the curve of every zone on the training faces and read every part's score backwards.
+    """Fit the curve of every zone on the training faces and invert it for every part's score.
 
     ``names`` and ``ages`` [N] are those of the faces, ``weak`` [N, 26] the regressors' scores in years,
     ``expert`` the experts' scores by part and file. A zone with expert scores has a curve of these; its faces
-    without one get the weak score carried over: the expert score usual at their weak apparent age. Apparent
-    ages are clipped to the ages of the training faces.
+    without one get the usual expert score at their weak apparent age. Apparent ages are clipped to the ages
+    of the training faces.
 
-    Raises UsageError where a curve cannot be fitted: too few faces, or scores that do not rise with age.
+    Raises UsageError if a curve cannot be fitted: too few faces, or scores that do not increase with age.
     """
     given = _expert_table(names, expert or {})
     covered = float(ages[training].min()), float(ages[training].max())
@@ -73,7 +73,7 @@ def calibrate(
 
 
 def _expert_table(names: Sequence[str], expert: Mapping[str, Mapping[str, float]]) -> Floats:
-    """Expert scores [N, 26], NaN where there is none; raises UsageError where they are of other faces."""
+    """Expert scores [N, 26], NaN if missing; raises UsageError if they are all of other faces."""
     table = np.full((len(names), len(PART_NAMES)), np.nan)
     for part, found in expert.items():
         table[:, PART_NAMES.index(part)] = [found.get(name, np.nan) for name in names]

@@ -10,7 +10,7 @@ from amgan.runtime.errors import UsageError
 
 KNOT_YEARS = 5.0
 MIN_FACES = 40
-"""Faces that a curve needs at the least."""
+"""The minimum number of faces of a curve."""
 
 _REACH_YEARS = 7.5
 _MIN_FACES_AT_KNOT = 8
@@ -21,16 +21,15 @@ Floats = NDArray[np.float64]
 
 
 def fit_curve(ages: ArrayLike, scores: ArrayLike, unit: str = "years") -> Curve:
-    """The usual score at every age: a strictly rising curve through scored faces.
+    """Fit the usual score by age: a strictly increasing curve through scored faces.
 
-    ``ages`` [N] in years and ``scores`` [N] in ``unit``, of N faces. A knot stands at every fifth year with
-    faces around it. Its score is that of a line fitted to the faces within 7.5 years, near ones weighing
-    most, faces far from the line next to nothing (Huber weights). Where the knots fall instead of rising,
-    pooling adjacent violators makes them level; then every line keeps at least a fifth of the curve's mean
-    slope, so that the curve can be read in both directions.
+    ``ages`` [N] in years and ``scores`` [N] in ``unit``, of N faces. There is a knot at every fifth year with
+    enough faces. Its score is that of a local line through the faces within 7.5 years, weighted by distance
+    and by residual (Huber weights). Decreasing knots are pooled (pool adjacent violators); then every segment
+    gets at least a fifth of the curve's mean slope, so that the curve is invertible.
 
-    Raises UsageError where there are fewer than MIN_FACES faces, numbers that are not finite, ages that span
-    less than two knots, or scores that do not rise with age.
+    Raises UsageError for fewer than MIN_FACES faces, numbers that are not finite, ages that span less than
+    two knots, or scores that do not increase with age.
     """
     years, values = np.asarray(ages, np.float64), np.asarray(scores, np.float64)
     if years.ndim != 1 or years.shape != values.shape or len(years) < MIN_FACES:
@@ -56,7 +55,7 @@ def fit_curve(ages: ArrayLike, scores: ArrayLike, unit: str = "years") -> Curve:
 
 
 def _knots(years: Floats) -> Floats:
-    """Every fifth year that has faces around it, from the first such year to the last."""
+    """Every fifth year with enough faces, from the first such year to the last."""
     first = np.ceil(years.min() / KNOT_YEARS) * KNOT_YEARS
     candidates = np.arange(first, years.max() + 1e-9, KNOT_YEARS)
     near = [int((np.abs(years - knot) <= _REACH_YEARS).sum()) for knot in candidates]
@@ -64,7 +63,7 @@ def _knots(years: Floats) -> Floats:
 
 
 def _local_line(knot: float, years: Floats, values: Floats) -> tuple[float, float]:
-    """Score at a knot by a robust local line, and how many faces it rests on (sum of weights)."""
+    """The score at a knot by a robust local line, and the sum of weights."""
     near = np.abs(years - knot) < _REACH_YEARS
     x, y = years[near] - knot, values[near]
     nearness = 1.0 - np.abs(x) / _REACH_YEARS
@@ -79,7 +78,7 @@ def _local_line(knot: float, years: Floats, values: Floats) -> tuple[float, floa
 
 
 def _line(x: Floats, y: Floats, weights: Floats) -> tuple[float, float]:
-    """Weighted least squares of y = level + slope * x; a faint ridge keeps the slope where x says nothing."""
+    """Weighted least squares of y = level + slope * x, with a small ridge for degenerate x."""
     total = weights.sum()
     middle_x, middle_y = (weights * x).sum() / total, (weights * y).sum() / total
     spread = (weights * (x - middle_x) ** 2).sum()
@@ -88,7 +87,7 @@ def _line(x: Floats, y: Floats, weights: Floats) -> tuple[float, float]:
 
 
 def _pool(values: list[float], weights: list[float]) -> Floats:
-    """Isotonic regression by pooling adjacent violators: the nearest sequence that never falls."""
+    """Isotonic regression by pooling adjacent violators."""
     blocks: list[tuple[float, float, int]] = []
     for value, weight in zip(values, weights, strict=True):
         blocks.append((value, max(weight, 1e-9), 1))
@@ -99,10 +98,10 @@ def _pool(values: list[float], weights: list[float]) -> Floats:
 
 
 def _at_least(level: Floats, steps: Floats) -> Floats:
-    """The sequence with every step at least ``steps``, rising as much in all and about the same middle."""
+    """The sequence with every step at least ``steps``, with the same total rise and centre."""
     wanted = np.maximum(np.diff(level), steps)
     spare = wanted - steps
     rise = level[-1] - level[0]
-    # What the level stretches gained is taken from the steep ones; steps sum to less than the whole rise.
+    # The gain of flat segments is subtracted from steep ones; the steps sum to less than the whole rise.
     wanted = steps + spare * (rise - steps.sum()) / max(float(spare.sum()), 1e-12)
     return np.asarray(level[0] + np.concatenate([[0.0], np.cumsum(wanted)]))

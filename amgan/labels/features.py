@@ -1,8 +1,7 @@
-"""Numbers that describe the skin of one zone: lines, folds, grain, spots and tone, at several scales.
+"""Features of the skin of one zone: lines, folds, grain, spots and tone, at several scales.
 
-Everything is computed from the pixels inside the zone's mask alone: blurs are normalised by the mask, and
-what lies outside takes no part. How light or dark the skin is, and of which colour, is no feature: it says
-nothing of age.
+Only pixels inside the zone's mask are used: blurs are normalised by the mask. Lightness and colour of the
+skin are not features, since they are unrelated to age.
 """
 
 from __future__ import annotations
@@ -26,11 +25,11 @@ Plane = NDArray[np.float32]
 def zone_features(picture: NDArray[np.uint8], mask: NDArray[np.bool_]) -> Plane:
     """Describe one picture [h, w, 3] uint8 of a zone inside its mask [h, w]; float32 [F].
 
-    F depends on the mask alone: energy of detail in bands, valleys (wrinkles) and gradients by direction, on
+    F depends only on the mask: energy of detail in bands, valleys (wrinkles) and gradients by direction, on
     a grid of soft cells; detail, ridges and valleys over the whole zone; histograms of local binary patterns
     (Ojala, Pietikainen and Maenpaa, "Multiresolution gray-scale and rotation invariant texture classification
-    with local binary patterns", 2002); spread and patchiness of colour in CIELAB; and a coarse picture of
-    light and shade.
+    with local binary patterns", 2002); variance of colour in CIELAB at several scales; and a coarse shading
+    image.
     """
     soft = mask.astype(np.float32)
     light = np.log(picture.astype(np.float32) @ LUMA + LOG_FLOOR)
@@ -60,13 +59,13 @@ def _to_lab(picture: NDArray[np.uint8]) -> Plane:
 
 
 def _blur(plane: Plane, weight: Plane, sigma: float) -> Plane:
-    """Gaussian blur that takes pixels by their weight and leaves out those of none."""
+    """Gaussian blur normalised by the pixels' weights."""
     total = cv2.GaussianBlur(weight, (0, 0), sigma)
     return np.asarray(cv2.GaussianBlur(plane * weight, (0, 0), sigma) / np.maximum(total, 1e-3), np.float32)
 
 
 def _detail_planes(light: Plane, soft: Plane) -> tuple[Plane, Plane]:
-    """Planes to be averaged in cells [P, h, w], and over the whole zone [Q, h, w]; all at least 0."""
+    """Planes to average in cells [P, h, w], and over the whole zone [Q, h, w]; all at least 0."""
     local: list[Plane] = []
     overall: list[Plane] = []
     finer = light
@@ -93,7 +92,7 @@ def _directions(plane: Plane) -> list[Plane]:
 
 
 def _curvature(plane: Plane, sigma: float) -> tuple[Plane, Plane]:
-    """How valley-like and how ridge-like each pixel is: eigenvalues of the scaled Hessian, at least 0."""
+    """Valley and ridge strength of each pixel: eigenvalues of the scaled Hessian, at least 0."""
     scale = sigma * sigma / 4
     xx, yy, xy = (cv2.Sobel(plane, cv2.CV_32F, *o) * scale for o in ((2, 0), (0, 2), (1, 1)))
     middle, spread = (xx + yy) / 2, np.hypot((xx - yy) / 2, xy)
@@ -129,7 +128,7 @@ def _pattern_histogram(light: Plane, mask: NDArray[np.bool_], radius: int) -> Pl
 
 
 def _colour(picture: NDArray[np.uint8], mask: NDArray[np.bool_]) -> Plane:
-    """Spread of L, a, b, then how patchy a and b are at a fine and a coarse scale."""
+    """Standard deviation of L, a, b, then of a and b at a fine and a coarse scale."""
     lab = _to_lab(picture)
     soft = mask.astype(np.float32)
     patchy = [
@@ -141,7 +140,7 @@ def _colour(picture: NDArray[np.uint8], mask: NDArray[np.bool_]) -> Plane:
 
 
 def _coarse_picture(light: Plane, mask: NDArray[np.bool_]) -> Plane:
-    """Light and shade [COARSE_PX squared], relative to their mean and spread inside the mask; 0 outside."""
+    """Standardised lightness [COARSE_PX squared] inside the mask; 0 outside."""
     inside = light[mask]
     relative = (_blur(light, mask.astype(np.float32), 1.5) - inside.mean()) / (inside.std() + 0.05)
     shrunk = cv2.resize(np.where(mask, relative, 0), (COARSE_PX, COARSE_PX), interpolation=cv2.INTER_AREA)

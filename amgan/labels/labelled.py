@@ -1,4 +1,4 @@
-"""Labelled faces, and how they are labelled."""
+"""Data classes of labelled faces and labelling options."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class LabelOptions:
-    """How faces are labelled: number of folds, the seed of their choice, and optional tables.
+    """Options of labelling: number of folds, their seed, and optional tables.
 
-    ``expert_scores`` holds scores of experts, ``true_ages`` portraits that the given ages are calibrated by.
+    ``expert_scores`` has scores of experts, ``true_ages`` portraits for the calibration of ages.
     """
 
     folds: int = 5
@@ -35,7 +35,7 @@ class LabelOptions:
 class LabelledFaces:
     """The faces that were used, with their ages [N] in years, split, scores and apparent ages.
 
-    ``lightness`` [N] is the mean CIELAB lightness of their zones; ``left_out`` counts the other faces by
+    ``lightness`` [N] is the mean CIELAB lightness of their zones; ``left_out`` counts skipped faces by
     reason.
     """
 
@@ -55,5 +55,5 @@ class LabelledFaces:
 
 
 def columns_of(parts: Sequence[str]) -> list[int]:
-    """Places of parts in zones.PART_NAMES."""
+    """Indices of parts in zones.PART_NAMES."""
     return [PART_NAMES.index(part) for part in parts]

@@ -1,4 +1,4 @@
-"""From a folder of faces and a table of whole-face ages to an apparent age for every part of every face."""
+"""Labels a folder of faces: an apparent age of every part, from a table of whole-face ages."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def label_aligned(
     reasons = Counter(left_out)
     _require_enough(sum(not is_held_out(f.name) for f in aligned), options.folds, reasons)
     template = make_template(np.stack([f.landmarks for f in aligned if not is_held_out(f.name)]))
-    with threadpool_limits(1):  # small products: threads only wait for each other, and may round differently
+    with threadpool_limits(1):  # the products are small: threads would not help, and may round differently
         faces, zones = _describe(aligned, template, reasons, progress)
         held_out = np.array([is_held_out(f.name) for f in faces], bool)
         _require_enough(int((~held_out).sum()), options.folds, reasons)
@@ -106,7 +106,7 @@ class _ZoneData:
 def _describe(
     aligned: Sequence[AlignedFace], template: Template, left_out: Counter[str], progress: Progress
 ) -> tuple[list[AlignedFace], dict[str, _ZoneData]]:
-    """The faces that do not mislead, and their zones by name; counts the others in ``left_out``."""
+    """The suitable faces, and features of their zones by name; counts the others in ``left_out``."""
     faces: list[AlignedFace] = []
     features: dict[str, list[NDArray[np.float32]]] = {zone.name: [] for zone in ZONES}
     lightness: dict[str, list[float]] = {zone.name: [] for zone in ZONES}
@@ -135,7 +135,7 @@ def _score(
     options: LabelOptions,
     progress: Progress,
 ) -> Floats:
-    """Raw scores [N, 26] of all parts, in years, of regressors that have not seen the face."""
+    """Out-of-fold scores [N, 26] of all parts in years."""
     split = make_split(ages, held_out, options.folds, options.seed)
     scores = np.empty((len(ages), len(PART_NAMES)))
     for done, zone in enumerate(ZONES):

@@ -1,4 +1,4 @@
-"""The files that a labelling run leaves: two tables, the evidence, the atlas, and the report."""
+"""The output files of a labelling run: tables, statistics, atlas and report."""
 
 from __future__ import annotations
 
@@ -28,9 +28,8 @@ Floats = NDArray[np.float64]
 def write_folder(
     folder: Path, labelled: LabelledFaces, options: LabelOptions, name: str, source: str
 ) -> None:
-    """Write everything into ``folder``, which must be there: labels.csv, scores.csv, labels.json, atlas.json,
-    report.html. ``name`` becomes the atlas's, ``source`` says where the ages come from.
-    """
+    """Write labels.csv, scores.csv, labels.json, atlas.json and report.html into an existing ``folder``.
+    ``name`` is that of the atlas, ``source`` the origin of the ages."""
     _write_parts(folder / LABELS, labelled, labelled.calibrated.years, ".1f")
     _write_parts(folder / SCORES, labelled, labelled.calibrated.scores, ".6g")
     training = labelled.ages[~labelled.held_out]
@@ -58,11 +57,11 @@ def write_folder(
 
 
 def evidence(labelled: LabelledFaces) -> dict[str, Any]:
-    """Agreement of apparent with whole-face ages, all of faces that the regressors never saw.
+    """Agreement of apparent with whole-face ages, on faces outside the regressors' training.
 
-    Returns ``mean_of_zones`` and ``zones`` (by name), each with ``train`` (out of fold) and ``held-out``:
-    what `agreement` says. A zone's ``expert`` counts the faces with an expert's score. ``tone`` is the
-    correlation of the mean of all zones with the skin's lightness among faces of one age; 0 is fair.
+    Returns ``mean_of_zones`` and ``zones`` (by name), each with the `agreement` for ``train`` (out of fold)
+    and ``held-out``. A zone's ``expert`` counts the faces with an expert's score. ``tone`` is the partial
+    correlation of the mean of all zones with the skin's lightness, given age; ideally 0.
     """
     ages, zones = labelled.ages, labelled.zone_years
     chosen = dict(zip(SPLITS, (~labelled.held_out, labelled.held_out), strict=True))
@@ -78,7 +77,7 @@ def evidence(labelled: LabelledFaces) -> dict[str, Any]:
 
 
 def agreement(ages: Floats, years: Floats) -> dict[str, float | int | None]:
-    """Number of faces, mean absolute error in years, and Pearson's correlation; None where undefined."""
+    """Number of faces, mean absolute error in years, and Pearson's correlation; None if undefined."""
     correlation = error = None
     if len(ages):
         error = round(float(np.abs(ages - years).mean()), 2)

@@ -1,8 +1,8 @@
-"""Small pictures of the parts of a face, all faces in one shape: what a zone's regressor sees.
+"""Patches of the parts of a face, warped to a common shape: the input of a zone's regressor.
 
-Every face is warped through its mesh to the mean shape of all faces, made symmetrical. There each part is cut
-out with its polygon as mask; the left side's are mirrored, so that both sides of a zone have the same shape.
-Shape and place of the face are gone with that, what is left is the look of the skin.
+Every face is warped through its mesh to the symmetric mean shape. There each part is cropped with its polygon
+as mask; left parts are mirrored, so that both sides of a zone have the same shape. The patches thus depend
+only on the appearance of the skin, not on shape and pose.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from amgan.faces.mesh_warp import Triangles, source_coordinates, triangulate
 from amgan.runtime.face.zones import Polygon, Zone
 
 TEMPLATE_PX = 320
-"""Side of the square picture that faces are warped to; the face itself takes 0.62 of it, or 200 px."""
+"""Side of the square picture to which faces are warped; the face itself takes 0.62 of it, 200 px."""
 
 FACE_SHARE = 0.62
 
 
 @dataclass(frozen=True, eq=False)
 class Template:
-    """The shape that all faces are warped to: ``points`` [468, 2] in px, symmetrical about the middle."""
+    """The shape to which all faces are warped: ``points`` [468, 2] in px, mirror symmetric."""
 
     points: NDArray[np.float64]
     triangles: Triangles
@@ -33,7 +33,7 @@ class Template:
 
 @dataclass(frozen=True, eq=False)
 class ZonePatches:
-    """What one zone looks like on one face.
+    """The patches of one zone of one face.
 
     ``pictures`` uint8 [2, h, w, 3] RGB: the right part and the mirrored left part; for a zone of one part,
     the part and its mirror image. ``mask`` bool [h, w] is true inside the zone's polygon.

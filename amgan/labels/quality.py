@@ -1,8 +1,7 @@
-"""Faces whose skin would mislead a regressor: behind glasses, covered, or in a light that hides it.
+"""Filters for faces unsuitable for a regressor: glasses, occlusions, and unsuitable light.
 
-Every measure is taken on the warped face, where all faces have one shape. The limits were set by eye on some
-nine hundred synthetic portraits; there the rule for glasses found 83 % of them, and 14 % of the faces that it
-left out wore none.
+All measures are taken on the warped face. The thresholds were set manually on about nine hundred synthetic
+portraits; there the rule for glasses had a recall of 83 % and a precision of 86 %.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ BRIDGE = (193, 417, 8, 195)
 """Mesh points at the right, left, upper and lower edge of the bridge of the nose."""
 
 TEMPLE = (35, 31, 143, 117, 111)
-"""Mesh points around the place where the outer rim of a right lens lies."""
+"""Mesh points around the outer rim of a right lens."""
 
 _CHEEK_ZONES = ("cheek-pores", "cheek-redness", "cheek-spots", "nasolabial")
 
@@ -37,10 +36,10 @@ Plane = NDArray[np.float32]
 
 
 def why_misleading(warped: NDArray[np.uint8], template: Template) -> str | None:
-    """Why the zones of a warped face [TEMPLATE_PX, TEMPLATE_PX, 3] would mislead, or None.
+    """Why a warped face [TEMPLATE_PX, TEMPLATE_PX, 3] is unsuitable, or None.
 
     The reasons are ``too dark``, ``coloured light``, ``one-sided light``, ``glasses`` and ``forehead
-    covered``, the first that holds.
+    covered``; the first one that applies.
     """
     tones = {zone.name: _tones(warped, template, zone.name) for zone in ZONES}
     cheek = np.median(np.concatenate([tones[name] for name in _CHEEK_ZONES]), axis=0)
@@ -67,7 +66,7 @@ def _tones(warped: NDArray[np.uint8], template: Template, name: str) -> Plane:
 
 
 def _glasses(warped: NDArray[np.uint8], template: Template) -> float:
-    """How much like glasses: a bar across the bridge, rims at the temples, no contrast in the eyes."""
+    """A score for glasses: a bar across the bridge, rims at the temples, low contrast in the eyes."""
     light = np.log(warped.astype(np.float32) @ LUMA + LOG_FLOOR)
     points = template.points
     left, right = points[BRIDGE[0], 0], points[BRIDGE[1], 0]

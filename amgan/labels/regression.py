@@ -1,7 +1,7 @@
-"""One regressor per zone: learns the age of the whole face from its zone alone.
+"""One regressor per zone, which learns the age of the whole face from that zone.
 
-What it says of a face that it has not seen is the raw score of the zone. Lines and folds are evidence that
-the regressor cannot get from elsewhere, so a zone that looks older than the rest of its face scores higher.
+Its prediction for an unseen face is the raw score of the zone. A zone that looks older than the rest of its
+face has a higher score, because the regressor has no other information.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ Rows = NDArray[np.bool_]
 class RegressionOptions:
     """Settings of the regressors: support vector regression with a Gaussian kernel on log age.
 
-    ``width`` is the kernel's gamma times the number of features; ``tolerance`` (log years) is the error that
-    costs nothing; ``penalty`` the weight of larger ones, linear, so that wrong ages in the table pull little.
-    Faces are weighted by the power ``-balance`` of how common their age is. Standardised features are clipped
-    to ``clip`` either side.
+    ``width`` is the kernel's gamma times the number of features; ``tolerance`` (log years) is epsilon and
+    ``penalty`` is C of the epsilon-insensitive loss, which is robust to wrong ages. Faces are weighted by the
+    density of their age to the power ``-balance``. Standardised features are clipped to ``clip`` on either
+    side.
     """
 
     penalty: float = 2.0
@@ -36,13 +36,13 @@ class RegressionOptions:
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Who may learn from whom: ``fold`` int [N] of the training faces, and ``held_out`` bool [N]."""
+    """The cross-validation split: ``fold`` int [N] of the training faces, and ``held_out`` bool [N]."""
 
     fold: NDArray[np.int64]
     held_out: Rows
 
     def rounds(self) -> list[tuple[Rows, Rows]]:
-        """Pairs (seen, asked) of faces: every face is asked once, and never by who has seen it."""
+        """Pairs of masks (training, test): every face is in one test set, never in that round's training."""
         training = ~self.held_out
         numbers = range(int(self.fold[training].max()) + 1)
         pairs = [(training & (self.fold != k), training & (self.fold == k)) for k in numbers]
@@ -50,7 +50,7 @@ class Split:
 
 
 def make_split(ages: Floats, held_out: Rows, folds: int, seed: int) -> Split:
-    """Random folds of the training faces, every one with all ages; depends on the seed only."""
+    """Random folds of the training faces, stratified by age; deterministic for a seed."""
     random = np.random.default_rng(seed)
     tickets = random.random(len(ages))
     order = np.lexsort((tickets, ages))
@@ -65,7 +65,7 @@ def make_split(ages: Floats, held_out: Rows, folds: int, seed: int) -> Split:
 def score_zone(
     features: NDArray[np.float32], lightness: Floats, ages: Floats, split: Split, options: RegressionOptions
 ) -> Floats:
-    """Raw scores [N, 2] of one zone, in years: what regressors that have not seen the face read from it.
+    """Out-of-fold scores [N, 2] of one zone in years.
 
     ``features`` [N, 2, F] are those of the two pictures of every face, both of which always share a fold;
     ``lightness`` [N] is that of the zone, ``ages`` [N] in years. A training face is scored by the regressor
@@ -80,7 +80,7 @@ def score_zone(
 def _fit_and_read(
     features: NDArray[np.float32], ages: Floats, seen: Rows, asked: Rows, options: RegressionOptions
 ) -> Floats:
-    """Log ages [A, 2] that a regressor trained on the seen faces reads from the asked ones."""
+    """Log ages [A, 2] of the test faces by a regressor trained on the training faces."""
     width = features.shape[2]
     known, asked_rows = features[seen].reshape(-1, width), features[asked].reshape(-1, width)
     scaler = StandardScaler().fit(known)
@@ -92,17 +92,17 @@ def _fit_and_read(
 
 
 def _weights(ages: Floats, balance: float) -> Floats:
-    """Weight of every face, 1 on average: rare ages count more."""
+    """Weight of every face, 1 on average, higher for rare ages."""
     density = np.exp(-0.5 * ((ages[:, None] - ages[None]) / 5.0) ** 2).sum(axis=1)
     weights = density**-balance
     return np.asarray(weights / weights.mean())
 
 
 def _even_for_all_tones(logs: Floats, lightness: Floats, ages: Floats, split: Split) -> Floats:
-    """Take out of the readings [N, 2] what goes with the skin's lightness among faces of one age.
+    """Remove the dependence of predictions [N, 2] on the skin's lightness, given age.
 
-    Shine on dark skin looks like texture and would read as age. How much a unit of lightness shifts the
-    reading is fitted on the seen faces of every round (least squares, with a parabola in log age).
+    Highlights on dark skin look like texture and would raise the age. The slope on lightness is fitted on the
+    training faces of every round (least squares, with a parabola in log age).
     """
     even = logs.copy()
     for seen, asked in split.rounds():

@@ -1,4 +1,4 @@
-"""The report of a labelling run: one HTML file that needs nothing else, to be judged by eye."""
+"""The report of a labelling run: one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class _Plot:
 
 
 def write_report(path: Path, labelled: LabelledFaces, content: dict[str, Any]) -> None:
-    """Write the report of labelled faces; ``content`` is what labels.json holds."""
+    """Write the report of labelled faces; ``content`` is that of labels.json."""
     page = render_page(
         TEMPLATE,
         title="Zone labels",
@@ -85,7 +85,7 @@ def _shown(value: float | None) -> str:
 
 
 def _zone(zone: Zone, number: int, labelled: LabelledFaces, content: dict[str, Any]) -> dict[str, Any]:
-    """What the page says of a zone: its words, plot, and faces at both ends."""
+    """The page's section on a zone: text, plot, and the extreme faces."""
     years = labelled.zone_years[:, number]
     order = np.argsort(years, kind="stable")
     chosen = {
@@ -106,7 +106,7 @@ def _zone(zone: Zone, number: int, labelled: LabelledFaces, content: dict[str, A
 
 
 def _curve_words(curve: Curve) -> str:
-    """The zone's curve in words: the usual score at its two ends."""
+    """The usual score at both ends of a zone's curve, in words."""
     (first, last), (low, high) = (curve.ages[0], curve.ages[-1]), (curve.scores[0], curve.scores[-1])
     unit = "" if curve.unit == WEAK_UNIT else f" ({curve.unit})"
     return f"Usual score{unit}: {low:.3g} at {first:g} years, {high:.3g} at {last:g}."

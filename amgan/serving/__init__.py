@@ -1,4 +1,4 @@
-"""`amgan serve`: the page, its API, and the photos that are kept in memory while people work on them.
+"""`amgan serve`: the page, its API, and the in-memory store of photos.
 
 Needs the extra ``amgan[serve]``.
 """

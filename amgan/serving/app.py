@@ -42,7 +42,7 @@ _log = logging.getLogger(__name__)
 
 
 def create_app(pipeline: Pipeline, settings: ServeSettings | None = None) -> ASGIApp:
-    """The application on an open pipeline, which stays the caller's to close."""
+    """The ASGI application with an open pipeline, which the caller must close."""
     settings = settings or ServeSettings()
     store, desk = PhotoStore(settings), WorkDesk(settings)
     metrics = Metrics(pipeline, store, desk)
@@ -88,7 +88,7 @@ def _page(name: str):  # type: ignore[no-untyped-def]
 
 
 def _answer_errors(app: FastAPI) -> None:
-    """Every error is answered with one sentence."""
+    """Answer every error with one sentence as problem JSON."""
 
     @app.exception_handler(AmganError)
     async def expected(request: HttpRequest, error: AmganError) -> Response:
@@ -126,7 +126,7 @@ def _answer_errors(app: FastAPI) -> None:
 
 
 class _JsonLimit:
-    """Refuses JSON bodies that are too large, or come too slowly, before they are parsed."""
+    """Refuses JSON bodies that are too large or arrive too slowly, before they are parsed."""
 
     def __init__(self, app: ASGIApp, settings: ServeSettings) -> None:
         self._app = app
@@ -143,7 +143,7 @@ class _JsonLimit:
 
         async def counted() -> Message:
             nonlocal received, coming
-            if not coming:  # from here on it is about whether the client is still there
+            if not coming:  # later messages only tell whether the client is connected
                 return await receive()
             message = await pace.receive(receive())
             coming = message.get("more_body", False)

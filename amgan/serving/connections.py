@@ -1,4 +1,4 @@
-"""Connections: those on which no request comes are closed, so that nobody can hold them all."""
+"""Timeouts of idle connections, so that a client cannot occupy all of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _Protocol: Any = AutoHTTPProtocol
 
 
 def server_config(app: ASGIApp, settings: ServeSettings, **more: Any) -> uvicorn.Config:
-    """How uvicorn serves the application; ``more`` are further arguments of its Config."""
+    """The configuration of uvicorn; ``more`` are further arguments of its Config."""
     return uvicorn.Config(
         app, access_log=False, server_header=False, lifespan="on",
         http=impatient_protocol(settings.idle_s), timeout_keep_alive=settings.keep_alive_s, **more,
@@ -26,10 +26,10 @@ def server_config(app: ASGIApp, settings: ServeSettings, **more: Any) -> uvicorn
 
 
 def impatient_protocol(idle_s: float) -> Any:
-    """Uvicorn's HTTP with a limit on the head of each request, the first included.
+    """Uvicorn's HTTP protocol with a timeout for the head of each request, the first included.
 
-    Uvicorn itself only limits the silence between two requests (``timeout_keep_alive``): a connection that
-    sends nothing, or one byte of a head now and then, would stay for ever. Bodies have a limit of their own.
+    Uvicorn itself only limits the time between two requests (``timeout_keep_alive``): a connection that sends
+    nothing, or a head very slowly, would stay open forever. Bodies have a separate timeout.
     """
 
     class ImpatientProtocol(_Protocol):  # type: ignore[misc]
@@ -49,7 +49,7 @@ def impatient_protocol(idle_s: float) -> Any:
             super().connection_lost(error)
 
         def _watch(self) -> None:
-            """Keep the time of a head that is on its way; there is none while a request is answered."""
+            """Start the timeout of a request's head; there is none while a request is answered."""
             if self.cycle is not None and not self.cycle.response_complete:
                 self._unwatch()
             elif self._head_due is None:
@@ -64,11 +64,11 @@ def impatient_protocol(idle_s: float) -> Any:
 
 
 def _send_at_once(transport: asyncio.Transport) -> None:
-    """Have small writes leave at once.
+    """Set TCP_NODELAY, so that small writes are sent immediately.
 
-    Else the body of an answer waits until the client has acknowledged its head, which takes Linux 40 ms.
-    asyncio sees to that only for sockets that were made with their protocol's number; those of
-    `socket.create_server` are not.
+    Otherwise the body of an answer waits until the client acknowledges its head, 40 ms on Linux. asyncio sets
+    the option only for sockets that were created with an explicit protocol number, unlike those of
+    `socket.create_server`.
     """
     connection = transport.get_extra_info("socket")
     if connection is not None and connection.family in (socket.AF_INET, socket.AF_INET6):

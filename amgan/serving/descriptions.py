@@ -1,4 +1,4 @@
-"""What the API says of photos, faces and the model, in JSON."""
+"""JSON descriptions of photos, faces and the model."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class FaceDescription(BaseModel):
-    """One face of a photo. Places are in px of the photo, ages in years."""
+    """One face of a photo. Positions are in px of the photo, ages in years."""
 
     number: int = Field(description="From 1, the largest.")
     box: tuple[float, float, float, float] = Field(description="x0, y0, x1, y1 of the landmarks.")
@@ -34,7 +34,7 @@ class FaceDescription(BaseModel):
     age: float = Field(description="Apparent age of the whole face.")
     zones: dict[str, float] = Field(description="Apparent age of every part.")
     base: float = Field(description="Apparent age of the rest of the face.")
-    left: str | None = Field(default=None, description="Why the face would be left alone, where it would.")
+    left: str | None = Field(default=None, description="Why the face would not be aged, if so.")
 
 
 class PhotoDescription(BaseModel):
@@ -78,7 +78,7 @@ class ModelDescription(BaseModel):
 def describe_photo(
     stored: StoredPhoto, left: tuple[LeftFace, ...], settings: ServeSettings
 ) -> PhotoDescription:
-    """A stored photo; ``left`` are those of its faces that would be left alone."""
+    """A stored photo; ``left`` are the faces that would not be aged."""
     height, width = stored.photo.pixels.shape[:2]
     reasons = {id(one.face): one.reason for one in left}
     return PhotoDescription(
@@ -113,7 +113,7 @@ def _describe_face(number: int, seen: SeenFace, left: str | None) -> FaceDescrip
 def describe_model(
     pipeline: Pipeline, settings: ServeSettings, version: str, samples: list[str]
 ) -> ModelDescription:
-    """The model that this server has opened."""
+    """The model of this server."""
     manifest, engine = pipeline.manifest, pipeline.capabilities
     return ModelDescription(
         version=version,

@@ -1,4 +1,4 @@
-"""What stands before every request: who may call, by which name, and how long reading answers may take."""
+"""Access control of all requests: host names, origin, token, and a timeout for sending answers."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _HEADERS = {
 
 
 class Guard:
-    """Refuses names and pages of others (DNS rebinding, cross-site requests) and those without the token."""
+    """Refuses foreign host names (DNS rebinding), cross-site requests, and requests without the token."""
 
     def __init__(self, app: ASGIApp, settings: ServeSettings) -> None:
         self._app = app
         self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, or hand on, one request."""
+        """Refuse a request or pass it on."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -72,7 +72,7 @@ class Guard:
         return None
 
     def _knows(self, host: str) -> bool:
-        """Whether a Host header names this server. No other site can call itself an address or localhost."""
+        """Whether a Host header names this server. Addresses and localhost cannot be names of other sites."""
         name = _name_of(host)
         if name == "localhost" or name in self._settings.hosts:
             return True
@@ -83,7 +83,7 @@ class Guard:
         return True
 
     def _log_in(self, scope: Scope) -> Response | None:
-        """None for who has the token; the page's address may carry it once, then a cookie does."""
+        """None with a valid token; the page's URL may have it once, which sets a cookie."""
         token = self._settings.token
         if token is None or scope["path"] in OPEN_PATHS:
             return None

@@ -1,7 +1,7 @@
-"""A file that lives in memory only, for code that wants a path.
+"""A file in memory with a path, for code that needs a path.
 
-The photo readers take paths, check what they open, and open it again; files of strangers must go the same way
-and be written nowhere. Linux gives such files a place in /proc for as long as they are open.
+The photo readers take paths, check the file, and open it again; uploads must pass the same checks without
+being written to disk. On Linux such files have a path in /proc while they are open.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from amgan.runtime.errors import UsageError
 
 
 class MemoryFile(type(Path())):  # type: ignore[misc]
-    """A path that shows the name it was given, and opens what is in memory.
+    """A path with a given name that opens a file in memory.
 
-    The memory is given back with the object. Paths made from it are ordinary ones.
+    The memory is freed with the object. Paths derived from it are ordinary ones.
     """
 
     _place: str | None = None
 
     @classmethod
     def of(cls, content: bytes | bytearray | memoryview, name: str) -> MemoryFile:
-        """Put ``content`` into memory under a plain name, such as "me.jpg"; raises UsageError."""
+        """Create a file in memory with ``content`` and a name such as "me.jpg"; raises UsageError."""
         if not hasattr(os, "memfd_create"):
             raise UsageError("`amgan serve` needs Linux: it keeps photos in memory that has a place in /proc")
         path = cls(clean_name(name))
@@ -39,7 +39,7 @@ class MemoryFile(type(Path())):  # type: ignore[misc]
 
 
 def clean_name(name: str, default: str = "photo") -> str:
-    """The last part of a file's name as somebody sent it: 120 characters that can be printed, at most."""
+    """The last component of an untrusted file name: at most 120 printable characters."""
     last = PurePosixPath(name.replace("\\", "/")).name
     shown = "".join(c for c in last if c.isprintable()).strip()
     return shown[-120:] if shown not in ("", ".", "..") else default

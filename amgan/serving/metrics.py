@@ -1,4 +1,4 @@
-"""Numbers for monitoring, in the text format of Prometheus."""
+"""Metrics in the text format of Prometheus."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SECONDS = (0.02, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2, 5, 10, 30)
 
 
 class Metrics:
-    """The numbers of one server."""
+    """The metrics of one server."""
 
     def __init__(self, pipeline: Pipeline, store: PhotoStore, desk: WorkDesk) -> None:
         self._registry = CollectorRegistry()
@@ -40,12 +40,12 @@ class Metrics:
             Gauge(name, text, registry=self._registry).set_function(value)
 
     def observe(self, route: str, status: int, seconds: float) -> None:
-        """Count a request that was answered; 499 is a client that left."""
+        """Count an answered request; status 499 is a disconnected client."""
         self._requests.labels(route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
 
     def text(self) -> bytes:
-        """All numbers."""
+        """All metrics as text."""
         return generate_latest(self._registry)
 
 
@@ -57,7 +57,7 @@ class MetricsMiddleware:
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand a request on, and count it."""
+        """Pass a request on and count it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

@@ -1,4 +1,4 @@
-"""What the API does with photos: read, age, preview, map and sweep, on the one pipeline of the server."""
+"""The operations of the API on photos, on the server's pipeline: read, age, preview, map and sweep."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _SMALLEST_CHANGE_YEARS = 1e-4
 
 @dataclass(frozen=True, eq=False)
 class _Subject:
-    """Pixels with one face, and the size and place in the photo that a box of them has."""
+    """Pixels with one face, and their position and scale in the photo."""
 
     pixels: NDArray[np.uint8]
     seen: SeenFace
@@ -57,7 +57,7 @@ class _Subject:
 
 
 class PhotoService:
-    """Everything between the routes and the pipeline; coroutines of one event loop."""
+    """The layer between routes and pipeline; coroutines of one event loop."""
 
     def __init__(
         self, pipeline: Pipeline, settings: ServeSettings, store: PhotoStore, desk: WorkDesk
@@ -70,14 +70,14 @@ class PhotoService:
     async def add(self, content: bytes | bytearray, name: str) -> tuple[StoredPhoto, tuple[LeftFace, ...]]:
         """Read a photo, find its faces and keep it.
 
-        Raises PhotoError and NoFaceError with the sentences of the command line.
+        Raises PhotoError and NoFaceError as the command line does.
         """
         stored = await self._desk.run(self._read, content, clean_name(name))
         self._store.add(stored)
         return stored, self.left(stored)
 
     def left(self, stored: StoredPhoto) -> tuple[LeftFace, ...]:
-        """The faces of a photo that would be left alone where all are asked for."""
+        """The faces of a photo that would not be aged in a request for all."""
         return self._pipeline.choose_seen(stored.seen, Request()).left
 
     def _read(self, content: bytes | bytearray, name: str) -> StoredPhoto:
@@ -91,7 +91,7 @@ class PhotoService:
         return StoredPhoto(new_id(), name, photo, seen, len(content))
 
     async def age(self, stored: StoredPhoto, options: AgeOptions) -> tuple[bytes | memoryview, str]:
-        """The whole aged photo as a file, and its name: byte for byte what `amgan age` writes."""
+        """The aged photo as a file, and its name: byte for byte the result of `amgan age`."""
         request = options.request()
         if request.min_face_px is None:
             chosen = self._chosen(stored, request)
@@ -112,7 +112,7 @@ class PhotoService:
     async def region(
         self, stored: StoredPhoto, options: AgeOptions, region: RegionOptions
     ) -> RegionPicture | None:
-        """One aged face of a photo, or None where the request does not change it."""
+        """One aged face of a photo, or None if the request does not change it."""
         if options.format not in ("same", "png", "webp"):
             raise UsageError(f"a region cannot be a {options.format}: ask for png or webp")
         return await self._region(
@@ -150,9 +150,9 @@ class PhotoService:
     async def age_field(
         self, stored: StoredPhoto, options: AgeOptions, face: int, what: str
     ) -> NDArray[np.float32]:
-        """Ages of every place of a face in years, float32 [128, 128] over its canonical frame.
+        """The age field of a face in years, float32 [128, 128] over its canonical frame.
 
-        "now" are those that it shows, "wanted" those asked for, with 0 where the skin is to stay as it is.
+        "now" are the present ages, "wanted" the requested ones, with 0 for no change.
         """
         seen = self._face(stored, face)
         request = options.request() if options.asks else None
@@ -173,7 +173,7 @@ class PhotoService:
     async def sweep(
         self, stored: StoredPhoto, options: SweepOptions
     ) -> AsyncIterator[tuple[float, RegionPicture | None]]:
-        """One face of a photo at every age in turn, as regions."""
+        """One face of a photo at every age in order, as regions."""
         if options.map is not None or options.age is not None:
             raise UsageError("a sweep says the ages itself: leave age and map out")
         ages = parse_ages(options.ages)
@@ -220,7 +220,7 @@ def _encode_region(subject: _Subject, aged: NDArray[np.uint8], form: RegionForma
 
 
 def _at(options: SweepOptions, years: float) -> Request:
-    """The request with one age for the zones it names, or for the whole face."""
+    """The request with one age for its zones, or for the whole face."""
     age = AgeSpec(years, relative=False)
     words = str(age)
     named = options.zones

@@ -1,4 +1,4 @@
-"""The photos that people work on: in memory only, a stated number for a stated time."""
+"""The in-memory store of photos, limited in number, memory and time."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 class PhotoGoneError(UsageError):
-    """A photo is not, or no longer, kept."""
+    """A photo is not in the store."""
 
 
 @dataclass(frozen=True, eq=False)
 class StoredPhoto:
-    """A photo and its faces, all of them, largest first; ``regions`` are cut for previews when asked for."""
+    """A photo and all its faces, largest first; ``regions`` are cut for previews on demand."""
 
     id: str
     name: str
@@ -36,7 +36,7 @@ class StoredPhoto:
 
     @property
     def memory_bytes(self) -> int:
-        """What it takes, near enough: the file, its pixels, samples and transparency, faces and regions."""
+        """Approximate memory in bytes: the file, its pixels, samples and alpha, faces and regions."""
         regions = list(self.regions.values())
         seen = (*self.seen, *(region.seen for region in regions))
         arrays = (self.photo.pixels, self.photo.samples, self.photo.alpha, *(cut.pixels for cut in regions))
@@ -44,7 +44,7 @@ class StoredPhoto:
 
 
 class PhotoStore:
-    """Keeps photos; those that were not used longest go first. Used by one thread, that of the server."""
+    """Stores photos and drops the least recently used ones first. Not thread-safe."""
 
     def __init__(self, settings: ServeSettings, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
@@ -60,7 +60,7 @@ class PhotoStore:
         return sum(photo.memory_bytes for photo, _ in self._photos.values())
 
     def add(self, photo: StoredPhoto) -> None:
-        """Keep a photo, in place of those that were not used longest where there is no room."""
+        """Store a photo; drops the least recently used ones if the limits are exceeded."""
         self.forget_old()
         self._photos[photo.id] = (photo, self._clock())
         while len(self._photos) > 1 and (
@@ -70,7 +70,7 @@ class PhotoStore:
             self._photos.popitem(last=False)
 
     def get(self, photo_id: str) -> StoredPhoto:
-        """The photo of that id, which counts as using it; raises PhotoGoneError."""
+        """The photo of an id, whose time of last use is updated; raises PhotoGoneError."""
         self.forget_old()
         if photo_id not in self._photos:
             minutes = self._settings.keep_s / 60
@@ -84,20 +84,20 @@ class PhotoStore:
         return photo
 
     def forget(self, photo_id: str) -> None:
-        """Forget a photo; nothing happens where it is not kept."""
+        """Remove a photo if it is stored."""
         self._photos.pop(photo_id, None)
 
     def forget_old(self) -> None:
-        """Forget the photos whose time is over."""
+        """Remove expired photos."""
         end = self._clock() - self._settings.keep_s
         while self._photos and next(iter(self._photos.values()))[1] < end:
             self._photos.popitem(last=False)
 
     def clear(self) -> None:
-        """Forget all."""
+        """Remove all."""
         self._photos.clear()
 
 
 def new_id() -> str:
-    """An id that nobody can guess."""
+    """An unguessable id."""
     return secrets.token_urlsafe(18)

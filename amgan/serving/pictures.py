@@ -1,4 +1,4 @@
-"""Pictures for a browser: the photo as it is, and one face of the aged photo with the rest transparent."""
+"""Pictures for a browser: the photo, and one aged face with the rest transparent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RegionFormat = Literal["png", "webp", "lossless webp"]
 
 @dataclass(frozen=True, eq=False)
 class RegionPicture:
-    """A picture of what changed in a photo, and the box x0, y0, x1, y1 of it, in px, that it covers."""
+    """A picture of the change of a photo, and its box x0, y0, x1, y1 in px of the photo."""
 
     content: bytes
     media_type: str
@@ -24,7 +24,7 @@ class RegionPicture:
 
 
 def encode_jpeg(pixels: Pixels, max_side_px: int | None) -> bytes:
-    """A photo, uint8 [H, W, 3], for the screen, ``max_side_px`` px at most on its longer side."""
+    """A photo, uint8 [H, W, 3], as a JPEG of at most ``max_side_px`` px on its longer side."""
     picture = Image.fromarray(pixels)
     if max_side_px is not None and max(picture.size) > max_side_px:
         picture.thumbnail((max_side_px, max_side_px), Image.Resampling.LANCZOS, reducing_gap=3)
@@ -40,7 +40,7 @@ def changed_pixels(before: Pixels, after: Pixels) -> NDArray[np.bool_]:
 
 
 def box_of(changed: NDArray[np.bool_]) -> tuple[int, int, int, int] | None:
-    """x0, y0, x1, y1 around what is true in bool [H, W], or None where nothing is."""
+    """The bounding box x0, y0, x1, y1 of the true pixels in bool [H, W], or None."""
     rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
     if not rows.size:
         return None
@@ -50,8 +50,8 @@ def box_of(changed: NDArray[np.bool_]) -> tuple[int, int, int, int] | None:
 def encode_change(after: Pixels, changed: NDArray[np.bool_], format: RegionFormat) -> bytes:
     """``after``, uint8 [H, W, 3], where ``changed``, bool [H, W], is true, and transparent elsewhere.
 
-    A PNG and a lossless WebP hold the exact pixels; the WebP is encoded in two thirds of the PNG's time, and
-    half as large. A WebP that is not lossless is a tenth of that.
+    PNG and lossless WebP have the exact pixels; the WebP takes two thirds of the PNG's time and half of its
+    size. A lossy WebP has a tenth of that size.
     """
     picture = Image.fromarray(np.dstack([after, changed * np.uint8(255)]))
     content = io.BytesIO()

@@ -1,4 +1,4 @@
-"""Errors as problem JSON (RFC 9457): the sentence is the one that the command line gives."""
+"""Errors as problem JSON (RFC 9457) with the sentences of the command line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .photo_store import PhotoGoneError
 
 
 class RefusedError(AmganError):
-    """A request that is answered with ``status`` and one sentence."""
+    """A request is refused with ``status`` and one sentence."""
 
     def __init__(self, status: HTTPStatus, sentence: str) -> None:
         super().__init__(sentence)
@@ -30,7 +30,7 @@ _STATUS: tuple[tuple[type[AmganError], HTTPStatus], ...] = (
 
 
 def status_of(error: AmganError) -> HTTPStatus:
-    """The status that goes with an error."""
+    """The HTTP status of an error."""
     if isinstance(error, RefusedError):
         return error.status
     return next(

@@ -1,4 +1,4 @@
-"""What a client asks for, in JSON: the fields of a request of the runtime, as the command line has them."""
+"""The JSON bodies of requests; the fields are those of the runtime's Request."""
 
 from __future__ import annotations
 
@@ -21,36 +21,34 @@ Years = Annotated[str | float, Field(description='Years such as 70, or a change 
 
 
 class AgingOptions(BaseModel):
-    """Ages, zones, map, strength and faces, as `amgan age` has them."""
+    """Ages, zones, map, strength and faces, as in `amgan age`."""
 
     model_config = ConfigDict(extra="forbid")
 
-    age: Years | None = Field(default=None, description="Age of the whole face; none leaves it as it is.")
+    age: Years | None = Field(default=None, description="Age of the whole face; null for no change.")
     zones: Mapping[str, Years] = Field(
         default_factory=dict, description="Ages of zones or parts by name; the last one wins."
     )
     map: str | None = Field(
         default=None,
-        description="Ages of every place instead of age and zones: a map's .png or .npy file in base64.",
+        description="Map of wanted ages instead of age and zones: a .png or .npy file in base64.",
     )
-    strength: float = Field(
-        default=1.0, description="0 leaves the photo as it is, 1 applies all of the change."
-    )
-    faces: str | int = Field(default="all", description='"all", "largest" or how many of the largest.')
+    strength: float = Field(default=1.0, description="Share of the change to apply, 0 to 1.")
+    faces: str | int = Field(default="all", description='"all", "largest" or the number of largest faces.')
     population: str | None = Field(
-        default=None, description="Name of a shipped atlas whose norms the ages mean."
+        default=None, description="Name of a shipped atlas to which the ages refer."
     )
     min_face_px: float | None = Field(
-        default=None, description="Faces less wide than this are left alone; none decides by the photo."
+        default=None, description="Minimum width of faces; null derives it from the photo."
     )
     include_children: bool = Field(
         default=False, description="Also age faces that look like those of children."
     )
     pattern: int | None = Field(
-        default=None, description="Number of the pattern of lines and folds; none goes by each face."
+        default=None, description="Number of the pattern of lines and folds; null: by the face's proportions."
     )
     hair: bool = Field(default=False, description="Grey the hair of faces that get older.")
-    shape: bool = Field(default=True, description="Let faces change their shape with age too.")
+    shape: bool = Field(default=True, description="Also change the shape of faces with age.")
 
     @property
     def asks(self) -> bool:
@@ -58,7 +56,7 @@ class AgingOptions(BaseModel):
         return self.age is not None or bool(self.zones) or self.map is not None
 
     def request(self) -> Request:
-        """The request in terms of the runtime; raises UsageError where it makes no sense."""
+        """The runtime's Request; raises UsageError for invalid values."""
         if self.population is not None and self.population not in atlas_names():
             shipped = ", ".join(atlas_names())
             raise UsageError(f"there is no population {self.population!r}: name a shipped atlas ({shipped})")
@@ -77,29 +75,29 @@ class RegionOptions(BaseModel):
 
     face: int = Field(default=1, ge=1, description="Number of the face, from 1, the largest.")
     max_frame_px: int | None = Field(default=None, ge=64, le=4096,
-        description="Compute the face in a frame of so many px at most, for a quick preview; "
-        "none computes it as in the whole photo.",
+        description="Maximum side of the frame in px, for a quick preview; "
+        "null computes the face as in the whole photo.",
     )  # fmt: skip
-    lossless: bool = Field(default=False, description="A WebP holds the exact pixels; a PNG always does.")
+    lossless: bool = Field(default=False, description="Encode a WebP losslessly; a PNG always is.")
 
 
 FileFormat = Literal["same", "jpeg", "png", "tiff", "webp", "bmp", "avif", "heic"]
 
 
 class AgeOptions(AgingOptions):
-    """What `POST …/age` takes."""
+    """The body of `POST …/age`."""
 
     format: FileFormat = Field(default="same", description="Format of the file; a region is a PNG or WebP.")
     region: RegionOptions | None = Field(
-        default=None, description="Give one face only, the rest transparent."
+        default=None, description="Return one face only, the rest transparent."
     )
     metadata: Literal["keep", "strip-gps", "strip"] = Field(
-        default="keep", description="What the file keeps of EXIF, XMP and texts."
+        default="keep", description="Metadata to keep in the file: EXIF, XMP and texts."
     )
 
 
 class SweepOptions(AgingOptions):
-    """What `POST …/sweep` takes."""
+    """The body of `POST …/sweep`."""
 
     ages: str = Field(
         default="20:80:5", description="Ages to show: a range FROM:TO:STEP, or a list such as 25,40."
@@ -108,7 +106,7 @@ class SweepOptions(AgingOptions):
 
 
 def map_upload(content: bytes) -> MemoryFile:
-    """A map's file as it was sent, under the suffix of its kind."""
+    """An uploaded map as a file in memory with the extension of its format."""
     return MemoryFile.of(content, "map.png" if content.startswith(_PNG) else "map.npy")
 
 

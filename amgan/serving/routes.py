@@ -73,7 +73,7 @@ def photo_routes(
         name: Annotated[str, Query(description="Name of the file, such as me.jpg.")] = "photo",
         sample: Annotated[str | None, Query(description="Take a sample photo; nothing is sent.")] = None,
     ) -> Response:
-        """Send the bytes of a photo; the answer has its id, its faces, their landmarks and their ages now."""
+        """Upload a photo; the response has its id, faces, landmarks and present ages."""
         if sample is None:
             async with uploads.receive(http, settings.max_upload_bytes) as content:
                 stored, _ = await unless_gone(http, service.add(content, name))
@@ -85,12 +85,12 @@ def photo_routes(
 
     @router.get("/photos/{id}", responses=_PROBLEM, response_model=PhotoDescription)
     async def describe(id: str) -> Response:
-        """What is known of a photo."""
+        """The description of a photo."""
         return described(store.get(id), HTTPStatus.OK)
 
     @router.delete("/photos/{id}", status_code=204)
     async def forget(id: str) -> Response:
-        """Forget a photo now."""
+        """Delete a photo."""
         store.forget(id)
         return Response(status_code=204)
 
@@ -98,7 +98,7 @@ def photo_routes(
     async def picture(
         http: HttpRequest, id: str, max_side_px: Annotated[int | None, Query(ge=16)] = None
     ) -> Response:
-        """The photo as it is, upright and in sRGB, as a JPEG for the screen."""
+        """The original photo, upright and in sRGB, as a JPEG."""
         pixels = store.get(id).photo.pixels
         content = await unless_gone(http, desk.run(encode_jpeg, pixels, max_side_px))
         return Response(content, media_type="image/jpeg")
@@ -110,7 +110,7 @@ def photo_routes(
     async def age(http: HttpRequest, id: str, options: AgeOptions) -> Response:
         """Age a photo: the whole file, or with `region` one face as a PNG or WebP, transparent elsewhere.
 
-        The header `Amgan-Box` then says which box of the photo it covers: x0, y0, x1, y1 in px.
+        The header `Amgan-Box` has its box in the photo: x0, y0, x1, y1 in px.
         """
         stored = store.get(id)
         if options.region is not None:
@@ -134,9 +134,9 @@ def photo_routes(
         what: Annotated[Literal["wanted", "now"], Query()] = "wanted",
         format: Annotated[Literal["png", "npy"], Query()] = "png",
     ) -> Response:
-        """Ages over the canonical frame of a face: those it shows, or those wanted, 0 where it is to stay.
+        """Ages over the canonical frame of a face: present or wanted ones, 0 for no change.
 
-        A PNG holds whole years as grey values, a .npy float32 years; both can be painted and given to `age`.
+        A PNG has whole years as grey values, a .npy float32 years; both can be edited and passed to `age`.
         """
         zones = dict(_split_zone(text) for text in zone)
         options = AgeOptions(age=age, zones=zones)
@@ -147,7 +147,7 @@ def photo_routes(
 
     @router.post("/maps", responses=_picture(_NPY), response_class=Response, openapi_extra=_BYTES)
     async def read_map(http: HttpRequest) -> Response:
-        """Check a map's file, .png or .npy, and give it back as float32 years in a .npy."""
+        """Validate a map file, .png or .npy, and return it as float32 years in a .npy."""
         async with uploads.receive(http, 64 * MIB + 4096) as content:
             wanted = await unless_gone(http, desk.run(read_map_file, map_upload(bytes(content))))
         return Response(encode_map(wanted.years, ".npy"), media_type=_NPY)
@@ -156,10 +156,10 @@ def photo_routes(
         "/photos/{id}/sweep", response_class=StreamingResponse, responses=_picture("application/x-ndjson")
     )  # fmt: skip
     async def sweep(id: str, options: SweepOptions) -> StreamingResponse:
-        """One face through the ages: a line of JSON for each age as soon as it is there.
+        """One face at several ages, streamed as one line of JSON per age.
 
-        Each has `years`, `done`, `total`, and, where the face changes, `box` and, in base64, a WebP.
-        The last line may hold an `error` instead.
+        Each has `years`, `done`, `total`, and, if the face changes, `box` and a WebP in base64.
+        The last line may have an `error` instead.
         """
         frames = await service.sweep(store.get(id), options)
         return StreamingResponse(_lines(frames, options), media_type="application/x-ndjson")
@@ -179,7 +179,7 @@ def model_routes(service_pipeline: Any, settings: ServeSettings, metrics: Metric
 
     @router.get("/healthz", tags=["monitoring"])
     async def health() -> dict[str, str]:
-        """Answers while the server is well."""
+        """The health check."""
         return {"status": "ok", "version": model.version, "engine": model.engine}
 
     @router.get(

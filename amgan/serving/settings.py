@@ -1,4 +1,4 @@
-"""What a server accepts and keeps."""
+"""Settings of a server."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ MIB = 2**20
 
 @dataclass(frozen=True)
 class ServeSettings:
-    """Limits of a server, and who may talk to it.
+    """Limits and access control of a server.
 
     Photos: ``max_photos`` are kept, ``max_photo_bytes`` of memory together, each for ``keep_s`` seconds
-    after it was last used. Uploads: ``max_upload_bytes`` for one photo and ``max_uploading_bytes`` for all
-    that are on their way; a client whose body comes too slowly for ``idle_s`` seconds, or that reads nothing
-    for ``send_s``, is let go, and so is one whose head of a request takes longer than ``idle_s``, or whose
-    connection rests for ``keep_alive_s`` between two requests. ``threads`` photos are worked on at a time
-    and ``max_waiting`` requests may wait.
+    after its last use. Uploads: ``max_upload_bytes`` for one photo and ``max_uploading_bytes`` for all
+    concurrent ones. A client is disconnected if its body arrives too slowly for ``idle_s`` seconds, the head
+    of a request takes longer than ``idle_s``, it reads nothing for ``send_s``, or its connection is idle for
+    ``keep_alive_s``. ``threads`` photos are processed concurrently, and ``max_waiting`` requests may be
+    queued.
 
-    ``token`` is the secret every request must carry, None where none is needed; ``hosts`` are the names,
-    apart from IP addresses and localhost, under which the server may be called.
+    ``token`` is the secret that every request must have, or None; ``hosts`` are the allowed host names
+    besides IP addresses and localhost.
     """
 
     max_photos: int = 32
@@ -36,4 +36,4 @@ class ServeSettings:
     token: str | None = None
     hosts: tuple[str, ...] = ()
     command_options: tuple[str, ...] = ()
-    """Options of `amgan age` that say which bundle and device this server uses."""
+    """Options of `amgan age` that select the bundle and device of this server."""

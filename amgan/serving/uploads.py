@@ -1,4 +1,4 @@
-"""Bodies of requests: bounded in size, in time, and all together."""
+"""Reception of request bodies with limits on size, time and total memory."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 
 
 STEP_BYTES = 16 * 1024
-"""How much of a body must come while a client may be silent."""
+"""The amount of a body that must arrive within the timeout."""
 T = TypeVar("T")
 
 
 class Pace:
-    """Watches that STEP_BYTES of a body, or its end, come in every ``idle_s`` seconds."""
+    """Requires STEP_BYTES of a body, or its end, in every ``idle_s`` seconds."""
 
     def __init__(self, idle_s: float) -> None:
-        """Begin to watch now."""
+        """Start the timeout."""
         self._idle_s = idle_s
         self._due = anyio.current_time() + idle_s
         self._fresh = 0
 
     async def receive(self, part: Awaitable[T]) -> T:
-        """The next part of the body; raises HTTPException where it is late."""
+        """The next part of the body; raises HTTPException if it is late."""
         with anyio.CancelScope(deadline=self._due):
             return await part
         raise HTTPException(
@@ -49,7 +49,7 @@ class Pace:
 
 
 class Uploads:
-    """Receives bodies, and counts the memory of all that are on their way. Used by one event loop."""
+    """Receives bodies and counts the memory of concurrent ones. Used by one event loop."""
 
     def __init__(self, settings: ServeSettings) -> None:
         self._settings = settings
@@ -59,8 +59,8 @@ class Uploads:
     async def receive(self, request: HttpRequest, limit_bytes: int) -> AsyncIterator[bytearray]:
         """The body of a request; its memory counts until the block ends.
 
-        Raises RefusedError for one that is empty or too large, and where too much is coming; HTTPException
-        for one that comes too slowly.
+        Raises RefusedError for a body that is empty or too large, and if the total limit is exceeded;
+        HTTPException for one that is too slow.
         """
         length = request.headers.get("content-length", "0")
         if length.isdecimal() and int(length) > limit_bytes:

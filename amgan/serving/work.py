@@ -1,4 +1,4 @@
-"""Where requests wait for their turn, and where those of clients that left are given up."""
+"""The queue of requests, and cancellation of those of disconnected clients."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ T = TypeVar("T")
 
 
 class ClientGoneError(Exception):
-    """The client left before its answer was ready."""
+    """The client disconnected before its answer was ready."""
 
 
 class WorkDesk:
-    """Runs what computes in a few threads, in the order in which it was asked for."""
+    """Runs functions in a few threads, first in, first out."""
 
     def __init__(self, settings: ServeSettings) -> None:
         self._limiter = anyio.CapacityLimiter(settings.threads)
@@ -35,18 +35,18 @@ class WorkDesk:
 
     @property
     def waiting(self) -> int:
-        """How much waits for a thread."""
+        """The number of queued functions."""
         return self._limiter.statistics().tasks_waiting
 
     @property
     def working(self) -> int:
-        """How much a thread works on."""
+        """The number of running functions."""
         return self._limiter.borrowed_tokens
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call a function in a thread; what is cancelled while it waits is never called.
+        """Call a function in a thread; it is not called if it is cancelled while queued.
 
-        Raises RefusedError where too much waits already, and what the function raises.
+        Raises RefusedError if the queue is full, and what the function raises.
         """
         if self.waiting >= self._max_waiting:
             raise RefusedError(
@@ -56,9 +56,9 @@ class WorkDesk:
         return await anyio.to_thread.run_sync(lambda: function(*args, **kwargs), limiter=self._limiter)
 
     async def age(self, pipeline: Pipeline, start: Callable[[], StartedPhoto]) -> AgedPhoto:
-        """Start on a photo in a thread, wait for the engine without one, and paste in a thread.
+        """Start a photo in a thread, wait for the engine without one, and paste in a thread.
 
-        Cancelling gives up what the engine has not begun.
+        Cancellation discards tiles that the engine has not begun.
         """
         started = await self.run(start)
         try:
@@ -70,10 +70,10 @@ class WorkDesk:
 
 
 async def unless_gone(request: HttpRequest, work: Awaitable[T]) -> T:
-    """The result of ``work``, which is cancelled when the client leaves: then ClientGoneError is raised.
+    """The result of ``work``; cancels it and raises ClientGoneError if the client disconnects.
 
-    Who watches is a task of asyncio, not of an anyio group: a group that is cancelled keeps the error, its
-    frames and what they hold alive until the next collection of garbage, after every request.
+    The watcher is an asyncio task, not part of an anyio task group: a cancelled group keeps the exception and
+    the objects in its frames alive until the next garbage collection.
     """
     with anyio.CancelScope() as scope:
         watch = asyncio.create_task(_cancel_when_gone(request, scope))
