@@ -29,7 +29,8 @@ def write_folder(
     folder: Path, labelled: LabelledFaces, options: LabelOptions, name: str, source: str
 ) -> None:
     """Write labels.csv, scores.csv, labels.json, atlas.json and report.html into an existing ``folder``.
-    ``name`` is that of the atlas, ``source`` the origin of the ages."""
+    ``name`` is that of the atlas, ``source`` the origin of the ages.
+    """
     _write_parts(folder / LABELS, labelled, labelled.calibrated.years, ".1f")
     _write_parts(folder / SCORES, labelled, labelled.calibrated.scores, ".6g")
     training = labelled.ages[~labelled.held_out]
