@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +19,8 @@ BESIDE_PX = 4
 TILE_STEP_PX = 32  # engines prepare each size once, so there should be few sizes
 
 Area = tuple[int, int, int, int]
+Canvas = Callable[[int], NDArray[np.uint8]]
+"""Gives black pixels, uint8 [S, S, 3]."""
 
 
 def plan_mask(mask: NDArray[np.float32], manifest: Manifest, likes: Capabilities) -> list[Tile]:
@@ -31,11 +35,19 @@ def plan_mask(mask: NDArray[np.float32], manifest: Manifest, likes: Capabilities
     return plan_tiles(size, likes.max_core_px, cells, multiple, at_least=likes.min_tiles)
 
 
+def any_memory(side_px: int) -> NDArray[np.uint8]:
+    """Black pixels, uint8 [S, S, 3]."""
+    return np.zeros((side_px, side_px, 3), np.uint8)
+
+
 def frame_with_halo(
-    rgb: NDArray[np.uint8], frame: Frame, size: int, halo: int, area: Area | None
+    rgb: NDArray[np.uint8], frame: Frame, size: int, halo: int, area: Area | None, canvas: Canvas = any_memory
 ) -> NDArray[np.uint8]:
-    """Sample a face's frame with its halo, uint8 [S + 2h, S + 2h, 3], only in ``area`` (x0, y0, x1, y1)."""
-    image = np.zeros((size + 2 * halo, size + 2 * halo, 3), np.uint8)
+    """Sample a face's frame with its halo, uint8 [S + 2h, S + 2h, 3], only in ``area`` (x0, y0, x1, y1).
+
+    ``canvas`` allocates the black image.
+    """
+    image = canvas(size + 2 * halo)
     if area is None:
         return image
     x0, y0, x1, y1 = area

@@ -26,6 +26,8 @@ from ..face.shape import ShapeChange, paste_shape, plan_shape
 from ..face.tone import read_tone
 from .drawn_plan import DrawnPlan, draw_plan
 from .engine_frame import (
+    Canvas,
+    any_memory,
     area_of_mask,
     area_of_tiles,
     engine_map,
@@ -196,11 +198,13 @@ def plan_work(
     parser: HeadParser | None = None,
     drawn: DrawnPlan | None = None,
     ask: bool = True,
+    canvas: Canvas = any_memory,
 ) -> FaceWork:
     """Plan a checked request for one face; ``label`` names the face in error messages.
 
     Without a ``parser`` the hair does not change. ``drawn`` is a plan that was made before. If ``ask`` is
     false, no engine will run: the work has no tiles and no planes, and its frame is sampled only at the mask.
+    ``canvas`` allocates the frame's image.
     """
     size, halo = seen.frame_px, manifest.halo_px
     if drawn is None:
@@ -211,7 +215,7 @@ def plan_work(
     mask = resize_plane(mask, size)
     tiles = plan_mask(mask, manifest, likes) if ask else []
     area = area_of_tiles(tiles, halo) if ask else area_of_mask(mask, halo)
-    image = frame_with_halo(rgb, seen.face.frame, size, halo, area)
+    image = frame_with_halo(rgb, seen.face.frame, size, halo, area, canvas if ask else any_memory)
     places, aging_map = np.zeros((4, 0, 0), np.float32), np.zeros((0, 0), np.float32)
     if ask:
         aging_map = engine_map(plan.change, seen.margin, size, halo)

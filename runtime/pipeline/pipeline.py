@@ -182,10 +182,14 @@ class Pipeline:
         label: str,
         drawn: DrawnPlan | None = None,
         ask: bool = True,
+        parser: HeadParser | None = None,
     ) -> FaceWork:
         """What `start_face` would do, before the engine is asked for it; see `plan_work`."""
-        likes = self.capabilities
-        return plan_work(rgb, seen, request, self._manifest, likes, label, drawn=drawn, ask=ask)
+        scheduler = self._scheduler
+        return plan_work(
+            rgb, seen, request, self._manifest, scheduler.capabilities, label, parser, drawn, ask,
+            scheduler.canvas,
+        )  # fmt: skip
 
     def start_work(self, work: FaceWork) -> Future[NDArray[np.uint8]]:
         """Hand what was planned to the engine; see `start_face`."""
@@ -249,7 +253,7 @@ class Pipeline:
         works, frames = [], []
         for number, one in enumerate(chosen.taken, start=1):
             name = f"{label}, face {number}"
-            work = plan_work(rgb, one, request, self._manifest, self.capabilities, name, self._parser)
+            work = self.plan_face(rgb, one, request, name, parser=self._parser)
             works.append(work)
             frames.append(self._scheduler.submit(work.frame))
         return StartedPhoto(rgb, request, tuple(works), tuple(frames), chosen.left, chosen.found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,9 @@ from ..frame import FrameWork
 from ..scheduler.device import PlacedTile
 from ..tiles import Tile
 from .api import STICKY, Cuda, CudaError
-from .frame_pool import PLANES, FramePool, FrameRoom
+from .canvases import Canvases
+from .carried import CarriedFrame
+from .frame_pool import FramePool
 from .handles import HandleStack, Stream
 from .movers import open_mover
 from .program import CudaProgram
@@ -26,20 +28,6 @@ FRAMES_SHARE = 0.25
 """The share of the memory left by the rings that buffers for frames may take."""
 FRAMES_BYTES = 1 << 30
 """The maximum size of buffers for frames, on the GPU and in pinned memory together."""
-RGB = 3
-
-
-@dataclass(eq=False)
-class _Place:
-    """A frame on the GPU: its room, its side in px without and with halo, its pattern, and if it was sent
-    back.
-    """
-
-    room: FrameRoom
-    side: int
-    padded: int
-    pattern: NDArray[np.float32]
-    ended: bool = False
 
 
 class CudaTileDevice:
@@ -78,7 +66,7 @@ class CudaTileDevice:
         self._gpu_busy_ms = 0.0
         self._handles = HandleStack()
         self._slots: list[Slot] = []
-        self._pool = FramePool(cuda)
+        self._pool, self._canvases = FramePool(cuda), Canvases(cuda, gpu)
         cuda.use(gpu)
         self._mover = open_mover(cuda, halo_px, kernels)
         try:
@@ -142,32 +130,21 @@ class CudaTileDevice:
         """Whether the room for frames has not reached its share of the memory."""
         return self._pool.has_room(work)
 
-    def begin_frame(self, work: FrameWork) -> _Place:
-        """Copy a frame into pinned memory and have it carried up; its own pixels are its first result."""
+    def canvas(self, side_px: int) -> NDArray[np.uint8]:
+        """Pinned memory to draw a frame with its halo on, as far as there is some."""
+        return self._canvases.draw_on(side_px)
+
+    def begin_frame(self, work: FrameWork) -> CarriedFrame:
+        """Have what a frame's tiles need carried up: from where it lies, or through pinned memory."""
         with self._watched():
             room = self._pool.take(work)
-            padded = work.image.shape[0]
-            place = _Place(room, padded - 2 * self._halo, padded, work.pattern)
+            frame = CarriedFrame(room, work, self._halo, self._canvases.holds(work.image))
             try:
-                self._carry_up(place, work)
+                frame.carry_up(self._cuda, self._upload)
             except BaseException:
-                self._release(place)
+                self._release(frame)
                 raise
-            return place
-
-    def _carry_up(self, place: _Place, work: FrameWork) -> None:
-        room, cuda, stream = place.room, self._cuda, self._upload.handle
-        image = work.image
-        np.copyto(room.pinned.array(image.shape), image)
-        planes = room.pinned.array((PLANES, *work.aging_map.shape), np.float32, room.planes_at)
-        np.copyto(planes[0], work.aging_map)
-        np.copyto(planes[1:], work.coordinates)
-        cuda.copy(room.image.handle, room.pinned.handle, image.nbytes, stream)
-        cuda.copy(room.planes.handle, room.pinned.handle + room.planes_at, planes.nbytes, stream)
-        inside = room.image.handle + RGB * self._halo * (place.padded + 1)
-        row = RGB * place.side
-        cuda.copy_2d(room.aged.handle, row, inside, RGB * place.padded, row, place.side, stream)
-        room.uploaded.record(self._upload)
+            return frame
 
     def gather(self, slot: int, tiles: Sequence[PlacedTile]) -> int:
         """Cut tiles with their halo out of their frames, into the slot."""
@@ -201,13 +178,10 @@ class CudaTileDevice:
             self._mover.stitch(held, ring, ring.slots[slot], self._download)
             held.stitched.record(self._download)
 
-    def end_frame(self, frame: _Place) -> None:
-        """Have a frame carried down, after what was stitched so far."""
+    def end_frame(self, frame: CarriedFrame) -> None:
+        """Have a frame's cores carried down, after what was stitched so far."""
         with self._watched():
-            room, size = frame.room, RGB * frame.side * frame.side
-            self._cuda.copy(room.pinned.handle, room.aged.handle, size, self._download.handle)
-            room.back.record(self._download)
-            frame.ended = True
+            frame.carry_down(self._cuda, self._download)
 
     def wait(self, slot: int) -> None:
         """Wait until the slot's tiles are stitched."""
@@ -224,20 +198,20 @@ class CudaTileDevice:
             for stream in (self._upload, self._compute, self._download):
                 stream.synchronize()
 
-    def finish_frame(self, frame: _Place) -> NDArray[np.uint8]:
-        """Wait until a frame is down, and copy it out of pinned memory."""
+    def finish_frame(self, frame: CarriedFrame) -> NDArray[np.uint8]:
+        """Wait until a frame's cores are down, and put them into a copy of its own pixels."""
         try:
             with self._watched():
                 frame.room.back.synchronize()
-                return np.array(frame.room.pinned.array((frame.side, frame.side, RGB)))
+                return frame.assembled()
         finally:
             self._release(frame)
 
-    def drop_frame(self, frame: _Place) -> None:
+    def drop_frame(self, frame: CarriedFrame) -> None:
         """Free a frame's room."""
         self._release(frame)
 
-    def _release(self, frame: _Place) -> None:
+    def _release(self, frame: CarriedFrame) -> None:
         """Free a frame's room once no stream uses it; room that may still be in use is never used again."""
         with self._watched():
             frame.room.uploaded.synchronize()
@@ -250,7 +224,9 @@ class CudaTileDevice:
         with contextlib.suppress(EngineError):
             self._cuda.use(self._gpu)
         rings = [] if self._rings is None else [self._rings]
-        closing: list[Any] = [*self._slots, *rings, self._mover, self._pool, self._handles, *self._programs]
+        closing: list[Any] = [
+            *self._slots, *rings, self._mover, self._pool, self._canvases, self._handles, *self._programs,
+        ]  # fmt: skip
         self._slots, self._rings, self._programs = [], None, []
         for part in closing:
             with contextlib.suppress(EngineError):

@@ -74,6 +74,10 @@ class HostTileDevice:
     def attach(self) -> None:
         """Nothing to do."""
 
+    def canvas(self, side_px: int) -> NDArray[np.uint8]:
+        """Any memory is as good."""
+        return np.zeros((side_px, side_px, 3), np.uint8)
+
     def has_room(self, work: FrameWork) -> bool:
         """Whether fewer than MAX_FRAMES frames are unfinished."""
         return len(self._frames) < MAX_FRAMES

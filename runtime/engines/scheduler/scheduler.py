@@ -98,6 +98,14 @@ class FrameScheduler:
             self.cancel()
         self.close()
 
+    def canvas(self, side_px: int) -> NDArray[np.uint8]:
+        """Black pixels, uint8 [S, S, 3], to draw a frame with its halo on.
+
+        The device takes an image from there with fewest copies; any other array is as good otherwise. It may
+        be used again when nobody holds it, or a view of it, any more.
+        """
+        return self._workers[0].device.canvas(side_px)
+
     def submit(self, work: FrameWork) -> Future[NDArray[np.uint8]]:
         """Submit a frame; blocks while too many frames are unfinished.
 

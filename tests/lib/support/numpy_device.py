@@ -132,6 +132,9 @@ class NumpyDevice:
     def attach(self) -> None:
         self._attached.add(threading.get_ident())
 
+    def canvas(self, side_px: int) -> np.ndarray:
+        return np.zeros((side_px, side_px, 3), np.uint8)
+
     def has_room(self, work: FrameWork) -> bool:
         return len(self._frames) < self._max_frames
 

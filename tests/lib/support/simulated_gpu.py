@@ -14,7 +14,7 @@ from amgan.runtime.engines.frame import FrameWork
 from amgan.runtime.engines.scheduler.device import PlacedTile
 from support.simulated_time import World
 
-BEGIN_CALLS, GATHER_CALLS, LAUNCH_CALLS, STITCH_CALLS, END_CALLS = 4, 3, 4, 3, 2
+BEGIN_CALLS, GATHER_CALLS, LAUNCH_CALLS, STITCH_CALLS, END_CALLS = 3, 3, 4, 3, 2
 """Calls of CUDA that each step of CudaTileDevice makes; a test of that device counts them."""
 COPIES_IN = 7
 PLANE_BYTES = 5 * 4 / 16
@@ -104,6 +104,9 @@ class SimulatedGpu:
 
     def attach(self) -> None:
         pass
+
+    def canvas(self, side_px: int) -> np.ndarray:
+        return np.zeros((side_px, side_px, 3), np.uint8)
 
     def has_room(self, work: FrameWork) -> bool:
         return len(self._frames) < self.max_frames
