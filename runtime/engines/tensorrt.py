@@ -89,8 +89,6 @@ class TensorRtProgram:
                 self._activations = DeviceMemory(self._cuda, max(needed, 256))
                 for _ in range(count):
                     opened.append(_Slot(self, batches, stream))
-                if self._cache is not None:
-                    self._cache.keep()
         except EngineError:
             for slot in opened:
                 slot.close()
@@ -105,9 +103,15 @@ class TensorRtProgram:
         self._cache = self._config = self._engine = self._runtime = None
 
     def make_context(self, batch: int, addresses: Mapping[str, int]) -> Any:
-        """Create a context for one batch size, with tensors at these addresses and the shared memory."""
+        """Create a context for one batch size, with tensors at these addresses and the shared memory.
+
+        The kernels that TensorRT for RTX compiled are cached.
+        """
         assert self._activations is not None
-        context = self._context()
+        with _collector_at_rest():
+            context = self._context()
+        if self._cache is not None:
+            self._cache.keep()
         self._size_for(context, batch)
         context.set_device_memory(self._activations.handle, self._activations.size)
         for name, address in addresses.items():
@@ -207,9 +211,10 @@ class TensorRtProgram:
 
 
 class _Slot:
-    """The tensors of a slot, and for each batch size a context or its graph.
+    """The tensors of a slot, and for each batch size a context or its graph, created at its first launch.
 
-    A graph depends on the addresses and the state of its context, so each graph has its own context.
+    A graph depends on the addresses and the state of its context, so each graph has its own context. That of
+    the smallest batch is created at once: if there is no memory for another, tiles are computed one by one.
     """
 
     def __init__(self, program: TensorRtProgram, batches: Sequence[int], stream: Stream) -> None:
@@ -225,25 +230,32 @@ class _Slot:
             }
             for memory in self._memory.values():
                 cuda.fill(memory.handle, 0, memory.size, stream.handle)
-            addresses = {name: memory.handle for name, memory in self._memory.items()}
-            for batch in batches:
-                context = self._contexts[batch] = program.make_context(batch, addresses)
-                if program.wants_graphs(context, stream):
-                    graph = program.captured(cuda, context, stream)
-                    if graph is not None:
-                        self._graphs[batch] = self._handles.own(graph)
+            self._prepare(batches[0], stream)
         except EngineError:
             with contextlib.suppress(EngineError):
                 stream.synchronize()
             self.close()
             raise
 
+    def _prepare(self, batch: int, stream: Stream) -> None:
+        """Make the context of a batch size, and its graph; nothing is left of either where that fails."""
+        program = self._program
+        addresses = {name: memory.handle for name, memory in self._memory.items()}
+        context = program.make_context(batch, addresses)
+        if program.wants_graphs(context, stream):
+            graph = program.captured(program._cuda, context, stream)
+            if graph is not None:
+                self._graphs[batch] = self._handles.own(graph)
+        self._contexts[batch] = context
+
     def address(self, name: str) -> int:
         """The address of a tensor."""
         return self._memory[name].handle
 
     def launch(self, batch: int, stream: Stream) -> bool:
-        """Run the first ``batch`` elements."""
+        """Run the first ``batch`` elements; the first time this waits for the stream."""
+        if batch not in self._contexts:
+            self._prepare(batch, stream)
         if batch in self._graphs:
             self._graphs[batch].launch(stream)
             return True

@@ -77,8 +77,8 @@ def test_frames_through_tensorrt(
         counters = scheduler.counters
     assert counters.graph_launches == (counters.batches if graphs else 0)
     engine = trt.engines[0]
-    # One context for each slot and batch size, and one to ask for sizes.
-    assert len(engine.contexts) == 1 + 2 * 3
+    # One to ask for sizes, one a slot for single tiles, and one for each other batch size that came.
+    assert 1 + 2 < len(engine.contexts) <= 1 + 2 * 3
     assert cuda.broken == []
     assert cuda.leaks == []
     if flavour == "tensorrt":
@@ -87,6 +87,57 @@ def test_frames_through_tensorrt(
         assert {c.strategy for c in engine.configs} == {"user managed"}
         assert {c.dynamic_shapes_kernel_specialization_strategy for c in engine.configs} == {"eager"}
         assert len({id(c.cache) for c in engine.configs}) == 1
+
+
+@pytest.mark.parametrize("graphs", [True, False])
+def test_a_batch_size_is_prepared_when_it_first_comes(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, graphs: bool
+) -> None:
+    cuda, trt, path, entry = setup(folder, monkeypatch)
+    program = TensorRtProgram(cuda, path, entry, graphs=graphs)
+    with Stream(cuda) as stream:
+        slots = program.open_slots(2, program.batches, stream)
+        probe, *made = trt.engines[0].contexts
+        assert [context.shapes["image"][0] for context in made] == [1, 1]
+        assert not probe.addresses
+        for batch, contexts in ((1, 2), (4, 3), (4, 3), (2, 4), (1, 4)):
+            assert slots[0].launch(batch, stream) == graphs
+            assert len(trt.engines[0].contexts) == 1 + contexts
+        for slot in slots:
+            slot.close()
+    program.close()
+    assert cuda.calls.count("capture_begin") == (4 if graphs else 0)
+    assert cuda.broken == cuda.leaks == []
+
+
+def test_tiles_go_one_by_one_where_there_is_no_memory_for_a_larger_batch(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cuda, trt, path, entry = setup(folder, monkeypatch)
+    device = CudaTileDevice(cuda, 0, TensorRtProgram(cuda, path, entry), HALO)
+    trt.engines[0].refuses_contexts = True
+    work = make_work("p0")
+    with FrameScheduler(device, HALO) as scheduler:
+        assert np.array_equal(scheduler.submit(work).result(LONG_S), age_frame(work))
+    assert cuda.broken == cuda.leaks == []
+
+
+def test_what_rtx_compiled_later_is_kept_as_well(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    kept = tmp_path / "cache"
+    monkeypatch.setenv("AMGAN_CACHE", str(kept))
+    cuda, trt, path, entry = setup(folder, monkeypatch)
+    program = TensorRtProgram(cuda, path, entry, gpu=GpuInfo(0, "Ada", 89, 1 << 34))
+    with Stream(cuda) as stream:
+        (slot,) = program.open_slots(1, (1, 2), stream)
+        (entry_file,) = kept.iterdir()
+        first = entry_file.read_bytes()
+        trt.engines[0].configs[-1].cache.content = b"kernels of two"
+        slot.launch(2, stream)
+        assert entry_file.read_bytes() != first
+        slot.close()
+    program.close()
 
 
 def test_what_rtx_compiled_is_kept_for_the_next_program(
