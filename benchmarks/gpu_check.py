@@ -22,7 +22,7 @@ from common import count, heading
 from gpu_steps import run_steps, write_json
 from gpu_work import STEPS, Check, make_steps, say
 
-CORES = ((256, 320), (512, 640), (832, 1024))
+CORES = ((256, 304), (496, 624), (816, 1024))
 NO_GPU = 2
 BROKEN = 1
 
@@ -40,7 +40,7 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--gpu", type=int, default=0, help="number of the GPU to use (default: 0)")
     parser.add_argument("--size", type=int, default=1024, help="side of photos and frames (default: 1024)")
     parser.add_argument(
-        "--cores", type=cores, default=CORES, help="TensorRT's tiles (256x320,512x640,832x1024)"
+        "--cores", type=cores, default=CORES, help="TensorRT's tiles (256x304,496x624,816x1024)"
     )
     parser.add_argument("--frames", type=count, default=24, help="frames of a timed run (default: 24)")
     parser.add_argument("--photos", type=count, default=24, help="photos of a timed run (default: 24)")

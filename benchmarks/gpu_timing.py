@@ -18,13 +18,18 @@ class Variant:
 
     graphs: bool
     slots: int
+    streams: int = 1
 
     @property
     def name(self) -> str:
-        return f"{'graphs' if self.graphs else 'no graphs'}, {self.slots} slot{'s' * (self.slots > 1)}"
+        """In words, as the results call it."""
+        how = f"{'graphs' if self.graphs else 'no graphs'}, {self.slots} slot{'s' * (self.slots > 1)}"
+        return f"{how}, {self.streams} streams" if self.streams > 1 else how
 
 
-VARIANTS = (Variant(True, 3), Variant(True, 1), Variant(False, 3), Variant(False, 1))
+VARIANTS = (
+    Variant(True, 3), Variant(True, 4, 2), Variant(True, 1), Variant(False, 3), Variant(False, 1),
+)  # fmt: skip
 WARM_UPS = 2
 Opener = Callable[[bool], Any]
 """Opens a CudaProgram, with or without graphs."""
@@ -59,19 +64,19 @@ def time_program(
     for variant in VARIANTS:
         program = opener(variant.graphs)
         results[variant.name] = _time_variant(
-            cuda, gpu, program, halo, variant.slots, side=side, frames=frames, runs=runs, tile_flop=tile_flop
+            cuda, gpu, program, halo, variant, side=side, frames=frames, runs=runs, tile_flop=tile_flop
         )
     return results
 
 
 def _time_variant(
-    cuda: Any, gpu: int, program: Any, halo: int, slots: int, *, side: int, frames: int, runs: int,
+    cuda: Any, gpu: int, program: Any, halo: int, variant: Variant, *, side: int, frames: int, runs: int,
     tile_flop: float,
 ) -> dict[str, Any]:  # fmt: skip
     from amgan.runtime.engines.cuda.device import CudaTileDevice
     from amgan.runtime.engines.scheduler.scheduler import FrameScheduler
 
-    device = CudaTileDevice(cuda, gpu, program, halo, slots=slots)
+    device = CudaTileDevice(cuda, gpu, program, halo, slots=variant.slots, streams=variant.streams)
     likes = device.capabilities
     works = make_frames(frames, side, halo, likes.all_cores[-1].size, program.inputs["pattern"].shape[0])
     with FrameScheduler(device, halo) as scheduler:
@@ -105,7 +110,8 @@ def _time_variant(
         "precision": likes.precision,
         "core_px": likes.all_cores[-1].size,
         "batch": likes.batch,
-        "slots": slots,
+        "slots": variant.slots,
+        "streams": variant.streams,
         "frame_px": side,
         "frames": frames,
         "seconds": walls,

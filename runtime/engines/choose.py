@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import logging
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from .cuda.program import CudaProgram
 
 _LOG = logging.getLogger(__name__)
+STREAMS = "AMGAN_STREAMS"
+"""Variable of the environment: how many streams of a GPU compute."""
+MAX_STREAMS = 4
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d{1,3})?")
 _NO_GPU = frozenset({"cudaErrorNoDevice", "cudaErrorInsufficientDriver", "cudaErrorStubLibrary"})
 
@@ -98,6 +102,16 @@ def choose_programs(bundle: Bundle, device: str, precision: Precision | None) ->
     return choices
 
 
+def compute_streams() -> int:
+    """How many streams of a GPU compute: what AMGAN_STREAMS says, otherwise one; raises UsageError."""
+    said = os.environ.get(STREAMS) or "1"
+    if said.isdecimal() and 1 <= int(said) <= MAX_STREAMS:
+        return int(said)
+    raise UsageError(
+        f"{STREAMS} is {said!r}: give a number of compute streams from 1 to {MAX_STREAMS}, or leave it out"
+    )
+
+
 def _on_gpus(bundle: Bundle, device: str, precision: Precision | None) -> list[TileDevice]:
     from .cuda.device import CudaTileDevice
 
@@ -111,6 +125,7 @@ def _on_gpus(bundle: Bundle, device: str, precision: Precision | None) -> list[T
                     choice.gpu.number,
                     choice.programs,
                     bundle.manifest.halo_px,
+                    streams=compute_streams(),
                     reason=choice.reason,
                 )
             )

@@ -16,7 +16,7 @@ from ..bundle.manifest import FileEntry
 from ..bundle.precision import Precision
 from ..errors import EngineError
 from .cuda.api import STICKY, Cuda, CudaError, GpuInfo, OutOfMemoryError
-from .cuda.handles import DeviceMemory, Graph, HandleStack, Stream
+from .cuda.handles import DeviceMemory, Graph, HandleStack, SharedMemory, Stream
 from .cuda.program import ProgramSlot, Tensor, batch_sizes
 from .rtx_cache import RtxCache, rtx_entry, runtime_config
 from .tensorrt_library import load_tensorrt, make_log
@@ -42,7 +42,6 @@ class TensorRtProgram:
         self.name = FLAVOURS[entry.build.flavour]
         self.precision = Precision.parse(entry.precision)
         self._log = make_log(self._trt)
-        self._activations: DeviceMemory | None = None
         try:
             plan = path.read_bytes()
         except OSError as error:
@@ -80,40 +79,38 @@ class TensorRtProgram:
 
     def open_slots(self, count: int, batches: Sequence[int], stream: Stream) -> Sequence[ProgramSlot]:
         """Open slots, which share the memory for activations."""
+        with _collector_at_rest():
+            probe = self._context()
+        needed = max(self._size_for(probe, batch) for batch in batches)
         opened: list[_Slot] = []
+        shared = SharedMemory(DeviceMemory(self._cuda, max(needed, 256)))
         try:
-            with _collector_at_rest():
-                probe = self._context()
-                needed = max(self._size_for(probe, batch) for batch in batches)
-                self._free_activations()
-                self._activations = DeviceMemory(self._cuda, max(needed, 256))
-                for _ in range(count):
-                    opened.append(_Slot(self, batches, stream))
+            for _ in range(count):
+                opened.append(_Slot(self, batches, stream, shared))
         except EngineError:
             for slot in opened:
                 slot.close()
-            self._free_activations()
             raise
+        finally:
+            shared.let_go()
         return opened
 
     def close(self) -> None:
         """Free everything."""
-        self._free_activations()
         # Objects are released before their creators.
         self._cache = self._config = self._engine = self._runtime = None
 
-    def make_context(self, batch: int, addresses: Mapping[str, int]) -> Any:
-        """Create a context for one batch size, with tensors at these addresses and the shared memory.
+    def make_context(self, batch: int, addresses: Mapping[str, int], memory: DeviceMemory) -> Any:
+        """Create a context for one batch size, with tensors at these addresses and memory for activations.
 
         The kernels that TensorRT for RTX compiled are cached.
         """
-        assert self._activations is not None
         with _collector_at_rest():
             context = self._context()
         if self._cache is not None:
             self._cache.keep()
         self._size_for(context, batch)
-        context.set_device_memory(self._activations.handle, self._activations.size)
+        context.set_device_memory(memory.handle, memory.size)
         for name, address in addresses.items():
             if not context.set_tensor_address(name, address):
                 raise EngineError(f"{self.name} refuses the memory of {name}, {self._reason()}: report this")
@@ -192,11 +189,6 @@ class TensorRtProgram:
             )
         return Tensor(shape, dtype)
 
-    def _free_activations(self) -> None:
-        memory, self._activations = self._activations, None
-        if memory is not None:
-            memory.close()
-
     def _reason(self) -> str:
         lines = [
             line.strip(" .") for error in self._log.errors for line in error.splitlines() if line.strip()
@@ -217,9 +209,12 @@ class _Slot:
     the smallest batch is created at once: if there is no memory for another, tiles are computed one by one.
     """
 
-    def __init__(self, program: TensorRtProgram, batches: Sequence[int], stream: Stream) -> None:
+    def __init__(
+        self, program: TensorRtProgram, batches: Sequence[int], stream: Stream, shared: SharedMemory
+    ) -> None:
         cuda = program._cuda
         self._program = program
+        self._shared: SharedMemory | None = shared.hold()
         self._handles = HandleStack()
         self._contexts: dict[int, Any] = {}
         self._graphs: dict[int, Graph] = {}
@@ -238,10 +233,11 @@ class _Slot:
             raise
 
     def _prepare(self, batch: int, stream: Stream) -> None:
-        """Make the context of a batch size, and its graph; nothing is left of either where that fails."""
+        """Create the context of a batch size and its graph, or neither."""
         program = self._program
         addresses = {name: memory.handle for name, memory in self._memory.items()}
-        context = program.make_context(batch, addresses)
+        assert self._shared is not None
+        context = program.make_context(batch, addresses, self._shared.memory)
         if program.wants_graphs(context, stream):
             graph = program.captured(program._cuda, context, stream)
             if graph is not None:
@@ -253,7 +249,7 @@ class _Slot:
         return self._memory[name].handle
 
     def launch(self, batch: int, stream: Stream) -> bool:
-        """Run the first ``batch`` elements; the first time this waits for the stream."""
+        """Run the first ``batch`` elements; the first launch of a batch size waits for the stream."""
         if batch not in self._contexts:
             self._prepare(batch, stream)
         if batch in self._graphs:
@@ -264,8 +260,13 @@ class _Slot:
 
     def close(self) -> None:
         """Free everything, graphs first."""
-        self._handles.close()
-        self._contexts.clear()
+        try:
+            self._handles.close()
+        finally:
+            self._contexts.clear()
+            shared, self._shared = self._shared, None
+            if shared is not None:
+                shared.let_go()
 
 
 @contextlib.contextmanager

@@ -121,9 +121,21 @@ def plan_cheapest(
     """
     sizes = ((px, px) if isinstance(px, int) else px for px in cores_px)
     cores = sorted(sizes, key=lambda size: (size[0] * size[1], size[0]))
-    plans = [plan_tiles(frame_px, core, cells, multiple, fixed=True) for core in cores]
-    costs = [len(plan) * tile_cost(core, halo_px) for core, plan in zip(cores, plans, strict=True)]
-    return plans[costs.index(min(costs))]
+    if cells is not None and cells.any():
+        down, across = (_stretch(cells.max(axis=axis)) * multiple for axis in (1, 0))
+    else:
+        down = across = frame_px if cells is None else 0
+    best: list[Tile] = []
+    least = 0
+    for core in cores:
+        # Most sizes need no plan: they take too many tiles, as many as two of them already cost too much.
+        cost, several = tile_cost(core, halo_px), across > core[0] or down > core[1]
+        if least and cost * (1 + several) >= least:
+            continue
+        plan = plan_tiles(frame_px, core, cells, multiple, fixed=True)
+        if not least or len(plan) * cost < least:
+            best, least = plan, len(plan) * cost
+    return best
 
 
 def tile_cost(core: Size, halo_px: int) -> int:

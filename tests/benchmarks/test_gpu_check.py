@@ -110,7 +110,13 @@ def test_timing_of_a_program_on_a_fake_gpu(timing: ModuleType) -> None:
         return opened[-1]
 
     found = timing.time_program(cuda, 0, opener, HALO, side=128, frames=3, runs=2, tile_flop=1e9)
-    assert list(found) == ["graphs, 3 slots", "graphs, 1 slot", "no graphs, 3 slots", "no graphs, 1 slot"]
+    assert list(found) == [
+        "graphs, 3 slots",
+        "graphs, 4 slots, 2 streams",
+        "graphs, 1 slot",
+        "no graphs, 3 slots",
+        "no graphs, 1 slot",
+    ]
     for name, one in found.items():
         counters = one["counters"]
         assert counters["tiles"] == (2 * (3 + 1) + 2 * 3 + 3) * 4
@@ -150,7 +156,7 @@ class FakeCheck:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, work: ModuleType) -> None:
         self.cuda = FakeCuda(gpus=[GPU], free_bytes=1 << 28)
         self.verdicts = ["passed"]
-        self.cores = ((256, 320), (512, 640), (832, 1024))
+        self.cores = ((256, 304), (496, 624), (816, 1024))
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
         monkeypatch.setattr("amgan.runtime.engines.cuda.api.load_cuda", lambda: self.cuda)
         monkeypatch.setattr(work, "export_bundle", lambda checkpoint, folder: (folder / "bundle").mkdir())

@@ -32,7 +32,7 @@ class ArrayRunner:
         cuda.use(gpu)
         try:
             self._stream = self._handles.own(Stream(cuda))
-            (self._slot,), self._batches = open_ring(cuda, program, 1, self._stream)
+            (self._slot,), self._batches = open_ring(cuda, program, 1, [self._stream])
             self._pinned = {
                 name: self._handles.own(PinnedMemory(cuda, self._batches[-1] * tensor.nbytes))
                 for name, tensor in {**program.inputs, **program.outputs}.items()

@@ -33,8 +33,9 @@ FRAMES_BYTES = 1 << 30
 class CudaTileDevice:
     """A TileDevice on one GPU.
 
-    It uses three streams: one uploads frames and cuts tiles, one runs the network, one stitches cores and
-    downloads frames. Events pass each slot from one stream to the next, so that three batches overlap.
+    It uses several streams: one uploads frames and cuts tiles, one runs the network, one stitches cores and
+    downloads frames. Events pass each slot from one stream to the next, so that three batches overlap. Slots
+    alternate between several compute streams, if requested, so that small batches run concurrently.
     """
 
     def __init__(
@@ -44,7 +45,8 @@ class CudaTileDevice:
         programs: CudaProgram | Sequence[CudaProgram],
         halo_px: int,
         *,
-        slots: int = SLOTS,
+        slots: int | None = None,
+        streams: int = 1,
         batch: int | None = None,
         reason: str = "",
         kernels: bool = True,
@@ -52,9 +54,10 @@ class CudaTileDevice:
         """Open a ring of slots of a generator's programs, which are closed with the device.
 
         ``programs`` are one, or several that differ in the size of their tiles: those for which there is no
-        memory are left out, largest first, and the log says so. ``batch`` limits their batches; without
-        ``kernels`` tiles are cut and stitched copy by copy. Raises EngineError, OutOfMemoryError for lack of
-        memory.
+        memory are left out, largest first, and the log says so. ``streams`` are those that compute, each with
+        memory of its own for intermediate results; ``slots`` None takes SLOTS, and one more for each further
+        stream. ``batch`` limits the batches; without ``kernels`` tiles are cut and stitched copy by copy.
+        Raises EngineError, OutOfMemoryError for lack of memory.
         """
         several = list(programs) if isinstance(programs, Sequence) else [programs]
         self._cuda, self._gpu, self._halo = cuda, gpu, halo_px
@@ -70,8 +73,10 @@ class CudaTileDevice:
         cuda.use(gpu)
         self._mover = open_mover(cuda, halo_px, kernels)
         try:
-            self._upload, self._compute, self._download = (self._handles.own(Stream(cuda)) for _ in range(3))
-            rings = self._rings = Rings(cuda, several, halo_px, slots, self._compute, batch)
+            self._upload, self._download = (self._handles.own(Stream(cuda)) for _ in range(2))
+            self._computing = [self._handles.own(Stream(cuda)) for _ in range(streams)]
+            slots = SLOTS + streams - 1 if slots is None else slots
+            rings = self._rings = Rings(cuda, several, halo_px, slots, self._computing, batch)
             most = max(core.batch for core in rings.cores)
             for _ in range(rings.slots):
                 self._slots.append(Slot(cuda, most, self._patterns))
@@ -118,7 +123,10 @@ class CudaTileDevice:
 
     @property
     def gpu_busy_s(self) -> float:
-        """How long the GPU computed for batches that are done, in seconds, by its own clock."""
+        """How long the GPU computed for batches that are done, in seconds, by its own clock.
+
+        That of several compute streams is added up.
+        """
         return self._gpu_busy_ms / 1000
 
     def attach(self) -> None:
@@ -162,12 +170,12 @@ class CudaTileDevice:
 
     def launch(self, slot: int) -> None:
         """Run the network on the slot, after its tiles were cut."""
-        held = self._slots[slot]
+        held, stream = self._slots[slot], self._computing[slot % len(self._computing)]
         with self._watched():
-            self._compute.wait(held.gathered)
-            held.begun.record(self._compute)
-            self._graphs += self._ring_of(held).slots[slot].launch(held.batch, self._compute)
-            held.computed.record(self._compute)
+            stream.wait(held.gathered)
+            held.begun.record(stream)
+            self._graphs += self._ring_of(held).slots[slot].launch(held.batch, stream)
+            held.computed.record(stream)
 
     def stitch(self, slot: int) -> None:
         """Put the slot's cores into their frames, after they were computed."""
@@ -195,7 +203,7 @@ class CudaTileDevice:
         """Wait for all that any stream has to do; only errors lead here."""
         self._slots[slot].tiles = ()
         with self._watched():
-            for stream in (self._upload, self._compute, self._download):
+            for stream in (self._upload, *self._computing, self._download):
                 stream.synchronize()
 
     def finish_frame(self, frame: CarriedFrame) -> NDArray[np.uint8]:

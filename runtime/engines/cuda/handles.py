@@ -69,6 +69,26 @@ class PinnedMemory(Handle):
         return np.frombuffer(memoryview(raw), dtype, count, offset).reshape(shape)
 
 
+class SharedMemory:
+    """Memory on the GPU of several holders, which is given back when the last one lets go of it."""
+
+    def __init__(self, memory: DeviceMemory) -> None:
+        """The caller is the first holder."""
+        self.memory = memory
+        self._holders = 1
+
+    def hold(self) -> SharedMemory:
+        """Count one more holder; returns itself."""
+        self._holders += 1
+        return self
+
+    def let_go(self) -> None:
+        """Count one holder less."""
+        self._holders -= 1
+        if not self._holders:
+            self.memory.close()
+
+
 class Stream(Handle):
     """A CUDA stream."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...bundle.precision import Precision
+from ...errors import EngineError
 from ..contract import CELL_PX, COORDINATE_PLANES
 from ..tiles import Size
 from .api import Cuda, OutOfMemoryError
@@ -20,14 +22,14 @@ _LOG = logging.getLogger(__name__)
 MIB = 1 << 20
 BATCH_PX = 2 * 1024**2
 CORES = (
-    (144, 176), (160, 208), (176, 224), (192, 240), (224, 272), (240, 288), (256, 320), (288, 352),
-    (320, 400), (352, 432), (384, 480), (416, 528), (464, 576), (512, 640), (560, 704), (624, 768), (832,
-    1024),
+    (144, 176), (160, 192), (192, 240), (224, 288), (256, 304), (272, 336), (288, 368), (320, 416),
+    (352, 432), (368, 448), (400, 496), (432, 528), (448, 560), (480, 576), (496, 624), (528, 656),
+    (560, 688), (592, 720), (608, 768), (656, 816), (704, 896), (768, 944), (816, 1024),
 )  # fmt: skip
 """Default widths and heights of tile cores in px.
 
-Masks of faces are 1.2 to 1.3 times as high as wide; most fit into one of these with about 10 % more
-arithmetic than needed (benchmarks/tile_cost.py).
+Masks of faces are 1.2 to 1.3 times as high as wide; on average they fit into one of these with less than 10 %
+more arithmetic than needed. The sizes are densest where masks of portraits are (benchmarks/tile_cost.py).
 """
 SPARE_SHARE = 0.9
 """The share of the free memory that is planned; the rest is for frames and other programs."""
@@ -83,13 +85,13 @@ class CudaProgram(Protocol):
         """Its outputs by name."""
 
     def memory(self, slots: int, batch: int) -> int:
-        """Estimated bytes of GPU memory that open_slots needs for batches up to ``batch``."""
+        """Estimated bytes of GPU memory that a call of open_slots needs for batches up to ``batch``."""
 
     def open_slots(self, count: int, batches: Sequence[int], stream: Stream) -> Sequence[ProgramSlot]:
         """Open slots for some of its batch sizes; all must be launched in the same stream.
 
-        Raises EngineError, or OutOfMemoryError for lack of memory, and frees everything then. Slots of an
-        earlier call must have been closed.
+        Slots of one call share the memory for activations; each call has its own. Raises EngineError, or
+        OutOfMemoryError for lack of memory, and frees everything then.
         """
 
     def close(self) -> None:
@@ -136,27 +138,33 @@ def allowed_batches(program: CudaProgram, batch: int | None) -> tuple[int, ...]:
     return tuple(size for size in program.batches if batch is None or size <= batch) or program.batches[:1]
 
 
+def ring_memory(program: CudaProgram, slots: int, batch: int, streams: int = 1) -> int:
+    """Estimated bytes of GPU memory that a ring of slots in several compute streams needs."""
+    used = min(slots, streams)
+    return used * program.memory(-(-slots // used), batch)
+
+
 def open_ring(
     cuda: Cuda,
     program: CudaProgram,
     slots: int,
-    stream: Stream,
+    streams: Sequence[Stream],
     batch: int | None = None,
     share: float = SPARE_SHARE,
 ) -> tuple[Sequence[ProgramSlot], tuple[int, ...]]:
     """Open as many slots as the GPU's free memory allows; returns them and their batch sizes.
 
-    ``batch`` limits the batch, ``share`` is the share of the free memory to plan for. If memory runs out
-    nevertheless, the largest batch is halved, then the number of slots, and the log says so. Raises
-    OutOfMemoryError if not even one tile at a time fits.
+    Slot i must be launched in stream i modulo their number. ``batch`` limits the batch, ``share`` is the share
+    of the free memory to plan for. If memory runs out nevertheless, the largest batch is halved, then the
+    number of slots, and the log says so. Raises OutOfMemoryError if not even one tile at a time fits.
     """
     sizes = allowed_batches(program, batch)
     free, total = cuda.memory()
-    while len(sizes) > 1 and program.memory(slots, sizes[-1]) > share * free:
+    while len(sizes) > 1 and ring_memory(program, slots, sizes[-1], len(streams)) > share * free:
         sizes = sizes[:-1]
     while True:
         try:
-            return program.open_slots(slots, sizes, stream), sizes
+            return _open_slots(program, slots, sizes, streams), sizes
         except OutOfMemoryError as error:
             before = f"{slots} slots of {sizes[-1]} tiles"
             if len(sizes) > 1:
@@ -172,6 +180,28 @@ def open_ring(
                 "%s: %s do not fit into the GPU's memory; trying %d slots of %d tiles",
                 program.name, before, slots, sizes[-1],
             )  # fmt: skip
+
+
+def close_slots(slots: Sequence[ProgramSlot]) -> None:
+    """Free the slots of a ring, whatever the state of the GPU."""
+    for slot in slots:
+        with contextlib.suppress(EngineError):
+            slot.close()
+
+
+def _open_slots(
+    program: CudaProgram, slots: int, batches: Sequence[int], streams: Sequence[Stream]
+) -> Sequence[ProgramSlot]:
+    """Open slots; slot i belongs to stream i modulo their number."""
+    opened: dict[int, ProgramSlot] = {}
+    try:
+        for first, stream in enumerate(streams[:slots]):
+            numbers = range(first, slots, len(streams))
+            opened |= zip(numbers, program.open_slots(len(numbers), batches, stream), strict=True)
+    except EngineError:
+        close_slots(list(opened.values()))
+        raise
+    return [opened[number] for number in range(slots)]
 
 
 def check_generator(program: CudaProgram, halo_px: int, patterns: int) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +14,16 @@ from ..scheduler.device import PlacedTile
 from ..tiles import Size
 from .api import Cuda, OutOfMemoryError
 from .handles import DeviceMemory, Event, HandleStack, PinnedMemory, Stream
-from .program import SPARE_SHARE, CudaProgram, ProgramSlot, allowed_batches, core_size, open_ring
+from .program import (
+    SPARE_SHARE,
+    CudaProgram,
+    ProgramSlot,
+    allowed_batches,
+    close_slots,
+    core_size,
+    open_ring,
+    ring_memory,
+)
 
 _LOG = logging.getLogger(__name__)
 
@@ -85,19 +93,19 @@ class Rings:
         programs: Sequence[CudaProgram],
         halo_px: int,
         slots: int,
-        stream: Stream,
+        streams: Sequence[Stream],
         batch: int | None = None,
     ) -> None:
         """``slots`` is the wanted number per ring; the attribute ``slots`` has those of the first ring.
 
-        ``batch`` limits the batches. Raises OutOfMemoryError if not even the smallest size fits, or
-        EngineError; frees everything then.
+        Slot i of each ring must be launched in stream i modulo their number. ``batch`` limits the batches.
+        Raises OutOfMemoryError if not even the smallest size fits, or EngineError; frees everything then.
         """
-        self._cuda, self._stream, self._batch = cuda, stream, batch
+        self._cuda, self._streams, self._batch = cuda, streams, batch
         self._sizes = {core_size(one, halo_px): one for one in sorted(programs, key=_by_area)}
         self._opened: dict[Size, Ring] = {}
         smallest, *others = self._sizes
-        opened, batches = open_ring(cuda, self._sizes[smallest], slots, stream, batch, SPARE_SHARE)
+        opened, batches = open_ring(cuda, self._sizes[smallest], slots, streams, batch, SPARE_SHARE)
         self.slots = len(opened)
         self._opened[smallest] = Ring(self._sizes[smallest], opened, batches, smallest)
         try:
@@ -147,10 +155,11 @@ class Rings:
         Returns whether it is open.
         """
         program, cuda = self._sizes[size], self._cuda
-        if program.memory(self.slots, program.batches[0]) > EXTRA_SHARE * cuda.memory()[0]:
+        needed = ring_memory(program, self.slots, program.batches[0], len(self._streams))
+        if needed > EXTRA_SHARE * cuda.memory()[0]:
             return self._leave_out(size, "half of the memory that is left is too little")
         try:
-            opened, batches = open_ring(cuda, program, self.slots, self._stream, self._batch, EXTRA_SHARE)
+            opened, batches = open_ring(cuda, program, self.slots, self._streams, self._batch, EXTRA_SHARE)
         except OutOfMemoryError as error:
             return self._leave_out(size, f"there is no memory for them: {error}")
         if len(opened) < self.slots:
@@ -168,10 +177,3 @@ class Rings:
 def _by_area(program: CudaProgram) -> tuple[int, int]:
     height, width = program.outputs["aged"].shape[:2]
     return height * width, width
-
-
-def close_slots(slots: Sequence[ProgramSlot]) -> None:
-    """Free the slots of a ring, whatever the state of the GPU."""
-    for slot in slots:
-        with contextlib.suppress(EngineError):
-            slot.close()

@@ -19,7 +19,7 @@ class TorchCuda:
     def __init__(self, torch: Any, gpu: int) -> None:
         self.torch = torch
         self.device = torch.device("cuda", gpu)
-        self._pool: Any = None
+        self._pools: dict[int, Any] = {}
 
     def free_bytes(self) -> int:
         """Free memory of the GPU in bytes."""
@@ -50,11 +50,12 @@ class TorchCuda:
             work()
 
     def capture(self, work: Callable[[], object], stream: Stream) -> Callable[[Stream], None]:
-        """Capture ``work`` as a CUDA graph in a shared memory pool; returns a function that launches it."""
+        """Capture ``work`` as a CUDA graph in a memory pool per stream; returns a function that launches it."""
         torch, external = self.torch, self._external(stream)
-        self._pool = self._pool or torch.cuda.graph_pool_handle()
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self._pool, stream=external, capture_error_mode="thread_local"):
+        if stream.handle not in self._pools:
+            self._pools[stream.handle] = torch.cuda.graph_pool_handle()
+        graph, pool = torch.cuda.CUDAGraph(), self._pools[stream.handle]
+        with torch.cuda.graph(graph, pool=pool, stream=external, capture_error_mode="thread_local"):
             work()
 
         def launch(stream: Stream) -> None:
@@ -65,7 +66,7 @@ class TorchCuda:
 
     def release(self) -> None:
         """Return unused cached memory to the GPU."""
-        self._pool = None
+        self._pools.clear()
         self.torch.cuda.empty_cache()
 
     def _external(self, stream: Stream) -> Any:

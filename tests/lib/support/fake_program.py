@@ -20,6 +20,7 @@ class FakeSlot:
 
     def __init__(self, cuda: FakeCuda, program: FakeProgram, batches: Sequence[int], stream: Stream) -> None:
         self.program, self.cuda, handles = program, cuda, HandleStack()
+        self._stream = stream.handle
         self._handles = handles
         try:
             self._memory = {
@@ -39,6 +40,9 @@ class FakeSlot:
 
     def launch(self, batch: int, stream: Stream) -> bool:
         self.program.launched.append(batch)
+        self.program.launched_in.append(stream.handle)
+        if stream.handle != self._stream:
+            self.cuda.broken.append("a slot was launched in another stream than it was opened for")
         if batch in self._graphs:
             self._graphs[batch].launch(stream)
             return True
@@ -84,6 +88,8 @@ class FakeProgram:
         self.outputs: Mapping[str, Tensor]
         self.inputs, self.outputs = generator_tensors(size, HALO, PATTERNS)
         self.launched: list[int] = []
+        self.launched_in: list[int] = []
+        self.opened = 0
         self.closed = 0
 
     def memory(self, slots: int, batch: int) -> int:
@@ -98,6 +104,7 @@ class FakeProgram:
             for slot in opened:
                 slot.close()
             raise
+        self.opened += 1
         return opened
 
     def close(self) -> None:

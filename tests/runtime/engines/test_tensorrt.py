@@ -110,6 +110,19 @@ def test_a_batch_size_is_prepared_when_it_first_comes(
     assert cuda.broken == cuda.leaks == []
 
 
+def test_each_compute_stream_has_memory_of_its_own(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cuda, trt, path, entry = setup(folder, monkeypatch)
+    device = CudaTileDevice(cuda, 0, TensorRtProgram(cuda, path, entry), HALO, slots=4, streams=2)
+    memories = [context.memory[0] for context in trt.engines[0].contexts if context.addresses]
+    assert len(memories) == 4
+    assert len(set(memories[:2])) == len(set(memories[2:])) == 1
+    assert len(set(memories)) == 2
+    with FrameScheduler(device, HALO) as scheduler:
+        for work, future in [(w, scheduler.submit(w)) for w in [make_work(f"p{i}") for i in range(4)]]:
+            assert np.array_equal(future.result(LONG_S), age_frame(work))
+    assert cuda.broken == cuda.leaks == []
+
+
 def test_tiles_go_one_by_one_where_there_is_no_memory_for_a_larger_batch(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
