@@ -154,7 +154,7 @@ def open_ring(
 ) -> tuple[Sequence[ProgramSlot], tuple[int, ...]]:
     """Open as many slots as the GPU's free memory allows; returns them and their batch sizes.
 
-    Slot i must be launched in stream i modulo their number. ``batch`` limits the batch, ``share`` is the share
+    Slot i must be launched in stream i modulo their number. ``batch`` limits the batch, ``share`` is that
     of the free memory to plan for. If memory runs out nevertheless, the largest batch is halved, then the
     number of slots, and the log says so. Raises OutOfMemoryError if not even one tile at a time fits.
     """

@@ -50,7 +50,7 @@ class TorchCuda:
             work()
 
     def capture(self, work: Callable[[], object], stream: Stream) -> Callable[[Stream], None]:
-        """Capture ``work`` as a CUDA graph in a memory pool per stream; returns a function that launches it."""
+        """Capture ``work`` as a CUDA graph, in one memory pool per stream; returns its launcher."""
         torch, external = self.torch, self._external(stream)
         if stream.handle not in self._pools:
             self._pools[stream.handle] = torch.cuda.graph_pool_handle()
