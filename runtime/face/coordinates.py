@@ -10,6 +10,7 @@ All steps are in float64 and in one order, so that the C library computes the sa
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,29 +75,64 @@ def sample_cells(planes: NDArray[np.float32], count: int, step: float, shift: fl
 
     Bilinear, with the edge repeated outside; float32 [C, count, count].
     """
-    last = planes.shape[1] - 1
-    at = np.clip(np.arange(count) * step + shift, 0.0, float(last))
-    low = at.astype(np.int64)
-    high, share = np.minimum(low + 1, last), (at - low).astype(np.float32)
-    left = planes[:, :, low]
-    across = left + (planes[:, :, high] - left) * share
+    along = _Along.of(planes.shape[1], count, step, shift)
     out = np.empty((len(planes), count, count), np.float32)
-    for top in range(0, count, _BAND_ROWS):
-        rows = slice(top, top + _BAND_ROWS)
-        above, band = across[:, low[rows]], out[:, rows]
-        np.subtract(across[:, high[rows]], above, out=band)
-        band *= share[rows, None]
-        band += above
+    _interpolate(planes, along, along, out)
     return out
 
 
 def resize_plane(plane: NDArray[np.float32], count: int) -> NDArray[np.float32]:
-    """Resize a plane [n, n] to float32 [count, count] by bilinear interpolation."""
+    """Resize a plane [n, n] to float32 [count, count] by bilinear interpolation.
+
+    Only the box that has values other than 0 is computed.
+    """
     cells = plane.shape[0]
     if cells == count:
         return plane
     step = cells / count
-    return sample_cells(plane[None], count, step, 0.5 * step - 0.5)[0]
+    along = _Along.of(cells, count, step, 0.5 * step - 0.5)
+    rows, columns = (along.reached_by(np.asarray(plane.any(axis=axis))) for axis in (1, 0))
+    out = np.zeros((1, count, count), np.float32)
+    _interpolate(plane[None], along.part(rows), along.part(columns), out[:, rows, columns])
+    return out[0]
+
+
+class _Along(NamedTuple):
+    """Points along an axis: the cells ``low`` and ``high`` beside each, and its ``share`` of the second."""
+
+    low: NDArray[np.int64]
+    high: NDArray[np.int64]
+    share: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, cells: int, count: int, step: float, shift: float) -> _Along:
+        """``count`` points, ``step`` of the ``cells`` apart, from cell ``shift`` on, clamped to the cells."""
+        at = np.clip(np.arange(count) * step + shift, 0.0, float(cells - 1))
+        low = at.astype(np.int64)
+        return cls(low, np.minimum(low + 1, cells - 1), (at - low).astype(np.float32))
+
+    def reached_by(self, filled: NDArray[np.bool_]) -> slice:
+        """The points beside one of the ``filled`` cells, [cells], and those between them."""
+        points = np.flatnonzero(filled[self.low] | filled[self.high])
+        return slice(int(points[0]), int(points[-1]) + 1) if points.size else slice(0, 0)
+
+    def part(self, points: slice) -> _Along:
+        """Only these points."""
+        return _Along(self.low[points], self.high[points], self.share[points])
+
+
+def _interpolate(
+    planes: NDArray[np.float32], rows: _Along, columns: _Along, out: NDArray[np.float32]
+) -> None:
+    """Write bilinear samples of planes [C, n, n] into ``out`` [C, points of rows, points of columns]."""
+    left = planes[:, :, columns.low]
+    across = left + (planes[:, :, columns.high] - left) * columns.share
+    for top in range(0, len(rows.low), _BAND_ROWS):
+        few = rows.part(slice(top, top + _BAND_ROWS))
+        above, band = across[:, few.low], out[:, top : top + _BAND_ROWS]
+        np.subtract(across[:, few.high], above, out=band)
+        band *= few.share[:, None]
+        band += above
 
 
 def _sum_in_order(terms: Doubles) -> Doubles:

@@ -10,6 +10,7 @@ from amgan.runtime.face.coordinates import (
     face_coordinates,
     frame_coordinates,
     mesh_coordinates,
+    resize_plane,
     sample_cells,
     scale_of,
 )
@@ -172,3 +173,14 @@ def test_only_faces_that_look_ahead_are_averaged() -> None:
     turned = MESH.copy()
     turned[NOSE_TIP, 0] += 0.2
     assert np.allclose(symmetric_mean(np.stack([MESH, turned, MESH])), MESH)
+
+
+@pytest.mark.parametrize("count", [7, 40, 41, 97, 256])
+@pytest.mark.parametrize("box", [(0, 0, 0, 0), (0, 40, 0, 40), (5, 6, 30, 31), (0, 3, 38, 40)])
+def test_only_the_filled_box_of_a_plane_is_resized(count: int, box: tuple[int, int, int, int]) -> None:
+    top, bottom, left, right = box
+    plane = np.zeros((40, 40), np.float32)
+    plane[top:bottom, left:right] = np.random.default_rng(2).random((bottom - top, right - left)) + 0.1
+    step = 40 / count
+    whole = plane if count == 40 else sample_cells(plane[None], count, step, 0.5 * step - 0.5)[0]
+    assert np.array_equal(resize_plane(plane, count), whole)
