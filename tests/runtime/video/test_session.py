@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -26,6 +29,24 @@ from amgan.runtime.video.session import VideoSession
 from amgan.runtime.video.source import VideoSource
 
 ASKED = VideoRequest.parse(Request(include_children=True), "75")
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from amgan.runtime import Pipeline, Request
+from amgan.runtime.video.request import VideoRequest
+from amgan.runtime.video.session import VideoSession
+
+def kill(done, total, what):
+    if what == "ageing" and done == 8:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+bundle, source, output = map(Path, sys.argv[1:])
+request = VideoRequest.parse(Request(include_children=True), "75")
+VideoSession(source, output, request, segment_seconds=0.2).run(Pipeline(bundle, "cpu", "f32"), kill)
+"""
+"""A run that kills itself in its second segment."""
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +126,21 @@ def test_a_killed_run_goes_on(
     for one, other in zip(planes_of(tmp_path / "out.mkv"), planes_of(tmp_path / "whole.mkv"), strict=True):
         assert np.array_equal(one, other)
     assert not working_folder(tmp_path / "out.mkv").exists()
+
+
+def test_kill_9_loses_a_segment_at_most(
+    pipeline: Pipeline, tiny_bundle: Path, clip: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out.mkv"
+    command = [sys.executable, "-P", "-c", KILLED, str(tiny_bundle), str(clip), str(output)]
+    assert subprocess.run(command, cwd=tmp_path, check=False).returncode == -signal.SIGKILL
+    assert [path.name for path in tmp_path.iterdir()] == [working_folder(output).name]
+    session = VideoSession(clip, output, ASKED, segment_seconds=0.2)
+    assert session.run(pipeline).resumed == 5
+    replace(session, output=tmp_path / "whole.mkv").run(pipeline)
+    for one, other in zip(planes_of(output), planes_of(tmp_path / "whole.mkv"), strict=True):
+        assert np.array_equal(one, other)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.mkv", "whole.mkv"]
 
 
 def test_a_segment_reads_no_further_than_its_end(
