@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
-from .layout import FULL_RANGE, planar_name
+from .layout import FULL_RANGE, layout_of, planar_name
 from .library import load_av
 from .probe import VideoInfo
 
@@ -33,6 +33,7 @@ CODECS = {
     "vp9": Codec("libvpx-vp9", 24, 63, (".webm", ".mkv", ".mp4")),
 }
 CONTAINERS = tuple(dict.fromkeys(suffix for codec in CODECS.values() for suffix in codec.containers))
+NEED_EVEN_SIDES = ("h264", "hevc")
 X264_PRESET = "veryfast"
 """A third of the time of x264's usual one, for files that are about a tenth larger."""
 _SAME = {"h264": "h264", "hevc": "hevc", "prores": "prores", "ffv1": "ffv1", "vp8": "vp9", "vp9": "vp9"}
@@ -76,7 +77,19 @@ def choose_encoding(
     level = chosen.usual if quality is None else quality
     pix_fmt = _samples(info, chosen.encoder, output)
     edited = planar_name(pix_fmt)
+    if name in NEED_EVEN_SIDES:
+        _check_sides(info, name, pix_fmt)
     return Encoding(name, chosen.encoder, _options(name, level, pix_fmt), pix_fmt, edited)
+
+
+def _check_sides(info: VideoInfo, name: str, pix_fmt: str) -> None:
+    """Raise UsageError where a side is odd and pixels share samples of colour along it."""
+    right, down = layout_of(pix_fmt, 0, 0, info.height).chroma
+    if info.width % (1 << right) or info.height % (1 << down):
+        raise UsageError(
+            f"'{info.path}' has {info.width}x{info.height} px, and {name} holds {pix_fmt} with even sides "
+            "alone: choose the `codec` ffv1, prores or vp9"
+        )
 
 
 def _usual(info: VideoInfo, suffix: str) -> str:
@@ -129,7 +142,7 @@ def _options(name: str, level: int, pix_fmt: str) -> tuple[tuple[str, str], ...]
     elif name == "prores":
         options = {"profile": "4444" if "444" in pix_fmt else "hq", "vendor": "apl0"}
     elif name == "ffv1":
-        options = {"level": "3", "g": "1", "slices": "4", "slicecrc": "1"}
+        options = {"level": "3", "g": "1", "slicecrc": "1"}
     else:
         options = {"crf": str(level), "b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"}
         if not level:

@@ -7,18 +7,20 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError, VideoError
 from ..files import whole_file
 from .codecs import Encoding, add_picture_track
-from .library import load_av, reading, reason
+from .library import load_av, reading, told
 from .probe import VideoInfo, picture_stream
-from .segments import container_format, read_segment, times_of
+from .segments import container_format, open_encoder, read_segment, times_of
 from .timecode import chapters_within, later_timecode
 
+FIRST_PACKETS = 32
+"""Of sound, enough to have one of each track where they are interleaved."""
 _OF_THE_FILE = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration"}
 
 
@@ -67,12 +69,35 @@ def join(
                 _fill(container, source, info, encoding, segments, output, span, length, joined)
         except (av.error.FFmpegError, ValueError) as error:
             if checked.error is None:
-                raise VideoError(
-                    f"'{output}' cannot be written ({reason(error)}): name it .mkv, which holds most"
-                ) from error
+                raise _cannot_be(output, error) from error
         if checked.error is not None:
             raise checked.error
     return joined
+
+
+def check_output(info: VideoInfo, encoding: Encoding, output: Path) -> None:
+    """Raise what `join` would for tracks that this kind of file cannot hold, before any picture is aged.
+
+    A file with the first packets of sound is written into memory.
+    """
+    av, suffix, joined = load_av(output), output.suffix.lower(), Joined()
+    with reading(info.path):
+        source = av.open(str(info.path), metadata_errors="replace")
+    with source:
+        try:
+            with av.open(
+                io.BytesIO(), "w", format=container_format(suffix), options=_options(suffix)
+            ) as container:
+                _, tracks = _begin(container, source, info, encoding, output, Span(), joined)
+                sound = {index: one for index, one in tracks.items() if one.type == "audio"}
+                for _, packet in islice(_others(source, sound, Span(), info), FIRST_PACKETS):
+                    container.mux_one(packet)
+        except (av.error.FFmpegError, ValueError) as error:
+            raise _cannot_be(output, error) from error
+
+
+def _cannot_be(output: Path, error: Exception) -> VideoError:
+    return VideoError(f"'{output}' cannot be written ({told(error)}): name it .mkv, which holds most")
 
 
 class CheckedFile(io.RawIOBase):
@@ -118,24 +143,35 @@ def _fill(
     container: Any, source: Any, info: VideoInfo, encoding: Encoding, segments: Sequence[Path],
     output: Path, span: Span, length: int, joined: Joined,
 ) -> None:  # fmt: skip
+    track, tracks = _begin(container, source, info, encoding, output, span, joined)
+    pictures = _pictures(segments, info, track, span, length, joined)
+    others = _others(source, tracks, span, info)
+    for _, packet in heapq.merge(pictures, others, key=lambda pair: pair[0]):
+        container.mux_one(packet)
+
+
+def _begin(
+    container: Any, source: Any, info: VideoInfo, encoding: Encoding, output: Path, span: Span,
+    joined: Joined,
+) -> tuple[Any, dict[int, Any]]:  # fmt: skip
+    """Write all that comes before the first packet; gives the track of the pictures, and the others by the
+    input's number.
+    """
     kept = {k: v for k, v in source.metadata.items() if k.lower() not in _OF_THE_FILE}
     container.metadata.update(kept)
     picture = picture_stream(source, info.path)
     track = add_picture_track(container, info, encoding)
+    open_encoder(track, info)
     _copy_words(picture, track)
     if span.start is not None:
-        _move_timecode(
-            track, container, round((span.start - info.first_pts * info.time_base) * info.rate), info
-        )
+        number = round((span.start - info.first_pts * info.time_base) * info.rate)
+        _move_timecode(track, container, number, info)
     tracks = _other_tracks(container, source, picture, output, joined)
     chapters = chapters_within(source.chapters(), span.start, span.end)
     if chapters:
         container.set_chapters(chapters)
     container.start_encoding()
-    pictures = _pictures(segments, info, track, span, length, joined)
-    others = _others(source, tracks, span, info)
-    for _, packet in heapq.merge(pictures, others, key=lambda pair: pair[0]):
-        container.mux_one(packet)
+    return track, tracks
 
 
 def _other_tracks(container: Any, source: Any, picture: Any, output: Path, joined: Joined) -> dict[int, Any]:

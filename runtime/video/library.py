@@ -49,3 +49,10 @@ def reason(error: BaseException) -> str:
     """What an error of PyAV or of the system says, in one line."""
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return " ".join(str(text).split())
+
+
+def told(error: BaseException) -> str:
+    """What an error of PyAV says, with the last words of the library about it, in one line."""
+    words = getattr(error, "log", None)
+    last = " ".join(str(words[2]).split()) if words else ""
+    return f"{reason(error)}, {last}" if last else reason(error)

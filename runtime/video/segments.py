@@ -100,14 +100,25 @@ def converted(frame: Any, pix_fmt: str) -> Any:
     return frame.reformat(format=pix_fmt, **given)
 
 
+def open_encoder(track: Any, info: VideoInfo) -> None:
+    """Open the encoder of a track of pictures; raises VideoError where it refuses."""
+    av = load_av(info.path)
+    try:
+        track.codec_context.open()
+    except (av.error.FFmpegError, ValueError) as error:
+        raise _refused(track, info, error) from error
+
+
 def _encode(av: Any, track: Any, frame: Any, info: VideoInfo) -> list[Any]:
     try:
         return list(track.encode(frame))
     except (av.error.FFmpegError, ValueError) as error:
-        name = track.codec_context.name
-        raise VideoError(
-            f"'{info.path}' cannot be encoded by {name} ({reason(error)}): choose another `codec`"
-        ) from error
+        raise _refused(track, info, error) from error
+
+
+def _refused(track: Any, info: VideoInfo, error: Exception) -> VideoError:
+    name = track.codec_context.name
+    return VideoError(f"'{info.path}' cannot be encoded by {name} ({reason(error)}): choose another `codec`")
 
 
 def _keep(stream: BinaryIO, packets: Sequence[Any]) -> None:

@@ -23,7 +23,7 @@ from .analysis import Progress, pictures_with_numbers
 from .codecs import Encoding, choose_encoding
 from .folder import USUAL_RATE, FolderSource, list_frames
 from .folder_writer import FRAMES_SECONDS, write_frames
-from .join import join
+from .join import check_output, join
 from .kept import end_segment, forget_all, keep_averages, only_run, take_averages
 from .overlap import aged_pictures, beginner, pictures_ahead
 from .picture import VideoPicture
@@ -119,6 +119,7 @@ class VideoSession:
     def _file_run(self, pipeline: Pipeline, progress: Progress) -> Any:
         info = probe_video(self.source)
         encoding = choose_encoding(info, self.output, self.codec, self.quality)
+        check_output(info, encoding, self.output)
         return lambda folder, thread: self._run_file(pipeline, info, encoding, folder, thread, progress)
 
     def _folder_run(self, pipeline: Pipeline, progress: Progress) -> Any:

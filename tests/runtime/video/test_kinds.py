@@ -12,6 +12,7 @@ import pytest
 from support.made_videos import RATE, moving, planes_of, times_of, write_video
 
 from amgan.runtime import Pipeline, Request
+from amgan.runtime.errors import AmganError, UsageError, VideoError
 from amgan.runtime.video.probe import probe_video
 from amgan.runtime.video.request import VideoRequest
 from amgan.runtime.video.session import VideoSession
@@ -152,3 +153,71 @@ def test_a_part_has_its_own_chapters_and_time_code(
     assert 0 < len(found["sound 0"]) < len(whole["sound 0"])
     assert set(found["sound 0"]) < set(whole["sound 0"])
     assert times_of(output)[0] == 0
+
+
+def said_at_once(pipeline: Pipeline, session: VideoSession, error: type[AmganError]) -> str:
+    """What is said of a session before it looks at any picture."""
+    told: list[str] = []
+    with pytest.raises(error) as caught:
+        session.run(pipeline, lambda done, total, what: told.append(what))
+    assert not told
+    assert [path.name for path in session.source.parent.iterdir()] == [session.source.name]
+    return str(caught.value)
+
+
+def test_sound_that_a_file_cannot_hold(pipeline: Pipeline, tmp_path: Path) -> None:
+    source = tmp_path / "in.mkv"
+    with av.open(str(source), "w") as container:
+        stream = container.add_stream("libx264", rate=RATE)
+        stream.height, stream.width, stream.pix_fmt = 64, 64, "yuv420p"
+        track = container.add_stream("pcm_s24le", rate=48000, layout="stereo")
+        frame = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), "rgb24")
+        container.mux(stream.encode(frame.reformat(format="yuv420p")))
+        container.mux(stream.encode())
+        sound = av.AudioFrame.from_ndarray(np.zeros((1, 4096), np.int32), "s32", "stereo")
+        sound.sample_rate, sound.pts, sound.time_base = 48000, 0, Fraction(1, 48000)
+        container.mux(track.encode(sound))
+        container.mux(track.encode())
+    for name, error in (("out.mp4", VideoError), ("out.webm", UsageError)):
+        said = said_at_once(pipeline, VideoSession(source, tmp_path / name, ASKED), error)
+        assert name in said and "name it .mkv" in said
+
+
+@pytest.mark.parametrize("side", [2, 239])
+def test_odd_sides(pipeline: Pipeline, tmp_path: Path, side: int) -> None:
+    source = write_video(tmp_path / "in.mkv", [np.full((side, 319, 3), 90, np.uint8)] * 2)
+    for codec in ("h264", "hevc"):
+        session = VideoSession(source, tmp_path / "out.mp4", ASKED, codec)
+        said = said_at_once(pipeline, session, UsageError)
+        assert f"319x{side} px, and {codec} holds yuv420p with even sides alone" in said
+    VideoSession(source, tmp_path / "out.mkv", ASKED).run(pipeline)
+    assert stored(source) == stored(tmp_path / "out.mkv")
+
+
+def stored(path: Path) -> list[bytes]:
+    """The samples of all planes of all pictures."""
+    found = []
+    with av.open(str(path)) as container:
+        for frame in container.decode(video=0):
+            for plane in frame.planes:
+                rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
+                found.append(rows[:, : plane.width].tobytes())
+    return found
+
+
+def test_a_size_that_changes(pipeline: Pipeline, tmp_path: Path) -> None:
+    content = b""
+    for side in (64, 96):
+        part = write_video(tmp_path / "part.ts", [np.zeros((side, side, 3), np.uint8)] * 3, "libx264")
+        content += part.read_bytes()
+        part.unlink()
+    (tmp_path / "in.ts").write_bytes(content)
+    with pytest.raises(VideoError, match=r"in\.ts' changes its size at"):
+        VideoSession(tmp_path / "in.ts", tmp_path / "out.mkv", ASKED).run(pipeline)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.ts"]
+
+
+def test_a_codec_that_its_encoder_refuses(pipeline: Pipeline, tmp_path: Path) -> None:
+    source = write_video(tmp_path / "in.mkv", [np.zeros((2, 20_000, 3), np.uint8)[:, :16_000]])
+    said = said_at_once(pipeline, VideoSession(source, tmp_path / "out.mkv", ASKED, "hevc"), VideoError)
+    assert "cannot be encoded by libx265" in said and "choose another `codec`" in said
