@@ -1,4 +1,4 @@
-"""Weights on disk: safetensors with the model's configuration inside, never pickle."""
+"""Checkpoints: safetensors files with the model's configuration, never pickle."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from amgan.runtime.errors import UsageError
 from amgan.runtime.files import whole_file
 
 FORMAT = "amgan-2"
-"""Version of the networks' layout: 2 has face coordinates, a learnt atlas and patterns."""
+"""Version of the networks' architecture: 2 has face coordinates, a learnt atlas and patterns."""
 SHIPPED = Path(__file__).parent / "weights" / "amgan-base.safetensors"
 
 
@@ -25,14 +25,14 @@ def save_model(path: Path, generator: Generator, discriminator: Discriminator, c
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as part:
         save_file(tensors, part, metadata={"config": json.dumps(asdict(config)), "format": FORMAT})
-        part.chmod(0o644)  # safetensors writes for the owner only
+        part.chmod(0o644)  # safetensors creates files readable only by the owner
 
 
 def load_model(path: Path | None = None) -> tuple[Generator, Discriminator, ModelConfig]:
     """Read both networks on the CPU in fp32 and inference mode; None takes the shipped weights.
 
-    Half-precision weights are widened. Raises UsageError when the file is missing, is no AMGAN
-    checkpoint, or does not fit its own configuration.
+    Half-precision weights are converted. Raises UsageError if the file is missing, is no AMGAN checkpoint, or
+    does not match its configuration.
     """
     path = SHIPPED if path is None else path
     if not path.is_file():

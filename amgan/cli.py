@@ -1,4 +1,4 @@
-"""The command line `amgan`: finds the commands and turns errors into one sentence and an exit code."""
+"""The command line `amgan`: loads commands, and prints errors as one sentence with an exit code."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ INTERRUPTED = 130
 
 
 class AmganGroup(click.Group):
-    """Loads a command's module only when it is asked for, and reports errors in one place."""
+    """Loads the modules of commands lazily, and reports errors in one place."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names of the commands, the everyday ones first."""
+        """Names of the commands, the most common ones first."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -63,7 +63,7 @@ class AmganGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that the arguments begin with; for a misspelt one the error names the nearest."""
+        """The command of the arguments; the error for a misspelt one names the nearest."""
         name = args[0] if args else ""
         if name and not name.startswith("-") and name not in COMMANDS:
             ctx.fail(f"No such command '{name}': {_hint(name, args)}")
@@ -90,7 +90,7 @@ class AmganGroup(click.Group):
 
 
 def _hint(name: str, args: list[str]) -> str:
-    """What somebody may have meant who typed ``name`` for a command."""
+    """A suggestion for an unknown command."""
     if Path(name).exists():
         command = "run-batch" if Path(name).is_dir() else "age"
         return f"did you mean amgan {command} {shlex.join(args)}?"
@@ -109,24 +109,24 @@ def _complain(ctx: click.Context, sentence: str, code: int) -> None:
 @click.group(
     cls=AmganGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    epilog="Exit codes: 0 all good, 1 failed, 2 wrong use, 3 some photos of several failed, 130 interrupted.",
+    epilog="Exit codes: 0 success, 1 failure, 2 invalid arguments, 3 some photos failed, 130 interrupted.",
 )
 @click.version_option(__version__, prog_name="amgan")
 def main() -> None:
-    """Show faces older or younger, zone by zone, as fast as the hardware allows.
+    """Make faces in photos and videos look older or younger, region by region.
 
     Everything runs on this machine; no photo leaves it.
 
     \b
     Examples:
-      amgan run-batch photos -o aged --age 70          a folder, everybody shown at 70
-      amgan run-batch photos -o aged --age +20         everybody twenty years older
+      amgan run-batch photos -o aged --age 70          a folder, all faces at 70
+      amgan run-batch photos -o aged --age +20         all twenty years older
       amgan age me.jpg -o old.jpg --age 70             one photo
-      amgan age me.jpg -o old.jpg --zone forehead=+25  the forehead alone
-      amgan sweep me.jpg -o ages.png                   the same face through the ages
-      amgan video me.mp4 -o old.mp4 --age 70           a video, steadily from picture to picture
-      amgan estimate me.jpg                            how old each zone of a face looks
-      amgan doctor                                     what this machine can run
+      amgan age me.jpg -o old.jpg --zone forehead=+25  only the forehead
+      amgan sweep me.jpg -o ages.png                   one face at several ages
+      amgan video me.mp4 -o old.mp4 --age 70           a video, without flicker
+      amgan estimate me.jpg                            the apparent age of each zone
+      amgan doctor                                     which engines can run here
     """  # noqa: D301
     if os.environ.get("AMGAN_DEBUG"):
         import logging

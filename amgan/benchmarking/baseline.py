@@ -1,4 +1,4 @@
-"""Is it slower than it was? A result held against a stored one of the same hardware, ratio by ratio."""
+"""Comparison of a result with an earlier one of the same hardware."""
 
 from __future__ import annotations
 

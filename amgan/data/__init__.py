@@ -1,1 +1,1 @@
-"""Training data: bare skin, the mean face, the prepared set, its packed form and its patches."""
+"""Training data: bare skin masks, the mean face, the prepared set, its packed form and its patches."""

@@ -1,6 +1,6 @@
-"""Where a face shows bare skin: not hair, beard, glasses or paint, which age does not wrinkle.
+"""Masks of bare skin, without hair, beard, glasses or paint, which do not wrinkle with age.
 
-Skin has one colour up to its lightness, and is nowhere much darker than the skin around it.
+Skin is assumed to have one chroma, and to be nowhere much darker than the surrounding skin.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from .planes import Plane, blurred
 
 @dataclass(frozen=True)
 class BareSkinOptions:
-    """What is taken for skin. Pairs are where doubt begins and where it is certain, in log intensity.
+    """Thresholds of skin. Pairs are the start and the end of a soft threshold, in log intensity.
 
-    ``colour`` is the distance from the face's own colour, ``darker`` the distance from the skin around, which
-    is the mean over ``around_blur``, lighter pixels counting more. Noise is blurred over ``noise_blur``, and
-    what is not skin grows by ``grown``; all three are shares of the frame's side.
+    ``colour`` is the distance from the face's own colour, ``darker`` that from the surrounding skin, a mean
+    over ``around_blur`` weighted towards lighter pixels. Noise is blurred over ``noise_blur``, and non-skin
+    is dilated by ``grown``; all three are shares of the frame's side.
     """
 
     colour: tuple[float, float] = (0.22, 0.4)
@@ -31,10 +31,9 @@ class BareSkinOptions:
 
 
 def bare_skin(log: Plane, skin: Plane, options: BareSkinOptions | None = None) -> Plane:
-    """How surely each pixel shows bare skin, float32 [S, S] 0..1.
+    """The weight of bare skin per pixel, float32 [S, S] 0..1.
 
-    ``log`` [S, S, 3] is a frame's log picture, ``skin`` [S, S] 0..1 says where a face has skin unless
-    something covers it.
+    ``log`` [S, S, 3] is a frame's log picture, ``skin`` [S, S] 0..1 the mask of skin without occlusions.
     """
     options = options or BareSkinOptions()
     core = skin > 0.5

@@ -8,13 +8,13 @@ landmarks.npy           float32 [N, 468, 2]    landmarks in frame units
 ages.npy                float32 [N]            apparent age of the face, years
 part_ages.npy           float32 [N, P]         apparent age of every part, years, as in zones.PART_NAMES
 sides.npy               float32 [N]            pixels of the photo that the frame's side spans
-footprints.npy          uint8 [N, 1+P, C, C]   mask of the face, then the parts' (0..255)
+region_masks.npy        uint8 [N, 1+P, C, C]   mask of the face, then the parts' (0..255)
 coordinates.npy         float16 [N, 3, C, C]   u, v and inside, as in amgan.runtime.face.coordinates
 changes.npy             int8 [M, S, S, 3]      code values to add for the same face at ``change_ages``
 change_faces.npy        int32 [M]              which face each change belongs to
 change_ages.npy         float32 [M]            the age that the whole change leads to, years
 change_patterns.npy     float32 [M, K]         mixing weights of the patterns that the change shows, sum 1
-index.json              –                      names, splits, options, what was left out and why
+index.json              –                      names, splits, options, counts of skipped photos by reason
 ======================  =====================  ==========================================================
 
 Changes exist for training faces only. Nothing is pickled.
@@ -33,20 +33,22 @@ from numpy.typing import NDArray
 from amgan.runtime.errors import UsageError
 
 SCHEMA = 3
-_FACES = ("frames", "landmarks", "ages", "part_ages", "sides", "footprints", "coordinates")
+_FACES = ("frames", "landmarks", "ages", "part_ages", "sides", "region_masks", "coordinates")
+_EARLIER_NAMES = {"region_masks": "footprints"}
+"""Files of sets that were prepared before a file got its present name."""
 ARRAYS = (*_FACES, "changes", "change_faces", "change_ages", "change_patterns")
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A prepared training set, its big arrays mapped from disk (see the module for shapes)."""
+    """A prepared training set with memory-mapped arrays (shapes: see the module)."""
 
     frames: NDArray[np.uint8]
     landmarks: NDArray[np.float32]
     ages: NDArray[np.float32]
     part_ages: NDArray[np.float32]
     sides: NDArray[np.float32]
-    footprints: NDArray[np.uint8]
+    region_masks: NDArray[np.uint8]
     coordinates: NDArray[np.float16]
     changes: NDArray[np.int8]
     change_faces: NDArray[np.int32]
@@ -61,7 +63,7 @@ class Dataset:
 
     @property
     def patterns(self) -> int:
-        """How many patterns the changes mix."""
+        """The number of patterns."""
         return int(self.change_patterns.shape[1])
 
     @property
@@ -70,12 +72,12 @@ class Dataset:
         return [row["name"] for row in self.index["faces"]]
 
     def faces(self, split: str) -> NDArray[np.int64]:
-        """Numbers of the faces of one split: ``"train"`` or ``"held-out"``."""
+        """Indices of the faces of one split: ``"train"`` or ``"held-out"``."""
         return np.array([i for i, row in enumerate(self.index["faces"]) if row["split"] == split], np.int64)
 
 
 def load_dataset(folder: Path) -> Dataset:
-    """Open a prepared training set. Raises UsageError when it is missing or of another schema."""
+    """Open a prepared training set; raises UsageError if it is missing or has another schema."""
     index_file = folder / "index.json"
     if not index_file.is_file():
         raise UsageError(
@@ -90,7 +92,14 @@ def load_dataset(folder: Path) -> Dataset:
             f"{folder} has schema {index.get('schema')}, this version reads {SCHEMA}; prepare it again"
         )
     try:
-        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS}
+        arrays = {name: np.load(_file_of(folder, name), mmap_mode="r", allow_pickle=False) for name in ARRAYS}
     except (OSError, ValueError) as error:
         raise UsageError(f"{folder} is damaged ({error}); prepare the training set again") from error
     return Dataset(**arrays, index=index)
+
+
+def _file_of(folder: Path, name: str) -> Path:
+    """The file of an array, under its earlier name if the set has only that."""
+    file = folder / f"{name}.npy"
+    earlier = folder / f"{_EARLIER_NAMES.get(name, name)}.npy"
+    return earlier if not file.exists() and earlier.exists() else file

@@ -1,8 +1,8 @@
-"""Makes the mean face that the runtime ships: points, triangles and the rectangle of the atlas.
+"""Makes the mean face of the runtime: points, triangles and the rectangle of the atlas.
 
     python -m amgan.data.mean_face TRAINING_SET -o runtime/face/models/mean_face.npz
 
-Weights know places by this file: after a change of it they must be trained again.
+Weights depend on this file: after a change of it they must be trained again.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from amgan.runtime.files import whole_file
 
 MAX_TURN = 0.15
 ATLAS_MARGIN = 0.08
-"""How much larger than the oval's bounding box the atlas is, on every side, as a share of its size."""
+"""The margin of the atlas around the oval's bounding box on every side, as a share of its size."""
 
 
 def symmetric_mean(landmarks: NDArray[np.floating], max_turn: float = MAX_TURN) -> NDArray[np.float64]:
-    """Mirror symmetric mean [468, 2] of those faces, landmarks [N, 468, 2] in frame units, that look ahead.
+    """The mirror symmetric mean [468, 2] of the frontal faces among landmarks [N, 468, 2] in frame units.
 
-    Raises UsageError when none does.
+    Raises UsageError if there are none.
     """
     points = np.asarray(landmarks, np.float64)[..., :2]
     ahead = [one for one in points if abs(turn_of(one)) < max_turn]
@@ -40,7 +40,7 @@ def symmetric_mean(landmarks: NDArray[np.floating], max_turn: float = MAX_TURN) 
 
 
 def mirror_index(mean: NDArray[np.float64]) -> NDArray[np.int64]:
-    """For every point of a mesh [468, 2] in frame units, the one that it comes to lie on when mirrored."""
+    """The index of the mirrored counterpart of every point of a mesh [468, 2] in frame units."""
     from scipy.optimize import linear_sum_assignment
 
     apart = np.linalg.norm(mean[:, None] - _mirrored(mean)[None], axis=2)
@@ -48,7 +48,7 @@ def mirror_index(mean: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def make_mean_face(mean: NDArray[np.float64]) -> MeanFace:
-    """All that the runtime needs, from the points [468, 2] of a mean face in frame units."""
+    """The runtime's MeanFace of points [468, 2] in frame units."""
     oval = mean[list(FACE_OVAL)]
     low, high = oval.min(axis=0), oval.max(axis=0)
     grown = ATLAS_MARGIN * (high - low)
@@ -68,7 +68,7 @@ def _mirrored(points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _in_polygon(points: NDArray[np.float64], polygon: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which points [N, 2] lie inside a polygon [P, 2]: those that an odd number of edges is right of."""
+    """Which points [N, 2] lie inside a polygon [P, 2], by the even-odd rule."""
     inside = np.zeros(len(points), bool)
     for (x0, y0), (x1, y1) in zip(polygon, np.roll(polygon, -1, axis=0), strict=True):
         between = (y0 <= points[:, 1]) != (y1 <= points[:, 1])

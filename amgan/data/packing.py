@@ -1,7 +1,7 @@
-"""A prepared training set in one small file, to carry to a machine that trains faster.
+"""A prepared training set compressed into one file, for training on another machine.
 
-The file is a zip: every frame and every change as a WebP picture (a change is centred at code 128), the small
-arrays, and the index. RegionMasks and coordinates are made anew from the landmarks.
+The file is a zip: every frame and every change as a WebP picture (changes are centred at code value 128), the
+small arrays, and the index. Region masks and coordinates are recomputed from the landmarks.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ def pack_set(
     progress: Progress | None = None,
     change_quality: int = CHANGE_QUALITY,
 ) -> Path:
-    """Write the prepared set of ``folder`` as one file; qualities of frames and changes are WebP's, 1 to 100.
+    """Compress the prepared set of ``folder`` into one file; qualities are WebP's, 1 to 100.
 
-    Raises UsageError when the folder holds no prepared set.
+    Raises UsageError if the folder has no prepared set.
     """
     dataset = load_dataset(folder)
     total, done = len(dataset.frames) + len(dataset.changes), 0
@@ -66,9 +66,9 @@ def pack_set(
 
 
 def unpack_set(file: Path, output: Path, progress: Progress = lambda done, total, what: None) -> Path:
-    """Write the prepared set that a file of `pack_set` holds.
+    """Restore the prepared set of a file of `pack_set`.
 
-    Raises UsageError for a file that is none, and for an output folder that is not empty.
+    Raises UsageError for any other file, and for an output folder that is not empty.
     """
     require_new(output)
     try:
@@ -91,7 +91,7 @@ def unpack_set(file: Path, output: Path, progress: Progress = lambda done, total
 def _pictures(
     dataset: Dataset, quality: int, change_quality: int, pool: ThreadPoolExecutor
 ) -> Iterator[tuple[str, bytes]]:
-    """Names and contents of all pictures; a bounded number of them waits in memory."""
+    """Names and contents of all pictures; a limited number of them is in memory."""
     frames, changes = dataset.frames, dataset.changes
 
     def frame(number: int) -> tuple[str, bytes]:
@@ -142,7 +142,7 @@ def _encode(picture: NDArray[np.uint8], quality: int) -> bytes:
 
 
 def _decode(content: bytes, side_px: int) -> NDArray[np.uint8]:
-    """A picture of the size it must have; raises ValueError for another."""
+    """Decode a picture; raises ValueError if it has another size."""
     with Image.open(io.BytesIO(content), formats=("WEBP",)) as picture:
         if picture.size != (side_px, side_px):
             raise ValueError(f"a picture of {picture.size} px instead of {side_px}")

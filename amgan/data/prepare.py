@@ -1,4 +1,4 @@
-"""Makes a training set out of photos of faces and tables of their ages."""
+"""Makes a training set from photos of faces and tables of their ages."""
 
 from __future__ import annotations
 
@@ -38,11 +38,12 @@ MAX_TURN = 0.45
 
 @dataclass(frozen=True)
 class PrepareOptions:
-    """How a set is made. ``labels`` is a folder of `amgan label`. With ``true_ages``, a table of portraits of
-    known age, estimated ages are calibrated by it; labels then are to be made with the same table.
+    """Options of a training set.
 
-    ``zone_share`` is how far a part's age goes from the face's to that of its own label: single zones are
-    noisy witnesses. ``most_per_decade`` limits training faces of one source and decade of age.
+    ``labels`` is a folder of `amgan label`. ``true_ages`` is a table of portraits of known age for the
+    calibration of estimated ages; labels must be made with the same table. ``zone_share`` is the weight of a
+    part's label relative to the face's age, as labels of single zones are noisy. ``most_per_decade`` limits
+    training faces of one source and decade of age.
     """
 
     frame_px: int = 512
@@ -110,13 +111,13 @@ def _split(name: str) -> str:
 
 
 def require_new(output: Path) -> None:
-    """Raise UsageError where a training set cannot be written without losing something."""
+    """Raise UsageError if the output folder is not empty."""
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise UsageError(f"{output} is not empty; name a new folder for the training set")
 
 
 def write_index(folder: Path, index: Mapping[str, Any]) -> None:
-    """Write what a set says of itself and of its faces."""
+    """Write index.json."""
     (folder / "index.json").write_text(json.dumps(index, indent=1))
 
 
@@ -126,7 +127,7 @@ def write_faces(
     landmarks: NDArray[np.float32],
     others: Mapping[str, NDArray[np.float32]],
 ) -> None:
-    """Write frames [S, S, 3], landmarks [N, 468, 2] in frame units, what follows from them, and others."""
+    """Write frames [S, S, 3], landmarks [N, 468, 2] in frame units, derived arrays, and ``others``."""
     cells = frames[0].shape[0] // 4
     stored = np.lib.format.open_memmap(
         folder / "frames.npy", mode="w+", dtype=np.uint8, shape=(len(frames), *frames[0].shape)
@@ -139,7 +140,7 @@ def write_faces(
         planes = np.concatenate([mask.face[None], mask.parts])
         masks.append(np.rint(planes * 255).astype(np.uint8))
     stored.flush()
-    arrays = {"landmarks": landmarks, "footprints": np.stack(masks), "coordinates": np.stack(places)}
+    arrays = {"landmarks": landmarks, "region_masks": np.stack(masks), "coordinates": np.stack(places)}
     for name, array in {**arrays, **others}.items():
         np.save(folder / f"{name}.npy", array)
 
@@ -157,7 +158,7 @@ def _part_ages(aligned: Sequence[AlignedFace], known: ZoneLabels | None, share: 
 
 
 def pair_face(face: AlignedFace, parser: HeadParser) -> PairFace:
-    """An aligned face with the mask of what lies over it, the same that the runtime will use."""
+    """An aligned face with the runtime's mask of occlusions."""
     seen = own_skin(parser.read_aligned(face.frame, face.landmarks))
     own = skin_at(seen, face.frame.shape[0])
     return PairFace(face.frame, face.landmarks, face.age, face.sex, face.turn, own)
@@ -166,7 +167,7 @@ def pair_face(face: AlignedFace, parser: HeadParser) -> PairFace:
 def _write_changes(
     folder: Path, aligned: Sequence[AlignedFace], field: AgingField, progress: Progress
 ) -> None:
-    """Write the changed versions of all training faces, several faces at a time."""
+    """Write the changed versions of all training faces, several faces in parallel."""
     count = len(field.pattern_names)
     plans = [
         (number, plan_versions(face.name, face.age, count))
@@ -182,8 +183,8 @@ def _write_changes(
 
     parser = HeadParser(streams=1)
 
-    def change(job: tuple[int, tuple[int, list[Version]]]) -> int:
-        first, (number, versions) = job
+    def change(task: tuple[int, tuple[int, list[Version]]]) -> int:
+        first, (number, versions) = task
         if versions:
             layers = FaceLayers(pair_face(aligned[number], parser), field)
             for place, version in enumerate(versions, first):

@@ -1,4 +1,4 @@
-"""What somebody looks at after an evaluation: sheets drawn by lot, the table of faults, and its way back."""
+"""Files for inspecting an evaluation: random sheets, the table of faults, and adding its counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sheets of faces drawn by lot, before and after, for somebody to look at and to count faults on."""
+"""Sheets of faces drawn at random, before and after, for somebody to look at and to count faults on."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def encode_tile(pixels: NDArray[np.uint8]) -> bytes:
 
 
 def draw_lots(looks: Sequence[Look], count: int = FACES, seed: int = 0) -> list[Drawn]:
-    """``count`` faces of every kind drawn by lot, each at its place on a sheet.
+    """``count`` faces of every kind drawn at random, each at its place on a sheet.
 
     The same seed and names draw the same faces. No sheet mixes kinds, so that those of real people can be
     kept apart.

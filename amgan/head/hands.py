@@ -1,7 +1,7 @@
-"""Hands before a face, drawn by chance: round fingers, a palm, a wrist and sometimes a sleeve, in real skin.
+"""Hands before a face, drawn at random: round fingers, a palm, a wrist and sometimes a sleeve, in real skin.
 
 A hand is a set of capsules in the plane, in units of the distance between the eyes. The highest of their
-round surfaces at each pixel gives the relief, and a light by chance its shade, so that fingers have soft
+round surfaces at each pixel gives the relief, and a light at random its shade, so that fingers have soft
 edges and dark gaps between them.
 """
 

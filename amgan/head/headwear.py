@@ -1,4 +1,4 @@
-"""Caps, hats without a brim and headscarves, drawn by chance around a head: cloth where hair would be."""
+"""Caps, hats without a brim and headscarves, drawn at random around a head: cloth where hair would be."""
 
 from __future__ import annotations
 

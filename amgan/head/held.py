@@ -1,4 +1,4 @@
-"""Things that people hold before their faces: microphones, cups and telephones, drawn by chance."""
+"""Things that people hold before their faces: microphones, cups and telephones, drawn at random."""
 
 from __future__ import annotations
 

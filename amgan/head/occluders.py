@@ -1,4 +1,4 @@
-"""Things before a face that nobody photographed: masks, glasses, strands and cloth, drawn by chance.
+"""Things before a face that nobody photographed: masks, glasses, strands and cloth, drawn at random.
 
 Every function draws one thing over a picture of ``size`` px, of a face with ``points`` [468, 2] in px, and
 returns its colour, float32 [S, S, 3] in code values, and its cover, float32 [S, S] 0..1. What looks like a

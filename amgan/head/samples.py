@@ -1,4 +1,4 @@
-"""Training examples of the head parser: faces by chance, in any light, often with something before them."""
+"""Training examples of the head parser: faces at random, in any light, often with something before them."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Example:
 
 
 def make_example(pictures: HeadPictures, number: int, rng: np.random.Generator) -> Example:
-    """Face ``number`` cut out, covered or not, and lit by chance."""
+    """Face ``number`` cut out, covered or not, and lit at random."""
     window, labels = pictures.windows[number], pictures.labels[number]
     points = pictures.landmarks[number][:, :2]
     place = _place(pictures.wide, rng)

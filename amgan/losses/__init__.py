@@ -1,4 +1,4 @@
-"""The losses of AMGAN, one file a term: L_WGAN, L_Age, L_Loc, L_Cyc, and the supervised ones."""
+"""The losses of AMGAN, one module per term: L_WGAN, L_Age, L_Loc, L_Cyc, and the supervised ones."""
 
 from .adversarial import critic_loss, generator_loss, gradient_penalty
 from .aging_map import aging_map_loss

@@ -3,9 +3,9 @@
 Arjovsky et al., "Wasserstein GAN", 2017; Gulrajani et al., "Improved Training of Wasserstein GANs", 2017,
 equation 3. Picture and map are judged together: a real picture with a wrong map counts as fake.
 
-The critic's side is a hinge (Lim and Ye, "Geometric GAN", 2017). The penalty bounds how a score changes with
-the picture, and nothing bounds how it changes with the map: maps of fakes are drawn otherwise than those of
-reals, and the plain difference of the scores grows without end on that alone.
+The critic's loss is a hinge (Lim and Ye, "Geometric GAN", 2017). The penalty bounds the gradient with respect
+to the picture, but not to the map: maps of fakes have another distribution than those of reals, and on that
+alone the plain difference of scores diverges.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from amgan.networks import Discriminator
 
 
 def critic_loss(real: Tensor, fake: Tensor, mismatched: Tensor) -> Tensor:
-    """Critic's side, from scores [N]: real above 1; fakes, and real pictures with wrong maps, below -1."""
+    """The critic's hinge loss of scores [N] of reals, fakes, and reals with wrong maps."""
     wrong = 0.5 * (F.relu(1.0 + fake).mean() + F.relu(1.0 + mismatched).mean())
     return wrong + F.relu(1.0 - real).mean()
 
 
 def generator_loss(fake: Tensor) -> Tensor:
-    """Generator's side, from scores [N] of its fakes."""
+    """The generator's loss of scores [N] of its fakes."""
     return -fake.mean()
 
 

@@ -1,4 +1,4 @@
-"""L_Cyc: aged and aged back, a picture is the picture it was."""
+"""L_Cyc: cycle consistency of a picture that is aged and aged back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""L_Loc: where on the face the discriminator thinks a patch lies against where it does."""
+"""L_Loc: the position of a patch on the face as estimated by the discriminator."""
 
 from __future__ import annotations
 

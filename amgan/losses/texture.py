@@ -1,9 +1,8 @@
-"""Texture term: as much fine contrast as the example has, wherever exactly its lines run.
+"""Texture term: matches the local contrast of fine detail, independent of the exact position of lines.
 
-Squared error of pixels blurs what it cannot place: a wrinkle that may run here or two pixels higher becomes a
-soft shade. How much contrast there is around a pixel hardly depends on where the lines run, so this term
-compares that. What is fine, and what is around, are measured against the face: in pixels the term would ask
-for lines of one spacing on faces of every size.
+Squared error blurs lines of uncertain position: a wrinkle that may be two pixels higher or lower becomes a
+soft shade. Local contrast hardly depends on the exact position, so this term compares it. Scales are relative
+to the face; in pixels the term would favour one line spacing on faces of all sizes.
 """
 
 from __future__ import annotations
@@ -17,10 +16,10 @@ FLOOR = 1e-4
 
 
 def local_contrast(picture: Tensor, sides: Tensor, share: float) -> Tensor:
-    """Standard deviation around every pixel of what is fine, float32 [N, 1, H, W].
+    """Local standard deviation of fine detail, float32 [N, 1, H, W].
 
-    ``picture`` is [N, 3, H, W] in -1..1; its lightness counts. Fine is what is finer than ``share`` of the
-    frame's side, ``sides`` [N] in px, and around is twice as far.
+    ``picture`` is [N, 3, H, W] in -1..1, of which the lightness is used. Detail is finer than ``share`` of
+    the frame's side, ``sides`` [N] in px; the local window is twice as large.
     """
     light = picture.float().mean(dim=1, keepdim=True)
     power = finer(light, odd_sizes(sides, share)) ** 2

@@ -1,4 +1,4 @@
-"""The networks of AMGAN: generator and discriminator, with the dataclasses that size them."""
+"""The networks of AMGAN: generator and discriminator, and their configurations."""
 
 from .config import DiscriminatorConfig, GeneratorConfig, ModelConfig
 from .discriminator import Discriminator, DiscriminatorOutput

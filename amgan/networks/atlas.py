@@ -1,9 +1,8 @@
-"""The learnt atlas: what aging looks like at every place of the mean face, as pictures that are learnt.
+"""The learnt atlas: trainable textures of the appearance of aging in coordinates of the mean face.
 
-The paper conditions on where a patch lies in the frame; here the network keeps pictures in the coordinates of
-the mean face, and looks up what belongs to every pixel (Jaderberg et al., "Spatial Transformer Networks",
-2015, section 3.3, for the sampling). Half of the channels are coarse, so that small faces do not skip over
-them.
+The paper conditions on the position of a patch in the frame; here the network has textures in the coordinates
+of the mean face and samples them for every pixel (sampling: Jaderberg et al., "Spatial Transformer Networks",
+2015, section 3.3). Half of the channels are coarse, against aliasing on small faces.
 """
 
 from __future__ import annotations
@@ -15,14 +14,14 @@ from torch import Tensor, nn
 from .config import AGE_SPAN_YEARS, DOWNSAMPLING, GeneratorConfig
 
 SHARES = (0.375, 0.125, 0.125, 0.375)
-"""How far each of the four pixels of a cell is on its way to the cell before, before, after and after."""
+"""Interpolation weights of the four pixels of a cell: of the previous cell (two), of the next cell (two)."""
 
 
 class LearntAtlas(nn.Module):
-    """Channels sampled at the face coordinates, times the years to change and a gain that the pattern sets.
+    """Channels sampled at the face coordinates, times the years to change and a gain by the pattern.
 
-    What the atlas shows is one span of years of aging, so no years asked for is no atlas, and younger is the
-    opposite of older from the first training step on.
+    The atlas represents one span of years, so its contribution is zero for no change, and younger is
+    initially the opposite of older.
     """
 
     def __init__(self, config: GeneratorConfig) -> None:
@@ -38,13 +37,13 @@ class LearntAtlas(nn.Module):
         """Sample at ``coordinates`` [N, 4, h, w] (u, v, inside, scale): float32 [N, C, 4h, 4w].
 
         ``aging_map`` [N, 1, h, w] are the years to change, ``pattern`` [N, K] mixing weights. The outermost
-        two pixels need the cells beyond, which are taken for equal to the last.
+        two pixels extrapolate with the last cell.
         """
         years, places = (F.pad(planes, (1,) * 4, mode="replicate") for planes in (aging_map, coordinates))
         return self.inner(years, places, pattern)
 
     def inner(self, aging_map: Tensor, coordinates: Tensor, pattern: Tensor) -> Tensor:
-        """As forward, for planes with one cell more on every side, [N, ., h + 2, w + 2]."""
+        """See forward; for planes with one more cell on every side, [N, ., h + 2, w + 2]."""
         spans = aging_map.float() * (1.0 / AGE_SPAN_YEARS)
         places = upsampled(torch.cat([coordinates[:, :2].float(), spans], dim=1))
         grid = places[:, :2].permute(0, 2, 3, 1)
@@ -55,8 +54,8 @@ class LearntAtlas(nn.Module):
 def upsampled(planes: Tensor) -> Tensor:
     """Planes of cells [N, C, h + 2, w + 2] to pixels [N, C, 4h, 4w], bilinear, without the outermost cells.
 
-    Written as sums and products of whole planes: engines that compute in half precision do so in their own
-    operator for this, and blur where a pixel lies.
+    Implemented as sums and products of whole planes: engines in half precision would compute their own
+    interpolation operator in half precision, with errors in positions.
     """
     phases = [row for column in phases_along(planes, 3) for row in phases_along(column, 2)]
     ordered = [phases[DOWNSAMPLING * column + row] for row in range(4) for column in range(4)]
@@ -64,7 +63,7 @@ def upsampled(planes: Tensor) -> Tensor:
 
 
 def phases_along(planes: Tensor, axis: int) -> list[Tensor]:
-    """The four pixels of every cell along an axis of [N, C, h, w], each a plane that is two cells shorter."""
+    """The four pixels of every cell along an axis of [N, C, h, w], each a plane two cells shorter."""
     size = planes.shape[axis]
     before, here, after = (planes.narrow(axis, start, size - 2) for start in range(3))
     return [
@@ -74,6 +73,6 @@ def phases_along(planes: Tensor, axis: int) -> list[Tensor]:
 
 
 def _sampled(texture: Tensor, grid: Tensor) -> Tensor:
-    """A texture [1, C, h, w] at the places of a grid [N, H, W, 2], -1..1 across it: float32 [N, C, H, W]."""
+    """Sample a texture [1, C, h, w] at a grid [N, H, W, 2] in -1..1: float32 [N, C, H, W]."""
     textures = texture.float().expand(grid.shape[0], -1, -1, -1)
     return F.grid_sample(textures, grid, mode="bilinear", padding_mode="border", align_corners=False)

@@ -1,4 +1,4 @@
-"""Widths and depths of the networks: saved with the weights, so that loading needs nothing else."""
+"""Configurations of the networks, which are saved with the weights."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ AGE_SPAN_YEARS = 25.0
 class GeneratorConfig:
     """The generator: channels at scales 1, 1/2 and 1/4, residual SPADE blocks at 1/4, SPADE's hidden width.
 
-    The learnt atlas has ``atlas_channels`` channels (0: there is none); the first half of them has
-    ``atlas_px`` (rows, columns), the second half that many of each. ``patterns`` is how many of lines and
-    folds there are to mix. ``coordinates`` is what the planes u and v hold: where on the mean face a cell
-    lies ("face"), or X and Y across the frame as in the paper ("frame").
+    The learnt atlas has ``atlas_channels`` channels (0: no atlas); the first half of them has ``atlas_px``
+    (rows, columns), the second half has half of that. ``patterns`` is the number of patterns of lines and
+    folds. ``coordinates`` is the kind of the planes u and v: positions on the mean face ("face"), or X and Y
+    across the frame as in the paper ("frame").
     """
 
     widths: tuple[int, int, int] = (16, 48, 96)
@@ -31,7 +31,7 @@ class GeneratorConfig:
     coordinates: str = "face"
 
     def __post_init__(self) -> None:
-        """Raise ValueError for what cannot be built."""
+        """Raise ValueError for an invalid configuration."""
         if self.coordinates not in COORDINATES:
             raise ValueError(f"coordinates {self.coordinates!r} are none of {', '.join(COORDINATES)}")
         if not 1 <= self.patterns <= MAX_PATTERNS:
@@ -41,9 +41,9 @@ class GeneratorConfig:
 
     @property
     def halo_px(self) -> int:
-        """What a tile needs around its core in pixels, a multiple of 4 (derived in Generator)."""
-        # Residual blocks reach 2 cells of 4 px each; everything around them reaches 8 px more, and the
-        # coordinates there are interpolated with those of one more cell.
+        """The halo of a tile in px, a multiple of 4 (derived in generator.py)."""
+        # Each residual block adds 2 cells of 4 px; the other layers add 8 px, and the interpolation of
+        # coordinates one more cell.
         return 8 * self.blocks + 8 + DOWNSAMPLING
 
 

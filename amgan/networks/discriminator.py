@@ -1,9 +1,9 @@
 """The discriminator with its three heads: critic, position of the patch, aging map.
 
-The heads share a trunk of strided convolutions without normalisation (a gradient penalty asks for that).
-The critic judges picture and map together: to its own score it adds the inner product of features and
-an embedding of the map (Miyato and Koyama, "cGANs with Projection Discriminator", ICLR 2018). The age head
-sees the picture only; it is also exported as the estimator.
+The heads share a trunk of strided convolutions without normalisation (as the gradient penalty requires). The
+critic scores picture and map together: it adds the inner product of features and an embedding of the map
+(Miyato and Koyama, "cGANs with Projection Discriminator", ICLR 2018). The input of the age head is only the
+picture; it is exported as the estimator.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ DOWNSAMPLING = 16
 
 @dataclass(frozen=True, eq=False)
 class DiscriminatorOutput:
-    """What the discriminator says of a batch of patches (g = H/16, w likewise).
+    """The outputs for a batch of patches (g = H/16, w likewise).
 
     ``critic`` [N] higher for real; ``position`` [N, 2] the patch centre's u and v, -1..1 across the atlas;
     ``ages`` [N, 1, g, w] in years.
@@ -58,7 +58,7 @@ class Discriminator(nn.Module):
         self._start_even()
 
     def _start_even(self) -> None:
-        """Keep the size of activations through the trunk, which has no norm (He et al., 2015)."""
+        """Initialise the trunk, which has no norm, to preserve the scale of activations (He et al., 2015)."""
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.kaiming_normal_(module.weight, a=0.2)
@@ -73,7 +73,7 @@ class Discriminator(nn.Module):
         return x
 
     def ages_of(self, features: Tensor) -> Tensor:
-        """The aging map that the features show, float32 [N, 1, g, w] in years."""
+        """The estimated aging map, float32 [N, 1, g, w] in years."""
         hidden = F.leaky_relu(self.age_hidden(features), 0.2)
         return self.age(hidden).float() * AGE_SPAN_YEARS + NEUTRAL_AGE
 
@@ -82,12 +82,12 @@ class Discriminator(nn.Module):
         return self.ages_of(self.features(image))
 
     def position_of(self, features: Tensor) -> Tensor:
-        """U and v of the patch's centre, -1..1 across the atlas, [N, 2]."""
+        """Coordinates u and v of the patch's centre, -1..1 across the atlas, [N, 2]."""
         place: Tensor = self.position(features.mean(dim=(2, 3)))
         return place
 
     def critic_of(self, features: Tensor, aging_map: Tensor) -> Tensor:
-        """Critic's score [N] of features together with the map [N, 1, h, w] in years they should show."""
+        """The critic's score [N] of features with an aging map [N, 1, h, w] in years."""
         size = (features.shape[2], features.shape[3])
         cells = F.adaptive_avg_pool2d((aging_map - NEUTRAL_AGE) / AGE_SPAN_YEARS, size)
         match = (features * self.map_embedding(cells)).sum(dim=1, keepdim=True) / features.shape[1] ** 0.5
@@ -98,7 +98,7 @@ class Discriminator(nn.Module):
         return self.judge(self.features(image), aging_map)
 
     def judge(self, features: Tensor, aging_map: Tensor) -> DiscriminatorOutput:
-        """All three heads on features that are there already."""
+        """The outputs of all three heads for given features."""
         return DiscriminatorOutput(
             self.critic_of(features, aging_map), self.position_of(features), self.ages_of(features)
         )

@@ -1,14 +1,14 @@
-"""The generator: encoder, residual SPADE blocks, decoder; a change Δ where an attention mask α lets it.
+"""The generator: encoder, residual SPADE blocks, decoder; outputs a change Δ and an attention mask α.
 
 Despois, Flament, Perrot, "AgingMapGAN (AMGAN): High-Resolution Controllable Face Aging with
 Spatially-Aware Conditional GANs", ECCV 2020 workshops. Widths and depths are this project's choice.
 
-Receptive field, in pixels around an aligned 4×4 cell: head 1 and last decoder convolution 1 reach 2;
-seen from 1/2 scale that is one cell, and the decoder's 1/2-scale convolution adds one: 4 px; every residual
-block adds two cells of 4 px; each 4×4 stride-2 convolution adds 1 cell-width of its output's half (1 px at
-1/2 scale, 1 px at full scale, after doubling) and the stem 1 more. In all 8·blocks + 8 on every side for the
-picture. The stem also sees the atlas there, at coordinates that are interpolated between cells, so one more
-cell of coordinates counts: the halo is 8·blocks + 12; tests prove it exact.
+Receptive field, in pixels around an aligned 4×4 cell: the head and the last decoder convolution add 1 px
+each; seen from 1/2 scale that is one cell, and the decoder's 1/2-scale convolution adds one: 4 px; every
+residual block adds two cells of 4 px; each 4×4 stride-2 convolution adds 1 cell-width of its output's half (1
+px at 1/2 scale, 1 px at full scale, after doubling) and the stem 1 more. In all 8·blocks + 8 on every side
+for the picture. The stem also reads the atlas there, at coordinates that are interpolated between cells,
+which adds one cell: the halo is 8·blocks + 12. Tests verify that it is exact.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Generator(nn.Module):
         self._start_near_identity()
 
     def _start_near_identity(self) -> None:
-        """Δ is nearly 0 and α is open: from exactly 0, a rate that suits the rest would never leave it."""
+        """Start with Δ near 0 and α near 1; exactly 0 would hardly train at the common learning rate."""
         nn.init.normal_(self.colour.weight, std=2e-3)
         nn.init.zeros_(self.colour.bias)  # type: ignore[arg-type]
         nn.init.normal_(self.attention.weight, std=1e-3)

@@ -1,8 +1,8 @@
 """SPADE: spatially-adaptive denormalisation, and the residual block made of it.
 
 Park et al., "Semantic Image Synthesis with Spatially-Adaptive Normalization", CVPR 2019, section 3.1.
-The parameter-free norm is batch norm, so that at inference a value depends on its neighbourhood only. The
-first convolution is 1×1: the condition says itself where it is, and its planes vary slowly.
+The parameter-free norm is batch norm, so that at inference a value depends only on its neighbourhood. The
+first convolution is 1×1, as the conditioning planes include positions and vary slowly.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 
 class Spade(nn.Module):
-    """norm(x) · (1 + γ(c)) + β(c), with γ and β made from the condition c of the same scale."""
+    """norm(x) · (1 + γ(c)) + β(c), with γ and β computed from the condition c at the same scale."""
 
     def __init__(self, channels: int, hidden: int, condition_channels: int) -> None:
         super().__init__()

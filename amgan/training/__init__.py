@@ -1,1 +1,1 @@
-"""Training: configuration, steps, loop, state and its pictures."""
+"""Training: configuration, steps, loop, state and picture grids."""

@@ -1,4 +1,4 @@
-"""The faces that the estimator learns ages from, and how often each of them is shown."""
+"""Training examples of the estimator, and their sampling weights."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MASK_CELLS = 64
 TRUE, ASKED, ESTIMATED = "true", "asked", "estimated"
 HOW = {"true": TRUE, "within a year": TRUE, "asked": ASKED}
 SHOWN = {TRUE: 8.0, ASKED: 0.7, ESTIMATED: 1.0}
-"""How often a face is shown, by how its age is known, among those of about its age."""
+"""Sampling weight of a face within its age band, by how its age is known."""
 
 BAND_EDGES = (25, 32, 40, 48, 56, 64, 72, 80)
 
@@ -38,8 +38,8 @@ Progress = Callable[[int, int, str], None]
 class AgeExamples:
     """Aligned faces: ``frames`` uint8 [N, 384, 384, 3], ``ages`` [N] in years, ``how`` each is known.
 
-    ``zones`` float32 [N, 16, 16] are weights that sum to 1: the mean of the fifteen zones as the runtime
-    takes it. ``checks`` bool [N] are those that are never learnt from.
+    ``zones`` float32 [N, 16, 16] are the weights, with sum 1, of the mean of the fifteen zones as in the
+    runtime. ``checks`` bool [N] are reserved for validation.
     """
 
     names: tuple[str, ...]
@@ -51,11 +51,11 @@ class AgeExamples:
 
     @property
     def side_px(self) -> int:
-        """Side of the frames that the estimator is given: a cell for every DOWNSAMPLING px."""
+        """Side of the estimator's input in px: DOWNSAMPLING px per cell."""
         return int(self.zones.shape[-1]) * DOWNSAMPLING
 
     def shares(self) -> NDArray[np.float64]:
-        """How often each face is shown, summing to 1: every band of age as often as any other."""
+        """Sampling probability of each face, with sum 1 and equal probability of every age band."""
         shares, bands = np.zeros(len(self.ages)), np.digitize(self.ages, BAND_EDGES)
         often = np.array([SHOWN[how] for how in self.how])
         for band in range(len(BAND_EDGES) + 1):
@@ -75,9 +75,9 @@ def read_examples(
     """Align the faces of some folders, each with its table of ages, and calibrate estimated ages.
 
     A table has the columns ``file`` and ``age`` or ``age_estimate`` (empty cells are left out), and if at
-    hand ``age_is``: ``true`` and ``within a year`` are true ages, ``asked`` those that a picture was made
-    for, all others estimates. Kept for checks are half of those of true age and a tenth of the others.
-    Raises UsageError for a bad table, or where no face is left.
+    hand ``age_is``: ``true`` and ``within a year`` are true ages, ``asked`` those that a picture was
+    generated for, all others estimates. Half of the faces of true age and a tenth of the others are reserved
+    for validation. Raises UsageError for a bad table, or if no face is left.
     """
     options = AlignOptions(frame_px=FRAME_PX, max_turn=0.5, min_side_px=170.0, min_chroma=0.0)
     faces, known = [], []
@@ -107,7 +107,7 @@ def read_examples(
 
 
 def zone_weights(landmarks: NDArray[np.floating]) -> NDArray[np.float32]:
-    """What each of 16 x 16 cells counts in the mean of the fifteen zones of a face, summing to 1."""
+    """Weights of 16 x 16 cells in the mean of the fifteen zones of a face, with sum 1."""
     step = _MASK_CELLS // GRID
     masks = np.asarray(make_region_masks(landmarks, _MASK_CELLS).parts)
     cells = masks.reshape(len(PART_NAMES), GRID, step, GRID, step).mean(axis=(2, 4))

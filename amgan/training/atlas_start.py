@@ -1,7 +1,7 @@
-"""Starts the learnt atlas from an aging field, so that its patterns need not be found again by descent.
+"""Initialises the learnt atlas from an aging field.
 
-The fine channels begin as the field's patterns of lines, one each; the coarse ones as the field's shade and
-the pattern's own folds. Training goes on from there: nothing is fixed.
+The fine channels are initialised with the field's patterns of lines, one each; the coarse ones with the
+field's shading and the patterns' folds. All of them are trained further.
 """
 
 from __future__ import annotations
@@ -28,8 +28,7 @@ Floats = NDArray[np.float32]
 def fill_atlas(generator: Generator, field: AgingField) -> None:
     """Write the field's patterns into the generator's atlas and its gains.
 
-    Raises UsageError where the generator has no atlas, or not one fine channel for each of the field's
-    patterns.
+    Raises UsageError if the generator has no atlas, or fewer fine channels than the field has patterns.
     """
     count, half = len(field.pattern_names), generator.config.atlas_channels // 2
     if generator.atlas is None or generator.config.patterns != count or half < count:
@@ -55,7 +54,7 @@ def fill_atlas(generator: Generator, field: AgingField) -> None:
 
 
 def _of_atlas(plane: Floats, columns: int, rows: int) -> Floats:
-    """The part of a plane over the mean face's frame [L, L] that the atlas spans, float32 [rows, columns]."""
+    """Crop a plane over the mean face's frame [L, L] to the atlas, float32 [rows, columns]."""
     left, top, right, bottom = mean_face().rectangle * plane.shape[0]
     across = (np.arange(columns) + 0.5) / columns * (right - left) + left - 0.5
     down = (np.arange(rows) + 0.5) / rows * (bottom - top) + top - 0.5

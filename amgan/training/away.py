@@ -1,11 +1,11 @@
-"""Trains for some minutes on a machine that is lent, with one small file carried there and small files back.
+"""Trains for some minutes on a remote machine, with one packed file as input and small files as output.
 
     amgan pack data/set640 -o set.zip
     python -m amgan.training.away set.zip --config gpu.toml --minutes 8 -o out             # there
-    python -m amgan.training.away set.zip --config gpu.toml --minutes 8 -o out --go-on out # there, later
+    python -m amgan.training.away set.zip --config gpu.toml --minutes 8 -o out --go-on out # there, resumed
     python -m amgan.training.away --join out -o runs/gpu                                   # back here
 
-``out`` gets the run's log, its last picture grid, and weights and state in pieces small enough to copy.
+``out`` has the run's log, its last picture grid, and weights and state split into small files.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from .pieces import join_pieces, split_file
 def train_away(
     packed: Path, config_path: Path, minutes: float, output: Path, go_on: Path | None = None
 ) -> list[Path]:
-    """Unpack, train for ``minutes``, and leave the results in ``output`` as small files, which are returned.
+    """Unpack, train for ``minutes``, and write the results to ``output`` as small files; returns them.
 
-    The configuration's own folders are not used. ``go_on`` is a folder with the pieces of an earlier run's
-    state. Raises UsageError for a bad file, and what training raises.
+    The folders of the configuration are ignored. ``go_on`` is a folder with the split state of an earlier
+    run. Raises UsageError for a bad file, and what training raises.
     """
     with tempfile.TemporaryDirectory() as work:
         runs = Path(work) / "run"
@@ -51,11 +51,16 @@ def train_away(
 @click.command()
 @click.argument("packed", required=False, type=click.Path(path_type=Path))
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings of the run.")
-@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="How long to train.")
+@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Training time.")
 @click.option(
-    "--go-on", type=click.Path(path_type=Path), metavar="DIR", help="Pieces of a run to go on with."
+    "--go-on",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder with the split state of a run to resume.",
 )
-@click.option("--join", type=click.Path(path_type=Path), metavar="DIR", help="Put pieces together and end.")
+@click.option(
+    "--join", type=click.Path(path_type=Path), metavar="DIR", help="Only join the split files of a folder."
+)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="DIR")
 def command(
     packed: Path | None,
@@ -65,7 +70,7 @@ def command(
     join: Path | None,
     output: Path,
 ) -> None:
-    """Train on a lent machine, or put together what came back from it."""
+    """Train on a remote machine, or join its output files."""
     try:
         if join is not None:
             for name in (WEIGHTS, STATE):

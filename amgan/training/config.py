@@ -1,4 +1,4 @@
-"""What a training run is told: a TOML file turned into frozen dataclasses, unknown keys refused."""
+"""The configuration of a training run: a TOML file parsed to frozen dataclasses; refuses unknown keys."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from amgan.data.patches import PatchOptions
+from amgan.data.batches import PatchOptions
 from amgan.networks import DiscriminatorConfig, GeneratorConfig, ModelConfig
 from amgan.runtime.errors import UsageError
 
@@ -17,8 +17,8 @@ from amgan.runtime.errors import UsageError
 class LossWeights:
     """Weights of the loss terms; names as in amgan.losses.
 
-    ``fine`` is for the squared error of what is finer than ``fine_share`` of the frame's side, and of what is
-    finer than ``finest_px`` pixels. The texture term compares the contrast of what is finer than
+    ``fine`` is the weight of the squared error of detail finer than ``fine_share`` of the frame's side, and
+    finer than ``finest_px`` pixels. The texture term compares the contrast of detail finer than
     ``texture_share`` of the side.
     """
 
@@ -42,17 +42,17 @@ class LossWeights:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """One training run. Steps count from 0; rates are Adam's; times are in steps unless named otherwise.
+    """One training run. Steps count from 0; rates are Adam's; times are in steps unless noted otherwise.
 
     From ``discriminator_from`` on the discriminator learns: every ``real_every``-th step from
     ``real_batch`` real patches and their fakes, and every step its age and position heads from
     ``head_batch`` more. For the first ``discriminator_warmup`` of these steps only the heads learn, from the
-    pairs too, and the generator rests. ``adversarial_from`` is the step at which the generator begins to hear
-    the discriminator; ``freeze_norm_from`` is the step from which batch-norm statistics stand still, as they
-    do at inference. ``precision`` is "fp32", "bf16" (mixed), or "auto": bf16 where the device computes with
-    it. The learnt atlas learns at ``atlas_rate`` times the generator's rate. ``loaders`` is how many threads
-    cut patches ahead. ``start_from`` names a weights file that a new run begins with, of the same model;
-    ``atlas_from`` an aging field whose patterns its atlas begins with ("shipped" is the one of the package).
+    pairs too, and the generator is fixed. From ``adversarial_from`` on the generator has adversarial losses;
+    from ``freeze_norm_from`` on batch-norm statistics are fixed, as at inference. ``precision`` is "fp32",
+    "bf16" (mixed), or "auto": bf16 if the device supports it. The learning rate of the learnt atlas is
+    ``atlas_rate`` times the generator's. ``loaders`` is the number of threads that prepare patches.
+    ``start_from`` is a weights file of the same model to initialise a new run; ``atlas_from`` an aging field
+    to initialise the atlas ("shipped" is the one of the package).
     """
 
     dataset: Path
@@ -95,7 +95,7 @@ class TrainConfig:
 def load_config(path: Path) -> TrainConfig:
     """Read a training run's TOML file; relative paths are relative to the working directory.
 
-    Raises UsageError when the file is missing, no TOML, or has a key or value that means nothing.
+    Raises UsageError if the file is missing, is no TOML, or has an unknown key or an invalid value.
     """
     try:
         data = tomllib.loads(path.read_text())
@@ -161,7 +161,7 @@ def _checked(kind: Any, data: dict[str, Any], source: str) -> dict[str, Any]:
 
 
 def _check_numbers(config: TrainConfig, source: str) -> None:
-    """Refuse counts that no step could work with."""
+    """Raise UsageError for invalid numbers."""
     for name in (
         "steps",
         "loaders",

@@ -1,7 +1,7 @@
-r"""Teaches the estimator - trunk and age head of a discriminator - true ages, apart from the generator.
+r"""Trains the estimator (trunk and age head of a discriminator) on true ages, separately from the generator.
 
-Every band of age is shown equally often, so that nothing is gained by reading towards the middle. The mean of
-a face's zones is to be its age; single cells are to keep the offsets from it that the network began with.
+Age bands are sampled equally often, so that there is no incentive to regress to the mean. The target of the
+mean of a face's zones is its age; single cells keep their offsets from it in the initial network.
 
     python -m amgan.training.estimator --set faces faces.csv --set portraits portraits.csv \
         --true-ages true.csv --minutes 30 -o runs/estimator
@@ -36,7 +36,7 @@ from .age_examples import ASKED, ESTIMATED, TRUE, AgeExamples, read_examples
 from .relighting import as_it_is, seen_again
 
 ERROR_YEARS = 10.0
-"""Errors up to this count squared, larger ones by their size."""
+"""The threshold of the Huber loss."""
 
 MAX_OFFSET_YEARS = 15.0
 _WEIGHTS, _STATE, _CHECKS = "weights.safetensors", "state.pt", "checks.json"
@@ -44,7 +44,7 @@ _WEIGHTS, _STATE, _CHECKS = "weights.safetensors", "state.pt", "checks.json"
 
 @dataclass(frozen=True)
 class EstimatorOptions:
-    """How the estimator is taught; ``steps`` end the run, or ``minutes`` of it (0: no limit)."""
+    """Options of the estimator's training; it ends after ``steps`` or ``minutes`` (0: no limit)."""
 
     steps: int = 1500
     minutes: float = 0.0
@@ -61,7 +61,7 @@ class EstimatorOptions:
 
 @dataclass(eq=False)
 class EstimatorState:
-    """All that a run goes on from: network, its running average, optimiser, and steps done."""
+    """The state of a run: network, its running average, optimiser, and steps done."""
 
     network: Discriminator
     average: Discriminator
@@ -84,7 +84,7 @@ def _optimiser(network: Discriminator, options: EstimatorOptions) -> torch.optim
 
 
 def read_maps(network: Discriminator, examples: AgeExamples, batch: int = 16) -> np.ndarray:
-    """The maps [N, g, g] in years that a network reads from the frames as they are."""
+    """The maps [N, g, g] in years that a network estimates for the unaugmented frames."""
     found = []
     with torch.inference_mode():
         for k in range(0, len(examples.ages), batch):
@@ -96,7 +96,7 @@ def read_maps(network: Discriminator, examples: AgeExamples, batch: int = 16) ->
 
 
 def offsets_of(maps: np.ndarray, zones: np.ndarray) -> np.ndarray:
-    """How much older or younger each cell [N, g, g] reads than its face's zones in the mean, years."""
+    """Offsets of cells [N, g, g] from the mean of their face's zones, years."""
     mean = (maps * zones).sum(axis=(1, 2), keepdims=True)
     return np.asarray(np.clip(maps - mean, -MAX_OFFSET_YEARS, MAX_OFFSET_YEARS), np.float32)
 
@@ -109,7 +109,7 @@ def step(
     options: EstimatorOptions,
     share_done: float,
 ) -> float:
-    """One step on a batch drawn by ``shares``; returns the loss. The same seed and step draw the same."""
+    """One step on a batch drawn by ``shares``; returns the loss. Deterministic for seed and step."""
     random = np.random.default_rng((options.seed, state.step))
     torch.manual_seed(int(random.integers(2**31)))
     for group in state.optimiser.param_groups:
@@ -142,7 +142,7 @@ def step(
 
 
 def age_loss(maps: Tensor, ages: Tensor, zones: Tensor, offsets: Tensor, cells: float) -> Tensor:
-    """Error of the mean of the zones, and ``cells`` times that of the cells that zones cover.
+    """The error of the mean of the zones plus ``cells`` times that of the cells in zones.
 
     ``maps``, ``zones`` and ``offsets`` are [N, g, g] in years (zones: weights summing to 1), ``ages`` [N].
     """
@@ -155,7 +155,7 @@ def age_loss(maps: Tensor, ages: Tensor, zones: Tensor, offsets: Tensor, cells: 
 
 
 def check(network: Discriminator, examples: AgeExamples) -> dict[str, Any]:
-    """The network against the ages of the faces kept for checks, by how those are known."""
+    """Errors of the network on the validation faces, by how their ages are known."""
     chosen = np.nonzero(examples.checks)[0]
     if not len(chosen):
         return {}
@@ -179,7 +179,7 @@ def check(network: Discriminator, examples: AgeExamples) -> dict[str, Any]:
 def train(
     examples: AgeExamples, weights: Path | None, output: Path, options: EstimatorOptions
 ) -> dict[str, Any]:
-    """Teach, save as often as the options say, go on where a run in ``output`` stopped; returns the checks.
+    """Train with regular checkpoints, resuming a run in ``output``; returns the validation results.
 
     Writes weights.safetensors (the running average), state.pt and checks.json. Raises UsageError.
     """
@@ -213,7 +213,7 @@ def _follow(state: EstimatorState, options: EstimatorOptions) -> None:
 
 
 def save(state: EstimatorState, weights: Path | None, output: Path) -> None:
-    """Write the running average as a checkpoint, and all that a run goes on from, into a folder."""
+    """Write the running average as a checkpoint, and the state of the run, into a folder."""
     generator, _, config = load_model(weights)
     save_model(output / _WEIGHTS, generator, state.average, config)
     content = {
@@ -227,7 +227,7 @@ def save(state: EstimatorState, weights: Path | None, output: Path) -> None:
 
 
 def _resume(state: EstimatorState, file: Path) -> None:
-    """Go on from a saved state, if there is one; raises UsageError for a damaged one."""
+    """Load a saved state, if there is one; raises UsageError for a damaged one."""
     if not file.is_file():
         return
     try:
@@ -260,7 +260,7 @@ def command(
     minutes: float,
     output: Path,
 ) -> None:
-    """Teach the estimator true ages; a run that was stopped goes on."""
+    """Train the estimator on true ages; resumes an interrupted run."""
     torch.set_num_threads(1)
     curve = None if true_ages is None else read_age_curve(true_ages)[0]
     examples = read_examples(sets, curve)

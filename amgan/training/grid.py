@@ -1,4 +1,4 @@
-"""Picture grids: fixed faces at fixed ages, so that training can be watched."""
+"""Picture grids of fixed faces at fixed ages, for monitoring a training."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ GRID_AGES = (25.0, 40.0, 50.0, 60.0, 75.0)
 def age_frames(
     generator: Generator, dataset: Dataset, faces: NDArray[np.int64], years: float
 ) -> NDArray[np.uint8]:
-    """Whole frames of some faces of the data set at one age everywhere, uint8 [N, S, S, 3].
+    """Frames of some faces of the dataset aged to one age, uint8 [N, S, S, 3].
 
-    Each face gets the pattern that follows from its proportions.
+    Each face gets the pattern for its proportions.
     """
     device = next(generator.parameters()).device
     frames = np.array(dataset.frames[faces])
     image = torch.from_numpy(frames).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1.0
-    face = torch.from_numpy(np.array(dataset.footprints[faces, :1])).to(device).float() / 255.0
+    face = torch.from_numpy(np.array(dataset.region_masks[faces, :1])).to(device).float() / 255.0
     now = torch.from_numpy(np.array(dataset.ages[faces])).to(device).reshape(-1, 1, 1, 1)
     aging_map = face * (years - now)
     places = np.array(dataset.coordinates[faces], np.float32)
@@ -47,7 +47,7 @@ def age_frames(
 
 
 def write_grid(path: Path, generator: Generator, dataset: Dataset, faces: NDArray[np.int64]) -> None:
-    """Write a picture: one row a face, the original first, then GRID_AGES."""
+    """Write a picture with one row per face: the original, then GRID_AGES."""
     frames = np.array(dataset.frames[faces])
     columns = [frames] + [age_frames(generator, dataset, faces, age) for age in GRID_AGES]
     rows = np.concatenate([np.concatenate(list(c), axis=0) for c in columns], axis=1)
@@ -56,7 +56,7 @@ def write_grid(path: Path, generator: Generator, dataset: Dataset, faces: NDArra
 
 
 def grid_faces(dataset: Dataset, count: int = 6) -> NDArray[np.int64]:
-    """Held-out faces evenly spread over ages (training faces when none is held out)."""
+    """Held-out faces evenly spread over ages (training faces if none is held out)."""
     faces = dataset.faces("held-out")
     faces = faces if len(faces) else dataset.faces("train")
     by_age = faces[np.argsort(dataset.ages[faces], kind="stable")]

@@ -1,4 +1,4 @@
-"""The training loop: resumes exactly, keeps an averaged generator, logs JSON lines and picture grids."""
+"""The training loop: exact resumption, an averaged generator, logs as JSON lines, and picture grids."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ import torch
 from PIL import Image
 
 from amgan.checkpoint import save_model
+from amgan.data.batches import PairBatch, RealBatch
 from amgan.data.dataset import load_dataset
-from amgan.data.patches import PairBatch, PatchSampler, RealBatch
+from amgan.data.patches import PatchSampler
 from amgan.runtime.errors import UsageError
 
 from .config import TrainConfig, load_config
@@ -33,20 +34,20 @@ WEIGHTS = "weights.safetensors"
 
 @dataclass(frozen=True)
 class Limits:
-    """When one call ends before the run does: after steps, or minutes; None is no limit."""
+    """Limits of one call in steps or minutes; None is no limit."""
 
     steps: int | None = None
     minutes: float | None = None
 
     def reached(self, steps: int, seconds: float) -> bool:
-        """Whether as many steps of this call, or seconds, are enough."""
+        """Whether a limit is reached after so many steps and seconds of this call."""
         late = self.minutes is not None and seconds > 60 * self.minutes
         return late or (self.steps is not None and steps >= self.steps)
 
 
 @dataclass(frozen=True, eq=False)
 class StepBatches:
-    """What one step learns from; None is what it does not need."""
+    """The batches of one step; None if it does not need one."""
 
     pairs: PairBatch
     reals: RealBatch | None = None
@@ -56,11 +57,10 @@ class StepBatches:
 def train(
     config_path: Path, max_steps: int | None = None, max_minutes: float | None = None, fresh: bool = False
 ) -> Path:
-    """Train as the TOML file says and return the path of the averaged weights.
+    """Train by a TOML file and return the path of the averaged weights.
 
-    A run whose output folder holds a state goes on from it, unless ``fresh``. ``max_steps`` and
-    ``max_minutes`` end this call early; the state is saved either way.
-    Raises UsageError for a bad configuration or data set.
+    Resumes from the state in the output folder unless ``fresh``. ``max_steps`` and ``max_minutes`` end this
+    call early; the state is saved in any case. Raises UsageError for a bad configuration or dataset.
     """
     return run(load_config(config_path), max_steps, max_minutes, fresh)
 
@@ -68,14 +68,14 @@ def train(
 def run(
     config: TrainConfig, max_steps: int | None = None, max_minutes: float | None = None, fresh: bool = False
 ) -> Path:
-    """As train, with the configuration at hand; under torchrun, as one of several processes."""
+    """`train` with a parsed configuration; under torchrun, as one of several processes."""
     wanted = pick_device(config.device)
     with joined(wanted) as ranks:
         return _run(config, ranks, ranks.device(wanted), Limits(max_steps, max_minutes), fresh)
 
 
 def _run(config: TrainConfig, ranks: Ranks, device: torch.device, limits: Limits, fresh: bool) -> Path:
-    """The run as this process sees it."""
+    """The run in this process."""
     if config.threads:
         torch.set_num_threads(config.threads)
     dataset = load_dataset(config.dataset)
@@ -117,7 +117,7 @@ def _run(config: TrainConfig, ranks: Ranks, device: torch.device, limits: Limits
     if log is not None:
         _save(config, state)
         log.close()
-    ranks.wait()  # who runs again here must find the state
+    ranks.wait()  # the next call must find the state
     return config.output / WEIGHTS
 
 
@@ -131,7 +131,7 @@ def _open_log(config: TrainConfig, fresh: bool) -> Log:
 
 
 def one_step(state: TrainState, config: TrainConfig, batches: StepBatches, device: torch.device) -> Report:
-    """Run step ``state.step`` on its batches and return its numbers."""
+    """Run step ``state.step`` on its batches and return its metrics."""
     _set_rates(state, config)
     _set_norm_mode(state, config)
     amp = autocast(config, device)
@@ -155,12 +155,12 @@ def one_step(state: TrainState, config: TrainConfig, batches: StepBatches, devic
 
 
 def is_warmup(config: TrainConfig, step: int) -> bool:
-    """Whether only the discriminator's heads learn at this step."""
+    """Whether only the discriminator's heads are trained at this step."""
     return 0 <= step - config.discriminator_from < config.discriminator_warmup
 
 
 def pick_device(name: str) -> torch.device:
-    """``auto`` is the first GPU, or the CPU where there is none. Raises UsageError for what cannot run."""
+    """Select a device; ``auto`` is the first GPU, or the CPU. Raises UsageError."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name.startswith("cuda") and not torch.cuda.is_available():
@@ -169,9 +169,9 @@ def pick_device(name: str) -> torch.device:
 
 
 class Log:
-    """Appends mean numbers every few steps as JSON lines, and shows them when a person looks.
+    """Appends mean metrics every few steps as JSON lines, and prints them on a terminal.
 
-    What has ``events`` is also there for TensorBoard.
+    With ``events`` they are also written for TensorBoard.
     """
 
     def __init__(self, path: Path, every: int, events: EventFile | None = None) -> None:
@@ -180,7 +180,7 @@ class Log:
         self._since = time.monotonic()
 
     def add(self, step: int, report: Report) -> None:
-        """Take one step's numbers."""
+        """Add one step's metrics."""
         for name, value in report.items():
             self._sums.setdefault(name, []).append(value)
         if (step + 1) % self._every:
@@ -196,13 +196,13 @@ class Log:
         self._sums, self._since = {}, time.monotonic()
 
     def picture(self, step: int, path: Path) -> None:
-        """Show a grid, a JPEG file."""
+        """Add a grid, a JPEG file."""
         if self._events is not None:
             with Image.open(path) as grid:
                 self._events.picture(step, "grid", grid)
 
     def close(self) -> None:
-        """End the file for TensorBoard."""
+        """Close the file for TensorBoard."""
         if self._events is not None:
             self._events.close()
 
@@ -218,7 +218,7 @@ def _draw(sampler: PatchSampler, config: TrainConfig, step: int) -> StepBatches:
 
 
 def _set_rates(state: TrainState, config: TrainConfig) -> None:
-    """Supervised rate first, a lower one once the critic is heard; both fall along a cosine at the end."""
+    """Set the supervised rate, or the lower adversarial one; both have a cosine decay at the end."""
     base = config.adversarial_rate if state.step >= config.adversarial_from else config.generator_rate
     done = (state.step - config.decay_from) / max(1, config.steps - config.decay_from)
     share = config.final_rate_share + (1 - config.final_rate_share) * 0.5 * (
@@ -232,7 +232,7 @@ def _set_rates(state: TrainState, config: TrainConfig) -> None:
 
 
 def _set_norm_mode(state: TrainState, config: TrainConfig) -> None:
-    """Batch statistics early on, the running ones once they stand still."""
+    """Use batch statistics first, and the fixed running statistics later."""
     state.generator.train(state.step < config.freeze_norm_from)
 
 

@@ -1,4 +1,4 @@
-"""Files in pieces of bounded size, for ways of copying that do not take large files."""
+"""Splitting of files into parts of limited size, for transfers that do not support large files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PIECE_BYTES = 15_000_000
 
 
 def split_file(path: Path, folder: Path, piece_bytes: int = PIECE_BYTES) -> list[Path]:
-    """Write a file as pieces ``NAME.000``, ``NAME.001``… and ``NAME.sha256`` into a folder, all returned."""
+    """Split a file into ``NAME.000``, ``NAME.001``… and ``NAME.sha256`` in a folder; returns all."""
     content = path.read_bytes()
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob(f"{path.name}.[0-9][0-9][0-9]"):
@@ -28,9 +28,9 @@ def split_file(path: Path, folder: Path, piece_bytes: int = PIECE_BYTES) -> list
 
 
 def join_pieces(folder: Path, name: str, output: Path) -> Path:
-    """Write the file ``name`` whose pieces lie in a folder.
+    """Join the parts of the file ``name`` in a folder.
 
-    Raises UsageError where pieces are missing or do not make up the file that was split.
+    Raises UsageError if parts are missing or the checksum differs.
     """
     digest = folder / f"{name}.sha256"
     if not digest.is_file():

@@ -1,4 +1,4 @@
-"""Training curves as one picture, from the run's log."""
+"""Plots of training curves from the run's log."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SMOOTH = 10
 
 
 def read_log(path: Path) -> list[dict[str, float]]:
-    """Rows of a log by step; where a restart repeated steps, the later row counts."""
+    """Rows of a log by step; the later row wins if a restart repeated steps."""
     rows: dict[float, dict[str, float]] = {}
     for line in path.read_text().splitlines():
         row = json.loads(line)

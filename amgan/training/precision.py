@@ -1,4 +1,4 @@
-"""Whether a run computes in bf16 or in fp32."""
+"""The choice between bf16 and fp32."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def autocast(config: TrainConfig, device: torch.device) -> torch.autocast:
 
 
 def computes_bf16(device: torch.device) -> bool:
-    """Whether the device has instructions for bf16; without them a step takes eight times as long as fp32."""
+    """Whether the device has bf16 instructions; without them bf16 is eight times slower than fp32."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     capabilities = torch.cpu.get_capabilities()

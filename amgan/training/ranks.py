@@ -1,10 +1,10 @@
-"""Training in several processes concurrently: torchrun starts them, here they are kept in step.
+"""Data-parallel training in several processes, which torchrun starts.
 
     torchrun --nproc-per-node 2 -m amgan train --config my.toml
 
-Every process draws patches of its own; gradients and the statistics of the norms are averaged, so all of them
-hold the same weights after every step. A step learns from as many times the batch; rates are not changed.
-The first process (rank 0) writes files and decides when to stop.
+Every process draws its own patches; gradients and the statistics of norms are averaged, so all have the same
+weights after every step. The batch size is multiplied by their number; learning rates are not changed. The
+first process (rank 0) writes files and decides when to stop.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 SEED_STEP = 1_000_003
-"""How far apart the seeds of processes are, so that none draws another one's patches."""
+"""The distance between the seeds of processes, so that they draw different patches."""
 
 
 @dataclass(frozen=True)
 class Ranks:
-    """Which process this is, of how many; ``local`` is its number on this machine."""
+    """The rank of this process, the number of processes, and its ``local`` rank on this machine."""
 
     number: int = 0
     count: int = 1
@@ -36,7 +36,7 @@ class Ranks:
         return self.number == 0
 
     def seed(self, seed: int) -> int:
-        """The seed of this process's patches; that of the first one is the run's own."""
+        """The seed of this process's patches; the first process uses the run's seed."""
         return seed + SEED_STEP * self.number
 
     def device(self, wanted: torch.device) -> torch.device:
@@ -47,7 +47,7 @@ class Ranks:
         return torch.device("cuda", self.local)
 
     def agree(self, decision: bool, device: torch.device) -> bool:
-        """What the first process decides."""
+        """Broadcast the first process's decision."""
         if self.count == 1:
             return decision
         flag = torch.tensor([decision], dtype=torch.int32, device=device)
@@ -55,14 +55,14 @@ class Ranks:
         return bool(flag.item())
 
     def wait(self) -> None:
-        """Go on when all processes are here: what the first one has written before is there for all."""
+        """Wait for all processes; files written by the first one are visible to all afterwards."""
         if self.count > 1:
             dist.barrier()
 
 
 @contextmanager
 def joined(device: torch.device) -> Iterator[Ranks]:
-    """Join the processes that torchrun started; without torchrun this process is alone."""
+    """Join the process group of torchrun; without torchrun there is only this process."""
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:
         yield Ranks()
@@ -78,12 +78,12 @@ def joined(device: torch.device) -> Iterator[Ranks]:
 
 
 def average_gradients(network: nn.Module) -> None:
-    """Replace every gradient by its mean over the processes; nothing to do where there is one."""
+    """Average every gradient over the processes."""
     _average([p.grad for p in network.parameters() if p.grad is not None])
 
 
 def average_statistics(network: nn.Module) -> None:
-    """Replace the running statistics of norms by their mean over the processes."""
+    """Average the running statistics of norms over the processes."""
     _average([buffer for buffer in network.buffers() if buffer.is_floating_point()])
 
 

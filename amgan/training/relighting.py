@@ -1,4 +1,4 @@
-"""Faces as other cameras would have seen them: frames moved, relit and blurred, to train the estimator."""
+"""Augmentation of the estimator's training frames: placement, light, blur and noise."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Picture = NDArray[np.float32]
 
 
 def seen_again(frame: Frame, side_px: int, random: np.random.Generator) -> Picture:
-    """A frame uint8 [S, S, 3] as another picture of the same face, float32 [side, side, 3] in -1..1.
+    """Augment a frame uint8 [S, S, 3] randomly: float32 [side, side, 3] in -1..1.
 
-    Placed, lit, coloured, blurred and spoilt by noise at random; S is at least ``side_px``.
+    Changes placement, light, colour, blur and noise; S is at least ``side_px``.
     """
     picture = _relit(_placed(frame, side_px, random), random)
     if random.random() < _NOISE_SHARE:
@@ -29,13 +29,13 @@ def seen_again(frame: Frame, side_px: int, random: np.random.Generator) -> Pictu
 
 
 def as_it_is(frame: Frame, side_px: int) -> Picture:
-    """A frame uint8 [S, S, 3] as the estimator is given it, float32 [side, side, 3] in -1..1."""
+    """Convert a frame uint8 [S, S, 3] to the estimator's input, float32 [side, side, 3] in -1..1."""
     small = cv2.resize(frame, (side_px, side_px), interpolation=cv2.INTER_AREA)
     return np.asarray(small.astype(np.float32) / 127.5 - 1, np.float32)
 
 
 def _placed(frame: Frame, side_px: int, random: np.random.Generator) -> Picture:
-    """The frame at its new side, moved, turned and scaled a little, 0..1."""
+    """The frame resized, shifted, rotated and scaled a little, 0..1."""
     ratio = side_px / frame.shape[0]
     turn, scale = np.radians(random.normal(0, _ROLL_DEGREES)), random.uniform(*_SCALE) * ratio
     across, down = np.cos(turn) * scale, np.sin(turn) * scale
@@ -50,7 +50,7 @@ def _placed(frame: Frame, side_px: int, random: np.random.Generator) -> Picture:
 
 
 def _relit(picture: Picture, random: np.random.Generator) -> Picture:
-    """The picture 0..1 with another gamma, saturation, colour of light, light from a side, and contrast."""
+    """The picture 0..1 with random gamma, saturation, white balance, side light and contrast."""
     side = picture.shape[0]
     lit = picture ** np.float32(np.exp(random.normal(0, 0.15)))
     grey = lit.mean(axis=2, keepdims=True)

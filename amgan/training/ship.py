@@ -1,8 +1,8 @@
-"""Makes the file that ships out of a run's weights: half precision, and the change scaled to its full size.
+"""Makes the release weights from a run's weights: half precision, and a scaled change.
 
-Squared error shrinks what it is unsure of, so a trained network changes less than its examples do. The gain
-undoes that; it is chosen on training faces. tanh is all but linear for the changes of a face, so scaling the
-weights of the colour head scales the change.
+Squared error shrinks uncertain changes, so a trained network changes less than its examples. The gain, chosen
+on training faces, compensates for that. tanh is nearly linear for typical changes, so scaling the weights of
+the colour head scales the change.
 
     python -m amgan.training.ship runs/base/weights.safetensors --gain 1.6 1.6 1.6 -o amgan-base.safetensors
 """
@@ -33,9 +33,9 @@ def ship(
 
     The gain is one number, or one for each of red, green and blue. ``max_frame_px`` is the largest frame and
     ``oldest_age`` the oldest age in years that they are good for, where these are not the configuration's.
-    ``estimator`` is a file of another run whose discriminator is taken. Raises UsageError when that is of
-    another shape. ``mixed_with`` is the run that this one started from: the generator is the mean of both,
-    which is steadier (Wortsman et al., "Robust Fine-Tuning of Zero-Shot Models", CVPR 2022).
+    ``estimator`` is a file of another run whose discriminator is used. Raises UsageError if its shape
+    differs. ``mixed_with`` is the run that this one started from: the generator is the mean of both, which is
+    more robust (Wortsman et al., "Robust Fine-Tuning of Zero-Shot Models", CVPR 2022).
     """
     generator, discriminator, config = load_model(weights)
     if mixed_with is not None:
@@ -63,7 +63,7 @@ def ship(
 
 
 def _average(generator: Generator, other: Generator) -> None:
-    """Make the generator's weights and statistics the mean of its own and the other's."""
+    """Average the generator's weights and statistics with the other's."""
     mine, theirs = generator.state_dict(), other.state_dict()
     mixed = {k: (v + theirs[k]) / 2 if v.is_floating_point() else v for k, v in mine.items()}
     generator.load_state_dict(mixed)
@@ -73,15 +73,15 @@ def _average(generator: Generator, other: Generator) -> None:
 @click.argument("weights", type=click.Path(path_type=Path))
 @click.option(
     "--gain", type=float, nargs=3, default=(1.0, 1.0, 1.0), show_default=True, metavar="RED GREEN BLUE",
-    help="What the change of each colour is multiplied by.",
+    help="Factor of the change per colour.",
 )  # fmt: skip
 @click.option("--max-frame", "max_frame_px", type=int, help="Largest frame, in px (default: the run's).")
 @click.option("--oldest-age", type=float, help="Oldest age trained, in years (default: the run's).")
-@click.option("--estimator", type=click.Path(path_type=Path), help="Weights whose discriminator is taken.")
+@click.option("--estimator", type=click.Path(path_type=Path), help="Weights whose discriminator is used.")
 @click.option(
     "--mixed-with",
     type=click.Path(path_type=Path),
-    help="Weights where the run began: the mean of both ships.",
+    help="Weights that the run started from, for the mean of both.",
 )
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="File to write.")
 def command(
@@ -93,7 +93,7 @@ def command(
     mixed_with: Path | None,
     output: Path,
 ) -> None:
-    """Make the file that ships."""
+    """Make the release weights."""
     shipped = ship(weights, output, gain, max_frame_px, oldest_age, estimator, mixed_with)
     click.echo(f"weights written to {shipped}")
 

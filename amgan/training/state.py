@@ -1,4 +1,4 @@
-"""Everything a training run needs to go on exactly where it stopped, in one safetensors file."""
+"""The complete state of a training run, for exact resumption, in one safetensors file."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class TrainState:
 
 
 def new_state(config: TrainConfig, device: torch.device) -> TrainState:
-    """Networks with fresh weights drawn from the configuration's seed."""
+    """Networks with random weights by the configuration's seed."""
     torch.manual_seed(config.seed)
     generator = Generator(config.model.generator).to(device)
     discriminator = Discriminator(config.model.discriminator).to(device)
@@ -56,7 +56,7 @@ def new_state(config: TrainConfig, device: torch.device) -> TrainState:
 
 
 def _groups(generator: Generator, config: TrainConfig) -> list[dict[str, Any]]:
-    """The generator's parameters by how fast they learn: ``times`` the rate."""
+    """Parameter groups of the generator; ``times`` is their factor of the learning rate."""
     atlas = [] if generator.atlas is None else [generator.atlas.fine, generator.atlas.coarse]
     others = [p for p in generator.parameters() if not any(p is one for one in atlas)]
     groups: list[dict[str, Any]] = [{"params": others, "times": 1.0}]
@@ -64,7 +64,7 @@ def _groups(generator: Generator, config: TrainConfig) -> list[dict[str, Any]]:
 
 
 def _start_from(path: Path, config: TrainConfig, generator: Generator, discriminator: Discriminator) -> None:
-    """Copy the weights of an earlier run. Raises UsageError where they are of another model."""
+    """Copy the weights of an earlier run; raises UsageError for another model."""
     old_generator, old_discriminator, model = load_model(path)
     same = (model.generator, model.discriminator) == (config.model.generator, config.model.discriminator)
     if not same:
@@ -88,7 +88,7 @@ def save_state(path: Path, state: TrainState) -> None:
 
 
 def load_state(path: Path, state: TrainState) -> None:
-    """Fill a fresh state from a file that save_state wrote."""
+    """Load a file of save_state into a new state."""
     with safe_open(path, framework="pt") as file:
         state.step = json.loads(file.metadata()["step"])
         tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
@@ -103,7 +103,7 @@ def load_state(path: Path, state: TrainState) -> None:
 
 
 def update_average(state: TrainState, decay: float) -> None:
-    """Move the averaged generator towards the current one; early steps count for more."""
+    """Update the averaged generator; the decay is smaller in early steps."""
     decay = min(decay, (1 + state.step) / (10 + state.step))
     with torch.no_grad():
         for average, now in zip(

@@ -1,4 +1,4 @@
-"""One training step of each network, and the numbers it reports."""
+"""One training step of each network, and its metrics."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from amgan import losses
-from amgan.data.patches import PairBatch, RealBatch
+from amgan.data.batches import PairBatch, RealBatch
 
 from .config import TrainConfig
 from .ranks import average_gradients
@@ -39,7 +39,7 @@ def to_tensors(batch: PairBatch | RealBatch, device: torch.device) -> TensorBatc
 def generator_step(
     state: TrainState, config: TrainConfig, pairs: TensorBatch, reals: TensorBatch | None, amp: torch.autocast
 ) -> tuple[Report, Tensor | None]:
-    """Supervised pairs, and with ``reals`` the four losses of the paper; returns the fakes for the critic."""
+    """Train on supervised pairs, with ``reals`` also on the paper's losses; returns the critic's fakes."""
     weights, margin = config.weights, config.margin_px
     generator = state.generator
     with amp:
@@ -103,7 +103,7 @@ def discriminator_step(
     fake: Tensor | None,
     amp: torch.autocast,
 ) -> Report:
-    """Teach the three heads; ``fake`` are the generator's patches for ``reals``, made here when None."""
+    """Train the three heads; ``fake`` are the generator's patches for ``reals``, computed here if None."""
     weights, discriminator = config.weights, state.discriminator
     if fake is None:
         with torch.no_grad(), amp:
@@ -161,10 +161,9 @@ def discriminator_step(
 def heads_step(
     state: TrainState, config: TrainConfig, reals: TensorBatch, pairs: TensorBatch | None, amp: torch.autocast
 ) -> Report:
-    """Teach only the age and position heads: cheap, and what the estimator lives on.
+    """Train only the age and position heads, which is cheap and determines the estimator.
 
-    Real patches say how old faces look; ``pairs``, where given, also what one zone alone looks like at
-    another age, which no photo shows.
+    Real patches have the ages of faces; ``pairs``, if given, also have single zones at other ages.
     """
     weights, discriminator = config.weights, state.discriminator
     with amp:
@@ -186,7 +185,7 @@ def heads_step(
 
 
 def _far_maps(now: Tensor, wanted: Tensor) -> Tensor:
-    """Maps that the pictures do not show: the wanted one, pushed at least 15 years away from the true one."""
+    """Wrong maps for real pictures: the wanted ones, at least 15 years away from the true ones."""
     gap = (wanted - now).mean(dim=(1, 2, 3), keepdim=True)
     return wanted + torch.where(gap >= 0, 1.0, -1.0) * (15.0 - gap.abs()).clamp_min(0.0)
 

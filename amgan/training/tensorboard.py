@@ -1,4 +1,4 @@
-"""Event files that TensorBoard reads: numbers and pictures of a run, by tensorboardX."""
+"""TensorBoard event files with metrics and pictures of a run, by tensorboardX."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from PIL import Image
 
 
 class EventFile:
-    """Appends events to one new file in a folder; each is on disk when the call returns.
+    """Appends events to a new file in a folder; each is flushed when the call returns.
 
-    That is why this is not tensorboardX's SummaryWriter, which hands events to a thread.
+    tensorboardX's SummaryWriter is not used, as it writes events in a thread.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Open a new file beside those of earlier parts of the run."""
+        """Create a new file next to those of earlier parts of the run."""
         from tensorboardX.event_file_writer import EventsWriter
 
         folder.mkdir(parents=True, exist_ok=True)

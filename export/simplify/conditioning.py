@@ -9,12 +9,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from amgan.networks.conditioning import PLACE_CHANNELS, place_features
+from amgan.networks.conditioning import POSITION_CHANNELS, position_features
 from amgan.networks.config import AGE_SPAN_YEARS
 
 from .modulation import FirstConvolution
 
-PLANES = 1 + PLACE_CHANNELS + 2
+PLANES = 1 + POSITION_CHANNELS + 2
 """Age, place, inside and scale."""
 
 
@@ -38,6 +38,6 @@ class SeparateConditioning(nn.Module):
         """Inputs as in conditioning_planes; places are computed in their own precision, fp32."""
         work = self.planes.weight.dtype
         inside = coordinates[:, 2:3]
-        place = place_features(coordinates[:, :2]) * inside
+        place = position_features(coordinates[:, :2]) * inside
         hidden = self.planes(torch.cat([aging_map, place, coordinates[:, 2:]], dim=1).to(work))
         return torch.relu(hidden + self.pattern(pattern.to(work))[:, :, None, None])

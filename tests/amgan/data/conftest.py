@@ -20,4 +20,4 @@ def ramps(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     masks[:, 0] = np.rint((np.arange(cells) + 0.5) / cells * 255)[None, :]
     frames = np.tile(np.rint(frame).astype(np.uint8), (len(AGES), 1, 1, 1))
     folder = tmp_path_factory.mktemp("ramps") / "set"
-    return load_dataset(write_set(folder, frames=frames, footprints=masks))
+    return load_dataset(write_set(folder, frames=frames, region_masks=masks))

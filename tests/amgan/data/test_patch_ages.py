@@ -10,8 +10,9 @@ import pytest
 from support.patch_helpers import CHANGES, EVEN_LIGHT, OPTIONS, PATCH, codes, origins, places, sampler
 from support.tiny_set import AGES, HELD_OUT, SIDE, write_set
 
+from amgan.data.batches import PairBatch
 from amgan.data.dataset import Dataset, load_dataset
-from amgan.data.patches import PairBatch, PatchSampler
+from amgan.data.patches import PatchSampler
 from amgan.runtime.ages.maps import NEUTRAL_AGE
 
 
@@ -27,7 +28,7 @@ def test_amounts_go_into_pictures_and_maps_alike(
     dataset: Dataset, monkeypatch: pytest.MonkeyPatch, amounts: tuple[float, float]
 ) -> None:
     sample = sampler(dataset, older_share=1.0)
-    planes = tuple(np.full(dataset.footprints.shape[2:], a, np.float32) for a in amounts)
+    planes = tuple(np.full(dataset.region_masks.shape[2:], a, np.float32) for a in amounts)
     monkeypatch.setattr(sample, "_draw_amounts", lambda rng, masks: planes)
     pairs = sample.pairs(4, 16)
     if amounts[0] == amounts[1]:
@@ -51,7 +52,7 @@ def test_older_pairs_show_more_than_their_share_of_the_years(
     dataset: Dataset, monkeypatch: pytest.MonkeyPatch, older: float, shown: float
 ) -> None:
     sample = sampler(dataset, older_share=older, early=0.4)
-    planes = tuple(np.full(dataset.footprints.shape[2:], a, np.float32) for a in (0.5, 1.0))
+    planes = tuple(np.full(dataset.region_masks.shape[2:], a, np.float32) for a in (0.5, 1.0))
     monkeypatch.setattr(sample, "_draw_amounts", lambda rng, masks: planes)
     plain = sampler(dataset, older_share=older)
     monkeypatch.setattr(plain, "_draw_amounts", lambda rng, masks: planes)
@@ -143,10 +144,10 @@ def test_zones_have_their_own_ages(tmp_path: Path, ramps: Dataset) -> None:
     """A part's age shows where the part is, and a relative change starts from it."""
     ages = np.repeat(ramps.ages[:, None], 26, axis=1)
     ages[:, 0] += 20
-    masks = np.zeros(ramps.footprints.shape, np.uint8)
+    masks = np.zeros(ramps.region_masks.shape, np.uint8)
     masks[:, 0] = 255
     masks[:, 1, :, SIDE // 8 :] = 255
-    data = load_dataset(write_set(tmp_path / "zones", footprints=masks, part_ages=ages))
+    data = load_dataset(write_set(tmp_path / "zones", region_masks=masks, part_ages=ages))
     gaps = []
     reals = sampler(data).reals(0, 40)
     for now, origin in zip(reals.map_now, origins(reals), strict=True):

@@ -36,11 +36,11 @@ def test_maps_and_changes_are_mirrored_with_the_picture(tmp_path: Path, ramps: D
     """The change is 100 of blue in the right half of the frame, where the ages are higher as well."""
     changes = np.zeros(ramps.changes.shape, np.int8)
     changes[:, :, SIDE // 2 :, 2] = 100
-    part = np.zeros(ramps.footprints.shape, np.uint8)
+    part = np.zeros(ramps.region_masks.shape, np.uint8)
     part[:, 0] = 255
     part[:, 1, :, SIDE // 8 :] = 255
     frames = np.zeros(ramps.frames.shape, np.uint8)
-    folder = write_set(tmp_path / "halves", frames=frames, changes=changes, footprints=part)
+    folder = write_set(tmp_path / "halves", frames=frames, changes=changes, region_masks=part)
     pairs = sampler(load_dataset(folder), whole_face_share=1.0, older_share=1.0).pairs(3, 60)
     seen = set()
     for after, aged, origin in zip(codes(pairs.after), pairs.map_after, origins(pairs), strict=True):

@@ -91,10 +91,10 @@ def test_shapes(prepared: Dataset) -> None:
     assert prepared.landmarks.shape == (n, 468, 2) and prepared.landmarks.dtype == np.float32
     assert prepared.part_ages.shape == (n, 26) and prepared.sides.shape == (n,)
     assert (prepared.part_ages == prepared.ages[:, None]).all() and (prepared.sides > 190).all()
-    assert prepared.footprints.shape == (n, 27, cells, cells) and prepared.footprints.dtype == np.uint8
+    assert prepared.region_masks.shape == (n, 27, cells, cells) and prepared.region_masks.dtype == np.uint8
     assert prepared.changes.shape[1:] == (FRAME, FRAME, 3) and prepared.changes.dtype == np.int8
     assert prepared.landmarks.min() > -0.2 and prepared.landmarks.max() < 1.2
-    assert (prepared.footprints[:, 0].reshape(n, -1).mean(axis=1) > 40).all()
+    assert (prepared.region_masks[:, 0].reshape(n, -1).mean(axis=1) > 40).all()
 
 
 def test_what_was_left_out_and_why(prepared: Dataset) -> None:
@@ -132,7 +132,7 @@ def test_changes_are_those_of_the_plan(prepared: Dataset) -> None:
 def test_a_face_is_the_same_however_often_it_is_there(prepared: Dataset) -> None:
     first, second = (prepared.names.index(n) for n in YOUNG)
     assert np.array_equal(prepared.frames[first], prepared.frames[second])
-    assert np.array_equal(prepared.footprints[first], prepared.footprints[second])
+    assert np.array_equal(prepared.region_masks[first], prepared.region_masks[second])
 
 
 def test_an_output_that_holds_something_is_left_alone(photos: Path, table: Path, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from amgan.networks import Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, ModelConfig
 from amgan.networks.atlas import LearntAtlas, upsampled
-from amgan.networks.conditioning import PLACE_CHANNELS, WAVES, condition_channels, conditioning_planes
+from amgan.networks.conditioning import POSITION_CHANNELS, WAVES, condition_channels, conditioning_planes
 from amgan.runtime.ages.maps import NEUTRAL_AGE
 
 Inputs = tuple[Tensor, Tensor, Tensor, Tensor]
@@ -181,7 +181,7 @@ def test_conditioning_planes_by_hand() -> None:
     pattern = torch.tensor([[0.5, 0.25, 0.25]])
     planes = conditioning_planes(ages, places, pattern)
     assert planes.shape == (1, condition_channels(3), 3, 5)
-    age, *place = planes[0, : 1 + PLACE_CHANNELS]
+    age, *place = planes[0, : 1 + POSITION_CHANNELS]
     assert (age == 70 / 25).all()
     expected = [u, v]
     for function in (torch.sin, torch.cos):

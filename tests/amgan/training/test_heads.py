@@ -9,8 +9,9 @@ import pytest
 import torch
 from support.tiny_networks import TINY_MODEL
 
+from amgan.data.batches import PatchOptions
 from amgan.data.dataset import Dataset
-from amgan.data.patches import PatchOptions, PatchSampler
+from amgan.data.patches import PatchSampler
 from amgan.training.config import LossWeights, TrainConfig
 from amgan.training.loop import StepBatches, one_step
 from amgan.training.precision import autocast

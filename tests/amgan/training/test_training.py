@@ -17,8 +17,9 @@ from support.tiny_networks import TINY_GENERATOR, TINY_MODEL, random_generator
 from support.tiny_set import SIDE, write_set
 
 from amgan.checkpoint import load_model
+from amgan.data.batches import PatchOptions
 from amgan.data.dataset import load_dataset
-from amgan.data.patches import PatchOptions, PatchSampler
+from amgan.data.patches import PatchSampler
 from amgan.runtime.errors import UsageError
 from amgan.training.config import TrainConfig, config_from_dict
 from amgan.training.grid import GRID_AGES, age_frames, grid_faces

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from amgan.data.batches import PairBatch, PatchOptions, RealBatch
 from amgan.data.dataset import Dataset
-from amgan.data.patches import PairBatch, PatchOptions, PatchSampler, RealBatch
+from amgan.data.patches import PatchSampler
 
 PATCH = 32
 

@@ -42,7 +42,7 @@ def write_set(folder: Path, **arrays: Any) -> Path:
         "ages": np.array(AGES, np.float32),
         "part_ages": np.repeat(np.array(AGES, np.float32)[:, None], len(PART_NAMES), axis=1),
         "sides": np.full(n, 400.0, np.float32),
-        "footprints": masks,
+        "region_masks": masks,
         "coordinates": places,
         "changes": np.stack([red] * older + [-red] * older),
         "change_faces": np.array(handles, np.int32),
