@@ -29,9 +29,10 @@ from amgan.runtime.engines.cuda.handles import Stream
 from amgan.runtime.engines.cuda.program import CORES, check_generator, core_size
 from amgan.runtime.engines.frame import FrameWork
 from amgan.runtime.engines.onnx_graph import OnnxNetwork
-from amgan.runtime.engines.pytorch import TorchProgram, choose_file, choose_precision, load_torch, open_torch
+from amgan.runtime.engines.pytorch import choose_file, choose_precision, load_torch, open_torch
 from amgan.runtime.engines.scheduler.scheduler import FrameScheduler
 from amgan.runtime.engines.tiles import plan_tiles
+from amgan.runtime.engines.torch_program import TorchProgram
 from amgan.runtime.errors import EngineError, MissingDependencyError
 
 HALO = TINY_GENERATOR.halo_px
