@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,22 +14,28 @@ from ..ages.maps import MAP_CELLS, FaceAges, RegionMasks, make_region_masks, rea
 from ..bundle.bundle import Bundle
 from ..bundle.precision import Precision
 from ..engines.openvino_network import compile_network, last_line
-from ..errors import BundleError, EngineError
+from ..errors import AmganError, BundleError, EngineError
 from ..face.alignment import apply_affine
 from ..face.finder import Face
 from ..face.warp import sample_affine
 from ..machine import count_cores
 
+if TYPE_CHECKING:
+    from ..engines.gpu_estimator import GpuEstimator
+
+
+_LOG = logging.getLogger(__name__)
+MAX_APART_YEARS = 0.5
+"""How far a GPU's readings of a test picture may be from the CPU's."""
+
 
 class Estimator:
-    """A bundle's estimator on the CPU, in fp32, so that readings do not depend on the machine.
-
-    Thread-safe.
-    """
+    """A bundle's estimator in fp32 on the CPU, or on a GPU whose readings agree with it. Thread-safe."""
 
     def __init__(self, bundle: Bundle) -> None:
-        """Compile the estimator; raises BundleError or EngineError."""
+        """Compile the estimator for the CPU; raises BundleError or EngineError."""
         self._spec = bundle.manifest.estimator
+        self._gpu: GpuEstimator | None = None
         self._model = compile_estimator(bundle.file("estimator", Precision.FP32))
         self._local = threading.local()
 
@@ -42,14 +49,33 @@ class Estimator:
         ages = self._run(image)
         return read_map(masks or make_region_masks(landmarks_unit(face), MAP_CELLS), ages)
 
-    def _run(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def use(self, gpu: GpuEstimator) -> None:
+        """Read on a GPU from now on; it is closed with this object."""
+        self._gpu = gpu
+
+    def close(self) -> None:
+        """Free the GPU's memory, if it uses one."""
+        if self._gpu is not None:
+            self._gpu.close()
+
+    def apart(self, gpu: GpuEstimator) -> float:
+        """How far a GPU's readings of a test picture are from the CPU's at most, in years."""
+        side = self._spec.frame_px
+        picture = np.random.default_rng(0).integers(0, 256, (side // 4, side // 4, 3), dtype=np.uint8)
+        picture = np.ascontiguousarray(picture.repeat(4, 0).repeat(4, 1)[:side, :side])
+        return float(np.abs(gpu.read(picture)[None] - self._run_on_cpu(picture)).max())
+
+    def _run_on_cpu(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         if not hasattr(self._local, "request"):
             self._local.request = self._model.create_infer_request()
         try:
             self._local.request.infer({"image": image[None]})
-            ages: NDArray[np.float32] = np.array(self._local.request.get_output_tensor(0).data, np.float32)
+            return np.array(self._local.request.get_output_tensor(0).data, np.float32)
         except RuntimeError as error:
             raise EngineError(f"OpenVINO failed on the estimator: {last_line(error)}") from error
+
+    def _run(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        ages = self._run_on_cpu(image) if self._gpu is None else self._gpu.read(image)[None]
         grid = self._spec.grid
         if ages.shape != (1, 1, grid, grid):
             raise BundleError(
@@ -59,6 +85,34 @@ class Estimator:
             raise EngineError("the estimator gave ages that are not numbers: export the bundle again")
         grid_ages: NDArray[np.float32] = ages[0, 0]
         return grid_ages
+
+
+def open_estimator(bundle: Bundle, device: str) -> Estimator:
+    """The estimator for an engine's ``device``: on a GPU if it reads there as on the CPU, otherwise there.
+
+    The log says why a GPU is not used. Raises BundleError or EngineError.
+    """
+    on_cpu = Estimator(bundle)
+    if not device.startswith("cuda"):
+        return on_cpu
+    from ..engines.gpu_estimator import open_gpu_estimator
+
+    try:
+        gpu = open_gpu_estimator(bundle, device.partition(",")[0])
+    except AmganError as error:
+        _LOG.warning("ages are estimated on the CPU: %s", error)
+        return on_cpu
+    try:
+        apart = on_cpu.apart(gpu)
+        why = f"it is {apart:.2f} years apart from {gpu.name}" if not apart <= MAX_APART_YEARS else ""
+    except AmganError as error:
+        why = str(error)
+    if why:
+        _LOG.warning("ages are estimated on the CPU: %s", why)
+        gpu.close()
+    else:
+        on_cpu.use(gpu)
+    return on_cpu
 
 
 def compile_estimator(file: Path) -> Any:

@@ -28,7 +28,7 @@ from ..photo.metadata import MetadataPolicy
 from ..photo.read import read_photo
 from ..photo.write import write_photo
 from .drawn_plan import DrawnPlan
-from .estimator import Estimator
+from .estimator import Estimator, open_estimator
 from .face_filter import Chosen, LeftFace, NoFaceError, choose_faces, why_none
 from .face_plan import FaceWork, SeenFace, paste_face, plan_work, see_face, see_skin
 from .face_region import FaceRegion, cut_region
@@ -102,9 +102,11 @@ class Pipeline:
         self._manifest = bundle.manifest
         self._scheduler: FrameScheduler = open_scheduler(bundle, device, precision)
         # A pipeline that nobody closed gives its threads and memory back when it is forgotten.
-        self._end = weakref.finalize(self, _close_aside, self._scheduler)
+        held: list[FrameScheduler | Estimator] = [self._scheduler]
+        self._end = weakref.finalize(self, _close_aside, held)
         self._end.atexit = False
-        self._estimator = Estimator(bundle)
+        self._estimator = open_estimator(bundle, self._scheduler.capabilities.device)
+        held.append(self._estimator)
         self._finder = FaceFinder(threads=1)
         self._parser = HeadParser()
 
@@ -135,6 +137,7 @@ class Pipeline:
         """Finish what is in flight and give the engine's memory back; no photos can be aged afterwards."""
         self._end.detach()
         self._scheduler.close()
+        self._estimator.close()
 
     def estimate(self, rgb: NDArray[np.uint8]) -> list[tuple[Face, FaceAges]]:
         """Every face of a photo, uint8 [H, W, 3], largest first, with its apparent ages in years."""
@@ -299,9 +302,14 @@ class Pipeline:
         return aged
 
 
-def _close_aside(scheduler: FrameScheduler) -> None:
-    """Close a scheduler in a thread of its own: the one that forgot it may be one of the scheduler's."""
-    threading.Thread(target=scheduler.close, name="amgan-close", daemon=True).start()
+def _close_aside(held: Sequence[FrameScheduler | Estimator]) -> None:
+    """Close them in a thread of its own: the one that forgot them may be one of the scheduler's."""
+
+    def close() -> None:
+        for one in held:
+            one.close()
+
+    threading.Thread(target=close, name="amgan-close", daemon=True).start()
 
 
 def _aged_face(work: FaceWork) -> AgedFace:
