@@ -26,16 +26,15 @@ Plane make_face_mask(const Landmarks &landmarks, int side, int margin);
 
 RegionMasks make_region_masks(const Landmarks &landmarks, int side);
 
-// The age field of a face, as if it covered the whole frame: `side` cells across the frame, `margin` more on
-each side. Plane zone_age_field(const Landmarks &landmarks, const amgan_zone_ages &ages, int side, int
-margin);
+// The age field of a face, as if it covered the whole frame: `side` cells across the frame, `margin` more on each side.
+Plane zone_age_field(const Landmarks &landmarks, const amgan_zone_ages &ages, int side, int margin);
 
 // The aging map of a face: its age field on the face, the neutral age elsewhere.
 Plane zone_map(const Landmarks &landmarks, const amgan_zone_ages &ages, int side, int margin, double neutral_age);
 
-// The change in years from the age field `before` to `after`, clamped to ages up to `oldest`; 0 outside the
-face. Plane change_map(const Landmarks &landmarks, const Plane &before, const Plane &after, int side, int
-margin, double oldest);
+// The change in years from the age field `before` to `after`, clamped to ages up to `oldest`; 0 outside the face.
+Plane change_map(const Landmarks &landmarks, const Plane &before, const Plane &after, int side, int margin,
+                 double oldest);
 
 // The mask of changes, 0 to 1: the skin inside the outline of the face, without eyes and mouth.
 Plane edit_mask(const Landmarks &landmarks, int side_px);

@@ -45,9 +45,9 @@ class Session {
     std::unique_ptr<Estimator> estimator_;
 };
 
-// The mask of the change of a frame, 0 to 1: the skin, and only where the age fields `now` and `wanted`
-differ; both may // be null. Plane frame_mask(const Landmarks &landmarks, int side_px, const Plane *now, const
-Plane *wanted, int margin_cells);
+// The mask of the change of a frame, 0 to 1: the skin, and only where the age fields `now` and `wanted` differ; both may
+// be null.
+Plane frame_mask(const Landmarks &landmarks, int side_px, const Plane *now, const Plane *wanted, int margin_cells);
 
 // The frame without its margin at another size.
 std::vector<std::uint8_t> shrunk(const amgan_frame &frame, int side_px);

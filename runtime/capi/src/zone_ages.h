@@ -25,13 +25,13 @@ amgan_zone_ages read_zones(const Landmarks &landmarks, const Plane &map, double 
 // The apparent age of a face as a whole: the mean of its zones, two sides as one.
 double face_age(const amgan_zone_ages &ages);
 
-// The ages of a face that is moved to `years` as a whole: each zone keeps its offset, scaled down in
-proportion if the // face gets younger; an offset beyond 15 years shrinks by the length of the move, down to
-15. Changed ages are clamped // to the bundle's range. amgan_zone_ages moved(const amgan_zone_ages &now,
-double years, const Manifest &manifest);
+// The ages of a face that is moved to `years` as a whole: each zone keeps its offset, scaled down in proportion if the
+// face gets younger; an offset beyond 15 years shrinks by the length of the move, down to 15. Changed ages are clamped
+// to the bundle's range.
+amgan_zone_ages moved(const amgan_zone_ages &now, double years, const Manifest &manifest);
 
-// The mask of a requested change, 0 to 1, over the frame without the margin: 0 where two age fields agree, 1
-from 6 // years of difference on. Plane asked_mask(const Plane &now, const Plane &wanted, int margin, int
-side_px);
+// The mask of a requested change, 0 to 1, over the frame without the margin: 0 where two age fields agree, 1 from 6
+// years of difference on.
+Plane asked_mask(const Plane &now, const Plane &wanted, int margin, int side_px);
 
 }  // namespace amgan_impl
