@@ -1,4 +1,4 @@
-// CUDA memory and streams that free themselves, and errors of CUDA in words.
+// CUDA memory, streams and graphs that free themselves, and errors of CUDA in words.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -27,6 +27,11 @@ struct FreeStream {
     void operator()(cudaStream_t stream) const { cudaStreamDestroy(stream); }
 };
 
+struct FreeGraph {
+    void operator()(cudaGraphExec_t graph) const { cudaGraphExecDestroy(graph); }
+};
+
+using Graph = std::unique_ptr<CUgraphExec_st, FreeGraph>;
 using DeviceMemory = std::unique_ptr<void, FreeDevice>;
 using PinnedMemory = std::unique_ptr<void, FreePinned>;
 using Stream = std::unique_ptr<CUstream_st, FreeStream>;

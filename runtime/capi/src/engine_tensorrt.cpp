@@ -1,9 +1,8 @@
-// TensorRT on a GPU: one batch of tiles after the other through one stream. Compiled where its headers are; it has not
-// been run on a GPU yet.
+// TensorRT on a GPU: several frames at the same time, each in a lane of its own. Compiled where its headers are; it has
+// not been run on a GPU yet.
 #include <algorithm>
 #include <cstring>
 #include <map>
-#include <mutex>
 #include <vector>
 
 #include "engine.h"
@@ -97,17 +96,18 @@ class TensorRtEngine : public Engine {
     const EngineTraits &traits() const override { return traits_; }
 
     void age(const FrameWork &work, std::uint8_t *aged) override {
-        const std::lock_guard<std::mutex> hold(lock_);
         if (work.tiles.empty()) return;
         // All tiles of a frame are of one size.
         TensorRtPlan &plan = plan_for(work.tiles.front());
+        TensorRtPlan::Turn turn(plan);
+        TensorRtLane &lane = turn.lane();
         const auto batch = static_cast<std::size_t>(plan.batch());
         for (std::size_t first = 0; first < work.tiles.size(); first += batch) {
             const int count = static_cast<int>(std::min(batch, work.tiles.size() - first));
-            for (int i = 0; i < count; ++i) gather(plan, work, work.tiles[first + static_cast<std::size_t>(i)], i);
-            plan.run(count);
+            for (int i = 0; i < count; ++i) gather(plan, lane, work, work.tiles[first + static_cast<std::size_t>(i)], i);
+            lane.run(count);
             for (int i = 0; i < count; ++i)
-                stitch(plan, work.tiles[first + static_cast<std::size_t>(i)], i, aged, work.side_px);
+                stitch(plan, lane, work.tiles[first + static_cast<std::size_t>(i)], i, aged, work.side_px);
         }
     }
 
@@ -120,22 +120,22 @@ class TensorRtEngine : public Engine {
     }
 
     // Tiles of frames that are smaller than a core lie in its top left corner; the rest is not looked at afterwards.
-    static void gather(TensorRtPlan &plan, const FrameWork &work, const Tile &tile, int element) {
+    static void gather(const TensorRtPlan &plan, TensorRtLane &lane, const FrameWork &work, const Tile &tile, int element) {
         const Size tile_px = plan.tile();
         const int cells = tile_px.width / kCellPx;
         const int width = tile.width + 2 * work.halo_px, height = tile.height + 2 * work.halo_px;
         const std::size_t padded = static_cast<std::size_t>(work.padded_px()), row_bytes = std::size_t{3} * tile_px.width;
-        auto *image = static_cast<std::uint8_t *>(plan.image(element));
-        auto *positions = static_cast<float *>(plan.positions(element));
+        auto *image = static_cast<std::uint8_t *>(lane.image(element));
+        auto *positions = static_cast<float *>(lane.positions(element));
         const std::size_t plane = static_cast<std::size_t>(tile_px.area()) / (kCellPx * kCellPx);
         for (int y = 0; y < height; ++y)
             std::memcpy(image + row_bytes * y, work.image.data() + 3 * ((tile.y0 + y) * padded + tile.x0),
                         std::size_t{3} * width);
         const int columns = width / kCellPx, rows = height / kCellPx;
-        gather_plane(work.map, tile, columns, rows, static_cast<float *>(plan.map(element)), cells);
+        gather_plane(work.map, tile, columns, rows, static_cast<float *>(lane.map(element)), cells);
         for (std::size_t i = 0; i < kPositionPlanes; ++i)
             gather_plane(work.positions[i], tile, columns, rows, positions + i * plane, cells);
-        std::memcpy(plan.pattern(element), work.pattern.data(), sizeof(float) * work.pattern.size());
+        std::memcpy(lane.pattern(element), work.pattern.data(), sizeof(float) * work.pattern.size());
     }
 
     // The part of a plane that a tile covers, into rows of `cells`.
@@ -146,8 +146,9 @@ class TensorRtEngine : public Engine {
                         sizeof(float) * static_cast<std::size_t>(columns));
     }
 
-    static void stitch(TensorRtPlan &plan, const Tile &tile, int element, std::uint8_t *aged, int side_px) {
-        const auto *core = static_cast<const std::uint8_t *>(plan.aged(element));
+    static void stitch(const TensorRtPlan &plan, TensorRtLane &lane, const Tile &tile, int element, std::uint8_t *aged,
+                       int side_px) {
+        const auto *core = static_cast<const std::uint8_t *>(lane.aged(element));
         const std::size_t core_row = std::size_t{3} * plan.core().width, row_bytes = std::size_t{3} * tile.width;
         for (int y = 0; y < tile.height; ++y) {
             const std::size_t place = static_cast<std::size_t>(tile.y0 + y) * side_px + tile.x0;
@@ -155,7 +156,6 @@ class TensorRtEngine : public Engine {
         }
     }
 
-    std::mutex lock_;
     std::vector<std::unique_ptr<TensorRtPlan>> plans_;
     EngineTraits traits_;
 };

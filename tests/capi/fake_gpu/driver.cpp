@@ -88,17 +88,36 @@ int check_pixels(const Bundle &bundle) {
     return wrong + check(good == std::vector<int>(4, 4), "four threads");
 }
 
-// Every call of CUDA and TensorRT fails once: an error must come out, and nothing may stay behind.
+// Two frames wait for the GPU at the same time, and a frame that comes again is a graph.
+int check_concurrency(const Bundle &bundle) {
+    const std::unique_ptr<Engine> engine = open_tensorrt(bundle, "cuda", "");
+    const FrameWork work = make_frame(*engine, bundle, 128, 128);
+    std::vector<std::thread> threads;
+    std::vector<int> good(2);
+    fake::meet(2);
+    for (int i = 0; i < 2; ++i)
+        threads.emplace_back([&, i] { good[static_cast<std::size_t>(i)] = age_right(*engine, work); });
+    for (std::thread &thread : threads) thread.join();
+    fake::meet(0);
+    int wrong = check(good == std::vector<int>(2, 1), "two frames at the same time");
+    const int before = fake::graphs();
+    for (int i = 0; i < 3; ++i) wrong += check(age_right(*engine, work), "a size that comes again");
+    const FrameWork other = make_frame(*engine, bundle, 512, 512);
+    for (int i = 0; i < 3; ++i) wrong += check(age_right(*engine, i == 1 ? work : other), "sizes in turn");
+    return wrong + check(fake::graphs() - before >= 3, "graphs were launched");
+}
+
+// Every call of CUDA and TensorRT fails once: an error must come out, unless the pixels are right all the same, as
+// without a graph; and nothing may stay behind.
 int check_failures(const Bundle &bundle) {
-    int failed = 0, wrong = 0;
+    int failed = 0, wrong = 0, recovered = 0;
     for (int call = 1; call < 1000; ++call) {
         fake::fail_at(call);
-        bool caught = false;
+        bool caught = false, right = true;
         try {
             const std::unique_ptr<Engine> engine = open_tensorrt(bundle, "cuda:0", "f16");
             const FrameWork work = make_frame(*engine, bundle, 256, 256);
-            std::vector<std::uint8_t> out(std::size_t{3} * 256 * 256);
-            engine->age(work, out.data());
+            for (int i = 0; i < 3; ++i) right = age_right(*engine, work) && right;
         } catch (const Error &error) {
             caught = true;
             const bool known = error.status() == AMGAN_ERROR_DEVICE || error.status() == AMGAN_ERROR_ENGINE ||
@@ -107,14 +126,16 @@ int check_failures(const Bundle &bundle) {
         }
         if (fake::held() != 0) ++wrong, std::printf("WRONG: call %d left %d things\n", call, fake::held());
         if (!caught) {
-            // So many calls there are: none failed.
-            if (fake::calls() >= call) ++wrong, std::printf("WRONG: call %d failed, and nobody noticed\n", call);
-            break;
+            // Where there are not so many calls, none failed.
+            if (fake::calls() < call) break;
+            if (!right) ++wrong, std::printf("WRONG: call %d failed, and nobody noticed\n", call);
+            ++recovered;
         }
         ++failed;
     }
     fake::fail_at(0);
     std::printf("%d calls made to fail\n", failed);
+    wrong += check(recovered >= 8 && recovered < failed / 2, "a capture that fails changes nothing");
     return wrong + check(failed > 20, "every failure is an error and leaves nothing");
 }
 
@@ -138,7 +159,7 @@ int check_refusals(const Bundle &bundle) {
 int main(int, char **arguments) {
     try {
         const Bundle bundle = open_bundle(arguments[1]);
-        int wrong = check_pixels(bundle) + check_failures(bundle) + check_refusals(bundle);
+        int wrong = check_pixels(bundle) + check_concurrency(bundle) + check_failures(bundle) + check_refusals(bundle);
         wrong += check(fake::held() == 0 && fake::broken() == 0, "nothing is held, no rule was broken");
         return wrong ? 1 : 0;
     } catch (const Error &error) {

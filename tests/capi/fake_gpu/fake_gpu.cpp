@@ -3,6 +3,8 @@
 #include <NvInferRuntime.h>
 
 #include <array>
+#include <chrono>
+#include <condition_variable>
 #include <cstdio>
 #include <cstring>
 #include <deque>
@@ -11,14 +13,29 @@
 #include <mutex>
 #include <string>
 
+using Work = std::deque<std::function<void()>>;
+
+struct CUgraph_st {
+    Work work;
+};
+
+struct CUgraphExec_st {
+    Work work;
+};
+
 struct CUstream_st {
-    std::deque<std::function<void()>> todo;
+    Work todo, captured;
+    bool capturing = false;
+    void give(std::function<void()> work) { (capturing ? captured : todo).push_back(std::move(work)); }
 };
 
 namespace {
 
 std::recursive_mutex mutex;
-int failing = 0, called = 0, objects = 0, rules = 0;
+int failing = 0, called = 0, objects = 0, rules = 0, launched = 0;
+std::mutex meeting;
+std::condition_variable met;
+int wanted = 0, there = 0;
 std::map<const char *, std::size_t> memory;  // where pieces begin, and their bytes
 thread_local int used_gpu = -1;
 
@@ -97,7 +114,7 @@ class Context : public nvinfer1::IExecutionContext, Counted {
         const Hold hold(mutex);
         if (fails()) return false;
         for (const auto &[name, batch] : batches_) rule(batch == batches_["image"], "the batches differ");
-        stream->todo.emplace_back([this, batch = batches_["image"]] { compute(batch); });
+        stream->give([this, batch = batches_["image"]] { compute(batch); });
         return true;
     }
 
@@ -190,6 +207,11 @@ void fail_at(int call) {
 int calls() { return called; }
 int held() { return static_cast<int>(memory.size()) + objects; }
 int broken() { return rules; }
+int graphs() { return launched; }
+void meet(int threads) {
+    const std::lock_guard<std::mutex> hold(meeting);
+    wanted = threads, there = 0;
+}
 
 }  // namespace fake
 
@@ -237,7 +259,15 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 }
 
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+    {
+        // Only where nobody comes is this as long as it says.
+        std::unique_lock<std::mutex> hold(meeting);
+        ++there;
+        met.notify_all();
+        rule(met.wait_for(hold, std::chrono::seconds(120), [] { return there >= wanted; }), "frames are serial");
+    }
     const Hold hold(mutex);
+    rule(!stream->capturing, "a stream was waited for in a capture");
     if (fails()) {
         stream->todo.clear();
         return cudaErrorInvalidValue;
@@ -249,13 +279,65 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
 cudaError_t cudaMemcpyAsync(void *to, const void *from, std::size_t bytes, cudaMemcpyKind, cudaStream_t stream) {
     const Hold hold(mutex);
     if (fails()) return cudaErrorInvalidValue;
-    stream->todo.emplace_back([to, from, bytes] {
+    stream->give([to, from, bytes] {
         const bool good = lies_in_memory(to, bytes) && lies_in_memory(from, bytes);
         rule(good, "a copy reached beyond its memory");
         if (good) std::memcpy(to, from, bytes);
     });
     return cudaSuccess;
 }
+
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
+    const Hold hold(mutex);
+    if (fails()) return cudaErrorInvalidValue;
+    rule(!stream->capturing, "a stream was captured twice");
+    stream->capturing = true;
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph) {
+    const Hold hold(mutex);
+    rule(stream->capturing, "a capture ended that never began");
+    stream->capturing = false;
+    Work work;
+    work.swap(stream->captured);
+    if (fails()) return cudaErrorInvalidValue;
+    *graph = new CUgraph_st{std::move(work)};
+    ++objects;
+    return cudaSuccess;
+}
+
+cudaError_t cudaGraphInstantiateWithFlags(cudaGraphExec_t *executable, cudaGraph_t graph, unsigned long long) {
+    const Hold hold(mutex);
+    if (fails()) return cudaErrorMemoryAllocation;
+    *executable = new CUgraphExec_st{graph->work};
+    ++objects;
+    return cudaSuccess;
+}
+
+cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
+    const Hold hold(mutex);
+    if (fails()) return cudaErrorInvalidValue;
+    ++launched;
+    for (const auto &work : executable->work) stream->give(work);
+    return cudaSuccess;
+}
+
+cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+    const Hold hold(mutex);
+    delete graph;
+    --objects;
+    return cudaSuccess;
+}
+
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable) {
+    const Hold hold(mutex);
+    delete executable;
+    --objects;
+    return cudaSuccess;
+}
+
+cudaError_t cudaGetLastError() { return cudaSuccess; }
 
 extern "C" int getInferLibVersion() noexcept { return 101601; }
 

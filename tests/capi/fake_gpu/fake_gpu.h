@@ -21,6 +21,8 @@ inline std::uint8_t aged(std::uint8_t value, float years, const std::array<float
 void fail_at(int call);  // the call that fails, counted from 1 on; 0: none
 int calls();             // how many calls there were since
 int held();              // memory, streams and objects of TensorRT that were not given back
+int graphs();            // how many graphs were launched
+void meet(int threads);  // from now on, whoever waits for the GPU waits until so many do at the same time; 0: no longer
 int broken();            // how often a rule was broken, such as use of memory that is gone
 
 }  // namespace fake
