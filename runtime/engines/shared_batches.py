@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,7 +28,7 @@ class SharedBatches:
     for company: an element that is alone is computed alone.
     """
 
-    def __init__(self, run: Callable[[NDArray[Any]], Sequence[NDArray[Any]]], most: int) -> None:
+    def __init__(self, run: Callable[[NDArray[Any]], NDArray[Any]], most: int) -> None:
         """``run`` computes a batch [N, ...] of up to ``most`` elements, one call at a time."""
         self._run, self._most = run, most
         self._turn = threading.Lock()

@@ -19,7 +19,7 @@ void plan(const Manifest &m) {
     const int side = std::min(m.min_frame_px, 2048), multiple = std::max(m.tile_multiple, kTileStepPx);
     if (side % multiple != 0) return;
     const std::size_t cells = static_cast<std::size_t>(side / multiple) * static_cast<std::size_t>(side / multiple);
-    for (const std::vector<int> &cores : {std::vector<int>{}, std::vector<int>{256, 640}})
+    for (const std::vector<Size> &cores : {std::vector<Size>{}, std::vector<Size>{{256, 304}, {640, 640}}})
         for (const Tile &tile :
              plan_tiles(side, {640, 3, cores, m.halo_px}, std::vector<std::uint8_t>(cells, 1), multiple)) {
             require(tile.x0 >= 0 && tile.y0 >= 0 && tile.width > 0 && tile.height > 0);
