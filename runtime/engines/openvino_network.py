@@ -105,6 +105,7 @@ def compile_network(
                 model = for_squares(openvino, model, side_px)
             if precision is Precision.BF16:
                 _keep_positions_exact(model)
+                _modulate_in_one_pass(model)
             return core.compile_model(model, "CPU", options)
         except RuntimeError as error:
             raise EngineError(f"OpenVINO cannot load {name}: {last_line(error)}") from error
@@ -141,6 +142,27 @@ def _keep_positions_exact(model: Any) -> None:
     places += [node.input_value(1) for node in nodes if node.get_type_name() == "GridSample"][:1]
     if places:
         model.add_outputs([opset.slice(one, [0] * 4, [1] * 4, [1] * 4).output(0) for one in places])
+
+
+def _modulate_in_one_pass(model: Any) -> None:
+    """Have SPADE's product and sum, x * scale + shift, computed in one pass of a model compiled for bf16.
+
+    OpenVINO would add the product inside the convolution that gives the shift, in place, and copies both what
+    it adds to and the sum; with AMX that takes longer than the sum. It does not where another operator reads
+    the shift, so the shape of each becomes an additional, unused output. A value is rounded once less.
+    """
+    opset = load_openvino().opset13
+    shapes = []
+    for node in model.get_ordered_ops():
+        inputs = {one.get_node().get_type_name(): one for one in node.input_values()}
+        if node.get_type_name() == "Add" and inputs.keys() == {"Multiply", "Add"}:
+            shift = inputs["Add"]
+            if any(
+                one.get_node().get_type_name() == "Convolution" for one in shift.get_node().input_values()
+            ):
+                shapes.append(opset.shape_of(shift).output(0))
+    if shapes:
+        model.add_outputs(shapes)
 
 
 def _from(port: Any, least: tuple[int, ...]) -> Any:

@@ -6,6 +6,7 @@
 #include <set>
 #include <openvino/op/constant.hpp>
 #include <openvino/op/result.hpp>
+#include <openvino/op/shape_of.hpp>
 #include <openvino/op/slice.hpp>
 #include <string>
 #include <thread>
@@ -79,6 +80,26 @@ void keep_positions_exact(ov::Model &model) {
     model.add_results(results);
 }
 
+// Has SPADE's product and sum, x * scale + shift, computed in one pass. OpenVINO would add the product inside the
+// convolution that gives the shift, in place, with two copies; it does not where another operator reads the shift, so
+// the shape of each becomes an output, which nobody reads.
+void modulate_in_one_pass(ov::Model &model) {
+    const auto is = [](const ov::Output<ov::Node> &value, const char *type) {
+        return std::string(value.get_node()->get_type_name()) == type;
+    };
+    ov::ResultVector results;
+    for (const auto &node : model.get_ordered_ops()) {
+        if (std::string(node->get_type_name()) != "Add" || node->get_input_size() != 2) continue;
+        const bool second = is(node->input_value(0), "Multiply");
+        const ov::Output<ov::Node> product = node->input_value(second ? 0 : 1), shift = node->input_value(second);
+        if (!is(product, "Multiply") || !is(shift, "Add")) continue;
+        const auto parts = shift.get_node()->input_values();
+        if (std::any_of(parts.begin(), parts.end(), [&](const auto &part) { return is(part, "Convolution"); }))
+            results.push_back(std::make_shared<ov::op::v0::Result>(std::make_shared<ov::op::v3::ShapeOf>(shift)->output(0)));
+    }
+    model.add_results(results);
+}
+
 }  // namespace
 
 int count_cores() {
@@ -95,7 +116,10 @@ Network::Network(const Bundle &bundle, const FileEntry &entry, const NetworkOpti
         const std::shared_ptr<ov::Model> model = core.read_model(content, ov::Tensor());
         check_inputs(*model, options, path);
         set_least_sizes(*model, options, path);
-        if (precision_ == "bf16") keep_positions_exact(*model);
+        if (precision_ == "bf16") {
+            keep_positions_exact(*model);
+            modulate_in_one_pass(*model);
+        }
         const ov::element::Type type = precision_ == "bf16" ? ov::element::bf16 : ov::element::f32;
         model_ = core.compile_model(model, "CPU", ov::hint::performance_mode(ov::hint::PerformanceMode::LATENCY),
                                     ov::hint::inference_precision(type), ov::num_streams(options.streams),

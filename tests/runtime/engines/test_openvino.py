@@ -27,6 +27,7 @@ from amgan.runtime.engines.contract import GENERATOR_INPUTS, Engine, TileBatch
 from amgan.runtime.engines.openvino import OpenVinoEngine
 from amgan.runtime.engines.openvino_network import (
     _keep_positions_exact,
+    _modulate_in_one_pass,
     choose_precision,
     cpu_has_bf16,
     last_line,
@@ -307,6 +308,28 @@ def test_places_become_outputs_that_bf16_leaves_exact() -> None:
         "Sin",
         "Transpose",
     ]
+
+
+def test_every_modulation_of_bf16_has_a_second_reader_of_its_shift() -> None:
+    openvino = load_openvino()
+
+    network = openvino.Core().read_model(Bundle.open(None).file("generator", "fp32"))
+    _modulate_in_one_pass(network)
+    first, *shapes = network.outputs
+    assert first.get_element_type().get_type_name() == "u8"
+    nodes = [port.get_node().input_value(0).get_node() for port in shapes]
+    assert [one.get_type_name() for one in nodes] == ["ShapeOf"] * 8  # two SPADEs in each of four blocks
+
+
+def test_shipped_bf16_network_copies_nothing_around_its_modulations() -> None:
+    if "amx_bf16" not in Path("/proc/cpuinfo").read_text(encoding="ascii"):
+        pytest.skip("this CPU has no AMX")
+    bundle = Bundle.open(None)
+    engine = OpenVinoEngine(bundle, "bf16")
+    names = [node.get_friendly_name() for node in engine._model.get_runtime_model().get_ordered_ops()]
+    engine.close()
+    assert len(names) > 100
+    assert [name for name in names if "___" in name] == []  # how OpenVINO names a copy between two operators
 
 
 def test_bf16_is_near_single_precision_far_from_the_corner() -> None:
