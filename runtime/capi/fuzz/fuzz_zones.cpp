@@ -60,9 +60,9 @@ void use(const std::uint8_t *data, std::size_t size) {
     const amgan_zone_ages wanted = moved(now, std::clamp(years[0], -1000.0f, 1000.0f), m);
     require_ages(wanted);
     check_wanted(&wanted, &now, m);
-    const Plane before = zone_age_field(landmarks, now, 32, 4), after = zone_age_field(landmarks, wanted, 32,
-    4); const Plane mask = asked_mask(before, after, 4, 64); for (const float share : mask.values)
-    require(share >= 0.0f && share <= 1.0f);
+    const Plane before = zone_age_field(landmarks, now, 32, 4), after = zone_age_field(landmarks, wanted, 32, 4);
+    const Plane mask = asked_mask(before, after, 4, 64);
+    for (const float share : mask.values) require(share >= 0.0f && share <= 1.0f);
 }
 
 }  // namespace
