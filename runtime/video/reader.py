@@ -14,6 +14,8 @@ from .probe import VideoInfo, picture_stream, say_time
 EXACT_LENGTH = ("mov", "matroska", "avi")
 """Kinds of files whose header says how long they are."""
 SHORT_BY_S = 0.5
+STRICT = ("mjpeg",)
+"""Codecs whose decoders go on after damage without a word, unless they are told not to."""
 
 
 @dataclass
@@ -49,6 +51,8 @@ class Decoded:
             stream = picture_stream(container, self.info.path)
             stream.thread_type = "AUTO"
             stream.codec_context.thread_count = self._threads
+            if stream.codec_context.name in STRICT:
+                stream.codec_context.options = {"err_detect": "explode"}
             if first_pts is not None:
                 with reading(self.info.path):
                     container.seek(first_pts, stream=stream)

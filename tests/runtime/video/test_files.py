@@ -76,6 +76,16 @@ def test_a_damaged_picture(pipeline: Pipeline, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
 
 
+def test_damage_that_motion_jpeg_would_conceal(pipeline: Pipeline, tmp_path: Path) -> None:
+    source = write_video(tmp_path / "in.avi", [background()] * 6, "mjpeg", "yuvj420p")
+    content = bytearray(source.read_bytes())
+    content[len(content) // 2 : len(content) // 2 + 40] = bytes(range(40))
+    source.write_bytes(content)
+    with pytest.raises(VideoError, match=r"in\.avi' is damaged"):
+        VideoSession(source, tmp_path / "out.mkv", ASKED).run(pipeline)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.avi"]
+
+
 def test_a_full_disk_keeps_what_is_done(
     pipeline: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
