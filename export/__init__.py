@@ -1,1 +1,1 @@
-"""Export of AMGAN: checkpoint to ONNX and bundle, with proof of parity."""
+"""Export of AMGAN: checkpoint to ONNX and bundle, with a parity check against PyTorch."""

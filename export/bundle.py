@@ -1,4 +1,4 @@
-"""Checkpoint to bundle: networks, engines, parity, manifest, in a folder that appears whole or not at all."""
+"""Checkpoint to bundle: ONNX files, engines, parity check and manifest, written atomically as one folder."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def export_bundle(
 ) -> Path:
     """Export a checkpoint (None: the shipped one) to a bundle folder and return the folder.
 
-    An existing bundle is replaced once the new one is complete and agrees with PyTorch; any other
-    non-empty folder is refused. Raises UsageError, or AmganError when export or parity fails; nothing is
-    written then.
+    An existing bundle is replaced once the new one is complete and its parity check passes; any other
+    non-empty folder is refused. Raises UsageError, and AmganError when export or parity check fails; nothing
+    is written then.
     """
     options.check()
     source = SHIPPED if checkpoint is None else checkpoint
@@ -76,7 +76,7 @@ def _finish(
     options: ExportOptions,
     progress: Progress,
 ) -> Manifest:
-    """Compare the ONNX files, build engines of what passed, compare these; the manifest with all of it."""
+    """Compare the ONNX files, build engines, compare these too; returns the full manifest."""
     report = require(compare(reference, work, manifest.files, progress))
     if options.targets:
         wanted = replace(options.engines, precision=ENGINE_PRECISION, force=options.force)
@@ -95,11 +95,11 @@ def _check_output(output: Path) -> None:
     if output.exists() and not output.is_dir():
         raise UsageError(f"{output} is a file; name a folder for the bundle")
     if output.is_dir() and any(output.iterdir()) and not (output / MANIFEST).is_file():
-        raise UsageError(f"{output} holds something that is no bundle; name a new or empty folder")
+        raise UsageError(f"{output} holds files that are not a bundle; name a new or empty folder")
 
 
 def _swap(work: Path, output: Path) -> None:
-    """Put the finished folder in place of the old one; the old one is gone only when the new one is there."""
+    """Replace the old folder by the finished one; the old one is deleted last."""
     old = output.with_name(f".{output.name}.old.{secrets.token_hex(4)}")
     if output.exists():
         output.replace(old)

@@ -1,4 +1,4 @@
-"""What engines are compared on: noise, pictures and maps made to hurt, and a real face."""
+"""Inputs of the parity check: noise, extreme pictures and aging maps, and a real face."""
 
 from __future__ import annotations
 
@@ -35,12 +35,11 @@ class Case:
 def generator_cases(
     seed: int, halo_px: int, oldest: float = MAX_AGE, patterns: int = PATTERNS
 ) -> tuple[Case, ...]:
-    """Tiles with all their inputs: random, stressful and real, of several sizes and batches.
+    """Inputs of the generator: random, extreme and real tiles of several sizes and batch sizes.
 
-    ``oldest`` is the oldest age, in years, that the generator is ever asked for: the manifest's
-    ``oldest_trained_age``, which stands for all that are older; so no place changes by more years than lie
-    between it and MIN_AGE. ``patterns`` is how many it mixes. Coordinates
-    are those of the mean face.
+    ``oldest`` is the oldest age in years that the generator is asked for, the manifest's
+    ``oldest_trained_age``: no aging map exceeds ``oldest`` - MIN_AGE. ``patterns`` is the generator's number
+    of patterns. Coordinates are those of the mean face.
     """
     rng = np.random.default_rng(seed)
     made = [
@@ -77,7 +76,7 @@ def generator_cases(
 
 
 def estimator_cases(seed: int, frame_px: int) -> tuple[Case, ...]:
-    """Frames of ``frame_px``: random, stressful and real."""
+    """Inputs of the estimator: random, extreme and real frames of ``frame_px``."""
     rng = np.random.default_rng(seed)
     black, white, stripes, checks, noise = _stress_pictures(rng, frame_px)
     cut = slice(REAL_MARGIN_PX, REAL_MARGIN_PX + REAL_FRAME_PX)
@@ -90,7 +89,7 @@ def estimator_cases(seed: int, frame_px: int) -> tuple[Case, ...]:
 
 
 def real_tile() -> NDArray[np.uint8]:
-    """The face that ships for comparisons, uint8 [368, 368, 3] RGB (see docs/samples.md)."""
+    """The bundled photo for comparisons, uint8 [368, 368, 3] RGB (see docs/samples.md)."""
     from PIL import Image
 
     with Image.open(REAL_TILE) as picture:
@@ -108,7 +107,7 @@ def _random_tiles(
     sides = rng.choice([256, 320, 512], n)
     corners = [CELL_PX * rng.integers(0, (side - np.array(core[::-1])) // CELL_PX + 1) for side in sides]
     places = [
-        face_places((int(x) - halo_px, int(y) - halo_px), (width, height), int(side))
+        face_coordinates((int(x) - halo_px, int(y) - halo_px), (width, height), int(side))
         for (x, y), side in zip(corners, sides, strict=True)
     ]
     pattern = np.concatenate([_pattern(rng, patterns) for _ in range(n)])
@@ -121,12 +120,12 @@ def _case(
 ) -> Case:
     """One tile with its first pixel, halo included, at ``corner`` of a frame of ``frame_px``."""
     height, width = picture.shape[:2]
-    places = face_places(corner, (width, height), frame_px)[None]
+    places = face_coordinates(corner, (width, height), frame_px)[None]
     ages = ages[None, None].astype(np.float32)
     return Case(name, (np.ascontiguousarray(picture[None]), ages, places, pattern))
 
 
-def face_places(corner: tuple[int, int], size: tuple[int, int], frame_px: int) -> NDArray[np.float32]:
+def face_coordinates(corner: tuple[int, int], size: tuple[int, int], frame_px: int) -> NDArray[np.float32]:
     """Coordinates of a tile of the mean face's frame, float32 [4, h, w]: u, v, inside and scale.
 
     ``corner`` (x, y) is the tile's first pixel, ``size`` its width and height; all multiples of 4 px.
@@ -146,7 +145,7 @@ def _pattern(rng: np.random.Generator, count: int) -> NDArray[np.float32]:
 
 
 def _stress_pictures(rng: np.random.Generator, side: int) -> tuple[Array, ...]:
-    """Black, white, stripes 7 px wide, black and white pixels in turn, and noise: uint8 [side, side, 3]."""
+    """Black, white, stripes 7 px wide, a checkerboard of pixels, and noise: uint8 [side, side, 3]."""
     black = np.zeros((side, side, 3), np.uint8)
     stripes, checks = black.copy(), black.copy()
     stripes[(np.arange(side) // 7) % 2 == 0] = 255
@@ -159,7 +158,7 @@ def _even(cells: int, years: float) -> Array:
 
 
 def _checks(cells: int, size: int, years: float) -> Array:
-    """Squares of ``size`` cells, so many years younger and older in turn."""
+    """A checkerboard of squares of ``size`` cells, alternately -``years`` and +``years``."""
     row = np.arange(cells) // size
     return np.where(np.add.outer(row, row) % 2 == 0, np.float32(-years), np.float32(years))
 

@@ -1,4 +1,4 @@
-"""The manifest of an exported bundle: what the files are, what they were made from and how."""
+"""Makes the manifest of an exported bundle: its files, their origin and the export's options."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PACKAGES = ("torch", "onnx", "onnxsim", "openvino")
 def make_manifest(
     checkpoint: Path, config: ModelConfig, options: ExportOptions, written: Written
 ) -> Manifest:
-    """The manifest of ONNX files; engines and the parity report are added later."""
+    """The manifest of the ONNX files; the caller adds engines and the parity report."""
     return Manifest(
         model=checkpoint.stem,
         version=amgan.__version__,

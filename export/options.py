@@ -1,4 +1,4 @@
-"""What an export is asked for."""
+"""Options of an export."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ ENGINES = EngineOptions()
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """What a bundle is to hold.
+    """Contents of a bundle.
 
-    ``precisions`` are those of its ONNX files (fp32 is always there); ``targets`` the generations of GPUs to
-    build engines for ("sm86", ..., or "current"; empty: no engines), which takes the fp16 files as well;
-    ``flavour`` the TensorRT to build them with; ``force`` builds engines again that are up to date, and
-    ``engines`` are the further options of engines, but for their precision. ``plain``
-    writes the networks as PyTorch exports them, without any simplification: for comparison only, fp32 only.
+    ``precisions``: those of its ONNX files (fp32 is always included).
+    ``targets``: GPU architectures to build engines for ("sm86", ... or "current"; empty: none). Engines also
+    need the fp16 files.
+    ``flavour``: the TensorRT to build them with.
+    ``force``: rebuild engines that are up to date.
+    ``engines``: further options of engines, except their precision.
+    ``plain``: write the networks as PyTorch exports them, not simplified; fp32 only, for comparison.
     """
 
     precisions: tuple[str, ...] = ("fp32",)

@@ -1,12 +1,12 @@
-"""A Triton Inference Server model repository for a bundle: its generator and estimator, ready to serve.
+"""Writes a Triton Inference Server model repository with a bundle's generator and estimator.
 
     REPOSITORY/
       amgan_generator/config.pbtxt    amgan_generator/1/model.onnx (or model.plan)
       amgan_estimator/config.pbtxt    amgan_estimator/1/model.onnx
 
-The configurations follow Triton's model_config.proto. ONNX files run in its onnxruntime backend. Where the
-bundle has an engine of TensorRT itself it is taken in place of the ONNX file; Triton does not load those of
-TensorRT for RTX. Of ONNX files the one in the wanted precision is taken where the bundle has it.
+The configurations follow Triton's model_config.proto. ONNX files run in its onnxruntime backend, in the
+requested precision where the bundle has it. An engine of TensorRT itself is preferred to the ONNX file;
+Triton does not load engines of TensorRT for RTX.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ROLES = ("generator", "estimator")
 ONNX_BATCH = 8
 QUEUE_DELAY_US = 2000
 INSTANCES = 2
-"""Copies of a model on each GPU, or on the CPU: one is fed while the other computes."""
+"""Instances of a model on each GPU, or on the CPU: one transfers data while the other computes."""
 
 _TYPES = {"uint8": "TYPE_UINT8", "float16": "TYPE_FP16", "float32": "TYPE_FP32", "int64": "TYPE_INT64"}
 _BACKENDS = {"onnx": ("onnxruntime", "model.onnx"), FORMAT: ("tensorrt", "model.plan")}
@@ -77,9 +77,9 @@ def write_triton(
     progress: Progress = lambda message: None,
     precision: Precision = Precision.FP32,
 ) -> Path:
-    """Write the repository of a bundle to a folder, which appears whole or not at all; returns the folder.
+    """Write the repository of a bundle to a folder, atomically; returns the folder.
 
-    Models of an older repository of AMGAN in the same folder are replaced, those of others stay. Raises
+    Models of an older AMGAN repository in the same folder are replaced, other models are kept. Raises
     UsageError for a folder that is a file or cannot be written, and BundleError for a bundle without the
     tensors or files that are needed.
     """
@@ -104,9 +104,9 @@ def write_triton(
 
 
 def plan_models(bundle: Bundle, precision: Precision = Precision.FP32) -> tuple[TritonModel, ...]:
-    """The models that a bundle gives, in the precision where it has that and in fp32 otherwise.
+    """The models of a bundle, in the precision where it has that and in fp32 otherwise.
 
-    Raises BundleError where it lacks what Triton must be told.
+    Raises BundleError where its manifest does not describe the tensors.
     """
     manifest = bundle.manifest
     specs: dict[str, GeneratorSpec | EstimatorSpec] = {
@@ -137,7 +137,7 @@ def _file(bundle: Bundle, role: str, precision: Precision) -> tuple[str, FileEnt
 
 
 def _sizes(inputs: Sequence[TensorSpec], build: EngineBuild | None) -> dict[str, int]:
-    """What letters in shapes stand for in an engine, which takes one size only: {"H": 368, "W": 368}."""
+    """The values of symbolic dimensions for an engine, which has one size only: {"H": 368, "W": 368}."""
     if build is None:
         return {}
     shapes = build.profile.inputs
@@ -151,7 +151,7 @@ def _sizes(inputs: Sequence[TensorSpec], build: EngineBuild | None) -> dict[str,
 
 
 def _tensor(kind: str, tensor: TensorSpec, sizes: dict[str, int]) -> str:
-    """One input or output; the batch is not among its dims, and sizes that are open are -1."""
+    """One input or output; its dims exclude the batch, and dynamic ones are -1."""
     if tensor.type not in _TYPES:
         raise BundleError(
             f"the tensor {tensor.name} is {tensor.type}, which Triton is not told: export again"
@@ -164,7 +164,7 @@ def _tensor(kind: str, tensor: TensorSpec, sizes: dict[str, int]) -> str:
 
 
 def _dim(size: int | str, sizes: dict[str, int]) -> int:
-    """A number; "H", "H/4" or "H-112" with H of the engine; -1 where H is open."""
+    """The value of a dimension: a number, or "H", "H/4", "H-112" with the engine's H; -1 where dynamic."""
     if isinstance(size, int):
         return size
     if size in sizes:
@@ -177,7 +177,7 @@ def _dim(size: int | str, sizes: dict[str, int]) -> int:
 
 
 def _move(work: Path, output: Path, names: Sequence[str]) -> None:
-    """Put the finished models in their places; old ones go when the new ones are there."""
+    """Move the finished models to the repository; old ones are deleted last."""
     output.mkdir(parents=True, exist_ok=True)
     for name in names:
         old = work / f"{name}.old"

@@ -1,4 +1,4 @@
-"""Holding a finished bundle against the checkpoint it was made of."""
+"""Compares a finished bundle with the checkpoint that it was exported from."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Progress = Callable[[str], None]
 
 
 def find_checkpoint(bundle: Bundle, against: Path | None) -> Path:
-    """The checkpoint to hold a bundle against: the one named, else the shipped weights if it is made of them.
+    """The checkpoint to compare a bundle with: ``against``, else the shipped weights if it was made of them.
 
-    Raises UsageError when none is named and the bundle was made of other weights, or there are none.
+    Raises UsageError when ``against`` is None and the bundle was made of other weights, or there are none.
     """
     if against is not None:
         return against

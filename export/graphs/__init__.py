@@ -1,1 +1,1 @@
-"""Graphs: the networks of a checkpoint as ONNX files, plain, simplified and in half precision."""
+"""The networks of a checkpoint as ONNX files: plain, simplified and in half precision."""

@@ -1,7 +1,6 @@
-"""What a graph asks of an engine: operators, copies among them, and bytes that go through memory.
+"""Cost of an ONNX graph: operators, copies among them, and bytes of memory traffic.
 
-A stand-in for the plan of an engine, which tells kernels and layouts, but only where it can be built: what an
-export adds to its graph is seen here on every machine.
+An upper bound that needs no GPU: the plan of an engine is exact, but exists only where it can be built.
 """
 
 from __future__ import annotations
@@ -22,14 +21,14 @@ COPIES = frozenset(
         "Split", "Squeeze", "Transpose", "Unsqueeze",
     }
 )  # fmt: skip
-"""Operators that compute nothing: an engine fuses them, or copies."""
+"""Operators without arithmetic: an engine either fuses them or copies memory."""
 
 
 @dataclass(frozen=True)
 class GraphCost:
-    """Operators whose inputs are not all constants, those of COPIES, and bytes read and written by all.
+    """Number of operators, of those in COPIES, and bytes that all of them read and write.
 
-    Every operator is taken to read and write memory, as if nothing were fused; constants do not count.
+    Assumes that nothing is fused. Constants, and operators on constants only, do not count.
     """
 
     operators: int
@@ -38,9 +37,9 @@ class GraphCost:
 
 
 def graph_cost(model: onnx.ModelProto, inputs: Mapping[str, tuple[int, ...]]) -> GraphCost:
-    """The cost of a network for inputs of some shapes, batch included.
+    """The cost of a network for ``inputs``, shapes by name with the batch.
 
-    Raises EngineError where the shape of a value cannot be told.
+    Raises EngineError where the shape of a value cannot be inferred.
     """
     fixed = copy.deepcopy(model)
     for one in fixed.graph.input:

@@ -1,4 +1,4 @@
-"""The networks as engines run them: uint8 pictures in and out, everything around them inside."""
+"""The networks as engines run them: uint8 pictures in and out, scaling and rounding inside."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from amgan.networks import Discriminator, Generator
 
 
 class DeployGenerator(nn.Module):
-    """The generator with scaling, halo removal, rounding and layout inside (the engine's contract)."""
+    """The generator with scaling, halo removal, rounding and channel layout (the engine's contract)."""
 
     def __init__(self, generator: Generator) -> None:
         super().__init__()

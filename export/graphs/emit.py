@@ -1,7 +1,7 @@
-"""Simplified networks to ONNX, node for node: nothing in the graph that the simplification did not leave.
+"""Writes simplified networks as ONNX, node by node.
 
-torch.onnx.export would trace the same network, but reasons for minutes about the sizes of convolutions
-without padding, and adds nodes of its own; parity checks hold both to the same pixels.
+torch.onnx.export can trace the same network, but takes minutes to infer the sizes of convolutions without
+padding, and adds nodes. The parity check requires the same pixels of both.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from .writer import GraphWriter
 
 
 def emit_generator(network: ExportGenerator) -> onnx.ModelProto:
-    """The ONNX model of a generator that all passes have been through, in its own precision."""
+    """The ONNX model of a fully simplified generator, in its own precision."""
     if not isinstance(network.planes, SeparateConditioning) or network.cell_px != PIXELS:
         raise ValueError("only a fully simplified generator can be written; run all passes first")
     assert isinstance(network.up1, UpsampleCells) and isinstance(network.up2, nn.Conv2d)
@@ -85,7 +85,7 @@ def emit_estimator(discriminator: Discriminator, frame_px: int, dtype: torch.dty
 
 
 def cropped_blocks(network: ExportGenerator) -> list[CroppedBlock]:
-    """The residual blocks of a network that all passes have been through."""
+    """The residual blocks of a fully simplified network."""
     blocks = [block for block in network.blocks if isinstance(block, CroppedBlock)]
     assert len(blocks) == len(network.blocks)
     return blocks
@@ -94,7 +94,7 @@ def cropped_blocks(network: ExportGenerator) -> list[CroppedBlock]:
 def _conditioning(
     g: GraphWriter, network: ExportGenerator, part: SeparateConditioning, work: torch.dtype
 ) -> str:
-    """Hidden channels of all SPADE from the inputs but the picture; positions stay in fp32."""
+    """Hidden channels of all SPADE layers from the conditioning inputs; positions stay in fp32."""
     cells = network.outer_px // DOWNSAMPLING + 1
     ages, positions = g.crop("aging_map", cells), g.crop("coordinates", cells)
     uv, inside = g.slice(positions, {1: (0, 2)}), g.slice(positions, {1: (2, 3)})
@@ -110,7 +110,7 @@ def _conditioning(
 
 
 def _atlas(g: GraphWriter, atlas: LearntAtlas, work: torch.dtype) -> str:
-    """The atlas at the places of the pixels, fp32 [N, C, H - 2 outer_px, W - 2 outer_px]."""
+    """The atlas sampled at the pixels' coordinates, fp32 [N, C, H - 2 outer_px, W - 2 outer_px]."""
     spans = g.node("Mul", "aging_map", g.constant(1.0 / AGE_SPAN_YEARS))
     seen = g.node("Concat", g.slice("coordinates", {1: (0, 2)}), spans, axis=1)
     columns = g.node("Concat", *_phases(g, seen, 3), axis=1)
@@ -158,7 +158,7 @@ def _modulated(g: GraphWriter, x: str, hidden: str, spade: FoldedSpade, convolut
 
 
 def _blend(g: GraphWriter, codes: str, x: str, network: ExportGenerator, work: torch.dtype) -> None:
-    """Heads and lerp in code values, on cells and in fp32; the output is called aged."""
+    """Heads and lerp in code values, on cells and in fp32; the output's name is "aged"."""
     heads = network.heads
     assert isinstance(heads, OneHead)
     both = g.node("Tanh", _widen(g, g.convolution(x, heads.convolution), work))

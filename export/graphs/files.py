@@ -1,4 +1,4 @@
-"""A checkpoint's networks as ONNX files: simplified, in every precision asked for."""
+"""Writes a checkpoint's networks as simplified ONNX files, in every requested precision."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Written:
-    """The files of a folder, what each pass left of the generator, and the nodes of every graph."""
+    """Manifest entries by file, the generator's size after each pass, and the number of nodes by file."""
 
     files: Mapping[str, FileEntry]
     passes: tuple[PassReport, ...]
@@ -74,7 +74,7 @@ def write_simplified(
 def write_plain(
     folder: Path, generator: Generator, discriminator: Discriminator, frame_px: int, progress: Progress
 ) -> Written:
-    """Write both networks as torch.onnx.export traces them, in fp32, not simplified at all; takes a minute.
+    """Write both networks as torch.onnx.export traces them, in fp32 and not simplified. Takes a minute.
 
     Raises AmganError when PyTorch cannot export one.
     """
@@ -90,7 +90,7 @@ def write_plain(
 
 
 def pass_line(before: PassReport, after: PassReport) -> str:
-    """One pass for people: its name, and operations and arithmetic before and after."""
+    """One line for the log: the pass, with operations and GFLOP before and after."""
     return (
         f"{after.name}: {before.operations} -> {after.operations} operations, "
         f"{before.gflop:.1f} -> {after.gflop:.1f} GFLOP"

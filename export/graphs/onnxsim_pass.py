@@ -1,4 +1,4 @@
-"""onnxsim on what the passes left over: kept only where it changes no output and removes something."""
+"""Runs onnxsim after the passes; its result is kept only if it is smaller and gives the same output."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from amgan.runtime.errors import AmganError
 
 
 def shorten(model: onnx.ModelProto, inputs: tuple[NDArray[Any], ...]) -> tuple[onnx.ModelProto, str]:
-    """Run onnxsim on a model; returns the shorter model, or the same one, and a sentence that says which.
+    """Run onnxsim on a model; returns the smaller model, or the same one, and a sentence for the log.
 
-    The result is kept when it has fewer nodes and gives the same output for ``inputs`` (the arrays in the
-    order of the model's inputs): integers exactly, floats but for their last digits. Raises AmganError when
-    the model itself does not run.
+    The result is kept when it has fewer nodes and gives the same output for ``inputs`` (arrays in the order
+    of the model's inputs): integers exactly, floats within rounding. Raises AmganError when the model itself
+    does not run.
     """
     import onnxsim
 

@@ -25,7 +25,7 @@ KEPT_FP32 = {
 
 
 def generator_in(network: ExportGenerator, precision: str) -> ExportGenerator:
-    """The generator with all convolutions, but not its atlas, in a precision: ``fp32``, ``fp16`` or ``bf16``.
+    """The generator with its convolutions in ``precision`` ("fp32", "fp16" or "bf16") and its atlas in fp32.
 
     Raises UsageError for another name.
     """

@@ -1,6 +1,6 @@
-"""PyTorch to ONNX by tracing: the plain graphs of generator and estimator, the reference of benchmarks.
+"""PyTorch to ONNX by tracing: the plain graphs of generator and estimator, for comparison in benchmarks.
 
-What bundles hold is written by emit.py after all passes.
+The graphs in bundles are written by emit.py.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ OPSET = 18
 
 
 def generator_to_onnx(generator: Generator, path: Path, *, optimize: bool = False) -> None:
-    """Write a generator with its contract as one ONNX file, dynamic in batch and size.
+    """Write a generator (DeployGenerator) as one ONNX file, dynamic in batch and size.
 
-    ``optimize`` lets PyTorch's exporter clean the graph. Raises AmganError when the export fails.
+    ``optimize`` runs the exporter's own graph optimisation. Raises AmganError when the export fails.
     """
     side = 4 * ((2 * generator.config.halo_px + 67) // 4)
     example = (
@@ -52,7 +52,10 @@ def generator_to_onnx(generator: Generator, path: Path, *, optimize: bool = Fals
 def estimator_to_onnx(
     discriminator: Discriminator, frame_px: int, path: Path, *, optimize: bool = False
 ) -> None:
-    """Write an estimator for frames of ``frame_px`` as one ONNX file, dynamic in the batch; see above."""
+    """Write an estimator (DeployEstimator) for frames of ``frame_px`` as one ONNX file, dynamic in the batch.
+
+    See generator_to_onnx.
+    """
     example = (torch.randint(0, 256, (2, frame_px, frame_px, 3), dtype=torch.uint8),)
     shapes = {"image": {0: torch.export.Dim("N")}}
     _export(DeployEstimator(discriminator), example, shapes, (["image"], ["ages"]), path, optimize)
@@ -91,7 +94,7 @@ def _export(
 
 
 def _name_open_sizes(model: onnx.ModelProto) -> None:
-    """Give the outputs' open sizes short names instead of the exporter's formulas."""
+    """Give the outputs' dynamic axes short names instead of the exporter's formulas."""
     for output in model.graph.output:
         for number, size in enumerate(output.type.tensor_type.shape.dim):
             if size.dim_param and number:
@@ -101,7 +104,7 @@ def _name_open_sizes(model: onnx.ModelProto) -> None:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the exporter's chatter from the user's screen."""
+    """Suppress the exporter's output and warnings."""
     level = logging.getLogger("torch").level
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")

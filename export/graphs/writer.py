@@ -37,7 +37,7 @@ class GraphWriter:
         return names[0] if outputs == 1 else names
 
     def constant(self, value: Tensor | Sequence[int] | int | float) -> str:
-        """Add a constant, once: a tensor with its own type, integers as int64, a number as fp32."""
+        """Add a constant unless it exists: a tensor with its dtype, integers as int64, a float as fp32."""
         if isinstance(value, Tensor):
             array = _to_numpy(value)
         elif isinstance(value, float):

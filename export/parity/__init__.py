@@ -1,1 +1,1 @@
-"""Parity: proof that the files of a bundle compute what PyTorch computes."""
+"""Parity check: compares the files of a bundle with the networks in PyTorch."""

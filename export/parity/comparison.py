@@ -1,4 +1,4 @@
-"""Proof that the files of a bundle compute what PyTorch computes: runs, differences, verdict."""
+"""Runs the files of a bundle and the networks in PyTorch on the same inputs and compares the outputs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Answered = tuple[Case, NDArray[Any]]
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """The networks in PyTorch fp32, with inputs of each role and what they make of them."""
+    """The networks in PyTorch fp32, with inputs and reference outputs for each role."""
 
     generator: Generator
     discriminator: Discriminator
@@ -71,7 +71,7 @@ def compare(
     files: Mapping[str, FileEntry],
     progress: Progress = lambda message: None,
 ) -> ParityReport:
-    """Hold the files of a bundle against the reference, in every engine that can run them here."""
+    """Compare the files of a bundle with the reference, in every engine that runs on this machine."""
     results = []
     for contender in contenders(folder, files, reference.generator, reference.discriminator):
         result = _try(contender, reference.answers[contender.role])
@@ -82,7 +82,7 @@ def compare(
 
 
 def require(report: ParityReport) -> ParityReport:
-    """Raise AmganError, naming the first broken tolerance, unless all contenders that ran passed."""
+    """Return the report if all contenders that ran passed; else raise AmganError with the first failure."""
     if not report.passed:
         raise AmganError(
             f"the exported networks differ from PyTorch, {report.first_fault}; nothing was written"
@@ -145,7 +145,7 @@ def _describe(result: Result) -> str:
 
 
 def _sentence(result: Result) -> str:
-    """What came out, in a few words."""
+    """The result in a few words."""
     if result.not_run:
         return f"not run, {result.not_run}"
     if result.faults:

@@ -1,4 +1,4 @@
-"""What is compared with the reference: a name, and how to open it as a function."""
+"""A contender of the parity check: a name, and how to open it as a function."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Run = Callable[[tuple[Array, ...]], Array]
 
 
 class NotRun(AmganError):
-    """A contender cannot be tried on this machine; the text says why."""
+    """A contender cannot run on this machine; the message says why."""
 
 
 @dataclass(frozen=True, eq=False)
 class Contender:
-    """Something that claims to compute what the reference does; see Result for the fields.
+    """One file in one engine, to be compared with the reference; see Result for the fields.
 
-    ``open`` gives the function from inputs to output; it raises NotRun where this machine cannot try it.
+    ``open`` returns the function from inputs to output; it raises NotRun where this machine cannot run it.
     """
 
     name: str

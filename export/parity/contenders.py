@@ -1,4 +1,4 @@
-"""Who is compared with the reference: every file of a bundle in every engine that can run it here."""
+"""Lists the contenders of a parity check: every file of a bundle in every engine that runs here."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _onnx(path: Path, name: str, entry: FileEntry, halo_px: int) -> Iterator[Con
 
 
 def _openvino(path: Path, halo_px: int, precision: Precision) -> Run:
-    """The engine that users run, on this file."""
+    """The runtime's OpenVINO engine with this file."""
     if precision is Precision.BF16 and not cpu_has_bf16():
         raise NotRun("this CPU has no bf16")
     engine = OpenVinoEngine.of_file(path, halo_px, CELL_PX, precision)
@@ -112,7 +112,7 @@ def _onnx_runtime(path: Path, names: tuple[str, ...]) -> Run:
 
 
 def _pytorch(role: str, precision: str, generator: Generator, discriminator: Discriminator) -> Contender:
-    """PyTorch with its convolutions in half precision: what such arithmetic does, as a GPU would."""
+    """PyTorch with its convolutions in half precision: the effect of the arithmetic alone."""
 
     def open_it() -> Run:
         network: torch.nn.Module

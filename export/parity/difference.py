@@ -1,4 +1,4 @@
-"""How far two pictures are apart, in the terms of pictures: code values, PSNR and SSIM."""
+"""Differences between two pictures: code values, PSNR and SSIM."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from amgan.evaluation.pixels import psnr
 
 IDENTICAL_DB = 150.0
-"""PSNR that stands for no difference at all (where it would be infinite)."""
+"""PSNR reported for identical pictures, where it would be infinite."""
 
 WINDOW_PX = 8
 _STABLE = ((0.01 * 255.0) ** 2, (0.03 * 255.0) ** 2)

@@ -1,4 +1,4 @@
-"""Contenders on a GPU: TensorRT's engines, and the generator in PyTorch as CUDA runs it."""
+"""Contenders on a GPU: TensorRT engines, and the generator in PyTorch on CUDA."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from ..tensorrt.flavour import current_target
 from .contender import INPUTS, Array, Contender, NotRun, Run, as_tiles
 
 CUDA_LARGEST_PX = 176
-"""Sides of the tiles that PyTorch is tried with, in px: pictures of the comparison are small."""
+"""Largest side in px of the tiles that PyTorch is compared on."""
 
 
 def tensorrt(path: Path, name: str, entry: FileEntry) -> Contender:
-    """An engine of TensorRT."""
+    """The contender of a TensorRT engine."""
     assert entry.build is not None
     flavour = FLAVOURS[entry.build.flavour]
     return Contender(
@@ -36,9 +36,9 @@ def tensorrt(path: Path, name: str, entry: FileEntry) -> Contender:
 
 
 def open_tensorrt(path: Path, entry: FileEntry) -> Run:
-    """Open a TensorRT engine for comparison, on the first GPU; pictures may be of any size.
+    """Open a TensorRT engine on the first GPU, for pictures of any size.
 
-    Raises NotRun where there is no GPU or TensorRT, or none that the engine is for, EngineError otherwise.
+    Raises NotRun where GPU or TensorRT is missing or does not match the engine, EngineError otherwise.
     """
     here = current_target()
     if here is None:
@@ -76,7 +76,7 @@ def open_tensorrt(path: Path, entry: FileEntry) -> Run:
 
 
 def pytorch_cuda(path: Path, name: str, entry: FileEntry, config: GeneratorConfig) -> Iterator[Contender]:
-    """PyTorch on CUDA, which runs where no TensorRT does: a file as it is, and an fp32 one in fp16, too."""
+    """PyTorch on CUDA: the file in its own precision, and an fp32 file in fp16 as well."""
     own = Precision.parse(entry.precision)
     for used in dict.fromkeys((own, Precision.FP16) if own is Precision.FP32 else (own,)):
         yield Contender(
@@ -86,10 +86,10 @@ def pytorch_cuda(path: Path, name: str, entry: FileEntry, config: GeneratorConfi
 
 
 def open_pytorch_cuda(path: Path, own: Precision, used: Precision, config: GeneratorConfig) -> Run:
-    """Open an ONNX generator in PyTorch, on the first GPU; pictures may be of any size.
+    """Open an ONNX generator in PyTorch on the first GPU, for pictures of any size.
 
-    Raises NotRun where there is no GPU, no PyTorch for it, or the GPU lacks the precision, EngineError where
-    it fails.
+    Raises NotRun where the GPU, a PyTorch for it or its support of the precision is missing, EngineError
+    where opening fails.
     """
     if current_target() is None:
         raise NotRun("there is no NVIDIA GPU in this machine")

@@ -1,4 +1,4 @@
-"""What a comparison found, and whether it may pass: differences, tolerances, verdicts."""
+"""The report of a parity check: differences, tolerances and verdicts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far a contender may be from PyTorch fp32, on every input by itself, and why that far."""
+    """Largest allowed difference from PyTorch fp32, for each input separately, and the reason for it."""
 
     max_codes: int
     min_psnr_db: float
@@ -35,14 +35,14 @@ TOLERANCES: Mapping[str, Tolerance] = {
         "in whole years, and the shipped estimator is 0.6 off on hard stripes",
     ),
 }  # fmt: skip
-"""What each precision is held to."""
+"""Tolerance by precision."""
 
 
 @dataclass(frozen=True)
 class CodeDifference:
-    """How far aged pictures are apart, over all inputs; ``worst`` names the input of the largest difference.
+    """Difference of aged pictures over all inputs; ``worst`` names the input with the largest difference.
 
-    PSNR (dB) and SSIM are those of the input where they are lowest.
+    PSNR (dB) and SSIM are the lowest over all inputs.
     """
 
     max_codes: int
@@ -52,7 +52,7 @@ class CodeDifference:
     worst: str
 
     def faults(self, tolerance: Tolerance) -> tuple[str, ...]:
-        """What breaks the tolerance, half a sentence each."""
+        """The tolerances exceeded, half a sentence each."""
         found = []
         if self.max_codes > tolerance.max_codes:
             found.append(
@@ -67,9 +67,9 @@ class CodeDifference:
 
 @dataclass(frozen=True)
 class YearDifference:
-    """How far estimated ages are apart (years), over all inputs.
+    """Difference of estimated ages in years over all inputs.
 
-    ``nan_count`` counts ages that are no number; ``max_years`` and ``mean_years`` leave them out.
+    ``nan_count`` counts NaN ages; ``max_years`` and ``mean_years`` leave them out.
     """
 
     max_years: float
@@ -78,7 +78,7 @@ class YearDifference:
     worst: str
 
     def faults(self, tolerance: Tolerance) -> tuple[str, ...]:
-        """What breaks the tolerance, half a sentence each."""
+        """The tolerances exceeded, half a sentence each."""
         found = []
         if self.nan_count:
             found.append(f"{self.nan_count} ages that are not numbers on '{self.worst}'")
@@ -93,9 +93,9 @@ class YearDifference:
 class Result:
     """One contender against the reference.
 
-    ``file`` is what it ran of the bundle (empty: none, PyTorch shows what the arithmetic alone does);
-    ``precision`` names its tolerance, ``arithmetic`` says what was really computed in. Either there is a
-    ``difference``, or ``not_run`` says why it could not be tried here, or a fault says why it broke down.
+    ``file``: the bundle's file that it ran (empty: PyTorch, for the effect of the arithmetic alone).
+    ``precision``: names its tolerance. ``arithmetic``: the precision that was computed in. ``difference``:
+    the result; None where ``not_run`` or ``faults`` says why there is none.
     """
 
     contender: str
@@ -132,7 +132,7 @@ class ParityReport:
 
     @property
     def first_fault(self) -> str:
-        """The first broken tolerance as half a sentence; empty when all passed."""
+        """The first exceeded tolerance as half a sentence; empty when all passed."""
         return next((f"{r.contender}, {r.role}: {r.faults[0]}" for r in self.results if r.faults), "")
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Exact simplification of the generator for export: the same pixels with less work."""
+"""Exact simplification of the generator for export: the same function with less arithmetic."""
 
 from .network import ExportGenerator
 from .passes import PASSES, PassReport, report_passes, simplify

@@ -1,7 +1,7 @@
-"""The merged first convolution, fed by the engine's inputs: what the pattern adds is computed once per tile.
+"""The merged first convolution on the engine's inputs, with the pattern's part computed once per tile.
 
-A plane that is the same everywhere adds the same to every place. So the pattern's weights become a bias of
-the tile, and the scaling of the age is folded into the convolution.
+A constant plane adds the same value at every position. So the pattern's weights become a bias per tile, and
+the scaling of the age is folded into the convolution.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from amgan.networks.config import AGE_SPAN_YEARS
 from .modulation import FirstConvolution
 
 PLANES = 1 + POSITION_CHANNELS + 2
-"""Age, place, inside and scale."""
+"""Number of planes: age, position features, inside and scale."""
 
 
 class SeparateConditioning(nn.Module):
@@ -35,7 +35,7 @@ class SeparateConditioning(nn.Module):
         self.pattern.weight = nn.Parameter(weight[:, PLANES:, 0, 0].to(dtype), requires_grad=False)
 
     def forward(self, aging_map: Tensor, coordinates: Tensor, pattern: Tensor) -> Tensor:
-        """Inputs as in conditioning_planes; places are computed in their own precision, fp32."""
+        """Inputs as in conditioning_planes; position features are computed in fp32."""
         work = self.planes.weight.dtype
         inside = coordinates[:, 2:3]
         place = position_features(coordinates[:, :2]) * inside

@@ -1,4 +1,4 @@
-"""Convolutions made cheap: one head, scaling folded in, no padding."""
+"""Cheaper convolutions: one output head, input scaling folded in, no padding."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ COLOURS = 3
 
 
 class OneHead(nn.Module):
-    """Δ and α out of one convolution and one tanh: sigmoid(z) = ½ + ½·tanh(z/2)."""
+    """Δ and α from one convolution and one tanh: sigmoid(z) = ½ + ½·tanh(z/2)."""
 
     def __init__(self, convolution: nn.Conv2d, colours: int) -> None:
         """The first ``colours`` outputs of ``convolution`` are Δ, the others α with half its weights."""
@@ -46,8 +46,8 @@ def join_heads(colour: nn.Conv2d, attention: nn.Conv2d) -> OneHead:
 def fold_input_scaling(stem: nn.Conv2d) -> nn.Conv2d:
     """The stem on code values: W·(x/127.5 - 1) + c = (W/127.5)·x + (c - ΣW), for the three colours.
 
-    Where the padded border is seen the two differ (zeros mean black here, grey there); that border never
-    reaches the core.
+    The two differ at the padded border (where zero is black here and grey there), which never reaches the
+    core.
     """
     weight = stem.weight.detach().double().clone()
     assert stem.bias is not None

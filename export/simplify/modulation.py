@@ -1,4 +1,4 @@
-"""SPADE made cheap: norm folded in, first convolutions merged.
+"""Cheaper SPADE: norm folded in, first convolutions merged.
 
 With the norm at inference n(x) = a·x + b per channel (a = 1/√(var+ε), b = -a·mean),
 n(x)·(1 + γ) + β = x·a(1 + γ) + (b(1 + γ) + β): linear in γ and β, hence new weights of their convolutions.
@@ -15,9 +15,9 @@ from amgan.networks.spade import Spade
 class FoldedSpade(nn.Module):
     """x · scale(c) + shift(c).
 
-    ``shared`` is the first convolution while that is the block's own. After the merge it is None, ``start``
-    is where the block's hidden channels begin in the merged ones, and ``crop`` by how many cells they are
-    larger than x on every side.
+    ``shared`` is the block's first convolution, None after the merge. Then ``start`` is the first of the
+    block's hidden channels in the merged ones, and ``crop`` the number of cells by which they exceed x on
+    every side.
     """
 
     def __init__(self, shared: nn.Conv2d, scale: nn.Conv2d, shift: nn.Conv2d) -> None:
@@ -35,12 +35,12 @@ class FoldedSpade(nn.Module):
 
     @property
     def hidden_channels(self) -> int:
-        """How many hidden channels it reads."""
+        """Number of hidden channels that it reads."""
         return self.scale.in_channels
 
 
 def own_hidden(spade: FoldedSpade, condition: Tensor) -> Tensor:
-    """A SPADE's hidden channels: of its own first convolution, or its part of the merged ones."""
+    """A SPADE layer's hidden channels: from its own first convolution, or its slice of the merged ones."""
     if spade.shared is not None:
         return torch.relu(spade.shared(condition))
     assert spade.start is not None
@@ -50,7 +50,7 @@ def own_hidden(spade: FoldedSpade, condition: Tensor) -> Tensor:
 
 
 def fold_spade(spade: Spade) -> FoldedSpade:
-    """Fold the norm of one SPADE into its γ and β convolutions."""
+    """Fold the norm of one SPADE layer into its γ and β convolutions."""
     norm = spade.norm
     assert norm.running_mean is not None and norm.running_var is not None
     a = torch.rsqrt(norm.running_var.double() + norm.eps)
@@ -65,7 +65,7 @@ def fold_spade(spade: Spade) -> FoldedSpade:
 
 
 class FirstConvolution(nn.Module):
-    """The first convolutions of all SPADE of one scale as one, with its ReLU."""
+    """The first convolutions of all SPADE layers of one scale merged into one, with ReLU."""
 
     def __init__(self, convolution: nn.Conv2d) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ class FirstConvolution(nn.Module):
 
 
 def merge_first(spades: list[FoldedSpade]) -> FirstConvolution:
-    """Take the first convolution out of every SPADE and return them merged."""
+    """Remove the first convolution from every SPADE layer and return them merged."""
     owned = [s.shared for s in spades if s.shared is not None]
     if len(owned) != len(spades):
         raise ValueError("the first convolutions are merged already")

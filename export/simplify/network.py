@@ -1,4 +1,4 @@
-"""The generator taken apart for export: the same function, in pieces that passes can replace one by one."""
+"""The generator for export: the same function, in modules that passes replace one by one."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class UpsampleConvolution(nn.Module):
 
 
 class TwoHeads(nn.Module):
-    """Features to the change Δ and the attention mask α, a convolution each."""
+    """Features to the change Δ and the attention mask α, one convolution each."""
 
     def __init__(self, colour: nn.Conv2d, attention: nn.Conv2d) -> None:
         super().__init__()
@@ -64,9 +64,9 @@ class Blend(nn.Module):
 
 
 class ExportGenerator(nn.Module):
-    """The deployable generator in replaceable pieces; inputs and output as in DeployGenerator.
+    """The deployable generator in replaceable modules; inputs and output as in DeployGenerator.
 
-    ``cell_px`` is the side, in px, of the cells that full resolution is carried as: 1 until they are made.
+    ``cell_px`` is the side in px of the cells at full resolution: 1 until group_pixels has run.
     """
 
     def __init__(self, generator: Generator) -> None:
@@ -118,7 +118,7 @@ class ExportGenerator(nn.Module):
         return self._blend_core(codes, scaled, delta, attention)
 
     def _blend_core(self, codes: Tensor, scaled: Tensor, delta: Tensor, attention: Tensor) -> Tensor:
-        """Cut the core out of what is larger, and blend it in fp32."""
+        """Crop to the core and blend in fp32."""
         core = slice(self.halo_px, -self.halo_px)
         inside = (slice(None), slice(None), core, core)
         if not self.is_valid:
@@ -128,12 +128,12 @@ class ExportGenerator(nn.Module):
 
     @property
     def outer_px(self) -> int:
-        """Pixels of the halo, on every side, whose own values no core sees: only their coordinates count."""
+        """Width in px of the halo's outer margin, whose coordinates are used but whose colours are not."""
         return CELL_PX if self.is_valid else 0
 
     @property
     def is_valid(self) -> bool:
-        """Whether the convolutions have lost their padding, so that only the core comes out."""
+        """Whether drop_padding has run: convolutions have no padding and the output is the core only."""
         return self.stem.padding == (0, 0)
 
     def skip_margin(self, name: str) -> int:

@@ -1,7 +1,7 @@
-"""The exact simplification passes, in order, with what each saves.
+"""The exact simplification passes, in order.
 
 Every pass takes an ExportGenerator and returns a new one that computes the same function on the core. It
-raises ValueError when a pass that it needs has not been run, or when it was run before.
+raises ValueError when a pass that it depends on has not run, or when it has run before.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ def fold_norm(network: ExportGenerator) -> ExportGenerator:
 
 
 def merge_first_convolutions(network: ExportGenerator) -> ExportGenerator:
-    """Compute the first convolutions of all SPADE, and the conditioning they read, once for all blocks."""
+    """Compute the first convolutions of all SPADE layers, and their conditioning, once for all blocks."""
     network = copy.deepcopy(network)
     network.first = merge_first(_folded(network))
     return network
 
 
 def join_output_heads(network: ExportGenerator) -> ExportGenerator:
-    """Put colour and attention into one convolution."""
+    """Merge the colour and attention heads into one convolution."""
     network = copy.deepcopy(network)
     _require(isinstance(network.heads, TwoHeads), "the heads are joined already")
     network.heads = join_heads(network.heads.colour, network.heads.attention)  # type: ignore[arg-type]
@@ -62,7 +62,7 @@ def join_output_heads(network: ExportGenerator) -> ExportGenerator:
 
 
 def phase_upsampling(network: ExportGenerator) -> ExportGenerator:
-    """Compute each phase of an upsampling and its convolution by itself: 4/9 of the arithmetic."""
+    """Compute each phase of an upsampling with its convolution separately: 4/9 of the arithmetic."""
     network = copy.deepcopy(network)
     for name in ("up1", "up2"):
         upsample = getattr(network, name)
@@ -82,7 +82,7 @@ def fold_scaling(network: ExportGenerator) -> ExportGenerator:
 
 
 def drop_padding(network: ExportGenerator) -> ExportGenerator:
-    """Compute only what reaches the core: no convolution is padded, so every layer shrinks the tile."""
+    """Remove all padding, so that every layer shrinks the tile and only the core is computed."""
     network = copy.deepcopy(network)
     spades = _folded(network)
     _require(not network.is_valid, "the padding is dropped already")
@@ -102,7 +102,7 @@ def drop_padding(network: ExportGenerator) -> ExportGenerator:
 
 
 def group_pixels(network: ExportGenerator) -> ExportGenerator:
-    """Carry full resolution as cells of 2×2 px, so that no layer works on many places with few channels."""
+    """Compute full resolution in cells of 2×2 px (space to depth), so that no layer has few channels."""
     network = copy.deepcopy(network)
     _require(network.cell_px == 1, "the pixels are grouped already")
     _require(network.is_valid, "run drop_padding first")
@@ -119,7 +119,7 @@ def group_pixels(network: ExportGenerator) -> ExportGenerator:
 
 
 def separate_conditioning(network: ExportGenerator) -> ExportGenerator:
-    """Compute what the condition owes to the pattern once per tile, and fold in the age's scaling."""
+    """Compute the pattern's part of the conditioning once per tile, and fold in the age's scaling."""
     network = copy.deepcopy(network)
     ready = network.is_valid and isinstance(network.first, FirstConvolution)
     _require(ready, "run merge_first_convolutions and drop_padding first, and separate_conditioning once")
@@ -143,7 +143,7 @@ PASSES: tuple[Pass, ...] = (
 
 @dataclass(frozen=True)
 class PassReport:
-    """A network after one pass: operations in its graph, and GFLOP for a frame of COUNT_CORE_PX."""
+    """A network after one pass: operations in its graph, and GFLOP for a core of COUNT_CORE_PX squared."""
 
     name: str
     operations: int
@@ -151,7 +151,7 @@ class PassReport:
 
 
 def simplify(generator: Generator, passes: tuple[Pass, ...] = PASSES) -> ExportGenerator:
-    """Run the passes on a generator; ValueError where one needs another first."""
+    """Run the passes on a generator. Raises ValueError where one depends on another that has not run."""
     network = ExportGenerator(generator)
     for step in passes:
         network = step(network)
@@ -159,7 +159,7 @@ def simplify(generator: Generator, passes: tuple[Pass, ...] = PASSES) -> ExportG
 
 
 def report_passes(generator: Generator, passes: tuple[Pass, ...] = PASSES) -> tuple[PassReport, ...]:
-    """What the network is like as it came ("plain") and after each pass; measuring takes a second or two."""
+    """Reports of the network before ("plain") and after each pass; takes a second or two."""
     network = ExportGenerator(generator)
     reports = [measure("plain", network)]
     for step in passes:
@@ -184,7 +184,7 @@ def measure(name: str, network: ExportGenerator) -> PassReport:
 
 
 class _OperationCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts the tensor operations that run inside it, but for views, which neither compute nor copy."""
+    """Counts the tensor operations run inside it, except views."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]

@@ -1,9 +1,9 @@
-"""Full resolution carried as cells of 2×2 px: a quarter of the places, four times the channels.
+"""Full resolution in cells of 2×2 px: a quarter of the positions, four times the channels.
 
-Few channels on many places leave a CPU's vector units half empty and its memory busy. A cell holds its pixels
-as channels, row by row, [N, 2·2·C, h/2, w/2], which is what ONNX calls DepthToSpace in DCR mode, backwards.
-Without padding every layer at full resolution is a convolution over cells with the same weights in other
-places and zeros between them.
+Few channels at many positions use half of a CPU's vector units and much memory bandwidth. A cell holds its
+pixels as channels, row by row, [N, 2·2·C, h/2, w/2]: the inverse of ONNX's DepthToSpace in DCR mode. Without
+padding, every layer at full resolution is a convolution over cells with the same weights, rearranged and
+padded with zeros.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Proof that an engine computes in half precision where it counts: in its heavy convolutions.
+"""Checks that an engine computes its heavy convolutions in half precision.
 
-Networks are strongly typed, so what the parsed network says is what the engine does. That can be read
-without a GPU; with one, the finished engine is asked as well.
+Networks are strongly typed, so the types of the parsed network are those of the engine. Reading them needs
+no GPU; where there is one, the finished engine is inspected as well.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from amgan.runtime.errors import EngineError
 
 HEAVY = 0.01
-"""A convolution with at least this share of all convolutions' arithmetic is heavy: it must be half."""
+"""A convolution is heavy, and must be half, from this share of all convolutions' arithmetic on."""
 ENOUGH = 0.95
 """Share of the convolutions' arithmetic that must be half, light ones included."""
 
@@ -99,11 +99,11 @@ def require_precision(report: PrecisionReport, precision: str, source: str) -> N
 
 
 def inspect_engine(trt: Any, engine: Any, report: PrecisionReport, precision: str, name: str) -> int:
-    """Ask a loaded engine about the heavy convolutions; returns for how many of them it answered.
+    """Inspect the heavy convolutions of a loaded engine; returns how many the inspector reports.
 
-    The network is strongly typed, so its types are the proof. An inspector that says nothing of a
-    convolution, or shows only the ends of a region that it lies in, is no fault. Raises EngineError where a
-    layer that is such a convolution takes and gives nothing but another floating-point type.
+    A convolution that the inspector omits, or reports only as part of a fused region, is no fault: the types
+    of the parsed network were checked. Raises EngineError where a layer that is such a convolution has inputs
+    and outputs of another floating-point type only.
     """
     if precision not in TYPES or precision == "fp32":
         return 0

@@ -1,4 +1,4 @@
-"""TensorRT engines for a bundle: which to build, which to keep, and what the manifest says of them."""
+"""TensorRT engines of a bundle: which to build, which to keep, and their manifest entries."""
 
 from __future__ import annotations
 

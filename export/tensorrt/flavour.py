@@ -1,6 +1,6 @@
-"""Which TensorRT there is: TensorRT itself or TensorRT for RTX, and what GPUs it can build for.
+"""The installed TensorRT, TensorRT itself or TensorRT for RTX, and the GPUs that it can build for.
 
-Both have the same Python interface but for the import name; what differs is probed here, nowhere else.
+Both have the same Python interface under another import name; all differences are handled here.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _TARGETS_HELP = f"write current, or generations such as {EXAMPLES}"
 
 @dataclass(frozen=True)
 class Flavour:
-    """A TensorRT that is installed: import name, full version, module."""
+    """An installed TensorRT: import name, full version, module."""
 
     name: str
     version: str

@@ -1,4 +1,4 @@
-"""What TensorRT says while it builds: its messages, and how far it is."""
+"""TensorRT's messages and progress during a build."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Log(Protocol):
 
 
 def make_monitor(trt: Any, label: str, progress: Progress) -> Any:
-    """A progress monitor that reports at most every two seconds; None where TensorRT knows none.
+    """A progress monitor that reports at most every EVERY_S; None where TensorRT has no such interface.
 
-    Its ``interrupted`` becomes true when the user pressed Ctrl-C, which ends the build.
+    Its ``interrupted`` becomes true on Ctrl-C, which ends the build.
     """
     if not hasattr(trt, "IProgressMonitor"):
         return None
@@ -71,7 +71,7 @@ def out_of_memory(errors: list[str]) -> bool:
 
 
 def first_reason(errors: list[str]) -> str:
-    """The first error that explains something, on one line and without places in TensorRT's sources."""
+    """The first meaningful error, on one line and without locations in TensorRT's sources."""
     for error in errors:
         for line in error.splitlines():
             if not _NO_GPU.search(line) and (text := _PLACE.sub("", line).strip(" .")):

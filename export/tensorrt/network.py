@@ -1,4 +1,4 @@
-"""ONNX to TensorRT's network: reading it, fixing its sizes, and configuring the builder."""
+"""Parses ONNX into TensorRT's network, fixes its input sizes and configures the builder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MIB = 1 << 20
 
 @dataclass
 class BuildSession:
-    """TensorRT's objects of one build; the network borrows its weights from the parser, so it stays too."""
+    """TensorRT's objects of one build; the parser owns the network's weights, so it is kept."""
 
     flavour: Flavour
     log: Any
@@ -36,11 +36,11 @@ class BuildSession:
 
 @contextmanager
 def building(flavour: Flavour) -> Iterator[BuildSession]:
-    """A build with an empty, strongly typed network; raises EngineError when TensorRT wants a GPU for it.
+    """A build with an empty, strongly typed network; raises EngineError when TensorRT needs a GPU for it.
 
-    TensorRT logs while it holds a lock, and freeing one of its objects takes the same lock: were an old one
-    freed by the garbage collector while we log, the process would hang. So the collector rests during a
-    build, and no object of a build outlives it, not even in the frames of an error. One build at a time.
+    TensorRT logs while it holds a lock, and freeing one of its objects takes the same lock. If the garbage
+    collector freed an object while the logger runs, the process would deadlock. So the collector is disabled
+    during a build, and no object outlives it, not even in an exception's frames. One build at a time.
     """
     collecting = gc.isenabled()
     gc.disable()
@@ -56,7 +56,7 @@ def building(flavour: Flavour) -> Iterator[BuildSession]:
         raise
     finally:
         if session is not None:
-            # What borrows goes before what lends.
+            # The network before its parser, which owns the weights.
             session.parser = None
             session.network = None
             session.builder = None
@@ -133,7 +133,7 @@ def _fix_sizes(session: BuildSession, options: BuildOptions, source: str) -> Any
             raise EngineError(
                 f"the input {tensor.name} of '{source}' has the shape {known}, not {size}: export it again"
             )
-        # With the sizes fixed TensorRT knows all shapes inside, so their arithmetic can be counted.
+        # With fixed sizes TensorRT infers all inner shapes, so the arithmetic can be counted.
         tensor.shape = (-1, *size)
         profile.set_shape(tensor.name, *((n, *size) for n in options.batch))
     return profile

@@ -1,4 +1,4 @@
-"""What to build: the options of one engine, and those of a bundle's engines."""
+"""Build options of one engine, and of all engines of a bundle."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ LEVELS = range(6)
 class BuildOptions:
     """How to build one engine.
 
-    ``inputs`` maps each input's name to its shape without the batch; only the batch stays open, from the
-    smallest over the best to the largest of ``batch``. ``precision`` ("fp16", "bf16", "fp32") is what the
-    ONNX file must be. ``workspace_mib`` limits the memory of the engine's intermediate results (0:
-    TensorRT's own limit), ``level`` is TensorRT's optimisation level, 0 to 5. ``timing_cache`` is a file that
-    keeps timings for the next build, where the flavour has such a thing. ``portable`` builds an engine that
-    runs on every generation of GPUs from Ampere (sm80) on, more slowly: for TensorRT itself only.
+    ``inputs``: shape of each input by name, without the batch, which alone is dynamic. ``batch``: smallest,
+    optimal and largest batch size. ``precision``: the ONNX file's, "fp16", "bf16" or "fp32".
+    ``workspace_mib``: limit of the memory for intermediate results (0: TensorRT's own limit). ``level``:
+    TensorRT's optimisation level, 0 to 5. ``timing_cache``: a file that keeps timings for the next build,
+    where the flavour supports it. ``portable``: build an engine that runs on all GPUs from Ampere (sm80) on,
+    but more slowly; TensorRT itself only.
     """
 
     inputs: Mapping[str, tuple[int, ...]]
@@ -57,13 +57,13 @@ class BuildOptions:
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """What to build for a bundle; the rest as in BuildOptions.
+    """Options for the engines of a bundle; other fields as in BuildOptions.
 
-    ``cores`` are widths and heights of tiles without their halo, in px, each of which gets an engine of the
-    generator; the
-    runtime takes the one that costs least for a frame, and fills tiles up that are smaller. ``batch`` is the
-    most tiles of a batch, and what engines are tuned for; large tiles have smaller ones. ``force`` builds
-    engines that are up to date, too. ``timing_cache`` None keeps timings in the user's cache folder.
+    ``cores``: (width, height) in px of tiles without halo. Each gets an engine of the generator; the runtime
+    chooses the cheapest for a frame and pads smaller tiles.
+    ``batch``: largest batch size, which engines are tuned for; large tiles have smaller batches.
+    ``force``: rebuild engines that are up to date.
+    ``timing_cache``: None keeps timings in the user's cache folder.
     """
 
     precision: str = "fp16"
