@@ -76,10 +76,10 @@ def make_inputs(size: int, halo: int, patterns: int) -> tuple[np.ndarray, np.nda
     """A photo as one tile with its halo: 30 years younger to 30 older, the mean face's place, a mixture."""
     from PIL import Image
 
-    from amgan.export.cases import face_coordinates
+    from amgan.export.cases import mean_face_coordinates
 
     side = size + 2 * halo
-    places = face_coordinates((-halo, -halo), (side, side), size)[None]
+    places = mean_face_coordinates((-halo, -halo), (side, side), size)[None]
     photo = Image.open(PHOTO).convert("RGB").resize((side, side), Image.Resampling.BICUBIC)
     years = np.tile(np.linspace(-30, 30, side // 4, dtype=np.float32), (1, 1, side // 4, 1))
     return np.asarray(photo)[None].copy(), years, places, np.full((1, patterns), 1 / patterns, np.float32)

@@ -106,13 +106,13 @@ def _random_tiles(
     ).astype(np.float32)
     sides = rng.choice([256, 320, 512], n)
     corners = [CELL_PX * rng.integers(0, (side - np.array(core[::-1])) // CELL_PX + 1) for side in sides]
-    places = [
-        face_coordinates((int(x) - halo_px, int(y) - halo_px), (width, height), int(side))
+    coordinates = [
+        mean_face_coordinates((int(x) - halo_px, int(y) - halo_px), (width, height), int(side))
         for (x, y), side in zip(corners, sides, strict=True)
     ]
     pattern = np.concatenate([_pattern(rng, patterns) for _ in range(n)])
     name = f"noise, {n} tiles of {core[1]} x {core[0]} px"
-    return Case(name, (picture, ages, np.stack(places), pattern))
+    return Case(name, (picture, ages, np.stack(coordinates), pattern))
 
 
 def _case(
@@ -120,12 +120,14 @@ def _case(
 ) -> Case:
     """One tile with its first pixel, halo included, at ``corner`` of a frame of ``frame_px``."""
     height, width = picture.shape[:2]
-    places = face_coordinates(corner, (width, height), frame_px)[None]
+    coordinates = mean_face_coordinates(corner, (width, height), frame_px)[None]
     ages = ages[None, None].astype(np.float32)
-    return Case(name, (np.ascontiguousarray(picture[None]), ages, places, pattern))
+    return Case(name, (np.ascontiguousarray(picture[None]), ages, coordinates, pattern))
 
 
-def face_coordinates(corner: tuple[int, int], size: tuple[int, int], frame_px: int) -> NDArray[np.float32]:
+def mean_face_coordinates(
+    corner: tuple[int, int], size: tuple[int, int], frame_px: int
+) -> NDArray[np.float32]:
     """Coordinates of a tile of the mean face's frame, float32 [4, h, w]: u, v, inside and scale.
 
     ``corner`` (x, y) is the tile's first pixel, ``size`` its width and height; all multiples of 4 px.

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from amgan.export.cases import face_coordinates
+from amgan.export.cases import mean_face_coordinates
 
 SIDE_PX = 368
 FACE_FRAME_PX = 256
@@ -39,5 +39,5 @@ def whole_frame(
     """
     side = frame_px + 2 * halo_px
     years = np.tile(np.linspace(-30, 30, side // 4, dtype=np.float32), (1, 1, side // 4, 1))
-    places = face_coordinates((-halo_px, -halo_px), (side, side), frame_px)[None]
-    return portrait(side)[None], years, places, np.full((1, patterns), 1 / patterns, np.float32)
+    coordinates = mean_face_coordinates((-halo_px, -halo_px), (side, side), frame_px)[None]
+    return portrait(side)[None], years, coordinates, np.full((1, patterns), 1 / patterns, np.float32)

@@ -1,1 +1,1 @@
-"""How well aged faces turn out: what judges from outside read, and what changed in the pixels."""
+"""Evaluation of aged faces: readings of external estimators ("judges") and measures of the pixels."""

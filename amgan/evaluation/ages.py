@@ -1,4 +1,4 @@
-"""Age asked for against age read: how far readings follow, in order and in amount."""
+"""Requested age against read age: order, slope and error."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ CONFIDENCE = 1.96
 
 
 def reading_noise(faces: Sequence[FaceResult], judge: str) -> float:
-    """Standard deviation in years of a judge's readings of one unchanged face that is moved a little."""
+    """Standard deviation in years of a judge's readings of one unchanged face under small shifts."""
     return float(np.sqrt(np.mean([np.var(face.noise[judge], ddof=1) for face in faces])))
 
 
 def tolerance(noise: float) -> float:
-    """By how many years two readings of the same thing may differ: 95 % of them differ by less."""
+    """Largest difference in years between two readings of the same face at 95 % confidence."""
     return CONFIDENCE * float(np.sqrt(2.0)) * noise
 
 
 def slope(readings: Mapping[str, float]) -> float:
-    """Years read for each year asked, least squares over ASKED."""
+    """Slope of read over requested age, least squares over ASKED."""
     return float(np.polyfit(ASKED, [readings[str(age)] for age in ASKED], 1)[0])
 
 
 def is_monotone(readings: Mapping[str, float], allowed: float) -> bool:
-    """Whether no reading lies more than ``allowed`` years under that of any younger age asked for.
+    """Whether no reading is more than ``allowed`` years below the reading at any younger requested age.
 
     The oldest age must read older than the youngest, so a face that does not change is not monotone.
     """
@@ -40,27 +40,27 @@ def is_monotone(readings: Mapping[str, float], allowed: float) -> bool:
 
 
 def error(readings: Mapping[str, float]) -> float:
-    """Mean absolute difference between asked and read over ASKED, years."""
+    """Mean absolute difference in years between requested and read age over ASKED."""
     return float(np.mean([abs(readings[str(age)] - age) for age in ASKED]))
 
 
 def young_faces(faces: Sequence[FaceResult], judge: str) -> list[FaceResult]:
-    """The faces that a judge reads as younger than YOUNG: those that are asked for OLDER."""
+    """The faces that a judge reads as younger than YOUNG; these are aged to OLDER."""
     return [face for face in faces if face.readings[judge][NOW] < YOUNG]
 
 
 def old_faces(faces: Sequence[FaceResult], judge: str) -> list[FaceResult]:
-    """The faces that a judge reads as older than OLD: those that are asked for YOUNGER."""
+    """The faces that a judge reads as older than OLD; these are aged to YOUNGER."""
     return [face for face in faces if face.readings[judge][NOW] > OLD]
 
 
 def gains(faces: Sequence[FaceResult], judge: str, request: str) -> list[float]:
-    """Years that a judge reads over the unchanged picture, face by face."""
+    """Reading minus reading of the unchanged picture in years, per face."""
     return [face.readings[judge][request] - face.readings[judge][NOW] for face in faces]
 
 
 def age_measures(faces: Sequence[FaceResult], judge: str, first: str, noise: float) -> dict[str, Any]:
-    """All measures of one judge over some faces; ``first`` is the judge that says who is young or old."""
+    """All measures of one judge over some faces; the judge ``first`` decides who is young or old."""
     table = [face.readings[judge] for face in faces]
     allowed = tolerance(noise)
     young, old = young_faces(faces, first), old_faces(faces, first)
@@ -78,6 +78,6 @@ def age_measures(faces: Sequence[FaceResult], judge: str, first: str, noise: flo
 
 
 def noise_facts(faces: Sequence[FaceResult], judge: str) -> dict[str, Any]:
-    """What a result file says of a judge's own noise, years."""
+    """A judge's own noise in years, for the result file."""
     noise = reading_noise(faces, judge)
     return {"noise_years": rounded(noise), "tolerance_years": rounded(tolerance(noise))}

@@ -1,4 +1,4 @@
-"""How strong a change is at every scale: lines, folds and shading, as shares of the face's width."""
+"""Strength of a change in frequency bands: lines, folds and shading, as shares of the face's width."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from .change import FaceChange, blurred_px
 
 EDGES = (0.0025, 0.005, 0.01, 0.02, 0.04, 0.08)
-"""Standard deviations of the blurs between the bands, shares of the face's width."""
+"""Standard deviations of the blurs that separate the bands, as shares of the face's width."""
 
 BAND_NAMES = (
     f"under {EDGES[0]:.2%}",
@@ -20,9 +20,9 @@ _SMALLEST_SIGMA_PX = 0.4
 
 
 def band_rms(face: FaceChange) -> dict[str, float]:
-    """Root mean square of the change in every band over the inner face, code values, by BAND_NAMES.
+    """Root mean square of the change in every band over the inner face, in code values, by BAND_NAMES.
 
-    NaN where the pixels of the picture are too coarse for the band, or without an inner face.
+    NaN where the picture's resolution is too low for the band, or without an inner face.
     """
     levels = [face.codes, *(blurred_px(face.codes, face.sigma_px(edge)) for edge in EDGES)]
     levels.append(np.zeros_like(face.codes))

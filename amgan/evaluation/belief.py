@@ -1,6 +1,6 @@
-"""Whether changes are believed, as far as pixels tell: all measures of it over some faces.
+"""Measures of plausibility ("belief" in result files) over some faces, from pixels alone.
 
-Judges' years reward dark folds; these measures are what they must be read with.
+Judges read dark folds as age, so their years are to be read together with these measures.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ PUBLISHED = (
     {"who": "HRFAE", "darkness_codes": -12.9, "correlation": 0.31},
     {"who": "AMGAN authors", "darkness_codes": -15.9, "correlation": 0.47},
 )
-"""The same measures of pictures that others published."""
+"""The same measures of pictures published by others."""
 
 
 @dataclass(frozen=True)
 class FaceBelief:
-    """The measures of one changed face (see the modules that they come from), and what compares it."""
+    """The measures of one changed face (see their modules), and its change for comparison with others."""
 
     name: str
     darkness_codes: float
@@ -37,7 +37,7 @@ class FaceBelief:
 
 @dataclass(frozen=True)
 class Belief:
-    """The measures of some changed faces; ``correlation`` is between different faces, NaN for one alone."""
+    """The measures of several changed faces; ``correlation`` is between different faces, NaN for one."""
 
     faces: tuple[FaceBelief, ...]
     correlation: float
@@ -45,7 +45,7 @@ class Belief:
 
 
 def face_belief(face: FaceChange) -> FaceBelief:
-    """Everything that is measured of one changed face by itself."""
+    """The measures of one changed face that need no other face."""
     return FaceBelief(
         face.name,
         broad_darkness(face),
@@ -57,7 +57,7 @@ def face_belief(face: FaceChange) -> FaceBelief:
 
 
 def measure_belief(faces: Sequence[FaceChange]) -> Belief:
-    """All measures of belief over changed faces, in the order given.
+    """All measures of plausibility over changed faces, in the order given.
 
     An example, with arrays uint8 [H, W, 3] and landmarks [468, 2] in px::
 
@@ -68,13 +68,13 @@ def measure_belief(faces: Sequence[FaceChange]) -> Belief:
 
 
 def over_faces(each: Sequence[FaceBelief]) -> Belief:
-    """The same from what was measured of every face."""
+    """The same from the measures of each face."""
     correlation = change_correlation([one.change for one in each])
     return Belief(tuple(each), correlation, summarise_rows([one.rows for one in each]))
 
 
 def belief_numbers(found: Belief) -> dict[str, Any]:
-    """The numbers of a result file, with their spread over faces."""
+    """The numbers for a result file, with their spread over faces."""
     rows = {name: _plain(value) for name, value in asdict(found.rows).items()}
     return {
         "faces": len(found.faces),
@@ -87,7 +87,7 @@ def belief_numbers(found: Belief) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """A number of a summary for a result file; None where it is none."""
+    """A number for a result file; None for NaN."""
     if isinstance(value, tuple):
         return [rounded(one) for one in value]
     return value if isinstance(value, int) else rounded(value)

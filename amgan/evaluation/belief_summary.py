@@ -1,4 +1,4 @@
-"""Belief in numbers: those under 45 asked for 75, those over 50 asked for 30, by group."""
+"""Summary of plausibility: faces under 45 aged to 75 and faces over 50 aged to 30, by group."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ Faces = Sequence[FaceResult]
 
 
 def belief_measures(faces: Faces, judges: Sequence[str], first: str) -> dict[str, Any]:
-    """Belief over some faces, of the young asked for more and the old asked for less.
+    """Plausibility over some faces, of young ones made older and old ones made younger.
 
-    Who is young or old is said by the known age, else by the judge ``first``.
+    The known age decides who is young or old, else the judge ``first``.
     """
     young = [face for face in faces if face.years_now(first) < YOUNG]
     old = [face for face in faces if face.years_now(first) > OLD]
@@ -39,7 +39,7 @@ def _asked(faces: Faces, request: str, judges: Sequence[str]) -> dict[str, Any]:
 
 
 def true_age_measures(faces: Faces, judges: Sequence[str]) -> dict[str, Any]:
-    """Every reader of ages against the true ages of those faces that have one; {} where none has."""
+    """Every judge of ages compared with the true ages of the faces that have one; {} where none has."""
     known = [face for face in faces if face.true and np.isfinite(face.known_years)]
     if not known:
         return {}
@@ -48,5 +48,5 @@ def true_age_measures(faces: Faces, judges: Sequence[str]) -> dict[str, Any]:
 
 
 def published() -> list[dict[str, Any]]:
-    """What the same measures say of pictures that others published."""
+    """The same measures of pictures published by others."""
     return [dict(one) for one in PUBLISHED]

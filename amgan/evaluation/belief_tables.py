@@ -1,4 +1,4 @@
-"""Tables of belief for the report and for the texts: measures, true ages, and faults counted by eye."""
+"""Tables of plausibility for report and documentation: measures, true ages, and counted faults."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FAULTS = Path(__file__).with_name("faults.html")
 
 
 def belief_rows(groups: Mapping[str, Mapping[str, Any]]) -> list[Row]:
-    """A heading and a cell for every group; a group is what belief_numbers made, with years and distance."""
+    """A heading and a cell for every group, a result of belief_numbers with years and distance."""
     found = list(groups.values())
     rows: list[Row] = [
         ("faces", [str(one["faces"]) for one in found]),
@@ -44,7 +44,7 @@ def belief_rows(groups: Mapping[str, Mapping[str, Any]]) -> list[Row]:
 
 
 def true_age_rows(readers: Mapping[str, Mapping[str, Any]]) -> list[Row]:
-    """A heading and a cell for every reader of ages."""
+    """A heading and a cell for every judge of ages."""
     found = list(readers.values())
     decades = sorted({decade for one in found for decade in one["by_decade"]}, key=int)
     rows: list[Row] = [
@@ -62,7 +62,7 @@ def true_age_rows(readers: Mapping[str, Mapping[str, Any]]) -> list[Row]:
 
 
 def slope_in_words(reader: Mapping[str, Any]) -> str:
-    """The slope and, where the result has it, its 95 % interval."""
+    """The slope and, where known, its 95 % interval, as text."""
     interval = reader.get("slope_interval")
     return _plain(reader["slope"]) + (f" ({interval[0]:.2f} to {interval[1]:.2f})" if interval else "")
 
@@ -79,7 +79,7 @@ def fault_rows(kinds: Mapping[str, Mapping[str, Any]]) -> list[Row]:
 
 
 def belief_tables(result: Mapping[str, Any]) -> list[tuple[str, list[str], list[list[str]]]]:
-    """What the report says of belief: title, heading and rows of every table."""
+    """Title, heading and rows of every table on plausibility in the report."""
     tables = []
     for key in KEYS:
         groups = {"all": result["all"]["belief"][key]}

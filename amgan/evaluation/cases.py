@@ -1,4 +1,4 @@
-"""Which faces a report shows: the best and the worst by every measure, so that somebody looks at them."""
+"""The faces that a report shows: the best and the worst by every measure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHOWN = 4
 
 @dataclass(frozen=True)
 class Ranking:
-    """The best and the worst faces by one measure, each with its value in words, and the request it is of."""
+    """The best and the worst faces by one measure, each with its value as text, and the request."""
 
     title: str
     request: str
@@ -57,7 +57,7 @@ def rank(
     *,
     turned: bool = False,
 ) -> Ranking:
-    """The faces with the highest and lowest ``good``; ``turned`` shows the number with the other sign."""
+    """The faces with the highest and lowest ``good``; ``turned`` prints the number negated."""
     known = sorted((f for f in faces if np.isfinite(good(f))), key=good)
     texts = [(face, words.format(-good(face) if turned else good(face))) for face in known]
     count = min(SHOWN, len(texts) // 2) or len(texts)

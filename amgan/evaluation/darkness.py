@@ -1,4 +1,4 @@
-"""Bruises: how dark the darkest part of the broad change is. Age makes lines, not dark patches."""
+"""Dark patches ("bruises"): extremes of the low-frequency change. Ageing makes lines, not patches."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import numpy as np
 from .change import FaceChange, blurred_px
 
 BROAD = 0.02
-"""Standard deviation of the blur, a share of the face's width: lines vanish in it, patches stay."""
+"""Standard deviation of the blur as a share of the face's width: removes lines, keeps patches."""
 
 PERCENTILE = 1.0
 
 
 def broad_darkness(face: FaceChange) -> float:
-    """The 1st percentile of the broad change over the inner face, code values; NaN without an inner face.
+    """1st percentile in code values of the blurred change over the inner face; NaN without an inner face.
 
     -10 and above looks like age, -20 and below like a bruise.
     """
@@ -21,7 +21,7 @@ def broad_darkness(face: FaceChange) -> float:
 
 
 def broad_lightness(face: FaceChange) -> float:
-    """The 99th percentile of the same: white wedges and rims."""
+    """99th percentile of the same: white wedges and rims."""
     return _percentile(face, 100.0 - PERCENTILE)
 
 

@@ -1,4 +1,4 @@
-"""The table of faults that the person fills in who looks at the sheets, and its counts."""
+"""The table of visible faults that a person fills in from the sheets, and its counts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FAULTS = {
     "wrinkles_on_hair": "lines over hair, fringe, beard, glasses or hands",
     "other": "anything else that is not believed",
 }
-"""Column of the table and what is counted there."""
+"""Columns of the table and the fault that each counts."""
 
 SEEN = ("1", "x", "yes")
 NOT_SEEN = ("0", "no")
@@ -33,7 +33,7 @@ _KEYS = ("file", "kind", "asked", "sheet", "place")
 
 
 def empty_table(drawn: Sequence[Drawn]) -> str:
-    """The table to fill in, CSV: a row a face, a column a fault; 1 where it is seen, 0 where it is not."""
+    """The table to fill in, CSV: one row per face, one column per fault; 1 seen, 0 not seen."""
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\n")
     writer.writerow([*_KEYS, *FAULTS])
@@ -45,10 +45,10 @@ def empty_table(drawn: Sequence[Drawn]) -> str:
 
 
 def read_faults(table: Path) -> dict[str, Any]:
-    """Counts of a filled table, by kind of face and in all: faces, share with each fault, share free of all.
+    """Counts of a filled table, by kind of face and in all: faces, share with each fault, share without any.
 
-    A row without any entry was not looked at and does not count; in a row with entries an empty cell means
-    not seen. A face that is free of everything has at least one 0. Raises UsageError for a damaged table, a
+    A row without entries does not count. In a row with entries an empty cell means not seen, so a face
+    without faults needs at least one 0. Raises UsageError for a damaged table, a
     missing column, an entry that is neither 1 nor 0, or a table that has not been filled in.
     """
     if not table.is_file():

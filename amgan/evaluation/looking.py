@@ -17,14 +17,14 @@ from .requests import BELIEF_OLDER, BELIEF_YOUNGER
 from .result import FaceResult
 
 OLDEST_TO_AGE = 62.0
-"""Faces older than this are looked at when asked to be younger: nothing is left to add."""
+"""Faces older than this are shown made younger, as there is no room to make them older."""
 
 _MARK = "<!-- faults -->"
 _END = "<!-- end of faults -->"
 
 
 def looks_of(faces: Sequence[FaceResult], first: str) -> list[Look]:
-    """One look at every face: asked to be older, or younger where it is old, as the judge ``first`` reads."""
+    """One look per face: made older, or younger where the judge ``first`` reads it as old."""
     return [
         face.looks[BELIEF_YOUNGER if face.years_now(first) > OLDEST_TO_AGE else BELIEF_OLDER]
         for face in faces
@@ -33,15 +33,15 @@ def looks_of(faces: Sequence[FaceResult], first: str) -> list[Look]:
 
 
 def to_look_at(looks: Sequence[Look], seed: int) -> dict[str, str | bytes]:
-    """The files for the person who looks: the sheets and the empty table."""
+    """The files for a visual inspection: the sheets and the empty table."""
     drawn = draw_lots(looks, seed=seed)
     return {TABLE: empty_table(drawn), **make_looks(drawn)}
 
 
 def add_faults(folder: Path, counts: Mapping[str, Any]) -> None:
-    """Put counts into the evaluation.json of a folder, and into its report.html where there is one.
+    """Add counts to the evaluation.json of a folder, and to its report.html where there is one.
 
-    May be done again: new counts take the place of old ones. Raises UsageError where no result is there.
+    Replaces earlier counts. Raises UsageError where there is no result.
     """
     try:
         result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
@@ -53,7 +53,7 @@ def add_faults(folder: Path, counts: Mapping[str, Any]) -> None:
         page = report.read_text(encoding="utf-8")
         before, mark, after = page.partition(_MARK)
         if not mark:
-            raise UsageError(f"'{report}' has no place for faults: evaluate again")
+            raise UsageError(f"'{report}' has no section for faults: evaluate again")
         after = after.partition(_END)[2] if _END in after else after
         files[REPORT] = f"{before}{_MARK}{fault_section(counts)}{_END}{after}"
     write_files(folder, files)

@@ -1,4 +1,4 @@
-"""Sheets of faces drawn at random, before and after, for somebody to look at and to count faults on."""
+"""Contact sheets of randomly drawn faces, before and after, for a visual count of faults."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TILE_QUALITY, _SHEET_QUALITY = 95, 90
 
 @dataclass(frozen=True)
 class Look:
-    """One face to look at: its name and kind (synthetic, real, ...), what was asked of it, and two pictures.
+    """One face for visual inspection: name, kind (synthetic, real, ...), request, and two pictures.
 
     ``before`` and ``after`` are JPEG of TILE_PX px.
     """
@@ -35,7 +35,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A face on a sheet: ``sheet`` is a file name, ``place`` counts from 1 along the rows."""
+    """A face on a sheet: ``sheet`` is the file name, ``place`` its number from 1, row by row."""
 
     look: Look
     sheet: str
@@ -43,17 +43,17 @@ class Drawn:
 
 
 def encode_tile(pixels: NDArray[np.uint8]) -> bytes:
-    """A square picture uint8 [S, S, 3] as JPEG, small enough to keep those of many faces."""
+    """A square picture uint8 [S, S, 3] as JPEG."""
     written = io.BytesIO()
     Image.fromarray(pixels).save(written, "JPEG", quality=_TILE_QUALITY, subsampling=0)
     return written.getvalue()
 
 
 def draw_lots(looks: Sequence[Look], count: int = FACES, seed: int = 0) -> list[Drawn]:
-    """``count`` faces of every kind drawn at random, each at its place on a sheet.
+    """Draw ``count`` faces of every kind at random and assign them to sheets.
 
-    The same seed and names draw the same faces. No sheet mixes kinds, so that those of real people can be
-    kept apart.
+    The same seed and names draw the same faces. No sheet mixes kinds, so that sheets of real people can be
+    kept private.
     """
     found = []
     for kind in sorted({one.kind for one in looks}):
@@ -66,7 +66,7 @@ def draw_lots(looks: Sequence[Look], count: int = FACES, seed: int = 0) -> list[
 
 
 def make_looks(drawn: Sequence[Drawn]) -> dict[str, bytes]:
-    """The sheets by file name, JPEG: twelve faces each, before at the left and after at the right."""
+    """The sheets by file name, JPEG: twelve faces each, before at the left, after at the right."""
     sheets: dict[str, bytes] = {}
     for name in dict.fromkeys(one.sheet for one in drawn):
         sheets[name] = _sheet([one for one in drawn if one.sheet == name])

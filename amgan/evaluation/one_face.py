@@ -1,4 +1,4 @@
-"""Everything that is measured of one face: it is found and read once, aged as asked, and judged."""
+"""Measures one face: detects it once, ages it for every request, and reads the results."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from .skin import typology_angle
 from .source import Source
 
 JUDGED_PX = 640
-"""Longest side of a picture that judges are shown; larger ones are reduced."""
+"""Longest side in px of the judges' pictures; larger ones are reduced."""
 
 THUMBNAIL_PX = 224
 SURROUNDINGS = 0.05
@@ -48,7 +48,7 @@ Picture = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Extent:
-    """What is measured of a face beside the ages: zones one by one and a sweep."""
+    """Optional measurements: each zone separately, and a sweep of ages."""
 
     zones: bool = False
     sweep: bool = False
@@ -57,7 +57,7 @@ class Extent:
 def measure_face(
     pipeline: Pipeline, judges: Judges, source: Source, extent: Extent | None = None
 ) -> FaceResult | None:
-    """Measure the largest face of a picture; None where none is found. Raises EngineError."""
+    """Measure the largest face of a picture; None where no face is found. Raises EngineError."""
     extent = extent or Extent()
     found = pipeline.see(source.pixels, "largest")
     if not found:
@@ -116,10 +116,10 @@ def crop_to_face(pixels: Picture, seen: SeenFace) -> Picture:
 def age_versions(
     pipeline: Pipeline, pixels: Picture, seen: SeenFace
 ) -> tuple[dict[str, Picture], dict[str, Picture]]:
-    """The picture as it is, asked for its present age, and for every age of ASKED: skin alone, and whole.
+    """Versions of the picture by request (NOW, PRESENT and ASKED): with the skin changed only, and complete.
 
-    What is measured of the skin's change is measured without hair and shape, which move or change pixels
-    beside it; judges and people are shown the whole, as users get it.
+    Measures of the skin use the first, since hair and shape move pixels beside it. Judges and people see the
+    second, which users get.
     """
     names = (PRESENT, *(f"{years:g}" for years in ASKED))
     under_way = {name: pipeline.start(pixels, Request.parse(age=name), seen=[seen]) for name in names}
@@ -132,7 +132,7 @@ def age_versions(
 
 
 def read_nudged(judge: AgeJudge, picture: Picture, landmarks: NDArray[np.floating]) -> tuple[float, ...]:
-    """What a judge reads from an unchanged face moved by a pixel or two, and from its mirror image, years."""
+    """A judge's readings in years of an unchanged face shifted by NUDGES_PX, and of its mirror image."""
     size = (picture.shape[1], picture.shape[0])
     moved: list[Picture] = []
     for x, y in NUDGES_PX:
@@ -144,7 +144,7 @@ def read_nudged(judge: AgeJudge, picture: Picture, landmarks: NDArray[np.floatin
 
 
 def measure_cycle(pipeline: Pipeline, pixels: Picture, seen: SeenFace, places: Places) -> CycleResult:
-    """Make a face's skin older, then younger again as a user would: from the aged picture alone."""
+    """Age a face's skin and make it younger again, from the aged picture alone as a user would."""
     request = Request.parse(age=f"{CYCLE_YEARS:+d}", shape=False)
     older = pipeline.finish(pipeline.start(pixels, request, seen=[seen])).pixels
     again = pipeline.see(older, "largest") or [seen]
@@ -162,7 +162,7 @@ def measure_cycle(pipeline: Pipeline, pixels: Picture, seen: SeenFace, places: P
 def measure_zones(
     pipeline: Pipeline, pixels: Picture, seen: SeenFace, places: Places
 ) -> dict[str, ZoneResult]:
-    """Each of the fifteen zones asked for alone, and the right side alone of those that have two."""
+    """Change each of the fifteen zones alone, and the right side alone of those that have two."""
     return {zone.name: _measure_zone(pipeline, pixels, seen, places, zone.parts) for zone in ZONES}
 
 
@@ -180,7 +180,7 @@ def _measure_zone(
 
 
 def age_parts(pipeline: Pipeline, pixels: Picture, seen: SeenFace, parts: tuple[str, ...]) -> Picture:
-    """The picture with some parts ZONE_YEARS older, or younger where there is no room."""
+    """The picture with some parts ZONE_YEARS older, or younger where that exceeds the oldest age."""
     now = float(np.mean([seen.now.parts[name] for name in parts]))
     years = ZONE_YEARS if now + ZONE_YEARS <= pipeline.manifest.age_range[1] else -ZONE_YEARS
     request = Request.parse(None, [f"{name}={years:+d}" for name in parts])
@@ -193,7 +193,7 @@ def _measure_sweep(pipeline: Pipeline, pixels: Picture, seen: SeenFace, places: 
 
 
 def _mirrored(picture: Picture, landmarks: NDArray[np.floating]) -> tuple[Picture, NDArray[np.floating]]:
-    """A picture and landmarks as in a mirror; the points keep their numbers, so right and left change."""
+    """Picture and landmarks mirrored; points keep their numbers, so right and left are swapped."""
     return np.ascontiguousarray(picture[:, ::-1]), landmarks * (-1, 1) + (picture.shape[1], 0)
 
 
@@ -207,7 +207,7 @@ def _mirror_distance(
 def _reduced(
     versions: Mapping[str, Picture], seen: SeenFace
 ) -> tuple[dict[str, Picture], NDArray[np.float64]]:
-    """Pictures as the judges are shown them, and the landmarks in their px."""
+    """The judges' pictures, reduced to JUDGED_PX, and the landmarks in their px."""
     longest = max(next(iter(versions.values())).shape[:2])
     scale = min(1.0, JUDGED_PX / longest)
     if scale == 1.0:

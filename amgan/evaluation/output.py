@@ -1,4 +1,4 @@
-"""The files of an evaluation: evaluation.json with all numbers, report.html, and drawings and sheets."""
+"""The files of an evaluation: evaluation.json, report.html, plots and sheets."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PACKAGES = (
 
 
 def heading(command: str, bundle: Bundle, source: str) -> dict[str, Any]:
-    """The start of a result: what was measured, when, by which command, on what and of what."""
+    """The first entries of a result: date, command, versions, bundle and source of the faces."""
     model, flags = read_processor()
     return {
         "what": "evaluation of aged faces",
@@ -49,7 +49,7 @@ def heading(command: str, bundle: Bundle, source: str) -> dict[str, Any]:
 
 
 def prepare_folder(folder: Path) -> None:
-    """Make the folder for the results, before anything is measured; raises UsageError where it cannot be."""
+    """Create the results folder before measuring. Raises UsageError where that fails."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / temporary_name("probe")
@@ -60,7 +60,7 @@ def prepare_folder(folder: Path) -> None:
 
 
 def write_files(folder: Path, files: Mapping[str, str | bytes]) -> None:
-    """Write files by name, each whole or not at all; raises UsageError where that fails."""
+    """Write files by name, each atomically. Raises UsageError where that fails."""
     for name, content in files.items():
         target = folder / name
         try:
@@ -71,7 +71,7 @@ def write_files(folder: Path, files: Mapping[str, str | bytes]) -> None:
 
 
 def to_json(result: Mapping[str, Any]) -> str:
-    """A result as JSON, one line a face and one line a summary, so that it can be read and compared."""
+    """A result as JSON with one line per face and per summary, so that it is readable and diffs well."""
     return _lines(result, 0) + "\n"
 
 
@@ -87,6 +87,6 @@ def _lines(value: Any, depth: int) -> str:
 
 
 def _is_small(value: Any) -> bool:
-    """Whether a value holds nothing but plain values."""
+    """Whether a value contains scalars only."""
     held = value.values() if isinstance(value, Mapping) else value
     return not any(isinstance(one, Mapping | list) for one in held)

@@ -1,7 +1,7 @@
-"""Pictures before and after, whoever changed them: results of others, or pairs made for training.
+"""Measures pairs of pictures before and after: results of other methods, or training pairs.
 
-A folder holds NAME-before and NAME-after pictures (also with _ or . before the word), or two folders,
-``before`` and ``after``, with pictures of the same names.
+A folder contains NAME-before and NAME-after pictures (_ and . also separate the word), or the folders
+``before`` and ``after`` with pictures of the same names.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Pair:
 
 @dataclass(frozen=True, eq=False)
 class PairResult:
-    """What is measured of one pair: belief, years gained by judge, descriptor distance, and its look."""
+    """Measures of one pair: plausibility, years gained by judge, descriptor distance, and its pictures."""
 
     name: str
     belief: FaceBelief
@@ -54,9 +54,9 @@ class PairResult:
 
 
 def find_pairs(folder: Path) -> list[Pair]:
-    """The pairs of a folder by name. Raises UsageError where there are none, or one lacks its partner."""
+    """The pairs of a folder by name. Raises UsageError where there are none, or a picture has no partner."""
     if not folder.is_dir():
-        raise UsageError(f"'{folder}' is no folder: give one with pictures before and after to --pairs")
+        raise UsageError(f"'{folder}' is not a folder: give one with pictures before and after to --pairs")
     sides: dict[str, dict[str, Path]] = {"before": {}, "after": {}}
     for side, name, path in _named(folder):
         if name in sides[side]:
@@ -76,9 +76,9 @@ def find_pairs(folder: Path) -> list[Pair]:
 def measure_pairs(
     pairs: list[Pair], judges: Judges, progress: Progress = lambda done, total, what: None
 ) -> tuple[list[PairResult], list[str]]:
-    """Measure the largest face of every pair; also the names of those in which no face is found.
+    """Measure the largest face of every pair; also returns the names of pairs without a face.
 
-    Raises PhotoError for a file that is no picture, UsageError for two pictures of different sizes.
+    Raises PhotoError for a file that is not a picture, UsageError for a pair of different sizes.
     """
     finder, found, missing = FaceFinder(), [], []
     for number, pair in enumerate(pairs):
@@ -98,7 +98,7 @@ def measure_pairs(
 
 
 def pair_numbers(found: list[PairResult], missing: list[str]) -> dict[str, Any]:
-    """The numbers of a result file."""
+    """The numbers for a result file."""
     years = found[0].years if found else {}
     return {
         "pairs_measured": len(found),

@@ -1,7 +1,7 @@
-"""What changed in the pixels of a face: detail kept, tone, steps of a sweep, distance after a cycle.
+"""Pixel measures of a change: detail kept, tone shift, evenness of a sweep, PSNR after a cycle.
 
-Pictures are uint8 [H, W, 3], masks bool [H, W]; ``side_px`` is the side of the face's frame in px, by which
-all blurs are measured.
+Pictures are uint8 [H, W, 3], masks bool [H, W]; ``side_px`` is the side of the face's frame in px. Blurs
+are shares of it.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class SweepSteps:
-    """How evenly a sweep goes: mean absolute change over the face from age to age, in code values.
+    """Evenness of a sweep: mean absolute change over the face between neighbouring ages, in code values.
 
-    ``largest`` is the largest step, ``total`` the change from the first age to the last, ``times_even`` the
+    ``largest``: the largest step. ``total``: the change from the first age to the last. ``times_even``: the
     largest step divided by the mean step.
     """
 
@@ -41,13 +41,13 @@ class SweepSteps:
 
 
 def detail(picture: Picture, side_px: float, share: float = FINE) -> NDArray[np.float32]:
-    """What a blur takes away of a picture's lightness, float32 [H, W], code values."""
+    """Lightness minus its blur, float32 [H, W] in code values."""
     grey = picture.astype(np.float32) @ LUMA
     return np.asarray(grey - cv2.GaussianBlur(grey, (0, 0), max(share * side_px, 0.5)), np.float32)
 
 
 def detail_kept(before: Picture, after: Picture, where: Mask, side_px: float) -> float:
-    """Correlation of fine detail before and after; NaN where there is none to compare."""
+    """Correlation of fine detail before and after; NaN where there is no detail."""
     if where.sum() < 2:
         return float("nan")
     one, other = (detail(picture, side_px)[where] for picture in (before, after))
@@ -57,7 +57,7 @@ def detail_kept(before: Picture, after: Picture, where: Mask, side_px: float) ->
 
 
 def unlined(pictures: Sequence[Picture], skin: Mask, side_px: float) -> Mask:
-    """The skin that has no lines in any of the pictures: its detail is in the lower half of the skin's."""
+    """Skin without lines in any of the pictures: its detail is below the skin's median."""
     plain = skin.copy()
     for picture in pictures:
         strength = np.abs(detail(picture, side_px, FOLDS))
@@ -67,7 +67,7 @@ def unlined(pictures: Sequence[Picture], skin: Mask, side_px: float) -> Mask:
 
 
 def tone_shift(before: Picture, after: Picture, skin: Mask, side_px: float) -> tuple[float, float, float]:
-    """Mean change of red, green and blue of unlined skin, code values; NaN where there is none."""
+    """Mean change of red, green and blue of skin without lines, in code values; NaN without such skin."""
     where = unlined((before, after), skin, side_px)
     if not where.any():
         return (float("nan"),) * 3
@@ -87,7 +87,7 @@ def sweep_steps(pictures: Sequence[Picture], where: Mask) -> SweepSteps:
 
 
 def psnr(before: Picture, after: Picture, where: Mask | None = None) -> float:
-    """Peak signal to noise ratio, dB; infinite for equal pictures, NaN where ``where`` holds no place."""
+    """Peak signal-to-noise ratio in dB; infinite for equal pictures, NaN where ``where`` is empty."""
     if where is not None:
         before, after = before[where], after[where]
     error = float(((before.astype(np.float64) - after) ** 2).mean()) if before.size else np.nan

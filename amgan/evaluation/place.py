@@ -1,4 +1,4 @@
-"""Where a change is: masks over a photo, and the share of a change inside the zones that were asked for."""
+"""Locality of a change: masks over a photo, and the share of a change inside the requested zones."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Places:
-    """Masks bool [H, W] over a photo: the face without eyes and open mouth, its skin, and all but the face.
+    """Masks over a photo.
 
-    ``outside`` also has the eyes and the open mouth: there no pixel may change. ``masks`` float32 [P, C, C]
-    are the masks of the parts over the face's frame, ``to_masks`` leads from photo px to their cells.
+    ``face`` bool [H, W]: the face without eyes and open mouth. ``skin`` bool [H, W]: its skin. ``outside``
+    bool [H, W]: everything else, with eyes and open mouth, where no pixel may change. ``masks`` float32
+    [P, C, C]: the parts' masks over the face's frame. ``to_masks``: affine map from photo px to mask cells.
     """
 
     face: Mask
@@ -46,7 +47,7 @@ class Places:
 
 
 def find_places(seen: SeenFace, shape: tuple[int, ...]) -> Places:
-    """Where a face and its parts lie in a photo of ``shape`` [H, W, ...]."""
+    """The masks of a face and its parts in a photo of ``shape`` [H, W, ...]."""
     masks = make_region_masks(seen.landmarks, CELLS).parts
     to_masks = seen.face.frame.to_frame(CELLS)
     editable = sample_plane(
@@ -57,7 +58,7 @@ def find_places(seen: SeenFace, shape: tuple[int, ...]) -> Places:
     )
     plain = [name for name in PART_NAMES if name.startswith(SKIN_PARTS)]
     skin = zone_mask(masks, to_masks, plain, shape) > ON_SKIN
-    # The pipeline resamples its own mask, so the last pixel of the edge is left to neither side.
+    # The pipeline resamples its own mask, so pixels on the edge belong to neither mask.
     near = cv2.dilate((editable > 0).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     face = editable > ON_FACE
     return Places(face, face & skin & ~_lips(seen, shape), ~near, masks, to_masks)
@@ -82,12 +83,12 @@ def share_inside(before: Picture, after: Picture, where: Mask) -> float:
 
 
 def changed_pixels(before: Picture, after: Picture, where: Mask) -> int:
-    """How many pixels in ``where`` are not byte for byte what they were."""
+    """Number of pixels in ``where`` that are not identical."""
     return int((before[where] != after[where]).any(axis=-1).sum())
 
 
 def _lips(seen: SeenFace, shape: tuple[int, ...]) -> Mask:
-    """The lips and what is between them."""
+    """The lips and the area between them."""
     lips = np.zeros(shape[:2], np.uint8)
     cv2.fillPoly(lips, [np.rint(seen.face.landmarks[list(LIPS_OUTER)]).astype(np.int32)], 1)
     return lips > 0

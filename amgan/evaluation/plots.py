@@ -1,4 +1,4 @@
-"""The drawings of a report, as PNG files in memory. matplotlib is imported when the first one is drawn."""
+"""The plots of a report as PNG files in memory. matplotlib is imported on first use."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ TITLES = {
     "sweep.png": "Evenness of a sweep",
     "tone.png": "Shift of plain skin, asked for 70",
 }
-"""Titles of the drawings by file name."""
+"""Titles of the plots by file name."""
 
 
 def draw_all(result: Mapping[str, Any], faces: Sequence[FaceResult]) -> dict[str, bytes]:
-    """All drawings by file name, PNG."""
+    """All plots by file name, PNG."""
     drawings = (draw_readings(result), draw_identity(result, faces), draw_sweeps(faces), draw_tone(result))
     return dict(zip(TITLES, drawings, strict=True))
 
 
 def draw_readings(result: Mapping[str, Any]) -> bytes:
-    """Mean reading of every judge over the age asked, with 95 % intervals and the line of equality."""
+    """Mean reading of every judge over the requested age, with 95 % intervals and the line of equality."""
     figure, axes = _figure("age asked, years", "age read, years")
     axes.plot((ASKED[0], ASKED[-1]), (ASKED[0], ASKED[-1]), color="#999999", linestyle="--", label="equal")
     for colour, (judge, found) in zip(COLOURS, result["all"]["age"].items(), strict=False):
@@ -45,7 +45,7 @@ def draw_readings(result: Mapping[str, Any]) -> bytes:
 
 
 def draw_identity(result: Mapping[str, Any], faces: Sequence[FaceResult]) -> bytes:
-    """Every face at every age: descriptor distance over years gained, compared with what others published."""
+    """Descriptor distance over years gained for every face and age, with published results of others."""
     first = result["judges"][0]["name"]
     figure, axes = _figure(f"years gained, as {first} reads", "distance to the unchanged face")
     for age in ASKED:
@@ -64,7 +64,7 @@ def draw_identity(result: Mapping[str, Any], faces: Sequence[FaceResult]) -> byt
 
 
 def draw_sweeps(faces: Sequence[FaceResult]) -> bytes:
-    """The largest step of every sweep, as multiples of its mean step."""
+    """Histogram of the largest step of every sweep, in multiples of its mean step."""
     figure, axes = _figure("largest step / mean step", "faces")
     found = [face.sweep.times_even for face in faces if face.sweep is not None]
     axes.hist(found, bins=12, range=(1.0, max([*found, 2.0])), color=COLOURS[0])

@@ -1,4 +1,4 @@
-"""The report of an evaluation: one HTML file that needs nothing else, to be judged by eye."""
+"""The report of an evaluation: one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TEMPLATE = Path(__file__).with_name("report.html")
 
 @dataclass(frozen=True)
 class _Figure:
-    """A face in the page: its picture as a URL, the width it is shown with, and the lines below it."""
+    """A face in the page: its picture as a data URL, displayed width in px, and caption lines."""
 
     name: str
     picture: str
@@ -41,7 +41,7 @@ class _Figure:
 
 
 def make_report(result: Mapping[str, Any], faces: Sequence[FaceResult], drawings: Mapping[str, bytes]) -> str:
-    """The whole page; ``drawings`` are what plots.draw_all makes."""
+    """The whole page; ``drawings`` is the result of plots.draw_all."""
     first = result["judges"][0]["name"]
     chosen = np.linspace(0, len(faces) - 1, min(FACES, len(faces))).astype(int)
     return render_page(

@@ -1,4 +1,4 @@
-"""What was found of one face."""
+"""The measures of one face."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ Tone = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class ZoneResult:
-    """One zone asked for alone.
+    """Measures of a change of one zone.
 
-    Shares of the change inside it, and inside its right side when that alone is asked for (NaN where it has
-    no sides); correlation of fine detail on the rest of the face.
+    ``inside``: share of the change inside the zone. ``inside_right_alone``: the same for its right side alone
+    (NaN where it has no sides). ``untouched_detail``: correlation of fine detail on the rest of the face.
     """
 
     inside: float
@@ -30,9 +30,9 @@ class ZoneResult:
 
 @dataclass(frozen=True)
 class CycleResult:
-    """Older by CYCLE_YEARS and back: PSNR over the face in dB.
+    """PSNR in dB over the face after ageing by CYCLE_YEARS and back.
 
-    The way back is as many years, or to the present age; the older face is found and read anew.
+    Back by the same number of years, or to the present age; the older face is detected and read again.
     """
 
     same_years_db: float
@@ -41,14 +41,16 @@ class CycleResult:
 
 @dataclass(frozen=True, eq=False)
 class FaceResult:
-    """All that is measured of one face. Mappings have a request's name as key, as in requests.py.
+    """All measures of one face. Keys of mappings are names of requests (requests.py).
 
-    ``readings`` are years by judge and request, ``noise`` years by judge read from the unchanged face moved
-    by a little, ``distances`` those of the descriptor to the unchanged picture, ``mirrored`` that of its
-    mirror image. ``outside`` counts pixels off the face that are not what they were. ``thumbnails`` are small
-    pictures uint8 [T, T, 3]. ``known_years`` is the person's age where a table says it (else NaN), ``true``
-    whether that is their true age, ``real`` whether the face is a real person's: then it is shown nowhere but
-    in the output folder. ``belief`` holds measures by request, and ``looks`` what is shown large.
+    ``readings``: years by judge and request.
+    ``noise``: readings in years by judge of the unchanged face under small shifts.
+    ``distances``: descriptor distances to the unchanged picture; ``mirrored``: that of the mirror image.
+    ``outside``: number of changed pixels off the face.
+    ``thumbnails``: small pictures uint8 [T, T, 3].
+    ``known_years``: the person's age from a table (else NaN); ``true``: whether it is the true age.
+    ``real``: whether the face is a real person's, which is shown in the output folder only.
+    ``belief``: measures of plausibility; ``looks``: larger pictures for inspection.
     """
 
     name: str
@@ -76,5 +78,5 @@ class FaceResult:
     looks: Mapping[str, Look] = field(default_factory=dict)
 
     def years_now(self, judge: str) -> float:
-        """The age of the face as it is: the known one, else what a judge reads."""
+        """The present age in years: the known one, else the judge's reading."""
         return self.known_years if np.isfinite(self.known_years) else self.readings[judge]["now"]

@@ -1,9 +1,9 @@
-"""Painted rows: fine lines on the forehead whose spacing is the network's own and not the face's.
+"""Detects artificial rows of lines on the forehead, whose spacing is fixed in network px.
 
-Lines of a forehead lie as far apart as the face is large. A network that paints texture of its own puts them
-a fixed number of its pixels apart, whatever the size of the face. For each face the spacing is read from the
-autocorrelation of the fine change down the forehead; over faces of several sizes the slope of log spacing
-over log width tells the two apart: 0 is the network's, 1 is the face's.
+The spacing of natural lines is proportional to the face's size; that of an artificial texture is a fixed
+number of network px. The spacing is the period of the autocorrelation of the fine change down the forehead.
+Over faces of several sizes, the slope of log spacing over log width is 0 for artificial and 1 for natural
+lines.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from amgan.runtime.face.zones import ZONES
 from .change import FaceChange, Plane, blurred_px
 
 COARSEST = 0.02
-"""Standard deviation of the blur that the fine change is less, a share of the face's width."""
+"""Standard deviation of the blur that is subtracted from the change, as a share of the face's width."""
 
 REGULAR = 0.3
-"""From this regularity on, lines of a forehead count as rows: random lines stay below."""
+"""Lines with at least this regularity count as rows; random lines stay below."""
 
 _LONGEST_LAG = 0.12
-"""Longest spacing looked for, a share of the face's width."""
+"""Longest spacing searched for, as a share of the face's width."""
 
 _LEAST_PAIRS = 0.25
 _NEARLY = 0.8
@@ -43,9 +43,9 @@ class Rows:
     """Fine lines of one forehead.
 
     ``period_px`` is their spacing in px of the network's frame, ``period_share`` in widths of the face,
-    ``regularity`` the height of the autocorrelation at one spacing: 1 for a ruled pattern, near 0 for lines
-    at random places. ``width_px`` is the face's width in px of the network's frame. All but the width are NaN
-    where a forehead shows no fine change, or is too small.
+    ``regularity`` the height of the autocorrelation at one spacing: 1 for a ruled pattern, near 0 for random
+    lines. ``width_px`` is the face's width in px of the network's frame. All but the width are NaN where a
+    forehead has no fine change or is too small.
     """
 
     period_px: float

@@ -1,4 +1,4 @@
-"""Whether tiles show: the same face aged as one tile and as many, compared pixel by pixel."""
+"""Visibility of tile seams: the same face aged as one tile and as many, compared pixel by pixel."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ CORE_PX = 128
 
 
 def measure_seams(bundle: Bundle, pipeline: Pipeline, sources: Sequence[Source]) -> list[int]:
-    """Largest difference in code values between one tile a face and tiles of CORE_PX px, for each face.
+    """Largest difference in code values between one tile per face and tiles of CORE_PX px, for each face.
 
-    Both run on the CPU in f32, so that nothing but the tiles differs. Raises EngineError.
+    Both run on the CPU in fp32, so that only the tiling differs. Raises EngineError.
     """
     if not sources:
         return []

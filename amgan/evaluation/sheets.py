@@ -1,4 +1,4 @@
-"""Contact sheets of an evaluation, as JPEG files: the best and the worst cases, for a model card."""
+"""Contact sheets of the best and the worst cases for the model card, as JPEG files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ QUALITY = 78
 
 
 def make_sheets(faces: Sequence[FaceResult], first: str) -> dict[str, bytes]:
-    """The files best.jpg and worst.jpg, ``first`` the judge whose readings count."""
+    """The files best.jpg and worst.jpg; ``first`` is the judge whose readings rank the faces."""
     found = rankings(faces, first)
     return {
         "best.jpg": _sheet([(one, one.best) for one in found]),
@@ -29,7 +29,7 @@ def make_sheets(faces: Sequence[FaceResult], first: str) -> dict[str, bytes]:
 
 
 def _sheet(rows: Sequence[tuple[Ranking, Sequence[tuple[FaceResult, str]]]]) -> bytes:
-    """One line for every measure, with pairs of the unchanged and the aged face."""
+    """One row per measure, with pairs of the unchanged and the aged face."""
     count = max((len(cases) for _, cases in rows), default=1) or 1
     pair = 2 * TILE_PX + GAP_PX
     sheet = Image.new("RGB", (count * pair, len(rows) * (TILE_PX + 2 * TITLE_PX) or 1), "white")

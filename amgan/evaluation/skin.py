@@ -1,7 +1,7 @@
-"""Lightness of skin as a picture shows it: the individual typology angle, in bands.
+"""Lightness of skin in a picture: the individual typology angle, in bands.
 
-The angle (Chardon, Cretois and Hourseau, 1991) is made from the colour of skin alone. In a photo it depends
-on the light as much as on the person; the bands describe pictures and say nothing of anybody's origin.
+The angle (Chardon, Cretois and Hourseau, 1991) is computed from the colour of skin. In a photo it depends on
+the light as much as on the person: the bands describe pictures, not people's origin.
 """
 
 from __future__ import annotations

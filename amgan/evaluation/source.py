@@ -1,4 +1,4 @@
-"""The faces that are judged: one split of a prepared set, and photos of the user's own."""
+"""Sources of the evaluated faces: a split of a prepared set, photos, and portraits with known ages."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ PHOTOS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A picture to judge the largest face of: ``pixels`` uint8 [H, W, 3].
+    """A picture, uint8 [H, W, 3], of which the largest face is evaluated.
 
-    ``kind`` is a split of a prepared set, "photos", or "real" or "synthetic" for portraits of a table, and
-    ``known`` what that says of the age.
+    ``kind``: a split of a prepared set, "photos", or "real" or "synthetic" for portraits of a table.
+    ``known``: the table's entry on the age.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Source:
 
 @dataclass(frozen=True, eq=False)
 class Sources:
-    """What is to be judged; pictures are read one at a time."""
+    """The pictures to evaluate; iteration reads one at a time."""
 
     dataset: Dataset | None
     numbers: tuple[int, ...]
@@ -66,10 +66,12 @@ def find_sources(
     photos: Path | None = None,
     portraits: tuple[Path, Path] | None = None,
 ) -> Sources:
-    """The faces of a prepared set's split, ``count`` of them spread evenly, and photos and portraits.
+    """The pictures of a prepared set's split, of a folder of photos, and of portraits with known ages.
 
-    ``photos`` is a folder of which all are taken; ``portraits`` a folder and its table of known ages, of
-    which the split is taken, ``count`` at the most. Raises UsageError where there is nothing to judge.
+    ``folder``: the prepared set, of which ``count`` faces are taken, spread evenly.
+    ``photos``: a folder of which all photos are taken.
+    ``portraits``: a folder and its table of known ages, of which up to ``count`` of the split are taken.
+    Raises UsageError where nothing is found.
     """
     if folder is None and photos is None and portraits is None:
         raise UsageError(
@@ -93,14 +95,14 @@ def find_sources(
 
 
 def _spread(found: int, count: int | None) -> NDArray[np.int64]:
-    """Numbers of ``count`` of ``found`` things, spread evenly; all where there are no more."""
+    """``count`` indices below ``found``, spread evenly; all where ``found`` is not larger."""
     if count is None or count >= found:
         return np.arange(found)
     return np.linspace(0, found - 1, count).astype(np.int64)
 
 
 def _portraits(folder: Path, table: Path, split: str) -> tuple[tuple[Path, KnownAge], ...]:
-    """The pictures of a split that a table names and a folder has."""
+    """The pictures of a split that are in both the table and the folder."""
     if not folder.is_dir():
         raise UsageError(f"'{folder}' is no folder: give one with portraits to --portraits")
     found = tuple(
@@ -125,7 +127,7 @@ def _photos(folder: Path) -> tuple[Path, ...]:
 
 
 def describe(sources: Sources) -> str:
-    """What is judged, in words."""
+    """The sources as text."""
     parts = []
     if sources.dataset is not None:
         parts.append(f"{len(sources.numbers)} {sources.split} faces of a prepared set")

@@ -1,4 +1,4 @@
-"""Numbers with their spread: mean, standard error and a bootstrap interval over faces."""
+"""Summary statistics: mean, standard error and bootstrap interval over faces."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ DIGITS = 4
 
 
 def summarise(values: Sequence[float]) -> dict[str, Any]:
-    """n, mean, standard error, 95 % bootstrap interval, 5th and 95th percentile and range of numbers.
+    """n, mean, standard error, 95 % bootstrap interval, 5th and 95th percentile, minimum and maximum.
 
-    Those that are not numbers are left out; without any, n is 0 and nothing else is said. The interval is
-    the same for the same numbers.
+    NaN values are left out; without any values the result is n = 0 only. The interval is deterministic.
     """
     found = np.array([value for value in values if np.isfinite(value)], np.float64)
     if not found.size:
@@ -38,10 +37,10 @@ def summarise(values: Sequence[float]) -> dict[str, Any]:
 
 
 def share(found: Sequence[bool]) -> dict[str, Any]:
-    """`summarise` of yes and no: the mean is the share of yes."""
+    """`summarise` of booleans: the mean is the share of true ones."""
     return summarise([float(one) for one in found])
 
 
 def rounded(value: float) -> float | None:
-    """A number for a result file; None where it is none."""
+    """A number for a result file; None for NaN and infinity."""
     return round(float(value), DIGITS) if np.isfinite(value) else None

