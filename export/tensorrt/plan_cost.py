@@ -1,6 +1,6 @@
 """What a plan of TensorRT for RTX does, read off the file: kernels, copies and traffic. Needs no GPU.
 
-The program of the compiler (Myelin) lies in the file as text: descriptors of all tensors, then one instruction
+The program of the compiler (Myelin) is text in the file: descriptors of all tensors, then one instruction
 per kernel, with its inputs, outputs and stream. The format is not documented, so other versions may differ.
 """
 
