@@ -143,7 +143,7 @@ def mean_face_coordinates(
 
 def _pattern(rng: np.random.Generator, count: int) -> NDArray[np.float32]:
     """Mixing weights of one tile, [1, count]."""
-    return rng.dirichlet(np.full(count, 0.5), 1).astype(np.float32)
+    return (rng.dirichlet(np.full(count, 0.5), 1) * rng.uniform(0.5, 2.0)).astype(np.float32)
 
 
 def _stress_pictures(rng: np.random.Generator, side: int) -> tuple[Array, ...]:

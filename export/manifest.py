@@ -87,7 +87,11 @@ def _generator_spec(halo_px: int, patterns: int) -> GeneratorSpec:
                 "u, v of the cell's centre, -1..1 across the atlas; inside, 0..1; log2(frame side / 512 px)",
             ),
             TensorSpec(
-                "pattern", "float32", ("N", patterns), (0, 1), "mixing weights of the patterns, sum 1"
+                "pattern",
+                "float32",
+                ("N", patterns),
+                (0, 2.1),
+                "mixing weights of the patterns; their sum is how strong lines are",
             ),
         ),
         outputs=(TensorSpec("aged", "uint8", ("N", *core, 3), (0, 255), "RGB without halo"),),

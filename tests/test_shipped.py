@@ -30,7 +30,7 @@ from amgan.runtime.errors import EngineError
 from amgan.runtime.face.alignment import apply_affine
 from amgan.runtime.face.coordinates import face_coordinates, scale_of
 from amgan.runtime.face.finder import Face, FaceFinder
-from amgan.runtime.face.pattern import choose_pattern
+from amgan.runtime.face.line_strength import skin_pattern
 from amgan.runtime.face.warp import sample_affine, sample_plane
 from amgan.runtime.face.zones import PART_NAMES, ZONES, parts_of
 from amgan.runtime.files import file_sha256
@@ -95,7 +95,7 @@ def frames(bundle: Bundle, faces: dict[str, Face]) -> dict[str, Arrays]:
         ages = build_map(make_region_masks(unit(face), size // 4, halo // 4), 70.0, {"forehead": 80.0})
         places = face_coordinates(unit(face), size // 4, halo // 4)
         places = np.concatenate([places, np.full_like(places[:1], scale_of(size))])
-        pattern = choose_pattern(unit(face), manifest.patterns)
+        pattern = skin_pattern(image[halo:-halo, halo:-halo], unit(face), manifest.patterns)
         found[name] = (image[None], ages[None, None], places[None], pattern[None])
     return found
 

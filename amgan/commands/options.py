@@ -94,6 +94,11 @@ pattern_option = click.option(
     help="Pattern of lines and folds for all faces; `amgan info` shows how many there are.",
 )  # fmt: skip
 
+lines_option = click.option(
+    "--lines", type=float, default=1.0, show_default=True, metavar="0..1.5",
+    help="How strong new lines are: 1 is what suits each skin, 0 leaves them out and keeps the shades.",
+)  # fmt: skip
+
 hair_option = click.option(
     "--hair/--no-hair", default=False, show_default=True,
     help="Grey the hair of faces that get older, temples first, if it is detected with certainty.",
@@ -158,6 +163,7 @@ _POLICY_OPTIONS = (
     ),
     children_option,
     pattern_option,
+    lines_option,
     hair_option,
     shape_option,
     click.option(

@@ -12,6 +12,7 @@ from amgan.commands.options import (
     device_option,
     faces_option,
     hair_option,
+    lines_option,
     model_option,
     pattern_option,
     quiet_option,
@@ -41,6 +42,7 @@ MARGIN = 0.12
 @faces_option
 @children_option
 @pattern_option
+@lines_option
 @hair_option
 @shape_option
 @click.option(
@@ -62,6 +64,7 @@ def command(
     faces: str | int,
     include_children: bool,
     pattern: int | None,
+    lines: float,
     hair: bool,
     shape: bool,
     fps: float,
@@ -100,6 +103,7 @@ def command(
         faces=faces,
         include_children=include_children,
         pattern=pattern,
+        lines=lines,
         hair=hair,
         shape=shape,
     )

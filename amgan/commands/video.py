@@ -14,6 +14,7 @@ from amgan.commands.options import (
     check_faces,
     children_option,
     device_option,
+    lines_option,
     model_option,
     pattern_option,
 )
@@ -87,6 +88,7 @@ def parse_time(ctx: click.Context, param: click.Parameter, value: str | None) ->
 )  # fmt: skip
 @children_option
 @pattern_option
+@lines_option
 @click.option(
     "--start", callback=parse_time, metavar="TIME", show_default="the beginning",
     help="Start at this time of IN: seconds such as 90, or 1:30.",
@@ -124,6 +126,7 @@ def command(
     min_face_px: float | None,
     include_children: bool,
     pattern: int | None,
+    lines: float,
     start: float | None,
     end: float | None,
     codec: str | None,
@@ -161,8 +164,9 @@ def command(
 
     assert output is not None
     base = base_request(
-        faces, strength, map_file, population, min_face_px, include_children=include_children, pattern=pattern
-    )
+        faces, strength, map_file, population, min_face_px,
+        include_children=include_children, pattern=pattern, lines=lines,
+    )  # fmt: skip
     request = VideoRequest.parse(base, age, zones, people, easing)
     session = VideoSession(source, output, request, codec, quality, start, end, force, rate)
     with Pipeline(model, device) as pipeline, _bars() as advance:

@@ -47,7 +47,7 @@ class PairBatch:
     """The same patches at two ages. Pictures are float32 [N, 3, P, P] in -1..1, maps [N, 1, P/4, P/4] years.
 
     ``coordinates`` [N, 4, P/4, P/4] are u, v, inside and scale, ``pattern`` [N, K] the mixing weights of the
-    patterns that the older picture shows; ``face`` [N, 1, P/4, P/4] is the mask.
+    patterns that the older picture shows, times line strength; ``face`` [N, 1, P/4, P/4] is the mask.
     """
 
     before: Array

@@ -8,12 +8,13 @@ landmarks.npy           float32 [N, 468, 2]    landmarks in frame units
 ages.npy                float32 [N]            apparent age of the face, years
 part_ages.npy           float32 [N, P]         apparent age of every part, years, as in zones.PART_NAMES
 sides.npy               float32 [N]            pixels of the photo that the frame's side spans
+line_strengths.npy      float32 [N]            strength of new lines that suits the skin of the face
 region_masks.npy        uint8 [N, 1+P, C, C]   mask of the face, then the parts' (0..255)
 coordinates.npy         float16 [N, 3, C, C]   u, v and inside, as in amgan.runtime.face.coordinates
 changes.npy             int8 [M, S, S, 3]      code values to add for the same face at ``change_ages``
 change_faces.npy        int32 [M]              which face each change belongs to
 change_ages.npy         float32 [M]            the age that the whole change leads to, years
-change_patterns.npy     float32 [M, K]         mixing weights of the patterns that the change shows, sum 1
+change_patterns.npy     float32 [M, K]         mixing weights of the patterns shown, times line strength
 index.json              –                      names, splits, options, counts of skipped photos by reason
 ======================  =====================  ==========================================================
 
@@ -32,10 +33,17 @@ from numpy.typing import NDArray
 
 from amgan.runtime.errors import UsageError
 
-SCHEMA = 3
-_FACES = ("frames", "landmarks", "ages", "part_ages", "sides", "region_masks", "coordinates")
-_EARLIER_NAMES = {"region_masks": "footprints"}
-"""Files of sets that were prepared before a file got its present name."""
+SCHEMA = 4
+_FACES = (
+    "frames",
+    "landmarks",
+    "ages",
+    "part_ages",
+    "sides",
+    "line_strengths",
+    "region_masks",
+    "coordinates",
+)
 ARRAYS = (*_FACES, "changes", "change_faces", "change_ages", "change_patterns")
 
 
@@ -48,6 +56,7 @@ class Dataset:
     ages: NDArray[np.float32]
     part_ages: NDArray[np.float32]
     sides: NDArray[np.float32]
+    line_strengths: NDArray[np.float32]
     region_masks: NDArray[np.uint8]
     coordinates: NDArray[np.float16]
     changes: NDArray[np.int8]
@@ -92,14 +101,7 @@ def load_dataset(folder: Path) -> Dataset:
             f"{folder} has schema {index.get('schema')}, this version reads {SCHEMA}; prepare it again"
         )
     try:
-        arrays = {name: np.load(_file_of(folder, name), mmap_mode="r", allow_pickle=False) for name in ARRAYS}
+        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS}
     except (OSError, ValueError) as error:
         raise UsageError(f"{folder} is damaged ({error}); prepare the training set again") from error
     return Dataset(**arrays, index=index)
-
-
-def _file_of(folder: Path, name: str) -> Path:
-    """The file of an array, under its earlier name if the set has only that."""
-    file = folder / f"{name}.npy"
-    earlier = folder / f"{_EARLIER_NAMES.get(name, name)}.npy"
-    return earlier if not file.exists() and earlier.exists() else file

@@ -27,8 +27,8 @@ from .prepare import require_new, write_faces, write_index
 
 QUALITY = 90
 CHANGE_QUALITY = 96
-_SCHEMA = 2
-_OF_FACES = ("ages", "part_ages", "sides")
+_SCHEMA = 3
+_OF_FACES = ("ages", "part_ages", "sides", "line_strengths")
 _OF_CHANGES = ("change_faces", "change_ages", "change_patterns")
 _ARRAYS = ("landmarks", *_OF_FACES, *_OF_CHANGES)
 _ZERO = 128

@@ -88,10 +88,16 @@ class PatchSampler:
             image,
             *(self._map(plane, cut) for plane in planes),
             coordinates,
-            _draw_pattern(rng, self._data.patterns),
+            self._pattern_for(rng, face, bool((wanted > now).any())),
             _centre(coordinates),
             self._map(masks[0], cut, outside=0.0),
         )
+
+    def _pattern_for(self, rng: np.random.Generator, face: int, older: bool) -> Array:
+        """A random pattern for the skin of a face, float32 [K]; zeros if it gets younger."""
+        drawn = _draw_pattern(rng, self._data.patterns)
+        strength = float(self._data.line_strengths[face]) if older else 0.0
+        return drawn * np.float32(strength)
 
     def _skin_ages(self, face: int, masks: Array) -> Array:
         """The age field of a face [C, C] in years."""

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from amgan.runtime.face.line_strength import fitting_of, read_skin, shrink, strength_of
 from amgan.runtime.face.mesh import LIPS_OUTER
 
 from .aging_field import AgingField
@@ -19,8 +20,6 @@ from .masks import bare_skin, hulls
 _OWN_LINES = LineOptions(along_px=5.0, across_px=0.7, width_px=1.5, least=1.8, sure=3.2)
 _LINES_PX = 512
 _GREY_CHROMA = 0.004
-_USUAL_CONTRAST = 0.036
-"""Median rms of log luminance of young faces' skin between 0.7 and 6 px of a frame of 512 px."""
 
 
 class FaceLayers(FaceMasks):
@@ -189,13 +188,18 @@ class FaceLayers(FaceMasks):
         return float(np.clip(0.028 / max(rough, 1e-3), 0.25, 1.0))
 
     @cached_property
-    def contrast(self) -> float:
-        """The skin's own fine contrast against that of most faces: 1 as theirs, 0.4 smooth, 1.7 rough."""
-        see = (self.visible > 0.9) & (self.weight > 0.5)
-        if not see.any():
-            return 1.0
-        band = np.clip((self.bands[0] + self.bands[1])[see], -0.1, 0.1)
-        return float(np.sqrt(np.mean(band * band))) / _USUAL_CONTRAST
+    def line_strength(self) -> float:
+        """How strong new lines may be on this skin, as the runtime reads it."""
+        return strength_of(*self._read_skin)
+
+    @cached_property
+    def fitting(self) -> float:
+        """How strong new folds may be on skin of this contrast."""
+        return fitting_of(self._read_skin[0])
+
+    @cached_property
+    def _read_skin(self) -> tuple[float, float]:
+        return read_skin(shrink(self.face.frame), self.face.landmarks)
 
     @cached_property
     def lineness(self) -> Plane:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -141,11 +142,18 @@ class FaceMasks:
     def jowls(self) -> Plane:
         """Beside and below the corners of the mouth, where the lines of a pattern cross like a net."""
         points, eyes = self.face.landmarks, self._between_eyes
-        planes = [
-            (self.columns - points[n, 0]) ** 2 + (self.rows - (points[n, 1] - 0.05 * eyes)) ** 2
-            for n in (212, 432)
-        ]
-        return np.asarray(np.exp(-np.minimum(*planes) / (2 * (0.30 * eyes) ** 2)), np.float32)
+        return self._around([(points[n, 0], points[n, 1] - 0.05 * eyes) for n in (212, 432)], 0.30)
+
+    @cached_property
+    def frown(self) -> Plane:
+        """Between the brows, where lines up and down cross those of the forehead."""
+        return self._around([(self.face.landmarks[9, 0], self.face.landmarks[9, 1])], 0.24)
+
+    def _around(self, middles: Sequence[tuple[float, float]], reach: float) -> Plane:
+        """1 at points in frame units, falling off within ``reach`` of the distance of the eyes."""
+        planes = [(self.columns - x) ** 2 + (self.rows - y) ** 2 for x, y in middles]
+        apart = np.minimum.reduce(planes)
+        return np.asarray(np.exp(-apart / (2 * (reach * self._between_eyes) ** 2)), np.float32)
 
     @cached_property
     def brow_line(self) -> float:

@@ -16,12 +16,12 @@ class AgingOptions:
     ``colour_gain`` times its chroma.
 
     Own structure, per span of OWN_SPAN_YEARS: ``own_lines``, ``own_fine``, ``own_mid``, ``own_folds`` and
-    ``own_pores``. Pattern: ``lines``, ``texture``, ``mottling``; on pale skin lines and mottling keep
-    ``pale_lines`` and ``pale_mottling`` of that, and lines are blurred by ``pale_soft_px`` of a frame of
-    512 px, for there they look drawn. The pattern's lines and folds go with the skin's own contrast to the
-    power of ``contrast_power``, at least ``contrast_least`` and at most ``contrast_most``: what is a net on
-    smooth skin is lost on rough skin in hard light. ``calm_jowls`` is the share of the lines taken away
-    beside the corners of the mouth, where they cross. Broad shades fade between the code values
+    ``own_pores``. Pattern: ``lines``, ``texture``, ``mottling``. Lines go with the strength that the runtime
+    reads from the skin (amgan.runtime.face.line_strength), folds with the part of it that follows from the
+    skin's contrast; the field's broad shades keep at least ``smooth_share`` on smooth skin. On pale skin
+    mottling keeps ``pale_mottling``, and lines are blurred by ``pale_soft_px`` of a frame of 512 px: they
+    look drawn there. ``calm_jowls`` and ``calm_frown`` are the shares of the lines taken away beside the
+    corners of the mouth and between the brows, where they cross. Broad shades fade between the code values
     ``bright_from`` and ``bright_to``.
 
     Younger, per span of YOUNG_SPAN_YEARS: shares of own structure taken away, ``young_fine`` (of what is
@@ -36,21 +36,21 @@ class AgingOptions:
     ``brows_lighter``, ``beard_lighter``.
     """
 
-    field_gain: float = 1.9
+    field_gain: float = 2.1
     field_gain_young: float = 1.6
     field_down: float = 0.20
     field_up: float = 0.09
     smile_gain: float = 0.5
     kind_gain: float = 0.5
-    deviation_gain: float = 3.3
+    deviation_gain: float = 3.8
     deviation_down: float = 0.19
     deviation_up: float = 0.06
     colour_gain: float = 0.2
     colour_gain_young: float = 0.3
-    own_lines: float = 1.7
+    own_lines: float = 2.2
     own_fine: float = 0.3
-    own_mid: float = 0.8
-    own_folds: float = 0.25
+    own_mid: float = 1.1
+    own_folds: float = 0.6
     own_pores: float = 0.25
     young_mid: float = 1.0
     young_fine: float = 1.0
@@ -61,12 +61,10 @@ class AgingOptions:
     texture: float = 0.5
     mottling: float = 0.06
     calm_jowls: float = 0.5
-    pale_lines: float = 0.5
+    calm_frown: float = 0.4
     pale_mottling: float = 0.4
     pale_soft_px: float = 1.0
-    contrast_power: float = 0.7
-    contrast_least: float = 0.75
-    contrast_most: float = 1.5
+    smooth_share: float = 0.75
     bright_from: float = 195.0
     bright_to: float = 245.0
     down: float = 0.53

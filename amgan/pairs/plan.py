@@ -19,7 +19,9 @@ _SPREAD = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Version:
-    """A version to make: ``age`` in years, ``pattern`` float32 [K], shares that add up to 1."""
+    """A version to make: ``age`` in years, ``pattern`` float32 [K], shares that add up to 1, or 0 where
+    a face gets younger.
+    """
 
     age: float
     pattern: NDArray[np.float32]
@@ -29,7 +31,7 @@ def plan_versions(name: str, age: float, patterns: int) -> list[Version]:
     """The versions of a face of ``age`` years; patterns are drawn by its file name.
 
     Faces under 50 get an old version and one about 24 years older, faces under 62 two old ones, faces under
-    78 one very old one; faces from 32 years on get a young version, for which patterns do not matter.
+    78 one very old one; faces from 32 years on get a young version, which shows no pattern.
     """
     draws = np.random.default_rng(list(hashlib.sha256(name.encode()).digest()[:8]))
     if age < 50:
@@ -40,7 +42,7 @@ def plan_versions(name: str, age: float, patterns: int) -> list[Version]:
         ages = [88.0] if age < OLDEST_TO_AGE else []
     versions = [Version(one, _draw_pattern(draws, patterns)) for one in ages]
     if age >= YOUNGEST_TO_REJUVENATE:
-        versions.append(Version(YOUNG_AGE, np.full(patterns, 1.0 / patterns, np.float32)))
+        versions.append(Version(YOUNG_AGE, np.zeros(patterns, np.float32)))
     return versions
 
 

@@ -103,13 +103,13 @@ def _broad(
         smile * field.products[0] + kind[0] * field.products[1] + kind[1] * field.products[2]
     )
     moved = layers.brought(planes)
-    fitting = _fitting(layers, options)
-    light = moved[..., 0] * (options.field_gain * min(fitting, 1.0) if up else options.field_gain_young)
+    smooth = max(min(layers.fitting, 1.0), options.smooth_share)
+    light = moved[..., 0] * (options.field_gain * smooth if up else options.field_gain_young)
     if up:
         own, _ = _spans(layers, age)
         deviation = np.tensordot(np.asarray(pattern, np.float32), field.deviations, 1)
         folds = soft_range(
-            options.deviation_gain * fitting * own * layers.brought(deviation),
+            options.deviation_gain * layers.fitting * own * layers.brought(deviation),
             options.deviation_down,
             options.deviation_up,
         )
@@ -177,23 +177,17 @@ def _pattern(
     mixed = np.tensordot(np.asarray(pattern, np.float32), field.lines, 1).astype(np.float32)
     pale = layers.paleness
     soft = pale * options.pale_soft_px * mixed.shape[0] / 512.0
-    lines = layers.brought(blur(mixed, soft) if soft > 0.3 else mixed) * _kept(options.pale_lines, pale)
-    lines = lines * (1.0 - options.calm_jowls * layers.jowls)
+    lines = layers.brought(blur(mixed, soft) if soft > 0.3 else mixed)
+    lines = lines * (1.0 - options.calm_jowls * layers.jowls) * (1.0 - options.calm_frown * layers.frown)
     pores = layers.brought(field.texture) * own * options.texture * layers.calm
     mottling = layers.brought(field.mottling) * own * options.mottling * layers.calm
     mottling = mottling * _kept(options.pale_mottling, pale)
     grey = mottling.mean(axis=2)
     colour = (mottling - grey[..., None]) * layers.visible[..., None]
-    light = options.lines * _fitting(layers, options) * own * lines + pores + grey
+    light = options.lines * layers.line_strength * own * lines + pores + grey
     return np.asarray(light, np.float32), np.asarray(
         colour * min(1.4 * layers.colourfulness, 1.0), np.float32
     )
-
-
-def _fitting(layers: FaceLayers, options: AgingOptions) -> float:
-    """How much stronger or weaker new lines and folds are on skin of this contrast."""
-    wanted = layers.contrast**options.contrast_power
-    return float(np.clip(wanted, options.contrast_least, options.contrast_most))
 
 
 def _kept(share: float, pale: float) -> float:

@@ -47,6 +47,10 @@ class AgingOptions(BaseModel):
     pattern: int | None = Field(
         default=None, description="Number of the pattern of lines and folds; null: by the face's proportions."
     )
+    lines: float = Field(
+        default=1.0,
+        description="How strong new lines are: 1 suits each skin, 0 leaves them out, 1.5 at most.",
+    )
     hair: bool = Field(default=False, description="Grey the hair of faces that get older.")
     shape: bool = Field(default=True, description="Also change the shape of faces with age.")
 

@@ -38,7 +38,8 @@ def age_frames(
     scale = np.full_like(places[:, :1], scale_of(dataset.frame_px))
     coordinates = torch.from_numpy(np.concatenate([places, scale], axis=1)).to(device)
     chosen = [choose_pattern(one, generator.config.patterns) for one in dataset.landmarks[faces]]
-    pattern = torch.from_numpy(np.stack(chosen)).to(device)
+    strengths = dataset.line_strengths[faces, None]
+    pattern = torch.from_numpy(np.stack(chosen) * strengths).to(device)
     half = torch.autocast(device.type, dtype=torch.bfloat16, enabled=computes_bf16(device))
     with torch.no_grad(), half:
         aged = generator(image, aging_map, coordinates, pattern)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .maps import FaceAges
 
 MAX_STRENGTH = 1.0
+MAX_LINES = 1.5
 _AGE = re.compile(r"[+-]?\d{1,3}(\.\d+)?")
 
 
@@ -62,7 +63,8 @@ class Request:
     ``aging_map`` has the wanted age of every cell of a face, instead of age and zones. ``population`` is the
     atlas to which the years of ``age`` and ``zones`` refer, and ``reference`` the atlas of the aging map's
     years; without them years are used unchanged. ``pattern`` is the number, from 1, of the pattern of lines
-    and folds for all faces; None gives each face the mixture for its proportions. ``hair`` greys the hair of
+    and folds for all faces; None gives each face the mixture for its proportions. ``lines`` (0 to MAX_LINES)
+    scales new lines: 1 is the strength that suits each skin, 0 leaves them out. ``hair`` greys the hair of
     faces that get older as a whole, ``shape`` changes the shape of faces whose age changes as a whole; both
     also change pixels around the skin.
 
@@ -79,6 +81,7 @@ class Request:
     min_face_px: float | None = None
     include_children: bool = False
     pattern: int | None = None
+    lines: float = 1.0
     hair: bool = False
     shape: bool = True
 
@@ -144,6 +147,10 @@ class Request:
             raise UsageError(
                 f"strength {self.strength:g} is not within 0 to {MAX_STRENGTH:g}: 1 is the full change"
             )
+        if not 0.0 <= self.lines <= MAX_LINES:
+            raise UsageError(
+                f"lines of {self.lines:g} are not within 0 to {MAX_LINES:g}: 1 is what suits each skin"
+            )
         if self.aging_map is not None and age_range is not None:
             self.aging_map.check_range(age_range)
         for name, _ in self.zones:
@@ -168,6 +175,7 @@ class Request:
 
 _KINDS: tuple[tuple[str, type, str], ...] = (
     ("strength", Real, "a number from 0 to 1, such as 0.5"),
+    ("lines", Real, f"a number from 0 to {MAX_LINES:g}, such as 0.5"),
     ("min_face_px", Real, "a number of pixels, such as 40"),
     ("pattern", Integral, "the number of a pattern, such as 2"),
     ("include_children", bool, "True or False"),

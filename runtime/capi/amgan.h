@@ -1,22 +1,21 @@
 /*
  * amgan.h - age a picture of a face from C.
  *
- * Plain C11 (and C++), no dependencies. A handle is an opened bundle, a folder that `amgan export` wrote. The
- * library works on canonical frames: square, upright RGB pictures of one face with horizontal eyes, as `amgan`
- * cuts them out of photos. It does not detect faces.
+ * Plain C11 (and C++), no dependencies. A handle is an opened bundle, a folder that `amgan export` wrote. The library
+ * works on canonical frames: square, upright RGB pictures of one face with horizontal eyes, as `amgan` cuts them out
+ * of photos. It does not detect faces.
  *
- * Functions never throw, print, abort or keep a pointer of the caller. Each returns a status; unless it is
- * AMGAN_OK, nothing was written to the caller's pictures and maps, and amgan_last_error() describes the error
- * and its remedy in one sentence.
+ * Functions never throw, print, abort or keep a pointer of the caller. Each returns a status; unless it is AMGAN_OK,
+ * nothing was written to the caller's pictures and maps, and amgan_last_error() describes the error and its remedy in
+ * one sentence.
  *
  * Threads: all functions are thread-safe, and several may run concurrently with one handle. The exception is
- * amgan_close(), which must be called after all other calls with that handle have returned. Error texts are
- * per thread. Do not use handles in a forked process.
+ * amgan_close(), which must be called after all other calls with that handle have returned. Error texts are per
+ * thread. Do not use handles in a forked process.
  *
- * Memory: the caller owns all pictures and maps. Strides are in bytes, from a row to the row below it; they
- may
- * be longer than a row, or negative for bottom-up pictures. Rows of floats and doubles must be aligned for their
- * type. amgan_close() frees the memory of a handle.
+ * Memory: the caller owns all pictures and maps. Strides are in bytes, from a row to the row below it; they may be
+ * longer than a row, or negative for bottom-up pictures. Rows of floats and doubles must be aligned for their type.
+ * amgan_close() frees the memory of a handle.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -90,15 +89,13 @@ typedef struct amgan_frame {
 } amgan_frame;
 
 /*
- * An aging map: years in every cell of the frame, in rows of 32-bit floats. For amgan_age() they are the
- years to
+ * An aging map: years in every cell of the frame, in rows of 32-bit floats. For amgan_age() they are the years to
  * change, wanted minus present age, 0 for no change; for amgan_read_zones() they are ages.
  *
- * The frame is covered by side_cells x side_cells cells; `years` points to the top left one. A single cell
- applies to
+ * The frame is covered by side_cells x side_cells cells; `years` points to the top left one. A single cell applies to
  * the whole frame. side_px / cell_px is the network's own resolution and is used unchanged; any other number is
- * interpolated linearly. `margin_cells` more cells may be read on each of the four sides; the edge is repeated
- * beyond them.
+ * interpolated linearly. `margin_cells` more cells may be read on each of the four sides; the edge is repeated beyond
+ * them.
  */
 typedef struct amgan_map {
     const float *years;
@@ -108,8 +105,7 @@ typedef struct amgan_map {
 } amgan_map;
 
 /*
- * Wanted or present ages by zone, in years. years[z][0] is the zone on the person's right (on the left of an
- upright
+ * Wanted or present ages by zone, in years. years[z][0] is the zone on the person's right (on the left of an upright
  * picture), years[z][1] that on the person's left; zones that are not paired use [0] only, see
  * amgan_zone_is_paired(). NAN means the base age, which is the age of the rest of the face. `base` must be a number.
  */
@@ -125,19 +121,17 @@ AMGAN_API const char *amgan_version(void);
 AMGAN_API const char *amgan_status_text(amgan_status status);
 
 /*
- * The text of the last error in this thread; "" if there was none. Valid until this thread calls the library
- again.
+ * The text of the last error in this thread; "" if there was none. Valid until this thread calls the library again.
  */
 AMGAN_API const char *amgan_last_error(void);
 
 /*
  * Open a bundle folder, validate it (schema and SHA-256 of every file) and load its generator.
  *
- * `device`: "auto" or null selects a GPU if bundle, library and machine support it, otherwise the CPU; "cpu",
- "cuda"
+ * `device`: "auto" or null selects a GPU if bundle, library and machine support it, otherwise the CPU; "cpu", "cuda"
  * (the first GPU) and "cuda:N" select that device or fail. `precision`: null selects the fastest; "f32" and "bf16" on
- * the CPU, and "f32", "f16" and "bf16" on a GPU select that precision or fail. `*handle` is null after an error. Takes
- * one to two seconds. A handle on the CPU uses the cores of the calling thread's affinity.
+ * the CPU, and "f32", "f16" and "bf16" on a GPU select that precision or fail. `*handle` is null after an error.
+ * Takes one to two seconds. A handle on the CPU uses the cores of the calling thread's affinity.
  */
 AMGAN_API amgan_status amgan_open(const char *folder, const char *device, const char *precision, amgan **handle);
 
@@ -145,8 +139,7 @@ AMGAN_API amgan_status amgan_open(const char *folder, const char *device, const 
 AMGAN_API void amgan_close(amgan *handle);
 
 /*
- * Get the properties of a handle. `info_bytes` is sizeof(amgan_info): a newer library writes only as many
- bytes, so
+ * Get the properties of a handle. `info_bytes` is sizeof(amgan_info): a newer library writes only as many bytes, so
  * programs that were compiled with an older header keep working.
  */
 AMGAN_API amgan_status amgan_get_info(const amgan *handle, amgan_info *info, size_t info_bytes);
@@ -154,13 +147,14 @@ AMGAN_API amgan_status amgan_get_info(const amgan *handle, amgan_info *info, siz
 /*
  * Age a frame by the years of a map, at most max_age - min_age in either direction.
  *
- * `landmarks`: the 468 points of the face, x and y interleaved, in units of the frame (0 to 1 across it, y
- down).
+ * `landmarks`: the 468 points of the face, x and y interleaved, in units of the frame (0 to 1 across it,
+ * y down).
  * With them only the skin inside the outline of the face changes, with a soft edge; eyes, open mouth and surroundings
  * keep their pixels, and less is computed. With null the face is assumed at the usual position in a canonical frame,
  * and the network's change is applied to the whole frame: less exact, and eyes and lips may change.
- * `pattern`: `patterns` mixing weights with the sum 1. With null they are those of amgan_choose_pattern(), as in the
- * Python package.
+ * `pattern`: `patterns` mixing weights. Their sum is the strength of new lines: 1 as usual, 0 for none, at most 2.1.
+ * With null they are those of amgan_choose_pattern() times amgan_line_strength(), or 0 where no age increases, as in
+ * the Python package.
  * `out` receives side_px x side_px RGB pixels. It may be the frame's own memory (with the same stride), but must not
  * overlap it in any other way.
  */
@@ -171,8 +165,7 @@ AMGAN_API amgan_status amgan_age(amgan *handle, const amgan_frame *frame, const 
 /*
  * Age a frame by zones, as the Python package does. `landmarks` are required.
  *
- * `now`: the present ages, as from amgan_read_zones(); with null they are estimated from the frame. Where
- `ages` and
+ * `now`: the present ages, as from amgan_read_zones(); with null they are estimated from the frame. Where `ages` and
  * `now` agree, pixels do not change; from 6 years of difference on the change is complete. Ages of `ages` that equal
  * those of `now` may lie outside min_age to max_age. `pattern` as in amgan_age().
  */
@@ -181,8 +174,7 @@ AMGAN_API amgan_status amgan_age_zones(amgan *handle, const amgan_frame *frame, 
                                        const float *pattern, uint8_t *out, ptrdiff_t out_stride_bytes);
 
 /*
- * Draw the aging map of a face with these ages, as the Python package does: side_cells x side_cells cells
- over the
+ * Draw the aging map of a face with these ages, as the Python package does: side_cells x side_cells cells over the
  * frame and margin_cells more on each side. `years` points to the top left cell of the margin; side_cells is 16 to
  * 1024, margin_cells at most side_cells. Edges of zones are soft; outside the face the map has neutral_age.
  */
@@ -202,16 +194,21 @@ AMGAN_API amgan_status amgan_face_coordinates(const amgan *handle, const double 
 AMGAN_API amgan_status amgan_choose_pattern(const amgan *handle, const double *landmarks, float *weights);
 
 /*
+ * The strength of new lines that suits the skin of a face, 1 as usual: less on smooth and pale skin, more on rough
+ * skin in hard light. The frame's margin is not read.
+ */
+AMGAN_API amgan_status amgan_line_strength(const amgan *handle, const amgan_frame *frame, const double *landmarks,
+                                           float *strength);
+
+/*
  * Estimate the apparent age in every cell of a frame: estimator_grid rows of estimator_grid ages in years.
- Outside the
- * face the ages are not meaningful (they tend to neutral_age). The frame's margin is not read.
+ * Outside the face the ages are not meaningful (they tend to neutral_age). The frame's margin is not read.
  */
 AMGAN_API amgan_status amgan_estimate(amgan *handle, const amgan_frame *frame, float *years,
                                       ptrdiff_t stride_bytes);
 
 /*
- * Read the ages of zones from a map: the ages whose own map is closest by least squares. The map is usually
- that of
+ * Read the ages of zones from a map: the ages whose own map is closest by least squares. The map is usually that of
  * amgan_estimate(); a map of 128 or more cells across is assumed to be drawn and is read exactly. `landmarks` are
  * required. The map's ages may lie outside min_age to max_age, its margin is not read. Unused sides of zones become
  * NAN; without a face in the frame all ages are neutral_age.
@@ -223,8 +220,7 @@ AMGAN_API amgan_status amgan_read_zones(const amgan *handle, const double *landm
 AMGAN_API amgan_status amgan_face_age(const amgan_zone_ages *ages, float *years);
 
 /*
- * Move the ages `now` so that the whole face is `years` old; for "20 years older" pass amgan_face_age() + 20.
- A zone
+ * Move the ages `now` so that the whole face is `years` old; for "20 years older" pass amgan_face_age() + 20. A zone
  * keeps its offset from the whole face if the face gets older, and the share years / (age now) of it if the face gets
  * younger; an offset beyond 15 years shrinks by the length of the move, down to 15. Changed ages are clamped to
  * min_age to max_age. `ages` may be `now`.

@@ -44,8 +44,15 @@ class Estimator:
 
         ``masks`` are the face's in its frame, without a margin; they are computed if not given.
         """
+        return self.read_frame(self.look(rgb, face), face, masks)
+
+    def look(self, rgb: NDArray[np.uint8], face: Face) -> NDArray[np.uint8]:
+        """The frame of one face of a photo, uint8 [H, W, 3], that the estimator reads: uint8 [S, S, 3]."""
         size = self._spec.frame_px
-        image = sample_affine(rgb, face.frame.to_photo(size), (size, size))
+        return sample_affine(rgb, face.frame.to_photo(size), (size, size))
+
+    def read_frame(self, image: NDArray[np.uint8], face: Face, masks: RegionMasks | None = None) -> FaceAges:
+        """`read`, of a frame that `look` gave."""
         ages = self._run(image)
         return read_map(masks or make_region_masks(landmarks_unit(face), MAP_CELLS), ages)
 

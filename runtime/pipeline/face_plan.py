@@ -19,8 +19,9 @@ from ..face.covers import covered_parts
 from ..face.finder import Face
 from ..face.hair import HairChange, greys, paste_hair, plan_hair
 from ..face.head_parser import HeadParser, own_skin, skin_at
+from ..face.line_strength import skin_pattern
 from ..face.paste import paste_change
-from ..face.pattern import choose_pattern, one_pattern
+from ..face.pattern import one_pattern
 from ..face.region_masks import RegionMasks, make_region_masks, without_margin
 from ..face.shape import ShapeChange, paste_shape, plan_shape
 from ..face.tone import read_tone
@@ -50,9 +51,9 @@ class SeenFace:
     ``now`` are its apparent ages in years, ``frame_px`` the side of its canonical frame; ``masks`` have
     MAP_CELLS cells across the frame and ``margin`` more on every side, which cover the halo, and so have
     ``coordinates``, float32 [3, cells, cells] u, v and inside. ``pattern`` float32 [K] are the mixing weights
-    of the person's pattern if they are known from several pictures. ``skin`` is the visibility of the face's
-    own skin (see head_parser.py), None without a parser. ``drawn_for`` are the landmarks of the masks if
-    these are reused from an earlier picture.
+    of the pattern for the face's proportions times its line strength (see face/line_strength.py). ``skin`` is
+    the visibility of the face's own skin (see head_parser.py), None without a parser. ``drawn_for`` are the
+    landmarks of the masks if these are reused from an earlier picture.
     """
 
     face: Face
@@ -62,7 +63,7 @@ class SeenFace:
     masks: RegionMasks
     margin: int
     coordinates: NDArray[np.float32]
-    pattern: NDArray[np.float32] | None = None
+    pattern: NDArray[np.float32]
     skin: NDArray[np.float32] | None = None
     drawn_for: NDArray[np.float64] | None = None
 
@@ -132,13 +133,15 @@ def see_face(
     size = frame_size(face.frame.side_px, manifest)
     place = _place(face, size, manifest)
     inner = without_margin(place.masks, place.margin)
-    now = estimator.read(rgb, face, inner)
-    seen = SeenFace(face, now, size, *place)
+    image = estimator.look(rgb, face)
+    now = estimator.read_frame(image, face, inner)
+    pattern = skin_pattern(image, place.landmarks, manifest.patterns)
+    seen = SeenFace(face, now, size, *place, pattern)
     return seen if parser is None else see_skin(rgb, seen, parser)
 
 
 def place_face(
-    face: Face, now: FaceAges, size: int, manifest: Manifest, pattern: NDArray[np.float32] | None = None
+    face: Face, now: FaceAges, size: int, manifest: Manifest, pattern: NDArray[np.float32]
 ) -> SeenFace:
     """A SeenFace from known ages, frame side in px and pattern, as in a video."""
     return SeenFace(face, now, size, *_place(face, size, manifest), pattern)
@@ -149,7 +152,7 @@ def place_again(
     now: FaceAges,
     size: int,
     manifest: Manifest,
-    pattern: NDArray[np.float32] | None,
+    pattern: NDArray[np.float32],
     before: SeenFace | None,
 ) -> SeenFace:
     """`place_face` that reuses ``before``: all geometry if the landmarks moved less than SAME_PLACE_PX, its
@@ -220,7 +223,8 @@ def plan_work(
     if ask:
         aging_map = engine_map(plan.change, seen.margin, size, halo)
         places = engine_positions(seen.coordinates, seen.margin, size, halo)
-    pattern = _pattern(request, seen, manifest.patterns)
+    gets_older = bool((plan.change > 0).any())
+    pattern = _pattern(request, seen, manifest.patterns) * np.float32(gets_older)
     frame = FrameWork(image, aging_map, places, pattern, tuple(tiles), label)
     hair = _plan_hair(rgb, seen, request, plan.wanted, parser)
     shape = None
@@ -262,12 +266,12 @@ def _plan_hair(
 
 
 def _pattern(request: Request, seen: SeenFace, count: int) -> NDArray[np.float32]:
-    """Mixing weights, float32 [count], of the requested pattern or of the face's own mixture."""
-    if request.pattern is None and seen.pattern is not None:
-        return seen.pattern
+    """Mixing weights, float32 [count], of the requested pattern or of the face's own mixture, times the
+    strength of new lines.
+    """
     if request.pattern is None:
-        return choose_pattern(seen.landmarks, count)
-    return one_pattern(request.pattern, count)
+        return seen.pattern * np.float32(request.lines)
+    return one_pattern(request.pattern, count) * np.float32(request.lines * float(seen.pattern.sum()))
 
 
 def _coordinates(

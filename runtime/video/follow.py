@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..face.alignment import apply_affine, canonical_frame
 from ..face.finder import MESH_PX, Face
-from ..face.pattern import choose_pattern
+from ..face.line_strength import skin_pattern
 from ..face.region_masks import edit_mask
 from ..face.tone import read_tone
 from ..face.warp import sample_affine
@@ -205,7 +205,7 @@ class Follower:
             face.turn,
             face.width_px,
             look_of(rgb, face.frame),
-            choose_pattern(unit, self._pipeline.manifest.patterns),
+            skin_pattern(cut, unit, self._pipeline.manifest.patterns),
             tone.share,
             tone.slopes,
         )

@@ -67,9 +67,10 @@ class Keys:
 class VideoRequest:
     """What is asked of a video.
 
-    ``base`` says all that does not change: faces, strength, map, population, pattern and limits. ``age`` and
-    ``zones`` may change with time, in seconds from the beginning of what is written. ``people`` are ages of
-    single people by their number; without an ``age``, a zone or a map the others stay as they are.
+    ``base`` says all that does not change: faces, strength, map, population, pattern, lines and limits.
+    ``age`` and ``zones`` may change with time, in seconds from the beginning of what is written. ``people``
+    are ages of single people by their number; without an ``age``, a zone or a map the others stay as they
+    are.
     """
 
     base: Request
@@ -142,6 +143,7 @@ def base_request(
     *,
     include_children: bool = False,
     pattern: int | None = None,
+    lines: float = 1.0,
 ) -> Request:
     """What of a request does not change with time, from what a user types; raises UsageError."""
     from ..ages.atlas import read_atlas, reference_atlas
@@ -156,6 +158,7 @@ def base_request(
         min_face_px=min_face_px,
         include_children=include_children,
         pattern=pattern,
+        lines=lines,
     )
 
 

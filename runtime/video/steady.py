@@ -141,9 +141,12 @@ class Course:
 
 
 def person_pattern(tracks: Sequence[Track]) -> NDArray[np.float32]:
-    """The mixing weights of a person's pattern, float32 [K]: the median over the more frontal readings."""
-    patterns = np.median([one.pattern for one in frontal(tracks)], axis=0)
-    return np.asarray(patterns / max(float(patterns.sum()), 1e-9), np.float32)
+    """The mixing weights of a person's pattern times how strong lines may be, float32 [K]: medians over the
+    more frontal readings.
+    """
+    patterns = np.array([one.pattern for one in frontal(tracks)])
+    weights, strength = np.median(patterns, axis=0), float(np.median(patterns.sum(axis=1)))
+    return np.asarray(weights * (strength / max(float(weights.sum()), 1e-9)), np.float32)
 
 
 def frontal(tracks: Sequence[Track]) -> list:  # type: ignore[type-arg]

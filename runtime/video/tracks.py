@@ -25,7 +25,7 @@ class Reading:
     """One careful look at a face: its ages in years, how far it is turned, how it looks (people.py).
 
     ``tone_share`` and ``tone_slopes`` float32 [256, 3] are those of face/tone.py, ``pattern`` float32 [K]
-    mixing weights.
+    mixing weights times line strength.
     """
 
     frame: int

@@ -130,9 +130,9 @@ def test_the_example_ages_a_ppm(
 
 
 def test_the_example_gives_the_bytes_of_python_on_ten_photos(
-    program: Path, ten_photos: list[tuple[np.ndarray, Face]], tmp_path: Path
+    program: Path, library: Library, ten_photos: list[tuple[np.ndarray, Face]], tmp_path: Path
 ) -> None:
-    reference = Reference(None)
+    reference, handle = Reference(None), library.open(SHIPPED)
     halo = reference.halo
     for number, (photo, face) in enumerate(ten_photos):
         side, years = (256, 320)[number % 2], -30 + 8 * number
@@ -143,11 +143,13 @@ def test_the_example_gives_the_bytes_of_python_on_ten_photos(
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
         cells = (side + 2 * halo) // CELL_PX
         image = np.pad(frame, ((halo, halo), (halo, halo), (0, 0)), mode="edge")
-        expected = reference.age(image, np.full((cells, cells), years, np.float32))
+        pattern = handle.skin_pattern(frame) * np.float32(years > 0)
+        expected = reference.age(image, np.full((cells, cells), years, np.float32), pattern)
         Image.fromarray(expected).save(source)
         assert target.read_bytes() == source.read_bytes(), number
         assert (expected != frame).any()
     reference.scheduler.close()
+    handle.close()
 
 
 @pytest.mark.parametrize("years", ["+20", "-5", "70"])

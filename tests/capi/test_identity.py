@@ -14,8 +14,10 @@ from support.frame_reference import Reference
 from amgan.runtime.bundle.bundle import SHIPPED, Bundle
 from amgan.runtime.bundle.precision import Precision
 from amgan.runtime.engines.contract import CELL_PX
+from amgan.runtime.face.alignment import Frame
 from amgan.runtime.face.coordinates import face_coordinates
 from amgan.runtime.face.finder import Face
+from amgan.runtime.face.line_strength import READ_PX, read_line_strength
 from amgan.runtime.face.mean_face import mean_face
 from amgan.runtime.face.mesh import HAIRLINE_REACH
 from amgan.runtime.face.pattern import choose_pattern, one_pattern
@@ -50,7 +52,7 @@ def test_ten_photos_are_the_same_to_the_bit(
     halo, size = reference.halo, SIZES[number % len(SIZES)]
     image = cut_frame(*ten_photos[number], size, halo)
     years = make_maps((size + 2 * halo) // CELL_PX, np.random.default_rng(number))[number % 3]
-    expected = reference.age(image, years)
+    expected = reference.age(image, years, shipped.skin_pattern(image[halo:-halo, halo:-halo]))
     assert np.array_equal(shipped.age(image, halo, years, halo // CELL_PX), expected)
     assert (expected != image[halo:-halo, halo:-halo]).any()
 
@@ -75,6 +77,31 @@ def test_patterns_are_the_same_to_the_bit(shipped: Handle, ten_photos: list[tupl
         assert np.array_equal(shipped.choose_pattern(points), choose_pattern(points, count))
 
 
+@pytest.mark.parametrize("size", [256, 512, 640, 1024])
+def test_line_strengths_are_those_of_python(
+    size: int, shipped: Handle, ten_photos: list[tuple[np.ndarray, Face]]
+) -> None:
+    found = []
+    for photo, face in ten_photos:
+        frame, points = cut_frame(photo, face, size, 0), landmarks_unit(face)
+        middle = Frame((size / 2, size / 2), (size / 2, 0.0))
+        small = sample_affine(frame, middle.to_photo(READ_PX), (READ_PX, READ_PX))
+        found.append(shipped.line_strength(frame, points))
+        assert found[-1] == pytest.approx(read_line_strength(small, points), rel=1e-2)
+        assert size > READ_PX or found[-1] == np.float32(read_line_strength(frame, points))
+    assert len(set(found)) > 5
+
+
+def test_faces_that_get_younger_have_no_pattern(
+    shipped: Handle, reference: Reference, ten_photos: list[tuple[np.ndarray, Face]]
+) -> None:
+    halo = reference.halo
+    image = cut_frame(*ten_photos[0], 256, halo)
+    years = np.full(((256 + 2 * halo) // CELL_PX,) * 2, -30, np.float32)
+    none = np.zeros(shipped.info()["patterns"], np.float32)
+    assert np.array_equal(shipped.age(image, halo, years, halo // CELL_PX), reference.age(image, years, none))
+
+
 def test_a_pattern_may_be_given(
     shipped: Handle, reference: Reference, ten_photos: list[tuple[np.ndarray, Face]]
 ) -> None:
@@ -92,8 +119,11 @@ def test_a_pattern_may_be_given(
 @pytest.mark.parametrize(
     ("weights", "says"),
     [
-        ((0.5, 0.5, 0.5, 0.5), "the weights of the pattern add up to 2.0: they must to 1"),
-        ((1.5, -0.5, 0, 0), "the pattern has a weight of 1.5: give 4 weights of 0 to 1"),
+        (
+            (0.6, 0.6, 0.6, 0.6),
+            "the weights of the pattern add up to 2.4: their sum is how strong lines are, at most 2.1",
+        ),
+        ((2.5, -0.5, 0, 0), "the pattern has a weight of 2.5: give 4 weights of 0 to 2.1"),
         ((float("nan"), 1, 0, 0), "the pattern has a weight of nan"),
     ],
 )
@@ -137,7 +167,8 @@ def test_noise_is_the_same_to_the_bit(number: int, shipped: Handle, reference: R
     image = rng.integers(0, 256, (padded, padded, 3), dtype=np.uint8)
     years = make_maps(padded // CELL_PX, rng)[number]
     found = shipped.age(image, halo, years, halo // CELL_PX)
-    assert np.array_equal(found, reference.age(image, years))
+    pattern = shipped.skin_pattern(image[halo:-halo, halo:-halo])
+    assert np.array_equal(found, reference.age(image, years, pattern))
 
 
 def test_the_fastest_precision_is_the_same_as_in_python(library: Library) -> None:
@@ -153,7 +184,8 @@ def test_the_fastest_precision_is_the_same_as_in_python(library: Library) -> Non
         image = rng.integers(0, 256, (padded, padded, 3), dtype=np.uint8)
         years = make_maps(padded // CELL_PX, rng)[2]
         found = handle.age(image, halo, years, halo // CELL_PX)
-        assert np.array_equal(found, reference.age(image, years))
+        pattern = handle.skin_pattern(image[halo:-halo, halo:-halo])
+        assert np.array_equal(found, reference.age(image, years, pattern))
     finally:
         handle.close()
         reference.scheduler.close()
@@ -165,12 +197,13 @@ def test_without_a_margin_edges_of_frame_and_map_are_repeated(shipped: Handle, r
     frame = rng.integers(0, 256, (256, 256, 3), dtype=np.uint8)
     years = rng.uniform(-MOST_YEARS, MOST_YEARS, (64, 64)).astype(np.float32)
     image = np.pad(frame, ((halo, halo), (halo, halo), (0, 0)), mode="edge")
-    expected = reference.age(image, np.pad(years, halo // CELL_PX, mode="edge"))
+    pattern = shipped.skin_pattern(frame)
+    expected = reference.age(image, np.pad(years, halo // CELL_PX, mode="edge"), pattern)
     assert np.array_equal(shipped.age(frame, 0, years), expected)
     # One change is a map of one cell; and a margin may be wider than the halo, or narrower.
     one = np.full((1, 1), 30, np.float32)
     cells = 64 + 2 * halo // CELL_PX
-    expected = reference.age(image, np.full((cells, cells), 30, np.float32))
+    expected = reference.age(image, np.full((cells, cells), 30, np.float32), pattern)
     assert np.array_equal(shipped.age(frame, 0, one), expected)
     assert np.array_equal(shipped.age(np.pad(image, ((9, 9), (9, 9), (0, 0))), halo + 9, one), expected)
     narrow = np.ascontiguousarray(image[30:-30, 30:-30])

@@ -22,7 +22,6 @@ from amgan.runtime.engines.scheduler.scheduler import FrameScheduler
 from amgan.runtime.engines.tiles import mask_cells, plan_tiles
 from amgan.runtime.face.coordinates import face_coordinates, resize_plane
 from amgan.runtime.face.finder import Face
-from amgan.runtime.face.pattern import choose_pattern
 from amgan.runtime.face.region_masks import edit_mask
 from amgan.runtime.face.zones import PART_NAMES, ZONES
 from amgan.runtime.pipeline.drawn_plan import MASK_PX
@@ -104,13 +103,14 @@ def test_zones_are_aged_as_python_ages_them(
     assert ((asked_mask == 0) & (face_mask > 0)).any()
 
     handle = library.open(SHIPPED, "cpu", "f32")
+    pattern = handle.skin_pattern(before, landmarks)
     engine = OpenVinoEngine(Bundle.open(), "f32")
     with FrameScheduler(HostTileDevice(engine, halo), halo) as scheduler:
         for mask, aged_in_c in (
             (asked_mask, handle.age_zones(image, halo, landmarks, as_zones(wanted), as_zones(now))),
             (face_mask, handle.age(image, halo, change, margin, landmarks)),
         ):
-            mixed = aged_by_python(scheduler, image, change, margin, landmarks, mask)
+            mixed = aged_by_python(scheduler, image, change, margin, landmarks, mask, pattern)
             assert np.array_equal(aged_in_c, np.rint(mixed))
             full = resize_plane(mask, size)
             assert np.array_equal(aged_in_c[full == 0], before[full == 0])
@@ -129,6 +129,7 @@ def aged_by_python(
     margin: int,
     landmarks: np.ndarray,
     mask: np.ndarray,
+    pattern: np.ndarray,
 ) -> np.ndarray:
     """The frame inside of ``image``, changed where the mask says, unrounded."""
     manifest = Bundle.open().manifest
@@ -141,7 +142,7 @@ def aged_by_python(
         image,
         engine_map(change, margin, size, halo),
         engine_positions(face_coordinates(landmarks, MAP_CELLS, margin), margin, size, halo),
-        choose_pattern(landmarks, manifest.patterns),
+        pattern,
         tuple(tiles),
     )
     aged = scheduler.submit(work).result()

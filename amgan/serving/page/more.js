@@ -1,4 +1,4 @@
-// The tab of everything else: strength, pattern, hair and shape, the map's file, and the command line.
+// The tab of everything else: strength, lines, pattern, hair and shape, the map's file, and the command line.
 
 import { commandLine } from "./command.js";
 import { asks } from "./state.js";
@@ -11,6 +11,8 @@ export class More {
       <p class="heading">Strength</p>
       <div class="field"><label for="strength" class="soft">How much of the change is applied</label><output for="strength"></output>
         <div class="range"><input id="strength" type="range" min="0" max="1" step="0.05"></div></div>
+      <div class="field"><label for="lines" class="soft">How strong new lines are</label><output for="lines"></output>
+        <div class="range"><input id="lines" type="range" min="0" max="1.5" step="0.05"></div></div>
       <div class="field" id="pattern-field"><label for="pattern" class="soft">Pattern of lines and folds</label><select id="pattern"></select></div>
       <label class="check"><input type="checkbox" id="hair"><span>Grey the hair of a face that gets older</span></label>
       <label class="check"><input type="checkbox" id="shape"><span>Let the face’s shape change with its age</span></label>
@@ -25,8 +27,8 @@ export class More {
       <p class="heading keys">Keys</p>
       <p class="soft hint keys">Hold B for before &middot; F face &middot; 0 whole photo &middot; 1 full size &middot; + and − zoom &middot; Ctrl+Z undo &middot; Ctrl+S save</p>`;
     const find = (id) => root.querySelector(`#${id}`);
-    this.strength = find("strength");
-    this.output = root.querySelector("output");
+    this.ranges = ["strength", "lines"].map(find);
+    this.outputs = [...root.querySelectorAll("output")];
     [this.pattern, this.hair, this.shape] = ["pattern", "hair", "shape"].map(find);
     find("pattern-field").hidden = model.patterns < 2;
     this.pattern.append(new Option("by the face", ""));
@@ -34,8 +36,10 @@ export class More {
     this.command = find("command");
     this.note = find("command-note");
     this.buttons = [find("save-map"), find("copy")];
-    this.strength.addEventListener("input", () => history.preview({ strength: Number(this.strength.value) }));
-    this.strength.addEventListener("change", () => history.commit({ strength: Number(this.strength.value) }));
+    for (const range of this.ranges) {
+      range.addEventListener("input", () => history.preview({ [range.id]: Number(range.value) }));
+      range.addEventListener("change", () => history.commit({ [range.id]: Number(range.value) }));
+    }
     this.pattern.addEventListener("change", () => history.commit({ pattern: Number(this.pattern.value) || null }));
     for (const box of [this.hair, this.shape]) box.addEventListener("change", () => history.commit({ [box.id]: box.checked }));
     find("save-map").addEventListener("click", saveMap);
@@ -59,11 +63,13 @@ export class More {
 
   show() {
     const state = this.history.current;
-    this.strength.value = state.strength;
+    this.ranges.forEach((range, n) => {
+      range.value = state[range.id];
+      this.outputs[n].textContent = `${Math.round(state[range.id] * 100)} %`;
+    });
     this.pattern.value = state.pattern ?? "";
     this.hair.checked = state.hair;
     this.shape.checked = state.shape;
-    this.output.textContent = `${Math.round(state.strength * 100)} %`;
     const photo = this.photo();
     if (!photo) return;
     for (const button of this.buttons) button.disabled = !asks(state);

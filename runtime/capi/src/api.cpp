@@ -198,6 +198,15 @@ amgan_status amgan_choose_pattern(const amgan *handle, const double *landmarks, 
     });
 }
 
+amgan_status amgan_line_strength(const amgan *handle, const amgan_frame *frame, const double *landmarks,
+                                 float *strength) {
+    return guarded([&] {
+        check_frame(frame, session_of(handle).manifest());
+        if (strength == nullptr) throw argument_error("the strength to fill in is null: give memory for it");
+        *strength = static_cast<float>(read_line_strength(shrunk(*frame, kLineReadPx), read_landmarks(landmarks)));
+    });
+}
+
 amgan_status amgan_estimate(amgan *handle, const amgan_frame *frame, float *years, ptrdiff_t stride_bytes) {
     return guarded([&] {
         Session &session = session_of(handle);

@@ -38,4 +38,13 @@ Landmarks mean_landmarks();
 // Mixing weights of `count` patterns, 1 to kMaxPatterns, that follow from the proportions of a face.
 std::vector<float> choose_pattern(const Landmarks &landmarks, int count);
 
+// Side of the frame that line strength is read in.
+inline constexpr int kLineReadPx = 256;
+
+// How strong new lines may be on the skin of a face, 1 as usual: `rgb` is its frame of kLineReadPx.
+double read_line_strength(const std::vector<std::uint8_t> &rgb, const Landmarks &landmarks);
+
+// The mixing weights that follow from a face, times how strong lines may be on its skin.
+std::vector<float> skin_pattern(const std::vector<std::uint8_t> &rgb, const Landmarks &landmarks, int count);
+
 }  // namespace amgan_impl

@@ -138,13 +138,14 @@ std::vector<float> read_pattern(const float *pattern, const Manifest &m) {
     std::vector<float> weights(pattern, pattern + m.patterns);
     float sum = 0.0f;
     for (const float weight : weights) {
-        if (!(weight >= 0.0f && weight <= 1.0f))
+        if (!(weight >= 0.0f && weight <= kMostLines))
             throw argument_error("the pattern has a weight of " + in_words(weight) + ": give " +
-                                 std::to_string(m.patterns) + " weights of 0 to 1");
+                                 std::to_string(m.patterns) + " weights of 0 to " + in_words(kMostLines));
         sum += weight;
     }
-    if (std::fabs(sum - 1.0f) > 1e-3f)
-        throw argument_error("the weights of the pattern add up to " + in_words(sum) + ": they must to 1");
+    if (sum > kMostLines + 1e-3f)
+        throw argument_error("the weights of the pattern add up to " + in_words(sum) + ": their sum is how strong lines " +
+                             "are, at most " + in_words(kMostLines));
     return weights;
 }
 

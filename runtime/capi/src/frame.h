@@ -31,6 +31,7 @@ struct FrameWork {
 // Cells across the frame that zone maps and coordinates are made with, as in the Python package, and how many more on
 // each side cover the halo.
 constexpr int kMapCells = 128;
+constexpr float kMostLines = 2.1f;  // that the weights of a pattern may add up to
 inline int map_margin(int side_px, const Manifest &manifest) {
     return (manifest.halo_px * kMapCells + side_px - 1) / side_px + 1;
 }
@@ -60,7 +61,7 @@ Plane engine_map(const Plane &map, int margin_cells, int side_px, const Manifest
 std::array<Plane, kPositionPlanes> engine_positions(const std::array<Plane, 3> &coordinates, int margin_cells, int side_px,
                                               const Manifest &manifest);
 
-// The caller's mixing weights; raises Error (AMGAN_ERROR_ARGUMENT) for numbers that are none.
+// The caller's mixing weights, whose sum is how strong lines are; raises Error (AMGAN_ERROR_ARGUMENT) for numbers that are none.
 std::vector<float> read_pattern(const float *pattern, const Manifest &manifest);
 
 }  // namespace amgan_impl

@@ -105,7 +105,7 @@ void Session::age(const amgan_frame &frame, const Plane &map, int margin_cells, 
     const Landmarks points = landmarks == nullptr ? mean_landmarks() : *landmarks;
     const int around = map_margin(side, m);
     work.positions = engine_positions(coordinates(points, kMapCells, around), around, side, m);
-    work.pattern = pattern == nullptr ? choose_pattern(points, m.patterns) : read_pattern(pattern, m);
+    work.pattern = pattern == nullptr ? own_pattern(frame, map, points) : read_pattern(pattern, m);
     work.tiles = plan_tiles(side, engine_->traits().limits, touched(mask, side, multiple), multiple);
     const std::size_t row_bytes = std::size_t{3} * side;
     std::vector<std::uint8_t> aged(row_bytes * side);
@@ -113,6 +113,13 @@ void Session::age(const amgan_frame &frame, const Plane &map, int margin_cells, 
         std::memcpy(aged.data() + row_bytes * y, frame.pixels + y * frame.stride_bytes, row_bytes);
     engine_->age(work, aged.data());
     write_out(work, aged, mask, out, out_stride_bytes);
+}
+
+std::vector<float> Session::own_pattern(const amgan_frame &frame, const Plane &map, const Landmarks &landmarks) const {
+    const auto count = static_cast<std::size_t>(bundle_.manifest.patterns);
+    const bool gets_older = std::any_of(map.values.begin(), map.values.end(), [](float years) { return years > 0.0f; });
+    if (!gets_older) return std::vector<float>(count, 0.0f);
+    return skin_pattern(shrunk(frame, kLineReadPx), landmarks, bundle_.manifest.patterns);
 }
 
 Estimator &Session::estimator() {

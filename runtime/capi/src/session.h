@@ -24,7 +24,7 @@ class Session {
     bool is_of_this_process() const;
 
     // Ages a frame by a map with a margin of so many cells. Without `landmarks` the face is taken to lie where the mean
-    // face does; without `pattern` it gets the one that follows from the landmarks. Only what `mask`, which may be
+    // face does; without `pattern` it gets the one that follows from landmarks and skin. Only what `mask`, which may be
     // null, lets through changes.
     void age(const amgan_frame &frame, const Plane &map, int margin_cells, const Landmarks *landmarks,
              const float *pattern, const Plane *mask, std::uint8_t *out, std::ptrdiff_t out_stride_bytes) const;
@@ -37,6 +37,9 @@ class Session {
 
   private:
     Estimator &estimator();
+
+    // The pattern of a face that is given none: what follows from landmarks and skin, and none where it gets younger.
+    std::vector<float> own_pattern(const amgan_frame &frame, const Plane &map, const Landmarks &landmarks) const;
 
     long process_;
     Bundle bundle_;

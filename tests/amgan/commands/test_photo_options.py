@@ -33,6 +33,17 @@ def test_metadata_flags_are_told(flags: list[str], expected: str) -> None:
     assert (result.exit_code, result.output.strip()) == (0, expected)
 
 
+@pytest.mark.parametrize(("flags", "expected"), [([], "1.0"), (["--lines", "0.4"], "0.4")])
+def test_the_strength_of_lines_reaches_the_request(flags: list[str], expected: str) -> None:
+    @click.command()
+    @aging_options
+    def command(aging: Aging) -> None:
+        click.echo(str(aging.request().lines))
+
+    result = CliRunner().invoke(command, ["--age", "70", *flags])
+    assert (result.exit_code, result.output.strip()) == (0, expected)
+
+
 @pytest.mark.parametrize(("flags", "expected"), [([], "None"), (["--pattern", "3"], "3")])
 def test_the_pattern_reaches_the_request(flags: list[str], expected: str) -> None:
     @click.command()

@@ -25,14 +25,6 @@ def test_what_was_written_is_read(dataset: Dataset, set_folder: Path) -> None:
         assert np.array_equal(array, np.load(set_folder / f"{name}.npy"))
 
 
-def test_a_set_with_the_earlier_name_of_a_file_is_read(set_folder: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "earlier"
-    shutil.copytree(set_folder, folder)
-    (folder / "region_masks.npy").rename(folder / "footprints.npy")
-    found = load_dataset(folder).region_masks
-    assert np.array_equal(found, np.load(set_folder / "region_masks.npy"))
-
-
 def test_changes_belong_to_training_faces_only(dataset: Dataset) -> None:
     assert not set(dataset.change_faces) & set(dataset.faces("held-out"))
 

@@ -15,7 +15,9 @@ from amgan.data.packing import pack_set, unpack_set
 from amgan.runtime.errors import UsageError
 
 SAME = (
-    "landmarks", "ages", "part_ages", "sides", "region_masks", "coordinates", "change_faces", "change_ages",
+    "landmarks", "ages", "part_ages", "sides", "line_strengths", "region_masks", "coordinates",
+    "change_faces",
+    "change_ages",
     "change_patterns",
 )  # fmt: skip
 

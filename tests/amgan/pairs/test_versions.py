@@ -181,27 +181,42 @@ def test_lines_on_pale_skin_are_softer(layers: list[FaceLayers], field: AgingFie
         return float(version_change(of, field, 80.0, ONE, options)[seen].std())
 
     assert strength(pale, only_lines) < 0.8 * strength(dark, only_lines)
-    as_before = replace(only_lines, pale_lines=1.0, pale_mottling=1.0, pale_soft_px=0.0)
+    as_before = replace(only_lines, pale_mottling=1.0, pale_soft_px=0.0)
     assert strength(pale, only_lines) < strength(pale, as_before)
 
 
-def test_lines_beside_the_mouth_are_calmer_and_others_stay(
-    layers: list[FaceLayers], field: AgingField
+@pytest.mark.parametrize(("place", "option"), [("jowls", "calm_jowls"), ("frown", "calm_frown")])
+def test_lines_are_calmer_where_they_cross_and_others_stay(
+    place: str, option: str, layers: list[FaceLayers], field: AgingField
 ) -> None:
     one = layers[1]
     calm = version_change(one, field, 80.0, ONE, AgingOptions())
-    drawn = version_change(one, field, 80.0, ONE, AgingOptions(calm_jowls=0.0))
-    apart = np.abs(calm - drawn).max(axis=2)
-    assert apart[one.jowls > 0.7].max() > 0.02
-    assert apart[one.jowls < 0.01].max() < 0.005
+    drawn = version_change(one, field, 80.0, ONE, AgingOptions(**{option: 0.0}))
+    apart, there = np.abs(calm - drawn).max(axis=2), getattr(one, place)
+    assert apart[there > 0.7].max() > 0.02
+    assert apart[there < 0.01].max() < 0.005
+
+
+def test_jowls_are_beside_the_mouth_and_the_frown_between_the_brows(layers: list[FaceLayers]) -> None:
+    one = layers[1]
     for corner in (212, 432):
         x, y = np.round(one.face.landmarks[corner, :2] * one.size_px).astype(int)
         assert one.jowls[y, x] > 0.9
+    x, y = np.round(one.face.landmarks[9, :2] * one.size_px).astype(int)
+    assert one.frown[y, x] > 0.9
+
+
+def test_new_lines_go_with_the_strength_of_the_skin(layers: list[FaceLayers], field: AgingField) -> None:
+    weak, strong = (other_frame(layers[1], field, layers[1].face.frame) for _ in range(2))
+    weak.line_strength, strong.line_strength = 0.4, 1.2
+    seen = (weak.visible > 0.9) & (weak.weight > 0.9)
+    found = [version_change(one, field, 80.0, ONE).mean(axis=2)[seen].std() for one in (weak, strong)]
+    assert found[0] < 0.95 * found[1]
 
 
 def test_smooth_skin_gets_less_of_the_broad_shade(layers: list[FaceLayers], field: AgingField) -> None:
     one, smooth = (other_frame(layers[1], field, layers[1].face.frame) for _ in range(2))
-    one.contrast, smooth.contrast = 1.0, 0.5
+    one.fitting, smooth.fitting = 1.0, 0.5
     only_broad = AgingOptions(deviation_gain=0, lines=0, own_lines=0, own_fine=0, own_mid=0, own_folds=0)
     seen = (one.visible > 0.9) & (one.weight > 0.9)
 

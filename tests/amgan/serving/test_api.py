@@ -67,7 +67,7 @@ def test_a_photo_is_described(
         ({"age": 60, "metadata": "strip"}, ["--age", "60", "--strip-metadata"]),
         ({"age": 60, "population": "base"}, ["--age", "60", "--population", "base"]),
         ({"age": 60, "format": "png"}, ["--age", "60"]),
-        ({"age": 60, "pattern": 2}, ["--age", "60", "--pattern", "2"]),
+        ({"age": 60, "pattern": 2, "lines": 0.5}, ["--age", "60", "--pattern", "2", "--lines", "0.5"]),
         ({"age": 80, "hair": True, "shape": False}, ["--age", "80", "--hair", "--no-shape"]),
     ],
 )

@@ -124,7 +124,7 @@ def test_one_of_two_faces_alone_as_by_the_command(
     assert "--face" not in page.find("#command").text
 
 
-def test_pattern_hair_and_shape_as_by_the_command(
+def test_pattern_lines_hair_and_shape_as_by_the_command(
     page: Page, photos: Path, tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
@@ -133,11 +133,13 @@ def test_pattern_hair_and_shape_as_by_the_command(
     page.drag(page.find("[data-zone=chin] input"), (0, 0), (-60, 0))
     page.tab("more")
     page.find("#pattern option[value='2']").click()
+    page.drag(page.find("#lines"), (0, 0), (-30, 0))
     page.find("#hair").click()
     page.find("#shape").click()
     page.settle()
     asked = page.state()
     assert (asked["pattern"], asked["hair"], asked["shape"]) == (2, True, False)
+    assert 0 < asked["lines"] < 1
     page.find("#undo").click()
     page.settle()
     assert page.state()["shape"] and page.find("#shape").is_selected()
@@ -148,7 +150,7 @@ def test_pattern_hair_and_shape_as_by_the_command(
     page.model = tiny_bundle  # type: ignore[attr-defined]
     folder = tmp_path_factory.mktemp("command")
     assert saved == command_makes(page, photos, folder, monkeypatch, "it's me_aged.jpg")
-    assert page.find("#command").text.endswith(" --pattern 2 --hair --no-shape")
+    assert page.find("#command").text.endswith(f" --pattern 2 --lines {asked['lines']:g} --hair --no-shape")
 
 
 def test_zoom(page: Page, photos: Path) -> None:

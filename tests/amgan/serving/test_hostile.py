@@ -92,6 +92,7 @@ def test_names_are_only_names(server: LiveServer, name: str, kept: str) -> None:
         ({"age": "nan"}, "'nan' is not an age"),
         ({"zones": {"nose": 3}}, "there is no zone 'nose'"),
         ({"age": 70, "strength": 7}, "strength 7 is not within"),
+        ({"age": 70, "lines": 7}, "lines of 7 are not within"),
         ({"age": 70, "pattern": 99}, "there is no pattern 99"),
         ({"age": 70, "faces": "some"}, "'some' is not a choice of faces"),
         ({"age": 70, "population": "/etc/passwd"}, "there is no population"),

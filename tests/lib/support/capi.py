@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from amgan.runtime.ages.maps import FaceAges
 from amgan.runtime.bundle.bundle import SHIPPED
 from amgan.runtime.face.finder import Face
+from amgan.runtime.face.mean_face import mean_face
+from amgan.runtime.face.mesh import N_POINTS
 from amgan.runtime.face.warp import sample_affine
 from amgan.runtime.face.zones import ZONES
 from amgan.runtime.files import file_sha256
@@ -110,6 +112,7 @@ class Library:
         raw.amgan_age.argtypes = (*(pointer,) * 6, c.c_ssize_t)
         raw.amgan_age_zones.argtypes = (*(pointer,) * 7, c.c_ssize_t)
         raw.amgan_face_coordinates.argtypes = (pointer, pointer, c.c_int32, c.c_int32, pointer)
+        raw.amgan_line_strength.argtypes = (pointer, pointer, pointer, pointer)
         raw.amgan_choose_pattern.argtypes = (pointer, pointer, pointer)
         raw.amgan_read_zones.argtypes = (pointer, pointer, pointer, pointer)
         raw.amgan_face_age.argtypes = (pointer, pointer)
@@ -261,6 +264,25 @@ class Handle:
         raw = self.library.raw
         self.library.check(raw.amgan_choose_pattern(self.handle, points.ctypes.data, out.ctypes.data))
         return out
+
+    def skin_pattern(
+        self, frame: NDArray[np.uint8], landmarks: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float32]:
+        """The pattern of a face that is given none: its weights times how strong lines may be."""
+        points = mean_face().points[:N_POINTS] if landmarks is None else landmarks
+        return self.choose_pattern(points) * self.line_strength(np.ascontiguousarray(frame), points)
+
+    def line_strength(self, frame: NDArray[np.uint8], landmarks: NDArray[np.float64]) -> np.float32:
+        """How strong lines may be on the skin of a face."""
+        strength = c.c_float()
+        points = np.ascontiguousarray(landmarks, np.float64)
+        given = frame_of(frame, 0)
+        self.library.check(
+            self.library.raw.amgan_line_strength(
+                self.handle, c.byref(given), points.ctypes.data, c.byref(strength)
+            )
+        )
+        return np.float32(strength.value)
 
     def estimate(self, padded: NDArray[np.uint8], margin: int = 0) -> NDArray[np.float32]:
         """Ages of every place of a frame."""

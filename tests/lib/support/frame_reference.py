@@ -14,7 +14,6 @@ from amgan.runtime.engines.tiles import plan_tiles
 from amgan.runtime.face.coordinates import face_coordinates
 from amgan.runtime.face.mean_face import mean_face
 from amgan.runtime.face.mesh import N_POINTS
-from amgan.runtime.face.pattern import choose_pattern
 from amgan.runtime.pipeline.engine_frame import TILE_STEP_PX, engine_positions
 from amgan.runtime.pipeline.face_plan import map_margin
 
@@ -32,8 +31,8 @@ class Reference:
         self,
         image: np.ndarray,
         years: np.ndarray,
+        pattern: np.ndarray,
         landmarks: np.ndarray | None = None,
-        pattern: np.ndarray | None = None,
     ) -> np.ndarray:
         """Age a whole frame; image and map have their halo. Without landmarks the face is the mean face."""
         likes = self.scheduler.capabilities
@@ -43,6 +42,4 @@ class Reference:
         margin = map_margin(size, self.halo)
         coordinates = face_coordinates(points, MAP_CELLS, margin)
         places = engine_positions(coordinates, margin, size, self.halo)
-        if pattern is None:
-            pattern = choose_pattern(points, self.manifest.patterns)
         return self.scheduler.submit(FrameWork(image, years, places, pattern, tuple(tiles))).result()

@@ -42,6 +42,7 @@ def write_set(folder: Path, **arrays: Any) -> Path:
         "ages": np.array(AGES, np.float32),
         "part_ages": np.repeat(np.array(AGES, np.float32)[:, None], len(PART_NAMES), axis=1),
         "sides": np.full(n, 400.0, np.float32),
+        "line_strengths": np.linspace(0.5, 1.4, n, dtype=np.float32),
         "region_masks": masks,
         "coordinates": places,
         "changes": np.stack([red] * older + [-red] * older),

@@ -254,6 +254,12 @@ def test_parse_reads_the_map_and_the_population(tmp_path: Path) -> None:
         Request.parse(None, map_file=painted).check((15, 50))
 
 
+@pytest.mark.parametrize("lines", [-0.1, 1.51, math.nan])
+def test_lines_are_within_0_to_1_5(lines: float) -> None:
+    with pytest.raises(UsageError, match=r"lines of .* are not within 0 to 1.5"):
+        Request.parse("70", lines=lines)
+
+
 @pytest.mark.parametrize("strength", [-0.1, 1.01, math.nan])
 def test_a_strength_is_within_0_to_1(strength: float) -> None:
     with pytest.raises(UsageError, match=r"strength .* is not within 0 to 1"):

@@ -113,6 +113,16 @@ def test_frame_size(pipeline: Pipeline, side: float, frame: int) -> None:
     assert frame_size(side, pipeline.manifest) == frame
 
 
+def test_lines_can_be_made_weaker_and_stronger(pipeline: Pipeline, hopper: np.ndarray) -> None:
+    """What the tiny network draws of a pattern goes with the sum of its weights."""
+    found = [
+        pipeline.age(hopper, Request.parse("+15", pattern=2, lines=lines, shape=False)).pixels.astype(int)
+        for lines in (0.0, 0.5, 1.0, 1.5)
+    ]
+    apart = [np.abs(one - found[0]).sum() for one in found]
+    assert apart[0] < apart[1] < apart[2] < apart[3]
+
+
 def test_a_pattern_can_be_chosen(pipeline: Pipeline, hopper: np.ndarray) -> None:
     """The tiny network draws more of its second pattern."""
     first, second = (

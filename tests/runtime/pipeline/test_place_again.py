@@ -26,7 +26,7 @@ SIZE = 512
 @pytest.fixture(scope="module")
 def seen(pipeline: Pipeline, hopper: np.ndarray) -> SeenFace:
     (one, *_) = pipeline.see(hopper, 1)
-    return place_face(one.face, one.now, SIZE, pipeline.manifest)
+    return place_face(one.face, one.now, SIZE, pipeline.manifest, one.pattern)
 
 
 def moved(face: Face, by: float) -> Face:
@@ -37,7 +37,7 @@ def moved(face: Face, by: float) -> Face:
 
 
 def again(pipeline: Pipeline, face: Face, before: SeenFace, size: int = SIZE) -> SeenFace:
-    return place_again(face, before.now, size, pipeline.manifest, None, before)
+    return place_again(face, before.now, size, pipeline.manifest, before.pattern, before)
 
 
 def test_a_face_that_stays_keeps_its_place(pipeline: Pipeline, seen: SeenFace) -> None:
@@ -51,7 +51,10 @@ def test_a_face_that_stays_keeps_its_place(pipeline: Pipeline, seen: SeenFace) -
 
 def test_a_face_that_moves_a_little_keeps_its_masks(pipeline: Pipeline, seen: SeenFace) -> None:
     face = moved(seen.face, 0.7 * SAME_ZONES_CELLS / MAP_CELLS)
-    kept, anew = again(pipeline, face, seen), place_face(face, seen.now, SIZE, pipeline.manifest)
+    kept, anew = (
+        again(pipeline, face, seen),
+        place_face(face, seen.now, SIZE, pipeline.manifest, seen.pattern),
+    )
     assert kept.masks is seen.masks and kept.drawn_for is seen.landmarks
     assert np.array_equal(kept.landmarks, anew.landmarks)
     assert np.array_equal(kept.coordinates[:2], anew.coordinates[:2])
@@ -63,10 +66,10 @@ def test_a_face_that_moves_a_little_keeps_its_masks(pipeline: Pipeline, seen: Se
 def test_another_place_or_size_is_placed_anew(pipeline: Pipeline, seen: SeenFace) -> None:
     face = moved(seen.face, 2.0 * SAME_ZONES_CELLS / MAP_CELLS)
     for found, size in ((again(pipeline, face, seen), SIZE), (again(pipeline, seen.face, seen, 576), 576)):
-        anew = place_face(found.face, seen.now, size, pipeline.manifest)
+        anew = place_face(found.face, seen.now, size, pipeline.manifest, seen.pattern)
         assert np.array_equal(found.masks.parts, anew.masks.parts)
         assert np.array_equal(found.coordinates, anew.coordinates)
-    none = place_again(face, seen.now, SIZE, pipeline.manifest, None, None)
+    none = place_again(face, seen.now, SIZE, pipeline.manifest, seen.pattern, None)
     assert none.drawn_for is None and none.frame_px == SIZE
 
 

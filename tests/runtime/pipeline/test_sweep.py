@@ -73,8 +73,10 @@ def test_a_zone_alone(pipeline: Pipeline, hopper: np.ndarray) -> None:
 
 
 def test_the_pattern_is_kept(pipeline: Pipeline, hopper: np.ndarray) -> None:
-    (frame,) = sweep(pipeline, hopper, [75.0], Request(pattern=2))
-    assert np.array_equal(frame.pixels, pipeline.age(hopper, Request.parse("75", pattern=2)).pixels)
+    (frame,) = sweep(pipeline, hopper, [75.0], Request(pattern=2, lines=0.5))
+    assert np.array_equal(
+        frame.pixels, pipeline.age(hopper, Request.parse("75", pattern=2, lines=0.5)).pixels
+    )
     with pytest.raises(UsageError, match="there is no pattern 7"):
         next(sweep(pipeline, hopper, [75.0], Request(pattern=7)))
 

@@ -128,7 +128,7 @@ def test_it_goes_on_from_what_was_kept(work: FaceWork) -> None:
 
 def test_a_frame_of_another_size_goes_on(pipeline: Pipeline, hopper: np.ndarray, work: FaceWork) -> None:
     size = work.seen.frame_px + 64
-    seen = place_face(work.seen.face, work.seen.now, size, pipeline.manifest)
+    seen = place_face(work.seen.face, work.seen.now, size, pipeline.manifest, work.seen.pattern)
     other, frame = pipeline.start_face(hopper, seen, Request.parse("75", include_children=True), "face")
     frame.result()
     average = ChangeAverage(RATE)
