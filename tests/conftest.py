@@ -8,6 +8,8 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+import functools
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,24 @@ from support.helpers import COLLINS, HOPPER, write_tiny_bundle
 
 ONE_PROCESS = {"capi", "export"}
 """Folders whose tests share what takes long to make: the C library, an export in all precisions."""
+
+
+ALL_SLOW = re.compile(r"^pytestmark = pytest\.mark\.slow$", re.MULTILINE)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Files none of whose tests are wanted are not even imported, where all tests are looked through."""
+    if config.args_source is not pytest.Config.ArgsSource.TESTPATHS or collection_path.suffix != ".py":
+        return None
+    text = collection_path.read_text(encoding="utf-8")
+    match config.option.markexpr:
+        case "slow":
+            unwanted = "mark.slow" not in text
+        case "not slow":
+            unwanted = ALL_SLOW.search(text) is not None
+        case _:
+            unwanted = False
+    return unwanted or None
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -55,6 +75,17 @@ def compiled_networks(
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AMGAN_CACHE", str(folder))
         yield folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_finder() -> Iterator[None]:
+    """Pipelines of a process share what finds faces and hair: it is safe to share, and takes long to load."""
+    from amgan.runtime.pipeline import pipeline
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("FaceFinder", "HeadParser"):
+            patch.setattr(pipeline, name, functools.cache(getattr(pipeline, name)))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -158,11 +158,10 @@ def test_networks_that_do_not_agree_leave_nothing(
     old = tmp_path / "old"
     shutil.copytree(exported.bundle, old)
     before = {p.name: p.read_bytes() for p in old.iterdir()}
-    for output in (tmp_path / "new", old):
-        with pytest.raises(
-            AmganError,
-            match=r"differ from PyTorch, OpenVINO, generator: \d+ code values on '.*nothing was written",
-        ):
-            export_bundle(checkpoint, output)
+    with pytest.raises(
+        AmganError,
+        match=r"differ from PyTorch, OpenVINO, generator: \d+ code values on '.*nothing was written",
+    ):
+        export_bundle(checkpoint, old)
     assert [p.name for p in tmp_path.iterdir()] == ["old"]
     assert {p.name: p.read_bytes() for p in old.iterdir()} == before

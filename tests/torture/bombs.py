@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import struct
 import zlib
+from collections.abc import Callable
 
 import numpy as np
 from PIL import Image
@@ -20,6 +22,7 @@ def png_of(width: int, height: int, bits: int, colour: int, data: bytes, extra: 
     return b"\x89PNG\r\n\x1a\n" + parts
 
 
+@functools.cache
 def zeros(count: int) -> bytes:
     """So many zero bytes, packed by zlib, without ever holding them."""
     packer, parts = zlib.compressobj(1), []
@@ -79,41 +82,59 @@ def slow_bombs() -> dict[str, bytes]:
     }
 
 
-def quick_bombs() -> dict[str, bytes]:
-    """Name and content of the other bombs."""
+def damaged_size() -> bytes:
+    """A JPEG whose header says 65000x65000."""
     small = io.BytesIO()
     Image.fromarray(np.full((8, 8, 3), 90, np.uint8)).save(small, "JPEG")
     jpeg = bytearray(small.getvalue())
     place = jpeg.index(b"\xff\xc0")
     jpeg[place + 5 : place + 9] = struct.pack(">HH", 65000, 65000)
-    few = zlib.compress(bytes(4 * 13))
-    text = zeros(100 << 20)
+    return bytes(jpeg)
+
+
+FEW = zlib.compress(bytes(4 * 13))
+AT = 8 + 2 + 12 * 9 + 4
+
+
+def png_with(kind: bytes, head: bytes) -> bytes:
+    """A PNG of 4x4 px with a chunk that unpacks to 100 MiB."""
+    return png_of(4, 4, 8, 2, FEW, png_chunk(kind, head + zeros(100 << 20)))
+
+
+def deflated_tiff() -> bytes:
     deflate = zeros(40 << 20)
-    at = 8 + 2 + 12 * 9 + 4
-    loop = tiff(tiff_entries(4, 4, 1, 8, 16), next_directory=8)
-    return {
-        "header-60000.png": png_of(60000, 60000, 8, 2, few),
-        "over-the-limit.png": png_of(12000, 10001, 1, 0, zeros(1501 * 10001)),
-        "text.png": png_of(4, 4, 8, 2, few, png_chunk(b"zTXt", b"bomb\0\0" + text)),
-        "international-text.png": png_of(4, 4, 8, 2, few, png_chunk(b"iTXt", b"bomb\0\1\0\0\0" + text)),
-        "profile.png": png_of(4, 4, 8, 2, few, png_chunk(b"iCCP", b"bomb\0\0" + text)),
-        "xmp.png": png_of(4, 4, 8, 2, few, png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + text)),
-        "frames.png": png_of(4, 4, 8, 2, few, png_chunk(b"acTL", struct.pack(">II", 0x7FFFFFFF, 0))),
-        "header-65000.jpg": bytes(jpeg),
-        "scans.jpg": many_scans(3000),
-        "deflate.tif": tiff(tiff_entries(60000, 60000, 8, at, len(deflate)), tail=deflate),
-        "count.tif": tiff([*tiff_entries(4, 4, 1, at, 16), (700, 1, 0xFFFFFFF0, at)], tail=bytes(16)),
-        "loop.tif": loop,
-        "chain.tif": chained_tiff(100_000),
-        "strips.tif": tiff(
-            [e for e in tiff_entries(4, 4, 1, at, 16) if e[0] not in (273, 279)]
-            + [(273, 4, 0x3FFFFFFF, at), (279, 4, 0x3FFFFFFF, at)],
-            tail=bytes(64),
-        ),
-        "header.bmp": b"BM"
-        + struct.pack("<IIIIiiHHIIiiII", 54, 0, 54, 40, 40000, 40000, 1, 24, 0, 0, 0, 0, 0, 0),
-        "box.avif": struct.pack(">I4s4sI4s4s", 24, b"ftyp", b"avif", 0, b"mif1", b"miaf")
-        + struct.pack(">I4sI", 0x7FFFFFFF, b"meta", 0),
-        "boxes.heic": struct.pack(">I4s4sI4s4s", 24, b"ftyp", b"heic", 0, b"mif1", b"heic")
-        + struct.pack(">I4s", 8, b"meta") * 50_000,
-    }
+    return tiff(tiff_entries(60000, 60000, 8, AT, len(deflate)), tail=deflate)
+
+
+QUICK_BOMBS: dict[str, Callable[[], bytes]] = {
+    "header-60000.png": lambda: png_of(60000, 60000, 8, 2, FEW),
+    "over-the-limit.png": lambda: png_of(12000, 10001, 1, 0, zeros(1501 * 10001)),
+    "text.png": lambda: png_with(b"zTXt", b"bomb\0\0"),
+    "international-text.png": lambda: png_with(b"iTXt", b"bomb\0\1\0\0\0"),
+    "profile.png": lambda: png_with(b"iCCP", b"bomb\0\0"),
+    "xmp.png": lambda: png_with(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0"),
+    "frames.png": lambda: png_of(4, 4, 8, 2, FEW, png_chunk(b"acTL", struct.pack(">II", 0x7FFFFFFF, 0))),
+    "header-65000.jpg": damaged_size,
+    "scans.jpg": lambda: many_scans(3000),
+    "deflate.tif": deflated_tiff,
+    "count.tif": lambda: tiff([*tiff_entries(4, 4, 1, AT, 16), (700, 1, 0xFFFFFFF0, AT)], tail=bytes(16)),
+    "loop.tif": lambda: tiff(tiff_entries(4, 4, 1, 8, 16), next_directory=8),
+    "chain.tif": lambda: chained_tiff(100_000),
+    "strips.tif": lambda: tiff(
+        [e for e in tiff_entries(4, 4, 1, AT, 16) if e[0] not in (273, 279)]
+        + [(273, 4, 0x3FFFFFFF, AT), (279, 4, 0x3FFFFFFF, AT)],
+        tail=bytes(64),
+    ),
+    "header.bmp": lambda: (
+        b"BM" + struct.pack("<IIIIiiHHIIiiII", 54, 0, 54, 40, 40000, 40000, 1, 24, 0, 0, 0, 0, 0, 0)
+    ),
+    "box.avif": lambda: (
+        struct.pack(">I4s4sI4s4s", 24, b"ftyp", b"avif", 0, b"mif1", b"miaf")
+        + struct.pack(">I4sI", 0x7FFFFFFF, b"meta", 0)
+    ),
+    "boxes.heic": lambda: (
+        struct.pack(">I4s4sI4s4s", 24, b"ftyp", b"heic", 0, b"mif1", b"heic")
+        + struct.pack(">I4s", 8, b"meta") * 50_000
+    ),
+}
+"""Names of the other bombs, and what makes each."""

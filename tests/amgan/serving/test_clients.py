@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,6 +13,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+from PIL import Image
 from starlette.requests import Request as HttpRequest
 from support.helpers import COLLINS, HOPPER
 from support.live_server import PATIENCE_S, LiveServer, live_server, wait_until
@@ -26,12 +28,16 @@ CLIENTS = 50
 
 
 def test_fifty_clients_at_once_lose_nothing(server: LiveServer) -> None:
-    photos = {name: name.read_bytes() for name in (HOPPER, COLLINS)}
+    photos = {}
+    for name in (HOPPER, COLLINS):
+        content = io.BytesIO()
+        Image.open(name).convert("RGB").resize((220, 240)).save(content, "PNG")
+        photos[name] = content.getvalue()
 
     def visit(number: int) -> tuple[Path, bytes]:
         name = (HOPPER, COLLINS)[number % 2]
         with httpx.Client(base_url=server.url, timeout=PATIENCE_S, trust_env=False) as client:
-            sent = client.post("/v1/photos", params={"name": name.name}, content=photos[name])
+            sent = client.post("/v1/photos", params={"name": f"{name.stem}.png"}, content=photos[name])
             assert sent.status_code == 201, sent.text
             found = client.post(f"/v1/photos/{sent.json()['id']}/age", json={"age": 60 + number // 2 % 2})
             assert found.status_code == 200, found.text

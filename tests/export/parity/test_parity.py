@@ -165,28 +165,30 @@ def test_all_kinds_of_inputs_are_there() -> None:
 # ---- contenders
 
 
-def test_every_file_is_run(exported: Exported, reference: Reference) -> None:
-    said: list[str] = []
-    files = Bundle.open(exported.bundle).manifest.files
-    report = require(compare(reference, exported.bundle, files, said.append))
-    assert report.passed
-    ran = {r.file for r in report.results if r.verdict == "passed"}
-    assert ran == {*files, ""}
-    assert len(said) == len(report.results)
-    by_name = {(r.contender, r.role, r.precision, r.file): r for r in report.results}
+def test_every_file_is_run(exported: Exported) -> None:
+    """By the export itself, whose report the manifest keeps."""
+    manifest = Bundle.open(exported.bundle).manifest
+    report = manifest.parity
+    assert report is not None and report["passed"] is True
+    results = report["results"]
+    assert {r.get("file", "") for r in results if r["verdict"] == "passed"} == {*manifest.files, ""}
+    told = [line.partition(" in OpenVINO (") for line in exported.messages]
+    assert {name for name, found, _ in told if found} == {*manifest.files}
+    by_name = {(r["contender"], r["role"], r["precision"], r.get("file", "")): r for r in results}
     for precision in ("fp16", "bf16"):
         widened = by_name["OpenVINO", "generator", precision, f"generator.{precision}.onnx"]
-        assert widened.arithmetic == f"fp32, weights {precision}"
-        assert by_name["PyTorch", "generator", precision, ""].arithmetic == precision
-        assert by_name["PyTorch", "estimator", precision, ""].verdict == "passed"
+        assert widened["arithmetic"] == f"fp32, weights {precision}"
+        assert by_name["PyTorch", "generator", precision, ""]["arithmetic"] == precision
+        assert by_name["PyTorch", "estimator", precision, ""]["verdict"] == "passed"
     missing = by_name["ONNX Runtime", "generator", "bf16", "generator.bf16.onnx"]
-    assert missing.verdict == "not run"
-    assert "no such operator for CPUs" in missing.not_run
-    for result in report.results:
-        if result.role == "generator" and result.precision == "fp32" and result.difference:
-            assert isinstance(result.difference, CodeDifference)
-            assert result.difference.max_codes <= 1
-            assert result.difference.mean_codes < 0.001
+    assert missing["verdict"] == "not run"
+    assert "no such operator for CPUs" in missing["not_run"]
+    apart = [
+        r["difference"] for r in results
+        if r["role"] == "generator" and r["precision"] == "fp32" and r.get("difference")
+    ]  # fmt: skip
+    assert len(apart) >= 2
+    assert all(one["max_codes"] <= 1 and one["mean_codes"] < 0.001 for one in apart)
 
 
 def test_without_onnx_runtime(

@@ -48,6 +48,18 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> OnnxNetwork:
     return OnnxNetwork(path)
 
 
+@pytest.fixture
+def idle(network: OnnxNetwork) -> Any:
+    """A network that computes nothing, for tests of sizes and memory."""
+
+    def zeros(image: torch.Tensor, *_: torch.Tensor) -> torch.Tensor:
+        n, height, width, channels = image.shape
+        return torch.zeros((n, height - 2 * HALO, width - 2 * HALO, channels), dtype=torch.uint8)
+
+    zeros.inputs = network.inputs  # type: ignore[attr-defined]
+    return zeros
+
+
 @pytest.mark.parametrize("graphs", [True, False])
 def test_frames_come_out_as_the_network_makes_them(network: OnnxNetwork, graphs: bool) -> None:
     cuda = FakeCuda()
@@ -79,14 +91,14 @@ def test_frames_come_out_as_the_network_makes_them(network: OnnxNetwork, graphs:
     assert cuda.leaks == []
 
 
-def test_a_large_gpu_gets_tiles_of_several_sizes_of_one_network(network: OnnxNetwork) -> None:
-    programs = TorchProgram(FakeGpu(FakeCuda()), network, Precision.FP32, HALO, PATTERNS).sizes()
+def test_a_large_gpu_gets_tiles_of_several_sizes_of_one_network(idle: Any) -> None:
+    programs = TorchProgram(FakeGpu(FakeCuda()), idle, Precision.FP32, HALO, PATTERNS).sizes()
     assert [core_size(p, HALO) for p in programs] == list(CORES[::-1])
     assert [p.outputs["aged"].shape for p in programs] == [(*core[::-1], 3) for core in CORES[::-1]]
     assert (programs[0].batches, programs[-1].batches) == ((1, 2), (1, 2, 4, 8))
     assert all(check_generator(p, HALO, PATTERNS) is None for p in programs)
     assert len({id(p._network) for p in programs}) == 1
-    small = TorchProgram(FakeGpu(FakeCuda(), 100 << 20), network, Precision.FP32, HALO, PATTERNS)
+    small = TorchProgram(FakeGpu(FakeCuda(), 100 << 20), idle, Precision.FP32, HALO, PATTERNS)
     assert [core_size(p, HALO) for p in small.sizes()] == [(144, 176)]
 
 
@@ -125,7 +137,7 @@ def test_a_network_that_cannot_be_captured_runs_without_graphs(
     assert cuda.leaks == []
 
 
-def test_memory_is_measured_when_the_algorithms_are_chosen(network: OnnxNetwork) -> None:
+def test_memory_is_measured_when_the_algorithms_are_chosen(idle: Any) -> None:
     runs: list[int] = []
 
     class Watched(FakeGpu):
@@ -137,33 +149,33 @@ def test_memory_is_measured_when_the_algorithms_are_chosen(network: OnnxNetwork)
 
     def counted(*tensors: torch.Tensor) -> torch.Tensor:
         calls.append(1)
-        return network(*tensors)
+        return idle(*tensors)
 
-    counted.inputs = network.inputs  # type: ignore[attr-defined]
+    counted.inputs = idle.inputs  # type: ignore[attr-defined]
     TorchProgram(Watched(FakeCuda()), counted, Precision.FP32, HALO, PATTERNS)  # type: ignore[arg-type]
     assert runs == [3]
 
 
 @pytest.mark.parametrize("mib", [1 << 20, 1000, 300, 100])
-def test_free_memory_decides_the_tile(network: OnnxNetwork, mib: int) -> None:
+def test_free_memory_decides_the_tile(idle: Any, mib: int) -> None:
     cuda = FakeCuda()
-    program = TorchProgram(FakeGpu(cuda, mib << 20), network, Precision.FP32, HALO, PATTERNS)
+    program = TorchProgram(FakeGpu(cuda, mib << 20), idle, Precision.FP32, HALO, PATTERNS)
     fitting = [(w, h) for w, h in CORES if 1000 * (w + 2 * HALO) * (h + 2 * HALO) <= mib << 19]
     width, height = core_size(program, HALO)
     assert (width, height) == fitting[-1]
     assert program.memory(3, 4) > program.memory(3, 2) > program.memory(1, 2) > 1000 * width * height
 
 
-def test_a_tile_is_no_larger_than_the_bundles_frames(network: OnnxNetwork) -> None:
-    program = TorchProgram(FakeGpu(FakeCuda()), network, Precision.FP32, HALO, PATTERNS, largest_px=320)
+def test_a_tile_is_no_larger_than_the_bundles_frames(idle: Any) -> None:
+    program = TorchProgram(FakeGpu(FakeCuda()), idle, Precision.FP32, HALO, PATTERNS, largest_px=320)
     assert program.outputs["aged"].shape == (304, 256, 3)
 
 
-def test_a_gpu_that_is_full(network: OnnxNetwork) -> None:
+def test_a_gpu_that_is_full(idle: Any) -> None:
     with pytest.raises(
         OutOfMemoryError, match=r"too little free memory for PyTorch: a tile of 144x176 px takes \d+ MiB"
     ):
-        TorchProgram(FakeGpu(FakeCuda(), 1 << 20), network, Precision.FP32, HALO, PATTERNS)
+        TorchProgram(FakeGpu(FakeCuda(), 1 << 20), idle, Precision.FP32, HALO, PATTERNS)
 
 
 @pytest.mark.parametrize(

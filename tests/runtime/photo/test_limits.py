@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bombs import chained_tiff, many_scans, png_of, quick_bombs
+from bombs import QUICK_BOMBS, chained_tiff, many_scans, png_of
 from PIL import Image, ImageFile, TiffImagePlugin
 from support.helpers import without_its_file
 from support.photo_files import refusal
@@ -57,7 +57,7 @@ def test_first_picture_of_an_mpo_is_the_photo(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["text.png", "international-text.png", "profile.png", "xmp.png"])
 def test_texts_that_unpack_to_much_are_refused(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).write_bytes(quick_bombs()[name])
+    (tmp_path / name).write_bytes(QUICK_BOMBS[name]())
     assert "unpack to more than 1 MiB" in refusal(tmp_path / name)
 
 
