@@ -21,7 +21,7 @@ from amgan.runtime.bundle.bundle import SHIPPED
 
 
 def test_the_pages_have_commands() -> None:
-    assert len(OURS) > 40 and len(RUN) > 20 and len(LONG) >= 15
+    assert len(OURS) > 40 and len(RUN) > 20 and len(LONG) >= 12
     assert {one.text.split(" -")[0].split(" ")[1] for one in LONG} == {
         word.split(" ")[1] for word in TAKE_LONG
     }

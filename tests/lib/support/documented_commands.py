@@ -20,6 +20,7 @@ NOT_RUN_HERE = {
     "amgan label": "needs faces of known age: tests/amgan/labels and test_end_to_end.py run it on made ones",
     "amgan prepare": "as amgan label",
     "amgan fit-field": "as amgan label: tests/amgan/pairs",
+    "amgan video clip.mp4": "tests/amgan/test_video_page.py runs all commands of that page",
     "amgan export -o rtx": "builds engines with TensorRT for RTX: tests/export/tensorrt",
     "amgan export -o bundle --targets": "the same",
     "amgan run-batch s3://": "needs a store: tests/runtime/batch/test_ray_runner.py has one of this machine",
