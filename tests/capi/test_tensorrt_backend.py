@@ -32,7 +32,8 @@ CORES = ((128, 128), (192, 256), (256, 256), (512, 640))
 
 
 @pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def driver(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The backend beside a fake GPU; what it shares with the library is taken from the library's build."""
     if shutil.which("g++") is None:
         pytest.skip("the C library cannot be built without g++")
     folder = tmp_path_factory.mktemp("fake_gpu")
@@ -43,10 +44,11 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         assert done.returncode == 0, done.stderr
 
-    sources = [str(CAPI / "src" / f"{name}.cpp") for name in (*BASE, *BACKEND, "tensorrt_loader")]
+    sources = [str(CAPI / "src" / f"{name}.cpp") for name in (*BACKEND, "tensorrt_loader")]
     gpp("-c", *sources, str(FAKE / "driver.cpp"))
     gpp("-fvisibility=default", "-shared", "-o", "libfake_gpu.so", str(FAKE / "fake_gpu.cpp"))
-    base, backend = ([f"{name}.o" for name in names] for names in (BASE, BACKEND))
+    shared = built / "CMakeFiles" / "amgan_base.dir" / "src"
+    base, backend = [str(shared / f"{name}.cpp.o") for name in BASE], [f"{name}.o" for name in BACKEND]
     beside = ("-L.", "-lfake_gpu", "-Wl,-rpath,$ORIGIN", "-Wl,-z,defs")
     gpp("-shared", "-o", BACKEND_FILE, *backend, *base, *beside)
     gpp("-o", "driver", "driver.o", "tensorrt_loader.o", *base, *beside, "-ldl")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes as c
+import fcntl
 import importlib.util
 import json
 import shutil
@@ -85,10 +86,20 @@ def openvino_cmake() -> Path:
 
 
 def build(folder: Path, *options: str) -> Path:
-    """Configure and build libamgan in a folder, warnings being errors; returns the folder."""
+    """Configure and build libamgan and its test driver in a folder, warnings being errors; the folder.
+
+    The folder may hold an older build, which is brought up to date; other processes wait meanwhile.
+    """
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _build(folder, *options)
+
+
+def _build(folder: Path, *options: str) -> Path:
     configure = [
         "cmake", "-S", str(SOURCE), "-B", str(folder), "-G", "Ninja", "-DAMGAN_WERROR=ON",
-        "-DCMAKE_BUILD_TYPE=Release", f"-DOpenVINO_DIR={openvino_cmake()}", *options,
+        "-DAMGAN_BUILD_TESTS=ON", "-DCMAKE_BUILD_TYPE=Release", f"-DOpenVINO_DIR={openvino_cmake()}",
+        *options,
     ]  # fmt: skip
     for command in (configure, ["cmake", "--build", str(folder)]):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
