@@ -98,16 +98,16 @@ def test_grids_are_written(whole: Path) -> None:
     assert picture.size == (SIDE * (1 + len(GRID_AGES)), SIDE * 2)  # two faces are held out
 
 
-@pytest.mark.parametrize("first", [1, 3, 4, 5, 7])
-def test_resuming_is_exact(set_folder: Path, tmp_path: Path, whole: Path, first: int) -> None:
-    """Bit for bit, wherever the run was cut: before, at and after every switch."""
+def test_resuming_is_exact(set_folder: Path, tmp_path: Path, whole: Path) -> None:
+    """Bit for bit, after several steps at once."""
     config = tiny_config(set_folder, tmp_path)
-    run(config, max_steps=first)
+    run(config, max_steps=4)
     run(config)
     assert same_state(tmp_path, whole)
 
 
 def test_resuming_in_many_pieces(set_folder: Path, tmp_path: Path, whole: Path) -> None:
+    """Cut after every step: before, at and after every switch."""
     config = tiny_config(set_folder, tmp_path)
     for _ in range(8):
         run(config, max_steps=1)
