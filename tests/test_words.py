@@ -1,4 +1,4 @@
-"""A few words that have a standard term: they must not return to documentation and docstrings."""
+"""Form of the documentation: standard terms, and tables that every Markdown renderer reads."""
 
 from __future__ import annotations
 
@@ -31,3 +31,14 @@ def test_documentation_uses_standard_terms() -> None:
                 line = text.count("\n", 0, match.start()) + 1
                 found.append(f"{page.relative_to(ROOT)}:{line}: {match[0]!r}, write: {instead}")
     assert not found, "\n".join(found)
+
+
+def test_rows_of_tables_are_on_one_line() -> None:
+    broken = []
+    for page in sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]):
+        text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+        rows = [
+            line for line in text.splitlines() if line.startswith("|") and not line.rstrip().endswith("|")
+        ]
+        broken += [f"{page.name}: {row}" for row in rows]
+    assert not broken, "\n".join(broken)
