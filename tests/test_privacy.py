@@ -124,8 +124,12 @@ def test_conversion_by_openvino_asks_for_nothing_either(tmp_path: Path) -> None:
         "from amgan.runtime.engines.openvino_network import load_openvino\n"
         "openvino = load_openvino()\n"
         "assert load_openvino() is openvino\n"
+        "import sys\n"
+        "assert 'openvino.tools.ovc' not in sys.modules\n"
+        "assert not hasattr(openvino, 'convert_models')\n"
         "try: openvino.convert_model('not-there.onnx')\n"
-        "except Exception as error: print(type(error).__name__)"
+        "except Exception as error: print(type(error).__name__)\n"
+        "assert 'openvino.tools.ovc' in sys.modules"
     )
     run = run_behind_proxy(tmp_path, "-c", code)
     assert run.said

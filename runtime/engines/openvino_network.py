@@ -19,6 +19,7 @@ from .other_size import for_squares
 
 POSITION_WAVES = ("Sin", "Cos")
 _TELEMETRY = "openvino_telemetry"
+_CONVERTER = "openvino.tools.ovc"
 _HINTS = {Precision.FP32: "f32", Precision.BF16: "bf16"}
 """OpenVINO's names of the precisions that CPUs support."""
 
@@ -28,12 +29,29 @@ def load_openvino() -> ModuleType:
 
     OpenVINO reports its import and each conversion to a server through the package openvino-telemetry, and
     writes a user id into the home folder. It skips that if the package cannot be imported, so the import is
-    blocked here. If a program imported OpenVINO before AMGAN, its telemetry is left as it is. Raises
-    ImportError if OpenVINO is not installed or cannot be loaded.
+    blocked here. If a program imported OpenVINO before AMGAN, its telemetry is left as it is. The converter,
+    half of the import, is imported only when `openvino.convert_model` is asked for. Raises ImportError if
+    OpenVINO is not installed or cannot be loaded.
     """
-    if "openvino" not in sys.modules:
-        sys.modules[_TELEMETRY] = None  # type: ignore[assignment]  # blocks the import
-    return importlib.import_module("openvino")
+    if "openvino" in sys.modules:
+        return importlib.import_module("openvino")
+    sys.modules[_TELEMETRY] = None  # type: ignore[assignment]  # blocks the import
+    blocked = sys.modules.setdefault(_CONVERTER, None) is None  # type: ignore[arg-type]
+    try:
+        openvino = importlib.import_module("openvino")
+    finally:
+        if blocked:
+            del sys.modules[_CONVERTER]
+    if not hasattr(openvino, "convert_model"):
+        openvino.__getattr__ = _convert_model  # type: ignore[method-assign]
+    return openvino
+
+
+def _convert_model(name: str) -> Any:
+    """The attribute ``convert_model`` of the module `openvino`; raises AttributeError for other names."""
+    if name != "convert_model":
+        raise AttributeError(f"module 'openvino' has no attribute '{name}'")
+    return importlib.import_module(_CONVERTER).convert_model
 
 
 def cpu_has_bf16() -> bool:
