@@ -1,4 +1,4 @@
-"""From a photo to the aged photo: faces, ages now and wanted, tiles, engine, and the change pasted back."""
+"""Ages photos: detects faces, reads and plans ages, runs the engine and pastes the change."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ from .memory import require_memory_to_open
 
 @dataclass(frozen=True)
 class AgedFace:
-    """One aged face: its ages now and as asked for, in years, and the side of the frame used, in px.
+    """One aged face: present and wanted ages in years, and the side of its frame in px.
 
-    ``covered`` says how much of each part something lies over, 0..1, of those that are covered at all.
+    ``covered``: covered share, 0..1, of each part that is covered at all.
     """
 
     face: Face
@@ -53,8 +53,7 @@ class AgedFace:
 class AgedPhoto:
     """The result for one photo: ``pixels`` uint8 [H, W, 3], and the faces, largest first.
 
-    ``left`` are those that were left alone; ``found`` says how far it was looked for faces, where they were
-    looked for.
+    ``left``: faces that were not aged, with reasons. ``found``: extent of the search for faces (None: none).
     """
 
     pixels: NDArray[np.uint8]
@@ -65,7 +64,7 @@ class AgedPhoto:
 
 @dataclass(frozen=True, eq=False)
 class StartedPhoto:
-    """A photo whose faces are with the engine: hand it to `Pipeline.finish`."""
+    """A photo whose faces are on the engine; pass it to `Pipeline.finish`."""
 
     pixels: NDArray[np.uint8]
     request: Request
@@ -75,7 +74,7 @@ class StartedPhoto:
     found: Found | None = None
 
     def cancel(self) -> None:
-        """Give the faces up: what the engine has not begun is never computed. `finish` then fails."""
+        """Cancel the faces that the engine has not started; `finish` then fails."""
         for frame in self.frames:
             frame.cancel()
 
@@ -83,9 +82,8 @@ class StartedPhoto:
 class Pipeline:
     """Ages the faces of photos with one bundle on one device.
 
-    A context manager. Every method may be called from several threads concurrently, and gives the same pixels
-    every time: photos that are in flight together share the engine. It belongs to the process that opened it:
-    one that is forked since gets an EngineError, and opens its own.
+    A context manager. All methods are thread-safe and deterministic; photos that are in flight concurrently
+    share the engine. After a fork the child process gets an EngineError and has to open its own.
     """
 
     def __init__(
@@ -93,15 +91,15 @@ class Pipeline:
     ) -> None:
         """Open a bundle or its folder (None: the shipped one) on a device ("auto", "cpu", "cuda", "cuda:N").
 
-        ``precision`` None takes the fastest that the device does well. Raises BundleError, EngineError or
-        UsageError where that cannot be done.
+        ``precision`` None selects the fastest that the device supports. Raises BundleError, EngineError and
+        UsageError.
         """
         self._process = OpeningProcess("the pipeline")
         require_memory_to_open()
         bundle = model if isinstance(model, Bundle) else Bundle.open(model)
         self._manifest = bundle.manifest
         self._scheduler: FrameScheduler = open_scheduler(bundle, device, precision)
-        # A pipeline that nobody closed gives its threads and memory back when it is forgotten.
+        # A pipeline that is not closed frees its threads and memory when it is garbage-collected.
         held: list[FrameScheduler | Estimator] = [self._scheduler]
         self._end = weakref.finalize(self, _close_aside, held)
         self._end.atexit = False
@@ -112,12 +110,12 @@ class Pipeline:
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the engine in use is and likes."""
+        """Properties of the engine in use."""
         return self._scheduler.capabilities
 
     @property
     def counters(self) -> Counters:
-        """What the engine has computed so far."""
+        """Counters of the engine's work so far."""
         return self._scheduler.counters
 
     @property
@@ -134,7 +132,7 @@ class Pipeline:
         self.close()
 
     def close(self) -> None:
-        """Finish what is in flight and give the engine's memory back; no photos can be aged afterwards."""
+        """Finish the work in flight and free the engine. No photos can be aged afterwards."""
         self._end.detach()
         self._scheduler.close()
         self._estimator.close()
@@ -169,10 +167,10 @@ class Pipeline:
     def start_face(
         self, rgb: NDArray[np.uint8], seen: SeenFace, request: Request, label: str
     ) -> tuple[FaceWork, Future[NDArray[np.uint8]]]:
-        """Hand one face of a picture, uint8 [H, W, 3], to the engine; the request is taken for checked.
+        """Start one face of a picture, uint8 [H, W, 3], on the engine. The request is not checked.
 
-        Gives what is to be done and, later, the aged frame, uint8 [S, S, 3]. Blocks only while too much is
-        in flight; the picture may change at once. ``label`` names the face in error messages.
+        Returns the plan and a future of the aged frame, uint8 [S, S, 3]. Blocks only while too many faces are
+        in flight. The picture may be changed afterwards. ``label`` names the face in error messages.
         """
         work = self.plan_face(rgb, seen, request, label)
         return work, self.start_work(work)
@@ -187,7 +185,7 @@ class Pipeline:
         ask: bool = True,
         parser: HeadParser | None = None,
     ) -> FaceWork:
-        """What `start_face` would do, before the engine is asked for it; see `plan_work`."""
+        """The plan that `start_face` would pass to the engine; see `plan_work`."""
         scheduler = self._scheduler
         return plan_work(
             rgb, seen, request, self._manifest, scheduler.capabilities, label, parser, drawn, ask,
@@ -195,12 +193,12 @@ class Pipeline:
         )  # fmt: skip
 
     def start_work(self, work: FaceWork) -> Future[NDArray[np.uint8]]:
-        """Hand what was planned to the engine; see `start_face`."""
+        """Start a plan on the engine; see `start_face`."""
         self._process.check()
         return self._scheduler.submit(work.frame)
 
     def see_skin(self, rgb: NDArray[np.uint8], seen: SeenFace) -> SeenFace:
-        """A face that was placed in a picture, uint8 [H, W, 3], with what covers it there; see covers.py."""
+        """A face with its covered parts in a picture, uint8 [H, W, 3]; see covers.py."""
         return see_skin(rgb, seen, self._parser)
 
     def choose(self, rgb: NDArray[np.uint8], request: Request) -> Chosen:
@@ -228,10 +226,9 @@ class Pipeline:
         return cut_region(_as_pixels(rgb), seen, self._manifest, max_frame_px)
 
     def age(self, rgb: NDArray[np.uint8], request: Request) -> AgedPhoto:
-        """Age the faces of a photo, uint8 [H, W, 3] RGB, which is left as it is.
+        """Age the faces of a photo, uint8 [H, W, 3] RGB; the array is not changed.
 
-        Raises UsageError for a request that makes no sense, NoFaceError where no face is found, and
-        EngineError.
+        Raises UsageError for an invalid request, NoFaceError where no face is found, and EngineError.
         """
         return self.finish(self.start(rgb, request))
 
@@ -242,10 +239,10 @@ class Pipeline:
         label: str = "the photo",
         seen: Sequence[SeenFace] | None = None,
     ) -> StartedPhoto:
-        """Find and read the faces of a photo and hand them to the engine; as `age`, without waiting for it.
+        """Detect and read the faces of a photo and start them on the engine; as `age`, without waiting.
 
-        Blocks only while too much is in flight. ``label`` names the photo in error messages, ``seen`` are its
-        faces where they are known. The photo must not change until `finish`.
+        Blocks only while too many faces are in flight. ``label`` names the photo in error messages, ``seen``
+        are its faces if known. The photo must not change until `finish`.
         """
         self._process.check()
         rgb, request = _as_pixels(rgb), as_request(request)
@@ -284,9 +281,8 @@ class Pipeline:
     ) -> AgedPhoto:
         """Read a photo, age its faces and write it to ``dst``, atomically.
 
-        ``metadata`` says what of its EXIF, XMP and texts the new file keeps (see photo/metadata.py),
-        ``quality`` what a lossy one is encoded with. Raises PhotoError for either file, UsageError when they
-        are the same one, and what `age` raises.
+        ``metadata``: which EXIF, XMP and texts the new file keeps (see photo/metadata.py). ``quality``: of a
+        lossy format. Raises PhotoError for either file, UsageError where both are the same, and as `age`.
         """
         source, target = Path(src), Path(dst)
         if source.resolve() == target.resolve():

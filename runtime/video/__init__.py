@@ -1,1 +1,1 @@
-"""Moving pictures: the same person, older, frame after frame."""
+"""Ageing of videos and frame sequences, steady over time."""

@@ -1,4 +1,4 @@
-"""The faces of single pictures: handed to the engine, and their changes added when it is done."""
+"""Ages the people of a video picture by picture: starts faces on the engine and adds their changes."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ from .steady import Course, Step, frontal, person_pattern
 from .tracks import Track
 
 BEYOND = 12
-"""Pixels of the picture around a frame with its halo that resampling looks at, at most, for each step."""
+"""Largest margin in px, per px of step, that resampling reads around a frame with its halo."""
 
 
 @dataclass(frozen=True, eq=False)
 class Person:
-    """One person of a video: number from 1, tracks, ages now in years (one reading for the whole video).
+    """One person of a video: number from 1, tracks, and present ages in years, one for the whole video.
 
-    ``reason`` says why they are left alone; it is empty where they are aged.
+    ``reason`` says why the person is not aged; it is empty where they are.
     """
 
     number: int
@@ -69,21 +69,21 @@ class _Work:
 
 @dataclass(frozen=True, eq=False)
 class StartedPicture:
-    """A picture whose faces are with the engine: hand it to `finish_picture`, once."""
+    """A picture whose faces are on the engine; pass it to `finish_picture` once."""
 
     number: int
     picture: Picture
     works: tuple[_Work, ...]
 
     def cancel(self) -> None:
-        """Give its faces up."""
+        """Cancel its faces."""
         for work in self.works:
             if work.frame is not None:
                 work.frame.cancel()
 
 
 def know_people(tracks: Sequence[Track], groups: Sequence[Sequence[int]]) -> list[Person]:
-    """The people of a video, numbered from 1, with robust readings: medians of the more frontal looks."""
+    """The people of a video, numbered from 1, with present ages as medians over the more frontal views."""
     by_number = {track.number: track for track in tracks}
     people = []
     for number, group in enumerate(groups, start=1):
@@ -153,11 +153,11 @@ class Ager:
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the engine is and likes."""
+        """Properties of the engine."""
         return self._pipeline.capabilities
 
     def start(self, number: int, seconds: float, picture: Picture) -> StartedPicture:
-        """Hand the faces of a picture to the engine; blocks only while too much is in flight."""
+        """Start the faces of a picture on the engine; blocks only while too many are in flight."""
         self._forget_ended(number)
         works = []
         for one in self._courses.values():
@@ -196,12 +196,12 @@ class Ager:
             one.looker.forget()
 
     def _forget_ended(self, number: int) -> None:
-        """Give back what tracks take that end before a picture."""
+        """Free the memory of tracks that end before a picture."""
         for key in [key for key, one in self._courses.items() if one.course.last < number]:
             del self._courses[key]
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """What a run that goes on after this picture needs besides the pictures: all averages."""
+        """The state needed to resume after this picture: all averages."""
         return {
             f"{number}.{name}": value
             for number, one in self._courses.items()
@@ -209,7 +209,7 @@ class Ager:
         }
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Go on from a `state` of the same video and request."""
+        """Resume from a `state` of the same video and request."""
         for number, one in self._courses.items():
             mine = f"{number}."
             own = {name.removeprefix(mine): value for name, value in state.items() if name.startswith(mine)}
@@ -218,7 +218,7 @@ class Ager:
 
 
 def finish_picture(started: StartedPicture) -> bool:
-    """Wait for a picture's faces and add their changes to it; says whether there were any.
+    """Wait for a picture's faces and add their changes; returns whether there were any.
 
     Raises EngineError.
     """

@@ -1,4 +1,4 @@
-"""The first look at a video: all pictures in order, the faces in them followed."""
+"""The first pass over a video: tracks all faces."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .tracks import Analysis, LandmarkStore
 SEARCH_SECONDS = 1.0
 BRIDGE_SECONDS = 0.3
 KEPT_BYTES = 192 << 20
-"""Memory for pictures that new faces are followed back through."""
+"""Memory in bytes for past pictures, through which new faces are tracked back."""
 ROWS = "landmarks.f32"
 
 Progress = Callable[[int, int, str], None]
@@ -53,13 +53,13 @@ def analyse(
 
 
 def search_every(source: Source) -> int:
-    """How many pictures lie between two searches of a whole picture."""
+    """Number of pictures from one search of a whole picture to the next."""
     wanted = round(SEARCH_SECONDS * float(source.rate))
     return max(min(wanted, KEPT_BYTES // max(source.picture_bytes, 1)), 4)
 
 
 def bridge_frames(rate: float) -> int:
-    """For how many pictures a face may be lost."""
+    """Number of pictures for which a face may be lost."""
     return max(round(BRIDGE_SECONDS * float(rate)), 1)
 
 

@@ -1,8 +1,7 @@
-"""The change of a face averaged over time, where the skin is: what the network makes of noise goes.
+"""Temporal average of a face's change on the skin, which removes the network's response to noise.
 
-The average lies on the mean face, so that it moves with the mesh: nose, cheeks and lips of a head that turns
-and talks keep their own lines. Where a face looks another than it did (a blink, a hand before it), the change
-of the picture itself counts at once. The average depends on the pictures before alone.
+The average is stored on the mean face and moves with the mesh. Where the face's appearance changes (a blink,
+a hand in front of it), the picture's own change replaces the average immediately. The average is causal.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from .register import looked_up, register
 
 BESIDE = 4
 AVERAGE_SECONDS = 0.2
-"""After so long a picture counts for 1/e; see benchmarks/video_steadiness.py."""
+"""Time constant of the average in s; see benchmarks/video_steadiness.py."""
 LONGEST_GAP_SECONDS = 0.3
 
 

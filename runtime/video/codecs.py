@@ -1,4 +1,4 @@
-"""With what a video is encoded: which codec, how good, and in which kind of samples."""
+"""Chooses the encoding of a video: codec, quality and pixel format."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ CODECS = {
 CONTAINERS = tuple(dict.fromkeys(suffix for codec in CODECS.values() for suffix in codec.containers))
 NEED_EVEN_SIDES = ("h264", "hevc")
 X264_PRESET = "veryfast"
-"""A third of the time of x264's usual one, for files that are about a tenth larger."""
+"""A third of the time of x264's default, for files that are about a tenth larger."""
 _SAME = {"h264": "h264", "hevc": "hevc", "prores": "prores", "ffv1": "ffv1", "vp8": "vp9", "vp9": "vp9"}
 _SAME |= {"libvpx": "vp9", "libvpx-vp9": "vp9"}
 

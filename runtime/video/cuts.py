@@ -1,4 +1,4 @@
-"""Where one shot ends and the next begins, told from tiny copies of the pictures."""
+"""Detects cuts between shots from thumbnails."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 BINS = 32
 OTHER_LIGHTS = 0.5
-"""Share of pixels that would have to change their lightness to make one histogram of the other."""
+"""Distance of two lightness histograms, as the share of pixels that differ, from which it is a cut."""
 OTHER_PICTURE = 0.55
-"""Correlation of two thumbs under which they show different things."""
+"""Correlation of two thumbnails below which they show different scenes."""
 SUDDEN = 3.0
 """How many times as large as usual a difference must be: a fast pan differs as much in every picture."""
 LEAST = 0.03
@@ -21,7 +21,7 @@ FEW, AT_FIRST = 3, 0.04
 
 
 class CutFinder:
-    """Feed it the thumbs of a video in order, float32 [h, w] 0..1."""
+    """Detects cuts; takes the thumbnails of a video in order, float32 [h, w] 0..1."""
 
     def __init__(self) -> None:
         self._last: NDArray[np.float32] | None = None

@@ -1,7 +1,7 @@
-"""Following faces from picture to picture.
+"""Tracks faces from picture to picture.
 
-A face that is known is looked for where it was, by its mesh alone. Every now and then, and after every cut,
-the whole picture is searched; a face that is new then is followed back to where it came in.
+A known face is tracked by its mesh at its last position. Periodically, and after every cut, the whole picture
+is searched; a new face is tracked back to the picture in which it first appears.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .tracks import LandmarkStore, Reading, Track
 AROUND = 1.25
 """Part of the picture in which the mesh is fitted: so many times the face's size each way from its middle."""
 FAR = 0.5
-"""A face that is found farther than this share of its size from where it was is another one."""
+"""A face farther than this share of its size from its last position is another face."""
 TWINS = 0.34
 STAYS = 0.15
 STAYS_ALIKE = 0.85

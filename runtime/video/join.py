@@ -1,4 +1,4 @@
-"""The finished file: encoded segments one after the other, and the other tracks packet by packet."""
+"""Joins encoded segments and copies the other tracks into the finished file."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Span:
 
     @property
     def shift(self) -> Fraction:
-        """By how many seconds everything comes earlier."""
+        """Seconds by which all times are moved forward."""
         return self.start or Fraction(0)
 
 

@@ -1,4 +1,4 @@
-"""What lies in the hidden folder of a run: its lock, and the averages that it would go on from."""
+"""The hidden folder of a run: its lock, and the averages that an interrupted run resumes from."""
 
 from __future__ import annotations
 

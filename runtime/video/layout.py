@@ -1,4 +1,4 @@
-"""How a decoded picture lies in memory: planes, bits, subsampling, matrix and range of its colours."""
+"""Pixel formats of decoded pictures: planes, bit depth, subsampling, colour matrix and range."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import AmganError, MissingDependencyError, VideoError
 
 NEEDED = 18
-"""The first version of PyAV that can write how a video is turned."""
+"""The first version of PyAV that can write a display matrix (rotation)."""
 
 
 def load_av(path: Path | str) -> Any:

@@ -1,8 +1,8 @@
-"""How a face looks in a picture, and whether the engine is asked for it again.
+"""Decides for each picture whether a face is computed by the engine again.
 
-What a change becomes from one picture to the next is mostly noise, and it is averaged anyway. So where a face
-looks as it did, the engine is asked for some of the pictures alone; in those between, the mesh carries the
-change along.
+Differences of the change between neighbouring pictures are mostly noise, and are averaged anyway. So while
+a face's appearance stays the same, the engine computes only some pictures; for the others the last change is
+warped by the mesh.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .register import LOOK_PX, face_cells
 OTHER_LOOK = (7.0, 20.0)
 """By how many code values, broad light taken away, a place must differ to be looked at anew."""
 ASK_SECONDS = 0.12
-"""How long a change is carried along at most."""
+"""Longest time in s for which a change is reused."""
 MOST_CHANGED = 0.002
 """Share of the face that may look another than it did when the engine was asked last."""
 MOST_YEARS = 1.0

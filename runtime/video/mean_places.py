@@ -1,4 +1,4 @@
-"""Between a face's frame and the mean face, on which a change is averaged."""
+"""Maps between a face's frame and the mean face, on which changes are averaged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Memory that is free, given back to the system."""
+"""Returns free heap memory to the system."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stages of a video that overlap: pictures are decoded and begun while others are with the engine."""
+"""Overlaps decoding, engine and encoding: pictures are started while others are computed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose tracks they are: the same person before and after a cut or a loss, told by how the face looks.
+"""Assigns tracks to people: the same person before and after a cut or a loss, by appearance.
 
 How a face looks is a small grey picture of its canonical frame with even contrast: enough to tell the few
 people of one video apart, not to recognise anybody. Two tracks in the same picture are two people. Where

@@ -1,4 +1,4 @@
-"""What every run does before it ages pictures: the first look, whose faces they are, and what is resumed."""
+"""The first steps of a run: analysis of the video, its people, and what can be resumed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Light of other primaries as that of Rec. 709, which sRGB shares."""
+"""Conversion of other primaries to those of Rec. 709, which sRGB has."""
 
 from __future__ import annotations
 

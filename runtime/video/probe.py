@@ -1,4 +1,4 @@
-"""What a video is: size, times, colours, how it is turned."""
+"""Reads the properties of a video: size, times, colours, rotation."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def _display_matrix(frame: Any) -> tuple[int, ...] | None:
 
 
 def say_time(seconds: float) -> str:
-    """A time as people read it, such as 1:02.50."""
+    """A time as text, such as 1:02.50."""
     whole = math.floor(max(seconds, 0.0) * 100 + 0.5)
     minutes, rest = divmod(whole, 6000)
     hours, minutes = divmod(minutes, 60)

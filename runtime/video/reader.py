@@ -15,7 +15,7 @@ EXACT_LENGTH = ("mov", "matroska", "avi")
 """Kinds of files whose header says how long they are."""
 SHORT_BY_S = 0.5
 STRICT = ("mjpeg",)
-"""Codecs whose decoders go on after damage without a word, unless they are told not to."""
+"""Codecs whose decoders ignore damage by default."""
 
 
 @dataclass

@@ -1,7 +1,7 @@
-"""By how much the skin of a face and its mesh have slipped, found from how the face looks on the mean face.
+"""Registers the skin of a face to its mesh, by image registration on the mean face.
 
-First an affine map for the whole face, by least squares; then what is left from place to place, such as the
-nose of a head that turns, in windows that are weighed over the face. Light that changes does not count.
+First an affine map of the whole face by least squares, then the remaining local displacement, such as that
+of the nose of a turning head, in Gaussian windows. Insensitive to changes of light.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is asked of a video: ages that may change with time, for all people or for single ones."""
+"""The request for a video: ages that may change with time, for all people or single ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Encoded stretches of a video, each in a file of its own: what an interrupted run goes on from.
+"""Encoded segments of a video, each in its own file, from which an interrupted run resumes.
 
 A file holds the encoder's packets as they came: a header, then for each packet its pts, duration, size and
 whether it is a key frame. It appears whole or not at all.

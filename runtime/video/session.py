@@ -1,8 +1,8 @@
-"""A whole run: from a video to the aged video.
+"""Ages a whole video.
 
-A run has three parts. It looks at all pictures and follows the faces; it ages and encodes the pictures in
-segments of a few seconds; it joins the segments and copies the other tracks. What is done lies in a hidden
-folder beside the output, so that a run that was interrupted goes on where it stopped.
+A run has three steps: it tracks the faces in all pictures; it ages and encodes the pictures in segments of
+some seconds; it joins the segments and copies the other tracks. Finished segments are in a hidden folder
+beside the output, so that an interrupted run resumes there.
 """
 
 from __future__ import annotations

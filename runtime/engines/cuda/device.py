@@ -98,7 +98,7 @@ class CudaTileDevice:
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the device is and likes."""
+        """Properties of the device."""
         return self._capabilities
 
     @property
@@ -108,42 +108,39 @@ class CudaTileDevice:
 
     @property
     def slots(self) -> int:
-        """How many batches may be in flight."""
+        """Largest number of batches in flight."""
         return len(self._slots)
 
     @property
     def fault(self) -> str:
-        """The error after which nothing works on this GPU any more; empty while all is fine."""
+        """The error that made the GPU's context unusable; empty if there is none."""
         return self._fault
 
     @property
     def graph_launches(self) -> int:
-        """How many CUDA graphs were launched so far."""
+        """Number of CUDA graphs launched so far."""
         return self._graphs
 
     @property
     def gpu_busy_s(self) -> float:
-        """How long the GPU computed for batches that are done, in seconds, by its own clock.
-
-        That of several compute streams is added up.
-        """
+        """GPU time of finished batches in seconds, from CUDA events, summed over compute streams."""
         return self._gpu_busy_ms / 1000
 
     def attach(self) -> None:
-        """Make the GPU that of the calling thread."""
+        """Select the GPU for the calling thread."""
         with self._watched():
             self._cuda.use(self._gpu)
 
     def has_room(self, work: FrameWork) -> bool:
-        """Whether the room for frames has not reached its share of the memory."""
+        """Whether the buffers for frames are below their memory limit."""
         return self._pool.has_room(work)
 
     def canvas(self, side_px: int) -> NDArray[np.uint8]:
-        """Pinned memory to draw a frame with its halo on, as far as there is some."""
+        """Pinned memory for a frame with its halo, if available."""
         return self._canvases.draw_on(side_px)
 
     def begin_frame(self, work: FrameWork) -> CarriedFrame:
-        """Have what a frame's tiles need carried up: from where it lies, or through pinned memory."""
+        """Start the upload of the parts of a frame that its tiles read, directly or through pinned memory."""
         with self._watched():
             room = self._pool.take(work)
             frame = CarriedFrame(room, work, self._halo, self._canvases.holds(work.image))
@@ -178,7 +175,7 @@ class CudaTileDevice:
             held.computed.record(stream)
 
     def stitch(self, slot: int) -> None:
-        """Put the slot's cores into their frames, after they were computed."""
+        """Stitch the slot's cores into their frames, after they were computed."""
         held = self._slots[slot]
         with self._watched():
             self._download.wait(held.computed)
@@ -187,7 +184,7 @@ class CudaTileDevice:
             held.stitched.record(self._download)
 
     def end_frame(self, frame: CarriedFrame) -> None:
-        """Have a frame's cores carried down, after what was stitched so far."""
+        """Start the download of a frame's cores, after all stitching so far."""
         with self._watched():
             frame.carry_down(self._cuda, self._download)
 
@@ -200,14 +197,14 @@ class CudaTileDevice:
         held.tiles = ()
 
     def abandon(self, slot: int) -> None:
-        """Wait for all that any stream has to do; only errors lead here."""
+        """Wait for all streams; used after errors only."""
         self._slots[slot].tiles = ()
         with self._watched():
             for stream in (self._upload, *self._computing, self._download):
                 stream.synchronize()
 
     def finish_frame(self, frame: CarriedFrame) -> NDArray[np.uint8]:
-        """Wait until a frame's cores are down, and put them into a copy of its own pixels."""
+        """Wait for the download of a frame's cores and copy them into a copy of its pixels."""
         try:
             with self._watched():
                 frame.room.back.synchronize()
@@ -216,11 +213,11 @@ class CudaTileDevice:
             self._release(frame)
 
     def drop_frame(self, frame: CarriedFrame) -> None:
-        """Free a frame's room."""
+        """Free a frame's buffers."""
         self._release(frame)
 
     def _release(self, frame: CarriedFrame) -> None:
-        """Free a frame's room once no stream uses it; room that may still be in use is never used again."""
+        """Free a frame's buffers once no stream uses them; buffers possibly in use are never reused."""
         with self._watched():
             frame.room.uploaded.synchronize()
             if frame.ended:
@@ -228,7 +225,7 @@ class CudaTileDevice:
             self._pool.give(frame.room)
 
     def close(self) -> None:
-        """Give everything back, whatever state the GPU is in."""
+        """Free everything, in any state of the GPU."""
         with contextlib.suppress(EngineError):
             self._cuda.use(self._gpu)
         rings = [] if self._rings is None else [self._rings]
@@ -241,7 +238,7 @@ class CudaTileDevice:
                 part.close()
 
     def _ring_for(self, tile: Tile, tiles: int) -> Ring:
-        """The ring for so many tiles of one size; what it has too little memory for is no longer offered."""
+        """The ring for a number of tiles of one size; batch sizes without memory are no longer offered."""
         assert self._rings is not None
         try:
             return self._rings.ring(tile.width, tile.height, tiles)
@@ -250,14 +247,14 @@ class CudaTileDevice:
 
     @staticmethod
     def _ring_of(slot: Slot) -> Ring:
-        """The ring that a slot's tiles are computed in."""
+        """The ring in which a slot's tiles are computed."""
         if slot.ring is None:
             raise EngineError("a slot holds no tiles: gather them first")
         return slot.ring
 
     @contextlib.contextmanager
     def _watched(self) -> Iterator[None]:
-        """Notice errors after which nothing works any more."""
+        """Detect errors that make the GPU's context unusable."""
         try:
             yield
         except CudaError as error:
