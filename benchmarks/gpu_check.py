@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from common import count, heading
+from gpu_bundles import say
 from gpu_steps import run_steps, write_json
-from gpu_work import STEPS, Check, make_steps, say
+from gpu_work import STEPS, Check, make_steps
 
 CORES = ((256, 304), (496, 624), (816, 1024))
 NO_GPU = 2

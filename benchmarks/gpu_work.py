@@ -1,4 +1,4 @@
-"""The steps of gpu_check.py: what each finds out on a GPU."""
+"""The steps of gpu_check.py."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import argparse
 import platform
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from common import commit
+from gpu_bundles import build, export_bundle, only, opener, verify
 from gpu_steps import Step
 from gpu_timing import count_flop, matmul_tflops, time_frames, time_photos, time_processes, time_program
 
@@ -233,95 +233,6 @@ def make_steps(check: Check) -> Iterator[Step]:
     yield Step("faults", check.faults, 20)
 
 
-def export_bundle(checkpoint: Path | None, folder: Path) -> Path:
-    """A bundle with fp32 and fp16 networks, to build engines from."""
-    from amgan.export.bundle import ExportOptions
-    from amgan.export.bundle import export_bundle as export
-
-    return export(checkpoint, folder / "bundle", say, ExportOptions(("fp32", "fp16")))
-
-
-def build(flavour: str, bundle: Path, cores: tuple[tuple[int, int], ...]) -> Path:
-    """A copy of a bundle with engines of one flavour for the GPU in this machine."""
-    from amgan.export.tensorrt.engines import add_engines
-    from amgan.export.tensorrt.options import EngineOptions
-    from amgan.runtime.bundle.bundle import Bundle, write_manifest
-
-    folder = bundle.with_name(flavour)
-    shutil.copytree(bundle, folder)
-    manifest = Bundle.open(folder).manifest
-    options = EngineOptions(cores=cores)
-    write_manifest(folder, add_engines(folder, manifest, ("current",), flavour, options, say))
-    return folder
-
-
-def verify(cuda: Any, gpu: Any, bundle: Path, checkpoint: Path | None) -> list[dict[str, Any]]:
-    """TensorRT's engines of a bundle, or PyTorch where it has none, against PyTorch fp32."""
-    from amgan.checkpoint import SHIPPED, load_model
-    from amgan.export.parity.comparison import Reference, _try, compare
-    from amgan.export.parity.contender import Contender
-    from amgan.runtime.bundle.bundle import Bundle
-    from amgan.runtime.bundle.engine_files import FORMAT
-    from amgan.runtime.bundle.precision import Precision
-    from amgan.runtime.engines.contract import TileBatch
-    from amgan.runtime.engines.cuda.arrays import CudaEngine
-    from amgan.runtime.engines.pytorch import open_torch
-
-    generator, discriminator, config = load_model(checkpoint or SHIPPED)
-    reference = Reference.of(generator, discriminator, config.estimator_frame_px, config.oldest_trained_age)
-    opened = Bundle.open(bundle)
-    engines = {name: entry for name, entry in opened.manifest.files.items() if entry.format == FORMAT}
-    if engines:
-        return [r.to_dict() for r in compare(reference, bundle, engines, say).results]
-    results = []
-    for precision in Precision:
-        program = open_torch(opened, gpu.number, gpu.compute, precision)[0]
-        engine = CudaEngine(cuda, gpu.number, program, opened.manifest.halo_px)
-
-        def run(arrays: Any, engine: Any = engine) -> Any:
-            return engine.wait(engine.submit(TileBatch(*arrays, label="the picture")))
-
-        contender = Contender(program.name, "generator", precision, "", precision, lambda run=run: run)
-        results.append(_try(contender, reference.answers["generator"]).to_dict())
-        engine.close()
-        say(f"{program.name} in {precision}: {results[-1]['verdict']}")
-    return results
-
-
-def opener(cuda: Any, gpu: Any, bundle: Path, flavour: str, fused: bool | None = None) -> Any:
-    """How to open the programs of a bundle's generator, one a size of tiles, with or without graphs."""
-    from amgan.runtime.bundle.bundle import Bundle
-    from amgan.runtime.engines.find import find_engines
-    from amgan.runtime.engines.pytorch import open_torch
-    from amgan.runtime.engines.tensorrt import TensorRtProgram
-    from amgan.runtime.engines.tensorrt_library import load_tensorrt
-
-    opened = Bundle.open(bundle)
-    if flavour == "torch":
-        return lambda graphs: open_torch(opened, gpu.number, gpu.compute, None, graphs=graphs, fused=fused)
-    version = str(load_tensorrt(flavour).__version__)
-    found = find_engines(opened, "generator", flavour, version, gpu.compute)
-    return lambda graphs: [
-        TensorRtProgram(cuda, path, entry, graphs=graphs, gpu=gpu) for path, entry in found
-    ]
-
-
-def only(open_programs: Any, core: tuple[int, int], halo_px: int) -> Any:
-    """How to open the program for one size of tiles alone."""
-
-    def open_one(graphs: bool) -> Any:
-        (wanted,) = [program for program in open_programs(graphs) if keep(program)]
-        return wanted
-
-    def keep(program: Any) -> bool:
-        if core_size(program, halo_px) == core:
-            return True
-        program.close()
-        return False
-
-    return open_one
-
-
 def versions() -> dict[str, Any]:
     """Versions of all that takes part, None where it is not installed."""
     found: dict[str, Any] = {"python": platform.python_version(), "commit": commit()}
@@ -331,7 +242,3 @@ def versions() -> dict[str, Any]:
         except metadata.PackageNotFoundError:
             found[name] = None
     return found
-
-
-def say(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)

@@ -7,8 +7,8 @@ import copy
 import onnx
 import pytest
 from onnx import TensorProto, helper
+from support.graph_cost import GraphCost, graph_cost
 
-from amgan.export.graphs.cost import GraphCost, graph_cost
 from amgan.runtime.bundle.bundle import Bundle
 from amgan.runtime.bundle.precision import Precision
 from amgan.runtime.engines.cuda.program import generator_tensors
