@@ -15,6 +15,7 @@ from .cutouts import CutHand, cut_hand
 from .hands import hand
 from .headwear import headwear
 from .held import held
+from .light import lit, noisy, rougher
 from .network import INPUT_PX
 from .occluders import Cover, cloth, fringe, glasses, lay_over, surgical_mask
 
@@ -73,10 +74,10 @@ def make_example(pictures: HeadPictures, number: int, rng: np.random.Generator) 
         unit = _mirrored(unit)
     face = make_face_mask(unit, INPUT_PX)
     if rng.random() < _ROUGHER and number < len(pictures.rugged) and pictures.rugged[number]:
-        image = _rougher(image, label == FACE, rng)
+        image = rougher(image, label == FACE, rng)
     if rng.random() < _ELSEWHERE:
         image = _elsewhere(pictures, image, label, rng)
-    image = _lit(image, rng, before=True)
+    image = lit(image, rng, before=True)
     skin, hair = (label == FACE).astype(np.float32), (label == HAIR).astype(np.float32)
     weight = np.stack([(label != UNKNOWN) & (label != OTHER_SKIN), label != UNKNOWN]).astype(np.float32)
     shadow = rng if rng.random() < 0.7 else None
@@ -89,7 +90,7 @@ def make_example(pictures: HeadPictures, number: int, rng: np.random.Generator) 
         hidden = np.maximum(hidden, cover)
     weight[0] *= (0.3 + 2.0 * face) * (1.0 + _HIDDEN * hidden)
     weight *= 1.0 + _EDGES * np.stack([_edges(skin), _edges(hair)])
-    image = _noisy(_lit(image, rng, before=False), rng)
+    image = noisy(lit(image, rng, before=False), rng)
     return Example(image, face, np.stack([skin, hair]), weight)
 
 
@@ -203,13 +204,6 @@ def _cheek(image: Floats, points: NDArray[np.float64], rng: np.random.Generator)
     return np.asarray(image[y - 2 : y + 3, x - 2 : x + 3].mean(axis=(0, 1)), np.float32)
 
 
-def _rougher(image: Floats, face: NDArray[np.bool_], rng: np.random.Generator) -> Floats:
-    """A face whose lines and folds are deeper, and its surroundings as they were."""
-    smooth = cv2.GaussianBlur(image, (0, 0), rng.uniform(1.0, 4.0))
-    where = cv2.GaussianBlur(face.astype(np.float32), (0, 0), 1.0)[..., None]
-    return np.asarray(np.clip(image + rng.uniform(0.3, 1.3) * where * (image - smooth), 0, 255), np.float32)
-
-
 def _elsewhere(
     pictures: HeadPictures, image: Floats, label: NDArray[np.uint8], rng: np.random.Generator
 ) -> Floats:
@@ -258,43 +252,3 @@ def surface(
     level = rng.uniform(20, 220, 3) if label == REST else rng.uniform(20, 160) * np.array([1.1, 1.0, 0.85])
     streaks = cv2.resize(rng.normal(0, 18, (6, size)).astype(np.float32), (size, size))
     return np.asarray(level + streaks[..., None], np.float32)
-
-
-def _lit(image: Floats, rng: np.random.Generator, before: bool) -> Floats:
-    """Another light: from one side (``before`` anything is laid over), or brighter, tinted, grey or dark."""
-    size = len(image)
-    if before:
-        if rng.random() < 0.3:
-            angle, depth = rng.uniform(0, 2 * np.pi), rng.uniform(0.2, 0.9)
-            rows, columns = np.mgrid[0:size, 0:size] / size - 0.5
-            ramp = (columns * np.cos(angle) + rows * np.sin(angle) - rng.normal(0, 0.1)) / rng.choice(
-                [0.03, 0.1, 0.3, 0.6]
-            )
-            share = 1.0 / (1.0 + np.exp(-4.0 * np.clip(ramp, -9, 9)))
-            return np.asarray(image * (1.0 - depth * share)[..., None], np.float32)
-        return image
-    light = np.clip(image, 0, 255) / 255.0
-    if rng.random() < 0.7:
-        light = light ** rng.uniform(0.6, 1.9)
-        light = light * rng.uniform(0.6, 1.25) * (1.0 + rng.normal(0, 0.06, 3))
-    if rng.random() < 0.15:
-        light = np.repeat(light.mean(axis=2, keepdims=True), 3, axis=2) * (
-            1.0 + rng.choice([0, 1]) * np.array([0.1, 0, -0.15])
-        )
-    elif rng.random() < 0.2:
-        grey = light.mean(axis=2, keepdims=True)
-        light = grey + rng.uniform(0.3, 1.3) * (light - grey)
-    return np.asarray(np.clip(light, 0, 1) * 255.0, np.float32)
-
-
-def _noisy(image: Floats, rng: np.random.Generator) -> Floats:
-    """Soft, grainy or with the blocks of JPEG, rounded to code values."""
-    if rng.random() < 0.3:
-        image = np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.3)), np.float32)
-    if rng.random() < 0.3:
-        image = image + rng.normal(0, rng.uniform(1, 8), image.shape).astype(np.float32)
-    codes = np.clip(np.rint(image), 0, 255).astype(np.uint8)
-    if rng.random() < 0.2:
-        done, data = cv2.imencode(".jpg", codes, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(30, 90))])
-        codes = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR) if done else codes, np.uint8)
-    return codes.astype(np.float32)
