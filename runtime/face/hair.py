@@ -89,7 +89,7 @@ def plan_hair(
     height = _height(landmarks_unit)
     before, after = greyness(now, height), greyness(wanted, height)
     turning = np.asarray((after - before) / np.maximum(1.0 - before, 0.05), np.float32)
-    weight = _sure_hair(shares)
+    weight = _sure_hair(shares, _within(rgb, frame))
     if weight is None or not (turning * weight).any():
         return None
     image = shares.image.astype(np.float32)
@@ -152,9 +152,21 @@ def _height(landmarks_unit: NDArray[np.floating]) -> Plane:
     )
 
 
-def _sure_hair(shares: HeadShares) -> Plane | None:
-    """Weights of certain hair, float32 [PARSER_PX, PARSER_PX] 0..1; None if the parser is unsure of all."""
-    likely = shares.hair > 0.5
+def _within(rgb: NDArray[np.uint8], frame: Frame) -> NDArray[np.bool_]:
+    """Cells of the window within the photo, bool [PARSER_PX, PARSER_PX]; the rest repeats its border."""
+    cells = np.arange(PARSER_PX) + 0.5
+    places = apply_affine(
+        hair_window(frame).to_photo(PARSER_PX), np.stack(np.meshgrid(cells, cells), axis=-1).reshape(-1, 2)
+    )
+    inside = ((places >= 0) & (places < (rgb.shape[1], rgb.shape[0]))).all(axis=1)
+    return np.asarray(inside.reshape(PARSER_PX, PARSER_PX))
+
+
+def _sure_hair(shares: HeadShares, within: NDArray[np.bool_]) -> Plane | None:
+    """Weights of certain hair, float32 [PARSER_PX, PARSER_PX] 0..1; None if the parser is unsure of all
+    that lies ``within`` the photo.
+    """
+    likely = (shares.hair > 0.5) & within
     if likely.mean() < _LEAST_SHARE or float(shares.hair[likely].mean()) < _LEAST_SURE:
         return None
     low, high = _SURE

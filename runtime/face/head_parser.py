@@ -21,7 +21,7 @@ PARSER_PX = 128
 HAIR_WIDTH = 1.8
 """Width of the window in which hair is searched for, relative to the frame."""
 _MODEL = Path(__file__).parent / "models" / "head_parser.onnx"
-_SURE_OF_SKIN = (0.2, 0.5)
+_SURE_OF_SKIN = (0.15, 0.4)
 
 Shares = NDArray[np.float32]
 

@@ -17,7 +17,8 @@ from amgan.head.samples import FACE, HAIR, REST, UNKNOWN, Example, HeadPictures,
 from amgan.head.train import export_head, train_head
 from amgan.runtime.engines.openvino_network import compile_network
 from amgan.runtime.face.finder import FaceFinder
-from amgan.runtime.face.head_parser import HAIR_WIDTH, hair_window
+from amgan.runtime.face.head_parser import HAIR_WIDTH, PARSER_PX, HeadParser, hair_window, own_skin
+from amgan.runtime.face.region_masks import edit_mask
 from amgan.runtime.face.warp import sample_affine
 
 SIZE = 192
@@ -96,6 +97,27 @@ def test_a_hand_that_was_cut_out_has_its_own_colour_or_that_of_the_face(
         assert np.median(own[cover == 1][:, 1] / own[cover == 1][:, 0]) > 2
         middle = np.median(matched[cover == 1], axis=0)
         assert np.allclose(middle / middle[0], tone / tone[0], atol=0.2)
+
+
+def test_the_shipped_parser_closes_most_of_a_hand_in_other_skin(collins: np.ndarray) -> None:
+    face = FaceFinder(threads=1).find(collins)[0]
+    unit = face.landmarks @ face.frame.to_frame(1)[:, :2].T + face.frame.to_frame(1)[:, 2]
+    picture = sample_affine(collins, face.frame.to_photo(256), (256, 256))
+    cheek = np.median(picture[130:170, 80:110], axis=(0, 1))
+    parser, mask = HeadParser(streams=1), edit_mask(unit, PARSER_PX)
+    under, beside = [], []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        thing = hand(unit * 256, 256, rng, lambda size, rng: np.full((size, size, 3), cheek, np.float32))
+        laid = np.rint(occluders.lay_over(picture, thing)).astype(np.uint8)
+        open_skin = own_skin(parser.read_aligned(laid, unit))
+        cover = cv2.resize(thing[1], (PARSER_PX, PARSER_PX), interpolation=cv2.INTER_AREA)
+        if (deep := (cover > 0.9) & (mask > 0.5)).sum() > 100:
+            under.append(open_skin[deep].mean())
+            beside.append(open_skin[(cover < 0.02) & (mask > 0.5)].mean())
+    assert len(under) > 5
+    assert np.mean(under) < 0.4
+    assert np.mean(beside) > 0.7  # a fringe lies on the forehead
 
 
 def test_headwear_leaves_the_middle_of_the_face_bare(window: tuple[np.ndarray, np.ndarray]) -> None:

@@ -120,6 +120,18 @@ def test_nothing_happens_where_hair_is_not_sure(unit: np.ndarray) -> None:
     assert change(30, 80, photo, replace(shares, hair=np.zeros_like(shares.hair)), unit) is None
 
 
+def test_only_what_lies_within_the_photo_says_how_sure_hair_is(unit: np.ndarray) -> None:
+    photo, shares = head()
+    unsure = np.maximum(shares.hair, 0)
+    unsure[:40] = np.maximum(unsure[:40], np.float32(0.6))  # above the cap: half sure
+    assert change(30, 80, photo, replace(shares, hair=unsure), unit) is None
+    # The window's upper 40 of 128 rows end at row 99 of the photo; a photo that begins there knows no more.
+    cut = photo[100:]
+    moved = Frame((150.0, 50.0), FRAME.right)
+    found = plan_hair(cut, moved, replace(shares, hair=unsure), unit, 30, 80)
+    assert found is not None
+
+
 def test_dyed_hair_stays(unit: np.ndarray) -> None:
     photo, shares = head((40, 60, 190))
     assert change(30, 80, photo, shares, unit) is None

@@ -34,6 +34,11 @@ def seen_share(parser: HeadParser, photo: np.ndarray, face: Face, where: np.ndar
     return float((skin * weight).sum() / weight.sum())
 
 
+def below_brows(photo: np.ndarray, face: Face) -> np.ndarray:
+    """Where a photo lies below the brows of an upright face, bool [H, W]."""
+    return np.mgrid[: len(photo), : photo.shape[1]][0] > face.landmarks[[105, 334], 1].max()
+
+
 def covered(photo: np.ndarray, corners: list[tuple[float, float]], colour: tuple[int, int, int]):
     """The photo under a polygon of one colour, a little shaded, and where it lies."""
     drawn = Image.new("L", photo.shape[1::-1])
@@ -51,8 +56,21 @@ def lower_face(face: Face) -> list[tuple[float, float]]:
 def test_bare_faces_stay_open(
     parser: HeadParser, hopper: np.ndarray, hopper_face: Face, collins: np.ndarray, collins_face: Face
 ) -> None:
-    assert seen_share(parser, hopper, hopper_face) > 0.93  # a hat lies on the forehead
-    assert seen_share(parser, collins, collins_face) > 0.88  # a fringe lies on the forehead
+    assert seen_share(parser, hopper, hopper_face) > 0.9  # a hat lies on the forehead
+    assert seen_share(parser, collins, collins_face) > 0.85  # a fringe lies on the forehead
+    for photo, face in ((hopper, hopper_face), (collins, collins_face)):
+        assert seen_share(parser, photo, face, below_brows(photo, face)) > 0.97
+
+
+def test_a_fringe_and_the_brim_of_a_hat_are_closed(
+    parser: HeadParser, hopper: np.ndarray, hopper_face: Face, collins: np.ndarray, collins_face: Face
+) -> None:
+    rows = np.mgrid[: len(hopper), : hopper.shape[1]][0]
+    top, brow = hopper_face.landmarks[10, 1], hopper_face.landmarks[[105, 334], 1].min()
+    assert seen_share(parser, hopper, hopper_face, rows < top) < 0.2
+    assert seen_share(parser, hopper, hopper_face, (rows > (top + brow) / 2) & (rows < brow)) > 0.8
+    rows = np.mgrid[: len(collins), : collins.shape[1]][0]
+    assert seen_share(parser, collins, collins_face, rows < collins_face.landmarks[10, 1]) < 0.35
 
 
 def test_a_darker_and_a_grey_face_stay_open(
@@ -62,7 +80,8 @@ def test_a_darker_and_a_grey_face_stay_open(
     grey = np.repeat(collins.mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8)
     side = (collins * np.linspace(1.0, 0.35, collins.shape[1])[None, :, None]).astype(np.uint8)
     for photo in (dark, grey, side):
-        assert seen_share(parser, photo, collins_face) > 0.85
+        assert seen_share(parser, photo, collins_face) > 0.82  # a fringe lies on the forehead
+        assert seen_share(parser, photo, collins_face, below_brows(photo, collins_face)) > 0.95
 
 
 @pytest.mark.parametrize("colour", [(150, 190, 215), (240, 240, 238)])
@@ -101,7 +120,7 @@ def test_a_frame_that_is_a_picture_is_parsed_as_in_its_photo(
 def test_the_mask_is_exactly_open_and_exactly_closed_where_the_parser_leans_to() -> None:
     image = np.zeros((1, 5, 3), np.uint8)
     skin = own_skin(
-        HeadShares(np.array([[0, 0.2, 0.35, 0.6, 1]], np.float32), np.zeros((1, 5), np.float32), image)
+        HeadShares(np.array([[0, 0.15, 0.275, 0.6, 1]], np.float32), np.zeros((1, 5), np.float32), image)
     )
     assert skin[0, [0, 1, 3, 4]].tolist() == [0, 0, 1, 1]
     assert 0.4 < skin[0, 2] < 0.6
