@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from PIL import Image
 
@@ -53,9 +54,11 @@ def torture(work: Path, bundle: Path, photos: int, kills: int, seed: int = 0) ->
     """Kill ``kills`` runs over ``photos`` photos in the folder ``work``, one after the other."""
     make_photos(work / "in", photos)
     quiet = work / "quiet"
-    _start(work / "in", quiet, bundle).wait(600)
-    wanted = photos_in(quiet)
-    assert len(wanted) == photos, f"{len(wanted)} of {photos} photos were aged"
+    with (work / "said.txt").open("w+") as said:
+        code = _start(work / "in", quiet, bundle, said=said).wait(600)
+        said.seek(0)
+        wanted = photos_in(quiet)
+        assert len(wanted) == photos, f"{len(wanted)} of {photos} were aged, code {code}: {said.read()}"
     moments = random.Random(seed)
     for number in range(kills):
         out = work / f"out-{number}"
@@ -115,11 +118,11 @@ main()
 """
 
 
-def _start(source: Path, out: Path, bundle: Path, operation: int = 0) -> subprocess.Popen[bytes]:
+def _start(
+    source: Path, out: Path, bundle: Path, operation: int = 0, said: IO[str] | int = subprocess.DEVNULL
+) -> subprocess.Popen[bytes]:
     command = (
         "-P", "-c", _PROGRAM, f"{out}/", operation, "run-batch", source, "-o", out, "--age", "70",
         "--model", bundle, "--device", "cpu", "--limit-memory", "1G",
     )  # fmt: skip
-    return subprocess.Popen(
-        [sys.executable, *map(str, command)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    return subprocess.Popen([sys.executable, *map(str, command)], stdout=said, stderr=said)
