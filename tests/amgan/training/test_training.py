@@ -168,7 +168,7 @@ def test_a_set_without_changes_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_supervised_loss_falls(set_folder: Path) -> None:
-    """The synthetic change is an even tint that follows from the map: 150 tiny steps learn much of it."""
+    """The synthetic change is an even tint that follows from the map: 170 tiny steps learn much of it."""
     config = tiny_config(
         set_folder, Path("unused"), steps=10_000, discriminator_from=10_000, adversarial_from=10_000,
         freeze_norm_from=100, decay_from=10_000, batch=4, generator_rate=5e-3, atlas_rate=1.0,
@@ -178,10 +178,10 @@ def test_the_supervised_loss_falls(set_folder: Path) -> None:
     state = new_state(config, CPU)
     sampler = PatchSampler(load_dataset(set_folder), config.patches, config.seed)
     losses = []
-    for _ in range(250):
+    for _ in range(170):
         losses.append(one_step(state, config, StepBatches(sampler.pairs(state.step, 4)), CPU)["g/paired"])
         state.step += 1
-    assert np.mean(losses[-30:]) < 0.4 * np.mean(losses[:30])
+    assert np.mean(losses[-30:]) < 0.4 * np.mean(losses[:30]), np.mean(losses[-30:]) / np.mean(losses[:30])
 
 
 def test_the_generators_step_leaves_the_discriminator_alone(set_folder: Path) -> None:
