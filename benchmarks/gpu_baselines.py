@@ -87,16 +87,17 @@ def time_pytorch(checkpoint: Path | None, gpu: int, side: int, runs: int) -> dic
     """Every baseline on frames of ``side`` px: rate, times, and how far from eager fp32 its pixels are."""
     import torch
     from common import difference, make_inputs
-    from gpu_timing import percentiles, time_on_gpu
+    from gpu_timing import device_of, percentiles, time_on_gpu
 
     from amgan.checkpoint import SHIPPED, load_model
     from amgan.export.graphs.deploy import DeployGenerator
 
     generator, _, config = load_model(checkpoint or SHIPPED)
     torch.cuda.set_device(gpu)
-    network = DeployGenerator(generator).to("cuda").eval()
+    device = device_of(gpu)
+    network = DeployGenerator(generator).to(device).eval()
     arrays = [
-        torch.from_numpy(a).to("cuda")
+        torch.from_numpy(a).to(device)
         for a in make_inputs(side, config.generator.halo_px, config.generator.patterns)
     ]
     results: dict[str, Any] = {}

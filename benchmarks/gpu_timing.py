@@ -35,6 +35,11 @@ Opener = Callable[[bool], Any]
 """Opens a CudaProgram, with or without graphs."""
 
 
+def device_of(gpu: int) -> str:
+    """What a GPU is called by PyTorch and `--device`; a rehearsal without one puts "cpu" in its place."""
+    return f"cuda:{gpu}"
+
+
 def percentiles(seconds: Sequence[float]) -> dict[str, float]:
     """Median and slow ends of some times, in ms."""
     p50, p95, p99 = np.percentile(np.array(seconds) * 1000, (50, 95, 99))
@@ -163,7 +168,7 @@ def matmul_tflops(gpu: int, runs: int, side: int = 8192) -> dict[str, float]:
 
     rates = {}
     for name, dtype in (("f16", torch.float16), ("bf16", torch.bfloat16), ("f32", torch.float32)):
-        a, b = (torch.randn(side, side, device=f"cuda:{gpu}", dtype=dtype) for _ in range(2))
+        a, b = (torch.randn(side, side, device=device_of(gpu), dtype=dtype) for _ in range(2))
         seconds = statistics.median(time_on_gpu(lambda a=a, b=b: a @ b, runs))
         rates[name] = 2 * side**3 / seconds / 1e12
     return rates
@@ -195,106 +200,3 @@ def time_frames(
         "frame_px": works[0].frame_px(halo),
         "seconds": walls,
     }
-
-
-def time_photos(
-    bundle: Path, gpu: int, photos: int, runs: int, folder: Path, side: int, jobs: Sequence[int]
-) -> dict[str, Any]:
-    """Photos of ``side`` px end to end: one after the other, and JPEG to JPEG with several numbers of jobs.
-
-    ``frames`` in the result are what the engine was given for them, to time it alone on the same work.
-    """
-    from common import PHOTO
-    from PIL import Image
-
-    from amgan.runtime.ages.request import Request
-    from amgan.runtime.batch.plan import plan_run
-    from amgan.runtime.batch.run import BatchOptions, run_batch
-    from amgan.runtime.pipeline.pipeline import Pipeline
-
-    source = folder / "photos"
-    source.mkdir(parents=True, exist_ok=True)
-    picture = Image.open(PHOTO).convert("RGB").resize((side, side), Image.Resampling.BICUBIC)
-    for i in range(photos):
-        picture.save(source / f"{i:03}.jpg", quality=92)
-    request = Request.parse("70", include_children=True)
-    pixels = np.asarray(picture)
-    by_jobs: dict[str, Any] = {}
-    with Pipeline(bundle, f"cuda:{gpu}") as pipeline:
-        started = pipeline.start(pixels, request)
-        frames = [work.frame for work in started.works]
-        pipeline.finish(started)
-        single = []
-        for _ in range(max(runs, 20)):
-            start = time.perf_counter()
-            pipeline.age(pixels, request)
-            single.append(time.perf_counter() - start)
-        for threads in jobs:
-            walls, busy, cpu = [], [], []
-            for run in range(-1, runs):
-                before, cpu_before = pipeline.counters.busy_s, time.process_time()
-                start = time.perf_counter()
-                plan = plan_run([source], folder / f"aged{threads}-{run}").tasks
-                outcomes = run_batch(pipeline, plan, request, options=BatchOptions(threads=threads))
-                if run < 0:
-                    continue
-                walls.append(time.perf_counter() - start)
-                busy.append(pipeline.counters.busy_s - before)
-                cpu.append(time.process_time() - cpu_before)
-                failed = [one for one in outcomes if one.status != "aged"]
-                if failed:
-                    raise RuntimeError(f"{len(failed)} of {photos} photos failed: {failed[0]}")
-            by_jobs[str(threads)] = {
-                "photos_per_second": photos / statistics.median(walls),
-                "cpu_s_a_photo": statistics.median(cpu) / photos,
-                "engine_busy_share": statistics.median(b / w for b, w in zip(busy, walls, strict=True)),
-                "seconds": walls,
-            }
-        engine = pipeline.capabilities
-    best = max(by_jobs, key=lambda n: by_jobs[n]["photos_per_second"])
-    return {
-        "photos_per_second": by_jobs[best]["photos_per_second"],
-        "best_jobs": int(best),
-        "jobs": by_jobs,
-        "one_photo": percentiles(single),
-        "engine": engine.name,
-        "precision": engine.precision,
-        "reason": engine.reason,
-        "photo_px": side,
-        "photos": photos,
-        "frames": frames,
-    }
-
-
-def time_processes(
-    bundle: Path, gpu: int, folder: Path, processes: int, jobs: int, timeout_s: float = 120.0
-) -> dict[str, float]:
-    """As many run-batch commands at once, each on all photos of ``folder / "photos"``, start included."""
-    import subprocess
-    import sys
-
-    photos = len(list((folder / "photos").iterdir()))
-    start = time.perf_counter()
-    running = [
-        subprocess.Popen(
-            [
-                sys.executable, "-m", "amgan", "run-batch", str(folder / "photos"),
-                "-o", str(folder / f"processes{processes}-{i}"), "--model", str(bundle),
-                "--device", f"cuda:{gpu}", "--age", "70", "--include-children", "--jobs", str(jobs),
-            ],
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-        )
-        for i in range(processes)
-    ]  # fmt: skip
-    try:
-        for one in running:
-            _, said = one.communicate(timeout=timeout_s)
-            if one.returncode:
-                raise RuntimeError(f"run-batch ended with {one.returncode}: {said.strip()[-300:]}")
-    finally:
-        for one in running:
-            if one.poll() is None:
-                one.kill()
-                one.wait()
-    took = time.perf_counter() - start
-    return {"photos_per_second": processes * photos / took, "seconds": took, "jobs": jobs}

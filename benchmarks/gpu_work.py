@@ -14,15 +14,16 @@ from typing import Any
 
 from common import commit
 from gpu_bundles import build, export_bundle, only, opener, verify
+from gpu_end_to_end import time_estimator, time_photos, time_processes
 from gpu_steps import Step
-from gpu_timing import count_flop, matmul_tflops, time_frames, time_photos, time_processes, time_program
+from gpu_timing import count_flop, matmul_tflops, time_frames, time_program
 
 from amgan.runtime.engines.cuda.program import core_size
 
 PACKAGES = ("torch", "onnx", "cuda-bindings", "tensorrt", "tensorrt_rtx", "openvino")
 STEPS = (
-    "machine", "cuda", "ring", "torch", "tensorrt", "tensorrt_rtx", "baselines", "matmul", "photos-torch",
-    "photos-tensorrt", "photos-tensorrt_rtx", "profile", "processes", "faults",
+    "machine", "cuda", "ring", "torch", "tensorrt", "tensorrt_rtx", "estimator", "baselines", "matmul",
+    "photos-torch", "photos-tensorrt", "photos-tensorrt_rtx", "profile", "processes", "faults",
 )  # fmt: skip
 
 
@@ -124,6 +125,12 @@ class Check:
             found["engine_only"] |= {f"{name}, {variant}": one for variant, one in timed.items()}
         return found
 
+    def estimator(self) -> dict[str, Any]:
+        """The estimator on the GPU: how far from the CPU, and its faces a second by threads."""
+        from amgan.runtime.bundle.bundle import Bundle
+
+        return time_estimator(Bundle.open(self.bundle), self.gpu.number, 10 * self.arguments.frames)
+
     def end_to_end(self, flavour: str) -> dict[str, Any]:
         """Photos from JPEG to JPEG, and the engine alone on the faces in them."""
         from amgan.runtime.errors import EngineError
@@ -224,6 +231,7 @@ def make_steps(check: Check) -> Iterator[Step]:
     yield Step("ring", check.ring, 30)
     for flavour in flavours:
         yield Step(flavour, lambda flavour=flavour: check.engine(flavour), 90)
+    yield Step("estimator", check.estimator, 20)
     yield Step("baselines", check.baselines, 90)
     yield Step("matmul", check.matmul, 10)
     for flavour in flavours:

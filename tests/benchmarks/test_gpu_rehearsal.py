@@ -1,0 +1,112 @@
+"""Every step of the GPU check, for real but for the GPU: a fake CUDA, PyTorch on the CPU, a tiny network."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from support.fake_cuda import FakeCuda
+from support.fake_torch_gpu import FakeGpu
+from support.helpers import ROOT
+from support.tiny_networks import TINY_MODEL, random_discriminator, random_generator
+
+from amgan.checkpoint import save_model
+from amgan.export import bundle as bundle_export
+from amgan.export.bundle import ExportOptions, export_bundle
+from amgan.export.parity.report import ParityReport
+from amgan.runtime.engines.cuda.api import GpuInfo
+
+GPU = GpuInfo(0, "Fake H200", 90, 1 << 37)
+NEED_TENSORRT = {"tensorrt", "tensorrt_rtx", "photos-tensorrt", "photos-tensorrt_rtx"}
+
+
+class HostEvent:
+    """An event of the CPU's clock."""
+
+    def __init__(self, enable_timing: bool) -> None:
+        self.at = 0.0
+
+    def record(self) -> None:
+        self.at = time.perf_counter()
+
+    def synchronize(self) -> None:
+        pass
+
+    def elapsed_time(self, end: HostEvent) -> float:
+        return 1000 * (end.at - self.at)
+
+
+@pytest.fixture
+def bundle(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setattr(bundle_export, "compare", lambda *_: ParityReport(0, {}, ()))
+    weights = tmp_path / "tiny.safetensors"
+    save_model(weights, random_generator(), random_discriminator(), TINY_MODEL)
+    options = ExportOptions(("fp32", "fp16"))
+    return export_bundle(weights, tmp_path / "bundle", lambda message: None, options)
+
+
+@pytest.fixture
+def cuda(monkeypatch: pytest.MonkeyPatch) -> FakeCuda:
+    """A machine whose GPU is the CPU."""
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    cuda = FakeCuda(gpus=[GPU], free_bytes=1 << 28)
+    for module in ("cuda.api", "choose", "gpu_estimator"):
+        monkeypatch.setattr(f"amgan.runtime.engines.{module}.load_cuda", lambda: cuda)
+    for module in ("pytorch", "gpu_estimator"):
+        monkeypatch.setattr(f"amgan.runtime.engines.{module}.TorchCuda", lambda torch, gpu: FakeGpu(cuda))
+    monkeypatch.setattr("amgan.runtime.engines.pytorch.load_torch", lambda: torch)
+    import gpu_end_to_end
+    import gpu_probe
+    import gpu_timing
+
+    for module in (gpu_timing, gpu_end_to_end):
+        monkeypatch.setattr(module, "device_of", lambda gpu: "cpu")
+    monkeypatch.setattr(gpu_timing.matmul_tflops, "__defaults__", (64,))
+    monkeypatch.setattr(gpu_probe, "SIDES", (256,))
+    monkeypatch.setattr(gpu_probe, "BUS_BYTES", 1 << 16)
+    monkeypatch.setattr(torch.cuda, "Event", HostEvent)
+    monkeypatch.setattr(torch.cuda, "set_device", lambda gpu: None)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
+
+    def no_compiler(*_: Any, **__: Any) -> None:
+        raise RuntimeError("there is no compiler in a rehearsal")
+
+    monkeypatch.setattr(torch, "compile", no_compiler)
+    return cuda
+
+
+@pytest.mark.slow
+def test_every_step_runs_on_a_machine_without_a_gpu(cuda: FakeCuda, bundle: Path, tmp_path: Path) -> None:
+    import gpu_check
+
+    folder = tmp_path / "run"
+    code = gpu_check.main(
+        [
+            "-o", str(folder), "--bundle", str(bundle), "--checkpoint", str(tmp_path / "tiny.safetensors"),
+            "--size", "256", "--cores", "144x176", "--frames", "2", "--photos", "2", "--runs", "1",
+            "--budget", "100000",
+        ]
+    )  # fmt: skip
+    found = {path.name[3:-5]: json.loads(path.read_text()) for path in sorted(folder.glob("[0-9]*.json"))}
+    assert list(found) == list(gpu_check.STEPS)
+    assert {name: one["failed"] for name, one in found.items() if "failed" in one} == {}
+    assert {name for name, one in found.items() if "not_run" in one} == NEED_TENSORRT
+    assert found["ring"]["pixels"] == found["faults"]["afterwards"] == "exact"
+    assert found["torch"]["engine_only"]["core 144x176, graphs, 4 slots, 2 streams"]["streams"] == 2
+    assert len(found["torch"]["parity"]) == 3
+    assert found["estimator"]["years_apart_from_cpu"] < 0.5
+    assert found["baselines"]["eager f32"]["frames_per_second"] > 0
+    assert "no compiler" in found["baselines"]["f16, channels_last, compiled"]["not_run"]
+    assert found["photos-torch"]["photos_per_second"] > 0
+    assert set(found["processes"]) >= {"1", "2", "4"}
+    assert set(found["profile"]) >= {"operators", "fused"}
+    assert set(found["matmul"]) >= {"f16", "bf16", "f32"}
+    (whole,) = folder.glob("gpu_check_*.json")
+    assert set(json.loads(whole.read_text())["steps"]) == set(gpu_check.STEPS)
+    assert code in (0, 1)  # a network of random weights may be beyond the tolerances
+    assert cuda.broken == []
