@@ -155,6 +155,10 @@ class SmallCores:
         self.tiles.append(len(work.tiles))
         return self.scheduler.submit(work)
 
+    def canvas(self, side_px: int) -> np.ndarray:
+        canvas: np.ndarray = self.scheduler.canvas(side_px)
+        return canvas
+
 
 def test_tiling_does_not_show(
     pipeline: Pipeline, hopper: np.ndarray, monkeypatch: pytest.MonkeyPatch
