@@ -24,13 +24,14 @@ if TYPE_CHECKING:
     from .errors import AmganError
     from .photo.read import read_photo
     from .photo.write import write_photo
-    from .pipeline.pipeline import AgedPhoto, Pipeline
+    from .pipeline.pipeline import Pipeline
+    from .pipeline.results import AgedPhoto
     from .pipeline.sweep import sweep
     from .video.request import VideoRequest
     from .video.session import VideoSession
 
 _HOME = {
-    "AgedPhoto": "pipeline.pipeline",
+    "AgedPhoto": "pipeline.results",
     "AmganError": "errors",
     "BatchResult": "batch.session",
     "BatchSession": "batch.session",

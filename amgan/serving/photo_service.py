@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from amgan.runtime import Pipeline
     from amgan.runtime.pipeline.face_filter import Chosen, LeftFace
     from amgan.runtime.pipeline.face_plan import SeenFace
-    from amgan.runtime.pipeline.pipeline import StartedPhoto
+    from amgan.runtime.pipeline.results import StartedPhoto
 
     from .pictures import RegionFormat
 

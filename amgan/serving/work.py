@@ -16,7 +16,8 @@ from .settings import ServeSettings
 if TYPE_CHECKING:
     from starlette.requests import Request as HttpRequest
 
-    from amgan.runtime.pipeline.pipeline import AgedPhoto, Pipeline, StartedPhoto
+    from amgan.runtime.pipeline.pipeline import Pipeline
+    from amgan.runtime.pipeline.results import AgedPhoto, StartedPhoto
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..ages.request import Request
     from ..face.finder import Face, Found
     from ..pipeline.face_filter import LeftFace
-    from ..pipeline.pipeline import AgedFace
+    from ..pipeline.results import AgedFace
 
 Status = Literal["aged", "unchanged", "copied", "skipped", "failed"]
 WRITTEN: frozenset[Status] = frozenset({"aged", "unchanged", "copied"})

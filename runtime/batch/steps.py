@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from ..ages.request import Request
     from ..photo.data import Photo
     from ..photo.metadata import MetadataPolicy
-    from ..pipeline.pipeline import Pipeline, StartedPhoto
+    from ..pipeline.pipeline import Pipeline
+    from ..pipeline.results import StartedPhoto
 
 NoFace = Literal["skip", "copy", "error"]
 _log = logging.getLogger(__name__)

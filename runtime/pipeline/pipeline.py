@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
@@ -29,54 +29,11 @@ from ..photo.read import read_photo
 from ..photo.write import write_photo
 from .drawn_plan import DrawnPlan
 from .estimator import Estimator, open_estimator
-from .face_filter import Chosen, LeftFace, NoFaceError, choose_faces, why_none
+from .face_filter import Chosen, NoFaceError, choose_faces, why_none
 from .face_plan import FaceWork, SeenFace, paste_face, plan_work, see_face, see_skin
 from .face_region import FaceRegion, cut_region
 from .memory import require_memory_to_open
-
-
-@dataclass(frozen=True)
-class AgedFace:
-    """One aged face: present and wanted ages in years, and the side of its frame in px.
-
-    ``covered``: covered share, 0..1, of each part that is covered at all.
-    """
-
-    face: Face
-    now: FaceAges
-    wanted: FaceAges
-    frame_px: int
-    covered: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, eq=False)
-class AgedPhoto:
-    """The result for one photo: ``pixels`` uint8 [H, W, 3], and the faces, largest first.
-
-    ``left``: faces that were not aged, with reasons. ``found``: extent of the search for faces (None: none).
-    """
-
-    pixels: NDArray[np.uint8]
-    faces: tuple[AgedFace, ...]
-    left: tuple[LeftFace, ...] = ()
-    found: Found | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class StartedPhoto:
-    """A photo whose faces are on the engine; pass it to `Pipeline.finish`."""
-
-    pixels: NDArray[np.uint8]
-    request: Request
-    works: tuple[FaceWork, ...]
-    frames: tuple[Future[NDArray[np.uint8]], ...]
-    left: tuple[LeftFace, ...] = ()
-    found: Found | None = None
-
-    def cancel(self) -> None:
-        """Cancel the faces that the engine has not started; `finish` then fails."""
-        for frame in self.frames:
-            frame.cancel()
+from .results import AgedFace, AgedPhoto, StartedPhoto
 
 
 class Pipeline:

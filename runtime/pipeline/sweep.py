@@ -18,7 +18,8 @@ from .face_filter import Chosen, NoFaceError, why_none
 
 if TYPE_CHECKING:
     from .face_plan import SeenFace
-    from .pipeline import Pipeline, StartedPhoto
+    from .pipeline import Pipeline
+    from .results import StartedPhoto
 
 MAX_AGES = 500
 _AGES = re.compile(r"(\d{1,3}):(\d{1,3})(?::(\d{1,2}(?:\.\d+)?))?")

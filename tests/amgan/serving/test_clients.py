@@ -20,7 +20,7 @@ from support.live_server import PATIENCE_S, LiveServer, live_server, wait_until
 
 from amgan.runtime import Pipeline
 from amgan.runtime.engines.frame import FrameWork
-from amgan.runtime.pipeline.pipeline import StartedPhoto
+from amgan.runtime.pipeline.results import StartedPhoto
 from amgan.serving.photo_store import PhotoGoneError, PhotoStore, StoredPhoto
 from amgan.serving.settings import ServeSettings
 

@@ -12,7 +12,7 @@ from amgan.runtime.bundle.precision import Precision
 from amgan.runtime.engines.contract import Capabilities
 from amgan.runtime.face.zones import PART_NAMES
 from amgan.runtime.pipeline.face_filter import NoFaceError
-from amgan.runtime.pipeline.pipeline import AgedPhoto
+from amgan.runtime.pipeline.results import AgedPhoto
 from support.fake_pipeline import FACES, MANIFEST
 
 TROUBLED = 7

@@ -22,7 +22,7 @@ from amgan.runtime.face.alignment import canonical_frame
 from amgan.runtime.face.finder import Face
 from amgan.runtime.face.zones import PART_NAMES
 from amgan.runtime.pipeline.face_filter import NoFaceError
-from amgan.runtime.pipeline.pipeline import AgedFace, AgedPhoto
+from amgan.runtime.pipeline.results import AgedFace, AgedPhoto
 
 REQUEST = Request.parse("70", (), "all")
 
