@@ -42,3 +42,10 @@ def test_rows_of_tables_are_on_one_line() -> None:
         ]
         broken += [f"{page.name}: {row}" for row in rows]
     assert not broken, "\n".join(broken)
+
+
+def test_comments_of_the_c_header_have_their_star() -> None:
+    inside = False
+    for line in (ROOT / "runtime" / "capi" / "amgan.h").read_text(encoding="utf-8").splitlines():
+        assert not inside or line.startswith(" *"), line
+        inside = "*/" not in line and (inside or line.startswith("/*"))
