@@ -143,4 +143,4 @@ def test_what_the_docs_say_of_limits_is_so() -> None:
     )
     assert f"head of a request | {limits.idle_s:g} s |" in TEXT
     assert f"between two requests | {limits.keep_alive_s} s |" in TEXT
-    assert f"| {limits.max_waiting}; the next ones" in TEXT
+    assert f"| {limits.max_waiting}; further ones" in TEXT
