@@ -100,7 +100,7 @@ lines_option = click.option(
 )  # fmt: skip
 
 hair_option = click.option(
-    "--hair/--no-hair", default=True, show_default=True,
+    "--hair/--no-hair", default=False, show_default=True,
     help="Grey the hair of faces that get older, temples first, if it is detected with certainty.",
 )  # fmt: skip
 

@@ -82,7 +82,7 @@ class Request:
     include_children: bool = False
     pattern: int | None = None
     lines: float = 1.0
-    hair: bool = True
+    hair: bool = False
     shape: bool = True
 
     @classmethod

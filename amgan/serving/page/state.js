@@ -1,6 +1,6 @@
 // What is asked for, with its history. A state is never changed, only replaced.
 
-export const EMPTY = Object.freeze({ age: null, zones: Object.freeze({}), paint: null, strength: 1, pattern: null, lines: 1, hair: true, shape: true });
+export const EMPTY = Object.freeze({ age: null, zones: Object.freeze({}), paint: null, strength: 1, pattern: null, lines: 1, hair: false, shape: true });
 
 /** What changes how an age is shown, under the names of the API. */
 export function manner({ strength, pattern, lines, hair, shape }) {

@@ -20,7 +20,7 @@ def test_what_is_covered_keeps_its_pixels_and_is_told(pipeline: Pipeline, hopper
     skin = np.ones((128, 128), np.float32)
     skin[80:] = 0
     below = replace(seen, skin=skin)
-    aged = pipeline.finish(pipeline.start(hopper, Request.parse("70", shape=False, hair=False), seen=[below]))
+    aged = pipeline.finish(pipeline.start(hopper, Request.parse("70", shape=False), seen=[below]))
     (one,) = aged.faces
     assert one.covered["chin"] == 1.0
     assert "under-eye-bags-left" not in one.covered
@@ -43,9 +43,9 @@ def test_hair_and_shape_are_asked_for(pipeline: Pipeline, hopper: np.ndarray) ->
     def work(request: Request) -> FaceWork:
         return pipeline.start(hopper, request, seen=[young]).works[0]
 
-    assert work(Request.parse("75", shape=False, hair=False)).shape is None
+    assert work(Request.parse("75", shape=False)).shape is None
     usual = work(Request.parse("75"))
-    assert work(Request.parse("75", hair=False)).hair is None
+    assert usual.hair is None
     assert usual.shape is not None
     still = work(Request.parse(zones=["forehead=+20"], hair=True, shape=True))
     assert still.hair is None

@@ -80,7 +80,7 @@ def test_the_network_is_told_the_same_places_for_a_region(
 def test_an_aged_region_is_much_like_the_aged_photo(
     pipeline: Pipeline, large: np.ndarray, seen: SeenFace
 ) -> None:
-    request = Request.parse("75", shape=False, hair=False)
+    request = Request.parse("75", shape=False)
     whole = pipeline.age(large, request).pixels
     region = pipeline.cut_region(large, seen, 128)
     aged = pipeline.finish(pipeline.start(region.pixels, request, seen=[region.seen]))
