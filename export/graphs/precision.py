@@ -16,10 +16,10 @@ from ..simplify import ExportGenerator
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 KEPT_FP32 = {
-    "coordinates and atlas": "half precision would blur where on the face a pixel lies",
-    "attention and change after the head": "tanh and the products after it decide the last code value",
+    "coordinates and atlas": "half precision is too coarse for positions on the face",
+    "attention and change after the head": "errors of tanh and the products after it change code values",
     "blend and rounding": "a code value of 255.5 is not representable next to 255 in bf16",
-    "estimator's output": "years are read by people and compared across engines",
+    "estimator's output": "years are shown to users and compared across engines",
 }
 """What stays in fp32 in half-precision graphs, and why."""
 

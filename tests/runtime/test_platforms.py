@@ -60,4 +60,4 @@ def test_nothing_is_said_on_linux(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_readme_says_it_at_the_commands_of_installation() -> None:
     page = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
-    assert "On macOS and Windows" in page and "but nobody has run it there yet" in page
+    assert "On macOS and Windows" in page and "but it has not been run there yet" in page
