@@ -118,7 +118,7 @@ def time_processes(
     running = [
         subprocess.Popen(
             [
-                sys.executable, "-m", "amgan", "run-batch", str(folder / "photos"),
+                sys.executable, "-P", "-m", "amgan", "run-batch", str(folder / "photos"),
                 "-o", str(folder / f"processes{processes}-{i}"), "--model", str(bundle),
                 "--device", device_of(gpu), "--age", "70", "--include-children", "--jobs", str(jobs),
             ],

@@ -194,7 +194,7 @@ def pairs_folder(folder: Path, **pictures: tuple[int, int]) -> Path:
 def test_pairs_that_cannot_be_judged(
     tmp_path: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(UsageError, match="'nowhere' is no folder"):
+    with pytest.raises(UsageError, match="'nowhere' is not a folder"):
         find_pairs(Path("nowhere"))
     with pytest.raises(UsageError, match="holds no pairs: name pictures"):
         find_pairs(tmp_path)
