@@ -19,6 +19,8 @@ PHOTOS: dict[str, tuple[str, Box]] = {
     "collins": ("eileen_collins.png", (130, 10, 322, 250)),
     "hopper": ("grace_hopper.jpg", (110, 50, 410, 425)),
 }
+LINES = (0.0, 1.0, 1.5)
+FACE: Box = (175, 60, 295, 185)
 
 
 def side_by_side(pictures: list[NDArray[np.uint8]], box: Box) -> Image.Image:
@@ -41,6 +43,10 @@ def main() -> None:
             aged = {age: pipeline.age(photo, Request.parse(age=age)).pixels for age in ("20", "80")}
             side_by_side([photo, aged["80"]], box).save(IMAGES / f"{name}_80.jpg", quality=90)
             side_by_side([aged["20"], photo, aged["80"]], box).save(IMAGES / f"{name}_ages.jpg", quality=90)
+        photo = np.asarray(Image.open(ROOT / "samples" / "eileen_collins.png").convert("RGB"))
+        requests = [Request.parse(age="80", lines=lines) for lines in LINES]
+        pictures = [pipeline.age(photo, request).pixels for request in requests]
+        side_by_side(pictures, FACE).save(IMAGES / "lines.jpg", quality=92)
 
 
 if __name__ == "__main__":
