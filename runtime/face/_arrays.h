@@ -34,6 +34,20 @@ static Py_buffer *take(Views *views, PyObject *object, int dimensions, Py_ssize_
     return take_of(views, object, dimensions, 3, size, writable);
 }
 
+/* Whether ``along`` and ``starts`` lead to an output of this size; both must be without gaps. */
+static int lead_to(const Py_buffer *along, const Py_buffer *starts, const Py_buffer *out) {
+    return along->shape[0] == 2 && starts->shape[0] == 2 && along->shape[1] == out->shape[1] &&
+           starts->shape[1] == out->shape[0] && along->strides[0] == along->shape[1] * 8 &&
+           starts->strides[0] == starts->shape[1] * 8;
+}
+
+/* Whether two arrays have as many rows and columns. */
+static int alike(const Py_buffer *one, const Py_buffer *other) {
+    return one->shape[0] == other->shape[0] && one->shape[1] == other->shape[1];
+}
+
+static PyObject *can_use(PyObject *module, PyObject *nothing) { return PyBool_FromLong(usable()); }
+
 static PyObject *finish(Views *views, int fits) {
     for (int i = 0; i < views->count; i++) PyBuffer_Release(&views->views[i]);
     if (PyErr_Occurred()) return NULL;

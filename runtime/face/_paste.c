@@ -162,19 +162,6 @@ static void place_rows(const Py_buffer *moves, const double *along, const double
 
 #include "_arrays.h"
 
-/* Whether ``along`` and ``starts`` lead to an output of this size; both must be without gaps. */
-static int lead_to(const Py_buffer *along, const Py_buffer *starts, const Py_buffer *out) {
-    return along->shape[0] == 2 && starts->shape[0] == 2 && along->shape[1] == out->shape[1] &&
-           starts->shape[1] == out->shape[0] && along->strides[0] == along->shape[1] * 8 &&
-           starts->strides[0] == starts->shape[1] * 8;
-}
-
-static int alike(const Py_buffer *one, const Py_buffer *other) {
-    return one->shape[0] == other->shape[0] && one->shape[1] == other->shape[1];
-}
-
-static PyObject *can_use(PyObject *module, PyObject *nothing) { return PyBool_FromLong(usable()); }
-
 static PyObject *change(PyObject *module, PyObject *args) {
     PyObject *given[6];
     float strength;

@@ -165,8 +165,6 @@ static Source source_of(const Py_buffer *view) {
     return (Source){view->buf, view->strides[0], (int)view->shape[0], (int)view->shape[1]};
 }
 
-static PyObject *can_use(PyObject *module, PyObject *nothing) { return PyBool_FromLong(usable()); }
-
 static PyObject *affine(PyObject *module, PyObject *args) {
     PyObject *given[4];
     Views views = {.count = 0};
@@ -175,9 +173,7 @@ static PyObject *affine(PyObject *module, PyObject *args) {
     if (!PyArg_ParseTuple(args, "OOOO", &given[0], &given[1], &given[2], &given[3])) return NULL;
     if ((rgb = take(&views, given[0], 3, 1, 0)) && (along = take(&views, given[1], 2, 8, 0)) &&
         (starts = take(&views, given[2], 2, 8, 0)) && (out = take(&views, given[3], 3, 1, 1))) {
-        fits = usable() && along->shape[0] == 2 && starts->shape[0] == 2 && along->shape[1] == out->shape[1] &&
-               starts->shape[1] == out->shape[0] && along->strides[0] == along->shape[1] * 8 &&
-               starts->strides[0] == starts->shape[1] * 8;
+        fits = usable() && lead_to(along, starts, out);
         if (fits) {
             Source from = source_of(rgb);
             Py_BEGIN_ALLOW_THREADS
@@ -198,10 +194,7 @@ static PyObject *remap(PyObject *module, PyObject *args) {
     if ((rgb = take(&views, given[0], 3, 1, 0)) && (x = take(&views, given[1], 2, 4, 0)) &&
         (y = take(&views, given[2], 2, 4, 0)) && (wanted = take(&views, given[3], 2, 1, 0)) &&
         (out = take(&views, given[4], 3, 1, 1))) {
-        fits = usable();
-        for (int i = 0; i < 2; i++)
-            fits = fits && x->shape[i] == out->shape[i] && y->shape[i] == out->shape[i] &&
-                   wanted->shape[i] == out->shape[i];
+        fits = usable() && alike(x, out) && alike(y, out) && alike(wanted, out);
         if (fits) {
             Source from = source_of(rgb);
             Py_BEGIN_ALLOW_THREADS

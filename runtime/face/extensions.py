@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import functools
+import importlib
 from typing import Any
 
 
-@functools.cache
 def resample() -> Any:
     """`_resample`, which cuts and moves pixels; None where it cannot be used."""
-    try:
-        from . import _resample
-    except ImportError:
-        return None
-    return _resample if _resample.usable() else None
+    return _usable("_resample")
+
+
+def paste() -> Any:
+    """`_paste`, which pastes changes and places moves; None where it cannot be used."""
+    return _usable("_paste")
 
 
 @functools.cache
-def paste() -> Any:
-    """`_paste`, which pastes changes and places moves; None where it cannot be used."""
+def _usable(name: str) -> Any:
     try:
-        from . import _paste
+        extension = importlib.import_module(f".{name}", __package__)
     except ImportError:
         return None
-    return _paste if _paste.usable() else None
+    return extension if extension.usable() else None
