@@ -34,7 +34,7 @@ from amgan.networks import Generator
 from amgan.pairs.masks import skin_mask
 from amgan.runtime.ages.maps import edit_mask, make_region_masks
 from amgan.runtime.face.coordinates import face_coordinates, frame_coordinates, scale_of
-from amgan.runtime.face.line_strength import skin_pattern
+from amgan.runtime.face.line_strength import pattern_for, skin_pattern
 from amgan.runtime.face.mean_face import mean_face
 from amgan.runtime.face.mesh import N_POINTS
 
@@ -122,7 +122,7 @@ def age(generator: Generator, face: Face) -> np.ndarray:
     on_face = config.coordinates == "face"
     places = face_coordinates(face.landmarks, cells) if on_face else frame_coordinates(cells)
     places = np.concatenate([places, np.full_like(places[:1], scale_of(FRAME_PX))])[None]
-    pattern = skin_pattern(face.frame, face.landmarks, config.patterns)[None]
+    pattern = pattern_for(skin_pattern(face.frame, face.landmarks, config.patterns), face.change)[None]
     arrays = map(torch.from_numpy, (face.change[None, None], places, pattern))
     with torch.inference_mode():
         aged = generator(image, *arrays)[0].float().numpy()

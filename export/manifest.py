@@ -11,8 +11,10 @@ import amgan
 from amgan.networks import ModelConfig
 from amgan.networks.discriminator import DOWNSAMPLING
 from amgan.runtime.ages.maps import MAX_AGE, MIN_AGE, NEUTRAL_AGE
+from amgan.runtime.ages.request import MAX_LINES
 from amgan.runtime.bundle.manifest import EstimatorSpec, GeneratorSpec, Manifest, TensorSpec
 from amgan.runtime.engines.contract import COORDINATE_PLANES
+from amgan.runtime.face.line_strength import FITTING
 from amgan.runtime.files import file_sha256
 
 from .graphs.files import Written
@@ -90,7 +92,7 @@ def _generator_spec(halo_px: int, patterns: int) -> GeneratorSpec:
                 "pattern",
                 "float32",
                 ("N", patterns),
-                (0, 2.1),
+                (0, round(FITTING[1] * MAX_LINES, 3)),
                 "mixing weights of the patterns; their sum is how strong lines are",
             ),
         ),

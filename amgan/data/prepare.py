@@ -27,7 +27,7 @@ from amgan.pairs.versions import version_codes
 from amgan.runtime.errors import UsageError
 from amgan.runtime.face.coordinates import face_coordinates
 from amgan.runtime.face.head_parser import HeadParser, own_skin, skin_at
-from amgan.runtime.face.line_strength import read_line_strength, shrink
+from amgan.runtime.face.line_strength import read_line_strength
 from amgan.runtime.face.region_masks import make_region_masks
 from amgan.runtime.face.zones import PART_NAMES
 from amgan.runtime.files import whole_folder
@@ -80,6 +80,7 @@ def prepare_dataset(
         raise UsageError(
             f"no face in {', '.join(map(str, folders))} is fit for training; left out: {dict(left_out)}"
         )
+    strengths = np.array([read_line_strength(face.frame, face.landmarks) for face in aligned], np.float32)
     with whole_folder(output) as work:
         write_faces(
             work,
@@ -89,10 +90,10 @@ def prepare_dataset(
                 "ages": np.array([face.age for face in aligned], np.float32),
                 "part_ages": _part_ages(aligned, known, options.zone_share),
                 "sides": np.array([face.side_px for face in aligned], np.float32),
-                "line_strengths": np.array([_line_strength(face) for face in aligned], np.float32),
+                "line_strengths": strengths,
             },
         )
-        _write_changes(work, aligned, field, progress)
+        _write_changes(work, aligned, strengths, field, progress)
         index = {
             "schema": SCHEMA,
             "options": asdict(align),
@@ -106,10 +107,6 @@ def prepare_dataset(
         }
         write_index(work, index)
     return output
-
-
-def _line_strength(face: AlignedFace) -> float:
-    return read_line_strength(shrink(face.frame), face.landmarks)
 
 
 def _split(name: str) -> str:
@@ -171,9 +168,16 @@ def pair_face(face: AlignedFace, parser: HeadParser) -> PairFace:
 
 
 def _write_changes(
-    folder: Path, aligned: Sequence[AlignedFace], field: AgingField, progress: Progress
+    folder: Path,
+    aligned: Sequence[AlignedFace],
+    strengths: NDArray[np.float32],
+    field: AgingField,
+    progress: Progress,
 ) -> None:
-    """Write the changed versions of all training faces, several faces in parallel."""
+    """Write the changed versions of all training faces, several faces in parallel.
+
+    ``strengths`` [N] are the faces' line strengths.
+    """
     count = len(field.pattern_names)
     plans = [
         (number, plan_versions(face.name, face.age, count))
@@ -203,9 +207,7 @@ def _write_changes(
     changes.flush()
     faces = [number for number, plan in plans for _ in plan]
     versions = [version for _, plan in plans for version in plan]
-    patterns = [
-        version.pattern * _line_strength(aligned[number]) for number, plan in plans for version in plan
-    ]
+    patterns = np.stack([version.pattern for version in versions]) * strengths[faces, None]
     np.save(folder / "change_faces.npy", np.array(faces, np.int32))
     np.save(folder / "change_ages.npy", np.array([version.age for version in versions], np.float32))
-    np.save(folder / "change_patterns.npy", np.stack(patterns).astype(np.float32))
+    np.save(folder / "change_patterns.npy", patterns)

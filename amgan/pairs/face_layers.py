@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from amgan.runtime.face.line_strength import fitting_of, read_skin, shrink, strength_of
+from amgan.runtime.face.line_strength import PALE_CODES, fitting_of, read_skin, strength_of
 from amgan.runtime.face.mesh import LIPS_OUTER
 
 from .aging_field import AgingField
@@ -75,7 +75,7 @@ class FaceLayers(FaceMasks):
     def paleness(self) -> float:
         """How pale the skin is in this light, 0..1: 0 up to a mean code value of 135, 1 from 195 on."""
         codes = float(np.median(self.face.frame[self.core].mean(axis=1)))
-        return float(smoothstep(codes, 135.0, 195.0))
+        return float(smoothstep(codes, *PALE_CODES))
 
     @cached_property
     def skin_around(self) -> tuple[Plane, Plane]:
@@ -199,7 +199,7 @@ class FaceLayers(FaceMasks):
 
     @cached_property
     def _read_skin(self) -> tuple[float, float]:
-        return read_skin(shrink(self.face.frame), self.face.landmarks)
+        return read_skin(self.face.frame, self.face.landmarks)
 
     @cached_property
     def lineness(self) -> Plane:

@@ -24,7 +24,7 @@ def age_frames(
 ) -> NDArray[np.uint8]:
     """Frames of some faces of the dataset aged to one age, uint8 [N, S, S, 3].
 
-    Each face gets the pattern for its proportions.
+    Each face gets the pattern for its proportions and its skin, and none if it gets younger.
     """
     device = next(generator.parameters()).device
     frames = np.array(dataset.frames[faces])
@@ -38,7 +38,7 @@ def age_frames(
     scale = np.full_like(places[:, :1], scale_of(dataset.frame_px))
     coordinates = torch.from_numpy(np.concatenate([places, scale], axis=1)).to(device)
     chosen = [choose_pattern(one, generator.config.patterns) for one in dataset.landmarks[faces]]
-    strengths = dataset.line_strengths[faces, None]
+    strengths = (dataset.line_strengths * (years > dataset.ages))[faces, None]
     pattern = torch.from_numpy(np.stack(chosen) * strengths).to(device)
     half = torch.autocast(device.type, dtype=torch.bfloat16, enabled=computes_bf16(device))
     with torch.no_grad(), half:

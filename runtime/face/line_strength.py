@@ -44,7 +44,7 @@ _LOG = np.rint(_STEPS * np.log(np.arange(766) / 3.0 + 8.0)).astype(np.float32)
 
 
 def read_line_strength(image: NDArray[np.uint8], landmarks_unit: NDArray[np.floating]) -> float:
-    """Strength, 1 on usual skin, of a frame uint8 [READ_PX, READ_PX, 3]; landmarks [468, 2] in its units."""
+    """Strength, 1 on usual skin, of a frame uint8 [S, S, 3]; landmarks [468, 2] in its units."""
     contrast, codes = read_skin(image, landmarks_unit)
     return strength_of(contrast, codes)
 
@@ -56,8 +56,13 @@ def skin_pattern(
 
     ``image`` uint8 [S, S, 3] is its frame, best of READ_PX; landmarks [468, 2] are in its units.
     """
-    strength = read_line_strength(shrink(image), landmarks_unit)
+    strength = read_line_strength(image, landmarks_unit)
     return choose_pattern(landmarks_unit, count) * np.float32(strength)
+
+
+def pattern_for(pattern: NDArray[np.float32], change: NDArray[np.floating]) -> NDArray[np.float32]:
+    """The mixing weights for a change in years, of any shape: zeros if no age increases."""
+    return pattern if (change > 0).any() else np.zeros_like(pattern)
 
 
 def strength_of(contrast: float, codes: float) -> float:
@@ -74,8 +79,10 @@ def fitting_of(contrast: float) -> float:
 
 
 def read_skin(image: NDArray[np.uint8], landmarks_unit: NDArray[np.floating]) -> tuple[float, float]:
-    """Contrast of the skin, 1 as usual, at a calm place, and the median code value over PLACES."""
-    red, green, blue = cv2.split(image)
+    """Contrast of the skin, 1 as usual, at a calm place, and the median code value over PLACES, of a frame
+    uint8 [S, S, 3].
+    """
+    red, green, blue = cv2.split(shrink(image))
     total = np.add(red, green, dtype=np.uint16) + blue
     light = _LOG[total]
     fine, broad = (_box_sum(light, side) for side in (FINE_PX, BROAD_PX))

@@ -19,7 +19,7 @@ from ..face.covers import covered_parts
 from ..face.finder import Face
 from ..face.hair import HairChange, greys, paste_hair, plan_hair
 from ..face.head_parser import HeadParser, own_skin, skin_at
-from ..face.line_strength import skin_pattern
+from ..face.line_strength import pattern_for, skin_pattern
 from ..face.paste import paste_change
 from ..face.pattern import one_pattern
 from ..face.region_masks import RegionMasks, make_region_masks, without_margin
@@ -223,8 +223,7 @@ def plan_work(
     if ask:
         aging_map = engine_map(plan.change, seen.margin, size, halo)
         places = engine_positions(seen.coordinates, seen.margin, size, halo)
-    gets_older = bool((plan.change > 0).any())
-    pattern = _pattern(request, seen, manifest.patterns) * np.float32(gets_older)
+    pattern = pattern_for(_pattern(request, seen, manifest.patterns), plan.change)
     frame = FrameWork(image, aging_map, places, pattern, tuple(tiles), label)
     hair = _plan_hair(rgb, seen, request, plan.wanted, parser)
     shape = None
