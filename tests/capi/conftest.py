@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from support.capi import Handle, Library, build, missing_tools
+from support.capi import Handle, Library
+from support.capi_build import build, missing_tools
 from support.helpers import ROOT
 
 from amgan.runtime.bundle.bundle import SHIPPED

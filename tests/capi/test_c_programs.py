@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from support.capi import SOURCE, Handle, Library, cut_frame, write_broken
+from support.capi import Handle, Library, cut_frame, write_broken
+from support.capi_build import SOURCE
 from support.frame_reference import Reference
 from support.helpers import COLLINS
 

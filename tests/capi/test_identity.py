@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from support.capi import SOURCE, AmganError, Handle, Library, cut_frame
+from support.capi import AmganError, Handle, Library, cut_frame
+from support.capi_build import SOURCE
 from support.frame_reference import Reference
 
 from amgan.runtime.bundle.bundle import SHIPPED, Bundle

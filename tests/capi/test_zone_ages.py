@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.capi import ARGUMENT, AmganError, Handle, Library, ZoneAges, cut_frame, face_ages, zone_ages
+from support.capi import ARGUMENT, AmganError, Handle, Library, cut_frame
+from support.capi_structures import ZoneAges, face_ages, zone_ages
 
 from amgan.runtime.ages.atlas_transfer import face_age
 from amgan.runtime.ages.maps import FaceAges, build_map, make_region_masks, read_map

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support.capi import Handle, Library, ZoneAges, cut_frame, zone_ages
+from support.capi import Handle, Library, cut_frame
+from support.capi_structures import ZoneAges, zone_ages
 
 from amgan.runtime.ages.maps import (
     MAP_CELLS,

@@ -1,67 +1,25 @@
-"""libamgan for tests: built with CMake, and called through ctypes."""
+"""libamgan for tests, called through ctypes."""
 
 from __future__ import annotations
 
 import ctypes as c
-import fcntl
-import importlib.util
 import json
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from amgan.runtime.ages.maps import FaceAges
 from amgan.runtime.bundle.bundle import SHIPPED
 from amgan.runtime.face.finder import Face
 from amgan.runtime.face.mean_face import mean_face
 from amgan.runtime.face.mesh import N_POINTS
 from amgan.runtime.face.warp import sample_affine
-from amgan.runtime.face.zones import ZONES
 from amgan.runtime.files import file_sha256
+from support.capi_structures import AGES, SIZES, TEXTS, Info, ZoneAges, frame_of, map_of
 
-SOURCE = Path(__file__).parents[3] / "runtime" / "capi"
-TOOLS = ("cmake", "ninja", "gcc", "g++")
 OK, ARGUMENT, BUNDLE, DEVICE, ENGINE, MEMORY = range(6)
-
-
-class Frame(c.Structure):
-    _fields_ = (
-        ("pixels", c.c_void_p),
-        ("stride_bytes", c.c_ssize_t),
-        ("side_px", c.c_int32),
-        ("margin_px", c.c_int32),
-    )
-
-
-class Map(c.Structure):
-    _fields_ = (
-        ("years", c.c_void_p),
-        ("stride_bytes", c.c_ssize_t),
-        ("side_cells", c.c_int32),
-        ("margin_cells", c.c_int32),
-    )
-
-
-class ZoneAges(c.Structure):
-    _fields_ = (("base", c.c_float), ("years", (c.c_float * 2) * len(ZONES)))
-
-
-_TEXTS = ("model", "backend", "device", "precision")
-_SIZES = ("min_side_px", "max_side_px", "side_step_px", "halo_px", "cell_px", "estimator_grid")
-_AGES = ("min_age", "max_age", "oldest_trained_age", "neutral_age")
-
-
-class Info(c.Structure):
-    _fields_ = (
-        *((name, c.c_char_p) for name in _TEXTS),
-        *((name, c.c_int32) for name in _SIZES),
-        *((name, c.c_float) for name in _AGES),
-        ("patterns", c.c_int32),
-    )
 
 
 class AmganError(Exception):
@@ -70,41 +28,6 @@ class AmganError(Exception):
     def __init__(self, status: int, sentence: str) -> None:
         super().__init__(sentence)
         self.status = status
-
-
-def missing_tools() -> list[str]:
-    """Programs that the build needs and this machine lacks."""
-    return [tool for tool in TOOLS if shutil.which(tool) is None]
-
-
-def openvino_cmake() -> Path:
-    """The folder of the OpenVINO wheel's CMake files."""
-    spec = importlib.util.find_spec("openvino")
-    assert spec is not None
-    assert spec.submodule_search_locations
-    return Path(spec.submodule_search_locations[0]) / "cmake"
-
-
-def build(folder: Path, *options: str) -> Path:
-    """Configure and build libamgan and its test driver in a folder, warnings being errors; the folder.
-
-    The folder may hold an older build, which is brought up to date; other processes wait meanwhile.
-    """
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        return _build(folder, *options)
-
-
-def _build(folder: Path, *options: str) -> Path:
-    configure = [
-        "cmake", "-S", str(SOURCE), "-B", str(folder), "-G", "Ninja", "-DAMGAN_WERROR=ON",
-        "-DAMGAN_BUILD_TESTS=ON", "-DCMAKE_BUILD_TYPE=Release", f"-DOpenVINO_DIR={openvino_cmake()}",
-        *options,
-    ]  # fmt: skip
-    for command in (configure, ["cmake", "--build", str(folder)]):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-    return folder
 
 
 class Library:
@@ -170,7 +93,7 @@ class Handle:
         """What it is and takes."""
         info = Info()
         self.library.check(self.library.raw.amgan_get_info(self.handle, c.byref(info), c.sizeof(info)))
-        return {name: getattr(info, name) for name in (*_TEXTS, *_SIZES, *_AGES, "patterns")}
+        return {name: getattr(info, name) for name in (*TEXTS, *SIZES, *AGES, "patterns")}
 
     def age(
         self,
@@ -308,40 +231,6 @@ class Handle:
 
 def _address(array: NDArray[np.float32] | None) -> int | None:
     return None if array is None else array.ctypes.data
-
-
-def frame_of(padded: NDArray[np.uint8], margin: int) -> Frame:
-    """A picture with a margin around the frame, as C sees it; the array must stay alive."""
-    assert padded.strides[1:] == (3, 1)
-    first = padded.ctypes.data + margin * padded.strides[0] + 3 * margin
-    return Frame(first, padded.strides[0], padded.shape[0] - 2 * margin, margin)
-
-
-def map_of(years: NDArray[np.float32], margin: int) -> Map:
-    """A map with a margin of cells, as C sees it; the array must stay alive."""
-    first = years.ctypes.data + margin * (years.strides[0] + years.strides[1])
-    return Map(first, years.strides[0], years.shape[0] - 2 * margin, margin)
-
-
-def zone_ages(base: float, parts: dict[str, float]) -> ZoneAges:
-    """Ages by part name, as C takes them."""
-    ages = ZoneAges(base)
-    for z, zone in enumerate(ZONES):
-        for s in range(2):
-            name = zone.parts[s] if s < len(zone.parts) else ""
-            ages.years[z][s] = parts.get(name, float("nan"))
-    return ages
-
-
-def face_ages(ages: ZoneAges) -> FaceAges:
-    """Ages as Python takes them; a part that has none of its own is left out."""
-    parts = {
-        name: float(ages.years[z][s])
-        for z, zone in enumerate(ZONES)
-        for s, name in enumerate(zone.parts)
-        if not np.isnan(ages.years[z][s])
-    }
-    return FaceAges(float(ages.base), parts)
 
 
 def cut_frame(photo: NDArray[np.uint8], face: Face, side: int, margin: int) -> NDArray[np.uint8]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from enum import Enum
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 
+from amgan.runtime.bundle.bundle import Bundle
+from amgan.runtime.bundle.manifest import FileEntry
 from amgan.runtime.engines.contract import GENERATOR_INPUTS
 from support.fake_cuda import FakeCuda
 from support.numpy_device import HALO, PATTERNS, age_tile
@@ -204,3 +209,19 @@ def make_tensorrt(
     trt.engines = []
     trt.broken = False
     return trt
+
+
+def setup(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, flavour: str = "tensorrt_rtx", plan: bytes = b"good plan"
+) -> tuple[FakeCuda, Any, Path, FileEntry]:
+    """A fake GPU with a fake TensorRT, and an engine file of it."""
+    cuda = FakeCuda()
+    cuda.use(0)
+    trt = make_tensorrt(flavour, cuda)
+    monkeypatch.setitem(sys.modules, flavour, trt)
+    path = folder / "generator.engine"
+    entry = Bundle.open(folder).manifest.files[path.name]
+    assert entry.build is not None
+    path.write_bytes(plan)
+    object.__setattr__(entry.build, "flavour", flavour)
+    return cuda, trt, path, entry

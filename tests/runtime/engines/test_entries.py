@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.engine_helpers import GPUS, RTX, write_fake_engine_bundle
+from support.engine_helpers import GPUS, RTX
 
 from amgan.runtime.bundle.bundle import MANIFEST, Bundle
 from amgan.runtime.bundle.manifest import SCHEMA, FileEntry, Manifest
@@ -15,11 +15,6 @@ from amgan.runtime.engines.find import check_engine, find_engines
 from amgan.runtime.errors import BundleError, EngineError
 
 ENGINE = "generator.engine"
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return write_fake_engine_bundle(tmp_path / "bundle")
 
 
 @pytest.fixture
