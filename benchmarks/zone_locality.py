@@ -17,7 +17,7 @@ import common
 import numpy as np
 
 from amgan.evaluation.one_face import measure_zones
-from amgan.evaluation.place import find_places
+from amgan.evaluation.regions import find_regions
 from amgan.evaluation.requests import ZONE_YEARS
 from amgan.evaluation.source import find_sources
 from amgan.runtime import Pipeline, Request
@@ -61,7 +61,7 @@ def judge(dataset: Path, count: int, model: Path | None) -> dict[str, Any]:
         for source in find_sources(dataset, count=count):
             if seen := pipeline.see(source.pixels, "largest"):
                 faces.append((source.pixels, seen[0]))
-        measured = [measure_zones(pipeline, p, s, find_places(s, p.shape)) for p, s in faces]
+        measured = [measure_zones(pipeline, p, s, find_regions(s, p.shape)) for p, s in faces]
         rows: dict[str, dict[str, Any]] = {}
         for zone in ZONES:
             inside = [one[zone.name].inside for one in measured]

@@ -29,7 +29,7 @@ FAULTS = {
 
 SEEN = ("1", "x", "yes")
 NOT_SEEN = ("0", "no")
-_KEYS = ("file", "kind", "asked", "sheet", "place")
+_KEYS = ("file", "kind", "asked", "sheet", "number")
 
 
 def empty_table(drawn: Sequence[Drawn]) -> str:
@@ -39,7 +39,7 @@ def empty_table(drawn: Sequence[Drawn]) -> str:
     writer.writerow([*_KEYS, *FAULTS])
     for one in drawn:
         writer.writerow(
-            [one.look.name, one.look.kind, one.look.asked, one.sheet, one.place, *("" for _ in FAULTS)]
+            [one.look.name, one.look.kind, one.look.asked, one.sheet, one.number, *("" for _ in FAULTS)]
         )
     return written.getvalue()
 

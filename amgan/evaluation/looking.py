@@ -11,7 +11,7 @@ from amgan.runtime.errors import UsageError
 
 from .belief_tables import fault_section
 from .faults import TABLE, empty_table
-from .looks import Look, draw_lots, make_looks
+from .looks import Look, draw_sample, make_looks
 from .output import REPORT, RESULT, to_json, write_files
 from .requests import BELIEF_OLDER, BELIEF_YOUNGER
 from .result import FaceResult
@@ -34,7 +34,7 @@ def looks_of(faces: Sequence[FaceResult], first: str) -> list[Look]:
 
 def to_look_at(looks: Sequence[Look], seed: int) -> dict[str, str | bytes]:
     """The files for a visual inspection: the sheets and the empty table."""
-    drawn = draw_lots(looks, seed=seed)
+    drawn = draw_sample(looks, seed=seed)
     return {TABLE: empty_table(drawn), **make_looks(drawn)}
 
 

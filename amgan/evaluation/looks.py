@@ -35,11 +35,11 @@ class Look:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A face on a sheet: ``sheet`` is the file name, ``place`` its number from 1, row by row."""
+    """A face on a sheet: ``sheet`` is the file name, ``number`` its position from 1, row by row."""
 
     look: Look
     sheet: str
-    place: int
+    number: int
 
 
 def encode_tile(pixels: NDArray[np.uint8]) -> bytes:
@@ -49,7 +49,7 @@ def encode_tile(pixels: NDArray[np.uint8]) -> bytes:
     return written.getvalue()
 
 
-def draw_lots(looks: Sequence[Look], count: int = FACES, seed: int = 0) -> list[Drawn]:
+def draw_sample(looks: Sequence[Look], count: int = FACES, seed: int = 0) -> list[Drawn]:
     """Draw ``count`` faces of every kind at random and assign them to sheets.
 
     The same seed and names draw the same faces. No sheet mixes kinds, so that sheets of real people can be
@@ -59,9 +59,9 @@ def draw_lots(looks: Sequence[Look], count: int = FACES, seed: int = 0) -> list[
     for kind in sorted({one.kind for one in looks}):
         some = sorted((one for one in looks if one.kind == kind), key=lambda one: one.name)
         chosen = np.random.default_rng(seed).permutation(len(some))[:count]
-        for number, k in enumerate(chosen):
-            sheet, place = divmod(number, ACROSS * DOWN)
-            found.append(Drawn(some[k], f"look-{kind}-{sheet + 1}.jpg", place + 1))
+        for index, k in enumerate(chosen):
+            sheet, position = divmod(index, ACROSS * DOWN)
+            found.append(Drawn(some[k], f"look-{kind}-{sheet + 1}.jpg", position + 1))
     return found
 
 
@@ -75,13 +75,13 @@ def make_looks(drawn: Sequence[Drawn]) -> dict[str, bytes]:
 
 def _sheet(drawn: Sequence[Drawn]) -> bytes:
     pair, row = 2 * TILE_PX + _GAP_PX, TILE_PX + _TITLE_PX
-    rows = -(-max(one.place for one in drawn) // ACROSS)
+    rows = -(-max(one.number for one in drawn) // ACROSS)
     sheet = Image.new("RGB", (ACROSS * pair - _GAP_PX, rows * row), "white")
     draw, letters = ImageDraw.Draw(sheet), font(15)
     for one in drawn:
-        down, across = divmod(one.place - 1, ACROSS)
+        down, across = divmod(one.number - 1, ACROSS)
         left, top = across * pair, down * row
-        draw.text((left + 2, top + 4), f"{one.place}: {one.look.name}, {one.look.asked}", "black", letters)
+        draw.text((left + 2, top + 4), f"{one.number}: {one.look.name}, {one.look.asked}", "black", letters)
         for k, tile in enumerate((one.look.before, one.look.after)):
             with Image.open(io.BytesIO(tile)) as picture:
                 sheet.paste(picture, (left + k * TILE_PX, top + _TITLE_PX))

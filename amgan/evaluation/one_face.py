@@ -21,7 +21,7 @@ from .change import FaceChange
 from .judges import AgeJudge, Judges
 from .looks import TILE_PX, Look, encode_tile
 from .pixels import SweepSteps, detail_kept, psnr, sweep_steps, tone_shift
-from .place import Places, changed_pixels, find_places, share_inside
+from .regions import FaceRegions, changed_pixels, find_regions, share_inside
 from .requests import (
     ASKED,
     BELIEF_OLDER,
@@ -69,7 +69,7 @@ def measure_face(
             return None
     seen = found[0]
     side = seen.face.frame.side_px
-    places = find_places(seen, pixels.shape)
+    regions = find_regions(seen, pixels.shape)
     versions, whole = age_versions(pipeline, pixels, seen)
     aged = {name: picture for name, picture in versions.items() if name != NOW}
     shown, landmarks = _reduced(whole, seen)
@@ -79,7 +79,7 @@ def measure_face(
         name=source.name,
         kind=source.kind,
         frame_px=seen.frame_px,
-        angle=typology_angle(pixels, places.skin),
+        angle=typology_angle(pixels, regions.skin),
         readings={
             judge.name: dict(zip(shown, judge.read(list(shown.values()), landmarks), strict=True))
             for judge in judges.ages
@@ -88,14 +88,14 @@ def measure_face(
         descriptor=descriptors[0],
         distances={n: float(d) for n, d in zip(shown, distances, strict=True) if n != NOW},
         mirrored=_mirror_distance(judges, shown[NOW], landmarks, descriptors[0]),
-        outside={name: changed_pixels(pixels, picture, places.outside) for name, picture in aged.items()},
-        detail={name: detail_kept(pixels, picture, places.face, side) for name, picture in aged.items()},
-        tone={name: tone_shift(pixels, picture, places.skin, side) for name, picture in aged.items()},
+        outside={name: changed_pixels(pixels, picture, regions.outside) for name, picture in aged.items()},
+        detail={name: detail_kept(pixels, picture, regions.face, side) for name, picture in aged.items()},
+        tone={name: tone_shift(pixels, picture, regions.skin, side) for name, picture in aged.items()},
         present_max_codes=int(np.abs(versions[PRESENT].astype(np.int16) - pixels).max()),
-        cycle=measure_cycle(pipeline, pixels, seen, places),
+        cycle=measure_cycle(pipeline, pixels, seen, regions),
         thumbnails={name: _thumbnail(picture, seen) for name, picture in whole.items()},
-        sweep=_measure_sweep(pipeline, pixels, seen, places) if extent.sweep else None,
-        zones=measure_zones(pipeline, pixels, seen, places) if extent.zones else {},
+        sweep=_measure_sweep(pipeline, pixels, seen, regions) if extent.sweep else None,
+        zones=measure_zones(pipeline, pixels, seen, regions) if extent.zones else {},
         known_years=source.known.years,
         true=source.known.true,
         real=source.known.real,
@@ -143,7 +143,7 @@ def read_nudged(judge: AgeJudge, picture: Picture, landmarks: NDArray[np.floatin
     return (*judge.read(moved, landmarks), *judge.read([mirrored], points))
 
 
-def measure_cycle(pipeline: Pipeline, pixels: Picture, seen: SeenFace, places: Places) -> CycleResult:
+def measure_cycle(pipeline: Pipeline, pixels: Picture, seen: SeenFace, regions: FaceRegions) -> CycleResult:
     """Age a face's skin and make it younger again, from the aged picture alone as a user would."""
     request = Request.parse(age=f"{CYCLE_YEARS:+d}", shape=False)
     older = pipeline.finish(pipeline.start(pixels, request, seen=[seen])).pixels
@@ -155,27 +155,27 @@ def measure_cycle(pipeline: Pipeline, pixels: Picture, seen: SeenFace, places: P
         back = pipeline.finish(
             pipeline.start(older, Request.parse(age=age, shape=False), seen=again[:1])
         ).pixels
-        values.append(psnr(pixels, back, places.face))
+        values.append(psnr(pixels, back, regions.face))
     return CycleResult(*values)
 
 
 def measure_zones(
-    pipeline: Pipeline, pixels: Picture, seen: SeenFace, places: Places
+    pipeline: Pipeline, pixels: Picture, seen: SeenFace, regions: FaceRegions
 ) -> dict[str, ZoneResult]:
     """Change each of the fifteen zones alone, and the right side alone of those that have two."""
-    return {zone.name: _measure_zone(pipeline, pixels, seen, places, zone.parts) for zone in ZONES}
+    return {zone.name: _measure_zone(pipeline, pixels, seen, regions, zone.parts) for zone in ZONES}
 
 
 def _measure_zone(
-    pipeline: Pipeline, pixels: Picture, seen: SeenFace, places: Places, parts: tuple[str, ...]
+    pipeline: Pipeline, pixels: Picture, seen: SeenFace, regions: FaceRegions, parts: tuple[str, ...]
 ) -> ZoneResult:
     aged = age_parts(pipeline, pixels, seen, parts)
-    where = places.zone(parts)
+    where = regions.zone(parts)
     right = float("nan")
     if len(parts) == 2:
         one = age_parts(pipeline, pixels, seen, parts[:1])
-        right = share_inside(pixels, one, places.zone(parts[:1]))
-    untouched = detail_kept(pixels, aged, places.face & ~where, seen.face.frame.side_px)
+        right = share_inside(pixels, one, regions.zone(parts[:1]))
+    untouched = detail_kept(pixels, aged, regions.face & ~where, seen.face.frame.side_px)
     return ZoneResult(share_inside(pixels, aged, where), right, untouched)
 
 
@@ -187,9 +187,9 @@ def age_parts(pipeline: Pipeline, pixels: Picture, seen: SeenFace, parts: tuple[
     return pipeline.finish(pipeline.start(pixels, request, seen=[seen])).pixels
 
 
-def _measure_sweep(pipeline: Pipeline, pixels: Picture, seen: SeenFace, places: Places) -> SweepSteps:
+def _measure_sweep(pipeline: Pipeline, pixels: Picture, seen: SeenFace, regions: FaceRegions) -> SweepSteps:
     frames = [one.pixels for one in sweep(pipeline, pixels, SWEEP, Request(shape=False), seen=[seen])]
-    return sweep_steps(frames, places.face)
+    return sweep_steps(frames, regions.face)
 
 
 def _mirrored(picture: Picture, landmarks: NDArray[np.floating]) -> tuple[Picture, NDArray[np.floating]]:

@@ -19,23 +19,23 @@ class MemoryFile(type(Path())):  # type: ignore[misc]
     The memory is freed with the object. Paths derived from it are ordinary ones.
     """
 
-    _place: str | None = None
+    _proc_path: str | None = None
 
     @classmethod
     def of(cls, content: bytes | bytearray | memoryview, name: str) -> MemoryFile:
         """Create a file in memory with ``content`` and a name such as "me.jpg"; raises UsageError."""
         if not hasattr(os, "memfd_create"):
-            raise UsageError("`amgan serve` needs Linux: it keeps photos in memory that has a place in /proc")
+            raise UsageError("`amgan serve` needs Linux: it keeps photos in memory that has a path in /proc")
         path = cls(clean_name(name))
         descriptor = os.memfd_create("amgan", os.MFD_CLOEXEC)
         weakref.finalize(path, os.close, descriptor)
         with open(descriptor, "wb", closefd=False) as stream:
             stream.write(content)
-        path._place = f"/proc/self/fd/{descriptor}"
+        path._proc_path = f"/proc/self/fd/{descriptor}"
         return path
 
     def __fspath__(self) -> str:
-        return self._place or str(super().__fspath__())
+        return self._proc_path or str(super().__fspath__())
 
 
 def clean_name(name: str, default: str = "photo") -> str:

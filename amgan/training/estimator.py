@@ -6,7 +6,8 @@ mean of a face's zones is its age; single cells keep their offsets from it in th
     python -m amgan.training.estimator --set faces faces.csv --set portraits portraits.csv \
         --true-ages true.csv --minutes 30 -o runs/estimator
 
-The result ships with `python -m amgan.training.ship WEIGHTS --estimator runs/estimator/weights.safetensors`.
+`python -m amgan.training.release WEIGHTS --estimator runs/estimator/weights.safetensors` puts the result into
+release weights.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ from .engine_frame import (
 )
 from .estimator import Estimator, landmarks_unit
 
-SAME_PLACE_PX = 0.1
+SAME_POSITION_PX = 0.1
 """Movement of landmarks in the frame, in its px, up to which all geometry of a face is reused."""
 SAME_ZONES_CELLS = 0.1
 """Movement in cells of the map up to which the (soft) masks are reused."""
@@ -131,23 +131,23 @@ def see_face(
     Without a ``parser`` there are no occlusions. Raises EngineError.
     """
     size = frame_size(face.frame.side_px, manifest)
-    place = _place(face, size, manifest)
-    inner = without_margin(place.masks, place.margin)
+    geometry = _geometry(face, size, manifest)
+    inner = without_margin(geometry.masks, geometry.margin)
     image = estimator.look(rgb, face)
     now = estimator.read_frame(image, face, inner)
-    pattern = skin_pattern(image, place.landmarks, manifest.patterns)
-    seen = SeenFace(face, now, size, *place, pattern)
+    pattern = skin_pattern(image, geometry.landmarks, manifest.patterns)
+    seen = SeenFace(face, now, size, *geometry, pattern)
     return seen if parser is None else see_skin(rgb, seen, parser)
 
 
-def place_face(
+def make_seen_face(
     face: Face, now: FaceAges, size: int, manifest: Manifest, pattern: NDArray[np.float32]
 ) -> SeenFace:
     """A SeenFace from known ages, frame side in px and pattern, as in a video."""
-    return SeenFace(face, now, size, *_place(face, size, manifest), pattern)
+    return SeenFace(face, now, size, *_geometry(face, size, manifest), pattern)
 
 
-def place_again(
+def update_seen_face(
     face: Face,
     now: FaceAges,
     size: int,
@@ -155,19 +155,21 @@ def place_again(
     pattern: NDArray[np.float32],
     before: SeenFace | None,
 ) -> SeenFace:
-    """`place_face` that reuses ``before``: all geometry if the landmarks moved less than SAME_PLACE_PX, its
-    masks if they moved less than SAME_ZONES_CELLS.
+    """`make_seen_face` that reuses the geometry of ``before``.
+
+    All of it if the landmarks moved by less than SAME_POSITION_PX, only its masks if by less than
+    SAME_ZONES_CELLS.
     """
     unit = landmarks_unit(face)
     if before is None or before.frame_px != size:
-        return place_face(face, now, size, manifest, pattern)
-    if np.abs(unit - before.landmarks).max() * size <= SAME_PLACE_PX:
+        return make_seen_face(face, now, size, manifest, pattern)
+    if np.abs(unit - before.landmarks).max() * size <= SAME_POSITION_PX:
         return replace(before, face=face, skin=None)
     drawn_for = before.landmarks if before.drawn_for is None else before.drawn_for
     if np.abs(unit - drawn_for).max() * MAP_CELLS > SAME_ZONES_CELLS:
-        return place_face(face, now, size, manifest, pattern)
-    places = _coordinates(unit, before.masks, before.margin, manifest.coordinates)
-    return replace(before, face=face, landmarks=unit, coordinates=places, skin=None, drawn_for=drawn_for)
+        return make_seen_face(face, now, size, manifest, pattern)
+    coordinates = _coordinates(unit, before.masks, before.margin, manifest.coordinates)
+    return replace(before, face=face, landmarks=unit, coordinates=coordinates, skin=None, drawn_for=drawn_for)
 
 
 def see_skin(rgb: NDArray[np.uint8], seen: SeenFace, parser: HeadParser) -> SeenFace:
@@ -175,7 +177,7 @@ def see_skin(rgb: NDArray[np.uint8], seen: SeenFace, parser: HeadParser) -> Seen
     return replace(seen, skin=own_skin(parser.read_frame(rgb, seen.face.frame, seen.inner.face)))
 
 
-class _Place(NamedTuple):
+class _Geometry(NamedTuple):
     """The fields of a SeenFace that depend only on its landmarks."""
 
     landmarks: NDArray[np.float64]
@@ -184,11 +186,11 @@ class _Place(NamedTuple):
     coordinates: NDArray[np.float32]
 
 
-def _place(face: Face, size: int, manifest: Manifest) -> _Place:
+def _geometry(face: Face, size: int, manifest: Manifest) -> _Geometry:
     margin = map_margin(size, manifest.halo_px)
     landmarks = landmarks_unit(face)
     masks = make_region_masks(landmarks, MAP_CELLS, margin)
-    return _Place(landmarks, masks, margin, _coordinates(landmarks, masks, margin, manifest.coordinates))
+    return _Geometry(landmarks, masks, margin, _coordinates(landmarks, masks, margin, manifest.coordinates))
 
 
 def plan_work(
@@ -219,12 +221,12 @@ def plan_work(
     tiles = plan_mask(mask, manifest, likes) if ask else []
     area = area_of_tiles(tiles, halo) if ask else area_of_mask(mask, halo)
     image = frame_with_halo(rgb, seen.face.frame, size, halo, area, canvas if ask else any_memory)
-    places, aging_map = np.zeros((4, 0, 0), np.float32), np.zeros((0, 0), np.float32)
+    coordinates, aging_map = np.zeros((4, 0, 0), np.float32), np.zeros((0, 0), np.float32)
     if ask:
         aging_map = engine_map(plan.change, seen.margin, size, halo)
-        places = engine_positions(seen.coordinates, seen.margin, size, halo)
+        coordinates = engine_positions(seen.coordinates, seen.margin, size, halo)
     pattern = pattern_for(_pattern(request, seen, manifest.patterns), plan.change)
-    frame = FrameWork(image, aging_map, places, pattern, tuple(tiles), label)
+    frame = FrameWork(image, aging_map, coordinates, pattern, tuple(tiles), label)
     hair = _plan_hair(rgb, seen, request, plan.wanted, parser)
     shape = None
     if request.shape:

@@ -13,7 +13,7 @@ from ..bundle.manifest import FRAME_STEP_PX, Manifest
 from ..face.alignment import Frame, apply_affine
 from ..face.finder import Face
 from ..face.warp import sample_affine
-from .face_plan import SeenFace, frame_size, map_margin, place_face
+from .face_plan import SeenFace, frame_size, make_seen_face, map_margin
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +56,8 @@ def cut_region(rgb: NDArray[np.uint8], seen: SeenFace, manifest: Manifest, max_f
     face = _moved_face(seen.face, np.array([left, top]), scale)
     moved = replace(seen, face=face, frame_px=frame_px)
     if map_margin(frame_px, manifest.halo_px) != seen.margin:
-        placed = place_face(face, seen.now, frame_px, manifest, seen.pattern)
-        moved = replace(placed, skin=seen.skin)
+        made = make_seen_face(face, seen.now, frame_px, manifest, seen.pattern)
+        moved = replace(made, skin=seen.skin)
     return FaceRegion(pixels, moved, left, top, scale)
 
 

@@ -128,18 +128,18 @@ class BeatingLock(RunLock):
 
     def __init__(self, output: Location, tell: Callable[[str], None]) -> None:
         self._output = output
-        self._place = output / RUN_FOLDER / "lock"
+        self._file = output / RUN_FOLDER / "lock"
         self._token = secrets.token_hex(8)
         self._who = _this_process()
         self._beats = 0
         self._lost = ""
         self._ended = threading.Event()
-        held = REMOTE.read(self._place)
+        held = REMOTE.read(self._file)
         if held is not None:
             tell(f"'{output}' is locked by {_holder(held)}: waiting {PATIENCE_S:.0f} s to see if it is alive")
             self._outwait(held)
-        if not REMOTE.put_new(self._place, self._content()) or not self._is_mine():
-            raise _in_use(output, REMOTE.read(self._place) or b"")
+        if not REMOTE.put_new(self._file, self._content()) or not self._is_mine():
+            raise _in_use(output, REMOTE.read(self._file) or b"")
         self._thread = threading.Thread(target=self._beat, name="amgan-lock", daemon=True)
         self._thread.start()
 
@@ -157,7 +157,7 @@ class BeatingLock(RunLock):
         self._thread.join()
         try:
             if self._is_mine():
-                REMOTE.remove(self._place)
+                REMOTE.remove(self._file)
         except AmganError:
             pass  # the next run finds it stale
 
@@ -166,27 +166,27 @@ class BeatingLock(RunLock):
         end = time.monotonic() + PATIENCE_S
         while time.monotonic() < end:
             time.sleep(min(1.0, PATIENCE_S / 10))
-            now = REMOTE.read(self._place)
+            now = REMOTE.read(self._file)
             if now is None:
                 return
             if now != held:
                 raise _in_use(self._output, now)
-        REMOTE.remove(self._place)
+        REMOTE.remove(self._file)
 
     def _beat(self) -> None:
         while not self._ended.wait(BEAT_S):
             try:
-                held = REMOTE.read(self._place)
+                held = REMOTE.read(self._file)
                 if held is not None and self._token.encode() not in held:
                     self._lost = _holder(held)
                     return
                 self._beats += 1
-                REMOTE.put(self._place, self._content())
+                REMOTE.put(self._file, self._content())
             except AmganError:
                 continue  # the store may answer again
 
     def _is_mine(self) -> bool:
-        return self._token.encode() in (REMOTE.read(self._place) or b"")
+        return self._token.encode() in (REMOTE.read(self._file) or b"")
 
     def _content(self) -> bytes:
         return f"{self._who}\n{self._token} {self._beats}\n".encode()

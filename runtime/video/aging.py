@@ -22,7 +22,7 @@ from ..face.paste import photo_changes
 from ..face.tone import Tone
 from ..pipeline.child_rule import why_a_child
 from ..pipeline.drawn_plan import DrawnPlan
-from ..pipeline.face_plan import FaceWork, SeenFace, place_again, plan_seen
+from ..pipeline.face_plan import FaceWork, SeenFace, plan_seen, update_seen_face
 from ..pipeline.pipeline import Pipeline
 from .average import ChangeAverage
 from .look import FaceLook, Looker
@@ -103,15 +103,15 @@ def know_people(tracks: Sequence[Track], groups: Sequence[Sequence[int]]) -> lis
     return people
 
 
-def choose_people(people: Sequence[Person], request: VideoRequest, places: Sequence[Face]) -> list[Person]:
-    """The people with the reasons of those that are left alone; ``places`` are their faces, in order.
+def choose_people(people: Sequence[Person], request: VideoRequest, faces: Sequence[Face]) -> list[Person]:
+    """The people with the reasons of those that are left alone; ``faces`` are their faces, in order.
 
     A choice of faces means people: the most prominent counts as the largest.
     """
     base = request.base
-    meant = {id(face) for face in pick(places, base.faces)}
+    meant = {id(face) for face in pick(faces, base.faces)}
     chosen = []
-    for person, face in zip(people, places, strict=True):
+    for person, face in zip(people, faces, strict=True):
         smallest = MIN_FACE_PX if base.min_face_px is None else base.min_face_px
         if id(face) not in meant:
             reason = why_not(base.faces)
@@ -127,13 +127,13 @@ def choose_people(people: Sequence[Person], request: VideoRequest, places: Seque
 
 @dataclass(eq=False)
 class _Followed:
-    """A track that is aged; ``place`` and ``plan`` are those of the picture before."""
+    """A track that is aged; ``seen`` and ``plan`` are those of the picture before."""
 
     person: Person
     course: Course
     average: ChangeAverage
     looker: Looker
-    place: SeenFace | None = None
+    seen: SeenFace | None = None
     plan: DrawnPlan | None = None
 
 
@@ -176,23 +176,23 @@ class Ager:
         request = replace(request, shape=False, hair=False)  # pixels around the skin are left alone
         box = region_box(step.face.frame, step.frame_px, manifest.halo_px, (picture.width, picture.height))
         rgb, moved = picture.rgb(box), _moved(step.face, box)
-        place = place_again(moved, person.now, step.frame_px, manifest, person.pattern, one.place)
-        plan = plan_seen(place, request, manifest, one.plan)
-        look = one.looker.look(rgb, place)
-        asks = one.looker.asks(number, place.frame_px, plan.plan.wanted, look)
-        if asks or one.place is None:
-            seen = self._pipeline.see_skin(rgb, place)
+        geometry = update_seen_face(moved, person.now, step.frame_px, manifest, person.pattern, one.seen)
+        plan = plan_seen(geometry, request, manifest, one.plan)
+        look = one.looker.look(rgb, geometry)
+        asks = one.looker.asks(number, geometry.frame_px, plan.plan.wanted, look)
+        if asks or one.seen is None:
+            seen = self._pipeline.see_skin(rgb, geometry)
         else:
-            seen = replace(place, skin=one.place.skin)
-        one.place, one.plan = seen, plan
+            seen = replace(geometry, skin=one.seen.skin)
+        one.seen, one.plan = seen, plan
         work = self._pipeline.plan_face(rgb, seen, request, label, plan, asks)
         frame = self._pipeline.start_work(work) if asks else None
         return _Work(box, work, look, request.strength * step.weight, person.tone, one.average, frame)
 
-    def forget_places(self) -> None:
-        """Place all faces anew in the next picture, so that it does not matter which came before."""
+    def forget_geometry(self) -> None:
+        """Compute all faces' geometry again for the next picture, so that earlier ones do not matter."""
         for one in self._courses.values():
-            one.place = one.plan = None
+            one.seen = one.plan = None
             one.looker.forget()
 
     def _forget_ended(self, number: int) -> None:
@@ -227,10 +227,10 @@ def finish_picture(started: StartedPicture) -> bool:
         work = one.work
         aged = None if one.frame is None else one.frame.result()
         after, mask = one.average.add(started.number, work, one.look, aged)
-        place, frame = (x1 - x0, y1 - y0), work.seen.face.frame
+        size, frame = (x1 - x0, y1 - y0), work.seen.face.frame
         bands = []
         for x, y, change, inside in photo_changes(
-            place, frame, work.before, after, mask, one.strength, one.tone
+            size, frame, work.before, after, mask, one.strength, one.tone
         ):
             change[inside <= 0] = 0.0
             bands.append((x, y, change))

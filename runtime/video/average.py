@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..pipeline.face_plan import FaceWork
+from .correspondence import Box, Floats, look_of_frame, sampled, texture_px
 from .look import FaceLook, changed_look
-from .mean_places import Box, Floats, look_of_frame, sampled, texture_px
 from .register import looked_up, register
 
 BESIDE = 4
@@ -50,13 +50,15 @@ class ChangeAverage:
         if self._texture is None or self._look is None or not 0 < gap <= self._longest_gap:
             assert after is not None, "the first picture of an average has no change"
             first = _change_and_mask(work.before, after, work.mask, box)
-            self._texture = self._last = sampled(first, _pixels_of(seen.places.knots, size, box), side)
+            self._texture = self._last = sampled(
+                first, _pixels_of(seen.correspondence.knots, size, box), side
+            )
             self._look, self._number = seen.look, number
             return after.astype(np.float32), work.mask
         if len(self._texture) != side:
             self._texture = np.asarray(cv2.resize(self._texture, (side, side)), np.float32)
         slip = register(self._look, seen.look)
-        knots = seen.places.moved(slip)
+        knots = seen.correspondence.moved(slip)
         look = look_of_frame(seen.grey, knots)
         share = _shares(look - self._look, 1.0 - math.exp(-gap / (self._rate * AVERAGE_SECONDS)))
         wide = cv2.resize(cv2.merge([share] * 4), (side, side), interpolation=cv2.INTER_LINEAR)
@@ -67,7 +69,7 @@ class ChangeAverage:
         self._texture = np.asarray(cv2.add(self._texture, apart, dst=apart), np.float32)
         self._look = np.asarray(self._look + share * (look - self._look), np.float32)
         self._number = number
-        return self._back(work, new, box, *seen.places.on_mean(slip, size, box, side))
+        return self._back(work, new, box, *seen.correspondence.on_mean(slip, size, box, side))
 
     def _on_mean(self, work: FaceWork, new: Floats | None, knots: Floats, box: Box, side: int) -> Floats:
         """The change of a picture and its mask on the mean face, [side, side, 4]; the last change with the

@@ -39,7 +39,7 @@ def write_frames(
             done += len(names)
             take_averages(folder, stretch, ager)
             continue
-        ager.forget_places()
+        ager.forget_geometry()
         with closing(_write_stretch(source, ager, output, first, len(names), thread)) as written:
             for number in written:
                 progress(number + 1 - done, total - done, "ageing")

@@ -17,47 +17,49 @@ from numpy.typing import NDArray
 from ..ages.maps import FaceAges
 from ..face.easing import eased
 from ..pipeline.face_plan import SeenFace
-from .mean_places import Floats, MeanPlaces, look_of_frame
+from .correspondence import Correspondence, Floats, look_of_frame
 from .register import LOOK_PX, face_cells
 
 OTHER_LOOK = (7.0, 20.0)
-"""By how many code values, broad light taken away, a place must differ to be looked at anew."""
+"""Difference in code values, without low-frequency light, over which a pixel counts as changed, 0 to 1."""
 ASK_SECONDS = 0.12
 """Longest time in s for which a change is reused."""
 MOST_CHANGED = 0.002
-"""Share of the face that may look another than it did when the engine was asked last."""
+"""Largest changed share of the face since the engine last ran."""
 MOST_YEARS = 1.0
 
 
 @dataclass(frozen=True, eq=False)
 class FaceLook:
-    """How a face looks: its ``places`` on the mean face, its lightness ``grey`` in the frame, small, and its
-    ``look`` on the mean face, float32 [LOOK_PX, LOOK_PX] in code values.
+    """Appearance of a face in one picture.
+
+    ``correspondence`` with the mean face; ``grey`` float32 [n, n]: the frame's lightness at low resolution;
+    ``look`` float32 [LOOK_PX, LOOK_PX]: the lightness on the mean face. Both in code values.
     """
 
-    places: MeanPlaces
+    correspondence: Correspondence
     grey: Floats
     look: Floats
 
 
 class Looker:
-    """Looks at one track's face, picture by picture, and says when the engine is asked."""
+    """Measures the appearance of one track's face per picture and decides when the engine runs."""
 
     def __init__(self, rate: float, kind: str = "face") -> None:
-        """``rate`` is pictures a second, ``kind`` that of the faces' coordinates, as a manifest names it."""
+        """``rate`` is in pictures per second, ``kind`` the manifest's ``coordinates``."""
         self._every, self._kind = asks_every(rate), kind
-        self._places: tuple[NDArray[np.floating], MeanPlaces] | None = None
+        self._correspondence: tuple[NDArray[np.floating], Correspondence] | None = None
         self._asked: tuple[int, int, FaceAges, Floats] | None = None
 
     def look(self, rgb: NDArray[np.uint8], seen: SeenFace) -> FaceLook:
-        """How a face looks that was placed in a picture, uint8 [H, W, 3]."""
-        places, grey = self._places_of(seen), grey_frame(rgb, seen)
-        return FaceLook(places, grey, look_of_frame(grey, places.knots))
+        """The appearance of a face in a picture, uint8 [H, W, 3]."""
+        correspondence, grey = self._correspondence_of(seen), grey_frame(rgb, seen)
+        return FaceLook(correspondence, grey, look_of_frame(grey, correspondence.knots))
 
     def asks(self, number: int, frame_px: int, wanted: FaceAges, seen: FaceLook) -> bool:
-        """Whether the engine is asked for a picture; give it the pictures in order.
+        """Whether the engine must run for picture ``number``. Call it in the order of the pictures.
 
-        ``frame_px`` is the side of the face's frame, ``wanted`` are the ages asked for.
+        ``frame_px`` is the side of the face's frame, ``wanted`` are the requested ages.
         """
         if self._asked is not None:
             last, size, ages, look = self._asked
@@ -68,25 +70,25 @@ class Looker:
         return True
 
     def forget(self) -> None:
-        """Ask for the next picture, so that it does not matter which came before."""
-        self._asked = self._places = None
+        """Run the engine for the next picture, whatever came before."""
+        self._asked = self._correspondence = None
 
-    def _places_of(self, seen: SeenFace) -> MeanPlaces:
-        """Where the face lies; as before where the very same landmarks are told."""
-        if self._places is None or self._places[0] is not seen.landmarks:
-            self._places = seen.landmarks, MeanPlaces.of(seen, self._kind)
-        return self._places[1]
+    def _correspondence_of(self, seen: SeenFace) -> Correspondence:
+        """The face's correspondence; reused while the landmarks are the same array."""
+        if self._correspondence is None or self._correspondence[0] is not seen.landmarks:
+            self._correspondence = seen.landmarks, Correspondence.of(seen, self._kind)
+        return self._correspondence[1]
 
 
 def asks_every(rate: float) -> int:
-    """Of how many pictures the engine is asked for one, at ``rate`` pictures a second, while a face looks as
-    it did.
+    """The engine runs for one in this many pictures while a face looks the same; ``rate`` is in pictures per
+    second.
     """
     return max(round(ASK_SECONDS * rate), 1)
 
 
 def grey_frame(rgb: NDArray[np.uint8], seen: SeenFace) -> Floats:
-    """The lightness of a face's frame, small: float32 [n, n] in code values."""
+    """Lightness of a face's frame at low resolution, float32 [n, n] in code values."""
     size = min(2 * LOOK_PX, seen.frame_px)
     matrix, grey = seen.face.frame.to_photo(size), cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
     factor = max(int(math.hypot(*matrix[:, 0]) + 1e-6), 1)
@@ -101,7 +103,7 @@ def grey_frame(rgb: NDArray[np.uint8], seen: SeenFace) -> Floats:
 
 
 def changed_look(apart: Floats) -> Floats:
-    """Where a face looks another than it did, 0..1, of the difference of two looks in code values."""
+    """Where a face's appearance changed, 0..1, from the difference of two looks in code values."""
     low, high = OTHER_LOOK
     apart = apart - np.median(apart[face_cells()])
     apart = np.abs(apart - cv2.GaussianBlur(np.clip(apart, -low, low), (0, 0), LOOK_PX / 8))
@@ -113,6 +115,6 @@ def _is_alike(one: Floats, other: Floats) -> bool:
 
 
 def _years_apart(one: FaceAges, other: FaceAges) -> float:
-    """By how many years two faces differ where they differ most."""
+    """The largest difference in years between the ages of two faces."""
     parts = (abs(years - other.parts[name]) for name, years in one.parts.items())
     return max(abs(one.base - other.base), *parts)

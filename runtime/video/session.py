@@ -187,7 +187,7 @@ class VideoSession:
             return float((key - base) * source.info.time_base)
 
         pictures = pictures_with_numbers(source, analysis, first, last)
-        ager.forget_places()
+        ager.forget_geometry()
         ahead = pictures_ahead(ager.capabilities, source.rate, source.picture_bytes)
         with closing(aged_pictures(pictures, ager, seconds, ahead, thread)) as aged:
             for number, key, picture in aged:

@@ -1,4 +1,4 @@
-"""Sheets drawn by lot, the table of faults that goes with them, and true ages."""
+"""Sheets drawn at random, the table of faults that goes with them, and true ages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from PIL import Image
 from amgan.evaluation.belief_tables import true_age_rows
 from amgan.evaluation.faults import FAULTS, empty_table, read_faults
 from amgan.evaluation.looking import add_faults
-from amgan.evaluation.looks import ACROSS, DOWN, TILE_PX, Look, draw_lots, encode_tile, make_looks
+from amgan.evaluation.looks import ACROSS, DOWN, TILE_PX, Look, draw_sample, encode_tile, make_looks
 from amgan.evaluation.true_ages import against_true_ages
 from amgan.faces.known_ages import is_check, read_known_ages
 from amgan.runtime.errors import UsageError
@@ -31,19 +31,19 @@ def looks() -> list[Look]:
 
 
 def test_the_same_seed_draws_the_same_faces_and_kinds_stay_apart(looks: list[Look]) -> None:
-    drawn = draw_lots(looks, 13, seed=4)
-    assert [d.look.name for d in drawn] == [d.look.name for d in draw_lots(looks[::-1], 13, seed=4)]
-    assert [d.look.name for d in drawn] != [d.look.name for d in draw_lots(looks, 13, seed=5)]
+    drawn = draw_sample(looks, 13, seed=4)
+    assert [d.look.name for d in drawn] == [d.look.name for d in draw_sample(looks[::-1], 13, seed=4)]
+    assert [d.look.name for d in drawn] != [d.look.name for d in draw_sample(looks, 13, seed=5)]
     assert len(drawn) == 26
     assert len({d.look.name for d in drawn}) == 26
     for one in drawn:
         assert one.look.kind in one.sheet
     assert drawn[12].sheet == "look-real-2.jpg"
-    assert drawn[12].place == 1
+    assert drawn[12].number == 1
 
 
 def test_a_sheet_shows_before_and_after_at_full_size(looks: list[Look]) -> None:
-    sheets = make_looks(draw_lots(looks, 13))
+    sheets = make_looks(draw_sample(looks, 13))
     assert set(sheets) == {f"look-{kind}-{n}.jpg" for kind in ("real", "synthetic") for n in (1, 2)}
     first = np.asarray(Image.open(io.BytesIO(sheets["look-real-1.jpg"])).convert("L"))
     assert first.shape[1] >= ACROSS * 2 * TILE_PX
@@ -55,7 +55,7 @@ def test_a_sheet_shows_before_and_after_at_full_size(looks: list[Look]) -> None:
 
 
 def filled(looks: list[Look], marks: list[dict[str, str]]) -> str:
-    rows = list(csv.DictReader(io.StringIO(empty_table(draw_lots(looks)))))
+    rows = list(csv.DictReader(io.StringIO(empty_table(draw_sample(looks)))))
     written = io.StringIO()
     writer = csv.DictWriter(written, rows[0].keys())
     writer.writeheader()
@@ -80,7 +80,7 @@ def test_a_table_that_cannot_be_counted(looks: list[Look], tmp_path: Path) -> No
     table = tmp_path / "faults.csv"
     with pytest.raises(UsageError, match=r"faults\.csv' does not exist"):
         read_faults(table)
-    table.write_text(empty_table(draw_lots(looks)))
+    table.write_text(empty_table(draw_sample(looks)))
     with pytest.raises(UsageError, match="holds no counts: write 1"):
         read_faults(table)
     table.write_text(filled(looks, [{"bruise": "maybe"}]))

@@ -10,7 +10,7 @@ import pytest
 from amgan.evaluation.ages import error, is_monotone, slope, tolerance
 from amgan.evaluation.judges.age import box_of
 from amgan.evaluation.pixels import detail_kept, psnr, sweep_steps, tone_shift, unlined
-from amgan.evaluation.place import changed_pixels, find_places, share_inside
+from amgan.evaluation.regions import changed_pixels, find_regions, share_inside
 from amgan.evaluation.requests import ASKED, age_band
 from amgan.evaluation.skin import SKIN_BANDS, band_of, typology_angle
 from amgan.evaluation.statistics import share, summarise
@@ -139,14 +139,14 @@ def test_the_bands_cover_everything() -> None:
 def test_places_on_a_face(tiny_bundle, hopper: np.ndarray) -> None:
     with Pipeline(tiny_bundle) as pipeline:
         seen = pipeline.see(hopper, "largest")[0]
-    places = find_places(seen, hopper.shape)
-    assert places.face.shape == hopper.shape[:2]
-    assert not (places.face & places.outside).any()
-    assert (places.skin <= places.face).all()
-    assert places.skin.sum() > 0.1 * places.face.sum()
+    regions = find_regions(seen, hopper.shape)
+    assert regions.face.shape == hopper.shape[:2]
+    assert not (regions.face & regions.outside).any()
+    assert (regions.skin <= regions.face).all()
+    assert regions.skin.sum() > 0.1 * regions.face.sum()
     eye = seen.face.landmarks[[33, 133]].mean(axis=0).astype(int)
-    assert not places.face[eye[1], eye[0]]
-    forehead, chin = places.zone(("forehead",)), places.zone(("chin",))
+    assert not regions.face[eye[1], eye[0]]
+    forehead, chin = regions.zone(("forehead",)), regions.zone(("chin",))
     assert np.flatnonzero(forehead.any(axis=1)).max() < np.flatnonzero(chin.any(axis=1)).min()
 
 

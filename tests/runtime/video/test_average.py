@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from amgan.runtime import Pipeline, Request
-from amgan.runtime.pipeline.face_plan import FaceWork, place_face
+from amgan.runtime.pipeline.face_plan import FaceWork, make_seen_face
 from amgan.runtime.video.average import ChangeAverage
+from amgan.runtime.video.correspondence import Correspondence, look_of_frame, texture_px
 from amgan.runtime.video.look import FaceLook
-from amgan.runtime.video.mean_places import MeanPlaces, look_of_frame, texture_px
 from amgan.runtime.video.register import HALF_PX, LOOK_PX, MOST_SLIP, NO_SLIP, Slip, register, register_affine
 
 RATE = 25.0
@@ -39,10 +39,12 @@ def add(
     average: ChangeAverage, number: int, work: FaceWork, after: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Give a picture that shows what the work's frame does."""
-    places, size = MeanPlaces.of(work.seen, "face"), min(2 * LOOK_PX, work.seen.frame_px)
+    correspondence, size = Correspondence.of(work.seen, "face"), min(2 * LOOK_PX, work.seen.frame_px)
     grey = cv2.cvtColor(before_of(work), cv2.COLOR_RGB2GRAY)
     small = cv2.resize(grey, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32)
-    return average.add(number, work, FaceLook(places, small, look_of_frame(small, places.knots)), after)
+    return average.add(
+        number, work, FaceLook(correspondence, small, look_of_frame(small, correspondence.knots)), after
+    )
 
 
 def aged(work: FaceWork, change: np.ndarray) -> np.ndarray:
@@ -128,7 +130,7 @@ def test_it_goes_on_from_what_was_kept(work: FaceWork) -> None:
 
 def test_a_frame_of_another_size_goes_on(pipeline: Pipeline, hopper: np.ndarray, work: FaceWork) -> None:
     size = work.seen.frame_px + 64
-    seen = place_face(work.seen.face, work.seen.now, size, pipeline.manifest, work.seen.pattern)
+    seen = make_seen_face(work.seen.face, work.seen.now, size, pipeline.manifest, work.seen.pattern)
     other, frame = pipeline.start_face(hopper, seen, Request.parse("75", include_children=True), "face")
     frame.result()
     average = ChangeAverage(RATE)

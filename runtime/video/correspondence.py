@@ -1,4 +1,4 @@
-"""Maps between a face's frame and the mean face, on which changes are averaged."""
+"""Dense correspondence between a face's frame and the mean face, on which changes are averaged."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from .register import LOOK_PX, Slip, looked_up
 Floats = NDArray[np.float32]
 Box = tuple[slice, slice]
 GRID = 129
-"""Knots of the map from the mean face to a frame, each way."""
+"""Knots of the grid over the mean face, in each direction."""
 
 
 @dataclass(frozen=True, eq=False)
-class MeanPlaces:
-    """Where a face of these landmarks lies, in units of its frame and of the mean face's square.
+class Correspondence:
+    """The correspondence of one face, in units of its frame and of the mean face's square.
 
-    ``knots`` float32 [GRID, GRID, 2] are the places in the frame of knots over the mean face; ``units``
-    float32 [MAP_CELLS, MAP_CELLS, 2] those on the mean face of the frame's cells, and ``inside`` float32
-    [MAP_CELLS, MAP_CELLS] says whether a cell lies on it, 0..1.
+    ``knots`` float32 [GRID, GRID, 2]: positions in the frame of a grid over the mean face. ``units`` float32
+    [MAP_CELLS, MAP_CELLS, 2]: positions on the mean face of the frame's cells. ``inside`` float32
+    [MAP_CELLS, MAP_CELLS], 0..1: whether a cell is on the mean face.
     """
 
     knots: Floats
@@ -36,8 +36,8 @@ class MeanPlaces:
     inside: Floats
 
     @classmethod
-    def of(cls, seen: SeenFace, kind: str) -> MeanPlaces:
-        """The places of a face; ``kind`` is that of its coordinates, as a manifest names it."""
+    def of(cls, seen: SeenFace, kind: str) -> Correspondence:
+        """Compute it from a face; ``kind`` is the manifest's ``coordinates``, "face" or "frame"."""
         landmarks = seen.landmarks
         if kind == "face":
             inner = slice(seen.margin, seen.margin + MAP_CELLS)
@@ -46,18 +46,20 @@ class MeanPlaces:
             u, v = mesh_coordinates(landmarks, MAP_CELLS)
         inside = np.clip((1.0 - np.maximum(np.abs(u), np.abs(v))) * 16.0, 0.0, 1.0)
         units = cv2.merge([u, v]) * np.float32(0.5) + np.float32(0.5)
-        return cls(_frame_places(landmarks), units, inside.astype(np.float32))
+        return cls(_frame_positions(landmarks), units, inside.astype(np.float32))
 
     def moved(self, slip: Slip) -> Floats:
-        """The knots of a face whose skin has slipped."""
+        """The knots [GRID, GRID, 2] after the skin was displaced by ``slip``."""
         at = slip.of(_unit_knots()) * np.float32(GRID - 1)
         return looked_up(self.knots, at, cv2.INTER_LINEAR)
 
     def on_mean(self, slip: Slip, frame_px: int, box: Box, side: int) -> tuple[Floats, Floats]:
-        """Where on the average, ``side`` px wide, every pixel of a part of the frame lies, [h, w, 2], and
-        whether it does, 0..1.
+        """Positions of the pixels of ``box`` on an average of ``side`` px, [h, w, 2].
+
+        ``box`` is a part of the frame of ``frame_px``. The second array, [h, w] in 0..1, is whether a pixel
+        is on the average.
         """
-        places = slip.back(self.units) * np.float32(side) - np.float32(0.5)
+        positions = slip.back(self.units) * np.float32(side) - np.float32(0.5)
         scale = MAP_CELLS / frame_px
         rows, columns = box
         x, y = (scale * (one.start + 0.5) - 0.5 for one in (columns, rows))
@@ -70,13 +72,13 @@ class MeanPlaces:
             np.asarray(
                 cv2.warpAffine(one, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE), np.float32
             )
-            for one in (places, self.inside)
+            for one in (positions, self.inside)
         )
         return fine, inside
 
 
 def sampled(picture: Floats, knots: Floats, side: int) -> Floats:
-    """A picture [h, w, ...] on the mean face, ``side`` px each way; ``knots`` are pixels of the picture."""
+    """Resample a picture [h, w, ...] on the mean face, ``side`` px; ``knots`` are in px of the picture."""
     scale = (GRID - 1) / side
     matrix = np.array([[scale, 0, 0.5 * scale], [0, scale, 0.5 * scale]])  # knots lie at the edges
     at = cv2.warpAffine(
@@ -90,13 +92,13 @@ def sampled(picture: Floats, knots: Floats, side: int) -> Floats:
 
 
 def texture_px(frame_px: int) -> int:
-    """Side of the average, in px, for a frame: as fine as the frame itself on the mean face."""
+    """Side of the average in px: the frame's own resolution on the mean face."""
     left, top, right, bottom = mean_face().rectangle
     return math.ceil(max(right - left, bottom - top) * frame_px / 32) * 32
 
 
 def look_of_frame(grey: Floats, knots: Floats) -> Floats:
-    """How a face looks on the mean face, in lightness, coarse: float32 [LOOK_PX, LOOK_PX].
+    """A face's lightness on the mean face at low resolution, float32 [LOOK_PX, LOOK_PX] in code values.
 
     ``grey`` [n, n] is the lightness of the frame, ``knots`` are in units of the frame.
     """
@@ -106,32 +108,32 @@ def look_of_frame(grey: Floats, knots: Floats) -> Floats:
 
 @cache
 def _unit_knots() -> Floats:
-    """The knots' own places on the mean face, in units, [GRID, GRID, 2]."""
+    """Positions of the knots on the mean face, in units of its square, [GRID, GRID, 2]."""
     across = np.linspace(0.0, 1.0, GRID, dtype=np.float32)
     return np.stack(np.meshgrid(across, across), axis=-1)
 
 
-def _frame_places(landmarks: NDArray[np.floating]) -> Floats:
-    """Where in a frame, in units of it, the knots over the mean face lie: float32 [GRID, GRID, 2]."""
+def _frame_positions(landmarks: NDArray[np.floating]) -> Floats:
+    """Positions of the knots in the frame, in units of it, float32 [GRID, GRID, 2]."""
     mean = mean_face()
     corners, weights, around = _knots()
     points = np.asarray(landmarks, np.float64)[:, :2]
     affine = (mean.fit @ points).T  # rows (a, b, c) of x and of y
     ring = mean.points[len(points) :] @ affine[:, :2].T + affine[:, 2]
     both = np.concatenate([points, ring])
-    places = np.empty((len(corners), 2), np.float32)
+    positions = np.empty((len(corners), 2), np.float32)
     for axis in (0, 1):
         along = both[:, axis]
-        places[:, axis] = sum(along[corners[:, i]] * weights[:, i] for i in range(3))
+        positions[:, axis] = sum(along[corners[:, i]] * weights[:, i] for i in range(3))
     outside = corners[:, 0] < 0
-    places[outside] = around[outside] @ affine[:, :2].T + affine[:, 2]
-    return places.reshape(GRID, GRID, 2)
+    positions[outside] = around[outside] @ affine[:, :2].T + affine[:, 2]
+    return positions.reshape(GRID, GRID, 2)
 
 
 @cache
 def _knots() -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-    """Of every knot over the mean face: the corners of its triangle [n, 3] (-1: none), their weights [n, 3],
-    and where it lies on the mean face [n, 2].
+    """For each knot: the vertices of its triangle [n, 3] (-1: outside), their barycentric weights [n, 3], and
+    its position on the mean face [n, 2].
     """
     mean = mean_face()
     left, top, right, bottom = mean.rectangle

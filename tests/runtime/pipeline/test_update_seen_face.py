@@ -1,4 +1,4 @@
-"""What of a face is placed anew in the next picture of a video, and what is kept."""
+"""What of a face is computed again in the next picture of a video, and what is kept."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from amgan.runtime.ages.maps import MAP_CELLS
 from amgan.runtime.face.alignment import canonical_frame
 from amgan.runtime.face.finder import Face
 from amgan.runtime.pipeline.face_plan import (
-    SAME_PLACE_PX,
+    SAME_POSITION_PX,
     SAME_ZONES_CELLS,
     SeenFace,
-    place_again,
-    place_face,
+    make_seen_face,
     plan_seen,
+    update_seen_face,
 )
 
 SIZE = 512
@@ -26,7 +26,7 @@ SIZE = 512
 @pytest.fixture(scope="module")
 def seen(pipeline: Pipeline, hopper: np.ndarray) -> SeenFace:
     (one, *_) = pipeline.see(hopper, 1)
-    return place_face(one.face, one.now, SIZE, pipeline.manifest, one.pattern)
+    return make_seen_face(one.face, one.now, SIZE, pipeline.manifest, one.pattern)
 
 
 def moved(face: Face, by: float) -> Face:
@@ -37,39 +37,39 @@ def moved(face: Face, by: float) -> Face:
 
 
 def again(pipeline: Pipeline, face: Face, before: SeenFace, size: int = SIZE) -> SeenFace:
-    return place_again(face, before.now, size, pipeline.manifest, before.pattern, before)
+    return update_seen_face(face, before.now, size, pipeline.manifest, before.pattern, before)
 
 
-def test_a_face_that_stays_keeps_its_place(pipeline: Pipeline, seen: SeenFace) -> None:
+def test_a_face_that_stays_keeps_its_geometry(pipeline: Pipeline, seen: SeenFace) -> None:
     covered = replace(seen, skin=np.zeros((8, 8), np.float32))
-    face = moved(seen.face, 0.5 * SAME_PLACE_PX / SIZE)
+    face = moved(seen.face, 0.5 * SAME_POSITION_PX / SIZE)
     kept = again(pipeline, face, covered)
     assert kept.landmarks is seen.landmarks and kept.coordinates is seen.coordinates
     assert kept.masks is seen.masks
-    assert kept.face is face and kept.skin is None  # what covers it is looked for anew
+    assert kept.face is face and kept.skin is None  # what covers it is looked for again
 
 
 def test_a_face_that_moves_a_little_keeps_its_masks(pipeline: Pipeline, seen: SeenFace) -> None:
     face = moved(seen.face, 0.7 * SAME_ZONES_CELLS / MAP_CELLS)
-    kept, anew = (
+    kept, fresh = (
         again(pipeline, face, seen),
-        place_face(face, seen.now, SIZE, pipeline.manifest, seen.pattern),
+        make_seen_face(face, seen.now, SIZE, pipeline.manifest, seen.pattern),
     )
     assert kept.masks is seen.masks and kept.drawn_for is seen.landmarks
-    assert np.array_equal(kept.landmarks, anew.landmarks)
-    assert np.array_equal(kept.coordinates[:2], anew.coordinates[:2])
+    assert np.array_equal(kept.landmarks, fresh.landmarks)
+    assert np.array_equal(kept.coordinates[:2], fresh.coordinates[:2])
     # Small steps add up: what counts is how far it has moved since the masks were drawn.
     farther = again(pipeline, moved(seen.face, 1.4 * SAME_ZONES_CELLS / MAP_CELLS), kept)
     assert farther.masks is not seen.masks and farther.drawn_for is None
 
 
-def test_another_place_or_size_is_placed_anew(pipeline: Pipeline, seen: SeenFace) -> None:
+def test_another_position_or_size_is_computed_again(pipeline: Pipeline, seen: SeenFace) -> None:
     face = moved(seen.face, 2.0 * SAME_ZONES_CELLS / MAP_CELLS)
     for found, size in ((again(pipeline, face, seen), SIZE), (again(pipeline, seen.face, seen, 576), 576)):
-        anew = place_face(found.face, seen.now, size, pipeline.manifest, seen.pattern)
-        assert np.array_equal(found.masks.parts, anew.masks.parts)
-        assert np.array_equal(found.coordinates, anew.coordinates)
-    none = place_again(face, seen.now, SIZE, pipeline.manifest, seen.pattern, None)
+        fresh = make_seen_face(found.face, seen.now, size, pipeline.manifest, seen.pattern)
+        assert np.array_equal(found.masks.parts, fresh.masks.parts)
+        assert np.array_equal(found.coordinates, fresh.coordinates)
+    none = update_seen_face(face, seen.now, SIZE, pipeline.manifest, seen.pattern, None)
     assert none.drawn_for is None and none.frame_px == SIZE
 
 

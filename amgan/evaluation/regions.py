@@ -27,7 +27,7 @@ Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
-class Places:
+class FaceRegions:
     """Masks over a photo.
 
     ``face`` bool [H, W]: the face without eyes and open mouth. ``skin`` bool [H, W]: its skin. ``outside``
@@ -46,7 +46,7 @@ class Places:
         return zone_mask(self.masks, self.to_masks, parts, self.face.shape) > INSIDE
 
 
-def find_places(seen: SeenFace, shape: tuple[int, ...]) -> Places:
+def find_regions(seen: SeenFace, shape: tuple[int, ...]) -> FaceRegions:
     """The masks of a face and its parts in a photo of ``shape`` [H, W, ...]."""
     masks = make_region_masks(seen.landmarks, CELLS).parts
     to_masks = seen.face.frame.to_frame(CELLS)
@@ -61,7 +61,7 @@ def find_places(seen: SeenFace, shape: tuple[int, ...]) -> Places:
     # The pipeline resamples its own mask, so pixels on the edge belong to neither mask.
     near = cv2.dilate((editable > 0).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     face = editable > ON_FACE
-    return Places(face, face & skin & ~_lips(seen, shape), ~near, masks, to_masks)
+    return FaceRegions(face, face & skin & ~_lips(seen, shape), ~near, masks, to_masks)
 
 
 def zone_mask(

@@ -4,7 +4,7 @@ Squared error shrinks uncertain changes, so a trained network changes less than 
 on training faces, compensates for that. tanh is nearly linear for typical changes, so scaling the weights of
 the colour head scales the change.
 
-    python -m amgan.training.ship runs/base/weights.safetensors --gain 1.6 1.6 1.6 -o amgan-base.safetensors
+    python -m amgan.training.release runs/base/weights.safetensors --gain 1.6 1.6 1.6 -o base.safetensors
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from amgan.networks import Generator
 from amgan.runtime.errors import UsageError
 
 
-def ship(
+def release(
     weights: Path,
     output: Path,
     gain: float | tuple[float, float, float] = 1.0,
@@ -29,7 +29,7 @@ def ship(
     estimator: Path | None = None,
     mixed_with: Path | None = None,
 ) -> Path:
-    """Write the weights with the change scaled by ``gain`` and rounded to half precision.
+    """Write release weights: the change scaled by ``gain`` and rounded to half precision.
 
     The gain is one number, or one for each of red, green and blue. ``max_frame_px`` is the largest frame and
     ``oldest_age`` the oldest age in years that they are good for, where these are not the configuration's.
@@ -94,7 +94,7 @@ def command(
     output: Path,
 ) -> None:
     """Make the release weights."""
-    shipped = ship(weights, output, gain, max_frame_px, oldest_age, estimator, mixed_with)
+    shipped = release(weights, output, gain, max_frame_px, oldest_age, estimator, mixed_with)
     click.echo(f"weights written to {shipped}")
 
 
