@@ -92,6 +92,12 @@ class FaceLayers(FaceMasks):
         return float(np.clip(own / max(self._chroma_mean, 1e-3), 0.0, 1.0))
 
     @cached_property
+    def vivid(self) -> float:
+        """1 on skin of much more colour than the population's, as under coloured light; usually 0."""
+        own = float(np.abs(self.skin_chroma).mean())
+        return float(smoothstep(own / max(self._chroma_mean, 1e-3), 1.3, 2.0))
+
+    @cached_property
     def hair(self) -> Plane:
         """Darker than the skin around, as hair is."""
         return smoothstep(self.skin_around[0] - blur(self.light, self.unit), 0.28, 0.6)

@@ -16,21 +16,27 @@ class AgingOptions:
     ``colour_gain`` times its chroma.
 
     Own structure, per span of OWN_SPAN_YEARS: ``own_lines``, ``own_fine``, ``own_mid``, ``own_folds`` and
-    ``own_pores``. Pattern: ``lines``, ``texture``, ``mottling``. Lines go with the strength that the runtime
-    reads from the skin (amgan.runtime.face.line_strength), folds with the part of it that follows from the
-    skin's contrast; the field's broad shades keep at least ``smooth_share`` on smooth skin. On pale skin
-    mottling keeps ``pale_mottling``, and lines are blurred by ``pale_soft_px`` of a frame of 512 px: they
-    look drawn there. ``calm_jowls`` and ``calm_frown`` are the shares of the lines taken away beside the
-    corners of the mouth and between the brows, where they cross. Broad shades fade between the code values
-    ``bright_from`` and ``bright_to``.
+    ``own_pores``; on a smiling face folds by ``smile_folds`` more: what a smile folds now is what will stay.
+
+    Pattern: ``lines``, ``texture``, ``mottling``. Lines go with the strength that the runtime reads from the
+    skin (amgan.runtime.face.line_strength), folds with the part of it that follows from the skin's contrast;
+    the field's broad shades keep at least ``smooth_share`` on smooth skin. On pale skin mottling keeps
+    ``pale_mottling``, and lines are blurred by ``pale_soft_px`` of a frame of 512 px: they look drawn there.
+    ``calm_jowls`` and ``calm_frown`` are the shares of the lines taken away beside the corners of the mouth
+    and between the brows, where they cross. Broad shades fade between the code values ``bright_from`` and
+    ``bright_to``.
 
     Younger, per span of YOUNG_SPAN_YEARS: shares of own structure taken away, ``young_fine`` (of what is
     line-like), ``young_mid``, ``young_folds``, ``young_broad`` (bags), and of uneven colour, ``young_even``.
 
     Bounds of the whole luminance change: ``down``, ``up``, ``up_young``; ``never_above`` is the code value
-    that lightening goes half way to at most. ``warmth`` is how much warmer shadows on skin are;
-    ``broad_warmth`` the same for the field's broad ones; ``paler`` is how much colour goes where skin gets
-    lighter: grey beside the red of young skin is a patch.
+    that lightening goes half way to at most.
+
+    ``warmth`` is how much warmer shadows on skin are, ``broad_warmth`` the same for the field's broad ones.
+    On pale skin both take the skin's own hue and are stronger by ``pale_warmth``: a brown or grey shadow on
+    pink skin is a bruise. ``vivid_calm`` is the share of both taken away on skin that coloured light makes
+    vivid. ``paler`` is how much colour goes where skin gets lighter: grey beside the red of young skin is a
+    patch.
 
     Hair and lips, per span of HAIR_SPAN_YEARS from 35 years on: ``lips_paler``, ``lips_lighter``,
     ``brows_lighter``, ``beard_lighter``.
@@ -52,6 +58,7 @@ class AgingOptions:
     own_mid: float = 1.1
     own_folds: float = 0.6
     own_pores: float = 0.25
+    smile_folds: float = 1.2
     young_mid: float = 1.0
     young_fine: float = 1.0
     young_folds: float = 0.95
@@ -73,6 +80,8 @@ class AgingOptions:
     never_above: float = 236.0
     warmth: float = 1.1
     broad_warmth: float = 1.1
+    pale_warmth: float = 0.6
+    vivid_calm: float = 0.5
     paler: float = 0.3
     lips_paler: float = 0.55
     lips_lighter: float = 0.25

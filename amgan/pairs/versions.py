@@ -140,9 +140,10 @@ def _own_deeper(layers: FaceLayers, age: float, options: AgingOptions) -> Plane:
     deeper = options.own_lines * soft_bound(_half_up(layers.own_lines), 0.10)
     deeper = deeper + options.own_fine * line * soft_bound(fine, 0.08)
     middle_share = (1.0 - 0.6 * layers.under_eyes) * (0.1 + 0.9 * line)
-    deeper = deeper + options.own_mid * middle_share * soft_bound(middle, 0.12)
+    smiles = options.smile_folds * float(np.clip(layers.smile, 0.0, 1.0))
+    deeper = deeper + options.own_mid * (1.0 + 0.5 * smiles) * middle_share * soft_bound(middle, 0.12)
     fold_share = (1.0 - layers.under_eyes) * layers.lit
-    deeper = deeper + options.own_folds * fold_share * soft_bound(folds, 0.12)
+    deeper = deeper + options.own_folds * (1.0 + smiles) * fold_share * soft_bound(folds, 0.12)
     deeper = deeper + options.own_pores * layers.calm**2 * soft_bound(layers.bands[0], 0.06)
     return np.asarray(own * deeper, np.float32)
 
@@ -201,12 +202,21 @@ def _colour(
     """Chroma that goes with a change of luminance: shadows on skin are warm, what gets lighter gets paler."""
     shade = np.minimum(blur(light, 1.2 * layers.unit), 0.0)
     broad_shade = layers.exposure * np.minimum(broad.light, 0.0)
-    warm = options.warmth * shade[..., None] * WARM + options.broad_warmth * broad_shade[..., None] * WARM
+    warm = (options.warmth * shade + options.broad_warmth * broad_shade)[..., None] * _hue(layers, options)
     colour = broad.colour * (layers.colourfulness * layers.exposure)[..., None]
     colour = colour + warm * min(1.4 * layers.colourfulness, 1.0)
     if up:
         colour = colour - options.paler * np.maximum(light, 0.0)[..., None] * layers.chroma
     return np.asarray(colour, np.float32)
+
+
+def _hue(layers: FaceLayers, options: AgingOptions) -> NDArray[np.float32]:
+    """What a shadow of 1 is to R, G and B: on pale skin more of the skin's own colour, pink or peach."""
+    length = max(float(np.linalg.norm(layers.skin_chroma)), 0.02)
+    own = layers.skin_chroma * np.float32(-float(np.linalg.norm(WARM)) / length)
+    hue = WARM + layers.paleness * (own - WARM)
+    gain = (1.0 + options.pale_warmth * layers.paleness) * (1.0 - options.vivid_calm * layers.vivid)
+    return np.asarray(gain * hue, np.float32)
 
 
 def _evener(layers: FaceLayers, age: float, options: AgingOptions) -> NDArray[np.float32]:

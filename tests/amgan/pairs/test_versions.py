@@ -238,3 +238,57 @@ def test_skin_that_gets_lighter_keeps_its_colour(layers: list[FaceLayers], field
         return float(np.abs(chroma[lighter]).mean())
 
     assert colourful(keeps) > 1.01 * colourful(pales)
+
+
+def pale(layers: FaceLayers, field: AgingField, tint: tuple[int, int, int]) -> FaceLayers:
+    """The face as pale as any, in the hue of ``tint``."""
+    grey = layers.face.frame.mean(axis=2, keepdims=True)
+    lifted = (grey - np.median(grey[layers.core])) * 0.6 + np.array(tint, np.float32)
+    return other_frame(layers, field, np.clip(lifted, 0, 255).astype(np.uint8))
+
+
+@pytest.mark.parametrize("tint", [(232, 190, 192), (230, 205, 170)], ids=["pink", "peach"])
+def test_shadows_on_pale_skin_have_its_own_hue(
+    layers: list[FaceLayers], field: AgingField, tint: tuple[int, int, int]
+) -> None:
+    one = pale(layers[1], field, tint)
+    assert one.paleness > 0.9
+    options = AgingOptions(colour_gain=0.0, mottling=0.0, paler=0.0)
+    change = version_change(one, field, 75.0, EVEN, options)
+    light = change.mean(axis=2)
+    shade = (light < -0.04) & (one.visible > 0.9) & (one.lips < 0.01) & (one.brows < 0.01)
+    assert shade.sum() > 50
+    added = (change - light[..., None])[shade].mean(axis=0)
+    own = one.skin_chroma
+    assert added @ own / np.linalg.norm(added) / np.linalg.norm(own) > 0.9
+    less = version_change(one, field, 75.0, EVEN, replace(options, pale_warmth=0.0))
+    weaker = (less - less.mean(axis=2, keepdims=True))[shade].mean(axis=0)
+    assert np.linalg.norm(added) > 1.3 * np.linalg.norm(weaker)
+
+
+def test_vivid_skin_gets_less_colour(layers: list[FaceLayers], field: AgingField) -> None:
+    one = layers[1]
+    codes = one.face.frame.astype(np.float32)
+    grey = codes.mean(axis=2, keepdims=True)
+    vivid = other_frame(one, field, np.clip(grey + 3.2 * (codes - grey), 0, 255).astype(np.uint8))
+    assert one.vivid < 0.5 < vivid.vivid
+    options = AgingOptions(colour_gain=0.0, mottling=0.0, paler=0.0)
+    bare = (vivid.visible > 0.9) & (vivid.lips < 0.01) & (vivid.brows < 0.01) & (vivid.beard < 0.01)
+
+    def colour(calm: float) -> float:
+        change = version_change(vivid, field, 75.0, EVEN, replace(options, vivid_calm=calm))[bare]
+        return float(np.abs(change - change.mean(axis=1, keepdims=True)).mean())
+
+    assert colour(0.5) == pytest.approx((1.0 - 0.5 * vivid.vivid) * colour(0.0), rel=0.1)
+
+
+def test_a_smile_deepens_folds_more(layers: list[FaceLayers], field: AgingField) -> None:
+    one = other_frame(layers[1], field, layers[1].face.frame)
+
+    def folds(smile: float, gain: float) -> np.ndarray:
+        one.smile = smile
+        options = AgingOptions(lines=0.0, texture=0.0, field_gain=0.0, deviation_gain=0.0, smile_folds=gain)
+        return version_change(one, field, 75.0, EVEN, options).mean(axis=2)
+
+    assert np.abs(folds(1.0, 1.2)).mean() > 1.15 * np.abs(folds(1.0, 0.0)).mean()
+    np.testing.assert_array_equal(folds(-0.5, 1.2), folds(-0.5, 0.0))
