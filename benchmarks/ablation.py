@@ -1,11 +1,11 @@
-"""Holds weights files against each other on the same faces: what each choice of training did.
+"""Compares weights files on the same faces: the effect of each choice of training.
 
     python benchmarks/ablation.py data/set640 --face-api DIR "first=runs/v2/weights.safetensors" \
         "crisp=runs/v3/weights.safetensors@1.3"
 
-Quick beside `amgan evaluate`: PyTorch, frames of 448 px, two requests a face (70 for those under 45, 25 for
-those over 50). "@1.3" multiplies the change. Choices are made on training faces; `--split held-out` shows
-others. `--half` adds how far half precision is off, on crops of a photographed face: slow without bf16.
+Faster than `amgan evaluate`: PyTorch, frames of 448 px, two requests per face (70 for those under 45, 25 for
+those over 50). "@1.3" multiplies the change. Choices are made on training faces; `--split held-out` measures
+others. `--half` adds the error of half precision, on crops of a photographed face: slow without bf16.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ SHIFTS_PX = tuple((x, y) for x in (0, 3, 7, 13) for y in (0, 1, 6, 10))
 
 @dataclass(frozen=True)
 class Contender:
-    """A weights file under a name, with what its change is multiplied by."""
+    """A named weights file and the factor of its change."""
 
     name: str
     file: Path
@@ -56,7 +56,7 @@ class Contender:
 
 @dataclass(frozen=True, eq=False)
 class Face:
-    """A frame [S, S, 3] uint8, its landmarks in frame units, the age asked for and the years to change."""
+    """A frame [S, S, 3] uint8, its landmarks in frame units, the requested age and the change in years."""
 
     frame: np.ndarray
     landmarks: np.ndarray
@@ -65,7 +65,7 @@ class Face:
 
 
 def contender(text: str) -> Contender:
-    """NAME=FILE or NAME=FILE@GAIN."""
+    """Parse NAME=FILE or NAME=FILE@GAIN."""
     name, _, rest = text.partition("=")
     file, _, gain = rest.partition("@")
     if not name or not file:
@@ -85,7 +85,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def open_generator(chosen: Contender) -> Generator:
-    """The generator with its change multiplied."""
+    """Load a contender's generator, with its change multiplied by the gain."""
     generator, _, _ = load_model(chosen.file)
     with torch.no_grad():
         generator.colour.weight.mul_(chosen.gain)
@@ -95,12 +95,12 @@ def open_generator(chosen: Contender) -> Generator:
 
 
 def spread(numbers: list[int], count: int) -> list[int]:
-    """As many of the faces, evenly spread over their order."""
+    """Select ``count`` faces at even intervals."""
     return [numbers[k] for k in np.unique(np.linspace(0, len(numbers) - 1, count).astype(int))]
 
 
 def faces_of(dataset: Dataset, split: str, count: int) -> Iterator[Face]:
-    """Young adults, asked to be old, and a quarter as many old faces, asked to be young."""
+    """Young adults with an old request, and a quarter as many old faces with a young one."""
     numbers = [int(i) for i in dataset.faces(split)]
     young = [i for i in numbers if ADULT <= dataset.ages[i] < YOUNG]
     old = [i for i in numbers if dataset.ages[i] > OLD]
@@ -115,7 +115,7 @@ def faces_of(dataset: Dataset, split: str, count: int) -> Iterator[Face]:
 
 
 def age(generator: Generator, face: Face) -> np.ndarray:
-    """The aged frame, changed inside the edit mask alone."""
+    """The aged frame, changed only inside the edit mask."""
     image = torch.from_numpy(face.frame.transpose(2, 0, 1)[None].astype(np.float32) / 127.5 - 1.0)
     config = generator.config
     cells = FRAME_PX // 4
@@ -132,7 +132,7 @@ def age(generator: Generator, face: Face) -> np.ndarray:
 
 
 def steadiness(generator: Generator) -> dict[str, Any]:
-    """How far half precision is from single on crops of one face made 40 years older, code values."""
+    """Differences in code values of half from single precision, on crops of one face made 40 years older."""
     tile = real_tile()
     found: dict[str, list[np.ndarray]] = {"fp16": [], "bf16": []}
     side = REAL_FRAME_PX
@@ -162,7 +162,7 @@ def steadiness(generator: Generator) -> dict[str, Any]:
 
 
 def measure(chosen: Contender, faces: list[Face], judges: dict[str, Any], half: bool) -> dict[str, Any]:
-    """Years, likeness, tone and crispness of one contender, with ``half`` also its steadiness."""
+    """Years, identity, tone and sharpness of a contender; with ``half`` also its error in half precision."""
     generator = open_generator(chosen)
     rows: dict[str, list[float]] = {}
     for face in faces:

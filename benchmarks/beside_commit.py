@@ -1,14 +1,14 @@
-"""Photos JPEG to JPEG by the code of this checkout and of another commit, in one run.
+"""Cost of a photo, JPEG to JPEG, with this checkout compared with another commit, in one run.
 
     git worktree add ../before COMMIT
     python -m venv ../before/.venv
     ../before/.venv/bin/pip install ../before
     python benchmarks/beside_commit.py ../before/.venv/bin/python --commit COMMIT --faces FOLDER
 
-Both have a process, which opens the pipeline once; photo after photo, the one and the other age it in turn.
-What counts is the CPU time of the whole process, all threads together, of which other programs on the machine
-take nothing, though they slow caches and clocks for both. The ratio is that of the sums of the least of each
-photo, and its spread that of the ratios by round. Each commit has the network that it ships.
+Each contender runs in its own process, which opens the pipeline once; both age every photo in turn. Measured
+is the CPU time of the whole process, all threads together: other programs slow caches and clocks, but their
+time is not counted. The ratio is that of the sums of the minimum per photo; its spread is that of the ratios
+per round. Each commit uses its own network.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ with runtime.Pipeline(None, "cpu") as pipeline:
 
 
 class Contender:
-    """The code that one Python has installed, ageing photos in a process of its own."""
+    """A Python installation that ages photos in its own process."""
 
     def __init__(self, python: Path | str, out: Path) -> None:
         self.out = out
@@ -62,7 +62,7 @@ class Contender:
         self.facts: dict[str, Any] = self._answer()
 
     def age(self, photo: Path) -> tuple[float, float]:
-        """CPU seconds and seconds on the clock of one photo."""
+        """CPU seconds and wall-clock seconds of one photo."""
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps([str(photo), str(self.out / photo.name)]) + "\n")
         self.process.stdin.flush()
@@ -82,7 +82,7 @@ class Contender:
 
 
 def measure(contenders: list[Contender], photos: list[Path], rounds: int) -> list[list[list[float]]]:
-    """CPU milliseconds by contender, round and photo; one round goes before and does not count."""
+    """CPU milliseconds by contender, round and photo, after one warm-up round."""
     spent: list[list[list[float]]] = [[] for _ in contenders]
     for number in range(-1, rounds):
         took: list[list[float]] = [[] for _ in contenders]
@@ -96,7 +96,7 @@ def measure(contenders: list[Contender], photos: list[Path], rounds: int) -> lis
 
 
 def summary(spent: list[list[list[float]]]) -> dict[str, Any]:
-    """Least CPU milliseconds a photo of both, how many times less the second takes, and by round."""
+    """Minimum CPU milliseconds per photo of both, their ratio, and the ratio per round."""
     least = [statistics.mean(min(runs) for runs in zip(*rounds, strict=True)) for rounds in spent]
     by_round = [sum(one) / sum(other) for one, other in zip(*spent, strict=True)]
     return {
@@ -134,7 +134,9 @@ def main() -> None:
                 one.close()
     told = summary(spent)
     print(told)
-    result = common.heading("portraits of 1024 px, JPEG to JPEG, beside another commit", state, "openvino")
+    result = common.heading(
+        "portraits of 1024 px, JPEG to JPEG, compared with another commit", state, "openvino"
+    )
     result |= {
         "model": common.describe_bundle(),
         "before": {"commit": arguments.commit, **contenders[0].facts},

@@ -1,20 +1,21 @@
-"""One photo of 1024 px, JPEG to JPEG, beside what people would use instead: in one run, on one machine.
+"""Cost of one photo of 1024 px, JPEG to JPEG, compared with the alternatives, in one run on one machine.
 
     python benchmarks/beside_peers.py
 
-Every way decodes the same portrait, finds the face and pastes and encodes the result with AMGAN's own code;
-only the network differs, so its row says what another network or runtime would cost in the same place:
+All contenders decode the same portrait, find the face, and paste and encode the result with AMGAN's code;
+only the network differs, so a row shows the cost of another network or runtime:
 
-- AMGAN as it is, with the tiles that the face needs
-- the same network whole, in PyTorch eager, torch.compile and ONNX Runtime, on the face's frame in one piece
+- AMGAN, with the tiles that the face needs
+- the same network on the whole frame, in PyTorch eager, torch.compile and ONNX Runtime
 - HRFAE's generator after its paper (Yao et al., High Resolution Face Age Editing, 2020), written here, with
   random weights, in PyTorch eager: a stem of 32 channels, two stride-2 convolutions to 64 and 128, four
-  residual blocks, the age as one of 101 that a linear layer turns into 128 scales of the features, and two
-  upsamplings with skips. It ages frames of 1024 x 1024 px, whatever the size of the face: so it is timed at
-  that size and at that of the face's frame.
+  residual blocks, the age as one-hot vector of 101 that a linear layer maps to 128 scales of the features,
+  and two upsamplings with skips. It ages frames of 1024 x 1024 px, whatever the size of the face, so it is
+  timed at that size and at that of the face's frame.
 
-All take turns, with the reference once more in every turn. A ratio is printed with its spread, and none where
-it, or the reference beside itself, varies by more than 10 %. CPU time is that of the whole process.
+The contenders take turns, with the reference twice in every turn. A ratio is printed with its spread, and
+left out where it, or the reference compared with itself, varies by more than 10 %. CPU time is that of the
+whole process.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ HRFAE_PX = 1024
 AGES = 101
 OURS, EAGER, AGAIN = "AMGAN", "the same network, PyTorch eager", "PyTorch eager, again"
 COMPILED, RUNTIME = "the same network, torch.compile", "the same network, ONNX Runtime"
-Way = Callable[[], None]
+Contender = Callable[[], None]
 
 
 def convolution(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
@@ -62,7 +63,7 @@ def convolution(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.S
 
 
 class Residual(nn.Module):
-    """Two 3x3 convolutions beside an identity."""
+    """Two 3x3 convolutions with an identity skip."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -74,7 +75,7 @@ class Residual(nn.Module):
 
 
 class Hrfae(nn.Module):
-    """HRFAE's encoder, age modulation and decoder: picture [N, 3, H, W] and ages [N, 101] to a picture."""
+    """HRFAE's encoder, age modulation and decoder: pictures [N, 3, H, W] and ages [N, 101] to pictures."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -96,15 +97,15 @@ class Hrfae(nn.Module):
 
 
 def in_hrfae(network: Hrfae, image: NDArray[np.uint8], side_px: int) -> None:
-    """Age a frame, uint8 [h, w, 3], at ``side_px``: only its time is of use, the weights are random."""
+    """Age a frame, uint8 [h, w, 3], at ``side_px``; only the time matters, as the weights are random."""
     sized = cv2.resize(image, (side_px, side_px), interpolation=cv2.INTER_AREA)
     picture = torch.from_numpy(sized).permute(2, 0, 1)[None].float() / 127.5 - 1.0
     with torch.inference_mode():
         network(picture, torch.nn.functional.one_hot(torch.tensor([70]), AGES).float())
 
 
-def with_network(photo: StagedPhoto, network: Callable[[], object]) -> Way:
-    """The whole photo with another network in the place of the engine, whose result is pasted as it was."""
+def with_network(photo: StagedPhoto, network: Callable[[], object]) -> Contender:
+    """Process the whole photo with another network in place of the engine, and paste the unchanged frame."""
 
     def run() -> None:
         for name, stage in photo.stages().items():
@@ -113,15 +114,15 @@ def with_network(photo: StagedPhoto, network: Callable[[], object]) -> Way:
     return run
 
 
-def find_ways(photo: StagedPhoto, threads: int) -> tuple[dict[str, Way], dict[str, str], int]:
-    """The ways by name, who cannot run here and why, and the side of the face's frame in px."""
+def find_contenders(photo: StagedPhoto, threads: int) -> tuple[dict[str, Contender], dict[str, str], int]:
+    """The contenders by name, those that cannot run here with the reason, and the side of the frame in px."""
     photo.run()
     arrays, _, aged = photo.frame()
     generator = load_model(None)[0]
     network = DeployGenerator(generator).eval()
     hrfae = Hrfae().eval()
     side = len(aged)
-    ways: dict[str, Way] = {OURS: lambda: void(photo.run())}
+    contenders: dict[str, Contender] = {OURS: lambda: void(photo.run())}
     absent: dict[str, str] = {}
     makers: dict[str, Callable[[], Callable[[], object]]] = {
         EAGER: lambda: partial(in_pytorch, network, arrays),
@@ -137,16 +138,16 @@ def find_ways(photo: StagedPhoto, threads: int) -> tuple[dict[str, Way], dict[st
         except Exception as error:
             absent[name] = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
             continue
-        ways[name] = with_network(photo, age)
-    return ways, absent, side
+        contenders[name] = with_network(photo, age)
+    return contenders, absent, side
 
 
 def void(_: object) -> None:
-    """Nothing, of anything."""
+    """Do nothing, whatever the arguments."""
 
 
 def rows(seconds: dict[str, list[float]], cpu: dict[str, list[float]]) -> tuple[dict[str, Any], float]:
-    """What is said of each way, and by how much the reference differs from itself."""
+    """A row per contender, and the difference of the reference from itself."""
     reference, again = seconds[EAGER], seconds[AGAIN]
     wrong = noise(reference, again)
     found = {}
@@ -168,7 +169,7 @@ def rows(seconds: dict[str, list[float]], cpu: dict[str, list[float]]) -> tuple[
 
 
 def main() -> None:
-    """Measure all ways in turn, print a table and write the result."""
+    """Measure all contenders in turn, print a table and write the result."""
     parser = common.result_option(__doc__, RESULT)
     parser.add_argument("--runs", type=common.count, default=7, help="turns (default: 7)")
     arguments = parser.parse_args()
@@ -181,9 +182,9 @@ def main() -> None:
         source = Path(folder) / "in.jpg"
         Image.fromarray(make_portrait(SIDE_PX)).save(source, quality=QUALITY)
         with StagedPhoto(Bundle.open(None), source, Path(folder) / "out.jpg") as photo:
-            ways, absent, side = find_ways(photo, threads)
+            contenders, absent, side = find_contenders(photo, threads)
             cpu: dict[str, list[float]] = {}
-            seconds = measure_in_turn({**ways, AGAIN: ways[EAGER]}, arguments.runs, cpu=cpu)
+            seconds = measure_in_turn({**contenders, AGAIN: contenders[EAGER]}, arguments.runs, cpu=cpu)
     found, wrong = rows(seconds, cpu)
     for name, row in found.items():
         ratio = row["times_faster_than_eager"]

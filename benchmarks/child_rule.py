@@ -1,10 +1,10 @@
-"""How often the rule that spares children is right, on faces whose age is known, asked for or estimated.
+"""Accuracy of the rule that excludes children, on faces of known, requested or estimated age.
 
     python benchmarks/child_rule.py FOLDER TABLE [FOLDER TABLE ...]
 
-A TABLE is a CSV file with the columns file and age, and age_is where it says how the age is known ("true",
-"asked", "estimated"), or file and age_estimate. The youngest-looking faces are read once more with sunglasses
-drawn on them.
+A TABLE is a CSV file with the columns file and age, and age_is for the source of the age ("true", "asked",
+"estimated"), or with file and age_estimate. The youngest-looking faces are also read with sunglasses drawn on
+them.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ IN_SUNGLASSES = 60
 
 @dataclass(frozen=True)
 class Reading:
-    """A picture, how old its face is and how that is known, and what the rule goes by."""
+    """A picture, the age of its face and the age's source, and the reading that the rule uses."""
 
     path: Path
     age: float
@@ -48,7 +48,7 @@ class Reading:
 
 
 def wear_sunglasses(rgb: NDArray[np.uint8], face: Face) -> NDArray[np.uint8]:
-    """The picture with two dark lenses and a bridge before the eyes."""
+    """Draw two dark lenses and a bridge over the eyes."""
     rgb = rgb.copy()
     eyes = [face.landmarks[list(eye)].mean(axis=0) for eye in (RIGHT_EYE, LEFT_EYE)]
     apart = float(np.hypot(*(eyes[1] - eyes[0])))
@@ -63,7 +63,7 @@ def wear_sunglasses(rgb: NDArray[np.uint8], face: Face) -> NDArray[np.uint8]:
 
 
 def rows(folder: Path, table: Path) -> Iterator[tuple[Path, float, str]]:
-    """Pictures with their ages, and how these are known."""
+    """Pictures with their ages and the ages' sources."""
     with table.open(newline="", encoding="utf-8") as stream:
         for row in csv.DictReader(stream):
             age, path = row.get("age") or row.get("age_estimate"), folder / row["file"]
@@ -89,7 +89,7 @@ def read_all(pairs: list[tuple[Path, Path]], finder: FaceFinder, estimator: Esti
 
 
 def in_sunglasses(readings: list[Reading], finder: FaceFinder, estimator: Estimator) -> dict[str, int]:
-    """How many of the youngest-looking faces are spared, as they are and in sunglasses."""
+    """Number of the youngest-looking faces that are excluded, without and with sunglasses."""
     some = sorted(readings, key=lambda one: one.years)[:IN_SUNGLASSES]
     spared = 0
     for one in some:
@@ -105,7 +105,7 @@ def in_sunglasses(readings: list[Reading], finder: FaceFinder, estimator: Estima
 
 
 def summarise(readings: list[Reading]) -> list[dict[str, Any]]:
-    """A line for each way of knowing ages and each band of them."""
+    """A line per source and band of ages."""
     lines = []
     for kind in sorted({one.kind for one in readings}):
         for low, high in BANDS:
@@ -149,7 +149,7 @@ def tables(result: dict[str, Any]) -> str:
 
 
 def write_tables(result: dict[str, Any], page: Path) -> None:
-    """Replace what stands between the two marks of a page."""
+    """Replace the text between the two marks of a page."""
     common.write_between(page, BEGIN, END, tables(result))
 
 

@@ -1,4 +1,4 @@
-"""What benchmarks share: options, inputs, timing in turn, and what they say of machine and versions."""
+"""Shared code of the benchmarks: options, inputs, timing in turn, facts about machine and versions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Contender = Callable[[], np.ndarray | None]
 
 
 def result_option(description: str | None, result: Path) -> argparse.ArgumentParser:
-    """A parser with the option that every benchmark has; ``result`` is where it writes."""
+    """A parser with the option of all benchmarks; ``result`` is the default output file."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -38,7 +38,7 @@ def result_option(description: str | None, result: Path) -> argparse.ArgumentPar
 
 
 def timing_options(description: str | None, result: Path) -> argparse.ArgumentParser:
-    """A parser with the options of every benchmark that times contenders; ``result`` is where it writes."""
+    """A parser with the options of benchmarks that time contenders; ``result`` is the default output file."""
     parser = result_option(description, result)
     parser.add_argument("--checkpoint", type=Path, help="weights (default: the shipped ones)")
     parser.add_argument("--runs", type=count, default=11, help="timed runs of each contender (default: 11)")
@@ -47,21 +47,21 @@ def timing_options(description: str | None, result: Path) -> argparse.ArgumentPa
 
 
 def write_between(page: Path, begin: str, end: str, text: str) -> None:
-    """Put ``text`` between the marks ``begin`` and ``end`` of a page, in place of what stands there."""
+    """Replace the text between the marks ``begin`` and ``end`` of a page by ``text``."""
     before, _, rest = page.read_text(encoding="utf-8").partition(begin)
     after = rest.partition(end)[2]
     page.write_text(f"{before}{begin}\n{text}{end}{after}", encoding="utf-8")
 
 
 def count(text: str) -> int:
-    """A number of 1 or more from the command line."""
+    """Parse an integer of at least 1."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
     return int(text)
 
 
 def limit_threads(wanted: int | None) -> int:
-    """Hold the process to as many CPUs; libraries that load afterwards take that many threads."""
+    """Limit the process to ``count`` CPUs; libraries that load afterwards use that many threads."""
     there = sorted(os.sched_getaffinity(0))
     if wanted is None:
         return len(there)
@@ -73,7 +73,9 @@ def limit_threads(wanted: int | None) -> int:
 
 
 def make_inputs(size: int, halo: int, patterns: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """A photo as one tile with its halo: 30 years younger to 30 older, the mean face's place, a mixture."""
+    """A photo as one tile with its halo, with a map from -30 to +30 years, the mean face's coordinates, and a
+    mixture of patterns.
+    """
     from PIL import Image
 
     from amgan.export.cases import mean_face_coordinates
@@ -86,7 +88,7 @@ def make_inputs(size: int, halo: int, patterns: int) -> tuple[np.ndarray, np.nda
 
 
 def difference(found: np.ndarray, wanted: np.ndarray) -> dict[str, float]:
-    """How far two pictures are apart, in code values."""
+    """Difference of two pictures in code values."""
     from amgan.export.parity.difference import code_difference, psnr_db, ssim
 
     apart = code_difference(found, wanted)
@@ -100,7 +102,7 @@ def difference(found: np.ndarray, wanted: np.ndarray) -> dict[str, float]:
 
 
 def compare(contenders: Mapping[str, Contender], wanted: np.ndarray | None) -> dict[str, dict[str, float]]:
-    """How far each contender's picture is from the wanted one; ends the run where one at f32 is too far."""
+    """Difference of each contender's picture from the reference; exits if it is too large at f32."""
     assert wanted is not None
     found = {}
     for name, contender in contenders.items():
@@ -117,7 +119,7 @@ def compare(contenders: Mapping[str, Contender], wanted: np.ndarray | None) -> d
 def measure(contenders: Mapping[str, Contender], runs: int) -> dict[str, list[float]]:
     """Seconds of every run of every contender, in turn (A B C ... A B C ...).
 
-    So a slow spell of the machine hits all alike.
+    In turn, so that a slow period of the machine affects all alike.
     """
     times: dict[str, list[float]] = {name: [] for name in contenders}
     gc.disable()
@@ -133,7 +135,7 @@ def measure(contenders: Mapping[str, Contender], runs: int) -> dict[str, list[fl
 
 
 def timings(times: Mapping[str, list[float]]) -> tuple[dict[str, Any], dict[str, float]]:
-    """What a result says of measured times, and the median of every contender, s."""
+    """The entry of a result for measured times, and the median in s by contender."""
     medians = {name: statistics.median(seconds) for name, seconds in times.items()}
     runs = len(next(iter(times.values())))
     facts = {"runs": runs, "warm_up_runs": WARM_UP, "seconds": times, "median_seconds": medians}
@@ -146,7 +148,7 @@ def heading(what: str, state: Mapping[str, Any], *packages: str) -> dict[str, An
 
 
 def describe_bundle(model: Path | None = None) -> Mapping[str, Any]:
-    """What a result says of the bundle that was measured (None: the shipped one)."""
+    """The entry of a result for the measured bundle (None: the shipped one)."""
     from amgan.benchmarking.engines import describe
     from amgan.runtime.bundle.bundle import Bundle
 

@@ -1,8 +1,8 @@
-"""Holds a result of `amgan bench` against a stored one of the same hardware.
+"""Compares a result of `amgan bench` with a stored one of the same hardware.
 
-Compared is how many times faster than PyTorch eager each contender was in its own run, so a slow day of the
-machine does not matter. Exit code 1 where one lost more than 15 % of that, or its pixels are no longer those
-of PyTorch; 2 where the two cannot be compared.
+Compared are the speeds relative to PyTorch eager in the same run, so the machine's current speed does not
+matter. Exit code 1 if a contender lost more than 15 %, or its pixels no longer match PyTorch's; 2 if the two
+results are not comparable.
 
 Example:  python benchmarks/compare.py new.json benchmarks/results/bench_cpu.json
 """
@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("result", type=Path, help="what was measured now")
-    parser.add_argument("baseline", type=Path, help="what it is held against")
+    parser.add_argument("baseline", type=Path, help="the result to compare it with")
     parser.add_argument("--max-loss", type=float, default=MAX_LOSS, help=f"default: {MAX_LOSS}")
     arguments = parser.parse_args(argv)
     try:

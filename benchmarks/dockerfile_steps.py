@@ -1,10 +1,10 @@
-"""The lines of the Dockerfile one by one, as Docker runs them: for machines without Docker.
+"""Runs the instructions of the Dockerfile one by one, as Docker does, on machines without Docker.
 
-In place of the base image there is an overlay over this machine's files, which takes what is written, with a
-fresh virtual environment as its Python and without compilers, as the slim image has none. RUN, the user, CMD
-and HEALTHCHECK are run as they stand, the server as the Dockerfile's user and with no network but its own
-loopback device. It is then asked as a host such as Hugging Face Spaces does: by a name, with the token.
-Packages come from where pip gets them. What Docker itself does is not shown: the base image and its layers.
+An overlay over this machine's files replaces the base image and takes all writes, with a new virtual
+environment as its Python and without compilers, as the slim image has none. RUN, the user, CMD and
+HEALTHCHECK run unchanged, the server as the Dockerfile's user and with only a loopback device. It is then
+queried as by a host such as Hugging Face Spaces: by name, with the token. Packages come from pip's index. Not
+covered are Docker's own parts: the base image and its layers.
 
 Run as root on Linux: python benchmarks/dockerfile_steps.py
 """
@@ -31,7 +31,7 @@ from served import listening_at
 SECRET, NAME = "a secret of this run", "me-amgan.hf.space"
 HOME = "/home/amgan"
 PYTHON = "/opt/image"
-"""The virtual environment that stands for the image's Python."""
+"""The virtual environment that replaces the image's Python."""
 COMPILERS = "rm -f /usr/bin/*gcc* /usr/bin/cc /usr/bin/c++ /usr/bin/*g++* /usr/bin/clang*"
 ENVIRONMENT = {"PATH": f"{PYTHON}/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"}
 SIOCSIFFLAGS, UP = 0x8914, 1
@@ -49,12 +49,12 @@ def main() -> None:
 
 
 def again(around: list[str], stage: str, folder: Path) -> None:
-    """Run this script once more, for one stage, in a namespace of its own."""
+    """Run this script again for one stage, in its own namespace."""
     subprocess.run([*around, sys.executable, __file__, stage, str(folder)], check=True)
 
 
 def lines() -> dict[str, str]:
-    """What follows each instruction of the Dockerfile; every one stands there once."""
+    """The arguments of each instruction of the Dockerfile; each occurs once."""
     text = (ROOT / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
     found = [line.split(None, 1) for line in text.splitlines() if line.strip() and line[0] != "#"]
     expected = ["FROM", "COPY", "RUN", "USER", "EXPOSE", "HEALTHCHECK", "CMD"]
@@ -98,7 +98,7 @@ def inside(root: Path, command: str) -> None:
 
 
 def serve(folder: Path) -> None:
-    """USER, CMD and HEALTHCHECK, with a loopback device only, and what a host asks."""
+    """USER, CMD and HEALTHCHECK with only a loopback device, and the requests of a host."""
     line, root = lines(), folder / "root"
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
         fcntl.ioctl(control, SIOCSIFFLAGS, struct.pack("16sh", b"lo", UP))
@@ -133,7 +133,7 @@ def serve(folder: Path) -> None:
 
 
 def ask_as_a_host(url: str) -> None:
-    """By a name that is allowed, with and without the token, and a photo from its upload to its age."""
+    """Requests by an allowed name, with and without the token: a photo is uploaded and aged."""
     sample = (ROOT / "samples" / "grace_hopper.jpg").read_bytes()
     refused = status(url + "/v1/model", {"Host": NAME}), status(url + "/v1/model", {"Host": "other.example"})
     if refused != (401, 403):

@@ -1,9 +1,9 @@
-"""Times the ageing of one whole frame: PyTorch eager beside the bundle's engine, in one process.
+"""Times the ageing of one whole frame in PyTorch eager and in the bundle's engine, in one process.
 
 All contenders get the same picture, aging map, coordinates, pattern and number of CPU threads, and run in
-turn (A B C ... A B C ...). PyTorch takes the frame in one piece, which is how it does least; the engine gets
-it in tiles with their halo, several in flight, as `amgan run` gives it. Before any time is taken, the
-engine's pixels are held against PyTorch's; f32 may differ by one code value at most.
+turn (A B C ... A B C ...). PyTorch computes the frame in one piece, which is the least work; the engine
+computes tiles with their halo, several in flight, as `amgan age` does. Before timing, the engine's pixels are
+compared with PyTorch's; f32 may differ by one code value at most.
 
 Example:  python benchmarks/engine_vs_pytorch.py --runs 15
 """
@@ -36,7 +36,7 @@ def parse_arguments() -> argparse.Namespace:
 def make_contenders(
     arguments: argparse.Namespace, threads: int
 ) -> tuple[dict[str, common.Contender], dict[str, Any]]:
-    """The contenders by name, each of which ages the same frame once, and what is known of the model."""
+    """The contenders by name, each of which ages the same frame once, and facts about the model."""
     import torch
 
     from amgan.checkpoint import SHIPPED, load_model
@@ -66,7 +66,7 @@ def make_contenders(
 def in_pytorch(
     generator: Any, generator_last: Any, arrays: tuple[np.ndarray, ...]
 ) -> dict[str, common.Contender]:
-    """PyTorch: the network alone, in two memory layouts, and with all that the engine's file holds."""
+    """The network in PyTorch: alone in two memory layouts, and with everything in the engine's file."""
     import torch
 
     from amgan.export.graphs.deploy import DeployGenerator
@@ -97,7 +97,7 @@ def in_pytorch(
 
 
 def in_engine(bundle: Any, arrays: tuple[np.ndarray, ...]) -> dict[str, common.Contender]:
-    """The bundle in OpenVINO, in the precisions that this CPU has."""
+    """The bundle in OpenVINO, in the precisions of this CPU."""
     from amgan.runtime.engines.openvino import OpenVinoEngine
     from amgan.runtime.errors import EngineError
 
@@ -113,7 +113,7 @@ def in_engine(bundle: Any, arrays: tuple[np.ndarray, ...]) -> dict[str, common.C
 
 
 def age_in_tiles(engine: Any, halo: int, arrays: tuple[np.ndarray, ...]) -> np.ndarray:
-    """Age a frame with its halo in the largest tiles that the engine likes."""
+    """Age a frame with its halo in the largest tiles that the engine prefers."""
     from amgan.runtime.engines.contract import CELL_PX, TileBatch
     from amgan.runtime.engines.tiles import plan_tiles
 

@@ -1,9 +1,9 @@
-"""What finding faces costs: processor time of an ordinary portrait, beside that of ageing it, JPEG to JPEG.
+"""CPU time of finding faces in a portrait, compared with ageing it, JPEG to JPEG.
 
     python benchmarks/face_cost.py FOLDER
 
-Portraits of 1024 px are made of the photos of FOLDER, each with one face. Processor time of all threads is
-counted, not time on the clock, so it matters little how busy the machine is.
+Portraits of 1024 px are made of the photos of FOLDER, each with one face. CPU time of all threads is
+measured, not wall time, so the load of the machine matters little.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ RESULT = common.RESULTS / "face_cost_cpu.json"
 
 
 def finding(finder: Any, pictures: list[np.ndarray]) -> tuple[float, list[int]]:
-    """Milliseconds of processor time of a picture, and the windows that each took."""
+    """CPU milliseconds per picture, and the number of windows of each."""
     start = time.process_time()
     windows = [finder.look(picture).windows for picture in pictures]
     return (time.process_time() - start) / len(pictures) * 1000, windows
 
 
 def ageing(pipeline: Any, portraits: list[Path], out: Path) -> float:
-    """Milliseconds of processor time of a photo that is aged, JPEG to JPEG."""
+    """CPU milliseconds per aged photo, JPEG to JPEG."""
     start = time.process_time()
     in_batch(pipeline, portraits, out)
     return (time.process_time() - start) / len(portraits) * 1000

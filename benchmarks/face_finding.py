@@ -1,14 +1,13 @@
-"""Which faces are found: by size, turn, pose and light, and how many windows the detector looks at.
+"""Detection rate by size, rotation, pose and light, and the number of windows that the detector processes.
 
     python benchmarks/face_finding.py FOLDER
 
-FOLDER holds portraits, one face each. A picture in which no face is found counts as missed everywhere; how
-wide the others' faces are, and how far turned aside, is what the finder says of the pictures as they are.
-Each face is then put into a plain scene at each width, cut out so that it fills the picture, turned, and
-shown in another light. Faces of about the smallest size that is looked for without being asked are put beside
-a large one, five at a time. A face counts as found where its centre lies within a quarter of its width of
-where it was put. Work is counted in windows of the detector and runs of the mesh, which do not depend on how
-busy the machine is.
+FOLDER holds portraits, one face each. A picture in which no face is found counts as missed everywhere; the
+others' face width and yaw are those found in the original pictures. Each face is then pasted into a plain
+scene at each width, cut out so that it fills the picture, rotated, and relit. Faces of about the smallest
+size that is found without `min_face_px` are placed next to a large one, five at a time. A face counts as
+found if its centre is within a quarter of its width of the true position. Work is counted in windows of the
+detector and runs of the mesh, which do not depend on the load of the machine.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ SCENE = (1200, 800)
 WIDTHS_PX = (20, 24, 30, 40, 55, 75, 100, 140, 200, 280)
 LARGE_PX = 1500
 BESIDE_PX = (190, 200, 210, 225, 250)
-"""About an eighth of LARGE_PX, the smallest faces that are looked for beside one."""
+"""About an eighth of LARGE_PX, the smallest faces that are found next to one."""
 MARGINS = (-0.05, 0.0, 0.1, 0.25, 0.5)
 TURNS = tuple(range(0, 360, 30))
 POSES = {"frontal (up to 0.35)": 0.35, "turned (0.35 to 0.8)": 0.8, "half profile (over 0.8)": np.inf}
@@ -46,14 +45,14 @@ Picture = NDArray[np.uint8]
 
 @dataclass(frozen=True, eq=False)
 class Portrait:
-    """A picture, uint8 [H, W, 3], and its face as it is found there (None: it is not)."""
+    """A picture, uint8 [H, W, 3], and the face found in it (None: none)."""
 
     rgb: Picture
     face: Face | None
 
 
 def read_portraits(folder: Path, finder: FaceFinder, limit: int) -> list[Portrait]:
-    """The first ``limit`` pictures of a folder, evenly spread over its names, of 1,200 px at most."""
+    """Up to ``limit`` pictures of a folder, at even intervals by name, reduced to 1,200 px at most."""
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in {".jpg", ".jpeg", ".png"})
     portraits = []
     for path in files[:: max(1, len(files) // limit)][:limit]:
@@ -70,7 +69,7 @@ def read_portraits(folder: Path, finder: FaceFinder, limit: int) -> list[Portrai
 
 
 def holds(found: Found, centre: Iterable[float], width: float) -> bool:
-    """Whether a face was found where one was put."""
+    """Whether a face was found at the true position."""
     return any(
         np.hypot(*np.subtract(middle(face), tuple(centre))) < 0.25 * width and face.width_px > 0.6 * width
         for face in found.faces
@@ -78,18 +77,18 @@ def holds(found: Found, centre: Iterable[float], width: float) -> bool:
 
 
 def middle(face: Face) -> NDArray[np.float64]:
-    """The middle of a face's landmarks."""
+    """The centre of a face's landmarks."""
     x0, y0, x1, y1 = face.box
     return np.array([(x0 + x1) / 2, (y0 + y1) / 2])
 
 
 def share(hits: list[bool]) -> dict[str, Any]:
-    """Found and looked for."""
+    """Numbers of faces found and present."""
     return {"faces": len(hits), "found": sum(hits), "share": round(sum(hits) / max(len(hits), 1), 4)}
 
 
 def resized(portrait: Portrait, face: Face, width: float) -> tuple[Picture, NDArray[np.float64]]:
-    """A portrait at the scale at which its face is ``width`` px wide, and the face's middle there."""
+    """A portrait resized so that its face is ``width`` px wide, and the face's centre in it."""
     scale = width / face.width_px
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     part = cv2.resize(portrait.rgb, None, fx=scale, fy=scale, interpolation=method)
@@ -97,7 +96,7 @@ def resized(portrait: Portrait, face: Face, width: float) -> tuple[Picture, NDAr
 
 
 def cut(portrait: Portrait, face: Face, width: float) -> tuple[Picture, NDArray[np.float64]]:
-    """As `resized`, cut to twice the face's width."""
+    """`resized`, cropped to twice the face's width."""
     part, centre = resized(portrait, face, width)
     low = np.maximum(np.rint(centre - width), 0).astype(int)
     high = np.rint(centre + width).astype(int)
@@ -105,7 +104,7 @@ def cut(portrait: Portrait, face: Face, width: float) -> tuple[Picture, NDArray[
 
 
 def in_a_scene(portrait: Portrait, width: float, finder: FaceFinder) -> tuple[bool, Found | None]:
-    """Whether a face of ``width`` px in the middle of a plain scene is found."""
+    """Whether a face of ``width`` px in the centre of a plain scene is found."""
     if portrait.face is None:
         return False, None
     part, centre = resized(portrait, portrait.face, width)
@@ -123,7 +122,7 @@ def in_a_scene(portrait: Portrait, width: float, finder: FaceFinder) -> tuple[bo
 def beside_a_large_one(
     large: Portrait, others: list[Portrait], width: float, finder: FaceFinder
 ) -> list[bool]:
-    """Which of some faces of ``width`` px are found in two columns beside a face of LARGE_PX."""
+    """Which faces of ``width`` px are found in two columns next to a face of LARGE_PX."""
     if large.face is None:
         return [False] * len(others)
     front, _ = cut(large, large.face, LARGE_PX)
@@ -142,7 +141,7 @@ def beside_a_large_one(
 
 
 def close_up(portrait: Portrait, margin: float, finder: FaceFinder) -> bool:
-    """Whether a face is found in its own box, grown by ``margin`` of its sides."""
+    """Whether a face is found in its own bounding box, enlarged by ``margin`` of its sides."""
     if portrait.face is None:
         return False
     x0, y0, x1, y1 = portrait.face.box
@@ -153,7 +152,7 @@ def close_up(portrait: Portrait, margin: float, finder: FaceFinder) -> bool:
 
 
 def turned(portrait: Portrait, degrees: float, finder: FaceFinder) -> bool:
-    """Whether a face is found in the picture turned clockwise, without any corner cut off."""
+    """Whether a face is found in the picture rotated clockwise, with no corner cut off."""
     if portrait.face is None:
         return False
     height, width = portrait.rgb.shape[:2]
@@ -217,7 +216,7 @@ def measure(portraits: list[Portrait], finder: FaceFinder) -> dict[str, Any]:
 
 
 def spread(counts: list[int]) -> dict[str, float]:
-    """Median, mean and the most of some counts."""
+    """Median, mean and maximum of counts."""
     return {
         "median": statistics.median(counts),
         "mean": round(statistics.mean(counts), 2),
@@ -258,7 +257,7 @@ def tables(result: dict[str, Any]) -> str:
 
 
 def write_tables(result: dict[str, Any], page: Path) -> None:
-    """Replace what stands between the two marks of a page."""
+    """Replace the text between the two marks of a page."""
     common.write_between(page, BEGIN, END, tables(result))
 
 

@@ -1,4 +1,4 @@
-"""The plain network in PyTorch on a GPU, as one might run it: eager fp32, half, as a graph, compiled."""
+"""The plain network in PyTorch on a GPU: eager fp32, half precision, as a CUDA graph, compiled."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Baseline:
-    """One way to run it.
+    """One configuration of PyTorch.
 
-    ``half`` has every convolution in fp16, its weights cast once, and pictures as channels_last; ``tf32``
-    lets fp32 convolutions be computed in TF32, ``graph`` replays a CUDA graph, ``compiled`` is "max-autotune"
-    of torch.compile. cuDNN looks for its fastest algorithms in all.
+    ``half`` computes every convolution in fp16, with weights cast once, and pictures as channels_last;
+    ``tf32`` allows TF32 in fp32 convolutions, ``graph`` replays a CUDA graph, ``compiled`` is the mode
+    "max-autotune" of torch.compile. cuDNN selects its fastest algorithms in all of them.
     """
 
     name: str
@@ -36,7 +36,7 @@ BASELINES = (
 
 
 def half_convolutions(network: Any, dtype: Any) -> Any:
-    """A copy of a network whose convolutions take, hold and give ``dtype``, in channels_last."""
+    """A copy of a network whose convolutions compute in ``dtype``, in channels_last."""
     import torch
 
     made = copy.deepcopy(network).to(memory_format=torch.channels_last)
@@ -48,7 +48,7 @@ def half_convolutions(network: Any, dtype: Any) -> Any:
 
 
 def make_work(network: Any, arrays: Any, baseline: Baseline) -> Callable[[], Any]:
-    """One run of a network on inputs, as a baseline has it; both lie on the GPU already."""
+    """A callable that runs a network once as a baseline does; network and inputs are on the GPU already."""
     import torch
 
     used = half_convolutions(network, torch.float16) if baseline.half else network
@@ -84,7 +84,7 @@ def _as_graph(work: Callable[[], Any]) -> Callable[[], Any]:
 
 
 def time_pytorch(checkpoint: Path | None, gpu: int, side: int, runs: int) -> dict[str, Any]:
-    """Every baseline on frames of ``side`` px: rate, times, and how far from eager fp32 its pixels are."""
+    """Rate, times and difference from eager fp32 of every baseline, on frames of ``side`` px."""
     import torch
     from common import difference, make_inputs
     from gpu_timing import device_of, percentiles, time_on_gpu

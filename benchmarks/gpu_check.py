@@ -1,8 +1,8 @@
-"""Everything to find out on the GPU in this machine, in about ten minutes: one folder of JSON to send back.
+"""Measures everything on this machine's GPU in about ten minutes, into one folder of JSON.
 
-Works through the steps of gpu_first_run.md. Each writes its own file as soon as it is done; what cannot be
-done is said there in one sentence, and the rest goes on. Every engine is held against PyTorch fp32 before any
-time is taken. Exit code 2: no GPU; 1: a step failed or an engine broke its tolerance; 0: all is well.
+Runs the steps of gpu_first_run.md. Each writes its own file as soon as it is done; a step that cannot run
+records the reason in one sentence, and the others go on. Every engine is compared with PyTorch fp32 before
+timing. Exit code 2: no GPU; 1: a step failed or an engine exceeded its tolerance; 0: success.
 
 Example:  python benchmarks/gpu_check.py -o gpu_first_run
           python benchmarks/gpu_check.py --only cuda,ring,torch --budget 300
@@ -55,7 +55,7 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def steps(text: str) -> frozenset[str]:
-    """Names of steps from the command line."""
+    """Parse names of steps."""
     names = frozenset(name.strip() for name in text.split(",") if name.strip())
     wrong = sorted(names - set(STEPS))
     if wrong or not names:
@@ -64,7 +64,7 @@ def steps(text: str) -> frozenset[str]:
 
 
 def cores(text: str) -> tuple[tuple[int, int], ...]:
-    """Widths and heights of tiles from the command line."""
+    """Parse widths and heights of tiles."""
     found = []
     for part in text.split(","):
         texts = part.strip().split("x")
@@ -78,7 +78,7 @@ def cores(text: str) -> tuple[tuple[int, int], ...]:
 
 
 def find_gpu(number: int) -> tuple[Any, Any]:
-    """CUDA and a GPU; raises AmganError, which says in one sentence why there is none."""
+    """Open CUDA and a GPU; raises AmganError with the reason if there is none."""
     from amgan.runtime.engines.choose import find_gpus
     from amgan.runtime.engines.cuda.api import load_cuda
 
@@ -89,7 +89,7 @@ def find_gpu(number: int) -> tuple[Any, Any]:
 
 
 def gather(found: Mapping[str, Any]) -> dict[str, Any]:
-    """What the steps found as one result, as far as they came."""
+    """The results of the steps that ran, as one result."""
     engines: dict[str, Any] = {}
     for flavour in ("tensorrt", "tensorrt_rtx", "torch"):
         engine = dict(found.get(flavour, {"not_run": "its step was left out"}))
@@ -115,7 +115,7 @@ def gather(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def summarise(engines: dict[str, Any], matmul: Mapping[str, Any], pytorch: dict[str, Any]) -> dict[str, Any]:
-    """The figures that the aims are about."""
+    """The figures that the targets are about."""
     found: dict[str, Any] = {}
     eager = pytorch.get("eager f32", {}).get("frames_per_second")
     rates = {name: one["frames_per_second"] for name, one in pytorch.items() if one.get("frames_per_second")}
@@ -137,9 +137,9 @@ def summarise(engines: dict[str, Any], matmul: Mapping[str, Any], pytorch: dict[
 
 
 def use_one_gpu(number: int) -> int:
-    """Show CUDA only the GPU of that number, so that everything uses it, other processes included, as GPU 0.
+    """Make only one GPU visible to CUDA, so that everything, child processes included, uses it as GPU 0.
 
-    To be called before CUDA is used. Returns its number from now on.
+    Call it before CUDA is used. Returns the GPU's new number.
     """
     from amgan.runtime.machine import show_one_gpu
 

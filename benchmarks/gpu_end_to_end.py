@@ -1,4 +1,4 @@
-"""Times what users do on a GPU: faces read by the estimator, photos from JPEG to JPEG, several processes."""
+"""Times user-visible work on a GPU: estimates, photos from JPEG to JPEG, several processes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gpu_timing import device_of, percentiles
 
 
 def time_estimator(bundle: Any, gpu: int, faces: int) -> dict[str, Any]:
-    """The estimator on a GPU against the one on the CPU, and its faces a second by the number of threads."""
+    """Difference of the GPU's estimator from the CPU's, and its faces per second by number of threads."""
     from concurrent.futures import ThreadPoolExecutor
 
     from amgan.runtime.engines.gpu_estimator import open_gpu_estimator
@@ -40,9 +40,9 @@ def time_estimator(bundle: Any, gpu: int, faces: int) -> dict[str, Any]:
 def time_photos(
     bundle: Path, gpu: int, photos: int, runs: int, folder: Path, side: int, jobs: Sequence[int]
 ) -> dict[str, Any]:
-    """Photos of ``side`` px end to end: one after the other, and JPEG to JPEG with several numbers of jobs.
+    """Photos of ``side`` px: in sequence, and JPEG to JPEG with several numbers of jobs.
 
-    ``frames`` in the result are what the engine was given for them, to time it alone on the same work.
+    ``frames`` in the result are the frames that the engine computed, to time it alone on the same work.
     """
     from common import PHOTO
     from PIL import Image
@@ -109,7 +109,7 @@ def time_photos(
 def time_processes(
     bundle: Path, gpu: int, folder: Path, processes: int, jobs: int, timeout_s: float = 120.0
 ) -> dict[str, float]:
-    """As many run-batch commands at once, each on all photos of ``folder / "photos"``, start included."""
+    """Concurrent run-batch commands, each on all photos of ``folder / "photos"``, start-up included."""
     import subprocess
     import sys
 

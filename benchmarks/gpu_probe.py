@@ -1,4 +1,4 @@
-"""Does CUDA do what this package relies on: its calls, the lock of Python, and frames through the ring."""
+"""Checks the features of CUDA in use: calls, release of the GIL, and frames in the ring."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ SHIFT_PX = 4
 RGB = 3
 BUS_BYTES = 64 << 20
 SIDES = (256, 448, 1024, 4096)
-"""Of the frames that go through the ring, in px."""
+"""Sides in px of the frames that pass through the ring."""
 
 
 class ShiftProgram:
-    """A CudaProgram without a network: every core is the tile's picture, moved by SHIFT_PX each way.
+    """A CudaProgram without a network: every core is the tile's picture, shifted by SHIFT_PX in x and y.
 
-    So a tile that was cut from the wrong place or put into the wrong place shows. As a graph, too.
+    This detects tiles that are read from or written to wrong positions. It also runs as a CUDA graph.
     """
 
     name, precision = "shift", "u8"
@@ -46,7 +46,7 @@ class ShiftProgram:
         return [_ShiftSlot(self, batches, stream) for _ in range(count)]
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Nothing to release."""
 
 
 class _ShiftSlot:
@@ -83,7 +83,7 @@ class _ShiftSlot:
 
 
 def shifted_frame(side: int, core: int, halo: int, seed: int) -> tuple[FrameWork, np.ndarray]:
-    """A frame of noise, and what ShiftProgram makes of it."""
+    """A frame of noise, and ShiftProgram's result for it."""
     rng = np.random.default_rng(seed)
     padded = side + 2 * halo
     image = rng.integers(0, 256, (padded, padded, 3), dtype=np.uint8)
@@ -98,9 +98,9 @@ def shifted_frame(side: int, core: int, halo: int, seed: int) -> tuple[FrameWork
 def check_ring(
     cuda: Cuda, gpu: int, halo: int, sides: Sequence[int] | None = None, repeats: int = 3
 ) -> dict[str, Any]:
-    """Frames of several sizes through rings of several tiles, at the same time; all pixels must be right.
+    """Concurrent frames of several sizes in rings of several tile sizes; all pixels must be correct.
 
-    Tiles are moved by the kernels and, for comparison, copy by copy.
+    Tiles are moved by the kernels and, for comparison, by separate copies.
     """
     from amgan.runtime.engines.cuda.device import CudaTileDevice
     from amgan.runtime.engines.scheduler.scheduler import FrameScheduler
@@ -133,7 +133,7 @@ def check_ring(
 
 
 def check_calls(cuda: Cuda, gpu: int) -> dict[str, Any]:
-    """Memory, copies, events, graphs and errors of CUDA, and the rates of the bus."""
+    """Check memory, copies, events, graphs and errors of CUDA, and measure the bandwidth of the bus."""
     driver, runtime = cuda.versions()
     cuda.use(gpu)
     handles = HandleStack()
@@ -172,7 +172,7 @@ def check_calls(cuda: Cuda, gpu: int) -> dict[str, Any]:
 
 
 def measure_lock(cuda: Cuda, stream: Stream, memory: DeviceMemory, fills: int = 2000) -> dict[str, float]:
-    """How far another thread counts while one waits for the GPU, against how far it counts undisturbed."""
+    """Progress of a counting thread while another waits for the GPU, relative to its undisturbed progress."""
     counted = [0]
     stop = threading.Event()
 
@@ -201,7 +201,7 @@ def measure_lock(cuda: Cuda, stream: Stream, memory: DeviceMemory, fills: int = 
 
 
 def check_faults(cuda: Cuda, gpu: int, halo: int) -> dict[str, Any]:
-    """Memory that runs out: it must be said in our words, and everything must go on afterwards."""
+    """Out of memory must raise our error, and work must go on afterwards."""
     from amgan.runtime.engines.cuda.device import CudaTileDevice
 
     cuda.use(gpu)
@@ -241,7 +241,7 @@ def _copy(cuda: Cuda, target: Any, source: Any, stream: Stream) -> None:
 
 
 def _provoke(cuda: Cuda) -> str:
-    """What CUDA says of memory that nobody has."""
+    """CUDA's error for an allocation that is too large."""
     try:
         address = cuda.malloc(1 << 60)
     except CudaError as error:

@@ -1,4 +1,4 @@
-"""Steps of a check, one after the other: each writes its own JSON at once, and none ends the others."""
+"""Steps of a check in sequence: each writes its own JSON at once, and a failing step does not stop others."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from amgan.runtime.files import whole_file
 
 @dataclass(frozen=True)
 class Step:
-    """Something to find out: ``run`` gives it in JSON's terms; ``expected_s`` is about how long it takes."""
+    """A measurement: ``run`` returns a JSON value; ``expected_s`` is its approximate duration."""
 
     name: str
     run: Callable[[], Mapping[str, Any]]
@@ -27,11 +27,11 @@ class Step:
 def run_steps(
     steps: Iterable[Step], folder: Path, *, only: frozenset[str] = frozenset(), budget_s: float = float("inf")
 ) -> dict[str, dict[str, Any]]:
-    """Run steps in order and write ``folder/NN-name.json`` after each; returns all that was found.
+    """Run steps in order and write ``folder/NN-name.json`` after each; returns all results.
 
-    ``only`` names the steps to run (empty: all). A step that the rest of ``budget_s`` is too short for is not
-    begun. Whatever a step raises but KeyboardInterrupt becomes its result: one sentence under "not_run" where
-    it is one of ours, and the trace under "failed" otherwise.
+    ``only`` names the steps to run (empty: all). A step longer than the rest of ``budget_s`` is skipped. An
+    exception of a step, except KeyboardInterrupt, becomes its result: the message of an AmganError under
+    "not_run", the traceback of others under "failed".
     """
     folder.mkdir(parents=True, exist_ok=True)
     start = time.monotonic()
@@ -54,7 +54,7 @@ def run_steps(
 
 
 def write_json(content: Mapping[str, Any], path: Path) -> None:
-    """Write JSON that appears whole or not at all; what it has no word for is written as text."""
+    """Write JSON atomically; values that JSON has no type for become strings."""
     with whole_file(path) as part:
         part.write_text(json.dumps(content, indent=1, default=str) + "\n", encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""Times a generator on a GPU: frames a second, time of one frame, share of time the GPU computes, TFLOP/s."""
+"""Times a generator on a GPU: frames per second, latency, utilization, TFLOP/s."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Variant:
-    """How a program is driven."""
+    """A configuration of the scheduler and the program."""
 
     graphs: bool
     slots: int
@@ -22,7 +22,7 @@ class Variant:
 
     @property
     def name(self) -> str:
-        """In words, as the results call it."""
+        """The name in the results."""
         how = f"{'graphs' if self.graphs else 'no graphs'}, {self.slots} slot{'s' * (self.slots > 1)}"
         return f"{how}, {self.streams} streams" if self.streams > 1 else how
 
@@ -36,18 +36,18 @@ Opener = Callable[[bool], Any]
 
 
 def device_of(gpu: int) -> str:
-    """What a GPU is called by PyTorch and `--device`; a rehearsal without one puts "cpu" in its place."""
+    """The name of a GPU in PyTorch and `--device`; a rehearsal without one replaces it by "cpu"."""
     return f"cuda:{gpu}"
 
 
 def percentiles(seconds: Sequence[float]) -> dict[str, float]:
-    """Median and slow ends of some times, in ms."""
+    """Median and high percentiles of times, in ms."""
     p50, p95, p99 = np.percentile(np.array(seconds) * 1000, (50, 95, 99))
     return {"p50_ms": float(p50), "p95_ms": float(p95), "p99_ms": float(p99)}
 
 
 def make_frames(count: int, side: int, halo: int, core: tuple[int, int], patterns: int) -> list[Any]:
-    """Whole frames of a real face in tiles of one size, each frame with an age of its own."""
+    """Whole frames of a real face in tiles of one size, each frame with another age."""
     from common import make_inputs
 
     from amgan.runtime.engines.frame import FrameWork
@@ -64,7 +64,7 @@ def make_frames(count: int, side: int, halo: int, core: tuple[int, int], pattern
 def time_program(
     cuda: Any, gpu: int, opener: Opener, halo: int, *, side: int, frames: int, runs: int, tile_flop: float
 ) -> dict[str, Any]:
-    """Every variant of a program on the same frames, in turn; ``tile_flop`` is what one tile costs."""
+    """Time every variant of a program on the same frames, in turn; ``tile_flop`` is the cost of one tile."""
     results: dict[str, Any] = {}
     for variant in VARIANTS:
         program = opener(variant.graphs)
@@ -85,7 +85,7 @@ def _time_variant(
     likes = device.capabilities
     works = make_frames(frames, side, halo, likes.all_cores[-1].size, program.inputs["pattern"].shape[0])
     with FrameScheduler(device, halo) as scheduler:
-        # Every batch size must have run in the thread that feeds, where cuDNN keeps what it found.
+        # Every batch size must have run in the feeding thread, where cuDNN caches its algorithms.
         for _ in range(WARM_UPS):
             for future in [scheduler.submit(work) for work in works]:
                 future.result()
@@ -127,7 +127,7 @@ def _time_variant(
 
 
 def count_flop(path: Path, core: tuple[int, int], halo: int, patterns: int) -> float:
-    """Arithmetic of the generator's convolutions for one tile, by width and height of its core, in FLOP."""
+    """Arithmetic in FLOP of the generator's convolutions for one tile, by width and height of its core."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -146,7 +146,7 @@ def count_flop(path: Path, core: tuple[int, int], halo: int, patterns: int) -> f
 
 
 def time_on_gpu(work: Callable[[], object], runs: int) -> list[float]:
-    """Seconds of each run of some work of PyTorch, by the GPU's clock."""
+    """Seconds of each run of PyTorch work, by CUDA events."""
     import torch
 
     for _ in range(3):
@@ -163,7 +163,7 @@ def time_on_gpu(work: Callable[[], object], runs: int) -> list[float]:
 
 
 def matmul_tflops(gpu: int, runs: int, side: int = 8192) -> dict[str, float]:
-    """TFLOP/s of a large product of random matrices: what the GPU can do."""
+    """TFLOP/s of a large product of random matrices, as the GPU's practical peak."""
     import torch
 
     rates = {}
@@ -177,7 +177,7 @@ def matmul_tflops(gpu: int, runs: int, side: int = 8192) -> dict[str, float]:
 def time_frames(
     cuda: Any, gpu: int, opener: Opener, halo: int, works: Sequence[Any], runs: int
 ) -> dict[str, Any]:
-    """The engine alone on given frames: how many a second, and how long one takes that comes alone."""
+    """The engine alone on given frames: frames per second, and the latency of a single frame."""
     from amgan.runtime.engines.cuda.device import CudaTileDevice
     from amgan.runtime.engines.scheduler.scheduler import FrameScheduler
 

@@ -29,7 +29,7 @@ STEPS = (
 
 @dataclass
 class Check:
-    """What the steps share: the GPU, the bundle, and what earlier steps found."""
+    """Shared state of the steps: the GPU, the bundle, and results of earlier steps."""
 
     cuda: Any
     gpu: Any
@@ -41,7 +41,7 @@ class Check:
 
     @property
     def bundle(self) -> Path:
-        """The bundle that users have."""
+        """The shipped bundle."""
         from amgan.runtime.bundle.bundle import SHIPPED
 
         return self.arguments.bundle or SHIPPED
@@ -75,25 +75,25 @@ class Check:
         }
 
     def calls(self) -> dict[str, Any]:
-        """CUDA itself."""
+        """Check the calls of CUDA."""
         from gpu_probe import check_calls
 
         return check_calls(self.cuda, self.gpu.number)
 
     def ring(self) -> dict[str, Any]:
-        """Frames through the device, without a network."""
+        """Pass frames through the device without a network."""
         from gpu_probe import check_ring
 
         return check_ring(self.cuda, self.gpu.number, self.halo_px)
 
     def faults(self) -> dict[str, Any]:
-        """Full memory."""
+        """Check errors of full memory."""
         from gpu_probe import check_faults
 
         return check_faults(self.cuda, self.gpu.number, self.halo_px)
 
     def engine(self, flavour: str) -> dict[str, Any]:
-        """Build, parity, then times, of one engine on whole frames."""
+        """Build one engine, compare it with PyTorch, then time it on whole frames."""
         from amgan.runtime.bundle.bundle import Bundle
 
         arguments = self.arguments
@@ -126,7 +126,7 @@ class Check:
         return found
 
     def estimator(self) -> dict[str, Any]:
-        """The estimator on the GPU: how far from the CPU, and its faces a second by threads."""
+        """The estimator on the GPU: difference from the CPU, and faces per second by number of threads."""
         from amgan.runtime.bundle.bundle import Bundle
 
         return time_estimator(Bundle.open(self.bundle), self.gpu.number, 10 * self.arguments.frames)
@@ -152,7 +152,7 @@ class Check:
         return found
 
     def processes(self) -> dict[str, Any]:
-        """Several processes on one GPU, where one process's lock of Python is what limits."""
+        """Several processes on one GPU, for when the GIL of one process is the limit."""
         from amgan.runtime.errors import EngineError
         from amgan.runtime.machine import count_cores
 
@@ -168,7 +168,7 @@ class Check:
         return found
 
     def matmul(self) -> dict[str, Any]:
-        """What the GPU can do."""
+        """Measure the GPU's practical peak."""
         return matmul_tflops(self.gpu.number, max(self.arguments.runs, 10))
 
     def baselines(self) -> dict[str, Any]:
@@ -179,7 +179,7 @@ class Check:
         return time_pytorch(arguments.checkpoint, self.gpu.number, arguments.size, max(arguments.runs, 10))
 
     def profile(self) -> dict[str, Any]:
-        """Every kernel of a tile in PyTorch, by its operators and with SPADE fused."""
+        """Profile every kernel of a tile in PyTorch, with separate operators and with fused SPADE."""
         return {how: self._profile(how == "fused") for how in ("operators", "fused")}
 
     def _profile(self, fused: bool) -> dict[str, Any]:
@@ -197,7 +197,7 @@ class Check:
                 program.close()
 
     def _typed_bundle(self) -> Path:
-        """A bundle with an fp16 network, which TensorRT's engines are built from."""
+        """A bundle with an fp16 network, from which TensorRT engines are built."""
         from amgan.runtime.bundle.bundle import Bundle
 
         files = Bundle.open(self.bundle).manifest.files.values()
@@ -211,7 +211,7 @@ class Check:
         return made
 
     def _inspect(self, open_programs: Any, flavour: str) -> list[str]:
-        """Save what the engines' inspectors say; returns the names of the files."""
+        """Save the engine inspectors' reports; returns the names of the files."""
         names = []
         for program in open_programs(False):
             size = "x".join(map(str, core_size(program, self.halo_px)))
@@ -224,7 +224,7 @@ class Check:
 
 
 def make_steps(check: Check) -> Iterator[Step]:
-    """The steps of gpu_first_run.md, what tells most first."""
+    """The steps of gpu_first_run.md, the most informative first."""
     flavours = ("torch", "tensorrt", "tensorrt_rtx")
     yield Step("machine", check.machine, 5)
     yield Step("cuda", check.calls, 10)
@@ -242,7 +242,7 @@ def make_steps(check: Check) -> Iterator[Step]:
 
 
 def versions() -> dict[str, Any]:
-    """Versions of all that takes part, None where it is not installed."""
+    """Versions of the packages involved; None for packages that are not installed."""
     found: dict[str, Any] = {"python": platform.python_version(), "commit": commit()}
     for name in ("amgan", "numpy", *PACKAGES):
         try:

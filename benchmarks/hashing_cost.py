@@ -1,11 +1,9 @@
-"""What the record of a run costs: photos and results hashed and written down, beside a run without it.
-it.
+"""Cost of a run's record: hashing and recording photos and results, compared with a run without it.
 
     python benchmarks/hashing_cost.py --faces FOLDER
 
-The same portraits of 1024 px are aged by the batch runner with and without a record, in turn. Besides the
-time that went by, which a busy machine spoils, it counts the time of the processor, and times SHA-256 by
-itself.
+The same portraits of 1024 px are aged by the batch runner with and without a record, in turn. Both wall time,
+which other programs disturb, and CPU time are measured, and SHA-256 alone.
 """
 
 from __future__ import annotations
@@ -34,7 +32,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def run(pipeline: Any, folder: Path, out: Path, *, recorded: bool) -> tuple[float, float]:
-    """Seconds a photo, of the clock and of the processor, for all portraits of a folder."""
+    """Wall and CPU seconds per photo for all portraits of a folder."""
     from amgan.runtime.ages.request import Request
     from amgan.runtime.batch.plan import plan_run
     from amgan.runtime.batch.record import RunRecord
@@ -54,7 +52,7 @@ def run(pipeline: Any, folder: Path, out: Path, *, recorded: bool) -> tuple[floa
 
 
 def hash_all(files: Sequence[Path]) -> float:
-    """Seconds of the processor to hash files, each."""
+    """CPU seconds per file for hashing."""
     from amgan.runtime.files import file_sha256
 
     start = time.process_time()

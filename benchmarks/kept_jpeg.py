@@ -1,12 +1,12 @@
-"""What is kept of a JPEG: 50 files of all kinds, aged and not aged.
+"""Checks which parts of a JPEG are kept: 50 files of all kinds, aged and unchanged.
 
     python benchmarks/kept_jpeg.py
 
-Each file is aged by the shipped bundle (`--age 80`, older than both people look) and then asked for no change
-at all (`--age +0`). Of the first, every pixel farther from the changed ones than their block, and the one
-pixel beside it where chroma is subsampled, must be decoded as before; the second must be the same bytes.
-CMYK, and RGB without a transform, are encoded anew as a whole, and told apart here. Exit code 1 where
-anything is not as it must be, or where a face was not changed, which would show nothing.
+Each file is aged by the shipped bundle (`--age 80`, older than both people look) and then requested without a
+change (`--age +0`). In the first result, every pixel outside the blocks of changed pixels, and one pixel
+around them where chroma is subsampled, must decode as before; the second must be the same bytes. CMYK, and
+RGB without a transform, are encoded again completely and counted separately. Exit code 1 if anything differs
+from that, or if a face was not changed.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SAMPLINGS = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
 
 @dataclass(frozen=True)
 class Kind:
-    """One way to write a JPEG."""
+    """A kind of JPEG."""
 
     name: str
     photo: str
@@ -43,12 +43,12 @@ class Kind:
 
     @property
     def is_kept(self) -> bool:
-        """Whether its blocks can be kept."""
+        """Whether blocks of this kind can be kept."""
         return self.mode != "CMYK" and not self.options.get("keep_rgb")
 
 
 def kinds() -> Iterator[Kind]:
-    """50 of them."""
+    """The 50 kinds."""
     for photo, sampling, progressive, quality in itertools.product(
         PHOTOS, SAMPLINGS, (False, True), (70, 90, 98)
     ):
@@ -68,7 +68,7 @@ def kinds() -> Iterator[Kind]:
 
 
 def may_change(changed: np.ndarray) -> np.ndarray:
-    """Whole units of 16 px in which a pixel changed, and one pixel around them."""
+    """Mask of the units of 16 px in which a pixel changed, and one pixel around them."""
     height, width = changed.shape
     padded = np.pad(changed, ((0, -height % 16), (0, -width % 16)))
     units = padded.reshape(padded.shape[0] // 16, 16, -1, 16).any(axis=(1, 3))
@@ -78,14 +78,14 @@ def may_change(changed: np.ndarray) -> np.ndarray:
 
 
 def stored(path: Path) -> np.ndarray:
-    """Samples as they are stored, [H, W, C]."""
+    """The stored samples, [H, W, C]."""
     with Image.open(path) as picture:
         samples = np.asarray(picture)
     return samples if samples.ndim == 3 else samples[..., None]
 
 
 def measure(kind: Kind, pipeline: Pipeline, folder: Path) -> dict[str, Any]:
-    """Age one file and see what it kept."""
+    """Age one file and measure what was kept."""
     source, old, same = (folder / f"{name}.jpg" for name in ("source", "old", "same"))
     picture = Image.open(common.ROOT / "samples" / kind.photo).convert(kind.mode)
     turned = "exif" in kind.options

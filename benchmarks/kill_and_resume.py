@@ -1,4 +1,4 @@
-"""kill -9 at random moments of a run over 60 photos, then the same command again: is anything lost?
+"""Kills a run over 60 photos at random moments (kill -9) and resumes it: nothing may be lost.
 
     python benchmarks/kill_and_resume.py
 
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def summary(trials: list[Trial], photos: int) -> dict[str, Any]:
-    """What the runs so far have shown."""
+    """The result of the runs so far."""
     halfway = [one for one in trials if one.killed and 0 < one.written < photos]
     return {
         "photos": photos,

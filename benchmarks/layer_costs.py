@@ -1,10 +1,10 @@
-"""Where the arithmetic of a frame goes, layer by layer, and how near the engine is to what this CPU can do.
+"""Arithmetic of a frame by layer, and the engine's rate compared with the CPU's peak.
 
     python benchmarks/layer_costs.py
 
 Counted are the multiplications and additions of all convolutions of the shipped bundle, for a whole frame and
-for tiles. The engine's rate is held against that of one large product of matrices in the same precision, by
-CPU seconds of the whole process: what else runs on the machine slows both, but is not counted.
+for tiles. The engine's rate is compared with that of one large matrix product in the same precision, by CPU
+seconds of the whole process: other programs slow both, but are not counted.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PRODUCT = 4096
 
 
 def count_layers(bundle: Bundle, core_px: int) -> list[dict[str, Any]]:
-    """The convolutions of a tile of ``core_px`` px, like ones together, those with most arithmetic first."""
+    """The convolutions of a tile of ``core_px`` px, equal ones combined, most arithmetic first."""
     openvino = load_openvino()
     model = openvino.Core().read_model(bundle.file("generator", Precision.FP32))
     side = core_px + 2 * bundle.manifest.halo_px
@@ -63,7 +63,7 @@ def product(precision: Precision) -> Callable[[], object]:
 
 
 def tiles(engine: OpenVinoEngine, bundle: Bundle, core_px: int) -> Callable[[], object]:
-    """As many tiles of ``core_px`` px at once as the engine has streams."""
+    """Run one tile of ``core_px`` px per stream of the engine concurrently."""
     side = core_px + 2 * bundle.manifest.halo_px
     cells = side // CELL_PX
     random = np.random.default_rng(2)
@@ -82,7 +82,7 @@ def tiles(engine: OpenVinoEngine, bundle: Bundle, core_px: int) -> Callable[[], 
 
 
 def rate(work: Callable[[], object], gflop: float, runs: int) -> float:
-    """GFLOP a CPU second, by the median run."""
+    """GFLOP per CPU second of the median run."""
     work()
     spent = []
     for _ in range(runs):

@@ -1,4 +1,4 @@
-"""Pictures as they would be in other light or without colour."""
+"""Transforms of pictures: other light, and greyscale."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Picture = NDArray[np.uint8]
 
 
 def in_light(change: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> Callable[[Picture], Picture]:
-    """A change of code values as a change of pictures."""
+    """Turn a function of code values into one of pictures."""
     return lambda rgb: np.clip(change(rgb.astype(np.float64)), 0, 255).astype(np.uint8)
 
 

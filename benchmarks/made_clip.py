@@ -22,7 +22,7 @@ def portrait() -> np.ndarray:
 def clip_pictures(
     size: tuple[int, int], face_height: float, landmarks: np.ndarray, count: int
 ) -> Iterator[np.ndarray]:
-    """Pictures, uint8 [h, w, 3], of ``size`` (width, height) with a face so many px high that sways.
+    """Pictures, uint8 [h, w, 3], of ``size`` (width, height) with a moving face of the given height in px.
 
     ``landmarks`` [n, 2] are those of `portrait`.
     """

@@ -1,7 +1,7 @@
-"""Videos whose motion is known: a synthetic portrait that moves, turns and is lit anew, with noise.
+"""Videos of known motion: a synthetic portrait that moves, turns and changes its light, with noise.
 
-Every picture is a warp of one portrait. The head is taken for half an ellipsoid in front of a flat
-background, so that turning it moves the nose farther than the ears.
+Every picture is a warp of one portrait. The head is modelled as half an ellipsoid in front of a flat
+background, so that a turn moves the nose farther than the ears.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Motion:
-    """How a head moves: ``shift`` px each way, ``turn`` and ``tilt`` in degrees, ``zoom`` and ``light`` as
-    shares; each swings with a period of its own, in pictures. ``noise`` is in code values.
+    """Motion of a head.
+
+    ``shift`` in px in x and y, ``turn`` and ``tilt`` in degrees, ``zoom`` and ``light`` as shares; each
+    oscillates with its own period, in pictures. ``noise`` is in code values.
     """
 
     name: str
@@ -43,14 +45,14 @@ MOTIONS = (
 
 @dataclass(frozen=True, eq=False)
 class MadeVideo:
-    """Pictures uint8 [H, W, 3]; ``maps`` float32 [H, W, 2] say for each where the portrait's pixels are."""
+    """Pictures uint8 [H, W, 3]; ``maps`` float32 [H, W, 2]: positions of the portrait's pixels in each."""
 
     pictures: list[NDArray[np.uint8]]
     maps: list[Floats]
 
 
 def make_video(portrait: NDArray[np.uint8], box: tuple[float, ...], motion: Motion, count: int) -> MadeVideo:
-    """Move a portrait, uint8 [H, W, 3], whose head lies in a box x0, y0, x1, y1."""
+    """Render a moving portrait, uint8 [H, W, 3], whose head is in the box x0, y0, x1, y1."""
     random = np.random.default_rng(7)
     pictures, maps = [], []
     for number in range(count):
@@ -71,7 +73,7 @@ def make_video(portrait: NDArray[np.uint8], box: tuple[float, ...], motion: Moti
 
 
 def read_portrait(path: Path, side: int) -> NDArray[np.uint8]:
-    """A portrait with its longer side of so many px."""
+    """Read a portrait, resized to the given longer side in px."""
     picture = Image.open(path).convert("RGB")
     scale = side / max(picture.size)
     size = (round(picture.width * scale), round(picture.height * scale))
@@ -79,13 +81,13 @@ def read_portrait(path: Path, side: int) -> NDArray[np.uint8]:
 
 
 def at_points(field: Floats, points: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Values of a field [H, W, 2] at points [n, 2], linear in between."""
+    """Values of a field [H, W, 2] at points [n, 2], by bilinear interpolation."""
     x, y = (np.asarray(points[:, i] - 0.5, np.float32)[:, None] for i in (0, 1))
     return np.asarray(cv2.remap(field, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[:, 0], float)
 
 
 def _forward(shape: tuple[int, ...], box: tuple[float, ...], motion: Motion, number: int) -> Floats:
-    """Where every pixel of the portrait goes, [H, W, 2] in pixels of the picture."""
+    """Forward map: position in the picture of every pixel of the portrait, [H, W, 2] in px."""
     height, width = shape
     x0, y0, x1, y1 = box
     cx, cy, a, b = (x0 + x1) / 2, (y0 + y1) / 2, 0.75 * (x1 - x0), 0.85 * (y1 - y0)
@@ -107,7 +109,7 @@ def _forward(shape: tuple[int, ...], box: tuple[float, ...], motion: Motion, num
 
 
 def _inverse(forward: Floats) -> Floats:
-    """Where in the portrait every pixel of the picture comes from, by fixed-point iteration."""
+    """Inverse map: position in the portrait of every pixel of the picture, by fixed-point iteration."""
     height, width = forward.shape[:2]
     y, x = (np.mgrid[:height, :width]).astype(np.float32)
     moved = forward - np.stack([x, y], axis=-1)

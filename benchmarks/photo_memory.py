@@ -2,8 +2,8 @@
 
     python benchmarks/photo_memory.py
 
-Ages one photo of 64 megapixels in a process of its own and reads the most memory that it ever held, then ages
-200 photos in this process and watches the memory after each: past the first quarter it must not grow.
+Ages one photo of 64 megapixels in its own process and reads its peak memory, then ages 200 photos in this
+process and reads the memory after each: after the first quarter it must not grow.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def one_big_photo(folder: Path) -> dict[str, float]:
-    """The most memory, MiB, of `amgan age` on a photo of 64 megapixels."""
+    """Peak memory in MiB of `amgan age` on a photo of 64 megapixels."""
     photo = Image.open(common.PHOTO).convert("RGB").resize(BIG, Image.Resampling.BICUBIC)
     source = folder / "big.jpg"
     photo.save(source, quality=90)
@@ -55,7 +55,7 @@ def one_big_photo(folder: Path) -> dict[str, float]:
 
 
 def many_photos(folder: Path, count: int) -> dict[str, Any]:
-    """Memory, MiB, after each photo of a folder, and how much it grows past the first quarter."""
+    """Memory in MiB after each photo of a folder, and its growth after the first quarter."""
     from amgan.runtime.ages.request import Request
     from amgan.runtime.batch.plan import plan_run
     from amgan.runtime.batch.run import run_batch
@@ -88,7 +88,7 @@ def many_photos(folder: Path, count: int) -> dict[str, Any]:
 
 
 def resident_mib() -> float:
-    """Memory that this process holds, MiB."""
+    """Resident memory of this process in MiB."""
     return psutil.Process().memory_info().rss / 2**20
 
 

@@ -1,11 +1,11 @@
-"""Photos a second, JPEG in to JPEG out, beside the engine alone and PyTorch on whole frames.
+"""Photos per second, JPEG to JPEG, compared with the engine alone and PyTorch on whole frames.
 
     python benchmarks/photo_pipeline.py --faces FOLDER
 
-Portraits of 1024 px are made from the photos of a folder (the samples, if none is named). In turn, and
-several times, they are aged by the batch runner, one after the other without overlap, and by the engine
-alone, which gets the very frames that the batch runner gives it. Whole frames go through PyTorch eager and
-OpenVINO, so that it can be said how much each part gives; precisions that the CPU lacks are left out.
+Portraits of 1024 px are made from the photos of a folder (default: the samples). In turn, and several times,
+they are aged by the batch runner, in sequence without overlap, and by the engine alone, which gets exactly
+the batch runner's frames. PyTorch eager and OpenVINO also compute whole frames, to show the gain of each
+part; precisions that the CPU lacks are left out.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def make_portraits(faces: Path, folder: Path, wanted: int, pipeline: Any) -> list[Path]:
-    """JPEGs of SIDE_PX px, each with a face that is found; photos are used again where there are too few."""
+    """JPEGs of SIDE_PX px, each with a detectable face; photos are reused if there are too few."""
     folder.mkdir()
     made: list[Path] = []
     sources = sorted(p for p in faces.iterdir() if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
@@ -107,7 +107,7 @@ def plan_frames(pipeline: Any, portraits: Sequence[Path]) -> list[Any]:
 
 
 def engine_alone(pipeline: Any, frames: Sequence[Any]) -> float:
-    """Seconds of the engine for frames that are all at hand."""
+    """Seconds of the engine for frames prepared in advance."""
     start = time.perf_counter()
     for aged in [pipeline._scheduler.submit(frame) for frame in frames]:
         aged.result()
@@ -115,7 +115,7 @@ def engine_alone(pipeline: Any, frames: Sequence[Any]) -> float:
 
 
 def whole_frames(arguments: argparse.Namespace, side_px: int) -> dict[str, common.Contender]:
-    """Ways to compute one whole frame: PyTorch eager first, and OpenVINO in the precisions of this CPU."""
+    """Contenders for one whole frame: PyTorch eager first, and OpenVINO in the precisions of this CPU."""
     from functools import partial
 
     import torch
@@ -134,7 +134,7 @@ def whole_frames(arguments: argparse.Namespace, side_px: int) -> dict[str, commo
 
 
 def steps_of(medians: Mapping[str, float]) -> list[str]:
-    """What was measured, from PyTorch on whole frames to the batch runner, each on top of the one before."""
+    """The measured steps from PyTorch on whole frames to the batch runner, each in addition to the last."""
     whole = [name for name in medians if ", whole frames of" in name]
     return [*whole, "engine alone, faces only", "one photo after the other", BATCH]
 
@@ -185,7 +185,7 @@ def report(
     capabilities: Any,
     parity: Mapping[str, Any],
 ) -> None:
-    """Print and write what was measured."""
+    """Print and write the result."""
     medians = {name: statistics.median(values) for name, values in seconds.items()}
     eager, batch, steps = medians[f"{EAGER}, whole frames of {middle} px"], medians[BATCH], steps_of(medians)
     result = common.heading(f"ageing portraits of {SIDE_PX} px", state, "torch", "openvino", "pillow") | {

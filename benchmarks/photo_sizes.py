@@ -1,9 +1,9 @@
-"""How the cost of a face grows with its pixels: from 0.25 to 16 megapixels.
+"""Cost of a face by the number of its pixels, from 0.25 to 16 megapixels.
 
     python benchmarks/photo_sizes.py
 
-One photo is aged at sizes that give its face frames of 512 to 4096 px; time is taken from pixels to pixels,
-without decoding, and drawn over the pixels of the frame.
+One photo is aged at sizes that give its face frames of 512 to 4096 px. The time from pixels to pixels,
+without decoding, is plotted over the pixels of the frame.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def measure(runs: int) -> list[dict[str, Any]]:
-    """One row a size: the frame's side, its megapixels, and the seconds of every run."""
+    """One row per size: the frame's side, its megapixels, and the seconds of every run."""
     from amgan.runtime.ages.request import Request
     from amgan.runtime.pipeline.pipeline import Pipeline
 
@@ -53,7 +53,7 @@ def measure(runs: int) -> list[dict[str, Any]]:
 
 
 def draw(rows: list[dict[str, Any]], path: Path) -> None:
-    """Median seconds over megapixels of the frame, with the straight line through the origin."""
+    """Plot median seconds over megapixels of the frame, with a line through the origin."""
     import matplotlib
 
     matplotlib.use("Agg")

@@ -1,4 +1,4 @@
-"""Writes what README.md says of speed, from the result files; or checks that both agree.
+"""Writes the speed figures of README.md from the result files, or checks that both agree.
 
 Example:  python benchmarks/readme_claims.py --write
 """
@@ -23,7 +23,7 @@ WIDTH = 114
 
 
 def read(results: Path, name: str) -> dict[str, Any]:
-    """A result file."""
+    """Read a result file."""
     content: dict[str, Any] = json.loads((results / name).read_text(encoding="utf-8"))
     return content
 
@@ -39,13 +39,13 @@ def block(results: Path) -> str:
 
 
 def when(result: Mapping[str, Any]) -> str:
-    """When a result was measured, and of which weights: those that ship may be others."""
+    """The date of a result and the measured weights, which may be older than the shipped ones."""
     day, weights = result.get("date", "")[:10], result.get("model", {}).get("checkpoint_sha256", "")[:8]
     return f" Measured on {day} with the weights {weights}." if day and weights else ""
 
 
 def in_a_folder(pipeline: Mapping[str, Any], memory: Mapping[str, Any]) -> str:
-    """Portraits in a folder, and what each step brings; steps that were not measured are left out."""
+    """Rows for a folder of portraits and the gain of each step; steps without a result are left out."""
     hardware, steps = pipeline["hardware"], pipeline["times_faster_than_the_step_before"]
     seconds = pipeline["median_seconds_per_photo"]["batch runner, JPEG to JPEG"]
     words = {
@@ -73,7 +73,7 @@ def in_a_folder(pipeline: Mapping[str, Any], memory: Mapping[str, Any]) -> str:
 
 
 def beside_others(bench: Mapping[str, Any]) -> str:
-    """One face beside everybody else who can age it."""
+    """Rows for one face, compared with the alternatives."""
     speeds, px = bench["speeds"], bench["size"]["frame_px"]
     others = [
         f"{name} {one['times_faster']:.1f}{'' if one['parity']['verified'] else ' (UNVERIFIED)'}"
@@ -119,7 +119,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--check", action="store_true", help="exit code 1 where README.md says something else")
-    what.add_argument("--write", action="store_true", help="write the block anew")
+    what.add_argument("--write", action="store_true", help="write the block")
     parser.add_argument("--readme", type=Path, default=ROOT / "README.md")
     parser.add_argument("--results", type=Path, default=ROOT / "benchmarks" / "results")
     arguments = parser.parse_args(argv)

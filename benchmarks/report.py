@@ -1,7 +1,7 @@
-"""Makes one page of the results: what was measured, how fast, and whether the pixels are right.
+"""Makes one page of the results: measurements, speed, and parity of the pixels.
 
-Reads benchmarks/results/ and writes a self-contained HTML page there, and docs/images/speed_cpu.png. What was
-not measured is left out of the page; bench_cpu.json (of `amgan bench`) must be there.
+Reads benchmarks/results/ and writes a self-contained HTML page there, and docs/images/speed_cpu.png. Missing
+results are left out of the page; bench_cpu.json (of `amgan bench`) must exist.
 
 Example:  python benchmarks/report.py
 """
@@ -41,7 +41,7 @@ TEMPLATE = Path(__file__).with_name("report_page.html")
 
 
 def figure(title: str, says: str, drawn: Figure) -> Drawing:
-    """A figure as SVG to stand in a page."""
+    """A figure as SVG for a page."""
     stream = io.StringIO()
     drawn.savefig(stream, format="svg", metadata={"Date": None})
     plt.close(drawn)
@@ -50,7 +50,7 @@ def figure(title: str, says: str, drawn: Figure) -> Drawing:
 
 
 def tiles(bench: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The numbers to remember, with what they mean."""
+    """The key figures with their meaning."""
     px = bench["size"]["frame_px"]
     verified = {name: one for name, one in bench["speeds"].items() if one["parity"]["verified"]}
     if engines := [name for name in verified if "OpenVINO" in name]:
@@ -75,7 +75,7 @@ def figures(results: Path, bench: Mapping[str, Any]) -> Iterator[Drawing]:
     )
     yield figure(
         "Are the pixels right?",
-        "A speed counts only with this: every output beside PyTorch fp32 on the same frame.",
+        "A speed counts only with this: every output compared with PyTorch fp32 on the same frame.",
         plots.parity(bench),
     )
     warm = bench["photo"]["warm"]
@@ -104,13 +104,13 @@ def figures(results: Path, bench: Mapping[str, Any]) -> Iterator[Drawing]:
         if of_passes:
             yield figure(
                 "Simplification, pass by pass",
-                "The same weights in OpenVINO after each exact pass, beside the plain graph.",
+                "The same weights in OpenVINO after each exact pass, compared with the plain graph.",
                 plots.passes(of_passes),
             )
 
 
 def gpu_section(name: str, check: Mapping[str, Any]) -> Section:
-    """What gpu_check.py found on one GPU."""
+    """The section for a result of gpu_check.py."""
     hardware = check["hardware"]
     rows = [
         (
@@ -140,7 +140,7 @@ def _ratio(value: float | None) -> str:
 
 
 def caught_section(caught: Mapping[str, Any]) -> Section:
-    """The record of a slowed pass that the comparison caught."""
+    """The section for a slowed pass that the comparison detected."""
     rows = [
         (run["what"], one["name"], f"{one['before']:.2f}", f"{one['now']:.2f}", one["fault"] or "as it was")
         for run in caught["runs"]
@@ -191,7 +191,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the results")
-    parser.add_argument("-o", "--output", type=Path, help="the page (default: report.html beside them)")
+    parser.add_argument(
+        "-o", "--output", type=Path, help="the page (default: report.html in the same folder)"
+    )
     parser.add_argument("--picture", type=Path, default=PICTURE, help="the speeds as a picture")
     arguments = parser.parse_args(argv)
     bench = read(arguments.results, "bench_cpu.json")

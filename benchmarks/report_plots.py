@@ -28,7 +28,7 @@ WIDTH_IN = 6.4
 
 
 def speed_up(bench: Mapping[str, Any]) -> Figure:
-    """How many times faster than PyTorch eager everybody ages the same face; hatched is unverified."""
+    """Speed relative to PyTorch eager for the same face; hatched bars are unverified."""
     names = list(bench["speeds"])
     speeds = [bench["speeds"][name] for name in names]
     values = [one["times_faster"] for one in speeds]
@@ -44,7 +44,7 @@ def speed_up(bench: Mapping[str, Any]) -> Figure:
 
 
 def stages(bench: Mapping[str, Any]) -> Figure:
-    """Where the time of one photo goes."""
+    """Time of one photo by stage."""
     medians = bench["photo"]["stages_median_s"]
     total = sum(medians.values())
     colours = [OURS if name == "engine" else THEIRS for name in medians]
@@ -55,7 +55,7 @@ def stages(bench: Mapping[str, Any]) -> Figure:
 
 
 def parity(bench: Mapping[str, Any]) -> Figure:
-    """The largest difference from PyTorch fp32, and what is allowed."""
+    """The largest difference from PyTorch fp32, and the tolerance."""
     shown = {name: one for name, one in bench["speeds"].items() if name != bench["reference"]}
     apart = [one["parity"]["max_code_values"] for one in shown.values()]
     allowed = [one["parity"]["allowed_code_values"] for one in shown.values()]
@@ -73,7 +73,7 @@ def parity(bench: Mapping[str, Any]) -> Figure:
 
 
 def steps(pipeline: Mapping[str, Any]) -> Figure:
-    """From PyTorch on whole frames to the batch runner: what each step gives."""
+    """Gain of each step from PyTorch on whole frames to the batch runner."""
     medians = pipeline["median_seconds_per_photo"]
     order = [next(name for name in medians if name.startswith("pytorch eager"))]
     order += list(pipeline["times_faster_than_the_step_before"])
@@ -87,7 +87,7 @@ def steps(pipeline: Mapping[str, Any]) -> Figure:
 
 
 def scaling(sizes: Mapping[str, Any]) -> Figure:
-    """Seconds over megapixels of a face's frame."""
+    """Seconds by megapixels of a face's frame."""
     rows = sizes["sizes"]
     x = [row["megapixels"] for row in rows]
     y = [statistics.median(row["seconds"]) for row in rows]
@@ -106,7 +106,7 @@ def scaling(sizes: Mapping[str, Any]) -> Figure:
 
 
 def passes(suites: Sequence[Mapping[str, Any]]) -> Figure:
-    """The generator after each pass beside the plain one; ``suites`` are the entries of bench_passes."""
+    """The generator after each pass compared with the plain one; ``suites``: entries of bench_passes."""
     figure, axes = plt.subplots(figsize=(WIDTH_IN, 3.4), layout="constrained")
     styles = {"f32": (THEIRS, "s-"), "bf16": (OURS, "o-")}
     names: list[str] = []
@@ -129,7 +129,7 @@ def passes(suites: Sequence[Mapping[str, Any]]) -> Figure:
 
 
 def gpu(check: Mapping[str, Any]) -> Figure:
-    """Frames a second of every engine on a GPU, and of PyTorch."""
+    """Frames per second of every engine on a GPU, and of PyTorch."""
     rates = {
         f"PyTorch {name}": one["frames_per_second"]
         for name, one in check["pytorch_whole_frames"].items()
@@ -157,7 +157,7 @@ def _bars(
     notes: Sequence[str],
     behind: Sequence[float] | None = None,
 ) -> Figure:
-    """Horizontal bars, the first on top, each with a note at its end."""
+    """Horizontal bars, the first at the top, each with a note at its end."""
     figure, axes = plt.subplots(figsize=(WIDTH_IN, 0.9 + 0.34 * len(names)), layout="constrained")
     at = range(len(names))
     if behind is not None:

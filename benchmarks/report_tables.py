@@ -12,14 +12,14 @@ from amgan.benchmarking.machine import busy
 
 
 def read(results: Path, name: str) -> dict[str, Any] | None:
-    """A result, None where it was not measured."""
+    """Read a result; None if it does not exist."""
     path = results / name
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure of the page: what it shows, and its SVG as safe markup."""
+    """A figure of the page: its caption, and its SVG as safe markup."""
 
     title: str
     says: str
@@ -28,7 +28,7 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page: words, figures, and a table, each of which may be missing."""
+    """A section of the page: optional text, figures and table."""
 
     title: str = ""
     says: str = ""
@@ -80,7 +80,7 @@ def tile_table(suites: Mapping[str, Any]) -> Section:
 
 
 def suites_table(suites: Mapping[str, Any]) -> Section:
-    """Engines, one photo warm and cold, its stages, a folder, memory: what the other tables leave out."""
+    """Engines, one photo warm and cold, its stages, a folder, and memory."""
     rows = []
     for one in suites["benchmarks"]:
         info = one["extra_info"]
@@ -104,7 +104,7 @@ def suites_table(suites: Mapping[str, Any]) -> Section:
 
 
 def heads(results: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The heading of every result that has one, by the name of its file."""
+    """The headings of the results by file name."""
     for path in sorted(results.glob("*.json")):
         content = json.loads(path.read_text(encoding="utf-8"))
         head = content.get("amgan", content)
@@ -113,7 +113,7 @@ def heads(results: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def sources(results: Path) -> Section:
-    """Where each number comes from: file, machine, versions, command."""
+    """The source of each number: file, machine, versions, command."""
     rows = []
     for name, head in heads(results):
         hardware = head["hardware"]
@@ -131,7 +131,7 @@ def sources(results: Path) -> Section:
 
 
 def warnings(results: Path, bench: Mapping[str, Any]) -> list[str]:
-    """Notes that stand above everything: results of busy machines, and results of different machines."""
+    """Notes at the top of the page: results of busy machines, and results of different machines."""
     said = []
     if words := busy(bench["hardware"]):
         said.append(

@@ -1,15 +1,14 @@
-"""Many concurrent clients of `amgan serve`: is a request lost, does memory grow, how long do answers take?
+"""Load test of `amgan serve` with many concurrent clients: lost requests, memory growth, response times.
 
     python benchmarks/serve_load.py
 
-Each of 50 clients sends a photo, then moves a slider (previews of the face), lets it rest twice (the exact
-face), looks at the photo, asks for a map and saves the whole photo twice, in an order of its own drawn by
-lot. One request in flight a client, all clients at the same time, so nearly all of the time that an answer
-takes is waiting in line: the CPU time a request is what a server needs, and ``cores_got`` how much of the
-machine it had for that. Memory is that of the server's process after each answer. It rises in a first round
-of all clients, which is told apart: photos are kept, and engines get ready for every size. Of the requests
-after it the last quarter may need MAY_GROW times what the first needed, at most. Answers to the same
-question must be the same bytes for every client.
+Each of 50 clients sends a photo, then moves a slider (previews of the face), pauses twice (the exact face),
+fetches the photo, requests a map and saves the whole photo twice, in its own random order. Each client has
+one request in flight, and all run concurrently, so response times are mostly queueing: the CPU time per
+request is the server's cost, and ``cores_got`` its share of the machine. Memory is that of the server's
+process after each response. It rises in a first round of all clients, which is reported separately: photos
+are stored, and engines prepare for every size. Of the later requests, the last quarter may need MAY_GROW
+times the memory of the first at most. Responses to equal requests must be the same bytes for every client.
 """
 
 from __future__ import annotations
@@ -31,14 +30,14 @@ RESULT = common.RESULTS / "serve_load_cpu.json"
 PHOTOS = ("eileen_collins.png", "grace_hopper.jpg")
 PATIENCE_S = 600.0
 WARM_REQUESTS = 8
-"""Requests of each client in a round before those that are measured."""
+"""Requests of each client in the warm-up round."""
 MAY_GROW = 1.02
-"""Most memory of the last quarter, as a share of the most of the first."""
+"""Largest allowed peak memory of the last quarter, relative to that of the first."""
 
 
 @dataclass
 class Answers:
-    """What came back, from all clients."""
+    """The responses to all clients."""
 
     server: Served
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -50,7 +49,7 @@ class Answers:
     def ask(
         self, client: httpx.Client, kind: str, question: tuple[Any, ...], **request: Any
     ) -> httpx.Response:
-        """Send one request, and keep what is to be known of its answer."""
+        """Send one request and record its response."""
         since = time.perf_counter()
         try:
             answer = client.request(**request)
@@ -72,7 +71,7 @@ Question = tuple[str, tuple[Any, ...], dict[str, Any]]
 
 
 def questions(photo_id: str, requests: int, client: int) -> list[Question]:
-    """What one client asks after its photo was taken, in its own order: kind, question and request."""
+    """The requests of one client after its upload, in its own order: kind, key and request."""
     photo = f"/v1/photos/{photo_id}"
     asked: list[Question] = [
         ("picture", ("picture",), {"method": "GET", "url": f"{photo}/picture"}),
@@ -92,7 +91,7 @@ def questions(photo_id: str, requests: int, client: int) -> list[Question]:
 
 
 def visit(number: int, requests: int, answers: Answers) -> None:
-    """Everything that one client does."""
+    """Run one client."""
     name = PHOTOS[number % len(PHOTOS)]
     content = (common.ROOT / "samples" / name).read_bytes()
     with httpx.Client(base_url=answers.server.url, timeout=PATIENCE_S, trust_env=False) as client:

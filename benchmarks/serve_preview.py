@@ -1,11 +1,11 @@
-"""What a preview costs while a slider moves, for a portrait of 1024 px: CPU time by stage, and wall time.
+"""Cost of a preview while a slider moves, for a portrait of 1024 px: CPU time by stage, and wall time.
 
     python benchmarks/serve_preview.py
 
-The stages are those of one request of the page for one face, in the frames that the page may ask for. CPU
-time is that of the whole process, all its threads together: other programs slow it a little, but their time
-is not counted. `request` is the whole way through a server's application, over HTTP, client included. Wall
-times are only worth something where the machine is idle. Every preview asks for another age, as a slider.
+The stages are those of one request of the page for one face, in the frames that the page may request. CPU
+time is that of the whole process, all threads together: other programs slow it a little, but their time is
+not counted. `request` is the whole server application over HTTP, client included. Wall times are meaningful
+only on an idle machine. Every preview requests another age, as a slider does.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Times = dict[str, list[tuple[float, float]]]
 
 
 def timed(times: Times, stage: str, work: Callable[[], T]) -> T:
-    """Do something, and keep its CPU and wall time in ms."""
+    """Call a function and record its CPU and wall time in ms."""
     cpu, wall = time.process_time(), time.perf_counter()
     result = work()
     spent = (1000 * (time.process_time() - cpu), 1000 * (time.perf_counter() - wall))
@@ -49,7 +49,7 @@ def timed(times: Times, stage: str, work: Callable[[], T]) -> T:
 
 
 def stages(pipeline: Pipeline, photo: NDArray[np.uint8], frame_px: int, runs: int) -> Times:
-    """Every stage of previews in a frame of ``frame_px`` px."""
+    """Run every stage of a preview in a frame of ``frame_px`` px."""
     times: Times = {}
     (seen,) = pipeline.see(photo, "largest")
     cut = pipeline.cut_region(photo, seen, frame_px)
@@ -68,7 +68,7 @@ def stages(pipeline: Pipeline, photo: NDArray[np.uint8], frame_px: int, runs: in
 
 
 def requests(server: LiveServer, photo_id: str, frame_px: int, runs: int) -> Times:
-    """The same through HTTP; client and server are one process, so the client's CPU time is counted too."""
+    """The same over HTTP; client and server share one process, so the client's CPU time is included."""
     times: Times = {}
     for number in range(runs + WARM_UP):
         region = {"face": 1, "max_frame_px": frame_px}
@@ -81,7 +81,7 @@ def requests(server: LiveServer, photo_id: str, frame_px: int, runs: int) -> Tim
 
 
 def medians(times: Times) -> dict[str, dict[str, float]]:
-    """CPU and wall ms of each stage, the warm-up left out."""
+    """Median CPU and wall ms of each stage, without the warm-up."""
     return {
         stage: {
             name: round(statistics.median(one[at] for one in found[WARM_UP:]), 2)

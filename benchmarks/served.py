@@ -1,4 +1,4 @@
-"""`amgan serve` as a process of its own, its memory and CPU time, for the benchmarks of the server."""
+"""`amgan serve` in its own process, with its memory and CPU time, for the benchmarks of the server."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ MIB = 2**20
 
 @dataclass(frozen=True)
 class Served:
-    """A server that runs: its address and the number of its process."""
+    """A running server: its address and process ID."""
 
     url: str
     pid: int
 
     def memory_mib(self) -> float:
-        """Memory of the process now, MiB."""
+        """Current memory of the process in MiB."""
         return psutil.Process(self.pid).memory_info().rss / MIB
 
     def cpu_s(self) -> float:
-        """CPU time of the process so far, all its threads together, in seconds."""
+        """CPU time of the process so far, all threads together, in seconds."""
         times = psutil.Process(self.pid).cpu_times()
         return times.user + times.system
 
 
 def listening_at(process: subprocess.Popen[str]) -> str:
-    """The address that a server with a pipe as its output tells; ends the run where it ends before that."""
+    """Read the address from the output of a server; exits if the server ends before."""
     assert process.stdout is not None
     for line in process.stdout:
         if line.startswith("AMGAN is at"):

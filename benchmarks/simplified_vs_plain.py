@@ -1,9 +1,9 @@
-"""Times the simplified generator beside the plain one, both of one checkpoint, in one process.
+"""Times the simplified and the plain generator of one checkpoint, in one process.
 
-Plain is what torch.onnx.export writes without its optimiser. Both run in OpenVINO in turn (A B A B ...),
-at f32 and, where the CPU has it, at bf16. Before any time is taken, both are held against PyTorch; more
-than one code value of difference at f32 ends the run. `amgan run` gives every tile a core of its own where
-there are up to four, which is what --threads 1 measures.
+The plain graph is the output of torch.onnx.export without its optimiser. Both run in OpenVINO in turn (A B A
+B ...), at f32 and, where the CPU has it, at bf16. Before timing, both are compared with PyTorch; a difference
+of more than one code value at f32 ends the run. The engine gives every tile its own core if there are up to
+four cores, as --threads 1 does.
 
 Example:  python benchmarks/simplified_vs_plain.py --runs 15 --threads 1
 """
@@ -38,7 +38,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def write_graphs(generator: Any, folder: Path) -> tuple[dict[str, Any], tuple[Any, ...]]:
-    """Write the graphs; returns what each holds, and the report of the passes."""
+    """Write the graphs; returns the contents of each, and the report of the passes."""
     import onnx
 
     from amgan.export.cases import generator_cases
@@ -62,7 +62,7 @@ def write_graphs(generator: Any, folder: Path) -> tuple[dict[str, Any], tuple[An
 def make_contenders(
     folder: Path, arrays: tuple[np.ndarray, ...], threads: int
 ) -> tuple[dict[str, common.Contender], str]:
-    """The contenders by name, plain and simplified in turn, and OpenVINO's build."""
+    """The contenders by name, alternately plain and simplified, and OpenVINO's build."""
     openvino = load_openvino()
 
     core = openvino.Core()

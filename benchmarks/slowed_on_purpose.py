@@ -1,9 +1,8 @@
-"""Shows that the comparison notices a slower network: the last simplification passes are left out.
+"""Shows that the comparison detects a slower network: the last simplification passes are left out.
 
-Three graphs age the same whole frame in turn with PyTorch eager: one of all passes, which is the baseline;
-the same once more, which must pass; and one without `drop_padding` and what follows it, which must be caught.
-All three are converted by OpenVINO in the same way, so nothing but the passes differs. In f32, which every
-CPU has.
+Three graphs age the same whole frame in turn with PyTorch eager: one with all passes, the baseline; the same
+again, which must pass; and one without `drop_padding` and the passes after it, which must be detected. All
+three are converted by OpenVINO in the same way, so only the passes differ. In f32, which every CPU has.
 
 Example:  python benchmarks/slowed_on_purpose.py --size 256 --runs 5
 """
@@ -28,7 +27,7 @@ PRECISION = "f32"
 def results_in_turn(
     graphs: dict[str, Any], plain: Any, arrays: Any, bundle: Any, runs: int
 ) -> dict[str, dict[str, Any]]:
-    """For each graph a small result as `amgan bench` writes it; PyTorch eager and all graphs take turns."""
+    """For each graph a short result of `amgan bench`; PyTorch eager and all graphs take turns."""
     from amgan.benchmarking.engines import REFERENCE, in_pytorch
     from amgan.benchmarking.graphs import open_graph
     from amgan.benchmarking.parity import judge, tolerances_of

@@ -1,11 +1,11 @@
-"""What a photo costs, stage by stage, in milliseconds of CPU: portraits of several sizes and a large group.
+"""Cost of a photo by stage in milliseconds of CPU, for portraits of several sizes and a large group.
 
     python benchmarks/stage_costs.py
 
-Counted is CPU time of the whole process, all its threads together, so other programs on the machine
-matter little: they slow caches and clocks, but their time is not counted. Each stage runs several times, in
-turn with the others; the least and the median are kept. The pictures are the samples, enlarged, with the
-noise of a camera, so that JPEG has as much to do as in a photo.
+Measured is CPU time of the whole process, all threads together: other programs slow caches and clocks, but
+their time is not counted. Each stage runs several times, in turn with the others; the minimum and the median
+are kept. The pictures are the enlarged samples with camera noise, so that JPEG coding costs as much as for a
+photo.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def make_portrait(side_px: int, sample: Path = common.PHOTO) -> NDArray[np.uint8
 
 
 def make_group() -> NDArray[np.uint8]:
-    """Several people side by side in a photo of 24 megapixels, uint8 [H, W, 3]."""
+    """A photo of 24 megapixels with several people side by side, uint8 [H, W, 3]."""
     width, height = GROUP_PX
     rows = np.linspace(90, 160, height, dtype=np.float32)[:, None, None]
     noise = np.random.default_rng(0).normal(0.0, NOISE_CODES, (height, width, 1)).astype(np.float32)
@@ -67,8 +67,8 @@ def make_group() -> NDArray[np.uint8]:
     return group
 
 
-class Way:
-    """The way of one photo, stage after stage, with the CPU time of each."""
+class Stages:
+    """The stages of one photo, with the CPU time of each."""
 
     def __init__(self, bundle: Bundle, source: Path, target: Path) -> None:
         self.bundle, self.source, self.target = bundle, source, target
@@ -117,17 +117,17 @@ class Way:
 
 
 def measure(picture: NDArray[np.uint8], runs: int) -> dict[str, Any]:
-    """The costs of one picture as a JPEG."""
+    """Measure one picture as a JPEG."""
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "in.jpg"
         Image.fromarray(picture).save(source, quality=QUALITY)
-        way = Way(Bundle.open(None), source, Path(folder) / "out.jpg")
-        with way.scheduler:
-            way.run()
-            all_runs = [way.run() for _ in range(runs)]
+        stages = Stages(Bundle.open(None), source, Path(folder) / "out.jpg")
+        with stages.scheduler:
+            stages.run()
+            all_runs = [stages.run() for _ in range(runs)]
     return {
         "size_px": [picture.shape[1], picture.shape[0]],
-        "faces": way.faces,
+        "faces": stages.faces,
         "least_cpu_ms": {name: round(min(run[name] for run in all_runs), 2) for name in STAGES},
         "median_cpu_ms": {
             name: round(statistics.median(run[name] for run in all_runs), 2) for name in STAGES
@@ -136,7 +136,7 @@ def measure(picture: NDArray[np.uint8], runs: int) -> dict[str, Any]:
 
 
 def table(rows: dict[str, dict[str, Any]]) -> str:
-    """Markdown: a row a picture, a column a stage."""
+    """A Markdown table: a row per picture, a column per stage."""
     lines = [
         "| picture | faces | " + " | ".join(STAGES) + " | all but the engine |",
         "| --- |" + " ---: |" * (len(STAGES) + 2),

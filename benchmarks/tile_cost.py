@@ -1,11 +1,10 @@
-"""What the tiles of portraits cost beside what their masks need, for the sizes of tiles that GPUs have.
+"""Cost of the tiles of portraits compared with the need of their masks, for the tile sizes of GPUs.
 
     python benchmarks/tile_cost.py FOLDER
 
 Portraits of 1024 px are made of photos of FOLDER, each with one face. The cost of a tile is the area of its
-core with
-half of its halo around it, to which the generator's arithmetic is proportional within 4 percent. What a mask
-needs is one tile as large as the smallest rectangle around it, in cells of 4 px. Nothing is timed.
+core with half of its halo, to which the generator's arithmetic is proportional within 4 percent. The need of
+a mask is one tile of the smallest rectangle around it, in cells of 4 px. Nothing is timed.
 """
 
 from __future__ import annotations
@@ -34,13 +33,13 @@ GPUS: Mapping[str, Sequence[tuple[int, int]]] = {
 
 
 def needed(mask: np.ndarray, halo_px: int) -> int:
-    """What one tile around a mask costs, px."""
+    """Cost in px of one tile around a mask."""
     (tile,) = plan_tiles(len(mask), len(mask), mask_cells(mask, CELL_PX), CELL_PX)
     return tile_cost((tile.width, tile.height), halo_px)
 
 
 def spent(tiles: Sequence[Tile], likes: Capabilities, halo_px: int) -> int:
-    """What the tiles of a frame cost, px."""
+    """Cost in px of the tiles of a frame."""
     total = 0
     for tile in tiles:
         core = likes.core_of(tile.width, tile.height).size if likes.fixed_core else (tile.width, tile.height)
@@ -49,7 +48,7 @@ def spent(tiles: Sequence[Tile], likes: Capabilities, halo_px: int) -> int:
 
 
 def read_masks(folder: Path, wanted: int, pipeline: Any) -> list[np.ndarray]:
-    """Masks of faces, float32 [S, S], of portraits made of photos drawn by lot."""
+    """Masks of faces, float32 [S, S], in portraits made of randomly drawn photos."""
     from amgan.runtime.ages.request import Request
     from amgan.runtime.pipeline.face_plan import plan_work
 
@@ -72,7 +71,7 @@ def read_masks(folder: Path, wanted: int, pipeline: Any) -> list[np.ndarray]:
 
 
 def summary(masks: Sequence[np.ndarray], likes: Capabilities, manifest: Any) -> dict[str, float]:
-    """Spent by needed: mean, median, 95th percentile and largest."""
+    """Cost divided by need: mean, median, 95th percentile and maximum."""
     halo = manifest.halo_px
     ratios = [spent(plan_mask(mask, manifest, likes), likes, halo) / needed(mask, halo) for mask in masks]
     middle, high = np.percentile(ratios, (50, 95))
@@ -81,7 +80,7 @@ def summary(masks: Sequence[np.ndarray], likes: Capabilities, manifest: Any) -> 
 
 
 def main() -> None:
-    """Plan every mask for every engine, and write the ratios."""
+    """Plan the tiles of every mask for every engine, and write the ratios."""
     parser = common.result_option(__doc__, RESULT)
     parser.add_argument("folder", type=Path, help="folder of portraits, one face each")
     parser.add_argument("--photos", type=common.count, default=60, help="portraits to make (default: 60)")

@@ -1,11 +1,11 @@
-"""How near the shipped estimator reads to the true ages of portraits, by decade, with bootstrap intervals.
+"""Errors of the shipped estimator against the true ages of portraits, by decade, with bootstrap intervals.
 
     python benchmarks/true_ages.py FOLDER TABLE [FOLDER TABLE ...]
 
-A TABLE is a CSV file with the columns file and age, and age_is where it says how it is known: only "true"
-and "within a year" count. Half of the portraits are taught to the estimator, the other is kept for checks
-by file name (amgan.faces.known_ages.is_check); of that half about a fifth is held out of the generator's
-training, too. The readings are those of the runtime.
+A TABLE is a CSV file with the columns file and age, and age_is for the source of the age: only "true" and
+"within a year" count. The estimator is trained on half of the portraits; the other half is kept for checks by
+file name (amgan.faces.known_ages.is_check), and about a fifth of that half is also held out of the
+generator's training. The readings are those of the runtime.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ GROUPS = {"checks": "kept for checks", "held_out": "of these, held out of all", 
 
 @dataclass(frozen=True)
 class Reading:
-    """A portrait by its file's name, its true age and what is read, both in years."""
+    """A portrait: file name, true age and estimate, both in years."""
 
     name: str
     true: float
@@ -46,7 +46,7 @@ class Reading:
 
 
 def read_all(pairs: Sequence[tuple[Path, Path]], estimator: Estimator) -> tuple[list[Reading], int]:
-    """Read the largest face of each portrait of true age; also how many have none that could be read."""
+    """Estimate the largest face of each portrait of true age; also the number without a result."""
     finder, found, without = FaceFinder(threads=1), [], 0
     for folder, table in pairs:
         for name, known in read_known_ages(table).items():
@@ -67,7 +67,7 @@ def read_all(pairs: Sequence[tuple[Path, Path]], estimator: Estimator) -> tuple[
 
 
 def summarise(readings: Sequence[Reading]) -> dict[str, Any]:
-    """`against_true_ages` of every group of portraits that has any."""
+    """`against_true_ages` of every non-empty group of portraits."""
     groups = {
         "checks": [one for one in readings if is_check(one.name)],
         "held_out": [one for one in readings if is_held_out(one.name)],

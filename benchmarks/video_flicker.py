@@ -1,12 +1,12 @@
-"""How much the change of an aged clip flickers, by optical flow: for real footage, whose motion nobody knows.
+"""Flicker of the change in an aged clip, by optical flow: for real footage of unknown motion.
 
-Flow (DIS) is found between pictures of the clip before it was aged. It carries the change of each picture
-onto the next one; flicker is the root mean square of what is left, as a share of the change, over the pixels
-that change and whose flow leads back to where it came from. Give one aged clip, or two that are to be
-compared, such as one aged as a video and one aged picture by picture. Nothing of a clip is kept.
+Flow (DIS) is computed between pictures of the original clip. It warps the change of each picture to the next;
+flicker is the root mean square of the difference, relative to the change, over the changed pixels whose flow
+is consistent forwards and backwards. Give one aged clip, or two to compare, such as one aged as a video and
+one aged picture by picture. No pictures are stored.
 
-With --made it is tried on a portrait that is moved by a known motion (made_motion.py): how far flow and known
-motion are apart on the face, how far flow and mesh are, and the flicker that flow and known motion say.
+With --made it runs on a portrait with known motion (made_motion.py): the distances on the face between flow,
+known motion and mesh, and the flicker by flow and by known motion.
 
 Run: python benchmarks/video_flicker.py IN OUT [OUT2]
      python benchmarks/video_flicker.py --made [-o FILE]
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 Floats = np.ndarray
 LEADS_BACK_PX = 1.0
-"""How far flow there and back may end from where it began."""
+"""Largest forward-backward error of consistent flow, in px."""
 
 
 def main() -> None:
@@ -75,7 +75,7 @@ def of_clips(before: Path, after: Path) -> dict[str, float]:
 
 
 def flow_back(last: Floats, now: Floats) -> tuple[Floats, Floats]:
-    """Where in the ``last`` picture the pixels of this one were, float32 [h, w, 2], and which to trust.
+    """Positions float32 [h, w, 2] in the ``last`` picture of this one's pixels, and a mask of valid ones.
 
     Both are uint8 [h, w].
     """
@@ -87,12 +87,12 @@ def flow_back(last: Floats, now: Floats) -> tuple[Floats, Floats]:
 
 
 def carried(change: Floats, back: Floats) -> Floats:
-    """A change of the picture before, float32 [h, w], where its pixels are now."""
+    """Warp a change of the last picture, float32 [h, w], to the current positions of its pixels."""
     return np.asarray(cv2.remap(change, back, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE))
 
 
 def flicker(changes: Sequence[Floats], backs: Sequence[Floats], areas: Sequence[Floats]) -> float:
-    """Root mean square of what is left of the changes [h, w], as a share of them."""
+    """Root mean square of the differences of the changes [h, w], relative to the changes."""
     errors = change = 0.0
     for (last, now), back, area in zip(pairwise(changes), backs, areas, strict=True):
         errors += float(np.square(now - carried(last, back))[area].sum())
@@ -118,7 +118,7 @@ def _made(count: int) -> list[dict[str, Any]]:
 
 
 def _agreement(pipeline: Pipeline, video: MadeVideo) -> dict[str, Any]:
-    """What flow and the known motion of a made video say, and how far they are apart, px (medians)."""
+    """Flicker by flow and by known motion of a made video, and their distance in px (medians)."""
     from made_motion import _inverse, at_points
     from video_steadiness import _as_video, _each_alone
 
@@ -169,7 +169,7 @@ def _light(rgb: Floats) -> Floats:
 
 
 def _wide(change: Floats) -> Floats:
-    """Where a change is, with what lies around single pixels of it; noise of an encoder is none."""
+    """Mask of the changed area, dilated; noise of the encoder does not count."""
     broad = cv2.GaussianBlur(np.abs(change), (0, 0), 3.0)
     return np.asarray(broad > 1.0)
 

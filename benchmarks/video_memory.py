@@ -1,10 +1,10 @@
-"""Whether memory stays flat over ten minutes of video.
+"""Checks that memory does not grow over ten minutes of video.
 
-A made clip of small pictures (made_clip.py), 15,000 of them at 25 a second, is aged from file to file by the
-engine that ships. A face comes in for three seconds of every minute, so that this ends within minutes. Memory
-is that of the process, once for every second of video; the second half of the pictures that are aged may not
-need more than the first. With glibc, what its heap has in use is noted besides: the least of every tenth is
-what pictures leave behind, apart from free parts that the heap keeps.
+A made clip of small pictures (made_clip.py), 15,000 at 25 per second, is aged from file to file by the
+shipped engine. A face is present for three seconds of every minute, so that this ends within minutes. Memory
+is that of the process, once per second of video; the second half of the aged pictures may not need more than
+the first. With glibc, the memory in use of its heap is recorded as well: the minimum of every tenth of the
+video shows what pictures leave behind, without free memory that the heap keeps.
 
 Run: python benchmarks/video_memory.py [--minutes 10] [-o FILE]
 """
@@ -88,7 +88,7 @@ class _MallocInfo(ctypes.Structure):
 
 
 def heap_in_use() -> int:
-    """Bytes that are in use of the C library's heap, all its parts and large pieces; 0 if not told."""
+    """Bytes in use of the C library's heap, all arenas and mapped blocks; 0 if unknown."""
     try:
         told = ctypes.CDLL(None).mallinfo2
     except (OSError, AttributeError, TypeError):
@@ -99,7 +99,7 @@ def heap_in_use() -> int:
 
 
 def _visits(visit: Iterable[np.ndarray], count: int) -> Iterator[np.ndarray]:
-    """So many pictures: a visit at the beginning of every minute, and an empty room."""
+    """Pictures with a face at the beginning of every minute, and without one otherwise."""
     known, empty = list(visit), np.full((SIZE[1], SIZE[0], 3), 90, np.uint8)
     for number in range(count):
         place = number % round(60 * float(RATE))

@@ -1,9 +1,9 @@
-"""What a picture of a video costs beside a photo of the same face: `amgan video` and `amgan age`.
+"""Cost of a picture of a video compared with a photo of the same face: `amgan video` and `amgan age`.
 
 A made clip of 1920 x 1080 px in H.264 with a face 400 px high (made_clip.py) is aged from file to file with
-the first look, the engine, the encoder. The photo is one of its pictures, a JPEG, aged from file to file in a
-process that has aged one before. Both in this process, on all CPUs: what other work on the machine does to
-wall time it does not do to CPU time.
+analysis, engine and encoder. The photo is one of its pictures, a JPEG, aged from file to file in a process
+that has aged one before. Both run in this process, on all CPUs. CPU time is measured as well, as other
+programs disturb wall time.
 
 Run: python benchmarks/video_speed.py [--seconds 10] [-o FILE]
 """
@@ -71,7 +71,7 @@ def _photo(pipeline: Pipeline, folder: Path) -> None:
 
 
 def _timed(count: int, work: Any) -> dict[str, float]:
-    """Milliseconds of each of ``count`` things: CPU time of all threads, and wall time."""
+    """Milliseconds of each of ``count`` calls: CPU time of all threads, and wall time."""
     cpu, wall = time.process_time(), time.perf_counter()
     work()
     passed = np.array([time.process_time() - cpu, time.perf_counter() - wall]) * 1000 / count

@@ -1,17 +1,18 @@
-"""How steady a video is aged: against ageing every picture by itself, on motion that is known exactly.
+"""Temporal stability of an aged video compared with ageing each picture alone, on exactly known motion.
 
-A portrait is moved, turned, zoomed and lit anew (made_motion.py), with the noise of a camera. The change that
-ageing makes is carried back onto the portrait, where a perfect result would stand still:
+A portrait is moved, turned, zoomed and relit (made_motion.py), with camera noise. The change is warped back
+onto the portrait, where a perfect result would not move:
 
-- flicker: root mean square of how the change differs from one picture to the next, as a share of the change
-  (taken before it is rounded to the codes of the picture, both times);
-- jitter: root mean square of how far the mesh moves against the skin from one picture to the next, px;
-- wander: the same from its mean over the whole video, px; what turning does to the mesh is in it;
-- lines: how far the pattern of the change moves against the skin, px, from one picture to the next (phase
-  correlation over the face, root mean square).
+- flicker: root mean square difference of the change between neighbouring pictures, relative to the change
+  (before rounding to the picture's codes, in both cases);
+- jitter: root mean square motion of the mesh against the skin between neighbouring pictures, px;
+- wander: root mean square distance of the mesh from its mean position on the skin over the whole video, px,
+  including the effect of turning;
+- lines: motion of the change's pattern against the skin between neighbouring pictures, px (phase correlation
+  over the face, root mean square).
 
-The result says of every video whether flicker is a third of frame by frame at most, and lines stay within
-0.3 px.
+The result says for every video whether flicker is at most a third of that of separate pictures, and lines
+stay within 0.3 px.
 
 Run: python benchmarks/video_steadiness.py [--pictures 20] [-o FILE]
 """
@@ -73,7 +74,7 @@ def main() -> None:
 
 
 def _result(rows: list[dict[str, Any]], given: argparse.Namespace) -> dict[str, Any]:
-    """Means over the videos measured so far, and each of them."""
+    """Means over the videos measured so far, and the result of each."""
     mean = {
         kind: {key: round(float(np.mean([row[kind][key] for row in rows])), 4) for key in rows[0][kind]}
         for kind in ("alone", "steady")
@@ -96,7 +97,7 @@ def _result(rows: list[dict[str, Any]], given: argparse.Namespace) -> dict[str, 
 
 
 def measure(pipeline: Pipeline, video: MadeVideo, face: Face) -> dict[str, Any]:
-    """Both ways of ageing a made video."""
+    """Measure both ways of ageing a made video."""
     inverse = [_inverse(forward) for forward in video.maps]
     area = _inner(face, video.pictures[0].shape)
     found: dict[str, Any] = {"face_px": round(face.width_px)}
@@ -107,7 +108,7 @@ def measure(pipeline: Pipeline, video: MadeVideo, face: Face) -> dict[str, Any]:
 
 
 class Unrounded(StillPicture):
-    """A picture that keeps the ``change`` that is added to it, with its fractions of a code."""
+    """A picture that records the added ``change``, with its fractions of a code."""
 
     def __init__(self, pixels: np.ndarray) -> None:
         super().__init__(pixels)
@@ -196,12 +197,12 @@ def _score(
 
 
 def _fine(change: np.ndarray) -> np.ndarray:
-    """The lines of a change, without its broad tone."""
+    """The high-frequency part of a change."""
     return change - cv2.GaussianBlur(change, (0, 0), 4.0)
 
 
 def _inner(face: Face, shape: tuple[int, ...]) -> tuple[slice, slice]:
-    """The face's own part of the portrait."""
+    """The area of the face in the portrait."""
     x0, y0, x1, y1 = (round(v) for v in face.reach)
     return slice(max(y0, 0), min(y1, shape[0])), slice(max(x0, 0), min(x1, shape[1]))
 

@@ -1,9 +1,9 @@
-"""What the bundle's own estimator reads of a zone that alone is swept through the ages, and where it changes.
+"""Estimates of a zone that alone is aged to several ages, and the locality of the change.
 
     python benchmarks/zone_locality.py data/set640
 
-`amgan evaluate` measures on more faces how much of the change lies inside the zone asked for; this script
-adds how each zone is read when it is asked to be 20 to 80 years old.
+`amgan evaluate` measures on more faces the share of the change inside the requested zone; this script adds
+the bundle's own estimate of each zone at requests of 20 to 80 years.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def parse_arguments() -> argparse.Namespace:
 def readings(
     pipeline: Pipeline, estimator: Estimator, rgb: np.ndarray, seen: SeenFace, zone: Zone
 ) -> list[float]:
-    """The zone's age as the estimator reads it, when the zone alone is asked to be SWEEP years old."""
+    """Estimates of a zone's age at requests of SWEEP years for that zone alone."""
     found = []
     for years in SWEEP:
         request = Request.parse(None, [f"{zone.name}={years}"])
@@ -53,7 +53,7 @@ def readings(
 
 
 def judge(dataset: Path, count: int, model: Path | None) -> dict[str, Any]:
-    """The shares and readings of all zones."""
+    """The shares and estimates of all zones."""
     bundle = Bundle.open(model)
     estimator = Estimator(bundle)
     with Pipeline(model) as pipeline:

@@ -1,4 +1,4 @@
-"""Peak memory of a fresh process over the size of the photo; its time, which comes along, is unverified."""
+"""Peak memory of a new process by size of the photo; the times recorded with it are unverified."""
 
 from __future__ import annotations
 
@@ -24,5 +24,5 @@ def bench_memory(benchmark: Any, bundle: Bundle, size: Any, megapixels: int, tmp
         peaks.append(photos.run_cold(bundle, source, tmp_path / "out.jpg").peak_mib)
 
     benchmark.pedantic(cold, rounds=1 if size.rounds < 5 else 3)
-    # Nothing is compared here, so the time counts for nothing: bench_photo.py has it beside PyTorch.
+    # Nothing is compared here, so the time means nothing: bench_photo.py measures it against PyTorch.
     benchmark.extra_info.update(megapixels=megapixels, peak_mib=max(peaks), verified=False)

@@ -1,7 +1,7 @@
-"""The simplification pass by pass: the generator after each pass in OpenVINO, beside the plain one.
+"""The generator in OpenVINO after each simplification pass, compared with the plain one.
 
-All are converted by OpenVINO from PyTorch, for one tile, on all cores; so differences are those of the graphs
-alone. What `amgan export` writes is the last one, written node for node.
+All are converted by OpenVINO from PyTorch, for one tile, on all cores, so only the graphs differ. The last
+one is node for node the graph that `amgan export` writes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def available() -> tuple[str, ...]:
 
 @pytest.fixture(scope="module")
 def open_plain(generator: Any, arrays: Any) -> Callable[[str], Any]:
-    """The plain graph in a precision; opened once."""
+    """The plain graph in a precision; cached."""
     opened: dict[str, Any] = {}
 
     def get(precision: str) -> Any:

@@ -1,4 +1,4 @@
-"""Whole photos, JPEG to JPEG: one that is warm, a folder of them, one in a fresh process, and each stage."""
+"""Whole photos, JPEG to JPEG: one in a warm process, one in a new process, a folder, and each stage."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def bench_folder(
 def bench_one_photo_cold(
     in_turn: Any, benchmark: Any, bundle: Bundle, photo_parity: Any, size: Any, tmp_path: Path
 ) -> None:
-    """A fresh process for every run; its peak memory as well."""
+    """A new process for every run, with its peak memory."""
     source = portrait.write_portrait(tmp_path / "in.jpg", size.frame_px)
     peaks: list[float] = []
 

@@ -1,4 +1,4 @@
-"""The engine by itself: side of its tiles x tiles a batch x batches in flight, on one whole frame."""
+"""The engine alone on one whole frame: tile size x batch size x batches in flight."""
 
 from __future__ import annotations
 

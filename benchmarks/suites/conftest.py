@@ -1,8 +1,8 @@
-"""What the suites share: how much to measure, the bundle and its frame, and turns with the reference.
+"""Shared fixtures of the suites: sizes, the bundle and its frame, and timing in turn with the reference.
 
-Every benchmark takes turns with PyTorch eager (or with the plain graph, where a suite says so): before each
-timed run the reference runs once and is timed as well. ``extra_info`` keeps how many times faster, by the
-median of these pairs, and the parity; without it a speed is marked as unverified.
+Every benchmark takes turns with PyTorch eager (or with the plain graph, if a suite says so): the reference
+runs and is timed before each timed run. ``extra_info`` keeps the median ratio of these pairs, and the parity;
+without it a speed is marked as unverified.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ PACKAGES = (*short_set.PACKAGES, "pytest-benchmark")
 
 @dataclass(frozen=True)
 class Size:
-    """Side of the face's frame in px, timed turns of each benchmark, photos of a folder."""
+    """Side of the face's frame in px, timed turns per benchmark, photos per folder."""
 
     frame_px: int
     rounds: int
@@ -53,7 +53,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_benchmark_update_json(config: pytest.Config, benchmarks: Any, output_json: dict[str, Any]) -> None:
-    """Give the result the heading of all our results, and leave out what pytest-benchmark says of it."""
+    """Give the result the standard heading, and drop the one of pytest-benchmark."""
     bundle = Bundle.open(None)
     command = machine.typed("pytest", sys.argv[1:])
     size = config.getoption("--amgan-size")
@@ -94,7 +94,7 @@ def eager(generator: Any, arrays: engines.Arrays) -> engines.Age:
 
 @pytest.fixture(scope="session")
 def wanted(eager: engines.Age) -> np.ndarray:
-    """What PyTorch makes of the frame in fp32."""
+    """PyTorch's result for the frame in fp32."""
     return eager()
 
 
@@ -102,10 +102,10 @@ def wanted(eager: engines.Age) -> np.ndarray:
 def in_turn(
     benchmark: Any, size: Size, eager: engines.Age, bundle: Bundle, wanted: np.ndarray
 ) -> Callable[..., Any]:
-    """Time something in turn with a reference (PyTorch eager), and keep ratio and parity beside the times.
+    """Time a function in turn with a reference (PyTorch eager), and keep ratio and parity with the times.
 
-    ``precision`` is that of the pixels which ``way`` gives, None where it gives none; then ``parity`` may say
-    how they were checked elsewhere.
+    ``precision`` is that of the pixels which ``way`` returns, None if it returns none; then ``parity`` can
+    say how they were checked elsewhere.
     """
 
     def measure(
@@ -149,7 +149,7 @@ def in_turn(
 def photo(
     bundle: Bundle, size: Size, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[photos.StagedPhoto]:
-    """A photo that has gone through all its stages once."""
+    """A photo after all stages have run once."""
     folder = tmp_path_factory.mktemp("photo")
     source = portrait.write_portrait(folder / "portrait.jpg", size.frame_px)
     with photos.StagedPhoto(bundle, source, folder / "aged.jpg") as staged:
@@ -159,7 +159,7 @@ def photo(
 
 @pytest.fixture(scope="session")
 def photo_parity(bundle: Bundle, generator: Any, photo: photos.StagedPhoto) -> dict[str, Any]:
-    """What the engine makes of the photo's face, beside PyTorch on the very same frame."""
+    """Parity of the engine with PyTorch on the frame of the photo's face."""
     return short_set.photo_parity(bundle, generator, photo)
 
 
