@@ -180,7 +180,7 @@ def _refuse_many_scans(path: Path) -> None:
             last = block[-_SCAN_HEAD_BYTES + 1 :]
             if scans > MAX_JPEG_SCANS:
                 raise PhotoError(
-                    f"'{path}' is a JPEG of more than {MAX_JPEG_SCANS} scans, made to take long: save it anew"
+                    f"'{path}' is a JPEG of more than {MAX_JPEG_SCANS} scans, made to be slow: save it again"
                 )
 
 
@@ -192,7 +192,7 @@ def _refuse_rare_coding(path: Path) -> None:
         return  # damaged; the decoder reports it
     if kind not in _HUFFMAN_FRAMES:
         coding = "arithmetic coding" if kind > 0xC8 else "a lossless or hierarchical coding"
-        raise PhotoError(f"'{path}' is a JPEG with {coding}, which hardly any program reads: save it anew")
+        raise PhotoError(f"'{path}' is a JPEG with {coding}, which hardly any program reads: save it again")
 
 
 def _avif_bits(path: Path) -> int:

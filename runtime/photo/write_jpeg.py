@@ -45,7 +45,7 @@ def changed_jpeg(
     are compared with those of ``source`` before the file is returned.
     """
     if not can_keep_blocks():
-        _log.debug("nothing here can change blocks: the whole picture is encoded anew")
+        _log.debug("nothing here can change blocks: the whole picture is encoded again")
         return None
     try:
         before, orientation, progressive = _open(source, known)
@@ -58,7 +58,7 @@ def changed_jpeg(
         _check(content, before, touched)
         return content
     except (KeptBlocksError, *BROKEN) as error:
-        _log.debug("the whole picture is encoded anew: %s", error)
+        _log.debug("the whole picture is encoded again: %s", error)
         return None
 
 

@@ -104,9 +104,9 @@ def know_people(tracks: Sequence[Track], groups: Sequence[Sequence[int]]) -> lis
 
 
 def choose_people(people: Sequence[Person], request: VideoRequest, faces: Sequence[Face]) -> list[Person]:
-    """The people with the reasons of those that are left alone; ``faces`` are their faces, in order.
+    """Set the reasons of the people who are not aged; ``faces`` are their faces, in the same order.
 
-    A choice of faces means people: the most prominent counts as the largest.
+    A choice of faces applies to people: the most prominent counts as the largest.
     """
     base = request.base
     meant = {id(face) for face in pick(faces, base.faces)}
@@ -143,7 +143,7 @@ class Ager:
     def __init__(
         self, pipeline: Pipeline, request: VideoRequest, courses: Sequence[tuple[Person, Course]], rate: float
     ) -> None:
-        """``rate`` is pictures a second."""
+        """``rate`` is in pictures per second."""
         self._pipeline, self._request = pipeline, request
         kind, kept = pipeline.manifest.coordinates, (one for one in courses if not one[0].reason)
         self._courses = {
@@ -234,7 +234,7 @@ def finish_picture(started: StartedPicture) -> bool:
         ):
             change[inside <= 0] = 0.0
             bands.append((x, y, change))
-        if bands:  # all at once: a sample of colour may belong to rows of two bands
+        if bands:  # together: a chroma sample may belong to rows of two bands
             x, y, _ = bands[0]
             started.picture.add(x0 + x, y0 + y, np.concatenate([change for _, _, change in bands]))
     return bool(started.works)

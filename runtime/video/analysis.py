@@ -26,9 +26,9 @@ Progress = Callable[[int, int, str], None]
 def analyse(
     pipeline: Pipeline, source: Source, folder: Path, min_face_px: float | None, progress: Progress
 ) -> Analysis:
-    """Follow all faces of a video; landmarks go into a file in ``folder``.
+    """Track all faces of a video; landmarks are written to a file in ``folder``.
 
-    Raises VideoError where the video is damaged, EngineError, OSError where nothing can be written.
+    Raises VideoError if the video is damaged, EngineError, OSError if a file cannot be written.
     """
     store = LandmarkStore(folder / ROWS)
     cuts_at: list[int] = []
@@ -53,7 +53,7 @@ def analyse(
 
 
 def search_every(source: Source) -> int:
-    """Number of pictures from one search of a whole picture to the next."""
+    """Number of pictures between two searches of the whole picture."""
     wanted = round(SEARCH_SECONDS * float(source.rate))
     return max(min(wanted, KEPT_BYTES // max(source.picture_bytes, 1)), 4)
 
@@ -66,7 +66,7 @@ def bridge_frames(rate: float) -> int:
 def pictures_with_numbers(
     source: Source, analysis: Analysis, first: int, last: int
 ) -> Iterator[tuple[int, int, Picture]]:
-    """(number, key, picture) of the pictures ``first`` to ``last`` (not with it) of an analysed video."""
+    """Yield (number, key, picture) of the pictures ``first`` to ``last`` (exclusive) of an analysed video."""
     start = analysis.keys[first] if first and analysis.seekable else None
     numbers = {} if start is None else {analysis.keys[one]: one for one in range(first, last)}
     number = 0

@@ -26,10 +26,10 @@ LONGEST_GAP_SECONDS = 0.3
 
 
 class ChangeAverage:
-    """The average of one track's change; give it the pictures in order."""
+    """The average of one track's change. Pictures must be added in order."""
 
     def __init__(self, rate: float) -> None:
-        """``rate`` is pictures a second."""
+        """``rate`` is in pictures per second."""
         self._rate = rate
         self._number = -1
         self._texture: Floats | None = None
@@ -41,9 +41,9 @@ class ChangeAverage:
     ) -> tuple[Floats, Floats]:
         """The averaged frame, float32 [S, S, 3], and mask, float32 [S, S], of a picture.
 
-        ``after`` uint8 [S, S, 3] is the aged frame of the picture itself; None takes the change of the last
-        picture that had one, where it lies now on the skin. Away from its mask the frame holds nothing, and
-        the mask is zero. Begins anew where pictures were left out for long; that picture must have a frame.
+        ``after`` uint8 [S, S, 3] is the aged frame of the picture; None reuses the last picture's change at
+        its new position on the skin. Outside the mask, which is zero there, the frame is undefined. The
+        average restarts after a long gap between pictures; the picture after it must have a frame.
         """
         size, side = work.seen.frame_px, texture_px(work.seen.frame_px)
         box, gap = _box_of(work.mask), number - self._number
@@ -72,8 +72,9 @@ class ChangeAverage:
         return self._back(work, new, box, *seen.correspondence.on_mean(slip, size, box, side))
 
     def _on_mean(self, work: FaceWork, new: Floats | None, knots: Floats, box: Box, side: int) -> Floats:
-        """The change of a picture and its mask on the mean face, [side, side, 4]; the last change with the
-        mask of this picture where it has none of its own.
+        """A picture's change and mask on the mean face, [side, side, 4].
+
+        If it has no change, the last change with this picture's mask.
         """
         if new is not None:
             return sampled(new, knots, side)
@@ -92,9 +93,7 @@ class ChangeAverage:
     def _back(
         self, work: FaceWork, new: Floats | None, box: Box, at: Floats, inside: Floats
     ) -> tuple[Floats, Floats]:
-        """The average in the frame of a picture; past the mean face the picture's own change counts, where
-        there is one.
-        """
+        """The average in the frame of a picture; outside the mean face, the picture's own change if any."""
         assert self._texture is not None
         before = work.before
         mixed: Floats = looked_up(self._texture, at)
@@ -112,41 +111,42 @@ class ChangeAverage:
         return averaged, mask
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """What a run that goes on later needs, exactly; empty before the first picture."""
+        """The exact state for resuming; empty before the first picture."""
         if self._texture is None or self._look is None:
             return {}
         return {"number": np.array(self._number), "texture": self._texture, "look": self._look}
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Go on from a `state`."""
+        """Restore a `state`."""
         self._number = int(state["number"])
         self._texture = np.array(state["texture"], np.float32)
         self._look = np.array(state["look"], np.float32)
 
 
 def _too_fine(ratio: float) -> float:
-    """Standard deviation in px of the frame of what the picture cannot show, for so many px of the frame a
-    px of the picture: lines that are too fine for it would flicker as they move. Pasting averages whole
-    blocks by itself.
+    """Standard deviation, in px of the frame, of details too fine for the picture.
+
+    Such lines would flicker as they move. The argument is the size of a pixel of the picture in px of the
+    frame. Pasting averages whole blocks itself.
     """
     blocks = max(math.floor(ratio), 1)
     return 0.6 * blocks * math.sqrt(max((ratio / blocks) ** 2 - 1.0, 0.0))
 
 
 def _shares(apart: Floats, least: float) -> Floats:
-    """How much the new picture counts, [LOOK_PX, LOOK_PX]: ``least``, and all where the look has changed."""
+    """Weight of the new picture, [LOOK_PX, LOOK_PX]: ``least``, and 1 where the appearance has changed."""
     wide = cv2.GaussianBlur(cv2.dilate(changed_look(apart), np.ones((5, 5))), (0, 0), 1.5)
     return np.asarray(least + (1.0 - least) * np.asarray(wide), np.float32)
 
 
 def _pixels_of(knots: Floats, size: int, box: Box) -> Floats:
-    """Knots in units of a frame, ``size`` px wide, as pixels of a part of it."""
+    """Convert knots from units of a frame of ``size`` px to pixels of a part of it."""
     first = np.array([box[1].start, box[0].start], np.float32)
     return np.asarray(knots * np.float32(size) - np.float32(0.5) - first, np.float32)
 
 
 def _box_of(mask: Floats) -> Box:
-    """Rows and columns around all that a mask holds, and some more; of an empty one the first few."""
+    """Rows and columns of the non-zero part of a mask, with a margin; of an empty mask the first few."""
     found = []
     for axis in (1, 0):
         used = np.flatnonzero(mask.any(axis=axis))

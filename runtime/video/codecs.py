@@ -14,9 +14,9 @@ from .probe import VideoInfo
 
 @dataclass(frozen=True)
 class Codec:
-    """A codec: FFmpeg's ``encoder``; ``usual`` is its quality where none is asked for, ``worst`` the last.
+    """A codec: FFmpeg's ``encoder``; ``usual`` is its default quality, ``worst`` the lowest.
 
-    Quality counts as in x264, 0 is best; codecs of film have none (``worst`` 0).
+    Quality is on x264's scale, 0 is best; intermediate codecs have none (``worst`` 0).
     """
 
     encoder: str
@@ -35,16 +35,16 @@ CODECS = {
 CONTAINERS = tuple(dict.fromkeys(suffix for codec in CODECS.values() for suffix in codec.containers))
 NEED_EVEN_SIDES = ("h264", "hevc")
 X264_PRESET = "veryfast"
-"""A third of the time of x264's default, for files that are about a tenth larger."""
+"""A third of the time of x264's default preset, for files that are about a tenth larger."""
 _SAME = {"h264": "h264", "hevc": "hevc", "prores": "prores", "ffv1": "ffv1", "vp8": "vp9", "vp9": "vp9"}
 _SAME |= {"libvpx": "vp9", "libvpx-vp9": "vp9"}
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """How a video is encoded: name of the codec, FFmpeg's encoder and its options, kind of samples.
+    """Encoding of a video: name of the codec, FFmpeg's encoder and its options, pixel format.
 
-    Pictures are changed in the planar layout ``edited``; ``pix_fmt`` is what the encoder is given.
+    Pictures are changed in the planar layout ``edited``; the encoder gets ``pix_fmt``.
     """
 
     codec: str
@@ -57,9 +57,9 @@ class Encoding:
 def choose_encoding(
     info: VideoInfo, output: Path, codec: str | None = None, quality: int | None = None
 ) -> Encoding:
-    """Choose for a file to write; ``codec`` None is the input's own where it fits into the file.
+    """Choose the encoding of an output file; ``codec`` None is the input's codec if the file can hold it.
 
-    Raises UsageError for what there is not, and for a codec that the kind of file cannot hold.
+    Raises UsageError for an unknown codec, and for a codec that the kind of file cannot hold.
     """
     suffix = output.suffix.lower()
     if suffix not in CONTAINERS:
@@ -83,7 +83,7 @@ def choose_encoding(
 
 
 def _check_sides(info: VideoInfo, name: str, pix_fmt: str) -> None:
-    """Raise UsageError where a side is odd and pixels share samples of colour along it."""
+    """Raise UsageError if a side is odd and chroma is subsampled along it."""
     right, down = layout_of(pix_fmt, 0, 0, info.height).chroma
     if info.width % (1 << right) or info.height % (1 << down):
         raise UsageError(
@@ -93,7 +93,7 @@ def _check_sides(info: VideoInfo, name: str, pix_fmt: str) -> None:
 
 
 def _usual(info: VideoInfo, suffix: str) -> str:
-    """The input's codec, or one that players know."""
+    """The input's codec, or a widely supported one."""
     same = _SAME.get(info.codec)
     if same is not None and suffix in CODECS[same].containers:
         return same
@@ -103,7 +103,7 @@ def _usual(info: VideoInfo, suffix: str) -> str:
 
 
 def _samples(info: VideoInfo, encoder: str, output: Path) -> str:
-    """The encoder's kind of samples that is nearest to the input's."""
+    """The encoder's pixel format that is closest to the input's."""
     av = load_av(output)
     from av.codec import codec as codecs
 
@@ -151,7 +151,7 @@ def _options(name: str, level: int, pix_fmt: str) -> tuple[tuple[str, str], ...]
 
 
 def add_picture_track(container: Any, info: VideoInfo, encoding: Encoding) -> Any:
-    """Add the track of pictures to an opened output, with all that the input says of its own."""
+    """Add the video track to an opened output, with the properties of the input's track."""
     stream = container.add_stream(encoding.encoder, rate=info.rate, options=dict(encoding.options))
     context = stream.codec_context
     stream.width, stream.height = info.width, info.height

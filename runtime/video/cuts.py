@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 
 BINS = 32
 OTHER_LIGHTS = 0.5
-"""Distance of two lightness histograms, as the share of pixels that differ, from which it is a cut."""
+"""Distance of two lightness histograms, as the share of differing pixels, from which there is a cut."""
 OTHER_PICTURE = 0.55
 """Correlation of two thumbnails below which they show different scenes."""
 SUDDEN = 3.0
-"""How many times as large as usual a difference must be: a fast pan differs as much in every picture."""
+"""Factor over the usual difference of pictures: during a fast pan all differences are large."""
 LEAST = 0.03
 MEMORY = 12
 FEW, AT_FIRST = 3, 0.04
-"""With fewer differences than FEW known, AT_FIRST is taken for usual."""
+"""With fewer than FEW differences so far, AT_FIRST is the usual difference."""
 
 
 class CutFinder:
@@ -28,7 +28,7 @@ class CutFinder:
         self._usual: deque[float] = deque(maxlen=MEMORY)
 
     def is_cut(self, thumb: NDArray[np.float32]) -> bool:
-        """Whether this picture begins a new shot; the first one of all does not."""
+        """Whether this picture begins a new shot; False for the first picture."""
         last, self._last = self._last, thumb
         if last is None:
             return False
@@ -41,13 +41,13 @@ class CutFinder:
 
 
 def _alike(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    """Correlation of two thumbs, -1..1; two even ones are alike."""
+    """Correlation of two thumbnails, -1..1; 1 for two uniform ones."""
     a, b = one - one.mean(), other - other.mean()
     norm = float(np.sqrt((a * a).sum() * (b * b).sum()))
     return float((a * b).sum()) / norm if norm > 1e-6 else 1.0
 
 
 def _apart(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    """How far two histograms are apart, 0..1."""
+    """Distance of two histograms, 0..1."""
     first, second = (np.histogram(thumb, BINS, (0.0, 1.0))[0] / thumb.size for thumb in (one, other))
     return 0.5 * float(np.abs(first - second).sum())

@@ -1,8 +1,8 @@
-"""Frames in OpenEXR: scene-linear light in half or float, aged without touching any other sample.
+"""Frames in OpenEXR: scene-linear light in half or float, aged without changing any other sample.
 
-The network sees a frame as 8-bit sRGB: its light, 1.0 being white, in the primaries of Rec. 709 and through
-the curve of sRGB; what is brighter than white it sees as white. Its change is added on that curve, which goes
-on above white, and then turned back into light. Channels, parts and attributes stay as they were.
+The network gets a frame as 8-bit sRGB: its light, 1.0 being white, in the primaries of Rec. 709 and through
+the sRGB curve, clipped at white. Its change is added on that curve, extended above white, and converted back
+to light. Channels, parts and attributes are kept.
 """
 
 from __future__ import annotations
@@ -24,15 +24,14 @@ from .primaries import to_rec709
 Floats = NDArray[np.float32]
 MAX_SIDE_PX, MAX_PIXELS = 16384, 16384 * 8704
 NEW_CODES = ("B44_COMPRESSION", "B44A_COMPRESSION", "DWAA_COMPRESSION", "DWAB_COMPRESSION")
-"""Compressions that would change every sample once more: their frames are written as ZIP."""
+"""Lossy compressions, which would change every sample again: their frames are written as ZIP."""
 _CURVE_BEGINS, _LIGHT_BEGINS = 0.04045, 0.0031308
 
 
 class ExrPicture(StillPicture):
-    """An OpenEXR frame: ``pixels`` are what the network sees, changes are added to the samples of the file.
+    """An OpenEXR frame: ``pixels`` are the network's input; changes are added to the file's samples.
 
-    The picture is the display window: what of the data lies outside stays as it is, where there are no data
-    it is black.
+    The picture is the display window: data outside it are kept, and parts of it without data are black.
     """
 
     def __init__(self, path: Path) -> None:
@@ -41,8 +40,10 @@ class ExrPicture(StillPicture):
         with _reading(path) as exr:
             names = _checked_names(exr, path)
             self._file = exr.File(str(path), separate_channels=True)
-            if [set(part.channels) for part in self._file.parts] != names:  # it printed why, and went on
-                raise VideoError(f"'{path}' is damaged or cut short: make it anew")
+            if [
+                set(part.channels) for part in self._file.parts
+            ] != names:  # the library only prints the reason
+                raise VideoError(f"'{path}' is damaged or cut short: create it again")
             part = _colour_part(self._file, path)
             header = part.header
             self._channels = _colours(part, path)
@@ -56,7 +57,7 @@ class ExrPicture(StillPicture):
 
     @property
     def nbytes(self) -> int:
-        """Bytes that it takes."""
+        """Size in memory in bytes."""
         return int(self.pixels.nbytes + sum(one.nbytes for one in self._channels))
 
     def add(self, x0: int, y0: int, change: Floats) -> None:
@@ -74,7 +75,7 @@ class ExrPicture(StillPicture):
         added = to_light(to_codes(light) + codes[meant] / np.float32(255.0)) - light
         if self._to709 is not None:
             added = added @ np.linalg.inv(self._to709).T
-        if self._alpha is not None:  # light is stored as it is seen: of a half transparent pixel by half
+        if self._alpha is not None:  # stored light is premultiplied by alpha
             added *= np.clip(self._alpha[there][meant], 0.0, 1.0).astype(np.float32)[:, None]
         for number, channel in enumerate(self._channels):
             most = float(np.finfo(channel.dtype).max)
@@ -84,7 +85,7 @@ class ExrPicture(StillPicture):
     def write(self, output: Path) -> None:
         """Write the frame with its changes, atomically; one without changes is copied.
 
-        Raises VideoError where that cannot be done.
+        Raises VideoError if it cannot be written.
         """
         exr = load_exr(self.path)
         try:
@@ -100,7 +101,7 @@ class ExrPicture(StillPicture):
             raise VideoError(f"'{output}' cannot be written ({_reason(error)}): check the folder") from error
 
     def _draw(self) -> None:
-        """What the network sees of the data."""
+        """Convert the data to the network's input."""
         found = self._inside(0, 0, self.width, self.height)
         if found is None:
             return
@@ -117,7 +118,7 @@ class ExrPicture(StillPicture):
         return own if self._to709 is None else np.asarray(own @ self._to709.T, np.float32)
 
     def _inside(self, x: int, y: int, width: int, height: int) -> tuple[Any, Any] | None:
-        """Where data lie in a part of the picture: rows and columns of the part, and of the channels."""
+        """The data window in a part of the picture: rows and columns of the part, and of the channels."""
         x, y = x - int(self._data[0]), y - int(self._data[1])
         rows, columns = self._channels[0].shape
         left, top, right, bottom = max(x, 0), max(y, 0), min(x + width, columns), min(y + height, rows)
@@ -128,7 +129,7 @@ class ExrPicture(StillPicture):
 
 
 def load_exr(path: Path) -> Any:
-    """The OpenEXR package; raises MissingDependencyError, naming the frame, where it is not installed."""
+    """Import the OpenEXR package; raises MissingDependencyError, naming the frame, if it is not installed."""
     try:
         import OpenEXR
     except ImportError as error:
@@ -139,7 +140,7 @@ def load_exr(path: Path) -> Any:
 
 
 def to_codes(light: Floats) -> Floats:
-    """Light, 1 is white, on the curve of sRGB, 0..1 and on above it; negative light mirrored."""
+    """Encode light (1 is white) with the sRGB curve, extended above 1 and mirrored for negative light."""
     amount = np.abs(light)
     curved = 1.055 * np.power(np.maximum(amount, _LIGHT_BEGINS), 1 / 2.4) - 0.055
     codes = np.where(amount <= _LIGHT_BEGINS, 12.92 * amount, curved)
@@ -155,7 +156,7 @@ def to_light(codes: Floats) -> Floats:
 
 
 def _seen(light: NDArray[Any]) -> NDArray[np.uint8]:
-    """Light as 8-bit codes of sRGB; half precision is more than they need."""
+    """Light as 8-bit sRGB codes, from half precision."""
     with np.errstate(over="ignore"):
         half = np.ascontiguousarray(light, np.float16)
     return np.asarray(_table()[half.view(np.uint16)])
@@ -163,7 +164,7 @@ def _seen(light: NDArray[Any]) -> NDArray[np.uint8]:
 
 @cache
 def _table() -> NDArray[np.uint8]:
-    """The 8-bit code of every half; what is no number is black."""
+    """The 8-bit code of every half-precision value; NaN is black."""
     halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16).astype(np.float32)
     light = np.clip(np.nan_to_num(halves, nan=0.0, posinf=1.0, neginf=0.0), 0.0, 1.0)
     return np.rint(255.0 * to_codes(light)).astype(np.uint8)
@@ -176,13 +177,14 @@ def _reading(path: Path) -> Iterator[Any]:
         yield exr
     except (OSError, RuntimeError, ValueError, TypeError, KeyError) as error:
         raise VideoError(
-            f"'{path}' is no OpenEXR frame that can be read, or is cut short ({_reason(error)}): make it anew"
+            f"'{path}' is no readable OpenEXR frame, or is cut short ({_reason(error)}): create it again"
         ) from error
 
 
 def _checked_names(exr: Any, path: Path) -> list[set[str]]:
-    """The names of the channels of each part, from the headers alone; raises VideoError for sizes past the
-    limits and kinds that cannot be kept.
+    """The channel names of each part, from the headers.
+
+    Raises VideoError for sizes over the limits and kinds of images that cannot be kept.
     """
     found = []
     for part in exr.File(str(path), separate_channels=True, header_only=True).parts:
@@ -204,7 +206,7 @@ def _checked_names(exr: Any, path: Path) -> list[set[str]]:
 
 
 def _colour_part(file: Any, path: Path) -> Any:
-    """The first part that holds colours, or lightness."""
+    """The first part with colour or luminance channels."""
     for part in file.parts:
         if {"R", "G", "B"} <= set(part.channels):
             return part
@@ -215,7 +217,7 @@ def _colour_part(file: Any, path: Path) -> Any:
 
 
 def _colours(part: Any, path: Path) -> list[NDArray[Any]]:
-    """Its channels R, G, B, or Y alone."""
+    """The names of its channels R, G and B, or only Y."""
     names = ("R", "G", "B") if "R" in part.channels else ("Y",)
     found = [np.asarray(part.channels[name].pixels) for name in names]
     if any(one.dtype.kind != "f" or one.ndim != 2 or one.shape != found[0].shape for one in found):

@@ -1,4 +1,4 @@
-"""A folder of numbered frames in place of a video file: PNG, TIFF and what else photos can be, and EXR."""
+"""A folder of numbered frames as a video: PNG, TIFF and the other formats of photos, and EXR."""
 
 from __future__ import annotations
 
@@ -30,8 +30,9 @@ class Frames:
 
 
 def list_frames(folder: Path) -> Frames:
-    """The numbered pictures of a folder; raises UsageError where there are none, or of two
-    kinds, MissingDependencyError for EXR without its package.
+    """List the numbered pictures of a folder.
+
+    Raises UsageError if there are none or of two kinds, MissingDependencyError for EXR without its package.
     """
     found: dict[tuple[str, str], list[tuple[int, Path]]] = {}
     for path in sorted(folder.iterdir()):
@@ -53,7 +54,7 @@ def list_frames(folder: Path) -> Frames:
 
 
 class FolderPicture(Picture, Protocol):
-    """A frame of a folder, with all that is needed to write it back."""
+    """A frame of a folder, with everything needed to write it back."""
 
     path: Path
 
@@ -100,7 +101,7 @@ def read_frame(path: Path) -> FolderPicture:
 
 
 class FolderSource:
-    """The frames of a folder between two times, in seconds, at ``rate`` frames a second."""
+    """The frames of a folder between two times in seconds, at ``rate`` frames per second."""
 
     def __init__(
         self, frames: Frames, rate: float = USUAL_RATE, start: float | None = None, end: float | None = None
@@ -115,28 +116,28 @@ class FolderSource:
 
     @property
     def rate(self) -> float:
-        """Pictures a second."""
+        """Pictures per second."""
         return self._rate
 
     @property
     def estimate(self) -> int:
-        """How many pictures there are."""
+        """Number of pictures."""
         return len(self.paths)
 
     @property
     def picture_bytes(self) -> int:
-        """Bytes that one picture takes, known from the first one that is read."""
+        """Size of one picture in memory in bytes, known from the first one."""
         if not self._bytes:
             self._bytes = read_frame(self.paths[0]).nbytes
         return self._bytes
 
     @property
     def seekable(self) -> bool:
-        """They are."""
+        """True."""
         return True
 
     def pictures(self, first: int | None = None) -> Iterator[tuple[int, FolderPicture]]:
-        """The pictures with their places in the folder, from ``first`` on; raises VideoError."""
+        """Yield the pictures with their index in the folder, from ``first`` on; raises VideoError."""
         size: tuple[int, int] | None = None
         for number in range(first or 0, len(self.paths)):
             picture = read_frame(self.paths[number])
@@ -148,9 +149,9 @@ class FolderSource:
             yield number, picture
 
     def seconds(self, key: int) -> float:
-        """The time of a picture, from the first one that is taken."""
+        """The time of a picture in seconds from the first one."""
         return key / self._rate
 
     def last_length(self) -> int:
-        """How long the last picture is shown, in pictures."""
+        """Duration of the last picture, in pictures."""
         return 1

@@ -1,4 +1,4 @@
-"""Aged frames of a folder, each written whole under its own name, in its own format and depth."""
+"""Ages the frames of a folder and writes each atomically with its own name, format and depth."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from .kept import end_segment, keep_averages, take_averages
 from .overlap import aged_pictures, pictures_ahead
 
 FRAMES_SECONDS = 2.0
-"""How much is aged before it counts as done: less is lost with a killed run, and the averages are written
-more often."""
+"""Duration of the stretches that are recorded as done. With shorter ones less is lost with a killed run, and
+the averages are written more often."""
 
 
 def write_frames(
     source: FolderSource, ager: Ager, output: Path, folder: Path, count: int, thread: Executor,
     progress: Progress,
 ) -> int:  # fmt: skip
-    """Age and write the frames in stretches of ``count``, but for stretches that are done; returns how many
-    frames were.
+    """Age and write the frames in stretches of ``count``, without finished ones.
 
-    ``folder`` keeps what the run would go on from, ``thread`` is that of `beginner`.
-    Raises VideoError where a frame cannot be read or written, OSError where nothing can be.
+    ``folder`` keeps the state for resuming, ``thread`` is that of `beginner`. Returns the number of frames
+    that were finished before. Raises VideoError if a frame cannot be read or written, OSError if the state
+    cannot be written.
     """
     done_file = folder / "done"
     output.mkdir(parents=True, exist_ok=True)
@@ -52,7 +52,7 @@ def write_frames(
 def _write_stretch(
     source: FolderSource, ager: Ager, output: Path, first: int, count: int, thread: Executor
 ) -> Generator[int, None, None]:
-    """Age and write so many frames from one on; yields their numbers."""
+    """Age and write a number of frames from one on; yields their numbers."""
     pictures = ((number, number, picture) for number, picture in islice(source.pictures(first), count))
     ahead = pictures_ahead(ager.capabilities, source.rate, source.picture_bytes)
     with closing(aged_pictures(pictures, ager, source.seconds, ahead, thread)) as aged:

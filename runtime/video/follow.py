@@ -24,7 +24,7 @@ from .picture import Box, Picture
 from .tracks import LandmarkStore, Reading, Track
 
 AROUND = 1.25
-"""Part of the picture in which the mesh is fitted: so many times the face's size each way from its middle."""
+"""Half the side of the crop in which the mesh is fitted, relative to the face's size."""
 FAR = 0.5
 """A face farther than this share of its size from its last position is another face."""
 TWINS = 0.34
@@ -36,7 +36,7 @@ MANY_READINGS = 30
 
 @dataclass(eq=False)
 class _Followed:
-    """A track that goes on: the face as it was last seen, and for how many pictures it is lost."""
+    """An active track: the face when last found, and the number of pictures for which it is lost."""
 
     track: Track
     face: Face
@@ -45,10 +45,10 @@ class _Followed:
 
 
 class Follower:
-    """Follows all faces of a video; feed it the pictures in order, then `finish`.
+    """Tracks all faces of a video; `feed` it the pictures in order, then call `finish`.
 
-    ``search_every`` pictures the whole picture is searched, and as many are kept to follow new faces back;
-    a face may be lost for ``bridge`` pictures.
+    The whole picture is searched every ``search_every`` pictures, and as many pictures are kept to track new
+    faces back. A track survives losses of up to ``bridge`` pictures.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Follower:
         self.tracks: list[Track] = []
 
     def feed(self, number: int, picture: Picture, is_cut: bool) -> None:
-        """Follow the faces into a picture; a cut begins a new shot with it."""
+        """Track the faces into the next picture; with ``cut`` it begins a new shot."""
         begins = is_cut or not number
         if is_cut:
             self._search_last()
@@ -83,7 +83,7 @@ class Follower:
         self._past.append((number, picture))
 
     def finish(self) -> list[Track]:
-        """End all tracks with the video, and give those that hold anything."""
+        """End all tracks and return the non-empty ones."""
         self._search_last()
         for one in self._active:
             one.track.cut_out = not one.lost
@@ -104,7 +104,7 @@ class Follower:
         one.face, one.lost = found, 0
 
     def _stays(self, one: _Followed, number: int, picture: Picture) -> bool:
-        """After what may be a cut: whether the same face is where it was, as after a flash."""
+        """After a possible cut: whether the same face is still in its position, as after a flash."""
         found = self._fit(picture, one.face)
         if found is not None and one.track.readings and _apart(found, one.face) < STAYS:
             box = _box_around(found, picture) or (0, 0, picture.width, picture.height)
@@ -117,7 +117,7 @@ class Follower:
         return False
 
     def _fit(self, picture: Picture, face: Face) -> Face | None:
-        """The face fitted around where it was, in a part of the picture at about the mesh's scale."""
+        """Fit the mesh around the last position, in a crop at about the mesh's scale."""
         box = _box_around(face, picture)
         if box is None:
             return None
@@ -133,7 +133,7 @@ class Follower:
         return found if _apart(found, face) < FAR else None
 
     def _look_near(self, picture: Picture, face: Face) -> Face | None:
-        """The nearest face that the detector finds around where one was lost."""
+        """The nearest face that the detector finds around the position where one was lost."""
         box = _box_around(face, picture, 2 * AROUND)
         if box is None:
             return None
@@ -142,7 +142,7 @@ class Follower:
         return min(near, key=lambda one: _apart(one, face)) if near else None
 
     def _search(self, number: int, picture: Picture, begins: bool) -> None:
-        """Search the whole picture: read the faces that are known, begin tracks for new ones."""
+        """Search the whole picture: read known faces, begin tracks for new ones."""
         self._since_search = 0
         rgb = picture.rgb()
         for face in self._pipeline.look(rgb, self._min_face_px).faces:
@@ -167,13 +167,13 @@ class Follower:
                 one.track.readings.append(self._read(rgb, number, one.face))
 
     def _search_last(self) -> None:
-        """Search the last picture of a shot, for faces that came in since the last search."""
+        """Search the last picture of a shot for faces that appeared since the last search."""
         if self._past and self._since_search > 1:
             number, picture = self._past.pop()
             self._search(number, picture, False)
 
     def _follow_back(self, track: Track, face: Face) -> None:
-        """Follow a new face back through the pictures before, as far as it is there."""
+        """Track a new face back through the earlier pictures in which it is visible."""
         for number, picture in reversed(self._past):
             found = self._fit(picture, face)
             if found is None or any(_apart(found, one.face) < TWINS for one in self._active):
@@ -183,7 +183,7 @@ class Follower:
             track.cut_in = number == self._past[0][0] and not number
 
     def _drop_twins(self) -> None:
-        """Where two tracks have come to the same face, end the newer one."""
+        """If two tracks have converged to the same face, end the newer one."""
         for one in sorted(self._active, key=lambda one: -one.track.number):
             others = (o for o in self._active if o is not one and o.track.number < one.track.number)
             if any(not o.lost and _apart(one.face, o.face) < TWINS for o in others):
@@ -195,7 +195,7 @@ class Follower:
         track.presences.append(face.presence)
 
     def _read(self, rgb: NDArray[np.uint8], number: int, face: Face) -> Reading:
-        """Look carefully at a face of a whole picture."""
+        """Measure a face of a whole picture."""
         unit = apply_affine(face.frame.to_frame(1), face.landmarks)
         cut = sample_affine(rgb, face.frame.to_photo(READ_PX), (READ_PX, READ_PX))
         tone = read_tone(cut, edit_mask(unit, READ_PX))
@@ -212,13 +212,13 @@ class Follower:
 
 
 def _apart(one: Face, other: Face) -> float:
-    """How far two faces are apart: the mean distance of their landmarks as a share of the larger's size."""
+    """Distance of two faces: the mean distance of their landmarks relative to the larger face's size."""
     size = max(float(np.ptp(face.landmarks, axis=0).max()) for face in (one, other))
     return float(np.hypot(*(one.landmarks - other.landmarks).T).mean()) / max(size, 1e-6)
 
 
 def _box_around(face: Face, picture: Picture, reach: float = AROUND) -> Box | None:
-    """The part of a picture around a face, or None where that is outside."""
+    """The crop of a picture around a face, or None if it is outside."""
     low, high = face.landmarks.min(axis=0), face.landmarks.max(axis=0)
     middle, half = (low + high) / 2, reach * float((high - low).max())
     limit = np.array([picture.width, picture.height])
@@ -228,12 +228,12 @@ def _box_around(face: Face, picture: Picture, reach: float = AROUND) -> Box | No
 
 
 def _moved(face: Face, box: Box, factor: int) -> Face:
-    """The face in a part of the picture, ``factor`` times smaller."""
+    """The face in coordinates of a crop of the picture, ``factor`` times smaller."""
     points = (face.landmarks - (box[0], box[1])) / factor
     return replace(face, landmarks=points, frame=canonical_frame(points))
 
 
 def _back(face: Face, box: Box) -> Face:
-    """A face of a part in the whole picture."""
+    """The face of a crop in coordinates of the whole picture."""
     points = face.landmarks + np.array(box[:2])
     return replace(face, landmarks=points, frame=canonical_frame(points))

@@ -20,13 +20,13 @@ from .segments import container_format, open_encoder, read_segment, times_of
 from .timecode import chapters_within, later_timecode
 
 FIRST_PACKETS = 32
-"""Of sound, enough to have one of each track where they are interleaved."""
+"""Number of audio packets that contain one of each track if they are interleaved."""
 _OF_THE_FILE = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration"}
 
 
 @dataclass(frozen=True)
 class Span:
-    """Which part of a video is kept, in seconds of its own time; ``end`` None is its end."""
+    """The part of a video that is kept, in seconds of its own time; ``end`` None is its end."""
 
     start: Fraction | None = None
     end: Fraction | None = None
@@ -39,7 +39,7 @@ class Span:
 
 @dataclass
 class Joined:
-    """What a finished file holds: pictures, and the kinds of tracks that were left out."""
+    """A finished file: its number of pictures, and the kinds of tracks that were left out."""
 
     pictures: int = 0
     left_out: list[str] = field(default_factory=list)
@@ -50,8 +50,8 @@ def join(
 ) -> Joined:
     """Write the video ``output`` from encoded segments and the other tracks of the input, atomically.
 
-    ``length`` is how long the last picture is shown, in the time base of the track. Raises VideoError where
-    a track cannot be kept in this kind of file, OSError where the file cannot be written.
+    ``length`` is the duration of the last picture in the time base of the track. Raises VideoError if a track
+    cannot be kept in this kind of file, OSError if the file cannot be written.
     """
     av = load_av(output)
     suffix = output.suffix.lower()
@@ -76,9 +76,9 @@ def join(
 
 
 def check_output(info: VideoInfo, encoding: Encoding, output: Path) -> None:
-    """Raise what `join` would for tracks that this kind of file cannot hold, before any picture is aged.
+    """Raise the errors of `join` for tracks that this kind of file cannot hold, before any picture is aged.
 
-    A file with the first packets of sound is written into memory.
+    It writes a file with the first audio packets into memory.
     """
     av, suffix, joined = load_av(output), output.suffix.lower(), Joined()
     with reading(info.path):
@@ -101,7 +101,7 @@ def _cannot_be(output: Path, error: Exception) -> VideoError:
 
 
 class CheckedFile(io.RawIOBase):
-    """A file that remembers the first error of writing: FFmpeg does not always tell of it."""
+    """A file that stores the first write error, as FFmpeg does not always report it."""
 
     def __init__(self, raw: Any) -> None:
         super().__init__()
@@ -109,7 +109,7 @@ class CheckedFile(io.RawIOBase):
         self.error: OSError | None = None
 
     def write(self, data: Any) -> int:
-        """Write all of it; after an error nothing more is written."""
+        """Write all bytes; after an error, do nothing."""
         if self.error is None:
             try:
                 self._raw.write(data)
@@ -119,11 +119,11 @@ class CheckedFile(io.RawIOBase):
         return len(data)
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        """Go to a place."""
+        """Seek to a position."""
         return int(self._raw.seek(offset, whence))
 
     def tell(self) -> int:
-        """The place."""
+        """The position."""
         return int(self._raw.tell())
 
     def seekable(self) -> bool:
@@ -154,9 +154,7 @@ def _begin(
     container: Any, source: Any, info: VideoInfo, encoding: Encoding, output: Path, span: Span,
     joined: Joined,
 ) -> tuple[Any, dict[int, Any]]:  # fmt: skip
-    """Write all that comes before the first packet; gives the track of the pictures, and the others by the
-    input's number.
-    """
+    """Write the header; returns the video track, and the other tracks by the input's index."""
     kept = {k: v for k, v in source.metadata.items() if k.lower() not in _OF_THE_FILE}
     container.metadata.update(kept)
     picture = picture_stream(source, info.path)
@@ -175,7 +173,7 @@ def _begin(
 
 
 def _other_tracks(container: Any, source: Any, picture: Any, output: Path, joined: Joined) -> dict[int, Any]:
-    """Tracks of the output for those of the input that are copied, by the input's number."""
+    """Add the output's tracks for the copied tracks of the input, by the input's index."""
     tracks: dict[int, Any] = {}
     for stream in source.streams:
         if stream.index == picture.index:
@@ -184,7 +182,7 @@ def _other_tracks(container: Any, source: Any, picture: Any, output: Path, joine
             container.add_attachment(stream.name or "attachment", stream.mimetype or "", stream.data)
             continue
         if stream.type == "data" and "timecode" in stream.metadata and "timecode" in picture.metadata:
-            continue  # the picture's track has it, and makes one of its own
+            continue  # the video track has it and creates its own
         if stream.type not in ("audio", "subtitle"):
             joined.left_out.append(stream.type)
             continue
@@ -200,14 +198,14 @@ def _other_tracks(container: Any, source: Any, picture: Any, output: Path, joine
 
 
 def _move_timecode(track: Any, container: Any, pictures: int, info: VideoInfo) -> None:
-    """Let the time code of an output begin so many pictures later."""
+    """Move the start of an output's time code by a number of pictures."""
     for words in (track.metadata, container.metadata):
         for name in [name for name in words if name.lower() == "timecode"]:
             words[name] = later_timecode(words[name], pictures, info.rate)
 
 
 def _copy_words(source: Any, target: Any) -> None:
-    """Language, title and the like."""
+    """Copy metadata such as language and title."""
     target.metadata.update({k: v for k, v in source.metadata.items() if k.lower() not in _OF_THE_FILE})
     target.disposition = source.disposition
 
@@ -215,7 +213,7 @@ def _copy_words(source: Any, target: Any) -> None:
 def _pictures(
     segments: Sequence[Path], info: VideoInfo, track: Any, span: Span, length: int, joined: Joined
 ) -> Iterator[tuple[float, Any]]:
-    """The encoded pictures with times of decoding that go up across segments, each with its time in s."""
+    """The encoded pictures with increasing decoding times across segments, each with its time in s."""
     av = load_av(info.path)
     shown, late = times_of(segments)
     shift = shown[0] if span.start is not None and shown else 0
@@ -236,7 +234,7 @@ def _pictures(
 
 
 def _others(source: Any, tracks: dict[int, Any], span: Span, info: VideoInfo) -> Iterator[tuple[float, Any]]:
-    """The packets of the other tracks, those of the span alone, each with its time in s."""
+    """The packets of the other tracks within the span, each with its time in s."""
     if not tracks:
         return
     streams = [source.streams[index] for index in tracks]

@@ -21,9 +21,9 @@ from .prepare import cannot_write, working_folder
 
 @contextlib.contextmanager
 def only_run(output: Path) -> Iterator[None]:
-    """Hold the working folder of ``output``, which is made, until the block ends.
+    """Create and lock the working folder of ``output`` for the duration of the block.
 
-    Raises UsageError where another run works on the same output, VideoError where it cannot be written.
+    Raises UsageError if another run uses the same output, VideoError if the folder cannot be written.
     """
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
@@ -43,7 +43,7 @@ def only_run(output: Path) -> Iterator[None]:
 
 
 def forget_all(folder: Path) -> None:
-    """Forget what an earlier run has done, but for the lock of this one."""
+    """Remove the state of an earlier run, except the lock of this one."""
     for path in folder.iterdir():
         if path.name == RUN_FOLDER:
             continue
@@ -51,26 +51,26 @@ def forget_all(folder: Path) -> None:
 
 
 def averages_path(folder: Path, segment: int) -> Path:
-    """Where the averages after a segment lie."""
+    """Path of the averages after a segment."""
     return folder / f"{segment:06d}.averages.npz"
 
 
 def keep_averages(folder: Path, segment: int, ager: Ager) -> None:
-    """Write what a run needs that goes on after a segment; raises OSError."""
+    """Write the state for resuming after a segment; raises OSError."""
     with whole_file(averages_path(folder, segment)) as temporary, temporary.open("xb") as stream:
         np.savez(stream, allow_pickle=False, **ager.state())
 
 
 def take_averages(folder: Path, segment: int, ager: Ager) -> None:
-    """Go on after a segment, where what was kept can be read; otherwise averages begin anew."""
+    """Restore the state after a segment if it can be read; otherwise averages restart."""
     path = averages_path(folder, segment)
     with contextlib.suppress(OSError, ValueError, KeyError, EOFError), np.load(path) as state:
         ager.restore(state)
 
 
 def end_segment(folder: Path, segment: int) -> None:
-    """Forget what is of no use once a segment is done, and give memory back; raises OSError."""
+    """Remove files that a finished segment makes obsolete, and return memory; raises OSError."""
     if segment:
         averages_path(folder, segment - 1).unlink(missing_ok=True)
-    gc.collect()  # what PyAV left in circles; without this memory grew by 4 MiB a segment
+    gc.collect()  # PyAV leaves reference cycles: 4 MiB per segment
     give_back()

@@ -16,7 +16,7 @@ _PLANAR = re.compile(
     r"(yuvj?|yuva)(4[0-4]\d)p(9|10|12|14|16)?(le)?|gray(9|10|12|14|16)?(le)?|gbra?p(\d\d?)?(le)?"
 )
 _CHROMA = {"444": (0, 0), "422": (1, 0), "420": (1, 1), "440": (0, 1), "411": (2, 0), "410": (2, 2)}
-#: Packed and other layouts, and the planar one that holds the same samples.
+#: Packed and other layouts, with the planar layout of the same samples.
 _SAME_SAMPLES = {
     "nv12": "yuv420p",
     "nv21": "yuv420p",
@@ -56,7 +56,7 @@ _SAME_SAMPLES = {
 _KR_KB = {1: (0.2126, 0.0722), 4: (0.30, 0.11), 5: (0.299, 0.114), 6: (0.299, 0.114), 7: (0.212, 0.087)}
 _KR_KB |= {9: (0.2627, 0.0593), 10: (0.2627, 0.0593)}
 HD_ROWS = 720
-"""Pictures that do not say their matrix have that of BT.709 from this height on, as players take it."""
+"""Pictures without a stated matrix have that of BT.709 from this height on, as in players."""
 FULL_RANGE = 2
 
 
@@ -64,9 +64,9 @@ FULL_RANGE = 2
 class Layout:
     """The layout of a planar picture.
 
-    ``kind`` is "yuv", "gray" or "rgb" (planes G, B, R); ``bits`` a sample has, ``chroma`` (x, y) are the
-    binary logarithms of the subsampling. ``red`` and ``blue`` are their weights in the luma; ``full`` says
-    whether samples take the whole range of codes.
+    ``kind`` is "yuv", "gray" or "rgb" (planes G, B, R); ``bits`` is the depth of a sample, ``chroma`` (x, y)
+    the binary logarithms of the subsampling. ``red`` and ``blue`` are their weights in luma; ``full`` is
+    whether the range is full.
     """
 
     kind: str
@@ -78,19 +78,19 @@ class Layout:
 
     @property
     def unit(self) -> float:
-        """Codes of this depth for one code of 8 bits: luma and RGB of full range."""
+        """Codes of this depth per 8-bit code: luma and RGB of full range."""
         return ((1 << self.bits) - 1) / 255.0 if self.full else float(1 << (self.bits - 8))
 
     @property
     def luma(self) -> tuple[float, float]:
-        """Code of black, and codes for one of 255 steps of luma."""
+        """Code of black, and codes per 1/255 of luma."""
         if self.full:
             return 0.0, self.unit
         return 16.0 * self.unit, 219.0 / 255.0 * self.unit
 
     @property
     def colour(self) -> tuple[float, float]:
-        """Code of no colour, and codes for one of 255 steps of colour difference."""
+        """Code of neutral chroma, and codes per 1/255 of colour difference."""
         middle = float(1 << (self.bits - 1))
         return middle, self.unit if self.full else 224.0 / 255.0 * self.unit
 
@@ -114,7 +114,7 @@ class Layout:
 
 
 def planar_name(pix_fmt: str) -> str:
-    """The planar layout that holds the samples of a layout; raises VideoError where none is known."""
+    """The planar layout with the samples of a layout; raises VideoError if none is known."""
     name = _SAME_SAMPLES.get(pix_fmt, pix_fmt)
     if not _PLANAR.fullmatch(name):
         raise VideoError(
@@ -124,7 +124,7 @@ def planar_name(pix_fmt: str) -> str:
 
 
 def layout_of(pix_fmt: str, colorspace: int, color_range: int, height: int) -> Layout:
-    """The layout of a planar kind of samples, with colours as FFmpeg numbers them; raises VideoError."""
+    """The layout of a planar pixel format, with colours in FFmpeg's numbers; raises VideoError."""
     name = planar_name(pix_fmt)
     found = _PLANAR.fullmatch(name)
     assert found is not None

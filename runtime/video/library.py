@@ -1,4 +1,4 @@
-"""PyAV, loaded when a video is first opened, and its errors as sentences."""
+"""Loads PyAV when a video is first opened, and converts its errors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NEEDED = 18
 
 
 def load_av(path: Path | str) -> Any:
-    """PyAV; raises MissingDependencyError, naming the video, where it is not installed or too old."""
+    """Import PyAV; raises MissingDependencyError, naming the video, if it is not installed or too old."""
     try:
         import av
     except ImportError as error:
@@ -30,7 +30,7 @@ def load_av(path: Path | str) -> Any:
 
 @contextlib.contextmanager
 def reading(path: Path, where: str = "") -> Iterator[None]:
-    """Turn what PyAV raises while a file is read into a VideoError that names the file."""
+    """Convert PyAV's errors while a file is read to a VideoError that names the file."""
     av = load_av(path)
     try:
         yield
@@ -40,19 +40,19 @@ def reading(path: Path, where: str = "") -> Iterator[None]:
         raise VideoError(f"'{path}' does not exist: check the name of the video") from error
     except av.error.InvalidDataError as error:
         what = f"is damaged or cut short{where}" if where else "is no video that can be read, or is cut short"
-        raise VideoError(f"'{path}' {what}: make it anew with ffmpeg, or give another file") from error
+        raise VideoError(f"'{path}' {what}: create it again with ffmpeg, or give another file") from error
     except (av.error.FFmpegError, ValueError, OSError) as error:
         raise VideoError(f"'{path}' cannot be read{where}: {reason(error)}") from error
 
 
 def reason(error: BaseException) -> str:
-    """What an error of PyAV or of the system says, in one line."""
+    """The message of an error of PyAV or of the system, in one line."""
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return " ".join(str(text).split())
 
 
 def told(error: BaseException) -> str:
-    """What an error of PyAV says, with the last words of the library about it, in one line."""
+    """The message of an error of PyAV with the library's last log line, in one line."""
     words = getattr(error, "log", None)
     last = " ".join(str(words[2]).split()) if words else ""
     return f"{reason(error)}, {last}" if last else reason(error)

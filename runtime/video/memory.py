@@ -8,14 +8,14 @@ from typing import Any
 
 
 def give_back() -> bool:
-    """Give back what the C library holds and nobody uses; says whether it can (glibc alone does)."""
+    """Return free heap memory of the C library to the system; returns whether it can (only with glibc)."""
     trim = _trim()
     return trim is not None and bool(trim(0))
 
 
 @cache
 def _trim() -> Any:
-    """The C library's `malloc_trim`, None where there is none."""
+    """The C library's `malloc_trim`, or None."""
     try:
         return ctypes.CDLL(None).malloc_trim
     except (OSError, AttributeError, TypeError):

@@ -16,15 +16,15 @@ from .picture import Picture
 
 LEAST_AHEAD, MOST_AHEAD = 4, 64
 MOST_BYTES = 192 << 20
-"""What the pictures that are begun may take in memory, themselves alone."""
+"""Memory limit in bytes for the pixels of the started pictures."""
 P = TypeVar("P", bound=Picture)
 
 
 def pictures_ahead(likes: Capabilities, rate: float, picture_bytes: int) -> int:
-    """How many pictures are begun before the first of them is finished.
+    """Number of pictures that are started before the first of them is finished.
 
-    So many that an engine with these ``likes`` has all its batches full, though a face may take one tile
-    alone, and is sent to it in some of the ``rate`` pictures a second only; fewer where they are large.
+    Enough to fill the batches of an engine with the capabilities ``likes``, even if a face takes only one
+    tile and the engine runs for only some of the ``rate`` pictures per second; fewer for large pictures.
     """
     wanted = asks_every(rate) * likes.in_flight * likes.batch
     fit = MOST_BYTES // max(picture_bytes, 1)
@@ -32,8 +32,9 @@ def pictures_ahead(likes: Capabilities, rate: float, picture_bytes: int) -> int:
 
 
 def beginner() -> ThreadPoolExecutor:
-    """The thread that begins the pictures of a run, one for all its segments: the C library gives every new
-    thread another part of the heap, and each part keeps what was once needed at most.
+    """The thread that starts the pictures of a run, one for all its segments.
+
+    The C library gives each new thread its own arena of the heap, and every arena keeps its peak size.
     """
     return ThreadPoolExecutor(1, "amgan-video-begin")
 
@@ -42,12 +43,11 @@ def aged_pictures(
     pictures: Iterator[tuple[int, int, P]], ager: Ager, seconds: Callable[[int], float], ahead: int,
     thread: Executor,
 ) -> Generator[tuple[int, int, P], None, None]:  # fmt: skip
-    """The pictures (number, key, picture) in order, aged.
+    """Yield the aged pictures (number, key, picture) in order.
 
-    ``thread`` (`beginner`) decodes and begins those to come, up to ``ahead`` of them, so that the engine gets
-    the faces of several pictures at a time; the caller's thread finishes them, and encodes in between.
-    ``seconds`` tells the time of a key. Raises what either raises. Close it where it is not used up: only
-    then ``thread`` is free again.
+    ``thread`` (`beginner`) decodes and starts up to ``ahead`` later pictures, so that the engine gets the
+    faces of several pictures; the caller's thread finishes them and encodes in between. ``seconds`` returns
+    the time of a key. Errors of either thread are raised. Close an unfinished generator to free ``thread``.
     """
     begun: queue.Queue[tuple[int, int, P, StartedPicture] | BaseException | None] = queue.Queue(ahead)
     stop = threading.Event()

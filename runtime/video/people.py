@@ -1,8 +1,8 @@
-"""Assigns tracks to people: the same person before and after a cut or a loss, by appearance.
+"""Assigns tracks to people by appearance: the same person before and after a cut or a loss.
 
-How a face looks is a small grey picture of its canonical frame with even contrast: enough to tell the few
-people of one video apart, not to recognise anybody. Two tracks in the same picture are two people. Where
-looks are not alike enough, one person gets two numbers rather than two people one.
+The appearance of a face is a small grey picture of its canonical frame with normalized contrast: enough to
+distinguish the few people of one video, not to recognize anybody. Two tracks in the same picture are two
+people. If the similarity is too low, one person gets two numbers; two people never share one.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from .tracks import Track
 
 LOOK_PX = 32
 SAME = 0.8
-"""Correlation of two looks from which on they are one person's."""
+"""Correlation of two appearances from which they belong to one person."""
 
 
 def look_of(rgb: NDArray[np.uint8], frame: Frame) -> NDArray[np.float32]:
-    """How a face of a picture, uint8 [h, w, 3], looks: float32 [LOOK_PX ** 2], mean 0, length 1."""
+    """Appearance of a face in a picture, uint8 [h, w, 3]: float32 [LOOK_PX ** 2] of mean 0 and norm 1."""
     cut = sample_affine(rgb, frame.to_photo(LOOK_PX), (LOOK_PX, LOOK_PX))
     grey = cv2.cvtColor(cut, cv2.COLOR_RGB2GRAY).astype(np.float32)
     even = grey - cv2.GaussianBlur(grey, (0, 0), LOOK_PX / 6)
@@ -34,7 +34,7 @@ def look_of(rgb: NDArray[np.uint8], frame: Frame) -> NDArray[np.float32]:
 
 
 def alike(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    """Correlation of two looks, -1..1."""
+    """Correlation of two appearances, -1..1."""
     return float(one @ other)
 
 
@@ -61,7 +61,7 @@ def group_people(tracks: Sequence[Track]) -> list[list[int]]:
 
 
 def _closest(one: Track, other: Track) -> float:
-    """How alike the most alike looks of two tracks are."""
+    """The highest correlation between appearances of two tracks."""
     if not one.readings or not other.readings:
         return -1.0
     first = np.stack([reading.look for reading in one.readings])
@@ -79,7 +79,7 @@ def _prominence(track: Track) -> float:
 
 
 def _window() -> NDArray[np.float32]:
-    """1 in the middle of the frame, falling to 0 at its edge: hair and background do not count."""
+    """Window: 1 in the middle of the frame, 0 at its edge, so that hair and background do not count."""
     y, x = (np.mgrid[:LOOK_PX, :LOOK_PX] + 0.5) / LOOK_PX - 0.5
     return np.clip(1.5 - 4.0 * np.hypot(x, y * 0.9), 0.0, 1.0).astype(np.float32)
 

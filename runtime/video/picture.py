@@ -1,7 +1,7 @@
-"""One decoded picture: parts of it as RGB, and changes added to its own samples.
+"""A decoded picture: conversion of parts to RGB, and changes added to its own samples.
 
-Only what changes is written: all other samples stay what the decoder gave, to the last bit. A change is added
-in code values of 8 bits and fractions of them, so a deeper picture keeps its depth inside the face as well.
+Only changed samples are written: all others stay identical to the decoder's. A change is added in 8-bit code
+values with fractions, so a picture of higher depth keeps its depth inside the face as well.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ class Picture(Protocol):
         """Height in px, as stored."""
 
     def rgb(self, box: Box | None = None, factor: int = 1) -> NDArray[np.uint8]:
-        """A part of it, uint8 [h, w, 3] sRGB; x0, y0, x1, y1 lie inside the picture.
+        """A part of it, uint8 [h, w, 3] sRGB; ``box`` x0, y0, x1, y1 is inside the picture.
 
-        With ``factor`` it is that much smaller each way, rounded down.
+        ``factor`` reduces width and height, rounded down.
         """
 
     def thumb(self) -> NDArray[np.float32]:
-        """Its lightness, tiny: float32 [THUMB_ROWS, THUMB_COLUMNS] 0..1; tells cuts."""
+        """Thumbnail of its lightness for cut detection, float32 [THUMB_ROWS, THUMB_COLUMNS] 0..1."""
 
     def add(self, x0: int, y0: int, change: NDArray[np.float32]) -> None:
         """Add a change, float32 [h, w, 3] in code values of 8-bit sRGB, from pixel x0, y0 on."""
@@ -61,7 +61,7 @@ class VideoPicture:
         return int(self.frame.height)
 
     def thumb(self) -> NDArray[np.float32]:
-        """The lightness of its first plane, tiny: float32 [THUMB_ROWS, THUMB_COLUMNS] 0..1."""
+        """Thumbnail of the first plane, float32 [THUMB_ROWS, THUMB_COLUMNS] 0..1."""
         return small_thumb(self._plane(0), float((1 << self.layout.bits) - 1))
 
     def rgb(self, box: Box | None = None, factor: int = 1) -> NDArray[np.uint8]:
@@ -111,8 +111,9 @@ class VideoPicture:
         return rows[:, : plane.width]
 
     def _colour_reduced(self, number: int, box: Box, shape: tuple[int, ...]) -> NDArray[Any]:
-        """The samples of a plane of colour differences of a part, averaged down to ``shape``; where the part
-        begins between two samples they are up to one pixel of the picture off.
+        """Chroma samples of a part of the picture, averaged down to ``shape``.
+
+        If the part begins between two samples, the result is shifted by up to one pixel.
         """
         x0, y0, x1, y1 = box
         right, down = self.layout.chroma
@@ -121,15 +122,13 @@ class VideoPicture:
         return np.asarray(cv2.resize(np.ascontiguousarray(part), size, interpolation=cv2.INTER_AREA))
 
     def _colour(self, number: int, box: Box, shape: tuple[int, ...]) -> NDArray[Any]:
-        """The samples of a plane of colour differences at full resolution, of a part of the picture of this
-        ``shape``.
-        """
+        """Chroma samples of a part of the picture, of this ``shape``, at full resolution."""
         x0, y0, x1, y1 = box
         right, down = self.layout.chroma
         plane = self._plane(number)
         if not (right or down):
             return plane[y0:y1, x0:x1]
-        # One sample more on every side, so that a part has the samples of the whole.
+        # One sample more on every side, so that a part gets the same samples as the whole picture.
         left, top = max((x0 >> right) - 1, 0), max((y0 >> down) - 1, 0)
         part = plane[top : ((y1 - 1) >> down) + 2, left : ((x1 - 1) >> right) + 2]
         size = (part.shape[1] << right, part.shape[0] << down)
@@ -146,7 +145,7 @@ class VideoPicture:
 
 
 def small_thumb(plane: NDArray[Any], most: float) -> NDArray[np.float32]:
-    """A plane [H, W] of samples 0..``most``, averaged down: float32 [THUMB_ROWS, THUMB_COLUMNS] 0..1."""
+    """Thumbnail of a plane [H, W] of samples 0..``most``: float32 [THUMB_ROWS, THUMB_COLUMNS] 0..1."""
     step = max(min(plane.shape[0] // (4 * THUMB_ROWS), plane.shape[1] // (4 * THUMB_COLUMNS)), 1)
     part = np.ascontiguousarray(plane[::step, ::step]).astype(np.float32)
     small = cv2.resize(part, (THUMB_COLUMNS, THUMB_ROWS), interpolation=cv2.INTER_AREA)
@@ -154,7 +153,7 @@ def small_thumb(plane: NDArray[Any], most: float) -> NDArray[np.float32]:
 
 
 def _reduced(plane: NDArray[Any], factor: int) -> NDArray[Any]:
-    """A plane with sides that ``factor`` divides, averaged down by it."""
+    """Average a plane, whose sides are multiples of ``factor``, down by it."""
     if factor == 1:
         return plane
     size = (plane.shape[1] // factor, plane.shape[0] // factor)
@@ -162,7 +161,7 @@ def _reduced(plane: NDArray[Any], factor: int) -> NDArray[Any]:
 
 
 def _in_colour(samples: Any, to_rgb: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Samples [h, w, 3] as RGB by an affine map [3, 4], rounded, within 0 to 255."""
+    """Convert samples [h, w, 3] to RGB by an affine map [3, 4], rounded and clipped to 0..255."""
     if np.array_equal(to_rgb[:, :3], np.eye(3)) and samples.dtype == np.uint8:
         return np.asarray(samples)
     if samples.dtype == np.uint8:  # OpenCV rounds, and stays within a byte
@@ -174,7 +173,7 @@ def _in_colour(samples: Any, to_rgb: NDArray[np.float32]) -> NDArray[np.uint8]:
 def _block_means(
     plane: NDArray[np.float32], x0: int, y0: int, chroma: tuple[int, int]
 ) -> tuple[int, int, NDArray[np.float32]]:
-    """Means over the blocks of pixels that share a sample of colour: its place x, y, and the means."""
+    """Means over the blocks of pixels that share a chroma sample: the position x, y, and the means."""
     right, down = chroma
     if not (right or down):
         return x0, y0, plane
@@ -193,7 +192,7 @@ def _block_means(
 
 
 class StillPicture:
-    """A picture in memory, uint8 [H, W, 3] sRGB; changes are added to ``pixels`` themselves."""
+    """A picture in memory, uint8 [H, W, 3] sRGB; changes are added to ``pixels`` in place."""
 
     def __init__(self, pixels: NDArray[np.uint8]) -> None:
         self.pixels = pixels
@@ -210,7 +209,7 @@ class StillPicture:
         return int(self.pixels.shape[0])
 
     def thumb(self) -> NDArray[np.float32]:
-        """The lightness of its green, tiny."""
+        """Thumbnail of the green channel."""
         return small_thumb(self.pixels[..., 1], 255.0)
 
     def rgb(self, box: Box | None = None, factor: int = 1) -> NDArray[np.uint8]:

@@ -19,27 +19,27 @@ from .steady import Course
 from .tracks import Analysis, LandmarkRows, face_of_row
 
 FORMAT = 2
-"""Of the files in the working folder."""
+"""Version of the files in the working folder."""
 
 
 def working_folder(output: Path) -> Path:
-    """The hidden folder beside an output in which its run keeps what is done."""
+    """The hidden folder, next to an output, with the state of its run."""
     return output.with_name(f".{output.name}.amgan-video")
 
 
 def digest(*parts: Any) -> str:
-    """A key of all that something depends on."""
+    """A hash of all dependencies of a result."""
     return hashlib.sha256(json.dumps(parts, default=str, sort_keys=True).encode()).hexdigest()
 
 
 def model_key(pipeline: Pipeline) -> tuple[Any, ...]:
-    """What of the model and its engine the pictures depend on."""
+    """The dependencies of the pictures on the model and its engine."""
     likes = pipeline.capabilities
     return pipeline.manifest.to_dict(), likes.name, str(likes.precision)
 
 
 def stamps(*paths: Path) -> list[tuple[str, int, int]]:
-    """By what files are known again: name, size and time of change; raises OSError."""
+    """Name, size and modification time of files, to recognize them; raises OSError."""
     found = []
     for path in paths:
         state = path.stat()
@@ -50,7 +50,7 @@ def stamps(*paths: Path) -> list[tuple[str, int, int]]:
 def first_look(
     pipeline: Pipeline, source: Source, folder: Path, key: str, request: VideoRequest, progress: Progress
 ) -> Analysis:
-    """What is known of a video from an earlier run with this key, or a look at all of it."""
+    """The analysis of a video: that of an earlier run with the same key, or a new one."""
     path = folder / "analysis.npz"
     found = Analysis.load(path, key)
     if found is None:
@@ -62,9 +62,9 @@ def first_look(
 def prepare_people(
     pipeline: Pipeline, source: Source, analysis: Analysis, folder: Path, request: VideoRequest
 ) -> tuple[list[Person], Ager]:
-    """The people of a video, those that are left alone with the reason, and who ages them.
+    """The people of a video, with reasons for those who are not aged, and their `Ager`.
 
-    Raises UsageError for a request that names people who are not there.
+    Raises UsageError for a request that names people who do not occur.
     """
     rows = LandmarkRows(folder / ROWS)
     people = know_people(analysis.tracks, analysis.people)
@@ -86,7 +86,7 @@ def prepare_people(
 
 
 def forget_other_settings(folder: Path, key: str, pattern: str) -> None:
-    """Forget what was made with other settings, and what was half-written when a run was killed."""
+    """Remove files of other settings, and unfinished files of a killed run."""
     marker = folder / "settings"
     if not marker.exists() or marker.read_text(encoding="ascii") != key:
         for path in folder.glob(pattern):

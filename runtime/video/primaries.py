@@ -12,15 +12,15 @@ from ..errors import VideoError
 
 Doubles = NDArray[np.float64]
 REC709 = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290)
-"""x and y of red, green, blue and white; frames that name none have these."""
+"""x and y of red, green, blue and white; the default of frames without primaries."""
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 
 
 def to_rec709(chromaticities: Any, path: Path) -> NDArray[np.float32] | None:
     """The map [3, 3] from light of these primaries (x and y of red, green, blue and white) to Rec. 709.
 
-    White stays white (Bradford). None where they are those of Rec. 709 or not given; raises VideoError,
-    naming the file, where no such map is.
+    White stays white (Bradford adaptation). None if they are those of Rec. 709 or not given. Raises
+    VideoError, naming the file, if there is no such map.
     """
     if chromaticities is None:
         return None
@@ -44,7 +44,7 @@ def to_rec709(chromaticities: Any, path: Path) -> NDArray[np.float32] | None:
 
 
 def _to_xyz(given: Doubles) -> Doubles:
-    """The map from light of these primaries to XYZ."""
+    """The matrix [3, 3] from light of these primaries to XYZ."""
     points = given.reshape(4, 2)
     xyz = np.stack([points[:, 0] / points[:, 1], np.ones(4), (1 - points.sum(axis=1)) / points[:, 1]])
     primaries, white = xyz[:, :3], xyz[:, 3]

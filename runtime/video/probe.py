@@ -20,7 +20,7 @@ USUAL_RATE = Fraction(25)
 
 @dataclass(frozen=True)
 class Colours:
-    """Range, primaries, transfer and matrix of colours, numbered as FFmpeg does; 2 (range: 0) is unknown."""
+    """Colour range, primaries, transfer and matrix in FFmpeg's numbers; 2 (range: 0) is unknown."""
 
     range: int
     primaries: int
@@ -32,11 +32,11 @@ class Colours:
 class VideoInfo:
     """The picture track of a video file.
 
-    ``width`` and ``height`` are in px as stored; ``quarter_turns`` counter-clockwise show it upright, as
-    ``display`` (9 integers of FFmpeg's matrix, or None) says more fully. ``time_base`` is in seconds,
-    ``rate`` frames a second (the mean of a variable one), ``seconds`` the length where it is known, else 0.
-    ``pixel_aspect`` is width to height of a pixel. ``interlaced`` pictures hold two fields. ``first_pts``
-    is the time of the first picture, in the time base.
+    ``width`` and ``height`` are in px as stored; ``quarter_turns`` is the counter-clockwise rotation to
+    upright, and ``display`` the full matrix (9 integers of FFmpeg, or None). ``time_base`` is in seconds,
+    ``rate`` in frames per second (the mean of a variable one), ``seconds`` the duration, 0 if unknown.
+    ``pixel_aspect`` is width to height of a pixel. ``interlaced`` pictures hold two fields. ``first_pts`` is
+    the time of the first picture in the time base.
     """
 
     path: Path
@@ -58,7 +58,7 @@ class VideoInfo:
 
 
 def probe_video(path: Path) -> VideoInfo:
-    """Read what a video is, its first picture included; raises VideoError, UsageError for a folder."""
+    """Read a video's properties, its first picture included; raises VideoError, UsageError for a folder."""
     av = load_av(path)
     with reading(path):
         if path.is_dir():
@@ -75,7 +75,7 @@ def probe_video(path: Path) -> VideoInfo:
 
 
 def picture_stream(container: Any, path: Path) -> Any:
-    """The video track of an opened file, cover pictures aside; raises VideoError where there is none."""
+    """The video track of an opened file, not a cover picture; raises VideoError if there is none."""
     still = load_av(path).stream.Disposition.attached_pic
     for stream in container.streams.video:
         if not stream.disposition & still:
@@ -129,7 +129,7 @@ def _describe(path: Path, container: Any, stream: Any, frame: Any) -> VideoInfo:
 
 
 def _display_matrix(frame: Any) -> tuple[int, ...] | None:
-    """FFmpeg's 3x3 matrix of how a picture is turned, or None where it stands as it is stored."""
+    """FFmpeg's 3x3 display matrix of a picture, or None if it is stored upright."""
     import numpy as np
 
     for data in frame.side_data:
@@ -139,7 +139,7 @@ def _display_matrix(frame: Any) -> tuple[int, ...] | None:
 
 
 def say_time(seconds: float) -> str:
-    """A time as text, such as 1:02.50."""
+    """Format a time in seconds, such as 1:02.50."""
     whole = math.floor(max(seconds, 0.0) * 100 + 0.5)
     minutes, rest = divmod(whole, 6000)
     hours, minutes = divmod(minutes, 60)

@@ -12,7 +12,7 @@ from .library import load_av, reading
 from .probe import VideoInfo, picture_stream, say_time
 
 EXACT_LENGTH = ("mov", "matroska", "avi")
-"""Kinds of files whose header says how long they are."""
+"""Containers whose header states the duration."""
 SHORT_BY_S = 0.5
 STRICT = ("mjpeg",)
 """Codecs whose decoders ignore damage by default."""
@@ -20,7 +20,7 @@ STRICT = ("mjpeg",)
 
 @dataclass
 class Ending:
-    """How far a file was read: ``seconds`` up to which there was anything, and whether to its end."""
+    """How far a file was read: ``seconds`` of its last packet, and whether to its end."""
 
     seconds: float = 0.0
     whole: bool = False
@@ -29,9 +29,9 @@ class Ending:
 
 
 class Decoded:
-    """The frames of a video file as PyAV decodes them, with times that go up.
+    """The frames of a video file as PyAV decodes them, with increasing times.
 
-    ``ending`` says afterwards how far the file was read.
+    After reading, ``ending`` is how far the file was read.
     """
 
     def __init__(self, info: VideoInfo, threads: int = 0) -> None:
@@ -40,9 +40,9 @@ class Decoded:
         self._threads = threads or os.cpu_count() or 1
 
     def frames(self, first_pts: int | None = None) -> Iterator[tuple[int, Any]]:
-        """(pts, frame) from the frame with ``first_pts`` on, in units of the track's time base.
+        """Yield (pts, frame) from the frame with ``first_pts`` on, in the track's time base.
 
-        Raises VideoError where the file is damaged.
+        Raises VideoError if the file is damaged.
         """
         av = load_av(self.info.path)
         with reading(self.info.path, self._where()):
@@ -66,7 +66,7 @@ class Decoded:
                     yield pts, frame
 
     def from_pts(self, first_pts: int | None) -> Iterator[tuple[int, Any]]:
-        """As `frames`, from the file's beginning where its index leads past the frame."""
+        """`frames`, but decoded from the file's beginning if its index leads past the frame."""
         if first_pts is None:
             yield from self.frames()
             return
@@ -76,7 +76,7 @@ class Decoded:
             yield from ((pts, frame) for pts, frame in self.frames() if pts >= first_pts)
 
     def _decode(self, av: Any, container: Any, stream: Any) -> Iterator[Any]:
-        """Decoded frames; all packets are read, to know where the file ends."""
+        """Decode frames; all packets are read, to know where the file ends."""
         packets = container.demux()
         while True:
             with reading(self.info.path, self._where()):
@@ -90,7 +90,7 @@ class Decoded:
             for frame in frames:
                 if frame.is_corrupt:
                     raise VideoError(
-                        f"'{self.info.path}' is damaged{self._where()}: make it anew with ffmpeg, or stop "
+                        f"'{self.info.path}' is damaged{self._where()}: create it again with ffmpeg, or stop "
                         "before that with `end`"
                     )
                 if (frame.width, frame.height) != (self.info.width, self.info.height):
@@ -108,18 +108,18 @@ class Decoded:
             self.ending.seconds = max(self.ending.seconds, end)
 
     def _check_length(self, container: Any) -> None:
-        """Raise VideoError where a file ends before its header says."""
+        """Raise VideoError if a file ends before the duration in its header."""
         if not container.duration or not container.format.name.startswith(EXACT_LENGTH):
             return
         promised = (container.duration + (container.start_time or 0)) / 1e6
         if promised - self.ending.seconds > SHORT_BY_S:
             raise VideoError(
                 f"'{self.info.path}' is cut short: it ends at {say_time(self.ending.seconds)} of "
-                f"{say_time(promised)}; make it anew with ffmpeg, or stop before that with `end`"
+                f"{say_time(promised)}; create it again with ffmpeg, or stop before that with `end`"
             )
 
     def _time(self, frame: Any, last: int | None) -> int:
-        """A frame's pts, or the one that comes next where the file does not say it or goes back."""
+        """A frame's pts, or the next one in sequence if it is missing or decreases."""
         step = max(round(1 / (self.info.rate * self.info.time_base)), 1)
         if frame.pts is None:
             self.ending.seekable = False
@@ -134,4 +134,4 @@ class Decoded:
 
 
 class _SeekError(Exception):
-    """The file's index led past the frame that was looked for."""
+    """The file's index led past the requested frame."""

@@ -21,16 +21,16 @@ Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 LOOK_PX = 160
 MOST_SLIP = 0.02
-"""Of the mean face's square: mesh and skin that part farther do not show the same face."""
+"""Largest displacement, relative to the mean face's square: beyond it the faces are not the same."""
 NO_SLIP = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 OTHER_CODES = 7.0
-"""From this difference on, in code values, a place counts less: it may show something else."""
+"""Difference in code values from which a position counts less, as it may show something else."""
 HALF_PX = LOOK_PX // 2
-"""The rest is smooth: it is found in looks of half the size."""
+"""Side of the reduced appearances in which the smooth local displacement is estimated."""
 WINDOW_PX = 5.0
-"""Standard deviation of the windows in which the rest is found, in pixels of such a look."""
+"""Standard deviation of the windows for the local displacement, in px of such an appearance."""
 STIFFNESS = 0.2
-"""What a window's gradients, squared, must outweigh: even skin says nothing of where it is."""
+"""Regularization relative to a window's squared gradients: uniform skin has no position."""
 EVEN_LIGHT_PX = HALF_PX / 8
 AFFINE_ROUNDS, REST_ROUNDS, BACK_ROUNDS = 2, 4, 2
 _CORNERS = np.array([[0.2, 0.2, 1.0], [0.8, 0.2, 1.0], [0.2, 0.8, 1.0], [0.8, 0.8, 1.0]])
@@ -38,22 +38,24 @@ _CORNERS = np.array([[0.2, 0.2, 1.0], [0.8, 0.2, 1.0], [0.2, 0.8, 1.0], [0.8, 0.
 
 @dataclass(frozen=True, eq=False)
 class Slip:
-    """Where places of the mean face are now: ``affine`` [2, 3] in units of its square, and before that
-    ``rest``, float32 [HALF_PX, HALF_PX, 2] in the same units, zero where nothing more is known.
+    """Displacement of the skin on the mean face.
+
+    ``rest``, float32 [HALF_PX, HALF_PX, 2], is applied first, then ``affine`` [2, 3], both in units of the
+    mean face's square. ``rest`` is zero where it is unknown.
     """
 
     affine: Doubles
     rest: Floats
 
     def of(self, places: Floats) -> Floats:
-        """Where places [h, w, 2], in units, are now."""
+        """Displace positions [h, w, 2] in units of the square."""
         moved = places + self._rest_at(places)
         return np.asarray(cv2.transform(moved, self.affine.astype(np.float32)), np.float32).reshape(
             places.shape
         )
 
     def back(self, places: Floats) -> Floats:
-        """The places [h, w, 2] that are now at these ones."""
+        """The inverse of `of`: original positions of displaced ones [h, w, 2]."""
         inverse = cv2.invertAffineTransform(self.affine).astype(np.float32)
         moved = np.asarray(cv2.transform(places, inverse), np.float32).reshape(places.shape)
         found = moved
@@ -67,16 +69,16 @@ class Slip:
 
 
 def register(reference: Floats, look: Floats) -> Slip:
-    """How mesh and skin have slipped between two looks, float32 [LOOK_PX, LOOK_PX] in code values.
+    """Displacement between two appearances, float32 [LOOK_PX, LOOK_PX] in code values.
 
-    ``reference`` at a place shows what ``look`` shows at `Slip.of` it. No slip where none is found.
+    ``reference`` at a position corresponds to ``look`` at `Slip.of` it. No displacement if none is found.
     """
     affine = register_affine(reference, look)
     return Slip(affine, _rest(reference, look, affine))
 
 
 def register_affine(reference: Floats, look: Floats) -> Doubles:
-    """The affine part, [2, 3]: least squares over the face, with gain and offset of the light."""
+    """The affine part, [2, 3], by least squares over the face, with gain and offset of the light."""
     across = cv2.Sobel(reference, cv2.CV_32F, 1, 0, scale=0.125)
     down = cv2.Sobel(reference, cv2.CV_32F, 0, 1, scale=0.125)
     rows, columns = _every_second()
@@ -99,7 +101,7 @@ def register_affine(reference: Floats, look: Floats) -> Doubles:
 
 
 def _rest(reference: Floats, look: Floats, affine: Doubles) -> Floats:
-    """What is left after the affine part, in units: the step that brings windows of both together."""
+    """The local displacement after the affine part, in units, by window-wise registration."""
     wanted, now = _even(_halved(reference)), _even(_halved(_moved(look, affine)))
     across = cv2.Sobel(wanted, cv2.CV_32F, 1, 0, scale=0.125)
     down = cv2.Sobel(wanted, cv2.CV_32F, 0, 1, scale=0.125)
@@ -126,7 +128,7 @@ def _halved(look: Floats) -> Floats:
 
 
 def _moved(look: Floats, affine: Doubles) -> Floats:
-    """A look drawn where the affine map says that its places belong."""
+    """Warp an appearance by the affine map."""
     matrix = affine * [1.0, 1.0, LOOK_PX]
     matrix[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5
     return np.asarray(
@@ -139,19 +141,19 @@ def _moved(look: Floats, affine: Doubles) -> Floats:
 
 
 def _even(look: Floats) -> Floats:
-    """A look of half the size without the broad light on it."""
+    """High-pass filter an appearance at half size."""
     return np.asarray(look - cv2.GaussianBlur(look, (0, 0), EVEN_LIGHT_PX), np.float32)
 
 
 def looked_up(picture: Floats, at: Floats, method: int = cv2.INTER_CUBIC) -> Floats:
-    """A picture at places [h, w, 2] in its pixels, the edge repeated outside it."""
+    """Sample a picture at positions [h, w, 2] in its px; edges repeat."""
     alone: Any = None  # x and y are in one array
     return np.asarray(cv2.remap(picture, at, alone, method, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
 
 @cache
 def face_cells() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows and columns of a look that lie on the face itself."""
+    """Rows and columns of an appearance that are on the face."""
     oval = (mean_face().uv[list(FACE_OVAL)] + 1.0) * (LOOK_PX / 2) - 0.5
     mask = np.zeros((LOOK_PX, LOOK_PX), np.uint8)
     cv2.fillPoly(mask, [np.rint(oval).astype(np.int32)], 1)
@@ -160,7 +162,7 @@ def face_cells() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def _every_second() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Half of the face's cells, which is enough for eight numbers."""
+    """Half of the face's cells, enough for eight parameters."""
     rows, columns = face_cells()
     return rows[::2], columns[::2]
 
@@ -174,7 +176,7 @@ def _face() -> Floats:
 
 @cache
 def _from_middle() -> tuple[Doubles, Doubles]:
-    """How far right and down of the middle those cells lie, in units."""
+    """Offsets of those cells from the centre, right and down, in units."""
     rows, columns = _every_second()
     return (columns + 0.5) / LOOK_PX - 0.5, (rows + 0.5) / LOOK_PX - 0.5
 

@@ -21,16 +21,14 @@ _KEY = re.compile(r"\s*(\d+(?:\.\d+)?)\s*:\s*(\S+)\s*")
 
 @dataclass(frozen=True)
 class Keys:
-    """An age that changes with time: (seconds, age) in order of time; before the first and after the last it
-    stays.
-    """
+    """Keyframes of an age: (seconds, age) in order of time; constant before the first and after the last."""
 
     points: tuple[tuple[float, AgeSpec], ...]
     easing: str = "smooth"
 
     @classmethod
     def parse(cls, text: str, easing: str = "smooth") -> Keys:
-        """Read "70", "+20" or "0:30,10:70" (seconds and ages); raises UsageError for anything else."""
+        """Parse "70", "+20" or "0:30,10:70" (seconds and ages); raises UsageError for anything else."""
         if easing not in EASINGS:
             raise UsageError(f"there is no easing '{easing}': choose {', '.join(EASINGS)}")
         if ":" not in text:
@@ -65,12 +63,11 @@ class Keys:
 
 @dataclass(frozen=True)
 class VideoRequest:
-    """What is asked of a video.
+    """A request for a video.
 
-    ``base`` says all that does not change: faces, strength, map, population, pattern, lines and limits.
-    ``age`` and ``zones`` may change with time, in seconds from the beginning of what is written. ``people``
-    are ages of single people by their number; without an ``age``, a zone or a map the others stay as they
-    are.
+    ``base`` has everything constant: faces, strength, map, population, pattern, lines and limits. ``age`` and
+    ``zones`` may change with time, in seconds from the beginning of the output. ``people`` are ages of single
+    people by number; without an ``age``, a zone or a map the others are not aged.
     """
 
     base: Request
@@ -87,9 +84,9 @@ class VideoRequest:
         people: Iterable[str] = (),
         easing: str = "smooth",
     ) -> VideoRequest:
-        """Make a request of what a user types, such as ("0:30,10:70", ["forehead=+25"], ["2=+30"]).
+        """Make a request from text, such as ("0:30,10:70", ["forehead=+25"], ["2=+30"]).
 
-        ``base`` None asks for nothing special. Raises UsageError.
+        ``base`` None is the default request. Raises UsageError.
         """
         read_zones = []
         for text in zones:
@@ -109,7 +106,7 @@ class VideoRequest:
         )
 
     def check(self, age_range: tuple[float, float], patterns: int) -> None:
-        """Raise UsageError where nothing is asked for, or what the model cannot do."""
+        """Raise UsageError for an empty request, or one that the model does not support."""
         if self.age is None and not self.zones and not self.people and self.base.aging_map is None:
             raise UsageError(
                 "nothing was asked for: give an age such as 70, a zone such as forehead=+25, or a map"
@@ -122,7 +119,7 @@ class VideoRequest:
                     request.check(age_range, patterns)
 
     def at(self, person: int, seconds: float) -> Request | None:
-        """What is asked of a person, by number, at a time; None where nothing is."""
+        """The request for a person, by number, at a time in seconds; None if there is none."""
         keys = self.people.get(person, self.age)
         if keys is None and not self.zones and self.base.aging_map is None:
             return None
@@ -145,7 +142,7 @@ def base_request(
     pattern: int | None = None,
     lines: float = 1.0,
 ) -> Request:
-    """What of a request does not change with time, from what a user types; raises UsageError."""
+    """Parse the constant part of a request; raises UsageError."""
     from ..ages.atlas import read_atlas, reference_atlas
     from ..ages.map_file import read_map_file
 
@@ -163,7 +160,7 @@ def base_request(
 
 
 def _eased(share: float, easing: str) -> float:
-    """How far a change is at a share of its time, both 0..1."""
+    """Eased progress of a change at a share of its duration, both 0..1."""
     if easing == "smooth":
         return eased(share)
     if easing == "in":

@@ -1,7 +1,7 @@
 """Encoded segments of a video, each in its own file, from which an interrupted run resumes.
 
-A file holds the encoder's packets as they came: a header, then for each packet its pts, duration, size and
-whether it is a key frame. It appears whole or not at all.
+A file holds the encoder's packets in order: a header, then for each packet its pts, duration, size and
+whether it is a key frame. It is written atomically.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ class Packet:
 
 
 def segment_path(folder: Path, number: int) -> Path:
-    """Where the segment of a number lies."""
+    """Path of a segment by number."""
     return folder / f"{number:06d}.segment"
 
 
 def write_segment(
     path: Path, info: VideoInfo, encoding: Encoding, frames: Iterator[tuple[int, Any]], suffix: str
 ) -> int:
-    """Encode frames (pts, frame of PyAV) into the file of a segment; returns how many.
+    """Encode frames (pts, frame of PyAV) into the file of a segment; returns their number.
 
-    ``suffix`` names the kind of file that it will become a part of. Raises VideoError where the encoder
-    refuses, OSError where the file cannot be written.
+    ``suffix`` is that of the output file. Raises VideoError if the encoder fails, OSError if the file cannot
+    be written.
     """
     av = load_av(path)
     count = 0
@@ -59,7 +59,7 @@ def write_segment(
 
 
 def read_segment(path: Path) -> Iterator[Packet]:
-    """The packets of a segment's file in the order of decoding; raises VideoError where it is broken."""
+    """The packets of a segment's file in decoding order; raises VideoError if it is damaged."""
     with path.open("rb") as stream:
         if stream.read(len(MAGIC)) != MAGIC:
             raise VideoError(f"'{path}' is no segment of a video: delete its folder and run again")
@@ -69,12 +69,12 @@ def read_segment(path: Path) -> Iterator[Packet]:
 
 
 def container_format(suffix: str) -> str:
-    """FFmpeg's name for a kind of file."""
+    """FFmpeg's name of the container for a file suffix."""
     return {".mkv": "matroska", ".m4v": "mp4"}.get(suffix, suffix[1:])
 
 
 def times_of(paths: Sequence[Path]) -> tuple[list[int], int]:
-    """The times of all packets in order of showing, and by how many packets the order of decoding differs."""
+    """The times of all packets in presentation order, and the reordering delay in packets."""
     coded = [packet.pts for path in paths for packet in read_segment(path)]
     shown = sorted(coded)
     place = {pts: rank for rank, pts in enumerate(shown)}
@@ -82,7 +82,7 @@ def times_of(paths: Sequence[Path]) -> tuple[list[int], int]:
 
 
 def _prepared(frame: Any, pts: int, info: VideoInfo, encoding: Encoding) -> Any:
-    """A frame as the encoder takes it: its own kind of samples, and none asks for a kind of picture."""
+    """A frame in the encoder's pixel format, without a forced picture type."""
     if frame.format.name != encoding.pix_fmt:
         frame = converted(frame, encoding.pix_fmt)
     frame.pts, frame.time_base, frame.pict_type = pts, info.time_base, 0
@@ -90,7 +90,7 @@ def _prepared(frame: Any, pts: int, info: VideoInfo, encoding: Encoding) -> Any:
 
 
 def converted(frame: Any, pix_fmt: str) -> Any:
-    """A frame in another kind of samples, of the same matrix and range."""
+    """Convert a frame to another pixel format with the same matrix and range."""
     matrix, full = int(frame.colorspace), int(frame.color_range)
     if frame.format.name.startswith("yuvj"):
         full = 2
@@ -101,7 +101,7 @@ def converted(frame: Any, pix_fmt: str) -> Any:
 
 
 def open_encoder(track: Any, info: VideoInfo) -> None:
-    """Open the encoder of a track of pictures; raises VideoError where it refuses."""
+    """Open the encoder of a video track; raises VideoError if it fails."""
     av = load_av(info.path)
     try:
         track.codec_context.open()

@@ -1,8 +1,8 @@
 """Ages a whole video.
 
 A run has three steps: it tracks the faces in all pictures; it ages and encodes the pictures in segments of
-some seconds; it joins the segments and copies the other tracks. Finished segments are in a hidden folder
-beside the output, so that an interrupted run resumes there.
+some seconds; it joins the segments and copies the other tracks. Finished segments are kept in a hidden folder
+next to the output, from which an interrupted run resumes.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ SEGMENT_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class VideoResult:
-    """What a run has done: pictures written, people in order, and kinds of tracks that were left out.
+    """Result of a run: pictures written, people in order, and kinds of tracks that were left out.
 
-    ``resumed`` pictures were there from an earlier run, ``seconds`` is how long this one took.
+    ``resumed`` pictures were finished by an earlier run; ``seconds`` is the duration of this one.
     """
 
     output: Path
@@ -63,17 +63,17 @@ class VideoResult:
 
     @property
     def aged(self) -> int:
-        """How many people were aged."""
+        """Number of people who were aged."""
         return sum(not person.reason for person in self.people)
 
 
 @dataclass(frozen=True)
 class VideoSession:
-    """One video to age: ``source`` and ``output``, files or folders of numbered frames, and what is asked.
+    """One video to age: ``source`` and ``output``, files or folders of numbered frames, and the request.
 
-    ``codec`` and ``quality`` are those of codecs.py (None: the input's codec, and what it is usually good
-    for); ``start`` and ``end`` are seconds of the input. ``force`` forgets what an earlier run has done;
-    ``rate`` is that of a folder's frames, a second.
+    ``codec`` and ``quality`` are those of codecs.py (None: the input's codec, and its default quality);
+    ``start`` and ``end`` are seconds of the input. ``force`` discards the state of an earlier run; ``rate``
+    is that of a folder's frames, per second.
     """
 
     source: Path
@@ -88,10 +88,10 @@ class VideoSession:
     segment_seconds: float = field(default=SEGMENT_SECONDS, repr=False)
 
     def run(self, pipeline: Pipeline, progress: Progress = lambda done, total, what: None) -> VideoResult:
-        """Age the video. ``progress`` is told pictures done, of how many, and what is being done.
+        """Age the video. ``progress`` is called with pictures done, their total, and the current step.
 
-        Raises VideoError, UsageError, EngineError, DiskFullError; then no output is written (of a folder,
-        no half frame).
+        Raises VideoError, UsageError, EngineError, DiskFullError; then no output is written (in a folder, no
+        partial frame).
         """
         since = time.monotonic()
         if self.source.resolve() == self.output.resolve():
@@ -180,7 +180,7 @@ class VideoSession:
         self, source: VideoSource, analysis: Analysis, ager: Ager, first: int, last: int, resumed: int,
         thread: Executor, progress: Progress,
     ) -> Generator[tuple[int, Any], None, None]:  # fmt: skip
-        """(pts, frame) of the aged pictures of a segment."""
+        """Yield (pts, frame) of the aged pictures of a segment."""
         base, total = analysis.keys[0], len(analysis.keys)
 
         def seconds(key: int) -> float:
@@ -198,6 +198,6 @@ class VideoSession:
     def _keeping(
         self, frames: Generator[tuple[int, Any], None, None], folder: Path, number: int, ager: Ager
     ) -> Generator[tuple[int, Any], None, None]:
-        """The frames of a segment; after them what the next one goes on from is kept."""
+        """Yield the frames of a segment, then store the state for the next one."""
         yield from frames
         keep_averages(folder, number, ager)

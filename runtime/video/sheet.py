@@ -1,4 +1,4 @@
-"""The people of a video on one sheet, numbered as `--face` counts them."""
+"""A sheet with the people of a video, with the numbers of `--face`."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ COLUMNS = 5
 
 @dataclass(frozen=True, eq=False)
 class ListedPerson:
-    """A person of a video: the number for `--face`, a portrait uint8 [CELL_PX, CELL_PX, 3], and when seen.
+    """A person of a video: the number for `--face`, a portrait uint8 [CELL_PX, CELL_PX, 3], and times.
 
-    ``first`` and ``last`` are seconds from the first picture, ``pictures`` in how many they are.
+    ``first`` and ``last`` are seconds from the first picture, ``pictures`` the number of pictures with them.
     """
 
     person: Person
@@ -48,9 +48,9 @@ def list_people(
     min_face_px: float | None = None,
     progress: Callable[[int, int, str], None] = lambda done, total, what: None,
 ) -> list[ListedPerson]:
-    """Look at a whole video and give its people, the most prominent first.
+    """Analyse a whole video and return its people, the most prominent first.
 
-    Raises VideoError, EngineError, and UsageError where there is nobody.
+    Raises VideoError, EngineError, and UsageError if there is no face.
     """
     with tempfile.TemporaryDirectory(prefix="amgan-video-") as name:
         folder = Path(name)
@@ -63,13 +63,13 @@ def list_people(
 
 
 def check_sheet(path: Path) -> None:
-    """Raise UsageError for a file name that no sheet can be written to."""
+    """Raise UsageError for an unsupported file name of a sheet."""
     if path.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise UsageError(f"'{path}' cannot hold a sheet of faces: name it .png or .jpg")
 
 
 def write_sheet(people: Sequence[ListedPerson], path: Path) -> None:
-    """Draw people with their numbers, ages now and times, and write the sheet atomically as PNG or JPEG."""
+    """Draw people with numbers, present ages and times, and write the sheet atomically as PNG or JPEG."""
     check_sheet(path)
     suffix, sheet = path.suffix.lower(), draw_sheet(people)
     content = io.BytesIO()
@@ -85,7 +85,7 @@ def write_sheet(people: Sequence[ListedPerson], path: Path) -> None:
 
 
 def draw_sheet(people: Sequence[ListedPerson]) -> Image.Image:
-    """People side by side, COLUMNS a row."""
+    """Draw people side by side, COLUMNS per row."""
     columns = min(len(people), COLUMNS)
     height = CELL_PX + LABEL_PX
     sheet = Image.new("RGB", (columns * CELL_PX, -(-len(people) // columns) * height), BACKGROUND)
@@ -101,7 +101,7 @@ def draw_sheet(people: Sequence[ListedPerson]) -> Image.Image:
 
 
 def _listed(person: Person, source: Source, analysis: Analysis, rows: LandmarkRows) -> ListedPerson:
-    """A person with a portrait from the most frontal of the larger looks."""
+    """A person with a portrait from the most frontal of the larger readings."""
     readings = [(track, one) for track in person.tracks for one in track.readings]
     widest = max(one.width_px for _, one in readings)
     track, best = min(

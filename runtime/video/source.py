@@ -1,4 +1,4 @@
-"""Where pictures come from: a video file, or a part of it."""
+"""Sources of pictures: a video file or a part of it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from .reader import Decoded
 
 
 class Source(Protocol):
-    """Pictures in order, each with a key that names it.
+    """Pictures in order, each with a key.
 
-    ``rate`` is pictures a second, ``estimate`` about how many there are (0: not known), ``picture_bytes``
-    what one takes in memory. ``seekable`` says, after a look at all, whether `pictures` may begin at a key.
+    ``rate`` is in pictures per second, ``estimate`` their approximate number (0: unknown), ``picture_bytes``
+    the size of one in memory. ``seekable`` says, after a full pass, whether `pictures` can begin at a key.
     """
 
     @property
@@ -29,18 +29,18 @@ class Source(Protocol):
 
     @property
     def estimate(self) -> int:
-        """About how many pictures there are, 0 where that is not known."""
+        """Approximate number of pictures, 0 if unknown."""
 
     @property
     def picture_bytes(self) -> int:
-        """Bytes that one picture takes."""
+        """Size of one picture in memory in bytes."""
 
     @property
     def seekable(self) -> bool:
-        """Whether pictures are found by their key."""
+        """Whether pictures can be found by key."""
 
     def pictures(self, first: int | None = None) -> Iterator[tuple[int, Picture]]:
-        """The pictures with their keys, from the one of this key on; raises VideoError."""
+        """Yield the pictures with their keys, from the one of key ``first`` on; raises VideoError."""
 
     def seconds(self, key: int) -> float:
         """The time of a picture, from the first one that is taken."""
@@ -52,7 +52,7 @@ class Source(Protocol):
 def open_source(
     path: Path, start: float | None = None, end: float | None = None, rate: float = USUAL_RATE
 ) -> Source:
-    """The pictures of a video, or of a folder of frames at a rate, between two times, in seconds.
+    """Open a video, or a folder of frames with a rate, between two times in seconds.
 
     Raises VideoError, UsageError.
     """
@@ -63,7 +63,7 @@ def open_source(
 
 
 def check_times(start: float | None, end: float | None) -> None:
-    """Raise UsageError for times that leave nothing."""
+    """Raise UsageError for an empty interval of times."""
     if start is not None and start < 0:
         raise UsageError(f"a video does not start at {start:g} s: give 0 or more")
     if end is not None and end <= (start or 0.0):
@@ -71,9 +71,9 @@ def check_times(start: float | None, end: float | None) -> None:
 
 
 class VideoSource:
-    """The pictures of a video file from ``start`` on until before ``end``, in seconds of its own time.
+    """The pictures of a video file from ``start`` until before ``end``, in seconds of its own time.
 
-    ``pix_fmt`` is the planar kind of samples that they are given in; None leaves that to the file.
+    ``pix_fmt`` is their planar pixel format; None is that of the file.
     """
 
     def __init__(
@@ -100,22 +100,22 @@ class VideoSource:
 
     @property
     def estimate(self) -> int:
-        """About how many pictures there are."""
+        """Approximate number of pictures."""
         end = self.info.seconds if self._end is None else min(self._end, self.info.seconds or self._end)
         return max(round((end - (self._start or 0.0)) * self.rate), 0)
 
     @property
     def picture_bytes(self) -> int:
-        """Bytes that one picture takes, about."""
+        """Approximate size of one picture in memory in bytes."""
         return self.info.width * self.info.height * 3 * (2 if self.info.bits > 8 else 1) // 2
 
     @property
     def seekable(self) -> bool:
-        """Whether the file's times go up, so that pictures are found by them."""
+        """Whether the file's times increase, so that pictures can be found by them."""
         return self._seekable
 
     def pictures(self, first: int | None = None) -> Iterator[tuple[int, Picture]]:
-        """The pictures with their times in the file's time base, from ``first`` on; raises VideoError."""
+        """Yield pictures with their times in the file's time base from ``first`` on; raises VideoError."""
         from .segments import converted
 
         decoded = Decoded(self.info)
@@ -139,7 +139,7 @@ class VideoSource:
         return float((key - first) * self.info.time_base)
 
     def span(self, first_key: int) -> Span:
-        """The part of the file that is taken, whose first picture has this key."""
+        """The selected part of the file, whose first picture has this key."""
         base = self.info.time_base
         return Span(
             None if self._start is None else first_key * base,

@@ -1,8 +1,8 @@
-"""A track without jitter: landmarks smoothed with a look ahead, and how much of the change each picture gets.
+"""Smooths a track's landmarks over past and future pictures, and fades its change in and out.
 
-Where the face is, how large and how it is tilted is smoothed apart from its shape within the canonical frame:
-a head moves faster than a face changes. Both are weighted fits over a window around each picture: of a
-straight line to the shape; to the place of a parabola, as far as the motion bends more than noise does.
+The pose (position, size, tilt) is smoothed separately from the shape within the canonical frame, as a head
+moves faster than a face changes. Both are weighted least-squares fits in a window around each picture: a line
+for the shape, and for the pose a parabola where its curvature exceeds the noise.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ POSE_SECONDS = 0.06
 SHAPE_SECONDS = 0.12
 """Standard deviations of the windows; see benchmarks/video_steadiness.py."""
 REACH = 2.5
-"""Standard deviations after which a window ends."""
+"""Radius of a window in standard deviations."""
 FADE_SECONDS = 0.3
 SOFT_SECONDS = 0.1
 TURN_BEGINS = 0.9
@@ -34,7 +34,7 @@ NOD_SOFT = 0.06
 PRESENCES = (0.55, 0.9)
 ROOMY = 1.2
 TIGHT = 1.5
-"""A frame is made larger when a face needs one ROOMY times as large, smaller when one TIGHT times smaller."""
+"""A frame grows when a face needs one ROOMY times as large, and shrinks when one TIGHT times smaller."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,7 @@ class Step:
 
 
 class Course:
-    """A track, steady. ``rows`` are the landmarks of the video, ``rate`` its pictures a second."""
+    """A smoothed track. ``rows`` are the landmarks of the video, ``rate`` is in pictures per second."""
 
     def __init__(
         self, track: Track, rows: LandmarkRows, rate: float, bridge: int, manifest: Manifest,
@@ -72,7 +72,7 @@ class Course:
         self._units: dict[int, Floats] = {}
 
     def at(self, number: int) -> Step | None:
-        """The track in a picture, or None where it is not there or shows nothing."""
+        """The track in a picture, or None where it does not exist or has no weight."""
         if not self.first <= number <= self.last:
             return None
         weight = float(self._weights[number - self.first])
@@ -86,13 +86,11 @@ class Course:
         return Step(face, int(self._sizes[nearest]), weight)
 
     def _fit(self, number: int, spread: float, values: Floats | None) -> Floats:
-        """What is fitted around a picture, at it: of values a curve, of the shapes where there are none a
-        straight line.
-        """
+        """The fit around a picture, evaluated at it: a curve for ``values``, a line for the shapes (None)."""
         reach = max(REACH * spread, 1.0)
         low, high = np.searchsorted(self._frames, (number - reach, number + reach + 1e-9))
         while high - low < 1 or (high - low < 2 and not (self._frames[low:high] == number).any()):
-            low, high = max(low - 1, 0), min(high + 1, len(self._frames))  # in a gap: both of its edges
+            low, high = max(low - 1, 0), min(high + 1, len(self._frames))  # in a gap: include both edges
             if low == 0 and high == len(self._frames):
                 break
         at = (self._frames[low:high] - number).astype(np.float64)
@@ -113,7 +111,7 @@ class Course:
         return np.array([self._units[index] for index in range(low, high)])
 
     def _fades(self, track: Track, turns: Floats, nods: Floats) -> Floats:
-        """How much of the change each picture from the first to the last gets."""
+        """Weight of the change in each picture from the first to the last."""
         seen = 1.0 - _ramp(np.abs(turns), TURN_BEGINS, MAX_TURN)
         seen *= _ramp(nods, NODS[0], NODS[0] + NOD_SOFT) * (1.0 - _ramp(nods, NODS[1] - NOD_SOFT, NODS[1]))
         seen *= _ramp(self._presences, *PRESENCES)
@@ -128,7 +126,7 @@ class Course:
         return np.asarray(np.where(weights < 1e-3, 0.0, np.where(weights > 0.999, 1.0, weights)))
 
     def _frame_sizes(self, manifest: Manifest) -> NDArray[np.int64]:
-        """Sides of the frames, in px, changed as seldom as the face's size allows."""
+        """Sides of the frames in px, with as few changes as the face's size permits."""
         sides = 2.0 * np.hypot(self._poses[:, 2], self._poses[:, 3])
         sides = _blurred(sides, SHAPE_SECONDS * self._rate)
         sizes, current = [], 0
@@ -141,8 +139,9 @@ class Course:
 
 
 def person_pattern(tracks: Sequence[Track]) -> NDArray[np.float32]:
-    """The mixing weights of a person's pattern times how strong lines may be, float32 [K]: medians over the
-    more frontal readings.
+    """A person's mixing weights of the patterns times the line strength, float32 [K].
+
+    Medians over the more frontal readings.
     """
     patterns = np.array([one.pattern for one in frontal(tracks)])
     weights, strength = np.median(patterns, axis=0), float(np.median(patterns.sum(axis=1)))
@@ -156,7 +155,7 @@ def frontal(tracks: Sequence[Track]) -> list:  # type: ignore[type-arg]
 
 
 def _line_at_zero(at: Floats, values: Floats, weights: Floats) -> Floats:
-    """The weighted least-squares line through values [n, m] at ``at`` [n], where it is zero: [m]."""
+    """The weighted least-squares line through values [n, m] at ``at`` [n], evaluated at zero: [m]."""
     total = weights.sum()
     mean_at = (weights @ at) / total
     spread = weights @ (at - mean_at) ** 2
@@ -170,8 +169,8 @@ def _line_at_zero(at: Floats, values: Floats, weights: Floats) -> Floats:
 
 
 def _curve_at_zero(at: Floats, values: Floats, weights: Floats) -> Floats:
-    """Between the line and the parabola through values [n, m], at zero: the parabola as far as the curve
-    stands out from the noise around it.
+    """The fit through values [n, m], evaluated at zero: a parabola where its curvature exceeds the noise,
+    a line otherwise, with a smooth transition.
     """
     terms = np.stack([np.ones_like(at), at, at**2], axis=1)
     roots = np.sqrt(weights)[:, None]
@@ -184,20 +183,20 @@ def _curve_at_zero(at: Floats, values: Floats, weights: Floats) -> Floats:
 
 
 def _to_photo(pose: Floats) -> Floats:
-    """The map from frame units to the picture of a pose (centre x, y, right x, y)."""
+    """The affine map from frame units to the picture for a pose (centre x, y, right x, y)."""
     cx, cy, rx, ry = pose
     axes = 2.0 * np.array([[rx, -ry], [ry, rx]])
     return np.column_stack([axes, np.array([cx, cy]) - axes @ np.array([0.5, 0.5])])
 
 
 def _ramp(value: Floats, begins: float, ends: float) -> Floats:
-    """0 up to where it begins, 1 from where it ends on, smooth in between."""
+    """Smooth step: 0 up to the beginning, 1 from the end on."""
     share = np.clip((value - begins) / (ends - begins), 0.0, 1.0)
     return np.asarray(eased(share))
 
 
 def _blurred(values: Floats, spread: float) -> Floats:
-    """Values smoothed by a Gaussian window, the ends repeated."""
+    """Gaussian smoothing of values; the ends repeat."""
     if spread < 0.3:
         return values
     reach = int(np.ceil(3 * spread))

@@ -12,11 +12,11 @@ _DAY_MINUTES = 24 * 60
 
 
 def later_timecode(code: str, pictures: int, rate: Fraction) -> str:
-    """The time code (SMPTE ST 12-1) so many pictures after ``code``, at ``rate`` a second; after a day it
-    begins anew.
+    """The time code (SMPTE ST 12-1) a number of pictures after ``code``, at ``rate`` pictures per second.
 
-    A code with ";" or "." before the pictures drops numbers: two (of 60 a second four) in every minute but
-    each tenth. What is no time code comes back as it is.
+    It wraps after a day. A code with ";" or "." before the pictures is drop-frame: two numbers (four at 60
+    per second) are skipped in every minute except each tenth. Text that is no time code is returned
+    unchanged.
     """
     found = _CODE.fullmatch(code)
     base = round(rate)
@@ -39,9 +39,7 @@ def later_timecode(code: str, pictures: int, rate: Fraction) -> str:
 def chapters_within(
     chapters: Sequence[Mapping[str, Any]], start: Fraction | None, end: Fraction | None
 ) -> list[dict[str, Any]]:
-    """The chapters of PyAV between two times in seconds (None: the beginning, the end), counted from the
-    first.
-    """
+    """PyAV's chapters between two times in seconds (None: beginning, end), relative to the first time."""
     kept = []
     for chapter in chapters:
         base = chapter["time_base"]

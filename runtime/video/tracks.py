@@ -1,4 +1,4 @@
-"""Tracks: where one face is in the pictures of one shot, and where all tracks of a video are kept."""
+"""Tracks: the positions of one face in the pictures of one shot, and storage for all tracks of a video."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ROW_BYTES = N_POINTS * 2 * 4
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """One careful look at a face: its ages in years, how far it is turned, how it looks (people.py).
+    """One full measurement of a face: its ages in years, its yaw (``turn``), its appearance (people.py).
 
     ``tone_share`` and ``tone_slopes`` float32 [256, 3] are those of face/tone.py, ``pattern`` float32 [K]
     mixing weights times line strength.
@@ -40,11 +40,11 @@ class Reading:
 
 @dataclass(eq=False)
 class Track:
-    """One face in one shot, picture by picture.
+    """One face in one shot.
 
-    ``frames`` are the numbers of the pictures, ``rows`` where their landmarks lie in the store,
-    ``presences`` what the mesh says. A track that begins or ends with its shot does so at once
-    (``cut_in``, ``cut_out``).
+    ``frames`` are the numbers of its pictures, ``rows`` the rows of their landmarks in the store,
+    ``presences`` the mesh's confidences. A track that begins or ends with its shot does not fade (``cut_in``,
+    ``cut_out``).
     """
 
     number: int
@@ -56,7 +56,7 @@ class Track:
     cut_out: bool = False
 
     def put_in_order(self) -> None:
-        """Sort what was followed backwards in time."""
+        """Sort the pictures by time, after tracking backwards."""
         order = np.argsort(np.asarray(self.frames), kind="stable")
         self.frames = array("l", np.asarray(self.frames)[order].tolist())
         self.rows = array("l", np.asarray(self.rows)[order].tolist())
@@ -64,17 +64,17 @@ class Track:
 
 
 class LandmarkStore:
-    """Landmarks, float32 [468, 2] each, in a file: long videos have more of them than belong into memory."""
+    """Landmarks, float32 [468, 2] each, in a file, as those of long videos take too much memory."""
 
     def __init__(self, path: Path) -> None:
-        """Begin an empty store in a file that is overwritten; raises OSError."""
+        """Create an empty store, overwriting the file; raises OSError."""
         self._path = path
         self._stream = path.open("w+b")
         self._count = 0
 
     @property
     def count(self) -> int:
-        """How many there are."""
+        """Number of rows."""
         return self._count
 
     def append(self, landmarks: NDArray[np.floating]) -> int:
@@ -84,21 +84,21 @@ class LandmarkStore:
         return self._count - 1
 
     def close(self) -> None:
-        """Write what is left; raises OSError."""
+        """Write buffered rows and close the file; raises OSError."""
         self._stream.close()
 
 
 @dataclass(frozen=True)
 class LandmarkRows:
-    """The landmarks of a closed store, float32 [468, 2] a row, each read from its file when it is asked for.
+    """The landmarks of a closed store, float32 [468, 2] per row, read from its file on access.
 
-    No memory map: what was read of one stays in the process for the rest of a long video.
+    This is no memory map, whose pages would stay in the process for the rest of a long video.
     """
 
     path: Path
 
     def __getitem__(self, row: int) -> NDArray[np.float32]:
-        """One row; raises OSError where the file is gone, IndexError where it holds fewer rows."""
+        """One row; raises OSError if the file cannot be read, IndexError if it has fewer rows."""
         found = np.fromfile(self.path, "<f4", 2 * N_POINTS, offset=row * _ROW_BYTES)
         if found.size < 2 * N_POINTS:
             raise IndexError(f"'{self.path}' holds no row {row}")
@@ -107,11 +107,11 @@ class LandmarkRows:
 
 @dataclass(eq=False)
 class Analysis:
-    """What a first look at a video found: times of its pictures, its tracks, and whose they are.
+    """Analysis of a video: times of its pictures, its tracks, and the people they belong to.
 
-    ``keys`` are the pictures' times in the time base of the video (numbers, of a folder); ``length`` is how
-    long the last one is shown; ``cuts`` are the pictures that begin shots; ``people`` are lists of tracks'
-    numbers, one a person, the most prominent first. ``seekable`` says whether pictures are found by time.
+    ``keys`` are the pictures' times in the time base of the video (numbers for a folder); ``length`` is the
+    duration of the last one; ``cuts`` are the pictures that begin shots; ``people`` are lists of track
+    numbers, one per person, the most prominent first. ``seekable`` is whether pictures can be found by time.
     """
 
     keys: array[int]
@@ -122,7 +122,7 @@ class Analysis:
     people: list[list[int]]
 
     def save(self, path: Path, key: str) -> None:
-        """Write it to a file, with the key of what it depends on; raises OSError."""
+        """Write it to a file, with the key of its dependencies; raises OSError."""
         head = {
             "key": key,
             "length": self.length,
@@ -143,7 +143,7 @@ class Analysis:
 
     @classmethod
     def load(cls, path: Path, key: str) -> Analysis | None:
-        """Read it back, or None where there is none for this key."""
+        """Read it back; None if the file has another key or is missing or damaged."""
         try:
             with np.load(path, allow_pickle=False) as arrays:
                 head = json.loads(str(arrays["head"]))
@@ -160,7 +160,7 @@ class Analysis:
 
 
 def face_of_row(rows: LandmarkRows, row: int, presence: float) -> Face:
-    """The face as it was found."""
+    """The face of a stored row."""
     from ..face.alignment import canonical_frame
 
     landmarks = np.asarray(rows[row], np.float64)

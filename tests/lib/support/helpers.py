@@ -25,7 +25,7 @@ COLLINS = ROOT / "samples" / "eileen_collins.png"
 
 
 def without_its_file(photo: Photo) -> Photo:
-    """The photo as if its file had changed since: it is encoded anew, whatever its pixels are."""
+    """The photo as if its file had changed since: it is encoded again, whatever its pixels are."""
     return replace(photo, stamp=None)
 
 

@@ -96,7 +96,7 @@ def test_pixels_outside_the_touched_blocks_are_identical(tmp_path: Path, kind: s
 
 @pytest.mark.parametrize("kind", ["4:2:0", "4:4:4", "progressive", "turned"])
 def test_the_change_arrives(tmp_path: Path, kind: str) -> None:
-    """As near to the wanted pixels as a JPEG that is encoded anew, to a tenth of a code value."""
+    """As near to the wanted pixels as a JPEG that is encoded again, to a tenth of a code value."""
     photo = read_photo(saved(tmp_path / "a.jpg", **KINDS[kind]))
     wanted = older(photo.pixels)
     write_photo(photo, wanted, tmp_path / "b.jpg")
@@ -156,7 +156,7 @@ def test_texts_stay_and_thumbnails_go(tmp_path: Path) -> None:
 
 
 def anew(source: Path, target: Path) -> bool:
-    """Whether a changed photo is encoded anew as a whole; its far pixels are about the same then, too."""
+    """Whether a changed photo is encoded again as a whole; its far pixels are about the same then, too."""
     aged_file(source, target)
     before, after = stored(source), stored(target)
     far = far_from_the_face(False, before.shape)
