@@ -1,1 +1,1 @@
-"""Training pairs: a population's aging field on the mean face, patterns of lines, and faces aged by them."""
+"""Training pairs: a population's aging field on the mean face, patterns of lines, and versions of faces."""

@@ -1,7 +1,7 @@
-"""The aging field: what age does to a population's faces, on the mean face, in one file.
+"""The aging field: the effect of age on a population's faces, on the mean face, in one file.
 
-It is the aging atlas made visible: smooth change of light and colour against age, how it varies with
-expression, sex and tone, several patterns of lines and folds, texture, and the change of shape.
+It holds the low-frequency change of light and colour with age, its dependence on expression, sex and tone,
+several patterns of lines and folds, texture, and the change of shape.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _ARRAYS = (
 )  # fmt: skip
 
 SHIPPED = Path(__file__).parent.parent / "weights" / "aging-field.npz"
-"""The aging field that ships with the package."""
+"""The aging field included in the package."""
 
 Floats = NDArray[np.float32]
 
@@ -41,10 +41,10 @@ class AgingField:
 
     ``mean`` float64 [468, 2] in frame units; ``field`` float32 [3, S, S, 4] are the coefficients of age_basis
     for log luminance and log chroma (R, G, B); ``products`` [3, S, S, 4] those of (age - PIVOT_AGE) /
-    SPAN_YEARS times smile, sex and tone; ``certainty`` [S, S]; ``deviations`` [K, S, S] is by how much the
-    log luminance of old faces of each pattern differs from the field; ``lines`` [K, L, L], ``texture``
-    [L, L] and ``mottling`` [L, L, 3] in log intensity; ``shape`` [3, 468, 2] coefficients of age_basis in
-    frame units. ``pattern_names`` names the K patterns, ``report`` says what the field was fitted on.
+    SPAN_YEARS times smile, sex and tone; ``certainty`` [S, S]; ``deviations`` [K, S, S] are the differences
+    in log luminance between old faces of each pattern and the field; ``lines`` [K, L, L], ``texture`` [L, L]
+    and ``mottling`` [L, L, 3] in log intensity; ``shape`` [3, 468, 2] coefficients of age_basis in frame
+    units. ``pattern_names`` are the names of the K patterns, ``report`` describes the data of the fit.
     """
 
     mean: NDArray[np.float64]
@@ -70,20 +70,20 @@ class AgingField:
         return FaceSpace(self.field.shape[1])
 
     def smile_of(self, landmarks: NDArray[np.floating]) -> float:
-        """How much wider than usual the mouth of landmarks [468, 2] is, in standard deviations, -2..2."""
+        """Width of the mouth of landmarks [468, 2] relative to the mean, in standard deviations, -2..2."""
         width = expression(landmarks)[0]
         return float(np.clip((width - self.expression_mean[0]) / self.expression_spread[0], -2.0, 2.0))
 
     def tone_of(self, skin_light: float) -> float:
-        """The log luminance of a face's skin in standard deviations, -2..2."""
+        """Log luminance of a face's skin relative to the mean, in standard deviations, -2..2."""
         return float(np.clip((skin_light - self.tone_mean) / self.tone_spread, -2.0, 2.0))
 
     def difference(self, older: float, younger: float) -> Floats:
-        """The plain field at one age less that at another, float32 [S, S, 4]."""
+        """Difference of the field between two ages, without the products, float32 [S, S, 4]."""
         return np.asarray(np.tensordot(age_basis(older) - age_basis(younger), self.field, 1), np.float32)
 
     def save(self, path: Path) -> None:
-        """Write the file: compressed, in half precision; patterns in steps of 1/127 of their largest."""
+        """Write the file: compressed, in half precision; patterns in steps of 1/127 of their maximum."""
         data: dict[str, Any] = {}
         for name in _ARRAYS:
             array = getattr(self, name)
@@ -108,7 +108,7 @@ class AgingField:
 
 
 def load_field(path: Path = SHIPPED) -> AgingField:
-    """Open an aging field, the shipped one unless another is named.
+    """Load an aging field (default: the included one).
 
     Raises UsageError for a file that is missing, damaged or of another schema.
     """

@@ -1,4 +1,4 @@
-"""From photos of known age to an aging field: what `amgan fit-field` does."""
+"""Fits an aging field to photos of known age, for `amgan fit-field`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LEAST_FACES = 30
 
 @dataclass(frozen=True)
 class FieldSize:
-    """Sides, in px, of the frame that a field is fitted on and of the one that patterns are made in."""
+    """Sides in px of the frame for the fit and of the frame for patterns."""
 
     field_px: int = FRAME_PX
     lines_px: int = LINES_PX
@@ -42,10 +42,10 @@ def build_field(
     progress: Progress = lambda done, total, what: None,
     size: FieldSize | None = None,
 ) -> tuple[AgingField, Groups]:
-    """Fit an aging field on the photos of ``rows`` that are not held out; also the groups of its old faces.
+    """Fit an aging field to the photos of ``rows`` that are not held out; also returns groups of old faces.
 
-    The same photos, rows and recipe give the same field. Raises UsageError where too few faces can be used,
-    or a donor is not among them.
+    The same photos, rows and recipe give the same field. Raises UsageError if too few faces can be used or a
+    donor is missing.
     """
     size = size or FieldSize()
     training = [row for row in rows if not is_held_out(row.file)]
@@ -54,7 +54,7 @@ def build_field(
         raise UsageError(f"the donors {', '.join(missing)} of the recipe are not among the faces to fit on")
     space = FaceSpace(size.field_px)
     left_out: Counter[str] = Counter()
-    options = AlignOptions(frame_px=size.field_px, min_chroma=0.0)  # grey faces count, but for colour
+    options = AlignOptions(frame_px=size.field_px, min_chroma=0.0)  # grey faces count, except for colour
     aligned = align_each(folders, training, options, left_out, progress)
     faces = [carry(space, _fit_face(face)) for face in aligned]
     if len(faces) < LEAST_FACES:
@@ -79,7 +79,7 @@ def assemble(
     size: FieldSize,
     report: dict[str, object],
 ) -> AgingField:
-    """Put the parts of a field together."""
+    """Assemble the parts of a field."""
     space, fine = FaceSpace(size.field_px), FaceSpace(size.lines_px)
     coefficients, products, certainty = conditioned(fit, space)
     numbers = range(len(recipe.patterns))
@@ -106,7 +106,7 @@ def _fit_face(face: AlignedFace) -> FitFace:
 def _read_donors(
     folders: Sequence[Path], rows: Sequence[FaceRow], recipe: Recipe, space: FaceSpace, progress: Progress
 ) -> dict[str, Donor]:
-    """The recipe's donors on the mean face."""
+    """Read the recipe's donors and warp them to the mean face."""
     chosen = [row for row in rows if row.file in recipe.donors]
     left_out: Counter[str] = Counter()
     options = AlignOptions(frame_px=space.size_px, min_chroma=0.0)
@@ -121,7 +121,7 @@ def _report(
     recipe: Recipe,
     left_out: Mapping[str, int],
 ) -> dict[str, object]:
-    """What the field was fitted on, as plain JSON."""
+    """Description of the data of the fit, as JSON values."""
     names = [pattern.name for pattern in recipe.patterns]
     return {
         "faces": len(faces),

@@ -1,4 +1,4 @@
-"""A face carried onto the mean face: its log picture there, less its own light and colour."""
+"""Warps a face to the mean face: its log picture there, without its own light and colour."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .masks import bare_skin
 
 @dataclass(frozen=True, eq=False)
 class FitFace:
-    """A face to fit on: frame uint8 [S, S, 3], landmarks [468, 2] in frame units, age in years.
+    """A face for the fit: frame uint8 [S, S, 3], landmarks [468, 2] in frame units, age in years.
 
-    ``sex`` is -1 (female), 1 (male) or 0 (unknown); ``turn`` as FaceFinder gives it. Faces of one ``source``
-    were made alike, by a camera or a network.
+    ``sex`` is -1 (female), 1 (male) or 0 (unknown); ``turn`` is FaceFinder's. Faces of one ``source`` come
+    from the same kind of camera or network.
     """
 
     name: str
@@ -31,11 +31,11 @@ class FitFace:
 
 @dataclass(frozen=True, eq=False)
 class CarriedFace:
-    """A face on the mean face, within the box of FaceSpace.box: what a fit needs of it.
+    """The data of one face for the fit, on the mean face, within FaceSpace.box.
 
-    ``residual`` float16 [h, w, 4] is log luminance less low-order light, then log chroma of R, G and B less
-    the skin's own; ``weight`` float16 [h, w] is how far a pixel counts; ``tone`` is the log luminance of
-    skin, ``chroma`` the mean size of its own log chroma. The rest is as in FitFace.
+    ``residual`` float16 [h, w, 4] is log luminance minus low-order light, then log chroma of R, G and B minus
+    the skin's own; ``weight`` float16 [h, w] is the weight of each pixel; ``tone`` is the log luminance of
+    skin, ``chroma`` the mean magnitude of its log chroma. The rest is as in FitFace.
     """
 
     name: str
@@ -51,7 +51,7 @@ class CarriedFace:
 
 
 def carry(space: FaceSpace, face: FitFace) -> CarriedFace:
-    """Carry a face onto the mean face; pixels that are stretched, squeezed or covered count less."""
+    """Warp a face to the mean face; stretched, compressed and covered pixels get less weight."""
     size = space.size_px
     log = log_picture(space.carried(face.frame, face.landmarks))
     light = log.mean(axis=2)
@@ -82,7 +82,7 @@ def carry(space: FaceSpace, face: FitFace) -> CarriedFace:
 
 
 def _low_order_light(light: Plane, plain: NDArray[np.bool_]) -> Plane:
-    """Light over a face as a quadratic of the place, fitted robustly on plain skin: float32 [S, S]."""
+    """Light over a face as a quadratic in x and y, fitted robustly to plain skin: float32 [S, S]."""
     size = light.shape[0]
     y, x = np.mgrid[0:size, 0:size].astype(np.float32) / size - 0.5
     basis = np.stack([np.ones_like(x), x, y, x * y, x * x, y * y], axis=-1)

@@ -1,4 +1,4 @@
-"""Makes a fitted field fit for use: without brows, lips and eyes of its own, and without broad shading."""
+"""Conditions a fitted field for use: removes brows, lips, eyes and low-frequency shading."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from .log_picture import Plane, blur, blur_inside, ellipse
 
 LIGHT_HIGH_PASS = 0.07
 CHEEK_SHARE = 0.55
-"""How much of broad light counts on the cheeks: there a dark patch looks like a bruise."""
+"""Weight of low-frequency light on the cheeks, where a dark patch looks like a bruise."""
 COLOUR_HIGH_PASS = 0.12
 
 
 def conditioned(fit: FieldFit, space: FaceSpace) -> tuple[NDArray[np.float32], NDArray[np.float32], Plane]:
-    """A fit's coefficients over the whole frame, ready for use.
+    """A fit's conditioned coefficients over the whole frame.
 
     Returns the field [3, S, S, 4], the products [3, S, S, 4] and the luminance's certainty 0..1 [S, S]. All
-    are mirror symmetric; luminance is high-passed inside skin at LIGHT_HIGH_PASS of the frame and counts as
-    far as it is certain; colour has no brows, lips or eyes of its own.
+    are mirror symmetric; luminance is high-passed inside skin at LIGHT_HIGH_PASS of the frame and weighted by
+    its certainty; brows, lips and eyes are removed from the colour.
     """
     size = space.size_px
     raw = np.zeros((6, size, size, 4), np.float32)
@@ -39,7 +39,7 @@ def conditioned(fit: FieldFit, space: FaceSpace) -> tuple[NDArray[np.float32], N
     certain = np.where(holes, np.maximum(certain, 0.7), certain).astype(np.float32)
     done = np.stack([_conditioned_plane(plane, space, bare) for plane in raw])
     done[..., 0] *= certain
-    # The fit knows the mesh alone: towards the hairline the field fades.
+    # The fit covers only the mesh: towards the hairline the field fades.
     core = cv2.erode(space.mesh_inside.astype(np.uint8), np.ones((13, 13), np.uint8))
     done *= blur(core, 6.0 * size / 512)[..., None]
     done[..., 0] *= cheek_share(space)
@@ -47,7 +47,7 @@ def conditioned(fit: FieldFit, space: FaceSpace) -> tuple[NDArray[np.float32], N
 
 
 def cheek_share(space: FaceSpace) -> Plane:
-    """What broad light counts for: 1, and CHEEK_SHARE on the cheeks, [S, S]."""
+    """Weight of low-frequency light, [S, S]: CHEEK_SHARE on the cheeks, 1 elsewhere."""
     mask = np.zeros((space.size_px,) * 2, np.uint8)
     for zone in ZONES:
         if zone.name in ("cheek-pores", "cheek-spots", "cheek-redness"):
@@ -73,7 +73,7 @@ def _conditioned_plane(plane: NDArray[np.float32], space: FaceSpace, bare: Mask)
 
 
 def filled(plane: NDArray[np.float32], hole: Mask, valid: Mask, sigma_px: float) -> NDArray[np.float32]:
-    """``plane`` [S, S] or [S, S, C] with ``hole`` filled smoothly from what is valid around it."""
+    """Fill ``hole`` in ``plane`` [S, S] or [S, S, C] smoothly from the valid pixels around it."""
     known = (valid & ~hole).astype(np.float32)
     patch = blur_inside(plane, known, 4 * sigma_px)
     for sigma in (2 * sigma_px, sigma_px):

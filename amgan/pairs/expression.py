@@ -1,4 +1,4 @@
-"""What a face's landmarks say of its expression, in units that do not depend on its size."""
+"""Measures of a face's expression from its landmarks, independent of its size."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BROW_RIGHT, _BROW_LEFT = 105, 334
 
 
 def expression(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
-    """The four numbers of EXPRESSION, in distances between the eyes' centres, of landmarks [468, 2]."""
+    """The four values of EXPRESSION of landmarks [468, 2], in units of the distance of the eyes' centres."""
     points = np.asarray(landmarks, np.float64)
     right, left = points[list(RIGHT_EYE)].mean(axis=0), points[list(LEFT_EYE)].mean(axis=0)
     unit = float(np.linalg.norm(right - left))

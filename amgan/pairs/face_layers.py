@@ -1,4 +1,4 @@
-"""What of a face does not depend on the age asked for: its structure by scale, its light, what covers it."""
+"""The layers of a face that do not depend on the requested age: structure by scale, light, occlusions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _GREY_CHROMA = 0.004
 
 
 class FaceLayers(FaceMasks):
-    """The layers of one face; planes are float32 [S, S] unless they say otherwise."""
+    """The layers of one face; planes are float32 [S, S] unless stated otherwise."""
 
     def __init__(self, face: PairFace, field: AgingField) -> None:
         super().__init__(face, field.space)
@@ -44,9 +44,9 @@ class FaceLayers(FaceMasks):
 
     @cached_property
     def strands(self) -> Plane:
-        """1 where edges run up and down much more than on the cheeks: strands of a fringe of any colour.
+        """1 where edges are much more vertical than on the cheeks: strands of a fringe of any colour.
 
-        Lines of a forehead run across it, and do not count.
+        Lines of a forehead are horizontal and do not count.
         """
         smooth = blur(self.light, self.unit)
         slope = cv2.Sobel(smooth, cv2.CV_32F, 1, 0)
@@ -57,7 +57,7 @@ class FaceLayers(FaceMasks):
 
     @cached_property
     def core(self) -> NDArray[np.bool_]:
-        """Sure bare skin."""
+        """Bare skin with high certainty."""
         core = self.skin * bare_skin(self.log, self.skin) > 0.5
         return core if core.sum() >= 200 else self.skin > 0.5
 
@@ -73,7 +73,7 @@ class FaceLayers(FaceMasks):
 
     @cached_property
     def paleness(self) -> float:
-        """How pale the skin is in this light, 0..1: 0 up to a mean code value of 135, 1 from 195 on."""
+        """Paleness of the skin in this light, 0..1: 0 up to a mean code value of 135, 1 from 195 on."""
         codes = float(np.median(self.face.frame[self.core].mean(axis=1)))
         return float(smoothstep(codes, *PALE_CODES))
 
@@ -85,7 +85,7 @@ class FaceLayers(FaceMasks):
 
     @cached_property
     def colourfulness(self) -> float:
-        """Strength of the face's own colour against the population's, 0..1; 0 in grey pictures."""
+        """Strength of the face's own colour relative to the population's, 0..1; 0 in grey pictures."""
         if float(np.abs(self.chroma).mean()) < _GREY_CHROMA:
             return 0.0
         own = float(np.abs(self.skin_chroma).mean())
@@ -99,12 +99,12 @@ class FaceLayers(FaceMasks):
 
     @cached_property
     def hair(self) -> Plane:
-        """Darker than the skin around, as hair is."""
+        """1 where pixels are darker than the surrounding skin, as hair is."""
         return smoothstep(self.skin_around[0] - blur(self.light, self.unit), 0.28, 0.6)
 
     @cached_property
     def beard(self) -> Plane:
-        """A man's beard, below the nose and off the lips."""
+        """A man's beard, below the nose and outside the lips."""
         if self.face.sex < 0:
             return np.zeros_like(self.light)
         nose = float(self.face.landmarks[[2, 98, 327], 1].mean())
@@ -118,7 +118,7 @@ class FaceLayers(FaceMasks):
 
     @cached_property
     def exposure(self) -> Plane:
-        """1 in well exposed pixels, near 0 in blown-out and black ones, which hold no detail."""
+        """1 in well-exposed pixels, near 0 in clipped and black ones, which have no detail."""
         codes = self.face.frame.astype(np.float32)
         bright, middle = self.brightness, blur(np.median(codes, axis=2), 4 * self.unit)
         blown = np.maximum(0.8 * smoothstep(bright, 222, 250), 0.95 * smoothstep(middle, 226, 248))
@@ -131,14 +131,14 @@ class FaceLayers(FaceMasks):
 
     @cached_property
     def lit(self) -> Plane:
-        """1 on lit skin, less in its own shadows: what is dark already gets little darker."""
+        """1 on lit skin, less in its shadows: dark pixels get only a little darker."""
         return np.asarray(
             1.0 - 0.65 * smoothstep(self.skin_light - blur(self.light, 4 * self.unit), 0.2, 0.7), np.float32
         )
 
     @cached_property
     def restored(self) -> Plane:
-        """The log picture [S, S, 3] with clipped channels put back from green and the face's own colour."""
+        """The log picture [S, S, 3] with clipped channels restored from green and the face's own colour."""
         log = self.log.copy()
         top = smoothstep(self.face.frame.astype(np.float32), 244, 254)
         for channel in (0, 2):
@@ -149,12 +149,12 @@ class FaceLayers(FaceMasks):
 
     @cached_property
     def visible(self) -> Plane:
-        """Where skin is, and bare: what own structure and lines are drawn on."""
+        """Weight of bare skin, on which structure and lines are drawn."""
         return np.asarray(self.skin * self.bare, np.float32)
 
     @cached_property
     def bands(self) -> tuple[Plane, Plane, Plane]:
-        """The face's own structure inside bare skin: finer than 2.2, than 6 and than 14 px (of 512)."""
+        """The face's own structure inside bare skin: bands finer than 2.2, 6 and 14 px (of 512)."""
         first = blur(self.light, 0.7 * self.unit) if self.unit > 0.9 else self.light
         second, third = self._shade(2.2), self._shade(6.0)
         return first - second, second - third, third - self._broad_shade
@@ -188,19 +188,19 @@ class FaceLayers(FaceMasks):
 
     @cached_property
     def calm(self) -> float:
-        """Below 1 in grainy pictures, which should get less texture."""
+        """Below 1 in noisy pictures, which should get less texture."""
         fine, see = self.bands[0], self.visible > 0.5
         rough = float(np.std(fine[see])) if see.any() else 0.03
         return float(np.clip(0.028 / max(rough, 1e-3), 0.25, 1.0))
 
     @cached_property
     def line_strength(self) -> float:
-        """How strong new lines may be on this skin, as the runtime reads it."""
+        """Strength of new lines that suits this skin, as in the runtime."""
         return strength_of(*self._read_skin)
 
     @cached_property
     def fitting(self) -> float:
-        """How strong new folds may be on skin of this contrast."""
+        """Strength of new folds that suits skin of this contrast."""
         return fitting_of(self._read_skin[0])
 
     @cached_property
@@ -209,7 +209,7 @@ class FaceLayers(FaceMasks):
 
     @cached_property
     def lineness(self) -> Plane:
-        """How much structure around a pixel has one direction (coherence of the structure tensor), 0..1."""
+        """Coherence of the structure tensor, 0..1: 1 where structure has one direction."""
         smooth = blur(self.light, 1.2 * self.unit)
         gx, gy = cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)
         xx, xy, yy = (blur(p * self.visible, 4 * self.unit) for p in (gx * gx, gx * gy, gy * gy))

@@ -1,4 +1,4 @@
-"""Masks of one face that follow from its mesh: how far a change may go, and where its parts lie."""
+"""Masks of one face from its mesh: the limits of a change, and the positions of the parts."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _UNDER_EYES = (
 
 @dataclass(frozen=True, eq=False)
 class PairFace:
-    """A face to make older and younger: frame uint8 [S, S, 3], landmarks [468, 2] in frame units.
+    """A face from which versions are made: frame uint8 [S, S, 3], landmarks [468, 2] in frame units.
 
-    ``age`` in years, ``sex`` -1 (female), 1 (male) or 0, ``turn`` as FaceFinder gives it. ``own`` [S, S] is
-    1 where the face's own skin is seen and 0 where something lies over it, as the runtime's mask; None is 1.
+    ``age`` in years, ``sex`` -1 (female), 1 (male) or 0, ``turn`` FaceFinder's. ``own`` [S, S] is 1 where the
+    face's own skin is visible and 0 where it is covered, as in the runtime's mask; None is 1 everywhere.
     """
 
     frame: NDArray[np.uint8]
@@ -47,7 +47,7 @@ class PairFace:
 
 
 class FaceMasks:
-    """Masks of one face, float32 [S, S], 0..1 and soft, over its own frame; made when first asked for."""
+    """Soft masks of one face, float32 [S, S] in 0..1, over its own frame; computed on first use."""
 
     def __init__(self, face: PairFace, space: FaceSpace) -> None:
         self.face = face
@@ -57,7 +57,7 @@ class FaceMasks:
         self._where = space.positions(face.landmarks, self.size_px)
 
     def brought(self, plane: NDArray[np.floating]) -> Plane:
-        """A plane [L, L] or [L, L, C] over the mean face's frame, of any size, carried to this face."""
+        """Warp a plane [L, L] or [L, L, C] over the mean face's frame, of any size, to this face."""
         factor = plane.shape[0] / self.space.size_px
         where = (self._where + 0.5) * factor - 0.5
         moved = cv2.remap(np.asarray(plane, np.float32), where[..., 0], where[..., 1], cv2.INTER_CUBIC)
@@ -65,7 +65,7 @@ class FaceMasks:
 
     @cached_property
     def weight(self) -> Plane:
-        """How far any change may go: 1 on the face, less where it ends, turns away or is covered."""
+        """Weight of any change: 1 on the face, less where it ends, turns away or is covered."""
         facing = self._facing()
         outline = np.zeros((self.size_px,) * 2, np.uint8)
         points = np.round(raise_hairline(self.face.landmarks) * self.size_px).astype(np.int32)
@@ -81,9 +81,9 @@ class FaceMasks:
         return np.asarray(np.minimum(weight, blur(weight, 3 * self.unit)), np.float32)
 
     def _facing(self) -> Plane:
-        """1 where the mesh faces the camera, 0 where it is folded over; the worst triangle wins."""
+        """1 where the mesh faces the camera, 0 where it is folded over: the minimum over triangles."""
         share = np.clip((self.space.signed_areas(self.face.landmarks) - 0.15) / 0.45, 0.0, 1.0)
-        plane = np.ones((self.size_px,) * 2, np.float32)  # around the mesh the outline decides
+        plane = np.ones((self.size_px,) * 2, np.float32)  # outside the mesh the outline decides
         order = np.argsort(-share, kind="stable")
         corners = np.round(self.face.landmarks[self.space.triangles, :2] * self.size_px * 16).astype(np.int32)
         for number in order:
@@ -92,47 +92,47 @@ class FaceMasks:
 
     @cached_property
     def skin(self) -> Plane:
-        """Where plain skin is, unless something covers it."""
+        """Plain skin, including covered skin."""
         return skin_mask(self.face.landmarks, self.size_px)
 
     @cached_property
     def eyes(self) -> Plane:
-        """The eyes, soft."""
+        """The eyes."""
         return hulls(self.face.landmarks, (LEFT_EYE, RIGHT_EYE), self.size_px, 0, 1.2 * self.unit)
 
     @cached_property
     def lips(self) -> Plane:
-        """The lips without the mouth, soft."""
+        """The lips without the open mouth."""
         outer = hulls(self.face.landmarks, (LIPS_OUTER,), self.size_px, 0, 1.5 * self.unit)
         inner = hulls(self.face.landmarks, (LIPS_INNER,), self.size_px, 0, 1.2 * self.unit)
         return np.asarray(np.clip(outer - inner, 0.0, 1.0), np.float32)
 
     @cached_property
     def mouth(self) -> Plane:
-        """The open mouth, soft and a little grown."""
+        """The open mouth, slightly dilated."""
         return hulls(self.face.landmarks, (LIPS_INNER,), self.size_px, 2 * self.unit, 1.2 * self.unit)
 
     @cached_property
     def brows(self) -> Plane:
-        """Where brows may have hair."""
+        """The area of the brows' hair."""
         return hulls(self.face.landmarks, (LEFT_BROW, RIGHT_BROW), self.size_px, 9 * self.unit, 4 * self.unit)
 
     @cached_property
     def under_eyes(self) -> Plane:
-        """Under the eyes, where own shadows are left as they are: dark circles are no folds."""
+        """The area under the eyes, whose own shadows are kept: dark circles are no folds."""
         mask = hulls(self.face.landmarks, _UNDER_EYES, self.size_px, 2.5 * self.unit, 5 * self.unit)
         return np.asarray(mask, np.float32)
 
     @cached_property
     def _between_eyes(self) -> float:
-        """Distance of the eyes' middles, in frame units."""
+        """Distance of the eyes' centres in frame units."""
         points = self.face.landmarks
         apart = points[list(LEFT_EYE)].mean(axis=0) - points[list(RIGHT_EYE)].mean(axis=0)
         return float(np.linalg.norm(apart))
 
     @cached_property
     def below_mouth(self) -> Plane:
-        """Below the mouth, where a smile stretches the mesh."""
+        """The area below the mouth, where a smile stretches the mesh."""
         points, eyes = self.face.landmarks, self._between_eyes
         x, y = points[[61, 291, 17], :2].mean(axis=0)
         distance = (self.columns - x) ** 2 + (self.rows - (y + 0.15 * eyes)) ** 2
@@ -140,17 +140,17 @@ class FaceMasks:
 
     @cached_property
     def jowls(self) -> Plane:
-        """Beside and below the corners of the mouth, where the lines of a pattern cross like a net."""
+        """The areas beside and below the corners of the mouth, where the lines of a pattern cross."""
         points, eyes = self.face.landmarks, self._between_eyes
         return self._around([(points[n, 0], points[n, 1] - 0.05 * eyes) for n in (212, 432)], 0.30)
 
     @cached_property
     def frown(self) -> Plane:
-        """Between the brows, where lines up and down cross those of the forehead."""
+        """The area between the brows, where vertical lines cross those of the forehead."""
         return self._around([(self.face.landmarks[9, 0], self.face.landmarks[9, 1])], 0.24)
 
     def _around(self, middles: Sequence[tuple[float, float]], reach: float) -> Plane:
-        """1 at points in frame units, falling off within ``reach`` of the distance of the eyes."""
+        """1 at points in frame units, with a falloff within ``reach`` times the distance of the eyes."""
         planes = [(self.columns - x) ** 2 + (self.rows - y) ** 2 for x, y in middles]
         apart = np.minimum.reduce(planes)
         return np.asarray(np.exp(-apart / (2 * (reach * self._between_eyes) ** 2)), np.float32)

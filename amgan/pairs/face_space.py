@@ -1,4 +1,4 @@
-"""The mean face's own frame: where its skin, brows, lips and eyes lie, and the way there and back."""
+"""The mean face's frame: positions of skin, brows, lips and eyes, and warps to and from it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class FaceSpace:
-    """The frame, ``size_px`` wide, of the mean face that ships (see amgan.runtime.face.mean_face)."""
+    """The frame, ``size_px`` wide, of the mean face (see amgan.runtime.face.mean_face)."""
 
     size_px: int
 
@@ -47,34 +47,34 @@ class FaceSpace:
 
     @cached_property
     def skin(self) -> Plane:
-        """Where the mean face has skin, float32 [S, S] 0..1."""
+        """The mean face's skin, float32 [S, S] 0..1."""
         return skin_mask(self.mean, self.size_px)
 
     @cached_property
     def brows(self) -> Mask:
-        """The brows' hulls, grown by 1.8 % of the frame."""
+        """The brows' convex hulls, dilated by 1.8 % of the frame."""
         return self._hulls((LEFT_BROW, RIGHT_BROW), 0.018)
 
     @cached_property
     def lips(self) -> Mask:
-        """The lips' hull, grown by 0.8 %."""
+        """The lips' convex hull, dilated by 0.8 % of the frame."""
         return self._hulls((LIPS_OUTER,), 0.008)
 
     @cached_property
     def eyes(self) -> Mask:
-        """The eyes' hulls, grown by 0.6 %."""
+        """The eyes' convex hulls, dilated by 0.6 % of the frame."""
         return self._hulls((LEFT_EYE, RIGHT_EYE), 0.006)
 
     @cached_property
     def mesh_inside(self) -> Mask:
-        """Inside the mesh's own oval, which ends below the hairline."""
+        """The inside of the mesh's outline, which ends below the hairline."""
         mask = np.zeros((self.size_px,) * 2, np.uint8)
         cv2.fillPoly(mask, [np.round(self.mean[list(FACE_OVAL)] * self.size_px).astype(np.int32)], 1)
         return mask > 0
 
     @cached_property
     def inside(self) -> Mask:
-        """Inside the face's outline."""
+        """The inside of the face's outline."""
         mask = np.zeros((self.size_px,) * 2, np.uint8)
         oval = np.round(raise_hairline(self.mean)[list(FACE_OVAL)] * self.size_px).astype(np.int32)
         cv2.fillPoly(mask, [oval], 1)
@@ -82,7 +82,7 @@ class FaceSpace:
 
     @cached_property
     def box(self) -> tuple[slice, slice]:
-        """Rows and columns that hold the mean face, with a margin, in multiples of 8 px."""
+        """Rows and columns of the mean face with a margin, in multiples of 8 px."""
         low = np.floor(self.mean.min(axis=0) * self.size_px / 8 - 2).astype(int) * 8
         high = np.ceil(self.mean.max(axis=0) * self.size_px / 8 + 2).astype(int) * 8
         (left, top), (right, bottom) = np.maximum(low, 0), np.minimum(high, self.size_px)
@@ -90,7 +90,7 @@ class FaceSpace:
 
     @cached_property
     def triangle_of_pixel(self) -> NDArray[np.int32]:
-        """Number of the triangle that every pixel lies in, int32 [S, S]; -1 outside the mesh."""
+        """Index of the triangle of every pixel, int32 [S, S]; -1 outside the mesh."""
         labels = np.full((self.size_px,) * 2, -1, np.int32)
         corners = np.round(self.mean[self.triangles] * self.size_px * 16).astype(np.int32)
         for number, triangle in enumerate(corners):
@@ -98,7 +98,7 @@ class FaceSpace:
         return labels
 
     def carried(self, frame: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> NDArray[np.uint8]:
-        """A face's frame warped onto the mean face, [size_px, size_px, C]; landmarks in frame units."""
+        """Warp a face's frame to the mean face, [size_px, size_px, C]; landmarks are in frame units."""
         mean = mean_face()
         points = np.asarray(landmarks, np.float64)[:, :2]
         ring = np.concatenate([mean.points[N_POINTS:], np.ones((len(mean.points) - N_POINTS, 1))], axis=1)
@@ -109,14 +109,14 @@ class FaceSpace:
         return np.asarray(cv2.remap(frame, where[..., 0], where[..., 1], cv2.INTER_CUBIC), np.uint8)
 
     def positions(self, landmarks: NDArray[np.floating], frame_px: int) -> NDArray[np.float32]:
-        """Where on this frame every pixel of a face's frame lies: x and y for cv2.remap, [S, S, 2]."""
+        """Position on this frame of every pixel of a face's frame: x and y for cv2.remap, [S, S, 2]."""
         left, top, right, bottom = mean_face().rectangle
         u, v = mesh_coordinates(landmarks, frame_px)
         x, y = (u + 1) / 2 * (right - left) + left, (v + 1) / 2 * (bottom - top) + top
         return np.asarray(np.stack([x, y], axis=-1) * self.size_px - 0.5, np.float32)
 
     def signed_areas(self, landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Area of every triangle against the mean face's, [T]; below 0 where it is folded over."""
+        """Area of every triangle relative to the mean face's, [T]; negative where it is folded over."""
         return _areas(landmarks, self.triangles) / _areas(self.mean, self.triangles)
 
     def _hulls(self, groups: tuple[tuple[int, ...], ...], grown: float) -> Mask:

@@ -1,8 +1,8 @@
-"""Fits what age does to faces: a regression for every pixel of the mean face.
+"""Fits the effect of age on faces: a regression for every pixel of the mean face.
 
-The log pictures of carried faces (see carrying.py) are regressed on age with expression, pose, tone, sex and
-source as covariates. The difference between the fits at two ages is a picture of aging without any one person
-in it.
+The log pictures of warped faces (see carrying.py) are regressed on age with expression, pose, tone, sex and
+source as covariates. The difference between the fits at two ages is a picture of aging without any
+individual.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from .face_space import FaceSpace
 PIVOT_AGE = 45.0
 SPAN_YEARS = 25.0
 BAND_EDGES = (25, 35, 45, 55, 65, 75)
-"""Where bands of age meet, in years."""
+"""Limits of the bands of ages in years."""
 
-# Columns: one, sex, tone, turn, turn squared, the four of expression(), chroma, the three of age_basis, age
-# times smile, sex and tone, then one for every source but the most frequent.
+# Columns: constant, sex, tone, turn, turn squared, the four of expression(), chroma, the three of age_basis,
+# age times smile, sex and tone, then one per source except the most frequent.
 _RIDGE = (1e-3, 1, 2, 1, 1, 1, 1, 1, 1, 2, 3, 3, 3, 12, 12, 12)
 _RIDGE_OF_SOURCE = 3
 _AGE = slice(10, 13)
@@ -42,8 +42,10 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True, eq=False)
 class Standard:
-    """What standardises a new face's covariates: mean and spread of expression() [4], of log skin luminance,
-    and the mean size of log chroma.
+    """Standardization of a face's covariates.
+
+    Mean and standard deviation of expression() [4] and of log skin luminance, and the mean magnitude of log
+    chroma.
     """
 
     expression_mean: Floats
@@ -57,10 +59,10 @@ class Standard:
 class FieldFit:
     """The fit within the box of FaceSpace.box.
 
-    ``age`` float32 [3, h, w, 4] are the coefficients of age_basis (log luminance, then log chroma of R, G
-    and B), ``products`` [3, h, w, 4] those of age x smile, sex and tone; ``certainty`` [h, w] is how many
-    standard errors the luminance of 70 less 25 years lies from 0; ``shape`` [3, 468, 2] are the landmarks'
-    coefficients of age_basis in frame units. ``faces_by_band`` counts faces in the bands of BAND_EDGES.
+    ``age`` float32 [3, h, w, 4] are the coefficients of age_basis (log luminance, then log chroma of R, G and
+    B), ``products`` [3, h, w, 4] those of age x smile, sex and tone; ``certainty`` [h, w] is the change of
+    luminance from 25 to 70 years in standard errors; ``shape`` [3, 468, 2] are the landmarks' coefficients of
+    age_basis in frame units. ``faces_by_band`` are the numbers of faces in the bands of BAND_EDGES.
     """
 
     age: Floats
@@ -72,7 +74,7 @@ class FieldFit:
 
 
 def age_basis(age: NDArray[np.floating] | float) -> Floats:
-    """The functions of age (years) that the field is linear in, float32 [..., 3]: bends at 40 and 60."""
+    """Basis functions of age (years), float32 [..., 3]: a linear spline with knots at 40 and 60."""
     years = np.asarray(age, np.float32)
     return np.stack([years / 50, np.maximum(years - 40, 0) / 30, np.maximum(years - 60, 0) / 20], axis=-1)
 
@@ -80,10 +82,10 @@ def age_basis(age: NDArray[np.floating] | float) -> Floats:
 def fit_field(
     faces: Sequence[CarriedFace], space: FaceSpace, progress: Progress = lambda done, total, what: None
 ) -> FieldFit:
-    """Fit the field on faces of known age that were carried onto ``space``.
+    """Fit the field to faces of known age that were warped to ``space``.
 
-    Robust: three rounds of Huber weights at 1.5 standard deviations. Bands of age count alike up to the root
-    of their size.
+    Robust: three rounds of Huber weights at 1.5 standard deviations. A band of ages is weighted by the square
+    root of its size.
     """
     design, standard = _design(faces)
     bands = np.digitize([face.age for face in faces], BAND_EDGES)
@@ -117,7 +119,7 @@ def fit_field(
 
 
 def _design(faces: Sequence[CarriedFace]) -> tuple[Floats, Standard]:
-    """The covariates [N, columns], and what standardises those that a new face needs."""
+    """The design matrix [N, columns], and the standardization of its covariates."""
     age, sex, turn = (np.array([getattr(f, name) for f in faces]) for name in ("age", "sex", "turn"))
     expressions = np.stack([expression(f.landmarks) for f in faces])
     mean, spread = expressions.mean(axis=0), expressions.std(axis=0) + 1e-6
@@ -141,7 +143,7 @@ def _design(faces: Sequence[CarriedFace]) -> tuple[Floats, Standard]:
 
 
 def _robust(design: Floats, values: Floats, weights: Floats) -> tuple[Floats, Floats]:
-    """Ridge regression of every pixel: coefficients [P, columns, C], and how sure 70 less 25 years is [P]."""
+    """Ridge regression per pixel: coefficients [P, columns, C], and certainty of 70 minus 25 years [P]."""
     count, columns = design.shape
     products = (design[:, :, None] * design[:, None, :]).reshape(count, -1)
     ridge = np.diag(np.array([*_RIDGE, *[_RIDGE_OF_SOURCE] * (columns - len(_RIDGE))], np.float32))

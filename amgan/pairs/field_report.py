@@ -1,4 +1,4 @@
-"""Pictures of an aging field, and the counts of the faces behind it, in a folder to be looked at."""
+"""Writes pictures of an aging field and the numbers of its faces into a folder, for inspection."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ TEMPLATE = Path(__file__).with_name("field_report.html")
 DECADES = tuple((age, age + 10) for age in range(25, 85, 10))
 GREY_CODE = 128.0
 GAIN = 900.0
-"""Codes from grey for a change of 1 in log luminance, in pictures of the field; others are half as strong."""
+"""Codes from grey per unit of log luminance in pictures of the field; half of it in the others."""
 
 
 def write_report(folder: Path, field: AgingField, groups: Groups) -> None:
-    """Write report.html and the pictures that it shows.
+    """Write report.html and its pictures.
 
-    Raises UsageError where the folder cannot be made.
+    Raises UsageError if the folder cannot be created.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -51,7 +51,7 @@ def write_report(folder: Path, field: AgingField, groups: Groups) -> None:
 
 
 def zone_changes(field: AgingField) -> dict[str, list[float]]:
-    """Root mean square of the field's change of log luminance in every zone, decade by decade."""
+    """Root mean square of the field's change of log luminance, by zone and decade."""
     weights = {zone.name: zone_weight(field.space, (zone.name,)) * field.space.skin for zone in ZONES}
     found: dict[str, list[float]] = {name: [] for name in weights}
     for younger, older in DECADES:

@@ -1,7 +1,8 @@
-"""Groups of old faces: people age alike in some ways, and apart in others.
+"""Clusters of old faces by the way they age.
 
-What is left of old faces after a fit on age, sex, tone, pose and source is split into groups by its broad
-part. By how much a group differs from the population goes with a pattern: the one whose donors are in it.
+The residuals of old faces, after a fit of age, sex, tone, pose and source, are clustered by their
+low-frequency part. The mean difference of a group from the population belongs to the pattern whose donors are
+in the group.
 """
 
 from __future__ import annotations
@@ -36,10 +37,10 @@ _RIDGE = 5.0
 
 @dataclass(frozen=True, eq=False)
 class Groups:
-    """Groups of old faces, one for every pattern and in their order.
+    """Groups of old faces, one per pattern, in the order of the patterns.
 
-    ``deviations`` float32 [K, S, S] is by how much each differs from the population in log luminance;
-    ``members`` are the names of its faces.
+    ``deviations`` float32 [K, S, S] are their differences from the population in log luminance; ``members``
+    are the names of their faces.
     """
 
     deviations: NDArray[np.float32]
@@ -47,9 +48,9 @@ class Groups:
 
 
 def find_groups(faces: Sequence[CarriedFace], space: FaceSpace, recipes: Sequence[PatternRecipe]) -> Groups:
-    """Split the old faces among ``faces`` into as many groups as there are patterns.
+    """Split the old faces among ``faces`` into one group per pattern.
 
-    Raises UsageError when there are too few.
+    Raises UsageError if there are too few.
     """
     old = [face for face in faces if face.age >= FROM_AGE and abs(face.turn) <= MAX_TURN]
     if len(old) < 2 * max(len(recipes), 2):
@@ -71,9 +72,9 @@ def find_groups(faces: Sequence[CarriedFace], space: FaceSpace, recipes: Sequenc
 
 
 def _left_over(old: Sequence[CarriedFace], sizes: Mapping[str, int]) -> NDArray[np.float32]:
-    """What a fit on age, sex, tone, turn and source leaves of the luminance, weighted: float32 [N, h, w].
+    """Weighted residuals of the luminance after a fit of age, sex, tone, turn and source: float32 [N, h, w].
 
-    ``sizes`` counts the faces of all ages by source; the most frequent one is what others differ from.
+    ``sizes`` are the numbers of faces of all ages by source; the most frequent source is the baseline.
     """
     others = sorted(sizes, key=lambda source: (-sizes[source], source))[1:]
     tone = np.array([face.tone for face in old])
@@ -95,7 +96,7 @@ def _left_over(old: Sequence[CarriedFace], sizes: Mapping[str, int]) -> NDArray[
 
 
 def _split(left: NDArray[np.float32], space: FaceSpace, count: int) -> NDArray[np.int64]:
-    """The number of every face's group, [N]: k-means on the broad part of what is left over."""
+    """The group of every face, [N]: k-means on the low-frequency part of the residuals."""
     from sklearn.cluster import KMeans
     from sklearn.decomposition import PCA
 
@@ -108,7 +109,7 @@ def _split(left: NDArray[np.float32], space: FaceSpace, count: int) -> NDArray[n
         even = np.clip((band + band[:, ::-1]) / 2, -0.25, 0.25) * (skin > 0.3)
         size = (skin.shape[1] // _REDUCTION, skin.shape[0] // _REDUCTION)
         small.append(cv2.resize(even, size, interpolation=cv2.INTER_AREA).ravel())
-    with threadpool_limits(1):  # the same sums whatever the machine
+    with threadpool_limits(1):  # the same sums on every machine
         components = min(_COMPONENTS, len(small) - 1)
         places = PCA(components, random_state=0).fit_transform(np.stack(small))
         found = KMeans(count, n_init=_STARTS, random_state=_SEED).fit(places / places[:, 0].std())
@@ -118,7 +119,7 @@ def _split(left: NDArray[np.float32], space: FaceSpace, count: int) -> NDArray[n
 def _order(
     labels: NDArray[np.int64], old: Sequence[CarriedFace], recipes: Sequence[PatternRecipe]
 ) -> NDArray[np.int64]:
-    """The group of every pattern, [K]: together they have as many of their own donors as can be."""
+    """The group of every pattern, [K]: the assignment with the most donors in their own groups."""
     from scipy.optimize import linear_sum_assignment
 
     votes = np.zeros((len(recipes), len(recipes)))
@@ -134,7 +135,7 @@ def _broad(plane: Plane, mask: NDArray[np.number | np.bool_]) -> Plane:
 
 
 def _conditioned(mean: Plane, space: FaceSpace) -> Plane:
-    """A group's mean over the box, made fit for use: even, broad, on skin alone, [S, S]."""
+    """A group's conditioned mean over the box: symmetric, low-frequency, only on skin, [S, S]."""
     whole = np.zeros((space.size_px,) * 2, np.float32)
     whole[space.box] = (mean + mean[:, ::-1]) / 2
     bare = space.inside & ~(space.brows | space.lips | space.eyes)

@@ -1,6 +1,6 @@
-"""Keeps of a band of detail what is line-like: wrinkles with their profile, no pores, freckles or stubble.
+"""Extracts line-like detail from a band: wrinkles with their profile, but no pores, freckles or stubble.
 
-A line is where one of DIRECTIONS elongated second derivatives stands out of the mean of all. The band is
+A pixel is on a line if one of DIRECTIONS elongated second derivatives exceeds the mean of all. The band is
 smoothed along that direction. Elongated filters of this kind are common in ridge detection (Lindeberg, "Edge
 Detection and Ridge Detection with Automatic Scale Selection", 1998; oriented filters: Freeman and Adelson,
 1991).
@@ -17,15 +17,15 @@ from numpy.typing import NDArray
 from .log_picture import Plane, blur, smoothstep
 
 DIRECTIONS = 16
-_SHARPNESS = 8  # how strongly the best direction leads in the mix
+_SHARPNESS = 8  # exponent of the best direction in the mix
 
 
 @dataclass(frozen=True)
 class LineOptions:
-    """Sizes in px: smoothing ``along_px`` and ``across_px`` a line, whose half width is ``width_px``.
+    """Sizes in px: smoothing ``along_px`` and ``across_px`` a line of half width ``width_px``.
 
-    A pixel is no line where the best direction's response is below ``least`` times the mean over directions,
-    and surely one from ``sure`` times on.
+    The weight of a line is 0 where the best direction's response is below ``least`` times the mean over
+    directions, and 1 from ``sure`` times on.
     """
 
     along_px: float = 5.0
@@ -36,7 +36,7 @@ class LineOptions:
 
 
 def only_lines(band: NDArray[np.floating], options: LineOptions) -> Plane:
-    """The lines of a band of detail [S, S], float32 [S, S]; 0 where there is none."""
+    """The lines of a band of detail [S, S], float32 [S, S]; 0 elsewhere."""
     band = np.ascontiguousarray(band, np.float32)
     responses = np.empty((DIRECTIONS, *band.shape), np.float32)
     smoothed = np.empty_like(responses)
@@ -53,7 +53,7 @@ def only_lines(band: NDArray[np.floating], options: LineOptions) -> Plane:
 
 
 def _kernels(angle: float, options: LineOptions) -> tuple[Plane, Plane]:
-    """The smoothing along a direction, and the elongated second derivative across it."""
+    """The kernels of the smoothing along a direction, and of the elongated second derivative across it."""
     reach = int(np.ceil(2.6 * options.along_px))
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(np.float64)
     along = x * np.cos(angle) + y * np.sin(angle)

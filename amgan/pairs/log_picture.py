@@ -1,7 +1,7 @@
-"""Log pictures, soft bounds and blurs inside a mask: the arithmetic that pairs are made of.
+"""Log pictures, soft bounds and masked blurs: the arithmetic of pairs.
 
-A picture is a product of light and skin, so a change of skin is a sum in log space. FLOOR keeps the noise of
-black pixels from growing there.
+A picture is a product of light and skin, so a change of skin is a sum in log space. FLOOR limits the noise of
+black pixels there.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ def code_values(log: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def soft_bound(plane: NDArray[np.floating], limit: float) -> Plane:
-    """``plane`` as it is near 0, and never beyond ``limit`` either way."""
+    """Bound ``plane`` smoothly to -``limit``..``limit``; the identity near 0."""
     return np.asarray(limit * np.tanh(plane / limit), np.float32)
 
 
 def soft_range(plane: NDArray[np.floating], down: float, up: float) -> Plane:
-    """Soft bounds of their own for what darkens (``down``) and what lightens (``up``); both are positive."""
+    """Separate soft bounds for darkening (``down``) and lightening (``up``); both are positive."""
     return np.where(plane < 0, soft_bound(plane, down), soft_bound(plane, up)).astype(np.float32)
 
 
 def smoothstep(plane: NDArray[np.floating] | float, begins: float, ends: float) -> Plane:
-    """0 up to ``begins``, 1 from ``ends`` on, smooth in between."""
+    """Smooth step: 0 up to ``begins``, 1 from ``ends`` on."""
     share = np.clip((np.asarray(plane, np.float32) - begins) / (ends - begins), 0.0, 1.0)
     return np.asarray(share * share * (3.0 - 2.0 * share), np.float32)
 
@@ -48,7 +48,7 @@ def blur(plane: NDArray[np.number], sigma_px: float) -> Plane:
 
 
 def blur_inside(plane: NDArray[np.floating], mask: NDArray[np.number | np.bool_], sigma_px: float) -> Plane:
-    """Gaussian blur of a plane [S, S] or [S, S, C] that only sees what ``mask`` [S, S] 0..1 covers."""
+    """Gaussian blur of a plane [S, S] or [S, S, C], normalized by ``mask`` [S, S] 0..1."""
     seen = np.asarray(mask, np.float32)
     weight = np.maximum(blur(seen, sigma_px), np.float32(1e-3))
     if plane.ndim == 3:
@@ -57,6 +57,6 @@ def blur_inside(plane: NDArray[np.floating], mask: NDArray[np.number | np.bool_]
 
 
 def ellipse(radius_px: int) -> NDArray[np.uint8]:
-    """A structuring element for growing and shrinking masks."""
+    """An elliptical structuring element for dilation and erosion."""
     side = 2 * max(radius_px, 0) + 1
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)), np.uint8)

@@ -1,4 +1,4 @@
-"""Soft masks of a face's parts, drawn from its landmarks."""
+"""Soft masks of a face's parts from its landmarks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def hulls(
     grown_px: float = 0.0,
     soft_px: float = 1.5,
 ) -> Plane:
-    """Convex hulls of groups of mesh points, grown (or shrunk, below 0) and softened: float32 [S, S] 0..1.
+    """Convex hulls of groups of mesh points, dilated (eroded if negative) and softened: float32 [S, S] 0..1.
 
     ``landmarks`` [468, 2] are in frame units.
     """
@@ -35,15 +35,15 @@ def hulls(
 
 
 def bare_skin(log: Plane, skin: Plane) -> Plane:
-    """How surely every pixel of a log picture [S, S, 3] shows bare skin, float32 [S, S] 0..1.
+    """Certainty that a pixel of a log picture [S, S, 3] shows bare skin, float32 [S, S] 0..1.
 
-    ``skin`` [S, S] 0..1 says where a face has skin unless something covers it.
+    ``skin`` [S, S] 0..1 is the area of skin, including covered skin.
     """
     return find_bare_skin(log, skin)
 
 
 def skin_mask(landmarks: NDArray[np.floating], size_px: int) -> Plane:
-    """Where a face has plain skin unless something covers it: float32 [S, S] 0..1.
+    """The area of plain skin of a face, including covered skin: float32 [S, S] 0..1.
 
     The edit mask without brows, lips and nose; ``landmarks`` [468, 2] are in frame units.
     """

@@ -1,4 +1,4 @@
-"""Gains and bounds of aged versions, set by eye on real and synthetic faces, never by a judge of age."""
+"""Gains and bounds of aged versions, set by visual inspection of real and synthetic faces."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class AgingOptions:
-    """How strongly each part of aging shows. Gains are per full span; bounds are in log intensity.
+    """Strength of each part of aging. Gains are per full span; bounds are in log intensity.
 
-    Population field: ``field_gain`` (``field_gain_young`` when a face gets younger) times the field's
-    luminance, less on smooth skin, where it would be a patch; softly bounded by ``field_down`` and
-    ``field_up``; ``smile_gain`` times its dependence on expression, ``kind_gain`` times that on sex and tone;
+    Population field: ``field_gain`` (``field_gain_young`` for younger versions) times the field's luminance,
+    less on smooth skin, where it would be a patch, softly bounded by ``field_down`` and ``field_up``;
+    ``smile_gain`` times its dependence on expression, ``kind_gain`` times that on sex and tone;
     ``deviation_gain`` times the pattern's own folds, bounded by ``deviation_down`` and ``deviation_up``;
     ``colour_gain`` times its chroma.
 
@@ -26,8 +26,8 @@ class AgingOptions:
     and between the brows, where they cross. Broad shades fade between the code values ``bright_from`` and
     ``bright_to``.
 
-    Younger, per span of YOUNG_SPAN_YEARS: shares of own structure taken away, ``young_fine`` (of what is
-    line-like), ``young_mid``, ``young_folds``, ``young_broad`` (bags), and of uneven colour, ``young_even``.
+    Younger, per span of YOUNG_SPAN_YEARS: removed shares of own structure, ``young_fine`` (of lines),
+    ``young_mid``, ``young_folds``, ``young_broad`` (bags), and of uneven colour, ``young_even``.
 
     Bounds of the whole luminance change: ``down``, ``up``, ``up_young``; ``never_above`` is the code value
     that lightening goes half way to at most.

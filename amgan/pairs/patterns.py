@@ -1,7 +1,7 @@
-"""Patterns of lines: what several old faces have between them, zone by zone, on the mean face.
+"""Patterns of lines: mixtures of the lines of several old faces, by zone, on the mean face.
 
-One donor's lines at full strength look carved, many faint ones look like skin. So every zone of a pattern is
-a mixture of a few donors, and each pattern has donors of its own: no two people age alike.
+The lines of a single donor at full strength look carved; mixtures of fainter ones look like skin. So every
+zone of a pattern is a mixture of a few donors, and each pattern has its own donors.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from .masks import bare_skin
 from .recipe import ZONE_GROUPS, Recipe
 
 LINES_PX = 1024
-"""Side of the frame that patterns are made in: donors' lines are a pixel or two wide there."""
+"""Side in px of the frame of patterns, where donors' lines are one or two px wide."""
 
 _DONOR_LINES = LineOptions(along_px=8.0, across_px=0.7, width_px=2.0, least=1.7, sure=2.8)
 _MOST_GAIN = 1.6
-"""Lines that a mixture hardly has are not made of its noise."""
+"""Largest gain of a mixture, so that noise is not amplified to lines."""
 
 
 @dataclass(frozen=True, eq=False)
 class Donor:
-    """An old face on the mean face: log picture [S, S, 3], bare skin and lines [S, S], S = LINES_PX."""
+    """An old face on the mean face: log picture [S, S, 3], bare skin and lines [S, S]; S is LINES_PX."""
 
     log: Plane
     bare: Plane
@@ -39,7 +39,7 @@ class Donor:
 
 
 def read_donor(space: FaceSpace, frame: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> Donor:
-    """A donor's frame uint8 [LINES_PX, LINES_PX, 3], landmarks in frame units, carried to the mean face."""
+    """Warp a donor's frame uint8 [LINES_PX, LINES_PX, 3] to the mean face; landmarks are in frame units."""
     log = log_picture(space.carried(frame, landmarks))
     bare = bare_skin(log, space.skin)
     band = detail_band(space, log, bare, 14.0)
@@ -47,7 +47,7 @@ def read_donor(space: FaceSpace, frame: NDArray[np.uint8], landmarks: NDArray[np
 
 
 def detail_band(space: FaceSpace, log: Plane, bare: Plane, coarse_px: float) -> Plane:
-    """Luminance less its blur over ``coarse_px`` inside skin, [S, S]; faded out at the mask's edges."""
+    """Luminance minus its blur over ``coarse_px`` inside skin, [S, S]; fades at the mask's edges."""
     light = log.mean(axis=2)
     detail = (light - blur_inside(light, space.skin + np.float32(1e-3), coarse_px)) * space.skin
     core = cv2.erode((space.skin > 0.5).astype(np.uint8), np.ones((9, 9), np.uint8))
@@ -57,8 +57,8 @@ def detail_band(space: FaceSpace, log: Plane, bare: Plane, coarse_px: float) -> 
 def mix_lines(space: FaceSpace, donors: Mapping[str, Donor], recipe: Recipe, number: int) -> Plane:
     """The lines of the recipe's pattern ``number`` in log luminance, float32 [LINES_PX, LINES_PX].
 
-    In each group of zones the donors' mean is brought to the recipe's strength. What lightens is weaker than
-    what darkens, and the blur of the whole is taken out: dense lines must not add up to a dark patch.
+    In each group of zones the donors' mean is scaled to the recipe's strength. Lightening is weaker than
+    darkening, and the blur of the whole is subtracted, so that dense lines do not sum to a dark patch.
     """
     pattern = recipe.patterns[number]
     total = np.zeros((space.size_px,) * 2, np.float32)
@@ -80,7 +80,7 @@ def mix_lines(space: FaceSpace, donors: Mapping[str, Donor], recipe: Recipe, num
 
 
 def zone_weight(space: FaceSpace, zones: Sequence[str]) -> Plane:
-    """Where a group of zones lies on the mean face, grown and soft: float32 [S, S] 0..1."""
+    """Dilated soft mask of a group of zones on the mean face: float32 [S, S] 0..1."""
     mask = np.zeros((space.size_px,) * 2, np.uint8)
     for zone in ZONES:
         if zone.name in zones:
@@ -93,7 +93,7 @@ def zone_weight(space: FaceSpace, zones: Sequence[str]) -> Plane:
 
 
 def mix_texture(space: FaceSpace, donors: Mapping[str, Donor], shares: Mapping[str, float]) -> Plane:
-    """Pores: the donors' finest band less its lines, float32 [LINES_PX, LINES_PX] in log luminance."""
+    """Pores: the donors' finest band without its lines, float32 [LINES_PX, LINES_PX] in log luminance."""
     total = np.zeros((space.size_px,) * 2, np.float32)
     for name, share in shares.items():
         band = detail_band(space, donors[name].log, donors[name].bare, 6.0)

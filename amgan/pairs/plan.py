@@ -1,4 +1,4 @@
-"""Which versions a training face gets: ages to go to, and the patterns that they show."""
+"""Plans the versions of a training face: their ages and patterns."""
 
 from __future__ import annotations
 
@@ -12,23 +12,21 @@ OLDEST_TO_AGE = 78.0
 YOUNGEST_TO_REJUVENATE = 32.0
 YOUNG_AGE = 25.0
 _LEAD = 0.88
-"""Share of the pattern that leads, in the half of the versions that show one above all."""
+"""Share of the dominant pattern, in the half of the versions that have one."""
 _SPREAD = 0.5
-"""Of the Dirichlet distribution that the other half's shares are drawn from."""
+"""Concentration of the Dirichlet distribution of the other half's shares."""
 
 
 @dataclass(frozen=True, eq=False)
 class Version:
-    """A version to make: ``age`` in years, ``pattern`` float32 [K], shares that add up to 1, or 0 where
-    a face gets younger.
-    """
+    """A planned version: ``age`` in years; ``pattern`` float32 [K], shares with the sum 1, or 0 if younger."""
 
     age: float
     pattern: NDArray[np.float32]
 
 
 def plan_versions(name: str, age: float, patterns: int) -> list[Version]:
-    """The versions of a face of ``age`` years; patterns are drawn by its file name.
+    """The versions of a face of ``age`` years; its file name seeds the draw of patterns.
 
     Faces under 50 get an old version and one about 24 years older, faces under 62 two old ones, faces under
     78 one very old one; faces from 32 years on get a young version, which shows no pattern.
@@ -47,7 +45,7 @@ def plan_versions(name: str, age: float, patterns: int) -> list[Version]:
 
 
 def _draw_pattern(draws: np.random.Generator, count: int) -> NDArray[np.float32]:
-    """In half of the draws one pattern leads, in the others all are mixed."""
+    """In half of the draws one pattern dominates, in the others all are mixed."""
     if draws.random() < 0.5 and count > 1:
         shares = np.full(count, (1.0 - _LEAD) / (count - 1))
         shares[draws.integers(count)] = _LEAD

@@ -1,4 +1,4 @@
-"""The recipe of a population's patterns: which old faces give lines to which zones, and how strongly."""
+"""The recipe of a population's patterns: the donors of each zone's lines, and their strength."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ ZONE_GROUPS: dict[str, tuple[str, ...]] = {
     "upper lip": ("upper-lip",),
     "chin": ("lip-corners", "chin"),
 }
-"""Zones that get their lines from the same donors."""
+"""Groups of zones whose lines come from the same donors."""
 
 
 @dataclass(frozen=True)
 class PatternRecipe:
-    """A pattern: for groups of zones its donors' file names, in equal shares, and gains other than 1."""
+    """A pattern: donors' file names by group of zones, with equal shares, and gains other than 1."""
 
     name: str
     donors: Mapping[str, tuple[str, ...]]
@@ -34,10 +34,10 @@ class PatternRecipe:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What `amgan fit-field --patterns` reads.
+    """The contents of the file for `amgan fit-field --patterns`.
 
-    ``rms`` is how strong lines are in each group of zones (log luminance, root mean square); ``texture`` and
-    ``mottling`` are shares by the donor's file name.
+    ``rms`` is the strength of lines in each group of zones (log luminance, root mean square); ``texture`` and
+    ``mottling`` are shares by donor's file name.
     """
 
     patterns: tuple[PatternRecipe, ...]
@@ -47,15 +47,15 @@ class Recipe:
 
     @property
     def donors(self) -> tuple[str, ...]:
-        """File names of all donors, in the order of the alphabet."""
+        """File names of all donors in alphabetical order."""
         named = {name for p in self.patterns for names in p.donors.values() for name in names}
         return tuple(sorted(named | {*self.texture, *self.mottling}))
 
 
 def read_recipe(path: Path) -> Recipe:
-    """Read a recipe, TOML; docs/training.md describes it.
+    """Read a recipe in TOML; see docs/training.md.
 
-    Raises UsageError where it is missing or damaged, or names a group of zones that does not exist.
+    Raises UsageError if it is missing or damaged, or names an unknown group of zones.
     """
     try:
         with path.open("rb") as stream:

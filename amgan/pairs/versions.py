@@ -1,8 +1,8 @@
-"""The same face older or younger: the change of its log picture, by the population's aging field.
+"""Older and younger versions of a face: the change of its log picture by the population's aging field.
 
-Older: the field's folds and colour in the face's own light, its own structure deepened, lines and texture of
-a pattern, lips paler, brows and beard greyer. Younger: the field backwards, the face's own folds flattened.
-Every part is bounded, so that nothing becomes a bruise, a white wedge or a stroke.
+Older: the field's folds and colour in the face's own light, deeper own structure, lines and texture of a
+pattern, paler lips, greyer brows and beard. Younger: the inverse field, and flatter own folds. Every part is
+bounded, so that none becomes a bruise, a white wedge or a stroke.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from .log_picture import Plane, blur, code_values, smoothstep, soft_bound, soft_
 from .options import HAIR_FROM_AGE, HAIR_SPAN_YEARS, OWN_SPAN_YEARS, YOUNG_SPAN_YEARS, AgingOptions
 
 WARM = np.array([-0.24, 0.05, 0.15], np.float32)
-"""What a shadow of 1 on skin is to R, G and B beside its darkness: red falls less, blue more.
+"""Log chroma of R, G and B per unit of shadow on skin: red falls less than luminance, blue more.
 
-The sign is that of the darkening (a negative change of luminance).
+The sign is that of darkening (a negative change of luminance).
 """
 
 
@@ -40,10 +40,9 @@ def version_change(
     pattern: NDArray[np.floating],
     options: AgingOptions | None = None,
 ) -> NDArray[np.float32]:
-    """Change of the log picture, float32 [S, S, 3], that takes a face to ``age`` years.
+    """Change of the log picture, float32 [S, S, 3], from a face to its version at ``age`` years.
 
-    ``pattern`` [K] are the shares of the field's patterns, adding up to 1; they do not matter for a face that
-    gets younger.
+    ``pattern`` [K] are the shares of the field's patterns, with the sum 1; younger versions ignore them.
     """
     options = options or AgingOptions()
     up = age >= layers.face.age
@@ -70,7 +69,7 @@ def version_change(
 
 
 def rendered(layers: FaceLayers, change: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """The face with a change of its log picture, uint8 [S, S, 3]; clipped channels darken late."""
+    """Apply a change of the log picture to the face, uint8 [S, S, 3]; clipped channels darken late."""
     darker = np.minimum(layers.log, layers.restored + change)
     after = np.where(change < 0, darker, layers.log + change)
     return np.asarray(np.rint(code_values(after)), np.uint8)
@@ -79,13 +78,13 @@ def rendered(layers: FaceLayers, change: NDArray[np.floating]) -> NDArray[np.uin
 def version_codes(
     layers: FaceLayers, field: AgingField, age: float, pattern: NDArray[np.floating]
 ) -> NDArray[np.int8]:
-    """Code values to add to the face's frame for its version at ``age``, int8 [S, S, 3], -127..127."""
+    """Difference of the version at ``age`` from the frame in code values, int8 [S, S, 3], -127..127."""
     after = rendered(layers, version_change(layers, field, age, pattern)).astype(np.int16)
     return np.clip(after - layers.face.frame, -127, 127).astype(np.int8)
 
 
 def _spans(layers: FaceLayers, age: float) -> tuple[float, float]:
-    """The change in spans of own structure, and of hair."""
+    """The change of age in spans of own structure, and of hair."""
     own = float(np.clip((age - layers.face.age) / OWN_SPAN_YEARS, -1.0, 1.25))
     hair = [float(np.clip((a - HAIR_FROM_AGE) / HAIR_SPAN_YEARS, 0.0, 1.3)) for a in (age, layers.face.age)]
     return own, hair[0] - hair[1]
@@ -128,12 +127,12 @@ def _broad(
 
 
 def _calm_mouth(layers: FaceLayers) -> Plane:
-    """Less below the mouth of a smiling face, where a stretched mesh draws a frown."""
+    """Reduce the change below the mouth of a smiling face, where the stretched mesh would draw a frown."""
     return np.asarray(1.0 - 0.6 * float(np.clip(layers.smile, 0.0, 1.0)) * layers.below_mouth, np.float32)
 
 
 def _own_deeper(layers: FaceLayers, age: float, options: AgingOptions) -> Plane:
-    """The face's own lines, folds and pores, deepened; what lightens counts half."""
+    """Deepen the face's own lines, folds and pores; lightening has half weight."""
     own, _ = _spans(layers, age)
     fine, middle, folds = (_half_up(band) for band in layers.bands)
     line = smoothstep(layers.lineness, 0.25, 0.6)
@@ -149,17 +148,17 @@ def _own_deeper(layers: FaceLayers, age: float, options: AgingOptions) -> Plane:
 
 
 def _half_up(band: Plane) -> Plane:
-    """A band of which what lightens counts half."""
+    """A band with half weight of lightening."""
     return np.where(band < 0, band, 0.5 * band).astype(np.float32)
 
 
 def _young_share(layers: FaceLayers, age: float) -> float:
-    """How much of the face's own age may go, 0..1: all of it for YOUNG_SPAN_YEARS and more."""
+    """Removable share of the face's own age, 0..1: 1 for YOUNG_SPAN_YEARS and more."""
     return float(np.clip((layers.face.age - age) / YOUNG_SPAN_YEARS, 0.0, 1.0))
 
 
 def _own_flatter(layers: FaceLayers, age: float, options: AgingOptions) -> Plane:
-    """Minus what of the face's own folds and lines goes; pores stay, and a little of what is light."""
+    """The negative of the removed folds and lines of the face; pores and a part of the highlights stay."""
     fine, middle, folds = layers.bands
     line = smoothstep(layers.lineness, 0.2, 0.5)
     flat = options.young_mid * (middle - soft_bound(middle, 0.015))
@@ -173,7 +172,7 @@ def _own_flatter(layers: FaceLayers, age: float, options: AgingOptions) -> Plane
 def _pattern(
     layers: FaceLayers, field: AgingField, age: float, pattern: NDArray[np.floating], options: AgingOptions
 ) -> tuple[Plane, NDArray[np.float32]]:
-    """Luminance [S, S] of a pattern's lines and texture, and the uneven colour [S, S, 3] with it."""
+    """Luminance [S, S] of a pattern's lines and texture, and its mottling [S, S, 3]."""
     own, _ = _spans(layers, age)
     mixed = np.tensordot(np.asarray(pattern, np.float32), field.lines, 1).astype(np.float32)
     pale = layers.paleness
@@ -192,14 +191,14 @@ def _pattern(
 
 
 def _kept(share: float, pale: float) -> float:
-    """``share`` on skin as pale as any, 1 on skin that is not pale."""
+    """``share`` on the palest skin, 1 on skin that is not pale."""
     return 1.0 - (1.0 - share) * pale
 
 
 def _colour(
     layers: FaceLayers, light: Plane, broad: Broad, options: AgingOptions, up: bool
 ) -> NDArray[np.float32]:
-    """Chroma that goes with a change of luminance: shadows on skin are warm, what gets lighter gets paler."""
+    """Chroma of a change of luminance: shadows on skin get warmer, lighter areas paler."""
     shade = np.minimum(blur(light, 1.2 * layers.unit), 0.0)
     broad_shade = layers.exposure * np.minimum(broad.light, 0.0)
     warm = (options.warmth * shade + options.broad_warmth * broad_shade)[..., None] * _hue(layers, options)
@@ -220,7 +219,7 @@ def _hue(layers: FaceLayers, options: AgingOptions) -> NDArray[np.float32]:
 
 
 def _evener(layers: FaceLayers, age: float, options: AgingOptions) -> NDArray[np.float32]:
-    """Younger skin is of one colour: blotches and the red of folds come closer to the skin around."""
+    """Even out the colour of younger skin: blotches and red folds move towards the surrounding skin."""
     share = options.young_even * _young_share(layers, age) * layers.visible
     around = layers.skin_around[1]
     blotch = blur(layers.chroma - around, 1.5 * layers.unit)
@@ -228,7 +227,7 @@ def _evener(layers: FaceLayers, age: float, options: AgingOptions) -> NDArray[np
 
 
 def _lips(layers: FaceLayers, age: float, options: AgingOptions) -> tuple[Plane, NDArray[np.float32]]:
-    """Older lips come closer to the skin around in colour and darkness, younger ones further from it."""
+    """Move older lips towards the surrounding skin in colour and luminance, younger ones away from it."""
     _, span = _spans(layers, age)
     around_light, around_chroma = layers.skin_around
     weight, apart = layers.lips * layers.weight, layers.chroma - around_chroma
@@ -241,7 +240,7 @@ def _lips(layers: FaceLayers, age: float, options: AgingOptions) -> tuple[Plane,
 
 
 def _hair(layers: FaceLayers, age: float, options: AgingOptions) -> tuple[Plane, NDArray[np.float32]]:
-    """Brows and beard: dark hair gets lighter and greyer; its blurred darkness counts: strands stay."""
+    """Make dark hair of brows and beard lighter and greyer by its blurred darkness, which keeps strands."""
     _, span = _spans(layers, age)
     around, hair = layers.skin_around[0], blur(layers.light, 3 * layers.unit)
     brows = layers.brows * layers.hair * layers.weight
