@@ -16,27 +16,27 @@ class AgingOptions:
     ``colour_gain`` times its chroma.
 
     Own structure, per span of OWN_SPAN_YEARS: ``own_lines``, ``own_fine``, ``own_mid``, ``own_folds`` and
-    ``own_pores``; on a smiling face folds by ``smile_folds`` more: what a smile folds now is what will stay.
+    ``own_pores``; on a smiling face folds by ``smile_folds`` more, as folds of a smile become permanent.
 
-    Pattern: ``lines``, ``texture``, ``mottling``. Lines go with the strength that the runtime reads from the
-    skin (amgan.runtime.face.line_strength), folds with the part of it that follows from the skin's contrast;
-    the field's broad shades keep at least ``smooth_share`` on smooth skin. On pale skin mottling keeps
-    ``pale_mottling``, and lines are blurred by ``pale_soft_px`` of a frame of 512 px: they look drawn there.
-    ``calm_jowls`` and ``calm_frown`` are the shares of the lines taken away beside the corners of the mouth
-    and between the brows, where they cross. Broad shades fade between the code values ``bright_from`` and
-    ``bright_to``.
+    Pattern: ``lines``, ``texture``, ``mottling``. Lines are scaled by the line strength of the skin
+    (amgan.runtime.face.line_strength), folds by the part of it that depends on the skin's contrast;
+    low-frequency shades of the field keep at least ``smooth_share`` on smooth skin. On pale skin mottling
+    keeps ``pale_mottling``, and lines, which would look drawn, are blurred by ``pale_soft_px`` of a frame of
+    512 px. ``calm_jowls`` and ``calm_frown`` are the shares of the lines removed beside the corners of the
+    mouth and between the brows, where they cross. Low-frequency shades fade between the code values
+    ``bright_from`` and ``bright_to``.
 
     Younger, per span of YOUNG_SPAN_YEARS: removed shares of own structure, ``young_fine`` (of lines),
     ``young_mid``, ``young_folds``, ``young_broad`` (bags), and of uneven colour, ``young_even``.
 
-    Bounds of the whole luminance change: ``down``, ``up``, ``up_young``; ``never_above`` is the code value
-    that lightening goes half way to at most.
+    Bounds of the whole luminance change: ``down``, ``up``, ``up_young``; lightening goes at most half way to the
+    code value ``never_above``.
 
-    ``warmth`` is how much warmer shadows on skin are, ``broad_warmth`` the same for the field's broad ones.
-    On pale skin both take the skin's own hue and are stronger by ``pale_warmth``: a brown or grey shadow on
-    pink skin is a bruise. ``vivid_calm`` is the share of both taken away on skin that coloured light makes
-    vivid. ``paler`` is how much colour goes where skin gets lighter: grey beside the red of young skin is a
-    patch.
+    ``warmth`` is the added warmth of shadows on skin, ``broad_warmth`` that of the field's low-frequency
+    ones. On pale skin both take the skin's own hue and are stronger by ``pale_warmth``, as a brown or grey
+    shadow on pink skin looks like a bruise. ``vivid_calm`` is the share of both removed on skin that coloured
+    light saturates. ``paler`` is the reduction of colour where skin gets lighter, as grey next to red young
+    skin is a patch.
 
     Hair and lips, per span of HAIR_SPAN_YEARS from 35 years on: ``lips_paler``, ``lips_lighter``,
     ``brows_lighter``, ``beard_lighter``.

@@ -19,7 +19,7 @@ _SPREAD = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Version:
-    """A planned version: ``age`` in years; ``pattern`` float32 [K], shares with the sum 1, or 0 if younger."""
+    """A planned version: ``age`` in years; ``pattern`` float32 [K] with the sum 1, or 0 if it is younger."""
 
     age: float
     pattern: NDArray[np.float32]

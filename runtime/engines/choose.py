@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 STREAMS = "AMGAN_STREAMS"
-"""Variable of the environment: how many streams of a GPU compute."""
+"""Environment variable: the number of compute streams of a GPU."""
 MAX_STREAMS = 4
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d{1,3})?")
 _NO_GPU = frozenset({"cudaErrorNoDevice", "cudaErrorInsufficientDriver", "cudaErrorStubLibrary"})
@@ -103,7 +103,7 @@ def choose_programs(bundle: Bundle, device: str, precision: Precision | None) ->
 
 
 def compute_streams() -> int:
-    """How many streams of a GPU compute: what AMGAN_STREAMS says, otherwise one; raises UsageError."""
+    """The number of compute streams of a GPU: that of AMGAN_STREAMS, otherwise 1; raises UsageError."""
     said = os.environ.get(STREAMS) or "1"
     if said.isdecimal() and 1 <= int(said) <= MAX_STREAMS:
         return int(said)

@@ -163,11 +163,12 @@ def _keep_positions_exact(model: Any) -> None:
 
 
 def _modulate_in_one_pass(model: Any) -> None:
-    """Have SPADE's product and sum, x * scale + shift, computed in one pass of a model compiled for bf16.
+    """Make OpenVINO compute SPADE's product and sum, x * scale + shift, in one pass in bf16.
 
-    OpenVINO would add the product inside the convolution that gives the shift, in place, and copies both what
-    it adds to and the sum; with AMX that takes longer than the sum. It does not where another operator reads
-    the shift, so the shape of each becomes an additional, unused output. A value is rounded once less.
+    OpenVINO would add the product inside the convolution that computes the shift, in place, and copy both the
+    addend and the sum; with AMX that takes longer than the sum itself. It does not do so if another operator
+    reads the shift, so the shape of each shift becomes an additional, unused output. A value is rounded once
+    less.
     """
     opset = load_openvino().opset13
     shapes = []

@@ -24,8 +24,8 @@ class _Waiting:
 class SharedBatches:
     """Makes a function of batches a function of single elements; thread-safe.
 
-    While one batch is computed, elements of other threads collect, and form the next batch. No caller waits
-    for company: an element that is alone is computed alone.
+    While one batch is computed, elements of other threads queue up and form the next batch. A single element
+    is computed without waiting for others.
     """
 
     def __init__(self, run: Callable[[NDArray[Any]], NDArray[Any]], most: int) -> None:
@@ -45,7 +45,7 @@ class SharedBatches:
         return mine.result.result()
 
     def _compute(self) -> None:
-        """Compute the elements that wait longest, in the thread whose turn it is."""
+        """Compute the elements at the head of the queue in the calling thread."""
         batch = [self._queue.popleft() for _ in range(min(self._most, len(self._queue)))]
         try:
             found = self._run(np.stack([one.element for one in batch]))

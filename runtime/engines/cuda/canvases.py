@@ -1,4 +1,4 @@
-"""Pictures in pinned memory: a frame that is drawn there need not be copied before it goes to a GPU."""
+"""Pictures in pinned memory, from which a GPU can read frames without a copy."""
 
 from __future__ import annotations
 
@@ -16,29 +16,28 @@ from .api import Cuda
 
 STEP_PX = 256
 CANVASES_BYTES = 1 << 29
-"""The most that all of them take together; further ones are ordinary memory."""
+"""The size limit of all of them together; further ones are in pageable memory."""
 _RGB = 3
 
 
 class Canvases:
-    """Hands out pictures in pinned memory, which comes back when nobody holds an array of it any more.
+    """Allocates pictures in pinned memory, which is reused when its arrays are garbage-collected.
 
-    Safe to share between threads. Pictures that are still held when it is closed stay as they are, and their
-    memory is given back later.
+    Thread-safe. Pictures that are in use when it is closed stay valid, and their memory is freed later.
     """
 
     def __init__(self, cuda: Cuda, gpu: int, budget: int = CANVASES_BYTES) -> None:
-        """``budget`` is how many bytes all pictures may take together."""
+        """``budget`` is the size limit of all pictures in bytes."""
         self._cuda, self._gpu, self._budget = cuda, gpu, budget
-        self._lock = threading.RLock()  # garbage may be collected while it is held
+        self._lock = threading.RLock()  # garbage collection may run while it is held
         self._sizes: dict[int, int] = {}
         self._free: set[int] = set()
-        # Whoever collects garbage may hold the lock already, so what comes back is only noted.
+        # The garbage collector may run in a thread that holds the lock, so returned memory is only queued.
         self._back: deque[int] = deque()
         self._closed = False
 
     def draw_on(self, side_px: int) -> NDArray[np.uint8]:
-        """Black pixels, uint8 [S, S, 3], in pinned memory where there is some, otherwise in any."""
+        """Black pixels, uint8 [S, S, 3], in pinned memory if available, otherwise in pageable memory."""
         shape = (side_px, side_px, _RGB)
         address = self._take(-(-side_px // STEP_PX) * STEP_PX)
         if address is None:
@@ -51,7 +50,7 @@ class Canvases:
         return image
 
     def holds(self, image: NDArray[np.uint8]) -> bool:
-        """Whether an array lies in pinned memory of ours, without gaps."""
+        """Whether an array is contiguous in pinned memory of this object."""
         start = image.ctypes.data
         with self._lock:
             return image.flags.c_contiguous and any(
@@ -60,7 +59,7 @@ class Canvases:
             )
 
     def close(self) -> None:
-        """Give all memory back that nobody holds; draw_on gives ordinary memory from now on."""
+        """Free all unused memory; afterwards draw_on returns pageable memory."""
         with self._lock:
             self._closed = True
             self._tidy()
@@ -70,7 +69,7 @@ class Canvases:
         self._give_back(free)
 
     def _take(self, step_px: int) -> int | None:
-        """Memory for a square of so many px; None where the budget is spent, or there is none."""
+        """Memory for a square of ``step_px`` px; None if the budget or the memory is exhausted."""
         size = _RGB * step_px * step_px
         with self._lock:
             self._tidy()
@@ -92,13 +91,13 @@ class Canvases:
             return made
 
     def _forget(self, address: int) -> None:
-        """Nobody holds a picture any more; may be called by any thread at any time."""
+        """Queue the memory of a picture that was garbage-collected; any thread may call it at any time."""
         self._back.append(address)
         if self._closed:
             self.close()
 
     def _tidy(self) -> None:
-        """Have what came back used again; hold the lock."""
+        """Make queued memory available again; hold the lock."""
         while self._back:
             self._free.add(self._back.popleft())
 

@@ -1,4 +1,4 @@
-"""A frame on its way to a GPU and back: only what its tiles need goes up, only their cores come down."""
+"""Transfers of a frame: the upload of the areas that its tiles read, and the download of their cores."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ RGB, _FLOAT = 3, 4
 
 
 class CarriedFrame:
-    """A frame and its room on the GPU; ``pinned`` says that the GPU can read its image where it lies.
+    """A frame and its buffers on the GPU; ``pinned``: the GPU can read its image directly.
 
     ``side`` and ``padded`` are its sides in px without and with halo, ``pattern`` its mixing weights. On the
-    GPU the image, the planes and the result have the places that they have in the whole frame; nobody reads
-    what lies outside of the rectangle around its tiles.
+    GPU the image, the planes and the result have the layout of the whole frame; areas outside the rectangle
+    around its tiles are undefined.
     """
 
     def __init__(self, room: FrameRoom, work: FrameWork, halo_px: int, pinned: bool) -> None:
@@ -34,13 +34,13 @@ class CarriedFrame:
         self._height = max((tile.y0 + tile.height for tile in work.tiles), default=0) - self._y0
 
     def carry_up(self, cuda: Cuda, stream: Stream) -> None:
-        """Have what the tiles look at copied to the GPU: once through pinned memory unless it lies there."""
+        """Start the upload of the area that the tiles read, through pinned memory unless it is pinned."""
         self._carry_image(cuda, stream)
         self._carry_planes(cuda, stream)
         self.room.uploaded.record(stream)
 
     def carry_down(self, cuda: Cuda, stream: Stream) -> None:
-        """Have the rectangle around the cores copied into pinned memory."""
+        """Start the download of the rectangle around the cores into pinned memory."""
         row = RGB * self.side
         cuda.copy_2d(
             self.room.pinned.handle, RGB * self._width,
@@ -51,7 +51,7 @@ class CarriedFrame:
         self.ended = True
 
     def assembled(self) -> NDArray[np.uint8]:
-        """The aged frame, uint8 [S, S, 3], once it is down: the cores in the input's own pixels."""
+        """The aged frame, uint8 [S, S, 3], after the download: the input's pixels with the cores replaced."""
         inside = slice(self._halo, self._halo + self.side)
         before = self._work.image[inside, inside]
         x0, y0, x1, y1 = self._x0, self._y0, self._x0 + self._width, self._y0 + self._height
@@ -81,7 +81,7 @@ class CarriedFrame:
         cuda.copy_2d(target, row, source, pitch, RGB * width, height, stream.handle)
 
     def _carry_planes(self, cuda: Cuda, stream: Stream) -> None:
-        """Ages and coordinates of the rows of cells that the tiles look at."""
+        """Start the upload of ages and coordinates in the rows of cells that the tiles read."""
         first, rows = self._y0 // CELL_PX, (self._height + 2 * self._halo) // CELL_PX
         cells, room, work = self.padded // CELL_PX, self.room, self._work
         planes = room.pinned.array((PLANES, rows, cells), np.float32, room.planes_at)

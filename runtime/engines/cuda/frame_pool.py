@@ -46,7 +46,7 @@ class FrameRoom:
 
 
 def room_bytes(padded_px: int) -> int:
-    """About what room for a frame of so many px takes, on the GPU and in pinned memory, in bytes."""
+    """Approximate size in bytes of the buffers for a frame of ``padded_px`` px, on the GPU and pinned."""
     # Three times RGB, and twice PLANES floats per cell of 16 px.
     return padded_px * padded_px * (9 * 2 + PLANES) // 2
 

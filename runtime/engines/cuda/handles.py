@@ -70,20 +70,20 @@ class PinnedMemory(Handle):
 
 
 class SharedMemory:
-    """Memory on the GPU of several holders, which is given back when the last one lets go of it."""
+    """Reference-counted memory on the GPU."""
 
     def __init__(self, memory: DeviceMemory) -> None:
-        """The caller is the first holder."""
+        """Allocate; the reference count is 1."""
         self.memory = memory
         self._holders = 1
 
     def hold(self) -> SharedMemory:
-        """Count one more holder; returns itself."""
+        """Increment the reference count; returns itself."""
         self._holders += 1
         return self
 
     def let_go(self) -> None:
-        """Count one holder less."""
+        """Decrement the reference count; at 0 the memory is freed."""
         self._holders -= 1
         if not self._holders:
             self.memory.close()

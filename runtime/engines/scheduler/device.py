@@ -57,7 +57,7 @@ class TileDevice(Protocol):
         """Prepare the calling thread for using the device."""
 
     def canvas(self, side_px: int) -> NDArray[np.uint8]:
-        """Black pixels, uint8 [S, S, 3], of memory where a frame's image best lies; any thread may ask."""
+        """Black pixels, uint8 [S, S, 3], in the memory that is best for a frame's image; thread-safe."""
 
     def has_room(self, work: FrameWork) -> bool:
         """Whether another frame may be begun now; true if none is unfinished."""

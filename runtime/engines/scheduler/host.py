@@ -75,7 +75,7 @@ class HostTileDevice:
         """Nothing to do."""
 
     def canvas(self, side_px: int) -> NDArray[np.uint8]:
-        """Any memory is as good."""
+        """Black pixels in pageable memory."""
         return np.zeros((side_px, side_px, 3), np.uint8)
 
     def has_room(self, work: FrameWork) -> bool:

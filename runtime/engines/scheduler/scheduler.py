@@ -101,8 +101,8 @@ class FrameScheduler:
     def canvas(self, side_px: int) -> NDArray[np.uint8]:
         """Black pixels, uint8 [S, S, 3], to draw a frame with its halo on.
 
-        The device takes an image from there with fewest copies; any other array is as good otherwise. It may
-        be used again when nobody holds it, or a view of it, any more.
+        An image in this memory needs the fewest copies; any other array works as well. The memory is reused
+        when no reference to it, or to a view of it, is left.
         """
         return self._workers[0].device.canvas(side_px)
 
