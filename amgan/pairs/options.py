@@ -29,8 +29,8 @@ class AgingOptions:
     Younger, per span of YOUNG_SPAN_YEARS: removed shares of own structure, ``young_fine`` (of lines),
     ``young_mid``, ``young_folds``, ``young_broad`` (bags), and of uneven colour, ``young_even``.
 
-    Bounds of the whole luminance change: ``down``, ``up``, ``up_young``; lightening goes at most half way to the
-    code value ``never_above``.
+    Bounds of the whole luminance change: ``down``, ``up``, ``up_young``; lightening goes at most half way to
+    the code value ``never_above``.
 
     ``warmth`` is the added warmth of shadows on skin, ``broad_warmth`` that of the field's low-frequency
     ones. On pale skin both take the skin's own hue and are stronger by ``pale_warmth``, as a brown or grey
