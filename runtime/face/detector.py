@@ -90,7 +90,8 @@ class FaceDetector:
         inside = tensor[0, : window.shape[0], : window.shape[1]]
         np.multiply(window, np.float32(1 / 127.5), out=inside)
         inside -= np.float32(1.0)
-        outputs = list(self._request(square).infer({0: tensor}).values())
+        request = self._request(square)
+        outputs = request.infer({0: tensor}, share_inputs=True, share_outputs=True).values()
         boxes, logits = sorted(outputs, key=lambda a: -a.shape[-1])
         scores = 1.0 / (1.0 + np.exp(-np.clip(logits.reshape(-1), -100, 100)))
         likely = np.flatnonzero(scores >= min_score)

@@ -17,6 +17,11 @@ def paste() -> Any:
     return _usable("_paste")
 
 
+def reduce() -> Any:
+    """`_reduce`, which averages pixels; None where it cannot be used."""
+    return _usable("_reduce")
+
+
 @functools.cache
 def _usable(name: str) -> Any:
     try:

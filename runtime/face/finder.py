@@ -18,9 +18,10 @@ from .found import MIN_PRESENCE, Doubt, Face, Found, turn_of, without_twins
 from .head_parser import HeadParser
 from .mesh import LEFT_EYE, N_POINTS, RIGHT_EYE
 from .pyramid import Pyramid
+from .reduction import reduce_blocks
 from .scan import MIN_SHARE_OF_PHOTO, Scan, scan
 from .uprightness import DOUBTFUL_SCORE, right_way_up
-from .warp import reduce_blocks, sample_affine
+from .warp import sample_affine
 
 __all__ = ["Face", "FaceFinder", "Found", "turn_of"]
 
@@ -218,7 +219,7 @@ class FaceFinder:
         )
         crop = sample_affine(rgb, roi, (MESH_PX, MESH_PX))
         pixels = crop[None].astype(np.float32) / np.float32(255.0)
-        outputs = self._mesh_request().infer({0: pixels})
+        outputs = self._mesh_request().infer({0: pixels}, share_inputs=True, share_outputs=True)
         by_size = sorted((np.asarray(v).ravel() for v in outputs.values()), key=lambda a: a.size)
         presence = 1.0 / (1.0 + np.exp(-float(by_size[0][0])))
         points = by_size[1].reshape(N_POINTS, 3)[:, :2].astype(np.float64)

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from . import extensions
 from .alignment import Frame, apply_affine
+from .reduction import has_plain_rows
 from .tone import BRIGHT, DARK, Tone, toned_change
-from .warp import coordinates, has_plain_rows, sample_plane
+from .warp import coordinates, sample_plane
 
 BAND_ROWS = 64  # fits into the cache
 

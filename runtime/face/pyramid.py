@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .warp import reduce_blocks
+from .reduction import reduce_blocks, reduce_to
 
 HALVE_FROM = 1.3
 
@@ -78,5 +78,7 @@ class Pyramid:
             source = np.rot90(source, self._turns) if self._turns else source
             size = (round(self.width * scale), round(self.height * scale))
         size = (max(1, size[0]), max(1, size[1]))
-        method = cv2.INTER_AREA if size[0] < source.shape[1] else cv2.INTER_CUBIC
-        return np.asarray(cv2.resize(np.ascontiguousarray(source), size, interpolation=method), np.uint8)
+        if size[0] < source.shape[1]:
+            return reduce_to(source, size)
+        source = np.ascontiguousarray(source)
+        return np.asarray(cv2.resize(source, size, interpolation=cv2.INTER_CUBIC), np.uint8)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from . import extensions
 from .alignment import apply_affine
+from .reduction import has_plain_rows, reduce_blocks
 
 _STEPS_PER_PX = 32
 _BAND_ROWS = 64  # fits into the cache
@@ -78,11 +79,6 @@ def move_pixels(
 
     moved = cv2.remap(rgb, across, down, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     cv2.copyTo(np.asarray(moved, np.uint8), wanted.view(np.uint8), out)
-
-
-def has_plain_rows(rgb: NDArray[np.uint8]) -> bool:
-    """Whether the rows are contiguous, as the extension requires."""
-    return rgb.strides[1:] == (3, 1) and rgb.strides[0] > 0
 
 
 def sample_plane(
@@ -157,21 +153,3 @@ def _region(
     matrix = to_source.copy()
     matrix[:, 2] -= low
     return rgb[low[1] : high[1], low[0] : high[0]], matrix
-
-
-def reduce_blocks(region: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
-    """Average blocks of ``factor`` px of a picture [H, W, 3]; incomplete blocks repeat the edge."""
-    import cv2
-
-    height, width = region.shape[:2]
-    down, right = -height % factor, -width % factor
-    if down or right:
-        region = np.asarray(cv2.copyMakeBorder(region, 0, down, 0, right, cv2.BORDER_REPLICATE), np.uint8)
-    while factor % 2 == 0:  # halving is several times as fast as other factors in OpenCV
-        size = (region.shape[1] // 2, region.shape[0] // 2)
-        region = np.asarray(cv2.resize(region, size, interpolation=cv2.INTER_AREA), np.uint8)
-        factor //= 2
-    if factor == 1:
-        return region
-    size = (region.shape[1] // factor, region.shape[0] // factor)
-    return np.asarray(cv2.resize(region, size, interpolation=cv2.INTER_AREA), np.uint8)

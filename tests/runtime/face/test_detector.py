@@ -50,7 +50,7 @@ def test_a_network_is_made_when_a_window_needs_it_first() -> None:
         def create_infer_request(self) -> Model:
             return self
 
-        def infer(self, _: object) -> dict[int, np.ndarray]:
+        def infer(self, _: object, **shared: bool) -> dict[int, np.ndarray]:
             return {0: np.zeros((1, self.cells, 16)), 1: np.full((1, self.cells, 1), -9.0)}
 
     detector = FaceDetector(Model)
