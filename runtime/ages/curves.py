@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Any, overload
 
@@ -42,9 +43,18 @@ class Curve:
 
 def _along(value: float | Floats, xs: tuple[float, ...], ys: tuple[float, ...]) -> Any:
     """Piecewise linear interpolation and extrapolation through (xs, ys)."""
-    x, y = np.asarray(xs, np.float64), np.asarray(ys, np.float64)
-    at = np.asarray(value, np.float64)
-    segment = np.clip(np.searchsorted(x, at, side="right") - 1, 0, len(x) - 2)
-    share = (at - x[segment]) / (x[segment + 1] - x[segment])
-    found = y[segment] + share * (y[segment + 1] - y[segment])
-    return found if isinstance(value, np.ndarray) else float(found)
+    if isinstance(value, np.ndarray):
+        return _all_along(value, np.asarray(xs, np.float64), np.asarray(ys, np.float64))
+    # The same sums for one number, fifty times as fast: a face asks for a hundred of them.
+    at = float(value)
+    segment = min(max(bisect_right(xs, at) - 1, 0), len(xs) - 2)
+    share = (at - xs[segment]) / (xs[segment + 1] - xs[segment])
+    return float(ys[segment] + share * (ys[segment + 1] - ys[segment]))
+
+
+def _all_along(values: NDArray[Any], xs: Floats, ys: Floats) -> Floats:
+    at = np.asarray(values, np.float64)
+    segment = np.clip(np.searchsorted(xs, at, side="right") - 1, 0, len(xs) - 2)
+    share = (at - xs[segment]) / (xs[segment + 1] - xs[segment])
+    found: Floats = ys[segment] + share * (ys[segment + 1] - ys[segment])
+    return found

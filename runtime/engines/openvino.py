@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,11 @@ from ..bundle.precision import Precision
 from ..errors import EngineError
 from ..machine import count_cores
 from .contract import CELL_PX, COORDINATE_PLANES, GENERATOR_INPUTS, Capabilities, Ticket, TileBatch
+from .openvino_cells import GROUP_PX, HEADS, SEEN, PixelCells, read_cells, without_pixels
 from .openvino_network import choose_precision, compile_network, last_line, load_openvino
 
-MAX_CORE_PX = 640
+MAX_CORE_PX = 832
+"""A face of a frame of 1,152 px fits into one tile."""
 MAX_STREAMS = 4
 
 
@@ -26,7 +29,8 @@ class _InFlight:
     """A batch in flight. Keeps the arrays alive that the inference request reads."""
 
     batch: TileBatch
-    aged: NDArray[np.uint8]
+    inputs: Mapping[str, Any]
+    made: NDArray[Any]
     request: Any | None
 
     @property
@@ -76,7 +80,12 @@ class OpenVinoEngine:
             "coordinates": (1, COORDINATE_PLANES, cells, cells),
             "pattern": (1, 1),
         }
-        self._model = compile_network(file, used, inputs=GENERATOR_INPUTS, least=least, streams=streams)
+        # In fp32 the file is computed as it is: it is what other precisions are compared with.
+        self._cells = read_cells(load_openvino(), file) if used is Precision.BF16 else None
+        cut = None if self._cells is None else without_pixels
+        self._model = compile_network(
+            file, used, inputs=GENERATOR_INPUTS, least=least, streams=streams, cut=cut
+        )
         self._capabilities = Capabilities(
             "OpenVINO", "cpu", used, MAX_CORE_PX, streams + 1, min_tiles=streams
         )
@@ -96,24 +105,30 @@ class OpenVinoEngine:
             request = self._free.pop() if self._free else None
         if model is None:
             raise EngineError(f"{batch.label} came after the engine was closed: open a new one")
-        inputs = {name: np.ascontiguousarray(getattr(batch, name)) for name in GENERATOR_INPUTS}
+        arrays = {name: np.ascontiguousarray(getattr(batch, name)) for name in GENERATOR_INPUTS}
+        batch = TileBatch(**arrays, label=batch.label)
         try:
             request = request or model.create_infer_request()
-            aged = self._receive(request, batch)
+            made = self._receive(request, batch)
+            inputs = arrays if self._cells is None else _cut_inputs(self._cells, batch)
             request.start_async(inputs, share_inputs=True)
         except RuntimeError as error:
             raise EngineError(f"OpenVINO could not start on {batch.label}: {last_line(error)}") from error
-        return _InFlight(TileBatch(**inputs, label=batch.label), aged, request)
+        return _InFlight(batch, inputs, made, request)
 
-    def _receive(self, request: Any, batch: TileBatch) -> NDArray[np.uint8]:
+    def _receive(self, request: Any, batch: TileBatch) -> NDArray[Any]:
         """Bind new output memory to a request, which avoids a copy."""
         openvino = load_openvino()
 
         n, height, width = batch.image.shape[:3]
-        size = (n, max(height - 2 * self._halo, 0), max(width - 2 * self._halo, 0), 3)
-        aged = np.empty(size, np.uint8)
-        request.set_output_tensor(0, openvino.Tensor(aged, shared_memory=True))
-        return aged
+        height, width = max(height - 2 * self._halo, 0), max(width - 2 * self._halo, 0)
+        made: NDArray[Any] = (
+            np.empty((n, height, width, 3), np.uint8)
+            if self._cells is None
+            else np.empty((n, HEADS, height // GROUP_PX, width // GROUP_PX), np.float32)
+        )
+        request.set_output_tensor(0, openvino.Tensor(made, shared_memory=True))
+        return made
 
     def wait(self, ticket: Ticket) -> NDArray[np.uint8]:
         """The aged cores of a batch, uint8 [N, H - 2 * halo, W - 2 * halo, 3]; raises EngineError."""
@@ -125,19 +140,28 @@ class OpenVinoEngine:
             found = request.get_output_tensor(0).data
         except RuntimeError as error:
             raise EngineError(f"OpenVINO failed on {ticket.label}: {last_line(error)}") from error
-        aged = ticket.aged
-        if found.dtype != np.uint8 or found.shape != aged.shape or not np.shares_memory(found, aged):
+        made = ticket.made
+        if found.dtype != made.dtype or found.shape != made.shape or not np.shares_memory(found, made):
             raise EngineError(
-                f"the generator gave {found.dtype} {found.shape}, not uint8 {aged.shape}, "
+                f"the generator gave {found.dtype} {found.shape}, not {made.dtype} {made.shape}, "
                 f"for {ticket.label}: export the bundle again"
             )
         with self._lock:
             if self._model is not None:
                 self._free.append(request)
-        return aged
+        return made if self._cells is None else self._cells.blend(ticket.batch, made)
 
     def close(self) -> None:
         """Free the engine's memory; submitting afterwards raises EngineError."""
         with self._lock:
             self._model = None
             self._free.clear()
+
+
+def _cut_inputs(cells: PixelCells, batch: TileBatch) -> dict[str, Any]:
+    """The inputs of the network without its pixels."""
+    openvino = load_openvino()
+    seen = cells.gather(batch)
+    tensor = openvino.Tensor(seen, openvino.Shape(list(seen.shape)), openvino.Type.bf16)
+    rest = {name: getattr(batch, name) for name in GENERATOR_INPUTS if name != "image"}
+    return {SEEN: tensor, **rest}

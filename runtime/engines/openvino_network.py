@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -82,6 +82,7 @@ def compile_network(
     side_px: int | None = None,
     streams: int | None = None,
     threads: int | None = None,
+    cut: Callable[[Any, Any], Any] | None = None,
 ) -> Any:
     """Compile a network for the CPU; returns the openvino.CompiledModel.
 
@@ -89,8 +90,9 @@ def compile_network(
     exactly the ``inputs`` if they are given. ``least`` is the smallest shape of each input, ``side_px``
     another input size for a fully convolutional network (see `other_size.py`). ``streams`` is the number of
     inputs that are computed concurrently, ``threads`` the number of cores they share; None leaves them to
-    OpenVINO. With bf16, pixel positions are still computed in fp32. Compiled files are cached
-    (`compiled_cache.py`).
+    OpenVINO. ``cut`` is a function of a module that turns (openvino, model) into the model to compile; the
+    cache knows it by its name. With bf16, pixel positions are still computed in fp32. Compiled files are
+    cached (`compiled_cache.py`).
 
     Raises BundleError for other inputs, UsageError and EngineError for an unsupported precision, and
     EngineError if OpenVINO cannot compile the file.
@@ -121,6 +123,8 @@ def compile_network(
                 model.reshape({name: _from(model.input(name), shape) for name, shape in least.items()})
             if side_px:
                 model = for_squares(openvino, model, side_px)
+            if cut is not None:
+                model = cut(openvino, model)
             if precision is Precision.BF16:
                 _keep_positions_exact(model)
                 _modulate_in_one_pass(model)
@@ -131,6 +135,8 @@ def compile_network(
     if not isinstance(network, Path) or not network.is_file():
         return compile()
     made_with = {"options": options, "least": least, "inputs": inputs, "side_px": side_px}
+    if cut is not None:
+        made_with["cut"] = f"{cut.__module__}.{cut.__qualname__}"
     return compiled(openvino, network.read_bytes(), made_with, compile)
 
 

@@ -145,7 +145,7 @@ class Pipeline:
         """The plan that `start_face` would pass to the engine; see `plan_work`."""
         scheduler = self._scheduler
         return plan_work(
-            rgb, seen, request, self._manifest, scheduler.capabilities, label, parser, drawn, ask,
+            rgb, seen, request, self._manifest, scheduler.likes, label, parser, drawn, ask,
             scheduler.canvas,
         )  # fmt: skip
 

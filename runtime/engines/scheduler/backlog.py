@@ -106,6 +106,12 @@ class Backlog:
         self._queue: deque[FrameTask] = deque()
         self._unfinished: set[FrameTask] = set()
 
+    @property
+    def tiles(self) -> int:
+        """The number of tiles of all unfinished frames."""
+        with self.changed:
+            return self._tiles
+
     def put(self, task: FrameTask) -> None:
         """Add a frame, blocking while the backlog is full; raises EngineError if it is closed or failed."""
         with self.changed:

@@ -42,6 +42,12 @@ def test_a_curve_runs_straight_between_its_knots_and_on_beyond_them() -> None:
     np.testing.assert_allclose(curve.age_of(np.array([-5.0, 25.0, 55.0])), [10, 50, 70])
 
 
+@given(st.lists(st.floats(-50, 200, width=32), min_size=1, max_size=9))
+def test_one_number_gives_what_an_array_gives(ages: list[float]) -> None:
+    assert CURVE.score_of(np.array(ages)).tolist() == [CURVE.score_of(age) for age in ages]
+    assert CURVE.score_of(np.float32(ages[0])) == CURVE.score_of(ages[0])
+
+
 @pytest.mark.parametrize("outliers", [0.0, 0.05])
 def test_fitting_finds_the_curve_behind_noisy_scores(outliers: float) -> None:
     rng = np.random.default_rng(4)

@@ -137,6 +137,19 @@ def test_small_frames_may_wait_in_numbers_that_fill_the_batches() -> None:
         assert np.array_equal(small[12].result(LONG_S).result(LONG_S), age_frame(make_work("p12", 16)))
 
 
+def test_a_busy_device_likes_fewer_tiles() -> None:
+    device = HeldDevice(slots=2)
+    device.capabilities = replace(device.capabilities, min_tiles=4)
+    with FrameScheduler(device, HALO) as scheduler:
+        assert scheduler.likes.min_tiles == 4
+        three = scheduler.submit(make_work("p0", tiles=3))
+        assert scheduler.likes.min_tiles == 1
+        three.cancel()
+        scheduler.submit(make_work("p1", tiles=1))
+        device.go.set()
+    assert scheduler.likes == scheduler.capabilities
+
+
 def test_a_cancelled_frame_makes_room_at_once() -> None:
     device = HeldDevice(slots=1, max_frames=1)
     with FrameScheduler(device, HALO, max_frames=2) as scheduler:

@@ -148,7 +148,7 @@ class SmallCores:
         self.tiles: list[int] = []
 
     @property
-    def capabilities(self) -> Capabilities:
+    def likes(self) -> Capabilities:
         return replace(self.scheduler.capabilities, max_core_px=48)
 
     def submit(self, work: FrameWork) -> Future[np.ndarray]:
