@@ -109,7 +109,7 @@ class _Ends:
     tanh: Any
     weights: NDArray[np.float32]
     bias: NDArray[np.float32]
-    textures: tuple[NDArray[np.float32], NDArray[np.float32]]
+    textures: tuple[NDArray[np.float32], ...]
     gain: NDArray[np.float32]
     gain_bias: NDArray[np.float32]
     span: float

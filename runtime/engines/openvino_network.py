@@ -134,7 +134,7 @@ def compile_network(
 
     if not isinstance(network, Path) or not network.is_file():
         return compile()
-    made_with = {"options": options, "least": least, "inputs": inputs, "side_px": side_px}
+    made_with: dict[str, Any] = {"options": options, "least": least, "inputs": inputs, "side_px": side_px}
     if cut is not None:
         made_with["cut"] = f"{cut.__module__}.{cut.__qualname__}"
     return compiled(openvino, network.read_bytes(), made_with, compile)
