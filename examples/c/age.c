@@ -17,7 +17,7 @@ typedef struct picture {
     uint8_t *pixels; /* side rows of side RGB pixels, or null */
 } picture;
 
-/* Reads the next number of a PPM's header, passing over comments; -1 where there is none. */
+/* Reads the next number of a PPM's header, skipping comments; -1 if there is none. */
 static int next_number(FILE *file) {
     int c = fgetc(file);
     while (c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '#') {
@@ -60,7 +60,7 @@ static int write_ppm(const char *path, const picture *shown) {
     return fclose(file) == 0 && good;
 }
 
-/* Reads x and y of all points of a face; 0 where there are fewer. */
+/* Reads x and y of all points of a face; returns 0 if there are fewer. */
 static int read_points(const char *path, double *points) {
     FILE *file = fopen(path, "r");
     if (file == NULL) return 0;
@@ -70,7 +70,7 @@ static int read_points(const char *path, double *points) {
     return found == 2 * AMGAN_LANDMARKS;
 }
 
-/* Ages a face in place by its points: reads how old its zones look, moves them, and changes what is to change. */
+/* Ages a face in place by its points: estimates the ages of its zones, moves them, and applies the change. */
 static amgan_status age_by_points(amgan *handle, const picture *face, const double *points, float years, int relative) {
     const ptrdiff_t stride = (ptrdiff_t)face->side * 3;
     const amgan_frame frame = {face->pixels, stride, face->side, 0};
@@ -92,7 +92,7 @@ static amgan_status age_by_points(amgan *handle, const picture *face, const doub
     return status;
 }
 
-/* Changes the whole frame by so many years, in place: the network alone says what is face. */
+/* Changes the whole frame by a number of years, in place: the network alone finds the face. */
 static amgan_status age_everywhere(amgan *handle, const picture *face, float years) {
     const ptrdiff_t stride = (ptrdiff_t)face->side * 3;
     const amgan_frame frame = {face->pixels, stride, face->side, 0};

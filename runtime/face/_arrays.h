@@ -1,4 +1,4 @@
-/* Arrays that are handed from Python: every one is checked before it is read. Include after what defines `usable`. */
+/* Buffers from Python, checked before use. Include this after the definition of `usable`. */
 #include <Python.h>
 #include <string.h>
 
@@ -10,8 +10,8 @@ typedef struct {
     int count;
 } Views;
 
-/* The next buffer: ``dimensions`` of items of ``size`` bytes, the last of three ``channels`` long, without gaps within
- * a row; NULL with an error set. */
+/* Get the next buffer: ``dimensions`` axes, items of ``size`` bytes, a third axis of ``channels``, contiguous rows;
+ * NULL with an error set. */
 static Py_buffer *take_of(Views *views, PyObject *object, int dimensions, Py_ssize_t channels, Py_ssize_t size,
                           int writable) {
     Py_buffer *view = &views->views[views->count];
@@ -29,19 +29,19 @@ static Py_buffer *take_of(Views *views, PyObject *object, int dimensions, Py_ssi
     return NULL;
 }
 
-/* The next buffer; one of three dimensions has three channels. */
+/* Get the next buffer; a third axis has three channels. */
 static Py_buffer *take(Views *views, PyObject *object, int dimensions, Py_ssize_t size, int writable) {
     return take_of(views, object, dimensions, 3, size, writable);
 }
 
-/* Whether ``along`` and ``starts`` lead to an output of this size; both must be without gaps. */
+/* Whether ``along`` and ``starts`` are contiguous and match the size of the output. */
 static int lead_to(const Py_buffer *along, const Py_buffer *starts, const Py_buffer *out) {
     return along->shape[0] == 2 && starts->shape[0] == 2 && along->shape[1] == out->shape[1] &&
            starts->shape[1] == out->shape[0] && along->strides[0] == along->shape[1] * 8 &&
            starts->strides[0] == starts->shape[1] * 8;
 }
 
-/* Whether two arrays have as many rows and columns. */
+/* Whether two arrays have the same numbers of rows and columns. */
 static int alike(const Py_buffer *one, const Py_buffer *other) {
     return one->shape[0] == other->shape[0] && one->shape[1] == other->shape[1];
 }

@@ -1,11 +1,11 @@
-/* What pasting a face does to every pixel: the numbers that OpenCV 5 computes where a CPU has FMA, in one pass.
+/* Per-pixel operations of pasting a face in one pass, bit-identical to OpenCV 5 on a CPU with FMA.
  *
  * The change of a frame is weighted by exposure, strength and mask; samples of it are added to the photo's bytes; a
- * coarse grid of moves becomes the places from which pixels come. Sums are taken in the order in which OpenCV takes
- * them: between four values of four channels a chain of fused multiply-adds, of two channels a sum of products.
- * Without FMA nothing here is used (paste.py asks `usable`).
+ * coarse grid of displacements is interpolated to source positions. Sums are computed in OpenCV's order: a chain of
+ * fused multiply-adds over four values of four channels, a sum of products for two channels. Without FMA this module is
+ * not used (paste.py calls `usable`).
  *
- * Python has computed all sizes; every buffer is checked against them here.
+ * Python computes all sizes; every buffer is checked against them here.
  */
 #define PY_SSIZE_T_CLEAN
 #define LARGEST_GRID 4096
@@ -31,7 +31,7 @@ static UNFUSED void change_row(const uint8_t *before, const uint8_t *after, cons
     }
 }
 
-/* Four channels at (column, row) of a picture, nothing outside of it. */
+/* Four channels at (column, row) of a picture, 0 outside it. */
 static inline FAST __m128 four_at(const Py_buffer *from, int column, int row) {
     if (row < 0 || column < 0 || row >= from->shape[0] || column >= from->shape[1]) return _mm_setzero_ps();
     return _mm_loadu_ps((const float *)((const char *)from->buf + row * from->strides[0]) + 4 * (Py_ssize_t)column);
@@ -45,7 +45,7 @@ static inline FAST __m128 between(__m128 one, __m128 other, __m128 share) {
     return _mm_fmadd_ps(share, _mm_sub_ps(other, one), one);
 }
 
-/* The sample of ``from`` at a place. */
+/* The bilinear sample of ``from`` at a position. */
 static inline FAST __m128 sample(const Py_buffer *from, float x, float y) {
     float left = __builtin_floorf(x), upper = __builtin_floorf(y);
     int column = (int)left, row = (int)upper;
@@ -86,7 +86,7 @@ static inline UNFUSED __m256 sample_eight(const float *from, int side, __m256i i
     return sum;
 }
 
-/* The whole number below eight places, kept to where moves lie, and the rest. */
+/* Floor of eight positions, clamped to the grid, and the fractions. */
 static inline UNFUSED __m256i floors(const float *at, int side, __m256 *rest) {
     __m256 place = _mm256_loadu_ps(at), below = _mm256_floor_ps(place);
     *rest = _mm256_sub_ps(place, below);
@@ -94,7 +94,7 @@ static inline UNFUSED __m256i floors(const float *at, int side, __m256 *rest) {
     return _mm256_add_epi32(_mm256_cvttps_epi32(below), _mm256_set1_epi32(2));
 }
 
-/* Where pixels come from, and which of them move by ``least_px`` or more; x and y have whole eights. */
+/* Source positions of pixels, and which of them move by ``least_px`` or more; x and y are padded to multiples of 8. */
 static UNFUSED void place_row(const float *moves, int side, const float *x, const float *y, int left, int top,
                               float least_px, int count, float *across, float *down, uint8_t *wanted) {
     const __m256 one = _mm256_set1_ps(1.0f), sign = _mm256_set1_ps(-0.0f), limit = _mm256_set1_ps(least_px);

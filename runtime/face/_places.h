@@ -1,11 +1,11 @@
-/* Places in a picture, and whether this CPU has what the fast ways to them need. */
+/* Positions in a picture, and a check for the instructions that the vectorized code needs. */
 #include <stdint.h>
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <immintrin.h>
 #define CAN_BE_FAST 1
 #define FAST __attribute__((target("avx2,fma")))
-#define UNFUSED __attribute__((target("avx2"))) /* where a compiler must not make one of two operations */
+#define UNFUSED __attribute__((target("avx2"))) /* no contraction to fused operations */
 #define FARTHEST 1e6f
 #define STEPS_PER_PX 32.0
 #define CHUNK 512

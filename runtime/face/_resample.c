@@ -1,11 +1,11 @@
-/* Bicubic resampling of RGB bytes: the numbers that OpenCV 5 computes where a CPU has FMA, in a third of its time.
+/* Bicubic resampling of RGB bytes, bit-identical to OpenCV 5 on a CPU with FMA, in a third of its time.
  *
  * Weights are those of Keys (1981) with a = -0.75. A pixel is the sum over four rows of the sums over four
  * columns, each a chain of fused multiply-adds in float32, rounded to the nearest even byte at the end; so the
  * pixels are the same as those of cv2.remap with INTER_CUBIC and BORDER_REPLICATE. The three channels and one byte
- * of the next pixel lie side by side in a register. Without FMA nothing here is used (warp.py asks `usable`).
+ * of the next pixel share a register. Without FMA this module is not used (warp.py calls `usable`).
  *
- * Python has computed all sizes; every buffer is checked against them here.
+ * Python computes all sizes; every buffer is checked against them here.
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -22,7 +22,7 @@ typedef struct {
     int height, width;
 } Source;
 
-/* The whole number below four places, and the four weights of each. */
+/* Floor of four positions, and the four weights of each. */
 static inline FAST void weigh(const float *at, int32_t *floors, float (*weights)[4]) {
     const __m128 a = _mm_set1_ps(-0.75f), one = _mm_set1_ps(1.0f);
     __m128 place = _mm_max_ps(_mm_min_ps(_mm_loadu_ps(at), _mm_set1_ps(FARTHEST)), _mm_set1_ps(-FARTHEST));
@@ -41,9 +41,9 @@ static inline FAST void weigh(const float *at, int32_t *floors, float (*weights)
 
 static inline int limited(int at, int length) { return at < 0 ? 0 : at >= length ? length - 1 : at; }
 
-/* Four pixels of two rows, 16 bytes each of which 12 count, times weights: a sum of each row in each half. */
+/* Four pixels of two rows, 12 of 16 bytes each, times weights: one row's sum in each half. */
 static inline FAST __m256 two_rows(const uint8_t *upper, const uint8_t *lower, float (*across)[4], int k) {
-    const __m256i one = _mm256_setr_epi8(0, -1, -1, -1, 1, -1, -1, -1, 2, -1, -1, -1, -1, -1, -1, -1, /* and again */
+    const __m256i one = _mm256_setr_epi8(0, -1, -1, -1, 1, -1, -1, -1, 2, -1, -1, -1, -1, -1, -1, -1, /* repeated */
                                          0, -1, -1, -1, 1, -1, -1, -1, 2, -1, -1, -1, -1, -1, -1, -1);
     const __m256i next = _mm256_set1_epi32(3);
     __m256i bytes = _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)upper)),
@@ -59,7 +59,7 @@ static inline FAST __m256 two_rows(const uint8_t *upper, const uint8_t *lower, f
     return sum;
 }
 
-/* A pixel of whose 16 taps the first lies at ``at``; ``k`` is its number among four. */
+/* A pixel whose 16 taps begin at ``at``; ``k`` is its index among four. */
 static inline FAST void pixel(const uint8_t *at, Py_ssize_t stride, float (*across)[4], float (*down)[4], int k,
                               uint8_t *out) {
     __m256 upper = two_rows(at, at + stride, across, k);
@@ -74,7 +74,7 @@ static inline FAST void pixel(const uint8_t *at, Py_ssize_t stride, float (*acro
     memcpy(out, &word, 3);
 }
 
-/* The same where taps lie outside of the picture: there its edge repeats. */
+/* The same for taps outside the picture, where its edge repeats. */
 static FAST void edge_pixel(const Source *from, int x, int y, float (*across)[4], float (*down)[4], int k,
                             uint8_t *out) {
     uint8_t taps[4][16] = {{0}};
@@ -85,7 +85,7 @@ static FAST void edge_pixel(const Source *from, int x, int y, float (*across)[4]
     pixel(taps[0], 16, across, down, k, out);
 }
 
-/* Whether all four places have their taps, and the bytes that are read with them, within the picture. */
+/* Whether the taps of all four positions, and the bytes that are loaded with them, are inside the picture. */
 static inline FAST int within(const Source *from, const int32_t *x, const int32_t *y) {
     __m128i column = _mm_loadu_si128((const __m128i *)x), line = _mm_loadu_si128((const __m128i *)y);
     const __m128i none = _mm_setzero_si128();
@@ -95,7 +95,7 @@ static inline FAST int within(const Source *from, const int32_t *x, const int32_
     return _mm_movemask_epi8(in) == 0xFFFF;
 }
 
-/* ``count`` pixels at the places (x, y), those alone where ``wanted`` is not 0 (NULL: all). */
+/* Sample ``count`` pixels at positions (x, y), only where ``wanted`` is not 0 (NULL: all). */
 static FAST void row(const Source *from, const float *x, const float *y, const uint8_t *wanted, int count,
                      uint8_t *out) {
     int32_t left[4], top[4];

@@ -1,9 +1,9 @@
-/* Which blocks of a JPEG change, and by how much: the cosine transform of what differs between two pictures.
+/* The changed blocks of a JPEG and their coefficient changes: the cosine transform of the difference of two pictures.
  *
- * The numbers are those of jpeg_blocks.py, rounded where it rounds: luma and chroma of a difference (JFIF 1.02) in
+ * The results are those of jpeg_blocks.py, rounded at the same steps: luma and chroma of a difference (JFIF 1.02) in
  * float32, chroma reduced by means, both passes of the transform (T.81, A.3.3) summed in float64 and rounded to
- * float32, divided by the quantization table and rounded to a whole step. Units without a difference are passed
- * over. Python has checked the layout; every size is checked against it here.
+ * float32, divided by the quantization table and rounded to a whole step. Units without a difference are skipped.
+ * Python checks the layout; every size is checked against it here.
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -23,7 +23,7 @@ typedef struct {
     const uint8_t *before, *after;
     Py_ssize_t stride_before, stride_after;
     int height, width, colours;
-    int down[MOST_COLOURS], across[MOST_COLOURS]; /* blocks of a unit */
+    int down[MOST_COLOURS], across[MOST_COLOURS]; /* blocks per unit */
     float tables[MOST_COLOURS][BLOCK];
     double cosines[BLOCK];
     uint8_t zigzag[BLOCK];
@@ -44,7 +44,7 @@ typedef float Plane[MOST_UNIT][MOST_UNIT];
 #define FAST
 #endif
 
-/* What differs in a unit, by component, its last row and column repeated beyond the picture; 0: nothing. */
+/* The difference in a unit by component, with edges repeated beyond the picture; returns 0 if there is none. */
 static inline int differences(const Job *job, int top, int left, int tall, int wide, Plane *planes) {
     int n = job->colours, rows = job->height - top < tall ? job->height - top : tall;
     int columns = job->width - left < wide ? job->width - left : wide;
@@ -65,7 +65,7 @@ static inline int differences(const Job *job, int top, int left, int tall, int w
                 continue;
             }
             float green = (float)(new[at + 1] - old[at + 1]), blue = (float)(new[at + 2] - old[at + 2]);
-            /* In float64 each sum is exact before it is rounded: a fused multiply-add. */
+            /* In float64 each sum is exact before rounding, as with a fused multiply-add. */
             float luma = (float)((double)green * job->weights[1] + (double)(red * job->weights[0]));
             luma = (float)((double)blue * job->weights[2] + (double)luma);
             planes[0][r][c] = luma;
@@ -76,7 +76,7 @@ static inline int differences(const Job *job, int top, int left, int tall, int w
     return 1;
 }
 
-/* A plane of a unit at a lower sampling, by means of so many rows and columns. */
+/* Reduce a plane of a unit by means over blocks of rows and columns. */
 static inline void reduce(Plane plane, int tall, int wide, int rows, int columns) {
     for (int r = 0; r < tall / rows; r++)
         for (int c = 0; c < wide / columns; c++) {
@@ -87,7 +87,7 @@ static inline void reduce(Plane plane, int tall, int wide, int rows, int columns
         }
 }
 
-/* Steps of the quantization table by which a block changes, [8, 8]; 0: by none. */
+/* The change of a block in quantization steps, [8, 8]; returns 0 if all are 0. */
 static inline FAST int steps_of(const double *cosines, const float *table, const float *samples, int16_t *steps) {
     float middle[BLOCK];
     int any = 0;
@@ -126,7 +126,7 @@ static int keep(Found *found, uint32_t place, const int16_t *steps, const uint8_
     return 1;
 }
 
-/* All units in the scan's order; 0 where there is no memory. */
+/* Process all units in scan order; returns 0 if memory is exhausted. */
 static FAST int find(const Job *job, uint8_t *touched, int units_down, int units_across, Found *found) {
     int most_down = 1, most_across = 1, blocks = 0;
     for (int n = 0; n < job->colours; n++) {
@@ -144,7 +144,7 @@ static FAST int find(const Job *job, uint8_t *touched, int units_down, int units
             for (int n = 0; n < job->colours; n++) {
                 int rows = most_down / job->down[n], columns = most_across / job->across[n];
                 if (rows * columns > 1) reduce(planes[n], tall, wide, rows, columns);
-                /* A block shows something of the picture where its first pixel does. */
+                /* A block is inside the picture if its first pixel is. */
                 int stored_down = (job->height * job->down[n] + tall - 1) / tall;
                 int stored_across = (job->width * job->across[n] + wide - 1) / wide;
                 for (int v = 0; v < job->down[n]; v++)
@@ -160,7 +160,7 @@ static FAST int find(const Job *job, uint8_t *touched, int units_down, int units
     return 1;
 }
 
-/* Check a picture's buffer: uint8, [H, W] or [H, W, 3], the pixels of a row side by side. */
+/* Check a picture's buffer: uint8, [H, W] or [H, W, 3], contiguous rows. */
 static int is_picture(const Py_buffer *view) {
     int colours = view->ndim == 3 ? (int)view->shape[2] : 1;
     if (view->itemsize != 1 || (view->ndim != 2 && view->ndim != 3) || (view->ndim == 3 && colours != 3)) return 0;
@@ -170,7 +170,7 @@ static int is_picture(const Py_buffer *view) {
     return view->strides[0] >= view->shape[1] * colours;
 }
 
-/* Fill in a job; 0 where sizes do not fit. */
+/* Fill in a job; returns 0 if sizes do not match. */
 static int prepare(Job *job, const Py_buffer *pictures, const Py_buffer *sampling, const Py_buffer *tables,
                    const Py_buffer *constants, const Py_buffer *zigzag) {
     const Py_buffer *one = &pictures[0], *other = &pictures[1];

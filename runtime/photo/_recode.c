@@ -1,11 +1,11 @@
-/* Changes some blocks of a sequential JPEG's scan: every other block keeps the symbols it has.
+/* Changes some blocks of a sequential JPEG's scan; all other blocks keep their symbols.
  *
- * The scan is read block by block and written again. What a block holds is read as pairs of run and size with
- * the bits of the number; a block without a change is written as it was read, but for the difference of its DC
- * coefficient from the block before. Huffman codes: ITU T.81, C, E and F.
+ * The scan is decoded block by block and encoded again. A block is read as pairs of run and size with the bits of the
+ * number; an unchanged block is written as it was read, except for the difference of its DC coefficient from the block
+ * before. Huffman codes: ITU T.81, C, E and F.
  *
- * Python reads the headers (jpeg_recode.py); here are numbers only. Every read is within the data, and every
- * index is checked, as files come from anywhere.
+ * Python reads the headers (jpeg_recode.py) and passes numbers. All reads are bounds-checked, and all indices are
+ * validated, as files are untrusted.
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -22,7 +22,7 @@
 typedef struct {
     uint16_t look[1 << LOOK]; /* length * 256 + symbol of codes of at most LOOK bits, or 0 */
     int32_t last[18];         /* the largest code of each length, or -1 */
-    int32_t shift[17];        /* what is added to a code of that length for its place among the symbols */
+    int32_t shift[17];        /* offset from a code of that length to the index of its symbol */
     uint8_t symbols[256];
     uint16_t code[256];
     uint8_t length[256]; /* 0: the table has no code for this symbol */
@@ -32,7 +32,7 @@ typedef struct {
     const uint8_t *at, *end;
     uint64_t bits;
     int count;
-    int lacking; /* bits that were made up beyond the data */
+    int lacking; /* zero bits supplied beyond the data */
 } Reader;
 
 typedef struct {
@@ -69,10 +69,10 @@ static int make_table(Table *table, const uint8_t *counts) {
     return 1;
 }
 
-/* See to it that there are 32 bits or more. */
+/* Fill the bit buffer to at least 32 bits. */
 static inline void fill(Reader *in) {
     if (in->count >= 32) return;
-    if (in->end - in->at >= 4) { /* four bytes at once, where none of them is 255 */
+    if (in->end - in->at >= 4) { /* four bytes together if none is 255 */
         uint32_t word = (uint32_t)in->at[0] << 24 | (uint32_t)in->at[1] << 16 | (uint32_t)in->at[2] << 8 | in->at[3];
         if (!((word & ~(word + 0x01010101u)) & 0x80808080u)) {
             in->bits |= (uint64_t)word << (32 - in->count);
@@ -87,7 +87,7 @@ static inline void fill(Reader *in) {
             byte = in->at[0];
             in->at += byte == 0xFF ? 2 : 1;
         } else {
-            in->lacking += 8; /* a marker or the end: zeros, which may be read ahead but not used */
+            in->lacking += 8; /* a marker or the end: zeros, which may be buffered but not used */
         }
         in->bits |= (uint64_t)byte << (56 - in->count);
         in->count += 8;
@@ -101,7 +101,7 @@ static inline uint32_t take(Reader *in, int count) {
     return value;
 }
 
-/* The next symbol, or -1; at least 32 bits must be there. */
+/* The next symbol, or -1; needs at least 32 buffered bits. */
 static inline int next_symbol(Reader *in, const Table *table) {
     uint16_t found = table->look[in->bits >> (64 - LOOK)];
     if (found) {
@@ -120,7 +120,7 @@ static inline int next_symbol(Reader *in, const Table *table) {
     return -1;
 }
 
-/* Room for 32 bytes more; 0 where there is no memory. */
+/* Reserve 32 more bytes; returns 0 if memory is exhausted. */
 static int reserve(Writer *out) {
     if (out->room - out->used >= 32) return 1;
     uint8_t *data = realloc(out->data, out->room * 2);
@@ -135,10 +135,10 @@ static int reserve(Writer *out) {
     return 1;
 }
 
-/* Write the bytes that are whole: 8 at most, and a zero after each 255. */
+/* Write the complete bytes, at most 8, with a zero after each 255. */
 static void drain(Writer *out) {
     if (!reserve(out)) return;
-    if (out->count >= 32) { /* four bytes at once, where none of them is 255 */
+    if (out->count >= 32) { /* four bytes together if none is 255 */
         uint32_t word = (uint32_t)(out->bits >> 32);
         if (!((word & ~(word + 0x01010101u)) & 0x80808080u)) {
             for (int i = 0; i < 4; i++) out->data[out->used++] = (uint8_t)(word >> (24 - 8 * i));
@@ -156,7 +156,7 @@ static void drain(Writer *out) {
     }
 }
 
-/* The lowest bits of a value, up to 32 of them. */
+/* Write the lowest bits of a value, at most 32. */
 static inline void put(Writer *out, uint32_t value, int count) {
     if (!count) return;
     out->bits |= (uint64_t)value << (64 - out->count - count);
@@ -164,7 +164,7 @@ static inline void put(Writer *out, uint32_t value, int count) {
     if (out->count >= 32) drain(out);
 }
 
-/* Fill up the last byte with ones and write out all that waits. */
+/* Pad the last byte with ones and write all buffered bits. */
 static void flush(Writer *out) {
     int missing = -out->count & 7;
     put(out, (1u << missing) - 1, missing);
@@ -178,7 +178,7 @@ static inline int size_of(int value) {
     return size;
 }
 
-/* A symbol and the bits of a number after it; 0 where the table has no code for the symbol. */
+/* Write a symbol and the bits of a number; returns 0 if the table has no code for the symbol. */
 static inline int put_symbol(Writer *out, const Table *table, int symbol, uint32_t bits, int size) {
     int length = table->length[symbol];
     put(out, (uint32_t)table->code[symbol] << size | bits, length + size);
@@ -215,7 +215,7 @@ static int put_block(Writer *out, const Table *table, const int *values) {
     return !run || put_symbol(out, table, 0, 0, 0);
 }
 
-/* One block: read with its own tables, changed by delta [64] if there is one, written with the new ones. */
+/* Decode a block with its own tables, add delta [64] if given, and encode it with the new tables. */
 static int recode_block(Reader *in, Writer *out, const Table *const *old, const Table *const *new,
                         const int16_t *delta, int *dc_in, int *dc_out) {
     int values[64];
@@ -248,17 +248,17 @@ static int recode_block(Reader *in, Writer *out, const Table *const *old, const 
         }
         if (i > 63) return DAMAGED;
     }
-    if (in->lacking > in->count) return DAMAGED; /* some of what was used was not there */
+    if (in->lacking > in->count) return DAMAGED; /* bits beyond the data were used */
     if (!delta) return DONE;
     for (int i = 1; i < 64; i++) values[i] = within(values[i] + delta[i]);
     return put_block(out, new[1], values) ? DONE : NO_CODE;
 }
 
-/* Go over a restart marker in the data and write the same one. */
+/* Skip a restart marker in the data and write the same one. */
 static int restart(Reader *in, Writer *out, int number) {
     while (in->at < in->end && in->at[0] == 0xFF && in->at + 1 < in->end && in->at[1] == 0xFF) in->at++;
     if (in->end - in->at < 2 || in->at[0] != 0xFF || in->at[1] != 0xD0 + number) return DAMAGED;
-    if (in->count - in->lacking >= 8) return DAMAGED; /* whole bytes before the marker were left over */
+    if (in->count - in->lacking >= 8) return DAMAGED; /* unread bytes before the marker */
     in->at += 2;
     in->bits = 0;
     in->count = in->lacking = 0;

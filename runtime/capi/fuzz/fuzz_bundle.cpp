@@ -1,5 +1,5 @@
-// A good bundle with a few bytes flipped and a file cut short: opened if nothing changed, otherwise refused.
-// AMGAN_FUZZ_BUNDLE names a bundle folder; the input says what to change.
+// A valid bundle with some bytes flipped and a file truncated: opened if nothing changed, otherwise refused.
+// AMGAN_FUZZ_BUNDLE is the path of a bundle; the input selects the changes.
 #include <unistd.h>
 
 #include <cstdio>
@@ -45,7 +45,7 @@ struct Copy {
     }
 };
 
-// Four bytes an edit: which file, how to change it, and where.
+// Four bytes per edit: the file, the kind of change, and its position.
 bool edit(std::string &content, const std::uint8_t *step) {
     if (content.empty()) return false;
     const std::size_t place = (std::size_t{step[2]} << 8 | step[3]) * 2654435761u % content.size();

@@ -1,4 +1,4 @@
-// Any bytes as manifest.json: read, or refused with a sentence; what is read must be fit for planning tiles and maps.
+// Any bytes as manifest.json: accepted, or refused with an error text; accepted ones must give valid tiles and maps.
 #include <algorithm>
 #include <cstdlib>
 
@@ -14,7 +14,7 @@ void require(bool good) {
     if (!good) std::abort();
 }
 
-// The numbers of a manifest that was let through make tiles that lie in the frame.
+// The numbers of an accepted manifest give tiles inside the frame.
 void plan(const Manifest &m) {
     const int side = std::min(m.min_frame_px, 2048), multiple = std::max(m.tile_multiple, kTileStepPx);
     if (side % multiple != 0) return;

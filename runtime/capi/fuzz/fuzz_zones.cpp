@@ -1,4 +1,4 @@
-// Any bytes as landmarks, map and ages: read, moved and asked for, or refused with a sentence; what comes out are ages.
+// Any bytes as landmarks, map and ages: processed, or refused with an error text; results must be valid ages.
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -23,7 +23,7 @@ void require_ages(const amgan_zone_ages &ages) {
         for (std::size_t s = 0; s < kZoneTable[z].parts; ++s) require(std::isfinite(ages.years[z][s]));
 }
 
-// Takes numbers from the input until there are none left, then repeats the last one.
+// Takes numbers from the input; repeats the last one at its end.
 template <typename Number> struct Source {
     const std::uint8_t *data;
     std::size_t left;

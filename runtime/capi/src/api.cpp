@@ -1,4 +1,4 @@
-// The C functions: nothing but checks, and a wall that no exception passes.
+// The C functions: they check arguments and convert exceptions to statuses.
 #include "amgan.h"
 
 #include <algorithm>
@@ -26,7 +26,7 @@ amgan_status failed(amgan_status status, const char *sentence) noexcept {
     return status;
 }
 
-// Runs a function; what it raises becomes a status and the last error.
+// Runs a function; an exception becomes a status and the last error.
 template <typename Function> amgan_status guarded(Function &&function) noexcept {
     try {
         function();
@@ -72,7 +72,7 @@ void check_cells(const char *what, int side, int margin) {
                              std::to_string(margin) + ": give 16 to 1024, and no more around them");
 }
 
-// The ages that a frame shows, zone by zone.
+// The estimated ages of a frame by zone.
 amgan_zone_ages shown_ages(Session &session, const amgan_frame &frame, const Landmarks &points) {
     const int grid = session.manifest().estimator_grid;
     const std::vector<float> seen = session.estimate(frame);
@@ -111,7 +111,7 @@ amgan_status amgan_open(const char *folder, const char *device, const char *prec
 }
 
 void amgan_close(amgan *handle) {
-    // After a fork its threads are not there to be ended: it is left as it is.
+    // After a fork its threads do not exist and cannot be joined: it is leaked.
     if (handle != nullptr && !handle->session.is_of_this_process()) return;
     guarded([&] { delete handle; });
 }

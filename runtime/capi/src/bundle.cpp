@@ -37,7 +37,7 @@ std::string read_file(const fs::path &path, std::size_t limit) {
     return content;
 }
 
-// Whether a name stays in its folder on every system, so that a bundle is either good or bad everywhere.
+// Whether a name stays in its folder on every system, so that a bundle is valid on all systems or on none.
 bool is_plain_name(const std::string &name) {
     if (name.empty() || name.find('\0') != std::string::npos) return false;
     if (name[0] == '/' || name[0] == '\\' || (name.size() > 1 && name[1] == ':')) return false;
@@ -49,7 +49,7 @@ bool is_plain_name(const std::string &name) {
     return true;
 }
 
-// Whether links do not lead out of the folder, either.
+// Whether the file is also inside the folder after resolving links.
 bool is_inside(const fs::path &folder, const fs::path &file) {
     std::error_code ignored;
     const fs::path base = fs::weakly_canonical(folder, ignored), real = fs::weakly_canonical(file, ignored);

@@ -1,4 +1,4 @@
-// Which engine runs a bundle on this machine.
+// Chooses the engine that runs a bundle on this machine.
 #include <algorithm>
 
 #include "engine.h"

@@ -1,4 +1,4 @@
-// CUDA memory, streams and graphs that free themselves, and errors of CUDA in words.
+// RAII owners of CUDA memory, streams and graphs, and texts of CUDA errors.
 #pragma once
 
 #include <cuda_runtime_api.h>

@@ -1,4 +1,4 @@
-// What turns tiles into aged tiles, and what reads ages, behind two small interfaces.
+// The interfaces of generators, which age tiles, and of estimators.
 #pragma once
 
 #include <cstdint>
@@ -19,22 +19,22 @@ struct EngineTraits {
     TileLimits limits;
 };
 
-// Ages frames; safe to share between threads.
+// Ages frames; thread-safe.
 class Engine {
   public:
     virtual ~Engine() = default;
     virtual const EngineTraits &traits() const = 0;
 
-    // Computes the frame's tiles into `aged`, [side, side, 3]; pixels of no tile are left alone. Raises Error.
+    // Computes the frame's tiles into `aged`, [side, side, 3]; pixels outside all tiles are not written. Raises Error.
     virtual void age(const FrameWork &work, std::uint8_t *aged) = 0;
 };
 
-// Reads how old a frame looks; safe to share between threads.
+// Estimates the ages of a frame; thread-safe.
 class Estimator {
   public:
     virtual ~Estimator() = default;
 
-    // `image` is [frame_px, frame_px, 3] RGB; gives grid * grid ages. Raises Error.
+    // `image` is [frame_px, frame_px, 3] RGB; returns grid * grid ages. Raises Error.
     virtual std::vector<float> read(const std::vector<std::uint8_t> &image) = 0;
 };
 
@@ -42,10 +42,10 @@ class Estimator {
 std::unique_ptr<Engine> open_openvino(const Bundle &bundle, const std::string &precision);
 std::unique_ptr<Estimator> open_estimator(const Bundle &bundle);
 
-// `device` is "cuda" or "cuda:N". Raises Error (AMGAN_ERROR_DEVICE), also where the TensorRT backend is not there.
+// `device` is "cuda" or "cuda:N". Raises Error (AMGAN_ERROR_DEVICE), also without the TensorRT backend.
 std::unique_ptr<Engine> open_tensorrt(const Bundle &bundle, const std::string &device, const std::string &precision);
 
-// Chooses by device name; raises Error (AMGAN_ERROR_ARGUMENT) for a name or precision that makes no sense.
+// Chooses by device name; raises Error (AMGAN_ERROR_ARGUMENT) for an unknown name or precision.
 std::unique_ptr<Engine> choose_engine(const Bundle &bundle, const std::string &device, const std::string &precision);
 
 }  // namespace amgan_impl

@@ -1,4 +1,4 @@
-// The engine that always works: OpenVINO on the CPU, in bf16 where the CPU has it.
+// The default engine: OpenVINO on the CPU, in bf16 if the CPU supports it.
 #include <algorithm>
 #include <cstring>
 #include <deque>
@@ -18,7 +18,7 @@ NetworkOptions generator_options(const Manifest &m, const std::string &precision
     const int side = 2 * m.halo_px + m.tile_multiple, cells = side / kCellPx;
     NetworkOptions options;
     options.precision = precision;
-    // A tile a core costs a quarter less than all cores on one tile.
+    // One tile per core takes a quarter less time than all cores on one tile.
     options.streams = std::min(count_cores(), kMaxStreams);
     options.inputs = {{"image", {1, side, side, 3}},
                       {"aging_map", {1, 1, cells, cells}},
@@ -32,7 +32,7 @@ std::string name_of(const Tile &tile) {
            std::to_string(tile.x0) + ", " + std::to_string(tile.y0) + ")";
 }
 
-// One tile in flight. It owns the memory that its request reads and writes, and waits before that goes.
+// One tile in flight. It owns the memory that its request reads and writes, and waits before freeing it.
 class InFlightTile {
   public:
     InFlightTile(Network &network, const FrameWork &work, const Tile &tile)
@@ -64,7 +64,7 @@ class InFlightTile {
         try {
             request_.wait();
         } catch (...) {
-            // Another tile failed before, and is what the caller hears of.
+            // Another tile failed before, and its error is reported.
         }
     }
 
@@ -127,7 +127,7 @@ class OpenVinoEngine : public Engine {
     const EngineTraits &traits() const override { return traits_; }
 
     void age(const FrameWork &work, std::uint8_t *aged) override {
-        // One tile more than there are streams waits inside OpenVINO, so that none of them ever waits for us.
+        // One more tile than streams is queued inside OpenVINO, so that no stream waits for this thread.
         const auto most = static_cast<std::size_t>(options_.streams) + 1;
         std::deque<std::unique_ptr<InFlightTile>> running;
         const auto land = [&] {
@@ -150,7 +150,7 @@ class OpenVinoEngine : public Engine {
         } catch (const std::bad_alloc &) {
             throw;
         } catch (const std::exception &error) {
-            // OpenVINO reports some allocations that fail in words alone: "Failed to allocate", "can't alloc".
+            // OpenVINO reports some failed allocations only in the message: "Failed to allocate", "can't alloc".
             if (std::string(error.what()).find("alloc") != std::string::npos) throw std::bad_alloc();
             throw engine_error("OpenVINO failed on " + name_of(tile) + ": " + last_line(error.what()));
         }

@@ -1,5 +1,5 @@
-// TensorRT on a GPU: several frames at the same time, each in a lane of its own. Compiled where its headers are; it has
-// not been run on a GPU yet.
+// TensorRT on a GPU: several concurrent frames, each in its own execution context. Compiled if its headers are found;
+// it has not been run on a GPU yet.
 #include <algorithm>
 #include <cstring>
 #include <map>
@@ -34,14 +34,14 @@ Gpu find_gpu(const std::string &device) {
     return gpu;
 }
 
-// The library that is loaded, as a prefix of the full version that a manifest names: TensorRT 10.7.0 is "10.7.0.".
+// The loaded library's version, as a prefix of the full version in a manifest: TensorRT 10.7.0 is "10.7.0.".
 std::string version() {
     const int all = getInferLibVersion();
-    // From TensorRT 10 on the number is 10000 major + 100 minor + patch.
+    // Since TensorRT 10 the number is 10000 major + 100 minor + patch.
     return std::to_string(all / 10000) + "." + std::to_string(all / 100 % 100) + "." + std::to_string(all % 100) + ".";
 }
 
-// For every size of tiles the first engine that fits, smallest tiles first, all of the precision of the first.
+// The first engine that can run for every tile size, smallest tiles first, all of the precision of the first.
 std::vector<const FileEntry *> find_engines(const Bundle &bundle, const Gpu &gpu, const std::string &precision) {
     std::string reasons;
     std::string ours = precision == "f32" ? "fp32" : precision == "f16" ? "fp16" : precision;
@@ -119,7 +119,7 @@ class TensorRtEngine : public Engine {
         throw engine_error("a tile of " + std::to_string(tile.width) + " px is larger than any engine takes");
     }
 
-    // Tiles of frames that are smaller than a core lie in its top left corner; the rest is not looked at afterwards.
+    // Tiles of frames smaller than a core use its top left corner; the rest of the output is ignored.
     static void gather(const TensorRtPlan &plan, TensorRtLane &lane, const FrameWork &work, const Tile &tile, int element) {
         const Size tile_px = plan.tile();
         const int cells = tile_px.width / kCellPx;
@@ -138,7 +138,7 @@ class TensorRtEngine : public Engine {
         std::memcpy(lane.pattern(element), work.pattern.data(), sizeof(float) * work.pattern.size());
     }
 
-    // The part of a plane that a tile covers, into rows of `cells`.
+    // Copies the part of a plane that a tile covers into rows of `cells`.
     static void gather_plane(const Plane &plane, const Tile &tile, int columns, int rows, float *to, int cells) {
         for (int y = 0; y < rows; ++y)
             std::memcpy(to + static_cast<std::size_t>(cells) * y,

@@ -14,7 +14,7 @@ void set_last_error(const char *text) noexcept {
     std::size_t length = std::strlen(text);
     if (length >= kTextBytes) {
         length = kTextBytes - 1;
-        // Half a UTF-8 character at the end would be no text.
+        // Do not end with an incomplete UTF-8 character.
         while (length > 0 && (static_cast<unsigned char>(text[length]) & 0xC0) == 0x80) --length;
     }
     std::memmove(text_of_thread, text, length);

@@ -1,4 +1,4 @@
-// The one exception of the library, and the text that amgan_last_error() gives.
+// The exception class of the library, and the text of amgan_last_error().
 #pragma once
 
 #include <stdexcept>
@@ -23,14 +23,14 @@ inline Error bundle_error(const std::string &sentence) { return Error(AMGAN_ERRO
 inline Error device_error(const std::string &sentence) { return Error(AMGAN_ERROR_DEVICE, sentence); }
 inline Error engine_error(const std::string &sentence) { return Error(AMGAN_ERROR_ENGINE, sentence); }
 
-// Remember a text for this thread, cut to what fits: needs no memory, so that it cannot fail.
+// Store a text for this thread, truncated to fit: it allocates no memory and cannot fail.
 void set_last_error(const char *text) noexcept;
 const char *last_error() noexcept;
 
-// A number with one digit behind its point.
+// Format a number with one decimal.
 std::string in_words(double value);
 
-// The last line of what another library says, which is what people need; those before tell of its sources.
+// The last line of another library's message; the lines before are locations in its source code.
 std::string last_line(const std::string &text);
 
 }  // namespace amgan_impl

@@ -1,4 +1,4 @@
-// The estimator on the CPU, in f32: it is small, and readings should not depend on the machine.
+// The estimator on the CPU, in f32: it is small, and estimates should not depend on the machine.
 #include <cmath>
 #include <cstring>
 
@@ -13,7 +13,7 @@ namespace {
 NetworkOptions estimator_options() {
     NetworkOptions options;
     options.precision = "f32";
-    // One core a frame: several threads may read concurrently, and the engine needs the other cores.
+    // One core per frame: several threads may run it concurrently, and the engine needs the other cores.
     options.streams = count_cores();
     options.inputs = {{"image", {}}};
     return options;

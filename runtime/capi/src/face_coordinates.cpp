@@ -8,12 +8,12 @@ namespace amgan_impl {
 
 namespace {
 
-constexpr double kEdge = 1e-9;  // how far outside a triangle a cell still counts as inside: no gap at edges
+constexpr double kEdge = 1e-9;  // tolerance of the inside test, against gaps at edges
 
 using Point2 = std::array<double, 2>;
 using Row = std::array<double, 3>;  // a x + b y + c
 
-// The affine map from the mean face to the landmarks that is best by least squares, along one axis.
+// The least-squares affine map from the mean face to the landmarks, for one axis.
 Row fitted(const std::vector<Point2> &landmarks, std::size_t axis) {
     Row row{};
     for (std::size_t k = 0; k < row.size(); ++k) {
@@ -24,13 +24,13 @@ Row fitted(const std::vector<Point2> &landmarks, std::size_t axis) {
     return row;
 }
 
-// Positions in units of half an atlas, of all cells, row by row.
+// Positions of all cells in units of half the atlas, row by row.
 struct Positions {
     std::vector<double> u;
     std::vector<double> v;
 };
 
-// By the affine map alone; 0 where the landmarks span no area.
+// Positions by the affine map alone; 0 if the landmarks span no area.
 Positions around(const Row &along_x, const Row &along_y, int side) {
     const auto count = static_cast<std::size_t>(side) * static_cast<std::size_t>(side);
     Positions positions{std::vector<double>(count), std::vector<double>(count)};
@@ -55,7 +55,7 @@ double doubled_area(const std::vector<Point2> &points, const std::int16_t *trian
     return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]);
 }
 
-// Writes the positions of all cells whose centre lies in a triangle.
+// Writes the positions of all cells whose centre is in a triangle.
 void draw(Positions &positions, const std::vector<Point2> &points, const std::int16_t *triangle, double area, int side) {
     const Point2 &a = points[triangle[0]], &b = points[triangle[1]], &c = points[triangle[2]];
     std::array<int, 2> low{}, high{};

@@ -1,5 +1,5 @@
-// Where on the mean face every cell of a frame lies, and which pattern a face gets: what amgan.runtime.face.coordinates
-// and .pattern do in Python, number for number.
+// Face coordinates of the cells of a frame, and the pattern of a face: identical to amgan.runtime.face.coordinates and
+// .pattern in Python.
 #pragma once
 
 #include <array>
@@ -29,22 +29,22 @@ constexpr int kMaxPatterns = 8;
 // u, v and inside of the centres of `side` cells across the frame and `margin` more on each side.
 std::array<Plane, 3> face_coordinates(const Landmarks &landmarks, int side, int margin);
 
-// The paper's gradients instead: X and Y across the frame, and 1.
+// The paper's gradients: X and Y across the frame, and 1.
 std::array<Plane, 3> frame_coordinates(int side, int margin);
 
-// The points of the mean face: where a face lies in a canonical frame as long as nothing better is known.
+// The points of the mean face, the default position of a face in a canonical frame.
 Landmarks mean_landmarks();
 
-// Mixing weights of `count` patterns, 1 to kMaxPatterns, that follow from the proportions of a face.
+// Mixing weights of `count` patterns, 1 to kMaxPatterns, from the proportions of a face.
 std::vector<float> choose_pattern(const Landmarks &landmarks, int count);
 
-// Side of the frame that line strength is read in.
+// Side of the frame for the line strength.
 inline constexpr int kLineReadPx = 256;
 
-// How strong new lines may be on the skin of a face, 1 as usual: `rgb` is its frame of kLineReadPx.
+// The line strength that suits the skin of a face, 1 on usual skin; `rgb` is its frame of kLineReadPx.
 double read_line_strength(const std::vector<std::uint8_t> &rgb, const Landmarks &landmarks);
 
-// The mixing weights that follow from a face, times how strong lines may be on its skin.
+// The mixing weights of a face times the line strength of its skin.
 std::vector<float> skin_pattern(const std::vector<std::uint8_t> &rgb, const Landmarks &landmarks, int count);
 
 }  // namespace amgan_impl

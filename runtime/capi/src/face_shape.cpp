@@ -18,7 +18,7 @@ constexpr double kFaceSoftness = 0.020;
 constexpr double kMaskSoftness = 0.018;
 constexpr double kHoleSoftness = 0.004;
 
-// A mesh point; those of the mesh's upper edge are moved up to where foreheads usually end (mesh.py: raise_hairline).
+// A mesh point; those of the mesh's upper edge are moved to the usual hairline (mesh.py: raise_hairline).
 Corner raised(const Landmarks &landmarks, std::int16_t number) {
     Corner point = landmarks[static_cast<std::size_t>(number)];
     for (const HairlineReach &one : kHairlineReach)
@@ -83,7 +83,7 @@ Plane zone_age_field(const Landmarks &landmarks, const amgan_zone_ages &ages, in
         float years;  // beyond the base age
     };
     std::vector<Part> parts;
-    Plane crowd(side + 2 * margin);  // how many zones lie on a cell, weighted
+    Plane crowd(side + 2 * margin);  // weighted number of zones per cell
     for (std::size_t z = 0; z < kZones; ++z)
         for (std::size_t s = 0; s < kZoneTable[z].parts; ++s) {
             parts.push_back({soft(landmarks, kZoneTable[z].polygons[s], side, margin, kPartSoftness),

@@ -1,4 +1,4 @@
-// Where a face and its parts lie in the frame, as soft weights; what amgan.runtime.face.region_masks does in Python.
+// Soft masks of a face and its parts in the frame, identical to amgan.runtime.face.region_masks in Python.
 #pragma once
 
 #include <array>
@@ -11,17 +11,17 @@ namespace amgan_impl {
 
 using Landmarks = std::array<std::array<double, 2>, AMGAN_LANDMARKS>;
 
-// The caller's points; raises Error (AMGAN_ERROR_ARGUMENT) for null, and for points that are no numbers.
+// Reads the caller's points; raises Error (AMGAN_ERROR_ARGUMENT) for null and for points that are not finite.
 Landmarks read_landmarks(const double *landmarks);
 
-// How much of each cell is face, 0 to 1, and how much of that each part has: at no cell more than 1 together. Parts are
-// in the order of the zones, the person's right one first.
+// The masks of the face, 0 to 1, and of its parts, whose sum is at most 1 in every cell. Parts are in the order of the
+// zones, the person's right one first.
 struct RegionMasks {
     Plane face;
     std::vector<Plane> parts;
 };
 
-// How much of each cell is face: `side` cells across the frame, `margin` more on each side.
+// The mask of the face: `side` cells across the frame, `margin` more on each side.
 Plane make_face_mask(const Landmarks &landmarks, int side, int margin);
 
 RegionMasks make_region_masks(const Landmarks &landmarks, int side);

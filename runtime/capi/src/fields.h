@@ -1,4 +1,4 @@
-// Typed fields out of parsed JSON, with errors that say where one is missing or wrong.
+// Typed access to fields of parsed JSON, with errors that name a missing or wrong field.
 #pragma once
 
 #include <string>
@@ -11,18 +11,18 @@ namespace amgan_impl {
 
 class Fields {
   public:
-    // `where` leads to this object from the top of the document, such as "estimator."; `source` names the file.
+    // `where` is the path of this object in the document, such as "estimator."; `source` names the file.
     Fields(const Json &content, const std::string &source, const std::string &where = "");
 
     bool has(const std::string &key) const;
     std::string text(const std::string &key) const;
     std::string text_or(const std::string &key, const std::string &otherwise) const;
-    // A whole number, from -2^31 to 2^31 - 1.
+    // An integer from -2^31 to 2^31 - 1.
     int whole(const std::string &key) const;
     double number(const std::string &key) const;
     std::vector<double> numbers(const std::string &key, std::size_t count) const;
     std::vector<std::string> texts(const std::string &key) const;
-    // Whole numbers above 0, at least one.
+    // At least one positive integer.
     std::vector<int> sizes(const std::string &key) const;
     const std::vector<Json> &list(const std::string &key) const;
     Fields child(const std::string &key) const;

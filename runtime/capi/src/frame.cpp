@@ -15,7 +15,7 @@ namespace {
 constexpr int kMaxMapCells = 16384;
 constexpr double kReferencePx = 512.0;  // side of the frame at which the scale is 0
 
-// Whether rows of so many bytes fit between the beginnings of two rows.
+// Whether rows of this number of bytes fit into the stride.
 bool stride_fits(std::ptrdiff_t stride_bytes, std::size_t row_bytes) {
     const auto wide = static_cast<std::ptrdiff_t>(row_bytes);
     return stride_bytes >= wide || stride_bytes <= -wide;
@@ -111,7 +111,7 @@ Plane read_seen_map(const amgan_map &map) {
 
 namespace {
 
-// A plane of `margin_cells` cells around its frame for every cell of the engine's.
+// Resamples a plane with `margin_cells` cells around the frame to the engine's cells.
 Plane engine_plane(const Plane &plane, int margin_cells, int side_px, const Manifest &m) {
     const int cells = (side_px + 2 * m.halo_px) / kCellPx;
     const double step = static_cast<double>(kCellPx) * (plane.side - 2 * margin_cells) / side_px;

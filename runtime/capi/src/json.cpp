@@ -104,7 +104,7 @@ class Parser {
         }
     }
 
-    // Length of the digits that the rest has from a place on.
+    // Number of digits from a position on.
     std::size_t digits(std::size_t from) const {
         const auto end = rest_.find_first_not_of("0123456789", from);
         return (end == std::string_view::npos ? rest_.size() : end) - from;
@@ -132,7 +132,7 @@ class Parser {
             is_integer = false;
         }
         const char *first = rest_.data(), *last = rest_.data() + end;
-        // Out of range leaves the value as it is: no number of a manifest is that large.
+        // Numbers out of range are not stored, as no number of a manifest is that large.
         const auto read = std::from_chars(first, last, found.real);
         if (read.ec == std::errc::result_out_of_range) found.real = std::numeric_limits<double>::infinity();
         if (is_integer && std::from_chars(first, last, found.integer).ec == std::errc())

@@ -25,12 +25,12 @@ struct Json {
     std::vector<Json> items;
     std::vector<std::pair<std::string, Json>> members;
 
-    // A member of an object, the last one where a name comes twice; null if there is none.
+    // A member of an object, the last one of a repeated name; null if there is none.
     const Json *find(std::string_view name) const;
 };
 
-// Reads a whole document: RFC 8259, plus NaN and Infinity, which Python writes. Raises JsonError, also for text that
-// is no UTF-8 or nests deeper than any manifest does.
+// Reads a whole document: RFC 8259, plus NaN and Infinity, which Python writes. Raises JsonError, also for invalid
+// UTF-8 and for nesting deeper than any manifest's.
 Json parse_json(std::string_view document);
 
 }  // namespace amgan_impl

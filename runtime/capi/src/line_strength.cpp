@@ -1,4 +1,4 @@
-// How strong new lines may be on a face's skin: see amgan.runtime.face.line_strength in Python, which says why.
+// The line strength of a face's skin: see amgan.runtime.face.line_strength in Python for the reasons.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -20,7 +20,7 @@ constexpr double kLeastFitting = 0.5, kMostFitting = 1.4;
 constexpr double kPaleFrom = 135.0, kPaleTo = 195.0, kPaleShare = 0.8;
 constexpr double kSteps = 4096.0;
 
-// Log intensity of every pixel in whole steps, and the sum of its channels.
+// Log intensity of every pixel in integer steps, and the sum of its channels.
 class Skin {
   public:
     explicit Skin(const std::vector<std::uint8_t> &rgb) : light_(kSide * kSide), total_(kSide * kSide) {
@@ -35,7 +35,7 @@ class Skin {
 
     long total(int x, int y) const { return total_[index(x, y)]; }
 
-    // What differs between the fine and the broad mean around a pixel, in steps times kBroadPx squared.
+    // Difference of the fine and the broad mean around a pixel, in steps times kBroadPx squared.
     double band(int x, int y) const {
         constexpr long kScale = (kBroadPx / kFinePx) * (kBroadPx / kFinePx);
         const double most = std::nearbyint(kMostLog * kSteps * kBroadPx * kBroadPx);
@@ -58,7 +58,7 @@ class Skin {
     std::vector<long> light_, total_;
 };
 
-// Pixels `low` up to `high`, without it, of the square around a landmark.
+// Pixels `low` to `high` (exclusive) of the square around a landmark.
 struct Range {
     int low, high;
 

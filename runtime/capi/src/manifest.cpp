@@ -9,7 +9,7 @@ namespace amgan_impl {
 
 namespace {
 
-// Far beyond any network, and small enough that sizes cannot overflow.
+// Far above any network, and small enough that sizes cannot overflow.
 constexpr int kLargestPx = 65536;
 constexpr int kMostPatterns = 8;
 
@@ -77,7 +77,7 @@ void check_schema(const Fields &fields, const std::string &source) {
     if (schema < 1) throw fields.fault("schema", "is " + std::to_string(schema) + ", which there never was");
 }
 
-// Refuse numbers that tiles could not be made with.
+// Refuse numbers for which tiles cannot be planned.
 void check_values(const Fields &fields, const Manifest &m) {
     const auto frame = [](int px) { return px > 0 && px <= kLargestPx && px % kFrameStepPx == 0; };
     const auto some = [](int px) { return px > 0 && px <= kLargestPx; };

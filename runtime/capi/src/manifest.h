@@ -1,4 +1,4 @@
-// The manifest of a bundle: what it says, checked as the Python package checks it.
+// The manifest of a bundle, with the same checks as in the Python package.
 #pragma once
 
 #include <map>
@@ -12,7 +12,7 @@ namespace amgan_impl {
 constexpr int kSchema = 2;
 constexpr int kFrameStepPx = 64;
 
-// How a TensorRT engine was built, and the sizes it takes: inputs without the batch.
+// The build of a TensorRT engine and its input sizes, without the batch.
 struct EngineBuild {
     std::string flavour;
     std::string version;
@@ -46,13 +46,13 @@ struct Manifest {
     double neutral_age = 0.0;
     double oldest_trained_age = 0.0;
     int patterns = 0;
-    bool on_face = true;  // the coordinates are places on the face, and not gradients across the frame
+    bool on_face = true;  // coordinates are positions on the face, not gradients across the frame
     int estimator_px = 0;
     int estimator_grid = 0;
     std::vector<FileEntry> files;
 };
 
-// Reads what manifest.json holds; raises Error (AMGAN_ERROR_BUNDLE), which names `source` and the field at fault.
+// Parses manifest.json; raises Error (AMGAN_ERROR_BUNDLE), which names `source` and the invalid field.
 Manifest parse_manifest(std::string_view document, const std::string &source);
 
 }  // namespace amgan_impl

@@ -38,8 +38,8 @@ void check_inputs(const ov::Model &model, const NetworkOptions &options, const s
         throw bundle_error("'" + path + "' has other inputs than " + wanted + ": export the bundle again");
 }
 
-// Sizes that are open get a least size. Any size would be fine, but told the least one OpenVINO knows that no layer
-// runs empty; without that it copies a tensor wherever a convolution meets a slice.
+// Dynamic dimensions get a lower bound. Without one OpenVINO has to expect empty layers, and copies a tensor wherever
+// a convolution reads a slice.
 void set_least_sizes(ov::Model &model, const NetworkOptions &options, const std::string &path) {
     std::map<std::string, ov::PartialShape> shapes;
     for (const auto &[name, least] : options.inputs) {
@@ -55,9 +55,9 @@ void set_least_sizes(ov::Model &model, const NetworkOptions &options, const std:
     if (!shapes.empty()) model.reshape(shapes);
 }
 
-// Has a model that is compiled for bf16 compute in f32 where on the face each pixel lies: in bf16 a place on the atlas is
-// off by up to a texel. OpenVINO computes in f32 whatever leads to an output without a convolution between, so one
-// number of each plane of places becomes an output, which nobody reads.
+// Keeps the face coordinates of pixels in f32 in a model that is compiled for bf16, in which atlas positions have errors
+// of up to a texel. OpenVINO keeps f32 for operators that lead to an output without a convolution in between, so one
+// value of each position plane becomes an additional, unused output.
 void keep_positions_exact(ov::Model &model) {
     const std::set<std::string> waves = {"Sin", "Cos"};
     std::vector<ov::Output<ov::Node>> places;
@@ -80,9 +80,9 @@ void keep_positions_exact(ov::Model &model) {
     model.add_results(results);
 }
 
-// Has SPADE's product and sum, x * scale + shift, computed in one pass. OpenVINO would add the product inside the
-// convolution that gives the shift, in place, with two copies; it does not where another operator reads the shift, so
-// the shape of each becomes an output, which nobody reads.
+// Makes OpenVINO compute SPADE's product and sum, x * scale + shift, in one pass. It would add the product inside the
+// convolution that computes the shift, in place, with two copies; it does not if another operator reads the shift, so
+// the shape of each shift becomes an additional, unused output.
 void modulate_in_one_pass(ov::Model &model) {
     const auto is = [](const ov::Output<ov::Node> &value, const char *type) {
         return std::string(value.get_node()->get_type_name()) == type;
@@ -123,7 +123,7 @@ Network::Network(const Bundle &bundle, const FileEntry &entry, const NetworkOpti
         const ov::element::Type type = precision_ == "bf16" ? ov::element::bf16 : ov::element::f32;
         model_ = core.compile_model(model, "CPU", ov::hint::performance_mode(ov::hint::PerformanceMode::LATENCY),
                                     ov::hint::inference_precision(type), ov::num_streams(options.streams),
-                                    // A thread that is tied to one core waits there for whatever else runs on it.
+                                    // A thread that is pinned to one core waits for other work on that core.
                                     ov::hint::enable_cpu_pinning(false));
     } catch (const Error &) {
         throw;

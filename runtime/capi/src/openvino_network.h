@@ -1,5 +1,5 @@
-// Networks compiled by OpenVINO for the CPU, with the same options as amgan.runtime.engines.openvino in Python: the
-// same file, options and cores give the same bits.
+// Networks compiled by OpenVINO for the CPU, with the options of amgan.runtime.engines.openvino in Python: the same
+// file, options and cores give bit-identical results.
 #pragma once
 
 #include <map>
@@ -12,21 +12,21 @@
 
 namespace amgan_impl {
 
-// Cores that this thread may use.
+// Number of cores that this thread may use.
 int count_cores();
 
 struct NetworkOptions {
     std::string precision;  // "f32", "bf16", or empty for the fastest
     int streams = 1;        // how many inputs are computed concurrently
-    // The inputs that there must be, in this order, and the least shape of each; an empty one leaves it open.
+    // The required inputs in order, with the smallest shape of each; an empty shape sets no bound.
     std::vector<std::pair<std::string, std::vector<int>>> inputs;
 };
 
-// A compiled network and a pool of requests, which grows with the threads that use it concurrently.
+// A compiled network and a pool of requests, which grows with the number of concurrent callers.
 class Network {
   public:
-    // Raises Error: AMGAN_ERROR_DEVICE for a precision the CPU lacks, AMGAN_ERROR_BUNDLE for other inputs than wanted,
-    // AMGAN_ERROR_ENGINE for what OpenVINO refuses.
+    // Raises Error: AMGAN_ERROR_DEVICE for an unsupported precision, AMGAN_ERROR_BUNDLE for other inputs,
+    // AMGAN_ERROR_ENGINE if OpenVINO cannot compile the network.
     Network(const Bundle &bundle, const FileEntry &entry, const NetworkOptions &options);
 
     const std::string &precision() const { return precision_; }

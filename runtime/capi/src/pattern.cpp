@@ -1,4 +1,4 @@
-// Which pattern of lines and folds a face gets: see amgan.runtime.face.pattern in Python, which says why.
+// The pattern of lines and folds of a face: see amgan.runtime.face.pattern in Python for the reasons.
 #include <algorithm>
 #include <cmath>
 #include <initializer_list>

@@ -7,7 +7,7 @@ namespace amgan_impl {
 
 namespace {
 
-// Where a sample lies between two cells of a line.
+// The position of a sample between two cells of a line.
 struct Place {
     int low = 0;
     int high = 0;

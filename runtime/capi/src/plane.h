@@ -18,8 +18,8 @@ struct Plane {
     const float *row(int y) const { return values.data() + static_cast<std::size_t>(y) * side; }
 };
 
-// Samples `count` x `count` places of a plane, `step` cells apart, the first one at `shift` cells from the centre of its
-// first cell, along both axes: linear between cells, the edge repeated outside.
+// Samples a plane at `count` x `count` points, `step` cells apart, the first at `shift` cells from the centre of its
+// first cell in both axes. Bilinear, with repeated edges.
 Plane sample_linear(const Plane &plane, int count, double step, double shift);
 
 }  // namespace amgan_impl

@@ -17,7 +17,7 @@ constexpr int kMaskPx = 384;
 
 long this_process() { return static_cast<long>(getpid()); }
 
-// Which cells of the frame a mask touches; all of them without one.
+// The cells of the frame where a mask is not 0; all cells without a mask.
 std::vector<std::uint8_t> touched(const Plane *mask, int side_px, int multiple) {
     const int side = side_px / multiple;
     std::vector<std::uint8_t> cells(static_cast<std::size_t>(side) * side, mask == nullptr ? 1 : 0);
@@ -27,7 +27,7 @@ std::vector<std::uint8_t> touched(const Plane *mask, int side_px, int multiple) 
     return cells;
 }
 
-// Writes the frame: what the network made of it, or, with a mask, as much of the change as that lets through.
+// Writes the aged frame; with a mask, the change times the mask.
 void write_out(const FrameWork &work, const std::vector<std::uint8_t> &aged, const Plane *mask, std::uint8_t *out,
                std::ptrdiff_t out_stride_bytes) {
     const std::size_t row_bytes = std::size_t{3} * work.side_px, padded_bytes = std::size_t{3} * work.padded_px();
@@ -50,7 +50,7 @@ void write_out(const FrameWork &work, const std::vector<std::uint8_t> &aged, con
 }  // namespace
 
 Plane frame_mask(const Landmarks &landmarks, int side_px, const Plane *now, const Plane *wanted, int margin_cells) {
-    const int coarse = std::min(side_px, kMaskPx);  // made coarsely and enlarged, as it is soft
+    const int coarse = std::min(side_px, kMaskPx);  // computed at low resolution and enlarged, as it is soft
     Plane mask = edit_mask(landmarks, coarse);
     if (now != nullptr && wanted != nullptr) {
         const Plane asked = asked_mask(*now, *wanted, margin_cells, coarse);

@@ -1,4 +1,4 @@
-// What a handle stands for: an opened bundle, and what can be done with it.
+// The object behind a handle: an opened bundle and its operations.
 #pragma once
 
 #include <memory>
@@ -12,7 +12,7 @@
 
 namespace amgan_impl {
 
-// Safe to share between threads. Everything raises Error.
+// Thread-safe. All methods raise Error.
 class Session {
   public:
     Session(const std::string &folder, const std::string &device, const std::string &precision);
@@ -20,25 +20,25 @@ class Session {
     amgan_info info() const;
     const Manifest &manifest() const { return bundle_.manifest; }
 
-    // Whether this process opened it: one that was forked since has none of the threads that work for it.
+    // Whether this process opened it: a forked process does not have its threads.
     bool is_of_this_process() const;
 
-    // Ages a frame by a map with a margin of so many cells. Without `landmarks` the face is taken to lie where the mean
-    // face does; without `pattern` it gets the one that follows from landmarks and skin. Only what `mask`, which may be
-    // null, lets through changes.
+    // Ages a frame by a map with a margin in cells. Without `landmarks` the face is assumed at the position of the mean
+    // face; without `pattern` that of its landmarks and skin is used. The change is multiplied by `mask`, which may be
+    // null.
     void age(const amgan_frame &frame, const Plane &map, int margin_cells, const Landmarks *landmarks,
              const float *pattern, const Plane *mask, std::uint8_t *out, std::ptrdiff_t out_stride_bytes) const;
 
-    // Coordinates of `side` cells across the frame of a face, of the kind that the bundle's networks take.
+    // Coordinates of `side` cells across the frame of a face, of the kind that the bundle's networks use.
     std::array<Plane, 3> coordinates(const Landmarks &landmarks, int side, int margin) const;
 
-    // Ages of every place of a frame, grid by grid.
+    // Estimated ages of a frame, grid by grid.
     std::vector<float> estimate(const amgan_frame &frame);
 
   private:
     Estimator &estimator();
 
-    // The pattern of a face that is given none: what follows from landmarks and skin, and none where it gets younger.
+    // The default pattern of a face: that of its landmarks and skin, and 0 where no age increases.
     std::vector<float> own_pattern(const amgan_frame &frame, const Plane &map, const Landmarks &landmarks) const;
 
     long process_;
@@ -48,11 +48,10 @@ class Session {
     std::unique_ptr<Estimator> estimator_;
 };
 
-// The mask of the change of a frame, 0 to 1: the skin, and only where the age fields `now` and `wanted` differ; both may
-// be null.
+// The mask of the change of a frame, 0 to 1: the skin where the age fields `now` and `wanted` differ; both may be null.
 Plane frame_mask(const Landmarks &landmarks, int side_px, const Plane *now, const Plane *wanted, int margin_cells);
 
-// The frame without its margin at another size.
+// The frame without its margin, resized.
 std::vector<std::uint8_t> shrunk(const amgan_frame &frame, int side_px);
 
 }  // namespace amgan_impl

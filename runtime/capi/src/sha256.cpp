@@ -56,7 +56,7 @@ std::string sha256_hex(const void *bytes, std::size_t count) {
     std::size_t left = count;
     for (; left >= kBlockBytes; left -= kBlockBytes, next += kBlockBytes) add_block(state, next);
 
-    // What is left, a one, zeros, and the length in bits: one block or two.
+    // The remaining bytes, a one bit, zeros, and the length in bits: one or two blocks.
     std::array<unsigned char, 2 * kBlockBytes> tail{};
     if (left > 0) std::memcpy(tail.data(), next, left);
     tail[left] = 0x80;

@@ -1,4 +1,4 @@
-// A frame at the estimator's size, resampled as amgan.runtime.face.warp does in Python: means of whole blocks, then bicubic.
+// Resizes a frame to the estimator's size like amgan.runtime.face.warp in Python: means of whole blocks, then bicubic.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -25,7 +25,7 @@ struct Picture {
 
 std::uint8_t rounded(double value) { return static_cast<std::uint8_t>(std::nearbyint(std::clamp(value, 0.0, 255.0))); }
 
-// Means of blocks of factor x factor pixels; what does not fill the last block is filled with the edge.
+// Means of blocks of factor x factor pixels; incomplete blocks repeat the edge.
 Picture block_means(const amgan_frame &frame, int factor) {
     Picture small((frame.side_px + factor - 1) / factor);
     const int last = frame.side_px - 1;
@@ -45,7 +45,7 @@ Picture block_means(const amgan_frame &frame, int factor) {
     return small;
 }
 
-// Four neighbours on a line, and how much each counts.
+// Four neighbours on a line and their weights.
 struct Taps {
     std::array<int, 4> places{};
     std::array<double, 4> weights{};

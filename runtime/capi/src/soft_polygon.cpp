@@ -9,11 +9,11 @@ namespace amgan_impl {
 
 namespace {
 
-constexpr int kLines = 4;    // lines down a cell along which coverage is measured
-constexpr int kSteps = 256;  // where a side crosses a line is rounded to so many steps a cell
+constexpr int kLines = 4;    // scan lines per cell
+constexpr int kSteps = 256;  // crossings with a scan line are rounded to this many steps per cell
 constexpr int kFull = kLines * kSteps;
 constexpr int kKernelSum = 16384;
-constexpr double kReach = 3.0;  // of the kernel, in standard deviations
+constexpr double kReach = 3.0;  // radius of the kernel in standard deviations
 
 struct Cells {
     int width = 0;
@@ -24,7 +24,7 @@ struct Cells {
     std::int32_t *row(int y) { return values.data() + static_cast<std::size_t>(y) * width; }
 };
 
-// Whole numbers in the shape of a Gaussian, which add up to kKernelSum.
+// Integer weights of a Gaussian with the sum kKernelSum.
 std::vector<std::int32_t> gaussian_kernel(double deviation) {
     const int reach = std::max(1, static_cast<int>(std::ceil(kReach * deviation)));
     std::vector<double> shape;
@@ -44,8 +44,8 @@ std::vector<std::int32_t> gaussian_kernel(double deviation) {
     return kernel;
 }
 
-// Counts the turns around what lies right of a side: once more where it goes down, once less where it goes up. Of its
-// ends the upper one belongs to it.
+// Updates the winding number to the right of a side: +1 for a downward side, -1 for an upward one. The upper end is
+// included, the lower end excluded.
 void add_side(Cells &turns, const Corner &from, const Corner &to, int width) {
     const auto line_at = [&](double y) {
         return static_cast<int>(std::clamp(std::ceil(y * kLines - 0.5), 0.0, static_cast<double>(kLines * turns.height)));
@@ -62,7 +62,7 @@ void add_side(Cells &turns, const Corner &from, const Corner &to, int width) {
     }
 }
 
-// How much of each cell a polygon winds around, 0 to kFull.
+// Coverage of each cell by a polygon, 0 to kFull.
 Cells coverage(const std::vector<Corner> &corners, int width, int height) {
     Cells turns(width + 2, height);
     for (std::size_t i = 0; i < corners.size(); ++i)
@@ -78,7 +78,7 @@ Cells coverage(const std::vector<Corner> &corners, int width, int height) {
     return covered;
 }
 
-// The weights of all cells that are at least the kernel's reach inside.
+// The weights of all cells farther from the border than the kernel's radius.
 std::vector<float> blurred(Cells &covered, const std::vector<std::int32_t> &kernel) {
     const int around = static_cast<int>(kernel.size()) - 1;
     const int width = covered.width - around, height = covered.height - around;
@@ -107,7 +107,7 @@ SoftPolygon soft_polygon(std::vector<Corner> corners, int cells, double deviatio
         double low = 11.0 * cells, high = -10.0 * cells;
         for (Corner &corner : corners) {
             const double at = corner[axis];
-            corner[axis] = at > -10.0 * cells ? std::min(at, 11.0 * cells) : -10.0 * cells;  // also what is no number
+            corner[axis] = at > -10.0 * cells ? std::min(at, 11.0 * cells) : -10.0 * cells;  // also for NaN
             low = std::min(low, corner[axis]);
             high = std::max(high, corner[axis]);
         }

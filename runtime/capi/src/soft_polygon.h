@@ -1,5 +1,5 @@
-// Polygons with soft edges, as weights of cells: coverage, blurred by a Gaussian. What
-// amgan.runtime.face.soft_polygon does in Python, to the last bit: all of it is done in whole numbers.
+// Rasterisation of polygons with soft edges: coverage of cells, blurred by a Gaussian. Bit-identical to
+// amgan.runtime.face.soft_polygon in Python, as all arithmetic is in integers.
 #pragma once
 
 #include <array>
@@ -8,7 +8,7 @@
 
 namespace amgan_impl {
 
-// The cells of a canvas that a polygon reaches, from (left, top) on, and its weights there, 0 to 1.
+// The rectangle of a polygon on a canvas, from (left, top) on, and its weights there, 0 to 1.
 struct SoftPolygon {
     int left = 0;
     int top = 0;

@@ -1,4 +1,4 @@
-// The way into the TensorRT backend.
+// The entry point of the TensorRT backend.
 #include "tensorrt_backend.h"
 
 #include <cstdio>

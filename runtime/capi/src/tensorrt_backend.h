@@ -1,4 +1,4 @@
-// Between libamgan and its TensorRT backend, which is a library of its own: libamgan runs where TensorRT is not.
+// The interface between libamgan and its TensorRT backend, a separate library, so that libamgan runs without TensorRT.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,7 @@ namespace amgan_impl {
 constexpr const char *kBackendFile = "libamgan_tensorrt.so.0";
 constexpr const char *kBackendEntry = "amgan_open_tensorrt_backend_0";
 
-// As open_tensorrt, but for its errors: they come back as a status, and their sentence in `sentence` of so many bytes.
+// Like open_tensorrt, but errors are returned as a status, with their text in `sentence` of the given size in bytes.
 // `engine` is the caller's. Both libraries must come from one build.
 using OpenBackend = amgan_status (*)(const Bundle *bundle, const char *device, const char *precision, Engine **engine,
                                      char *sentence, std::size_t bytes);

@@ -1,4 +1,4 @@
-// Loads the TensorRT backend where a GPU is asked for: it lies beside libamgan, if it was built.
+// Loads the TensorRT backend if a GPU is requested. It is in the folder of libamgan, if it was built.
 #include <dlfcn.h>
 
 #include <array>
@@ -11,7 +11,7 @@ namespace amgan_impl {
 
 namespace {
 
-// The backend's path: beside the file that this code is in.
+// The backend's path, in the folder of this library.
 std::string backend_path() {
     Dl_info here{};
     std::string path;
@@ -23,7 +23,7 @@ std::string backend_path() {
 
 OpenBackend load() {
     const std::string path = backend_path();
-    // It stays loaded: engines, and errors on their way, are made of its code.
+    // It stays loaded, as engines and pending errors use its code.
     void *library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
     const char *reason = library == nullptr ? dlerror() : nullptr;
     void *entry = library == nullptr ? nullptr : dlsym(library, kBackendEntry);

@@ -59,7 +59,7 @@ TensorRtLane *TensorRtPlan::take() {
             lanes_.push_back(std::move(lane));
             return lanes_.back().get();
         } catch (const Error &) {
-            // Without memory for another lane, the frame waits for one of those that there are.
+            // Without memory for another context, the frame waits for an existing one.
             cudaGetLastError();
         }
     }
@@ -119,7 +119,7 @@ void *TensorRtLane::at(std::size_t tensor, int element) {
 }
 
 void TensorRtLane::run(int count) {
-    // CUDA's device belongs to the thread, and each call may come from another one.
+    // The current CUDA device is per thread, and each call may come from another one.
     check_cuda(cudaSetDevice(plan_.gpu_), "choosing the GPU");
     plan_.log_.clear();
     const bool again = count == count_;
@@ -139,7 +139,7 @@ void TensorRtLane::run(int count) {
 }
 
 void TensorRtLane::set_count(int count) {
-    // A graph depends on the shapes that its context had.
+    // A graph depends on the shapes of its context.
     graph_.reset();
     count_ = 0;
     const int computed = std::max(count, plan_.batch_low_);
@@ -166,7 +166,7 @@ void TensorRtLane::submit(int count) {
 }
 
 void TensorRtLane::capture(int count) {
-    // If anything of this fails, kernels are launched one by one from now on.
+    // If any of this fails, kernels are launched one by one from now on.
     graphs_ = false;
     if (cudaStreamBeginCapture(stream_.get(), cudaStreamCaptureModeThreadLocal) == cudaSuccess) {
         bool good = true;
@@ -184,7 +184,7 @@ void TensorRtLane::capture(int count) {
         }
         if (graph != nullptr) cudaGraphDestroy(graph);
     }
-    // CUDA keeps an error until somebody asks for it.
+    // CUDA keeps an error until it is fetched.
     cudaGetLastError();
 }
 

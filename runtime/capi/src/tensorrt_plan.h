@@ -19,7 +19,7 @@ namespace amgan_impl {
 
 constexpr const char *kFlavour = AMGAN_TENSORRT_FLAVOUR;  // "tensorrt" or "tensorrt_rtx"
 
-// As open_tensorrt, in the backend itself.
+// open_tensorrt in the backend.
 std::unique_ptr<Engine> open_tensorrt_here(const Bundle &bundle, const std::string &device,
                                            const std::string &precision);
 
@@ -57,8 +57,8 @@ class TensorRtLane {
     void *pattern(int element) { return at(3, element); }
     const void *aged(int element) { return at(kInputs, element); }
 
-    // Copies `count` elements to the GPU, computes them, copies the results back, and waits. A count that comes twice
-    // in a row is captured as a CUDA graph, if that works.
+    // Copies `count` elements to the GPU, computes them, copies the results back, and waits. A count used twice in a
+    // row is captured as a CUDA graph, if possible.
     void run(int count);
 
   private:
@@ -80,17 +80,17 @@ class TensorRtLane {
     Graph graph_;
 };
 
-// An engine file that is loaded; thread-safe. Up to kLanes frames use it at the same time.
+// A loaded engine file; thread-safe. Up to kLanes frames use it concurrently.
 class TensorRtPlan {
   public:
     // Raises Error if the engine cannot be loaded here, or is not a generator with this halo.
     TensorRtPlan(const Bundle &bundle, const FileEntry &entry, int gpu);
 
     Size core() const { return {tile_.width - 2 * halo_px_, tile_.height - 2 * halo_px_}; }
-    Size tile() const { return tile_; }  // the halo included
+    Size tile() const { return tile_; }  // halo included
     int batch() const { return batch_; }
 
-    // A lane for this thread until it is destroyed. Waits for one if all are in use.
+    // A context for this thread until it is destroyed. Blocks if all are in use.
     class Turn {
       public:
         explicit Turn(TensorRtPlan &plan) : plan_(plan), lane_(plan.take()) {}

@@ -12,7 +12,7 @@ constexpr int kSmallestPx = 256;
 
 int divided_up(int total, int size) { return (total + size - 1) / size; }
 
-// The shortest stretch of a line that holds all that is marked: first cell, and one past the last.
+// The shortest interval of a line with all marked cells: the first cell, and one past the last.
 struct Stretch {
     int first = 0;
     int end = 0;
@@ -32,7 +32,7 @@ Stretch stretch_of(const std::vector<std::uint8_t> &line) {
     return {static_cast<int>(first - line.begin()), static_cast<int>(line.rend() - last)};
 }
 
-// How many pieces down and across: the fewest that are short enough, then more, to make `at_least`.
+// Numbers of tiles down and across: the fewest that are short enough, then more, up to `at_least`.
 std::pair<int, int> pieces(int height, int width, int longest, int at_least, int smallest) {
     int down = divided_up(height, longest), across = divided_up(width, longest);
     while (down * across < at_least) {
@@ -56,7 +56,7 @@ Cuts split(const Stretch &stretch, int count) {
 // Floor, also for negative numbers.
 int half(int number) { return number >= 0 ? number / 2 : -((1 - number) / 2); }
 
-// The fewest pieces of one given length; what they have to spare lies evenly around the stretch.
+// The fewest tiles of a given length; their excess is distributed evenly around the interval.
 Cuts slide(const Stretch &stretch, int length, int line) {
     Cuts cuts;
     cuts.size = std::min(length, line);

@@ -1,4 +1,4 @@
-// Tile geometry: which parts of a frame are computed. The same plan as amgan.runtime.engines.tiles in Python.
+// Tile geometry: the parts of a frame that are computed, as in amgan.runtime.engines.tiles in Python.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,7 @@
 namespace amgan_impl {
 
 constexpr int kCellPx = 4;       // side of a cell of the aging map
-constexpr int kTileStepPx = 32;  // engines prepare for every size anew, so there should be few
+constexpr int kTileStepPx = 32;  // engines prepare each size once, so there should be few sizes
 
 // Width and height in px.
 struct Size {
@@ -24,9 +24,9 @@ struct Tile {
     int height = 0;
 };
 
-// What an engine likes. `max_core_px`: longest side of a core; `at_least`: into how many tiles a large frame should be
-// cut. Where there are `cores`, by area and going up, every core is as large as one of them: that one which takes least
-// arithmetic for a frame, a tile costing the area of its core and half of its halo on every side.
+// The preferred tiling of an engine. `max_core_px`: longest side of a core; `at_least`: smallest number of tiles of a
+// large frame. With `cores`, in ascending order of area, all tiles of a frame have the one of these sizes that costs
+// least, where the cost of a tile is the area of its core with half of its halo.
 struct TileLimits {
     int max_core_px = 0;
     int at_least = 1;
@@ -34,7 +34,7 @@ struct TileLimits {
     int halo_px = 0;
 };
 
-// The side of the cells in which a frame is planned, px.
+// The side in px of the cells in which tiles are planned.
 int plan_step_px(const TileLimits &limits, int tile_multiple);
 
 // Tiles that cover all marked cells, in reading order. `cells` has (frame_px / multiple)^2 flags, row by row.

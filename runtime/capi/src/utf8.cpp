@@ -4,7 +4,7 @@ namespace amgan_impl {
 
 namespace {
 
-// How many bytes follow a first byte; -1 for one that begins no character.
+// The number of bytes after a first byte; -1 for an invalid first byte.
 int followers(unsigned char first) {
     if (first < 0x80) return 0;
     if (first >= 0xC2 && first < 0xE0) return 1;

@@ -1,4 +1,4 @@
-// UTF-8: checking and writing it.
+// Validation and encoding of UTF-8.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@ namespace amgan_impl {
 
 bool is_utf8(std::string_view text);
 
-// Appends one character; `code` is no surrogate and at most 0x10FFFF.
+// Appends one character; `code` is at most 0x10FFFF and not a surrogate.
 void append_utf8(std::string &out, std::uint32_t code);
 
 }  // namespace amgan_impl

@@ -14,7 +14,7 @@ namespace {
 constexpr double kMaxOffsetYears = 15.0;
 constexpr float kFullChangeYears = 6.0f;
 
-// Calls a function with each side of each zone.
+// Calls a function for each side of each zone.
 template <typename Function> void each_part(Function &&function) {
     for (std::size_t z = 0; z < kZones; ++z)
         for (std::size_t s = 0; s < kZoneTable[z].parts; ++s) function(z, s);
@@ -26,10 +26,10 @@ void check_range(float years, const Manifest &m) {
                              " to " + in_words(m.max_age));
 }
 
-// The share of an offset that a face of `face` years keeps at `years`: all of it when older, less when younger.
+// The share of an offset that a face of `face` years keeps at `years`: 1 when older, less when younger.
 double share_kept(double face, double years) { return face > 0.0 ? std::clamp(years / face, 0.0, 1.0) : 1.0; }
 
-// An offset after a move: within what is allowed, or the offset before less the length of the move.
+// An offset after a move: reduced by the length of the move, but not below the limit.
 double limited(double offset, double share, double move) {
     const double limit = std::max(kMaxOffsetYears, std::fabs(offset) - std::fabs(move));
     return std::clamp(share * offset, -limit, limit);

@@ -1,4 +1,4 @@
-// The ages of a face's zones: checked, read out of a map, and moved as amgan.runtime does it in Python.
+// The ages of a face's zones: validated, read from a map, and moved, as in the Python package.
 #pragma once
 
 #include "amgan.h"
@@ -8,21 +8,20 @@
 
 namespace amgan_impl {
 
-// The age of one side of a zone: the base age where it has none of its own.
+// The age of one side of a zone; the base age if it has none.
 float age_of(const amgan_zone_ages &ages, std::size_t zone, std::size_t side);
 
-// Raises Error (AMGAN_ERROR_ARGUMENT) for null, and for ages that nobody has. `what` says in a word or two which ages
-// these are.
+// Raises Error (AMGAN_ERROR_ARGUMENT) for null and for impossible ages. `what` names the ages in the message.
 void check_some_ages(const amgan_zone_ages *ages, const char *what);
 
-// Raises Error (AMGAN_ERROR_ARGUMENT) for an age wanted outside the bundle's range, unless it is the one that is there
-// `now`; that may be null.
+// Raises Error (AMGAN_ERROR_ARGUMENT) for a wanted age outside the bundle's range, unless it equals the age in `now`,
+// which may be null.
 void check_wanted(const amgan_zone_ages *wanted, const amgan_zone_ages *now, const Manifest &manifest);
 
-// The ages whose own map comes closest to this one, which covers the frame; see zone_reading.cpp.
+// The ages whose map is closest to this one, which covers the frame; see zone_reading.cpp.
 amgan_zone_ages read_zones(const Landmarks &landmarks, const Plane &map, double neutral_age);
 
-// The apparent age of a face as a whole: the mean of its zones, two sides as one.
+// The apparent age of a whole face: the mean of its zones, with the two sides of a zone averaged.
 double face_age(const amgan_zone_ages &ages);
 
 // The ages of a face that is moved to `years` as a whole: each zone keeps its offset, scaled down in proportion if the

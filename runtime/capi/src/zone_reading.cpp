@@ -1,5 +1,5 @@
-// The ages that a map shows, by least squares: what a zone has from its neighbours and from the neutral surroundings is
-// taken out again. What amgan.runtime.ages.maps.read_map does in Python.
+// The ages of zones from a map by least squares, which removes the influence of neighbouring zones and of the neutral
+// surroundings, as amgan.runtime.ages.maps.read_map in Python.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -12,13 +12,13 @@ namespace amgan_impl {
 
 namespace {
 
-constexpr int kCells = 128;  // of the masks; a map of as many is read exactly
+constexpr int kCells = 128;  // of the masks; a map of this size is read exactly
 constexpr double kExactRidge = 1e-4;
-constexpr double kCoarseRidge = 0.15;  // an estimator's reading has errors: zones are pulled towards the base age
-constexpr double kFaceRidge = 1e-6;    // without a face there is nothing to see, and this decides
+constexpr double kCoarseRidge = 0.15;  // estimates have errors: zones are pulled towards the base age
+constexpr double kFaceRidge = 1e-6;    // decides if there is no face
 constexpr float kLeastFace = 1e-3f;
 
-// How much each of `many` equal cells weighs in each of `few` equal ones on the same line, row by row.
+// Weights for averaging `many` equal cells to `few` equal ones on a line, row by row.
 std::vector<double> overlaps(int few, int many) {
     std::vector<double> weights(static_cast<std::size_t>(few) * many);
     const double wide = static_cast<double>(many) / few;
@@ -50,7 +50,7 @@ Plane averaged(const Plane &plane, int side) {
     return small;
 }
 
-// What the base age and each part bring to a map: the base first, all times how much of a cell is face.
+// The basis of a map: the contributions of the base age, then of each part, times the mask of the face.
 std::vector<Plane> basis_of(const RegionMasks &masks) {
     std::vector<Plane> basis{masks.face};
     for (const Plane &part : masks.parts) {
@@ -64,7 +64,7 @@ std::vector<Plane> basis_of(const RegionMasks &masks) {
     return basis;
 }
 
-// The same at an estimator's cells, each of which has the mean age of the face inside it and counts as it is face.
+// The same at an estimator's cells, each with the mean age of the face inside it, weighted by its share of face.
 void coarsen(std::vector<Plane> &basis, Plane &seen, const Plane &fine_face) {
     const Plane face = averaged(fine_face, seen.side);
     for (Plane &one : basis) {
@@ -84,7 +84,7 @@ double product(const Plane &a, const Plane &b) {
 
 using Row = std::vector<double>;
 
-// Solves a square system by elimination; each row ends with its right side.
+// Solves a square linear system by elimination; each row ends with its right-hand side.
 Row solved(std::vector<Row> rows) {
     const std::size_t count = rows.size();
     for (std::size_t k = 0; k < count; ++k) {

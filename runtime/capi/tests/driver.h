@@ -1,4 +1,4 @@
-/* What the parts of the test driver share. */
+/* Shared declarations of the test driver. */
 #ifndef AMGAN_DRIVER_H
 #define AMGAN_DRIVER_H
 
@@ -6,7 +6,7 @@
 
 enum { SIDE = 256, PIXEL_BYTES = SIDE * SIDE * 3 };
 
-/* Print what is wrong and end the program unless `good`. */
+/* Print `what` and exit unless `good`. */
 void require(int good, const char *what);
 
 /* Require a status, and a sentence with every error. */
@@ -15,7 +15,7 @@ void expect(amgan_status found, amgan_status wanted, const char *what);
 /* A frame of pseudo-random pixels; free() it. */
 uint8_t *make_pixels(unsigned seed);
 
-/* Landmarks on a circle, which are no face, but points. */
+/* Landmarks on a circle: valid points, but no face. */
 void make_landmarks(double *points);
 
 amgan_frame frame_of(const uint8_t *pixels);

@@ -1,4 +1,4 @@
-/* Every status, from as many wrong calls as there are. */
+/* Tests every status with all kinds of wrong calls. */
 #define _POSIX_C_SOURCE 200809L
 #include <malloc.h>
 #include <math.h>
@@ -40,7 +40,7 @@ static void fail_to_open(const char *bundle, const char *broken, const char *emp
 }
 
 static void fail_to_age(amgan *handle) {
-    /* Changes of a map: one that is fine, those just too large either way (90 less 15 years are the most), and none. */
+    /* Changes of a map: a valid one, those just too large either way (the limit is 90 - 15 years), and none. */
     static const float younger = -20.0f, too_many = 75.5f, too_few = -75.5f, none = NAN;
     uint8_t *pixels = make_pixels(1), *out = calloc(1, PIXEL_BYTES), *zeros = calloc(1, PIXEL_BYTES);
     double *points = malloc(sizeof(double) * 2 * AMGAN_LANDMARKS);
@@ -102,7 +102,7 @@ static void fail_to_age(amgan *handle) {
     free(pixels), free(out), free(zeros), free(points);
 }
 
-/* A process that was forked has the handle, but not the threads behind it: it is told so, and does not hang. */
+/* A forked process has the handle but not its threads: calls fail and do not block. */
 static void fail_after_a_fork(amgan *handle) {
     fflush(stdout);
     const pid_t child = fork();
@@ -190,7 +190,7 @@ void run_out_of_memory(const char *bundle) {
     static const float change = 30.0f;
     amgan *handle = NULL;
     amgan_info info;
-    /* Large blocks come from the system, not from what loading left behind: the frame's own copy is the first to fail. */
+    /* Large blocks come from the system, not from free heap memory, so the frame's copy is the first to fail. */
     mallopt(M_MMAP_THRESHOLD, 1 << 20);
     expect(amgan_open(bundle, "cpu", "f32", &handle), AMGAN_OK, "opening");
     expect(amgan_get_info(handle, &info, sizeof info), AMGAN_OK, "info");
@@ -200,7 +200,7 @@ void run_out_of_memory(const char *bundle) {
     const amgan_frame frame = {pixels, (ptrdiff_t)(3 * side), info.max_side_px, 0};
     const amgan_map map = {&change, 0, 1, 0};
 
-    /* As much as there is now, and hardly more: the frame's own copy must be what fails. */
+    /* Limit memory to little more than the present size: the frame's copy must be what fails. */
     unsigned long pages = 0;
     FILE *status = fopen("/proc/self/statm", "r");
     require(status != NULL && fscanf(status, "%lu", &pages) == 1, "the memory in use");

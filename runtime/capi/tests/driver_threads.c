@@ -1,4 +1,4 @@
-/* Four threads on one handle each, and four on a shared one: the same pixels as alone. */
+/* Four threads with a handle each, and four with a shared one, must get the pixels of a single thread. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +24,7 @@ static void age(amgan *handle, unsigned seed, uint8_t *out) {
     free(pixels);
 }
 
-/* Twenty years more, by way of the ages that the zones show. */
+/* Twenty years older, by the estimated ages of the zones. */
 static void older(amgan *handle, const float *estimated, uint8_t *out) {
     double points[2 * AMGAN_LANDMARKS];
     amgan_info info;
@@ -54,7 +54,7 @@ static void *work(void *argument) {
         memset(out, 0, PIXEL_BYTES);
         age(handle, mine->seed, out);
         require(memcmp(out, mine->expected, PIXEL_BYTES) == 0, "the same pixels in every thread");
-        /* Each thread has an error of its own. */
+        /* Each thread has its own error text. */
         const amgan_frame frame = frame_of(out);
         require(amgan_age(handle, &frame, &map, NULL, NULL, out, 3 * SIDE) == AMGAN_ERROR_ARGUMENT, "a wrong age");
         expect(amgan_estimate(handle, &frame, ages, 64 * sizeof(float)), AMGAN_OK, "an estimate in a thread");
