@@ -20,10 +20,12 @@ from ..face.finder import Face
 from ..face.hair import HairChange, greys, paste_hair, plan_hair
 from ..face.head_parser import HeadParser, own_skin, skin_at
 from ..face.line_strength import pattern_for, skin_pattern
+from ..face.mesh import LIPS_INNER
 from ..face.paste import paste_change
 from ..face.pattern import one_pattern
 from ..face.region_masks import RegionMasks, make_region_masks, without_margin
 from ..face.shape import ShapeChange, paste_shape, plan_shape
+from ..face.teeth import TeethChange, paste_teeth, plan_teeth
 from ..face.tone import read_tone
 from .drawn_plan import DrawnPlan, draw_plan
 from .engine_frame import (
@@ -90,7 +92,7 @@ class SeenFace:
 class FaceWork:
     """The planned work on one face: ``mask`` float32 [S, S] of the change, ``frame`` for the engine.
 
-    ``hair`` and ``shape`` are the changes of its hair and its shape, if any.
+    ``teeth``, ``hair`` and ``shape`` are the changes of its teeth, hair and shape, if any.
     """
 
     seen: SeenFace
@@ -99,6 +101,7 @@ class FaceWork:
     frame: FrameWork
     hair: HairChange | None = None
     shape: ShapeChange | None = None
+    teeth: TeethChange | None = None
 
     @property
     def before(self) -> NDArray[np.uint8]:
@@ -231,7 +234,8 @@ def plan_work(
     shape = None
     if request.shape:
         shape = plan_shape(seen.face.frame, seen.landmarks, seen.now.base, plan.wanted.base)
-    return FaceWork(seen, plan.wanted, mask, frame, hair, shape)
+    teeth = _plan_teeth(rgb, seen, plan.wanted) if request.teeth else None
+    return FaceWork(seen, plan.wanted, mask, frame, hair, shape, teeth)
 
 
 def plan_seen(
@@ -248,6 +252,8 @@ def paste_face(out: NDArray[np.uint8], work: FaceWork, aged: NDArray[np.uint8], 
     before = work.before
     tone = read_tone(before, work.mask)
     paste_change(out, work.seen.face.frame, before, aged, work.mask, strength=strength, tone=tone)
+    if work.teeth is not None:
+        paste_teeth(out, work.teeth, tone, strength)
     if work.hair is not None:
         paste_hair(out, work.hair, strength)
     if work.shape is not None:
@@ -264,6 +270,17 @@ def _plan_hair(
     face_mask = seen.inner.face
     shares = parser.read_window(rgb, seen.face.frame, face_mask)
     return plan_hair(rgb, seen.face.frame, shares, seen.landmarks, now, wanted.base)
+
+
+def _plan_teeth(rgb: NDArray[np.uint8], seen: SeenFace, wanted: FaceAges) -> TeethChange | None:
+    """The change of the teeth of a face whose age changes as a whole; None if there is none."""
+    if seen.now.base == wanted.base:
+        return None
+    visible = 1.0
+    if seen.skin is not None:
+        cells = np.clip(seen.landmarks[list(LIPS_INNER)] * len(seen.skin), 0, len(seen.skin) - 1).astype(int)
+        visible = float(seen.skin[cells[:, 1], cells[:, 0]].mean())
+    return plan_teeth(rgb, seen.face.landmarks, seen.now.base, wanted.base, visible)
 
 
 def _pattern(request: Request, seen: SeenFace, count: int) -> NDArray[np.float32]:

@@ -1,10 +1,10 @@
 // What is asked for, with its history. A state is never changed, only replaced.
 
-export const EMPTY = Object.freeze({ age: null, zones: Object.freeze({}), paint: null, strength: 1, pattern: null, lines: 1, hair: false, shape: true });
+export const EMPTY = Object.freeze({ age: null, zones: Object.freeze({}), paint: null, strength: 1, pattern: null, lines: 1, hair: false, shape: true, teeth: true });
 
 /** What changes how an age is shown, under the names of the API. */
-export function manner({ strength, pattern, lines, hair, shape }) {
-  return { strength, pattern, lines, hair, shape };
+export function manner({ strength, pattern, lines, hair, shape, teeth }) {
+  return { strength, pattern, lines, hair, shape, teeth };
 }
 
 export class History {

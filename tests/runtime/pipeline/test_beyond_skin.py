@@ -1,4 +1,4 @@
-"""What lies over a face, its hair and its shape, on the way of one photo."""
+"""What lies over a face, its teeth, hair and shape, on the way of one photo."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from amgan.runtime.ages.maps import FaceAges
 from amgan.runtime.batch.outcome import describe_aged
 from amgan.runtime.face.hair import DETAIL_PX, HairChange
 from amgan.runtime.face.shape import GRID, ShapeChange
+from amgan.runtime.face.teeth import TeethChange
 from amgan.runtime.face.zones import PART_NAMES
 from amgan.runtime.pipeline.face_plan import FaceWork, paste_face
 
@@ -50,6 +51,22 @@ def test_hair_and_shape_are_asked_for(pipeline: Pipeline, hopper: np.ndarray) ->
     still = work(Request.parse(zones=["forehead=+20"], hair=True, shape=True))
     assert still.hair is None
     assert still.shape is None
+    assert still.teeth is None
+
+
+def test_teeth_are_asked_for_and_left_where_the_mouth_is_covered(
+    pipeline: Pipeline, collins: np.ndarray
+) -> None:
+    (seen,) = pipeline.see(collins)
+
+    def teeth(request: Request, share: float = 1.0) -> TeethChange | None:
+        one = replace(seen, skin=np.full((128, 128), share, np.float32))
+        return pipeline.start(collins, request, seen=[one]).works[0].teeth
+
+    found = teeth(Request.parse("75"))
+    assert found is not None and found.weight.max() > 0.5
+    assert teeth(Request.parse("75", teeth=False)) is None
+    assert teeth(Request.parse("75"), share=0.0) is None
 
 
 def test_hair_and_shape_are_pasted(pipeline: Pipeline, hopper: np.ndarray) -> None:
@@ -63,6 +80,7 @@ def test_hair_and_shape_are_pasted(pipeline: Pipeline, hopper: np.ndarray) -> No
     for change in (
         replace(work, hair=HairChange(work.seen.face.frame, planes)),
         replace(work, shape=ShapeChange(work.seen.face.frame, moves)),
+        replace(work, teeth=TeethChange(90, 95, np.ones((20, 30), np.float32), np.full(3, -0.2, np.float32))),
     ):
         out = hopper.copy()
         size = work.seen.frame_px

@@ -1,0 +1,124 @@
+"""The colour of teeth: found between open lips, and nothing else changed."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from amgan.runtime.face.mesh import LIPS_INNER, MOUTH_CORNERS, N_POINTS
+from amgan.runtime.face.teeth import LEAST_PX, TeethChange, paste_teeth, plan_teeth
+from amgan.runtime.face.tone import Tone
+
+COLOURED = Tone(np.ones((256, 3), np.float32), 0.0)
+GREY = Tone(np.ones((256, 3), np.float32), 1.0)
+SKIN, TOOTH, GUM, DARK = (196, 150, 130), (225, 215, 200), (190, 105, 105), (40, 20, 20)
+HEIGHT, WIDTH = 160, 200
+
+
+def smile(open_px: float = 24.0) -> tuple[np.ndarray, np.ndarray]:
+    """A photo [HEIGHT, WIDTH, 3] of skin with a mouth: gums above, teeth, darkness below; and landmarks."""
+    points = np.zeros((N_POINTS, 2))
+    points[:] = (60.0, 40.0)
+    angle = np.linspace(np.pi, -np.pi, len(LIPS_INNER), endpoint=False)
+    ring = np.stack([100 + 40 * np.cos(angle), 90 + open_px / 2 * np.sin(angle)], axis=1)
+    points[list(LIPS_INNER)] = ring
+    points[list(MOUTH_CORNERS)] = (55.0, 90.0), (145.0, 90.0)
+    photo = np.full((HEIGHT, WIDTH, 3), SKIN, np.uint8)
+    mouth = np.zeros((HEIGHT, WIDTH), np.uint8)
+    cv2.fillPoly(mouth, [np.rint(ring).astype(np.int32)], 1)
+    rows = np.arange(HEIGHT)[:, None] * np.ones((1, WIDTH))
+    for low, high, colour in ((0, 83, GUM), (83, 97, TOOTH), (97, HEIGHT, DARK)):
+        photo[(mouth > 0) & (rows >= low) & (rows < high)] = colour
+    return photo, points
+
+
+def aged(
+    photo: np.ndarray, points: np.ndarray, now: float, wanted: float, tone: Tone = COLOURED
+) -> np.ndarray:
+    change = plan_teeth(photo, points, now, wanted)
+    assert change is not None
+    out = photo.copy()
+    paste_teeth(out, change, tone)
+    return out
+
+
+def test_teeth_get_darker_and_more_yellow_and_nothing_else_changes() -> None:
+    photo, points = smile()
+    out = aged(photo, points, 25, 70).astype(int)
+    teeth, gums, dark = out[90, 100], out[80, 100], out[100, 100]
+    assert (teeth < TOOTH).all()
+    assert TOOTH[2] - teeth[2] > TOOTH[0] - teeth[0]  # blue falls more: yellow
+    before, after = (
+        cv2.cvtColor(np.uint8([[c]]), cv2.COLOR_RGB2LAB)[0, 0].astype(int) for c in (TOOTH, teeth)
+    )
+    assert -20 < (after - before)[0] / 2.55 < -7
+    assert 2 < (after - before)[2] < 12
+    assert np.abs(gums - GUM).max() <= 4
+    assert np.abs(dark - DARK).max() <= 1
+    far = np.ones((HEIGHT, WIDTH), bool)
+    far[74:107, 56:145] = False
+    np.testing.assert_array_equal(out[far], photo[far])
+
+
+def test_younger_teeth_are_lighter_but_never_blown_out() -> None:
+    photo, points = smile()
+    out = aged(photo, points, 75, 30)
+    assert (out[90, 100] > TOOTH).all()
+    photo[photo[..., 2] == TOOTH[2]] = 252
+    assert aged(photo, points, 75, 30).max() == 252
+
+
+def test_years_and_strength_scale_the_change() -> None:
+    photo, points = smile()
+    change = plan_teeth(photo, points, 30, 50)
+    more = plan_teeth(photo, points, 30, 70)
+    assert change is not None and more is not None
+    np.testing.assert_allclose(more.shift, 2 * change.shift)
+    half, full = photo.copy(), photo.copy()
+    paste_teeth(half, more, COLOURED, 0.5)
+    paste_teeth(full, change, COLOURED)
+    np.testing.assert_array_equal(half, full)
+
+
+def test_grey_photos_stay_grey() -> None:
+    photo, points = smile()
+    grey = np.repeat(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+    out = aged(grey, points, 25, 70, GREY)
+    assert not np.ptp(out, axis=2).any()
+    assert out[90, 100, 0] < grey[90, 100, 0] - 10
+
+
+@pytest.mark.parametrize(
+    ("open_px", "now", "wanted", "seen"),
+    [(24, 40, 40, 1.0), (1, 25, 70, 1.0), (24, 25, 70, 0.5)],
+    ids=["no years", "closed", "covered"],
+)
+def test_nothing_to_change(open_px: float, now: float, wanted: float, seen: float) -> None:
+    photo, points = smile(open_px)
+    assert plan_teeth(photo, points, now, wanted, seen) is None
+
+
+def test_an_open_mouth_without_teeth_stays() -> None:
+    photo, points = smile()
+    photo[(photo == TOOTH).all(axis=2)] = DARK
+    photo[(photo == GUM).all(axis=2)] = DARK
+    assert plan_teeth(photo, points, 25, 70) is None
+
+
+def test_faces_too_small_and_outside_the_photo() -> None:
+    photo, points = smile()
+    assert plan_teeth(photo, points * (LEAST_PX / 100), 25, 70) is None
+    assert plan_teeth(photo, points + np.array([WIDTH + 100, 0]), 25, 70) is None
+    cut = plan_teeth(photo[:, :100], points, 25, 70)
+    assert cut is not None and cut.left + cut.weight.shape[1] == 100
+    out = np.ascontiguousarray(photo[:, :100])
+    paste_teeth(out, cut, COLOURED)
+    assert (out[90, 90] < TOOTH).all()
+
+
+def test_partly_covered_teeth_change_less() -> None:
+    photo, points = smile()
+    whole, part = (plan_teeth(photo, points, 25, 70, seen) for seen in (1.0, 0.75))
+    assert isinstance(whole, TeethChange) and isinstance(part, TeethChange)
+    assert 0.1 < part.weight.max() < 0.9 * whole.weight.max()
