@@ -1,4 +1,4 @@
-// The big slider: one age for the whole face.
+// The main slider: one age for the whole face.
 
 const byId = (id) => document.getElementById(id);
 
@@ -26,7 +26,7 @@ export class AgeSlider {
     history.listen((state) => this.#show(state));
   }
 
-  /** Mark the age that a face reads as. */
+  /** Mark the estimated age of a face. */
   setNow(years) {
     this.now = years;
     this.#show(this.history.current);

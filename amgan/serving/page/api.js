@@ -6,10 +6,10 @@ export class ApiError extends Error {
     this.status = status;
   }
 
-  /** The server could not be reached. */
+  /** Whether the server could not be reached. */
   get away() { return this.status === 0; }
 
-  /** The photo is no longer kept: it has to be sent again. */
+  /** Whether the server no longer has the photo, so that it must be sent again. */
   get gone() { return this.status === 404; }
 }
 
@@ -27,7 +27,7 @@ async function call(path, options = {}) {
   let sentence = `${response.status} ${response.statusText}`;
   try {
     sentence = (await response.json()).detail ?? sentence;
-  } catch { /* no problem JSON: the status has to do */ }
+  } catch { /* no problem JSON: use the status */ }
   throw new ApiError(response.status, sentence);
 }
 
@@ -40,7 +40,7 @@ export async function getModel() {
 }
 
 /**
- * Send a photo; `sent(share)` is called as it goes, with 0 to 1. XMLHttpRequest, as fetch does not tell how much went.
+ * Send a photo; `sent(share)` is called with the progress, 0 to 1. Uses XMLHttpRequest, as fetch reports no progress.
  */
 export function sendPhoto(file, { sent = () => {}, signal } = {}) {
   return new Promise((resolve, reject) => {
@@ -68,7 +68,7 @@ function parsed(text) {
   }
 }
 
-/** A file in memory: what was chosen may change, or be gone, before it is sent again. */
+/** Read a file into memory, as it may change or be deleted before it is sent again. */
 export async function inMemory(file) {
   if (!file.size) throw new ApiError(400, `'${file.name}' is empty: choose another file.`);
   try {
@@ -87,13 +87,13 @@ export function forgetPhoto(id) {
   fetch(`/v1/photos/${id}`, { method: "DELETE", keepalive: true }).catch(() => {});
 }
 
-/** The photo for the screen, as the URL of a blob; of all its pixels where `maxSide` is null. */
+/** The photo for the screen, as the URL of a blob; in full resolution if `maxSide` is null. */
 export async function getPicture(id, maxSide, signal) {
   const side = maxSide ? `?max_side_px=${maxSide}` : "";
   return URL.createObjectURL(await (await call(`/v1/photos/${id}/picture${side}`, { signal })).blob());
 }
 
-/** One aged face as {bitmap, box}, or null where nothing changes. */
+/** One aged face as {bitmap, box}, or null if nothing changes. */
 export async function ageRegion(id, options, region, format, signal) {
   const response = await call(`/v1/photos/${id}/age`, asJson({ ...options, region, format }, signal));
   if (response.status === 204) return null;
@@ -101,12 +101,12 @@ export async function ageRegion(id, options, region, format, signal) {
   return { bitmap: await createImageBitmap(await response.blob()), box };
 }
 
-/** What the server knows of a photo, which counts as using it. */
+/** The server's description of a photo; the request renews its lifetime. */
 export async function getPhoto(id) {
   return (await call(`/v1/photos/${id}`)).json();
 }
 
-/** The whole aged photo, as its file. */
+/** The file of the whole aged photo. */
 export async function agePhoto(id, options) {
   return (await call(`/v1/photos/${id}/age`, asJson(options))).blob();
 }
@@ -119,12 +119,12 @@ export async function getAgeField(id, face, what, age, zones) {
   return readNpy(await (await call(`/v1/photos/${id}/map?${query}`)).arrayBuffer());
 }
 
-/** Check a map's file and get its years. */
+/** Validate the file of a map and get its years. */
 export async function readMap(file) {
   return readNpy(await (await call("/v1/maps", { method: "POST", body: file })).arrayBuffer());
 }
 
-/** Lines of a sweep, one after another as they come. */
+/** Yield the lines of a sweep as they arrive. */
 export async function* sweep(id, options, signal) {
   const response = await call(`/v1/photos/${id}/sweep`, asJson(options, signal));
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();

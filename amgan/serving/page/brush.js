@@ -48,7 +48,7 @@ export class Brush {
 
   setFace(face) { this.#face = face; }
 
-  /** The tab that is shown now. */
+  /** The current tab. */
   shown(name) {
     this.#on = name === "brush";
     this.ring.hidden = true;
@@ -70,7 +70,7 @@ export class Brush {
     outputs[2].textContent = `${soft} %`;
   }
 
-  /** Place in the face's frame (0 to 1) of a px of the photo. */
+  /** Position in the face's frame (0 to 1) of a pixel of the photo. */
   #toFrame([x, y]) {
     const [a, b, c, d, e, f] = this.#face.frame;
     const det = a * d - b * c;
@@ -82,7 +82,7 @@ export class Brush {
     return [a * u + c * v + e, b * u + d * v + f];
   }
 
-  /** Radius in units of the frame: the face takes about six tenths of it. */
+  /** Radius in units of the frame; the face is about 0.6 wide. */
   get #radius() { return Number(this.size.value) / 100 * 0.6 / 2; }
 
   #moveRing(photo) {
@@ -98,7 +98,7 @@ export class Brush {
     this.#stroke = { mask: new Float32Array(SIDE * SIDE), before: this.history.current.paint ?? new Float32Array(SIDE * SIDE), last: null };
   }
 
-  /** Dab along the way from the last place to this one. */
+  /** Paint from the last position to this one. */
   #paint(place) {
     const from = this.#stroke.last ?? place;
     const step = Math.max(this.#radius / 4, 1 / SIDE);
@@ -119,7 +119,7 @@ export class Brush {
     this.history.preview({ paint: paint.some((v) => v) ? paint : null });
   }
 
-  /** The other side of the face: the line through brow, nose and chin divides it. */
+  /** The mirrored position: the axis goes through brow, nose and chin. */
   #mirrored(u, v) {
     const [top, bottom] = [9, 152].map((n) => this.#toFrame(this.#face.landmarks[n]));
     const middle = top[0] + (bottom[0] - top[0]) * (v - top[1]) / (bottom[1] - top[1]);
@@ -153,7 +153,7 @@ export class Brush {
       this.#stroke = null;
       this.history.commit();
     };
-    // Before the stage's own listeners, which pan.
+    // Runs before the stage's own listeners, which pan.
     pane.addEventListener("pointerdown", (event) => {
       if (!this.#on || event.button !== 0 || !event.isPrimary || event.target.closest(".split")) return;
       event.preventDefault();

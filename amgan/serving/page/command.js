@@ -1,4 +1,4 @@
-// The command line that makes the same picture.
+// The command line with the same result.
 
 export function commandLine(photoName, state, faces, modelOptions) {
   const words = ["amgan", "age", quote(photoName), "-o", quote(outputName(photoName))];

@@ -1,4 +1,4 @@
-// The map over the face: how many years older or younger each place is asked to be.
+// The overlay of the map: the requested change in years of each position.
 
 import { SIDE } from "./maps.js";
 
@@ -13,7 +13,7 @@ export class Heat {
   #wanted = true;
   #tab = false;
   #face = null;
-  #years = null; // asked for everywhere, as changes
+  #years = null; // requested changes of all cells
   #place = null;
   #drawing = false;
   #due = false;
@@ -40,19 +40,19 @@ export class Heat {
     this.#draw();
   }
 
-  /** Whether the map is wanted at all. */
+  /** Whether the overlay is switched on. */
   show(on) {
     this.#wanted = on;
     this.#draw();
   }
 
-  /** Whether the tab of the brush is shown: only there the map is. */
+  /** Whether the tab of the brush is shown, which is the only one with the overlay. */
   tab(on) {
     this.#tab = on;
     this.#draw();
   }
 
-  /** Tell in the legend what is asked for at a place of the face's frame (0 to 1), or nothing. */
+  /** Show in the legend the requested age at a position of the face's frame (0 to 1); null clears it. */
   tell(place) {
     this.#place = place;
     const cell = place?.map((v) => Math.floor(v * SIDE));
@@ -61,7 +61,7 @@ export class Heat {
     this.legend.lastElementChild.textContent = inside ? `here ${signed(years)}` : "";
   }
 
-  /** Draw the newest map. One at a time: what comes while one is drawn makes it one more, not many. */
+  /** Draw the newest map. Calls during a drawing cause one more drawing in all. */
   async #draw() {
     const on = this.#wanted && this.#tab && this.#face !== null;
     this.canvas.classList.toggle("on", on);
@@ -93,7 +93,7 @@ export class Heat {
     this.#clipToFace();
   }
 
-  /** The map counts on the face only. */
+  /** The map has an effect only on the face. */
   #clipToFace() {
     const [a, b, c, d, e, f] = this.#face.frame;
     const det = a * d - b * c;

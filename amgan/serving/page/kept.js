@@ -1,4 +1,4 @@
-// What a tab works on, kept over a reload: the photo's id and what is asked for. The photo itself stays with the server.
+// The work of a tab, stored over a reload: the photo's id and the request. The photo itself is on the server.
 
 import { fromBase64, toBase64 } from "./maps.js";
 
@@ -8,14 +8,14 @@ export function keepWork({ id, chosen, only, state }) {
   const paint = state.paint && toBase64(new Uint8Array(state.paint.buffer));
   try {
     sessionStorage.setItem(KEY, JSON.stringify({ id, chosen, only, state: { ...state, paint } }));
-  } catch { /* the browser keeps nothing: a reload then starts anew */ }
+  } catch { /* without storage a reload starts from the beginning */ }
 }
 
 export function forgetWork() {
   sessionStorage.removeItem(KEY);
 }
 
-/** What was kept, as it was handed to keepWork, or null. */
+/** The last argument of keepWork, or null. */
 export function keptWork() {
   try {
     const work = JSON.parse(sessionStorage.getItem(KEY));

@@ -1,4 +1,4 @@
-// Puts the page together.
+// Assembles the page.
 
 import { AgeSlider } from "./age.js";
 import * as api from "./api.js";
@@ -82,7 +82,7 @@ async function open(candidate) {
   }
 }
 
-/** Put a photo on the page, with nothing asked of it, or what was asked before a reload. */
+/** Show a photo, without a request or with that from before a reload. */
 async function show({ photo, picture }, turned, { chosen = null, only = false, state = {} } = {}) {
   workOn(photo);
   history.reset();
@@ -96,7 +96,7 @@ async function show({ photo, picture }, turned, { chosen = null, only = false, s
   history.commit(state);
 }
 
-/** Go on after a reload. */
+/** Resume after a reload. */
 async function resume() {
   const kept = keptWork();
   if (!kept) return;
@@ -110,7 +110,7 @@ async function resume() {
   }
 }
 
-/** Back to the start: the photo is no longer there. */
+/** Return to the start when the photo no longer exists. */
 function leave() {
   previews.stop();
   forgetWork();
@@ -118,7 +118,7 @@ function leave() {
   turn();
 }
 
-/** Work on a face. */
+/** Select a face. */
 function choose(number) {
   const { photo } = work;
   work.chosen = photo.faces.find((f) => f.number === number);
@@ -134,13 +134,13 @@ function choose(number) {
   keep();
 }
 
-/** Work on the face so many numbers further, round and round. */
+/** Select the face `by` numbers further, cyclically. */
 function step(by) {
   const count = work.photo.faces.length;
   choose((work.chosen.number - 1 + by + count) % count + 1);
 }
 
-/** Another choice of faces: those that are no longer meant are as they were. */
+/** Change the choice of faces; the others get their original pixels. */
 function ageOthers() {
   work.only = byId("only").checked;
   previews.change(false);
@@ -242,7 +242,7 @@ async function begin() {
   document.documentElement.dataset.ready = "yes";
 }
 
-// What tests look at: whether anything is still to come, how long previews took, and what is asked.
+// For tests: whether work is pending, durations of previews, and the request.
 window.amgan = {
   get idle() { return previews.idle; },
   get times() { return times; },

@@ -4,8 +4,8 @@ export const SIDE = 128;
 const STEPS_PER_YEAR = 256;
 
 /**
- * The map that is asked for: what age and zones want, with the painted years added.
- * 0 where the skin is to stay as it is. `wanted` holds 0 where nothing is asked.
+ * The requested map: the ages of slider and zones plus the painted years; 0 where the skin does not change.
+ * `wanted` is 0 where there is no request.
  */
 export function composeMap(now, wanted, paint, [youngest, oldest]) {
   const map = new Float32Array(SIDE * SIDE);
@@ -17,7 +17,7 @@ export function composeMap(now, wanted, paint, [youngest, oldest]) {
   return map;
 }
 
-/** Paint that turns what age and zones want into a map that was loaded; both 0 where nothing is asked. */
+/** The paint that turns the ages of slider and zones into a loaded map; both are 0 where there is no request. */
 export function paintOfMap(map, now, wanted) {
   const side = Math.sqrt(map.length);
   const paint = new Float32Array(SIDE * SIDE);

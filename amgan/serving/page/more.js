@@ -1,4 +1,4 @@
-// The tab of everything else: strength, lines, pattern, hair, shape and teeth, the map's file, and the command line.
+// The tab of the other options: strength, lines, pattern, hair, shape and teeth, the map's file, and the command line.
 
 import { commandLine } from "./command.js";
 import { asks } from "./state.js";

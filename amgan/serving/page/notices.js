@@ -1,8 +1,8 @@
-// Short sentences at the bottom of the page.
+// Short notices at the bottom of the page.
 
 const root = document.getElementById("notices");
 
-/** Show a sentence; an `action` is {label, run}. Returns a function that takes it away. */
+/** Show a notice; an `action` is {label, run}. Returns a function that removes it. */
 export function notice(text, { bad = false, stay = false, action = null } = {}) {
   for (const old of root.children) if (old.dataset.text === text) old.remove();
   const box = document.createElement("div");

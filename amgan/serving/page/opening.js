@@ -1,4 +1,4 @@
-// Opening a photo: from a file to what the server knows of it. A newer photo overtakes one that is on its way.
+// Opens a photo: from a file to the server's description. A newer photo cancels one that is being opened.
 
 import { ApiError, getPicture, inMemory, sendPhoto } from "./api.js";
 import { screenSide } from "./stage.js";
@@ -8,7 +8,7 @@ const byId = (id) => document.getElementById(id);
 export class Opening {
   #abort = null;
 
-  /** Read and send a file: {file, photo, picture}, or null where another one has overtaken it. Raises ApiError. */
+  /** Read and send a file: {file, photo, picture}, or null if a newer one cancelled it. Raises ApiError. */
   async send(candidate, limitBytes) {
     this.#abort?.abort();
     const abort = this.#abort = new AbortController();
@@ -33,7 +33,7 @@ export class Opening {
   }
 }
 
-/** Say what the page is busy with; null when it no longer is. */
+/** Show what the page is busy with; null clears it. */
 export function say(text) {
   byId("drop").classList.toggle("sending", text !== null);
   byId("busy").hidden = text === null;

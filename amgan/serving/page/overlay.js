@@ -1,4 +1,4 @@
-// What is drawn over the photo: outlines of faces, and zones that light up.
+// The overlay of the photo: outlines of faces and highlighted zones.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -36,7 +36,7 @@ export class Overlay {
     }
   }
 
-  /** Light up the zones of these parts, and no others. */
+  /** Highlight the zones of these parts, and no others. */
   light(parts) {
     for (const shape of this.root.querySelectorAll(".zone-shape")) {
       shape.classList.toggle("lit", parts.has(shape.dataset.part));
@@ -52,7 +52,7 @@ export class Overlay {
   }
 }
 
-/** A label beside the pointer. */
+/** A label next to the pointer. */
 export class Bubble {
   constructor(root, stage) {
     this.root = root;

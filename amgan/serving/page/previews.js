@@ -1,8 +1,8 @@
-// Keeps the aged faces on the stage up to date: small while something moves, exact when it rests.
+// Keeps the aged faces on the stage up to date: small previews while a control moves, the exact face when it rests.
 //
-// One state is in flight at a time. While a control moves, the preview in flight is shown when it comes, and
-// then only the newest state is asked for. Anything else that is overtaken is aborted, which the server notices
-// and stops computing: a preview when the control rests, and the exact face when it moves again.
+// One state is in flight at a time. While a control moves, the preview in flight is shown when it arrives, and then
+// only the newest state is requested. Other obsolete requests are aborted, and the server stops computing them: a
+// preview when the control rests, and the exact face when it moves again.
 
 import { ageRegion } from "./api.js";
 
@@ -15,19 +15,19 @@ export class Previews {
   #wanted = null;
   #size = SIZES.indexOf(384);
 
-  /** `options()` gives the request of now, or null where nothing is asked; `faces(live)` numbers to update. */
+  /** `options()` returns the current request or null; `faces(live)` the numbers of the faces to update. */
   constructor({ stage, photo, options, faces, failed, times }) {
     Object.assign(this, { stage, photo, options, faces, failed, times });
   }
 
-  /** Something changed; live while it is still moving. */
+  /** Update after a change; `live` while a control is moving. */
   change(live) {
     this.#wanted = { live };
     if (this.#running && !(this.#running.live && live)) this.#running.abort.abort();
     if (!this.#running) this.#next();
   }
 
-  /** Give up whatever is in flight. */
+  /** Abort the request in flight. */
   stop() {
     this.#wanted = null;
     this.#running?.abort.abort();
@@ -75,7 +75,7 @@ export class Previews {
     await Promise.all(Array.from({ length: FACES_AT_ONCE }, work));
   }
 
-  /** Take a size that keeps previews quick on this machine and connection. */
+  /** Choose a size for which previews are fast on this machine and connection. */
   #adapt(ms) {
     this.times.push(ms);
     if (ms > 1.35 * AIM_MS) this.#size = Math.max(0, this.#size - 1);

@@ -1,4 +1,4 @@
-// What is worked on: the photo, the chosen face and what is asked of it, in the terms of the API.
+// The state of the work: the photo, the chosen face and its request, in terms of the API.
 
 import * as api from "./api.js";
 import { keepWork } from "./kept.js";
@@ -7,24 +7,24 @@ import { asks, History, manner } from "./state.js";
 
 export const history = new History();
 
-/** `file` is what was chosen, null after a reload; `only` whether the chosen face alone is aged. */
+/** `file` is the chosen file, null after a reload; `only` is whether only the chosen face is aged. */
 export const work = { model: null, photo: null, file: null, chosen: null, only: false };
 
 let ageFields = {};
 let sending = null;
 
-/** Begin with another photo, of which no face is chosen yet. */
+/** Begin with another photo, without a chosen face. */
 export function workOn(photo) {
   Object.assign(work, { photo, chosen: null, only: false });
   ageFields = {};
 }
 
-/** Which faces are aged, as `amgan age` takes it: "all", or "#2" for the second largest alone. */
+/** The selection of faces in the syntax of `amgan age`: "all", or "#2" for the second largest. */
 export function faces() {
   return work.photo.faces.length > 1 && work.only ? `#${work.chosen.number}` : "all";
 }
 
-/** The request of now, as the server takes it; null where nothing is asked. */
+/** The current request for the server; null if it is empty. */
 export async function options() {
   const state = history.current;
   if (!asks(state)) return null;
@@ -33,13 +33,13 @@ export async function options() {
   return { ...common, map: toBase64(await encodeMap(await currentMap())) };
 }
 
-/** The map of now over the chosen face, in years. */
+/** The current map over the chosen face, in years. */
 export async function currentMap() {
   const state = history.current;
   return composeMap(await ageField("now"), await ageField("wanted"), state.paint, work.model.age_range);
 }
 
-/** Ages of the chosen face before paint: "now", or "wanted" by age and zones. */
+/** Ages of the chosen face without paint: "now", or "wanted" by slider and zones. */
 export async function ageField(what) {
   const { age: years, zones: named } = what === "wanted" ? history.current : { age: null, zones: {} };
   if (!work.chosen) throw new DOMException("another photo", "AbortError");
@@ -52,7 +52,7 @@ export async function ageField(what) {
   return ageFields[what].years;
 }
 
-/** Do something with the photo; where the server no longer has it, send it again first. */
+/** Run a request for the photo; if the server no longer has it, send it again first. */
 export async function again(action) {
   const { faces: before } = work.photo;
   try {
@@ -68,7 +68,7 @@ export async function again(action) {
   }
 }
 
-/** Keep what a reload would lose. */
+/** Store the state for a reload. */
 export function keep() {
   if (!work.chosen) return;
   keepWork({ id: work.photo.id, chosen: work.chosen.number, only: work.only, state: history.current });

@@ -2,15 +2,15 @@
 
 const MAX_SCALE = 12;
 const SCREEN_SIDE = 2560;
-const EDGE = 0.12; // of the pane: nearer to it the split leaves no room for a label
+const EDGE = 0.12; // share of the pane: closer to its edge, the split leaves no room for a label
 
-/** The side, in px, at which a photo is shown at first; null for all its pixels. */
+/** The side in px at which a photo is shown first; null for full resolution. */
 export function screenSide({ width, height }) {
   return Math.max(width, height) > SCREEN_SIDE ? SCREEN_SIDE : null;
 }
 
 export class Stage {
-  /** `picture(side)` gives the URL of a blob of the photo on the stage. */
+  /** `picture(side)` returns the URL of a blob of the photo on the stage. */
   constructor(root, { picture, failed }) {
     Object.assign(this, { root, picture, failed });
     this.panes = [...root.querySelectorAll(".pane")];
@@ -34,7 +34,7 @@ export class Stage {
     this.compare = "split";
   }
 
-  /** Show a photo from the URL of a blob; resolves when it can be seen. */
+  /** Show a photo from the URL of a blob; resolves when it is visible. */
   async show(photo, url) {
     this.photo = photo;
     this.at.face = null;
@@ -56,7 +56,7 @@ export class Stage {
     URL.revokeObjectURL(url);
   }
 
-  /** Every pixel of the photo, where it was shown smaller so far. */
+  /** Show the photo in full resolution if it was shown smaller. */
   async #loadFull() {
     const { photo } = this;
     this.full = true;
@@ -69,7 +69,7 @@ export class Stage {
     }
   }
 
-  /** Put an aged face over the photo, in place of the one before. */
+  /** Show an aged face over the photo, replacing the last one. */
   put(face, patch) {
     const canvas = document.createElement("canvas");
     canvas.width = patch.bitmap.width;
@@ -84,7 +84,7 @@ export class Stage {
     this.root.classList.remove("unchanged");
   }
 
-  /** Take the aged face away: nothing is asked of it. */
+  /** Remove an aged face that has no request. */
   take(face) {
     this.patches.get(face)?.remove();
     this.patches.delete(face);
@@ -112,7 +112,7 @@ export class Stage {
     this.#apply();
   }
 
-  /** Move the split out of the way of a brush, and back. */
+  /** Move the split away for the brush, and back. */
   setAside(on) {
     if (on === (this.aside !== undefined)) return;
     const before = this.split;
@@ -120,7 +120,7 @@ export class Stage {
     this.aside = on ? before : undefined;
   }
 
-  /** The pane has another size: what filled it fills it again. */
+  /** Fit the photo again after the pane was resized. */
   #refit() {
     if (this.at.fitted) this.fit();
     else if (this.at.face) this.fitFace(this.at.face, { keepSplit: true });
@@ -137,7 +137,7 @@ export class Stage {
     this.#apply();
   }
 
-  /** Show a face large, with the split through its middle. */
+  /** Zoom to a face, with the split through its middle. */
   fitFace(face, { keepSplit = false } = {}) {
     const [a, b, c, d, e, f] = face.frame;
     const [x, y] = [a / 2 + c * 0.52 + e, b / 2 + d * 0.52 + f];
@@ -153,7 +153,7 @@ export class Stage {
     this.#apply();
   }
 
-  /** Zoom so that one px of the photo takes one px of the screen, with a face in the middle. */
+  /** Zoom to 1:1 with a face in the middle. */
   full100(box) {
     const scale = 1 / window.devicePixelRatio;
     const [x0, y0, x1, y1] = box ?? [0, 0, this.photo.width, this.photo.height];
@@ -161,7 +161,7 @@ export class Stage {
     this.#apply();
   }
 
-  /** A place of the photo in the middle, with no wider margin than the whole photo would have. */
+  /** Centre a position of the photo, with no wider margin than the whole photo would have. */
   #centred([x, y], scale) {
     const place = (centre, extent, size) => {
       const start = extent / 2 - centre * scale;
@@ -179,13 +179,13 @@ export class Stage {
     this.#apply();
   }
 
-  /** Place of a pointer in px of the photo. */
+  /** Position of a pointer in px of the photo. */
   toPhoto(event) {
     const box = this.pane.getBoundingClientRect();
     return [(event.clientX - box.left - this.at.x) / this.at.scale, (event.clientY - box.top - this.at.y) / this.at.scale];
   }
 
-  /** Place of a px of the photo in the pane. */
+  /** Position in the pane of a pixel of the photo. */
   toPane([x, y]) {
     return [x * this.at.scale + this.at.x, y * this.at.scale + this.at.y];
   }
@@ -208,7 +208,7 @@ export class Stage {
     }
   }
 
-  /** Wheel, two fingers, and one finger or the mouse where nothing else takes it. */
+  /** Handle the wheel, two fingers, and one finger or the mouse if nothing else uses them. */
   #pan() {
     const fingers = new Map();
     for (const pane of this.panes) {

@@ -1,9 +1,9 @@
-// The start of the page: sample photos, formats, and the way to and from the photo that is worked on.
+// The start of the page: sample photos, formats, and navigation to and from the current photo.
 
 import { work } from "./session.js";
 
 const byId = (id) => document.getElementById(id);
-const WORK = "#photo"; // of the address, while a photo is worked on
+const WORK = "#photo"; // fragment of the address while a photo is open
 
 export function setUpStart(takeSample) {
   for (const place of document.querySelectorAll(".formats")) place.textContent = work.model.formats.join(", ");
@@ -29,13 +29,13 @@ export function setUpStart(takeSample) {
   window.addEventListener("popstate", turn);
 }
 
-/** Show the photo, and let the browser's button for back lead to the start. */
+/** Show the photo; the browser's back button then leads to the start. */
 export function turnToPhoto() {
   if (location.hash === WORK) turn();
   else goTo(WORK);
 }
 
-/** Show the start or the photo, as the address says. */
+/** Show the start or the photo, depending on the address. */
 export function turn() {
   const shown = work.photo !== null && location.hash === WORK;
   document.body.dataset.view = shown ? "work" : "start";

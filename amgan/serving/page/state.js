@@ -1,8 +1,8 @@
-// What is asked for, with its history. A state is never changed, only replaced.
+// The request with its history. States are immutable.
 
 export const EMPTY = Object.freeze({ age: null, zones: Object.freeze({}), paint: null, strength: 1, pattern: null, lines: 1, hair: false, shape: true, teeth: true });
 
-/** What changes how an age is shown, under the names of the API. */
+/** The options besides ages, with their names in the API. */
 export function manner({ strength, pattern, lines, hair, shape, teeth }) {
   return { strength, pattern, lines, hair, shape, teeth };
 }
@@ -18,16 +18,16 @@ export class History {
   get canUndo() { return this.#past.length > 0; }
   get canRedo() { return this.#future.length > 0; }
 
-  /** Call `listener(state, live)` after every change; live while a control is still being moved. */
+  /** Call `listener(state, live)` after every change; `live` while a control is moving. */
   listen(listener) { this.#listeners.push(listener); }
 
-  /** Show a change without making it a step of the history. */
+  /** Apply a change without a step in the history. */
   preview(change) {
     this.#current = Object.freeze({ ...this.#current, ...change });
     this.#tell(true);
   }
 
-  /** Make a change, or what was previewed, a step of the history. */
+  /** Add a change, or the previewed one, to the history. */
   commit(change = {}) {
     this.#current = Object.freeze({ ...this.#current, ...change });
     if (!same(this.#current, this.#settled)) {
@@ -42,7 +42,7 @@ export class History {
   undo() { this.#step(this.#past, this.#future); }
   redo() { this.#step(this.#future, this.#past); }
 
-  /** Forget everything: another photo. */
+  /** Clear everything for another photo. */
   reset() {
     this.#past = [];
     this.#future = [];
@@ -62,7 +62,7 @@ export class History {
   }
 }
 
-/** Whether a state asks for anything. */
+/** Whether a state has a request. */
 export function asks(state) {
   return state.age !== null || Object.keys(state.zones).length > 0 || state.paint !== null;
 }
@@ -72,7 +72,7 @@ function same(a, b) {
     JSON.stringify(a.zones) === JSON.stringify(b.zones);
 }
 
-/** The age wanted of a part, in years: of its own zone, of its part, or null where none is set. */
+/** The wanted age of a part in years: that of its zone or of the part, or null if none is set. */
 export function zoneAge(state, zone, part) {
   return state.zones[part] ?? state.zones[zone] ?? null;
 }

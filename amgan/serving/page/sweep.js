@@ -1,4 +1,4 @@
-// The face through the ages, computed ahead, as a scrubber.
+// A scrubber over the face at several ages, computed in advance.
 
 import { getPhoto, sweep } from "./api.js";
 import { manner } from "./state.js";
@@ -9,8 +9,8 @@ export class Sweep {
   #abort = null;
   #timer = null;
   #on = false;
-  #follows = false; // shows each age as it comes
-  #manner = ""; // how the ages that are there were made
+  #follows = false; // shows each age on arrival
+  #manner = ""; // the options of the computed ages
 
   constructor({ history, stage, photo, model, failed, again }) {
     Object.assign(this, { history, stage, photo, model, failed, again });
@@ -56,7 +56,7 @@ export class Sweep {
     else if (this.#on && this.#frames.length) this.#show(Number(this.at.value));
   }
 
-  /** Show what is asked for again, in place of an age of the sweep. */
+  /** Show the request again instead of an age of the sweep. */
   leave() {
     this.#stop();
     this.#pause();
@@ -64,7 +64,7 @@ export class Sweep {
     if (this.#frames.length) this.restore?.();
   }
 
-  /** Something else is asked for: it is shown, and an age of the sweep no longer is. */
+  /** After a new request: show it instead of an age of the sweep. */
   #asked(state) {
     this.#follows = false;
     this.#showing(false);
@@ -129,7 +129,7 @@ export class Sweep {
     else this.stage.take(this.#face.number);
   }
 
-  /** Forth and back until it is stopped. */
+  /** Play forwards and backwards until stopped. */
   #start() {
     this.play.textContent = "Pause";
     let step = 1;

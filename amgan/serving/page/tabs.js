@@ -1,6 +1,6 @@
-// Tabs that follow the arrow keys.
+// Tabs with arrow keys.
 
-/** What a tab holds begins at its top: in its own scroller, or under the tabs where all of the panel scrolls. */
+/** Scroll to the top of a tab's content: in its own scroller, or under the tabs if the whole panel scrolls. */
 function toTheTop() {
   const panel = document.querySelector(".panel");
   const above = panel.querySelector(".age").getBoundingClientRect().bottom - panel.getBoundingClientRect().top;

@@ -1,4 +1,4 @@
-// What belongs to the window: files that are dropped, pasted or chosen, keys, theme, downloads.
+// Functions of the window: dropped, pasted and chosen files, keys, theme, downloads.
 
 const byId = (id) => document.getElementById(id);
 
@@ -19,7 +19,7 @@ export function setUpFiles(open, notice) {
     depth = Math.max(0, depth - 1);
     if (!depth) document.body.classList.remove("dragging");
   });
-  // Whatever is dropped: else the browser would leave the page for it.
+  // For anything that is dropped, as the browser would otherwise open it instead of the page.
   window.addEventListener("dragover", (event) => event.preventDefault());
   window.addEventListener("drop", (event) => {
     depth = 0;
@@ -70,7 +70,7 @@ export function setUpKeys({ history, stage, save, working, face }) {
   });
   window.addEventListener("keyup", (event) => { if (event.key.toLowerCase() === "b") stage.showBefore(false); });
   window.addEventListener("blur", () => stage.showBefore(false));
-  // In the mode "hold" the photo shows before while it is pressed; a drag goes on panning.
+  // In the mode "hold" the original is shown while the photo is pressed; a drag still pans.
   stage.pane.addEventListener("pointerdown", () => { if (stage.compare === "hold") stage.showBefore(true); });
   for (const name of ["pointerup", "pointercancel"]) stage.pane.addEventListener(name, () => stage.showBefore(false));
 }

@@ -1,4 +1,4 @@
-// Fifteen zones as sliders, which light up on the face and can be dragged there.
+// Sliders of the fifteen zones, which are highlighted on the face and can be dragged there.
 
 import { zoneAge } from "./state.js";
 
@@ -22,7 +22,7 @@ export class Zones {
     this.#build();
   }
 
-  /** Names of sliders and the parts each stands for. */
+  /** Names of the sliders and the parts of each. */
   #names() {
     const apart = this.sides.checked;
     return this.model.zones.flatMap((zone) => {
@@ -61,7 +61,7 @@ export class Zones {
     this.#show();
   }
 
-  /** Years that the face shows at a slider's parts, and what they will be. */
+  /** Estimated ages of a slider's parts in years, and the wanted ones. */
   #years(slider, state) {
     const mean = (values) => values.reduce((sum, v) => sum + v, 0) / values.length;
     const now = mean(slider.parts.map((part) => this.#face.zones[part]));
@@ -88,7 +88,7 @@ export class Zones {
 
   #set(slider, years, live) {
     const zones = { ...this.history.current.zones };
-    // A whole zone takes the place of its parts, a part the place of its share of the zone.
+    // A zone replaces its parts, a part replaces its share of the zone.
     const whole = zones[slider.zone.name];
     for (const name of slider.name === slider.zone.name ? slider.parts : [slider.zone.name]) delete zones[name];
     if (slider.name !== slider.zone.name && whole !== undefined) {

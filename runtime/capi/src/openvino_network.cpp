@@ -55,7 +55,7 @@ void set_least_sizes(ov::Model &model, const NetworkOptions &options, const std:
     if (!shapes.empty()) model.reshape(shapes);
 }
 
-// Keeps the face coordinates of pixels in f32 in a model that is compiled for bf16, in which atlas positions have errors
+// Keeps face coordinates of pixels in f32 in a model that is compiled for bf16, in which atlas positions have errors
 // of up to a texel. OpenVINO keeps f32 for operators that lead to an output without a convolution in between, so one
 // value of each position plane becomes an additional, unused output.
 void keep_positions_exact(ov::Model &model) {

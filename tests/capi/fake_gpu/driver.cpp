@@ -1,4 +1,4 @@
-// Ages frames with libamgan's TensorRT backend on the fake GPU: driver BUNDLE. Prints one line a check; 0: all is well.
+// Ages frames with libamgan's TensorRT backend on the fake GPU: driver BUNDLE. Prints a line per check; 0: success.
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -27,7 +27,7 @@ FrameWork make_frame(const Engine &engine, const Bundle &bundle, int side, int m
         for (std::size_t i = 0; i < work.map.values.size(); ++i)
             work.positions[p].values[i] = static_cast<float>((i * (2 * p + 3) + i / static_cast<std::size_t>(work.map.side)) % 101);
     }
-    // Another one for every size of frames.
+    // Another one for every frame size.
     work.pattern.assign(fake::kPatterns, 0.0f);
     work.pattern[static_cast<std::size_t>(side / 64) % fake::kPatterns] = 0.75f;
     work.pattern[static_cast<std::size_t>(side / 64 + 1) % fake::kPatterns] = 0.25f;
@@ -39,7 +39,7 @@ FrameWork make_frame(const Engine &engine, const Bundle &bundle, int side, int m
     return work;
 }
 
-// Whether every pixel of a tile is what the network makes of it, and every other one untouched.
+// Whether every pixel of the tiles has the network's value, and every other pixel is unchanged.
 bool age_right(Engine &engine, const FrameWork &work) {
     constexpr std::uint8_t kUntouched = 0xA5;
     const int side = work.side_px, halo = work.halo_px, padded = work.padded_px();
@@ -88,7 +88,7 @@ int check_pixels(const Bundle &bundle) {
     return wrong + check(good == std::vector<int>(4, 4), "four threads");
 }
 
-// Two frames wait for the GPU at the same time, and a frame that comes again is a graph.
+// Two frames wait for the GPU concurrently, and a repeated frame is launched as a graph.
 int check_concurrency(const Bundle &bundle) {
     const std::unique_ptr<Engine> engine = open_tensorrt(bundle, "cuda", "");
     const FrameWork work = make_frame(*engine, bundle, 128, 128);
@@ -107,8 +107,8 @@ int check_concurrency(const Bundle &bundle) {
     return wrong + check(fake::graphs() - before >= 3, "graphs were launched");
 }
 
-// Every call of CUDA and TensorRT fails once: an error must come out, unless the pixels are right all the same, as
-// without a graph; and nothing may stay behind.
+// Every call of CUDA and TensorRT fails once: it must raise an error, unless the pixels are correct nevertheless, as
+// without a graph; and nothing may leak.
 int check_failures(const Bundle &bundle) {
     int failed = 0, wrong = 0, recovered = 0;
     for (int call = 1; call < 1000; ++call) {
@@ -126,7 +126,7 @@ int check_failures(const Bundle &bundle) {
         }
         if (fake::held() != 0) ++wrong, std::printf("WRONG: call %d left %d things\n", call, fake::held());
         if (!caught) {
-            // Where there are not so many calls, none failed.
+            // With fewer calls than that, none failed.
             if (fake::calls() < call) break;
             if (!right) ++wrong, std::printf("WRONG: call %d failed, and nobody noticed\n", call);
             ++recovered;

@@ -36,12 +36,12 @@ int failing = 0, called = 0, objects = 0, rules = 0, launched = 0;
 std::mutex meeting;
 std::condition_variable met;
 int wanted = 0, there = 0;
-std::map<const char *, std::size_t> memory;  // where pieces begin, and their bytes
+std::map<const char *, std::size_t> memory;  // sizes in bytes by address
 thread_local int used_gpu = -1;
 
 using Hold = std::lock_guard<std::recursive_mutex>;
 
-// A number that was copied in, or 0: the padding of a tile may hold anything.
+// A number that was uploaded, or 0: the padding of a tile may hold anything.
 float known(float number) { return number > -1000.0f && number < 1000.0f ? number : 0.0f; }
 
 bool fails() { return ++called == failing; }
@@ -87,7 +87,7 @@ struct Counted {
     ~Counted() { --objects; }
 };
 
-// An engine whose plan says "width height halo low high": sizes in px and of batches.
+// An engine with the plan "width height halo low high": sizes in px and of batches.
 struct Plan {
     int width = 0, height = 0, halo = 0, low = 0, high = 0;
     int wide() const { return width + 2 * halo; }
@@ -260,7 +260,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
     {
-        // Only where nobody comes is this as long as it says.
+        // The timeout only expires if no other thread comes.
         std::unique_lock<std::mutex> hold(meeting);
         ++there;
         met.notify_all();

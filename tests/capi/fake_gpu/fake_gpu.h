@@ -1,4 +1,4 @@
-// A CUDA and a TensorRT of our own: work is done as late as a stream allows, and any call can be told to fail.
+// A fake of CUDA and TensorRT: work is done as late as a stream allows, and any call can be made to fail.
 #pragma once
 
 #include <array>
@@ -9,8 +9,8 @@ namespace fake {
 constexpr std::size_t kPositions = 4;    // planes of coordinates
 constexpr std::size_t kPatterns = 3;  // weights of the mixture, as the tests' tiny bundle has them
 
-// What the network of the fake makes of a value of a pixel: depends on the picture, the years, where the pixel's cell
-// lies on the face, and the pattern.
+// The fake network's output for a pixel value, which depends on the picture, the years, the position of the pixel's
+// cell on the face, and the pattern.
 inline std::uint8_t aged(std::uint8_t value, float years, const std::array<float, kPositions> &place, const float *pattern) {
     int sum = value + static_cast<int>(years);
     for (std::size_t i = 0; i < kPositions; ++i) sum += static_cast<int>(i + 1) * static_cast<int>(place[i]);
@@ -19,10 +19,10 @@ inline std::uint8_t aged(std::uint8_t value, float years, const std::array<float
 }
 
 void fail_at(int call);  // the call that fails, counted from 1 on; 0: none
-int calls();             // how many calls there were since
-int held();              // memory, streams and objects of TensorRT that were not given back
-int graphs();            // how many graphs were launched
-void meet(int threads);  // from now on, whoever waits for the GPU waits until so many do at the same time; 0: no longer
-int broken();            // how often a rule was broken, such as use of memory that is gone
+int calls();             // number of calls since then
+int held();              // memory, streams and objects of TensorRT that were not freed
+int graphs();            // number of launched graphs
+void meet(int threads);  // waits for the GPU block until this many threads wait; 0: no longer
+int broken();            // number of violations, such as use of freed memory
 
 }  // namespace fake

@@ -1,5 +1,5 @@
-// What libamgan calls of TensorRT, declared anew for a library of our own that stands in for it in tests. Names and
-// meaning are those of TensorRT 10 and 11; nothing here can be linked with the real one.
+// Declarations of the parts of TensorRT that libamgan calls, for the fake library of the tests. Names and meanings are
+// those of TensorRT 10 and 11; nothing here can be linked with the real one.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// What libamgan calls of CUDA's runtime, declared anew for a library of our own that stands in for it in tests.
+// Declarations of the parts of CUDA's runtime that libamgan calls, for the fake library of the tests.
 #pragma once
 
 #include <cstddef>
