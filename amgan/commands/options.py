@@ -109,9 +109,9 @@ shape_option = click.option(
     help="Also change the shape of a face with its age (slight sagging), or only its skin.",
 )  # fmt: skip
 
-teeth_option = click.option(
-    "--teeth/--no-teeth", default=True, show_default=True,
-    help="Also change the colour of teeth with age: older ones are darker and more yellow.",
+whites_option = click.option(
+    "--whites/--no-whites", default=True, show_default=True,
+    help="Also change the whites of eyes and teeth with age: they get darker and more yellow.",
 )  # fmt: skip
 
 _REQUEST_OPTIONS = (
@@ -171,7 +171,7 @@ _POLICY_OPTIONS = (
     lines_option,
     hair_option,
     shape_option,
-    teeth_option,
+    whites_option,
     click.option(
         "--strength", type=float, default=1.0, show_default=True, metavar="0..1",
         help="Share of the change to apply, from 0 (none) to 1 (all).",

@@ -20,13 +20,12 @@ from ..face.finder import Face
 from ..face.hair import HairChange, greys, paste_hair, plan_hair
 from ..face.head_parser import HeadParser, own_skin, skin_at
 from ..face.line_strength import pattern_for, skin_pattern
-from ..face.mesh import LIPS_INNER
 from ..face.paste import paste_change
 from ..face.pattern import one_pattern
 from ..face.region_masks import RegionMasks, make_region_masks, without_margin
 from ..face.shape import ShapeChange, paste_shape, plan_shape
-from ..face.teeth import TeethChange, paste_teeth, plan_teeth
 from ..face.tone import read_tone
+from ..face.whites import OPENINGS, WhiteChange, paste_white, plan_whites
 from .drawn_plan import DrawnPlan, draw_plan
 from .engine_frame import (
     Canvas,
@@ -92,7 +91,7 @@ class SeenFace:
 class FaceWork:
     """The planned work on one face: ``mask`` float32 [S, S] of the change, ``frame`` for the engine.
 
-    ``teeth``, ``hair`` and ``shape`` are the changes of its teeth, hair and shape, if any.
+    ``hair`` and ``shape`` are the changes of its hair and shape, if any, ``whites`` those of eyes and teeth.
     """
 
     seen: SeenFace
@@ -101,7 +100,7 @@ class FaceWork:
     frame: FrameWork
     hair: HairChange | None = None
     shape: ShapeChange | None = None
-    teeth: TeethChange | None = None
+    whites: tuple[WhiteChange, ...] = ()
 
     @property
     def before(self) -> NDArray[np.uint8]:
@@ -234,8 +233,8 @@ def plan_work(
     shape = None
     if request.shape:
         shape = plan_shape(seen.face.frame, seen.landmarks, seen.now.base, plan.wanted.base)
-    teeth = _plan_teeth(rgb, seen, plan.wanted) if request.teeth else None
-    return FaceWork(seen, plan.wanted, mask, frame, hair, shape, teeth)
+    whites = _plan_whites(rgb, seen, plan.wanted) if request.whites else ()
+    return FaceWork(seen, plan.wanted, mask, frame, hair, shape, whites)
 
 
 def plan_seen(
@@ -252,8 +251,8 @@ def paste_face(out: NDArray[np.uint8], work: FaceWork, aged: NDArray[np.uint8], 
     before = work.before
     tone = read_tone(before, work.mask)
     paste_change(out, work.seen.face.frame, before, aged, work.mask, strength=strength, tone=tone)
-    if work.teeth is not None:
-        paste_teeth(out, work.teeth, tone, strength)
+    for change in work.whites:
+        paste_white(out, change, tone, strength)
     if work.hair is not None:
         paste_hair(out, work.hair, strength)
     if work.shape is not None:
@@ -272,15 +271,20 @@ def _plan_hair(
     return plan_hair(rgb, seen.face.frame, shares, seen.landmarks, now, wanted.base)
 
 
-def _plan_teeth(rgb: NDArray[np.uint8], seen: SeenFace, wanted: FaceAges) -> TeethChange | None:
-    """The change of the teeth of a face whose age changes as a whole; None if there is none."""
+def _plan_whites(rgb: NDArray[np.uint8], seen: SeenFace, wanted: FaceAges) -> tuple[WhiteChange, ...]:
+    """The changes of the whites of a face whose age changes as a whole."""
     if seen.now.base == wanted.base:
-        return None
-    visible = 1.0
-    if seen.skin is not None:
-        cells = np.clip(seen.landmarks[list(LIPS_INNER)] * len(seen.skin), 0, len(seen.skin) - 1).astype(int)
-        visible = float(seen.skin[cells[:, 1], cells[:, 0]].mean())
-    return plan_teeth(rgb, seen.face.landmarks, seen.now.base, wanted.base, visible)
+        return ()
+    visible = [1.0 if seen.skin is None else _visible(seen, one.ring) for one in OPENINGS]
+    return plan_whites(rgb, seen.face.landmarks, seen.now.base, wanted.base, visible)
+
+
+def _visible(seen: SeenFace, points: tuple[int, ...]) -> float:
+    """The share of the face's points that nothing covers."""
+    assert seen.skin is not None
+    size = len(seen.skin)
+    cells = np.clip(seen.landmarks[list(points)] * size, 0, size - 1).astype(int)
+    return float(seen.skin[cells[:, 1], cells[:, 0]].mean())
 
 
 def _pattern(request: Request, seen: SeenFace, count: int) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""What lies over a face, its teeth, hair and shape, on the way of one photo."""
+"""What lies over a face, its whites, hair and shape, on the way of one photo."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from amgan.runtime.ages.maps import FaceAges
 from amgan.runtime.batch.outcome import describe_aged
 from amgan.runtime.face.hair import DETAIL_PX, HairChange
 from amgan.runtime.face.shape import GRID, ShapeChange
-from amgan.runtime.face.teeth import TeethChange
+from amgan.runtime.face.whites import WhiteChange
 from amgan.runtime.face.zones import PART_NAMES
 from amgan.runtime.pipeline.face_plan import FaceWork, paste_face
 
@@ -51,22 +51,25 @@ def test_hair_and_shape_are_asked_for(pipeline: Pipeline, hopper: np.ndarray) ->
     still = work(Request.parse(zones=["forehead=+20"], hair=True, shape=True))
     assert still.hair is None
     assert still.shape is None
-    assert still.teeth is None
+    assert still.whites == ()
 
 
-def test_teeth_are_asked_for_and_left_where_the_mouth_is_covered(
+def test_whites_are_asked_for_and_left_where_they_are_covered(
     pipeline: Pipeline, collins: np.ndarray
 ) -> None:
     (seen,) = pipeline.see(collins)
 
-    def teeth(request: Request, share: float = 1.0) -> TeethChange | None:
-        one = replace(seen, skin=np.full((128, 128), share, np.float32))
-        return pipeline.start(collins, request, seen=[one]).works[0].teeth
+    def whites(request: Request, covered_from: int) -> tuple[WhiteChange, ...]:
+        skin = np.ones((128, 128), np.float32)
+        skin[covered_from:] = 0
+        return pipeline.start(collins, request, seen=[replace(seen, skin=skin)]).works[0].whites
 
-    found = teeth(Request.parse("75"))
-    assert found is not None and found.weight.max() > 0.5
-    assert teeth(Request.parse("75", teeth=False)) is None
-    assert teeth(Request.parse("75"), share=0.0) is None
+    found = whites(Request.parse("75"), 128)
+    assert len(found) == 3  # her mouth and both eyes
+    assert min(one.weight.max() for one in found) > 0.5
+    assert whites(Request.parse("75", whites=False), 128) == ()
+    assert len(whites(Request.parse("75"), 75)) == 2  # the lower half is covered
+    assert whites(Request.parse("75"), 0) == ()
 
 
 def test_hair_and_shape_are_pasted(pipeline: Pipeline, hopper: np.ndarray) -> None:
@@ -80,7 +83,9 @@ def test_hair_and_shape_are_pasted(pipeline: Pipeline, hopper: np.ndarray) -> No
     for change in (
         replace(work, hair=HairChange(work.seen.face.frame, planes)),
         replace(work, shape=ShapeChange(work.seen.face.frame, moves)),
-        replace(work, teeth=TeethChange(90, 95, np.ones((20, 30), np.float32), np.full(3, -0.2, np.float32))),
+        replace(
+            work, whites=(WhiteChange(90, 95, np.ones((20, 30), np.float32), np.full(3, -0.2, np.float32)),)
+        ),
     ):
         out = hopper.copy()
         size = work.seen.frame_px

@@ -1,4 +1,4 @@
-"""The colour of teeth: found between open lips, and nothing else changed."""
+"""The whites of teeth and eyes: found within lips and lids, and nothing else changed."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from amgan.runtime.face.mesh import LIPS_INNER, MOUTH_CORNERS, N_POINTS
-from amgan.runtime.face.teeth import LEAST_PX, TeethChange, paste_teeth, plan_teeth
+from amgan.runtime.face.mesh import LIPS_INNER, MOUTH_CORNERS, N_POINTS, RIGHT_EYE
 from amgan.runtime.face.tone import Tone
+from amgan.runtime.face.whites import LEAST_PX, WhiteChange, paste_white, plan_whites
 
 COLOURED = Tone(np.ones((256, 3), np.float32), 0.0)
 GREY = Tone(np.ones((256, 3), np.float32), 1.0)
@@ -36,10 +36,9 @@ def smile(open_px: float = 24.0) -> tuple[np.ndarray, np.ndarray]:
 def aged(
     photo: np.ndarray, points: np.ndarray, now: float, wanted: float, tone: Tone = COLOURED
 ) -> np.ndarray:
-    change = plan_teeth(photo, points, now, wanted)
-    assert change is not None
+    (change,) = plan_whites(photo, points, now, wanted)
     out = photo.copy()
-    paste_teeth(out, change, tone)
+    paste_white(out, change, tone)
     return out
 
 
@@ -71,13 +70,11 @@ def test_younger_teeth_are_lighter_but_never_blown_out() -> None:
 
 def test_years_and_strength_scale_the_change() -> None:
     photo, points = smile()
-    change = plan_teeth(photo, points, 30, 50)
-    more = plan_teeth(photo, points, 30, 70)
-    assert change is not None and more is not None
+    (change,), (more,) = (plan_whites(photo, points, 30, wanted) for wanted in (50, 70))
     np.testing.assert_allclose(more.shift, 2 * change.shift)
     half, full = photo.copy(), photo.copy()
-    paste_teeth(half, more, COLOURED, 0.5)
-    paste_teeth(full, change, COLOURED)
+    paste_white(half, more, COLOURED, 0.5)
+    paste_white(full, change, COLOURED)
     np.testing.assert_array_equal(half, full)
 
 
@@ -96,29 +93,50 @@ def test_grey_photos_stay_grey() -> None:
 )
 def test_nothing_to_change(open_px: float, now: float, wanted: float, seen: float) -> None:
     photo, points = smile(open_px)
-    assert plan_teeth(photo, points, now, wanted, seen) is None
+    assert plan_whites(photo, points, now, wanted, (seen, 1.0, 1.0)) == ()
 
 
 def test_an_open_mouth_without_teeth_stays() -> None:
     photo, points = smile()
     photo[(photo == TOOTH).all(axis=2)] = DARK
     photo[(photo == GUM).all(axis=2)] = DARK
-    assert plan_teeth(photo, points, 25, 70) is None
+    assert plan_whites(photo, points, 25, 70) == ()
 
 
 def test_faces_too_small_and_outside_the_photo() -> None:
     photo, points = smile()
-    assert plan_teeth(photo, points * (LEAST_PX / 100), 25, 70) is None
-    assert plan_teeth(photo, points + np.array([WIDTH + 100, 0]), 25, 70) is None
-    cut = plan_teeth(photo[:, :100], points, 25, 70)
-    assert cut is not None and cut.left + cut.weight.shape[1] == 100
+    assert plan_whites(photo, points * (LEAST_PX / 100), 25, 70) == ()
+    assert plan_whites(photo, points + np.array([WIDTH + 100, 0]), 25, 70) == ()
+    (cut,) = plan_whites(photo[:, :100], points, 25, 70)
+    assert cut.left + cut.weight.shape[1] == 100
     out = np.ascontiguousarray(photo[:, :100])
-    paste_teeth(out, cut, COLOURED)
+    paste_white(out, cut, COLOURED)
     assert (out[90, 90] < TOOTH).all()
 
 
 def test_partly_covered_teeth_change_less() -> None:
     photo, points = smile()
-    whole, part = (plan_teeth(photo, points, 25, 70, seen) for seen in (1.0, 0.75))
-    assert isinstance(whole, TeethChange) and isinstance(part, TeethChange)
+    (whole,), (part,) = (plan_whites(photo, points, 25, 70, (seen, 1.0, 1.0)) for seen in (1.0, 0.75))
+    assert isinstance(whole, WhiteChange)
     assert 0.1 < part.weight.max() < 0.9 * whole.weight.max()
+
+
+def test_the_white_of_an_eye_changes_and_its_iris_does_not() -> None:
+    photo, points = smile(open_px=1.0)
+    angle = np.linspace(np.pi, -np.pi, len(RIGHT_EYE), endpoint=False)
+    ring = np.stack([60 + 24 * np.cos(angle), 40 + 9 * np.sin(angle)], axis=1)
+    points[list(RIGHT_EYE)] = ring
+    points[[33, 133]] = (36.0, 40.0), (84.0, 40.0)
+    white, iris, pupil = (205, 200, 196), (90, 120, 150), (15, 15, 15)
+    cv2.fillPoly(photo, [np.rint(ring).astype(np.int32)], white)
+    cv2.circle(photo, (60, 40), 8, iris, -1)
+    cv2.circle(photo, (60, 40), 3, pupil, -1)
+    out = aged(photo, points, 25, 70).astype(int)
+    changed = white - out[40, 43]
+    assert changed.min() > 8
+    assert changed[2] > changed[0]
+    assert np.abs(out[40, 55] - iris).max() <= 1
+    assert np.abs(out[40, 60] - pupil).max() <= 1
+    far = np.ones((HEIGHT, WIDTH), bool)
+    far[27:53, 32:88] = False
+    np.testing.assert_array_equal(out[far], photo[far])
