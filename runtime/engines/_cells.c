@@ -1,8 +1,8 @@
 /* What the CPU engine computes around its network, pixel by pixel, in one pass each.
  *
  * `gather` makes the network's input: the codes of a tile and the learnt atlas, sampled bilinearly at the places of the
- * pixels and multiplied by the years to change and by a gain, in cells of 2 x 2 px and in bf16. `blend` adds the
- * network's change to the codes. Without AVX2 and FMA nothing here is used (openvino_cells.py asks `usable`).
+ * pixels and multiplied by the years to change and by a gain, in cells of 2 x 2 px and in bf16. `condition` makes the
+ * planes from which SPADE is conditioned. `blend` adds the network's change to the codes. Without AVX2 and FMA nothing here is used (openvino_cells.py asks `usable`).
  *
  * Python has computed all sizes; every buffer is checked against them here.
  */
@@ -21,6 +21,9 @@
 #define PIXELS 4    /* of a cell of 2 x 2 px */
 #define WIDEST 8192 /* px of a tile */
 #define HALF_SPAN 63.75f
+#define WAVES 5     /* of positions, each twice as many as the one before */
+#define PLANES 25   /* years, u, v, their sines and cosines, inside and scale */
+#define MARGIN 2    /* cells around the planes that are not used */
 
 #if CAN_BE_FAST
 static const float SHARES[CELL] = {0.375f, 0.125f, 0.125f, 0.375f};
@@ -224,6 +227,57 @@ static FAST void blend_row(const uint8_t *codes, const float *delta, const float
     }
 }
 
+/* Sine and cosine of pi times eight numbers. */
+static inline FAST void turn_eight(__m256 at, __m256 *sine, __m256 *cosine) {
+    const float sines[6] = {3.14159265f, -5.16771278f, 2.55016404f, -0.59926453f, 0.08214589f, -0.00737043f};
+    const float cosines[7] = {1.0f, -4.93480220f, 4.05871213f, -1.33526277f, 0.23533063f, -0.02580689f, 0.00192957f};
+    __m256 whole = _mm256_round_ps(at, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC), rest = _mm256_sub_ps(at, whole);
+    __m256 sign = _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtps_epi32(whole), 31));
+    __m256 square = _mm256_mul_ps(rest, rest), odd = _mm256_set1_ps(sines[5]), even = _mm256_set1_ps(cosines[6]);
+    for (int k = 4; k >= 0; k--) odd = _mm256_fmadd_ps(odd, square, _mm256_set1_ps(sines[k]));
+    for (int k = 5; k >= 0; k--) even = _mm256_fmadd_ps(even, square, _mm256_set1_ps(cosines[k]));
+    *sine = _mm256_xor_ps(_mm256_mul_ps(odd, rest), sign);
+    *cosine = _mm256_xor_ps(even, sign);
+}
+
+/* A row of planes, ``apart`` apart; ``rows`` are years, u, v, inside and scale. */
+static FAST void condition_row(const float *const rows[5], int cells, uint16_t *to, Py_ssize_t apart) {
+    const __m256i numbers = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    const __m256 one = _mm256_set1_ps(1.0f);
+    for (int c = 0; c < cells; c += 8) {
+        __m256i wanted = _mm256_cmpgt_epi32(_mm256_set1_epi32(cells - c), numbers);
+        __m256 given[5], planes[PLANES];
+        for (int k = 0; k < 5; k++) given[k] = some_of(rows[k] + c, wanted);
+        __m256 inside = given[3];
+        planes[0] = given[0];
+        for (int axis = 0; axis < 2; axis++) {
+            __m256 sine, cosine;
+            planes[1 + axis] = _mm256_mul_ps(given[1 + axis], inside);
+            turn_eight(given[1 + axis], &sine, &cosine);
+            for (int wave = 0; wave < WAVES; wave++) {
+                planes[3 + 2 * wave + axis] = _mm256_mul_ps(sine, inside);
+                planes[3 + 2 * (WAVES + wave) + axis] = _mm256_mul_ps(cosine, inside);
+                __m256 twice = _mm256_add_ps(sine, sine), before = cosine;
+                cosine = _mm256_fnmadd_ps(twice, sine, one);
+                sine = _mm256_mul_ps(twice, before);
+            }
+        }
+        planes[PLANES - 2] = inside;
+        planes[PLANES - 1] = given[4];
+        for (int k = 0; k < PLANES; k++) store_some(to + k * apart + c, in_bf16(planes[k]), cells - c);
+    }
+}
+
+static void condition_rows(const Py_buffer *const given[5], const Py_buffer *out) {
+    int height = (int)given[0]->shape[0], width = (int)given[0]->shape[1], cells = width - 2 * MARGIN;
+    for (int y = MARGIN; y < height - MARGIN; y++) {
+        const float *rows[5];
+        for (int k = 0; k < 5; k++)
+            rows[k] = (const float *)((const char *)given[k]->buf + y * given[k]->strides[0]) + MARGIN;
+        condition_row(rows, cells, (uint16_t *)out->buf + (size_t)(y - MARGIN) * cells, out->shape[1]);
+    }
+}
+
 static void blend_rows(const Py_buffer *core, const Py_buffer *change, const Py_buffer *out) {
     Py_ssize_t apart = change->shape[1];
     int cells = (int)core->shape[1] / 2;
@@ -241,6 +295,8 @@ typedef struct {
 
 static void gather_rows(const Py_buffer *image, const Py_buffer *planes[3], const Texture *fine,
                         const Texture *coarse, const float *gain, const Py_buffer *out) {}
+
+static void condition_rows(const Py_buffer *const given[5], const Py_buffer *out) {}
 
 static void blend_rows(const Py_buffer *core, const Py_buffer *change, const Py_buffer *out) {}
 #endif
@@ -291,6 +347,31 @@ static PyObject *gather(PyObject *module, PyObject *args) {
     return finish(&views, fits);
 }
 
+static PyObject *condition(PyObject *module, PyObject *args) {
+    PyObject *objects[6];
+    Views views = {.count = 0};
+    const Py_buffer *given[5];
+    int taken = 0, fits = 0;
+    if (!PyArg_ParseTuple(args, "OOOOOO", &objects[0], &objects[1], &objects[2], &objects[3], &objects[4],
+                          &objects[5]))
+        return NULL;
+    while (taken < 5 && (given[taken] = take(&views, objects[taken], 2, 4, 0))) taken++;
+    Py_buffer *out = taken == 5 ? take(&views, objects[5], 2, 2, 1) : NULL;
+    if (out) {
+        Py_ssize_t height = given[0]->shape[0], width = given[0]->shape[1];
+        fits = usable() && height > 2 * MARGIN && width > 2 * MARGIN && height <= WIDEST && width <= WIDEST &&
+               out->shape[0] >= PLANES && out->shape[1] == (height - 2 * MARGIN) * (width - 2 * MARGIN) &&
+               out->strides[0] == out->shape[1] * (Py_ssize_t)sizeof(uint16_t);
+        for (int k = 1; k < 5; k++) fits = fits && alike(given[0], given[k]);
+        if (fits) {
+            Py_BEGIN_ALLOW_THREADS
+            condition_rows(given, out);
+            Py_END_ALLOW_THREADS
+        }
+    }
+    return finish(&views, fits);
+}
+
 static PyObject *blend(PyObject *module, PyObject *args) {
     PyObject *given[3];
     Views views = {.count = 0};
@@ -314,6 +395,7 @@ static PyObject *blend(PyObject *module, PyObject *args) {
 
 static PyMethodDef methods[] = {{"usable", can_use, METH_NOARGS, "See _cells.pyi."},
                                 {"gather", gather, METH_VARARGS, "See _cells.pyi."},
+                                {"condition", condition, METH_VARARGS, "See _cells.pyi."},
                                 {"blend", blend, METH_VARARGS, "See _cells.pyi."},
                                 {NULL, NULL, 0, NULL}};
 static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "_cells", NULL, 0, methods, NULL, NULL, NULL, NULL};

@@ -26,6 +26,21 @@ def gather(
     needs.
     """
 
+def condition(
+    years: NDArray[Any],
+    u: NDArray[Any],
+    v: NDArray[Any],
+    inside: NDArray[Any],
+    scale: NDArray[Any],
+    out: NDArray[Any],
+) -> None:
+    """Write the planes from which SPADE is conditioned into ``out``, bf16 as uint16 [25 or more, h * w].
+
+    All others are float32 [h + 4, w + 4], in cells. The planes: years; u and v; sines of pi, 2, 4, 8 and 16
+    pi times u and v, then cosines; inside; scale. Those of u and v are multiplied by ``inside``. Raises
+    ValueError for other arrays and on a CPU without what it needs.
+    """
+
 def blend(core: NDArray[Any], change: NDArray[Any], out: NDArray[Any]) -> None:
     """Write the aged core of one tile into ``out``, uint8 [H, W, 3].
 

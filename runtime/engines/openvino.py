@@ -16,7 +16,8 @@ from ..bundle.precision import Precision
 from ..errors import EngineError
 from ..machine import count_cores
 from .contract import CELL_PX, COORDINATE_PLANES, GENERATOR_INPUTS, Capabilities, Ticket, TileBatch
-from .openvino_cells import GROUP_PX, HEADS, SEEN, PixelCells, read_cells, without_pixels
+from .openvino_cells import GROUP_PX, HEADS, PLANES, SEEN, PixelCells
+from .openvino_cut import read_cells, without_pixels
 from .openvino_network import choose_precision, compile_network, last_line, load_openvino
 
 MAX_CORE_PX = 832
@@ -161,7 +162,8 @@ class OpenVinoEngine:
 def _cut_inputs(cells: PixelCells, batch: TileBatch) -> dict[str, Any]:
     """The inputs of the network without its pixels."""
     openvino = load_openvino()
-    seen = cells.gather(batch)
-    tensor = openvino.Tensor(seen, openvino.Shape(list(seen.shape)), openvino.Type.bf16)
-    rest = {name: getattr(batch, name) for name in GENERATOR_INPUTS if name != "image"}
-    return {SEEN: tensor, **rest}
+    made = {SEEN: cells.gather(batch), PLANES: cells.condition(batch)}
+    return {
+        name: openvino.Tensor(halves, openvino.Shape(list(halves.shape)), openvino.Type.bf16)
+        for name, halves in made.items()
+    }

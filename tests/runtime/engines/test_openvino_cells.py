@@ -13,12 +13,15 @@ from PIL import Image
 
 from amgan.export.cases import mean_face_coordinates
 from amgan.networks.atlas import upsampled
+from amgan.networks.conditioning import conditioning_planes
+from amgan.networks.config import AGE_SPAN_YEARS
 from amgan.runtime.bundle.bundle import Bundle
 from amgan.runtime.bundle.precision import Precision
-from amgan.runtime.engines import openvino_cells
+from amgan.runtime.engines import openvino_cells, openvino_cut
 from amgan.runtime.engines.contract import TileBatch
 from amgan.runtime.engines.openvino import OpenVinoEngine
-from amgan.runtime.engines.openvino_cells import PixelCells, can_cut, read_cells, without_pixels
+from amgan.runtime.engines.openvino_cells import PixelCells, can_cut
+from amgan.runtime.engines.openvino_cut import read_cells, without_pixels
 from amgan.runtime.engines.openvino_network import cpu_has_bf16, load_openvino
 
 HALO = 44
@@ -108,6 +111,22 @@ def test_gathers_what_the_first_convolution_reads(size: tuple[int, int]) -> None
 
 
 @needs_extension
+@pytest.mark.parametrize("size", [(40, 48), (20, 124), (24, 84)])
+def test_conditions_on_places_and_their_waves(size: tuple[int, int]) -> None:
+    batch = tile(*size, count=2)
+    nothing = np.zeros((1, 4, 2, 2), np.float32)
+    found = (some_cells(nothing, nothing).condition(batch).astype(np.uint32) << 16).view(np.float32)
+    whole = (torch.from_numpy(one) for one in (batch.aging_map, batch.coordinates, batch.pattern))
+    # The network's own planes have years as a share of an age span, and the pattern's behind.
+    planes = conditioning_planes(*whole)[:, :, 2:-2, 2:-2].numpy()
+    planes[:, 0] *= AGE_SPAN_YEARS
+    assert found.shape == (2, 32, *planes.shape[2:])
+    assert planes.shape[1] == 29
+    assert np.allclose(found[:, :29], planes, rtol=1 / 256, atol=1e-5)
+    assert not found[:, 29:].any()
+
+
+@needs_extension
 @pytest.mark.parametrize("size", [(32, 32), (20, 36), (8, 4)])
 def test_blends_as_the_graph_does(size: tuple[int, int]) -> None:
     height, width = size
@@ -153,6 +172,15 @@ def test_other_arrays_are_refused() -> None:
     ):
         with pytest.raises(ValueError, match="array"):
             _cells.gather(*[other if i == at else one for i, one in enumerate(good)])
+    planes = np.zeros((25, 36), np.uint16)
+    _cells.condition(*[plane] * 5, planes)
+    for many in (
+        [plane] * 5 + [planes[:24]],
+        [plane] * 4 + [plane[:9], planes],
+        [plane] * 5 + [planes[:, :35]],
+    ):
+        with pytest.raises(ValueError, match="array"):
+            _cells.condition(*many)
     core, change = np.zeros((4, 6, 3), np.uint8), np.zeros((24, 6), np.float32)
     for given in (
         (core, change[:23], core.copy()),
@@ -171,7 +199,7 @@ def test_the_cut_network_gives_the_pixels_of_the_whole(monkeypatch: pytest.Monke
     cut = OpenVinoEngine(bundle, "bf16")
     assert cut._cells is not None
     found = cut.wait(cut.submit(batch))
-    monkeypatch.setattr(openvino_cells, "can_cut", lambda: False)
+    monkeypatch.setattr(openvino_cut, "can_cut", lambda: False)
     whole = OpenVinoEngine(bundle, "bf16")
     assert whole._cells is None
     wanted = whole.wait(whole.submit(batch))
@@ -203,6 +231,6 @@ def test_without_the_extension_nothing_is_cut(monkeypatch: pytest.MonkeyPatch) -
     def missing() -> SimpleNamespace:
         raise ImportError
 
-    monkeypatch.setattr(openvino_cells, "_extension", missing)
+    monkeypatch.setattr(openvino_cells, "extension", missing)
     assert not can_cut()
     assert read_cells(load_openvino(), Bundle.open().file("generator", Precision.FP32)) is None
