@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.exported import Exported
+from support.exported import Exported, skip_comparison
 from support.tiny_networks import TINY_MODEL, random_discriminator, random_generator
 
 from amgan.checkpoint import load_model, save_model
-from amgan.export import bundle as bundle_export
 from amgan.export.bundle import ExportOptions, export_bundle
-from amgan.export.parity.report import ParityReport
 
 
 @pytest.fixture(scope="session")
@@ -36,4 +34,4 @@ def exported(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Expo
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Exports without a comparison, which takes the most time."""
-    monkeypatch.setattr(bundle_export, "compare", lambda *a: ParityReport(0, {}, ()))
+    skip_comparison(monkeypatch)

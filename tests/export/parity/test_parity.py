@@ -322,7 +322,8 @@ def test_tolerances_widen_with_the_rounding() -> None:
 
 
 def test_report_as_json(exported: Exported, reference: Reference) -> None:
-    report = compare(reference, exported.bundle, only(exported, "generator.onnx", "estimator.onnx"))
+    few = replace(reference, answers={role: answers[:2] for role, answers in reference.answers.items()})
+    report = compare(few, exported.bundle, only(exported, "generator.onnx", "estimator.onnx"))
     content = json.loads(json.dumps(report.to_dict(), allow_nan=False))
     assert content["passed"] is True
     assert content["reference"] == "PyTorch fp32"

@@ -91,9 +91,11 @@ def test_each_pass_alone(name: str, blocks: int) -> None:
 
 @pytest.mark.parametrize("count", range(1, len(PASSES) + 1))
 def test_each_pass_after_all_before_it(count: int) -> None:
-    network, reports = simplify(generator(2), PASSES[:count]), report_passes(generator(2), PASSES[:count])
-    check_same(network, generator(2))
-    assert [r.name for r in reports] == ["plain", *NAMES[:count]]
+    check_same(simplify(generator(2), PASSES[:count]), generator(2))
+
+
+def test_passes_are_reported_as_far_as_they_ran() -> None:
+    assert [r.name for r in report_passes(generator(2), PASSES[:2])] == ["plain", *NAMES[:2]]
 
 
 def test_a_pass_leaves_its_input_alone() -> None:
