@@ -22,6 +22,11 @@ def reduce() -> Any:
     return _usable("_reduce")
 
 
+def between() -> Any:
+    """`_between`, which resizes planes; None where it cannot be used."""
+    return _usable("_between")
+
+
 @functools.cache
 def _usable(name: str) -> Any:
     try:

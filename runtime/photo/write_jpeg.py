@@ -28,6 +28,7 @@ _TURN_BACK = {
     8: Image.Transpose.ROTATE_270,
 }
 _STRIP_ROWS = 256
+_MOST_AT_ONCE_PX = 16_000_000
 _log = logging.getLogger(__name__)
 
 
@@ -82,7 +83,13 @@ def _turned_back(picture: Image.Image | NDArray[np.uint8], orientation: int) -> 
 
 
 def _check(content: bytes, before: NDArray[np.uint8], touched: NDArray[np.bool_]) -> None:
-    """Raise KeptBlocksError if a JPEG differs from ``before`` in pixels that are not ``touched``."""
+    """Raise KeptBlocksError if a JPEG differs from ``before`` in pixels that are not ``touched``.
+
+    OpenCV decodes in half of Pillow's time, but the picture at once; Pillow, which has decoded ``before``,
+    decides where OpenCV finds other pixels.
+    """
+    if before.ndim == 3 and touched.size <= _MOST_AT_ONCE_PX and _is_kept(content, before, touched):
+        return
     with Image.open(io.BytesIO(content), formats=("JPEG",)) as written:
         for top in range(0, len(before), _STRIP_ROWS):
             rows = slice(top, top + _STRIP_ROWS)
@@ -91,6 +98,18 @@ def _check(content: bytes, before: NDArray[np.uint8], touched: NDArray[np.bool_]
                 cv2.copyTo(before[rows], touched[rows].view(np.uint8), strip)
             if not np.array_equal(strip, before[rows]):
                 raise KeptBlocksError("another decoder finds other pixels in it")
+
+
+def _is_kept(content: bytes, before: NDArray[np.uint8], touched: NDArray[np.bool_]) -> bool:
+    """Whether OpenCV finds the pixels of ``before`` outside of ``touched``; one before 4.11 does not look."""
+    in_rgb = getattr(cv2, "IMREAD_COLOR_RGB", None)
+    if in_rgb is None:
+        return False
+    found = cv2.imdecode(np.frombuffer(content, np.uint8), in_rgb | cv2.IMREAD_IGNORE_ORIENTATION)
+    if found is None or found.shape != before.shape:
+        return False
+    cv2.copyTo(before, touched.view(np.uint8), found)
+    return cv2.norm(found, before, cv2.NORM_INF) == 0
 
 
 def _texts(kept: Mapping[str, Any], orientation: int) -> bytes:

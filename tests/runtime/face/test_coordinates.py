@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from amgan.data.mean_face import make_mean_face, mirror_index, symmetric_mean
+from amgan.runtime.face import extensions
 from amgan.runtime.face.coordinates import (
     face_coordinates,
     frame_coordinates,
@@ -173,6 +174,40 @@ def test_only_faces_that_look_ahead_are_averaged() -> None:
     turned = MESH.copy()
     turned[NOSE_TIP, 0] += 0.2
     assert np.allclose(symmetric_mean(np.stack([MESH, turned, MESH])), MESH)
+
+
+needs_the_extension = pytest.mark.skipif(
+    extensions.between() is None, reason="the extension in C was not built, or this CPU has no FMA"
+)
+
+
+@needs_the_extension
+@pytest.mark.parametrize(
+    ("count", "step", "shift"), [(70, 0.31, -2.0), (9, 3.7, 1.5), (40, 1.0, 0.0), (300, 0.13, 0.4)]
+)
+def test_extension_and_numpy_give_the_same(
+    count: int, step: float, shift: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planes = np.random.default_rng(4).normal(size=(3, 40, 40)).astype(np.float32)
+    planes[1, 12:] = 0
+    found = sample_cells(planes, count, step, shift), resize_plane(planes[1], 97)
+    monkeypatch.setattr(extensions, "between", lambda: None)
+    wanted = sample_cells(planes, count, step, shift), resize_plane(planes[1], 97)
+    assert all(np.array_equal(one, other) for one, other in zip(found, wanted, strict=True))
+
+
+@needs_the_extension
+def test_extension_refuses_what_does_not_fit() -> None:
+    from amgan.runtime.face import _between
+
+    plane, out = np.zeros((6, 5), np.float32), np.zeros((4, 3), np.float32)
+    rows, columns, down, across = np.arange(4), np.arange(3), np.zeros(4, np.float32), np.zeros(3, np.float32)
+    good = [plane, rows, rows + 2, down, columns, columns + 2, across, out]
+    _between.between(*good)
+    wrong = [(0, plane.astype(np.float64)), (1, rows - 1), (2, rows + 3), (4, columns[:2]), (5, columns + 3)]
+    for at, other in [*wrong, (3, down[:3]), (6, across.astype(np.float64)), (7, out[:, :2].copy())]:
+        with pytest.raises(ValueError, match="array"):
+            _between.between(*[other if i == at else one for i, one in enumerate(good)])
 
 
 @pytest.mark.parametrize("count", [7, 40, 41, 97, 256])

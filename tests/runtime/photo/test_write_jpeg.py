@@ -6,6 +6,7 @@ import io
 import struct
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -243,3 +244,31 @@ def test_rare_codings_are_refused_by_name(tmp_path: Path, marker: int, reason: s
     source.write_bytes(content)
     with pytest.raises(PhotoError, match=reason):
         read_photo(source)
+
+
+@pytest.mark.parametrize("at_once", [0, 10**6])
+def test_a_file_with_other_pixels_is_refused(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By Pillow alone, and by OpenCV first."""
+    monkeypatch.setattr(write_jpeg, "_MOST_AT_ONCE_PX", at_once)
+    stream = io.BytesIO()
+    noise = np.random.default_rng(0).integers(0, 256, (300, 40, 3), np.uint8)
+    Image.fromarray(noise).save(stream, "JPEG", quality=80)
+    content = stream.getvalue()
+    before, touched = np.array(Image.open(stream)), np.zeros((300, 40), bool)
+    write_jpeg._check(content, before, touched)
+    assert write_jpeg._is_kept(content, before, touched) == hasattr(cv2, "IMREAD_COLOR_RGB")
+    before[280, 30, 1] ^= 1
+    with pytest.raises(KeptBlocksError, match="other pixels"):
+        write_jpeg._check(content, before, touched)
+    touched[280, 30] = True
+    write_jpeg._check(content, before, touched)
+
+
+def test_pillow_decides_where_opencv_finds_other_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.BytesIO()
+    Image.new("RGB", (16, 16), (9, 80, 200)).save(stream, "JPEG")
+    before = np.array(Image.open(stream))
+    for found in (None, np.zeros((16, 16, 3), np.uint8), np.zeros((16, 16), np.uint8)):
+        monkeypatch.setattr(cv2, "imdecode", lambda *_, found=found: found)
+        assert not write_jpeg._is_kept(stream.getvalue(), before, np.zeros((16, 16), bool))
+        write_jpeg._check(stream.getvalue(), before, np.zeros((16, 16), bool))
