@@ -61,3 +61,13 @@ def test_two_commits_are_held_against_each_other_by_the_least_of_each_photo(
         pytest.approx(290 / 160, abs=1e-3),
     ]
     assert told["spread"] == pytest.approx((300 / 140 - 290 / 160) / ((300 / 140 + 290 / 160) / 2), abs=1e-3)
+
+
+def test_a_folder_is_held_against_the_other_by_its_least_round(script: Callable[[str], ModuleType]) -> None:
+    told = script("beside_commit").folder_summary(
+        [[300.0, 280.0], [150.0, 140.0]], [[160.0, 150.0], [80.0, 90.0]]
+    )
+    assert told["least_cpu_ms_a_photo"] == [280.0, 140.0]
+    assert (told["times_less"], told["spread"]) == (2.0, 0.0)
+    assert told["photos_a_second"] == [pytest.approx(6.67), 12.5]
+    assert told["times_the_rate"] == pytest.approx(150 / 80, abs=1e-3)
