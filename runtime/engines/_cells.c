@@ -65,14 +65,15 @@ static FAST void find_eight(const Texture *from, __m256 u, __m256 v, int *index,
     _mm256_storeu_ps(lower, down);
 }
 
-static inline FAST __m256 two_texels(const uint16_t *at) {
+/* Eight numbers in bf16. */
+static inline FAST __m256 eight_halves(const uint16_t *at) {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)at)), 16));
 }
 
 /* Two texels between two rows. */
 static inline FAST __m256 between_rows(const Texture *from, int index, float lower) {
     const uint16_t *at = from->texels + (size_t)index * 4;
-    __m256 upper = two_texels(at), below = two_texels(at + (size_t)(from->columns + 1) * 4);
+    __m256 upper = eight_halves(at), below = eight_halves(at + (size_t)(from->columns + 1) * 4);
     return _mm256_fmadd_ps(_mm256_sub_ps(below, upper), _mm256_set1_ps(lower), upper);
 }
 
@@ -199,20 +200,25 @@ static FAST void gather_rows(const Py_buffer *image, const Py_buffer *planes[3],
 
 static inline FAST __m256 some_of(const float *from, __m256i wanted) { return _mm256_maskload_ps(from, wanted); }
 
+/* Up to eight numbers in bf16. */
+static inline FAST __m256 some_halves(const uint16_t *from, int many) {
+    uint16_t part[8] = {0};
+    if (many < 8) from = memcpy(part, from, sizeof(uint16_t) * (size_t)many);
+    return eight_halves(from);
+}
+
 /* Codes of one row and the network's change of it: rounded, kept within 0 to 255. */
-static FAST void blend_row(const uint8_t *codes, const float *delta, const float *attention, Py_ssize_t apart,
+static FAST void blend_row(const uint8_t *codes, const uint16_t *delta, const uint16_t *attention, Py_ssize_t apart,
                            int cells, uint8_t *out) {
     const __m256 span = _mm256_set1_ps(HALF_SPAN);
-    const __m256i numbers = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
     for (int c = 0; c < cells; c += 8) {
         int many = cells - c < 8 ? cells - c : 8;
         size_t bytes = (size_t)many * 2 * COLOURS;
         uint8_t before[8 * 6 + 8] = {0}, after[8 * 6 + 8];
-        __m256i wanted = _mm256_cmpgt_epi32(_mm256_set1_epi32(many), numbers);
         __m256 rows[8];
         for (int k = 0; k < 6; k++) {
-            __m256 opened = _mm256_fmadd_ps(some_of(attention + k * apart + c, wanted), span, span);
-            rows[k] = _mm256_mul_ps(some_of(delta + k * apart + c, wanted), opened);
+            __m256 opened = _mm256_fmadd_ps(some_halves(attention + k * apart + c, many), span, span);
+            rows[k] = _mm256_mul_ps(some_halves(delta + k * apart + c, many), opened);
         }
         rows[6] = rows[7] = _mm256_setzero_ps();
         transpose_eight(rows);
@@ -282,7 +288,7 @@ static void blend_rows(const Py_buffer *core, const Py_buffer *change, const Py_
     Py_ssize_t apart = change->shape[1];
     int cells = (int)core->shape[1] / 2;
     for (int y = 0; y < (int)core->shape[0]; y++) {
-        const float *delta = (const float *)change->buf + (size_t)(y & 1) * 6 * apart + (size_t)(y / 2) * cells;
+        const uint16_t *delta = (const uint16_t *)change->buf + (size_t)(y & 1) * 6 * apart + (size_t)(y / 2) * cells;
         blend_row((const uint8_t *)core->buf + y * core->strides[0], delta, delta + PIXELS * COLOURS * apart, apart,
                   cells, (uint8_t *)out->buf + y * out->strides[0]);
     }
@@ -378,12 +384,12 @@ static PyObject *blend(PyObject *module, PyObject *args) {
     Py_buffer *core, *change, *out;
     int fits = 0;
     if (!PyArg_ParseTuple(args, "OOO", &given[0], &given[1], &given[2])) return NULL;
-    if ((core = take(&views, given[0], 3, 1, 0)) && (change = take(&views, given[1], 2, 4, 0)) &&
+    if ((core = take(&views, given[0], 3, 1, 0)) && (change = take(&views, given[1], 2, 2, 0)) &&
         (out = take(&views, given[2], 3, 1, 1))) {
         fits = usable() && alike(core, out) && core->shape[0] % 2 == 0 && core->shape[1] % 2 == 0 &&
                change->shape[0] == 2 * PIXELS * COLOURS &&
                change->shape[1] == core->shape[0] / 2 * (core->shape[1] / 2) &&
-               change->strides[0] == change->shape[1] * (Py_ssize_t)sizeof(float);
+               change->strides[0] == change->shape[1] * (Py_ssize_t)sizeof(uint16_t);
         if (fits) {
             Py_BEGIN_ALLOW_THREADS
             blend_rows(core, change, out);

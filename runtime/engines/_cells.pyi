@@ -44,7 +44,7 @@ def condition(
 def blend(core: NDArray[Any], change: NDArray[Any], out: NDArray[Any]) -> None:
     """Write the aged core of one tile into ``out``, uint8 [H, W, 3].
 
-    ``core`` are the codes, uint8 [H, W, 3]; ``change`` float32 [24, H/2 * W/2] the network's tanh: 12 planes
-    of the colours of a cell's pixels, and 12 of their attention. Rows of codes may lie apart. Raises
-    ValueError for other arrays and on a CPU without what it needs.
+    ``core`` are the codes, uint8 [H, W, 3]; ``change`` [24, H/2 * W/2], bf16 as uint16, the network's tanh:
+    12 planes of the colours of a cell's pixels, and 12 of their attention. Rows of codes may lie apart.
+    Raises ValueError for other arrays and on a CPU without what it needs.
     """

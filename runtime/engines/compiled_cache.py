@@ -23,7 +23,7 @@ from typing import Any
 from ..files import is_temporary, whole_file
 
 SWITCH = "AMGAN_CACHE"
-FORMAT = 3
+FORMAT = 4
 SUFFIX = ".network"
 MOST_BYTES = 256 * 2**20
 """The size limit of the folder; the least recently used entries are deleted first."""

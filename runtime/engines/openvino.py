@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from ..bundle.precision import Precision
 from ..errors import EngineError
 from ..machine import count_cores
 from .contract import CELL_PX, COORDINATE_PLANES, GENERATOR_INPUTS, Capabilities, Ticket, TileBatch
-from .openvino_cells import GROUP_PX, HEADS, PLANES, SEEN, PixelCells
+from .openvino_cells import GROUP_PX, HEADS, PLANES, SEEN, Memory, PixelCells
 from .openvino_cut import read_cells, without_pixels
 from .openvino_network import choose_precision, compile_network, last_line, load_openvino
 
@@ -25,14 +24,21 @@ MAX_CORE_PX = 832
 MAX_STREAMS = 4
 
 
+@dataclass(frozen=True, eq=False)
+class _Desk:
+    """An inference request, and the memory of its inputs and its output if the network is cut."""
+
+    request: Any
+    memory: Memory = field(default_factory=Memory)
+
+
 @dataclass(eq=False)
 class _InFlight:
     """A batch in flight. Keeps the arrays alive that the inference request reads."""
 
     batch: TileBatch
-    inputs: Mapping[str, Any]
     made: NDArray[Any]
-    request: Any | None
+    desk: _Desk | None
 
     @property
     def label(self) -> str:
@@ -90,7 +96,7 @@ class OpenVinoEngine:
         self._capabilities = Capabilities(
             "OpenVINO", "cpu", used, MAX_CORE_PX, streams + 1, min_tiles=streams
         )
-        self._free: list[Any] = []
+        self._free: list[_Desk] = []
         self._lock = threading.Lock()
 
     @property
@@ -103,54 +109,57 @@ class OpenVinoEngine:
         batch.check()
         with self._lock:
             model = self._model
-            request = self._free.pop() if self._free else None
+            desk = self._free.pop() if self._free else None
         if model is None:
             raise EngineError(f"{batch.label} came after the engine was closed: open a new one")
         arrays = {name: np.ascontiguousarray(getattr(batch, name)) for name in GENERATOR_INPUTS}
         batch = TileBatch(**arrays, label=batch.label)
         try:
-            request = request or model.create_infer_request()
-            made = self._receive(request, batch)
-            inputs = arrays if self._cells is None else _cut_inputs(self._cells, batch)
-            request.start_async(inputs, share_inputs=True)
-        except RuntimeError as error:
+            desk = desk or _Desk(model.create_infer_request())
+            made = self._receive(desk, batch)
+            inputs = arrays if self._cells is None else _cut_inputs(self._cells, batch, desk.memory)
+            desk.request.start_async(inputs, share_inputs=True)
+        except (RuntimeError, ValueError) as error:
             raise EngineError(f"OpenVINO could not start on {batch.label}: {last_line(error)}") from error
-        return _InFlight(batch, inputs, made, request)
+        return _InFlight(batch, made, desk)
 
-    def _receive(self, request: Any, batch: TileBatch) -> NDArray[Any]:
-        """Bind new output memory to a request, which avoids a copy."""
+    def _receive(self, desk: _Desk, batch: TileBatch) -> NDArray[Any]:
+        """Bind output memory to a request, which avoids a copy: new memory, unless it is read here."""
         openvino = load_openvino()
 
         n, height, width = batch.image.shape[:3]
         height, width = max(height - 2 * self._halo, 0), max(width - 2 * self._halo, 0)
-        made: NDArray[Any] = (
-            np.empty((n, height, width, 3), np.uint8)
-            if self._cells is None
-            else np.empty((n, HEADS, height // GROUP_PX, width // GROUP_PX), np.float32)
-        )
-        request.set_output_tensor(0, openvino.Tensor(made, shared_memory=True))
+        if self._cells is None:
+            made: NDArray[Any] = np.empty((n, height, width, 3), np.uint8)
+            tensor = openvino.Tensor(made, shared_memory=True)
+        else:
+            made = desk.memory.halves("change", (n, HEADS, height // GROUP_PX, width // GROUP_PX))
+            tensor = _as_bf16(made)
+        desk.request.set_output_tensor(0, tensor)
         return made
 
     def wait(self, ticket: Ticket) -> NDArray[np.uint8]:
         """The aged cores of a batch, uint8 [N, H - 2 * halo, W - 2 * halo, 3]; raises EngineError."""
-        if not isinstance(ticket, _InFlight) or ticket.request is None:
+        if not isinstance(ticket, _InFlight) or ticket.desk is None:
             raise EngineError(f"{ticket.label} is not in flight: wait once for each ticket of this engine")
-        request, ticket.request = ticket.request, None
+        desk, ticket.desk = ticket.desk, None
+        made = ticket.made
         try:
-            request.wait()
-            found = request.get_output_tensor(0).data
+            desk.request.wait()
+            tensor = desk.request.get_output_tensor(0)
+            found = tensor.data if self._cells is None else tensor.data.view(made.dtype)
         except RuntimeError as error:
             raise EngineError(f"OpenVINO failed on {ticket.label}: {last_line(error)}") from error
-        made = ticket.made
         if found.dtype != made.dtype or found.shape != made.shape or not np.shares_memory(found, made):
             raise EngineError(
                 f"the generator gave {found.dtype} {found.shape}, not {made.dtype} {made.shape}, "
                 f"for {ticket.label}: export the bundle again"
             )
+        aged = made if self._cells is None else self._cells.blend(ticket.batch, made)
         with self._lock:
             if self._model is not None:
-                self._free.append(request)
-        return made if self._cells is None else self._cells.blend(ticket.batch, made)
+                self._free.append(desk)
+        return aged
 
     def close(self) -> None:
         """Free the engine's memory; submitting afterwards raises EngineError."""
@@ -159,11 +168,13 @@ class OpenVinoEngine:
             self._free.clear()
 
 
-def _cut_inputs(cells: PixelCells, batch: TileBatch) -> dict[str, Any]:
+def _cut_inputs(cells: PixelCells, batch: TileBatch, memory: Memory) -> dict[str, Any]:
     """The inputs of the network without its pixels."""
+    made = {SEEN: cells.gather(batch, memory), PLANES: cells.condition(batch, memory)}
+    return {name: _as_bf16(halves) for name, halves in made.items()}
+
+
+def _as_bf16(halves: NDArray[np.uint16]) -> Any:
+    """The same memory as a tensor."""
     openvino = load_openvino()
-    made = {SEEN: cells.gather(batch), PLANES: cells.condition(batch)}
-    return {
-        name: openvino.Tensor(halves, openvino.Shape(list(halves.shape)), openvino.Type.bf16)
-        for name, halves in made.items()
-    }
+    return openvino.Tensor(halves, openvino.Shape(list(halves.shape)), openvino.Type.bf16)

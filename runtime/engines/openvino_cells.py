@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +34,20 @@ Halves = NDArray[np.uint16]
 """Numbers in bf16."""
 
 
+class Memory:
+    """Memory that batch after batch uses again: new pages would cost a tenth of what is written into them."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, Halves] = {}
+
+    def halves(self, name: str, shape: tuple[int, ...]) -> Halves:
+        """An array of any content, the same memory for the same ``name``."""
+        size = math.prod(shape)
+        if name not in self._held or self._held[name].size < size:
+            self._held[name] = np.empty(size, np.uint16)
+        return self._held[name][:size].reshape(shape)
+
+
 @dataclass(frozen=True, eq=False)
 class PixelCells:
     """What was cut off a network: textures of the atlas in bf16, [rows + 1, columns + 1, 4], and its gains.
@@ -47,24 +62,24 @@ class PixelCells:
     bias: NDArray[np.float32]
     span: float
 
-    def gather(self, batch: TileBatch) -> Halves:
+    def gather(self, batch: TileBatch, memory: Memory) -> Halves:
         """The cut network's input ``seen`` for a batch: bf16 [N, 44, H/2 - 4, W/2 - 4]."""
         n, height, width = batch.image.shape[:3]
         down, across = ((side - 2 * CELL_PX) // GROUP_PX for side in (height, width))
-        seen = np.empty((n, PIXELS * CHANNELS, down, across), np.uint16)
+        seen = memory.halves(SEEN, (n, PIXELS * CHANNELS, down, across))
         gains = batch.pattern @ self.gain + self.bias
-        for i in range(n):
+        for i in range(len(seen)):
             u, v = batch.coordinates[i, :2]
             spans = batch.aging_map[i, 0] * np.float32(self.span)
             out = seen[i].reshape(len(seen[i]), -1)
             extension().gather(batch.image[i], u, v, spans, self.fine, self.coarse, gains[i], out)
         return seen
 
-    def condition(self, batch: TileBatch) -> Halves:
+    def condition(self, batch: TileBatch, memory: Memory) -> Halves:
         """The cut network's input ``planes`` for a batch: bf16 [N, 32, H/4 - 4, W/4 - 4]."""
         n, _, down, across = batch.aging_map.shape
         down, across = down - 2 * MARGIN_CELLS, across - 2 * MARGIN_CELLS
-        planes = np.empty((n, MOST_CONDITIONS, down, across), np.uint16)
+        planes = memory.halves(PLANES, (n, MOST_CONDITIONS, down, across))
         planes[:, CONDITIONS:] = 0
         patterns = slice(CONDITIONS, CONDITIONS + batch.pattern.shape[1])
         planes[:, patterns] = in_bf16(batch.pattern)[:, :, None, None]
@@ -73,8 +88,8 @@ class PixelCells:
             extension().condition(batch.aging_map[i, 0], *batch.coordinates[i], out)
         return planes
 
-    def blend(self, batch: TileBatch, change: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """The aged cores, uint8 [N, h, w, 3], for the cut network's output, float32 [N, 24, h/2, w/2]."""
+    def blend(self, batch: TileBatch, change: Halves) -> NDArray[np.uint8]:
+        """The aged cores, uint8 [N, h, w, 3], for the cut network's output, bf16 [N, 24, h/2, w/2]."""
         n, height, width = len(change), GROUP_PX * change.shape[2], GROUP_PX * change.shape[3]
         top, left = (batch.image.shape[1] - height) // 2, (batch.image.shape[2] - width) // 2
         aged = np.empty((n, height, width, COLOURS), np.uint8)

@@ -59,7 +59,9 @@ def without_pixels(openvino: Any, model: Any) -> Any:
     except (ValueError, _OtherEndsError) as error:
         raise RuntimeError(f"the generator has other ends than before: {error}") from error
     seen, planes = stem.replace(openvino), conditioning.replace(openvino)
-    return openvino.Model([openvino.opset13.result(tanh.output(0))], [seen, planes])
+    # OpenVINO brings fp32 into the order of an output number by number, bf16 in vectors.
+    opset = openvino.opset13
+    return openvino.Model([opset.result(opset.convert(tanh.output(0), "bf16"))], [seen, planes])
 
 
 class _OtherEndsError(Exception):

@@ -24,7 +24,7 @@ from amgan.runtime.bundle.bundle import Bundle
 from amgan.runtime.bundle.precision import Precision
 from amgan.runtime.engines import openvino_network
 from amgan.runtime.engines.contract import GENERATOR_INPUTS, Engine, TileBatch
-from amgan.runtime.engines.openvino import OpenVinoEngine
+from amgan.runtime.engines.openvino import OpenVinoEngine, _Desk
 from amgan.runtime.engines.openvino_network import (
     _keep_positions_exact,
     _modulate_in_one_pass,
@@ -170,7 +170,7 @@ class BrokenRequest:
 )
 def test_failures_name_the_tile(tiny_bundle: Path, at: str, words: str) -> None:
     engine = OpenVinoEngine(Bundle.open(tiny_bundle), "f32")
-    engine._free.append(BrokenRequest(at))
+    engine._free.append(_Desk(BrokenRequest(at)))
     with pytest.raises(EngineError, match=words):
         engine.wait(engine.submit(batch()))
     assert engine.wait(engine.submit(batch())).shape == (1, 16, 32, 3)

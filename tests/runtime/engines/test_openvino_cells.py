@@ -20,9 +20,10 @@ from amgan.runtime.bundle.precision import Precision
 from amgan.runtime.engines import openvino_cells, openvino_cut
 from amgan.runtime.engines.contract import TileBatch
 from amgan.runtime.engines.openvino import OpenVinoEngine
-from amgan.runtime.engines.openvino_cells import PixelCells, can_cut
+from amgan.runtime.engines.openvino_cells import Memory, PixelCells, can_cut, in_bf16
 from amgan.runtime.engines.openvino_cut import read_cells, without_pixels
 from amgan.runtime.engines.openvino_network import cpu_has_bf16, load_openvino
+from amgan.runtime.errors import EngineError
 
 HALO = 44
 SAMPLES = Path(__file__).parents[3] / "samples"
@@ -100,7 +101,7 @@ def test_gathers_what_the_first_convolution_reads(size: tuple[int, int]) -> None
     fine = rng.integers(0, 256, (1, 4, 40, 36)).astype(np.float32)
     coarse = rng.integers(0, 256, (1, 4, 20, 18)).astype(np.float32)
     batch, cells = tile(*size, count=2), some_cells(fine, coarse)
-    found = (cells.gather(batch).astype(np.uint32) << 16).view(np.float32)
+    found = (cells.gather(batch, Memory()).astype(np.uint32) << 16).view(np.float32)
     wanted = expected(batch, fine, coarse, cells)
     assert found.shape == wanted.shape
     sampled = np.arange(44) % 11 >= 3
@@ -115,7 +116,7 @@ def test_gathers_what_the_first_convolution_reads(size: tuple[int, int]) -> None
 def test_conditions_on_places_and_their_waves(size: tuple[int, int]) -> None:
     batch = tile(*size, count=2)
     nothing = np.zeros((1, 4, 2, 2), np.float32)
-    found = (some_cells(nothing, nothing).condition(batch).astype(np.uint32) << 16).view(np.float32)
+    found = (some_cells(nothing, nothing).condition(batch, Memory()).astype(np.uint32) << 16).view(np.float32)
     whole = (torch.from_numpy(one) for one in (batch.aging_map, batch.coordinates, batch.pattern))
     # The network's own planes have years as a share of an age span, and the pattern's behind.
     planes = conditioning_planes(*whole)[:, :, 2:-2, 2:-2].numpy()
@@ -132,9 +133,10 @@ def test_blends_as_the_graph_does(size: tuple[int, int]) -> None:
     height, width = size
     batch = tile(height + 2 * HALO, width + 2 * HALO, count=2)
     rng = np.random.default_rng(3)
-    change = rng.uniform(-1, 1, (2, 24, height // 2, width // 2)).astype(np.float32)
+    halves = in_bf16(rng.uniform(-1, 1, (2, 24, height // 2, width // 2)).astype(np.float32))
+    change = (halves.astype(np.uint32) << 16).view(np.float32)
     aged = some_cells(np.zeros((1, 4, 2, 2), np.float32), np.zeros((1, 4, 2, 2), np.float32)).blend(
-        batch, change
+        batch, halves
     )
     delta, attention = change[:, :12], change[:, 12:]
     cells = torch.from_numpy(delta * (attention * np.float32(63.75) + np.float32(63.75)))
@@ -181,7 +183,7 @@ def test_other_arrays_are_refused() -> None:
     ):
         with pytest.raises(ValueError, match="array"):
             _cells.condition(*many)
-    core, change = np.zeros((4, 6, 3), np.uint8), np.zeros((24, 6), np.float32)
+    core, change = np.zeros((4, 6, 3), np.uint8), np.zeros((24, 6), np.uint16)
     for given in (
         (core, change[:23], core.copy()),
         (core, change, core[:2].copy()),
@@ -208,6 +210,26 @@ def test_the_cut_network_gives_the_pixels_of_the_whole(monkeypatch: pytest.Monke
     assert apart.max() <= 1
     assert (apart > 0).mean() < 0.05
     assert (found != batch.image[:, HALO:-HALO, HALO:-HALO]).mean() > 0.1
+
+
+@needs_extension
+def test_memory_is_used_again() -> None:
+    memory = Memory()
+    first = memory.halves("seen", (2, 3, 4))
+    smaller, other = memory.halves("seen", (5, 1)), memory.halves("planes", (5, 1))
+    assert smaller.shape == (5, 1)
+    assert np.shares_memory(first, smaller) and not np.shares_memory(first, other)
+    assert memory.halves("seen", (5, 5)).shape == (5, 5)
+
+
+@needs_extension
+@pytest.mark.skipif(not cpu_has_bf16(), reason="this CPU has no bf16")
+def test_another_number_of_patterns_is_an_error() -> None:
+    bundle = Bundle.open()
+    engine = OpenVinoEngine(bundle, "bf16")
+    batch = tile(8 + 2 * HALO, 8 + 2 * HALO, bundle.manifest.patterns + 1)
+    with pytest.raises(EngineError, match="could not start on tile"):
+        engine.submit(batch)
 
 
 def test_fp32_is_computed_as_the_file_says() -> None:
