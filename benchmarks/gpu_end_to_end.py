@@ -48,8 +48,6 @@ def time_photos(
     from PIL import Image
 
     from amgan.runtime.ages.request import Request
-    from amgan.runtime.batch.plan import plan_run
-    from amgan.runtime.batch.run import BatchOptions, run_batch
     from amgan.runtime.pipeline.pipeline import Pipeline
 
     source = folder / "photos"
@@ -70,26 +68,7 @@ def time_photos(
             pipeline.age(pixels, request)
             single.append(time.perf_counter() - start)
         for threads in jobs:
-            walls, busy, cpu = [], [], []
-            for run in range(-1, runs):
-                before, cpu_before = pipeline.counters.busy_s, time.process_time()
-                start = time.perf_counter()
-                plan = plan_run([source], folder / f"aged{threads}-{run}").tasks
-                outcomes = run_batch(pipeline, plan, request, options=BatchOptions(threads=threads))
-                if run < 0:
-                    continue
-                walls.append(time.perf_counter() - start)
-                busy.append(pipeline.counters.busy_s - before)
-                cpu.append(time.process_time() - cpu_before)
-                failed = [one for one in outcomes if one.status != "aged"]
-                if failed:
-                    raise RuntimeError(f"{len(failed)} of {photos} photos failed: {failed[0]}")
-            by_jobs[str(threads)] = {
-                "photos_per_second": photos / statistics.median(walls),
-                "cpu_s_a_photo": statistics.median(cpu) / photos,
-                "engine_busy_share": statistics.median(b / w for b, w in zip(busy, walls, strict=True)),
-                "seconds": walls,
-            }
+            by_jobs[str(threads)] = _time_batches(pipeline, request, source, folder, runs, threads)
         engine = pipeline.capabilities
     best = max(by_jobs, key=lambda n: by_jobs[n]["photos_per_second"])
     return {
@@ -103,6 +82,36 @@ def time_photos(
         "photo_px": side,
         "photos": photos,
         "frames": frames,
+    }
+
+
+def _time_batches(
+    pipeline: Any, request: Any, source: Path, folder: Path, runs: int, threads: int
+) -> dict[str, Any]:
+    """Time the batch runner on all photos of ``source`` with a number of threads, after one warm-up run."""
+    from amgan.runtime.batch.plan import plan_run
+    from amgan.runtime.batch.run import BatchOptions, run_batch
+
+    walls, busy, cpu = [], [], []
+    photos = len(list(source.iterdir()))
+    for run in range(-1, runs):
+        before, cpu_before = pipeline.counters.busy_s, time.process_time()
+        start = time.perf_counter()
+        plan = plan_run([source], folder / f"aged{threads}-{run}").tasks
+        outcomes = run_batch(pipeline, plan, request, options=BatchOptions(threads=threads))
+        if run < 0:
+            continue
+        walls.append(time.perf_counter() - start)
+        busy.append(pipeline.counters.busy_s - before)
+        cpu.append(time.process_time() - cpu_before)
+        failed = [one for one in outcomes if one.status != "aged"]
+        if failed:
+            raise RuntimeError(f"{len(failed)} of {photos} photos failed: {failed[0]}")
+    return {
+        "photos_per_second": photos / statistics.median(walls),
+        "cpu_s_a_photo": statistics.median(cpu) / photos,
+        "engine_busy_share": statistics.median(b / w for b, w in zip(busy, walls, strict=True)),
+        "seconds": walls,
     }
 
 

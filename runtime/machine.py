@@ -1,12 +1,15 @@
-"""Facts about this machine: processor, GPUs, usable cores, and available memory."""
+"""Facts about this machine: processor, GPUs, usable cores, available memory, and usable C extensions."""
 
 from __future__ import annotations
 
+import functools
+import importlib
 import os
 import platform
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 CPUINFO = Path("/proc/cpuinfo")
 CGROUP = Path("/proc/self/cgroup")
@@ -35,6 +38,19 @@ def read_processor() -> tuple[str, frozenset[str]]:
     flags = entries.get("flags") or entries.get("features", "")  # ARM says Features
     model = entries.get("model name") or platform.processor() or platform.machine()
     return model, frozenset(flags.split())
+
+
+@functools.cache
+def load_extension(name: str) -> Any:
+    """Import an optional C extension by its full name; None if it was not built or this CPU cannot run it.
+
+    An extension that needs special instructions has a function ``usable``.
+    """
+    try:
+        extension = importlib.import_module(name)
+    except ImportError:
+        return None
+    return extension if getattr(extension, "usable", lambda: True)() else None
 
 
 def find_gpus() -> tuple[tuple[Gpu, ...], str]:

@@ -29,7 +29,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "bundle": frozenset({"errors", "files"}),
     "storage": frozenset({"errors", "files"}),
     "engines": frozenset({"errors", "files", "machine", "bundle"}),
-    "face": frozenset({"errors", "engines"}),
+    "face": frozenset({"errors", "machine", "engines"}),
     "ages": frozenset({"errors", "files", "face"}),
     "pipeline": frozenset({"errors", "machine", "photo", "face", "bundle", "ages", "engines"}),
     "batch": frozenset(

@@ -1,6 +1,6 @@
-"""Measuring AMGAN side by side with PyTorch: what `amgan bench` and the scripts in benchmarks/ share.
+"""Timing of AMGAN compared with PyTorch; shared by `amgan bench` and the scripts in benchmarks/.
 
-A time by itself says little: machines differ, and so does what else they do. So every contender takes turns
-with PyTorch eager on the same frame (A B C A B C ...), what counts is the ratio within a turn, and a ratio
-counts only where the pixels are those of PyTorch, within the tolerances of the bundle's manifest.
+A time alone means little: machines differ, and so does their load. So every contender takes turns with
+PyTorch eager on the same frame (A B C A B C ...), results are the ratios within a turn, and a ratio counts
+only if the pixels match those of PyTorch within the tolerances of the bundle's manifest.
 """

@@ -14,14 +14,14 @@ from amgan.runtime.errors import UsageError
 from .machine import IDENTITY
 
 MAX_LOSS = 0.15
-"""How much of its lead over PyTorch a contender may lose."""
+"""Share of its speed relative to PyTorch that a contender may lose."""
 
 _FIELDS = ("schema", "hardware", "size", "reference", "speeds")
 
 
 @dataclass(frozen=True)
 class SpeedChange:
-    """One contender now and then: times faster than PyTorch in the same run, and its fault, if any."""
+    """A contender in two results: speeds relative to PyTorch in the same run, and its fault, if any."""
 
     name: str
     before: float
@@ -30,12 +30,12 @@ class SpeedChange:
 
     @property
     def change(self) -> float:
-        """By how much it is faster (above 0) or slower (below 0) than it was, compared with PyTorch."""
+        """Relative change of its speed compared with PyTorch; above 0 is faster."""
         return self.now / self.before - 1.0
 
 
 def read_result(path: Path) -> dict[str, Any]:
-    """Read what `amgan bench` wrote; raises UsageError where the file is not that."""
+    """Read a result of `amgan bench`; raises UsageError for any other file."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -52,13 +52,13 @@ def read_result(path: Path) -> dict[str, Any]:
 
 
 def require_comparable(result: Mapping[str, Any], baseline: Mapping[str, Any], name: str) -> None:
-    """Raise UsageError where a baseline, called ``name``, is of other hardware or another size of run."""
+    """Raise UsageError if a baseline, called ``name``, is of other hardware or another size of run."""
     check_hardware(result["hardware"], baseline, name)
     check_size(result["size"], baseline, name)
 
 
 def check_hardware(hardware: Mapping[str, Any], baseline: Mapping[str, Any], name: str) -> None:
-    """Raise UsageError where a baseline was measured on another machine than ``hardware``."""
+    """Raise UsageError if a baseline was measured on another machine than ``hardware``."""
     for field in IDENTITY:
         then, now = baseline["hardware"].get(field), hardware.get(field)
         if then != now:
@@ -69,7 +69,7 @@ def check_hardware(hardware: Mapping[str, Any], baseline: Mapping[str, Any], nam
 
 
 def check_size(size: Mapping[str, Any], baseline: Mapping[str, Any], name: str) -> None:
-    """Raise UsageError where a baseline was measured on frames or folders of another size than ``size``."""
+    """Raise UsageError if a baseline was measured on frames or folders of another size than ``size``."""
     for field in ("frame_px", "photos"):
         then, now = baseline["size"].get(field), size.get(field)
         if then != now:
@@ -82,9 +82,9 @@ def check_size(size: Mapping[str, Any], baseline: Mapping[str, Any], name: str) 
 def compare(
     result: Mapping[str, Any], baseline: Mapping[str, Any], max_loss: float = MAX_LOSS
 ) -> list[SpeedChange]:
-    """Hold every speed of ours against the baseline's; PyTorch of the same run is the unit of both.
+    """Compare every speed with the baseline's, each relative to PyTorch in its own run.
 
-    At fault is what lost more than ``max_loss`` of its lead, what is missing, and what is no longer verified.
+    A fault is a loss of more than ``max_loss``, a missing contender, or one that is no longer verified.
     """
     changes = []
     for name, old in baseline["speeds"].items():

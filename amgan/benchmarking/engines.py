@@ -1,4 +1,4 @@
-"""Who ages a whole frame in a benchmark: PyTorch eager and compiled, ONNX Runtime, the bundle's engine."""
+"""Contenders that age a whole frame: PyTorch eager and compiled, ONNX Runtime, and the bundle's engine."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ ONNX_RUNTIME = "ONNX Runtime, plain export"
 
 @dataclass
 class Contenders:
-    """Ways to age the same frame by name, the precision of each, and who is absent, with the reason.
+    """Functions that age the same frame by name, the precision of each, and missing ones with the reason.
 
-    The first is the reference. ``prepared_s`` is how long some took to be made ready, s.
+    The first is the reference. ``prepared_s`` is the time of preparation of some of them in s.
     """
 
     ways: dict[str, Age] = field(default_factory=dict)
@@ -46,7 +46,7 @@ class Contenders:
     prepared_s: dict[str, float] = field(default_factory=dict)
 
     def add(self, name: str, precision: str, make: Callable[[], Age]) -> None:
-        """Make a contender ready and let it age the frame once; where that fails, it is absent."""
+        """Prepare a contender and let it age the frame once; if that fails, it is missing."""
         start = time.perf_counter()
         try:
             way = make()
@@ -67,9 +67,9 @@ def find_contenders(
     say: Callable[[str], None],
     open_engine: OpenEngine = OpenVinoEngine,
 ) -> Contenders:
-    """All who can age the frame ``arrays`` (as `whole_frame` gives it) here, on ``threads`` CPU threads.
+    """All contenders that can age the frame ``arrays`` (of `whole_frame`) here, on ``threads`` CPU threads.
 
-    ``open_engine`` opens the engine of a bundle in a precision, and raises EngineError where it cannot.
+    ``open_engine`` opens the engine of a bundle in a precision; it may raise EngineError.
     """
     torch.set_num_threads(threads)
     network = DeployGenerator(generator).eval()
@@ -97,14 +97,14 @@ def _given(way: Age) -> Age:
 
 
 def in_pytorch(network: Any, arrays: Arrays) -> NDArray[np.uint8]:
-    """The whole frame in one piece through a module that keeps the engine's contract."""
+    """Age the whole frame in one piece with a module that has the engine's interface."""
     with torch.inference_mode():
         pixels: NDArray[np.uint8] = network(*map(torch.from_numpy, arrays)).numpy()
     return pixels
 
 
 def in_onnx_runtime(generator: Generator, arrays: Arrays, threads: int) -> Age:
-    """The whole frame through ONNX Runtime, as torch.onnx exports the network without any pass of ours."""
+    """Age the whole frame in ONNX Runtime with the export of torch.onnx, without simplification."""
     import onnxruntime
 
     from amgan.export.graphs.trace import generator_to_onnx
@@ -125,7 +125,7 @@ def in_onnx_runtime(generator: Generator, arrays: Arrays, threads: int) -> Age:
 
 
 def age_in_tiles(engine: Engine, halo_px: int, arrays: Arrays) -> NDArray[np.uint8]:
-    """Age a frame with its halo in the largest tiles that the engine likes, uint8 [1, S, S, 3]."""
+    """Age a frame with its halo in the largest tiles that the engine prefers, uint8 [1, S, S, 3]."""
     likes = engine.capabilities
     return age_in_cores(engine, halo_px, arrays, likes.max_core_px, at_least=likes.min_tiles)
 
@@ -140,7 +140,7 @@ def age_in_cores(
     batch: int = 1,
     in_flight: int | None = None,
 ) -> NDArray[np.uint8]:
-    """Age a frame in tiles of at most ``core_px``, ``batch`` in one call, ``in_flight`` batches in flight."""
+    """Age a frame in tiles of at most ``core_px``, ``batch`` per call, ``in_flight`` batches in flight."""
     image, ages, places, pattern = arrays
     side = image.shape[1] - 2 * halo_px
     aged = np.empty((1, side, side, 3), np.uint8)
@@ -167,7 +167,7 @@ def age_in_cores(
 
 
 def describe(bundle: Bundle) -> Mapping[str, Any]:
-    """What a result says of the bundle that was measured."""
+    """The entry of a result for the measured bundle."""
     return {
         "name": bundle.manifest.model,
         "version": bundle.manifest.version,

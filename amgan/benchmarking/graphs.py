@@ -1,4 +1,4 @@
-"""The generator after some of the simplification passes, as OpenVINO runs it."""
+"""The generator after some of the simplification passes, in OpenVINO."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .engines import Age, Arrays
 
 
 def after_passes(generator: Generator, passes: Sequence[Pass]) -> ExportGenerator:
-    """The generator after these passes, in order; raises ValueError where one needs another one first."""
+    """The generator after these passes in order; raises ValueError if one requires another before it."""
     network = ExportGenerator(generator)
     for step in passes:
         network = step(network)
@@ -26,7 +26,7 @@ def after_passes(generator: Generator, passes: Sequence[Pass]) -> ExportGenerato
 
 
 def convert(network: ExportGenerator, arrays: Arrays) -> Any:
-    """The network as OpenVINO's own model, for tiles of the size of ``arrays`` only."""
+    """The network as an OpenVINO model, only for tiles of the size of ``arrays``."""
     openvino = load_openvino()
 
     example = tuple(torch.from_numpy(a) for a in arrays)

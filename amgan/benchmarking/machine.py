@@ -1,4 +1,4 @@
-"""What a result says of machine, versions, source and command."""
+"""Facts in a result on machine, versions, source and command."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from amgan.runtime.machine import memory_of_the_machine, read_processor
 FEATURES = ("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_bf16", "asimd", "bf16")
 ROOT = Path(__file__).parents[2]
 IDENTITY = ("cpu", "openvino_capabilities", "logical_cpus", "threads_used", "features")
-"""The fields of `hardware` that make two machines the same one for a benchmark."""
+"""The fields of `hardware` that must agree for two results to be comparable."""
 
 
 def hardware(threads: int) -> dict[str, Any]:
-    """The machine, as far as it can be asked; ``threads`` is how many CPUs the benchmark uses."""
+    """Facts about the machine; ``threads`` is the number of CPUs that the benchmark uses."""
     openvino = load_openvino()
 
     model, flags = read_processor()
@@ -46,9 +46,9 @@ def hardware(threads: int) -> dict[str, Any]:
 
 
 def busy(state: Mapping[str, Any]) -> str:
-    """In words, that a machine had other things to do before it measured, or "" where it had not.
+    """A note that a machine was busy before the measurement, or "".
 
-    ``state`` is the `hardware` of a result. Busy is more load than the machine has CPUs.
+    ``state`` is the `hardware` of a result. A machine is busy if its load exceeds its number of CPUs.
     """
     load = (state.get("load_average") or [0.0])[0]
     cpus = state.get("logical_cpus") or state.get("threads_used") or 0
@@ -56,10 +56,10 @@ def busy(state: Mapping[str, Any]) -> str:
 
 
 def commit() -> str | None:
-    """The commit of the source, with -dirty where it was changed; None where nothing tells.
+    """The commit of the source, with -dirty if it was changed; None if unknown.
 
-    Wherever the working directory is: a checkout is asked, and of an installed package what pip noted down of
-    where it came from (PEP 610).
+    Independent of the working directory: from the checkout, or from pip's record of an installed package's
+    origin (PEP 610).
     """
     noted: dict[str, Any] = {}
     with contextlib.suppress(PackageNotFoundError, ValueError):
@@ -74,7 +74,7 @@ def commit() -> str | None:
 
 
 def _described(folder: Path) -> str | None:
-    """What git calls the state of a checkout; None where it is none."""
+    """Git's description of a checkout; None if it is none."""
     command = ["git", "-C", str(folder), "describe", "--always", "--dirty"]
     try:
         found = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -84,9 +84,9 @@ def _described(folder: Path) -> str | None:
 
 
 def typed(program: str, arguments: Sequence[str], root: Path = ROOT) -> str:
-    """A command as it was typed, but for the folders of this machine: results are shared.
+    """A command as it was typed, without folders of this machine, as results are published.
 
-    Of files below ``root`` the path from there is told, of other files given by their whole path the name.
+    Files below ``root`` keep the path from there, other absolute paths only the file name.
     """
     return shlex.join([program, *(_without_folders(one, root) for one in arguments)])
 
@@ -99,7 +99,7 @@ def _without_folders(argument: str, root: Path) -> str:
 
 
 def heading(what: str, command: str, state: Mapping[str, Any], *packages: str) -> dict[str, Any]:
-    """The start of a result: what was measured, when, by which command, on which machine and versions."""
+    """The first entries of a result: subject, date, command, machine and versions."""
     return {
         "what": what,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -1,4 +1,4 @@
-"""Parity as a precondition: a speed counts only where the pixels are those of PyTorch in fp32."""
+"""Parity, the precondition of a speed: the pixels must match those of PyTorch in fp32."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from amgan.runtime.bundle.precision import Precision
 def judge(
     found: NDArray[np.uint8], wanted: NDArray[np.uint8], precision: str, tolerances: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """How far pictures, uint8, are from PyTorch's, and whether that is within the precision's tolerance.
+    """Difference of pictures, uint8, from PyTorch's, and whether it is within the precision's tolerance.
 
     ``tolerances`` are those of `tolerances_of`.
     """
@@ -33,6 +33,6 @@ def judge(
 
 
 def tolerances_of(manifest: Manifest) -> dict[str, Any]:
-    """What the manifest holds each precision to, and ours for those that it does not name."""
+    """The tolerances of the manifest, and the default ones of precisions that it does not name."""
     ours = {name: {"max_codes": t.max_codes, "min_psnr_db": t.min_psnr_db} for name, t in TOLERANCES.items()}
     return ours | dict((manifest.parity or {}).get("tolerances", {}))

@@ -1,4 +1,4 @@
-"""Whole photos: each stage of one by itself, a folder of them, and one in a fresh process."""
+"""Whole photos: each stage of one, a folder of them, and one in a new process."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ from .engines import Arrays
 
 AGE = "70"
 STAGES = ("decode", "find faces", "read ages", "map and warp", "engine", "paste", "encode")
-"""What happens to a photo, in order."""
+"""The stages of a photo in order."""
 
 
 class StagedPhoto:
-    """Ages one photo, stage after stage, so that each can be timed: what `Pipeline.age_file` does in one go.
+    """Ages one photo in the stages of `Pipeline.age_file`, so that each can be timed.
 
-    A context manager. `run` goes through all stages; after that, each can be repeated by itself with what
-    the ones before it left.
+    A context manager. `run` runs all stages; afterwards each can be repeated alone with the results of the
+    stages before it.
     """
 
     def __init__(self, bundle: Bundle, source: Path, target: Path, precision: str | None = None) -> None:
@@ -67,7 +67,7 @@ class StagedPhoto:
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the engine in use is and likes."""
+        """The properties of the engine in use."""
         return self._scheduler.capabilities
 
     def stages(self) -> dict[str, Callable[[], None]]:
@@ -89,7 +89,7 @@ class StagedPhoto:
         return spent
 
     def frame(self) -> tuple[Arrays, tuple[Tile, ...], NDArray[np.uint8]]:
-        """What the engine was given of the face, as one tile, the tiles that it computed, and the result."""
+        """The engine's input for the face as one tile, the computed tiles, and the result."""
         work = self._work.frame
         arrays = (work.image[None], work.aging_map[None, None], work.coordinates[None], work.pattern[None])
         return arrays, work.tiles, self._frame
@@ -150,17 +150,17 @@ sys.exit(code)
 
 @dataclass(frozen=True)
 class ColdRun:
-    """`amgan age` in a process of its own: wall-clock seconds from start to end, and its peak RSS, MiB."""
+    """`amgan age` in its own process: wall-clock seconds from start to end, and its peak RSS in MiB."""
 
     seconds: float
     peak_mib: float
 
 
 def run_cold(bundle: Bundle, source: Path, target: Path) -> ColdRun:
-    """Age a photo in a fresh process; raises AmganError where that fails."""
+    """Age a photo in a new process; raises AmganError if it fails."""
     command = [sys.executable, "-P", "-m", "amgan", "age", str(source), "-o", str(target)]
     command += ["--age", AGE, "--model", str(bundle.path), "--device", "cpu"]
-    # By way of a small process: on Linux a child begins with the peak of the process that it was forked from.
+    # Through a small process: on Linux a child's peak begins at that of the process that forked it.
     launch = [sys.executable, "-I", "-S", "-c", _LAUNCHER, *command]
     done = subprocess.run(launch, capture_output=True, text=True, check=False)
     if done.returncode:

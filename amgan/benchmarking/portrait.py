@@ -1,4 +1,4 @@
-"""The picture that benchmarks work on: a photographed face that comes with the package."""
+"""The picture for benchmarks: a photographed face included in the package."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ FACE_FRAME_PX = 256
 
 
 def portrait(side_px: int) -> NDArray[np.uint8]:
-    """The portrait in another size, uint8 [side, side, 3]."""
+    """The portrait, resized to uint8 [side, side, 3]."""
     content = files("amgan.export").joinpath("data", "collins_tile.png").read_bytes()
     picture = Image.open(BytesIO(content)).convert("RGB")
     return np.array(picture.resize((side_px, side_px), Image.Resampling.BICUBIC))
 
 
 def write_portrait(path: Path, frame_px: int) -> Path:
-    """A JPEG in which the frame of the face is ``frame_px`` wide, a multiple of 64."""
+    """Write a JPEG in which the frame of the face is ``frame_px`` wide, a multiple of 64."""
     side = round(SIDE_PX * (frame_px - 4) / FACE_FRAME_PX)
     Image.fromarray(portrait(side)).save(path, quality=92)
     return path
@@ -34,8 +34,9 @@ def write_portrait(path: Path, frame_px: int) -> Path:
 def whole_frame(
     frame_px: int, halo_px: int, patterns: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """A frame with its halo as one tile: a map from 30 years younger to 30 older, the mean face's place, a
-    mixture.
+    """A frame with its halo as one tile.
+
+    It has a map from -30 to +30 years, the coordinates of the mean face, and a mixture of patterns.
     """
     side = frame_px + 2 * halo_px
     years = np.tile(np.linspace(-30, 30, side // 4, dtype=np.float32), (1, 1, side // 4, 1))

@@ -1,4 +1,4 @@
-"""The short set of benchmarks: all who can age a face, whole photos, stages, cold start and memory."""
+"""The short set of benchmarks: all contenders, whole photos, stages, cold start and memory."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ Progress = Callable[[int, int, str], None]
 SCHEMA = 1
 PHOTO, FOLDER = f"{OURS}one photo", f"{OURS}a folder"
 AGAIN = f"{REFERENCE}, again"
-"""The reference once more in every turn: how far it is from itself is how far any ratio may be wrong."""
+"""The reference again in every turn: its difference from itself is the error of any ratio."""
 JOBS_ROUNDS = 3
 PACKAGES = ("torch", "onnxruntime", "openvino", "opencv-python-headless", "pillow")
 
 
 @dataclass(frozen=True)
 class Size:
-    """How much is measured: side of the face's frame in px, turns, photos of the folder, cold processes."""
+    """Extent: side of the face's frame in px, turns, photos of the folder, cold processes."""
 
     frame_px: int = 512
     rounds: int = 11
@@ -64,8 +64,8 @@ def run_short_set(
 ) -> dict[str, Any]:
     """Measure a bundle (None: the shipped one) on the CPU, compared with PyTorch with the same weights.
 
-    ``checkpoint`` are these weights where they are not the shipped ones; ``command`` is kept in the result,
-    which json can write. Raises UsageError, BundleError and EngineError.
+    ``checkpoint`` are these weights (None: the shipped ones); ``command`` is stored in the result, which
+    consists of JSON values. Raises UsageError, BundleError and EngineError.
     """
     bundle = Bundle.open(model)
     generator = load_model(find_checkpoint(bundle, checkpoint))[0]
@@ -107,7 +107,7 @@ def run_short_set(
 def _speed(
     name: str, seconds: dict[str, list[float]], parity: dict[str, Any], cpu: list[float] | None
 ) -> dict[str, Any]:
-    """What a result says of one contender."""
+    """The entry of a result for one contender."""
     return {
         "times_faster": times_faster(seconds[name], seconds[REFERENCE]),
         "spread": spread(seconds[name], seconds[REFERENCE]),
@@ -182,7 +182,7 @@ def _stage_medians(runs: Sequence[dict[str, tuple[float, float]]], which: int) -
 
 
 def photo_parity(bundle: Bundle, generator: Generator, photo: StagedPhoto) -> dict[str, Any]:
-    """What the engine made of the photo's face, compared with PyTorch on the same frame, in tiles' cores."""
+    """Parity of the engine with PyTorch on the frame of the photo's face, in the cores of tiles."""
     arrays, tiles, aged = photo.frame()
     wanted = in_pytorch(DeployGenerator(generator).eval(), arrays)[0]
     computed = np.zeros(aged.shape[:2], bool)

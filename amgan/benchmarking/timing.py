@@ -1,4 +1,4 @@
-"""Timing in turn, and what is made of the times."""
+"""Timing in turn, and statistics of the times."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Contender = Callable[[], object]
 
 @contextmanager
 def no_collection() -> Iterator[None]:
-    """Keep Python's garbage collector quiet inside the block."""
+    """Disable Python's garbage collector inside the block."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -26,7 +26,7 @@ def no_collection() -> Iterator[None]:
 
 
 MOST_SPREAD = 0.10
-"""A ratio of times is no claim where it, or the reference compared with itself, varies by more than that."""
+"""Largest variation of a ratio, and of the reference compared with itself, for a claim."""
 
 
 def measure_in_turn(
@@ -38,8 +38,9 @@ def measure_in_turn(
 ) -> dict[str, list[float]]:
     """Seconds of every run of every contender, in turn (A B C ... A B C ...).
 
-    So a slow spell of the machine hits all alike. ``warm_up`` rounds come first and are not kept; ``done``
-    is called after each run. ``cpu`` is filled with the seconds of CPU of each run, all threads together.
+    In turn, so that a slow period of the machine affects all alike. ``warm_up`` rounds run first and are not
+    recorded; ``done`` is called after each run. ``cpu`` receives the CPU seconds of each run, all threads
+    together.
     """
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     with no_collection():
@@ -57,23 +58,23 @@ def measure_in_turn(
 
 
 def times_faster(seconds: Sequence[float], reference: Sequence[float]) -> float:
-    """How many times faster than the reference: the median of the ratios of runs of the same turn."""
+    """Speed relative to the reference: the median of the ratios within a turn."""
     return statistics.median(r / s for s, r in zip(seconds, reference, strict=True))
 
 
 def spread(seconds: Sequence[float], reference: Sequence[float]) -> float:
-    """By what share of their median the ratios of the same turn vary: half of what the middle 80 % span."""
+    """Variation of the ratios relative to their median: half the range of the middle 80 %."""
     ratios = np.array(reference) / np.array(seconds)
     low, middle, high = np.percentile(ratios, (10, 50, 90))
     return float((high - low) / (2 * middle))
 
 
 def noise(reference: Sequence[float], again: Sequence[float]) -> float:
-    """How wrong a ratio of this run may be: how far the reference is from itself, or how much that varies."""
+    """Error of a ratio of this run: the difference of the reference from itself, or its variation."""
     return max(abs(times_faster(again, reference) - 1.0), spread(again, reference))
 
 
 def percentiles(seconds: Sequence[float]) -> dict[str, float]:
-    """Median and slow ends of some times, s."""
+    """Median and high percentiles of times in s."""
     p50, p95, p99 = np.percentile(np.array(seconds), (50, 95, 99))
     return {"p50_s": float(p50), "p95_s": float(p95), "p99_s": float(p99)}

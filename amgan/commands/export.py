@@ -118,15 +118,14 @@ def command(
     """  # noqa: D301
     if checkpoint is not None and not checkpoint.is_file():
         raise UsageError(f"the checkpoint '{checkpoint}' does not exist: give a .safetensors file")
-    named = {
-        "cores": cores or None,
-        "batch": batch,
-        "level": level,
-        "workspace_mib": workspace,
-        "timing_cache": timing_cache,
-        "portable": hardware_compatibility or None,
-    }
-    of_engines: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
+    of_engines = _given(
+        cores=cores or None,
+        batch=batch,
+        level=level,
+        workspace_mib=workspace,
+        timing_cache=timing_cache,
+        portable=hardware_compatibility or None,
+    )
     if targets is None and (force or flavour != "auto" or of_engines):
         raise UsageError(
             "--flavour, --force and the options of engines are about engines: name their --targets, too"
@@ -148,13 +147,23 @@ def command(
         bundle = export_bundle(checkpoint, output, say, options)
         click.echo(f"bundle written to {bundle}")
         if triton is not None:
-            from amgan.export.triton import write_triton
-            from amgan.runtime.bundle.bundle import Bundle
-            from amgan.runtime.bundle.precision import Precision
+            _write_triton(bundle, triton, fp16)
 
-            served = Precision.FP16 if fp16 else Precision.FP32  # its ONNX backend has no bf16
-            written = write_triton(Bundle.open(bundle), triton, say, served)
-            click.echo(f"Triton repository written to {written}")
+
+def _given(**options: Any) -> dict[str, Any]:
+    """The options that are not None."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _write_triton(bundle: Path, output: Path, fp16: bool) -> None:
+    """Write a Triton repository from a bundle."""
+    from amgan.export.triton import write_triton
+    from amgan.runtime.bundle.bundle import Bundle
+    from amgan.runtime.bundle.precision import Precision
+
+    served = Precision.FP16 if fp16 else Precision.FP32  # its ONNX backend has no bf16
+    written = write_triton(Bundle.open(bundle), output, say, served)
+    click.echo(f"Triton repository written to {written}")
 
 
 def _check_targets(targets: str, flavour: str) -> tuple[str, ...]:

@@ -149,18 +149,26 @@ def command(
     try:
         result = _run(session)
     except KeyboardInterrupt:
-        done = sum(one.status in ("aged", "unchanged", "copied") for one in session.outcomes)
-        click.echo(
-            f"amgan: interrupted, {done} of {len(session.plan.tasks)} photos are aged and written; give the "
-            "same command again to go on",
-            err=True,
-        )
+        click.echo(f"amgan: {_interrupted(session)}", err=True)
         ctx.exit(INTERRUPTED)
     if result.gallery is not None:
         tell(f"gallery: {result.gallery}")
     _summarise(result.outcomes, result.seconds)
     tell_engine(result.capabilities, aging.device)
     ctx.exit(exit_code(result.outcomes))
+
+
+def _interrupted(session: BatchSession) -> str:
+    """The message for an interrupted run."""
+    done, total = _written(session.outcomes), len(session.plan.tasks)
+    return f"interrupted, {done} of {total} photos are aged and written; give the same command again to go on"
+
+
+def _written(outcomes: Sequence[Outcome]) -> int:
+    """The number of outcomes with a written photo."""
+    from amgan.runtime.batch.outcome import WRITTEN
+
+    return sum(one.status in WRITTEN for one in outcomes)
 
 
 def _run(session: BatchSession) -> BatchResult:
@@ -191,7 +199,7 @@ def _in_few_words(aging: Aging) -> str:
 
 def exit_code(outcomes: Sequence[Outcome]) -> int:
     """0 when no photo failed, 3 when some did, 1 when none was written."""
-    if not any(one.status in ("aged", "unchanged", "copied") for one in outcomes):
+    if not _written(outcomes):
         return NONE_SUCCEEDED
     return SOME_FAILED if any(one.status == "failed" for one in outcomes) else 0
 

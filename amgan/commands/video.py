@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -20,6 +21,9 @@ from amgan.commands.options import (
 )
 from amgan.commands.output import progress_bar, say, tell_engine
 from amgan.runtime.errors import UsageError
+
+if TYPE_CHECKING:
+    from amgan.runtime.video.session import VideoResult
 
 _TIME = re.compile(r"(?:(\d+):)?(?:(\d+):)?(\d+(?:\.\d+)?)")
 
@@ -171,6 +175,12 @@ def command(
     session = VideoSession(source, output, request, codec, quality, start, end, force, rate)
     with Pipeline(model, device) as pipeline, _bars() as advance:
         result = session.run(pipeline, advance)
+    _print_result(result)
+    tell_engine(pipeline.capabilities, device)
+
+
+def _print_result(result: VideoResult) -> None:
+    """Print the number of pictures and faces, the people who were not aged, and lost tracks."""
     for person in result.people:
         if person.reason:
             say(f"face {person.number} is left alone: {person.reason}")
@@ -179,8 +189,7 @@ def command(
     if result.left_out:
         say(f"left out: {', '.join(sorted(set(result.left_out)))} tracks, which are not sound or subtitles")
     word = "face" if result.aged == 1 else "faces"
-    click.echo(f"{output}: {result.pictures} pictures, {result.aged} {word} aged")
-    tell_engine(pipeline.capabilities, device)
+    click.echo(f"{result.output}: {result.pictures} pictures, {result.aged} {word} aged")
 
 
 @contextmanager

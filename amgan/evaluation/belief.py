@@ -56,19 +56,8 @@ def face_belief(face: FaceChange) -> FaceBelief:
     )
 
 
-def measure_belief(faces: Sequence[FaceChange]) -> Belief:
-    """All measures of plausibility over changed faces, in the order given.
-
-    An example, with arrays uint8 [H, W, 3] and landmarks [468, 2] in px::
-
-        found = measure_belief([FaceChange("a", before, after, landmarks, network_scale)])
-        found.faces[0].darkness_codes, found.correlation, found.rows.size_slope
-    """
-    return over_faces([face_belief(face) for face in faces])
-
-
 def over_faces(each: Sequence[FaceBelief]) -> Belief:
-    """The same from the measures of each face."""
+    """All measures of plausibility over the results of `face_belief`, in the order given."""
     correlation = change_correlation([one.change for one in each])
     return Belief(tuple(each), correlation, summarise_rows([one.rows for one in each]))
 

@@ -70,7 +70,6 @@ class FaceResult:
     thumbnails: Mapping[str, NDArray[np.uint8]]
     sweep: SweepSteps | None = None
     zones: Mapping[str, ZoneResult] = field(default_factory=dict)
-    seam_max_codes: int | None = None
     known_years: float = float("nan")
     true: bool = False
     real: bool = False

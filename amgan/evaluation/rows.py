@@ -42,14 +42,13 @@ Floats = NDArray[np.float64]
 class Rows:
     """Fine lines of one forehead.
 
-    ``period_px`` is their spacing in px of the network's frame, ``period_share`` in widths of the face,
-    ``regularity`` the height of the autocorrelation at one spacing: 1 for a ruled pattern, near 0 for random
-    lines. ``width_px`` is the face's width in px of the network's frame. All but the width are NaN where a
-    forehead has no fine change or is too small.
+    ``period_px`` is their spacing in px of the network's frame, ``regularity`` the height of the
+    autocorrelation at that spacing: 1 for a ruled pattern, near 0 for random lines. ``width_px`` is the
+    face's width in px of the network's frame. All but the width are NaN if a forehead has no fine change or
+    is too small.
     """
 
     period_px: float
-    period_share: float
     regularity: float
     width_px: float
 
@@ -82,7 +81,7 @@ def forehead_rows(face: FaceChange) -> Rows:
     """The spacing and regularity of the fine change down one forehead."""
     width = face.width_px * face.network_scale
     patch, mask = _upright_forehead(face)
-    nothing = Rows(float("nan"), float("nan"), float("nan"), width)
+    nothing = Rows(float("nan"), float("nan"), width)
     if min(patch.shape) < _LEAST_PX or not mask.any():
         return nothing
     fine = (patch - blurred_px(patch, COARSEST * width)) * mask
@@ -92,7 +91,7 @@ def forehead_rows(face: FaceChange) -> Rows:
     if found is None:
         return nothing
     period, height = found
-    return Rows(period, period / width, height, width)
+    return Rows(period, height, width)
 
 
 def autocorrelation(fine: Plane, mask: Plane, longest: int) -> Floats:

@@ -44,12 +44,11 @@ Floats = NDArray[np.float64]
 class AgeCurve:
     """True age by estimate: increasing knots, interpolated by a smooth monotone curve.
 
-    ``spread_years`` is the standard deviation of single faces around it, over the portraits of the fit.
+    ``faces`` is the number of portraits of the fit.
     """
 
     estimates: tuple[float, ...]
     years: tuple[float, ...]
-    spread_years: float
     faces: int
 
     def years_of(self, estimates: Floats) -> Floats:
@@ -93,9 +92,7 @@ def fit_age_curve(estimates: Floats, years: Floats) -> AgeCurve:
     old = np.maximum(middle[-1] + _BEYOND_RISE * (beyond - knots[-1]), beyond)
     at = np.concatenate([young, knots, beyond])
     found = _rising(np.concatenate([young + fading, middle, old]), _LEAST_RISE * np.diff(at))
-    curve = AgeCurve(tuple(at.tolist()), tuple(np.round(found, 2).tolist()), 0.0, len(years))
-    spread = float(np.std(curve.years_of(estimates) - years))
-    return AgeCurve(curve.estimates, curve.years, round(spread, 2), len(years))
+    return AgeCurve(tuple(at.tolist()), tuple(np.round(found, 2).tolist()), len(years))
 
 
 def check_age_curve(curve: AgeCurve, estimates: Floats, years: Floats) -> CurveCheck:

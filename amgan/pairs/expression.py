@@ -7,13 +7,15 @@ from numpy.typing import NDArray
 
 from amgan.runtime.face.mesh import LEFT_EYE, RIGHT_EYE
 
-EXPRESSION = ("mouth width", "mouth opening", "corner height", "brow raise")
 _MOUTH_RIGHT, _MOUTH_LEFT, _LIP_UPPER, _LIP_LOWER = 61, 291, 13, 14
 _BROW_RIGHT, _BROW_LEFT = 105, 334
 
 
 def expression(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
-    """The four values of EXPRESSION of landmarks [468, 2], in units of the distance of the eyes' centres."""
+    """Width and opening of the mouth, height of its corners, and raise of the brows, float64 [4].
+
+    ``landmarks`` are [468, 2]; the unit is the distance of the eyes' centres.
+    """
     points = np.asarray(landmarks, np.float64)
     right, left = points[list(RIGHT_EYE)].mean(axis=0), points[list(LEFT_EYE)].mean(axis=0)
     unit = float(np.linalg.norm(right - left))

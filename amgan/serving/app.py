@@ -27,9 +27,9 @@ from .metrics import Metrics, MetricsMiddleware
 from .photo_service import PhotoService
 from .photo_store import PhotoStore
 from .problems import problem, status_of
-from .routes import SAMPLES, model_routes, photo_routes
+from .routes import SAMPLES, aging_routes, map_routes, model_routes, photo_routes
 from .settings import MIB, ServeSettings
-from .uploads import Pace
+from .uploads import Pace, Uploads
 from .work import ClientGoneError, WorkDesk
 
 if TYPE_CHECKING:
@@ -69,7 +69,10 @@ def create_app(pipeline: Pipeline, settings: ServeSettings | None = None) -> ASG
         redoc_url=None,
         lifespan=tidy,
     )
-    app.include_router(photo_routes(PhotoService(pipeline, settings, store, desk), store, desk, settings))
+    service, uploads = PhotoService(pipeline, settings, store, desk), Uploads(settings)
+    app.include_router(photo_routes(service, store, desk, settings, uploads))
+    app.include_router(aging_routes(service, store))
+    app.include_router(map_routes(service, store, desk, uploads))
     app.include_router(model_routes(pipeline, settings, metrics))
     app.add_api_route("/docs", _page("api.html"), include_in_schema=False)
     app.add_api_route("/", _page("index.html"), include_in_schema=False)

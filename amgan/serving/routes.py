@@ -55,11 +55,10 @@ def sample_names() -> list[str]:
 
 
 def photo_routes(
-    service: PhotoService, store: PhotoStore, desk: WorkDesk, settings: ServeSettings
+    service: PhotoService, store: PhotoStore, desk: WorkDesk, settings: ServeSettings, uploads: Uploads
 ) -> APIRouter:
-    """Everything under /v1 that is about photos."""
+    """Uploading, describing, showing and deleting photos, under /v1."""
     router = APIRouter(prefix="/v1", tags=["photos"])
-    uploads = Uploads(settings)
 
     def described(stored: StoredPhoto, status: HTTPStatus) -> JSONResponse:
         found = describe_photo(stored, service.left(stored), settings)
@@ -103,6 +102,13 @@ def photo_routes(
         content = await unless_gone(http, desk.run(encode_jpeg, pixels, max_side_px))
         return Response(content, media_type="image/jpeg")
 
+    return router
+
+
+def aging_routes(service: PhotoService, store: PhotoStore) -> APIRouter:
+    """Ageing and sweeps of stored photos, under /v1."""
+    router = APIRouter(prefix="/v1", tags=["photos"])
+
     @router.post(
         "/photos/{id}/age", responses=_picture("image/*") | {204: {"description": "Nothing changes"}},
         response_class=Response,
@@ -123,6 +129,25 @@ def photo_routes(
         return Response(
             bytes(content), headers={"Content-Disposition": disposition}, media_type=_media_type(name)
         )
+
+    @router.post(
+        "/photos/{id}/sweep", response_class=StreamingResponse, responses=_picture("application/x-ndjson")
+    )  # fmt: skip
+    async def sweep(id: str, options: SweepOptions) -> StreamingResponse:
+        """One face at several ages, streamed as one line of JSON per age.
+
+        Each has `years`, `done`, `total`, and, if the face changes, `box` and a WebP in base64.
+        The last line may have an `error` instead.
+        """
+        frames = await service.sweep(store.get(id), options)
+        return StreamingResponse(_lines(frames, options), media_type="application/x-ndjson")
+
+    return router
+
+
+def map_routes(service: PhotoService, store: PhotoStore, desk: WorkDesk, uploads: Uploads) -> APIRouter:
+    """Aging maps of stored photos, and files of maps, under /v1."""
+    router = APIRouter(prefix="/v1", tags=["photos"])
 
     @router.get("/photos/{id}/map", responses=_picture("image/png", _NPY), response_class=Response)
     async def map_of(
@@ -151,18 +176,6 @@ def photo_routes(
         async with uploads.receive(http, 64 * MIB + 4096) as content:
             wanted = await unless_gone(http, desk.run(read_map_file, map_upload(bytes(content))))
         return Response(encode_map(wanted.years, ".npy"), media_type=_NPY)
-
-    @router.post(
-        "/photos/{id}/sweep", response_class=StreamingResponse, responses=_picture("application/x-ndjson")
-    )  # fmt: skip
-    async def sweep(id: str, options: SweepOptions) -> StreamingResponse:
-        """One face at several ages, streamed as one line of JSON per age.
-
-        Each has `years`, `done`, `total`, and, if the face changes, `box` and a WebP in base64.
-        The last line may have an `error` instead.
-        """
-        frames = await service.sweep(store.get(id), options)
-        return StreamingResponse(_lines(frames, options), media_type="application/x-ndjson")
 
     return router
 

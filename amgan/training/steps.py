@@ -106,13 +106,7 @@ def discriminator_step(
     """Train the three heads; ``fake`` are the generator's patches for ``reals``, computed here if None."""
     weights, discriminator = config.weights, state.discriminator
     if fake is None:
-        with torch.no_grad(), amp:
-            fake = state.generator(
-                reals["image"],
-                reals["map_wanted"] - reals["map_now"],
-                reals["coordinates"],
-                reals["pattern"],
-            ).float()
+        fake = _fakes(state.generator, reals, amp)
     with amp:
         features = discriminator.features(reals["image"])
         real = discriminator.judge(features, reals["map_now"])
@@ -142,20 +136,33 @@ def discriminator_step(
         "d/position": position.item(),
     }
     if state.step % config.penalty_every == 0:
-        noise = torch.from_numpy(
-            np.random.default_rng((config.seed, state.step, 2)).random(len(fake), np.float32)
-        )
-        penalty = losses.gradient_penalty(
-            discriminator,
-            reals["image"],
-            fake,
-            reals["map_wanted"],
-            noise.to(fake.device).reshape(-1, 1, 1, 1),
-        )
+        penalty = _penalty(state, config, reals, fake)
         loss = loss + weights.gradient_penalty * config.penalty_every * penalty
         report["d/penalty"] = penalty.item()
     _descend(state.optimiser_d, loss, discriminator, 10.0 * config.clip_norm)
     return report
+
+
+def _fakes(generator: torch.nn.Module, reals: TensorBatch, amp: torch.autocast) -> Tensor:
+    """The generator's fp32 pictures for real patches, without gradients."""
+    change = reals["map_wanted"] - reals["map_now"]
+    with torch.no_grad(), amp:
+        made: Tensor = generator(reals["image"], change, reals["coordinates"], reals["pattern"]).float()
+    return made
+
+
+def _penalty(state: TrainState, config: TrainConfig, reals: TensorBatch, fake: Tensor) -> Tensor:
+    """The critic's gradient penalty between real patches and fakes; random points by seed and step."""
+    noise = torch.from_numpy(
+        np.random.default_rng((config.seed, state.step, 2)).random(len(fake), np.float32)
+    )
+    return losses.gradient_penalty(
+        state.discriminator,
+        reals["image"],
+        fake,
+        reals["map_wanted"],
+        noise.to(fake.device).reshape(-1, 1, 1, 1),
+    )
 
 
 def heads_step(

@@ -3,7 +3,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 def usable() -> bool:
-    """Whether this CPU has AVX2 and FMA, which everything here needs."""
+    """Whether this CPU has AVX2 and FMA, which this module requires."""
 
 def change(
     before: NDArray[Any],
@@ -17,16 +17,15 @@ def change(
     """Write (``after`` - ``before``) * exposure * ``strength`` * ``mask``, and the mask, into ``out``.
 
     ``before`` and ``after`` are uint8 [h, w, 3], ``mask`` float32 [h, w], ``out`` float32 [h, w, 4]. The
-    exposure's weight is ``bright`` of the middle channel of ``before`` times ``dark`` of its largest, float32
-    [256] each. Rows may lie apart, pixels of a row not. Raises ValueError for other arrays and on a CPU
-    without what it needs.
+    exposure weight is ``bright`` of the middle channel of ``before`` times ``dark`` of its largest, float32
+    [256] each. Rows must be contiguous. Raises ValueError for other arrays and without AVX2 and FMA.
     """
 
 def add(change: NDArray[Any], along: NDArray[Any], starts: NDArray[Any], out: NDArray[Any]) -> None:
     """Add bilinear samples of ``change``, float32 [H, W, 4], to ``out``, uint8 [h, w, 3].
 
-    Only where the fourth channel of the sample is above 0; the others are rounded first, half to even. Places
-    are those of `_resample.affine`; outside it the change is 0.
+    Only where the fourth channel of the sample is above 0; the others are rounded first, half to even.
+    Positions are those of `_resample.affine`; outside it the change is 0.
     """
 
 def places(
@@ -40,10 +39,10 @@ def places(
     down: NDArray[Any],
     wanted: NDArray[Any],
 ) -> None:
-    """Write where the pixels of a part of a photo come from: ``across`` and ``down``, float32 [h, w].
+    """Write the source positions of the pixels of a part of a photo: ``across`` and ``down``, float32 [h, w].
 
-    The part begins at ``left``, ``top``. ``moves`` float32 [n + 4, n + 4, 2] say by how many px each of n x n
-    places moves; the two outermost rows and columns must be 0. They are sampled bilinearly at the places of
-    `_resample.affine`, which count from the first of the n. ``wanted``, bool [h, w], is where one of both is
-    ``least_px`` or more.
+    The part begins at ``left``, ``top``. ``moves`` float32 [n + 4, n + 4, 2] are the displacements in px of n
+    x n grid points; the two outermost rows and columns must be 0. They are sampled bilinearly at the
+    positions of `_resample.affine`, relative to the first of the n. ``wanted``, bool [h, w], receives whether
+    one of both displacements is ``least_px`` or more.
     """

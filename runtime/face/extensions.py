@@ -1,36 +1,27 @@
-"""The extensions in C, where they were built and this CPU has what they need."""
+"""Loads the optional C extensions if they were built and this CPU supports them."""
 
 from __future__ import annotations
 
-import functools
-import importlib
 from typing import Any
+
+from ..machine import load_extension
 
 
 def resample() -> Any:
-    """`_resample`, which cuts and moves pixels; None where it cannot be used."""
-    return _usable("_resample")
+    """`_resample`, which resamples pixels; None if it is not available."""
+    return load_extension(f"{__package__}._resample")
 
 
 def paste() -> Any:
-    """`_paste`, which pastes changes and places moves; None where it cannot be used."""
-    return _usable("_paste")
+    """`_paste`, which pastes changes and interpolates displacements; None if it is not available."""
+    return load_extension(f"{__package__}._paste")
 
 
 def reduce() -> Any:
-    """`_reduce`, which averages pixels; None where it cannot be used."""
-    return _usable("_reduce")
+    """`_reduce`, which averages pixels; None if it is not available."""
+    return load_extension(f"{__package__}._reduce")
 
 
 def between() -> Any:
-    """`_between`, which resizes planes; None where it cannot be used."""
-    return _usable("_between")
-
-
-@functools.cache
-def _usable(name: str) -> Any:
-    try:
-        extension = importlib.import_module(f".{name}", __package__)
-    except ImportError:
-        return None
-    return extension if extension.usable() else None
+    """`_between`, which resizes planes; None if it is not available."""
+    return load_extension(f"{__package__}._between")

@@ -74,10 +74,10 @@ def photo_changes(
 
 @dataclass(frozen=True, eq=False)
 class _Placed:
-    """A change and where it goes: ``area`` x0, y0, x1, y1 of the photo, which ``to_change`` leads from.
+    """A change and its ``area`` x0, y0, x1, y1 in the photo; ``to_change`` maps the photo to the change.
 
-    ``change`` float32 [h, w, 4] has the mask as fourth channel; ``smooth`` says that it is enlarged. If it
-    was shrunk, ``mask`` is the mask before, and the map to it: an averaged mask is wider than the mask.
+    ``change`` float32 [h, w, 4] has the mask as fourth channel; ``smooth`` is whether it is enlarged. If it
+    was reduced, ``mask`` is the original mask with the map to it, as an averaged mask is wider.
     """
 
     change: NDArray[np.float32]
@@ -96,7 +96,7 @@ def _place(
     strength: float,
     tone: Tone | None,
 ) -> _Placed | None:
-    """What `paste_change` adds, and where; None where that is nothing."""
+    """The change that `paste_change` adds, and its position; None if there is none."""
     size = before.shape[0]
     box = _box(mask)
     if box is None:
@@ -129,7 +129,7 @@ def _bands(placed: _Placed) -> Iterator[tuple[int, int, NDArray[np.float32], NDA
 
 
 def _add_all(extension: Any, placed: _Placed, out: NDArray[np.uint8]) -> None:
-    """Add a change to the photo, band by band, by the extension: what `_bands` would give, in one pass."""
+    """Add a change to the photo by the extension: the result of `_bands`, in one pass."""
     x0, y0, x1, y1 = placed.area
     for top in range(y0, y1, BAND_ROWS):
         band = out[top : min(top + BAND_ROWS, y1), x0:x1]

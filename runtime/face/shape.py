@@ -103,10 +103,11 @@ def _origins(
     corner: tuple[int, int],
     sides: tuple[int, ...],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
-    """Where the pixels of a part of a photo come from, float32 [h, w] columns and rows, and which move.
+    """Source positions of the pixels of a part of a photo, float32 [h, w] columns and rows, and which move.
 
-    ``bordered`` are moves [n, n, 2] in px of the photo with BORDER cells of 0 around them, ``to_moves`` leads
-    to the moves alone; ``corner`` is the part's first column and row, ``sides`` its height and width.
+    ``bordered`` are moves [n, n, 2] in px of the photo with BORDER cells of 0 around them, ``to_moves`` maps
+    the photo to the moves without them; ``corner`` is the part's first column and row, ``sides`` its height
+    and width.
     """
     size, (left, top) = (sides[1], sides[0]), corner
     extension = extensions.paste()

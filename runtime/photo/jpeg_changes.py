@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..machine import load_extension
 from .jpeg_recode import ZIGZAG_COLUMNS, ZIGZAG_ROWS, Layout
 
 BLOCK_PX = 8
@@ -75,11 +75,6 @@ def find_changes(
     return found, touched
 
 
-@functools.cache
 def _blocks() -> Any:
-    """The C extension that finds changes; None if it was not built or this CPU lacks its instructions."""
-    try:
-        from . import _blocks as extension
-    except ImportError:
-        return None
-    return extension if extension.usable() else None
+    """The C extension that finds changes; None if it is not available."""
+    return load_extension(f"{__package__}._blocks")

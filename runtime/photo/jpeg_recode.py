@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ..machine import load_extension
 from .jpeg_segments import head_segments, scan_of
 
 _SOF = (0xC0, 0xC1)
@@ -109,11 +110,7 @@ def recode(source: bytes, layout: Layout, given: tuple[bytes | memoryview, bytes
 
 def can_recode() -> bool:
     """Whether the C extension was built."""
-    try:
-        _extension()
-    except ImportError:
-        return False
-    return True
+    return _extension() is not None
 
 
 def read_layout(source: bytes) -> Layout:
@@ -237,11 +234,8 @@ def _standard_tables() -> Tables:
     return tables
 
 
-@functools.cache
 def _extension() -> Any:
-    from . import _recode
-
-    return _recode
+    return load_extension(f"{__package__}._recode")
 
 
 def _zigzag() -> tuple[NDArray[np.intp], NDArray[np.intp]]:

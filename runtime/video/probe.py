@@ -35,8 +35,8 @@ class VideoInfo:
     ``width`` and ``height`` are in px as stored; ``quarter_turns`` is the counter-clockwise rotation to
     upright, and ``display`` the full matrix (9 integers of FFmpeg, or None). ``time_base`` is in seconds,
     ``rate`` in frames per second (the mean of a variable one), ``seconds`` the duration, 0 if unknown.
-    ``pixel_aspect`` is width to height of a pixel. ``interlaced`` pictures hold two fields. ``first_pts`` is
-    the time of the first picture in the time base.
+    ``pixel_aspect`` is width to height of a pixel. ``first_pts`` is the time of the first picture in the time
+    base.
     """
 
     path: Path
@@ -53,7 +53,6 @@ class VideoInfo:
     colours: Colours
     display: tuple[int, ...] | None
     quarter_turns: int
-    interlaced: bool
     first_pts: int = 0
 
 
@@ -123,7 +122,6 @@ def _describe(path: Path, container: Any, stream: Any, frame: Any) -> VideoInfo:
         colours,
         display,
         round(int(frame.rotation) / 90) % 4,
-        bool(frame.interlaced_frame),
         int(frame.pts or 0),
     )
 

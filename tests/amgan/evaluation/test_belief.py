@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from amgan.evaluation.bands import BAND_NAMES, EDGES, band_rms
-from amgan.evaluation.belief import belief_numbers, measure_belief
+from amgan.evaluation.belief import belief_numbers, face_belief, over_faces
 from amgan.evaluation.change import FaceChange
 from amgan.evaluation.darkness import broad_darkness, broad_lightness
 from amgan.evaluation.rows import first_return, forehead_rows, summarise_rows
@@ -202,7 +202,7 @@ def test_natural_lines_are_no_rows_and_go_with_the_face(landmarks: np.ndarray) -
     summary = summarise_rows(found)
     assert summary.painted < 0.35
     assert summary.size_slope == pytest.approx(1.0, abs=0.25)
-    assert 0.03 < np.median([one.period_share for one in found]) < 0.08
+    assert 0.03 < np.median([one.period_px / one.width_px for one in found]) < 0.08
 
 
 def test_a_correlation_that_does_not_come_back_has_no_period() -> None:
@@ -223,7 +223,7 @@ def test_a_forehead_without_change_has_no_rows(landmarks: np.ndarray) -> None:
 def test_all_at_once_and_as_numbers(aligned: Aligned) -> None:
     faces = [changed(face, blobs(face, 300, [50, 151]) + ruled(300, 6.0), f"face {k}")
              for k, (_, face) in enumerate(aligned)]  # fmt: skip
-    found = measure_belief(faces)
+    found = over_faces([face_belief(face) for face in faces])
     assert [one.name for one in found.faces] == ["face 0", "face 1"]
     numbers = belief_numbers(found)
     assert numbers["faces"] == numbers["darkness_codes"]["n"] == numbers["rows"]["faces"] == 2

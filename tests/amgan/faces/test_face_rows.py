@@ -18,7 +18,7 @@ def table(path: Path, *lines: str) -> Path:
 
 
 def test_what_tables_say(tmp_path: Path) -> None:
-    curve = AgeCurve((20.0, 30.0, 40.0, 50.0, 60.0), (20.0, 35.0, 50.0, 65.0, 80.0), 0.0, 40)
+    curve = AgeCurve((20.0, 30.0, 40.0, 50.0, 60.0), (20.0, 35.0, 50.0, 65.0, 80.0), 40)
     first = table(tmp_path / "web.csv", "file,age_estimate,gender_estimate", "b.jpg,50,male", "a.jpg,40,")
     second = table(
         tmp_path / "own.csv",

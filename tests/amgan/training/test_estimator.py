@@ -175,7 +175,7 @@ def faces_folder(folder: Path, rows: list[list[str]]) -> Path:
 def test_estimates_are_calibrated_and_true_ages_are_not(tmp_path: Path) -> None:
     table = faces_folder(tmp_path, [["file", "age", "age_is"], ["a.jpg", "50", "true"], ["b.jpg", "50", ""],
                                     ["c.jpg", "", ""]])  # fmt: skip
-    curve = AgeCurve((0.0, 50.0, 100.0), (0.0, 60.0, 110.0), 5.0, 40)
+    curve = AgeCurve((0.0, 50.0, 100.0), (0.0, 60.0, 110.0), 40)
     found = read_examples([(tmp_path, table)], curve)
     assert dict(zip(found.names, found.ages, strict=True)) == {"a.jpg": 50.0, "b.jpg": 60.0}
     assert found.how == ("true", "estimated")
