@@ -42,9 +42,12 @@ MAX_AGE = 90.0
 MAP_CELLS = 128
 FULL_CHANGE_YEARS = 6.0
 
-_EXACT_RIDGE = 1e-4
-_COARSE_RIDGE = 0.15
-_FACE_RIDGE = 1e-6
+EXACT_RIDGE, COARSE_RIDGE = 1e-4, 0.15
+"""Weights of ridge regression for maps that are read exactly, and for estimates, which have errors."""
+FACE_RIDGE = 1e-6
+"""Weight that pulls the base age to neutral without a face."""
+LEAST_FACE = 1e-3
+"""Smallest share of face in a cell by which its contents are divided."""
 
 Floats = NDArray[np.float32]
 
@@ -109,11 +112,9 @@ def read_map(masks: RegionMasks, aging_map: NDArray[np.floating]) -> FaceAges:
     seen = _averaged(np.asarray(aging_map, np.float32), rows, columns) - np.float32(NEUTRAL_AGE)
     if coarse:
         face = _averaged(masks.face, rows, columns)
-        basis = _averaged(basis * masks.face, rows, columns) / np.maximum(face, 1e-3)
+        basis = _averaged(basis * masks.face, rows, columns) / np.maximum(face, LEAST_FACE)
         basis, seen = basis * face, seen * face  # weight cells by their share of face
-    found = _nearest(
-        basis.reshape(len(basis), -1), seen.reshape(-1), _COARSE_RIDGE if coarse else _EXACT_RIDGE
-    )
+    found = _nearest(basis.reshape(len(basis), -1), seen.reshape(-1), COARSE_RIDGE if coarse else EXACT_RIDGE)
     return FaceAges(
         float(found[0] + NEUTRAL_AGE),
         {name: float(years + NEUTRAL_AGE) for name, years in zip(PART_NAMES, found[1:], strict=True)},
@@ -126,7 +127,7 @@ def _nearest(basis: Floats, seen: Floats, ridge: float) -> NDArray[np.float64]:
     gram = (basis @ basis.T).astype(np.float64)
     right = (basis @ seen).astype(np.float64)
     # Without a face only the small ridge towards neutral remains.
-    gram[0, 0] += ridge * (count - 1) + _FACE_RIDGE
+    gram[0, 0] += ridge * (count - 1) + FACE_RIDGE
     gram[0, 1:] -= ridge
     gram[1:, 0] -= ridge
     gram[range(1, count), range(1, count)] += ridge

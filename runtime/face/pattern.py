@@ -30,7 +30,7 @@ FARTHEST = 3.0
 """Standard deviations at which a proportion is clipped."""
 SHARPNESS = 3
 """The exponent of the scores: the higher, the more one pattern dominates."""
-_SIGN_COLUMNS = (1, 2, 7, 5, 3, 6)
+SIGN_COLUMNS = (1, 2, 7, 5, 3, 6)
 """Columns of the 8x8 Hadamard matrix: the weight of a proportion for pattern n. In this order four patterns
 dominate about equally often."""
 
@@ -48,7 +48,7 @@ def choose_pattern(landmarks_unit: NDArray[np.floating], count: int) -> NDArray[
     powers = []
     for number in range(count):
         score = 0.0
-        for column, value in zip(_SIGN_COLUMNS, proportions, strict=True):
+        for column, value in zip(SIGN_COLUMNS, proportions, strict=True):
             score += value if (number & column).bit_count() % 2 == 0 else -value
         score *= 0.5
         rising = score + math.sqrt(score * score + 1.0)  # exp(asinh(score))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -20,7 +19,6 @@ from amgan.runtime.face.coordinates import face_coordinates
 from amgan.runtime.face.finder import Face
 from amgan.runtime.face.line_strength import READ_PX, read_line_strength
 from amgan.runtime.face.mean_face import mean_face
-from amgan.runtime.face.mesh import HAIRLINE_REACH
 from amgan.runtime.face.pattern import choose_pattern, one_pattern
 from amgan.runtime.face.warp import sample_affine
 from amgan.runtime.pipeline.estimator import Estimator, landmarks_unit
@@ -134,7 +132,9 @@ def test_patterns_that_are_none(shipped: Handle, weights: tuple[float, ...], say
         shipped.age(frame, 0, np.full((1, 1), 30, np.float32), pattern=np.array(weights, np.float32))
 
 
-@pytest.mark.parametrize(("name", "arguments"), [("mean_face", (mean_face(),)), ("face_tables", ())])
+@pytest.mark.parametrize(
+    ("name", "arguments"), [("mean_face", (mean_face(),)), ("face_tables", ()), ("constants", ())]
+)
 def test_generated_tables_are_those_of_python(name: str, arguments: tuple[object, ...]) -> None:
     path = SOURCE / f"generate_{name}.py"
     spec = importlib.util.spec_from_file_location(path.stem, path)
@@ -142,12 +142,6 @@ def test_generated_tables_are_those_of_python(name: str, arguments: tuple[object
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     assert module.TABLE.read_text(encoding="utf-8") == module.table(*arguments)
-
-
-def test_the_hairline_is_that_of_python() -> None:
-    header = (SOURCE / "src" / "face_tables.h").read_text(encoding="utf-8")
-    rows = re.findall(r"\{(\d+), (0\.\d+)\}", header)
-    assert {int(point): float(reach) for point, reach in rows} == HAIRLINE_REACH
 
 
 def test_the_header_of_the_shipped_bundle_is_that_of_the_library() -> None:

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <new>
 
+#include "constants.h"
 #include "error.h"
 #include "session.h"
 #include "zone_ages.h"
@@ -156,9 +157,9 @@ amgan_status amgan_age_zones(amgan *handle, const amgan_frame *frame, const doub
         const Landmarks points = read_landmarks(landmarks);
         const int side = frame->side_px, margin = map_margin(side, m);
         const amgan_zone_ages shown = now != nullptr ? *now : shown_ages(session, *frame, points);
-        const Plane before = zone_age_field(points, shown, kMapCells, margin);
-        const Plane after = zone_age_field(points, *ages, kMapCells, margin);
-        const Plane years = change_map(points, before, after, kMapCells, margin, m.oldest_trained_age);
+        const Plane before = zone_age_field(points, shown, age_constants::kMapCells, margin);
+        const Plane after = zone_age_field(points, *ages, age_constants::kMapCells, margin);
+        const Plane years = change_map(points, before, after, age_constants::kMapCells, margin, m.oldest_trained_age);
         const Plane mask = frame_mask(points, side, &before, &after, margin);
         session.age(*frame, years, margin, &points, pattern, &mask, out, out_stride_bytes);
     });
@@ -203,7 +204,7 @@ amgan_status amgan_line_strength(const amgan *handle, const amgan_frame *frame, 
     return guarded([&] {
         check_frame(frame, session_of(handle).manifest());
         if (strength == nullptr) throw argument_error("the strength to fill in is null: give memory for it");
-        *strength = static_cast<float>(read_line_strength(shrunk(*frame, kLineReadPx), read_landmarks(landmarks)));
+        *strength = static_cast<float>(read_line_strength(shrunk(*frame, line_constants::kReadPx), read_landmarks(landmarks)));
     });
 }
 

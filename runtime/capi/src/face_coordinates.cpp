@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include "constants.h"
 
 namespace amgan_impl {
 
 namespace {
 
-constexpr double kEdge = 1e-9;  // tolerance of the inside test, against gaps at edges
+using mesh_constants::kEdge;
 
 using Point2 = std::array<double, 2>;
 using Row = std::array<double, 3>;  // a x + b y + c

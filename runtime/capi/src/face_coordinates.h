@@ -24,7 +24,6 @@ extern const double kFit[3][kMeshPoints];
 extern const std::int16_t kTriangles[kTriangleCount][3];
 
 constexpr std::size_t kPositionPlanes = 4;
-constexpr int kMaxPatterns = 8;
 
 // u, v and inside of the centres of `side` cells across the frame and `margin` more on each side.
 std::array<Plane, 3> face_coordinates(const Landmarks &landmarks, int side, int margin);
@@ -35,13 +34,11 @@ std::array<Plane, 3> frame_coordinates(int side, int margin);
 // The points of the mean face, the default position of a face in a canonical frame.
 Landmarks mean_landmarks();
 
-// Mixing weights of `count` patterns, 1 to kMaxPatterns, from the proportions of a face.
+// Mixing weights of `count` patterns, 1 to pattern_constants::kMaxPatterns, from the proportions of a face.
 std::vector<float> choose_pattern(const Landmarks &landmarks, int count);
 
-// Side of the frame for the line strength.
-inline constexpr int kLineReadPx = 256;
-
-// The line strength that suits the skin of a face, 1 on usual skin; `rgb` is its frame of kLineReadPx.
+// The line strength that suits the skin of a face, 1 on usual skin; `rgb` is its frame of
+// line_constants::kReadPx.
 double read_line_strength(const std::vector<std::uint8_t> &rgb, const Landmarks &landmarks);
 
 // The mixing weights of a face times the line strength of its skin.

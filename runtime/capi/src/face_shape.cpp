@@ -2,29 +2,29 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <string>
 #include <utility>
 
 #include "error.h"
 #include "soft_polygon.h"
 #include "zone_ages.h"
+#include "constants.h"
 
 namespace amgan_impl {
 
 namespace {
 
-constexpr double kPartSoftness = 0.010;
-constexpr double kFaceSoftness = 0.020;
-constexpr double kMaskSoftness = 0.018;
-constexpr double kHoleSoftness = 0.004;
+using namespace mask_constants;
+using namespace mesh_constants;
 
 // A mesh point; those of the mesh's upper edge are moved to the usual hairline (mesh.py: raise_hairline).
 Corner raised(const Landmarks &landmarks, std::int16_t number) {
     Corner point = landmarks[static_cast<std::size_t>(number)];
-    for (const HairlineReach &one : kHairlineReach)
-        if (one.point == number)
+    for (std::size_t i = 0; i < std::size(kHairlinePoints); ++i)
+        if (kHairlinePoints[i] == number)
             for (std::size_t axis = 0; axis < 2; ++axis)
-                point[axis] += one.reach * (landmarks[kForeheadTop][axis] - landmarks[kForeheadMiddle][axis]);
+                point[axis] += kHairlineReach[i] * (landmarks[kForeheadTop][axis] - landmarks[kForeheadMiddle][axis]);
     return point;
 }
 

@@ -29,15 +29,4 @@ extern const Polygon kRightEye;
 extern const Polygon kLeftEye;
 extern const Polygon kLipsInner;
 
-// How far a point of the mesh's upper edge moves up, in distances from kForeheadMiddle to kForeheadTop.
-struct HairlineReach {
-    std::int16_t point;
-    double reach;
-};
-
-constexpr std::size_t kForeheadTop = 10;
-constexpr std::size_t kForeheadMiddle = 9;
-constexpr HairlineReach kHairlineReach[] = {{10, 0.40}, {338, 0.40}, {109, 0.40}, {297, 0.36}, {67, 0.36},
-                                            {332, 0.26}, {103, 0.26}, {284, 0.12}, {54, 0.12}};
-
 }  // namespace amgan_impl

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <string>
 
+#include "constants.h"
 #include "error.h"
 
 namespace amgan_impl {
@@ -13,7 +14,8 @@ namespace amgan_impl {
 namespace {
 
 constexpr int kMaxMapCells = 16384;
-constexpr double kReferencePx = 512.0;  // side of the frame at which the scale is 0
+using mesh_constants::kReferencePx;
+using pattern_constants::kLargestWeightSum;
 
 // Whether rows of this number of bytes fit into the stride.
 bool stride_fits(std::ptrdiff_t stride_bytes, std::size_t row_bytes) {
@@ -138,14 +140,14 @@ std::vector<float> read_pattern(const float *pattern, const Manifest &m) {
     std::vector<float> weights(pattern, pattern + m.patterns);
     float sum = 0.0f;
     for (const float weight : weights) {
-        if (!(weight >= 0.0f && weight <= kMostLines))
+        if (!(weight >= 0.0f && weight <= kLargestWeightSum))
             throw argument_error("the pattern has a weight of " + in_words(weight) + ": give " +
-                                 std::to_string(m.patterns) + " weights of 0 to " + in_words(kMostLines));
+                                 std::to_string(m.patterns) + " weights of 0 to " + in_words(kLargestWeightSum));
         sum += weight;
     }
-    if (sum > kMostLines + 1e-3f)
+    if (sum > kLargestWeightSum + 1e-3f)
         throw argument_error("the weights of the pattern add up to " + in_words(sum) + ": their sum is how strong lines " +
-                             "are, at most " + in_words(kMostLines));
+                             "are, at most " + in_words(kLargestWeightSum));
     return weights;
 }
 

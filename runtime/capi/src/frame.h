@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "amgan.h"
+#include "constants.h"
 #include "face_coordinates.h"
 #include "manifest.h"
 #include "plane.h"
@@ -30,10 +31,8 @@ struct FrameWork {
 
 // Cells across the frame for zone maps and coordinates, as in the Python package, and the margin on each side that
 // covers the halo.
-constexpr int kMapCells = 128;
-constexpr float kMostLines = 2.1f;  // largest sum of the weights of a pattern
 inline int map_margin(int side_px, const Manifest &manifest) {
-    return (manifest.halo_px * kMapCells + side_px - 1) / side_px + 1;
+    return (manifest.halo_px * age_constants::kMapCells + side_px - 1) / side_px + 1;
 }
 
 // Whether a number can be a present age. Estimates may be far outside a bundle's range of ages.

@@ -3,22 +3,18 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <iterator>
 
+#include "constants.h"
 #include "face_coordinates.h"
 
 namespace amgan_impl {
 
 namespace {
 
-constexpr int kSide = kLineReadPx;
-constexpr std::array<int, 9> kPlaces = {151, 108, 337, 50, 280, 205, 425, 101, 330};
-constexpr std::size_t kCalmPlace = 3;
-constexpr double kReach = 0.13;
-constexpr int kFinePx = 3, kBroadPx = 9;
-constexpr double kMostLog = 0.1, kUsualContrast = 0.017;
-constexpr double kLeastFitting = 0.5, kMostFitting = 1.4;
-constexpr double kPaleFrom = 135.0, kPaleTo = 195.0, kPaleShare = 0.8;
-constexpr double kSteps = 4096.0;
+using namespace line_constants;
+
+constexpr int kSide = kReadPx;
 
 // Log intensity of every pixel in integer steps, and the sum of its channels.
 class Skin {
@@ -26,7 +22,7 @@ class Skin {
     explicit Skin(const std::vector<std::uint8_t> &rgb) : light_(kSide * kSide), total_(kSide * kSide) {
         std::array<long, 766> table{};
         for (std::size_t i = 0; i < table.size(); ++i)
-            table[i] = std::lrint(kSteps * std::log(static_cast<double>(i) / 3.0 + 8.0));
+            table[i] = std::lrint(kLogSteps * std::log(static_cast<double>(i) / 3.0 + 8.0));
         for (std::size_t i = 0; i < light_.size(); ++i) {
             total_[i] = rgb[3 * i] + rgb[3 * i + 1] + rgb[3 * i + 2];
             light_[i] = table[static_cast<std::size_t>(total_[i])];
@@ -38,7 +34,7 @@ class Skin {
     // Difference of the fine and the broad mean around a pixel, in steps times kBroadPx squared.
     double band(int x, int y) const {
         constexpr long kScale = (kBroadPx / kFinePx) * (kBroadPx / kFinePx);
-        const double most = std::nearbyint(kMostLog * kSteps * kBroadPx * kBroadPx);
+        const double most = std::nearbyint(kMostLog * kLogSteps * kBroadPx * kBroadPx);
         const long apart = kScale * box_sum(x, y, kFinePx / 2) - box_sum(x, y, kBroadPx / 2);
         return std::clamp(static_cast<double>(apart), -most, most);
     }
@@ -85,9 +81,9 @@ double square_reach(const Landmarks &landmarks) {
 double read_line_strength(const std::vector<std::uint8_t> &rgb, const Landmarks &landmarks) {
     const Skin skin(rgb);
     const double reach = square_reach(landmarks);
-    std::array<double, kPlaces.size()> squares{}, codes{};
-    for (std::size_t place = 0; place < kPlaces.size(); ++place) {
-        const auto &point = landmarks[static_cast<std::size_t>(kPlaces[place])];
+    std::array<double, std::size(kSkinLandmarks)> squares{}, codes{};
+    for (std::size_t i = 0; i < std::size(kSkinLandmarks); ++i) {
+        const auto &point = landmarks[static_cast<std::size_t>(kSkinLandmarks[i])];
         const Range columns(point[0] * kSide, reach), rows(point[1] * kSide, reach);
         double sum = 0.0;
         long total = 0;
@@ -98,14 +94,14 @@ double read_line_strength(const std::vector<std::uint8_t> &rgb, const Landmarks 
                 total += skin.total(x, y);
             }
         const int count = (rows.high - rows.low) * (columns.high - columns.low);
-        squares[place] = sum / count;
-        codes[place] = static_cast<double>(total) / (3 * count);
+        squares[i] = sum / count;
+        codes[i] = static_cast<double>(total) / (3 * count);
     }
     std::sort(squares.begin(), squares.end());
     std::sort(codes.begin(), codes.end());
-    const double contrast = std::sqrt(squares[kCalmPlace]) / (kSteps * kBroadPx * kBroadPx) / kUsualContrast;
-    const double fitting = std::clamp(std::sqrt(contrast), kLeastFitting, kMostFitting);
-    const double share = std::clamp((codes[kPlaces.size() / 2] - kPaleFrom) / (kPaleTo - kPaleFrom), 0.0, 1.0);
+    const double contrast = std::sqrt(squares[kCalmRank]) / (kLogSteps * kBroadPx * kBroadPx) / kUsualContrast;
+    const double fitting = std::clamp(std::sqrt(contrast), kFitting[0], kFitting[1]);
+    const double share = std::clamp((codes[std::size(kSkinLandmarks) / 2] - kPaleCodes[0]) / (kPaleCodes[1] - kPaleCodes[0]), 0.0, 1.0);
     const double pale = share * share * (3.0 - 2.0 * share);
     return fitting * (1.0 - (1.0 - kPaleShare) * pale);
 }

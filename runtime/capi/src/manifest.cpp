@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "constants.h"
 #include "fields.h"
 
 namespace amgan_impl {
@@ -11,7 +12,6 @@ namespace {
 
 // Far above any network, and small enough that sizes cannot overflow.
 constexpr int kLargestPx = 65536;
-constexpr int kMostPatterns = 8;
 
 bool is_target(const std::string &text) {
     const auto digit = [](char c) { return c >= '0' && c <= '9'; };
@@ -95,7 +95,7 @@ void check_values(const Fields &fields, const Manifest &m) {
     require(std::isfinite(m.neutral_age), "neutral_age", m.neutral_age);
     require(m.oldest_trained_age > m.min_age && m.oldest_trained_age <= m.max_age, "oldest_trained_age",
             m.oldest_trained_age);
-    require(m.patterns >= 1 && m.patterns <= kMostPatterns, "patterns", m.patterns);
+    require(m.patterns >= 1 && m.patterns <= pattern_constants::kMaxPatterns, "patterns", m.patterns);
     require(some(m.estimator_px), "estimator.frame_px", m.estimator_px);
     require(some(m.estimator_grid) && m.estimator_grid <= m.estimator_px, "estimator.grid", m.estimator_grid);
 }

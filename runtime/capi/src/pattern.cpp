@@ -2,20 +2,18 @@
 #include <algorithm>
 #include <cmath>
 #include <initializer_list>
+#include <iterator>
 
+#include "constants.h"
 #include "face_coordinates.h"
 
 namespace amgan_impl {
 
 namespace {
 
-constexpr std::size_t kProportions = 6;
-// Mean and standard deviation of each proportion.
-constexpr double kUsual[kProportions][2] = {{0.8527, 0.0279}, {0.4623, 0.0158}, {0.4083, 0.0567},
-                                            {0.1522, 0.0158}, {0.3145, 0.0169}, {0.7999, 0.0211}};
-constexpr double kFarthest = 3.0;
-constexpr int kSharpness = 3;
-constexpr int kSignColumns[kProportions] = {1, 2, 7, 5, 3, 6};
+using namespace pattern_constants;
+
+constexpr std::size_t kProportions = std::size(kUsual);
 
 using Numbers = std::initializer_list<std::size_t>;
 

@@ -6,6 +6,7 @@
 
 #include <unistd.h>
 
+#include "constants.h"
 #include "error.h"
 #include "zone_ages.h"
 
@@ -13,7 +14,7 @@ namespace amgan_impl {
 
 namespace {
 
-constexpr int kMaskPx = 384;
+using age_constants::kMaskPx;
 
 long this_process() { return static_cast<long>(getpid()); }
 
@@ -104,7 +105,7 @@ void Session::age(const amgan_frame &frame, const Plane &map, int margin_cells, 
     work.map = engine_map(map, margin_cells, side, m);
     const Landmarks points = landmarks == nullptr ? mean_landmarks() : *landmarks;
     const int around = map_margin(side, m);
-    work.positions = engine_positions(coordinates(points, kMapCells, around), around, side, m);
+    work.positions = engine_positions(coordinates(points, age_constants::kMapCells, around), around, side, m);
     work.pattern = pattern == nullptr ? own_pattern(frame, map, points) : read_pattern(pattern, m);
     work.tiles = plan_tiles(side, engine_->traits().limits, touched(mask, side, multiple), multiple);
     const std::size_t row_bytes = std::size_t{3} * side;
@@ -119,7 +120,7 @@ std::vector<float> Session::own_pattern(const amgan_frame &frame, const Plane &m
     const auto count = static_cast<std::size_t>(bundle_.manifest.patterns);
     const bool gets_older = std::any_of(map.values.begin(), map.values.end(), [](float years) { return years > 0.0f; });
     if (!gets_older) return std::vector<float>(count, 0.0f);
-    return skin_pattern(shrunk(frame, kLineReadPx), landmarks, bundle_.manifest.patterns);
+    return skin_pattern(shrunk(frame, line_constants::kReadPx), landmarks, bundle_.manifest.patterns);
 }
 
 Estimator &Session::estimator() {

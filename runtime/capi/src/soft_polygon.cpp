@@ -4,16 +4,13 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
+#include "constants.h"
 
 namespace amgan_impl {
 
 namespace {
 
-constexpr int kLines = 4;    // scan lines per cell
-constexpr int kSteps = 256;  // crossings with a scan line are rounded to this many steps per cell
-constexpr int kFull = kLines * kSteps;
-constexpr int kKernelSum = 16384;
-constexpr double kReach = 3.0;  // radius of the kernel in standard deviations
+using namespace polygon_constants;
 
 struct Cells {
     int width = 0;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <string>
 
+#include "constants.h"
 #include "error.h"
 #include "frame.h"
 
@@ -11,8 +12,8 @@ namespace amgan_impl {
 
 namespace {
 
-constexpr double kMaxOffsetYears = 15.0;
-constexpr float kFullChangeYears = 6.0f;
+using age_constants::kFullChangeYears;
+using age_constants::kMaxOffsetYears;
 
 // Calls a function for each side of each zone.
 template <typename Function> void each_part(Function &&function) {

@@ -7,16 +7,15 @@
 #include <vector>
 
 #include "zone_ages.h"
+#include "constants.h"
 
 namespace amgan_impl {
 
 namespace {
 
-constexpr int kCells = 128;  // of the masks; a map of this size is read exactly
-constexpr double kExactRidge = 1e-4;
-constexpr double kCoarseRidge = 0.15;  // estimates have errors: zones are pulled towards the base age
-constexpr double kFaceRidge = 1e-6;    // decides if there is no face
-constexpr float kLeastFace = 1e-3f;
+using namespace age_constants;
+
+constexpr int kCells = kMapCells;  // of the masks; a map of this size is read exactly
 
 // Weights for averaging `many` equal cells to `few` equal ones on a line, row by row.
 std::vector<double> overlaps(int few, int many) {

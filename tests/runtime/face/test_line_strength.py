@@ -9,8 +9,8 @@ import pytest
 from amgan.runtime.face.line_strength import (
     FITTING,
     PALE_SHARE,
-    PLACES,
     READ_PX,
+    SKIN_LANDMARKS,
     fitting_of,
     read_line_strength,
     read_skin,
@@ -79,4 +79,4 @@ def test_the_pattern_of_a_skin_is_that_of_the_face_times_the_strength() -> None:
     strength = read_line_strength(image, POINTS)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, choose_pattern(POINTS, 4) * strength, rtol=1e-6)
-    assert len(PLACES) == 9
+    assert len(SKIN_LANDMARKS) == 9
