@@ -1,1 +1,1 @@
-"""The head parser: which pixels around a face are its own skin, and which its hair (needs PyTorch)."""
+"""The head parser, a segmentation network for a face's own skin and hair (needs PyTorch)."""

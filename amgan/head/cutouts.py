@@ -1,4 +1,4 @@
-"""Hands cut out of photos, laid before other faces: with their skin, outlines and light."""
+"""Hands cut out of photos, pasted over other faces, with their skin, outlines and light."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ _ON_FACE = (
     172,
     397,
 )
-"""Landmarks on which a hand comes to lie; the chin and the jaws more often."""
+"""Landmarks at which hands are placed; chin and jaws more often."""
 _TOUCHING = (4, 8, 12, 16, 20, 6, 10, 9, 5, 13)
 _WRIST, _FIRST_KNUCKLE, _MIDDLE_KNUCKLE, _LAST_KNUCKLE = 0, 5, 9, 17
 _PALM = 1.45
-"""From the wrist to the middle knuckle, in distances between the eyes."""
+"""Distance from the wrist to the middle knuckle, in units of the distance of the eyes."""
 
 
 @dataclass(frozen=True, eq=False)
 class CutHand:
-    """A hand: ``picture`` uint8 [h, w, 4], RGB and its cover, and its 21 ``joints`` [21, 2] in px of it.
+    """A hand: ``picture`` uint8 [h, w, 4], RGB and alpha, and its 21 ``joints`` [21, 2] in px of it.
 
-    Joints are numbered as by MediaPipe: the wrist, then from the thumb to the little finger.
+    Joints have MediaPipe's numbers: the wrist, then from the thumb to the little finger.
     """
 
     picture: NDArray[np.uint8]
@@ -60,9 +60,9 @@ def cut_hand(
     hands: Sequence[CutHand],
     tone: NDArray[np.floating] | None,
 ) -> Cover:
-    """One of the ``hands`` on a face, in the colour ``tone``, [3] in code values, or its own where None.
+    """Paste one of the ``hands`` over a face, in the colour ``tone`` [3] in code values (None: its own).
 
-    For ``points`` and what is returned see occluders.py.
+    For ``points`` and the result see occluders.py.
     """
     hand = hands[int(rng.integers(len(hands)))]
     picture = np.asarray(hand.picture[..., :3], np.float32)
@@ -109,7 +109,7 @@ def _placement(points: NDArray[np.floating], hand: CutHand, rng: np.random.Gener
 def _arm(
     hand: CutHand, matrix: NDArray[np.float64], skin: Floats, size: int, rng: np.random.Generator
 ) -> Cover:
-    """What follows behind the wrist, bare or in a sleeve: colour and cover."""
+    """The arm behind the wrist, bare or in a sleeve: colour and alpha."""
     wrist, knuckle = (matrix[:, :2] @ hand.joints[n] + matrix[:, 2] for n in (_WRIST, _MIDDLE_KNUCKLE))
     along = (wrist - knuckle) / max(float(np.hypot(*(wrist - knuckle))), 1e-6)
     turn = rng.normal(0, 0.35)

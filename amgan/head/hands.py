@@ -1,8 +1,8 @@
-"""Hands before a face, drawn at random: round fingers, a palm, a wrist and sometimes a sleeve, in real skin.
+"""Randomly drawn hands in front of a face: fingers, palm, wrist and sometimes a sleeve, with real skin.
 
-A hand is a set of capsules in the plane, in units of the distance between the eyes. The highest of their
-round surfaces at each pixel gives the relief, and a light at random its shade, so that fingers have soft
-edges and dark gaps between them.
+A hand is a set of capsules in the plane, in units of the distance between the eyes. The maximum of their
+surfaces at each pixel is a height map, which is shaded by a random light, so that fingers have soft edges and
+dark gaps between them.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 from .occluders import Cover, Floats, Swatch, as_cover, cloth_colour, eye_distance, slopes
 
 _ON_FACE = (1, 4, 13, 17, 50, 280, 152, 205, 425, 103, 332, 9, 151, 159, 386, 61, 291, 132, 361)
-"""Landmarks on which a hand comes to lie: nose, mouth, cheeks, chin, temples, forehead, eyes and jaws."""
+"""Landmarks at which hands are placed: nose, mouth, cheeks, chin, temples, forehead, eyes and jaws."""
 _LENGTHS = (1.02, 1.18, 1.1, 0.86)
 _FINGER = 0.13
-"""Half the width of a finger; the middle one is about nine times as long."""
+"""Half the width of a finger; the middle finger is about nine times as long."""
 
 
 @dataclass(frozen=True)
 class _Capsule:
-    """A bone with its flesh: from ``start`` to ``end``, [2] each, with a radius at either end."""
+    """A segment from ``start`` to ``end``, [2] each, with a radius at either end."""
 
     start: NDArray[np.float64]
     end: NDArray[np.float64]
@@ -33,7 +33,7 @@ class _Capsule:
 
 @dataclass(frozen=True)
 class _Pose:
-    """The capsules of a hand whose wrist is at 0 and whose fingers point to +y, and its finger tips."""
+    """The capsules of a hand with its wrist at 0 and its fingers towards +y, and its finger tips."""
 
     flesh: tuple[_Capsule, ...]
     arm: _Capsule
@@ -41,7 +41,7 @@ class _Pose:
 
 
 def hand(points: NDArray[np.floating], size: int, rng: np.random.Generator, skin: Swatch) -> Cover:
-    """A hand on a face, in colours of ``skin``. For ``points`` and what is returned see occluders.py."""
+    """Draw a hand over a face, in colours of ``skin``. For ``points`` and the result see occluders.py."""
     unit = eye_distance(points)
     pose = _pose(rng)
     turn = rng.normal(np.pi, 0.8) if rng.random() < 0.75 else rng.uniform(0, 2 * np.pi)
@@ -53,23 +53,23 @@ def hand(points: NDArray[np.floating], size: int, rng: np.random.Generator, skin
     on_face = points[rng.choice(_ON_FACE), :2] + rng.normal(0, 0.2, 2) * unit
     origin = on_face - axes @ touching[rng.integers(len(touching))]
 
-    def place(one: _Capsule) -> _Capsule:
+    def transformed(one: _Capsule) -> _Capsule:
         wide = (one.radius[0] * scale, one.radius[1] * scale)
         return _Capsule(axes @ one.start + origin, axes @ one.end + origin, wide)
 
-    flesh = [place(one) for one in pose.flesh]
-    fingers = [[place(one) for one in finger] for finger in pose.fingers]
+    flesh = [transformed(one) for one in pose.flesh]
+    fingers = [[transformed(one) for one in finger] for finger in pose.fingers]
     relief = np.zeros((size, size), np.float32)
     cover = np.zeros((size, size), np.float32)
     for one in [*flesh, *(one for finger in fingers for one in finger)]:
         _add(one, relief, cover)
     if rng.random() < 0.7:
-        _add(place(pose.arm), relief, cover)
+        _add(transformed(pose.arm), relief, cover)
     picture = skin(size, rng) * _shade(relief, size, rng)[..., None]
     if rng.random() < 0.6:
         picture = _nails(picture, fingers, rng)
     if rng.random() < 0.35:
-        picture, cover = _sleeve(picture, cover, place(pose.arm), rng)
+        picture, cover = _sleeve(picture, cover, transformed(pose.arm), rng)
     return as_cover(picture, cover)
 
 
@@ -107,7 +107,7 @@ def _finger(
 
 
 def _add(one: _Capsule, relief: Floats, cover: Floats) -> None:
-    """Raise the relief by a capsule where it is highest, and cover what it covers, in place."""
+    """Add a capsule to the height map (maximum) and to the alpha, in place."""
     reach = max(one.radius) + 2
     low = np.floor(np.minimum(one.start, one.end) - reach).astype(int)
     high = np.ceil(np.maximum(one.start, one.end) + reach).astype(int) + 1
@@ -127,7 +127,7 @@ def _add(one: _Capsule, relief: Floats, cover: Floats) -> None:
 
 
 def _shade(relief: Floats, size: int, rng: np.random.Generator) -> Floats:
-    """The light on a relief, around 1."""
+    """Shading of a height map, around 1."""
     smooth = cv2.GaussianBlur(relief, (0, 0), max(0.006 * size, 0.5))
     down, right = np.gradient(smooth)
     angle, steep = rng.uniform(0, 2 * np.pi), rng.uniform(0.2, 0.8)

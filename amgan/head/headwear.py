@@ -1,4 +1,4 @@
-"""Caps, hats without a brim and headscarves, drawn at random around a head: cloth where hair would be."""
+"""Randomly drawn caps, hats without a brim and headscarves: cloth in place of hair."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _CHIN = 152
 
 
 def headwear(points: NDArray[np.floating], size: int, rng: np.random.Generator, surface: Swatch) -> Cover:
-    """A cap above the brows, or a scarf that also goes around the face; see occluders.py."""
+    """Draw a cap above the brows, or a scarf that also surrounds the face; see occluders.py."""
     unit = eye_distance(points)
     outline = raise_hairline(points)[list(FACE_OVAL), :2]
     middle = outline.mean(axis=0)

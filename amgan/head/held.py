@@ -1,4 +1,4 @@
-"""Things that people hold before their faces: microphones, cups and telephones, drawn at random."""
+"""Randomly drawn objects held in front of faces: microphones, cups and telephones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MOUTHS = (13, 17, 61, 291, 152, 4, 50, 280)
 
 
 def held(points: NDArray[np.floating], size: int, rng: np.random.Generator) -> Cover:
-    """One of the things, near the mouth. For ``points`` and what is returned see occluders.py."""
+    """Draw one of the objects near the mouth. For ``points`` and the result see occluders.py."""
     unit = eye_distance(points)
     middle = points[rng.choice(_MOUTHS), :2] + rng.normal(0, 0.15, 2) * unit
     return (_microphone, _cup, _telephone)[rng.integers(3)](middle, unit, size, rng)

@@ -1,8 +1,8 @@
-"""First labels of hair, own face and the rest, without anybody's labels: colours grown from what is sure.
+"""Initial labels of hair, own face and the rest without manual labels, propagated from certain seeds.
 
-What is sure comes from the mesh (skin between brows and chin), from a mask of the person (background), and
-from where heads have hair. Mixtures of Gaussians of colour and texture carry it to the rest of the picture.
-The labels are made to be looked at, and bad ones left out; the network that learns them is smoother.
+Seeds come from the mesh (skin between brows and chin), from a mask of the person (background), and from the
+usual positions of hair. Gaussian mixtures of colour and texture propagate them to the rest of the picture.
+The labels are meant for inspection and removal of bad ones; the trained network is smoother.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _SURE = 0.7
 
 @dataclass(frozen=True, eq=False)
 class _Layout:
-    """Where the parts of a head lie in a window of ``size`` px, of which the frame takes ``unit``."""
+    """Positions of the parts of a head in a window of ``size`` px, in which the frame has ``unit`` px."""
 
     size: int
     unit: float
@@ -53,26 +53,27 @@ class _Layout:
 def label_head(
     picture: NDArray[np.uint8], person: Floats, known: Mask, landmarks: NDArray[np.floating], wide: float
 ) -> NDArray[np.uint8] | None:
-    """Labels uint8 [S, S] of a window around a face, see samples.py; None where no skin is sure.
+    """Labels uint8 [S, S] of a window around a face, see samples.py; None if no skin is certain.
 
-    ``picture`` uint8 [S, S, 3]; ``person`` [S, S] 0..1 says where somebody is; ``known`` [S, S] where the
-    photo is; ``landmarks`` [468, 2] in units of the window, which is ``wide`` times as wide as the frame.
+    ``picture`` uint8 [S, S, 3]; ``person`` [S, S] 0..1 is the mask of the person, ``known`` [S, S] that of
+    the photo; ``landmarks`` [468, 2] are in units of the window, which is ``wide`` times as wide as the
+    frame.
     """
     size = len(picture)
-    place = _layout(np.asarray(landmarks)[:, :2], size, wide)
+    layout = _layout(np.asarray(landmarks)[:, :2], size, wide)
     lab = cv2.cvtColor(cv2.GaussianBlur(picture, (0, 0), 0.8), cv2.COLOR_RGB2LAB).astype(np.float32)
     colours = np.concatenate([lab, _roughness(lab[..., 0])[..., None]], axis=-1)
-    core = place.core & known
+    core = layout.core & known
     if core.sum() < 300:
         return None
     typical = np.median(colours[core], axis=0)
     spread = np.median(np.abs(colours[core] - typical), axis=0) * 1.48 + (8, 2.5, 2.5, 1.5)
     unlike = np.sqrt((((colours - typical) / spread)[..., :3] ** 2).sum(axis=-1))
     apart = np.sqrt(((lab - typical[:3]) ** 2 * (0.35, 1.4, 1.4)).sum(axis=-1))
-    seeds = _seeds(place, person, known, core & (unlike < 3.5), apart)
-    shares = _grow(colours, seeds, _priors(place, person), _limits(place, person, known))
-    labels = _decide(place, shares)
-    strange = place.eye_zone & place.face & ((unlike > 4) | (apart > 28)) & ~place.features
+    seeds = _seeds(layout, person, known, core & (unlike < 3.5), apart)
+    shares = _grow(colours, seeds, _priors(layout, person), _limits(layout, person, known))
+    labels = _decide(layout, shares)
+    strange = layout.eye_zone & layout.face & ((unlike > 4) | (apart > 28)) & ~layout.features
     labels[strange & (labels == FACE)] = UNKNOWN  # glasses, or shadow
     labels[~known] = UNKNOWN
     return labels
@@ -116,53 +117,53 @@ def _roughness(light: Floats) -> Floats:
     return np.asarray(np.sqrt(np.maximum(square - mean * mean, 0.0)), np.float32)
 
 
-def _seeds(place: _Layout, person: Floats, known: Mask, skin: Mask, apart: Floats) -> dict[str, Mask]:
-    """What is sure of every kind, of those kinds of which enough is."""
+def _seeds(layout: _Layout, person: Floats, known: Mask, skin: Mask, apart: Floats) -> dict[str, Mask]:
+    """The certain pixels of every class that has enough of them."""
     somebody = (person > 0.75) & known
-    around = somebody & (place.outside > 0.03) & (place.outside < 0.22) & (place.rows < place.mouth)
+    around = somebody & (layout.outside > 0.03) & (layout.outside < 0.22) & (layout.rows < layout.mouth)
     found = {
         "skin": skin,
         "hair": around & (apart > 22),
         "background": (person < 0.15) & known,
-        "cloth": somebody & (place.rows > place.chin + 0.22 * place.unit),
+        "cloth": somebody & (layout.rows > layout.chin + 0.22 * layout.unit),
     }
     return {kind: seed for kind, seed in found.items() if kind == "skin" or seed.sum() > 200}
 
 
-def _priors(place: _Layout, person: Floats) -> dict[str, NDArray[np.floating]]:
-    """How likely each kind is at each place, whatever the colour."""
-    face, above = place.face, place.rows < place.brow
-    below = np.clip((place.rows - place.chin) / (0.1 * place.unit), 0, 1)
+def _priors(layout: _Layout, person: Floats) -> dict[str, NDArray[np.floating]]:
+    """Prior probability of each class at each position, independent of colour."""
+    face, above = layout.face, layout.rows < layout.brow
+    below = np.clip((layout.rows - layout.chin) / (0.1 * layout.unit), 0, 1)
     fringe = np.where(
-        above, np.clip(0.3 - 1.5 * place.inside, 0.06, 0.3), np.where(place.inside < 0.035, 0.12, 0.006)
+        above, np.clip(0.3 - 1.5 * layout.inside, 0.06, 0.3), np.where(layout.inside < 0.035, 0.12, 0.006)
     )
-    hair = np.where(face, fringe, 0.6 * np.exp(-place.outside / 0.25) + 0.1)
+    hair = np.where(face, fringe, 0.6 * np.exp(-layout.outside / 0.25) + 0.1)
     hair = hair * (1 - 0.3 * below) * np.clip(1.1 * person, 0.02, 1)
-    neck = (place.rows > place.chin) & (place.rows < place.chin + 0.3 * place.unit)
-    ears = (place.outside < 0.07) & ~above
+    neck = (layout.rows > layout.chin) & (layout.rows < layout.chin + 0.3 * layout.unit)
+    ears = (layout.outside < 0.07) & ~above
     return {
         "hair": hair,
         "skin": np.where(face, 0.8, 0.05 + 0.3 * ears + 0.25 * neck),
         "background": np.clip(1.03 - person, 0.003, 1) * np.where(face, 0.02, 1.0),
-        "cloth": np.where(place.rows > place.chin + 0.05 * place.unit, 0.4, 0.01)
+        "cloth": np.where(layout.rows > layout.chin + 0.05 * layout.unit, 0.4, 0.01)
         * np.clip(person, 0.05, 1) * np.where(face, 0.05, 1.0),
     }  # fmt: skip
 
 
-def _limits(place: _Layout, person: Floats, known: Mask) -> dict[str, Mask]:
-    """Where a kind may be learnt from in the second round."""
+def _limits(layout: _Layout, person: Floats, known: Mask) -> dict[str, Mask]:
+    """The areas from which a class is learnt in the second round."""
     return {
-        "skin": place.face & (place.rows > place.brow) & ~place.features & known,
-        "hair": (person > 0.75) & (place.outside < 0.35) & known,
+        "skin": layout.face & (layout.rows > layout.brow) & ~layout.features & known,
+        "hair": (person > 0.75) & (layout.outside < 0.35) & known,
         "background": (person < 0.5) & known,
-        "cloth": (place.rows > place.chin + 0.1 * place.unit) & (person > 0.75) & known,
+        "cloth": (layout.rows > layout.chin + 0.1 * layout.unit) & (person > 0.75) & known,
     }
 
 
 def _grow(
     colours: Floats, seeds: dict[str, Mask], priors: dict[str, NDArray[np.floating]], limits: dict[str, Mask]
 ) -> dict[str, Floats]:
-    """How surely each pixel is of each kind, 0..1, smoothed; two rounds."""
+    """Smoothed posterior probability of each class per pixel, 0..1, after two rounds."""
     rng = np.random.default_rng(0)
     cv2.setRNGSeed(1)
     flat = colours.reshape(-1, colours.shape[-1])
@@ -189,7 +190,7 @@ def _grow(
 
 
 def _likelihood(samples: Floats, at: Floats, components: int, rng: np.random.Generator) -> Floats:
-    """Log likelihood [N] of ``at`` [N, D] under a mixture of Gaussians of ``samples`` [M, D]."""
+    """Log likelihood [N] of ``at`` [N, D] under a Gaussian mixture fitted to ``samples`` [M, D]."""
     if len(samples) > 1500:
         samples = samples[rng.choice(len(samples), 1500, replace=False)]
     components = max(1, min(components, len(samples) // 60))
@@ -210,35 +211,35 @@ def _likelihood(samples: Floats, at: Floats, components: int, rng: np.random.Gen
     return np.asarray(np.logaddexp.reduce(np.stack(parts), axis=0), np.float32)
 
 
-def _decide(place: _Layout, shares: dict[str, Floats]) -> NDArray[np.uint8]:
-    """One label for every pixel; hair is what hangs together with the head."""
+def _decide(layout: _Layout, shares: dict[str, Floats]) -> NDArray[np.uint8]:
+    """One label per pixel; hair must be connected to the head."""
     empty = np.zeros_like(shares["skin"])
     skin, hair, background, cloth = (
         shares.get(kind, empty) for kind in ("skin", "hair", "background", "cloth")
     )
-    above = place.rows <= place.brow
+    above = layout.rows <= layout.brow
     labels = np.full(skin.shape, UNKNOWN, np.uint8)
     labels[background > _SURE] = REST
-    labels[(cloth > _SURE) & (place.rows > place.chin + 0.05 * place.unit)] = REST
-    labels[(skin > _SURE) & ~place.face] = OTHER_SKIN
-    labels[place.face & (~above | (skin > 0.6)) | place.features] = FACE
-    near = (place.outside < 0.06) & (place.rows < place.chin)
+    labels[(cloth > _SURE) & (layout.rows > layout.chin + 0.05 * layout.unit)] = REST
+    labels[(skin > _SURE) & ~layout.face] = OTHER_SKIN
+    labels[layout.face & (~above | (skin > 0.6)) | layout.features] = FACE
+    near = (layout.outside < 0.06) & (layout.rows < layout.chin)
     count, pieces, sizes, _ = cv2.connectedComponentsWithStats((hair > 0.5).astype(np.uint8))
     large = [
-        n for n in range(1, count) if sizes[n, 4] > 0.004 * place.unit**2 and (near & (pieces == n)).any()
+        n for n in range(1, count) if sizes[n, 4] > 0.004 * layout.unit**2 and (near & (pieces == n)).any()
     ]
     attached = np.isin(pieces, large)
-    deep = place.face & (place.rows > place.brow + 0.02 * place.unit) & (place.inside > 0.05)
-    unsure = ((hair > 0.3) & ((hair <= _SURE) | ~attached)) & ~place.features & ~(place.face & ~above)
+    deep = layout.face & (layout.rows > layout.brow + 0.02 * layout.unit) & (layout.inside > 0.05)
+    unsure = ((hair > 0.3) & ((hair <= _SURE) | ~attached)) & ~layout.features & ~(layout.face & ~above)
     labels[unsure] = UNKNOWN
-    labels[attached & (hair > _SURE) & ~deep & ~place.features] = HAIR
-    return hanging_together(labels, place.brow)
+    labels[attached & (hair > _SURE) & ~deep & ~layout.features] = HAIR
+    return hanging_together(labels, layout.brow)
 
 
 def hanging_together(labels: NDArray[np.uint8], brow: float) -> NDArray[np.uint8]:
-    """Labels [S, S] in which hair that does not reach down from above row ``brow`` is UNKNOWN.
+    """Labels [S, S] in which hair that is not connected to rows above ``brow`` is UNKNOWN.
 
-    Such are dark collars and beards. Bridges of less than 1.5 % of the window do not join two pieces.
+    Such areas are dark collars and beards. Bridges narrower than 1.5 % of the window do not connect.
     """
     hair = (labels == HAIR).astype(np.uint8)
     side = max(round(0.015 * len(labels)), 1)

@@ -1,4 +1,4 @@
-"""Light, wrinkles and noise by chance, for pictures float32 [S, S, 3] in code values."""
+"""Random light, wrinkles and noise for pictures float32 [S, S, 3] in code values."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from .occluders import Floats
 
 
 def rougher(image: Floats, face: NDArray[np.bool_], rng: np.random.Generator) -> Floats:
-    """A face whose lines and folds are deeper, and its surroundings as they were."""
+    """Deepen the lines and folds of a face; its surroundings do not change."""
     smooth = cv2.GaussianBlur(image, (0, 0), rng.uniform(1.0, 4.0))
     where = cv2.GaussianBlur(face.astype(np.float32), (0, 0), 1.0)[..., None]
     return np.asarray(np.clip(image + rng.uniform(0.3, 1.3) * where * (image - smooth), 0, 255), np.float32)
 
 
 def lit(image: Floats, rng: np.random.Generator, before: bool) -> Floats:
-    """Another light: from one side (``before`` anything is laid over), or brighter, tinted, grey or dark."""
+    """Change the light: from one side (``before`` occlusions), or brighter, tinted, grey or dark."""
     size = len(image)
     if before:
         if rng.random() < 0.3:
@@ -44,7 +44,7 @@ def lit(image: Floats, rng: np.random.Generator, before: bool) -> Floats:
 
 
 def noisy(image: Floats, rng: np.random.Generator) -> Floats:
-    """Soft, grainy or with the blocks of JPEG, rounded to code values."""
+    """Add blur, noise or JPEG artefacts, rounded to code values."""
     if rng.random() < 0.3:
         image = np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.3)), np.float32)
     if rng.random() < 0.3:

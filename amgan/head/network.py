@@ -11,11 +11,11 @@ OUTPUTS = ("skin", "hair")
 
 
 class HeadNetwork(nn.Module):
-    """From a picture and where the mesh says a face is to own skin and hair.
+    """Segments own skin and hair from a picture and the mesh's mask of the face.
 
-    ``image`` [N, 3, 128, 128] in code values 0..255, ``face`` [N, 1, 128, 128] 0..1, the face's mask by
-    its mesh. Returns logits [N, 2, 128, 128] in the order of OUTPUTS: skin is what of the face itself can be
-    seen (beard, brows, lips and eyes included), hair is that of the head.
+    ``image`` [N, 3, 128, 128] in code values 0..255, ``face`` [N, 1, 128, 128] 0..1 the mesh's mask. Returns
+    logits [N, 2, 128, 128] in the order of OUTPUTS: skin is the visible part of the face (beard, brows, lips
+    and eyes included), hair is that of the head.
     """
 
     def __init__(self, widths: tuple[int, int, int, int] = (16, 32, 64, 64)) -> None:
@@ -51,7 +51,7 @@ class HeadNetwork(nn.Module):
 
 
 class HeadShares(nn.Module):
-    """The network as it is exported: ``image`` uint8 [1, 128, 128, 3]; gives shares 0..1 [1, 2, 128, 128]."""
+    """The exported network: maps ``image`` uint8 [1, 128, 128, 3] to shares 0..1 [1, 2, 128, 128]."""
 
     def __init__(self, network: HeadNetwork) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
-"""Things before a face that nobody photographed: masks, glasses, strands and cloth, drawn at random.
+"""Randomly drawn synthetic occlusions of a face: masks, glasses, strands and cloth.
 
-Every function draws one thing over a picture of ``size`` px, of a face with ``points`` [468, 2] in px, and
-returns its colour, float32 [S, S, 3] in code values, and its cover, float32 [S, S] 0..1. What looks like a
-real surface (another face's skin or hair, cloth) comes from a `Swatch`, a picture moved under the shape.
+Every function draws one object over a picture of ``size`` px, of a face with ``points`` [468, 2] in px, and
+returns its colour, float32 [S, S, 3] in code values, and its alpha, float32 [S, S] 0..1. Real surfaces
+(another face's skin or hair, cloth) come from a `Swatch`, a picture used as texture.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from amgan.runtime.face.mesh import LEFT_EYE, RIGHT_EYE, raise_hairline
 Floats = NDArray[np.float32]
 Cover = tuple[Floats, Floats]
 Swatch = Callable[[int, np.random.Generator], Floats]
-"""Makes a picture of a surface, float32 [S, S, 3] in code values, for a size in px."""
+"""Returns a texture, float32 [S, S, 3] in code values, for a size in px."""
 
 _MASK_EDGE = (
     127, 234, 93, 132, 58, 172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397, 288, 361, 323,
@@ -33,7 +33,7 @@ _RIM_COLOURS = ((25, 22, 20), (70, 45, 25), (120, 85, 50), (150, 150, 155), (190
 
 
 def eye_distance(points: NDArray[np.floating]) -> float:
-    """Distance between the eyes' centres, px: the unit in which things are drawn."""
+    """Distance of the eyes' centres in px, the unit of the drawings."""
     right, left = (np.asarray(points)[list(eye), :2].mean(axis=0) for eye in (RIGHT_EYE, LEFT_EYE))
     return max(float(np.hypot(*(left - right))), 1.0)
 
@@ -94,7 +94,7 @@ def glasses(points: NDArray[np.floating], size: int, rng: np.random.Generator) -
 
 
 def _glint(size: int, unit: float, rng: np.random.Generator) -> Floats:
-    """A slanting light on lenses, or none, 0..1."""
+    """A slanted reflection on lenses, or none, 0..1."""
     if rng.random() < 0.4:
         return np.zeros((size, size), np.float32)
     rows, columns = np.mgrid[0:size, 0:size] / unit
@@ -103,13 +103,13 @@ def _glint(size: int, unit: float, rng: np.random.Generator) -> Floats:
 
 
 def fringe(points: NDArray[np.floating], size: int, rng: np.random.Generator, hair: Swatch) -> Cover:
-    """Strands or whole locks that hang from the hairline over the forehead, or from the side over a cheek."""
+    """Strands or locks from the hairline over the forehead, or from the side over a cheek."""
     unit = eye_distance(points)
     top = raise_hairline(points)
     cover = np.zeros((size, size), np.float32)
     side = rng.random() < 0.35
-    places = (54, 21, 162, 127) if rng.random() < 0.5 else (284, 251, 389, 356)
-    starts = top[list(places if side else (54, 103, 67, 109, 10, 338, 297, 332, 284)), :2]
+    anchors = (54, 21, 162, 127) if rng.random() < 0.5 else (284, 251, 389, 356)
+    starts = top[list(anchors if side else (54, 103, 67, 109, 10, 338, 297, 332, 284)), :2]
     length = rng.uniform(0.4, 1.0) if not side else rng.uniform(0.8, 2.2)
     lean = rng.normal(0, 0.5)
     locks = rng.random() < 0.4
@@ -131,7 +131,7 @@ def fringe(points: NDArray[np.floating], size: int, rng: np.random.Generator, ha
 
 
 def cloth(points: NDArray[np.floating], size: int, rng: np.random.Generator, surface: Swatch) -> Cover:
-    """A scarf over the chin, a hat's brim over the forehead, or a thing held before the face."""
+    """A scarf over the chin, a hat's brim over the forehead, or an object in front of the face."""
     unit = eye_distance(points)
     kind = rng.integers(3)
     if kind == 2:
@@ -170,7 +170,7 @@ def polygon(outline: NDArray[np.floating], size: int, soft: float = 0.6) -> Floa
 
 
 def lay_over(picture: NDArray[np.number], thing: Cover, rng: np.random.Generator | None = None) -> Floats:
-    """A picture [S, S, 3] with a thing over it, float32; with ``rng`` it casts a faint shadow."""
+    """Blend an object over a picture [S, S, 3], float32; with ``rng`` it casts a faint shadow."""
     colour, cover = thing
     below = np.asarray(picture, np.float32)
     if rng is not None:
@@ -187,7 +187,7 @@ def cloth_colour(rng: np.random.Generator) -> NDArray[np.float64]:
 
 
 def as_cover(colour: NDArray[np.number], cover: NDArray[np.number]) -> Cover:
-    """A colour and a cover, in their ranges and types."""
+    """Clip a colour and an alpha to their ranges, and convert their types."""
     return np.clip(colour, 0, 255).astype(np.float32), np.clip(cover, 0, 1).astype(np.float32)
 
 
@@ -197,7 +197,7 @@ def _line(plane: Floats, start: NDArray[np.floating], end: NDArray[np.floating],
 
 
 def slopes(size: int, rng: np.random.Generator, amount: float) -> Floats:
-    """Broad shading around 0: a slope and soft clouds."""
+    """Low-frequency shading around 0: a gradient and soft noise."""
     small = rng.normal(0, 1, (4, 4)).astype(np.float32)
     clouds = cv2.resize(small, (size, size), interpolation=cv2.INTER_CUBIC)
     return np.asarray(amount * 0.6 * clouds, np.float32)
@@ -208,11 +208,11 @@ def _waves(size: int, rng: np.random.Generator, amount: float) -> Floats:
 
 
 def edge_shade(cover: Floats, width: float) -> Floats:
-    """1 at the edge of a shape, falling to 0 inside."""
+    """1 at the edge of a shape, 0 inside."""
     deep = cv2.distanceTransform((cover > 0.5).astype(np.uint8), cv2.DIST_L2, 3)
     return np.asarray(np.exp(-deep / max(width, 1.0)), np.float32)
 
 
 def grain(size: int, rng: np.random.Generator, amount: float) -> Floats:
-    """Grain around 0, float32 [S, S, 1]."""
+    """Noise around 0, float32 [S, S, 1]."""
     return np.asarray(rng.normal(0, amount, (size, size, 1)), np.float32)

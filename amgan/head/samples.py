@@ -1,4 +1,4 @@
-"""Training examples of the head parser: faces at random, in any light, often with something before them."""
+"""Training examples of the head parser: faces in random light, often with an occlusion."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from .occluders import Cover, cloth, fringe, glasses, lay_over, surgical_mask
 
 Floats = NDArray[np.float32]
 _EDGES = 1.5
-"""How much more the edges of skin and hair count than what lies inside."""
+"""Weight of the edges of skin and hair relative to their inside."""
 _ROUGHER, _ELSEWHERE = 0.35, 0.2
-"""How often old skin gets deeper lines, and a head another background."""
+"""Probabilities of deeper lines on old skin, and of another background."""
 _HIDDEN = 4.0
-"""How much more a face counts where something lies over it."""
+"""Weight of the occluded part of a face."""
 REST, HAIR, FACE, OTHER_SKIN, UNKNOWN = 0, 1, 2, 3, 255
-"""What labels say of a pixel."""
+"""Values of labels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +35,8 @@ class HeadPictures:
     """Windows around faces, ``wide`` times as wide as the face's frame.
 
     ``windows`` uint8 [N, W, W, 3], ``labels`` uint8 [N, V, V] of them, ``landmarks`` [N, 468, 2] in units of
-    the window. ``hands`` are laid before faces beside those that are drawn. ``rugged`` bool [N] says whose
-    bare, wrinkled skin may get deeper lines.
+    the window. ``hands`` are pasted over faces in addition to drawn ones. ``rugged`` bool [N] are the faces
+    whose bare, wrinkled skin may get deeper lines.
     """
 
     windows: NDArray[np.uint8]
@@ -51,7 +51,7 @@ class HeadPictures:
 class Example:
     """One example: ``image`` float32 [S, S, 3] in code values, ``face`` [S, S] the mesh's mask of the face.
 
-    ``wanted`` [2, S, S] is skin and hair, 0..1, and ``weight`` [2, S, S] how much each pixel counts.
+    ``wanted`` [2, S, S] is skin and hair, 0..1, and ``weight`` [2, S, S] the weight of each pixel.
     """
 
     image: Floats
@@ -61,13 +61,13 @@ class Example:
 
 
 def make_example(pictures: HeadPictures, number: int, rng: np.random.Generator) -> Example:
-    """Face ``number`` cut out, covered or not, and lit at random."""
+    """Crop face ``number``, with random occlusion and light."""
     window, labels = pictures.windows[number], pictures.labels[number]
     points = pictures.landmarks[number][:, :2]
-    place = _place(pictures.wide, rng)
-    image = _cut(window, place, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE).astype(np.float32)
-    label = _cut(labels, place, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT)
-    unit = (np.linalg.inv(np.vstack([place, [0, 0, 1]]))[:2] @ np.vstack([points.T, np.ones(len(points))])).T
+    crop = _random_crop(pictures.wide, rng)
+    image = _cut(window, crop, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE).astype(np.float32)
+    label = _cut(labels, crop, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT)
+    unit = (np.linalg.inv(np.vstack([crop, [0, 0, 1]]))[:2] @ np.vstack([points.T, np.ones(len(points))])).T
     flip = rng.random() < 0.5
     if flip:
         image, label = np.ascontiguousarray(image[:, ::-1]), np.ascontiguousarray(label[:, ::-1])
@@ -94,8 +94,8 @@ def make_example(pictures: HeadPictures, number: int, rng: np.random.Generator) 
     return Example(image, face, np.stack([skin, hair]), weight)
 
 
-def _place(wide: float, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Affine map from the example's pixels' units (0..1) to the window's."""
+def _random_crop(wide: float, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Random affine map from units of the example (0..1) to units of the window."""
     scale = rng.choice([1.0, 1.8, rng.uniform(0.9, 1.9)], p=[0.5, 0.3, 0.2]) * rng.uniform(0.94, 1.06) / wide
     angle = rng.normal(0, 0.06)
     axes = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -103,9 +103,9 @@ def _place(wide: float, rng: np.random.Generator) -> NDArray[np.float64]:
     return np.column_stack([axes, middle - axes @ (0.5, 0.5)])
 
 
-def _cut(plane: NDArray[np.uint8], place: NDArray[np.float64], how: int, border: int) -> NDArray[np.uint8]:
+def _cut(plane: NDArray[np.uint8], crop: NDArray[np.float64], how: int, border: int) -> NDArray[np.uint8]:
     size = plane.shape[0]
-    matrix = place.copy() * size
+    matrix = crop.copy() * size
     matrix[:, :2] /= INPUT_PX
     matrix[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5
     cut = cv2.warpAffine(
@@ -120,7 +120,7 @@ def _cut(plane: NDArray[np.uint8], place: NDArray[np.float64], how: int, border:
 
 
 def _mirrored(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Points of the mirrored picture, each with the number of its counterpart where that matters here."""
+    """Points of the mirrored picture; those that are used by number are swapped with their counterparts."""
     turned = points * (-1, 1) + (1, 0)
     for right, left in _PAIRS:
         turned[[right, left]] = turned[[left, right]]
@@ -148,7 +148,7 @@ def _edges(plane: Floats) -> Floats:
 def _things(
     pictures: HeadPictures, number: int, points: NDArray[np.float64], image: Floats, rng: np.random.Generator
 ) -> list[tuple[Cover, bool]]:
-    """What lies over this face, and whether it is hair: nothing in four of ten, else one or two."""
+    """Random occlusions of this face, and whether each is hair: none in 40 % of cases, else one or two."""
     size = INPUT_PX
 
     def skin(size: int, rng: np.random.Generator) -> Floats:
@@ -192,7 +192,7 @@ def _things(
 def _in_tone_of(
     found: Floats, image: Floats, points: NDArray[np.float64], rng: np.random.Generator
 ) -> Floats:
-    """A surface in the colour of this face's cheeks, [3] of ``image``, a little lighter or darker."""
+    """A texture in the colour of this face's cheeks, [3] of ``image``, slightly lighter or darker."""
     own = _cheek(image, points, rng)
     typical = np.maximum(found.mean(axis=(0, 1)), 4.0)
     return np.asarray(found / typical * own * rng.uniform(0.75, 1.25) * rng.normal(1, 0.03, 3), np.float32)
@@ -207,7 +207,7 @@ def _cheek(image: Floats, points: NDArray[np.float64], rng: np.random.Generator)
 def _elsewhere(
     pictures: HeadPictures, image: Floats, label: NDArray[np.uint8], rng: np.random.Generator
 ) -> Floats:
-    """A head before something else: another's background, or a surface as dark and streaky as hair."""
+    """Replace the background of a head: by another's, or by a dark, streaky texture similar to hair."""
     size = len(image)
     behind = (cv2.erode((label == REST).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0).astype(np.float32)
     other = surface(pictures, HAIR if rng.random() < 0.35 else REST, size, rng)
@@ -224,9 +224,9 @@ def _elsewhere(
 def surface(
     pictures: HeadPictures, label: int, size: int, rng: np.random.Generator, own: int | None = None
 ) -> Floats:
-    """A piece of a picture that shows only one kind of thing, enlarged to [size, size, 3].
+    """Part of a picture that shows only one class, enlarged to [size, size, 3].
 
-    It is of picture ``own`` if that is given and has such a piece, else of any other.
+    It is from picture ``own`` if given and possible, else from any other.
     """
     for turn in range(18):
         number = own if own is not None and turn < 6 else int(rng.integers(len(pictures.windows)))

@@ -29,9 +29,9 @@ def train_head(
     start: HeadNetwork | None = None,
     save: Path | None = None,
 ) -> HeadNetwork:
-    """Train a parser on pictures; the rate falls to nothing, and the mean of the last weights is returned.
+    """Train a parser on pictures; the learning rate decays to 0, and the averaged weights are returned.
 
-    ``save`` is written every 50 steps; where it exists already, training goes on from it.
+    ``save`` is written every 50 steps; if it exists, training resumes from it.
     """
     torch.manual_seed(seed)
     network = start or HeadNetwork()
@@ -62,7 +62,7 @@ def train_head(
 def _resumed(
     save: Path | None, network: HeadNetwork, mean: HeadNetwork, optimizer: torch.optim.Optimizer
 ) -> int:
-    """Load what was saved, if anything; returns the steps done."""
+    """Load a saved state, if any; returns the steps done."""
     if save is None or not save.is_file():
         return 0
     state = torch.load(save, weights_only=True)
@@ -82,7 +82,7 @@ def _save(
 
 @torch.no_grad()
 def _approach(mean: HeadNetwork, network: HeadNetwork, keep: float) -> None:
-    """Move the mean weights a step towards the network's."""
+    """Update the averaged weights."""
     others = network.state_dict()
     for name, value in mean.state_dict().items():
         if value.is_floating_point():

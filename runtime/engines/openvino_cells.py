@@ -7,8 +7,6 @@ all of that in three passes; `openvino_cut.py` leaves a network of what is betwe
 
 from __future__ import annotations
 
-import functools
-import importlib
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..machine import load_extension
 from .contract import CELL_PX, TileBatch
 
 SEEN, PLANES = "seen", "planes"
@@ -112,14 +111,10 @@ def in_bf16(values: NDArray[np.float32]) -> Halves:
 
 
 def can_cut() -> bool:
-    """Whether the extension was built and this CPU has what it needs."""
-    try:
-        return bool(extension().usable())
-    except ImportError:
-        return False
+    """Whether the extension is available."""
+    return extension() is not None
 
 
-@functools.cache
 def extension() -> Any:
-    """The module `_cells`; raises ImportError if it was not built."""
-    return importlib.import_module("._cells", __package__)
+    """The module `_cells`; None if it is not available."""
+    return load_extension(f"{__package__}._cells")
