@@ -1,10 +1,11 @@
-/* What the CPU engine computes around its network, pixel by pixel, in one pass each.
+/* Per-pixel operations of the CPU engine around its network, one pass each.
  *
- * `gather` makes the network's input: the codes of a tile and the learnt atlas, sampled bilinearly at the places of the
- * pixels and multiplied by the years to change and by a gain, in cells of 2 x 2 px and in bf16. `condition` makes the
- * planes from which SPADE is conditioned. `blend` adds the network's change to the codes. Without AVX2 and FMA nothing here is used (openvino_cells.py asks `usable`).
+ * `gather` makes the network's input: the codes of a tile and the learnt atlas, sampled bilinearly at the positions of
+ * the pixels and multiplied by the years to change and by a gain, in cells of 2 x 2 px and in bf16. `condition` makes
+ * the planes of SPADE's conditioning. `blend` adds the network's change to the codes. Without AVX2 and FMA this module
+ * is not used (openvino_cells.py calls `usable`).
  *
- * Python has computed all sizes; every buffer is checked against them here.
+ * Python computes all sizes; every buffer is checked against them here.
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -13,8 +14,8 @@
 
 #include "../face/_places.h"
 
-#define CELL 4      /* px of a cell of places and years */
-#define OUTER CELL  /* px around the input whose places are used only */
+#define CELL 4      /* px of a cell of positions and years */
+#define OUTER CELL  /* px around the input of which only the positions are used */
 #define COLOURS 3
 #define SAMPLED 8   /* channels of the atlas: four fine, four coarse */
 #define CHANNELS (COLOURS + SAMPLED)
@@ -28,7 +29,7 @@
 #if CAN_BE_FAST
 static const float SHARES[CELL] = {0.375f, 0.125f, 0.125f, 0.375f};
 
-/* A texture of four channels in bf16 with one row and column more than it has, which repeat the last. */
+/* A texture of four channels in bf16 with one more row and column, which repeat the last. */
 typedef struct {
     const uint16_t *texels;
     int rows, columns;
@@ -46,7 +47,7 @@ static FAST void widen_row(const float *here, const float *other, float share, i
     }
 }
 
-/* Eight places -1..1 as whole texels before them and the shares of those behind. */
+/* Eight positions in -1..1 as the indices of the texels before them and the weights of those after them. */
 static inline FAST __m256i texels_before(__m256 place, int count, __m256 *share) {
     __m256 wide = _mm256_set1_ps((float)count), half = _mm256_set1_ps(0.5f);
     __m256 at = _mm256_mul_ps(_mm256_fmadd_ps(place, wide, _mm256_sub_ps(wide, _mm256_set1_ps(1.0f))), half);
@@ -70,14 +71,14 @@ static inline FAST __m256 eight_halves(const uint16_t *at) {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)at)), 16));
 }
 
-/* Two texels between two rows. */
+/* Two texels interpolated between two rows. */
 static inline FAST __m256 between_rows(const Texture *from, int index, float lower) {
     const uint16_t *at = from->texels + (size_t)index * 4;
     __m256 upper = eight_halves(at), below = eight_halves(at + (size_t)(from->columns + 1) * 4);
     return _mm256_fmadd_ps(_mm256_sub_ps(below, upper), _mm256_set1_ps(lower), upper);
 }
 
-/* The atlas at ``count`` pixels, a whole number of eights: [count, SAMPLED]. */
+/* The atlas at ``count`` pixels, a multiple of 8: [count, SAMPLED]. */
 static FAST void sample_row(const Texture *fine, const Texture *coarse, const float *u, const float *v,
                             const float *years, __m256 gain, int count, float *out) {
     int index[2][8];
@@ -132,7 +133,7 @@ static inline FAST void store_some(uint16_t *to, __m128i values, int many) {
     for (int k = 0; k < many; k++) to[k] = part[k];
 }
 
-/* Every second pixel of a row of samples [2 * cells, SAMPLED] into planes ``apart`` apart. */
+/* Write every second pixel of a row of samples [2 * cells, SAMPLED] into planes with the stride ``apart``. */
 static FAST void place_samples(const float *from, int cells, uint16_t *to, Py_ssize_t apart) {
     for (int c = 0; c < cells; c += 8) {
         __m256 rows[8];
@@ -142,7 +143,7 @@ static FAST void place_samples(const float *from, int cells, uint16_t *to, Py_ss
     }
 }
 
-/* The bytes ``first``, ``first`` + 6 and so on of 48: the shuffles that bring them to the front. */
+/* The shuffles that move the bytes ``first``, ``first`` + 6 and so on of 48 to the front. */
 static void fill_shuffles(int first, uint8_t shuffles[3][16]) {
     memset(shuffles, 0x80, 3 * 16);
     for (int k = 0; k < 8; k++) {
@@ -151,7 +152,7 @@ static void fill_shuffles(int first, uint8_t shuffles[3][16]) {
     }
 }
 
-/* Codes of every second pixel; they are whole numbers up to 255, which bf16 holds exactly. */
+/* Codes of every second pixel; they are integers up to 255, which bf16 represents exactly. */
 static FAST void place_codes(const uint8_t *from, int side, int cells, uint16_t *to, Py_ssize_t apart) {
     for (int k = 0; k < COLOURS; k++) {
         uint8_t shuffles[3][16];
@@ -177,7 +178,7 @@ static FAST void gather_rows(const Py_buffer *image, const Py_buffer *planes[3],
     int height = (int)image->shape[0], width = (int)image->shape[1], cells = width / CELL;
     int inner = width - 2 * OUTER, half = inner / 2;
     Py_ssize_t apart = out->shape[1];
-    /* Eights may end after the row, and half of them are read for one kind of pixel. */
+    /* Vectors may end after the row, and half of each is read for one kind of pixel. */
     static _Thread_local float at[3][WIDEST + 32], samples[(WIDEST + 32) * SAMPLED];
     __m256 gains = _mm256_loadu_ps(gain);
     for (int y = OUTER; y < height - OUTER; y++) {
@@ -207,7 +208,7 @@ static inline FAST __m256 some_halves(const uint16_t *from, int many) {
     return eight_halves(from);
 }
 
-/* Codes of one row and the network's change of it: rounded, kept within 0 to 255. */
+/* Add the network's change to the codes of one row, rounded and clipped to 0..255. */
 static FAST void blend_row(const uint8_t *codes, const uint16_t *delta, const uint16_t *attention, Py_ssize_t apart,
                            int cells, uint8_t *out) {
     const __m256 span = _mm256_set1_ps(HALF_SPAN);
@@ -246,7 +247,7 @@ static inline FAST void turn_eight(__m256 at, __m256 *sine, __m256 *cosine) {
     *cosine = _mm256_xor_ps(even, sign);
 }
 
-/* A row of planes, ``apart`` apart; ``rows`` are years, u, v, inside and scale. */
+/* Write a row of planes with the stride ``apart``; ``rows`` are years, u, v, inside and scale. */
 static FAST void condition_row(const float *const rows[5], int cells, uint16_t *to, Py_ssize_t apart) {
     const __m256i numbers = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
     const __m256 one = _mm256_set1_ps(1.0f);
@@ -309,7 +310,7 @@ static void blend_rows(const Py_buffer *core, const Py_buffer *change, const Py_
 
 #include "../face/_arrays.h"
 
-/* Whether planes of cells belong to a tile, and ``out`` is what `gather` makes of it. */
+/* Whether planes of cells match a tile, and ``out`` matches the output of `gather`. */
 static int belong(const Py_buffer *image, const Py_buffer *planes[3], const Py_buffer *out) {
     Py_ssize_t height = image->shape[0], width = image->shape[1];
     int fits = height % CELL == 0 && width % CELL == 0 && height >= 3 * CELL && width >= 3 * CELL &&
@@ -321,7 +322,7 @@ static int belong(const Py_buffer *image, const Py_buffer *planes[3], const Py_b
     return fits;
 }
 
-/* A texture whose rows have no gaps; false if it is smaller than two by two. */
+/* Read a texture with contiguous rows; returns 0 if it is smaller than 2 x 2. */
 static int as_texture(const Py_buffer *view, Texture *texture) {
     *texture = (Texture){view->buf, (int)view->shape[0] - 1, (int)view->shape[1] - 1};
     return texture->rows >= 1 && texture->columns >= 1 && view->shape[0] < WIDEST && view->shape[1] < WIDEST &&

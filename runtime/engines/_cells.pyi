@@ -3,7 +3,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 def usable() -> bool:
-    """Whether this CPU has AVX2 and FMA, which everything here needs."""
+    """Whether this CPU has AVX2 and FMA, which this module requires."""
 
 def gather(
     image: NDArray[Any],
@@ -22,8 +22,7 @@ def gather(
 
     ``image`` is uint8 [H, W, 3]; ``u``, ``v`` and ``spans`` (years to change in units of an age span) float32
     [H/4, W/4]; ``fine`` and ``coarse`` the atlas, bf16 as uint16 [rows + 1, columns + 1, 4], its last row and
-    column repeated; ``gain`` float32 [8]. Raises ValueError for other arrays and on a CPU without what it
-    needs.
+    column repeated; ``gain`` float32 [8]. Raises ValueError for other arrays and without AVX2 and FMA.
     """
 
 def condition(
@@ -38,13 +37,13 @@ def condition(
 
     All others are float32 [h + 4, w + 4], in cells. The planes: years; u and v; sines of pi, 2, 4, 8 and 16
     pi times u and v, then cosines; inside; scale. Those of u and v are multiplied by ``inside``. Raises
-    ValueError for other arrays and on a CPU without what it needs.
+    ValueError for other arrays and without AVX2 and FMA.
     """
 
 def blend(core: NDArray[Any], change: NDArray[Any], out: NDArray[Any]) -> None:
     """Write the aged core of one tile into ``out``, uint8 [H, W, 3].
 
     ``core`` are the codes, uint8 [H, W, 3]; ``change`` [24, H/2 * W/2], bf16 as uint16, the network's tanh:
-    12 planes of the colours of a cell's pixels, and 12 of their attention. Rows of codes may lie apart.
-    Raises ValueError for other arrays and on a CPU without what it needs.
+    12 planes of the colours of a cell's pixels, and 12 of their attention. Rows of codes may have gaps between
+    them. Raises ValueError for other arrays and without AVX2 and FMA.
     """

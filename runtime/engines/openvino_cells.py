@@ -1,8 +1,8 @@
-"""The CPU engine's own way to the generator's first convolutions, and from its heads to pixels.
+"""The generator's operations before the first convolutions and after the heads, for the CPU engine.
 
-OpenVINO needs a third of a tile's time for what is no convolution: a pass over memory for every operator that
-converts, transposes, interpolates, samples the atlas, joins and blends. A small C extension (`_cells.c`) does
-all of that in three passes; `openvino_cut.py` leaves a network of what is between.
+OpenVINO needs a third of a tile's time for operators other than convolutions, each of which is a pass over
+memory: conversion, transposition, interpolation, sampling of the atlas, joining and blending. A small C
+extension (`_cells.c`) does this in three passes; `openvino_cut.py` leaves the network between them.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from ..machine import load_extension
 from .contract import CELL_PX, TileBatch
 
 SEEN, PLANES = "seen", "planes"
-"""Names of the cut network's inputs: of the first convolution over pixels, and of SPADE's conditioning."""
+"""Names of the cut network's inputs: for the first convolution over pixels, and for SPADE's conditioning."""
 GROUP_PX = 2
-"""Side of a cell at full resolution, px."""
+"""Side of a cell at full resolution in px."""
 PIXELS, COLOURS, SAMPLED = GROUP_PX**2, 3, 8
 CHANNELS = COLOURS + SAMPLED
 HEADS = 2 * PIXELS * COLOURS
 CONDITIONS, MOST_CONDITIONS = 25, 32
-"""Planes of years, places and their waves; with those of the pattern and empty ones, one block of AMX."""
+"""Planes of years, positions and their waves; and the number with padding to one block of AMX."""
 MARGIN_CELLS = 2
 """Cells around a tile whose planes are not used."""
 
@@ -49,7 +49,7 @@ class Memory:
 
 @dataclass(frozen=True, eq=False)
 class PixelCells:
-    """What was cut off a network: textures of the atlas in bf16, [rows + 1, columns + 1, 4], and its gains.
+    """The removed parts of a network: atlas textures in bf16, [rows + 1, columns + 1, 4], and its gains.
 
     ``gain`` float32 [K, 8] and ``bias`` [8] give the channels' gains for a pattern; ``span`` is the number of
     units of the atlas's years in a year.
@@ -99,12 +99,12 @@ class PixelCells:
 
 
 def as_texels(texture: NDArray[np.float32]) -> Halves:
-    """A texture, float32 [1, 4, rows, columns], as bf16 [rows + 1, columns + 1, 4]; its ends are repeated."""
+    """Convert a texture, float32 [1, 4, rows, columns], to bf16 [rows + 1, columns + 1, 4]; edges repeat."""
     return in_bf16(np.pad(texture[0].transpose(1, 2, 0), ((0, 1), (0, 1), (0, 0)), mode="edge"))
 
 
 def in_bf16(values: NDArray[np.float32]) -> Halves:
-    """Numbers in bf16, rounded to even."""
+    """Convert numbers to bf16, rounded half to even."""
     bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
     rounded: Halves = ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
     return rounded

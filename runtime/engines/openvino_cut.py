@@ -1,8 +1,8 @@
-"""Cuts a generator for OpenVINO where `openvino_cells.py` takes over.
+"""Removes the parts of a generator that `openvino_cells.py` computes, for OpenVINO.
 
-The rest gets the inputs of the first convolutions instead of those of the engine, and gives what the heads
-give. A slice of SPADE's hidden channels becomes a convolution of its own over a slice of the planes, which
-have fewer channels; the pattern's share is a constant plane of each. Only networks whose ends are exactly
+The rest has the inputs of the first convolutions instead of those of the engine, and the outputs of the
+heads. A slice of SPADE's hidden channels becomes a separate convolution over a slice of the planes, with
+fewer channels; the pattern's contribution is a constant plane of each. Only networks whose ends are exactly
 those that `amgan export` writes are cut.
 """
 
@@ -37,9 +37,9 @@ _Array = NDArray[np.float32]
 
 
 def read_cells(openvino: Any, file: Path) -> PixelCells | None:
-    """What `without_pixels` cuts off a generator's file.
+    """The parts of a generator's file that `without_pixels` removes.
 
-    None if its ends are others, if it cannot be read, or if the extension cannot be used here.
+    None if its ends differ, if it cannot be read, or if the extension is not available.
     """
     if not can_cut():
         return None
@@ -52,7 +52,7 @@ def read_cells(openvino: Any, file: Path) -> PixelCells | None:
 
 
 def without_pixels(openvino: Any, model: Any) -> Any:
-    """Cut a generator, an openvino.Model of which `read_cells` has found the ends; raises RuntimeError."""
+    """Cut a generator, an openvino.Model that `read_cells` accepts; raises RuntimeError."""
     try:
         stem, conditioning = _find_stem(model), _find_conditioning(model)
         (tanh,) = _all_of(model, "Tanh")
@@ -65,7 +65,7 @@ def without_pixels(openvino: Any, model: Any) -> Any:
 
 
 class _OtherEndsError(Exception):
-    """A network is not one that can be cut."""
+    """The network cannot be cut."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +78,7 @@ class _Stem:
     bias: _Array
 
     def replace(self, openvino: Any) -> Any:
-        """Put a convolution over cells in its place; returns its input, of PIXELS * CHANNELS planes."""
+        """Replace it by a convolution over cells; returns its input of PIXELS * CHANNELS planes."""
         opset, outputs, shape = openvino.opset13, len(self.weights), self.node.input(0).get_partial_shape()
         cells = [_part(openvino, side, lambda n: -(-n // GROUP_PX)) for side in (shape[2], shape[3])]
         seen = _input(openvino, SEEN, [shape[0], PIXELS * CHANNELS, *cells])
@@ -92,7 +92,7 @@ class _Stem:
 
 @dataclass(frozen=True, eq=False)
 class _Conditioning:
-    """The convolution that gives all of SPADE's hidden channels, its weights, and the slices of its result.
+    """The convolution of all of SPADE's hidden channels, its weights, and the slices of its result.
 
     ``slices`` are operators with the first and the last channel, and the rows and columns that they cut off.
     """
@@ -104,7 +104,7 @@ class _Conditioning:
     slices: tuple[tuple[Any, int, int, int], ...]
 
     def replace(self, openvino: Any) -> Any:
-        """Put a convolution in the place of each slice; returns their input of MOST_CONDITIONS planes."""
+        """Replace each slice by a convolution; returns their input of MOST_CONDITIONS planes."""
         opset, shape = openvino.opset13, self.node.input(0).get_partial_shape()
         planes = _input(openvino, PLANES, [shape[0], MOST_CONDITIONS, shape[2], shape[3]])
         wide, weights = (

@@ -162,10 +162,10 @@ def _keep_positions_exact(model: Any) -> None:
     """
     opset = load_openvino().opset13
     nodes = model.get_ordered_ops()
-    places = [node.output(0) for node in nodes if node.get_type_name() in POSITION_WAVES]
-    places += [node.input_value(1) for node in nodes if node.get_type_name() == "GridSample"][:1]
-    if places:
-        model.add_outputs([opset.slice(one, [0] * 4, [1] * 4, [1] * 4).output(0) for one in places])
+    positions = [node.output(0) for node in nodes if node.get_type_name() in POSITION_WAVES]
+    positions += [node.input_value(1) for node in nodes if node.get_type_name() == "GridSample"][:1]
+    if positions:
+        model.add_outputs([opset.slice(one, [0] * 4, [1] * 4, [1] * 4).output(0) for one in positions])
 
 
 def _modulate_in_one_pass(model: Any) -> None:

@@ -71,9 +71,9 @@ class FusedTrunk:
         flat = [p[:, :, 0, 0].t() if p.dim() == 4 else p for p in pairs]
         return first, bias[part].float(), *(p.to(self._dtype).contiguous() for p in flat)
 
-    def __call__(self, x: Tensor, ages: Tensor, places: Tensor, pattern: Tensor) -> Tensor:
+    def __call__(self, x: Tensor, ages: Tensor, coordinates: Tensor, pattern: Tensor) -> Tensor:
         """The trunk's output [N, D, h, w], channels last."""
-        planes = torch.cat([ages.float(), places.float()], dim=1).contiguous()
+        planes = torch.cat([ages.float(), coordinates.float()], dim=1).contiguous()
         mixed = pattern.float() @ self._mix
         x = x.to(self._dtype).contiguous(memory_format=torch.channels_last)
         values = {self._trunk.x: x}
@@ -137,7 +137,7 @@ def fuse(network: OnnxNetwork) -> OnnxNetwork:
     dtype = network.convolutions or network.constants[trunk.convolutions[0].constants[0]].dtype
     if dtype not in TYPES:
         raise NotFusable(f"its convolutions are {dtype}")
-    inputs = (trunk.x, trunk.ages, trunk.places, trunk.pattern)
+    inputs = (trunk.x, trunk.ages, trunk.coordinates, trunk.pattern)
     return network.with_step(FusedTrunk(trunk, network, dtype), inputs, trunk.out)
 
 

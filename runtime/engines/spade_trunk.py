@@ -6,9 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-PLACES = 3
-"""Index of the plane `inside`, which follows age, u and v."""
-
 
 class NotFusable(Exception):
     """A graph has an unsupported structure; the text is a clause that says where."""
@@ -55,7 +52,7 @@ class Trunk:
 
     x: str
     ages: str
-    places: str
+    coordinates: str
     pattern: str
     out: str
     features: tuple[Feature, ...]
@@ -83,7 +80,7 @@ class _Finder:
     def find(self) -> Trunk:
         hidden, first, mix, pattern = self._hidden()
         mixed = self._maker(first.input[0])
-        features, ages, places = self._features(mixed)
+        features, ages, coordinates = self._features(mixed)
         modulations: list[Modulation] = []
         convolutions: list[TrunkConvolution] = []
         x, carried = "", ""
@@ -102,7 +99,7 @@ class _Finder:
         if not modulations or any(c.residual not in {"", *known} for c in convolutions):
             raise NotFusable("it has no SPADE, or adds what is not of its trunk")
         return Trunk(
-            x, ages, places, pattern, carried, features, _constants(first), mix, tuple(modulations),
+            x, ages, coordinates, pattern, carried, features, _constants(first), mix, tuple(modulations),
             tuple(convolutions),
         )  # fmt: skip
 
@@ -149,44 +146,44 @@ class _Finder:
     def _features(self, concat: Any) -> tuple[tuple[Feature, ...], str, str]:
         """The features of the first convolution in order, and the names of ages and coordinates."""
         if concat is None or concat.op_type != "Concat" or len(concat.input) != 3:
-            raise NotFusable("the planes are not age, places and the rest")
+            raise NotFusable("the planes are not age, coordinates and the rest")
         ages, gated, rest = (self._source(name) for name in concat.input)
         product, tail = self._made.get(gated), self._made.get(rest)
         if product is None or product.op_type != "Mul" or tail is None or tail.op_type != "Slice":
-            raise NotFusable("the places are not gated by a plane")
-        places = tail.input[0]
+            raise NotFusable("the coordinates are not gated by a plane")
+        coordinates = tail.input[0]
         waves = self._maker(product.input[0])
         gate = self._maker(product.input[1])
-        if waves is None or waves.op_type != "Concat" or self._channels(gate, places) != [2]:
-            raise NotFusable("the places are not gated by the plane `inside`")
+        if waves is None or waves.op_type != "Concat" or self._channels(gate, coordinates) != [2]:
+            raise NotFusable("the coordinates are not gated by the plane `inside`")
         found = [Feature(0)]
         for name in waves.input:
-            found += self._waves(self._maker(name), places)
-        found += [Feature(1 + channel) for channel in self._channels(tail, places)]
-        return tuple(found), ages, places
+            found += self._waves(self._maker(name), coordinates)
+        found += [Feature(1 + channel) for channel in self._channels(tail, coordinates)]
+        return tuple(found), ages, coordinates
 
-    def _waves(self, node: Any, places: str) -> list[Feature]:
+    def _waves(self, node: Any, coordinates: str) -> list[Feature]:
         """The features of u and v in one input of their concatenation."""
         kind = {"Slice": 0, "Sin": 1, "Cos": 2}.get("" if node is None else node.op_type)
         if kind is None:
-            raise NotFusable("a place comes neither as it is nor as a wave")
+            raise NotFusable("a coordinate is neither a plane nor a wave of it")
         if kind == 0:
-            return [Feature(1 + channel, gated=True) for channel in self._channels(node, places)]
+            return [Feature(1 + channel, gated=True) for channel in self._channels(node, coordinates)]
         angles = self._maker(node.input[0])
         parts = [node.input[0]] if angles.op_type == "Mul" else list(angles.input)
         found = []
         for part in parts:
             times = self._maker(part)
             if times is None or times.op_type != "Mul" or times.input[1] not in self._numbers:
-                raise NotFusable("an angle is not a place times a number")
+                raise NotFusable("an angle is not a coordinate times a number")
             factor = float(self._numbers[times.input[1]])
-            channels = self._channels(self._maker(times.input[0]), places)
+            channels = self._channels(self._maker(times.input[0]), coordinates)
             found += [Feature(1 + channel, kind, factor, gated=True) for channel in channels]
         return found
 
-    def _channels(self, node: Any, places: str) -> list[int]:
+    def _channels(self, node: Any, coordinates: str) -> list[int]:
         """The channels of the coordinates that a slice selects."""
-        if node is None or node.op_type != "Slice" or node.input[0] != places:
+        if node is None or node.op_type != "Slice" or node.input[0] != coordinates:
             raise NotFusable("a plane is not cut out of the coordinates")
         start, stop, axes = ([*self._numbers[name]] for name in node.input[1:4])
         if axes != [1]:

@@ -1,6 +1,6 @@
-/* Bilinear samples of planes, the numbers that NumPy computes in coordinates.py, in one pass over the rows.
+/* Bilinear samples of planes, bit-identical to NumPy in coordinates.py, in one pass over the rows.
  *
- * Python has computed all sizes; every buffer is checked against them here.
+ * Python computes all sizes; every buffer is checked against them here.
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -9,7 +9,7 @@
 #include "_places.h"
 
 #if CAN_BE_FAST
-/* Rows of a plane [., n] between columns: left + (right - left) * share, not fused, as NumPy computes it. */
+/* Interpolate rows of a plane [., n] between columns: left + (right - left) * share, not fused, as in NumPy. */
 static UNFUSED void between_columns(const float *from, const Py_buffer *const *columns, int count, float *out) {
     const int64_t *low = columns[0]->buf, *high = columns[1]->buf;
     const float *share = columns[2]->buf;
@@ -26,7 +26,7 @@ static UNFUSED void between_rows(const float *above, const float *below, float s
     for (; c < count; c++) out[c] = (below[c] - above[c]) * share + above[c];
 }
 
-/* Bilinear samples of a plane; two rows between columns are kept in ``kept`` [2, columns], as most are used again. */
+/* Bilinear samples of a plane; two interpolated rows are cached in ``kept`` [2, columns], as most are used again. */
 static void plane_rows(const Py_buffer *plane, const Py_buffer *const *rows, const Py_buffer *const *columns,
                        const Py_buffer *out, float *kept) {
     const int64_t *ends[2] = {rows[0]->buf, rows[1]->buf};
@@ -56,7 +56,7 @@ static void plane_rows(const Py_buffer *plane, const Py_buffer *const *rows, con
 
 #include "_arrays.h"
 
-/* Whether ``along`` has for ``count`` points two numbers below ``limit`` each, and a share. */
+/* Whether ``along`` has two indices below ``limit`` and a share for each of ``count`` points. */
 static int leads_along(const Py_buffer *const *along, Py_ssize_t limit, Py_ssize_t count) {
     for (int i = 0; i < 3; i++)
         if (along[i]->shape[0] != count) return 0;

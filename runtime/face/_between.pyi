@@ -3,7 +3,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 def usable() -> bool:
-    """Whether this CPU has AVX2 and FMA, which everything here needs."""
+    """Whether this CPU has AVX2 and FMA, which this module requires."""
 
 def between(
     plane: NDArray[Any],
@@ -18,6 +18,6 @@ def between(
     """Write bilinear samples of ``plane``, float32 [H, W], into ``out``, float32 [h, w].
 
     A row lies between the rows ``above`` and ``below``, int64 [h], at the share ``down``, float32 [h];
-    columns likewise. Rows of ``plane`` and ``out`` may lie apart. Raises ValueError for other arrays, for
-    numbers beyond the plane, and on a CPU without what it needs.
+    columns likewise. Rows of ``plane`` and ``out`` may have gaps between them. Raises ValueError for other
+    arrays, for indices outside the plane, and without AVX2 and FMA.
     """

@@ -18,7 +18,7 @@ def change(
 
     ``before`` and ``after`` are uint8 [h, w, 3], ``mask`` float32 [h, w], ``out`` float32 [h, w, 4]. The
     exposure weight is ``bright`` of the middle channel of ``before`` times ``dark`` of its largest, float32
-    [256] each. Rows must be contiguous. Raises ValueError for other arrays and without AVX2 and FMA.
+    [256] each. Each row must be contiguous. Raises ValueError for other arrays and without AVX2 and FMA.
     """
 
 def add(change: NDArray[Any], along: NDArray[Any], starts: NDArray[Any], out: NDArray[Any]) -> None:

@@ -1,11 +1,11 @@
-/* Reduction of RGB bytes by averaging: the numbers that OpenCV computes with INTER_AREA, in a third of its time.
+/* Reduction of RGB bytes by averaging, bit-identical to OpenCV's INTER_AREA, in a third of its time.
  *
- * `area` weighs the pixels that an output pixel covers: over each row first, then over the rows, every product
- * rounded to float32 before it is added. `blocks` adds whole blocks of pixels as whole numbers and multiplies once.
- * The three channels of a pixel lie side by side in a register. Without AVX2 nothing here is used (warp.py asks
+ * `area` weights the pixels that an output pixel covers: in each row first, then over the rows, every product
+ * rounded to float32 before it is added. `blocks` sums whole blocks of pixels as integers and multiplies once.
+ * The three channels of a pixel share a register. Without AVX2 this module is not used (reduction.py calls
  * `usable`).
  *
- * Python has computed all sizes; every buffer is checked against them here.
+ * Python computes all sizes; every buffer is checked against them here.
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -19,12 +19,12 @@
 
 #if CAN_BE_FAST
 
-#define LEAST_SHARE 1e-3 /* of a pixel; less is left out, as in OpenCV */
+#define LEAST_SHARE 1e-3 /* of a pixel; smaller shares are ignored, as in OpenCV */
 
-/* The pixels that output pixel ``at`` covers along one side: from ``first`` on, ``count`` of them. */
+/* The pixels that output pixel ``at`` covers in one axis: ``count`` from ``first`` on. */
 typedef struct {
     int first, count;
-    float before, whole, after; /* weights of the first, of those between, and of the last pixel */
+    float before, whole, after; /* weights of the first, the middle and the last pixels */
 } Cover;
 
 static Cover cover(int at, double scale, int length) {
@@ -51,7 +51,7 @@ static inline float weight(const Cover *one, int k) {
     return k == 0 ? one->before : k == one->count - 1 ? one->after : one->whole;
 }
 
-/* A row of bytes as floats, four of them a pixel. */
+/* Convert a row of bytes to floats, four per pixel. */
 static UNFUSED void widen(const uint8_t *row, int width, float *out) {
     for (int x = 0; x < width - 1; x++, row += 3, out += 4) {
         int32_t word;
@@ -91,7 +91,7 @@ static UNFUSED void to_bytes(const float *sum, int width, uint8_t *out) {
     }
 }
 
-/* 0 if there is not enough memory. */
+/* Returns 0 if memory is exhausted. */
 static int area_rows(const Py_buffer *rgb, const Py_buffer *out) {
     int height = (int)rgb->shape[0], width = (int)rgb->shape[1];
     int rows = (int)out->shape[0], columns = (int)out->shape[1], row_at = -1;
@@ -144,7 +144,7 @@ static int block_rows(const Py_buffer *rgb, const Py_buffer *out, int factor) {
     int columns = (int)out->shape[1], count = columns * factor * 3;
     uint16_t *sum = malloc(sizeof(uint16_t) * ((size_t)count + 1));
     if (!sum) return 0;
-    sum[count] = 0; /* read with the last pixel, but not counted */
+    sum[count] = 0; /* loaded with the last pixel, but not used */
     for (Py_ssize_t y = 0; y < out->shape[0]; y++) {
         add_rows((const uint8_t *)rgb->buf + y * factor * rgb->strides[0], rgb->strides[0], factor, count, sum);
         average_blocks(sum, factor, columns, (uint8_t *)out->buf + y * out->strides[0]);

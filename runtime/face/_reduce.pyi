@@ -8,8 +8,8 @@ def usable() -> bool:
 def area(source: NDArray[Any], out: NDArray[Any]) -> None:
     """Write means of the pixels of ``source``, uint8 [H, W, 3], into ``out``, uint8 [h, w, 3], not larger.
 
-    Pixels that belong to two means are shared between them. Rows may lie apart, pixels of a row not. Raises
-    ValueError for other arrays and on a CPU without what it needs, MemoryError where memory runs out.
+    Pixels that belong to two means are shared between them. Each row must be contiguous. Raises ValueError
+    for other arrays and without AVX2 and FMA, and MemoryError.
     """
 
 def blocks(source: NDArray[Any], out: NDArray[Any]) -> None:

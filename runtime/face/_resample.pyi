@@ -10,7 +10,7 @@ def affine(source: NDArray[Any], along: NDArray[Any], starts: NDArray[Any], out:
 
     Pixel (row, column) of ``out`` is the sample at x = ``along``[0, column] + ``starts``[0, row] of the
     source, and y likewise from the second rows (float64 [2, w] and [2, h]), rounded to steps of 1/32. Edges
-    repeat. Rows must be contiguous. Raises ValueError for other arrays and without AVX2 and FMA.
+    repeat. Each row must be contiguous. Raises ValueError for other arrays and without AVX2 and FMA.
     """
 
 def remap(

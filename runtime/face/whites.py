@@ -36,11 +36,11 @@ Plane = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Opening:
-    """Where whites show: the ring of mesh points around them, and the two points that give its width.
+    """An opening with whites: the ring of mesh points around it, and the two points of its width.
 
-    ``least_open`` is the least height in widths; ``lit`` are the luminances of what is certainly not and
-    certainly white, relative to the lightest tenth; ``least_light`` is the least luminance of that tenth
-    relative to the cheeks; ``log_per_year`` is the change of the logarithm of R, G and B a year.
+    ``least_open`` is the smallest height relative to the width; ``lit`` are the luminances, relative to the
+    lightest tenth, up to which a pixel is not white and from which it is; ``least_light`` is the smallest
+    luminance of that tenth relative to the cheeks; ``log_per_year`` is the change of log R, G and B per year.
     """
 
     ring: tuple[int, ...]
@@ -177,7 +177,7 @@ def _whites(
 
 
 def _redness(codes: NDArray[np.floating]) -> NDArray[np.floating]:
-    """How much red exceeds green, relative to the largest channel; colours [..., 3]."""
+    """The excess of red over green, relative to the largest channel; colours [..., 3]."""
     return np.asarray((codes[..., 0] - codes[..., 1]) / np.maximum(codes.max(axis=-1), 1.0))
 
 

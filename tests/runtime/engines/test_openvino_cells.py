@@ -30,16 +30,16 @@ needs_extension = pytest.mark.skipif(not can_cut(), reason="the extension was no
 
 
 def tile(height: int, width: int, patterns: int = 4, count: int = 1) -> TileBatch:
-    """Smooth places that reach beyond the atlas on one side, and years of both signs."""
+    """Smooth coordinates that reach beyond the atlas on one side, and years of both signs."""
     rng = np.random.default_rng(height + width)
     down, across = height // 4, width // 4
-    places = rng.uniform(-0.2, 0.2, (count, 4, down, across)).astype(np.float32)
-    places[:, 0] += np.linspace(-1.2, 0.9, across, dtype=np.float32)
-    places[:, 1] += np.linspace(-0.8, 1.1, down, dtype=np.float32)[:, None]
+    coordinates = rng.uniform(-0.2, 0.2, (count, 4, down, across)).astype(np.float32)
+    coordinates[:, 0] += np.linspace(-1.2, 0.9, across, dtype=np.float32)
+    coordinates[:, 1] += np.linspace(-0.8, 1.1, down, dtype=np.float32)[:, None]
     return TileBatch(
         rng.integers(0, 256, (count, height, width, 3), dtype=np.uint8),
         rng.uniform(-30, 40, (count, 1, down, across)).astype(np.float32),
-        places,
+        coordinates,
         rng.uniform(0, 0.5, (count, patterns)).astype(np.float32),
     )
 
@@ -71,8 +71,8 @@ def some_cells(fine: np.ndarray, coarse: np.ndarray) -> PixelCells:
 def expected(batch: TileBatch, fine: np.ndarray, coarse: np.ndarray, cells: PixelCells) -> np.ndarray:
     """What `gather` should give, by PyTorch: float32 [N, 44, h, w]."""
     spans = torch.from_numpy(batch.aging_map) * cells.span
-    places = upsampled(torch.cat([torch.from_numpy(batch.coordinates[:, :2]), spans], dim=1))
-    grid = places[:, :2].permute(0, 2, 3, 1)
+    coordinates = upsampled(torch.cat([torch.from_numpy(batch.coordinates[:, :2]), spans], dim=1))
+    grid = coordinates[:, :2].permute(0, 2, 3, 1)
     both = torch.cat(
         [
             F.grid_sample(
@@ -87,7 +87,7 @@ def expected(batch: TileBatch, fine: np.ndarray, coarse: np.ndarray, cells: Pixe
     )
     gains = torch.from_numpy(batch.pattern @ cells.gain + cells.bias)
     codes = torch.from_numpy(batch.image).permute(0, 3, 1, 2)[:, :, 4:-4, 4:-4].float()
-    seen = torch.cat([codes, both * places[:, 2:] * gains[:, :, None, None]], dim=1)
+    seen = torch.cat([codes, both * coordinates[:, 2:] * gains[:, :, None, None]], dim=1)
     return F.pixel_unshuffle(seen, 2).reshape(len(seen), 11, 4, *(n // 2 for n in seen.shape[2:])).transpose(
         1, 2
     ).reshape(len(seen), 44, *(n // 2 for n in seen.shape[2:])).numpy()  # fmt: skip
@@ -105,7 +105,7 @@ def test_gathers_what_the_first_convolution_reads(size: tuple[int, int]) -> None
     assert found.shape == wanted.shape
     sampled = np.arange(44) % 11 >= 3
     assert np.array_equal(found[:, ~sampled], wanted[:, ~sampled])
-    # bf16 has 8 bits; places differ in the last bits of fp32, between texels that are up to 255 apart.
+    # bf16 has 8 bits; coordinates differ in the last bits of fp32, between texels that are up to 255 apart.
     assert np.allclose(found[:, sampled], wanted[:, sampled], rtol=1 / 256, atol=0.02)
     assert np.abs(wanted[:, sampled]).max() > 100
 

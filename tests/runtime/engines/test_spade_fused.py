@@ -53,7 +53,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def inputs(many: int = 2) -> tuple[torch.Tensor, ...]:
-    """A few small tiles; ages, places and patterns differ from one to the next."""
+    """A few small tiles; ages, coordinates and patterns differ from one to the next."""
     side = 2 * TINY_GENERATOR.halo_px + 4
     rng = np.random.default_rng(0)
     cells = side // 4
@@ -91,7 +91,7 @@ def test_the_fused_network_gives_the_same_pixels(
     tensors = inputs()
     wanted, found = run(network, tensors), run(made, tensors)
     assert (found - wanted).abs().max() <= codes
-    # What conditions them is seen: another pattern, other ages and other places give other pixels.
+    # What conditions them is seen: another pattern, other ages and other coordinates give other pixels.
     for i in (1, 2, 3) if dtype is None and file == "fp32" else ():
         other = tuple(t.flip(0) if j == i else t for j, t in enumerate(tensors))
         assert (run(made, other) - run(network, other)).abs().max() <= codes
@@ -164,7 +164,7 @@ def without_bias(node: Any) -> bool:
     [
         (change("Conv", kernel_3x3), "a convolution of its trunk is not 3x3 without padding"),
         (change("MatMul", renamed), "its conditioning is not one convolution"),
-        (change("Sin", renamed), "a place comes neither as it is nor as a wave"),
+        (change("Sin", renamed), "a coordinate is neither a plane nor a wave of it"),
         (change("Conv", without_bias), "a convolution has no bias"),
     ],
 )
