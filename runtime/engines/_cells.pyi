@@ -44,6 +44,6 @@ def blend(core: NDArray[Any], change: NDArray[Any], out: NDArray[Any]) -> None:
     """Write the aged core of one tile into ``out``, uint8 [H, W, 3].
 
     ``core`` are the codes, uint8 [H, W, 3]; ``change`` [24, H/2 * W/2], bf16 as uint16, the network's tanh:
-    12 planes of the colours of a cell's pixels, and 12 of their attention. Rows of codes may have gaps between
-    them. Raises ValueError for other arrays and without AVX2 and FMA.
+    12 planes of the colours of a cell's pixels, and 12 of their attention. Rows of codes may have gaps.
+    Raises ValueError for other arrays and without AVX2 and FMA.
     """
