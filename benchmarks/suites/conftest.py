@@ -24,6 +24,7 @@ from amgan.benchmarking import engines, machine, photos, portrait, short_set
 from amgan.benchmarking.parity import judge, tolerances_of
 from amgan.checkpoint import load_model
 from amgan.export.graphs.deploy import DeployGenerator
+from amgan.export.verify import find_checkpoint
 from amgan.runtime.bundle.bundle import Bundle
 from amgan.runtime.machine import count_cores
 
@@ -39,7 +40,7 @@ class Size:
     photos: int
 
 
-SIZES = {"short": Size(256, 1, 2), "medium": Size(512, 7, 8), "full": Size(1024, 11, 16)}
+SIZES = {"short": Size(128, 1, 2), "medium": Size(512, 7, 8), "full": Size(1024, 11, 16)}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -48,13 +49,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=sorted(SIZES),
         default="full",
         help="full (default): faces of 1024 px, 11 turns; medium: 512 px, 7 turns; "
-        "short: 256 px, 1 turn, to see that all works",
+        "short: 128 px, 1 turn, to see that all works",
     )
+    parser.addoption("--amgan-model", type=Path, help="bundle to measure (default: the shipped one)")
+    parser.addoption("--amgan-checkpoint", type=Path, help="its weights (default: the shipped ones)")
 
 
 def pytest_benchmark_update_json(config: pytest.Config, benchmarks: Any, output_json: dict[str, Any]) -> None:
     """Give the result the standard heading, and drop the one of pytest-benchmark."""
-    bundle = Bundle.open(None)
+    bundle = Bundle.open(config.getoption("--amgan-model"))
     command = machine.typed("pytest", sys.argv[1:])
     size = config.getoption("--amgan-size")
     what = f"suites of pytest-benchmark, size {size}"
@@ -70,15 +73,16 @@ def size(pytestconfig: pytest.Config) -> Size:
 
 
 @pytest.fixture(scope="session")
-def bundle() -> Bundle:
+def bundle(pytestconfig: pytest.Config) -> Bundle:
     short_set.quiet_torch()
     torch.set_num_threads(count_cores())
-    return Bundle.open(None)
+    return Bundle.open(pytestconfig.getoption("--amgan-model"))
 
 
 @pytest.fixture(scope="session")
-def generator(bundle: Bundle) -> Any:
-    return load_model()[0]
+def generator(pytestconfig: pytest.Config, bundle: Bundle) -> Any:
+    """The weights that the bundle was made of."""
+    return load_model(find_checkpoint(bundle, pytestconfig.getoption("--amgan-checkpoint")))[0]
 
 
 @pytest.fixture(scope="session")

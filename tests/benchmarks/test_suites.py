@@ -6,13 +6,17 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.exported import skip_comparison
 from support.helpers import ROOT
+from support.tiny_networks import TINY_MODEL, random_discriminator, random_generator
 
-from amgan.runtime.bundle.bundle import SHIPPED
+from amgan.checkpoint import save_model
+from amgan.export.bundle import export_bundle
 from amgan.runtime.files import file_sha256
 
 SUITES = ROOT / "benchmarks" / "suites"
@@ -26,16 +30,29 @@ def _without_workers() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def short(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str]:
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A tiny bundle and its checkpoint: that the large one is right is tried elsewhere."""
+    folder = tmp_path_factory.mktemp("tiny")
+    checkpoint = folder / "tiny.safetensors"
+    model = replace(TINY_MODEL, generator=replace(TINY_MODEL.generator, blocks=1))
+    save_model(checkpoint, random_generator(model.generator), random_discriminator(), model)
+    with pytest.MonkeyPatch.context() as patch:
+        skip_comparison(patch)
+        return export_bundle(checkpoint, folder / "bundle"), checkpoint
+
+
+@pytest.fixture(scope="module")
+def short(tiny: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str]:
     """The result of the shortest form, and what pytest printed."""
     target = tmp_path_factory.mktemp("suites") / "suites.json"
     done = subprocess.run(
         [
             sys.executable, "-P", "-m", "pytest", str(SUITES), "--amgan-size", "short", "-rs",
+            "--amgan-model", str(tiny[0]), "--amgan-checkpoint", str(tiny[1]),
             "--benchmark-json", str(target), "-p", "no:cacheprovider",
         ],
         capture_output=True, text=True, check=False, cwd=ROOT,
-        env={**_without_workers(), "PYTEST_ADDOPTS": "", "COLUMNS": "500"},
+        env={**_without_workers(), "PYTEST_ADDOPTS": "", "COLUMNS": "500", "OMP_WAIT_POLICY": "passive"},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(target.read_text()), done.stdout
@@ -65,12 +82,14 @@ def test_only_what_cannot_run_was_skipped(short: tuple[dict[str, Any], str]) -> 
     assert all(any(reason in line for reason in MAY_SKIP) for line in skipped), skipped
 
 
-def test_the_result_says_where_it_comes_from(short: tuple[dict[str, Any], str]) -> None:
+def test_the_result_says_where_it_comes_from(
+    short: tuple[dict[str, Any], str], tiny: tuple[Path, Path]
+) -> None:
     head = short[0]["amgan"]
     assert head["hardware"]["cpu"]
     assert head["hardware"]["openvino_capabilities"]
     assert len(head["hardware"]["load_average"]) == 3
     assert head["versions"].keys() >= {"commit", "torch", "openvino", "onnxruntime", "pytest-benchmark"}
-    assert head["model"]["manifest_sha256"] == file_sha256(SHIPPED / "manifest.json")
+    assert head["model"]["manifest_sha256"] == file_sha256(tiny[0] / "manifest.json")
     assert head["command"].startswith("pytest ")
     assert "machine_info" not in short[0]
