@@ -12,11 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PX 8
-#define BLOCK 64
-#define MOST_SIDE 2
+#include "_transform.h"
+
 #define MOST_COLOURS 3
-#define MOST_UNIT (PX * MOST_SIDE)
 #define MOST_BLOCKS (MOST_COLOURS * MOST_SIDE * MOST_SIDE)
 
 typedef struct {
@@ -37,12 +35,6 @@ typedef struct {
 } Found;
 
 typedef float Plane[MOST_UNIT][MOST_UNIT];
-
-#if defined(__x86_64__) && defined(__GNUC__)
-#define FAST __attribute__((target("avx2,fma")))
-#else
-#define FAST
-#endif
 
 /* The difference in a unit by component, with edges repeated beyond the picture; returns 0 if there is none. */
 static inline int differences(const Job *job, int top, int left, int tall, int wide, Plane *planes) {
@@ -85,29 +77,6 @@ static inline void reduce(Plane plane, int tall, int wide, int rows, int columns
             if (rows == 2) sum = sum + (columns == 2 ? other[0] + other[1] : other[0]);
             plane[r][c] = sum * (rows * columns == 4 ? 0.25f : rows * columns == 2 ? 0.5f : 1.0f);
         }
-}
-
-/* The change of a block in quantization steps, [8, 8]; returns 0 if all are 0. */
-static inline FAST int steps_of(const double *cosines, const float *table, const float *samples, int16_t *steps) {
-    float middle[BLOCK];
-    int any = 0;
-    for (int i = 0; i < PX; i++) {
-        double sums[PX] = {0};
-        for (int k = 0; k < PX; k++)
-            for (int c = 0; c < PX; c++) sums[c] += cosines[i * PX + k] * (double)samples[k * MOST_UNIT + c];
-        for (int c = 0; c < PX; c++) middle[c * PX + i] = (float)sums[c];
-    }
-    for (int j = 0; j < PX; j++) {
-        double sums[PX] = {0};
-        for (int k = 0; k < PX; k++)
-            for (int i = 0; i < PX; i++) sums[i] += cosines[j * PX + k] * (double)middle[k * PX + i];
-        for (int i = 0; i < PX; i++) {
-            int step = (int)rintf((float)sums[i] / table[i * PX + j]);
-            steps[i * PX + j] = (int16_t)step;
-            any |= step;
-        }
-    }
-    return any != 0;
 }
 
 static int keep(Found *found, uint32_t place, const int16_t *steps, const uint8_t *zigzag) {
@@ -193,6 +162,7 @@ static int prepare(Job *job, const Py_buffer *pictures, const Py_buffer *samplin
     }
     memcpy(job->tables, tables->buf, (size_t)tables->len);
     memcpy(job->cosines, constants->buf, sizeof job->cosines);
+    if (!is_symmetric(job->cosines)) return 0;
     memcpy(job->weights, (const char *)constants->buf + sizeof job->cosines, sizeof job->weights);
     memcpy(job->zigzag, zigzag->buf, BLOCK);
     for (int i = 0; i < BLOCK; i++)
