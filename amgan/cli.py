@@ -83,10 +83,20 @@ class AmganGroup(click.Group):
             raise
         except KeyboardInterrupt:
             _complain(ctx, "interrupted", INTERRUPTED)
+        except OSError as error:
+            _complain(ctx, _told(error), 1)
         except Exception as error:
             said = " ".join(f"{type(error).__name__}: {error}".split())
             _complain(ctx, f"unexpected {said} (run with AMGAN_DEBUG=1 for the traceback)", 1)
         return None
+
+
+def _told(error: OSError) -> str:
+    """An error of the file system that no command expects, such as a name that is too long, in a sentence."""
+    if error.filename is None or not error.strerror:
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        return f"unexpected {said} (run with AMGAN_DEBUG=1 for the traceback)"
+    return f"'{os.fsdecode(error.filename)}' cannot be used: {error.strerror}"
 
 
 def _hint(name: str, args: list[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import shutil
 import sys
 import tempfile
@@ -66,13 +67,20 @@ def command(photo: Path, output: Path, format: str | None, aging: Aging) -> None
             (outcome,) = run_batch(pipeline, tasks, request, options=options)
         if outcome.status != "aged" or outcome.target is None:
             raise PhotoError(f"'{photo}': {outcome.reason}")
+        changed = not filecmp.cmp(photo, outcome.target.path, shallow=False)
         if to_stdout:
             with outcome.target.path.open("rb") as stream:
                 shutil.copyfileobj(stream, sys.stdout.buffer)
     written = "stdout" if to_stdout else outcome.target
-    faces = "face" if outcome.faces == 1 else "faces"
-    tell(f"{written}: {outcome.faces} {faces} aged{_covers(outcome)}{_lost(outcome)}", err=to_stdout)
+    done = _aged(outcome) if changed else "a copy of the photo, as nothing changes"
+    tell(f"{written}: {done}{_lost(outcome)}", err=to_stdout)
     tell_engine(pipeline.capabilities, aging.device, err=to_stdout)
+
+
+def _aged(outcome: Outcome) -> str:
+    """How many faces were aged, and their occlusions, in words."""
+    faces = "face" if outcome.faces == 1 else "faces"
+    return f"{outcome.faces} {faces} aged{_covers(outcome)}"
 
 
 def _covers(outcome: Outcome) -> str:

@@ -52,6 +52,21 @@ def check_face(ctx: click.Context, param: click.Parameter, value: tuple[int, ...
         ctx.meta[_FACE_NUMBERS] = ",".join(f"#{number}" for number in value)
 
 
+class _FaceNumber(click.IntRange):
+    """The number of a face; an error names the option for the other ways to choose one."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(
+                f"'{value}' is not the number of a face: give one that `amgan estimate` lists, or choose by "
+                "side, point or box with --faces",
+                param,
+                ctx,
+            )
+
+
 _FACE_NUMBERS = "amgan.face_numbers"
 _faces_option = click.option(
     "--faces", default="all", show_default=True, metavar="CHOICE", callback=check_faces,
@@ -59,7 +74,7 @@ _faces_option = click.option(
     "number N, the N largest; X,Y, the face at this point in pixels; X0,Y0,X1,Y1, the faces in this box.",
 )  # fmt: skip
 _face_option = click.option(
-    "--face", type=click.IntRange(1, 9999), multiple=True, metavar="N", show_default="none",
+    "--face", type=_FaceNumber(1, 9999), multiple=True, metavar="N", show_default="none",
     callback=check_face, is_eager=True, expose_value=False,
     help="Number of a face to age, as listed by `amgan estimate`; may be given again.",
 )  # fmt: skip

@@ -189,7 +189,8 @@ def _print_result(result: VideoResult) -> None:
     if result.left_out:
         say(f"left out: {', '.join(sorted(set(result.left_out)))} tracks, which are not sound or subtitles")
     word = "face" if result.aged == 1 else "faces"
-    click.echo(f"{result.output}: {result.pictures} pictures, {result.aged} {word} aged")
+    shown = "picture" if result.pictures == 1 else "pictures"
+    click.echo(f"{result.output}: {result.pictures} {shown}, {result.aged} {word} aged")
 
 
 @contextmanager
@@ -222,5 +223,6 @@ def _list_faces(
         people = list_people(pipeline, pictures, min_face_px, advance)
     write_sheet(people, sheet)
     for one in people:
-        click.echo(f"face {one.person.number}: looks {one.person.age:.0f}, {one.pictures} pictures")
+        shown = "picture" if one.pictures == 1 else "pictures"
+        click.echo(f"face {one.person.number}: looks {one.person.age:.0f}, {one.pictures} {shown}")
     click.echo(f"{sheet}: {len(people)} {'person' if len(people) == 1 else 'people'}")

@@ -34,6 +34,11 @@ PICTURE_SUFFIXES = frozenset(
 )
 """Extensions, in lower case, by which photos in a folder are recognised."""
 
+_OTHER_PICTURES = (
+    ".arw", ".cr2", ".cr3", ".dng", ".ico", ".j2k", ".jp2", ".jxl", ".nef", ".orf", ".pbm", ".pcx",
+    ".pgm", ".ppm", ".psd", ".raf", ".rw2", ".svg", ".tga", ".xcf",
+)  # fmt: skip
+"""Endings of pictures that are not read, among them raw files of cameras."""
 _NO_FILE = "not a picture: not a regular file"
 
 
@@ -123,6 +128,8 @@ def _checked(one: Listed) -> Listed:
     if one.refusal or one.location.suffix.lower() in PICTURE_SUFFIXES:
         return one
     suffix = one.location.suffix.lower()
+    if suffix in _OTHER_PICTURES:
+        return replace(one, refusal=f"a kind of picture that is not read: {suffix}", unasked=True)
     ending = f"its name ends in '{suffix}'" if suffix else "its name has no ending such as .jpg"
     return replace(one, refusal=f"not a picture: {ending}", unasked=True)
 

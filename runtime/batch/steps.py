@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import BundleError, MissingDependencyError, PhotoError, UsageError
+from ..errors import AmganError, BundleError, MissingDependencyError, PhotoError, UsageError
 from ..files import file_sha256, whole_file
 from ..pipeline.face_filter import NoFaceError
 from ..storage.location import Location
@@ -229,7 +229,12 @@ class PhotoWork:
         files = self.staging.files(task)
         if self.root is not None and not task.target.is_remote:
             refuse_outside(files.target, self.root)
-        files.target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            files.target.parent.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise PhotoError(
+                f"'{task.target}' cannot be written: '{error.filename}' is not a folder"
+            ) from error
         same_kind = files.target.suffix.lower() == files.source.suffix.lower()
         if begun.faces is None and same_kind and self.metadata == "keep":
             with whole_file(files.target) as temporary:
@@ -245,12 +250,18 @@ class PhotoWork:
         since: float,
         details: dict[str, Any] | None = None,
     ) -> Outcome:
-        """The outcome of a photo that failed with an error in the file ``at``."""
+        """The outcome of a photo that failed with an error in the file ``at``.
+
+        The listing shows the photo's name, so the reason names ``at`` only if it is the output.
+        """
         _log.debug("%s failed", at, exc_info=error)
         seconds = time.perf_counter() - since
         files = self.staging.files(task)
-        path = files.source if at == task.source else files.target
-        reason = self.staging.in_own_names(task, explain(error, path, at))
+        if at == task.source:
+            text = explain(error, files.source, at)
+        else:
+            text = str(error) if isinstance(error, AmganError) else explain(error, files.target)
+        reason = self.staging.in_own_names(task, text)
         return Outcome(task.source, "failed", reason, seconds=seconds, details=details or {})
 
 

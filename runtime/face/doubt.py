@@ -1,4 +1,4 @@
-"""Why no face was found at the most likely position: drawn, cut off, turned aside, or covered."""
+"""Why no face was found at the most likely position: tiny, drawn, cut off, turned aside, or covered."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .alignment import apply_affine
-from .detector import Detection
+from .detector import MIN_FACE_PX, Detection
 from .found import MIN_PRESENCE, Doubt, Face, turn_of
 from .head_parser import HeadParser
 from .region_masks import make_face_mask
@@ -30,6 +30,7 @@ def examine(rgb: NDArray[np.uint8], at: Detection, mesh: Face, parser: HeadParse
     """
     return Doubt(
         at,
+        tiny=at.width_px < MIN_FACE_PX,
         drawn=flat_share(rgb, at) > FLAT_SHARE,
         borders=borders_crossed(at, rgb.shape[1], rgb.shape[0]),
         turned=mesh.presence >= MIN_PRESENCE and abs(turn_of(mesh.landmarks)) > TURNED,

@@ -71,12 +71,14 @@ def turn_of(landmarks: NDArray[np.floating]) -> float:
 class Doubt:
     """Findings on the most likely position ``at`` of a face in a photo without faces.
 
-    ``drawn``: most neighbouring pixels have exactly the same colour. ``borders`` are the borders of the photo
-    that it exceeds. ``turned``: the mesh sees a head turned aside. ``covered``: little of it looks like bare
-    skin. ``too_small``: it is a face below the size that was searched for.
+    ``tiny``: it is too small for the other findings. ``drawn``: most neighbouring pixels have exactly the
+    same colour. ``borders`` are the borders of the photo that it exceeds. ``turned``: the mesh sees a head
+    turned aside. ``covered``: little of it looks like bare skin. ``too_small``: it is a face below the size
+    that was searched for.
     """
 
     at: Detection
+    tiny: bool = False
     drawn: bool = False
     borders: tuple[str, ...] = ()
     turned: bool = False

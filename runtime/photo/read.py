@@ -35,6 +35,12 @@ from .read16 import read_16_bit
 
 NEEDED_BYTES_PER_PIXEL = 17
 _STRIP_ROWS = 512
+_OTHER_KINDS = {
+    b"GIF8": "a GIF", b"\0\0\0\x0cjP  ": "a JPEG 2000", b"\0\0\0\x0cJXL ": "a JPEG XL",
+    b"\xff\x0a": "a JPEG XL", b"8BPS": "a Photoshop file", b"P5": "a PGM", b"P6": "a PPM",
+    b"<svg": "a drawing (SVG)", b"%PDF": "a PDF", b"PK\3\4": "a ZIP archive", b"<html": "a web page",
+}  # fmt: skip
+"""Kinds of files that are given for photos, by their first bytes."""
 _open_lock = threading.Lock()
 
 
@@ -54,7 +60,7 @@ def read_photo(path: Path | str, metadata: MetadataPolicy = "keep") -> Photo:
     except FileNotFoundError as error:
         raise PhotoError(f"'{path}' does not exist: check the name of the photo") from error
     except UnidentifiedImageError as error:
-        raise PhotoError(f"'{path}' is not a picture that can be read: save it as {NAMES}") from error
+        raise PhotoError(f"'{path}' {_what_it_is(path)}: save it as {NAMES}") from error
     except Image.DecompressionBombError as error:
         raise too_large(path, "far more") from error
     except BROKEN as error:
@@ -70,6 +76,17 @@ def read_photo(path: Path | str, metadata: MetadataPolicy = "keep") -> Photo:
         except BROKEN as error:
             raise PhotoError(f"'{path}' is damaged or cut short: {reason_of(error)}") from error
     return replace(photo, strip_sums=strip_sums(photo.pixels), stamp=stamp, metadata=metadata)
+
+
+def _what_it_is(path: Path) -> str:
+    """What a file is that holds no picture of a format that is read; raises PhotoError for an empty one."""
+    head = b""
+    with contextlib.suppress(OSError), path.open("rb") as stream:
+        head = stream.read(16)
+        if not head:
+            raise PhotoError(f"'{path}' is empty: copy it again, or give another file")
+    kind = next((name for start, name in _OTHER_KINDS.items() if head.startswith(start)), "")
+    return "is not a picture that can be read" + (f", but {kind}" if kind else "")
 
 
 def stamp_of(path: Path) -> tuple[int, int]:

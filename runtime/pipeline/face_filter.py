@@ -114,6 +114,8 @@ def why_not_found(found: Found | None) -> str:
 
 def _why_in_doubt(doubt: Doubt) -> str:
     """What is wrong at the most likely position; the most certain finding."""
+    if doubt.tiny:
+        return "is too small to show one: try a larger picture of it"
     if doubt.drawn:
         return "has large areas of one colour, as drawings have and photos have not: try a photo"
     if doubt.borders:

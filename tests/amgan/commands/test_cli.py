@@ -16,13 +16,14 @@ import pytest
 from PIL import Image
 from support.command_line import one_sentence, refuse, run
 from support.command_pipeline import CommandPipeline
-from support.fake_pipeline import photo
+from support.fake_pipeline import FACES, photo
 
 from amgan import __version__
 from amgan.cli import COMMANDS, main
 from amgan.commands import run_batch as run_batch_command
 from amgan.commands.output import _line_a_minute, progress_bar
 from amgan.runtime.errors import BundleError
+from amgan.runtime.pipeline.results import AgedPhoto
 
 pytestmark = pytest.mark.usefixtures("fake")
 
@@ -248,3 +249,60 @@ def test_the_shell_completes_commands_and_options(tmp_path: Path) -> None:
 
     assert complete("amgan", "run") == ["run-batch"]
     assert "--include-children" in complete("amgan", "age", "--in")
+
+
+def test_an_output_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    source = photo(tmp_path / "a.png")
+    for output, told in (
+        (tmp_path / "old.gif", "must end like a JPEG, PNG, TIFF or WebP file"),
+        (tmp_path / f"{'x' * 300}.png", "cannot be used: File name too long"),
+        (source / "old.png", f"cannot be written: '{source}' is not a folder"),
+    ):
+        result = run("age", source, "-o", output, "--age", "70")
+        assert result.exit_code == 1
+        assert f"'{output}'" in one_sentence(result) and told in one_sentence(result)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("age", "{}", "-o", "a.png", "--age", "70"),
+        ("run-batch", "{}", "-o", "old", "--age", "70"),
+        ("run-batch", ".", "-o", "{}", "--age", "70"),
+        ("estimate", "{}"),
+        ("map", "{}", "-o", "b.png"),
+        ("sweep", "{}", "-o", "b.png", "--ages", "30,60"),
+    ],
+)
+def test_a_name_that_is_too_long_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    photo(tmp_path / "a.png")
+    name = f"{'x' * 300}.png"
+    result = run(*(one.format(name) for one in arguments))
+    assert result.exit_code in (1, 2)
+    assert name in one_sentence(result) and "unexpected" not in one_sentence(result)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png"]
+
+
+def test_a_copy_is_not_said_to_be_aged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unchanged(self: CommandPipeline, started: np.ndarray, *, in_place: bool) -> AgedPhoto:
+        return AgedPhoto(started.copy(), FACES[:1])
+
+    monkeypatch.setattr(CommandPipeline, "finish", unchanged)
+    source = photo(tmp_path / "a.png")
+    result = run("age", source, "-o", tmp_path / "same.png", "--age", "+0")
+    assert (
+        result.stdout.splitlines()[0] == f"{tmp_path / 'same.png'}: a copy of the photo, as nothing changes"
+    )
+    assert (tmp_path / "same.png").read_bytes() == source.read_bytes()
+
+
+@pytest.mark.parametrize("value", ["left", "2,3", "100,100", "0"])
+def test_a_face_that_is_no_number_is_told_the_other_ways(tmp_path: Path, value: str) -> None:
+    result = run("age", tmp_path / "a.png", "-o", tmp_path / "b.png", "--age", "70", "--face", value)
+    assert result.exit_code == 2
+    told = " ".join(result.stderr.split())
+    assert f"'{value}' is not the number of a face: give one that `amgan estimate` lists" in told
+    assert "side, point or box with --faces" in told

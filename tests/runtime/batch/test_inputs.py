@@ -58,6 +58,8 @@ def test_patterns_keep_the_folders_below_their_fixed_part(here: Path) -> None:
     assert targets(["*/a.png"]) == {"in/a.png": "in/a.png", "more/a.png": "more/a.png"}
     assert targets(["mo*"]) == {"more/a.png": "more/a.png"}
     assert "its name ends in '.txt'" in refusals(["in/*"])["in/notes.txt"]
+    (here / "in" / "drawing.PPM").touch()
+    assert refusals(["in/*"])["in/drawing.PPM"] == "a kind of picture that is not read: .ppm"
     photo(here / "out" / "in" / "a.png")
     assert targets(["**/a.png"]) == targets(["*/a.png"])
 

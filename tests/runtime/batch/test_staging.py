@@ -108,8 +108,10 @@ def test_a_store_that_refuses_fails_the_photo(bucket: str, monkeypatch: pytest.M
     monkeypatch.setattr(RemoteStore, "put", refuse)
     found = outcomes(f"{bucket}/in", f"{bucket}/out")
     assert [found[0].status, found[3].status] == ["failed", "failed"]
-    assert found[0].reason == "cannot be written (no): check its name and the access to it"
-    assert found[3].reason == "is not what was written to it: give the command again"
+    told = "cannot be written (no): check its name and the access to it"
+    assert found[0].reason == f"'{bucket}/out/a.png' {told}"
+    assert (found[3].reason or "").startswith(f"'{bucket}/out/")
+    assert (found[3].reason or "").endswith("is not what was written to it: give the command again")
 
 
 def test_a_full_disk_of_this_machine_ends_the_run(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from amgan.runtime.face.detector import Detection
 from amgan.runtime.face.doubt import borders_crossed, examine, flat_share
-from amgan.runtime.face.finder import Face, FaceFinder
+from amgan.runtime.face.finder import Face, FaceFinder, Found
 from amgan.runtime.face.head_parser import HeadParser
 from amgan.runtime.pipeline.face_filter import why_not_found
 
@@ -104,6 +104,21 @@ def test_a_face_that_is_smaller_than_asked_for(
         r"of 600 px or more: the largest, at .*, (\d+) px wide, is too small \(`min_face_px` \1", told
     )
     assert width and int(width[1]) == pytest.approx(50, rel=0.15)
+
+
+def test_what_is_tiny_is_not_said_to_be_covered(
+    finder: FaceFinder, parser: HeadParser, hopper: np.ndarray, hopper_face: Face
+) -> None:
+    thumbnail = np.asarray(Image.fromarray(hopper).resize((24, 28)))
+    at = Detection((6, 4, 18, 17), (10, 9), (14, 9), 0.5)
+    found = finder.explain(thumbnail, Found((), (at,), 20.0, 0, 1, 0), parser)
+    assert why_not_found(found) == (
+        "no face was found: what may be one at 12, 10, 12 px wide, is too small to show one: try a larger "
+        "picture of it"
+    )
+    at = Detection((1, 1, 19, 22), (5, 5), (12, 5), 0.5)
+    assert examine(thumbnail, at, hopper_face, parser).tiny
+    assert not examine(hopper, Detection((1, 1, 31, 32), (5, 5), (12, 5), 0.5), hopper_face, parser).tiny
 
 
 def test_nothing_is_said_of_a_photo_in_which_nothing_looks_like_a_face(

@@ -27,10 +27,25 @@ def test_folder(tmp_path: Path) -> None:
     assert "cannot be read" in refusal(tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"", b"hello", b"%PDF-1.4", b"GIF89a" + bytes(20)])
-def test_file_that_is_no_picture(tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"hello", ""),
+        (b"%PDF-1.4", ", but a PDF"),
+        (b"GIF89a" + bytes(20), ", but a GIF"),
+        (b"P6 2 2 255 " + bytes(12), ", but a PPM"),
+        (b"\xff\x0a" + bytes(20), ", but a JPEG XL"),
+        (b"<html><body>not found</body></html>", ", but a web page"),
+    ],
+)
+def test_file_that_is_no_picture(tmp_path: Path, content: bytes, kind: str) -> None:
     (tmp_path / "a.jpg").write_bytes(content)
-    assert "not a picture that can be read" in refusal(tmp_path / "a.jpg")
+    assert f"a.jpg' is not a picture that can be read{kind}: save it as" in refusal(tmp_path / "a.jpg")
+
+
+def test_empty_file(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").touch()
+    assert refusal(tmp_path / "a.jpg").endswith("a.jpg' is empty: copy it again, or give another file")
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tif"])
