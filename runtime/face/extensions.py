@@ -25,3 +25,8 @@ def reduce() -> Any:
 def between() -> Any:
     """`_between`, which resizes planes; None if it is not available."""
     return load_extension(f"{__package__}._between")
+
+
+def polygons() -> Any:
+    """`_polygons`, which draws soft polygons; None if it is not available."""
+    return load_extension(f"{__package__}._polygons")

@@ -10,9 +10,12 @@ import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from . import extensions
 
 LINES = 4
 """Scan lines per cell."""
@@ -49,6 +52,9 @@ def soft_polygons(
     reach = len(kernel) // 2
     bounded = [np.clip(np.asarray(one, np.float64), -10.0 * cells, 11.0 * cells) for one in polygons]
     boxes = [_box(corners, cells, reach) for corners in bounded]
+    extension = extensions.polygons()
+    if extension is not None:
+        return [_drawn(extension, corners, box, kernel) for corners, box in zip(bounded, boxes, strict=True)]
     # All are drawn into one tall picture, one below the other, separated by their margins.
     tiles = [
         _Tile(corners - (x0 - reach, y0 - reach), x1 - x0 + 2 * reach, y1 - y0 + 2 * reach)
@@ -64,6 +70,18 @@ def soft_polygons(
         found.append(SoftPolygon((slice(y0, y1), slice(x0, x1)), weights))
         top += tile.height
     return found
+
+
+def _drawn(
+    extension: Any, corners: NDArray[np.float64], box: tuple[int, int, int, int], kernel: NDArray[np.float32]
+) -> SoftPolygon:
+    """A polygon by the extension, which computes the same numbers in a fraction of the time."""
+    x0, y0, x1, y1 = box
+    reach = len(kernel) // 2
+    weights = np.empty((y1 - y0, x1 - x0), np.float32)
+    if weights.size:
+        extension.draw(corners - (x0 - reach, y0 - reach), kernel, weights)
+    return SoftPolygon((slice(y0, y1), slice(x0, x1)), weights)
 
 
 def _box(corners: NDArray[np.float64], cells: int, reach: int) -> tuple[int, int, int, int]:

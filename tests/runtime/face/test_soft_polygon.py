@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from amgan.runtime.face import extensions
 from amgan.runtime.face.soft_polygon import SoftPolygon, soft_polygons
 
 CELLS = 64
@@ -70,3 +71,43 @@ def test_what_is_wound_around_twice_is_inside_once() -> None:
         soft_polygons([np.concatenate([once, once])], CELLS, 1.0),
     )
     assert np.array_equal(single.weights, twice.weights)
+
+
+needs_the_extension = pytest.mark.skipif(
+    extensions.polygons() is None, reason="the extension in C was not built, or this CPU has no FMA"
+)
+
+
+@needs_the_extension
+@pytest.mark.parametrize("deviation", [0.1, 0.7, 2.0, 5.3])
+@pytest.mark.parametrize("cells", [7, 40, 90])
+def test_extension_and_numpy_give_the_same(
+    cells: int, deviation: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(cells)
+    polygons = [rng.uniform(-0.4 * cells, 1.4 * cells, (corners, 2)) for corners in (3, 5, 11)]
+    polygons += [np.array([[2.0, 2.0], [2.0, 2.0], [3.0, 2.0]]), rng.uniform(-9 * cells, -3 * cells, (4, 2))]
+    found = soft_polygons(polygons, cells, deviation)
+    monkeypatch.setattr(extensions, "polygons", lambda: None)
+    wanted = soft_polygons(polygons, cells, deviation)
+    assert [one.where for one in found] == [one.where for one in wanted]
+    assert all(np.array_equal(a.weights, b.weights) for a, b in zip(found, wanted, strict=True))
+    assert any(one.weights.any() for one in found)
+
+
+@needs_the_extension
+def test_extension_refuses_what_does_not_fit() -> None:
+    from amgan.runtime.face import _polygons
+
+    corners, kernel, out = rectangle(4, 4, 9, 9), np.ones(3, np.float32), np.zeros((8, 9), np.float32)
+    _polygons.draw(corners, kernel, out)
+    for given in (
+        (corners.astype(np.float32), kernel, out),
+        (corners[:, :1].copy(), kernel, out),
+        (corners * np.nan, kernel, out),
+        (corners, kernel[:2], out),
+        (corners, kernel, out.astype(np.float64)),
+        (corners, kernel, out[:, ::2]),
+    ):
+        with pytest.raises(ValueError, match="array"):
+            _polygons.draw(*given)
