@@ -120,7 +120,8 @@ def command(
         frames = sweep(pipeline, pixels, ages, request, seen, advance)
         write_sweep(frames, output, _box(seen[0].face.box, pixels.shape), fps, side_px)
     tell_engine(pipeline.capabilities, device)
-    tell(f"{output}: {len(ages)} ages from {ages[0]:g} to {ages[-1]:g} years")
+    many = f"{len(ages)} ages from {ages[0]:g} to {ages[-1]:g} years"
+    tell(f"{output}: {many if len(ages) > 1 else f'one age, {ages[0]:g} years'}")
 
 
 def _box(face: tuple[float, float, float, float], shape: tuple[int, ...]) -> tuple[int, int, int, int]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..engines.openvino_network import choose_precision, compile_network, last_line
 from ..errors import EngineError
 from .alignment import Frame
+from .beard import find_beard
 from .easing import eased
 from .region_masks import make_face_mask
 from .warp import sample_affine
@@ -30,12 +31,13 @@ Shares = NDArray[np.float32]
 class HeadShares:
     """Probabilities of the face's own ``skin`` (beard, brows, lips and eyes included) and of ``hair`` in
     every cell of a square window: float32 [PARSER_PX, PARSER_PX], 0..1. ``image`` uint8 [PARSER_PX,
-    PARSER_PX, 3] is the network's input.
+    PARSER_PX, 3] and ``face``, the mask of the mesh [PARSER_PX, PARSER_PX] 0..1, are the network's inputs.
     """
 
     skin: Shares
     hair: Shares
     image: NDArray[np.uint8]
+    face: Shares | None = None
 
 
 class HeadParser:
@@ -80,7 +82,7 @@ class HeadParser:
             shares = np.array(self._local.request.get_output_tensor(0).data, np.float32)[0]
         except RuntimeError as error:
             raise EngineError(f"OpenVINO failed on the head parser: {last_line(error)}") from error
-        return HeadShares(shares[0], shares[1], image)
+        return HeadShares(shares[0], shares[1], image, face_mask)
 
 
 def hair_window(frame: Frame) -> Frame:
@@ -95,6 +97,8 @@ def own_skin(shares: HeadShares) -> Shares:
     """
     low, high = _SURE_OF_SKIN
     share = np.clip((shares.skin - low) / (high - low), 0.0, 1.0)
+    if shares.face is not None:
+        share[find_beard(shares.skin, shares.face, shares.image)] = 1.0
     return np.asarray(eased(share), np.float32)
 
 

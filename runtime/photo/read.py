@@ -38,7 +38,9 @@ _STRIP_ROWS = 512
 _OTHER_KINDS = {
     b"GIF8": "a GIF", b"\0\0\0\x0cjP  ": "a JPEG 2000", b"\0\0\0\x0cJXL ": "a JPEG XL",
     b"\xff\x0a": "a JPEG XL", b"8BPS": "a Photoshop file", b"P5": "a PGM", b"P6": "a PPM",
-    b"<svg": "a drawing (SVG)", b"%PDF": "a PDF", b"PK\3\4": "a ZIP archive", b"<html": "a web page",
+    b"II*\0": "a TIFF of another kind", b"MM\0*": "a TIFF of another kind",
+    b"\xff\xd8\xff": "a broken JPEG", b"\x89PNG": "a broken PNG", b"<svg": "a drawing (SVG)",
+    b"%PDF": "a PDF", b"PK\3\4": "a ZIP archive", b"<html": "a web page",
 }  # fmt: skip
 """Kinds of files that are given for photos, by their first bytes."""
 _open_lock = threading.Lock()

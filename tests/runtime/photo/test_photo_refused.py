@@ -35,6 +35,8 @@ def test_folder(tmp_path: Path) -> None:
         (b"GIF89a" + bytes(20), ", but a GIF"),
         (b"P6 2 2 255 " + bytes(12), ", but a PPM"),
         (b"\xff\x0a" + bytes(20), ", but a JPEG XL"),
+        (b"\xff\xd8\xff\xe0", ", but a broken JPEG"),
+        (b"II*\0\x08\0\0\0\0\0", ", but a TIFF of another kind"),
         (b"<html><body>not found</body></html>", ", but a web page"),
     ],
 )
