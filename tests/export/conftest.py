@@ -10,6 +10,7 @@ from support.tiny_networks import TINY_MODEL, random_discriminator, random_gener
 
 from amgan.checkpoint import load_model, save_model
 from amgan.export.bundle import ExportOptions, export_bundle
+from amgan.export.parity import comparison
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +30,13 @@ def exported(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Expo
     assert [p.name for p in output.parent.iterdir()] == ["bundle"]  # no work folder stays
     generator, discriminator, _ = load_model(checkpoint)
     return Exported(checkpoint, bundle, generator, discriminator, tuple(messages))
+
+
+@pytest.fixture
+def few_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Comparisons on the smaller inputs only: what differs on these differs on all."""
+    cases = comparison.generator_cases
+    monkeypatch.setattr(comparison, "generator_cases", lambda *arguments: cases(*arguments)[:4])
 
 
 @pytest.fixture

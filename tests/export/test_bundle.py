@@ -146,7 +146,7 @@ def test_an_empty_folder_and_missing_parents_are_fine(quick: None, checkpoint: P
 
 
 def test_networks_that_do_not_agree_leave_nothing(
-    checkpoint: Path, exported: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    few_inputs: None, checkpoint: Path, exported: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The files hold other weights than the checkpoint."""
     write = network_files.write_simplified

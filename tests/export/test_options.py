@@ -56,7 +56,7 @@ def test_targets_bring_the_half_files(
 
 
 def test_engines_are_built_kept_and_reported(
-    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    few_inputs: None, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The real TensorRT for RTX, without a GPU."""
     pytest.importorskip("tensorrt_rtx")

@@ -70,7 +70,7 @@ def fp32_only(exported: Exported, tmp_path: Path) -> Path:
     return folder
 
 
-def test_tables(exported: Exported, fp32_only: Path) -> None:
+def test_tables(few_inputs: None, exported: Exported, fp32_only: Path) -> None:
     result = run("verify", fp32_only, "--against", exported.checkpoint, "--seed", 5)
     assert result.exit_code == 0, result.output
     for word in (
@@ -184,7 +184,9 @@ def forget_epsilon(spade: Spade) -> FoldedSpade:
 
 
 @pytest.fixture(params=[forget_the_mean, forget_epsilon])
-def broken_pass(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+def broken_pass(
+    request: pytest.FixtureRequest, few_inputs: None, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Any]:
     wrong: Callable[..., Any] = request.param
     monkeypatch.setattr(passes, "fold_spade", wrong)
     return wrong
@@ -218,7 +220,7 @@ def test_verify_catches_a_wrong_pass(
     assert result.exit_code == 1
 
 
-def test_verify_catches_other_weights(fp32_only: Path, tmp_path: Path) -> None:
+def test_verify_catches_other_weights(few_inputs: None, fp32_only: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.safetensors"
     save_model(other, random_generator(seed=7), random_discriminator(seed=7), TINY_MODEL)
     result = run("verify", fp32_only, "--against", other)
