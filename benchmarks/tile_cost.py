@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,10 @@ def main() -> None:
     with Pipeline(None, "cpu") as pipeline:
         masks = read_masks(arguments.folder, arguments.photos, pipeline)
         manifest, cpu = pipeline.manifest, pipeline.capabilities
-    engines = {f"{cpu.name} on the CPU, this machine": summary(masks, cpu, manifest)}
+    name = f"{cpu.name} on the CPU, this machine"
+    engines = {name: summary(masks, cpu, manifest)}
+    # While other faces keep the CPU busy, as in a folder; see FrameScheduler.likes.
+    engines[f"{name}, busy"] = summary(masks, replace(cpu, min_tiles=1), manifest)
     for name, cores in GPUS.items():
         sizes = tuple(CoreSize(*core) for core in cores)
         likes = Capabilities(name, "cuda", cpu.precision, max(cores[-1]), 1, fixed_core=True, cores=sizes)

@@ -64,6 +64,7 @@ def plan_tiles(
     *,
     fixed: bool = False,
     at_least: int = 1,
+    step_px: int = 0,
 ) -> list[Tile]:
     """Tiles whose cores cover everything that ``cells`` marks, in reading order.
 
@@ -76,7 +77,8 @@ def plan_tiles(
 
     With ``fixed``, for engines that compute one size only, every core has exactly ``core_px``, moved inside
     the frame at its edges; only a smaller frame has smaller cores. Otherwise there are ``at_least`` that many
-    tiles, as long as they are not smaller than SMALLEST_PX. Raises ValueError for sizes that do not fit
+    tiles, as long as they are not smaller than SMALLEST_PX. Their sides are multiples of ``step_px`` if the
+    frame and ``core_px`` permit it, so that there are few sizes. Raises ValueError for sizes that do not fit
     together.
     """
     if frame_px <= 0 or frame_px % multiple:
@@ -98,7 +100,11 @@ def plan_tiles(
         smallest = SMALLEST_PX // multiple
         fewest = (-(-_stretch(tall) // tallest), -(-_stretch(wide) // widest))
         down, across = _pieces(_stretch(tall), _stretch(wide), fewest, at_least, smallest)
-        (rows, height), (columns, width) = _split(tall, down), _split(wide, across)
+        step = max(step_px // multiple, 1)
+        (rows, height), (columns, width) = (
+            _split(tall, down, tallest, step),
+            _split(wide, across, widest, step),
+        )
     return [
         Tile(x * multiple, y * multiple, width * multiple, height * multiple)
         for y in rows
@@ -169,12 +175,14 @@ def _pieces(
     return down, across
 
 
-def _split(marked: NDArray[np.bool_], pieces: int) -> tuple[list[int], int]:
-    """Starts and common length of ``pieces`` intervals that cover the marked interval."""
+def _split(marked: NDArray[np.bool_], pieces: int, longest: int, step: int) -> tuple[list[int], int]:
+    """Starts and common length of ``pieces`` intervals that cover the marked interval.
+
+    The length is a multiple of ``step`` if that is neither above ``longest`` nor longer than the line.
+    """
     first, last = (int(i) for i in np.flatnonzero(marked)[[0, -1]])
-    length = last + 1 - first
-    size = -(-length // pieces)
-    return [min(first + i * size, last + 1 - size) for i in range(pieces)], size
+    size = min(-(-(last + 1 - first) // (pieces * step)) * step, longest, len(marked))
+    return [max(min(first + i * size, last + 1 - size), 0) for i in range(pieces)], size
 
 
 def _slide(marked: NDArray[np.bool_], length: int) -> tuple[list[int], int]:

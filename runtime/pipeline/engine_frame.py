@@ -26,13 +26,14 @@ Canvas = Callable[[int], NDArray[np.uint8]]
 def plan_mask(mask: NDArray[np.float32], manifest: Manifest, likes: Capabilities) -> list[Tile]:
     """The tiles that cover the non-zero pixels of a mask, float32 [S, S]."""
     size = mask.shape[0]
-    if likes.fixed_core:
-        cells = mask_cells(mask, manifest.tile_multiple)
-        cores = [core.size for core in likes.all_cores]
-        return plan_cheapest(size, cores, manifest.halo_px, cells, manifest.tile_multiple)
-    multiple = max(manifest.tile_multiple, TILE_STEP_PX)
+    multiple = manifest.tile_multiple
     cells = mask_cells(mask, multiple)
-    return plan_tiles(size, likes.max_core_px, cells, multiple, at_least=likes.min_tiles)
+    if likes.fixed_core:
+        cores = [core.size for core in likes.all_cores]
+        return plan_cheapest(size, cores, manifest.halo_px, cells, multiple)
+    return plan_tiles(
+        size, likes.max_core_px, cells, multiple, at_least=likes.min_tiles, step_px=TILE_STEP_PX
+    )
 
 
 def any_memory(side_px: int) -> NDArray[np.uint8]:

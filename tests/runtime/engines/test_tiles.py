@@ -19,10 +19,12 @@ def plans(draw: st.DrawFn) -> tuple[int, int, int, np.ndarray]:
     return side * multiple, draw(st.integers(multiple, 200)), multiple, cells
 
 
-@given(plans())
-def test_tiles_cover_every_marked_cell_within_the_rules(plan: tuple[int, int, int, np.ndarray]) -> None:
+@given(plans(), st.integers(0, 9))
+def test_tiles_cover_every_marked_cell_within_the_rules(
+    plan: tuple[int, int, int, np.ndarray], steps: int
+) -> None:
     frame, core, multiple, cells = plan
-    tiles = plan_tiles(frame, core, cells, multiple)
+    tiles = plan_tiles(frame, core, cells, multiple, step_px=steps * multiple)
     covered = np.zeros_like(cells)
     for tile in tiles:
         edges = (tile.x0, tile.y0, tile.width, tile.height)
@@ -79,6 +81,17 @@ def test_one_tile_is_the_bounding_box() -> None:
     cells = np.zeros((128, 128), bool)
     cells[30:90, 25:100] = True
     assert plan_tiles(512, 512, cells) == [Tile(100, 120, 300, 240)]
+
+
+def test_sides_are_whole_steps_where_they_can_be() -> None:
+    cells = np.zeros((128, 128), bool)
+    cells[30:90, 25:100] = True
+    (tile,) = plan_tiles(512, 512, cells, step_px=64)
+    assert (tile.width, tile.height) == (320, 256)
+    assert plan_tiles(512, 310, cells, step_px=64) == [Tile(92, 104, 308, 256)]
+    assert plan_tiles(512, 512, np.ones((128, 128), bool), step_px=96) == [Tile(0, 0, 512, 512)]
+    halves = plan_tiles(512, 512, cells, at_least=2, step_px=32)
+    assert len(halves) == 1  # a half would be smaller than SMALLEST_PX
 
 
 def test_whole_frame_without_a_mask() -> None:
