@@ -9,7 +9,8 @@ import numpy as np
 from amgan.runtime import Pipeline, Request
 from amgan.runtime.ages.maps import FaceAges
 from amgan.runtime.batch.outcome import describe_aged
-from amgan.runtime.face.hair import DETAIL_PX, HairChange
+from amgan.runtime.face.hair import HairChange
+from amgan.runtime.face.hair_grid import MATTE_PX
 from amgan.runtime.face.shape import GRID, ShapeChange
 from amgan.runtime.face.whites import WhiteChange
 from amgan.runtime.face.zones import PART_NAMES
@@ -76,12 +77,13 @@ def test_hair_and_shape_are_pasted(pipeline: Pipeline, hopper: np.ndarray) -> No
     started = pipeline.start(hopper, Request.parse("75"), seen=pipeline.see(hopper))
     plain = pipeline.finish(started).pixels
     (work,) = pipeline.start(hopper, Request.parse("75"), seen=pipeline.see(hopper)).works
-    planes = np.zeros((DETAIL_PX, DETAIL_PX, 3), np.float32)
-    planes[100:120, 100:150, 2] = 40.0
+    planes = np.zeros((MATTE_PX, MATTE_PX, 4), np.float32)
+    planes[100:120, 100:150] = (0.0, 0.5, 1.0, 80.0)
+    limit, tint = np.full((MATTE_PX, MATTE_PX), 255.0, np.float32), np.zeros(3, np.float32)
     moves = np.zeros((GRID, GRID, 2), np.float32)
     moves[40:50, 20:44] = 0.01
     for change in (
-        replace(work, hair=HairChange(work.seen.face.frame, planes)),
+        replace(work, hair=HairChange(work.seen.face.frame, planes, limit, (100, 150, 100, 120), 1.0, tint)),
         replace(work, shape=ShapeChange(work.seen.face.frame, moves)),
         replace(
             work, whites=(WhiteChange(90, 95, np.ones((20, 30), np.float32), np.full(3, -0.2, np.float32)),)

@@ -1,0 +1,136 @@
+"""The alpha matte of hair: the head parser's coarse shares, solved by colour and by the photo's own edges.
+
+Colours of certain hair and of certain other things decide where the parser is unsure. A local linear model of
+the matte over the photo's colours (a guided filter, weighted by certainty) then follows strands.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .alignment import Frame
+from .easing import eased
+from .hair_colours import LEAST_CELLS, SURE_HAIR, attached_hair, colour_odds, likely_hair
+from .hair_grid import (
+    LAST_ROWS,
+    MATTE_PX,
+    Plane,
+    cells_within,
+    continued,
+    enlarged,
+    face_and_jaw,
+    fade_at_edges,
+)
+from .hair_trust import matte_trust
+from .head_parser import HeadShares, hair_window
+from .warp import sample_affine
+
+_RADIUS = 3
+_SMOOTH = 6e-4
+_SHARPER, _FLOOR = 1.4, 0.25
+
+
+@dataclass(frozen=True, eq=False)
+class HairMatte:
+    """The hair of a face in the window `hair_window` of its frame, in cells of 1 / MATTE_PX of it.
+
+    ``alpha`` float32 [rows, MATTE_PX] 0..1 is the share of hair, ``picture`` uint8 [rows, MATTE_PX, 3] the
+    photo there. ``trust`` 0..1 says how far to trust the matte, and ``whole`` [rows, MATTE_PX] 0..1 where: it
+    falls towards what the parser took for hair and the matte did not. Rows are MATTE_PX, or LONG_ROWS where
+    hair hangs below the window.
+    """
+
+    alpha: Plane
+    picture: NDArray[np.uint8]
+    trust: float
+    whole: Plane
+
+
+def find_matte(
+    rgb: NDArray[np.uint8], frame: Frame, shares: HeadShares, landmarks_unit: NDArray[np.floating]
+) -> HairMatte | None:
+    """The matte of the hair of a face of a photo, uint8 [H, W, 3]; None if too little hair is certain.
+
+    ``frame`` is the face's canonical frame, ``shares`` are those of `HeadParser.read_window`,
+    ``landmarks_unit`` [468, 2] are in units of the frame.
+    """
+    window = hair_window(frame)
+    coarse, skin = enlarged(shares.hair, MATTE_PX), enlarged(shares.skin, MATTE_PX)
+    if (coarse[-LAST_ROWS:] > 0.4).sum() > LAST_ROWS:
+        coarse, skin = continued(coarse), continued(skin)
+    rows = len(coarse)
+    within = cells_within((rgb.shape[0], rgb.shape[1]), window, rows)
+    if (coarse * within > SURE_HAIR).sum() < LEAST_CELLS:
+        return None
+    picture = sample_affine(rgb, window.to_photo(MATTE_PX), (MATTE_PX, rows))
+    face, jaw = face_and_jaw(landmarks_unit, rows)
+    # A beard has hair's colours: it does not tell what colours other things have.
+    found = colour_odds(picture, coarse, skin, within * (jaw < 0.05))
+    if found is None:
+        return None
+    likely = likely_hair(coarse, skin, within, *found)
+    likely *= attached_hair(likely, coarse, within)
+    # Over the face colour must agree, too.
+    likely *= 1.0 - face * eased(np.clip(0.7 - found[0], 0.0, 1.0))
+    alpha = np.clip(_SHARPER * _guided(picture, likely, within) - _FLOOR, 0.0, 1.0)
+    alpha = np.asarray(alpha * within * fade_at_edges(rows), np.float32)
+    if (alpha > 0.5).sum() < LEAST_CELLS:
+        return None
+    coarse *= within
+    trust = matte_trust(alpha, likely, coarse, skin, face, picture)
+    return HairMatte(alpha, picture, trust, _whole(alpha, coarse))
+
+
+def _whole(alpha: Plane, coarse: Plane) -> Plane:
+    """`HairMatte.whole`: greyness that ends softly looks like hair that is only partly grey."""
+    sides = alpha, np.maximum(alpha, coarse)
+    had, should = (cv2.blur(cv2.blur(_halved(one), (9, 9)), (9, 9)) for one in sides)
+    return enlarged(eased(np.clip((had / np.maximum(should, 0.02) - 0.45) / 0.4, 0.0, 1.0)), len(alpha))
+
+
+def _guided(picture: NDArray[np.uint8], likely: Plane, within: Plane) -> Plane:
+    """``likely`` [n, n] as a local linear function of colour, fitted at half the size where it is certain."""
+    weight = (0.03 + (2.0 * likely - 1.0) ** 2) * np.maximum(within, 0.02)
+    guide = picture.astype(np.float32) * np.float32(1.0 / 255.0)
+    weight, goal = _halved(weight), _halved(likely)
+    r, g, b = (np.asarray(one, np.float32) for one in cv2.split(_halved(guide)))
+    total = _mean(weight)
+    share = 1.0 / np.maximum(total, 1e-6)
+
+    def mean(plane: NDArray[np.floating]) -> Plane:
+        return np.asarray(_mean(plane * weight) * share, np.float32)
+
+    mr, mg, mb, middle = mean(r), mean(g), mean(b), mean(goal)
+    rr, gg, bb = (
+        mean(r * r) - mr * mr + _SMOOTH,
+        mean(g * g) - mg * mg + _SMOOTH,
+        mean(b * b) - mb * mb + _SMOOTH,
+    )
+    rg, rb, gb = mean(r * g) - mr * mg, mean(r * b) - mr * mb, mean(g * b) - mg * mb
+    cr, cg, cb = mean(r * goal) - mr * middle, mean(g * goal) - mg * middle, mean(b * goal) - mb * middle
+    # The inverse of a symmetric 3 x 3 matrix, by cofactors.
+    krr, krg, krb = gg * bb - gb * gb, rb * gb - rg * bb, rg * gb - rb * gg
+    kgg, kgb, kbb = rr * bb - rb * rb, rg * rb - rr * gb, rr * gg - rg * rg
+    inverse = 1.0 / np.maximum(rr * krr + rg * krg + rb * krb, 1e-12)
+    ar = (krr * cr + krg * cg + krb * cb) * inverse
+    ag = (krg * cr + kgg * cg + kgb * cb) * inverse
+    ab = (krb * cr + kgb * cg + kbb * cb) * inverse
+    linear = cv2.merge([ar, ag, ab, middle - ar * mr - ag * mg - ab * mb])
+    linear = enlarged(
+        _mean(linear * total[..., None]) / np.maximum(_mean(total), 1e-6)[..., None], len(picture)
+    )
+    return np.asarray((linear[..., :3] * guide).sum(axis=-1) + linear[..., 3], np.float32)
+
+
+def _mean(plane: NDArray[np.number]) -> Plane:
+    side = 2 * _RADIUS + 1
+    return np.asarray(cv2.blur(np.asarray(plane, np.float32), (side, side)), np.float32)
+
+
+def _halved(plane: Plane) -> Plane:
+    size = (plane.shape[1] // 2, plane.shape[0] // 2)
+    return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), np.float32)
