@@ -20,6 +20,7 @@ BROW, CHIN = 0.45, 0.74
 """Rows of brows and chin of a canonical frame, as shares of the window's height."""
 
 _FADE = 10.0
+_BELOW = 0.65
 _NOSE_BASE = 2
 
 Plane = NDArray[np.float32]
@@ -34,7 +35,7 @@ def enlarged(plane: NDArray[np.floating], rows: int) -> Plane:
 def continued(plane: Plane) -> Plane:
     """A plane [MATTE_PX, MATTE_PX] with rows to LONG_ROWS, which repeat what the parser saw last."""
     last = cv2.blur(plane[-LAST_ROWS:], (15, 15))[LAST_ROWS // 2 :][:1]
-    return np.concatenate([plane, np.repeat(0.9 * last, LONG_ROWS - MATTE_PX, axis=0)])
+    return np.concatenate([plane, np.repeat(_BELOW * last, LONG_ROWS - MATTE_PX, axis=0)])
 
 
 def cells_within(photo: tuple[int, int], window: Frame, rows: int) -> Plane:
