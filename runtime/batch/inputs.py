@@ -39,6 +39,18 @@ _OTHER_PICTURES = (
     ".pgm", ".ppm", ".psd", ".raf", ".rw2", ".svg", ".tga", ".xcf",
 )  # fmt: skip
 """Endings of pictures that are not read, among them raw files of cameras."""
+_NO_LIST = (
+    b"\xff\xd8\xff",
+    b"\x89PNG",
+    b"GIF8",
+    b"RIFF",
+    b"II*\0",
+    b"MM\0*",
+    b"PK\3\4",
+    b"%PDF",
+    b"\x1f\x8b",
+)
+"""First bytes of files that are given for lists of files by mistake."""
 _NO_FILE = "not a picture: not a regular file"
 
 
@@ -74,9 +86,14 @@ def files_of_line(line: str, output: str) -> Iterator[Listed]:
     """
     given = Location.of(line)
     store, place = store_of(given), _place_of(given)
-    if store.is_folder(given):
+    try:
+        is_folder, exists = store.is_folder(given), store.exists(given)
+    except OSError as error:  # a name that is too long, or a folder above that cannot be read
+        yield Listed(given, place, f"it cannot be used: {error.strerror}")
+        return
+    if is_folder:
         yield from _in_folder(given, place, output)
-    elif not store.exists(given):
+    elif not exists:
         yield Listed(given, place, "it does not exist")
     else:
         yield Listed(given, place, "" if store.is_file(given) else _NO_FILE)
@@ -99,6 +116,8 @@ def read_list(name: str, stdin: Iterable[bytes]) -> list[str]:
             content = REMOTE.read(given) or b""
         else:
             content = b"".join(stdin) if name == "-" else given.path.read_bytes()
+        if content.startswith(_NO_LIST) or content[4:8] == b"ftyp":
+            raise UsageError(f"'{name}' is a picture or an archive: give a text file with one path a line")
         return _names(content)
     except UnicodeDecodeError as error:
         raise UsageError(f"'{name}' begins like UTF-16 but is not: give a list in UTF-8") from error

@@ -1,8 +1,8 @@
 """Dark beards under the mouth, which the head parser sometimes takes for occlusions.
 
 In 270 faces without an object before them it hides a patch under the mouth of five, three of them bearded. A
-beard is as dark as what surrounds it and has its colour; of 480 drawn masks, hands, cloths and held things none
-does.
+beard is as dark as what surrounds it and has its colour; of 480 drawn masks, hands, cloths and held things
+none does.
 """
 
 from __future__ import annotations

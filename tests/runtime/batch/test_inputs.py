@@ -175,3 +175,18 @@ def test_a_link_that_leads_to_itself_is_no_crash(tmp_path: Path) -> None:
         FakePipeline(), plan_run([tmp_path / "in"], tmp_path / "out").tasks, REQUEST, options=options
     )
     assert (good.status, bad.status) == ("aged", "failed")
+
+
+@pytest.mark.parametrize(
+    "start", [b"\xff\xd8\xff\xe0\0\x10JFIF", b"\x89PNG\r\n", b"PK\3\4", b"\0\0\0\x18ftypheic"]
+)
+def test_a_picture_is_no_list(tmp_path: Path, start: bytes) -> None:
+    (tmp_path / "a.jpg").write_bytes(start + bytes(range(256)))
+    with pytest.raises(UsageError, match=r"a\.jpg' is a picture or an archive: give a text file"):
+        read_list(str(tmp_path / "a.jpg"), ())
+
+
+def test_a_line_that_is_too_long_is_refused_alone(here: Path) -> None:
+    line = "x" * 300
+    assert targets([], [line, "in/a.png"]) == {"in/a.png": "in/a.png"}
+    assert refusals([], [line, "in/a.png"]) == {line: "it cannot be used: File name too long"}
