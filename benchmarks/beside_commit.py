@@ -9,8 +9,7 @@ Each contender runs in its own process, which opens the pipeline once; both age 
 whole folder as `amgan run-batch` does. Measured is the CPU time of the whole process, all threads together:
 other programs slow caches and clocks, but their time is not counted. The ratio is that of the sums of the
 minimum per photo, for the folder that of the minimum per round; its spread is that of the ratios per round.
-Photos per second are meaningful on a quiet machine only. Each commit uses its own network. It takes two
-minutes on two quiet cores.
+Photos per second are meaningful on a quiet machine only. Each commit uses its own network.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ Portraits of 1024 px are made from the photos of a folder (default: the samples)
 they are aged by the batch runner, in sequence without overlap, and by the engine alone, which gets exactly
 the batch runner's frames. PyTorch eager and OpenVINO also compute whole frames, to show the gain of each
 part; precisions that the CPU lacks are left out. CPU time of the whole process is counted, too: the batch
-runner's minus the engine's is spent around the engine. It takes two minutes on two quiet cores.
+runner's minus the engine's is spent around the engine.
 """
 
 from __future__ import annotations
