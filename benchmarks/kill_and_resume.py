@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ def summary(trials: list[Trial], photos: int) -> dict[str, Any]:
         "not_identical_after_resuming": sum(not one.same for one in trials),
         "files_left_over_after_resuming": sum(not one.clean for one in trials),
         "photos_done_twice": sum(one.redone for one in trials),
-        "trials": [asdict(one) for one in trials],
+        "trials": [asdict(replace(one, said="")) for one in trials],
     }
 
 

@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ class Trial:
     ``killed`` is false where it had ended by then. ``written`` photos were there after the kill, and
     ``leftovers`` half-written files; ``redone`` photos were written again although they were there; ``same``
     says whether the result is that of the quiet run, ``clean`` whether no file of the run is left over.
+    ``said`` is what the run that went on said, with its exit code.
     """
 
     operation: int
@@ -38,6 +40,7 @@ class Trial:
     redone: int
     same: bool
     clean: bool
+    said: str
 
 
 def make_photos(folder: Path, count: int) -> None:
@@ -54,11 +57,9 @@ def torture(work: Path, bundle: Path, photos: int, kills: int, seed: int = 0) ->
     """Kill ``kills`` runs over ``photos`` photos in the folder ``work``, one after the other."""
     make_photos(work / "in", photos)
     quiet = work / "quiet"
-    with (work / "said.txt").open("w+") as said:
-        code = _start(work / "in", quiet, bundle, said=said).wait(600)
-        said.seek(0)
-        wanted = photos_in(quiet)
-        assert len(wanted) == photos, f"{len(wanted)} of {photos} were aged, code {code}: {said.read()}"
+    said = _whole(work / "in", quiet, bundle)
+    wanted = photos_in(quiet)
+    assert len(wanted) == photos, f"{len(wanted)} of {photos} were aged, {said}"
     moments = random.Random(seed)
     for number in range(kills):
         out = work / f"out-{number}"
@@ -75,11 +76,11 @@ def photos_in(folder: Path) -> dict[str, str]:
 
 
 def _trial(source: Path, out: Path, bundle: Path, operation: int, wanted: dict[str, str]) -> Trial:
-    killed = _start(source, out, bundle, operation).wait(600) == -signal.SIGKILL
+    killed = _start(source, out, bundle, operation, subprocess.DEVNULL).wait(600) == -signal.SIGKILL
     there = photos_in(out) if out.exists() else {}
     whole = {name for name in there if name in wanted}
     times = {name: (out / name).stat().st_mtime_ns for name in whole}
-    _start(source, out, bundle).wait(600)
+    said = _whole(source, out, bundle)
     after = photos_in(out)
     redone = sum((out / name).stat().st_mtime_ns != before for name, before in times.items())
     extra = [path for path in (out / ".amgan").iterdir() if path.name not in ("lock", "run.jsonl")]
@@ -91,6 +92,7 @@ def _trial(source: Path, out: Path, bundle: Path, operation: int, wanted: dict[s
         redone,
         after == wanted and all(there[name] == wanted[name] for name in whole),
         not extra,
+        said,
     )
 
 
@@ -118,8 +120,16 @@ main()
 """
 
 
+def _whole(source: Path, out: Path, bundle: Path) -> str:
+    """A run that nobody kills; returns its exit code and what it said."""
+    with tempfile.TemporaryFile("w+") as said:
+        code = _start(source, out, bundle, 0, said).wait(600)
+        said.seek(0)
+        return f"exit code {code}: {said.read()}"
+
+
 def _start(
-    source: Path, out: Path, bundle: Path, operation: int = 0, said: IO[str] | int = subprocess.DEVNULL
+    source: Path, out: Path, bundle: Path, operation: int, said: IO[str] | int
 ) -> subprocess.Popen[bytes]:
     command = (
         "-P", "-c", _PROGRAM, f"{out}/", operation, "run-batch", source, "-o", out, "--age", "70",
