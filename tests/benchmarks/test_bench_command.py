@@ -15,13 +15,12 @@ import numpy as np
 import pytest
 from click.testing import Result
 from support.command_line import run
+from support.exported import skip_comparison
 from support.tiny_networks import TINY_MODEL, random_discriminator, random_generator
 
 from amgan.benchmarking import baseline, engines, machine, photos, short_set, timing
 from amgan.checkpoint import save_model
-from amgan.export import bundle as bundle_export
 from amgan.export.bundle import ExportOptions, export_bundle
-from amgan.export.parity.report import ParityReport
 from amgan.runtime.bundle.bundle import Bundle
 from amgan.runtime.engines.contract import Ticket
 from amgan.runtime.engines.openvino import OpenVinoEngine
@@ -181,7 +180,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 @pytest.fixture
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
     """A tiny bundle and its checkpoint."""
-    monkeypatch.setattr(bundle_export, "compare", lambda *a: ParityReport(0, {}, ()))
+    skip_comparison(monkeypatch)
     checkpoint = tmp_path / "tiny.safetensors"
     save_model(checkpoint, random_generator(), random_discriminator(), TINY_MODEL)
     return export_bundle(

@@ -9,15 +9,14 @@ from typing import Any
 
 import pytest
 import torch
+from support.exported import skip_comparison
 from support.fake_cuda import FakeCuda
 from support.fake_torch_gpu import FakeGpu
 from support.helpers import ROOT
 from support.tiny_networks import TINY_MODEL, random_discriminator, random_generator
 
 from amgan.checkpoint import save_model
-from amgan.export import bundle as bundle_export
 from amgan.export.bundle import ExportOptions, export_bundle
-from amgan.export.parity.report import ParityReport
 from amgan.runtime.engines.cuda.api import GpuInfo
 
 GPU = GpuInfo(0, "Fake H200", 90, 1 << 37)
@@ -42,7 +41,7 @@ class HostEvent:
 
 @pytest.fixture
 def bundle(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    monkeypatch.setattr(bundle_export, "compare", lambda *_: ParityReport(0, {}, ()))
+    skip_comparison(monkeypatch)
     weights = tmp_path / "tiny.safetensors"
     save_model(weights, random_generator(), random_discriminator(), TINY_MODEL)
     options = ExportOptions(("fp32", "fp16"))
