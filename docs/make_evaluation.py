@@ -1,11 +1,10 @@
-"""Puts the numbers and pictures of an evaluation into docs/model_card.md and docs/evaluation.md.
+"""Writes the numbers and pictures of an evaluation into docs/model_card.md and docs/evaluation.md.
 
     amgan evaluate data/set640 --face-api package/model -o evaluation
     python docs/make_evaluation.py evaluation
 
-Copies evaluation.json to benchmarks/results and the pictures to docs/images, and writes every part between
-``<!-- numbers: NAME -->`` and ``<!-- end -->`` anew. Nobody types these numbers. Without a folder the texts
-are made from the result that is there.
+Copies evaluation.json to benchmarks/results and the pictures to docs/images, and replaces every part between
+``<!-- numbers: NAME -->`` and ``<!-- end -->``. Without a folder the existing result is used.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ _PART = re.compile(r"(<!-- numbers: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL
 
 
 def heading_part(result: Mapping[str, Any]) -> str:
-    """What was measured, when and on what."""
+    """Subject, date and faces of the evaluation."""
     found, machine, versions = result["bundle"], result["hardware"], result["versions"]
     missing = len(result["faces_not_found"])
     return (
@@ -51,7 +50,7 @@ def targets_part(result: Mapping[str, Any]) -> str:
 
 
 def ages_part(result: Mapping[str, Any]) -> str:
-    """Readings of every judge, request by request, and what follows from them."""
+    """Readings of every judge by request, and the measures derived from them."""
     judges = result["all"]["age"]
     first = next(iter(judges.values()))
     rows = [
@@ -83,7 +82,7 @@ def ages_part(result: Mapping[str, Any]) -> str:
 
 
 def identity_part(result: Mapping[str, Any]) -> str:
-    """Distances, and what they mean."""
+    """Descriptor distances and their interpretation."""
     found, anchors = result["all"]["identity"], result["anchors"]
     rows = [
         [f"asked for {request}", shown(one, 3), f"{one['p95']:.3f}"]
@@ -106,7 +105,7 @@ def identity_part(result: Mapping[str, Any]) -> str:
 
 
 def pixels_part(result: Mapping[str, Any]) -> str:
-    """What the pixels say."""
+    """Measures of the pixels."""
     found, seams = result["all"], result["seams"]
     rows = [
         ["change inside the zone that alone was asked for", shown(found["place"]["inside"], 4)],
@@ -131,7 +130,7 @@ def pixels_part(result: Mapping[str, Any]) -> str:
 
 
 def bands_part(result: Mapping[str, Any], name: str) -> str:
-    """The table of one kind of bands, as the report has it."""
+    """The report's table of one kind of bands."""
     first = result["judges"][0]["name"]
     rows = [[text, *cells] for text, cells in band_rows(result[name], first)]
     return table(["", *result[name]], rows)
@@ -157,12 +156,12 @@ def parts(result: Mapping[str, Any]) -> dict[str, str]:
 
 
 def fill(text: str, found: Mapping[str, str]) -> str:
-    """A text with all its parts written anew."""
+    """Replace all parts of a text."""
     return _PART.sub(lambda match: f"{match[1]}{found[match[2]]}{match[3]}", text)
 
 
 def main() -> None:
-    """Copy what was measured, and write the texts."""
+    """Copy the result and write the texts."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,8 +1,8 @@
 """Makes the pictures of docs/serve.md: python docs/make_page_pictures.py [--keep FOLDER].
 
-Opens `amgan serve` in a headless Chromium (Debian's packages chromium and chromium-driver), takes a sample,
-paints crow's feet, saves, and tells how long each step took, as somebody new would see it. ``--keep`` puts
-PNGs of every step there, among them the keyboard's focus and the tabs on a phone.
+Opens `amgan serve` in a headless Chromium (Debian's packages chromium and chromium-driver), selects a sample,
+paints crow's feet, saves, and prints the duration of each step for a new user. ``--keep`` stores PNGs of
+every step, including the keyboard focus and the tabs on a phone.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ EYE_CORNER = """const photo = window.amgan.photo, [x, y] = photo.faces[0].landma
 const shown = document.querySelector('.pane-after .before').getBoundingClientRect();
 const scale = shown.width / photo.width;
 return [shown.left + x * scale, shown.top + y * scale];"""
-"""Where the outer corner of the left eye is in the window, in px."""
+"""The position of the outer corner of the left eye in the window, in px."""
 
 
 class Visitor:
-    """Somebody at the page, whose steps are timed and, with a folder to keep them in, pictured."""
+    """A user of the page, whose steps are timed and, with a folder, saved as pictures."""
 
     def __init__(self, chrome: webdriver.Chrome, downloads: Path, keep: Path | None) -> None:
         self.chrome, self.downloads, self._keep = chrome, downloads, keep
         self._since = time.perf_counter()
 
     def js(self, script: str) -> Any:
-        """What a script of the page gives."""
+        """The result of a script in the page."""
         return self.chrome.execute_script(script)
 
     def until(self, script: str) -> None:
-        """Wait until a script gives something true."""
+        """Wait until a script returns a true value."""
         end = time.monotonic() + PATIENCE_S
         while not self.js(f"return {script}"):
             if time.monotonic() > end:
@@ -58,7 +58,7 @@ class Visitor:
         return self.chrome.find_element("css selector", selector)
 
     def step(self, said: str) -> Image.Image:
-        """Wait until all is there, tell the time, and take a picture."""
+        """Wait until the page is idle, print the time, and take a picture."""
         self.until(IDLE)
         print(f"{time.perf_counter() - self._since:5.1f} s  {said}")
         time.sleep(0.4)  # movements on the page end
@@ -68,7 +68,7 @@ class Visitor:
         return shot
 
     def drag(self, x: float, y: float, *moves: tuple[int, int]) -> None:
-        """Press at a place of the window, in px, move by each step, and let go."""
+        """Press at a position of the window in px, move by each step, and release."""
         chain = ActionChains(self.chrome)
         chain.w3c_actions.pointer_action.move_to_location(round(x), round(y)).pointer_down()
         for dx, dy in moves:
@@ -78,18 +78,18 @@ class Visitor:
         chain.perform()
 
     def choose_sample(self) -> None:
-        """Take a sample photo."""
+        """Choose a sample photo."""
         self.find(f"#samples img[src*={SAMPLE}]").click()
         self.step("photo is open")
 
     def paint_crows_feet(self) -> None:
-        """One stroke beside an eye; the page paints the other side too."""
+        """One stroke next to an eye; the page also paints the other side."""
         self.find("#tab-brush").click()
         x, y = self.js(EYE_CORNER)
         self.drag(x + 14, y - 14, (6, 14), (-2, 14))
 
     def save(self, suffix: str) -> None:
-        """Save the photo, and see that it came."""
+        """Save the photo, and check the file."""
         self.find("#save").click()
         path = self.downloads / f"{SAMPLE}_aged{suffix}"
         end = time.monotonic() + PATIENCE_S
@@ -99,12 +99,12 @@ class Visitor:
         path.unlink()
 
     def set_age(self, years: int) -> None:
-        """Move the big slider."""
+        """Move the main slider."""
         self.js(f"const a = document.getElementById('age'); a.value = {years};"
                 "a.dispatchEvent(new Event('change'))")  # fmt: skip
 
     def look(self, scheme: str, phone: bool) -> None:
-        """Light or dark, on a phone or a desk."""
+        """Set the theme and the size of a phone or a desktop."""
         width, height = PHONE if phone else DESKTOP
         screen = {"width": width, "height": height, "deviceScaleFactor": 2 if phone else 1, "mobile": phone}
         media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
@@ -113,7 +113,7 @@ class Visitor:
 
 
 def tour(visitor: Visitor) -> dict[str, Image.Image]:
-    """What docs/serve.md shows, by the name of its picture."""
+    """The pictures of docs/serve.md by name."""
     shots = {}
     visitor.until("document.documentElement.dataset.ready === 'yes'")
     visitor.look("light", phone=False)

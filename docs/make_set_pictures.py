@@ -2,8 +2,8 @@
 
     python docs/make_set_pictures.py data/set640
 
-`held_out.jpg`: held-out adults, evenly chosen by age, as they are and at five ages. `pairs.jpg`: training
-faces, evenly chosen by age too, beside their older versions. Nothing is chosen by how it looks.
+`held_out.jpg`: held-out adults, selected evenly by age, unchanged and at five ages. `pairs.jpg`: training
+faces, also selected evenly by age, with their older versions. No face is selected by its appearance.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ Picture = NDArray[np.uint8]
 
 
 def evenly(numbers: Sequence[int], ages: NDArray[np.float32], count: int) -> list[int]:
-    """As many of the adults among ``numbers``, evenly spread over their order of age."""
+    """Select ``count`` of the adults among ``numbers`` evenly in their order of age."""
     adults = sorted((i for i in numbers if ages[i] >= ADULT), key=lambda i: (float(ages[i]), i))
     return [adults[k] for k in np.linspace(0, len(adults) - 1, count).astype(int)]
 
 
 def reduced(picture: Picture, side_px: int) -> Picture:
-    """A square picture made smaller."""
+    """Reduce a square picture."""
     return np.asarray(cv2.resize(picture, (side_px, side_px), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def aged_rows(pipeline: Pipeline, dataset: Dataset, count: int) -> Picture:
-    """Rows of held-out faces: as they are, then at AGES; faces that are not found are passed over."""
+    """Rows of held-out faces: unchanged, then at AGES; faces that are not detected are skipped."""
     rows: list[Picture] = []
     for number in evenly(list(dataset.faces("held-out")), dataset.ages, 3 * count)[1::3]:
         frame = np.array(dataset.frames[number])
@@ -55,7 +55,7 @@ def aged_rows(pipeline: Pipeline, dataset: Dataset, count: int) -> Picture:
 
 
 def pair_rows(dataset: Dataset, count: int) -> Picture:
-    """Training faces beside their older versions, two pairs a row."""
+    """Training faces with their older versions, two pairs per row."""
     shown = set(dataset.faces("train"))  # faces of another split, as those of real people, are not shown
     older = {
         int(face): row

@@ -29,7 +29,7 @@ TEXT_PX = 16
 
 
 def draw_zones() -> Image.Image:
-    """Every zone on a face of its own, with number and name."""
+    """Draw each zone on a separate face, with number and name."""
     rgb = np.asarray(Image.open(PHOTO).convert("RGB"))
     face = FaceFinder().find(rgb)[0]
     frame = sample_affine(rgb, face.frame.to_photo(FRAME_PX), (FRAME_PX, FRAME_PX))
@@ -54,7 +54,7 @@ def draw_zones() -> Image.Image:
 
 
 def draw_map() -> Image.Image:
-    """What `amgan map` draws: twenty years older, the forehead at 75, the left jowl younger."""
+    """Draw the result of `amgan map`: twenty years older, the forehead at 75, the left jowl younger."""
     rgb = np.asarray(Image.open(PHOTO).convert("RGB"))
     bundle = Bundle.open()
     face = FaceFinder().find(rgb)[0]

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from support.helpers import COLLINS, HOPPER
 from support.stitching import stitch
-from support.tile_inputs import mixtures, smooth_places
+from support.tile_inputs import mixtures, smooth_positions
 
 from amgan.checkpoint import SHIPPED as WEIGHTS
 from amgan.checkpoint import load_model
@@ -174,7 +174,7 @@ def test_generator_agrees_on_noise(networks: Networks, exact: OpenVinoEngine, bu
     for n, height, width in ((1, 128, 96), (2, 40, 68)):
         image = rng.integers(0, 256, (n, height + 2 * halo, width + 2 * halo, 3), dtype=np.uint8)
         ages = rng.uniform(15, 90, (n, 1, image.shape[1] // 4, image.shape[2] // 4)).astype(np.float32)
-        places = smooth_places(n, *ages.shape[2:])
+        places = smooth_positions(n, *ages.shape[2:])
         arrays = (image, ages, places, mixtures(n, bundle.manifest.patterns))
         assert difference(run(exact, arrays), reference(networks, arrays)).max() <= 1
 

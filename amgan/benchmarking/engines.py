@@ -141,7 +141,7 @@ def age_in_cores(
     in_flight: int | None = None,
 ) -> NDArray[np.uint8]:
     """Age a frame in tiles of at most ``core_px``, ``batch`` per call, ``in_flight`` batches in flight."""
-    image, ages, places, pattern = arrays
+    image, ages, coordinates, pattern = arrays
     side = image.shape[1] - 2 * halo_px
     aged = np.empty((1, side, side, 3), np.uint8)
     tiles = plan_tiles(side, core_px, at_least=at_least)
@@ -158,7 +158,7 @@ def age_in_cores(
             collect()
         images = np.concatenate([image[(slice(None), *tile.padded(halo_px))] for tile in group])
         maps = np.concatenate([ages[(..., *tile.padded(halo_px, CELL_PX))] for tile in group])
-        parts = np.concatenate([places[(..., *tile.padded(halo_px, CELL_PX))] for tile in group])
+        parts = np.concatenate([coordinates[(..., *tile.padded(halo_px, CELL_PX))] for tile in group])
         patterns = np.repeat(pattern, len(group), axis=0)
         under_way.append((group, engine.submit(TileBatch(images, maps, parts, patterns))))
     while under_way:

@@ -135,15 +135,15 @@ def write_faces(
     stored = np.lib.format.open_memmap(
         folder / "frames.npy", mode="w+", dtype=np.uint8, shape=(len(frames), *frames[0].shape)
     )
-    masks, places = [], []
+    masks, coordinates = [], []
     for number, (frame, points) in enumerate(zip(frames, landmarks, strict=True)):
         stored[number] = frame
-        places.append(face_coordinates(points, cells).astype(np.float16))
+        coordinates.append(face_coordinates(points, cells).astype(np.float16))
         mask = make_region_masks(points.astype(np.float64), cells)
         planes = np.concatenate([mask.face[None], mask.parts])
         masks.append(np.rint(planes * 255).astype(np.uint8))
     stored.flush()
-    arrays = {"landmarks": landmarks, "region_masks": np.stack(masks), "coordinates": np.stack(places)}
+    arrays = {"landmarks": landmarks, "region_masks": np.stack(masks), "coordinates": np.stack(coordinates)}
     for name, array in {**arrays, **others}.items():
         np.save(folder / f"{name}.npy", array)
 
@@ -197,8 +197,8 @@ def _write_changes(
         first, (number, versions) = task
         if versions:
             layers = FaceLayers(pair_face(aligned[number], parser), field)
-            for place, version in enumerate(versions, first):
-                changes[place] = version_codes(layers, field, version.age, version.pattern)
+            for index, version in enumerate(versions, first):
+                changes[index] = version_codes(layers, field, version.age, version.pattern)
         return first + len(versions)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:

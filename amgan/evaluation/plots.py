@@ -78,8 +78,8 @@ def draw_tone(result: Mapping[str, Any]) -> bytes:
     for k, colour in enumerate(("red", "green", "blue")):
         means = [band["tone"]["70"][colour].get("mean") or 0.0 for band in bands.values()]
         errors = [band["tone"]["70"][colour].get("standard_error") or 0.0 for band in bands.values()]
-        places = [i + 0.25 * (k - 1) for i in range(len(means))]
-        axes.bar(places, means, 0.23, yerr=errors, color=("#b44", "#4a4", "#46b")[k], label=colour)
+        xs = [i + 0.25 * (k - 1) for i in range(len(means))]
+        axes.bar(xs, means, 0.23, yerr=errors, color=("#b44", "#4a4", "#46b")[k], label=colour)
     axes.set_xticks(range(len(bands)), [f"{name}\n{band['faces']} faces" for name, band in bands.items()])
     axes.axhspan(-2, 2, color="#dddddd", zorder=0)
     axes.legend(frameon=False)

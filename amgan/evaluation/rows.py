@@ -169,7 +169,7 @@ def _upright_forehead(face: FaceChange) -> tuple[Plane, Plane]:
     corners = points[list(_FOREHEAD)] @ turn.T
     low, high = np.floor(corners.min(axis=0)), np.ceil(corners.max(axis=0))
     size = (int(high[0] - low[0]) + 1, int(high[1] - low[1]) + 1)
-    # Pixels count from their middle: a shrunk picture keeps its places.
+    # Pixels count from their middle: a reduced picture keeps its positions.
     shift = turn @ np.array([0.5, 0.5]) - 0.5
     matrix = np.column_stack([turn, shift - low])
     codes = blurred_px(face.codes, 0.4 / face.network_scale if face.network_scale < 0.8 else 0.0)

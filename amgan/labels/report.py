@@ -144,13 +144,13 @@ def _scatter(ages: Floats, years: Floats, held_out: NDArray[np.bool_]) -> _Plot:
     low, high = float(min(ages.min(), years.min())), float(max(ages.max(), years.max()))
     scale = SPAN_PX / max(high - low, 1e-9)
 
-    def place(age: float, year: float) -> str:
+    def point(age: float, year: float) -> str:
         return f"{MARGIN_PX + (age - low) * scale:.1f} {10 + SPAN_PX - (year - low) * scale:.1f}"
 
     return _Plot(
-        f"M{place(low, low)}L{place(high, high)}",
+        f"M{point(low, low)}L{point(high, high)}",
         tuple(
-            (colour, "".join(f"M{place(a, y)}h0" for a, y in zip(ages[rows], years[rows], strict=True)))
+            (colour, "".join(f"M{point(a, y)}h0" for a, y in zip(ages[rows], years[rows], strict=True)))
             for rows, colour in ((~held_out, "#27639c"), (held_out, "#d2691e"))
         ),
         tuple(

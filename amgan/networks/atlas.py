@@ -39,16 +39,16 @@ class LearntAtlas(nn.Module):
         ``aging_map`` [N, 1, h, w] are the years to change, ``pattern`` [N, K] mixing weights. The outermost
         two pixels extrapolate with the last cell.
         """
-        years, places = (F.pad(planes, (1,) * 4, mode="replicate") for planes in (aging_map, coordinates))
-        return self.inner(years, places, pattern)
+        years, positions = (F.pad(planes, (1,) * 4, mode="replicate") for planes in (aging_map, coordinates))
+        return self.inner(years, positions, pattern)
 
     def inner(self, aging_map: Tensor, coordinates: Tensor, pattern: Tensor) -> Tensor:
         """See forward; for planes with one more cell on every side, [N, ., h + 2, w + 2]."""
         spans = aging_map.float() * (1.0 / AGE_SPAN_YEARS)
-        places = upsampled(torch.cat([coordinates[:, :2].float(), spans], dim=1))
-        grid = places[:, :2].permute(0, 2, 3, 1)
+        positions = upsampled(torch.cat([coordinates[:, :2].float(), spans], dim=1))
+        grid = positions[:, :2].permute(0, 2, 3, 1)
         both = torch.cat([_sampled(self.fine, grid), _sampled(self.coarse, grid)], dim=1)
-        return both * (places[:, 2:] * self.gain(pattern)[:, :, None, None])
+        return both * (positions[:, 2:] * self.gain(pattern)[:, :, None, None])
 
 
 def upsampled(planes: Tensor) -> Tensor:

@@ -34,9 +34,9 @@ def conditioning_planes(aging_map: Tensor, coordinates: Tensor, pattern: Tensor)
     """
     age = aging_map / AGE_SPAN_YEARS
     inside = coordinates[:, 2:3]
-    place = position_features(coordinates[:, :2]) * inside
+    waves = position_features(coordinates[:, :2]) * inside
     weights = pattern[:, :, None, None].expand(-1, -1, *age.shape[2:])
-    return torch.cat([age, place, coordinates[:, 2:], weights], dim=1)
+    return torch.cat([age, waves, coordinates[:, 2:], weights], dim=1)
 
 
 def position_features(uv: Tensor) -> Tensor:

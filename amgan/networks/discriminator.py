@@ -83,8 +83,8 @@ class Discriminator(nn.Module):
 
     def position_of(self, features: Tensor) -> Tensor:
         """Coordinates u and v of the patch's centre, -1..1 across the atlas, [N, 2]."""
-        place: Tensor = self.position(features.mean(dim=(2, 3)))
-        return place
+        found: Tensor = self.position(features.mean(dim=(2, 3)))
+        return found
 
     def critic_of(self, features: Tensor, aging_map: Tensor) -> Tensor:
         """The critic's score [N] of features with an aging map [N, 1, h, w] in years."""

@@ -168,10 +168,10 @@ def _fit_shape(faces: Sequence[CarriedFace], design: Floats, weights: Floats, sp
     """Coefficients [3, 468, 2] of age_basis for the landmarks, mirror symmetric."""
     chosen = design[:, list(_OF_SHAPE)].astype(np.float64)
     weight = weights * np.array([abs(face.turn) < 0.4 for face in faces])
-    places = np.stack([face.landmarks[:, :2] for face in faces]).reshape(len(faces), -1)
+    shapes = np.stack([face.landmarks[:, :2] for face in faces]).reshape(len(faces), -1)
     solved = np.linalg.solve(
         (chosen * weight[:, None]).T @ chosen + np.diag(_RIDGE_OF_SHAPE),
-        (chosen * weight[:, None]).T @ places,
+        (chosen * weight[:, None]).T @ shapes,
     )
     shape = solved[-3:].reshape(3, -1, 2)
     mirrored = shape[:, mirror_index(space.mean)] * (-1.0, 1.0)

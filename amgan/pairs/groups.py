@@ -111,8 +111,8 @@ def _split(left: NDArray[np.float32], space: FaceSpace, count: int) -> NDArray[n
         small.append(cv2.resize(even, size, interpolation=cv2.INTER_AREA).ravel())
     with threadpool_limits(1):  # the same sums on every machine
         components = min(_COMPONENTS, len(small) - 1)
-        places = PCA(components, random_state=0).fit_transform(np.stack(small))
-        found = KMeans(count, n_init=_STARTS, random_state=_SEED).fit(places / places[:, 0].std())
+        reduced = PCA(components, random_state=0).fit_transform(np.stack(small))
+        found = KMeans(count, n_init=_STARTS, random_state=_SEED).fit(reduced / reduced[:, 0].std())
     return np.asarray(found.labels_, np.int64)
 
 

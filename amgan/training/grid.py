@@ -32,11 +32,11 @@ def age_frames(
     face = torch.from_numpy(np.array(dataset.region_masks[faces, :1])).to(device).float() / 255.0
     now = torch.from_numpy(np.array(dataset.ages[faces])).to(device).reshape(-1, 1, 1, 1)
     aging_map = face * (years - now)
-    places = np.array(dataset.coordinates[faces], np.float32)
+    positions = np.array(dataset.coordinates[faces], np.float32)
     if generator.config.coordinates == "frame":
-        places[:] = frame_coordinates(places.shape[2])
-    scale = np.full_like(places[:, :1], scale_of(dataset.frame_px))
-    coordinates = torch.from_numpy(np.concatenate([places, scale], axis=1)).to(device)
+        positions[:] = frame_coordinates(positions.shape[2])
+    scale = np.full_like(positions[:, :1], scale_of(dataset.frame_px))
+    coordinates = torch.from_numpy(np.concatenate([positions, scale], axis=1)).to(device)
     chosen = [choose_pattern(one, generator.config.patterns) for one in dataset.landmarks[faces]]
     strengths = (dataset.line_strengths * (years > dataset.ages))[faces, None]
     pattern = torch.from_numpy(np.stack(chosen) * strengths).to(device)

@@ -40,10 +40,10 @@ def _placed(frame: Frame, side_px: int, random: np.random.Generator) -> Picture:
     turn, scale = np.radians(random.normal(0, _ROLL_DEGREES)), random.uniform(*_SCALE) * ratio
     across, down = np.cos(turn) * scale, np.sin(turn) * scale
     middle = frame.shape[0] / 2
-    place = side_px / 2 + random.normal(0, _SHIFT_SHARE * side_px, 2)
-    place -= (across * middle - down * middle, down * middle + across * middle)
+    shift = side_px / 2 + random.normal(0, _SHIFT_SHARE * side_px, 2)
+    shift -= (across * middle - down * middle, down * middle + across * middle)
     sigma = 0.4 / ratio + (random.uniform(0, _BLUR_PX) if random.random() < _BLUR_SHARE else 0.0)
-    matrix = np.array([[across, -down, place[0]], [down, across, place[1]]])
+    matrix = np.array([[across, -down, shift[0]], [down, across, shift[1]]])
     soft = cv2.GaussianBlur(frame, (0, 0), sigma)
     moved = cv2.warpAffine(soft, matrix, (side_px, side_px), borderMode=cv2.BORDER_REPLICATE)
     return moved.astype(np.float32) / 255.0

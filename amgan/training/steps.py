@@ -68,10 +68,10 @@ def generator_step(
     fake = None
     if reals is not None:
         with amp:
-            place = reals["coordinates"], reals["pattern"]
+            conditions = reals["coordinates"], reals["pattern"]
             years = reals["map_wanted"] - reals["map_now"]
-            fake = generator(reals["image"], years, *place).float()
-            returned = generator(fake, -years, *place).float()
+            fake = generator(reals["image"], years, *conditions).float()
+            returned = generator(fake, -years, *conditions).float()
             judged = state.discriminator(fake, reals["map_wanted"])
         wgan = losses.generator_loss(judged.critic.float())
         age = losses.aging_map_loss(judged.ages, reals["map_wanted"], reals["face"])
@@ -177,9 +177,9 @@ def heads_step(
         features = discriminator.features(reals["image"])
         ages, position = discriminator.ages_of(features), discriminator.position_of(features)
     age = losses.aging_map_loss(ages, reals["map_now"], reals["face"])
-    place = losses.position_loss(position, reals["position"])
-    loss = weights.discriminator_age * age + weights.discriminator_position * place
-    report = {"d/head_age": age.item(), "d/head_position": place.item()}
+    distance = losses.position_loss(position, reals["position"])
+    loss = weights.discriminator_age * age + weights.discriminator_position * distance
+    report = {"d/head_age": age.item(), "d/head_position": distance.item()}
     if pairs is not None:
         with amp:
             shown = discriminator.estimate(torch.cat([pairs["before"], pairs["after"]]))

@@ -37,5 +37,5 @@ class Contender:
 
 def as_tiles(arrays: tuple[Array, ...]) -> TileBatch:
     """A generator's inputs as a batch for an engine."""
-    image, ages, places, pattern = arrays
-    return TileBatch(image, ages, places, pattern, "the picture")
+    image, ages, coordinates, pattern = arrays
+    return TileBatch(image, ages, coordinates, pattern, "the picture")

@@ -31,7 +31,7 @@ def ssim(found: NDArray[np.uint8], wanted: NDArray[np.uint8]) -> float:
 
     Wang, Bovik, Sheikh, Simoncelli, "Image Quality Assessment: From Error Visibility to Structural
     Similarity", IEEE Transactions on Image Processing 13(4), 2004, equation 13, with its constants K1 = 0.01
-    and K2 = 0.03, over a uniform window of 8×8 px, each channel by itself.
+    and K2 = 0.03, over a uniform window of 8×8 px, each channel separately.
     """
     x, y = found.astype(np.float64), wanted.astype(np.float64)
     mean_x, mean_y = _window_mean(x), _window_mean(y)

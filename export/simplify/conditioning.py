@@ -38,6 +38,6 @@ class SeparateConditioning(nn.Module):
         """Inputs as in conditioning_planes; position features are computed in fp32."""
         work = self.planes.weight.dtype
         inside = coordinates[:, 2:3]
-        place = position_features(coordinates[:, :2]) * inside
-        hidden = self.planes(torch.cat([aging_map, place, coordinates[:, 2:]], dim=1).to(work))
+        waves = position_features(coordinates[:, :2]) * inside
+        hidden = self.planes(torch.cat([aging_map, waves, coordinates[:, 2:]], dim=1).to(work))
         return torch.relu(hidden + self.pattern(pattern.to(work))[:, :, None, None])

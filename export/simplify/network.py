@@ -95,7 +95,7 @@ class ExportGenerator(nn.Module):
         """The aged core in code values, neither rounded nor clipped, float [N, 3, h, w]."""
         work = self.stem.weight.dtype
         codes = image.to(work).permute(0, 3, 1, 2)
-        # Places and the atlas stay in fp32 until they are sampled: half precision blurs where a pixel lies.
+        # Positions and the atlas stay in fp32 until sampling: half precision would blur positions.
         cells = self.outer_px // CELL_PX + 1 if self.is_valid else 0
         around = crop(aging_map, cells), crop(coordinates, cells)
         condition = self.first(self.planes(*around, pattern).to(work))

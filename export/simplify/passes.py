@@ -151,7 +151,7 @@ class PassReport:
 
 
 def simplify(generator: Generator, passes: tuple[Pass, ...] = PASSES) -> ExportGenerator:
-    """Run the passes on a generator. Raises ValueError where one depends on another that has not run."""
+    """Run the passes on a generator. Raises ValueError if one depends on another that has not run."""
     network = ExportGenerator(generator)
     for step in passes:
         network = step(network)

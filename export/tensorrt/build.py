@@ -22,15 +22,15 @@ from .options import BuildOptions
 TIMES_ON_GPU = frozenset({"tensorrt"})
 """Flavours that run kernels while they build, to choose the fastest; TensorRT for RTX builds without."""
 CHANNELS_PER_VALUE = 32
-"""At least so many values are held for each value of the input, at the widest places of the networks."""
+"""Estimated number of values in memory per value of the input, at the widest layers of the networks."""
 
 __all__ = ["BuildOptions", "build_engine", "plan_build"]
 
 
 def plan_build(onnx_path: Path, options: BuildOptions) -> EngineBuild:
-    """What a build would be recorded as (but for the precision check), without building.
+    """The record of a build (without the precision check), without building.
 
-    Raises UsageError, MissingDependencyError or EngineError when it cannot be built here.
+    Raises UsageError, MissingDependencyError or EngineError if it cannot be built here.
     """
     options.check()
     flavour = load_flavour(options.flavour, options.targets)
@@ -56,10 +56,10 @@ def plan_build(onnx_path: Path, options: BuildOptions) -> EngineBuild:
 def build_engine(
     onnx_path: Path, output: Path, options: BuildOptions, progress: Progress = lambda message: None
 ) -> EngineBuild:
-    """Build an engine from an ONNX file; ``output`` appears whole or not at all. Returns how it was built.
+    """Build an engine from an ONNX file and write ``output`` atomically. Returns the record of the build.
 
-    Raises EngineError for an ONNX file that is damaged, not of the precision asked for or holds an operator
-    that TensorRT does not have, for lack of memory, and when the engine cannot be written; UsageError and
+    Raises EngineError for an ONNX file that is damaged, has another precision or an operator that TensorRT
+    does not support, for lack of memory, and if the engine cannot be written; UsageError and
     MissingDependencyError as in plan_build.
     """
     plan = plan_build(onnx_path, options)
@@ -70,7 +70,7 @@ def build_engine(
 
 
 def gpu_memory() -> tuple[int, int] | None:
-    """Free and total memory in bytes of the GPU that CUDA uses first; None where it cannot be asked."""
+    """Free and total memory in bytes of CUDA's first GPU; None if unknown."""
     try:
         cuda = load_cuda()
         cuda.use(0)
@@ -80,7 +80,7 @@ def gpu_memory() -> tuple[int, int] | None:
 
 
 def needed_memory(onnx_path: Path, options: BuildOptions) -> int:
-    """How many bytes of a GPU a build takes at least: weights twice, and pictures at their largest batch."""
+    """Minimum GPU memory of a build in bytes: weights twice, and pictures at their largest batch."""
     pictures = sum(math.prod(size) for size in options.inputs.values()) * options.batch[2]
     widest = pictures * CHANNELS_PER_VALUE * (4 if options.precision == "fp32" else 2)
     return 2 * onnx_path.stat().st_size + widest + options.workspace_mib * MIB
@@ -98,7 +98,7 @@ def _require_memory(onnx_path: Path, name: str, options: BuildOptions) -> None:
 
 
 def _allow_graphs(session: BuildSession, config: Any) -> None:
-    """Have TensorRT for RTX build an engine that a CUDA graph can be captured from."""
+    """Make TensorRT for RTX build an engine that can be captured as a CUDA graph."""
     flag = getattr(session.flavour.trt.BuilderFlag, "REQUIRE_USER_ALLOCATION", None)
     if flag is not None and session.flavour.name == "tensorrt_rtx":
         config.set_flag(flag)
@@ -153,7 +153,7 @@ def _build(session: BuildSession, config: Any, name: str, progress: Progress) ->
 def _check_loaded(
     session: BuildSession, engine: Any, report: PrecisionReport, options: BuildOptions, name: str
 ) -> bool:
-    """Load a new engine on this machine's GPU and ask it for its precision; False if it does not tell."""
+    """Load a new engine on this machine's GPU and check its precision; False if it is not reported."""
     trt = session.flavour.trt
     session.log.errors.clear()
     loaded = trt.Runtime(session.log).deserialize_cuda_engine(engine)
@@ -163,7 +163,7 @@ def _check_loaded(
 
 
 def _keep_timings(session: BuildSession, config: Any, options: BuildOptions) -> None:
-    """Save what the builder measured; a cache that cannot be saved is no failure."""
+    """Save the builder's timings; failures to write the cache are ignored."""
     file = options.timing_cache
     timings = config.get_timing_cache() if file and session.flavour.has_timing_cache else None
     if file is None or timings is None:
@@ -181,6 +181,6 @@ def _write(engine: Any, output: Path) -> None:
 
 
 def _replace(path: Path, content: Any) -> None:
-    """Write a file that appears whole or not at all."""
+    """Write a file atomically."""
     with whole_file(path) as temporary, temporary.open("wb") as stream:
         stream.write(memoryview(content))

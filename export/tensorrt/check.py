@@ -1,7 +1,7 @@
 """Checks that an engine computes its heavy convolutions in half precision.
 
 Networks are strongly typed, so the types of the parsed network are those of the engine. Reading them needs
-no GPU; where there is one, the finished engine is inspected as well.
+no GPU; with a GPU, the finished engine is inspected as well.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any
 from amgan.runtime.errors import EngineError
 
 HEAVY = 0.01
-"""A convolution is heavy, and must be half, from this share of all convolutions' arithmetic on."""
+"""Share of all convolutions' arithmetic from which a convolution is heavy and must be in half precision."""
 ENOUGH = 0.95
-"""Share of the convolutions' arithmetic that must be half, light ones included."""
+"""Share of the convolutions' arithmetic that must be in half precision, light ones included."""
 
 TYPES = {"fp16": "HALF", "bf16": "BF16", "fp32": "FLOAT"}
 _NAMES = {"FLOAT16": "HALF", "FLOAT32": "FLOAT", "BFLOAT16": "BF16"}
@@ -83,7 +83,7 @@ def inspect_network(trt: Any, network: Any) -> PrecisionReport:
 
 
 def require_precision(report: PrecisionReport, precision: str, source: str) -> None:
-    """Raise EngineError unless ``source`` really is "fp16", "bf16" or "fp32" where it counts."""
+    """Raise EngineError unless all heavy convolutions of ``source`` and ENOUGH of all have the precision."""
     wanted = TYPES[precision]
     if not report.convolutions:
         raise EngineError(f"'{source}' has no convolution, so nothing shows that it is {precision}")
@@ -102,7 +102,7 @@ def inspect_engine(trt: Any, engine: Any, report: PrecisionReport, precision: st
     """Inspect the heavy convolutions of a loaded engine; returns how many the inspector reports.
 
     A convolution that the inspector omits, or reports only as part of a fused region, is no fault: the types
-    of the parsed network were checked. Raises EngineError where a layer that is such a convolution has inputs
+    of the parsed network were checked. Raises EngineError if a layer that is such a convolution has inputs
     and outputs of another floating-point type only.
     """
     if precision not in TYPES or precision == "fp32":
@@ -125,7 +125,7 @@ def inspect_engine(trt: Any, engine: Any, report: PrecisionReport, precision: st
 
 
 def _layers(trt: Any, engine: Any) -> list[dict[str, Any]]:
-    """The layers that an engine's inspector tells of in detail; none where it does not tell."""
+    """The layers that an engine's inspector reports in detail."""
     inspector = engine.create_engine_inspector()
     text = inspector.get_engine_information(trt.LayerInformationFormat.JSON) if inspector else ""
     try:
@@ -137,12 +137,12 @@ def _layers(trt: Any, engine: Any) -> list[dict[str, Any]]:
 
 
 def _is_region(layer: dict[str, Any]) -> bool:
-    """Whether a layer is a whole region of the network, whose ends say nothing of what lies inside."""
+    """Whether a layer is a fused region of the network, whose ends do not show the types inside."""
     return "ForeignNode" in f"{layer.get('LayerType', '')} {layer.get('Name', '')}"
 
 
 def _casts(layer: dict[str, Any]) -> bool:
-    """Whether a cast was fused into a layer, so that its ends are of other types than its convolution."""
+    """Whether a cast was fused into a layer, so that its ends have other types than its convolution."""
     return any("cast" in name.lower() for name in _names(layer))
 
 
@@ -152,7 +152,7 @@ def _tensors(layer: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _kind(tensor: dict[str, Any]) -> str:
-    """A tensor's floating-point type ("fp16", "bf16", "fp32"); empty for others, and where it is not said."""
+    """A tensor's floating-point type ("fp16", "bf16", "fp32"); empty if unknown or another type."""
     said = {str(key).lower(): str(value) for key, value in tensor.items()}
     text = next((said[key] for key in _TYPE_KEYS if said.get(key)), "")
     return next((kind for kind, words in _IN_ENGINE.items() if words.search(text)), "")
@@ -179,7 +179,7 @@ def _type_name(kind: Any) -> str:
 
 
 def _flop(trt: Any, layer: Any) -> int:
-    """Arithmetic of a convolution for one picture; raises EngineError when its size is not fixed."""
+    """Arithmetic of a convolution for one picture; raises EngineError if its size is not fixed."""
     # A convolution does the work for every output pixel, a transposed one for every input pixel.
     many, few = layer.get_output(0).shape, layer.get_input(0).shape
     if layer.type == trt.LayerType.DECONVOLUTION:

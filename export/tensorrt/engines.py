@@ -1,4 +1,4 @@
-"""TensorRT engines of a bundle: which to build, which to keep, and their manifest entries."""
+"""TensorRT engines of a bundle: selection of those to build and to keep, and their manifest entries."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def add_engines(
 ) -> Manifest:
     """Build the engines of generator and estimator into a bundle's folder; returns the manifest with them.
 
-    The manifest is not written. An engine of ``manifest`` or of the bundle ``previous`` is kept when its ONNX
-    file, options, flavour, version and targets are the same. Raises BundleError when the bundle has no ONNX
-    file of the precision, and as build_engine does.
+    The manifest is not written. An engine of ``manifest`` or of the bundle ``previous`` is kept if its ONNX
+    file, options, flavour, version and targets are the same. Raises BundleError if the bundle has no ONNX
+    file of the precision, and the errors of build_engine.
     """
     plans = []
     for role, core in _wanted(manifest, options):
@@ -64,16 +64,16 @@ def add_engines(
             progress(f"{name}: building, {reason}")
             build = build_engine(onnx, Path(work) / name, wanted, progress)
             files[name] = FileEntry(role, FORMAT, options.precision, file_sha256(Path(work) / name), build)
-        # Only now, when all could be built, is anything in the bundle replaced.
+        # Files of the bundle are replaced only after all engines were built.
         for file in Path(work).iterdir():
             file.replace(folder / file.name)
     return replace(manifest, files=files)
 
 
 def engine_name(role: str, precision: str, build: EngineBuild, core: Size | None = None) -> str:
-    """File name of an engine, with the core of its tiles where it has tiles.
+    """File name of an engine, with the core of its tiles if it has tiles.
 
-    TensorRT's own engines run on one generation of GPUs only, which they name.
+    Engines of TensorRT run only on one generation of GPUs, which is part of the name.
     """
     generation = f".{'-'.join(build.targets)}" if build.flavour == "tensorrt" else ""
     size = f".{core[0]}x{core[1]}px" if core else ""
@@ -95,7 +95,7 @@ def _wanted(manifest: Manifest, options: EngineOptions) -> list[tuple[str, Size 
 def _without_other_sizes(
     files: Mapping[str, FileEntry], names: set[str], plan: EngineBuild
 ) -> dict[str, FileEntry]:
-    """The files of a bundle but for engines like those to build whose tiles are of sizes not asked for."""
+    """The files of a bundle without engines of the same kind for other tile sizes."""
 
     def stays(name: str, entry: FileEntry) -> bool:
         there = entry.build
@@ -106,7 +106,7 @@ def _without_other_sizes(
 
 
 def why_build(entry: FileEntry | None, file: Path, wanted: EngineBuild) -> str | None:
-    """Why an engine must be built (again), as half a sentence; None when the one there is as wanted."""
+    """The reason to build an engine (again), as a clause; None if the existing one is up to date."""
     if entry is None or entry.build is None:
         return "there is none yet"
     there = entry.build
@@ -133,7 +133,7 @@ def why_build(entry: FileEntry | None, file: Path, wanted: EngineBuild) -> str |
 def network_inputs(manifest: Manifest, role: str, core: Size | None) -> dict[str, tuple[int, ...]]:
     """Shapes, without the batch, of a network's inputs for tiles with this core (frames, for the estimator).
 
-    Raises UsageError for a core that tiles cannot have.
+    Raises UsageError for an invalid core.
     """
     if role == "estimator" or core is None:
         side = manifest.estimator.frame_px
@@ -148,7 +148,7 @@ def network_inputs(manifest: Manifest, role: str, core: Size | None) -> dict[str
 
 
 def timing_cache(flavour: str, version: str, targets: Sequence[str]) -> Path:
-    """Where timings of builds are kept on this machine."""
+    """Path of the timing cache on this machine."""
     base = os.environ.get("XDG_CACHE_HOME")
     folder = Path(base) if base else Path.home() / ".cache"
     return folder / "amgan" / f"{flavour}-{version}-{'-'.join(targets)}.timing"
@@ -166,7 +166,7 @@ def _onnx_file(folder: Path, manifest: Manifest, role: str, precision: str) -> P
 def _keep(
     folder: Path, files: dict[str, FileEntry], name: str, plan: EngineBuild, previous: Path | None
 ) -> str | None:
-    """Keep the engine there is, or take that of the previous bundle; otherwise say why one must be built."""
+    """Keep the existing engine or that of the previous bundle; otherwise return the reason for a build."""
     reason = why_build(files.get(name), folder / name, plan)
     if reason is None or previous is None or not previous.is_dir():
         return reason

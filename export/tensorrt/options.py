@@ -39,7 +39,7 @@ class BuildOptions:
     portable: bool = False
 
     def check(self) -> None:
-        """Raise UsageError where a value makes no sense."""
+        """Raise UsageError for an invalid value."""
         low, best, high = self.batch
         if not 0 < low <= best <= high:
             raise UsageError(f"the batch sizes {self.batch} must be above 0 and go up")

@@ -1,4 +1,4 @@
-"""What a plan of TensorRT for RTX does, read off the file: kernels, copies and traffic. Needs no GPU.
+"""Kernels, copies and memory traffic of a plan of TensorRT for RTX, from its file. Needs no GPU.
 
 The program of the compiler (Myelin) is text in the file: descriptors of all tensors, then one instruction
 per kernel, with its inputs, outputs and stream. The format is not documented, so other versions may differ.
@@ -28,7 +28,7 @@ _MOVES = re.compile(r"__myl_(?:Slic|Move|Tran|Resh|Conc|Cast)+")
 
 @dataclass(frozen=True)
 class PlanCost:
-    """Kernels of a plan, those of them that compute nothing, and bytes that all kernels read and write."""
+    """Number of kernels of a plan, of those that compute nothing, and bytes read and written by all."""
 
     kernels: int
     copies: int

@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "../face/_places.h"
+#include "../face/_positions.h"
 
 #define CELL 4      /* px of a cell of positions and years */
 #define OUTER CELL  /* px around the input of which only the positions are used */

@@ -6,7 +6,7 @@
 #include <Python.h>
 #include <stdint.h>
 
-#include "_places.h"
+#include "_positions.h"
 
 #if CAN_BE_FAST
 /* Interpolate rows of a plane [., n] between columns: left + (right - left) * share, not fused, as in NumPy. */

@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "_places.h"
+#include "_positions.h"
 
 #if CAN_BE_FAST
 static inline uint8_t most(uint8_t a, uint8_t b) { return a > b ? a : b; }
@@ -88,8 +88,8 @@ static inline UNFUSED __m256 sample_eight(const float *from, int side, __m256i i
 
 /* Floor of eight positions, clamped to the grid, and the fractions. */
 static inline UNFUSED __m256i floors(const float *at, int side, __m256 *rest) {
-    __m256 place = _mm256_loadu_ps(at), below = _mm256_floor_ps(place);
-    *rest = _mm256_sub_ps(place, below);
+    __m256 position = _mm256_loadu_ps(at), below = _mm256_floor_ps(position);
+    *rest = _mm256_sub_ps(position, below);
     below = _mm256_max_ps(_mm256_min_ps(below, _mm256_set1_ps((float)(side - 4))), _mm256_set1_ps(-2.0f));
     return _mm256_add_epi32(_mm256_cvttps_epi32(below), _mm256_set1_epi32(2));
 }

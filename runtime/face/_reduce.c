@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "_places.h"
+#include "_positions.h"
 #include "_arrays.h"
 
 #if CAN_BE_FAST

@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "_places.h"
+#include "_positions.h"
 
 #if CAN_BE_FAST
 
@@ -25,8 +25,8 @@ typedef struct {
 /* Floor of four positions, and the four weights of each. */
 static inline FAST void weigh(const float *at, int32_t *floors, float (*weights)[4]) {
     const __m128 a = _mm_set1_ps(-0.75f), one = _mm_set1_ps(1.0f);
-    __m128 place = _mm_max_ps(_mm_min_ps(_mm_loadu_ps(at), _mm_set1_ps(FARTHEST)), _mm_set1_ps(-FARTHEST));
-    __m128 below = _mm_floor_ps(place), x = _mm_sub_ps(place, below), rest = _mm_sub_ps(one, x);
+    __m128 position = _mm_max_ps(_mm_min_ps(_mm_loadu_ps(at), _mm_set1_ps(FARTHEST)), _mm_set1_ps(-FARTHEST));
+    __m128 below = _mm_floor_ps(position), x = _mm_sub_ps(position, below), rest = _mm_sub_ps(one, x);
     __m128 xx = _mm_mul_ps(x, x);
     __m128 first = _mm_mul_ps(a, _mm_mul_ps(x, _mm_mul_ps(rest, rest)));
     __m128 second = _mm_fmadd_ps(_mm_fmadd_ps(_mm_set1_ps(1.25f), x, _mm_set1_ps(-2.25f)), xx, one);

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 NEAR = 0.25
 """A point may lie this share of the face's width outside its box."""
 _NUMBERS = re.compile(r"#\d{1,4}(,#\d{1,4})*")
-_PLACE = re.compile(r"\d+(\.\d+)?(,\d+(\.\d+)?){1,3}")
+_POINT_OR_BOX = re.compile(r"\d+(\.\d+)?(,\d+(\.\d+)?){1,3}")
 
 
 def parse_faces(faces: str | int) -> str | int:
@@ -31,9 +31,9 @@ def parse_faces(faces: str | int) -> str | int:
         return int(text)
     if _NUMBERS.fullmatch(text) and all(_numbers(text)):
         return text
-    if _PLACE.fullmatch(text) and text.count(",") != 2:
-        place = _place(text)
-        if len(place) == 2 or (place[0] < place[2] and place[1] < place[3]):
+    if _POINT_OR_BOX.fullmatch(text) and text.count(",") != 2:
+        area = _point_or_box(text)
+        if len(area) == 2 or (area[0] < area[2] and area[1] < area[3]):
             return text
     raise UsageError(
         f"{faces!r} is not a choice of faces: write 'all', 'largest', 'left', 'right', a number such as 3 "
@@ -54,7 +54,7 @@ def pick(found: Sequence[Face], faces: str | int) -> list[Face]:
     if choice.startswith("#"):
         wanted = _numbers(choice)
         return [face for number, face in enumerate(found, start=1) if number in wanted]
-    return _at(found, _place(choice))
+    return _at(found, _point_or_box(choice))
 
 
 def why_not(faces: str | int) -> str:
@@ -64,12 +64,12 @@ def why_not(faces: str | int) -> str:
     return f"not the face asked for ({faces})"
 
 
-def _at(found: Sequence[Face], place: list[float]) -> list[Face]:
+def _at(found: Sequence[Face], area: list[float]) -> list[Face]:
     """The faces in a box, or the face at a point: the one with the nearest centre relative to its size."""
-    if len(place) == 4:
-        x0, y0, x1, y1 = place
+    if len(area) == 4:
+        x0, y0, x1, y1 = area
         return [face for face in found if x0 <= _middle(face)[0] <= x1 and y0 <= _middle(face)[1] <= y1]
-    x, y = place
+    x, y = area
 
     def apart(face: Face) -> float:
         middle = _middle(face)
@@ -92,5 +92,5 @@ def _numbers(text: str) -> set[int]:
     return {int(part[1:]) for part in text.split(",")}
 
 
-def _place(text: str) -> list[float]:
+def _point_or_box(text: str) -> list[float]:
     return [float(part) for part in text.split(",")]

@@ -183,8 +183,8 @@ def _draw_triangles(uv: Doubles, mean: MeanFace, points: Doubles) -> None:
     size = np.maximum(high - low + 1, 0)
     count = size[:, 0] * size[:, 1]
     number = np.repeat(np.arange(len(order)), count)
-    place = np.arange(len(number)) - np.repeat(np.cumsum(count) - count, count)
-    row, column = np.divmod(place, size[number, 0])
+    index = np.arange(len(number)) - np.repeat(np.cumsum(count) - count, count)
+    row, column = np.divmod(index, size[number, 0])
     row, column = row + low[number, 1], column + low[number, 0]
     # Weights of the second and third corner are linear in x and y.
     (ax, ay), (bx, by), (cx, cy) = (corners[:, i].T for i in range(3))

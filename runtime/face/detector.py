@@ -48,11 +48,11 @@ class Detection:
     def moved(self, point: tuple[float, float], zoom: float, to: tuple[float, float]) -> Detection:
         """The detection after scaling by ``zoom`` about ``point`` and moving that point ``to``."""
 
-        def place(x: float, y: float) -> tuple[float, float]:
+        def shifted(x: float, y: float) -> tuple[float, float]:
             return ((x - point[0]) * zoom + to[0], (y - point[1]) * zoom + to[1])
 
-        box = (*place(*self.box[:2]), *place(*self.box[2:]))
-        return replace(self, box=box, right_eye=place(*self.right_eye), left_eye=place(*self.left_eye))
+        box = (*shifted(*self.box[:2]), *shifted(*self.box[2:]))
+        return replace(self, box=box, right_eye=shifted(*self.right_eye), left_eye=shifted(*self.left_eye))
 
     def turned_back(self, quarter_turns: int, width: int, height: int) -> Detection:
         """A detection in np.rot90(photo, quarter_turns) converted to the photo, ``width`` x ``height`` px."""
@@ -101,12 +101,12 @@ class FaceDetector:
         middle = (anchors + 0.5) * ANCHOR_PX
         centre, half = rows[:, :2] + middle, rows[:, 2:4] / 2
         found = [centre - half, centre + half, rows[:, 4:6] + middle, rows[:, 6:8] + middle]
-        places = np.concatenate([points * scale + corner for points in found], axis=1).tolist()
+        points_px = np.concatenate([points * scale + corner for points in found], axis=1).tolist()
         return merge(
             [
                 Detection((x0, y0, x1, y1), (right_x, right_y), (left_x, left_y), score)
                 for (x0, y0, x1, y1, right_x, right_y, left_x, left_y), score in zip(
-                    places, scores[likely].tolist(), strict=True
+                    points_px, scores[likely].tolist(), strict=True
                 )
             ]
         )

@@ -40,7 +40,7 @@ def paste_change(
     not touched. The change follows ``tone`` and the photo's exposure (None: it is pasted as it is).
     """
     photo_size = (out.shape[1], out.shape[0])
-    placed = _place(photo_size, frame, before, after, mask, strength, tone)
+    placed = _prepare(photo_size, frame, before, after, mask, strength, tone)
     if placed is None:
         return
     extension = extensions.paste()
@@ -67,7 +67,7 @@ def photo_changes(
     Yields x0 and y0 in the photo, the change float32 [h, w, 3] in code values, and the mask [h, w], which is
     zero where the photo is unchanged.
     """
-    placed = _place(photo_size, frame, before, after, mask, strength, tone)
+    placed = _prepare(photo_size, frame, before, after, mask, strength, tone)
     if placed is not None and placed.change[..., :3].any():
         yield from _bands(placed)
 
@@ -87,7 +87,7 @@ class _Placed:
     mask: tuple[NDArray[np.float32], NDArray[np.float64]] | None
 
 
-def _place(
+def _prepare(
     photo_size: tuple[int, int],
     frame: Frame,
     before: NDArray[np.uint8],
@@ -133,8 +133,8 @@ def _add_all(extension: Any, placed: _Placed, out: NDArray[np.uint8]) -> None:
     x0, y0, x1, y1 = placed.area
     for top in range(y0, y1, BAND_ROWS):
         band = out[top : min(top + BAND_ROWS, y1), x0:x1]
-        places = coordinates(_moved(placed.to_change, x0, top), (band.shape[1], band.shape[0]))
-        extension.add(placed.change, *places, band)
+        terms = coordinates(_moved(placed.to_change, x0, top), (band.shape[1], band.shape[0]))
+        extension.add(placed.change, *terms, band)
 
 
 def _change(

@@ -80,7 +80,7 @@ class Scanner:
         self.found: list[Detection] = []
         self.unsure: list[Detection] = []
         self.waiting: list[Detection] = []
-        """Suspects that were not looked at again yet."""
+        """Suspects that were not detected again yet."""
         self.faint: list[Detection] = []
         """What the last look saw too faintly to suspect: small boxes of FAINT_SCORE or more."""
         self.windows = self.skipped = 0

@@ -57,8 +57,8 @@ def plan_shape(
     moves = landmark_moves(now, wanted)
     # The raised hairline is fixed, so that the forehead does not move the hair.
     still = raise_hairline(points)[list(FACE_OVAL[:5] + FACE_OVAL[-4:])]
-    places = np.concatenate([points, still])
-    cells = np.rint(places * GRID - 0.5).astype(int)
+    positions = np.concatenate([points, still])
+    cells = np.rint(positions * GRID - 0.5).astype(int)
     inside = ((cells >= 0) & (cells < GRID)).all(axis=1)
     cells, moved = cells[inside], np.concatenate([moves, np.zeros_like(still)])[inside]
     planes = np.zeros((GRID, GRID, 3), np.float32)
@@ -114,8 +114,8 @@ def _origins(
     if extension is not None:
         across, down = (np.empty(sides[:2], np.float32) for _ in range(2))
         moving = np.empty(sides[:2], bool)
-        places = coordinates(to_moves, size)
-        extension.places(bordered, *places, left, top, LEAST_PX, across, down, moving)
+        terms = coordinates(to_moves, size)
+        extension.places(bordered, *terms, left, top, LEAST_PX, across, down, moving)
         return across, down, moving
     moves = bordered[BORDER:-BORDER, BORDER:-BORDER]
     found = sample_plane(moves, to_moves, size, smooth=False)

@@ -127,8 +127,8 @@ def _coverage(tiles: Sequence[_Tile]) -> NDArray[np.float32]:
     # The winding number grows by 1 to the right of a downward side and falls by 1 for an upward side.
     sign = np.where((to_y > y)[side], 1, -1)
     at = (base[side] + line // LINES) * (columns + 2) + cell
-    places, turns = np.concatenate([at, at + 1]), np.concatenate([sign * (STEPS - rest), sign * rest])
-    counts = np.bincount(places, turns, rows * (columns + 2)).reshape(rows, columns + 2)
+    indices, turns = np.concatenate([at, at + 1]), np.concatenate([sign * (STEPS - rest), sign * rest])
+    counts = np.bincount(indices, turns, rows * (columns + 2)).reshape(rows, columns + 2)
     windings = np.cumsum(counts[:, :columns], axis=1, dtype=np.float32)
     return np.minimum(np.abs(windings), np.float32(FULL))
 

@@ -29,7 +29,7 @@ typedef struct {
 } Job;
 
 typedef struct {
-    uint32_t *places;
+    uint32_t *indices;
     int16_t *deltas;
     size_t used, room;
 } Found;
@@ -79,19 +79,19 @@ static inline void reduce(Plane plane, int tall, int wide, int rows, int columns
         }
 }
 
-static int keep(Found *found, uint32_t place, const int16_t *steps, const uint8_t *zigzag) {
+static int keep(Found *found, uint32_t index, const int16_t *steps, const uint8_t *zigzag) {
     if (found->used == found->room) {
         size_t room = found->room ? found->room * 2 : 1024;
-        uint32_t *places = realloc(found->places, room * sizeof *places);
-        if (places) found->places = places;
+        uint32_t *indices = realloc(found->indices, room * sizeof *indices);
+        if (indices) found->indices = indices;
         int16_t *deltas = realloc(found->deltas, room * BLOCK * sizeof *deltas);
         if (deltas) found->deltas = deltas;
-        if (!places || !deltas) return 0;
+        if (!indices || !deltas) return 0;
         found->room = room;
     }
     int16_t *delta = found->deltas + found->used * BLOCK;
     for (int i = 0; i < BLOCK; i++) delta[i] = steps[zigzag[i]];
-    found->places[found->used++] = place;
+    found->indices[found->used++] = index;
     return 1;
 }
 
@@ -109,7 +109,7 @@ static FAST int find(const Job *job, uint8_t *touched, int units_down, int units
     for (int row = 0; row < units_down; row++)
         for (int column = 0; column < units_across; column++) {
             if (!differences(job, row * tall, column * wide, tall, wide, planes)) continue;
-            uint32_t place = (uint32_t)(row * units_across + column) * (uint32_t)blocks;
+            uint32_t index = (uint32_t)(row * units_across + column) * (uint32_t)blocks;
             for (int n = 0; n < job->colours; n++) {
                 int rows = most_down / job->down[n], columns = most_across / job->across[n];
                 if (rows * columns > 1) reduce(planes[n], tall, wide, rows, columns);
@@ -117,12 +117,12 @@ static FAST int find(const Job *job, uint8_t *touched, int units_down, int units
                 int stored_down = (job->height * job->down[n] + tall - 1) / tall;
                 int stored_across = (job->width * job->across[n] + wide - 1) / wide;
                 for (int v = 0; v < job->down[n]; v++)
-                    for (int h = 0; h < job->across[n]; h++, place++) {
+                    for (int h = 0; h < job->across[n]; h++, index++) {
                         if (!steps_of(job->cosines, job->tables[n], &planes[n][v * PX][h * PX], steps)) continue;
                         touched[row * units_across + column] = 1;
                         if (row * job->down[n] + v >= stored_down || column * job->across[n] + h >= stored_across)
                             continue;
-                        if (!keep(found, place, steps, job->zigzag)) return 0;
+                        if (!keep(found, index, steps, job->zigzag)) return 0;
                     }
             }
         }
@@ -196,8 +196,8 @@ static PyObject *changes(PyObject *module, PyObject *args) {
             }
         }
         if (done)
-            result = Py_BuildValue("(y#y#)", found.places ? (char *)found.places : "",
-                                   (Py_ssize_t)(found.used * sizeof *found.places),
+            result = Py_BuildValue("(y#y#)", found.indices ? (char *)found.indices : "",
+                                   (Py_ssize_t)(found.used * sizeof *found.indices),
                                    found.deltas ? (char *)found.deltas : "",
                                    (Py_ssize_t)(found.used * BLOCK * sizeof *found.deltas));
         else if (fits)
@@ -207,7 +207,7 @@ static PyObject *changes(PyObject *module, PyObject *args) {
     } else if (!job) {
         PyErr_NoMemory();
     }
-    free(found.places);
+    free(found.indices);
     free(found.deltas);
     free(job);
     for (int i = 0; i < held; i++) PyBuffer_Release(&pictures[i]);

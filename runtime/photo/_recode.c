@@ -46,16 +46,16 @@ typedef struct {
 enum { DONE, DAMAGED, NO_CODE, NO_MEMORY };
 
 static int make_table(Table *table, const uint8_t *counts) {
-    int total = 0, code = 0, place = 0;
+    int total = 0, code = 0, entry = 0;
     for (int i = 0; i < 16; i++) total += counts[i];
     if (total > 256) return 0;
     memset(table, 0, sizeof *table);
     memcpy(table->symbols, counts + 16, (size_t)total);
     table->last[17] = INT32_MAX;
     for (int length = 1; length <= 16; length++, code <<= 1) {
-        table->shift[length] = place - code;
-        for (int i = 0; i < counts[length - 1]; i++, code++, place++) {
-            uint8_t symbol = table->symbols[place];
+        table->shift[length] = entry - code;
+        for (int i = 0; i < counts[length - 1]; i++, code++, entry++) {
+            uint8_t symbol = table->symbols[entry];
             if (code >= 1 << length) return 0;
             table->code[symbol] = (uint16_t)code;
             table->length[symbol] = (uint8_t)length;
@@ -111,10 +111,10 @@ static inline int next_symbol(Reader *in, const Table *table) {
     for (int length = LOOK + 1; length <= 16; length++) {
         int32_t code = (int32_t)(in->bits >> (64 - length));
         if (code <= table->last[length]) {
-            int place = code + table->shift[length];
-            if (place < 0 || place > 255) return -1;
+            int entry = code + table->shift[length];
+            if (entry < 0 || entry > 255) return -1;
             take(in, length);
-            return table->symbols[place];
+            return table->symbols[entry];
         }
     }
     return -1;
@@ -275,7 +275,7 @@ typedef struct {
     int blocks, components;
     uint32_t units;
     uint32_t interval;
-    const uint32_t *places;
+    const uint32_t *indices;
     const int16_t *deltas;
     size_t changes;
 } Job;
@@ -283,7 +283,7 @@ typedef struct {
 static int recode(Reader *in, Writer *out, Job *job) {
     int dc_in[MOST_COMPONENTS] = {0}, dc_out[MOST_COMPONENTS] = {0};
     size_t next = 0;
-    uint32_t place = 0;
+    uint32_t index = 0;
     for (uint32_t unit = 0; unit < job->units; unit++) {
         if (job->interval && unit && unit % job->interval == 0) {
             int status = restart(in, out, (int)((unit / job->interval - 1) & 7));
@@ -291,12 +291,12 @@ static int recode(Reader *in, Writer *out, Job *job) {
             memset(dc_in, 0, sizeof dc_in);
             memset(dc_out, 0, sizeof dc_out);
         }
-        for (int i = 0; i < job->blocks; i++, place++) {
+        for (int i = 0; i < job->blocks; i++, index++) {
             int one = job->layout[i];
             const Table *old[2] = {&job->old[2 * one], &job->old[2 * one + 1]};
             const Table *new[2] = {&job->new[2 * one], &job->new[2 * one + 1]};
             const int16_t *delta = NULL;
-            if (next < job->changes && job->places[next] == place) delta = job->deltas + 64 * next++;
+            if (next < job->changes && job->indices[next] == index) delta = job->deltas + 64 * next++;
             int status = recode_block(in, out, old, new, delta, &dc_in[one], &dc_out[one]);
             if (status != DONE) return status;
             if (out->failed) return NO_MEMORY;
@@ -307,10 +307,10 @@ static int recode(Reader *in, Writer *out, Job *job) {
 }
 
 static PyObject *recode_scan(PyObject *module, PyObject *args) {
-    Py_buffer data, layout, old, new, places, deltas;
+    Py_buffer data, layout, old, new, indices, deltas;
     unsigned int units, interval;
     PyObject *result = NULL;
-    if (!PyArg_ParseTuple(args, "y*y*Iy*y*Iy*y*", &data, &layout, &units, &old, &new, &interval, &places, &deltas))
+    if (!PyArg_ParseTuple(args, "y*y*Iy*y*Iy*y*", &data, &layout, &units, &old, &new, &interval, &indices, &deltas))
         return NULL;
     Job *job = calloc(1, sizeof *job);
     Writer out = {0};
@@ -321,13 +321,13 @@ static PyObject *recode_scan(PyObject *module, PyObject *args) {
         job->components = (int)(old.len / (2 * TABLE_BYTES));
         job->units = units;
         job->interval = interval;
-        job->places = places.buf;
+        job->indices = indices.buf;
         job->deltas = deltas.buf;
-        job->changes = (size_t)places.len / 4;
+        job->changes = (size_t)indices.len / 4;
         fits = layout.len >= 1 && layout.len <= MOST_BLOCKS && job->components >= 1 &&
                job->components <= MOST_COMPONENTS && old.len == new.len &&
-               old.len == (Py_ssize_t)job->components * 2 * TABLE_BYTES && places.len % 4 == 0 &&
-               deltas.len == places.len / 4 * 128 && units < UINT32_MAX / MOST_BLOCKS;
+               old.len == (Py_ssize_t)job->components * 2 * TABLE_BYTES && indices.len % 4 == 0 &&
+               deltas.len == indices.len / 4 * 128 && units < UINT32_MAX / MOST_BLOCKS;
         for (int i = 0; fits && i < job->blocks; i++) fits = job->layout[i] < job->components;
         for (int i = 0; fits && i < 2 * job->components; i++)
             fits = make_table(&job->old[i], (const uint8_t *)old.buf + i * TABLE_BYTES) &&
@@ -357,7 +357,7 @@ static PyObject *recode_scan(PyObject *module, PyObject *args) {
     PyBuffer_Release(&layout);
     PyBuffer_Release(&old);
     PyBuffer_Release(&new);
-    PyBuffer_Release(&places);
+    PyBuffer_Release(&indices);
     PyBuffer_Release(&deltas);
     return result;
 }

@@ -163,7 +163,7 @@ def _sums(pixels: Codes) -> Iterator[int]:
 def changed_samples(space: ColourSpace, samples: NDArray[Any], aged: Codes) -> NDArray[Any]:
     """Samples, [H, W] or [H, W, C] of 8 or 16 bits, moved to where their sRGB is ``aged``, uint8 [H, W, 3].
 
-    Where that is their sRGB already they stay exactly what they are.
+    Samples whose sRGB does not change keep their values.
     """
     codes = eight_bits(samples)
     before = space.to_srgb(codes)
@@ -179,7 +179,7 @@ def changed_samples(space: ColourSpace, samples: NDArray[Any], aged: Codes) -> N
 
 
 def _is_srgb(space: ColourSpace, mode: str) -> bool:
-    """Whether a profile leaves greys and a lattice of colours where they are."""
+    """Whether a profile does not change greys and a grid of colours."""
     ramp = np.arange(256, dtype=np.uint8)[None]
     if mode == "L":
         probes = ramp

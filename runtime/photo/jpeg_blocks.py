@@ -228,7 +228,7 @@ def _steps(plane: NDArray[np.float32], table: NDArray[Any]) -> NDArray[np.int16]
     samples = plane.reshape(rows, BLOCK_PX, columns, BLOCK_PX).transpose(1, 3, 0, 2)
     matrix = _cosines()
     # OpenCV's matrix product, because a BLAS would start its own threads.
-    gemm: Any = cv2.gemm  # its type has no place for a missing summand
+    gemm: Any = cv2.gemm  # its type does not allow a missing summand
     down = gemm(matrix, samples.reshape(BLOCK_PX, -1), 1.0, None, 0.0)
     down = down.reshape(BLOCK_PX, BLOCK_PX, -1).swapaxes(0, 1)
     both = gemm(matrix, np.ascontiguousarray(down).reshape(BLOCK_PX, -1), 1.0, None, 0.0)

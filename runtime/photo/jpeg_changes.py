@@ -23,7 +23,7 @@ class Changes:
     """The changed blocks of a JPEG: their numbers in scan order, and their coefficient changes."""
 
     layout: Layout
-    places: list[NDArray[np.uint32]] = field(default_factory=list)
+    indices: list[NDArray[np.uint32]] = field(default_factory=list)
     deltas: list[NDArray[np.int16]] = field(default_factory=list)
 
     def add(self, number: int, rows: slice, columns: slice, steps: NDArray[np.int16]) -> NDArray[np.bool_]:
@@ -38,16 +38,16 @@ class Changes:
         unit_column, column = np.divmod(column + columns.start, one.across)
         size = sum(other.down * other.across for other in self.layout.components)
         unit = unit_row * self.layout.units[1] + unit_column
-        self.places.append((unit * size + before + row * one.across + column).astype(np.uint32))
+        self.indices.append((unit * size + before + row * one.across + column).astype(np.uint32))
         return is_new
 
     @property
     def ordered(self) -> tuple[bytes | memoryview, bytes | memoryview]:
         """Block numbers in ascending order, uint32, and the change of each block, int16 [64]."""
-        places = np.concatenate(self.places or [np.zeros(0, np.uint32)])
+        indices = np.concatenate(self.indices or [np.zeros(0, np.uint32)])
         deltas = np.concatenate(self.deltas or [np.zeros((0, 64), np.int16)])
-        order = np.argsort(places)
-        return np.ascontiguousarray(places[order]).data, np.ascontiguousarray(deltas[order]).data
+        order = np.argsort(indices)
+        return np.ascontiguousarray(indices[order]).data, np.ascontiguousarray(deltas[order]).data
 
 
 def find_changes(

@@ -203,10 +203,10 @@ def _avif_bits(path: Path) -> int:
 
 def _av1_bits(content: bytes) -> int:
     """The maximum bit depth of the AV1 configurations in these boxes of an ISO media file."""
-    most, place = 8, 0
-    while place + 8 <= len(content):
-        length, kind = struct.unpack_from(">I4s", content, place)
-        body = content[place + 8 : place + length]
+    most, offset = 8, 0
+    while offset + 8 <= len(content):
+        length, kind = struct.unpack_from(">I4s", content, offset)
+        body = content[offset + 8 : offset + length]
         if kind in _PART_BOXES:
             most = max(most, _av1_bits(body[4:] if kind == b"meta" else body))
         elif kind == b"av1C" and len(body) > 2:
@@ -214,5 +214,5 @@ def _av1_bits(content: bytes) -> int:
             most = max(most, 12 if high and twelve else 10 if high else 8)
         if length < 8:
             break
-        place += length
+        offset += length
     return most

@@ -35,7 +35,7 @@ def kind_of(path: Path) -> str | None:
     if head[4:8] != b"ftyp":
         return None
     length = min(int.from_bytes(head[:4], "big"), len(head))
-    brands = [head[place : place + 4] for place in range(8, length, 4)]
+    brands = [head[offset : offset + 4] for offset in range(8, length, 4)]
     if b"avif" in brands or b"avis" in brands:
         return "AVIF"
     return "HEIF" if any(brand in _HEIC_BRANDS for brand in brands) else None

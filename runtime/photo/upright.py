@@ -12,7 +12,7 @@ from PIL import ExifTags, Image
 from .metadata import BROKEN
 
 _WIDTH, _HEIGHT = ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight
-_PLACES = (0x9214, 0xA214)  # SubjectArea, SubjectLocation: in px of the picture as it was stored
+_POSITION_TAGS = (0x9214, 0xA214)  # SubjectArea, SubjectLocation: in px of the picture as it was stored
 _SIZES_IN_XMP = rb"(?:tiff:(?:Orientation|ImageWidth|ImageLength)|exif:Pixel[XY]Dimension)"
 _SAID_IN_XMP = (
     re.compile(rb"\s" + _SIZES_IN_XMP + rb"=(?:\"[^\"]*\"|'[^']*')"),
@@ -46,7 +46,7 @@ def _exif(content: bytes, width: int, height: int) -> bytes | None:
         for told, size in ((_WIDTH, width), (_HEIGHT, height)):
             if told in camera:
                 camera[told] = size
-        for tag in _PLACES:
+        for tag in _POSITION_TAGS:
             camera.pop(tag, None)
         return exif.tobytes()
     except BROKEN as error:

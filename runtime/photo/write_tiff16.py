@@ -80,9 +80,9 @@ def write_16_bit_tiff(
     for tag, key, type in ((700, "xmp", _BYTE), (34675, "icc_profile", _UNDEFINED)):
         if key in kept:
             directory[tag] = type, len(kept[key]), kept[key]
-    place = _write_directory(stream, directory, order)
+    offset = _write_directory(stream, directory, order)
     stream.seek(4)
-    stream.write(struct.pack(f"{order}I", place))
+    stream.write(struct.pack(f"{order}I", offset))
 
 
 def _packed(strip: NDArray[np.uint16], order: str, raw: bool) -> bytes:
@@ -99,11 +99,11 @@ def _read_directories(block: bytes, order: str) -> Directory:
     return _read_directory(block, struct.unpack_from(f"{order}I", block, 4)[0], order) if block else {}
 
 
-def _read_directory(block: bytes, place: int, order: str) -> Directory:
+def _read_directory(block: bytes, offset: int, order: str) -> Directory:
     found: Directory = {}
-    (count,) = struct.unpack_from(f"{order}H", block, place)
+    (count,) = struct.unpack_from(f"{order}H", block, offset)
     for number in range(count):
-        at = place + 2 + 12 * number
+        at = offset + 2 + 12 * number
         tag, type, length = struct.unpack_from(f"{order}HHI", block, at)
         size = _BYTES_OF_TYPE.get(type, 0) * length
         if not size:
@@ -122,15 +122,15 @@ def _write_directory(stream: IO[bytes], directory: Directory, order: str) -> int
     fields = []
     for tag, entry in sorted(directory.items()):
         if isinstance(entry, dict):
-            place = _write_directory(stream, entry, order)
-            fields.append(struct.pack(f"{order}HHII", tag, _LONG, 1, place))
+            offset = _write_directory(stream, entry, order)
+            fields.append(struct.pack(f"{order}HHII", tag, _LONG, 1, offset))
             continue
         type, count, value = entry
         if len(value) > 4:
-            place = stream.tell()
+            offset = stream.tell()
             stream.write(value + b"\0" * (len(value) % 2))
-            value = struct.pack(f"{order}I", place)
+            value = struct.pack(f"{order}I", offset)
         fields.append(struct.pack(f"{order}HHI", tag, type, count) + value.ljust(4, b"\0"))
-    place = stream.tell()
+    offset = stream.tell()
     stream.write(struct.pack(f"{order}H", len(fields)) + b"".join(fields) + bytes(4))
-    return place
+    return offset

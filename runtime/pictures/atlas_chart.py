@@ -47,7 +47,7 @@ def _draw_chart(
     xs = np.linspace(min(ages[0], curve.ages[0]), max(ages[1], curve.ages[-1]), 60)
     ys = np.array([curve.score_of(float(x)) for x in xs])
 
-    def place(age: float, score: float) -> tuple[float, float]:
+    def point(age: float, score: float) -> tuple[float, float]:
         across = (age - xs[0]) / (xs[-1] - xs[0])
         up = (score - ys[0]) / (ys[-1] - ys[0])
         return left + float(across) * (right - left), bottom - float(up) * (bottom - top)
@@ -56,13 +56,13 @@ def _draw_chart(
     draw.rectangle((left, top, right, bottom), outline=FAINT)
     for tick in range(20, 100, 20):
         if xs[0] <= tick <= xs[-1]:
-            x = place(tick, ys[0])[0]
+            x = point(tick, ys[0])[0]
             draw.line([(x, top), (x, bottom)], fill=FAINT)
             draw.text((x, bottom + 10), str(tick), fill=INK, font=font(_TEXT - 1), anchor="mm")
     for score in (ys[0], ys[-1]):
-        y = place(xs[0], score)[1]
+        y = point(xs[0], score)[1]
         draw.text((left - 5, y), f"{score:.3g}", fill=INK, font=font(_TEXT - 1), anchor="rm")
-    draw.line([place(float(x), float(y)) for x, y in zip(xs, ys, strict=True)], fill=_CURVE, width=2)
+    draw.line([point(float(x), float(y)) for x, y in zip(xs, ys, strict=True)], fill=_CURVE, width=2)
     for age, score in zip(curve.ages, curve.scores, strict=True):
-        x, y = place(age, score)
+        x, y = point(age, score)
         draw.ellipse((x - 3, y - 3, x + 3, y + 3), fill=_CURVE)

@@ -43,9 +43,9 @@ def span_of(lowest: float, highest: float) -> tuple[int, int]:
 
 def colours_of(years: NDArray[np.floating], span: tuple[int, int]) -> NDArray[np.float32]:
     """Colours float32 [..., 3], 0..255, from deep blue (youngest) over green to red (oldest)."""
-    place = (np.asarray(years, np.float64) - span[0]) / (span[1] - span[0]) * (len(_COLOURS) - 1)
+    at = (np.asarray(years, np.float64) - span[0]) / (span[1] - span[0]) * (len(_COLOURS) - 1)
     knots = np.arange(len(_COLOURS))
-    return np.stack([np.interp(place, knots, _COLOURS[:, c]) for c in range(3)], axis=-1).astype(np.float32)
+    return np.stack([np.interp(at, knots, _COLOURS[:, c]) for c in range(3)], axis=-1).astype(np.float32)
 
 
 def draw_scale(

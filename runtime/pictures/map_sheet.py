@@ -155,9 +155,9 @@ def _draw_table(row: Image.Image, view: MapView, left: int) -> None:
     names_end = left + 11 * _TEXT
     for line in range(-1, len(ZONES) + 1):
         y = _GAP + 2 * _TEXT + (line + 0.5) * step
-        for place, (title, ages) in enumerate(_columns(view)):
+        for column, (title, ages) in enumerate(_columns(view)):
             text = title if line < 0 else _ages_text(ages, line)
-            x = names_end + 5 * _TEXT * (place + 1) - _TEXT
+            x = names_end + 5 * _TEXT * (column + 1) - _TEXT
             draw.text((x, y), text, fill=INK, font=font(_TEXT), anchor="rm")
         if 0 <= line < len(ZONES):
             draw.text((left + 1.4 * _TEXT, y), str(line + 1), fill=_HUES[line], font=font(_TEXT), anchor="rm")

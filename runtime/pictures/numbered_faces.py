@@ -26,7 +26,7 @@ def draw_numbers(rgb: NDArray[np.uint8], faces: Sequence[Face]) -> Image.Image:
         x0, y0, x1, y1 = face.box
         draw.rectangle((x0, y0, x1, y1), outline=FRAME, width=line)
         text = font(max(14, round(0.22 * face.width_px)))
-        place = draw.textbbox((x0, y0), str(number), font=text, stroke_width=line)
-        draw.rectangle(place, fill=INK)
+        label = draw.textbbox((x0, y0), str(number), font=text, stroke_width=line)
+        draw.rectangle(label, fill=INK)
         draw.text((x0, y0), str(number), fill=BACKGROUND, font=text, stroke_width=line, stroke_fill=INK)
     return picture

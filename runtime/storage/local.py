@@ -94,9 +94,9 @@ class LocalStore(Store):
             if path == fixed or (without and (real == without or real.startswith(without + os.sep))):
                 continue
             if path.is_dir():
-                place = path.relative_to(fixed).as_posix()
+                relative = path.relative_to(fixed).as_posix()
                 for one in self.walk(Location.of(path), without):
-                    yield replace(one, name=f"{place}/{one.name}")
+                    yield replace(one, name=f"{relative}/{one.name}")
             else:
                 yield _listed(path, fixed)
 

@@ -68,13 +68,13 @@ def prepare_people(
     """
     rows = LandmarkRows(folder / ROWS)
     people = know_people(analysis.tracks, analysis.people)
-    places = [face_of_row(rows, one.tracks[0].rows[0], one.tracks[0].presences[0]) for one in people]
+    faces = [face_of_row(rows, one.tracks[0].rows[0], one.tracks[0].presences[0]) for one in people]
     unknown = [number for number in request.people if number > len(people)]
     if unknown:
         raise UsageError(
             f"there is no face {unknown[0]}, the video shows {len(people)}: `list_people` finds them"
         )
-    people = choose_people(people, request, places)
+    people = choose_people(people, request, faces)
     bridge = bridge_frames(source.rate)
     courses = [
         (person, Course(track, rows, source.rate, bridge, pipeline.manifest))

@@ -47,24 +47,24 @@ class Slip:
     affine: Doubles
     rest: Floats
 
-    def of(self, places: Floats) -> Floats:
+    def of(self, positions: Floats) -> Floats:
         """Displace positions [h, w, 2] in units of the square."""
-        moved = places + self._rest_at(places)
+        moved = positions + self._rest_at(positions)
         return np.asarray(cv2.transform(moved, self.affine.astype(np.float32)), np.float32).reshape(
-            places.shape
+            positions.shape
         )
 
-    def back(self, places: Floats) -> Floats:
+    def back(self, positions: Floats) -> Floats:
         """The inverse of `of`: original positions of displaced ones [h, w, 2]."""
         inverse = cv2.invertAffineTransform(self.affine).astype(np.float32)
-        moved = np.asarray(cv2.transform(places, inverse), np.float32).reshape(places.shape)
+        moved = np.asarray(cv2.transform(positions, inverse), np.float32).reshape(positions.shape)
         found = moved
         for _ in range(BACK_ROUNDS):
             found = moved - self._rest_at(found)
         return np.asarray(found, np.float32)
 
-    def _rest_at(self, places: Floats) -> Floats:
-        at = places * np.float32(HALF_PX) - np.float32(0.5)
+    def _rest_at(self, positions: Floats) -> Floats:
+        at = positions * np.float32(HALF_PX) - np.float32(0.5)
         return looked_up(self.rest, at, cv2.INTER_LINEAR)
 
 

@@ -77,8 +77,8 @@ def times_of(paths: Sequence[Path]) -> tuple[list[int], int]:
     """The times of all packets in presentation order, and the reordering delay in packets."""
     coded = [packet.pts for path in paths for packet in read_segment(path)]
     shown = sorted(coded)
-    place = {pts: rank for rank, pts in enumerate(shown)}
-    return shown, max((n - place[pts] for n, pts in enumerate(coded)), default=0)
+    ranks = {pts: rank for rank, pts in enumerate(shown)}
+    return shown, max((n - ranks[pts] for n, pts in enumerate(coded)), default=0)
 
 
 def _prepared(frame: Any, pts: int, info: VideoInfo, encoding: Encoding) -> Any:

@@ -90,8 +90,8 @@ def draw_sheet(people: Sequence[ListedPerson]) -> Image.Image:
     height = CELL_PX + LABEL_PX
     sheet = Image.new("RGB", (columns * CELL_PX, -(-len(people) // columns) * height), BACKGROUND)
     draw = ImageDraw.Draw(sheet)
-    for place, one in enumerate(people):
-        x, y = place % columns * CELL_PX, place // columns * height
+    for index, one in enumerate(people):
+        x, y = index % columns * CELL_PX, index // columns * height
         sheet.paste(Image.fromarray(one.portrait), (x, y))
         name = f"face {one.person.number}: looks {one.person.age:.0f}"
         times = f"{say_time(one.first)} to {say_time(one.last)}, {one.pictures} pictures"

@@ -78,9 +78,9 @@ class Course:
         weight = float(self._weights[number - self.first])
         if weight <= 0.0:
             return None
-        place = self._fit(number, self._pose_s, self._poses)
+        pose = self._fit(number, self._pose_s, self._poses)
         units = self._fit(number, self._shape_s, None)
-        points = apply_affine(_to_photo(place), units.reshape(-1, 2))
+        points = apply_affine(_to_photo(pose), units.reshape(-1, 2))
         nearest = int(np.abs(self._frames - number).argmin())
         face = Face(points, 1.0, float(self._presences[nearest]), canonical_frame(points))
         return Step(face, int(self._sizes[nearest]), weight)

@@ -22,7 +22,7 @@ def later_timecode(code: str, pictures: int, rate: Fraction) -> str:
     base = round(rate)
     if found is None or base < 1:
         return code
-    hours, minutes, seconds, frames = (int(found[place]) for place in (1, 2, 3, 5))
+    hours, minutes, seconds, frames = (int(found[group]) for group in (1, 2, 3, 5))
     dropped = 2 * round(base / 30) if found[4] != ":" else 0
     minute = 60 * hours + minutes
     number = (60 * minute + seconds) * base + frames - dropped * (minute - minute // 10)

@@ -34,8 +34,8 @@ export class AgeSlider {
 
   #show({ age }) {
     const [low, high] = this.range;
-    const place = (years) => `calc(13px + (100% - 26px) * ${Math.min(1, Math.max(0, (years - low) / (high - low)))})`;
-    byId("age-now").style.left = place(this.now);
+    const position = (years) => `calc(13px + (100% - 26px) * ${Math.min(1, Math.max(0, (years - low) / (high - low)))})`;
+    byId("age-now").style.left = position(this.now);
     byId("age-now").title = `reads as ${Math.round(this.now)} now`;
     const shown = age ?? Math.round(this.now);
     this.input.value = shown;

@@ -99,16 +99,16 @@ export class Brush {
   }
 
   /** Paint from the last position to this one. */
-  #paint(place) {
-    const from = this.#stroke.last ?? place;
+  #paint(position) {
+    const from = this.#stroke.last ?? position;
     const step = Math.max(this.#radius / 4, 1 / SIDE);
-    const count = Math.max(1, Math.ceil(Math.hypot(place[0] - from[0], place[1] - from[1]) / step));
+    const count = Math.max(1, Math.ceil(Math.hypot(position[0] - from[0], position[1] - from[1]) / step));
     for (let n = 1; n <= count; n++) {
-      const [u, v] = [0, 1].map((i) => from[i] + (place[i] - from[i]) * n / count);
+      const [u, v] = [0, 1].map((i) => from[i] + (position[i] - from[i]) * n / count);
       this.#dab(u, v);
       if (this.mirror.checked) this.#dab(this.#mirrored(u, v), v);
     }
-    this.#stroke.last = place;
+    this.#stroke.last = position;
     const { mask, before } = this.#stroke;
     const years = Number(this.years.value);
     const paint = new Float32Array(before.length);

@@ -14,7 +14,7 @@ export class Heat {
   #tab = false;
   #face = null;
   #years = null; // requested changes of all cells
-  #place = null;
+  #position = null;
   #drawing = false;
   #due = false;
 
@@ -53,9 +53,9 @@ export class Heat {
   }
 
   /** Show in the legend the requested age at a position of the face's frame (0 to 1); null clears it. */
-  tell(place) {
-    this.#place = place;
-    const cell = place?.map((v) => Math.floor(v * SIDE));
+  tell(position) {
+    this.#position = position;
+    const cell = position?.map((v) => Math.floor(v * SIDE));
     const inside = cell?.every((v) => v >= 0 && v < SIDE);
     const years = inside && this.#years ? Math.round(this.#years[cell[1] * SIDE + cell[0]]) : 0;
     this.legend.lastElementChild.textContent = inside ? `here ${signed(years)}` : "";
@@ -83,7 +83,7 @@ export class Heat {
 
   #fill(years) {
     this.#years = years;
-    this.tell(this.#place);
+    this.tell(this.#position);
     const picture = this.context.createImageData(SIDE, SIDE);
     for (let i = 0; i < years.length; i++) {
       picture.data.set(years[i] < 0 ? YOUNGER : OLDER, 4 * i);

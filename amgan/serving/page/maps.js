@@ -52,7 +52,7 @@ export async function encodeMap(map) {
   head.set([16, 0, 0, 0, 0], 8);
   const parts = [new Uint8Array([137, 80, 78, 71, 13, 10, 26, 10]), chunk("IHDR", head), chunk("IDAT", data), chunk("IEND", new Uint8Array())];
   const file = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  parts.reduce((place, part) => { file.set(part, place); return place + part.length; }, 0);
+  parts.reduce((offset, part) => { file.set(part, offset); return offset + part.length; }, 0);
   return file;
 }
 

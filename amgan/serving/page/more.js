@@ -18,7 +18,7 @@ export class More {
       <label class="check"><input type="checkbox" id="shape"><span>Let the face’s shape change with its age</span></label>
       <label class="check"><input type="checkbox" id="whites"><span>Let the whites of eyes and teeth change with age</span></label>
       <p class="heading">Map</p>
-      <p class="soft hint">Ages of every place as a picture that can be edited, and used with <code>amgan age --map</code>.</p>
+      <p class="soft hint">Ages of every position as a picture that can be edited, and used with <code>amgan age --map</code>.</p>
       <div class="row"><button id="save-map" class="outlined">Save map</button>
         <button id="load-map" class="outlined">Load map</button><input id="map-file" type="file" accept=".png,.npy" hidden></div>
       <p class="heading">Command</p>

@@ -163,12 +163,12 @@ export class Stage {
 
   /** Centre a position of the photo, with no wider margin than the whole photo would have. */
   #centred([x, y], scale) {
-    const place = (centre, extent, size) => {
+    const position = (centre, extent, size) => {
       const start = extent / 2 - centre * scale;
       return size * scale <= extent ? (extent - size * scale) / 2 : Math.min(0, Math.max(extent - size * scale, start));
     };
     const { clientWidth: width, clientHeight: height } = this.pane;
-    return { scale, x: place(x, width, this.photo.width), y: place(y, height, this.photo.height) };
+    return { scale, x: position(x, width, this.photo.width), y: position(y, height, this.photo.height) };
   }
 
   zoom(factor, x = this.pane.clientWidth / 2, y = this.pane.clientHeight / 2) {

@@ -79,8 +79,8 @@ class InFlightTile {
         network_.give_back(request_);
         const std::size_t row_bytes = std::size_t{3} * tile_.width;
         for (int y = 0; y < tile_.height; ++y) {
-            const std::size_t place = static_cast<std::size_t>(tile_.y0 + y) * side_px + tile_.x0;
-            std::memcpy(aged + 3 * place, aged_.data() + row_bytes * y, row_bytes);
+            const std::size_t offset = static_cast<std::size_t>(tile_.y0 + y) * side_px + tile_.x0;
+            std::memcpy(aged + 3 * offset, aged_.data() + row_bytes * y, row_bytes);
         }
     }
 

@@ -151,8 +151,8 @@ class TensorRtEngine : public Engine {
         const auto *core = static_cast<const std::uint8_t *>(lane.aged(element));
         const std::size_t core_row = std::size_t{3} * plan.core().width, row_bytes = std::size_t{3} * tile.width;
         for (int y = 0; y < tile.height; ++y) {
-            const std::size_t place = static_cast<std::size_t>(tile.y0 + y) * side_px + tile.x0;
-            std::memcpy(aged + 3 * place, core + core_row * y, row_bytes);
+            const std::size_t offset = static_cast<std::size_t>(tile.y0 + y) * side_px + tile.x0;
+            std::memcpy(aged + 3 * offset, core + core_row * y, row_bytes);
         }
     }
 

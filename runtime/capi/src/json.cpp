@@ -110,7 +110,7 @@ class Parser {
         return (end == std::string_view::npos ? rest_.size() : end) - from;
     }
 
-    char at(std::size_t place) const { return place < rest_.size() ? rest_[place] : '\0'; }
+    char at(std::size_t index) const { return index < rest_.size() ? rest_[index] : '\0'; }
 
     void number(Json &found) {
         std::size_t end = at(0) == '-' ? 1 : 0;

@@ -60,12 +60,12 @@ void set_least_sizes(ov::Model &model, const NetworkOptions &options, const std:
 // value of each position plane becomes an additional, unused output.
 void keep_positions_exact(ov::Model &model) {
     const std::set<std::string> waves = {"Sin", "Cos"};
-    std::vector<ov::Output<ov::Node>> places;
+    std::vector<ov::Output<ov::Node>> positions;
     bool sampled = false;
     for (const auto &node : model.get_ordered_ops()) {
-        if (waves.count(node->get_type_name()) > 0) places.push_back(node->output(0));
+        if (waves.count(node->get_type_name()) > 0) positions.push_back(node->output(0));
         if (std::string(node->get_type_name()) == "GridSample" && !sampled) {
-            places.push_back(node->input_value(1));
+            positions.push_back(node->input_value(1));
             sampled = true;
         }
     }
@@ -73,9 +73,9 @@ void keep_positions_exact(ov::Model &model) {
         return ov::op::v0::Constant::create(ov::element::i64, ov::Shape{4}, std::vector<std::int64_t>(4, value));
     };
     ov::ResultVector results;
-    for (const auto &place : places)
+    for (const auto &position : positions)
         results.push_back(std::make_shared<ov::op::v0::Result>(
-            std::make_shared<ov::op::v8::Slice>(place, four(0), four(1), four(1))->output(0)));
+            std::make_shared<ov::op::v8::Slice>(position, four(0), four(1), four(1))->output(0)));
     // Not add_output(): after a reshape it leaves a model that OpenVINO 2026 cannot copy.
     model.add_results(results);
 }

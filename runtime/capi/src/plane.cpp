@@ -8,14 +8,14 @@ namespace amgan_impl {
 namespace {
 
 // The position of a sample between two cells of a line.
-struct Place {
+struct Sample {
     int low = 0;
     int high = 0;
     float share = 0.0f;  // of `high`
 };
 
-std::vector<Place> places(int side, int count, double step, double shift) {
-    std::vector<Place> found(count);
+std::vector<Sample> samples(int side, int count, double step, double shift) {
+    std::vector<Sample> found(count);
     for (int i = 0; i < count; ++i) {
         const double at = std::clamp(i * step + shift, 0.0, side - 1.0);
         found[i].low = static_cast<int>(at);
@@ -30,13 +30,13 @@ float mixed(float low, float high, float share) { return low + (high - low) * sh
 }  // namespace
 
 Plane sample_linear(const Plane &plane, int count, double step, double shift) {
-    const std::vector<Place> line = places(plane.side, count, step, shift);
+    const std::vector<Sample> line = samples(plane.side, count, step, shift);
     Plane out(count);
     for (int y = 0; y < count; ++y) {
         const float *above = plane.row(line[y].low), *below = plane.row(line[y].high);
         float *row = out.row(y);
         for (int x = 0; x < count; ++x) {
-            const Place &at = line[x];
+            const Sample &at = line[x];
             row[x] = mixed(mixed(above[at.low], above[at.high], at.share),
                            mixed(below[at.low], below[at.high], at.share), line[y].share);
         }

@@ -47,7 +47,7 @@ Picture block_means(const amgan_frame &frame, int factor) {
 
 // Four neighbours on a line and their weights.
 struct Taps {
-    std::array<int, 4> places{};
+    std::array<int, 4> indices{};
     std::array<double, 4> weights{};
 };
 
@@ -63,7 +63,7 @@ std::vector<Taps> taps(int many, int few, double ratio) {
         const double at = std::nearbyint(((i + 0.5) * ratio - 0.5) * kStepsPerPx) / kStepsPerPx;
         const int cell = static_cast<int>(std::floor(at));
         for (int k = 0; k < 4; ++k) {
-            line[static_cast<std::size_t>(i)].places[static_cast<std::size_t>(k)] = std::clamp(cell - 1 + k, 0, many - 1);
+            line[static_cast<std::size_t>(i)].indices[static_cast<std::size_t>(k)] = std::clamp(cell - 1 + k, 0, many - 1);
             line[static_cast<std::size_t>(i)].weights[static_cast<std::size_t>(k)] = kernel(at - (cell - 1 + k));
         }
     }
@@ -86,7 +86,7 @@ std::vector<std::uint8_t> shrunk(const amgan_frame &frame, int side_px) {
                 for (std::size_t i = 0; i < 4; ++i)
                     for (std::size_t c = 0; c < 3; ++c)
                         sum[c] += down.weights[j] * across.weights[i] *
-                                  coarse.at(across.places[i], down.places[j])[c];
+                                  coarse.at(across.indices[i], down.indices[j])[c];
             for (std::size_t c = 0; c < 3; ++c) small.at(x, y)[c] = rounded(sum[c]);
         }
     return small.values;

@@ -75,8 +75,8 @@ class KernelMover:
         for number, placed in enumerate(slot.tiles):
             tile, room = placed.tile, placed.frame.room
             addresses = (room.image.handle, room.planes.handle, room.aged.handle)
-            place = (placed.frame.padded, tile.x0, tile.y0, tile.width, tile.height, 0)
-            slot.descriptors[number] = (*addresses, *place)
+            rectangle = (placed.frame.padded, tile.x0, tile.y0, tile.width, tile.height, 0)
+            slot.descriptors[number] = (*addresses, *rectangle)
         self._cuda.copy(slot.memory.handle, slot.pinned.handle, slot.pinned.size, stream.handle)
         mixed = slot.patterns.shape[1]
         inputs: list[Argument] = [
@@ -116,11 +116,11 @@ class CopyMover:
         halo = self._halo
         row, rows = (side + 2 * halo for side in ring.core)
         for number, placed in enumerate(slot.tiles):
-            tile, place = placed.tile, placed.frame
+            tile, frame = placed.tile, placed.frame
             width, height = tile.width + 2 * halo, tile.height + 2 * halo
             self._cuda.copy_2d(
                 into.address("image") + number * _RGB * row * rows, _RGB * row,
-                place.room.image.handle + _RGB * (tile.y0 * place.padded + tile.x0), _RGB * place.padded,
+                frame.room.image.handle + _RGB * (tile.y0 * frame.padded + tile.x0), _RGB * frame.padded,
                 _RGB * width, height, stream.handle,
             )  # fmt: skip
             self._gather_planes(into, (row // CELL_PX, rows // CELL_PX), number, placed, stream)
@@ -132,10 +132,10 @@ class CopyMover:
         self, into: ProgramSlot, cells: Size, number: int, placed: PlacedTile, stream: Stream
     ) -> None:
         """Cut ages and coordinates into element ``number`` of a batch, whose planes have ``cells`` (w, h)."""
-        tile, place = placed.tile, placed.frame
-        plane, row = _FLOAT * cells[0] * cells[1], place.padded // CELL_PX
+        tile, frame = placed.tile, placed.frame
+        plane, row = _FLOAT * cells[0] * cells[1], frame.padded // CELL_PX
         width, height = ((size + 2 * self._halo) // CELL_PX for size in (tile.width, tile.height))
-        start = place.room.planes.handle + _FLOAT * (tile.y0 // CELL_PX * row + tile.x0 // CELL_PX)
+        start = frame.room.planes.handle + _FLOAT * (tile.y0 // CELL_PX * row + tile.x0 // CELL_PX)
         coordinates = into.address("coordinates") + number * COORDINATE_PLANES * plane
         targets = [into.address("aging_map") + number * plane]
         targets += [coordinates + i * plane for i in range(COORDINATE_PLANES)]
@@ -149,9 +149,9 @@ class CopyMover:
         """Copy every core."""
         aged, (row, rows) = out_of.address("aged"), ring.core
         for number, placed in enumerate(slot.tiles):
-            tile, place = placed.tile, placed.frame
+            tile, frame = placed.tile, placed.frame
             self._cuda.copy_2d(
-                place.room.aged.handle + _RGB * (tile.y0 * place.side + tile.x0), _RGB * place.side,
+                frame.room.aged.handle + _RGB * (tile.y0 * frame.side + tile.x0), _RGB * frame.side,
                 aged + number * _RGB * row * rows, _RGB * row,
                 _RGB * tile.width, tile.height, stream.handle,
             )  # fmt: skip

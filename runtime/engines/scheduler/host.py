@@ -95,12 +95,12 @@ class HostTileDevice:
         cells = [t.tile.padded(self._halo, CELL_PX) for t in tiles]
         works = [t.frame.work for t in tiles]
         ages = [work.aging_map[part] for work, part in zip(works, cells, strict=True)]
-        places = [
+        coordinates = [
             work.coordinates[:, rows, columns] for work, (rows, columns) in zip(works, cells, strict=True)
         ]
         patterns = [work.pattern for work in works]
         batch = TileBatch(
-            _stack(images), _stack(ages)[:, None], _stack(places), _stack(patterns), _name(len(tiles))
+            _stack(images), _stack(ages)[:, None], _stack(coordinates), _stack(patterns), _name(len(tiles))
         )
         self._slots[slot] = _Slot(tiles, batch)
         return len(tiles)

@@ -200,11 +200,11 @@ def _check(work: FrameWork, halo_px: int, likes: Capabilities) -> int:
         raise EngineError(
             f"{work.label}: the aging map must be float32 {(cells, cells)}, not {ages.dtype} {ages.shape}"
         )
-    places, pattern = work.coordinates, work.pattern
-    if places.dtype != np.float32 or places.shape != (COORDINATE_PLANES, cells, cells):
+    coordinates, pattern = work.coordinates, work.pattern
+    if coordinates.dtype != np.float32 or coordinates.shape != (COORDINATE_PLANES, cells, cells):
         raise EngineError(
             f"{work.label}: the coordinates must be float32 {(COORDINATE_PLANES, cells, cells)}, "
-            f"not {places.dtype} {places.shape}"
+            f"not {coordinates.dtype} {coordinates.shape}"
         )
     if pattern.dtype != np.float32 or pattern.ndim != 1:
         raise EngineError(

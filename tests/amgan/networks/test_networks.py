@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 import pytest
 import torch
-from support.tile_inputs import mixtures, smooth_places
+from support.tile_inputs import mixtures, smooth_positions
 from support.tiny_networks import (
     TINY_DISCRIMINATOR,
     TINY_GENERATOR,
@@ -33,7 +33,7 @@ def inputs(height: int, width: int, n: int = 1, dtype: torch.dtype = torch.float
     rng = torch.Generator().manual_seed(seed)
     image = torch.rand(n, 3, height, width, generator=rng, dtype=dtype) * 2 - 1
     ages = torch.rand(n, 1, height // 4, width // 4, generator=rng, dtype=dtype) * 75 + 15
-    places = torch.from_numpy(smooth_places(n, height // 4, width // 4, seed)).to(dtype)
+    places = torch.from_numpy(smooth_positions(n, height // 4, width // 4, seed)).to(dtype)
     places[:, 2].clamp_(min=0.1)  # nowhere off the face, where places do not count
     return image, ages, places, torch.from_numpy(mixtures(n, K, seed)).to(dtype)
 
@@ -176,7 +176,7 @@ def test_off_the_face_places_do_not_matter() -> None:
 
 
 def test_conditioning_planes_by_hand() -> None:
-    ages, places = torch.full((1, 1, 3, 5), 70.0), torch.from_numpy(smooth_places(1, 3, 5))
+    ages, places = torch.full((1, 1, 3, 5), 70.0), torch.from_numpy(smooth_positions(1, 3, 5))
     u, v, inside, scale = places[0]
     pattern = torch.tensor([[0.5, 0.25, 0.25]])
     planes = conditioning_planes(ages, places, pattern)
@@ -195,7 +195,7 @@ def test_conditioning_planes_by_hand() -> None:
 
 
 def test_upsampling_is_bilinear() -> None:
-    planes = torch.from_numpy(smooth_places(2, 7, 9))
+    planes = torch.from_numpy(smooth_positions(2, 7, 9))
     found = upsampled(torch.nn.functional.pad(planes, (1, 1, 1, 1), mode="replicate"))
     wanted = torch.nn.functional.interpolate(planes, scale_factor=4, mode="bilinear", align_corners=False)
     torch.testing.assert_close(found, wanted, rtol=0, atol=1e-6)
@@ -203,8 +203,8 @@ def test_upsampling_is_bilinear() -> None:
 
 def test_pixels_of_a_tile_are_the_slice_of_the_wholes() -> None:
     """Bit for bit, in single precision: otherwise tiles would show."""
-    whole = upsampled(torch.from_numpy(smooth_places(1, 30, 40)))
-    part = upsampled(torch.from_numpy(smooth_places(1, 30, 40))[..., 5:15, 8:20])
+    whole = upsampled(torch.from_numpy(smooth_positions(1, 30, 40)))
+    part = upsampled(torch.from_numpy(smooth_positions(1, 30, 40))[..., 5:15, 8:20])
     assert torch.equal(part, whole[..., 20:52, 32:72])
 
 

@@ -11,7 +11,7 @@ import onnxruntime
 import pytest
 import torch
 from onnx import TensorProto
-from support.tile_inputs import mixtures, smooth_places
+from support.tile_inputs import mixtures, smooth_positions
 from support.tiny_networks import random_discriminator, random_generator
 
 from amgan.export.cases import estimator_cases, generator_cases
@@ -79,7 +79,7 @@ def test_generator(
         rng = np.random.default_rng(height)
         image = rng.integers(0, 256, (n, height + 2 * halo, width + 2 * halo, 3), dtype=np.uint8)
         ages = rng.uniform(15, 90, (n, 1, image.shape[1] // 4, image.shape[2] // 4)).astype(np.float32)
-        arrays = (image, ages, smooth_places(n, *ages.shape[2:], seed=n), mixtures(n, config.patterns))
+        arrays = (image, ages, smooth_positions(n, *ages.shape[2:], seed=n), mixtures(n, config.patterns))
         with torch.inference_mode():
             wanted = DeployGenerator(source)(*map(torch.from_numpy, arrays)).numpy()
         found = run(*arrays)

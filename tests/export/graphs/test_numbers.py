@@ -7,7 +7,7 @@ import pytest
 import torch
 from support.exported import Exported
 from support.stitching import stitch
-from support.tile_inputs import mixtures, smooth_places
+from support.tile_inputs import mixtures, smooth_positions
 from support.tiny_networks import TINY_MODEL
 
 from amgan.export.graphs.deploy import DeployEstimator, DeployGenerator
@@ -47,7 +47,7 @@ def test_every_tile_size_and_batch(
     rng = np.random.default_rng(height)
     image = rng.integers(0, 256, (n, height + 2 * HALO, width + 2 * HALO, 3), dtype=np.uint8)
     ages = rng.uniform(15, 90, (n, 1, image.shape[1] // 4, image.shape[2] // 4)).astype(np.float32)
-    places = smooth_places(n, *ages.shape[2:]), mixtures(n)
+    places = smooth_positions(n, *ages.shape[2:]), mixtures(n)
     found, wanted = run(engine, image, ages, *places), reference(exported, image, ages, *places)
     assert found.shape == (n, height, width, 3)
     assert difference(found, wanted).max() <= 1
@@ -59,7 +59,7 @@ def test_zeros_in_any_input_are_values_like_any_other(engine: OpenVinoEngine) ->
     side = 2 * HALO + 32
     image = np.full((1, side, side, 3), 120, np.uint8)
     ages = np.full((1, 1, side // 4, side // 4), 40, np.float32)
-    places, pattern = smooth_places(1, side // 4, side // 4), mixtures(1)
+    places, pattern = smooth_positions(1, side // 4, side // 4), mixtures(1)
     filled = (image, ages, places, pattern)
     spread = np.ptp(run(engine, *filled).reshape(-1, 3), axis=0).max()
     assert spread > 3
@@ -79,7 +79,7 @@ def test_deployed_arithmetic_by_hand(exported: Exported) -> None:
     image = rng.integers(0, 256, (1, 2 * HALO + 8, 2 * HALO + 8, 3), dtype=np.uint8)
     cells = image.shape[1] // 4
     ages = np.full((1, 1, cells, cells), 60, np.float32)
-    places = smooth_places(1, cells, cells), mixtures(1)
+    places = smooth_positions(1, cells, cells), mixtures(1)
     tensors = [torch.from_numpy(a) for a in (image, ages, *places)]
     untrained = Generator(TINY_MODEL.generator).eval()
     torch.nn.init.zeros_(untrained.colour.weight)
@@ -100,7 +100,7 @@ def test_tiles_give_the_pixels_of_the_whole_frame(engine: OpenVinoEngine, core: 
     rng = np.random.default_rng(2)
     image = rng.integers(0, 256, (FRAME + 2 * HALO, FRAME + 2 * HALO, 3), dtype=np.uint8)
     ages = rng.uniform(15, 90, (image.shape[0] // 4, image.shape[1] // 4)).astype(np.float32)
-    places = smooth_places(1, *ages.shape)[0]
+    places = smooth_positions(1, *ages.shape)[0]
 
     def aged(tile: Tile) -> np.ndarray:
         part = tile.padded(HALO, 4)

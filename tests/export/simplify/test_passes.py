@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from support.helpers import ROOT
-from support.tile_inputs import mixtures, smooth_places
+from support.tile_inputs import mixtures, smooth_positions
 from support.tiny_networks import random_generator
 
 from amgan.export.graphs.deploy import DeployGenerator
@@ -55,7 +55,7 @@ def inputs(halo: int) -> tuple[torch.Tensor, ...]:
     height, width = 24 + 2 * halo, 36 + 2 * halo
     image = rng.integers(0, 256, (2, height, width, 3), dtype=np.uint8)
     ages = rng.uniform(15, 90, (2, 1, height // 4, width // 4)).astype(np.float32)
-    arrays = (image, ages, smooth_places(2, height // 4, width // 4), mixtures(2, 3))
+    arrays = (image, ages, smooth_positions(2, height // 4, width // 4), mixtures(2, 3))
     return tuple(torch.from_numpy(array) for array in arrays)
 
 

@@ -10,7 +10,7 @@ from amgan.runtime.face.coordinates import frame_coordinates, scale_of
 Floats = NDArray[np.float32]
 
 
-def smooth_places(n: int, height: int, width: int, seed: int = 0) -> Floats:
+def smooth_positions(n: int, height: int, width: int, seed: int = 0) -> Floats:
     """Coordinates [n, 4, height, width] of n tiles, in cells: each a tilted and bent piece of a face."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:height, :width] / max(height, width)
@@ -24,7 +24,7 @@ def smooth_places(n: int, height: int, width: int, seed: int = 0) -> Floats:
     return out
 
 
-def frame_places(side_px: int, halo_px: int) -> Floats:
+def frame_positions(side_px: int, halo_px: int) -> Floats:
     """Coordinates [4, cells, cells] of a frame with its halo: X and Y across it, inside everywhere."""
     planes = frame_coordinates(side_px // 4, halo_px // 4)
     return np.concatenate([planes, np.full_like(planes[:1], scale_of(side_px))])

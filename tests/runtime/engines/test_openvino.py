@@ -16,7 +16,7 @@ from support.helpers import (
     write_tiny_bundle,
 )
 from support.stitching import stitch
-from support.tile_inputs import frame_places, mixtures, smooth_places
+from support.tile_inputs import frame_positions, mixtures, smooth_positions
 
 from amgan.benchmarking.portrait import whole_frame
 from amgan.export.parity.difference import code_difference, psnr_db
@@ -52,7 +52,7 @@ def batch(n: int = 1, height: int = 32, width: int = 48, age: float = 65.0, seed
     return TileBatch(
         rng.integers(0, 256, (n, height, width, 3), dtype=np.uint8),
         np.full((n, 1, height // 4, width // 4), age, np.float32),
-        smooth_places(n, height // 4, width // 4, seed),
+        smooth_positions(n, height // 4, width // 4, seed),
         mixtures(n, PATTERNS, seed),
         "tile 7",
     )
@@ -89,7 +89,7 @@ def test_any_tiling_gives_the_pixels_of_the_whole(engine: OpenVinoEngine, core: 
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (size + 2 * HALO, size + 2 * HALO, 3), dtype=np.uint8)
     ages = rng.uniform(15, 90, (size // 4 + HALO // 2, size // 4 + HALO // 2)).astype(np.float32)
-    places = frame_places(size, HALO)
+    places = frame_positions(size, HALO)
 
     def run(tile: Tile) -> np.ndarray:
         cells = tile.padded(HALO, 4)

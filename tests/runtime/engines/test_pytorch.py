@@ -15,7 +15,7 @@ import torch
 from support.engine_helpers import write_half_bundle
 from support.fake_cuda import FakeCuda
 from support.fake_torch_gpu import FakeGpu
-from support.tile_inputs import frame_places, mixtures
+from support.tile_inputs import frame_positions, mixtures
 from support.tiny_networks import TINY_GENERATOR, random_generator
 
 from amgan.export.graphs.emit import emit_generator
@@ -74,7 +74,7 @@ def test_frames_come_out_as_the_network_makes_them(network: OnnxNetwork, graphs:
     work = FrameWork(
         rng.integers(0, 256, (padded, padded, 3), dtype=np.uint8),
         rng.uniform(15, 90, (padded // 4, padded // 4)).astype(np.float32),
-        frame_places(side, HALO),
+        frame_positions(side, HALO),
         mixtures(1, PATTERNS)[0],
         tuple(plan_tiles(side, CORE, fixed=True)),
     )
@@ -276,7 +276,7 @@ def test_on_a_gpu_the_pixels_are_those_of_openvino() -> None:
     work = FrameWork(
         rng.integers(0, 256, (padded, padded, 3), dtype=np.uint8),
         np.full((padded // 4, padded // 4), 70, np.float32),
-        frame_places(512, halo),
+        frame_positions(512, halo),
         mixtures(1, bundle.manifest.patterns)[0],
         tuple(plan_tiles(512, 256)),
     )

@@ -17,7 +17,7 @@ from support.helpers import HALO as TINY_HALO
 from support.helpers import PATTERNS
 from support.numpy_device import HALO, Faults, NumpyDevice, age_frame, make_work
 from support.stitching import stitch
-from support.tile_inputs import frame_places, mixtures
+from support.tile_inputs import frame_positions, mixtures
 
 from amgan.runtime.bundle.bundle import Bundle
 from amgan.runtime.engines.contract import TileBatch
@@ -56,7 +56,7 @@ def tiny_work(side: int, core: int, label: str = "photo.jpg, face 1") -> FrameWo
     return FrameWork(
         rng.integers(0, 256, (padded, padded, 3), dtype=np.uint8),
         rng.uniform(15, 90, (padded // 4, padded // 4)).astype(np.float32),
-        frame_places(side, TINY_HALO),
+        frame_positions(side, TINY_HALO),
         mixtures(1, PATTERNS)[0],
         tuple(plan_tiles(side, core)),
         label,
