@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "_places.h"
+#include "_positions.h"
 
 #define LINES 4     /* scan lines per cell */
 #define STEPS 256   /* of a crossing in a cell */
