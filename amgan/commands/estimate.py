@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from amgan.commands.options import PathType, device_option, model_option, require_photo
-from amgan.commands.output import save_picture
+from amgan.commands.output import check_picture, save_picture
 from amgan.commands.tables import wide_console
 from amgan.runtime.errors import UsageError
 
@@ -48,6 +48,8 @@ def command(photo: Path, as_json: bool, draw: Path | None, model: Path | None, d
       amgan estimate friends.jpg --draw numbers.jpg
     """  # noqa: D301
     require_photo(photo)
+    if draw is not None:
+        check_picture(draw)
     if draw is not None and draw.resolve() == photo.resolve():
         raise UsageError(f"'{draw}' is the photo itself: name another picture, it is never overwritten")
     from amgan.runtime.ages.request import Request

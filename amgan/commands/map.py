@@ -15,7 +15,7 @@ from amgan.commands.options import (
     request_options,
     require_photo,
 )
-from amgan.commands.output import save_picture, tell
+from amgan.commands.output import check_picture, save_picture, tell
 from amgan.runtime.errors import UsageError
 
 if TYPE_CHECKING:
@@ -58,8 +58,8 @@ def command(
     """  # noqa: D301
     if output is None and save_map is None:
         raise UsageError("nothing would be written: give a picture with -o, a map with --save-map, or both")
-    if output is not None and output.suffix.lower() not in (".png", ".jpg", ".jpeg"):
-        raise UsageError(f"'{output}' cannot hold the picture: name it .png or .jpg")
+    if output is not None:
+        check_picture(output)
     asks = any(aging.asked[name] for name in ("age", "zones", "map_file", "population"))
     request = aging.request() if asks else None
     require_photo(photo)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from amgan.runtime.errors import MissingDependencyError, PhotoError
+from amgan.runtime.errors import MissingDependencyError, PhotoError, UsageError
 from amgan.runtime.files import whole_file
 
 if TYPE_CHECKING:
@@ -40,6 +40,12 @@ def tell_engine(taken: Capabilities, device: str, *, err: bool = False) -> None:
         tell(f"engine: {taken.name} on {taken.device} in {taken.precision}", err=err)
 
 
+def check_picture(path: Path) -> None:
+    """Raise UsageError if `save_picture` cannot write a file of this name."""
+    if path.suffix.lower() not in (".png", ".jpg", ".jpeg"):
+        raise UsageError(f"'{path}' cannot hold the picture: name it .png or .jpg")
+
+
 def save_picture(picture: Image.Image, path: Path) -> None:
     """Write a picture atomically; raises PhotoError."""
     try:
@@ -47,7 +53,9 @@ def save_picture(picture: Image.Image, path: Path) -> None:
         with whole_file(path, path.suffix) as temporary:
             picture.save(temporary, quality=92)
     except OSError as error:
-        raise PhotoError(f"'{path}' cannot be written ({error.strerror}): check the folder") from error
+        raise PhotoError(
+            f"'{path}' cannot be written ({error.strerror or error}): check the folder"
+        ) from error
 
 
 @contextmanager

@@ -75,9 +75,11 @@ def test_estimate_draws_the_numbers(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     with Image.open(source) as before, Image.open(tmp_path / "numbers.png") as drawn:
         assert drawn.size == before.size
-    result = run("estimate", source, "--draw", source)
-    assert result.exit_code == 2
-    one_sentence(result)
+    for name, told in ((source, "is the photo itself"), (tmp_path / "numbers.txt", "name it .png or .jpg")):
+        result = run("estimate", source, "--draw", name)
+        assert result.exit_code == 2
+        assert f"'{name}'" in one_sentence(result) and told in one_sentence(result)
+    assert not (tmp_path / "numbers.txt").exists()
 
 
 def test_faces_are_chosen_by_number_or_place(tmp_path: Path, fake: type[CommandPipeline]) -> None:
