@@ -19,8 +19,7 @@ from .openvino_cells import GROUP_PX, HEADS, PLANES, SEEN, Memory, PixelCells
 from .openvino_cut import read_cells, without_pixels
 from .openvino_network import choose_precision, compile_network, last_line, load_openvino
 
-MAX_CORE_PX = 832
-"""A face of a frame of 1,152 px fits into one tile."""
+MAX_CORE_PX = 640
 MAX_STREAMS = 4
 
 

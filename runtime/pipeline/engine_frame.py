@@ -17,6 +17,8 @@ from ..face.warp import sample_affine
 BESIDE_PX = 4
 """The border in px around the mask that is sampled if no engine runs."""
 TILE_STEP_PX = 32  # engines prepare each size once, so there should be few sizes
+ALONE_PERCENT = (105, 130)
+"""Width and height of a tile that alone covers a face, by the usual maximum side."""
 
 Area = tuple[int, int, int, int]
 Canvas = Callable[[int], NDArray[np.uint8]]
@@ -31,9 +33,14 @@ def plan_mask(mask: NDArray[np.float32], manifest: Manifest, likes: Capabilities
     if likes.fixed_core:
         cores = [core.size for core in likes.all_cores]
         return plan_cheapest(size, cores, manifest.halo_px, cells, multiple)
-    return plan_tiles(
-        size, likes.max_core_px, cells, multiple, at_least=likes.min_tiles, step_px=TILE_STEP_PX
-    )
+    usual, fewest = likes.max_core_px, likes.min_tiles
+    alone = (usual * ALONE_PERCENT[0] // 100, usual * ALONE_PERCENT[1] // 100)
+    tiles: list[Tile] = []
+    for core in (alone, (usual, usual)):
+        tiles = plan_tiles(size, core, cells, multiple, at_least=fewest, step_px=TILE_STEP_PX)
+        if len(tiles) <= fewest:
+            break
+    return tiles
 
 
 def any_memory(side_px: int) -> NDArray[np.uint8]:
