@@ -47,6 +47,7 @@ _STRANDS = 0.4
 _GLOSS = 0.45
 _SHOWN, _PLAIN = 7.0, 0.4
 _EVEN = 40.0
+_LEAST_SKIN = 15
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +101,7 @@ def plan_hair(
     if matte is None:
         return None
     certain = matte.alpha > CERTAIN
-    if matte.trust < _LEAST_TRUST or _dyed(np.median(matte.picture[certain], axis=0)):
+    if matte.trust < _LEAST_TRUST or _dyed(np.median(matte.picture[certain][::4], axis=0)):
         return None
     height = _height(landmarks_unit, len(matte.alpha))
     before, after = greyness(now, height), greyness(wanted, height)
@@ -203,11 +204,11 @@ def _dyed(colour: NDArray[np.floating]) -> bool:
 
 def _grey_level(shares: HeadShares, count: int) -> Plane:
     """The lightness of grey hair, in code values, in the light on this face: [count, MATTE_PX]."""
-    skin = shares.skin > 0.9
-    light = (shares.image @ LUMA).astype(np.float32)
-    if skin.sum() < 60:
+    skin = shares.skin[::2, ::2] > 0.9
+    light = shares.image[::2, ::2] @ LUMA
+    if skin.sum() < _LEAST_SKIN:
         return np.full((count, MATTE_PX), 120.0, np.float32)
-    rows, columns = (place / PARSER_PX - 0.5 for place in np.nonzero(skin))
+    rows, columns = (2 * place / PARSER_PX - 0.5 for place in np.nonzero(skin))
     lit = float(np.percentile(light[skin], 70))
     terms = np.stack([np.ones_like(rows), columns, rows], axis=-1)
     factors = np.linalg.lstsq(terms, light[skin] / max(float(light[skin].mean()), 1.0), rcond=None)[0]

@@ -40,8 +40,9 @@ def continued(plane: Plane) -> Plane:
 
 def cells_within(photo: tuple[int, int], window: Frame, rows: int) -> Plane:
     """1 in cells within a photo of (height, width) ``photo``, else 0: the rest repeats the photo's border."""
-    matrix = window.to_photo(MATTE_PX)
-    across, down = np.arange(MATTE_PX) + 0.5, np.arange(rows)[:, None] + 0.5
+    matrix = window.to_photo(MATTE_PX).astype(np.float32)
+    across, down = (np.arange(count, dtype=np.float32) + np.float32(0.5) for count in (MATTE_PX, rows))
+    down = down[:, None]
     x = matrix[0, 0] * across + matrix[0, 1] * down + matrix[0, 2]
     y = matrix[1, 0] * across + matrix[1, 1] * down + matrix[1, 2]
     return ((x >= 0) & (y >= 0) & (x < photo[1]) & (y < photo[0])).astype(np.float32)

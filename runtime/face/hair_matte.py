@@ -119,11 +119,11 @@ def _guided(picture: NDArray[np.uint8], likely: Plane, within: Plane) -> Plane:
     ar = (krr * cr + krg * cg + krb * cb) * inverse
     ag = (krg * cr + kgg * cg + kgb * cb) * inverse
     ab = (krb * cr + kgb * cg + kbb * cb) * inverse
-    linear = cv2.merge([ar, ag, ab, middle - ar * mr - ag * mg - ab * mb])
-    linear = enlarged(
-        _mean(linear * total[..., None]) / np.maximum(_mean(total), 1e-6)[..., None], len(picture)
-    )
-    return np.asarray((linear[..., :3] * guide).sum(axis=-1) + linear[..., 3], np.float32)
+    linear = cv2.merge([ar, ag, ab, middle - ar * mr - ag * mg - ab * mb]) * total[..., None]
+    smooth = enlarged(_mean(linear) / np.maximum(_mean(total), 1e-6)[..., None], len(picture))
+    red, green, blue, rest = cv2.split(smooth)
+    wide_r, wide_g, wide_b = cv2.split(guide)
+    return np.asarray(red * wide_r + green * wide_g + blue * wide_b + rest, np.float32)
 
 
 def _mean(plane: NDArray[np.number]) -> Plane:

@@ -44,7 +44,7 @@ def matte_trust(
     partly = float(((alpha > 0.15) & (alpha < 0.8)).sum()) / side
     unsure = float(((coarse > 0.15) & (coarse < 0.75)).sum()) / side
     sure = float(np.abs(2.0 * likely[hair] - 1.0).mean())
-    medians = [np.median(picture[one], axis=0) for one in (bare, certain)]
+    medians = [np.median(picture[one][::4], axis=0) for one in (bare, certain)]
     lab = cv2.cvtColor(np.array([medians], np.float32) / np.float32(255.0), cv2.COLOR_RGB2LAB)[0]
     apart = float(np.linalg.norm(lab[0] - lab[1]))
     above = slice(0, round(BROW * MATTE_PX))
