@@ -29,7 +29,7 @@ from amgan.runtime.engines.scheduler.scheduler import open_scheduler
 from amgan.runtime.face.finder import FaceFinder
 from amgan.runtime.photo.read import read_photo
 from amgan.runtime.photo.write import write_photo
-from amgan.runtime.pipeline import face_plan
+from amgan.runtime.pipeline import face_plan, seen_face
 from amgan.runtime.pipeline.estimator import Estimator
 
 RESULT = common.RESULTS / "stage_costs_cpu.json"
@@ -92,7 +92,7 @@ class Stages:
         rgb = photo.pixels
         faces = timed("find", self.finder.find, rgb)
         self.faces = len(faces)
-        seen = [timed("read ages", face_plan.see_face, rgb, one, manifest, self.estimator) for one in faces]
+        seen = [timed("read ages", seen_face.see_face, rgb, one, manifest, self.estimator) for one in faces]
         warp = face_plan.frame_with_halo
         likes = self.scheduler.capabilities
         try:

@@ -24,7 +24,7 @@ from amgan.runtime import Pipeline, Request
 from amgan.runtime.bundle.bundle import Bundle
 from amgan.runtime.face.zones import ZONES, Zone
 from amgan.runtime.pipeline.estimator import Estimator
-from amgan.runtime.pipeline.face_plan import SeenFace
+from amgan.runtime.pipeline.seen_face import SeenFace
 
 RESULT = common.RESULTS / "zone_locality_cpu.json"
 SWEEP = (20, 35, 50, 65, 80)

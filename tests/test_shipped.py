@@ -35,9 +35,9 @@ from amgan.runtime.face.warp import sample_affine, sample_plane
 from amgan.runtime.face.zones import PART_NAMES, ZONES, parts_of
 from amgan.runtime.files import file_sha256
 from amgan.runtime.pipeline.estimator import compile_estimator
-from amgan.runtime.pipeline.face_plan import frame_size
 from amgan.runtime.pipeline.pipeline import Pipeline
 from amgan.runtime.pipeline.results import AgedFace, AgedPhoto
+from amgan.runtime.pipeline.seen_face import frame_size
 
 MAX_WEIGHT_BYTES = 14_000_000  # the networks with their atlas, and the aging field
 MIN_BF16_DB = 45.0

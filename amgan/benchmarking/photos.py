@@ -27,8 +27,9 @@ from amgan.runtime.photo.data import Photo
 from amgan.runtime.photo.read import read_photo
 from amgan.runtime.photo.write import write_photo
 from amgan.runtime.pipeline.estimator import Estimator
-from amgan.runtime.pipeline.face_plan import FaceWork, SeenFace, paste_face, plan_work, see_face
+from amgan.runtime.pipeline.face_plan import FaceWork, paste_face, plan_work
 from amgan.runtime.pipeline.pipeline import Pipeline
+from amgan.runtime.pipeline.seen_face import SeenFace, see_face
 
 from .engines import Arrays
 

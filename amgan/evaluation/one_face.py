@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from amgan.runtime.ages.atlas_transfer import face_age
 from amgan.runtime.ages.request import Request
 from amgan.runtime.face.zones import ZONES
-from amgan.runtime.pipeline.face_plan import SeenFace
 from amgan.runtime.pipeline.pipeline import Pipeline
+from amgan.runtime.pipeline.seen_face import SeenFace
 from amgan.runtime.pipeline.sweep import sweep
 
 from .belief import FaceBelief, face_belief

@@ -13,7 +13,7 @@ from amgan.runtime.face.mesh import LIPS_OUTER
 from amgan.runtime.face.region_masks import edit_mask, make_region_masks
 from amgan.runtime.face.warp import sample_plane
 from amgan.runtime.face.zones import PART_NAMES
-from amgan.runtime.pipeline.face_plan import SeenFace
+from amgan.runtime.pipeline.seen_face import SeenFace
 
 CELLS = 256
 MASK_CELLS = 512

@@ -14,7 +14,7 @@ from amgan.runtime.photo.plugins import readable_formats
 if TYPE_CHECKING:
     from amgan.runtime import Pipeline
     from amgan.runtime.pipeline.face_filter import LeftFace
-    from amgan.runtime.pipeline.face_plan import SeenFace
+    from amgan.runtime.pipeline.seen_face import SeenFace
 
     from .photo_store import StoredPhoto
     from .settings import ServeSettings

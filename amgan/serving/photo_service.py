@@ -31,8 +31,8 @@ from .work import WorkDesk
 if TYPE_CHECKING:
     from amgan.runtime import Pipeline
     from amgan.runtime.pipeline.face_filter import Chosen, LeftFace
-    from amgan.runtime.pipeline.face_plan import SeenFace
     from amgan.runtime.pipeline.results import StartedPhoto
+    from amgan.runtime.pipeline.seen_face import SeenFace
 
     from .pictures import RegionFormat
 

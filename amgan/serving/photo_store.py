@@ -15,8 +15,8 @@ from .settings import ServeSettings
 
 if TYPE_CHECKING:
     from amgan.runtime.photo.data import Photo
-    from amgan.runtime.pipeline.face_plan import SeenFace
     from amgan.runtime.pipeline.face_region import FaceRegion
+    from amgan.runtime.pipeline.seen_face import SeenFace
 
 
 class PhotoGoneError(UsageError):

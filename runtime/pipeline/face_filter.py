@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..ages.request import Request
     from ..face.finder import Face, Found
     from ..face.found import Doubt
-    from .face_plan import SeenFace
+    from .seen_face import SeenFace
 
 MAX_TURN = 1.2
 """The limit of Face.turn: half profiles, at about 1, are aged; profiles, from 1.4 on, are not."""

@@ -13,7 +13,7 @@ from ..bundle.manifest import FRAME_STEP_PX, Manifest
 from ..face.alignment import Frame, apply_affine
 from ..face.finder import Face
 from ..face.warp import sample_affine
-from .face_plan import SeenFace, frame_size, make_seen_face, map_margin
+from .seen_face import SeenFace, frame_size, make_seen_face, map_margin
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,10 +30,11 @@ from ..photo.write import write_photo
 from .drawn_plan import DrawnPlan
 from .estimator import Estimator, open_estimator
 from .face_filter import Chosen, NoFaceError, choose_faces, why_none
-from .face_plan import FaceWork, SeenFace, paste_face, plan_work, see_face, see_skin
+from .face_plan import FaceWork, paste_face, plan_work
 from .face_region import FaceRegion, cut_region
 from .memory import require_memory_to_open
 from .results import AgedFace, AgedPhoto, StartedPhoto
+from .seen_face import SeenFace, see_face, see_skin
 
 
 class Pipeline:

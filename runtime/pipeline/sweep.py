@@ -17,9 +17,9 @@ from ..errors import UsageError
 from .face_filter import Chosen, NoFaceError, why_none
 
 if TYPE_CHECKING:
-    from .face_plan import SeenFace
     from .pipeline import Pipeline
     from .results import StartedPhoto
+    from .seen_face import SeenFace
 
 MAX_AGES = 500
 _AGES = re.compile(r"(\d{1,3}):(\d{1,3})(?::(\d{1,2}(?:\.\d+)?))?")

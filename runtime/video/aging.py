@@ -22,8 +22,9 @@ from ..face.paste import photo_changes
 from ..face.tone import Tone
 from ..pipeline.child_rule import why_a_child
 from ..pipeline.drawn_plan import DrawnPlan
-from ..pipeline.face_plan import FaceWork, SeenFace, plan_seen, update_seen_face
+from ..pipeline.face_plan import FaceWork, plan_seen
 from ..pipeline.pipeline import Pipeline
+from ..pipeline.seen_face import SeenFace, update_seen_face
 from .average import ChangeAverage
 from .look import FaceLook, Looker
 from .picture import Box, Picture

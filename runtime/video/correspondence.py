@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..ages.maps import MAP_CELLS
 from ..face.coordinates import mesh_coordinates
 from ..face.mean_face import mean_face
-from ..pipeline.face_plan import SeenFace
+from ..pipeline.seen_face import SeenFace
 from .register import LOOK_PX, Slip, looked_up
 
 Floats = NDArray[np.float32]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..ages.maps import FaceAges
 from ..face.easing import eased
-from ..pipeline.face_plan import SeenFace
+from ..pipeline.seen_face import SeenFace
 from .correspondence import Correspondence, Floats, look_of_frame
 from .register import LOOK_PX, face_cells
 

@@ -18,7 +18,7 @@ from ..face.alignment import apply_affine, canonical_frame
 from ..face.easing import eased
 from ..face.finder import Face, turn_of
 from ..pipeline.face_filter import MAX_TURN, NODS, nod
-from ..pipeline.face_plan import frame_size
+from ..pipeline.seen_face import frame_size
 from .tracks import LandmarkRows, Track, face_of_row
 
 Floats = NDArray[np.float64]

@@ -18,7 +18,8 @@ from amgan.runtime.engines.scheduler.scheduler import open_scheduler
 from amgan.runtime.face.finder import Face
 from amgan.runtime.face.zones import PART_NAMES, ZONES
 from amgan.runtime.pipeline.estimator import Estimator
-from amgan.runtime.pipeline.face_plan import plan_work, see_face
+from amgan.runtime.pipeline.face_plan import plan_work
+from amgan.runtime.pipeline.seen_face import see_face
 
 THIN_YEARS = 4.5
 """Averaging a map of 200 or 256 cells down blurs thin zones: 1.2 to 4.3 years over 13 faces of ages."""

@@ -28,7 +28,7 @@ from amgan.runtime.face.zones import PART_NAMES, ZONES
 from amgan.runtime.pipeline.drawn_plan import MASK_PX
 from amgan.runtime.pipeline.engine_frame import TILE_STEP_PX, engine_map, engine_positions
 from amgan.runtime.pipeline.estimator import landmarks_unit
-from amgan.runtime.pipeline.face_plan import map_margin
+from amgan.runtime.pipeline.seen_face import map_margin
 
 KEPT = [name for name in PART_NAMES if name.endswith("-right")]
 

@@ -15,7 +15,7 @@ from amgan.runtime.face.coordinates import face_coordinates
 from amgan.runtime.face.mean_face import mean_face
 from amgan.runtime.face.mesh import N_POINTS
 from amgan.runtime.pipeline.engine_frame import TILE_STEP_PX, engine_positions
-from amgan.runtime.pipeline.face_plan import map_margin
+from amgan.runtime.pipeline.seen_face import map_margin
 
 
 class Reference:

@@ -15,7 +15,7 @@ from amgan.runtime.face.region_masks import make_region_masks
 from amgan.runtime.face.zones import PART_NAMES
 from amgan.runtime.pipeline.engine_frame import area_of_tiles, engine_map, engine_positions, frame_with_halo
 from amgan.runtime.pipeline.estimator import landmarks_unit
-from amgan.runtime.pipeline.face_plan import map_margin
+from amgan.runtime.pipeline.seen_face import map_margin
 
 HALO = 44
 AGES = {name: 20.0 + 2.0 * number for number, name in enumerate(PART_NAMES)}

@@ -13,7 +13,7 @@ from amgan.runtime.engines.contract import CELL_PX
 from amgan.runtime.face.alignment import apply_affine
 from amgan.runtime.pipeline.engine_frame import engine_positions
 from amgan.runtime.pipeline.face_filter import NoFaceError
-from amgan.runtime.pipeline.face_plan import SeenFace
+from amgan.runtime.pipeline.seen_face import SeenFace
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from amgan.runtime.ages.maps import build_age_field
 from amgan.runtime.errors import BundleError, EngineError, UsageError
 from amgan.runtime.face.region_masks import make_region_masks
 from amgan.runtime.pipeline.face_filter import NoFaceError
-from amgan.runtime.pipeline.face_plan import frame_size
+from amgan.runtime.pipeline.seen_face import frame_size
 
 OLD = Request.parse("70")
 

@@ -16,7 +16,8 @@ from amgan.runtime.engines.cuda.program import CORES
 from amgan.runtime.engines.onnx_graph import OnnxNetwork
 from amgan.runtime.face.finder import FaceFinder
 from amgan.runtime.pipeline.estimator import Estimator
-from amgan.runtime.pipeline.face_plan import plan_work, see_face
+from amgan.runtime.pipeline.face_plan import plan_work
+from amgan.runtime.pipeline.seen_face import see_face
 
 LIKES = {
     "default sizes": tuple(CoreSize(*core, 8) for core in CORES),

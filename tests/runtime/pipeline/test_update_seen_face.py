@@ -11,12 +11,12 @@ from amgan.runtime import Pipeline, Request
 from amgan.runtime.ages.maps import MAP_CELLS
 from amgan.runtime.face.alignment import canonical_frame
 from amgan.runtime.face.finder import Face
-from amgan.runtime.pipeline.face_plan import (
+from amgan.runtime.pipeline.face_plan import plan_seen
+from amgan.runtime.pipeline.seen_face import (
     SAME_POSITION_PX,
     SAME_ZONES_CELLS,
     SeenFace,
     make_seen_face,
-    plan_seen,
     update_seen_face,
 )
 

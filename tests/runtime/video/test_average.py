@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from amgan.runtime import Pipeline, Request
-from amgan.runtime.pipeline.face_plan import FaceWork, make_seen_face
+from amgan.runtime.pipeline.face_plan import FaceWork
+from amgan.runtime.pipeline.seen_face import make_seen_face
 from amgan.runtime.video.average import ChangeAverage
 from amgan.runtime.video.correspondence import Correspondence, look_of_frame, texture_px
 from amgan.runtime.video.look import FaceLook

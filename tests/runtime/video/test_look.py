@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from amgan.runtime import Pipeline
-from amgan.runtime.pipeline.face_plan import SeenFace
+from amgan.runtime.pipeline.seen_face import SeenFace
 from amgan.runtime.video.look import FaceLook, Looker
 
 RATE = 25.0

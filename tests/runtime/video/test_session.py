@@ -18,7 +18,7 @@ from support.made_videos import HEIGHT, background, moving, planes_of, sound_of,
 
 from amgan.runtime import Pipeline, Request
 from amgan.runtime.errors import UsageError, VideoError
-from amgan.runtime.pipeline.face_plan import SeenFace
+from amgan.runtime.pipeline.seen_face import SeenFace
 from amgan.runtime.video.aging import Ager
 from amgan.runtime.video.kept import only_run
 from amgan.runtime.video.picture import Picture
