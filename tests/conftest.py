@@ -10,9 +10,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import functools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -75,37 +74,7 @@ def compiled_networks(
         folder = tmp_path_factory.mktemp("networks")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AMGAN_CACHE", str(folder))
-        keep_networks(patch, folder)
         yield folder
-
-
-def keep_networks(patch: pytest.MonkeyPatch, folder: Path) -> None:
-    """A network that this process once compiled or read from the cache stays open, as it may be shared.
-
-    Its file's name tells all that it depends on. Other folders, which tests damage, are read each time.
-    """
-    from amgan.runtime.engines import compiled_cache
-
-    read, write = compiled_cache._read, compiled_cache._write
-    kept: dict[Path, Any] = {}
-
-    def read_once(openvino: ModuleType, path: Path, options: Mapping[str, Any]) -> Any | None:
-        if path.parent != folder:
-            return read(openvino, path, options)
-        if path not in kept:
-            found = read(openvino, path, options)
-            if found is None:
-                return None
-            kept[path] = found
-        return kept[path]
-
-    def write_and_keep(path: Path, network: Any) -> None:
-        write(path, network)
-        if path.parent == folder:
-            kept[path] = network
-
-    patch.setattr(compiled_cache, "_read", read_once)
-    patch.setattr(compiled_cache, "_write", write_and_keep)
 
 
 @pytest.fixture(scope="session", autouse=True)
