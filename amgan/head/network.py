@@ -59,7 +59,7 @@ class HeadShares(nn.Module):
 
     def forward(self, image: Tensor, face: Tensor) -> Tensor:
         """See the class."""
-        return torch.sigmoid(self.network(image.permute(0, 3, 1, 2).float(), face))
+        return torch.sigmoid(self.network(image.float().permute(0, 3, 1, 2), face))
 
 
 def _conv(wide_in: int, wide_out: int, stride: int = 1) -> nn.Sequential:

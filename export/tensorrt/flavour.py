@@ -9,11 +9,10 @@ import importlib.util
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from amgan.runtime.bundle.engine_files import FLAVOURS, TARGET
 from amgan.runtime.engines.cuda.api import CudaError, load_cuda
-from amgan.runtime.engines.tensorrt_library import INSTALL, load_tensorrt
+from amgan.runtime.engines.tensorrt_library import INSTALL, Library, load_tensorrt
 from amgan.runtime.errors import EngineError, MissingDependencyError, UsageError
 
 AUTO = "auto"
@@ -24,15 +23,8 @@ _TARGETS_HELP = f"write current, or generations such as {EXAMPLES}"
 
 
 @dataclass(frozen=True)
-class Flavour:
-    """An installed TensorRT: import name, full version, module."""
-
-    name: str
-    version: str
-    trt: Any
-
-    def __str__(self) -> str:
-        return f"{FLAVOURS[self.name]} {self.version}"
+class Flavour(Library):
+    """An installed TensorRT, and what it can build."""
 
     @property
     def ahead(self) -> tuple[str, ...]:

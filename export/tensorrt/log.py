@@ -7,18 +7,15 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from amgan.runtime.engines.tensorrt_library import make_log
+from amgan.runtime.engines.tensorrt_library import first_reason, make_log
 
 __all__ = ["Log", "Progress", "first_reason", "make_log", "make_monitor", "out_of_memory"]
 
 Progress = Callable[[str], None]
 EVERY_S = 2.0
-_NO_GPU = re.compile(r"cudaError 35|CUDA driver version is insufficient|Begin node|End node|no CUDA-capable")
 _MEMORY = re.compile(
     r"out ?of ?memory|bad_alloc|cudaErrorMemoryAllocation|insufficient memory|workspace limit", re.IGNORECASE
 )
-_PLACE = re.compile(r"\s*In \w+ at \S+:\d+|^\S+\.cpp:\d+:\s*|^\[\S+::\S+::\d+\]\s*")
-_LONGEST = 300
 
 
 class Log(Protocol):
@@ -68,12 +65,3 @@ def make_monitor(trt: Any, label: str, progress: Progress) -> Any:
 def out_of_memory(errors: list[str]) -> bool:
     """Whether TensorRT's errors say that memory ran out."""
     return any(_MEMORY.search(error) for error in errors)
-
-
-def first_reason(errors: list[str]) -> str:
-    """The first meaningful error, on one line and without locations in TensorRT's sources."""
-    for error in errors:
-        for line in error.splitlines():
-            if not _NO_GPU.search(line) and (text := _PLACE.sub("", line).strip(" .")):
-                return text[:_LONGEST]
-    return "it gave no reason"

@@ -1,99 +1,20 @@
-"""Parses ONNX into TensorRT's network, fixes its input sizes and configures the builder."""
+"""Configures TensorRT's builder, and fixes the sizes of a network's inputs."""
 
 from __future__ import annotations
 
-import gc
-import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from amgan.runtime.engines import tensorrt_session
+from amgan.runtime.engines.tensorrt_session import building, parse
 from amgan.runtime.errors import EngineError
 
 from .flavour import Flavour, current_target
-from .log import first_reason, make_log
 from .options import BuildOptions
 
+__all__ = ["MIB", "BuildSession", "building", "configure", "parse"]
+
 MIB = 1 << 20
-
-
-@dataclass
-class BuildSession:
-    """TensorRT's objects of one build; the parser owns the network's weights, so it is kept."""
-
-    flavour: Flavour
-    log: Any
-    builder: Any
-    network: Any
-    parser: Any
-
-    def reason(self) -> str:
-        """The first error of the build that explains something."""
-        return first_reason(self.log.errors)
-
-
-@contextmanager
-def building(flavour: Flavour) -> Iterator[BuildSession]:
-    """A build with an empty, strongly typed network; raises EngineError when TensorRT needs a GPU for it.
-
-    TensorRT logs while it holds a lock, and freeing one of its objects takes the same lock. If the garbage
-    collector freed an object while the logger runs, the process would deadlock. So the collector is disabled
-    during a build, and no object outlives it, not even in an exception's frames. One build at a time.
-    """
-    collecting = gc.isenabled()
-    gc.disable()
-    session = None
-    try:
-        session = _start(flavour)
-        yield session
-    except BaseException as error:
-        fault: BaseException | None = error
-        while fault is not None:
-            traceback.clear_frames(fault.__traceback__)
-            fault = fault.__cause__ or fault.__context__
-        raise
-    finally:
-        if session is not None:
-            # The network before its parser, which owns the weights.
-            session.parser = None
-            session.network = None
-            session.builder = None
-        if collecting:
-            gc.enable()
-
-
-def _start(flavour: Flavour) -> BuildSession:
-    trt = flavour.trt
-    log = make_log(trt)
-    try:
-        builder = trt.Builder(log)
-    except (TypeError, RuntimeError) as error:
-        raise EngineError(
-            f"{flavour} cannot start here, {first_reason(log.errors)}: "
-            "it needs an NVIDIA GPU and its driver, use --flavour tensorrt_rtx to build without"
-        ) from error
-    strong = getattr(trt.NetworkDefinitionCreationFlag, "STRONGLY_TYPED", None)
-    network = builder.create_network(0 if strong is None else 1 << int(strong))
-    return BuildSession(flavour, log, builder, network, trt.OnnxParser(network, log))
-
-
-def parse(session: BuildSession, path: Path) -> None:
-    """Read an ONNX file into the network; raises EngineError, naming the operator that is at fault."""
-    good = session.parser.parse_from_file(str(path))
-    if good and session.network.num_outputs and session.network.num_inputs:
-        return
-    fault = session.parser.get_error(0) if session.parser.num_errors else None
-    if fault is None or not fault.node_operator():
-        raise EngineError(f"'{path}' is no ONNX network or is damaged: export it again")
-    # The first line repeats which node it is, or is a piece of the parser's source.
-    details = fault.desc().splitlines()[1:]
-    operator = f"{fault.node_operator()} (node {fault.node_name()!r})"
-    raise EngineError(
-        f"'{path}' cannot become an engine: {session.flavour} does not support its operator {operator}"
-        f"{', ' + first_reason(details) if details else ''}; export it without"
-    )
+BuildSession = tensorrt_session.BuildSession[Flavour]
 
 
 def configure(session: BuildSession, options: BuildOptions, targets: tuple[str, ...], source: str) -> Any:

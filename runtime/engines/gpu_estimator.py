@@ -33,12 +33,14 @@ class GpuEstimator:
     def __init__(self, name: str, run: Callable[[Frames], Ages], close: Callable[[], None]) -> None:
         """``run`` maps frames uint8 [N, S, S, 3] to ages float32 [N, 1, G, G]; ``close`` frees it."""
         self.name = name
-        self._batches = SharedBatches(run, MOST)
+        self._batches = SharedBatches(lambda frames: (run(frames[0]),), MOST)
         self._close = close
 
     def read(self, frame: Frames) -> Ages:
         """The apparent ages of a frame, uint8 [S, S, 3], in years, float32 [1, G, G]; raises EngineError."""
-        return self._batches(frame)
+        ages: Ages
+        (ages,) = self._batches(frame)
+        return ages
 
     def close(self) -> None:
         """Free the GPU's memory."""

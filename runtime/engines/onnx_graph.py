@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ..errors import EngineError, MissingDependencyError
-from .onnx_operators import BINARY, OPERATORS, UNARY, WIDE, Attributes, to_torch
+from .onnx_operators import BINARY, OPERATORS, TYPES, UNARY, WIDE, Attributes, to_torch
 
 FUNCTION = "a function"
 """The kind of a step that is a Python function instead of an ONNX operator."""
@@ -49,7 +49,11 @@ class OnnxNetwork:
         self.device = torch.device(device)
         self.convolutions = convolutions
         graph = self.graph = _read(path).graph
-        self._constants = {t.name: self.place(to_torch(t), t.name) for t in graph.initializer}
+        sizes = {node.input[2] for node in graph.node if node.op_type == "Resize" and len(node.input) > 2}
+        self._constants = {
+            name: value if name in sizes else self.place(value, name)
+            for name, value in _constants_of(graph).items()
+        }
         if convolutions is not None:
             self._constants |= _weights_in(convolutions, graph, self._constants)
         self.inputs = tuple(i.name for i in graph.input if i.name not in self._constants)
@@ -58,6 +62,10 @@ class OnnxNetwork:
 
     def __call__(self, *tensors: Tensor) -> Tensor:
         """Run the network on its inputs, in order and on its device; returns its first output."""
+        return self.run_all(*tensors)[0]
+
+    def run_all(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        """Run the network on its inputs, in order and on its device; returns all outputs in order."""
         values: dict[str, Any] = {**self._constants, **dict(zip(self.inputs, tensors, strict=True)), "": None}
         for step in self._steps:
             arguments = [values[name] for name in step.inputs]
@@ -74,8 +82,7 @@ class OnnxNetwork:
             values.update(zip(step.outputs, made if len(step.outputs) > 1 else (made,), strict=True))
             for name in step.done:
                 del values[name]
-        result: Tensor = values[self.outputs[0]]
-        return result
+        return tuple(values[name] for name in self.outputs)
 
     def _run(self, step: _Step, arguments: list[Any]) -> Any:
         if step.kind == FUNCTION:
@@ -93,6 +100,8 @@ class OnnxNetwork:
 
         steps = []
         for node in graph.node:
+            if node.output[0] in self._constants:
+                continue
             if node.op_type not in {*UNARY, *BINARY, *OPERATORS} or node.domain not in {"", "ai.onnx"}:
                 raise EngineError(
                     f"'{self.path}' holds the operator {node.op_type} ({node.name}), which the PyTorch "
@@ -154,6 +163,20 @@ class OnnxNetwork:
         """Input and weights of a convolution, cast to the type in which it is computed."""
         dtype = self.convolutions or x.dtype
         return [None if t is None else t.to(dtype) for t in (x, *weights)]
+
+
+def _constants_of(graph: Any) -> dict[str, Tensor]:
+    """All constants of a graph by name, those of its operators included, and casts of constants."""
+    from onnx import helper
+
+    constants = {t.name: to_torch(t) for t in graph.initializer}
+    for node in graph.node:
+        attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+        if node.op_type == "Constant" and "value" in attributes:
+            constants[node.output[0]] = to_torch(attributes["value"])
+        elif node.op_type == "Cast" and node.input[0] in constants and attributes["to"] in TYPES:
+            constants[node.output[0]] = constants[node.input[0]].to(TYPES[attributes["to"]])
+    return constants
 
 
 def _weights_in(dtype: torch.dtype, graph: Any, constants: Mapping[str, Tensor]) -> dict[str, Tensor]:

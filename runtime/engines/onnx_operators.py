@@ -37,6 +37,11 @@ BINARY: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "Add": torch.add, "Sub": torch.sub, "Mul": torch.mul, "Div": torch.div, "Pow": torch.pow,
     "Min": torch.minimum, "Max": torch.maximum,
 }  # fmt: skip
+TYPES = {
+    1: torch.float32, 2: torch.uint8, 6: torch.int32, 7: torch.int64, 9: torch.bool, 10: torch.float16,
+    16: torch.bfloat16,
+}  # fmt: skip
+"""Types by ONNX's numbers (TensorProto.DataType)."""
 WIDE = frozenset({"Tanh", "Sigmoid", "Sin", "Cos", "Log", "Exp", "Round"})
 """Operators that are always computed in fp32, as their rounding errors change code values."""
 
@@ -71,11 +76,20 @@ def _pads(attributes: Attributes, spatial: int) -> list[int]:
     return pads[:spatial]
 
 
+def _padded(x: Tensor, attributes: Attributes, value: float = 0.0) -> Tensor:
+    """Pad height and width as the attribute ``pads`` says: tops and lefts first, then bottoms and rights."""
+    top, left, bottom, right = attributes.get("pads", [0] * 4)
+    return F.pad(x, (left, right, top, bottom), value=value)
+
+
 def _conv(net: Network, at: Attributes, args: list[Any]) -> Tensor:
     x, weight, bias = net.matched(args[0], args[1], args[2] if len(args) > 2 else None)
     assert x is not None and weight is not None
     spatial = weight.dim() - 2
     stride, dilation = at.get("strides", [1] * spatial), at.get("dilations", [1] * spatial)
+    pads = at.get("pads", [0] * (2 * spatial))
+    if pads[:spatial] != pads[spatial:]:
+        x, at = _padded(x, at), {**at, "pads": [0] * (2 * spatial)}
     return F.conv2d(x, weight, bias, stride, _pads(at, spatial), dilation, at.get("group", 1))
 
 
@@ -89,16 +103,9 @@ def _conv_transpose(net: Network, at: Attributes, args: list[Any]) -> Tensor:
 
 
 def _cast(net: Network, at: Attributes, args: list[Any]) -> Tensor:
-    from onnx import TensorProto
-
-    types = {
-        TensorProto.FLOAT: torch.float32, TensorProto.FLOAT16: torch.float16,
-        TensorProto.BFLOAT16: torch.bfloat16, TensorProto.UINT8: torch.uint8, TensorProto.INT64: torch.int64,
-        TensorProto.INT32: torch.int32, TensorProto.BOOL: torch.bool,
-    }  # fmt: skip
-    if at["to"] not in types:
+    if at["to"] not in TYPES:
         raise ValueError(f"type {at['to']} is not known")
-    made: Tensor = args[0].to(types[at["to"]])
+    made: Tensor = args[0].to(TYPES[at["to"]])
     return made
 
 
@@ -194,11 +201,46 @@ def _leaky(net: Network, at: Attributes, args: list[Any]) -> Tensor:
     return F.leaky_relu(args[0], at.get("alpha", 0.01))
 
 
+def _max_pool(net: Network, at: Attributes, args: list[Any]) -> Tensor:
+    x = _padded(args[0], at, float("-inf"))
+    return F.max_pool2d(x, at["kernel_shape"], at.get("strides", [1, 1]))
+
+
+def _pad(net: Network, at: Attributes, args: list[Any]) -> Tensor:
+    """Padding with zeros; the sizes are those before every axis, then those after every axis."""
+    sizes = _numbers(args[1])
+    ends = list(zip(sizes, sizes[len(sizes) // 2 :], strict=False))
+    return F.pad(args[0], [size for pair in reversed(ends) for size in pair])
+
+
+def _prelu(net: Network, at: Attributes, args: list[Any]) -> Tensor:
+    x, slope = args
+    return torch.where(x < 0, x * slope, x)
+
+
+def _resize(net: Network, at: Attributes, args: list[Any]) -> Tensor:
+    """Bilinear resizing by the input ``scales``."""
+    known = (at.get("mode"), at.get("coordinate_transformation_mode", b"half_pixel"), len(args))
+    if known != (b"linear", b"half_pixel", 3):
+        raise ValueError(f"resizing {known} is not known")
+    scales = [float(scale) for scale in args[2].tolist()]
+    if scales[:2] != [1.0, 1.0]:
+        raise ValueError(f"resizing by {scales} is not known")
+    return F.interpolate(args[0], scale_factor=tuple(scales[2:]), mode="bilinear", align_corners=False)
+
+
+def _reduce_mean(net: Network, at: Attributes, args: list[Any]) -> Tensor:
+    axes = _argument(at, args, 1, "axes") or list(range(args[0].dim()))
+    made: Tensor = args[0].mean(axes, keepdim=bool(at.get("keepdims", 1)))
+    return made
+
+
 OPERATORS: dict[str, Operator] = {
     "Conv": _conv, "ConvTranspose": _conv_transpose, "Cast": _cast, "Range": _range, "Shape": _shape,
     "Slice": _slice, "Split": _split, "Squeeze": _squeeze, "Unsqueeze": _unsqueeze, "Clip": _clip,
     "DepthToSpace": _depth_to_space, "SpaceToDepth": _space_to_depth, "Constant": _constant,
-    "LeakyRelu": _leaky, "GridSample": _grid_sample,
+    "LeakyRelu": _leaky, "GridSample": _grid_sample, "MaxPool": _max_pool, "Pad": _pad, "PRelu": _prelu,
+    "Resize": _resize, "ReduceMean": _reduce_mean,
     "Transpose": lambda net, at, args: args[0].permute(*at["perm"]),
     "Concat": lambda net, at, args: torch.cat(args, at["axis"]),
     "MatMul": lambda net, at, args: args[0] @ args[1],

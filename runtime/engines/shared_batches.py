@@ -1,4 +1,4 @@
-"""Batches that callers in several threads share, for networks that take one picture per face."""
+"""Batches that callers in several threads share, for networks that see one picture at a time."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+Arrays = tuple[NDArray[Any], ...]
+
 
 @dataclass(frozen=True, eq=False)
 class _Waiting:
-    """An element of a batch, and its result."""
+    """An element of a batch, one array per input, and its result, one array per output."""
 
-    element: NDArray[Any]
-    result: Future[NDArray[Any]] = field(default_factory=Future)
+    element: Arrays
+    result: Future[Arrays] = field(default_factory=Future)
 
 
 class SharedBatches:
@@ -28,14 +30,20 @@ class SharedBatches:
     is computed without waiting for others.
     """
 
-    def __init__(self, run: Callable[[NDArray[Any]], NDArray[Any]], most: int) -> None:
-        """``run`` computes a batch [N, ...] of up to ``most`` elements, one call at a time."""
+    def __init__(self, run: Callable[[Arrays], Arrays], most: int) -> None:
+        """``run`` computes a batch of up to ``most`` elements, one call at a time.
+
+        It takes an array [N, ...] per input, and gives one per output.
+        """
         self._run, self._most = run, most
         self._turn = threading.Lock()
         self._queue: deque[_Waiting] = deque()
 
-    def __call__(self, element: NDArray[Any]) -> NDArray[Any]:
-        """The result for one element, of the same shape and type for all; raises what ``run`` raises."""
+    def __call__(self, *element: NDArray[Any]) -> Arrays:
+        """The outputs for one element, an array per input, each of the same shape and type for all elements.
+
+        Raises what ``run`` raises.
+        """
         mine = _Waiting(element)
         self._queue.append(mine)
         while not mine.result.done():
@@ -48,8 +56,9 @@ class SharedBatches:
         """Compute the elements at the head of the queue in the calling thread."""
         batch = [self._queue.popleft() for _ in range(min(self._most, len(self._queue)))]
         try:
-            found = self._run(np.stack([one.element for one in batch]))
-            results = [np.array(one) for one in found]
+            inputs = zip(*(one.element for one in batch), strict=True)
+            found = self._run(tuple(np.stack(arrays) for arrays in inputs))
+            results = [tuple(np.array(output[i]) for output in found) for i in range(len(batch))]
         except BaseException as error:
             for one in batch:
                 one.result.set_exception(error)

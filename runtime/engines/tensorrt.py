@@ -28,12 +28,14 @@ class TensorRtProgram:
     """A TensorRT engine of a bundle on the current GPU; implements CudaProgram."""
 
     def __init__(
-        self, cuda: Cuda, path: Path, entry: FileEntry, *, graphs: bool = True, gpu: GpuInfo | None = None
-    ) -> None:
+        self, cuda: Cuda, path: Path, entry: FileEntry, *, graphs: bool = True, gpu: GpuInfo | None = None,
+        plan: bytes | None = None,
+    ) -> None:  # fmt: skip
         """Load an engine file; ``graphs`` replays each batch size as a CUDA graph.
 
-        ``gpu`` is the current GPU; with it, kernels that TensorRT for RTX compiles are cached. Raises
-        EngineError for a file that TensorRT refuses, MissingDependencyError without TensorRT.
+        ``plan`` is its content, if ``path`` is the file it was built from instead. ``gpu`` is the current
+        GPU; with it, kernels that TensorRT for RTX compiles are cached. Raises EngineError for a file that
+        TensorRT refuses, MissingDependencyError without TensorRT.
         """
         if entry.build is None:
             raise EngineError(f"'{path}' is no TensorRT engine: choose another file")
@@ -43,7 +45,7 @@ class TensorRtProgram:
         self.precision = Precision.parse(entry.precision)
         self._log = make_log(self._trt)
         try:
-            plan = path.read_bytes()
+            plan = path.read_bytes() if plan is None else plan
         except OSError as error:
             raise EngineError(f"'{path}' cannot be read: {error.strerror}") from error
         with _collector_at_rest():

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ..bundle.engine_files import FLAVOURS
@@ -13,6 +15,23 @@ INSTALL: Mapping[str, str] = {
     "tensorrt": "pip install 'tensorrt>=10,<12'",
     "tensorrt_rtx": "pip install 'amgan[tensorrt]'",
 }
+
+
+_NO_GPU = re.compile(r"cudaError 35|CUDA driver version is insufficient|Begin node|End node|no CUDA-capable")
+_PLACE = re.compile(r"\s*In \w+ at \S+:\d+|^\S+\.cpp:\d+:\s*|^\[\S+::\S+::\d+\]\s*")
+_LONGEST = 300
+
+
+@dataclass(frozen=True)
+class Library:
+    """An installed TensorRT: import name, full version, module."""
+
+    name: str
+    version: str
+    trt: Any
+
+    def __str__(self) -> str:
+        return f"{FLAVOURS[self.name]} {self.version}"
 
 
 def load_tensorrt(flavour: str, what: str = "") -> Any:
@@ -47,3 +66,12 @@ def make_log(trt: Any) -> Any:
                 self.errors.append(message)
 
     return Keeper()
+
+
+def first_reason(errors: list[str]) -> str:
+    """The first meaningful error, on one line and without locations in TensorRT's sources."""
+    for error in errors:
+        for line in error.splitlines():
+            if not _NO_GPU.search(line) and (text := _PLACE.sub("", line).strip(" .")):
+                return text[:_LONGEST]
+    return "it gave no reason"

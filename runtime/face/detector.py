@@ -1,4 +1,4 @@
-"""MediaPipe's full-range face detector, run by OpenVINO on windows of a photo.
+"""MediaPipe's full-range face detector, run on windows of a photo.
 
 The network's input is a square of 192 px. It detects faces that are 24 to 64 px wide there reliably, and
 faces of 12 to 150 px with lower scores. It is fully convolutional, so it runs on squares of other sizes as
@@ -11,14 +11,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..engines.network import Network
+
 INPUT_PX = 192
 SIDES_PX = (INPUT_PX // 2, INPUT_PX, 256, 320, 384, 448)
-"""Input sizes for which networks are compiled, each at its first use."""
+"""Input sizes for which networks are opened, each at its first use."""
 ANCHOR_PX = 4
 MIN_SCORE = 0.6
 MIN_FACE_PX = 20.0
@@ -68,14 +69,13 @@ class Detection:
 
 
 class FaceDetector:
-    """The compiled detector networks; thread-safe (each thread has its own inference requests)."""
+    """The detector networks; thread-safe."""
 
-    def __init__(self, compile: Callable[[int], Any]) -> None:
-        """``compile`` compiles the network for squares of a size in SIDES_PX."""
-        self._compile = compile
-        self._models: dict[int, Any] = {}
+    def __init__(self, open_network: Callable[[int], Network]) -> None:
+        """``open_network`` opens the network for squares of a size in SIDES_PX."""
+        self._open = open_network
+        self._networks: dict[int, Network] = {}
         self._lock = threading.Lock()
-        self._local = threading.local()
 
     def detect(
         self, window: NDArray[np.uint8], x0: float, y0: float, side: float, min_score: float
@@ -90,9 +90,7 @@ class FaceDetector:
         inside = tensor[0, : window.shape[0], : window.shape[1]]
         np.multiply(window, np.float32(1 / 127.5), out=inside)
         inside -= np.float32(1.0)
-        request = self._request(square)
-        outputs = request.infer({0: tensor}, share_inputs=True, share_outputs=True).values()
-        boxes, logits = sorted(outputs, key=lambda a: -a.shape[-1])
+        boxes, logits = sorted(self._network(square)(tensor), key=lambda a: -a.shape[-1])
         scores = 1.0 / (1.0 + np.exp(-np.clip(logits.reshape(-1), -100, 100)))
         likely = np.flatnonzero(scores >= min_score)
         rows = boxes.reshape(-1, boxes.shape[-1])[likely].astype(np.float64)
@@ -111,15 +109,13 @@ class FaceDetector:
             ]
         )
 
-    def _request(self, square: int) -> Any:
-        """The inference request of this thread for squares of a size in px."""
-        requests: dict[int, Any] = self._local.__dict__.setdefault("requests", {})
-        if square not in requests:
+    def _network(self, square: int) -> Network:
+        """The network for squares of a size in px, opened at its first use."""
+        if square not in self._networks:
             with self._lock:
-                if square not in self._models:
-                    self._models[square] = self._compile(square)
-            requests[square] = self._models[square].create_infer_request()
-        return requests[square]
+                if square not in self._networks:
+                    self._networks[square] = self._open(square)
+        return self._networks[square]
 
 
 def square_for(side_px: int) -> int:

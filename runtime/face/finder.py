@@ -1,22 +1,20 @@
-"""Faces of a photo and their 468 landmarks (MediaPipe's detector and face mesh, run by OpenVINO)."""
+"""Faces of a photo and their 468 landmarks (MediaPipe's detector and face mesh)."""
 
 from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engines.openvino_network import compile_network
 from .alignment import Frame, apply_affine, canonical_frame
 from .detector import INPUT_PX, MIN_FACE_PX, MIN_SCORE, Detection, FaceDetector
 from .doubt import examine
 from .found import MIN_PRESENCE, Doubt, Face, Found, turn_of, without_twins
 from .head_parser import HeadParser
 from .mesh import LEFT_EYE, N_POINTS, RIGHT_EYE
+from .networks import MESH_PX, FaceNetworks
 from .pyramid import Pyramid
 from .reduction import reduce_blocks
 from .scan import MIN_SHARE_OF_PHOTO, Scan, scan
@@ -25,8 +23,6 @@ from .warp import sample_affine
 
 __all__ = ["Face", "FaceFinder", "Found", "turn_of"]
 
-MODELS = Path(__file__).parent / "models"
-MESH_PX = 192
 SURE_PRESENCE = 0.97
 """Minimum presence of a low-score detection. Of 1,487 false candidates in 600 pictures without a face none
 has 0.9; a model of a space shuttle in a photo with a face has 0.96."""
@@ -51,17 +47,13 @@ class _Look:
 
 
 class FaceFinder:
-    """Finds faces; holds the two compiled networks and is thread-safe."""
+    """Finds faces; holds the two networks and is thread-safe."""
 
-    def __init__(self, threads: int = 0) -> None:
-        cores = threads or None
-        self._detector = FaceDetector(
-            lambda side_px: compile_network(
-                MODELS / "face_detection_full_range.tflite", threads=cores, side_px=side_px
-            )
-        )
-        self._mesh = compile_network(MODELS / "face_landmark.tflite", threads=cores)
-        self._local = threading.local()
+    def __init__(self, threads: int = 0, networks: FaceNetworks | None = None) -> None:
+        """``networks`` opens them, by default on the CPU with ``threads`` cores (0: OpenVINO's choice)."""
+        networks = networks or FaceNetworks(threads or None)
+        self._detector = FaceDetector(networks.detector)
+        self._mesh = networks.mesh()
         self._warm_up()
 
     def _warm_up(self) -> None:
@@ -219,17 +211,10 @@ class FaceFinder:
         )
         crop = sample_affine(rgb, roi, (MESH_PX, MESH_PX))
         pixels = crop[None].astype(np.float32) / np.float32(255.0)
-        outputs = self._mesh_request().infer({0: pixels}, share_inputs=True, share_outputs=True)
-        by_size = sorted((np.asarray(v).ravel() for v in outputs.values()), key=lambda a: a.size)
+        by_size = sorted((np.asarray(v).ravel() for v in self._mesh(pixels)), key=lambda a: a.size)
         presence = 1.0 / (1.0 + np.exp(-float(by_size[0][0])))
         points = by_size[1].reshape(N_POINTS, 3)[:, :2].astype(np.float64)
         return float(presence), apply_affine(roi, points)
-
-    def _mesh_request(self) -> Any:
-        """The inference request of this thread."""
-        if not hasattr(self._local, "mesh"):
-            self._local.mesh = self._mesh.create_infer_request()
-        return self._local.mesh
 
 
 def _half_square(detection: Detection) -> float:

@@ -19,8 +19,9 @@ from .hair_grid import MATTE_PX, Plane
 from .hair_matte import HairMatte, find_matte
 from .hair_strands import strands_along
 from .hair_trust import CERTAIN
-from .head_parser import HAIR_WIDTH, PARSER_PX, HeadShares, hair_window
+from .head_parser import HAIR_WIDTH, HeadShares, hair_window
 from .mesh import LEFT_BROW, LEFT_EYE, RIGHT_BROW, RIGHT_EYE
+from .networks import PARSER_PX
 from .tone import LUMA, read_tone
 from .warp import sample_plane
 

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engines.openvino_network import choose_precision, compile_network, last_line
-from ..errors import EngineError
 from .alignment import Frame
 from .beard import find_beard
 from .easing import eased
+from .networks import PARSER_PX, FaceNetworks
 from .region_masks import make_face_mask
 from .warp import sample_affine
 
-PARSER_PX = 128
 HAIR_WIDTH = 1.8
 """Width of the window in which hair is searched for, relative to the frame."""
-_MODEL = Path(__file__).parent / "models" / "head_parser.onnx"
 _SURE_OF_SKIN = (0.15, 0.4)
 
 Shares = NDArray[np.float32]
@@ -41,14 +36,11 @@ class HeadShares:
 
 
 class HeadParser:
-    """Segments faces and their surroundings; holds the compiled network and is thread-safe."""
+    """Segments faces and their surroundings; holds the network and is thread-safe."""
 
-    def __init__(self, streams: int | None = None) -> None:
-        """Compile the network, in bf16 if the CPU supports it; raises EngineError."""
-        self._model = compile_network(
-            _MODEL, choose_precision(None), inputs=("image", "face"), streams=streams, threads=streams or 1
-        )
-        self._local = threading.local()
+    def __init__(self, streams: int | None = None, networks: FaceNetworks | None = None) -> None:
+        """Open the network, by default on the CPU; raises EngineError."""
+        self._network = (networks or FaceNetworks()).parser(streams)
 
     def read_frame(self, rgb: NDArray[np.uint8], frame: Frame, face_mask: Shares) -> HeadShares:
         """Parse the canonical ``frame`` of a photo, uint8 [H, W, 3].
@@ -73,15 +65,8 @@ class HeadParser:
 
     def _read(self, rgb: NDArray[np.uint8], frame: Frame, face_mask: Shares) -> HeadShares:
         image = sample_affine(rgb, frame.to_photo(PARSER_PX), (PARSER_PX, PARSER_PX))
-        if not hasattr(self._local, "request"):
-            self._local.request = self._model.create_infer_request()
-        try:
-            self._local.request.infer(
-                {"image": image[None], "face": np.ascontiguousarray(face_mask)[None, None]}
-            )
-            shares = np.array(self._local.request.get_output_tensor(0).data, np.float32)[0]
-        except RuntimeError as error:
-            raise EngineError(f"OpenVINO failed on the head parser: {last_line(error)}") from error
+        (shares,) = self._network(image[None], np.ascontiguousarray(face_mask)[None, None])
+        shares = np.array(shares[0], np.float32)
         return HeadShares(shares[0], shares[1], image, face_mask)
 
 

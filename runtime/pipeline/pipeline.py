@@ -24,6 +24,7 @@ from ..errors import UsageError
 from ..face.choice import pick
 from ..face.finder import Face, FaceFinder, Found
 from ..face.head_parser import HeadParser
+from ..face.networks import FaceNetworks, open_face_networks
 from ..photo.metadata import MetadataPolicy
 from ..photo.read import read_photo
 from ..photo.write import write_photo
@@ -58,13 +59,17 @@ class Pipeline:
         self._manifest = bundle.manifest
         self._scheduler: FrameScheduler = open_scheduler(bundle, device, precision)
         # A pipeline that is not closed frees its threads and memory when it is garbage-collected.
-        held: list[FrameScheduler | Estimator] = [self._scheduler]
+        held: list[FrameScheduler | Estimator | FaceNetworks] = [self._scheduler]
         self._end = weakref.finalize(self, _close_aside, held)
         self._end.atexit = False
         self._estimator = open_estimator(bundle, self._scheduler.capabilities.device)
         held.append(self._estimator)
-        self._finder = FaceFinder(threads=1)
-        self._parser = HeadParser()
+        engine = self._scheduler.capabilities
+        networks = open_face_networks(engine.name, engine.device)
+        held.append(networks)
+        self._networks = networks
+        self._finder = FaceFinder(networks=networks)
+        self._parser = HeadParser(networks=networks)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -94,6 +99,7 @@ class Pipeline:
         self._end.detach()
         self._scheduler.close()
         self._estimator.close()
+        self._networks.close()
 
     def estimate(self, rgb: NDArray[np.uint8]) -> list[tuple[Face, FaceAges]]:
         """Every face of a photo, uint8 [H, W, 3], largest first, with its apparent ages in years."""
@@ -256,7 +262,7 @@ class Pipeline:
         return aged
 
 
-def _close_aside(held: Sequence[FrameScheduler | Estimator]) -> None:
+def _close_aside(held: Sequence[FrameScheduler | Estimator | FaceNetworks]) -> None:
     """Close them in a thread of its own: the one that forgot them may be one of the scheduler's."""
 
     def close() -> None:

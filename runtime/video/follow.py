@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..face.alignment import apply_affine, canonical_frame
-from ..face.finder import MESH_PX, Face
+from ..face.finder import Face
 from ..face.line_strength import skin_pattern
+from ..face.networks import MESH_PX
 from ..face.region_masks import edit_mask
 from ..face.tone import read_tone
 from ..face.warp import sample_affine

@@ -22,8 +22,8 @@ from support.engine_helpers import (
 
 from amgan.export.tensorrt import build as tensorrt_build
 from amgan.export.tensorrt import log as tensorrt_log
-from amgan.export.tensorrt import network as tensorrt_network
 from amgan.export.tensorrt.build import BuildOptions, build_engine
+from amgan.runtime.engines import tensorrt_session
 from amgan.runtime.errors import AmganError, EngineError, UsageError
 from amgan.runtime.files import file_sha256
 
@@ -59,7 +59,8 @@ def refused(onnx: Path, output: Path, options: BuildOptions = OPTIONS) -> str:
     return text
 
 
-def test_engine_for_three_generations(half: Path, tmp_path: Path) -> None:
+def test_engine_for_three_generations(half: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tensorrt_log, "EVERY_S", 1e9)
     said: list[str] = []
     build = build_engine(half, tmp_path / "a.engine", OPTIONS, said.append)
     assert (tmp_path / "a.engine").stat().st_size > 10_000
@@ -99,7 +100,7 @@ def test_no_object_of_a_failed_build_is_left_to_the_garbage_collector(
     try:
         kept = []
         fates: list[str] = []
-        begin = tensorrt_network._start
+        begin = tensorrt_session._start
 
         def start(flavour: Any) -> Any:
             session = begin(flavour)
@@ -108,7 +109,7 @@ def test_no_object_of_a_failed_build_is_left_to_the_garbage_collector(
             weakref.finalize(session.builder, fates.append, "freed")
             return session
 
-        monkeypatch.setattr(tensorrt_network, "_start", start)
+        monkeypatch.setattr(tensorrt_session, "_start", start)
         for name, kind in (("a", np.float32), ("b", np.float16)):
             onnx = write_conv_generator(tmp_path / f"{name}.onnx", kind)
             with pytest.raises(EngineError) as caught:
@@ -202,7 +203,7 @@ def fail_to_build(monkeypatch: pytest.MonkeyPatch, *errors: str) -> None:
     logs: list[Any] = []
     make_log = tensorrt_log.make_log
     monkeypatch.setattr(
-        "amgan.export.tensorrt.network.make_log", lambda trt: logs.append(make_log(trt)) or logs[-1]
+        "amgan.runtime.engines.tensorrt_session.make_log", lambda trt: logs.append(make_log(trt)) or logs[-1]
     )
 
     def build(*_: Any) -> None:

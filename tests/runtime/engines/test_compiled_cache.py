@@ -15,9 +15,9 @@ from amgan.runtime.engines import compiled_cache
 from amgan.runtime.engines.compiled_cache import SUFFIX, cache_folder
 from amgan.runtime.engines.openvino_network import compile_network
 from amgan.runtime.errors import EngineError
-from amgan.runtime.face.finder import MODELS
+from amgan.runtime.face.networks import MESH as MESH_NETWORK
 
-MESH = MODELS / "face_landmark.tflite"
+MESH = MESH_NETWORK.file
 
 
 @pytest.fixture

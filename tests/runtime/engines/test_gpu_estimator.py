@@ -79,14 +79,15 @@ class FakeReaderSlot:
 def test_threads_that_ask_meanwhile_share_the_next_batch() -> None:
     asked, sizes = threading.Semaphore(0), []
 
-    def run(batch: np.ndarray) -> np.ndarray:
+    def run(arrays: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+        batch, halves = arrays
         sizes.append(len(batch))
         if len(sizes) == 1:
             for _ in range(5):
                 asked.acquire()
             while len(batches._queue) < 5:
                 pass
-        return batch * 2
+        return (batch + 2 * halves,)
 
     batches = SharedBatches(run, most=3)
     found: dict[int, int] = {}
@@ -94,7 +95,8 @@ def test_threads_that_ask_meanwhile_share_the_next_batch() -> None:
     def ask(number: int) -> None:
         if number:
             asked.release()
-        found[number] = int(batches(np.array(number)))
+        (doubled,) = batches(np.array(number), np.array(number / 2))
+        found[number] = int(doubled)
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(6)]
     threads[0].start()
@@ -109,15 +111,15 @@ def test_threads_that_ask_meanwhile_share_the_next_batch() -> None:
 
 
 def test_an_error_is_that_of_all_in_the_batch_and_ends_nothing() -> None:
-    def run(batch: np.ndarray) -> np.ndarray:
-        if (batch < 0).any():
+    def run(arrays: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+        if (arrays[0] < 0).any():
             raise EngineError("the GPU is tired")
-        return batch
+        return arrays
 
     batches = SharedBatches(run, 4)
     with pytest.raises(EngineError, match="the GPU is tired"):
         batches(np.array(-1))
-    assert batches(np.array(3)) == 3
+    assert batches(np.array(3)) == (3,)
 
 
 def test_many_threads_read_through_a_program() -> None:

@@ -129,6 +129,12 @@ OPERATORS: list[tuple[str, dict[str, Any], int, dict[str, Any]]] = [
     ("Sigmoid", {}, 1, {}),
     ("Div", {"d": np.float32(3)}, 1, {}),
     ("Max", {"d": np.float32(0.2)}, 1, {}),
+    ("Conv", {"w": np.ones((4, 8, 3, 3), np.float32)}, 1, {"pads": [0, 0, 1, 1], "strides": [2, 2]}),
+    ("MaxPool", {}, 1, {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [0, 0, 1, 1]}),
+    ("Pad", {"p": np.array([0, 1, 0, 2, 0, 0, 3, 1])}, 1, {}),
+    ("PRelu", {"a": np.linspace(-1, 1, 8, dtype=np.float32).reshape(8, 1, 1)}, 1, {}),
+    ("Resize", {"r": np.zeros(0, np.float32), "s": np.float32([1, 1, 2, 3])}, 1, {"mode": "linear"}),
+    ("ReduceMean", {"a": np.array([2, 3])}, 1, {}),
 ]  # fmt: skip
 
 
@@ -167,7 +173,19 @@ def test_operators_that_it_does_not_have(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "constants", "attributes", "says"),
     [
-        ("Conv", {"w": np.ones((4, 8, 3, 3), np.float32)}, {"pads": [0, 0, 1, 1]}, "uneven padding"),
+        ("ConvTranspose", {"w": np.ones((8, 4, 3, 3), np.float32)}, {"pads": [0, 0, 1, 1]}, "uneven padding"),
+        (
+            "Resize",
+            {"r": np.zeros(0, np.float32), "s": np.float32([1, 1, 2, 2])},
+            {"mode": "nearest"},
+            "resizing .* is not known",
+        ),
+        (
+            "Resize",
+            {"r": np.zeros(0, np.float32), "s": np.float32([1, 2, 2, 2])},
+            {"mode": "linear"},
+            "resizing .* is not known",
+        ),
         ("Conv", {"w": np.ones((4, 9, 3, 3), np.float32)}, {}, "channels"),
         ("Cast", {}, {"to": TensorProto.STRING}, "type 8 is not known"),
     ],

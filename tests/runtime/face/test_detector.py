@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from amgan.runtime.engines.network import Network
 from amgan.runtime.face.detector import INPUT_PX, SIDES_PX, Detection, FaceDetector, merge, overlap
 from amgan.runtime.face.finder import FaceFinder
 
@@ -42,18 +43,12 @@ def test_windows_of_every_size_say_the_same_of_a_face(
 def test_a_network_is_made_when_a_window_needs_it_first() -> None:
     made: list[int] = []
 
-    class Model:
-        def __init__(self, side_px: int) -> None:
-            made.append(side_px)
-            self.cells = (side_px // 4) ** 2
+    def open_network(side_px: int) -> Network:
+        made.append(side_px)
+        cells = (side_px // 4) ** 2
+        return lambda _: (np.zeros((1, cells, 16)), np.full((1, cells, 1), -9.0))
 
-        def create_infer_request(self) -> Model:
-            return self
-
-        def infer(self, _: object, **shared: bool) -> dict[int, np.ndarray]:
-            return {0: np.zeros((1, self.cells, 16)), 1: np.full((1, self.cells, 1), -9.0)}
-
-    detector = FaceDetector(Model)
+    detector = FaceDetector(open_network)
     for height, width in ((96, 20), (96, 96), (97, 12), (SIDES_PX[-1], 5), (3, 3)):
         assert detector.detect(np.zeros((height, width, 3), np.uint8), 0, 0, 1.0, 0.5) == []
     assert made == [96, 192, SIDES_PX[-1]]

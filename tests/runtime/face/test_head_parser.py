@@ -134,6 +134,6 @@ def test_what_openvino_says_of_a_failure_is_told(monkeypatch: pytest.MonkeyPatch
     class Local:
         request = Broken()
 
-    monkeypatch.setattr(parser, "_local", Local())
+    monkeypatch.setattr(parser._network, "_local", Local())
     with pytest.raises(EngineError, match=r"OpenVINO failed on the head parser: no memory"):
         parser.read_aligned(np.zeros((64, 64, 3), np.uint8), np.full((468, 2), 0.5))
