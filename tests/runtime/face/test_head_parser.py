@@ -128,7 +128,7 @@ def test_the_mask_is_exactly_open_and_exactly_closed_where_the_parser_leans_to()
 
 def test_what_openvino_says_of_a_failure_is_told(monkeypatch: pytest.MonkeyPatch, parser: HeadParser) -> None:
     class Broken:
-        def infer(self, inputs: Any) -> None:
+        def infer(self, inputs: Any, **shared: bool) -> None:
             raise RuntimeError("Exception from here:\nno memory")
 
     class Local:
