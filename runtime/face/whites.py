@@ -41,6 +41,7 @@ class Opening:
     ``least_open`` is the smallest height relative to the width; ``lit`` are the luminances, relative to the
     lightest tenth, up to which a pixel is not white and from which it is; ``least_light`` is the smallest
     luminance of that tenth relative to the cheeks; ``log_per_year`` is the change of log R, G and B per year.
+    Without ``younger`` only a face that gets older changes: old lids hide the white, unknown to the mesh.
     """
 
     ring: tuple[int, ...]
@@ -49,11 +50,12 @@ class Opening:
     lit: tuple[float, float]
     least_light: float
     log_per_year: tuple[float, float, float]
+    younger: bool = True
 
 
 MOUTH = Opening(LIPS_INNER, MOUTH_CORNERS, 0.07, (0.45, 0.75), 0.75, (-0.0026, -0.0041, -0.0063))
 """The change is that of L* -0.26, a* +0.08 and b* +0.12 a year from (82, 0, 22)."""
-_EYE_WHITES = ((0.62, 0.88), 0.55, (-0.0021, -0.0034, -0.0047))
+_EYE_WHITES = ((0.62, 0.88), 0.55, (-0.0021, -0.0034, -0.0047), False)
 OPENINGS = (
     MOUTH,
     Opening(RIGHT_EYE, (33, 133), 0.15, *_EYE_WHITES),
@@ -91,7 +93,9 @@ def plan_whites(
     points = np.asarray(landmarks, np.float64)[:, :2]
     years = float(np.clip(wanted - now, -MOST_YEARS, MOST_YEARS))
     planned = (
-        _plan(rgb, points, opening, years, share) for opening, share in zip(OPENINGS, visible, strict=True)
+        _plan(rgb, points, opening, years, share)
+        for opening, share in zip(OPENINGS, visible, strict=True)
+        if years > 0 or opening.younger
     )
     return tuple(one for one in planned if one is not None)
 

@@ -140,3 +140,4 @@ def test_the_white_of_an_eye_changes_and_its_iris_does_not() -> None:
     far = np.ones((HEIGHT, WIDTH), bool)
     far[27:53, 32:88] = False
     np.testing.assert_array_equal(out[far], photo[far])
+    assert plan_whites(photo, points, 70, 25) == ()  # not on a face that gets younger
