@@ -101,7 +101,8 @@ def plan_whites(
 
 
 def paste_white(out: NDArray[np.uint8], change: WhiteChange, tone: Tone, strength: float = 1.0) -> None:
-    """Change the whites of a photo, uint8 [H, W, 3], in place; nothing gets lighter than 250 code values.
+    """Change the whites of a photo, uint8 [H, W, 3], in place; nothing gets lighter than 250 code values or
+    bluer than grey.
 
     ``tone`` is the face's: the less colour the photo has, the less the change has, so that grey stays grey.
     """
@@ -112,6 +113,7 @@ def paste_white(out: NDArray[np.uint8], change: WhiteChange, tone: Tone, strengt
     codes = part.astype(np.float32)
     after = codes * np.exp(change.weight[..., None] * shift)
     after = np.where(after > codes, np.minimum(after, np.maximum(codes, 250.0)), after)
+    after[..., 2] = np.minimum(after[..., 2], np.maximum(codes[..., 2], after[..., 1]))
     part[...] = np.rint(after).astype(np.uint8)
 
 

@@ -64,6 +64,7 @@ def test_younger_teeth_are_lighter_but_never_blown_out() -> None:
     photo, points = smile()
     out = aged(photo, points, 75, 30)
     assert (out[90, 100] > TOOTH).all()
+    assert out[90, 100, 2] <= out[90, 100, 1]  # grey at most, never blue
     photo[photo[..., 2] == TOOTH[2]] = 252
     assert aged(photo, points, 75, 30).max() == 252
 
