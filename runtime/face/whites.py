@@ -53,7 +53,7 @@ class Opening:
     younger: bool = True
 
 
-MOUTH = Opening(LIPS_INNER, MOUTH_CORNERS, 0.07, (0.45, 0.75), 0.75, (-0.0026, -0.0041, -0.0063))
+MOUTH = Opening(LIPS_INNER, MOUTH_CORNERS, 0.07, (0.25, 0.5), 0.75, (-0.0026, -0.0041, -0.0063))
 """The change is that of L* -0.26, a* +0.08 and b* +0.12 a year from (82, 0, 22)."""
 _EYE_WHITES = ((0.62, 0.88), 0.55, (-0.0021, -0.0034, -0.0047), False)
 OPENINGS = (
