@@ -66,13 +66,20 @@ class PixelCells:
         n, height, width = batch.image.shape[:3]
         down, across = ((side - 2 * CELL_PX) // GROUP_PX for side in (height, width))
         seen = memory.halves(SEEN, (n, PIXELS * CHANNELS, down, across))
-        gains = batch.pattern @ self.gain + self.bias
+        gains = self._gains(batch.pattern)
         for i in range(len(seen)):
             u, v = batch.coordinates[i, :2]
             spans = batch.aging_map[i, 0] * np.float32(self.span)
             out = seen[i].reshape(len(seen[i]), -1)
             extension().gather(batch.image[i], u, v, spans, self.fine, self.coarse, gains[i], out)
         return seen
+
+    def _gains(self, pattern: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The gains, float32 [N, 8]; added in the order of the patterns, as libamgan does."""
+        gains = np.repeat(self.bias[None], len(pattern), axis=0)
+        for weights, one in zip(pattern.T, self.gain, strict=True):
+            gains += weights[:, None] * one
+        return gains
 
     def condition(self, batch: TileBatch, memory: Memory) -> Halves:
         """The cut network's input ``planes`` for a batch: bf16 [N, 32, H/4 - 4, W/4 - 4]."""

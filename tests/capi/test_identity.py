@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
-from support.capi import AmganError, Handle, Library, cut_frame
+from support.capi import AmganError, Handle, Library, cut_frame, write_broken
 from support.capi_build import SOURCE
 from support.frame_reference import Reference
 
 from amgan.runtime.bundle.bundle import SHIPPED, Bundle
 from amgan.runtime.bundle.precision import Precision
 from amgan.runtime.engines.contract import CELL_PX
+from amgan.runtime.engines.openvino_cut import read_cells
+from amgan.runtime.engines.openvino_network import load_openvino
 from amgan.runtime.face.alignment import Frame
 from amgan.runtime.face.coordinates import face_coordinates
 from amgan.runtime.face.finder import Face
@@ -166,23 +170,61 @@ def test_noise_is_the_same_to_the_bit(number: int, shipped: Handle, reference: R
     assert np.array_equal(found, reference.age(image, years, pattern))
 
 
-def test_the_fastest_precision_is_the_same_as_in_python(library: Library) -> None:
-    rng = np.random.default_rng(5)
-    reference = Reference(None)
-    handle = library.open(SHIPPED)
+def both_age(one: Handle, reference: Reference, image: np.ndarray, number: int) -> tuple[np.ndarray, ...]:
+    """An image with its halo, aged by libamgan and by Python with one of `make_maps`."""
+    halo = reference.halo
+    years = make_maps(image.shape[0] // CELL_PX, np.random.default_rng(number))[number % 3]
+    pattern = one.skin_pattern(image[halo:-halo, halo:-halo])
+    return one.age(image, halo, years, halo // CELL_PX), reference.age(image, years, pattern)
+
+
+def test_the_fastest_precision_is_the_same_as_in_python(
+    library: Library, ten_photos: list[tuple[np.ndarray, Face]]
+) -> None:
+    reference, handle = Reference(None), library.open(SHIPPED)
     try:
         assert (
             Precision.parse(handle.info()["precision"].decode()) is reference.scheduler.capabilities.precision
         )
-        halo = reference.halo
-        padded = 256 + 2 * halo
-        image = rng.integers(0, 256, (padded, padded, 3), dtype=np.uint8)
-        years = make_maps(padded // CELL_PX, rng)[2]
-        found = handle.age(image, halo, years, halo // CELL_PX)
-        pattern = handle.skin_pattern(image[halo:-halo, halo:-halo])
-        assert np.array_equal(found, reference.age(image, years, pattern))
+        padded = 256 + 2 * reference.halo
+        noise = np.random.default_rng(5).integers(0, 256, (padded, padded, 3), dtype=np.uint8)
+        found, expected = both_age(handle, reference, noise, 2)
+        assert np.array_equal(found, expected)
+        for number, photo in enumerate(ten_photos):
+            image = cut_frame(*photo, SIZES[number % len(SIZES)], reference.halo)
+            found, expected = both_age(handle, reference, image, number)
+            assert np.array_equal(found, expected), number
     finally:
         handle.close()
+        reference.scheduler.close()
+
+
+def with_another_wave(content: bytes) -> bytes:
+    """The generator with a wave of positions that `amgan export` does not write."""
+    model = onnx.load_from_string(content)
+    (sine,) = (node for node in model.graph.node if node.op_type == "Sin")
+    made_by = {name: node for node in model.graph.node for name in node.output}
+    read = {name for wave in made_by[sine.input[0]].input for name in made_by[wave].input}
+    last = [one for one in model.graph.initializer if one.name in read][-1]
+    last.CopyFrom(onnx.numpy_helper.from_array(1.5 * onnx.numpy_helper.to_array(last), last.name))
+    changed: bytes = model.SerializeToString()
+    return changed
+
+
+def test_a_generator_that_cannot_be_cut_is_computed_whole(library: Library, tmp_path: Path) -> None:
+    content = (SHIPPED / "generator.onnx").read_bytes()
+    folder = write_broken(tmp_path / "other", with_another_wave(content))
+    assert read_cells(load_openvino(), folder / "generator.onnx") is None
+    reference, handle, shipped = Reference(None, folder), library.open(folder), library.open(SHIPPED)
+    try:
+        padded = 256 + 2 * reference.halo
+        image = np.random.default_rng(9).integers(0, 256, (padded, padded, 3), dtype=np.uint8)
+        found, expected = both_age(handle, reference, image, 2)
+        assert np.array_equal(found, expected)
+        assert not np.array_equal(found, both_age(shipped, reference, image, 2)[0])
+    finally:
+        handle.close()
+        shipped.close()
         reference.scheduler.close()
 
 

@@ -40,18 +40,18 @@ class OpenVinoEstimator : public Estimator {
   private:
     std::vector<float> run(const std::vector<std::uint8_t> &image) {
         const auto side = static_cast<std::size_t>(side_px_), grid = static_cast<std::size_t>(grid_);
-        ov::InferRequest request = network_.take_request();
+        Desk desk = network_.take_desk();
         ov::Tensor input(ov::element::u8, {1, side, side, 3});
         std::memcpy(input.data(), image.data(), image.size());
-        request.set_tensor("image", input);
-        request.infer();
-        const ov::Tensor found = request.get_output_tensor(0);
+        desk.request.set_tensor("image", input);
+        desk.request.infer();
+        const ov::Tensor found = desk.request.get_output_tensor(0);
         if (found.get_element_type() != ov::element::f32 || found.get_shape() != ov::Shape{1, 1, grid, grid})
             throw bundle_error("the estimator gave another number of ages than its manifest says: export the bundle "
                                "again");
         const auto *first = static_cast<const float *>(found.data());
         std::vector<float> ages(first, first + grid * grid);
-        network_.give_back(request);
+        network_.give_back(std::move(desk));
         for (const float years : ages)
             if (!std::isfinite(years))
                 throw engine_error("the estimator gave ages that are not numbers: export the bundle again");

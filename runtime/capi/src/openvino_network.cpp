@@ -113,10 +113,11 @@ Network::Network(const Bundle &bundle, const FileEntry &entry, const NetworkOpti
     try {
         ov::Core core;
         precision_ = choose_precision(options.precision, core.get_property("CPU", ov::device::capabilities));
-        const std::shared_ptr<ov::Model> model = core.read_model(content, ov::Tensor());
+        std::shared_ptr<ov::Model> model = core.read_model(content, ov::Tensor());
         check_inputs(*model, options, path);
         set_least_sizes(*model, options, path);
         if (precision_ == "bf16") {
+            if (options.cut) model = options.cut(model);
             keep_positions_exact(*model);
             modulate_in_one_pass(*model);
         }
@@ -134,21 +135,27 @@ Network::Network(const Bundle &bundle, const FileEntry &entry, const NetworkOpti
     }
 }
 
-ov::InferRequest Network::take_request() {
+ov::Tensor Desk::tensor(std::size_t number, const ov::Shape &shape) {
+    std::vector<std::uint16_t> &memory = halves.at(number);
+    if (memory.size() < ov::shape_size(shape)) memory.resize(ov::shape_size(shape));
+    return ov::Tensor(ov::element::bf16, shape, memory.data());
+}
+
+Desk Network::take_desk() {
     {
         const std::lock_guard<std::mutex> hold(lock_);
         if (!free_.empty()) {
-            ov::InferRequest request = free_.back();
+            Desk desk = std::move(free_.back());
             free_.pop_back();
-            return request;
+            return desk;
         }
     }
-    return model_.create_infer_request();
+    return {model_.create_infer_request(), {}};
 }
 
-void Network::give_back(ov::InferRequest request) {
+void Network::give_back(Desk desk) {
     const std::lock_guard<std::mutex> hold(lock_);
-    free_.push_back(std::move(request));
+    free_.push_back(std::move(desk));
 }
 
 }  // namespace amgan_impl

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from amgan.runtime.ages.maps import MAP_CELLS
@@ -21,10 +23,12 @@ from amgan.runtime.pipeline.seen_face import map_margin
 class Reference:
     """Frames aged by the Python runtime."""
 
-    def __init__(self, precision: str | None) -> None:
-        self.manifest = Bundle.open().manifest
+    def __init__(self, precision: str | None, folder: Path | None = None) -> None:
+        """Open the bundle in a folder, by default the shipped one."""
+        bundle = Bundle.open(folder)
+        self.manifest = bundle.manifest
         self.halo = self.manifest.halo_px
-        engine = OpenVinoEngine(Bundle.open(), precision)
+        engine = OpenVinoEngine(bundle, precision)
         self.scheduler = FrameScheduler(HostTileDevice(engine, self.halo), self.halo)
 
     def age(
