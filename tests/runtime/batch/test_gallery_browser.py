@@ -64,6 +64,15 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_gallery(outcomes, folder / "out", "out: at 70")
 
 
+def wait_for_pictures(browser: Any) -> None:
+    """Return when all pictures of the page are decoded, however long that takes."""
+    browser.execute_async_script(
+        "const done = arguments[0]; const pictures = [...document.images];"
+        "for (const one of pictures) one.loading = 'eager';"
+        "Promise.all(pictures.map((one) => one.decode())).then(() => requestAnimationFrame(done));"
+    )
+
+
 def brightness(element: Any, share: float) -> float:
     """Brightness of a picture on the page, 0 to 255, at a share of its width, near its top."""
     import io
@@ -96,6 +105,7 @@ def test_the_slider_follows_a_real_mouse(browser: Any, page: Path) -> None:
     from selenium.webdriver import ActionChains
 
     browser.get(page.as_uri())
+    wait_for_pictures(browser)
     picture = browser.find_element("css selector", ".compare")
     slider = picture.find_element("css selector", "input")
     assert brightness(picture, 0.25) > 200
@@ -117,6 +127,7 @@ def test_the_slider_follows_the_keyboard(browser: Any, page: Path) -> None:
     from selenium.webdriver import ActionChains, Keys
 
     browser.get(page.as_uri())
+    wait_for_pictures(browser)
     slider = browser.find_element("css selector", ".compare input")
     ActionChains(browser).send_keys(Keys.TAB, Keys.TAB, Keys.END).perform()
     assert browser.switch_to.active_element == slider
