@@ -140,8 +140,8 @@ static UNFUSED void average_blocks(const uint16_t *sum, int factor, int count, u
     }
 }
 
-static int block_rows(const Py_buffer *rgb, const Py_buffer *out, int factor) {
-    int columns = (int)out->shape[1], count = columns * factor * 3;
+static int block_rows(const Py_buffer *rgb, const Py_buffer *out) {
+    int factor = (int)(rgb->shape[0] / out->shape[0]), columns = (int)out->shape[1], count = columns * factor * 3;
     uint16_t *sum = malloc(sizeof(uint16_t) * ((size_t)count + 1));
     if (!sum) return 0;
     sum[count] = 0; /* loaded with the last pixel, but not used */
@@ -155,20 +155,33 @@ static int block_rows(const Py_buffer *rgb, const Py_buffer *out, int factor) {
 #else
 static int area_rows(const Py_buffer *rgb, const Py_buffer *out) { return 1; }
 
-static int block_rows(const Py_buffer *rgb, const Py_buffer *out, int factor) { return 1; }
+static int block_rows(const Py_buffer *rgb, const Py_buffer *out) { return 1; }
 #endif
 
-static PyObject *area(PyObject *module, PyObject *args) {
+static int is_smaller(const Py_buffer *rgb, const Py_buffer *out) {
+    return out->shape[0] <= rgb->shape[0] && out->shape[1] <= rgb->shape[1];
+}
+
+static int has_whole_blocks(const Py_buffer *rgb, const Py_buffer *out) {
+    Py_ssize_t factor = rgb->shape[0] / out->shape[0];
+    return factor >= 1 && factor <= 255 && rgb->shape[0] == factor * out->shape[0] &&
+           rgb->shape[1] == factor * out->shape[1];
+}
+
+typedef int (*Pictures)(const Py_buffer *rgb, const Py_buffer *out);
+
+/* Both reductions: fit says whether the sizes do, reduce is 0 when memory is short. */
+static PyObject *reduced(PyObject *args, Pictures fit, Pictures reduce) {
     PyObject *given[2];
     Views views = {.count = 0};
     Py_buffer *rgb, *out;
     int fits = 0, enough = 1;
     if (!PyArg_ParseTuple(args, "OO", &given[0], &given[1])) return NULL;
     if ((rgb = take(&views, given[0], 3, 1, 0)) && (out = take(&views, given[1], 3, 1, 1))) {
-        fits = usable() && out->shape[0] <= rgb->shape[0] && out->shape[1] <= rgb->shape[1];
+        fits = usable() && fit(rgb, out);
         if (fits) {
             Py_BEGIN_ALLOW_THREADS
-            enough = area_rows(rgb, out);
+            enough = reduce(rgb, out);
             Py_END_ALLOW_THREADS
         }
     }
@@ -176,25 +189,9 @@ static PyObject *area(PyObject *module, PyObject *args) {
     return finish(&views, fits);
 }
 
-static PyObject *blocks(PyObject *module, PyObject *args) {
-    PyObject *given[2];
-    Views views = {.count = 0};
-    Py_buffer *rgb, *out;
-    int fits = 0, enough = 1;
-    if (!PyArg_ParseTuple(args, "OO", &given[0], &given[1])) return NULL;
-    if ((rgb = take(&views, given[0], 3, 1, 0)) && (out = take(&views, given[1], 3, 1, 1))) {
-        Py_ssize_t factor = rgb->shape[0] / out->shape[0];
-        fits = usable() && factor >= 1 && factor <= 255 && rgb->shape[0] == factor * out->shape[0] &&
-               rgb->shape[1] == factor * out->shape[1];
-        if (fits) {
-            Py_BEGIN_ALLOW_THREADS
-            enough = block_rows(rgb, out, (int)factor);
-            Py_END_ALLOW_THREADS
-        }
-    }
-    if (!enough) PyErr_NoMemory();
-    return finish(&views, fits);
-}
+static PyObject *area(PyObject *module, PyObject *args) { return reduced(args, is_smaller, area_rows); }
+
+static PyObject *blocks(PyObject *module, PyObject *args) { return reduced(args, has_whole_blocks, block_rows); }
 
 static PyMethodDef methods[] = {{"usable", can_use, METH_NOARGS, "See _reduce.pyi."},
                                 {"area", area, METH_VARARGS, "See _reduce.pyi."},

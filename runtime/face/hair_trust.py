@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .easing import eased
+from .easing import eased_between
 from .hair_grid import BROW, CHIN, MATTE_PX, Mask, Plane
 
 CERTAIN = 0.8
@@ -57,8 +57,7 @@ def matte_trust(
 
 def _trusted(value: float, bounds: tuple[float, float]) -> float:
     """The trust 0..1 that a value gives, by its bounds of no and of full trust."""
-    none, full = bounds
-    return float(eased(min(max((value - none) / (full - none), 0.0), 1.0)))
+    return float(eased_between(value, *bounds))
 
 
 def _on_both_sides(hair: Mask) -> float:

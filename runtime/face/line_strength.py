@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .easing import eased
+from .easing import eased_between
 from .pattern import choose_pattern
 
 READ_PX = 256
@@ -67,8 +67,7 @@ def pattern_for(pattern: NDArray[np.float32], change: NDArray[np.floating]) -> N
 
 def strength_of(contrast: float, codes: float) -> float:
     """Line strength for a contrast (1 on usual skin) and a mean code value of the skin."""
-    begins, ends = PALE_CODES
-    pale = eased(min(max((codes - begins) / (ends - begins), 0.0), 1.0))
+    pale = float(eased_between(codes, *PALE_CODES))
     return fitting_of(contrast) * (1.0 - (1.0 - PALE_SHARE) * pale)
 
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .easing import eased
+from .easing import eased_between
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 SAMPLE_PX = 32
@@ -57,7 +57,7 @@ def read_tone(rgb: NDArray[np.uint8], mask: NDArray[np.float32]) -> Tone:
     left_over = np.abs(apart - powers @ factors).max(axis=1)
     begins, ends = ONE_TONE_CODES
     brightened = min(max(USUAL_CODES / max(float(np.median(light)), 1.0), 1.0), 3.0)
-    share = 1.0 - _smooth(brightened * float(np.percentile(left_over, 90)), begins, ends)
+    share = 1.0 - eased_between(brightened * float(np.percentile(left_over, 90)), begins, ends)
     if not share:
         return plain
     codes = np.arange(256) / 255.0
@@ -90,9 +90,7 @@ def exposure_weight(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.asarray(cv2.multiply(cv2.LUT(middle, BRIGHT), cv2.LUT(largest, DARK)), np.float32)
 
 
-def _smooth(value: float, begins: float, ends: float) -> float:
-    return eased(min(max((value - begins) / (ends - begins), 0.0), 1.0))
-
-
-BRIGHT = np.array([1.0 - BLOWN_OUT_SHARE * _smooth(code, *BLOWN_OUT) for code in range(256)], np.float32)
-DARK = np.array([_smooth(code, *NEARLY_BLACK) for code in range(256)], np.float32)
+BRIGHT = np.array(
+    [1.0 - BLOWN_OUT_SHARE * eased_between(code, *BLOWN_OUT) for code in range(256)], np.float32
+)
+DARK = np.array([eased_between(code, *NEARLY_BLACK) for code in range(256)], np.float32)

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .easing import eased
+from .easing import eased_between
 from .mesh import CHEEKS, LEFT_EYE, LIPS_INNER, MOUTH_CORNERS, RIGHT_EYE
 from .tone import LUMA, Tone
 
@@ -92,8 +92,9 @@ def plan_whites(
         return ()
     points = np.asarray(landmarks, np.float64)[:, :2]
     years = float(np.clip(wanted - now, -MOST_YEARS, MOST_YEARS))
+    cheeks = _cheeks(rgb, points)
     planned = (
-        _plan(rgb, points, opening, years, share)
+        _plan(rgb, points, cheeks, opening, years, share)
         for opening, share in zip(OPENINGS, visible, strict=True)
         if years > 0 or opening.younger
     )
@@ -118,12 +119,16 @@ def paste_white(out: NDArray[np.uint8], change: WhiteChange, tone: Tone, strengt
 
 
 def _plan(
-    rgb: NDArray[np.uint8], points: NDArray[np.float64], opening: Opening, years: float, visible: float
+    rgb: NDArray[np.uint8],
+    points: NDArray[np.float64],
+    cheeks: NDArray[np.float32],
+    opening: Opening,
+    years: float,
+    visible: float,
 ) -> WhiteChange | None:
     ring = points[list(opening.ring)]
     wide = float(np.linalg.norm(np.subtract(*points[list(opening.corners)])))
-    low, high = _COVERED
-    share = float(eased(np.clip((visible - low) / (high - low), 0.0, 1.0)))
+    share = float(eased_between(visible, *_COVERED))
     if wide < LEAST_PX or not share or _area(ring) < 0.5 * opening.least_open * wide * wide:
         return None
     margin = 3.0 * _EDGE * wide
@@ -133,7 +138,7 @@ def _plan(
         return None
     inside = _polygon(ring - (left, top), (bottom - top, right - left), _EDGE * wide)
     codes = rgb[top:bottom, left:right].astype(np.float32)
-    weight = _whites(codes, inside, _cheeks(rgb, points), opening, wide)
+    weight = _whites(codes, inside, cheeks, opening, wide)
     if weight is None:
         return None
     shift = np.float32(years) * np.array(opening.log_per_year, np.float32)
@@ -175,17 +180,13 @@ def _whites(
     lightest = float(np.percentile(light[within], 90))
     if lightest < opening.least_light * float(skin @ LUMA):
         return None
-    found = inside * _between(light / max(lightest, 1.0), *opening.lit)
+    found = inside * eased_between(light / max(lightest, 1.0), *opening.lit)
     usual = float(_redness(skin))
     if usual > _GREY:
-        found = found * (1.0 - _between(_redness(codes) / usual, *_RED))
+        found = found * (1.0 - eased_between(_redness(codes) / usual, *_RED))
     return _softened(found, max(0.25 * _EDGE * wide, 0.4))
 
 
 def _redness(codes: NDArray[np.floating]) -> NDArray[np.floating]:
     """The excess of red over green, relative to the largest channel; colours [..., 3]."""
     return np.asarray((codes[..., 0] - codes[..., 1]) / np.maximum(codes.max(axis=-1), 1.0))
-
-
-def _between(values: NDArray[np.floating], low: float, high: float) -> NDArray[np.floating]:
-    return eased(np.clip((values - low) / (high - low), 0.0, 1.0))

@@ -136,8 +136,6 @@ def _plan_hair(
 
 def _plan_whites(rgb: NDArray[np.uint8], seen: SeenFace, wanted: FaceAges) -> tuple[WhiteChange, ...]:
     """The changes of the whites of a face whose age changes as a whole."""
-    if seen.now.base == wanted.base:
-        return ()
     visible = [1.0 if seen.skin is None else _visible(seen, one.ring) for one in OPENINGS]
     return plan_whites(rgb, seen.face.landmarks, seen.now.base, wanted.base, visible)
 

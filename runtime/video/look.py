@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..ages.maps import FaceAges
-from ..face.easing import eased
+from ..face.easing import eased_between
 from ..pipeline.seen_face import SeenFace
 from .correspondence import Correspondence, Floats, look_of_frame
 from .register import LOOK_PX, face_cells
@@ -107,7 +107,7 @@ def changed_look(apart: Floats) -> Floats:
     low, high = OTHER_LOOK
     apart = apart - np.median(apart[face_cells()])
     apart = np.abs(apart - cv2.GaussianBlur(np.clip(apart, -low, low), (0, 0), LOOK_PX / 8))
-    return np.asarray(eased(np.clip((apart - low) / (high - low), 0.0, 1.0)), np.float32)
+    return np.asarray(eased_between(apart, low, high), np.float32)
 
 
 def _is_alike(one: Floats, other: Floats) -> bool:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..bundle.manifest import Manifest
 from ..face.alignment import apply_affine, canonical_frame
-from ..face.easing import eased
+from ..face.easing import eased_between
 from ..face.finder import Face, turn_of
 from ..pipeline.face_filter import MAX_TURN, NODS, nod
 from ..pipeline.seen_face import frame_size
@@ -112,17 +112,19 @@ class Course:
 
     def _fades(self, track: Track, turns: Floats, nods: Floats) -> Floats:
         """Weight of the change in each picture from the first to the last."""
-        seen = 1.0 - _ramp(np.abs(turns), TURN_BEGINS, MAX_TURN)
-        seen *= _ramp(nods, NODS[0], NODS[0] + NOD_SOFT) * (1.0 - _ramp(nods, NODS[1] - NOD_SOFT, NODS[1]))
-        seen *= _ramp(self._presences, *PRESENCES)
+        seen = 1.0 - eased_between(np.abs(turns), TURN_BEGINS, MAX_TURN)
+        seen *= eased_between(nods, NODS[0], NODS[0] + NOD_SOFT) * (
+            1.0 - eased_between(nods, NODS[1] - NOD_SOFT, NODS[1])
+        )
+        seen *= eased_between(self._presences, *PRESENCES)
         numbers = np.arange(self.first, self.last + 1)
         weights = np.interp(numbers, self._frames, seen)
         weights = np.minimum(weights, _blurred(weights, SOFT_SECONDS * self._rate))
         fade = max(FADE_SECONDS * self._rate, 1.0)
         if not track.cut_in:
-            weights *= _ramp((numbers - self.first + 1) / fade, 0.0, 1.0)
+            weights *= eased_between((numbers - self.first + 1) / fade, 0.0, 1.0)
         if not track.cut_out:
-            weights *= _ramp((self.last - numbers + 1) / fade, 0.0, 1.0)
+            weights *= eased_between((self.last - numbers + 1) / fade, 0.0, 1.0)
         return np.asarray(np.where(weights < 1e-3, 0.0, np.where(weights > 0.999, 1.0, weights)))
 
     def _frame_sizes(self, manifest: Manifest) -> NDArray[np.int64]:
@@ -187,12 +189,6 @@ def _to_photo(pose: Floats) -> Floats:
     cx, cy, rx, ry = pose
     axes = 2.0 * np.array([[rx, -ry], [ry, rx]])
     return np.column_stack([axes, np.array([cx, cy]) - axes @ np.array([0.5, 0.5])])
-
-
-def _ramp(value: Floats, begins: float, ends: float) -> Floats:
-    """Smooth step: 0 up to the beginning, 1 from the end on."""
-    share = np.clip((value - begins) / (ends - begins), 0.0, 1.0)
-    return np.asarray(eased(share))
 
 
 def _blurred(values: Floats, spread: float) -> Floats:
