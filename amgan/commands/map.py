@@ -60,6 +60,10 @@ def command(
         raise UsageError("nothing would be written: give a picture with -o, a map with --save-map, or both")
     if output is not None:
         check_picture(output)
+    if save_map is not None:
+        from amgan.runtime.ages.map_file import check_map_target
+
+        check_map_target(save_map)
     asks = any(aging.asked[name] for name in ("age", "zones", "map_file", "population"))
     request = aging.request() if asks else None
     require_photo(photo)

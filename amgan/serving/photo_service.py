@@ -17,7 +17,7 @@ from amgan.runtime.errors import UsageError
 from amgan.runtime.face.region_masks import without_margin
 from amgan.runtime.photo.formats import FORMAT_OF_SUFFIX
 from amgan.runtime.photo.read import read_photo
-from amgan.runtime.photo.write import encode_photo
+from amgan.runtime.photo.write import check_target, encode_photo
 from amgan.runtime.pipeline.face_filter import NoFaceError, why_none
 from amgan.runtime.pipeline.sweep import parse_ages
 
@@ -102,11 +102,12 @@ class PhotoService:
         photo = stored.photo
         if options.metadata != "keep":
             photo = await self._desk.run(read_photo, stored.photo.path, options.metadata)
+        name = f"{Path(stored.name).stem}_aged{suffix}"
+        check_target(photo, name)
         label = f"'{stored.name}'"
         aged = await self._desk.age(
             self._pipeline, lambda: self._pipeline.start(photo.pixels, request, label, chosen)
         )
-        name = f"{Path(stored.name).stem}_aged{suffix}"
         return await self._desk.run(encode_photo, photo, aged.pixels, name), name
 
     async def region(

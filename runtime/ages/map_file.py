@@ -68,15 +68,20 @@ def read_map_file(path: Path | str) -> WantedMap:
     return WantedMap(years, str(path))
 
 
+def check_map_target(path: Path) -> None:
+    """Raise UsageError if `write_map_file` cannot write a file of this name."""
+    if path.suffix.lower() not in (".png", ".npy"):
+        raise UsageError(f"'{path}' cannot hold a map: name it .png or .npy")
+
+
 def write_map_file(years: NDArray[np.floating], path: Path | str) -> Path:
     """Write ages in years [S, S] as an 8-bit .png (rounded to whole years) or a .npy (exact), atomically.
 
     Returns the path; raises UsageError for another suffix or shape, or if it cannot be written.
     """
     path = Path(path)
+    check_map_target(path)
     suffix = path.suffix.lower()
-    if suffix not in (".png", ".npy"):
-        raise UsageError(f"'{path}' cannot hold a map: name it .png or .npy")
     _check_shape(years, path)
     try:
         with whole_file(path, suffix) as temporary:

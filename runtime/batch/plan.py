@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import UsageError
+from ..photo.formats import FORMAT_OF_SUFFIX
 from ..storage.location import Location
 from ..storage.store import Listed
 from ..storage.stores import store_of
 from .inputs import PICTURE_SUFFIXES, files_of_input, files_of_line, is_pattern
 from .naming import AS_IT_IS, Naming
 from .task import PhotoTask
+
+_ENDING = re.compile(r"\.(?=\d*[A-Za-z])[A-Za-z0-9]{1,8}")
+"""What looks like a file's ending, such as .gif; not so ".06" of a date."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +37,12 @@ def plan_run(
     """Plan a run over ``inputs``, each a photo, a folder or a pattern such as ``photos/**/*.jpg``.
 
     All may be paths or URLs. A single photo is written to ``output`` itself if that has the extension of a
-    picture, which then determines the format; otherwise ``output`` is a folder. A single folder is mirrored
-    into it; of several inputs, each goes into it under its own name; files that match a pattern keep their
-    path below its part without wildcards. Lines of ``files_from`` name photos or folders: relative ones keep
-    their path in ``output``, absolute ones all their folders. ``naming`` converts the names to those of the
-    results. Hidden files are left out; so is ``output`` if it lies inside an input.
+    picture, which then determines the format; another extension is refused unless it is that of an existing
+    folder. Otherwise ``output`` is a folder. A single folder is mirrored into it; of several inputs, each
+    goes into it under its own name; files that match a pattern keep their path below its part without
+    wildcards. Lines of ``files_from`` name photos or folders: relative ones keep their path in ``output``,
+    absolute ones all their folders. ``naming`` converts the names to those of the results. Hidden files are
+    left out; so is ``output`` if it lies inside an input.
 
     Duplicates are processed once; of two photos with the same output the second is refused. Raises UsageError
     if an input does not exist, a pattern matches nothing, there is nothing to do, ``output`` is unsuitable,
@@ -50,6 +56,8 @@ def plan_run(
     alone = len(given) == 1 and not lines and not is_pattern(given[0])
     one_photo = alone and not store_of(given[0]).is_folder(given[0])
     aged = store_of(out).identity(out)
+    if one_photo:
+        _refuse_unknown_ending(out)
     if one_photo and _names_a_picture(out):
         (found,) = files_of_input(given[0], True, aged)
         plan = Plan((PhotoTask(found.location, out, refusal=found.refusal),), None)
@@ -75,6 +83,17 @@ def _check_folder(output: Location, one_photo: bool) -> None:
         if one_photo:
             raise UsageError(f"'{output}' is a file, but no picture: name a folder or a picture to write")
         raise UsageError(f"'{output}' is a file: name a folder for the aged photos")
+
+
+def _refuse_unknown_ending(output: Location) -> None:
+    """Raise UsageError for the output of one photo that ends like a file which cannot be written."""
+    ending = output.suffix
+    if ending.lower() in FORMAT_OF_SUFFIX or not _ENDING.fullmatch(ending) or store_of(output).exists(output):
+        return
+    raise UsageError(
+        f"'{output}' ends in '{ending}', which is no kind of picture that can be written: end it in .jpg, "
+        ".png, .tif, .webp, .bmp, .heic or .avif, or name a folder without an ending"
+    )
 
 
 def _names_a_picture(output: Location) -> bool:

@@ -163,6 +163,10 @@ class PhotoWork:
         except Exception as error:
             return self._failed(task, error, task.source, since, details)
         try:
+            self._check_target(task, photo)
+        except Exception as error:
+            return self._failed(task, error, task.target, since, details)
+        try:
             faces = self.pipeline.start(photo.pixels, self.request, f"'{task.source}'")
         except (UsageError, BundleError, MissingDependencyError):
             raise
@@ -222,6 +226,21 @@ class PhotoWork:
         status: Literal["aged", "copied"] = "copied" if begun.faces is None else "aged"
         return Outcome(task.source, status, begun.reason, faces, seconds, task.target, details)
 
+    def _check_target(self, task: PhotoTask, photo: Photo) -> None:
+        """Raise PhotoError for an output that could not hold the photo, before it is aged."""
+        from ..photo.write import check_target, refuse_outside
+
+        target = self.staging.files(task).target
+        if self.root is not None and not task.target.is_remote:
+            refuse_outside(target, self.root)
+        if self.no_face != "copy" or not self._copies(task):
+            check_target(photo, target)
+
+    def _copies(self, task: PhotoTask) -> bool:
+        """Whether the photo's file itself can be the output if it has no face."""
+        files = self.staging.files(task)
+        return self.metadata == "keep" and files.target.suffix.lower() == files.source.suffix.lower()
+
     def _write(self, task: PhotoTask, begun: InFlight, pixels: NDArray[np.uint8]) -> None:
         """Write the local file of the output."""
         from ..photo.write import refuse_outside, write_photo
@@ -235,8 +254,7 @@ class PhotoWork:
             raise PhotoError(
                 f"'{task.target}' cannot be written: '{error.filename}' is not a folder"
             ) from error
-        same_kind = files.target.suffix.lower() == files.source.suffix.lower()
-        if begun.faces is None and same_kind and self.metadata == "keep":
+        if begun.faces is None and self._copies(task):
             with whole_file(files.target) as temporary:
                 shutil.copyfile(files.source, temporary)
         else:

@@ -25,6 +25,8 @@ FORMAT_OF_SUFFIX = {
 }  # fmt: skip
 NAMES = "JPEG, PNG, TIFF or WebP"
 NO_ALPHA = ("JPEG", "BMP")
+MOST_SIDE_PX = {"JPEG": 65500, "WEBP": 16383, "AVIF": 32768, "HEIF": 32768}
+"""Longest sides that the libraries write and read back; longer AVIF and HEIC are written, but not read."""
 HOLDS_CMYK = ("JPEG", "TIFF")
 HOLDS_16_BITS = ("PNG", "TIFF")
 _LOSSLESS_TIFF = frozenset({"raw", "packbits", "tiff_lzw", "tiff_deflate", "tiff_adobe_deflate"})

@@ -16,7 +16,15 @@ from ..errors import PhotoError
 from ..files import whole_file
 from .colour import STRIP_ROWS, SrgbSpace, changed_samples, eight_bits, has_sums, strip_sums
 from .data import Photo
-from .formats import FORMAT_OF_SUFFIX, HOLDS_16_BITS, HOLDS_CMYK, NAMES, NO_ALPHA, save_options
+from .formats import (
+    FORMAT_OF_SUFFIX,
+    HOLDS_16_BITS,
+    HOLDS_CMYK,
+    MOST_SIDE_PX,
+    NAMES,
+    NO_ALPHA,
+    save_options,
+)
 from .metadata import BROKEN
 from .plugins import load_plugin
 from .read import reason_of, stamp_of
@@ -64,7 +72,7 @@ def encode_photo(
 ) -> bytes | memoryview:
     """The content of the file that `write_photo` would write as ``path``; raises PhotoError."""
     path = Path(path)
-    format = _format_for(photo, path)
+    format = check_target(photo, path)
     if pixels.shape != photo.pixels.shape or pixels.dtype != np.uint8:
         raise PhotoError(
             f"'{path}' cannot be written from {pixels.dtype} {pixels.shape}: "
@@ -77,6 +85,29 @@ def encode_photo(
         raise PhotoError(f"'{path}' cannot be written: {reason_of(error)}") from error
 
 
+def check_target(photo: Photo, path: Path | str) -> str:
+    """Pillow's name of the format in which a photo would be written as ``path``, before any work is done.
+
+    Raises PhotoError if the extension is unknown, or the format has no transparency, takes no photo of this
+    size or is not installed.
+    """
+    path = Path(path)
+    format = FORMAT_OF_SUFFIX.get(path.suffix.lower())
+    if format is None:
+        raise PhotoError(f"'{path}' must end like a {NAMES} file, such as .jpg or .png")
+    if photo.alpha is not None and format in NO_ALPHA:
+        raise PhotoError(f"'{path}' cannot be a {format}, which has no transparency: name it .png")
+    longest, longer = MOST_SIDE_PX.get(format), max(photo.pixels.shape[:2])
+    if longest is not None and longer > longest:
+        raise PhotoError(
+            f"'{path}' cannot be a {format}, whose sides have at most {longest} px and not {longer}: name it "
+            ".png or .tif"
+        )
+    if format in ("HEIF", "AVIF"):
+        load_plugin(format, path)
+    return format
+
+
 def refuse_outside(path: Path, folder: Path) -> None:
     """Raise PhotoError if ``path``, with the links of its folders resolved, does not lie in ``folder``.
 
@@ -87,17 +118,6 @@ def refuse_outside(path: Path, folder: Path) -> None:
         raise PhotoError(
             f"'{path}' leads out of '{folder}' through a link: remove the link, or name its folder"
         )
-
-
-def _format_for(photo: Photo, path: Path) -> str:
-    format = FORMAT_OF_SUFFIX.get(path.suffix.lower())
-    if format is None:
-        raise PhotoError(f"'{path}' must end like a {NAMES} file, such as .jpg or .png")
-    if photo.alpha is not None and format in NO_ALPHA:
-        raise PhotoError(f"'{path}' cannot be a {format}, which has no transparency: name it .png")
-    if format in ("HEIF", "AVIF"):
-        load_plugin(format, path)
-    return format
 
 
 def _same_file(photo: Photo, pixels: NDArray[np.uint8], format: str) -> bytes | None:

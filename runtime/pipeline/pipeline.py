@@ -27,7 +27,7 @@ from ..face.head_parser import HeadParser
 from ..face.networks import FaceNetworks, open_face_networks
 from ..photo.metadata import MetadataPolicy
 from ..photo.read import read_photo
-from ..photo.write import write_photo
+from ..photo.write import check_target, write_photo
 from .drawn_plan import DrawnPlan
 from .estimator import Estimator, open_estimator
 from .face_filter import Chosen, NoFaceError, choose_faces, why_none
@@ -252,6 +252,7 @@ class Pipeline:
         if source.resolve() == target.resolve():
             raise UsageError(f"'{target}' is the photo itself: name another output, it is never overwritten")
         photo = read_photo(source, metadata)
+        check_target(photo, target)
         try:
             started = self.start(photo.pixels, request, f"'{source}'")
             # A JPEG is written over its pixels as they were: with a copy they need not be decoded again.

@@ -108,6 +108,13 @@ def test_wrong_use_is_answered_with_one_sentence(
     assert not list(tmp_path.rglob("map.*"))
 
 
+def test_the_name_of_a_saved_map_is_checked_before_the_photo(tmp_path: Path) -> None:
+    wall = tmp_path / "wall.png"
+    Image.new("RGB", (200, 200), "grey").save(wall)
+    result = run("map", wall, "--save-map", tmp_path / "map.tiff")
+    assert (result.exit_code, "name it .png or .npy" in one_sentence(result)) == (2, True)
+
+
 def test_photos_that_give_no_map(two_faces: Path, tmp_path: Path, tiny_bundle: Path) -> None:
     wall = tmp_path / "wall.png"
     Image.new("RGB", (300, 300), "grey").save(wall)

@@ -86,6 +86,30 @@ def test_wrong_inputs(bucket: str) -> None:
             plan_run(inputs, out)
 
 
+@pytest.mark.parametrize("name", ["old.xyz", "old.gif", "old.jxl", "old.TXT", "old.mp4", "run.v2"])
+def test_one_photo_is_not_written_to_a_file_of_an_unknown_kind(
+    bucket: str, tmp_path: Path, name: str
+) -> None:
+    one = str(photo(tmp_path / "a.png"))
+    for out in (f"{bucket}/{name}", str(tmp_path / name)):
+        with pytest.raises(UsageError, match=f"ends in '.{name.partition('.')[2]}', which is no kind of"):
+            plan_run([one], out)
+    assert not (tmp_path / name).exists()
+    (tmp_path / name).mkdir()
+    assert plan_run([one], tmp_path / name).tasks[0].target.path == tmp_path / name / "a.png"
+
+
+@pytest.mark.parametrize("name", ["out", "2026.11.29", "Dr. Smith", ".hidden", "a.photosofmyfamily"])
+def test_folders_of_one_photo_may_have_dots(tmp_path: Path, name: str) -> None:
+    one = str(photo(tmp_path / "a.png"))
+    assert plan_run([one], tmp_path / name).tasks[0].target.path == tmp_path / name / "a.png"
+
+
+def test_a_folder_of_photos_may_go_into_any_folder(tmp_path: Path) -> None:
+    photo(tmp_path / "in" / "a.png")
+    assert plan_run([tmp_path / "in"], tmp_path / "out.v2").root == Location.of(tmp_path / "out.v2")
+
+
 def test_files_that_are_no_pictures_are_left_out_each_by_itself(bucket: str, tmp_path: Path) -> None:
     for folder in ("one/in", "two/in"):
         photo(tmp_path / folder / f"{folder[:3]}.png")

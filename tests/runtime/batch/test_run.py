@@ -241,3 +241,29 @@ def test_reason_does_not_repeat_the_path(tmp_path: Path) -> None:
     source = photo(tmp_path / "a.png")
     (outcome,) = run_batch(FakePipeline(trouble), plan_run([source], tmp_path / "out").tasks, REQUEST)
     assert outcome.reason == "it broke"
+
+
+def test_an_output_that_cannot_hold_the_photo_is_told_before_it_is_aged(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    Image.new("RGBA", (40, 30), (90, 80, 70, 128)).save(tmp_path / "in" / "clear.png")
+    Image.new("RGB", (40, 30), (90, 80, 70)).save(tmp_path / "in" / "photo.gif", "JPEG")
+    Image.new("RGB", (16400, 2), (90, 80, 70)).save(tmp_path / "in" / "wide.png")
+    for name, target, said in (
+        ("clear.png", "a.jpg", "cannot be a JPEG, which has no transparency: name it .png"),
+        ("photo.gif", "out", "must end like a JPEG, PNG, TIFF or WebP file, such as .jpg or .png"),
+        ("wide.png", "a.webp", "cannot be a WEBP, whose sides have at most 16383 px and not 16400"),
+    ):
+        fake = FakePipeline()
+        (one,) = run_batch(fake, plan_run([tmp_path / "in" / name], tmp_path / target).tasks, REQUEST)
+        assert (one.status, fake.calls) == ("failed", 0)
+        assert said in one.reason
+        assert str(tmp_path / target) in one.reason
+        assert not (tmp_path / target).exists()
+
+
+def test_a_copy_needs_no_ending_of_a_picture(tmp_path: Path) -> None:
+    Image.new("RGB", (40, 30)).save(tmp_path / "black.gif", "JPEG")
+    tasks = plan_run([tmp_path / "black.gif"], tmp_path / "out").tasks
+    (one,) = run_batch(FakePipeline(), tasks, REQUEST, options=BatchOptions(threads=1, no_face="copy"))
+    assert one.status == "copied"
+    assert (tmp_path / "out" / "black.gif").read_bytes() == (tmp_path / "black.gif").read_bytes()

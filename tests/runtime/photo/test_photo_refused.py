@@ -11,7 +11,7 @@ from support.photo_files import NOISE, refusal, save
 from amgan.runtime.errors import PhotoError
 from amgan.runtime.photo.data import Photo
 from amgan.runtime.photo.read import read_photo, reason_of
-from amgan.runtime.photo.write import write_photo
+from amgan.runtime.photo.write import check_target, write_photo
 
 
 def test_a_tiff_with_a_fourth_channel_of_no_meaning_is_refused(tmp_path: Path) -> None:
@@ -110,3 +110,28 @@ def test_photo_made_by_hand_can_be_written(tmp_path: Path) -> None:
 def test_reasons_are_one_line() -> None:
     assert reason_of(ValueError("one\ntwo")) == "one"
     assert reason_of(KeyError()) == "KeyError"
+
+
+def test_a_target_is_checked_before_anything_is_written(tmp_path: Path) -> None:
+    save(tmp_path / "a.png", "RGBA")
+    photo = read_photo(tmp_path / "a.png")
+    assert [check_target(photo, f"b.{ending}") for ending in ("png", "tif", "WEBP")] == [
+        "PNG",
+        "TIFF",
+        "WEBP",
+    ]
+    for name, said in (("b.jpg", "has no transparency"), ("b.gif", "must end like"), ("b", "must end like")):
+        with pytest.raises(PhotoError, match=said):
+            check_target(photo, tmp_path / name)
+
+
+@pytest.mark.parametrize(("ending", "most"), [("webp", 16383), ("jpg", 65500), ("avif", 32768)])
+def test_pictures_longer_than_a_format_allows_are_refused(tmp_path: Path, ending: str, most: int) -> None:
+    for longer in (0, 1):
+        Image.new("RGB", (most + longer, 2), (9, 99, 199)).save(tmp_path / f"{longer}.png")
+    fits, too_long = (read_photo(tmp_path / f"{longer}.png") for longer in (0, 1))
+    write_photo(fits, fits.pixels, tmp_path / f"b.{ending}")
+    assert Image.open(tmp_path / f"b.{ending}").size == (most, 2)
+    with pytest.raises(PhotoError, match=f"at most {most} px and not {most + 1}: name it .png or .tif"):
+        write_photo(too_long, too_long.pixels, tmp_path / f"c.{ending}")
+    assert not (tmp_path / f"c.{ending}").exists()

@@ -53,4 +53,6 @@ def test_age_file_refusals(pipeline: Pipeline, tmp_path: Path) -> None:
         pipeline.age_file(tmp_path / "a.jpg", tmp_path / "b.jpg", OLD)
     with pytest.raises(UsageError, match="the photo itself"):
         pipeline.age_file(tmp_path / "a.jpg", tmp_path / "x" / ".." / "a.jpg", OLD)
+    with pytest.raises(PhotoError, match=r"b\.gif' must end like"):  # before a face is looked for
+        pipeline.age_file(tmp_path / "a.jpg", tmp_path / "b.gif", OLD)
     assert [p.name for p in tmp_path.iterdir()] == ["a.jpg"]
