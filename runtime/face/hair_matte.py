@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from .alignment import Frame
 from .easing import eased
+from .hair_beard import find_beard_hair
 from .hair_colours import LEAST_CELLS, SURE_HAIR, attached_hair, colour_odds, likely_hair
 from .hair_grid import (
     LAST_ROWS,
@@ -29,6 +30,8 @@ from .hair_trust import matte_trust
 from .head_parser import HeadShares, hair_window
 from .warp import sample_affine
 
+_BEARD = 0.85
+"""The largest share of hair where there is a beard: skin shows through."""
 _RADIUS = 3
 _SMOOTH = 6e-4
 _SHARPER, _FLOOR = 1.4, 0.25
@@ -82,6 +85,8 @@ def find_matte(
         return None
     coarse *= within
     trust = matte_trust(alpha, likely, coarse, skin, face, picture)
+    beard = enlarged(find_beard_hair(shares, landmarks_unit), MATTE_PX)
+    alpha[:MATTE_PX] = np.maximum(alpha[:MATTE_PX], _BEARD * beard * within[:MATTE_PX])
     return HairMatte(alpha, picture, trust, _whole(alpha, coarse))
 
 

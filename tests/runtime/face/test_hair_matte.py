@@ -139,3 +139,18 @@ def test_streaks_run_along_the_strands() -> None:
 
 def arguments(made: tuple[np.ndarray, HeadShares]) -> tuple[np.ndarray, Frame, HeadShares]:
     return made[0], FRAME, made[1]
+
+
+def test_a_beard_belongs_to_the_matte_but_does_not_decide_its_trust(
+    unit: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without = find_matte(*arguments(long_haired()), unit)
+    beard = np.zeros((PARSER_PX, PARSER_PX), np.float32)
+    beard[70:80, 60:68] = 1.0
+    monkeypatch.setattr("amgan.runtime.face.hair_matte.find_beard_hair", lambda *_: beard)
+    matte = find_matte(*arguments(long_haired()), unit)
+    assert matte is not None and without is not None
+    inside = (slice(144, 156), slice(124, 132))
+    assert without.alpha[inside].max() < 0.1
+    assert np.allclose(matte.alpha[inside], 0.85, atol=0.03)
+    assert matte.trust == without.trust
