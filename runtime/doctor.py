@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 
+from .engines.compiled_cache import read_cpu
 from .engines.openvino_network import load_openvino
 from .errors import AmganError
 from .machine import Gpu, count_cores, find_gpus, memory_of_the_machine, read_processor, untried_system
@@ -155,9 +156,7 @@ def features_of_interest(flags: frozenset[str]) -> tuple[str, ...]:
 def openvino_capabilities() -> tuple[tuple[str, ...], str]:
     """The precisions that OpenVINO supports on the CPU (FP32, BF16, ...), and the error if it cannot tell."""
     try:
-        openvino = load_openvino()
-
-        return tuple(openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")), ""
+        return read_cpu(load_openvino())[1], ""
     except Exception as error:
         return (), " ".join(f"{type(error).__name__}: {error}".split())[:200]
 

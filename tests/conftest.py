@@ -10,7 +10,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -80,11 +80,16 @@ def compiled_networks(
 @pytest.fixture(scope="session", autouse=True)
 def shared_finder() -> Iterator[None]:
     """Pipelines of a process share what finds faces and hair: it is safe to share, and takes long to load."""
-    from amgan.runtime.pipeline import pipeline
+    from amgan.runtime.face.networks import FaceNetworks
+    from amgan.runtime.pipeline import opening
+
+    def share(part: Callable[..., Any]) -> Callable[..., Any]:
+        on_cpu = functools.cache(lambda: part(networks=FaceNetworks(threads=1)))
+        return lambda networks: on_cpu() if type(networks) is FaceNetworks else part(networks=networks)
 
     with pytest.MonkeyPatch.context() as patch:
         for name in ("FaceFinder", "HeadParser"):
-            patch.setattr(pipeline, name, functools.cache(getattr(pipeline, name)))
+            patch.setattr(opening, name, share(getattr(opening, name)))
         yield
 
 

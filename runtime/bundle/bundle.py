@@ -66,6 +66,10 @@ class Bundle:
         there = ", ".join(self.manifest.files) or "no files"
         raise BundleError(f"'{self.path}' holds no {kind} (it has {there}): export the bundle with it")
 
+    def digest(self, file: Path) -> str:
+        """The SHA-256, in lower-case hex, of a file that `file` gave."""
+        return next(e.sha256.lower() for name, e in self.manifest.files.items() if self.path / name == file)
+
 
 def write_manifest(folder: Path, manifest: Manifest) -> Path:
     """Write manifest.json atomically and return its path; a folder is a bundle only once it has one.

@@ -58,6 +58,16 @@ def check_device(device: str) -> None:
         raise UsageError(f"`device` {device!r} is not known: use auto, cpu, cuda or cuda:N, such as cuda:0")
 
 
+def may_use_gpu(device: str) -> bool:
+    """Whether a GPU may run what is opened on a valid device: not for "cpu", nor where CUDA finds none."""
+    if device != "auto":
+        return device != "cpu"
+    try:
+        return bool(find_gpus(load_cuda(), device))
+    except AmganError:
+        return False
+
+
 def choose_devices(bundle: Bundle, device: str, precision: Precision | None) -> list[TileDevice]:
     """Open devices with the bundle's generator; arguments and errors as of open_scheduler."""
     check_device(device)

@@ -9,6 +9,7 @@ folder.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import io
 import json
@@ -52,17 +53,17 @@ def cache_folder() -> Path | None:
 
 
 def compiled(
-    openvino: ModuleType, content: bytes, made_with: Mapping[str, Any], compile: Callable[[], Any]
+    openvino: ModuleType, digest: str, made_with: Mapping[str, Any], compile: Callable[[], Any]
 ) -> Any:
-    """The compiled network (openvino.CompiledModel) of a file's ``content``, from the cache if possible.
+    """The compiled network (openvino.CompiledModel) of a file, from the cache if possible.
 
-    ``made_with`` is everything else that the result depends on, with OpenVINO's options under "options";
-    ``compile`` compiles the network, and its exceptions are propagated.
+    ``digest`` is the SHA-256 of the file in hex, ``made_with`` everything else that the result depends on,
+    with OpenVINO's options under "options"; ``compile`` compiles the network, and its exceptions are
+    propagated.
     """
-    folder = cache_folder()
-    if folder is None:
+    path = entry_path(openvino, digest, made_with)
+    if path is None:
         return compile()
-    path = folder / (_key(openvino, content, made_with) + SUFFIX)
     found = _read(openvino, path, made_with["options"])
     if found is None:
         found = compile()
@@ -70,18 +71,33 @@ def compiled(
     return found
 
 
-def _key(openvino: ModuleType, content: bytes, made_with: Mapping[str, Any]) -> str:
-    """The cache key: a hash of everything that the compiled network depends on."""
-    core = openvino.Core()
+def entry_path(openvino: ModuleType, digest: str, made_with: Mapping[str, Any]) -> Path | None:
+    """The entry of what is made of a file with this SHA-256, in hex; None if the cache is disabled.
+
+    ``made_with`` is everything else that the result depends on, besides OpenVINO and the processor.
+    """
+    folder = cache_folder()
+    if folder is None:
+        return None
+    cpu, capabilities = read_cpu(openvino)
     facts = {
         "format": FORMAT,
         "openvino": openvino.get_version(),
-        "cpu": core.get_property("CPU", "FULL_DEVICE_NAME"),
-        "capabilities": sorted(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")),
-        "network": hashlib.sha256(content).hexdigest(),
+        "cpu": cpu,
+        "capabilities": sorted(capabilities),
+        "network": digest,
         **made_with,
     }
-    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
+    name = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
+    return folder / (name + SUFFIX)
+
+
+@functools.cache
+def read_cpu(openvino: ModuleType) -> tuple[str, tuple[str, ...]]:
+    """The name of the processor, and the precisions (FP32, BF16, ...) that OpenVINO supports on it."""
+    core = openvino.Core()
+    names = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return core.get_property("CPU", "FULL_DEVICE_NAME"), tuple(names)
 
 
 def read_entry(path: Path) -> bytes | None:

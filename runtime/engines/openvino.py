@@ -59,7 +59,7 @@ class OpenVinoEngine:
         """
         manifest = bundle.manifest
         file = bundle.file("generator", Precision.FP32)
-        self._open(file, manifest.halo_px, manifest.tile_multiple, precision)
+        self._open(file, manifest.halo_px, manifest.tile_multiple, precision, bundle.digest(file))
 
     @classmethod
     def of_file(
@@ -70,7 +70,9 @@ class OpenVinoEngine:
         engine._open(file, halo_px, tile_multiple, precision)
         return engine
 
-    def _open(self, file: Path, halo_px: int, tile_multiple: int, precision: str | None) -> None:
+    def _open(
+        self, file: Path, halo_px: int, tile_multiple: int, precision: str | None, digest: str | None = None
+    ) -> None:
         used = choose_precision(None if precision is None else Precision.parse(precision))
         self._halo = halo_px
         # One tile per core takes a quarter less time than all cores on one tile. One more tile than streams
@@ -87,10 +89,10 @@ class OpenVinoEngine:
             "pattern": (1, 1),
         }
         # In fp32 the file is computed as it is: it is what other precisions are compared with.
-        self._cells = read_cells(load_openvino(), file) if used is Precision.BF16 else None
+        self._cells = read_cells(load_openvino(), file, digest) if used is Precision.BF16 else None
         cut = None if self._cells is None else without_pixels
         self._model = compile_network(
-            file, used, inputs=GENERATOR_INPUTS, least=least, streams=streams, cut=cut
+            file, used, inputs=GENERATOR_INPUTS, least=least, streams=streams, cut=cut, digest=digest
         )
         self._capabilities = Capabilities(
             "OpenVINO", "cpu", used, MAX_CORE_PX, streams + 1, min_tiles=streams

@@ -7,6 +7,7 @@ extension (`_cells.c`) does this in three passes; `openvino_cut.py` leaves the n
 
 from __future__ import annotations
 
+import io
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,9 @@ CONDITIONS, MOST_CONDITIONS = 25, 32
 """Planes of years, positions and their waves; and the number with padding to one block of AMX."""
 MARGIN_CELLS = 2
 """Cells around a tile whose planes are not used."""
+
+CELLS_FORMAT = 1
+"""The version of `PixelCells.to_bytes`."""
 
 Halves = NDArray[np.uint16]
 """Numbers in bf16."""
@@ -60,6 +64,20 @@ class PixelCells:
     gain: NDArray[np.float32]
     bias: NDArray[np.float32]
     span: float
+
+    def to_bytes(self) -> bytes:
+        """All parts as .npy files, one after the other."""
+        stream = io.BytesIO()
+        for one in (self.fine, self.coarse, self.gain, self.bias, np.float64(self.span)):
+            np.save(stream, one, allow_pickle=False)
+        return stream.getvalue()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> PixelCells:
+        """The parts that `to_bytes` gave."""
+        stream = io.BytesIO(content)
+        fine, coarse, gain, bias, span = (np.load(stream, allow_pickle=False) for _ in range(5))
+        return cls(fine, coarse, gain, bias, float(span))
 
     def gather(self, batch: TileBatch, memory: Memory) -> Halves:
         """The cut network's input ``seen`` for a batch: bf16 [N, 44, H/2 - 4, W/2 - 4]."""

@@ -16,7 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..files import file_sha256
+from .compiled_cache import entry_path, read_entry, write_entry
 from .openvino_cells import (
+    CELLS_FORMAT,
     CHANNELS,
     CONDITIONS,
     GROUP_PX,
@@ -36,13 +39,29 @@ _WAVES = (1.0, 2.0, 4.0, 8.0, 16.0)
 _Array = NDArray[np.float32]
 
 
-def read_cells(openvino: Any, file: Path) -> PixelCells | None:
+def read_cells(openvino: Any, file: Path, digest: str | None = None) -> PixelCells | None:
     """The parts of a generator's file that `without_pixels` removes.
 
-    None if its ends differ, if it cannot be read, or if the extension is not available.
+    None if its ends differ, if it cannot be read, or if the extension is not available. They are cached as
+    compiled networks are; ``digest`` is the SHA-256 of the file in hex if it is known.
     """
     if not can_cut():
         return None
+    try:
+        path = entry_path(openvino, digest or file_sha256(file), {"cells": CELLS_FORMAT})
+    except OSError:
+        return None
+    kept = None if path is None else read_entry(path)
+    if kept is not None:
+        return PixelCells.from_bytes(kept)
+    found = _read_ends(openvino, file)
+    if found is not None and path is not None:
+        write_entry(path, found.to_bytes())
+    return found
+
+
+def _read_ends(openvino: Any, file: Path) -> PixelCells | None:
+    """`read_cells`, without the cache."""
     try:
         model = openvino.Core().read_model(file)
         _find_stem(model), _find_conditioning(model)

@@ -5,16 +5,21 @@ The only module that imports OpenVINO, so that every network is compiled with th
 
 from __future__ import annotations
 
+import functools
 import importlib
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from ..bundle.precision import Precision
 from ..errors import BundleError, EngineError, UsageError
-from .compiled_cache import compiled
+from ..files import file_sha256
+from .compiled_cache import compiled, read_cpu
 from .other_size import for_squares
 
 POSITION_WAVES = ("Sin", "Cos")
@@ -22,6 +27,7 @@ _TELEMETRY = "openvino_telemetry"
 _CONVERTER = "openvino.tools.ovc"
 _HINTS = {Precision.FP32: "f32", Precision.BF16: "bf16"}
 """OpenVINO's names of the precisions that CPUs support."""
+_loading = threading.RLock()
 
 
 def load_openvino() -> ModuleType:
@@ -33,6 +39,23 @@ def load_openvino() -> ModuleType:
     half of the import, is imported only when `openvino.convert_model` is asked for. Raises ImportError if
     OpenVINO is not installed or cannot be loaded.
     """
+    with _loading:
+        openvino = _import_openvino()
+        _take_first_array(openvino)
+    return openvino
+
+
+@functools.cache
+def _take_first_array(openvino: ModuleType) -> None:
+    """Give OpenVINO its first array while no other thread does.
+
+    Its Python binding initialises a static variable then, while it runs Python code; two threads that do so
+    at the same time deadlock.
+    """
+    openvino.Tensor(np.zeros(1, np.float32))
+
+
+def _import_openvino() -> ModuleType:
     if "openvino" in sys.modules:
         return importlib.import_module("openvino")
     sys.modules[_TELEMETRY] = None  # type: ignore[assignment]  # blocks the import
@@ -56,7 +79,7 @@ def _convert_model(name: str) -> Any:
 
 def cpu_has_bf16() -> bool:
     """Whether OpenVINO computes in bf16 on this CPU."""
-    return "BF16" in load_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in read_cpu(load_openvino())[1]
 
 
 def choose_precision(precision: Precision | None) -> Precision:
@@ -83,6 +106,7 @@ def compile_network(
     streams: int | None = None,
     threads: int | None = None,
     cut: Callable[[Any, Any], Any] | None = None,
+    digest: str | None = None,
 ) -> Any:
     """Compile a network for the CPU; returns the openvino.CompiledModel.
 
@@ -92,7 +116,7 @@ def compile_network(
     inputs that are computed concurrently, ``threads`` the number of cores they share; None leaves them to
     OpenVINO. ``cut`` is a function of a module that turns (openvino, model) into the model to compile; the
     cache knows it by its name. With bf16, pixel positions are still computed in fp32. Compiled files are
-    cached (`compiled_cache.py`).
+    cached (`compiled_cache.py`); ``digest`` is the SHA-256 of the file in hex if it is known.
 
     Raises BundleError for other inputs, UsageError and EngineError for an unsupported precision, and
     EngineError if OpenVINO cannot compile the file.
@@ -137,7 +161,7 @@ def compile_network(
     made_with: dict[str, Any] = {"options": options, "least": least, "inputs": inputs, "side_px": side_px}
     if cut is not None:
         made_with["cut"] = f"{cut.__module__}.{cut.__qualname__}"
-    return compiled(openvino, network.read_bytes(), made_with, compile)
+    return compiled(openvino, digest or file_sha256(network), made_with, compile)
 
 
 def last_line(error: Exception) -> str:

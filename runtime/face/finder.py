@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .alignment import Frame, apply_affine, canonical_frame
-from .detector import INPUT_PX, MIN_FACE_PX, MIN_SCORE, Detection, FaceDetector
+from .detector import INPUT_PX, MIN_FACE_PX, MIN_SCORE, SIDES_PX, Detection, FaceDetector
 from .doubt import examine
 from .found import MIN_PRESENCE, Doubt, Face, Found, turn_of, without_twins
 from .head_parser import HeadParser
@@ -31,7 +30,6 @@ LIKELY_SCORE = 0.3
 MAX_FITS = 3
 QUARTER_TURNS = (0, 1, 3, 2)
 STEADY_SHARE = 0.01  # of half the square: the fit has converged when landmarks move less
-_warming_up = threading.Lock()
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,19 +55,11 @@ class FaceFinder:
         self._warm_up()
 
     def _warm_up(self) -> None:
-        """Run the networks once, in one thread.
-
-        OpenVINO's Python binding initialises a static variable at its first array while it runs Python code;
-        two threads that do so at the same time deadlock.
-        """
-        with _warming_up:
-            self._detector.detect(np.zeros((INPUT_PX, INPUT_PX, 3), np.uint8), 0, 0, INPUT_PX, 1.0)
-            self._run_mesh(
-                np.zeros((MESH_PX, MESH_PX, 3), np.uint8),
-                np.full(2, MESH_PX / 2),
-                np.array([1.0, 0.0]),
-                MESH_PX,
-            )
+        """Run the networks of every photo once, and so open the detector for its smallest squares."""
+        self._detector.detect(np.zeros((SIDES_PX[0], SIDES_PX[0], 3), np.uint8), 0, 0, INPUT_PX, 1.0)
+        self._run_mesh(
+            np.zeros((MESH_PX, MESH_PX, 3), np.uint8), np.full(2, MESH_PX / 2), np.array([1.0, 0.0]), MESH_PX
+        )
 
     def find(self, rgb: NDArray[np.uint8], min_face_px: float | None = None) -> list[Face]:
         """All faces in an RGB picture [H, W, 3] uint8, largest first; see `look`."""

@@ -22,6 +22,7 @@ from .hair_trust import CERTAIN
 from .head_parser import HAIR_WIDTH, HeadShares, hair_window
 from .mesh import LEFT_BROW, LEFT_EYE, RIGHT_BROW, RIGHT_EYE
 from .networks import PARSER_PX
+from .percentile import percentile
 from .tone import LUMA, read_tone
 from .warp import sample_plane
 
@@ -210,7 +211,7 @@ def _grey_level(shares: HeadShares, count: int) -> Plane:
     if skin.sum() < _LEAST_SKIN:
         return np.full((count, MATTE_PX), 120.0, np.float32)
     rows, columns = (2 * place / PARSER_PX - 0.5 for place in np.nonzero(skin))
-    lit = float(np.percentile(light[skin], 70))
+    lit = percentile(light[skin], 70)
     terms = np.stack([np.ones_like(rows), columns, rows], axis=-1)
     factors = np.linalg.lstsq(terms, light[skin] / max(float(light[skin].mean()), 1.0), rcond=None)[0]
     across, down = ((np.arange(n, dtype=np.float32) + 0.5) / MATTE_PX - 0.5 for n in (MATTE_PX, count))

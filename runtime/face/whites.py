@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from .easing import eased_between
 from .mesh import CHEEKS, LEFT_EYE, LIPS_INNER, MOUTH_CORNERS, RIGHT_EYE
+from .percentile import percentile
 from .tone import LUMA, Tone
 
 MOST_YEARS = 55.0
@@ -177,7 +178,7 @@ def _whites(
     within = inside > 0.5
     if not within.any():
         return None
-    lightest = float(np.percentile(light[within], 90))
+    lightest = percentile(light[within], 90)
     if lightest < opening.least_light * float(skin @ LUMA):
         return None
     found = inside * eased_between(light / max(lightest, 1.0), *opening.lit)

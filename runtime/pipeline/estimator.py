@@ -36,7 +36,8 @@ class Estimator:
         """Compile the estimator for the CPU; raises BundleError or EngineError."""
         self._spec = bundle.manifest.estimator
         self._gpu: GpuEstimator | None = None
-        self._model = compile_estimator(bundle.file("estimator", Precision.FP32))
+        file = bundle.file("estimator", Precision.FP32)
+        self._model = compile_estimator(file, bundle.digest(file))
         self._local = threading.local()
 
     def read(self, rgb: NDArray[np.uint8], face: Face, masks: RegionMasks | None = None) -> FaceAges:
@@ -122,10 +123,13 @@ def open_estimator(bundle: Bundle, device: str) -> Estimator:
     return on_cpu
 
 
-def compile_estimator(file: Path) -> Any:
-    """Compile an estimator file with the options that `Estimator` uses; raises BundleError or EngineError."""
+def compile_estimator(file: Path, digest: str | None = None) -> Any:
+    """Compile an estimator file with the options that `Estimator` uses; raises BundleError or EngineError.
+
+    ``digest`` is the SHA-256 of the file in hex if it is known.
+    """
     # One core per face: several faces are read concurrently, and the engine needs the other cores.
-    return compile_network(file, Precision.FP32, inputs=("image",), streams=count_cores())
+    return compile_network(file, Precision.FP32, inputs=("image",), streams=count_cores(), digest=digest)
 
 
 def landmarks_unit(face: Face) -> NDArray[np.float64]:

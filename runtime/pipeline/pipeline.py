@@ -19,21 +19,20 @@ from ..bundle.bundle import Bundle
 from ..bundle.manifest import Manifest
 from ..engines.contract import Capabilities
 from ..engines.process import OpeningProcess
-from ..engines.scheduler.scheduler import Counters, FrameScheduler, open_scheduler
+from ..engines.scheduler.scheduler import Counters
 from ..errors import UsageError
 from ..face.choice import pick
-from ..face.finder import Face, FaceFinder, Found
+from ..face.finder import Face, Found
 from ..face.head_parser import HeadParser
-from ..face.networks import FaceNetworks, open_face_networks
 from ..photo.metadata import MetadataPolicy
 from ..photo.read import read_photo
 from ..photo.write import check_target, write_photo
 from .drawn_plan import DrawnPlan
-from .estimator import Estimator, open_estimator
 from .face_filter import Chosen, NoFaceError, choose_faces, why_none
 from .face_plan import FaceWork, paste_face, plan_work
 from .face_region import FaceRegion, cut_region
 from .memory import require_memory_to_open
+from .opening import Closable, open_networks
 from .results import AgedFace, AgedPhoto, StartedPhoto
 from .seen_face import SeenFace, see_face, see_skin
 
@@ -57,19 +56,13 @@ class Pipeline:
         require_memory_to_open()
         bundle = model if isinstance(model, Bundle) else Bundle.open(model)
         self._manifest = bundle.manifest
-        self._scheduler: FrameScheduler = open_scheduler(bundle, device, precision)
         # A pipeline that is not closed frees its threads and memory when it is garbage-collected.
-        held: list[FrameScheduler | Estimator | FaceNetworks] = [self._scheduler]
+        held: list[Closable] = []
         self._end = weakref.finalize(self, _close_aside, held)
         self._end.atexit = False
-        self._estimator = open_estimator(bundle, self._scheduler.capabilities.device)
-        held.append(self._estimator)
-        engine = self._scheduler.capabilities
-        networks = open_face_networks(engine.name, engine.device)
-        held.append(networks)
-        self._networks = networks
-        self._finder = FaceFinder(networks=networks)
-        self._parser = HeadParser(networks=networks)
+        opened = open_networks(bundle, device, precision, held)
+        self._scheduler, self._estimator, self._networks = opened.scheduler, opened.estimator, opened.networks
+        self._finder, self._parser = opened.finder, opened.parser
 
     @property
     def capabilities(self) -> Capabilities:
@@ -263,7 +256,7 @@ class Pipeline:
         return aged
 
 
-def _close_aside(held: Sequence[FrameScheduler | Estimator | FaceNetworks]) -> None:
+def _close_aside(held: Sequence[Closable]) -> None:
     """Close them in a thread of its own: the one that forgot them may be one of the scheduler's."""
 
     def close() -> None:

@@ -9,6 +9,7 @@ from support.helpers import tiny_manifest, write_tiny_bundle
 from amgan.runtime.bundle.bundle import MANIFEST, Bundle, write_manifest
 from amgan.runtime.bundle.manifest import SCHEMA, Manifest
 from amgan.runtime.errors import BundleError
+from amgan.runtime.files import file_sha256
 
 
 def edit(folder: Path, **changes: object) -> None:
@@ -256,3 +257,9 @@ def test_contracts_import_nothing_heavy(module: str) -> None:
     code = f"import sys, amgan.runtime{module}; print([m for m in {heavy} if m in sys.modules])"
     run = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+def test_a_bundle_knows_the_checksums_of_its_files(own_bundle: Path) -> None:
+    bundle = Bundle.open(own_bundle)
+    for role in ("generator", "estimator"):
+        assert bundle.digest(bundle.file(role)) == file_sha256(bundle.file(role))

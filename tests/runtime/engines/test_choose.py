@@ -20,6 +20,7 @@ from amgan.runtime.bundle.bundle import MANIFEST, Bundle, write_manifest
 from amgan.runtime.bundle.manifest import Manifest
 from amgan.runtime.engines import choose
 from amgan.runtime.engines import pytorch as engine_torch
+from amgan.runtime.engines.choose import may_use_gpu
 from amgan.runtime.engines.cuda.api import CudaError, GpuInfo
 from amgan.runtime.engines.scheduler.scheduler import open_scheduler
 from amgan.runtime.errors import EngineError, MissingDependencyError, UsageError
@@ -268,3 +269,13 @@ def test_no_silent_answer_to_nonsense(bundle: Bundle, monkeypatch: pytest.Monkey
         open_scheduler(bundle, "cuda", "int8")
     with pytest.raises(UsageError, match="'int8' is not a precision: write"):
         open_scheduler(bundle, "cpu", "int8")
+
+
+def test_where_a_gpu_may_be_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(monkeypatch, ADA)
+    assert may_use_gpu("auto")
+    assert may_use_gpu("cuda:3")
+    assert not may_use_gpu("cpu")
+    machine.cuda = FakeCuda(gpus=[])
+    assert not may_use_gpu("auto")
+    assert may_use_gpu("cuda")

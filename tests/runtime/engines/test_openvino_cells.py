@@ -17,12 +17,14 @@ from amgan.networks.config import AGE_SPAN_YEARS
 from amgan.runtime.bundle.bundle import Bundle
 from amgan.runtime.bundle.precision import Precision
 from amgan.runtime.engines import openvino_cells, openvino_cut
+from amgan.runtime.engines.compiled_cache import SUFFIX
 from amgan.runtime.engines.contract import TileBatch
 from amgan.runtime.engines.openvino import OpenVinoEngine
 from amgan.runtime.engines.openvino_cells import Memory, PixelCells, can_cut, in_bf16
 from amgan.runtime.engines.openvino_cut import read_cells, without_pixels
 from amgan.runtime.engines.openvino_network import cpu_has_bf16, load_openvino
 from amgan.runtime.errors import EngineError
+from amgan.runtime.files import file_sha256
 
 HALO = 44
 SAMPLES = Path(__file__).parents[3] / "samples"
@@ -252,3 +254,26 @@ def test_without_the_extension_nothing_is_cut(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(openvino_cells, "extension", lambda: None)
     assert not can_cut()
     assert read_cells(load_openvino(), Bundle.open().file("generator", Precision.FP32)) is None
+
+
+@needs_extension
+def test_what_was_cut_off_is_kept_between_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AMGAN_CACHE", str(tmp_path / "cache"))
+    openvino, file = load_openvino(), Bundle.open().file("generator", Precision.FP32)
+    first = read_cells(openvino, file)
+    (entry,) = (tmp_path / "cache").iterdir()
+    monkeypatch.setattr(openvino_cut, "_read_ends", lambda *_: pytest.fail("the file was read again"))
+    second = read_cells(openvino, file, file_sha256(file))
+    assert first is not None
+    assert second is not None
+    for name in ("fine", "coarse", "gain", "bias"):
+        one, other = getattr(first, name), getattr(second, name)
+        assert one.dtype == other.dtype
+        assert np.array_equal(one, other)
+    assert first.span == second.span
+    assert entry.suffix == SUFFIX
+
+
+@needs_extension
+def test_a_file_that_is_not_there_is_not_cut(tmp_path: Path) -> None:
+    assert read_cells(load_openvino(), tmp_path / "none.onnx") is None

@@ -1,0 +1,66 @@
+"""Opens all networks of a pipeline, on the CPU concurrently."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from ..bundle.bundle import Bundle
+from ..engines.choose import check_device, may_use_gpu
+from ..engines.openvino_network import load_openvino
+from ..engines.scheduler.scheduler import FrameScheduler, open_scheduler
+from ..face.finder import FaceFinder
+from ..face.head_parser import HeadParser
+from ..face.networks import FaceNetworks, open_face_networks
+from .estimator import Estimator, open_estimator
+
+Closable = FrameScheduler | Estimator | FaceNetworks
+
+
+@dataclass(frozen=True, eq=False)
+class OpenedNetworks:
+    """The engine of the generator, the estimator, the finder and the parser of faces, and their networks."""
+
+    scheduler: FrameScheduler
+    estimator: Estimator
+    networks: FaceNetworks
+    finder: FaceFinder
+    parser: HeadParser
+
+
+def open_networks(bundle: Bundle, device: str, precision: str | None, held: list[Closable]) -> OpenedNetworks:
+    """Open a bundle on a device; see `Pipeline`. What must be closed is added to ``held``, also on errors.
+
+    Raises BundleError, EngineError and UsageError.
+    """
+    check_device(device)
+    if may_use_gpu(device):
+        return _one_after_the_other(bundle, device, precision, held)
+    load_openvino()
+    with ThreadPoolExecutor(4, "amgan-open") as pool:
+        scheduler = pool.submit(open_scheduler, bundle, device, precision)
+        networks = open_face_networks("OpenVINO", "cpu")
+        finder = pool.submit(FaceFinder, networks=networks)
+        parser = pool.submit(HeadParser, networks=networks)
+        estimator = pool.submit(Estimator, bundle)
+        held.append(scheduler.result())
+        held += [estimator.result(), networks]
+        return OpenedNetworks(
+            scheduler.result(), estimator.result(), networks, finder.result(), parser.result()
+        )
+
+
+def _one_after_the_other(
+    bundle: Bundle, device: str, precision: str | None, held: list[Closable]
+) -> OpenedNetworks:
+    """The networks in the order in which a GPU needs them: all go where the generator goes."""
+    scheduler = open_scheduler(bundle, device, precision)
+    held.append(scheduler)
+    engine = scheduler.capabilities
+    estimator = open_estimator(bundle, engine.device)
+    held.append(estimator)
+    networks = open_face_networks(engine.name, engine.device)
+    held.append(networks)
+    return OpenedNetworks(
+        scheduler, estimator, networks, FaceFinder(networks=networks), HeadParser(networks=networks)
+    )
