@@ -21,6 +21,16 @@ _AREAS: Mapping[str, tuple[str, ...]] = {
 }
 
 
+def bare_share(skin: NDArray[np.float32], face: NDArray[np.float32]) -> float:
+    """The share of a face, with the mask ``face`` [h, w] 0..1, that is visible own skin, 0..1.
+
+    ``skin`` [n, n] 0..1 is the visibility of the face's own skin in the same frame.
+    """
+    if skin.shape != face.shape:
+        skin = np.asarray(cv2.resize(skin, face.shape[::-1], interpolation=cv2.INTER_AREA))
+    return float((face * (skin >= 0.5)).sum() / max(float(face.sum()), 1e-6))
+
+
 def covered_parts(skin: NDArray[np.float32], masks: RegionMasks) -> dict[str, float]:
     """The covered share of each part, 0..1, by part name; only parts with LEAST_COVERED or more.
 

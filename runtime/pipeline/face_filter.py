@@ -73,7 +73,7 @@ def choose_faces(found: Sequence[Face], request: Request, read: Callable[[Face],
             left.append(LeftFace(face, reason))
             continue
         seen = read(face)
-        reason = "" if request.include_children else why_a_child(seen.now)
+        reason = "" if request.include_children else why_a_child(seen.now, seen.likeness)
         if reason:
             left.append(LeftFace(face, reason, face_age(seen.now)))
         else:
@@ -117,7 +117,7 @@ def _why_in_doubt(doubt: Doubt) -> str:
     if doubt.tiny:
         return "is too small to show one: try a larger picture of it"
     if doubt.drawn:
-        return "has large areas of one colour, as drawings have and photos have not: try a photo"
+        return "has large areas of exactly one colour, as drawings and pixelated faces have: try a photo"
     if doubt.borders:
         borders = " and ".join(doubt.borders)
         return f"is cut off by the {borders} border of the photo: try one that shows it whole"
@@ -132,9 +132,9 @@ def _out_of_reach(face: Face, min_face_px: float | None) -> str:
     """Why a face cannot be aged well, or ""."""
     if min_face_px is None:
         if face.width_px < MIN_FACE_PX:
-            return f"{face.width_px:.0f} px wide, too small to show its age (`min_face_px` 0 ages it)"
+            return f"{int(face.width_px)} px wide, too small to show its age (`min_face_px` 0 ages it)"
     elif face.width_px < min_face_px:
-        return f"{face.width_px:.0f} px wide, under the {min_face_px:g} px asked for"
+        return f"{int(face.width_px)} px wide, under the {min_face_px:g} px asked for"
     if abs(face.turn) > MAX_TURN:
         return "turned too far aside"
     if not NODS[0] <= nod(face) <= NODS[1]:

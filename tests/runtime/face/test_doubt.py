@@ -56,7 +56,7 @@ def sentence(
 
 def test_a_drawn_face(finder: FaceFinder, parser: HeadParser) -> None:
     told = sentence(finder, parser, drawn_face())
-    assert "has large areas of one colour, as drawings have and photos have not" in told
+    assert "has large areas of exactly one colour, as drawings and pixelated faces have" in told
 
 
 @pytest.mark.parametrize("share", [0.6, 0.64, 0.68])
@@ -146,6 +146,21 @@ def test_borders_and_flat_areas() -> None:
     assert borders_crossed(at(40, -20, 120, 60), 100, 100) == ("right", "upper")
     picture = np.zeros((20, 20, 3), np.uint8)
     picture[:, 10:] = np.random.default_rng(0).integers(0, 256, (20, 10, 3))
-    assert flat_share(picture, at(0, 0, 10, 20)) == 1
-    assert flat_share(picture, at(10, 0, 20, 20)) < 0.1
-    assert flat_share(picture, at(30, 30, 40, 40)) == 0
+    assert flat_share(picture, (0, 0, 10, 20)) == 1
+    assert flat_share(picture, (10, 0, 20, 20)) < 0.1
+    assert flat_share(picture, (30, 30, 40, 40)) == flat_share(picture, (-9, 5, -2, 9)) == 0
+    large = np.repeat(np.repeat(picture, 40, axis=0), 40, axis=1)  # not all rows of a large box are counted
+    assert flat_share(large, (0, 0, 400, 800)) == 1
+    assert flat_share(large, (400, 0, 800, 800)) > 0.9
+
+
+def test_a_pixelated_face(
+    finder: FaceFinder, parser: HeadParser, hopper: np.ndarray, hopper_face: Face
+) -> None:
+    x0, y0, x1, y1 = (round(edge) for edge in hopper_face.box)
+    hidden = Image.fromarray(hopper)
+    part = hidden.crop((x0 - 20, y0 - 20, x1 + 20, y1 + 20))
+    small = part.resize((8, 9), Image.Resampling.BOX)
+    hidden.paste(small.resize(part.size, Image.Resampling.NEAREST), (x0 - 20, y0 - 20))
+    told = sentence(finder, parser, np.asarray(hidden))
+    assert "has large areas of exactly one colour, as drawings and pixelated faces have" in told

@@ -16,6 +16,7 @@ from amgan.runtime.errors import UsageError
 from amgan.runtime.face.detector import Detection
 from amgan.runtime.face.finder import Face, Found
 from amgan.runtime.face.found import Doubt
+from amgan.runtime.pipeline.child_rule import SURE
 from amgan.runtime.pipeline.face_filter import NoFaceError, choose_faces, nod, why_none
 
 ASKED = Request.parse("70")
@@ -28,7 +29,7 @@ def shrunk(face: Face, scale: float) -> Face:
 def years_of(*years: float) -> Any:
     """Reads faces as that old, one after the other."""
     waiting = list(years)
-    return lambda face: SimpleNamespace(face=face, now=ages(waiting.pop(0)))
+    return lambda face: SimpleNamespace(face=face, now=ages(waiting.pop(0)), likeness=SURE)
 
 
 def test_faces_are_counted_from_the_largest(hopper_face: Face) -> None:
@@ -51,9 +52,9 @@ def test_other_faces_than_those_asked_for_are_left_alone(hopper_face: Face) -> N
 def test_small_faces(hopper_face: Face) -> None:
     small = shrunk(hopper_face, 0.08)
     (left,) = choose_faces([small], ASKED, years_of()).left
-    assert left.reason.startswith(f"{small.width_px:.0f} px wide, too small to show its age")
+    assert left.reason.startswith(f"{int(small.width_px)} px wide, too small to show its age")
     (left,) = choose_faces([small], dataclasses.replace(ASKED, min_face_px=80), years_of()).left
-    assert left.reason == f"{small.width_px:.0f} px wide, under the 80 px asked for"
+    assert left.reason == f"{int(small.width_px)} px wide, under the 80 px asked for"
     assert choose_faces([small], dataclasses.replace(ASKED, min_face_px=5), years_of(40)).taken
 
 
