@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import itertools
 import os
 import platform
 import sys
@@ -96,6 +97,16 @@ def show_one_gpu(number: int) -> None:
     seen = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
     named = seen[number : number + 1] or ["-1"] if seen else [str(number)]
     os.environ["CUDA_VISIBLE_DEVICES"] = named[0]
+
+
+def count_visible_gpus() -> int:
+    """Number of NVIDIA GPUs that CUDA shows to this process; 0 if it cannot be told."""
+    shown = os.environ.get("CUDA_VISIBLE_DEVICES")
+    gpus = len(find_gpus()[0])
+    if shown is None:
+        return gpus
+    names = list(itertools.takewhile(lambda name: name not in ("", "-1"), shown.split(",")))
+    return min(gpus, len(names))
 
 
 def count_cores() -> int:

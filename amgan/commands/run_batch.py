@@ -51,7 +51,7 @@ LISTED = 50
 )
 @click.option(
     "--jobs", type=click.IntRange(1, 256), metavar="N", show_default="2, or one per core with a GPU",
-    help="Number of photos that are read, and as many that are written, concurrently.",
+    help="Number of photos that each process reads, and as many that it writes, concurrently.",
 )  # fmt: skip
 @click.option(
     "--limit-memory", metavar="SIZE", show_default="none",
@@ -66,8 +66,8 @@ LISTED = 50
     help="Run on this machine, or on a Ray cluster with access to the same paths and URLs.",
 )  # fmt: skip
 @click.option(
-    "--workers", type=click.IntRange(1, 10_000), metavar="N", show_default="one per machine, or per GPU",
-    help="Number of pipelines in the cluster with --engine ray.",
+    "--workers", type=click.IntRange(1, 10_000), metavar="N", show_default="1, more for a GPU; see the docs",
+    help="Number of processes with a pipeline each, on this machine or with --engine ray in the cluster.",
 )  # fmt: skip
 @click.option(
     "--ray-address", metavar="ADDRESS", show_default="RAY_ADDRESS, or this machine's cluster",

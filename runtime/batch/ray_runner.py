@@ -11,38 +11,21 @@ import os
 import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import errors
 from ..errors import AmganError, EngineError, MissingDependencyError
 from .outcome import Outcome
 from .record import EarlierRuns, Entry, RunRecord
-from .run import BatchOptions, Runner, run_batch
+from .run import THREADS, BatchOptions, Runner, run_batch
 from .settings import ModelFacts
 from .task import PhotoTask
+from .workers import ModelChoice, unwrap_error, wrap_error
 
 if TYPE_CHECKING:
     from ..ages.request import Request
-    from ..pipeline.pipeline import Pipeline
 
 PHOTOS_A_BATCH = 8
 LOCAL = "local"
-
-
-@dataclass(frozen=True)
-class ModelChoice:
-    """The arguments with which every actor opens its pipeline."""
-
-    model: Path | None
-    device: str
-    precision: str | None = None
-
-    def open(self) -> Pipeline:
-        """Open the pipeline; raises what Pipeline raises."""
-        from ..pipeline.pipeline import Pipeline
-
-        return Pipeline(self.model, self.device, self.precision)
 
 
 def ray_runner(choice: ModelChoice, workers: int | None = None, address: str | None = None) -> Runner:
@@ -64,9 +47,9 @@ def ray_runner(choice: ModelChoice, workers: int | None = None, address: str | N
     gpus = int(ray.cluster_resources().get("GPU", 0)) if choice.device.startswith(("cuda", "auto")) else 0
     workers = workers or gpus or max(1, len([n for n in ray.nodes() if n["Alive"]]))
     look = ray.remote(num_gpus=min(gpus, 1))(_look)
-    facts: ModelFacts = _unwrap(ray.get(look.remote(choice)))
-    choice = replace(choice, precision=facts.capabilities.precision)
-    return Runner(facts, _Pool(choice, workers, min(gpus, 1)).run)
+    facts: ModelFacts = unwrap_error(ray.get(look.remote(choice)))
+    choice = choice.at(facts.capabilities.precision)
+    return Runner(facts, _Pool(choice, workers, min(gpus, 1)).run, THREADS)
 
 
 @dataclass(frozen=True)
@@ -118,7 +101,7 @@ class _Pool:
         )
         for batch in done.iter_batches(batch_size=None, batch_format="numpy", prefetch_batches=0):
             for number, packed in zip(batch["number"], batch["packed"], strict=True):
-                outcome = _unwrap(pickle.loads(bytes(packed)))  # from a trusted worker
+                outcome = unwrap_error(pickle.loads(bytes(packed)))  # from a trusted worker
                 yield int(number), _in_own_names(tasks[int(number)], outcome)
 
 
@@ -144,7 +127,7 @@ class _Worker:
             )  # fmt: skip
         except AmganError as error:
             numbers = [*numbers[: len(outcomes)], -1]
-            outcomes.append(_wrap(error))
+            outcomes.append(wrap_error(error))
         return {"number": numbers, "packed": [pickle.dumps(one) for one in outcomes]}
 
 
@@ -166,24 +149,12 @@ def _join(ray: Any, address: str | None) -> None:
 
 
 def _look(choice: ModelChoice) -> ModelFacts | dict[str, str]:
-    """Open a pipeline on a worker and return its properties, or an error as of _wrap."""
+    """Open a pipeline on a worker and return its properties, or an error as of wrap_error."""
     try:
         with choice.open() as pipeline:
             return ModelFacts.of(pipeline)
     except AmganError as error:
-        return _wrap(error)
-
-
-def _wrap(error: AmganError) -> dict[str, str]:
-    return {"error": type(error).__name__, "sentence": str(error)}
-
-
-def _unwrap(content: Any) -> Any:
-    """Return the content, or raise the error that `_wrap` made it from."""
-    if isinstance(content, dict) and "sentence" in content:
-        kind: type[AmganError] = getattr(errors, content["error"], AmganError)
-        raise kind(content["sentence"])
-    return content
+        return wrap_error(error)
 
 
 def _row(number: int, task: PhotoTask, record: RunRecord | None) -> dict[str, Any]:

@@ -13,16 +13,17 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import DiskFullError
 from ..machine import count_cores
 from .disk import disk_full, is_disk_full
 from .outcome import Outcome, rounded
+from .probe import Probed
 from .record import EarlierRuns, RunRecord
 from .settings import ModelFacts
 from .staging import open_staging
-from .steps import InFlight, NoFace, PhotoWork, Probed
+from .steps import InFlight, NoFace, PhotoWork
 from .task import PhotoTask
 
 if TYPE_CHECKING:
@@ -76,36 +77,67 @@ def run_batch(
     """
     known = record if record is not None else earlier
     fetching = FETCHING if any(task.source.is_remote for task in tasks) else 1
-    with open_staging(tasks) as staging, _single_threaded_opencv():
+    with open_staging(tasks) as staging, single_threaded_opencv():
         work = PhotoWork(
             pipeline, request, options.no_face, known, staging, options.memory, options.root,
             options.metadata, options.quality,
         )  # fmt: skip
-        return _Run(work, options, report, record, fetching).over(tasks)
+        return run_steps(work, tasks, options, report, record, fetching)
+
+
+class Steps(Protocol):
+    """The steps of every photo, see PhotoWork; a step that is the last one returns an Outcome."""
+
+    def probe(self, task: PhotoTask) -> Probed | Outcome:
+        """Check whether a photo must be processed."""
+
+    def begin(self, task: PhotoTask, probed: Probed) -> InFlight | Outcome:
+        """Begin a photo."""
+
+    def end(self, task: PhotoTask, begun: InFlight) -> Outcome:
+        """Finish a photo that was begun."""
+
+
+def run_steps(
+    steps: Steps,
+    tasks: Sequence[PhotoTask],
+    options: BatchOptions,
+    report: Callable[[Outcome], None],
+    record: RunRecord | None,
+    probing: int,
+) -> list[Outcome]:
+    """Run the steps of every photo in threads, ``probing`` of them for probes; see run_batch."""
+    return _Run(steps, options, report, record, probing).over(tasks)
 
 
 @dataclass(frozen=True)
 class Runner:
-    """Runs batches: ``run`` has the arguments of run_batch after the pipeline."""
+    """Runs batches: ``run`` has the arguments of run_batch after the pipeline.
+
+    ``threads`` is the default of BatchOptions.threads.
+    """
 
     facts: ModelFacts
     run: Callable[
         [Sequence[PhotoTask], Request, Callable[[Outcome], None], BatchOptions, RunRecord | None], object
     ]
+    threads: int
 
 
 def local_runner(pipeline: Pipeline) -> Runner:
     """A Runner with a pipeline of this process."""
-    return Runner(ModelFacts.of(pipeline), partial(run_batch, pipeline))
+    facts = ModelFacts.of(pipeline)
+    return Runner(facts, partial(run_batch, pipeline), threads_for(facts.capabilities))
 
 
-def threads_for(capabilities: Capabilities) -> int:
-    """The default number of threads for reading, and for writing, with a device.
+def threads_for(capabilities: Capabilities, workers: int = 1) -> int:
+    """The default number of threads for reading, and for writing, of one of ``workers`` with a device.
 
     A GPU ages faces faster than one core can read them, so all cores are used; on a CPU the engine needs
     them.
     """
-    return max(THREADS, count_cores()) if capabilities.device.startswith("cuda") else THREADS
+    on_gpu = capabilities.device.startswith("cuda")
+    return max(THREADS, count_cores() // workers) if on_gpu else THREADS
 
 
 class _Run:
@@ -113,7 +145,7 @@ class _Run:
 
     def __init__(
         self,
-        work: PhotoWork,
+        work: Steps,
         options: BatchOptions,
         report: Callable[[Outcome], None],
         record: RunRecord | None,
@@ -162,16 +194,27 @@ class _Run:
             return False
         result = probed.result()
         need = result.need if isinstance(result, Probed) else 0
-        limit = self._options.memory
-        if limit is not None and self._memory + need > limit:
+        if not self._fits(need):
             return False
         self._probes.popleft()
         self._memory += need
         self._fronts.append((task, need, front.submit(self._front, task, result)))
         return True
 
+    def _fits(self, need: int) -> bool:
+        """Whether ``need`` bytes are left of the memory of photos in flight."""
+        return self._options.memory is None or self._memory + need <= self._options.memory
+
     def _hand_over(self, back: ThreadPoolExecutor) -> None:
+        """Pass the first photo that was begun on; waits for it, but not while a further one can be begun."""
         task, need, begun = self._fronts[0]
+        if self._probes and len(self._fronts) < 2 * self._options.threads:
+            probed = self._probes[0][1]
+            if not probed.done():
+                first: tuple[Future[Any], ...] = (begun, probed)
+                wait(first, return_when=FIRST_COMPLETED)
+                if not begun.done():
+                    return
         result = begun.result()
         self._fronts.popleft()
         self._backs.append((task, need, back.submit(self._back, task, result)))
@@ -189,10 +232,15 @@ class _Run:
         One less if the next photo waits for their memory; all if it was not probed yet: then this waits for
         the probe, or for the first photo of the finishing stage.
         """
-        if self._backs and self._probes and not (probed := self._probes[0][1]).done():
-            first: tuple[Future[Any], ...] = (probed, self._backs[0][2])
-            wait(first, return_when=FIRST_COMPLETED)
-            return len(self._backs)
+        if self._backs and self._probes:
+            probed = self._probes[0][1]
+            if not probed.done():
+                first: tuple[Future[Any], ...] = (probed, self._backs[0][2])
+                wait(first, return_when=FIRST_COMPLETED)
+                return len(self._backs)
+            result = probed.result()
+            if not isinstance(result, Probed) or self._fits(result.need):
+                return len(self._backs)
         return len(self._backs) - 1
 
     def _drain(self, back: ThreadPoolExecutor) -> None:
@@ -206,7 +254,11 @@ class _Run:
                 self._finish(task, ended.result())
 
     def _front(self, task: PhotoTask, probed: Probed | Outcome) -> InFlight | Outcome:
-        return self._work.begin(task, probed) if isinstance(probed, Probed) else probed
+        try:
+            return self._work.begin(task, probed) if isinstance(probed, Probed) else probed
+        except DiskFullError:
+            self._stopped.set()
+            raise
 
     def _back(self, task: PhotoTask, begun: InFlight | Outcome) -> Outcome:
         if isinstance(begun, Outcome):
@@ -234,7 +286,7 @@ class _Run:
 
 
 @contextlib.contextmanager
-def _single_threaded_opencv() -> Iterator[None]:
+def single_threaded_opencv() -> Iterator[None]:
     """Disable OpenCV's threads, since photos are already processed in parallel."""
     import cv2
 

@@ -18,7 +18,7 @@ from .outcome import WRITTEN, Outcome
 from .plan import Plan, plan_run
 from .record import RunRecord
 from .report import RunReport
-from .run import THREADS, BatchOptions, Runner, local_runner, threads_for
+from .run import BatchOptions, Runner, local_runner
 from .steps import NoFace
 
 if TYPE_CHECKING:
@@ -104,17 +104,19 @@ class BatchSession:
         ``model`` is a bundle or its folder (None: the shipped one), ``device`` as for Pipeline. ``no_face``
         is "skip", "copy" or "error" for photos without an aged face; ``metadata`` is "keep", "strip-gps" or
         "strip". ``force`` processes all photos again. ``threads`` photos are read, and as many written,
-        concurrently (None: two, or one per core with a GPU); ``memory_bytes`` limits the memory of photos in
-        flight. ``report`` is a path or URL for JSON lines, ``gallery`` makes output/index.html with
-        ``gallery_title`` at the end of its title. ``engine`` "ray" runs on the cluster at ``ray_address``
-        with ``workers`` pipelines. ``quality``, 1 to 100, is that of lossy results (None: that of the photo),
+        concurrently by each worker (None: two, or one per core with a GPU); ``memory_bytes`` limits the
+        memory of all photos in flight. ``workers`` processes with a pipeline each share the photos (None:
+        only this process, or as many as cores and GPUs can use, with a GPU and thousands of photos).
+        ``report`` is a path or URL for JSON lines, ``gallery`` makes output/index.html with ``gallery_title``
+        at the end of its title. ``engine`` "ray" runs on the cluster at ``ray_address`` with ``workers``
+        pipelines. ``quality``, 1 to 100, is that of lossy results (None: that of the photo),
         ``format`` the extension of all results, such as "png" (None: the photo's), and ``suffix`` is inserted
         before it, such as "_70"; neither applies to an output that is a file.
 
         Raises UsageError for invalid arguments, PhotoError if another file system refuses.
         """
-        if engine == "local" and (workers is not None or ray_address is not None):
-            raise UsageError("`workers` and `ray_address` are for `engine` ray: add it, or leave them out")
+        if engine == "local" and ray_address is not None:
+            raise UsageError("`ray_address` is for `engine` ray: add it, or leave it out")
         from ..photo.metadata import MetadataPolicy
 
         _require_choice("engine", engine, ("local", "ray"))
@@ -173,25 +175,29 @@ class BatchSession:
                     report.add(outcome)
                     progress(len(self.outcomes), len(self.plan.tasks), outcome.source.name)
 
-                options = replace(self._options, threads=self._threads or self._own_threads(runner))
+                options = replace(self._options, threads=self._threads or runner.threads)
                 runner.run(self.plan.tasks, self.request, tell, options, record)
             seconds = time.perf_counter() - start
             page = self._write_gallery(gallery_progress) if self._gallery else None
             return BatchResult(tuple(self.outcomes), seconds, runner.facts.capabilities, page)
 
     def _open(self, stack: ExitStack) -> Runner:
-        if self._engine == "ray":
-            from .ray_runner import ModelChoice, ray_runner
+        from .workers import ModelChoice
 
-            model = None if self._model is None else self._model.absolute()
-            return ray_runner(ModelChoice(model, self._device), self._workers, self._ray_address)
+        choice = ModelChoice(None if self._model is None else self._model.absolute(), self._device)
+        if self._engine == "ray":
+            from .ray_runner import ray_runner
+
+            return ray_runner(choice, self._workers, self._ray_address)
+        from .processes import places_for, process_runner, workers_for
+
+        photos = len(self.plan.tasks)
+        workers = min(self._workers or workers_for(self._device, photos), photos)
+        if workers > 1:
+            return stack.enter_context(process_runner(choice, places_for(workers, self._device)))
         from ..pipeline.pipeline import Pipeline
 
         return local_runner(stack.enter_context(Pipeline(self._model, self._device)))
-
-    def _own_threads(self, runner: Runner) -> int:
-        """The default number of threads; with Ray the cores of the workers are not known here."""
-        return threads_for(runner.facts.capabilities) if self._engine == "local" else THREADS
 
     def _open_record(self, stack: ExitStack, runner: Runner, say: Callable[[str], None]) -> RunRecord | None:
         """Lock the output folder and open its record, until the stack ends; None for a single file."""

@@ -26,14 +26,14 @@ class LocalFiles:
 
 
 class Staging:
-    """Local files for every task: its own, or copies in a temporary ``folder`` of this run.
+    """Local files for every task: its own, or copies in the temporary ``folder`` of this run.
 
     A copy is removed when its photo is done.
     """
 
     def __init__(self, folder: Path | None) -> None:
         """Stage in ``folder``; None if no task is remote."""
-        self._folder = folder
+        self.folder = folder
 
     def files(self, task: PhotoTask) -> LocalFiles:
         """The local paths of a task's photo and output, derived from the task."""
@@ -92,16 +92,16 @@ class Staging:
         """Remove the copies of a task."""
         files = self.files(task)
         for path in (files.source, files.target):
-            if path.parent == self._folder:
+            if path.parent == self.folder:
                 with contextlib.suppress(OSError):
                     path.unlink(missing_ok=True)
 
     def _path(self, location: Location, name: str) -> Path:
         if not location.is_remote:
             return location.path
-        assert self._folder is not None
+        assert self.folder is not None
         suffix = location.suffix  # determines the picture format; a long one is no extension
-        return self._folder / f"{name}{suffix if len(suffix) <= 8 else ''}"
+        return self.folder / f"{name}{suffix if len(suffix) <= 8 else ''}"
 
 
 @contextlib.contextmanager

@@ -1,8 +1,7 @@
-"""The steps of a photo in a batch: probe, begin (decode, submit), end (paste, write)."""
+"""The steps of a photo in a batch after the probe: begin (decode, submit), end (paste, write)."""
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 import time
@@ -13,13 +12,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import AmganError, BundleError, MissingDependencyError, PhotoError, UsageError
-from ..files import file_sha256, whole_file
+from ..errors import BundleError, MissingDependencyError, PhotoError, UsageError
+from ..files import whole_file
 from ..pipeline.face_filter import NoFaceError
-from ..storage.location import Location
 from .disk import disk_full, is_disk_full
-from .memory import memory_need, say_size
 from .outcome import Outcome, describe_aged, describe_left, describe_search, explain
+from .probe import PhotoProbe, Probed, failed
 from .record import EarlierRuns
 from .staging import Staging
 from .task import PhotoTask
@@ -32,20 +30,6 @@ if TYPE_CHECKING:
     from ..pipeline.results import StartedPhoto
 
 NoFace = Literal["skip", "copy", "error"]
-_log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Probed:
-    """A photo to process: ``sha256`` of its content if recorded, ``need`` is its memory in bytes.
-
-    ``tag`` is the store's tag of its content; ``seconds`` the duration of the probe.
-    """
-
-    sha256: str = ""
-    tag: str = ""
-    need: int = 0
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,12 +63,8 @@ class PhotoWork:
     quality: int | None = None
 
     def probe(self, task: PhotoTask) -> Probed | Outcome:
-        """Check whether a photo must be processed, and estimate its memory; raises DiskFullError."""
-        if task.refusal:
-            return Outcome(task.source, "skipped" if task.unasked else "failed", task.refusal)
-        probed = self._probe(task)
-        self._discard_if_ended(task, probed)
-        return probed
+        """Check whether a photo must be processed, see PhotoProbe."""
+        return PhotoProbe(self.earlier, self.staging, self.limit).probe(task)
 
     def begin(self, task: PhotoTask, probed: Probed) -> InFlight | Outcome:
         """Decode a photo and submit its faces to the engine."""
@@ -104,47 +84,6 @@ class PhotoWork:
         if isinstance(result, Outcome):
             self.staging.discard(task)
 
-    def _probe(self, task: PhotoTask) -> Probed | Outcome:
-        since = time.perf_counter()
-        sha256 = tag = ""
-        source = self.staging.files(task).source
-        try:
-            tag = self.staging.source_tag(task)
-            done = self._done_before(task, tag)
-            if done is not None:
-                return done
-            self.staging.fetch(task)
-        except (UsageError, MissingDependencyError):
-            raise
-        except Exception as error:
-            self.staging.discard(task)
-            if is_disk_full(error, source.parent, 0):
-                raise disk_full(source) from error
-            return self._failed(task, error, task.source, since)
-        try:
-            if self.earlier is not None:
-                sha256 = file_sha256(source)
-                done = self.earlier.known(task, sha256)
-                if done is not None:
-                    return done
-            need = 0 if self.limit is None else memory_need(source)
-        except Exception as error:
-            return self._failed(task, error, task.source, since)
-        if self.limit is not None and need > self.limit:
-            reason = (
-                f"it takes {say_size(need)} of memory, over the limit of {say_size(self.limit)}: "
-                "raise `memory_bytes` or make it smaller"
-            )
-            return Outcome(task.source, "failed", reason, details={"sha256": sha256} if sha256 else {})
-        return Probed(sha256, tag, need, time.perf_counter() - since)
-
-    def _done_before(self, task: PhotoTask, tag: str) -> Outcome | None:
-        """The outcome of an earlier run for a photo that is unchanged by its store's tag."""
-        entry = None if self.earlier is None else self.earlier.entry(task)
-        if self.earlier is None or entry is None or not tag or entry.details.get("source_tag") != tag:
-            return None
-        return self.earlier.known(task, entry.sha256)
-
     def _begin(self, task: PhotoTask, probed: Probed) -> InFlight | Outcome:
         from ..photo.read import read_photo
 
@@ -161,11 +100,11 @@ class PhotoWork:
             if before is not None and _stamp(before) != _stamp(source.stat()):
                 raise PhotoError("it changed while it was read: run again")
         except Exception as error:
-            return self._failed(task, error, task.source, since, details)
+            return failed(self.staging, task, error, task.source, since, details)
         try:
             self._check_target(task, photo)
         except Exception as error:
-            return self._failed(task, error, task.target, since, details)
+            return failed(self.staging, task, error, task.target, since, details)
         try:
             faces = self.pipeline.start(photo.pixels, self.request, f"'{task.source}'")
         except (UsageError, BundleError, MissingDependencyError):
@@ -173,7 +112,7 @@ class PhotoWork:
         except NoFaceError as error:
             return self._without_faces(task, photo, error, details, since)
         except Exception as error:
-            return self._failed(task, error, task.source, since, details)
+            return failed(self.staging, task, error, task.source, since, details)
         stages["faces"] = time.perf_counter() - since - stages["decode"]
         return InFlight(photo, faces, details, since)
 
@@ -183,7 +122,7 @@ class PhotoWork:
         details["faces"] = describe_left(error.left)
         details["searched"] = describe_search(error.found)
         if self.no_face == "error":
-            return self._failed(task, error, task.source, since, details)
+            return failed(self.staging, task, error, task.source, since, details)
         reason = explain(error, task.source)
         if self.no_face == "copy":
             return InFlight(photo, None, details, since, reason)
@@ -200,7 +139,7 @@ class PhotoWork:
                 # Writing a JPEG needs the original pixels: a copy avoids decoding them again.
                 aged = self.pipeline.finish(begun.faces, in_place=begun.photo.format != "JPEG")
             except Exception as error:
-                return self._failed(task, error, task.source, begun.since, details)
+                return failed(self.staging, task, error, task.source, begun.since, details)
             details["faces"] = describe_aged(aged.faces, self.request) + describe_left(aged.left)
             details["searched"] = describe_search(aged.found)
             pixels, faces = aged.pixels, len(aged.faces)
@@ -211,7 +150,7 @@ class PhotoWork:
         except Exception as error:
             if is_disk_full(error, self.staging.files(task).target.parent, pixels.nbytes):
                 raise disk_full(task.target) from error
-            return self._failed(task, error, task.target, begun.since, details)
+            return failed(self.staging, task, error, task.target, begun.since, details)
         try:
             lost = left_out(self.staging.files(task).source, self.staging.files(task).target)
             if lost:
@@ -220,7 +159,7 @@ class PhotoWork:
             if self.earlier is not None:
                 details["output"] = self.staging.describe_output(task, tag)
         except Exception as error:
-            return self._failed(task, error, task.target, begun.since, details)
+            return failed(self.staging, task, error, task.target, begun.since, details)
         stages["write"] = time.perf_counter() - at
         seconds = time.perf_counter() - begun.since
         status: Literal["aged", "copied"] = "copied" if begun.faces is None else "aged"
@@ -259,28 +198,6 @@ class PhotoWork:
                 shutil.copyfile(files.source, temporary)
         else:
             write_photo(begun.photo, pixels, files.target, quality=self.quality)
-
-    def _failed(
-        self,
-        task: PhotoTask,
-        error: Exception,
-        at: Location,
-        since: float,
-        details: dict[str, Any] | None = None,
-    ) -> Outcome:
-        """The outcome of a photo that failed with an error in the file ``at``.
-
-        The listing shows the photo's name, so the reason names ``at`` only if it is the output.
-        """
-        _log.debug("%s failed", at, exc_info=error)
-        seconds = time.perf_counter() - since
-        files = self.staging.files(task)
-        if at == task.source:
-            text = explain(error, files.source, at)
-        else:
-            text = str(error) if isinstance(error, AmganError) else explain(error, files.target)
-        reason = self.staging.in_own_names(task, text)
-        return Outcome(task.source, "failed", reason, seconds=seconds, details=details or {})
 
 
 def _stamp(found: os.stat_result) -> tuple[int, int, int]:

@@ -236,3 +236,15 @@ def test_one_gpu_of_those_that_are_seen(
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     machine.show_one_gpu(number)
     assert os.environ["CUDA_VISIBLE_DEVICES"] == left
+
+
+@pytest.mark.parametrize(
+    ("shown", "count"), [(None, 2), ("0", 1), ("1,0", 2), ("0,-1,1", 1), ("", 0), ("0,1,2", 2)]
+)
+def test_the_number_of_visible_gpus(monkeypatch: pytest.MonkeyPatch, shown: str | None, count: int) -> None:
+    gpu = Gpu("NVIDIA H200", "580.1", 143771, 90)
+    monkeypatch.setattr(machine, "find_gpus", lambda: ((gpu, gpu), ""))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if shown is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", shown)
+    assert machine.count_visible_gpus() == count

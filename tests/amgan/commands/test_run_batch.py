@@ -85,7 +85,7 @@ def test_memory() -> None:
     ("arguments", "says"),
     [
         (["in", "--limit-memory", "much"], "'much' is not a size of memory"),
-        (["in", "--workers", "2"], "are for --engine ray"),
+        (["in", "--ray-address", "local"], "--ray-address is for --engine ray"),
         (["in", "--files-from", "gone"], "'gone' cannot be read"),
         (["in", "--min-face", "-1"], "min-face"),
         (["in", "--faces", "0"], "is not a choice of faces"),

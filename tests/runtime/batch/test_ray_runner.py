@@ -21,10 +21,11 @@ from amgan.runtime import Pipeline
 from amgan.runtime.ages.request import Request
 from amgan.runtime.batch.outcome import Outcome
 from amgan.runtime.batch.plan import plan_run
-from amgan.runtime.batch.ray_runner import ModelChoice, ray_runner
+from amgan.runtime.batch.ray_runner import ray_runner
 from amgan.runtime.batch.record import RunRecord
 from amgan.runtime.batch.report import report_line
 from amgan.runtime.batch.run import BatchOptions, Runner, local_runner
+from amgan.runtime.batch.workers import ModelChoice
 from amgan.runtime.errors import BundleError, EngineError, MissingDependencyError, UsageError
 from amgan.runtime.storage.location import Location
 

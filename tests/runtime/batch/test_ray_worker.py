@@ -13,9 +13,9 @@ from support.object_store import level_of, names_below, new_bucket, put_photo
 from amgan.runtime.batch import ray_runner as batch_ray
 from amgan.runtime.batch.outcome import Outcome
 from amgan.runtime.batch.plan import plan_run
-from amgan.runtime.batch.ray_runner import ModelChoice
 from amgan.runtime.batch.record import RunRecord
 from amgan.runtime.batch.run import BatchOptions
+from amgan.runtime.batch.workers import ModelChoice
 from amgan.runtime.storage.location import Location
 
 

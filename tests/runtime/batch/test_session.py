@@ -82,8 +82,8 @@ def test_one_photo_to_one_file(photos: Path, tmp_path: Path) -> None:
 
 
 def test_wrong_use_is_refused_before_anything_is_opened(photos: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="`workers` and `ray_address` are for `engine` ray"):
-        BatchSession([photos], tmp_path / "out", REQUEST, workers=2)
+    with pytest.raises(UsageError, match="`ray_address` is for `engine` ray"):
+        BatchSession([photos], tmp_path / "out", REQUEST, ray_address="local")
     with pytest.raises(UsageError, match="does not exist"):
         BatchSession([tmp_path / "none"], tmp_path / "out", REQUEST)
     assert not (tmp_path / "out").exists()
