@@ -124,9 +124,9 @@ shape_option = click.option(
     help="Also change the shape of a face with its age (slight sagging), or only its skin.",
 )  # fmt: skip
 
-whites_option = click.option(
-    "--whites/--no-whites", default=True, show_default=True,
-    help="Also change the whites of eyes and teeth with age: they get darker and more yellow.",
+features_option = click.option(
+    "--features/--no-features", default=True, show_default=True,
+    help="Also change eyes, lips and teeth with age: whites darken and yellow, lashes and lips fade.",
 )  # fmt: skip
 
 _REQUEST_OPTIONS = (
@@ -186,7 +186,7 @@ _POLICY_OPTIONS = (
     lines_option,
     hair_option,
     shape_option,
-    whites_option,
+    features_option,
     click.option(
         "--strength", type=float, default=1.0, show_default=True, metavar="0..1",
         help="Share of the change to apply, from 0 (none) to 1 (all).",

@@ -11,6 +11,7 @@ from amgan.commands.options import (
     children_option,
     device_option,
     faces_option,
+    features_option,
     hair_option,
     lines_option,
     model_option,
@@ -18,7 +19,6 @@ from amgan.commands.options import (
     quiet_option,
     require_photo,
     shape_option,
-    whites_option,
 )
 from amgan.commands.output import progress_bar, tell, tell_engine
 from amgan.runtime.errors import UsageError
@@ -46,7 +46,7 @@ MARGIN = 0.12
 @lines_option
 @hair_option
 @shape_option
-@whites_option
+@features_option
 @click.option(
     "--fps", type=click.FloatRange(0.5, 60), default=8.0, show_default=True, metavar="RATE",
     help="Ages per second in an animation.",
@@ -69,7 +69,7 @@ def command(
     lines: float,
     hair: bool,
     shape: bool,
-    whites: bool,
+    features: bool,
     fps: float,
     side_px: int,
     model: Path | None,
@@ -109,7 +109,7 @@ def command(
         lines=lines,
         hair=hair,
         shape=shape,
-        whites=whites,
+        features=features,
     )
     pixels = read_photo(photo).pixels
     with Pipeline(model, device) as pipeline, progress_bar("ageing") as advance:

@@ -53,7 +53,7 @@ class AgingOptions(BaseModel):
     )
     hair: bool = Field(default=False, description="Grey the hair of faces that get older.")
     shape: bool = Field(default=True, description="Also change the shape of faces with age.")
-    whites: bool = Field(default=True, description="Also change the whites of eyes and teeth with age.")
+    features: bool = Field(default=True, description="Also change eyes, lips and teeth with age.")
 
     @property
     def asks(self) -> bool:

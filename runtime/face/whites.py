@@ -30,7 +30,8 @@ _EDGE = 0.02
 _RED = (0.5, 0.85)
 """Redness of whites, and of gums, tongue and lids, relative to the cheeks."""
 _GREY = 0.04
-_COVERED = (0.6, 0.95)
+COVERED = (0.6, 0.95)
+"""The share of an opening that is visible, for no change and for the whole."""
 
 Plane = NDArray[np.float32]
 
@@ -93,7 +94,7 @@ def plan_whites(
         return ()
     points = np.asarray(landmarks, np.float64)[:, :2]
     years = float(np.clip(wanted - now, -MOST_YEARS, MOST_YEARS))
-    cheeks = _cheeks(rgb, points)
+    cheeks = cheek_colour(rgb, points)
     planned = (
         _plan(rgb, points, cheeks, opening, years, share)
         for opening, share in zip(OPENINGS, visible, strict=True)
@@ -129,7 +130,7 @@ def _plan(
 ) -> WhiteChange | None:
     ring = points[list(opening.ring)]
     wide = float(np.linalg.norm(np.subtract(*points[list(opening.corners)])))
-    share = float(eased_between(visible, *_COVERED))
+    share = float(eased_between(visible, *COVERED))
     if wide < LEAST_PX or not share or _area(ring) < 0.5 * opening.least_open * wide * wide:
         return None
     margin = 3.0 * _EDGE * wide
@@ -137,7 +138,7 @@ def _plan(
     right, bottom = np.minimum(np.ceil(ring.max(axis=0) + margin).astype(int) + 1, rgb.shape[1::-1])
     if right <= left or bottom <= top:
         return None
-    inside = _polygon(ring - (left, top), (bottom - top, right - left), _EDGE * wide)
+    inside = soft_polygon(ring - (left, top), (bottom - top, right - left), _EDGE * wide)
     codes = rgb[top:bottom, left:right].astype(np.float32)
     weight = _whites(codes, inside, cheeks, opening, wide)
     if weight is None:
@@ -152,7 +153,8 @@ def _area(polygon: NDArray[np.float64]) -> float:
     return 0.5 * abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1)))
 
 
-def _polygon(points: NDArray[np.float64], sides: tuple[int, int], soft_px: float) -> Plane:
+def soft_polygon(points: NDArray[np.float64], sides: tuple[int, int], soft_px: float) -> Plane:
+    """A polygon [n, 2] in px on a canvas of (height, width) ``sides``, blurred: float32 0..1."""
     mask = np.zeros(sides, np.uint8)
     cv2.fillPoly(mask, [np.rint(points * 16).astype(np.int32)], 255, lineType=cv2.LINE_AA, shift=4)
     return _softened(mask.astype(np.float32) / 255.0, max(soft_px, 0.5))
@@ -162,7 +164,7 @@ def _softened(plane: NDArray[np.floating], sigma_px: float) -> Plane:
     return np.asarray(cv2.GaussianBlur(plane.astype(np.float32), (0, 0), sigma_px), np.float32)
 
 
-def _cheeks(rgb: NDArray[np.uint8], points: NDArray[np.float64]) -> NDArray[np.float32]:
+def cheek_colour(rgb: NDArray[np.uint8], points: NDArray[np.float64]) -> NDArray[np.float32]:
     """Median colour of the cheeks, float32 [3]; a middle grey if they are outside the photo."""
     x, y = np.rint(points[list(CHEEKS)]).astype(int).T
     inside = (x >= 0) & (y >= 0) & (x < rgb.shape[1]) & (y < rgb.shape[0])

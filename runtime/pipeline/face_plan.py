@@ -12,6 +12,7 @@ from ..ages.request import Request
 from ..bundle.manifest import Manifest
 from ..engines.contract import Capabilities
 from ..engines.frame import FrameWork
+from ..face.contrast import FEATURES, ContrastChange, paste_contrast, plan_contrast
 from ..face.coordinates import resize_plane
 from ..face.hair import HairChange, greys, paste_hair, plan_hair
 from ..face.head_parser import HeadParser, skin_at
@@ -39,7 +40,8 @@ from .seen_face import SeenFace
 class FaceWork:
     """The planned work on one face: ``mask`` float32 [S, S] of the change, ``frame`` for the engine.
 
-    ``hair`` and ``shape`` are the changes of its hair and shape, if any, ``whites`` those of eyes and teeth.
+    ``hair`` and ``shape`` are the changes of its hair and shape, if any, ``whites`` those of eyes and teeth,
+    ``contrast`` those of lashes and lips.
     """
 
     seen: SeenFace
@@ -49,6 +51,7 @@ class FaceWork:
     hair: HairChange | None = None
     shape: ShapeChange | None = None
     whites: tuple[WhiteChange, ...] = ()
+    contrast: tuple[ContrastChange, ...] = ()
 
     @property
     def before(self) -> NDArray[np.uint8]:
@@ -96,8 +99,9 @@ def plan_work(
     shape = None
     if request.shape:
         shape = plan_shape(seen.face.frame, seen.landmarks, seen.now.base, plan.wanted.base)
-    whites = _plan_whites(rgb, seen, plan.wanted) if request.whites else ()
-    return FaceWork(seen, plan.wanted, mask, frame, hair, shape, whites)
+    whites = _plan_whites(rgb, seen, plan.wanted) if request.features else ()
+    contrast = _plan_contrast(rgb, seen, plan.wanted) if request.features else ()
+    return FaceWork(seen, plan.wanted, mask, frame, hair, shape, whites, contrast)
 
 
 def plan_seen(
@@ -116,6 +120,8 @@ def paste_face(out: NDArray[np.uint8], work: FaceWork, aged: NDArray[np.uint8], 
     paste_change(out, work.seen.face.frame, before, aged, work.mask, strength=strength, tone=tone)
     for change in work.whites:
         paste_white(out, change, tone, strength)
+    for fading in work.contrast:
+        paste_contrast(out, fading, tone, strength)
     if work.hair is not None:
         paste_hair(out, work.hair, strength)
     if work.shape is not None:
@@ -136,13 +142,20 @@ def _plan_hair(
 
 def _plan_whites(rgb: NDArray[np.uint8], seen: SeenFace, wanted: FaceAges) -> tuple[WhiteChange, ...]:
     """The changes of the whites of a face whose age changes as a whole."""
-    visible = [1.0 if seen.skin is None else _visible(seen, one.ring) for one in OPENINGS]
+    visible = [_visible(seen, one.ring) for one in OPENINGS]
     return plan_whites(rgb, seen.face.landmarks, seen.now.base, wanted.base, visible)
+
+
+def _plan_contrast(rgb: NDArray[np.uint8], seen: SeenFace, wanted: FaceAges) -> tuple[ContrastChange, ...]:
+    """The changes of the contrast of a face that gets older as a whole."""
+    visible = [_visible(seen, one) for one in FEATURES]
+    return plan_contrast(rgb, seen.face.landmarks, seen.now.base, wanted.base, visible)
 
 
 def _visible(seen: SeenFace, points: tuple[int, ...]) -> float:
     """The share of the face's points that nothing covers."""
-    assert seen.skin is not None
+    if seen.skin is None:
+        return 1.0
     size = len(seen.skin)
     cells = np.clip(seen.landmarks[list(points)] * size, 0, size - 1).astype(int)
     return float(seen.skin[cells[:, 1], cells[:, 0]].mean())

@@ -12,7 +12,7 @@ export function commandLine(photoName, state, faces, modelOptions) {
   if (state.lines !== 1) words.push("--lines", String(state.lines));
   if (state.hair) words.push("--hair");
   if (!state.shape) words.push("--no-shape");
-  if (!state.whites) words.push("--no-whites");
+  if (!state.features) words.push("--no-features");
   if (faces !== "all") words.push("--face", faces.slice(1));
   return [...words, ...modelOptions.map(quote)].join(" ");
 }

@@ -69,7 +69,7 @@ def test_a_photo_is_described(
         ({"age": 60, "format": "png"}, ["--age", "60"]),
         ({"age": 60, "pattern": 2, "lines": 0.5}, ["--age", "60", "--pattern", "2", "--lines", "0.5"]),
         ({"age": 80, "hair": True, "shape": False}, ["--age", "80", "--hair", "--no-shape"]),
-        ({"age": 80, "whites": False}, ["--age", "80", "--no-whites"]),
+        ({"age": 80, "features": False}, ["--age", "80", "--no-features"]),
     ],
 )
 def test_the_file_is_that_of_the_command_line(

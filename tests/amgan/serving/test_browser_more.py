@@ -135,11 +135,11 @@ def test_pattern_lines_hair_and_shape_as_by_the_command(
     page.find("#pattern option[value='2']").click()
     page.drag(page.find("#lines"), (0, 0), (-30, 0))
     page.find("#hair").click()
-    page.find("#whites").click()
+    page.find("#features").click()
     page.find("#shape").click()
     page.settle()
     asked = page.state()
-    assert (asked["pattern"], asked["hair"], asked["shape"], asked["whites"]) == (2, True, False, False)
+    assert (asked["pattern"], asked["hair"], asked["shape"], asked["features"]) == (2, True, False, False)
     assert 0 < asked["lines"] < 1
     page.find("#undo").click()
     page.settle()
@@ -152,7 +152,7 @@ def test_pattern_lines_hair_and_shape_as_by_the_command(
     folder = tmp_path_factory.mktemp("command")
     assert saved == command_makes(page, photos, folder, monkeypatch, "it's me_aged.jpg")
     assert page.find("#command").text.endswith(
-        f" --pattern 2 --lines {asked['lines']:g} --hair --no-shape --no-whites"
+        f" --pattern 2 --lines {asked['lines']:g} --hair --no-shape --no-features"
     )
 
 

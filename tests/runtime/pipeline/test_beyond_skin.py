@@ -9,6 +9,7 @@ import numpy as np
 from amgan.runtime import Pipeline, Request
 from amgan.runtime.ages.maps import FaceAges
 from amgan.runtime.batch.outcome import describe_aged
+from amgan.runtime.face.contrast import ContrastChange
 from amgan.runtime.face.hair import HairChange
 from amgan.runtime.face.hair_grid import MATTE_PX
 from amgan.runtime.face.shape import GRID, ShapeChange
@@ -53,6 +54,7 @@ def test_hair_and_shape_are_asked_for(pipeline: Pipeline, hopper: np.ndarray) ->
     assert still.hair is None
     assert still.shape is None
     assert still.whites == ()
+    assert still.contrast == ()
 
 
 def test_whites_are_asked_for_and_left_where_they_are_covered(
@@ -68,9 +70,24 @@ def test_whites_are_asked_for_and_left_where_they_are_covered(
     found = whites(Request.parse("75"), 128)
     assert len(found) == 3  # her mouth and both eyes
     assert min(one.weight.max() for one in found) > 0.5
-    assert whites(Request.parse("75", whites=False), 128) == ()
+    assert whites(Request.parse("75", features=False), 128) == ()
     assert len(whites(Request.parse("75"), 75)) == 2  # the lower half is covered
     assert whites(Request.parse("75"), 0) == ()
+
+
+def test_contrast_is_asked_for_and_left_where_it_is_covered(pipeline: Pipeline, collins: np.ndarray) -> None:
+    (seen,) = pipeline.see(collins)
+
+    def fading(request: Request, covered_from: int) -> list[bool]:
+        skin = np.ones((128, 128), np.float32)
+        skin[covered_from:] = 0
+        (work,) = pipeline.start(collins, request, seen=[replace(seen, skin=skin)]).works
+        return [one.skin is None for one in work.contrast]
+
+    assert fading(Request.parse("75"), 128) == [False, True, True]  # her lips and lashes
+    assert fading(Request.parse("75"), 75) == [True, True]  # the lower half is covered
+    assert fading(Request.parse("75", features=False), 128) == []
+    assert fading(Request.parse("20"), 128) == []
 
 
 def test_hair_and_shape_are_pasted(pipeline: Pipeline, hopper: np.ndarray) -> None:
@@ -88,6 +105,7 @@ def test_hair_and_shape_are_pasted(pipeline: Pipeline, hopper: np.ndarray) -> No
         replace(
             work, whites=(WhiteChange(90, 95, np.ones((20, 30), np.float32), np.full(3, -0.2, np.float32)),)
         ),
+        replace(work, contrast=(ContrastChange(90, 95, np.ones((20, 30), np.float32), 250.0),)),
     ):
         out = hopper.copy()
         size = work.seen.frame_px

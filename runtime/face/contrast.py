@@ -1,0 +1,152 @@
+"""The contrast of eyes and lips with the skin around them, which falls with age.
+
+Lashes and the rims of lids get thinner and lighter, lips lose their red: faces with less contrast look older
+(Porcheron, Mauger and Russell, "Aspects of facial contrast decrease with age and are cues for age
+perception", doi:10.1371/journal.pone.0057985). In 299 real men the darkness of the upper lid's rim relative to
+the skin falls from 0.44 in log intensity under 35 years to 0.29 over 70, and the redness of lips from 6.0 to
+2.2 in a*; in 181 real women, who wear more make-up, from 0.48 to 0.41 and from 12.1 to 7.8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .easing import eased_between
+from .mesh import LEFT_EYE, LIPS_INNER, LIPS_OUTER, RIGHT_EYE
+from .tone import LUMA, Tone
+from .whites import COVERED, LEAST_PX, MOST_YEARS, cheek_colour, soft_polygon
+
+FEATURES = (LIPS_OUTER, RIGHT_EYE, LEFT_EYE)
+"""The mesh points around lips and eyes."""
+LASHES_PER_YEAR, LIPS_PER_YEAR = 0.0085, 0.0060
+"""The share of the contrast that is lost in a year; the network takes colour from lips, too."""
+_RIM = (0.025, 0.10)
+"""How far inside and outside the eye's outline its dark rim is, in widths of the eye."""
+_AROUND = 0.20
+_SOFT = 0.03
+_FLOOR = 8.0
+_MOST_LIFT = 0.8
+_PAINTED = (16.0, 30.0)
+"""Redness in a* beyond the cheeks' of bare lips, and of painted ones, which do not fade."""
+
+Plane = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class ContrastChange:
+    """``weight`` float32 [h, w] is the share of contrast lost, 0..1; its first pixel is (``left``, ``top``).
+
+    ``skin`` float32 [3] is the colour of the skin to which lips turn; None for lashes, whose darkness
+    relative to ``light``, the luminance of the skin around them, falls.
+    """
+
+    left: int
+    top: int
+    weight: Plane
+    light: float
+    skin: NDArray[np.float32] | None = None
+
+
+def plan_contrast(
+    rgb: NDArray[np.uint8],
+    landmarks: NDArray[np.floating],
+    now: float,
+    wanted: float,
+    visible: Sequence[float] = (1.0, 1.0, 1.0),
+) -> tuple[ContrastChange, ...]:
+    """Plan the loss of contrast of a face of a photo, uint8 [H, W, 3], between two ages in years.
+
+    ``landmarks`` [468, 2 or more] are in px of the photo; ``visible`` is the share of each of FEATURES that
+    nothing covers. A face that does not get older keeps its contrast: what is to be added is unknown.
+    """
+    years = min(wanted - now, MOST_YEARS)
+    if years <= 0:
+        return ()
+    points = np.asarray(landmarks, np.float64)[:, :2]
+    lips, *eyes = (float(eased_between(share, *COVERED)) for share in visible)
+    planned = [_plan_lips(rgb, points, years * LIPS_PER_YEAR * lips)]
+    for ring, share in zip(FEATURES[1:], eyes, strict=True):
+        planned.append(_plan_lashes(rgb, points[list(ring)], years * LASHES_PER_YEAR * share))
+    return tuple(one for one in planned if one is not None)
+
+
+def paste_contrast(out: NDArray[np.uint8], change: ContrastChange, tone: Tone, strength: float = 1.0) -> None:
+    """Change a photo, uint8 [H, W, 3], in place; ``tone`` is the face's, so that grey stays grey."""
+    height, width = change.weight.shape
+    part = out[change.top : change.top + height, change.left : change.left + width]
+    codes = part.astype(np.float32)
+    light = codes @ LUMA
+    if change.skin is None:
+        darkness = np.maximum(
+            np.float32(np.log(change.light + _FLOOR)) - np.log(light + np.float32(_FLOOR)), 0
+        )
+        lift = np.minimum(np.float32(strength) * change.weight * darkness, np.float32(_MOST_LIFT))
+        after = (codes + np.float32(_FLOOR)) * np.exp(lift)[..., None] - np.float32(_FLOOR)
+    else:
+        share = np.float32(strength * (1.0 - tone.share)) * change.weight
+        skin = change.skin - float(change.skin @ LUMA)
+        own = codes - light[..., None]
+        after = codes + share[..., None] * (light[..., None] * (skin / np.float32(change.light)) - own)
+    part[...] = np.rint(np.clip(after, 0.0, 255.0)).astype(np.uint8)
+
+
+def _plan_lashes(rgb: NDArray[np.uint8], ring: NDArray[np.float64], share: float) -> ContrastChange | None:
+    wide = float(np.ptp(ring[:, 0]) + np.ptp(ring[:, 1]))
+    box = _box(rgb, ring, (_AROUND + 3 * _SOFT) * wide)
+    if wide < 2 * LEAST_PX or not share or box is None:
+        return None
+    left, top, sides = box
+    soft = _SOFT * wide
+    inner, outer, around = (
+        soft_polygon(_moved(ring, by * wide) - (left, top), sides, soft)
+        for by in (-_RIM[0], _RIM[1], _AROUND)
+    )
+    skin = around - outer > 0.5
+    if not skin.any():
+        return None
+    light = float(np.median(rgb[top : top + sides[0], left : left + sides[1]][skin] @ LUMA))
+    return ContrastChange(left, top, np.asarray(share * np.maximum(outer - inner, 0.0), np.float32), light)
+
+
+def _plan_lips(rgb: NDArray[np.uint8], points: NDArray[np.float64], share: float) -> ContrastChange | None:
+    outline = points[list(LIPS_OUTER)]
+    wide = float(np.ptp(outline[:, 0]) + np.ptp(outline[:, 1]))
+    box = _box(rgb, outline, 3 * _SOFT * wide)
+    if wide < 2 * LEAST_PX or not share or box is None:
+        return None
+    left, top, sides = box
+    soft = 0.5 * _SOFT * wide
+    outer, inner = (
+        soft_polygon(points[list(one)] - (left, top), sides, soft) for one in (LIPS_OUTER, LIPS_INNER)
+    )
+    lips = np.maximum(outer - inner, 0.0)
+    skin = cheek_colour(rgb, points)
+    sure = lips > 0.8
+    if not sure.any():
+        return None
+    own = np.median(rgb[top : top + sides[0], left : left + sides[1]][sure], axis=0).astype(np.float32)
+    lab = cv2.cvtColor(np.array([[own, skin]]) / np.float32(255.0), cv2.COLOR_RGB2LAB)[0]
+    share *= 1.0 - float(eased_between(float(lab[0, 1] - lab[1, 1]), *_PAINTED))
+    light = max(float(skin @ LUMA), 1.0)
+    return ContrastChange(left, top, np.asarray(share * lips, np.float32), light, skin)
+
+
+def _moved(ring: NDArray[np.float64], by: float) -> NDArray[np.float64]:
+    """A ring [n, 2] moved outwards by ``by`` px, from its middle."""
+    apart = ring - ring.mean(axis=0)
+    length = np.maximum(np.hypot(*apart.T), 1e-6)[:, None]
+    return np.asarray(ring + apart / length * np.maximum(by, -0.9 * length), np.float64)
+
+
+def _box(
+    rgb: NDArray[np.uint8], ring: NDArray[np.float64], margin: float
+) -> tuple[int, int, tuple[int, int]] | None:
+    """Left, top and the sides (height, width) of a ring's box in the photo; None if it is outside."""
+    left, top = np.maximum(np.floor(ring.min(axis=0) - margin).astype(int), 0).tolist()
+    right, bottom = np.minimum(np.ceil(ring.max(axis=0) + margin).astype(int) + 1, rgb.shape[1::-1]).tolist()
+    return (left, top, (bottom - top, right - left)) if right > left and bottom > top else None

@@ -1,0 +1,116 @@
+"""Lashes and lips: they move towards the skin around them, and nothing else changes."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from amgan.runtime.face.contrast import ContrastChange, paste_contrast, plan_contrast
+from amgan.runtime.face.mesh import CHEEKS, LEFT_EYE, LIPS_INNER, LIPS_OUTER, N_POINTS, RIGHT_EYE
+from amgan.runtime.face.tone import Tone
+
+COLOURED = Tone(np.ones((256, 3), np.float32), 0.0)
+GREY = Tone(np.ones((256, 3), np.float32), 1.0)
+SKIN, LASH, IRIS, LIP = (200, 160, 140), (50, 38, 34), (90, 70, 60), (190, 130, 120)
+RIGHT, LEFT, MOUTH = (70, 60), (170, 60), (120, 140)
+
+
+def oval(middle: tuple[int, int], half: tuple[float, float], count: int) -> np.ndarray:
+    angle = np.linspace(0, 2 * np.pi, count, endpoint=False)
+    return np.stack([middle[0] + half[0] * np.cos(angle), middle[1] + half[1] * np.sin(angle)], axis=1)
+
+
+def face(lip: tuple[int, int, int] = LIP) -> tuple[np.ndarray, np.ndarray]:
+    """A photo [200, 240, 3] of skin with two eyes in dark rims and a mouth; and landmarks."""
+    points = np.full((N_POINTS, 2), 120.0)
+    photo = np.full((200, 240, 3), SKIN, np.uint8)
+    for middle, ring in ((RIGHT, RIGHT_EYE), (LEFT, LEFT_EYE)):
+        points[list(ring)] = oval(middle, (20, 9), len(ring))
+        cv2.ellipse(photo, middle, (24, 13), 0, 0, 360, LASH, -1)
+        cv2.ellipse(photo, middle, (20, 9), 0, 0, 360, IRIS, -1)
+    points[list(LIPS_OUTER)] = oval(MOUTH, (32, 14), len(LIPS_OUTER))
+    points[list(LIPS_INNER)] = oval(MOUTH, (22, 4), len(LIPS_INNER))
+    cv2.ellipse(photo, MOUTH, (32, 14), 0, 0, 360, lip, -1)
+    points[list(CHEEKS)] = (40, 110), (50, 120), (200, 110), (190, 120)
+    return photo, points
+
+
+def aged(photo: np.ndarray, points: np.ndarray, tone: Tone = COLOURED, strength: float = 1.0) -> np.ndarray:
+    out = photo.copy()
+    for change in plan_contrast(photo, points, 25, 75):
+        paste_contrast(out, change, tone, strength)
+    return out
+
+
+def test_lashes_get_lighter_but_not_as_light_as_skin_and_irises_stay() -> None:
+    photo, points = face()
+    out = aged(photo, points).astype(int)
+    lash = out[60 - 11, 70]
+    assert (lash > np.array(LASH) + 10).all()
+    assert (lash < np.array(SKIN) - 30).all()
+    assert np.abs(out[60, 70] - IRIS).max() <= 1
+    assert np.array_equal(out[100, 120], SKIN)
+
+
+def test_lips_lose_red_and_keep_their_lightness() -> None:
+    photo, points = face()
+    out = aged(photo, points)
+    before, after = (
+        cv2.cvtColor(one[130:133, 115:125].astype(np.float32) / 255, cv2.COLOR_RGB2LAB).mean(axis=(0, 1))
+        for one in (photo, out)
+    )
+    skin = cv2.cvtColor(np.full((1, 1, 3), SKIN, np.float32) / 255, cv2.COLOR_RGB2LAB)[0, 0]
+    assert skin[1] < after[1] < before[1] - 2
+    assert abs(after[0] - before[0]) < 2
+
+
+def test_painted_lips_keep_their_colour() -> None:
+    photo, points = face(lip=(200, 20, 50))
+    assert np.array_equal(aged(photo, points)[125:155], photo[125:155])
+
+
+def test_strength_scales_the_change() -> None:
+    photo, points = face()
+    changes = [
+        int(np.abs(aged(photo, points, strength=one).astype(int) - photo).sum()) for one in (0.0, 0.5, 1.0)
+    ]
+    assert changes[0] == 0
+    assert 0.3 * changes[2] < changes[1] < 0.7 * changes[2]
+
+
+def test_grey_photos_stay_grey() -> None:
+    photo, points = face()
+    grey = np.repeat(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+    out = aged(grey, points, GREY)
+    assert not np.array_equal(out, grey)
+    assert (np.ptp(out, axis=2) == 0).all()
+
+
+@pytest.mark.parametrize("wanted", [25.0, 20.0])
+def test_a_face_that_gets_no_older_keeps_its_contrast(wanted: float) -> None:
+    assert plan_contrast(*face(), 25.0, wanted) == ()
+
+
+def test_covered_features_are_left_out() -> None:
+    def planned(*visible: float) -> list[ContrastChange]:
+        return list(plan_contrast(*face(), 25.0, 75.0, visible))
+
+    assert len(planned(1.0, 1.0, 1.0)) == 3
+    assert [change.skin is None for change in planned(0.0, 1.0, 0.3)] == [True]
+    assert planned(0.0, 0.0, 0.0) == []
+
+
+def test_small_features_and_those_outside_the_photo_are_left_out() -> None:
+    photo, points = face()
+    assert plan_contrast(photo, points / 8, 25, 75) == ()
+    assert plan_contrast(photo, points + 400, 25, 75) == ()
+
+
+def test_features_at_the_border_change_within_the_photo() -> None:
+    photo, points = face()
+    cut, moved = photo[:, 60:], points - (60, 0)
+    out = cut.copy()
+    for change in plan_contrast(cut, moved, 25, 75):
+        paste_contrast(out, change, COLOURED)
+    assert (out[60 - 11, 10] > cut[60 - 11, 10]).all()
