@@ -2,7 +2,7 @@
 
 Lashes and the rims of lids get thinner and lighter, lips lose their red: faces with less contrast look older
 (Porcheron, Mauger and Russell, "Aspects of facial contrast decrease with age and are cues for age
-perception", doi:10.1371/journal.pone.0057985). In 299 real men the darkness of the upper lid's rim relative to
+perception", doi:10.1371/journal.pone.0057985). In 299 real men the darkness of the upper lid's rim beside
 the skin falls from 0.44 in log intensity under 35 years to 0.29 over 70, and the redness of lips from 6.0 to
 2.2 in a*; in 181 real women, who wear more make-up, from 0.48 to 0.41 and from 12.1 to 7.8.
 """
