@@ -253,13 +253,13 @@ def test_the_shell_completes_commands_and_options(tmp_path: Path) -> None:
 
 def test_an_output_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     source = photo(tmp_path / "a.png")
-    for output, told in (
-        (tmp_path / "old.gif", "must end like a JPEG, PNG, TIFF or WebP file"),
-        (tmp_path / f"{'x' * 300}.png", "cannot be used: File name too long"),
-        (source / "old.png", f"cannot be written: '{source}' is not a folder"),
+    for output, code, told in (
+        (tmp_path / "old.gif", 2, "is no kind of picture that can be written"),
+        (tmp_path / f"{'x' * 300}.png", 1, "cannot be used: File name too long"),
+        (source / "old.png", 1, f"cannot be written: '{source}' is not a folder"),
     ):
         result = run("age", source, "-o", output, "--age", "70")
-        assert result.exit_code == 1
+        assert result.exit_code == code
         assert f"'{output}'" in one_sentence(result) and told in one_sentence(result)
 
 
