@@ -201,8 +201,22 @@ def test_interrupt_keeps_what_is_done(tmp_path: Path) -> None:
     assert files_under(tmp_path / "out") == set(names)
 
 
-def test_photos_stream_through_bounded_queues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("probed", ["in its time", "while none is begun"])
+def test_photos_stream_through_bounded_queues(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, probed: str
+) -> None:
+    from amgan.runtime.batch.run import _Run
     from amgan.runtime.photo import read, write
+
+    if probed == "while none is begun":
+        awaited = _Run._awaited
+
+        def awaited_late(run: _Run) -> int:
+            for _, probing in run._probes:
+                probing.result()
+            return awaited(run)
+
+        monkeypatch.setattr(_Run, "_awaited", awaited_late)
 
     read_photo, write_photo = read.read_photo, write.write_photo
     lock, decoded, written, most = threading.Lock(), [0], [0], [0]
