@@ -7,6 +7,10 @@ import os
 # Networks of tests are tiny: on several threads, in several processes, they would mostly wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# Where PyTorch is given several threads nevertheless, those that wait take no time from the other processes.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# Hundreds of programs are started: without bytecode each would compile all it imports once more.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 import functools
 import re

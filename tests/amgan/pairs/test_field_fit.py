@@ -11,7 +11,7 @@ from support.made_faces import SIDE, blob, carried_faces
 from amgan.pairs.carrying import CarriedFace
 from amgan.pairs.conditioning import conditioned, filled
 from amgan.pairs.face_space import FaceSpace
-from amgan.pairs.field_fit import age_basis, fit_field
+from amgan.pairs.field_fit import FieldFit, age_basis, fit_field
 from amgan.pairs.groups import find_groups
 from amgan.pairs.recipe import PatternRecipe
 from amgan.runtime.errors import UsageError
@@ -27,12 +27,18 @@ def faces() -> list[CarriedFace]:
     return carried_faces(90, STEP)
 
 
+@pytest.fixture(scope="module")
+def fitted(faces: list[CarriedFace]) -> FieldFit:
+    """The field of the faces; do not change it."""
+    return fit_field(faces, SPACE)
+
+
 def between(planes: np.ndarray, older: float, younger: float) -> np.ndarray:
     return np.tensordot(age_basis(older) - age_basis(younger), planes[..., 0], 1)
 
 
-def test_a_known_field_is_recovered(faces: list[CarriedFace]) -> None:
-    fit = fit_field(faces, SPACE)
+def test_a_known_field_is_recovered(faces: list[CarriedFace], fitted: FieldFit) -> None:
+    fit = fitted
     found, wanted = between(fit.age, 70.0, 25.0), (4.5 * STEP)[SPACE.box]
     skin = SPACE.skin[SPACE.box] > 0.7
     assert np.corrcoef(found[skin], wanted[skin])[0, 1] > 0.93
@@ -44,8 +50,10 @@ def test_a_known_field_is_recovered(faces: list[CarriedFace]) -> None:
     assert sum(fit.faces_by_band) == len(faces) and fit.shape.shape == (3, 468, 2)
 
 
-def test_the_fit_is_repeatable_and_stands_a_few_wrong_faces(faces: list[CarriedFace]) -> None:
-    first, second = fit_field(faces, SPACE), fit_field(faces, SPACE)
+def test_the_fit_is_repeatable_and_stands_a_few_wrong_faces(
+    faces: list[CarriedFace], fitted: FieldFit
+) -> None:
+    first, second = fitted, fit_field(faces, SPACE)
     assert np.array_equal(first.age, second.age)
     wrong = [
         replace(face, residual=(face.residual + np.float16(1.0)).astype(np.float16)) if i % 20 == 7 else face
@@ -56,9 +64,9 @@ def test_the_fit_is_repeatable_and_stands_a_few_wrong_faces(faces: list[CarriedF
     assert np.abs(moved[skin]).mean() < 0.03
 
 
-def test_a_field_made_fit_for_use(faces: list[CarriedFace]) -> None:
+def test_a_field_made_fit_for_use(fitted: FieldFit) -> None:
     """Mirror symmetric, without anything outside the face, and without broad shading."""
-    field, products, certainty = conditioned(fit_field(faces, SPACE), SPACE)
+    field, products, certainty = conditioned(fitted, SPACE)
     assert field.shape == products.shape == (3, SIDE, SIDE, 4)
     light = field[..., 0]
     assert np.abs(light - light[:, :, ::-1]).max() < 0.15 * np.abs(light).max()
