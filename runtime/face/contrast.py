@@ -1,34 +1,37 @@
-"""The contrast of eyes and lips with the skin around them, which falls with age.
+"""The contrast of eyes, brows and lips with the skin around them, which falls with age.
 
-Lashes and the rims of lids get thinner and lighter, lips lose their red: faces with less contrast look older
-(Porcheron, Mauger and Russell, "Aspects of facial contrast decrease with age and are cues for age
-perception", doi:10.1371/journal.pone.0057985). In 299 real men the darkness of the upper lid's rim beside
-the skin falls from 0.44 in log intensity under 35 years to 0.29 over 70, and the redness of lips from 6.0 to
-2.2 in a*; in 181 real women, who wear more make-up, from 0.48 to 0.41 and from 12.1 to 7.8.
+Lashes, brows and the rims of lids get thinner and lighter, lips lose their red: faces with less contrast look
+older (Porcheron, Mauger and Russell, "Aspects of facial contrast decrease with age and are cues for age
+perception", doi:10.1371/journal.pone.0057985). In 299 real men the darkness of the upper lid's rim beside the
+skin falls from 0.44 in log intensity under 35 years to 0.29 over 70, and the redness of lips from 6.0 to 2.2
+in a*; in 181 real women, who wear more make-up, from 0.48 to 0.41 and from 12.1 to 7.8.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .alignment import Frame
 from .easing import eased_between
-from .mesh import LEFT_EYE, LIPS_INNER, LIPS_OUTER, RIGHT_EYE
+from .mesh import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE
 from .tone import LUMA, Tone
-from .whites import COVERED, LEAST_PX, MOST_YEARS, cheek_colour, soft_polygon
+from .warp import sample_plane
+from .whites import LEAST_PX, MOST_YEARS, cheek_colour, soft_polygon
 
-FEATURES = (LIPS_OUTER, RIGHT_EYE, LEFT_EYE)
-"""The mesh points around lips and eyes."""
-LASHES_PER_YEAR, LIPS_PER_YEAR = 0.0085, 0.0060
-"""The share of the contrast that is lost in a year; the network takes colour from lips, too."""
+LASHES_PER_YEAR, BROWS_PER_YEAR, LIPS_PER_YEAR = 0.011, 0.010, 0.006
+"""The share of the contrast that is lost in a year; the network lightens brows and lips, too."""
 _RIM = (0.025, 0.10)
 """How far inside and outside the eye's outline its dark rim is, in widths of the eye."""
+_BROW = (None, 0.04)
+"""The same of brows, which are dark as a whole."""
 _AROUND = 0.20
 _SOFT = 0.03
+_SKIN_RANK = 65.0
+"""The percentile of the luminance around that is the skin's: hair and glasses are darker."""
 _FLOOR = 8.0
 _MOST_LIFT = 0.8
 _PAINTED = (16.0, 30.0)
@@ -41,8 +44,8 @@ Plane = NDArray[np.float32]
 class ContrastChange:
     """``weight`` float32 [h, w] is the share of contrast lost, 0..1; its first pixel is (``left``, ``top``).
 
-    ``skin`` float32 [3] is the colour of the skin to which lips turn; None for lashes, whose darkness
-    relative to ``light``, the luminance of the skin around them, falls.
+    ``skin`` float32 [3] is the colour of the skin to which lips turn; None for lashes and brows, whose
+    darkness relative to ``light``, the luminance of the skin around them, falls.
     """
 
     left: int
@@ -57,22 +60,37 @@ def plan_contrast(
     landmarks: NDArray[np.floating],
     now: float,
     wanted: float,
-    visible: Sequence[float] = (1.0, 1.0, 1.0),
+    frame: Frame,
+    skin: Plane | None = None,
 ) -> tuple[ContrastChange, ...]:
     """Plan the loss of contrast of a face of a photo, uint8 [H, W, 3], between two ages in years.
 
-    ``landmarks`` [468, 2 or more] are in px of the photo; ``visible`` is the share of each of FEATURES that
-    nothing covers. A face that does not get older keeps its contrast: what is to be added is unknown.
+    ``landmarks`` [468, 2 or more] are in px of the photo; ``skin`` float32 [n, n] is `own_skin` in the
+    canonical ``frame``: what covers the face, such as a fringe, does not change. A face that
+    does not get older keeps its contrast: what is to be added is unknown.
     """
     years = min(wanted - now, MOST_YEARS)
     if years <= 0:
         return ()
     points = np.asarray(landmarks, np.float64)[:, :2]
-    lips, *eyes = (float(eased_between(share, *COVERED)) for share in visible)
-    planned = [_plan_lips(rgb, points, years * LIPS_PER_YEAR * lips)]
-    for ring, share in zip(FEATURES[1:], eyes, strict=True):
-        planned.append(_plan_lashes(rgb, points[list(ring)], years * LASHES_PER_YEAR * share))
-    return tuple(one for one in planned if one is not None)
+    planned = [_plan_lips(rgb, points, years * LIPS_PER_YEAR)]
+    for ring in (RIGHT_EYE, LEFT_EYE):
+        planned.append(_plan_rim(rgb, points[list(ring)], years * LASHES_PER_YEAR, _RIM))
+    for brow in (RIGHT_BROW, LEFT_BROW):
+        planned.append(_plan_rim(rgb, points[list(brow)], years * BROWS_PER_YEAR, _BROW))
+    found = [one for one in planned if one is not None]
+    if skin is not None:
+        bare = np.asarray(cv2.erode(skin, np.ones((3, 3), np.uint8)), np.float32)
+        found = [replace(one, weight=np.multiply(one.weight, _bare_at(one, bare, frame))) for one in found]
+    return tuple(one for one in found if one.weight.any())
+
+
+def _bare_at(change: ContrastChange, bare: Plane, frame: Frame) -> Plane:
+    """Where nothing covers the face, in the pixels of a change: float32 [h, w], 0..1."""
+    matrix = frame.to_frame(len(bare))
+    matrix[:, 2] += matrix[:, :2] @ (change.left, change.top)
+    height, width = change.weight.shape
+    return np.asarray(sample_plane(bare, matrix, (width, height), smooth=False), np.float32)
 
 
 def paste_contrast(out: NDArray[np.uint8], change: ContrastChange, tone: Tone, strength: float = 1.0) -> None:
@@ -95,22 +113,28 @@ def paste_contrast(out: NDArray[np.uint8], change: ContrastChange, tone: Tone, s
     part[...] = np.rint(np.clip(after, 0.0, 255.0)).astype(np.uint8)
 
 
-def _plan_lashes(rgb: NDArray[np.uint8], ring: NDArray[np.float64], share: float) -> ContrastChange | None:
+def _plan_rim(
+    rgb: NDArray[np.uint8], ring: NDArray[np.float64], share: float, rim: tuple[float | None, float]
+) -> ContrastChange | None:
+    """The change of what is dark from ``rim`` widths inside an outline, or all of it, to as many outside."""
     wide = float(np.ptp(ring[:, 0]) + np.ptp(ring[:, 1]))
     box = _box(rgb, ring, (_AROUND + 3 * _SOFT) * wide)
     if wide < 2 * LEAST_PX or not share or box is None:
         return None
     left, top, sides = box
     soft = _SOFT * wide
-    inner, outer, around = (
-        soft_polygon(_moved(ring, by * wide) - (left, top), sides, soft)
-        for by in (-_RIM[0], _RIM[1], _AROUND)
-    )
+
+    def drawn(by: float) -> Plane:
+        return soft_polygon(_moved(ring, by * wide) - (left, top), sides, soft)
+
+    within, beyond = rim
+    outer, around = drawn(beyond), drawn(_AROUND)
     skin = around - outer > 0.5
     if not skin.any():
         return None
-    light = float(np.median(rgb[top : top + sides[0], left : left + sides[1]][skin] @ LUMA))
-    return ContrastChange(left, top, np.asarray(share * np.maximum(outer - inner, 0.0), np.float32), light)
+    light = float(np.percentile(rgb[top : top + sides[0], left : left + sides[1]][skin] @ LUMA, _SKIN_RANK))
+    dark = outer if within is None else np.maximum(outer - drawn(-within), 0.0)
+    return ContrastChange(left, top, np.asarray(share * dark, np.float32), light)
 
 
 def _plan_lips(rgb: NDArray[np.uint8], points: NDArray[np.float64], share: float) -> ContrastChange | None:

@@ -30,8 +30,7 @@ _EDGE = 0.02
 _RED = (0.5, 0.85)
 """Redness of whites, and of gums, tongue and lids, relative to the cheeks."""
 _GREY = 0.04
-COVERED = (0.6, 0.95)
-"""The share of an opening that is visible, for no change and for the whole."""
+_COVERED = (0.6, 0.95)
 
 Plane = NDArray[np.float32]
 
@@ -130,7 +129,7 @@ def _plan(
 ) -> WhiteChange | None:
     ring = points[list(opening.ring)]
     wide = float(np.linalg.norm(np.subtract(*points[list(opening.corners)])))
-    share = float(eased_between(visible, *COVERED))
+    share = float(eased_between(visible, *_COVERED))
     if wide < LEAST_PX or not share or _area(ring) < 0.5 * opening.least_open * wide * wide:
         return None
     margin = 3.0 * _EDGE * wide

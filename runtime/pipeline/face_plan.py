@@ -12,7 +12,7 @@ from ..ages.request import Request
 from ..bundle.manifest import Manifest
 from ..engines.contract import Capabilities
 from ..engines.frame import FrameWork
-from ..face.contrast import FEATURES, ContrastChange, paste_contrast, plan_contrast
+from ..face.contrast import ContrastChange, paste_contrast, plan_contrast
 from ..face.coordinates import resize_plane
 from ..face.hair import HairChange, greys, paste_hair, plan_hair
 from ..face.head_parser import HeadParser, skin_at
@@ -100,7 +100,10 @@ def plan_work(
     if request.shape:
         shape = plan_shape(seen.face.frame, seen.landmarks, seen.now.base, plan.wanted.base)
     whites = _plan_whites(rgb, seen, plan.wanted) if request.features else ()
-    contrast = _plan_contrast(rgb, seen, plan.wanted) if request.features else ()
+    contrast: tuple[ContrastChange, ...] = ()
+    if request.features:
+        now, then = seen.now.base, plan.wanted.base
+        contrast = plan_contrast(rgb, seen.face.landmarks, now, then, seen.face.frame, seen.skin)
     return FaceWork(seen, plan.wanted, mask, frame, hair, shape, whites, contrast)
 
 
@@ -144,12 +147,6 @@ def _plan_whites(rgb: NDArray[np.uint8], seen: SeenFace, wanted: FaceAges) -> tu
     """The changes of the whites of a face whose age changes as a whole."""
     visible = [_visible(seen, one.ring) for one in OPENINGS]
     return plan_whites(rgb, seen.face.landmarks, seen.now.base, wanted.base, visible)
-
-
-def _plan_contrast(rgb: NDArray[np.uint8], seen: SeenFace, wanted: FaceAges) -> tuple[ContrastChange, ...]:
-    """The changes of the contrast of a face that gets older as a whole."""
-    visible = [_visible(seen, one) for one in FEATURES]
-    return plan_contrast(rgb, seen.face.landmarks, seen.now.base, wanted.base, visible)
 
 
 def _visible(seen: SeenFace, points: tuple[int, ...]) -> float:

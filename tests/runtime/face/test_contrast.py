@@ -1,4 +1,4 @@
-"""Lashes and lips: they move towards the skin around them, and nothing else changes."""
+"""Lashes, brows and lips: they move towards the skin around them, and nothing else changes."""
 
 from __future__ import annotations
 
@@ -6,13 +6,24 @@ import cv2
 import numpy as np
 import pytest
 
-from amgan.runtime.face.contrast import ContrastChange, paste_contrast, plan_contrast
-from amgan.runtime.face.mesh import CHEEKS, LEFT_EYE, LIPS_INNER, LIPS_OUTER, N_POINTS, RIGHT_EYE
+from amgan.runtime.face.alignment import Frame
+from amgan.runtime.face.contrast import paste_contrast, plan_contrast
+from amgan.runtime.face.mesh import (
+    CHEEKS,
+    LEFT_BROW,
+    LEFT_EYE,
+    LIPS_INNER,
+    LIPS_OUTER,
+    N_POINTS,
+    RIGHT_BROW,
+    RIGHT_EYE,
+)
 from amgan.runtime.face.tone import Tone
 
 COLOURED = Tone(np.ones((256, 3), np.float32), 0.0)
 GREY = Tone(np.ones((256, 3), np.float32), 1.0)
 SKIN, LASH, IRIS, LIP = (200, 160, 140), (50, 38, 34), (90, 70, 60), (190, 130, 120)
+FRAME = Frame((120.0, 100.0), (100.0, 0.0))
 RIGHT, LEFT, MOUTH = (70, 60), (170, 60), (120, 140)
 
 
@@ -29,6 +40,10 @@ def face(lip: tuple[int, int, int] = LIP) -> tuple[np.ndarray, np.ndarray]:
         points[list(ring)] = oval(middle, (20, 9), len(ring))
         cv2.ellipse(photo, middle, (24, 13), 0, 0, 360, LASH, -1)
         cv2.ellipse(photo, middle, (20, 9), 0, 0, 360, IRIS, -1)
+    for middle, ring in ((RIGHT, RIGHT_BROW), (LEFT, LEFT_BROW)):
+        above = (middle[0], middle[1] - 24)
+        points[list(ring)] = oval(above, (24, 4), len(ring))
+        cv2.ellipse(photo, above, (24, 4), 0, 0, 360, LASH, -1)
     points[list(LIPS_OUTER)] = oval(MOUTH, (32, 14), len(LIPS_OUTER))
     points[list(LIPS_INNER)] = oval(MOUTH, (22, 4), len(LIPS_INNER))
     cv2.ellipse(photo, MOUTH, (32, 14), 0, 0, 360, lip, -1)
@@ -38,17 +53,17 @@ def face(lip: tuple[int, int, int] = LIP) -> tuple[np.ndarray, np.ndarray]:
 
 def aged(photo: np.ndarray, points: np.ndarray, tone: Tone = COLOURED, strength: float = 1.0) -> np.ndarray:
     out = photo.copy()
-    for change in plan_contrast(photo, points, 25, 75):
+    for change in plan_contrast(photo, points, 25, 75, FRAME):
         paste_contrast(out, change, tone, strength)
     return out
 
 
-def test_lashes_get_lighter_but_not_as_light_as_skin_and_irises_stay() -> None:
+def test_lashes_and_brows_get_lighter_but_not_as_light_as_skin_and_irises_stay() -> None:
     photo, points = face()
     out = aged(photo, points).astype(int)
-    lash = out[60 - 11, 70]
-    assert (lash > np.array(LASH) + 10).all()
-    assert (lash < np.array(SKIN) - 30).all()
+    for dark in (out[60 - 11, 70], out[60 - 24, 70]):
+        assert (dark > np.array(LASH) + 10).all()
+        assert (dark < np.array(SKIN) - 30).all()
     assert np.abs(out[60, 70] - IRIS).max() <= 1
     assert np.array_equal(out[100, 120], SKIN)
 
@@ -89,28 +104,34 @@ def test_grey_photos_stay_grey() -> None:
 
 @pytest.mark.parametrize("wanted", [25.0, 20.0])
 def test_a_face_that_gets_no_older_keeps_its_contrast(wanted: float) -> None:
-    assert plan_contrast(*face(), 25.0, wanted) == ()
+    assert plan_contrast(*face(), 25.0, wanted, FRAME) == ()
 
 
-def test_covered_features_are_left_out() -> None:
-    def planned(*visible: float) -> list[ContrastChange]:
-        return list(plan_contrast(*face(), 25.0, 75.0, visible))
-
-    assert len(planned(1.0, 1.0, 1.0)) == 3
-    assert [change.skin is None for change in planned(0.0, 1.0, 0.3)] == [True]
-    assert planned(0.0, 0.0, 0.0) == []
+def test_what_covers_a_feature_does_not_change() -> None:
+    photo, points = face()
+    skin = np.ones((128, 128), np.float32)
+    skin[:, :64] = 0.0  # the photo's columns up to 120
+    out = photo.copy()
+    changes = plan_contrast(photo, points, 25, 75, FRAME, skin)
+    for change in changes:
+        paste_contrast(out, change, COLOURED)
+    assert len(changes) == 3  # lips, the left eye and its brow
+    assert np.array_equal(out[:, :119], photo[:, :119])
+    assert (out[60 - 11, 170] > photo[60 - 11, 170]).all()
+    assert (out[36, 170] > photo[36, 170]).all()
+    assert plan_contrast(photo, points, 25, 75, FRAME, np.zeros_like(skin)) == ()
 
 
 def test_small_features_and_those_outside_the_photo_are_left_out() -> None:
     photo, points = face()
-    assert plan_contrast(photo, points / 8, 25, 75) == ()
-    assert plan_contrast(photo, points + 400, 25, 75) == ()
+    assert plan_contrast(photo, points / 8, 25, 75, FRAME) == ()
+    assert plan_contrast(photo, points + 400, 25, 75, FRAME) == ()
 
 
 def test_features_at_the_border_change_within_the_photo() -> None:
     photo, points = face()
     cut, moved = photo[:, 60:], points - (60, 0)
     out = cut.copy()
-    for change in plan_contrast(cut, moved, 25, 75):
+    for change in plan_contrast(cut, moved, 25, 75, FRAME):
         paste_contrast(out, change, COLOURED)
     assert (out[60 - 11, 10] > cut[60 - 11, 10]).all()

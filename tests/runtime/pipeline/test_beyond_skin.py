@@ -84,8 +84,8 @@ def test_contrast_is_asked_for_and_left_where_it_is_covered(pipeline: Pipeline, 
         (work,) = pipeline.start(collins, request, seen=[replace(seen, skin=skin)]).works
         return [one.skin is None for one in work.contrast]
 
-    assert fading(Request.parse("75"), 128) == [False, True, True]  # her lips and lashes
-    assert fading(Request.parse("75"), 75) == [True, True]  # the lower half is covered
+    assert fading(Request.parse("75"), 128) == [False, True, True, True, True]  # her lips, lashes and brows
+    assert fading(Request.parse("75"), 75) == [True] * 4  # the lower half is covered
     assert fading(Request.parse("75", features=False), 128) == []
     assert fading(Request.parse("20"), 128) == []
 
