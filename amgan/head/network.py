@@ -7,15 +7,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 INPUT_PX = 128
-OUTPUTS = ("skin", "hair")
+OUTPUTS = ("skin", "hair", "body")
 
 
 class HeadNetwork(nn.Module):
-    """Segments own skin and hair from a picture and the mesh's mask of the face.
+    """Segments own skin, hair and the body's bare skin from a picture and the mesh's mask of the face.
 
     ``image`` [N, 3, 128, 128] in code values 0..255, ``face`` [N, 1, 128, 128] 0..1 the mesh's mask. Returns
-    logits [N, 2, 128, 128] in the order of OUTPUTS: skin is the visible part of the face (beard, brows, lips
-    and eyes included), hair is that of the head.
+    logits [N, 3, 128, 128] in the order of OUTPUTS: skin is the visible part of the face (beard, brows, lips
+    and eyes included), hair is that of the head, body the bare skin of neck and ears. The body has a decoder
+    of its own, so that it can be trained without a change of the others.
     """
 
     def __init__(self, widths: tuple[int, int, int, int] = (16, 32, 64, 64)) -> None:
@@ -29,13 +30,8 @@ class HeadNetwork(nn.Module):
         )
         self.middle = nn.Sequential(_conv(last, last), _conv(last, last))
         self.whole = nn.Conv2d(last, last, 1)
-        self.narrow = nn.ModuleList(
-            nn.Conv2d(a, b, 1) for a, b in ((last, third), (third, second), (second, first))
-        )
-        self.up = nn.ModuleList(_conv(width, width) for width in (third, second, first))
-        self.spread = nn.Conv2d(first, 8, 1)
-        self.fine = _conv(12, 8)
-        self.out = nn.Conv2d(8, len(OUTPUTS), 3, padding=1)
+        self.head = _Decoder(widths, 2)
+        self.body = _Decoder(widths, 1)
 
     def forward(self, image: Tensor, face: Tensor) -> Tensor:
         """See the class."""
@@ -45,13 +41,33 @@ class HeadNetwork(nn.Module):
             levels.append(down(levels[-1]))
         deep = self.middle(levels.pop())
         deep = deep + self.whole(deep.mean(dim=(2, 3), keepdim=True))
-        for narrow, up in zip(self.narrow, self.up, strict=True):
-            deep = up(_twice(narrow(deep)) + levels.pop())
-        return self.out(self.fine(torch.cat([_twice(self.spread(deep)), seen], dim=1)))
+        return torch.cat([self.head(deep, levels, seen), self.body(deep, levels, seen)], dim=1)
+
+
+class _Decoder(nn.Module):
+    """From the coarsest level, and ``levels`` from fine to coarse, to logits [N, outputs, 128, 128]."""
+
+    def __init__(self, widths: tuple[int, int, int, int], outputs: int) -> None:
+        super().__init__()
+        first, second, third, last = widths
+        self.narrow = nn.ModuleList(
+            nn.Conv2d(a, b, 1) for a, b in ((last, third), (third, second), (second, first))
+        )
+        self.up = nn.ModuleList(_conv(width, width) for width in (third, second, first))
+        self.spread = nn.Conv2d(first, 8, 1)
+        self.fine = _conv(12, 8)
+        self.out = nn.Conv2d(8, outputs, 3, padding=1)
+
+    def forward(self, deep: Tensor, levels: list[Tensor], seen: Tensor) -> Tensor:
+        """See the class; ``seen`` [N, 4, 128, 128] is the network's input."""
+        for narrow, up, level in zip(self.narrow, self.up, reversed(levels), strict=True):
+            deep = up(_twice(narrow(deep)) + level)
+        out: Tensor = self.out(self.fine(torch.cat([_twice(self.spread(deep)), seen], dim=1)))
+        return out
 
 
 class HeadShares(nn.Module):
-    """The exported network: maps ``image`` uint8 [1, 128, 128, 3] to shares 0..1 [1, 2, 128, 128]."""
+    """The exported network: maps ``image`` uint8 [1, 128, 128, 3] to shares 0..1 [1, 3, 128, 128]."""
 
     def __init__(self, network: HeadNetwork) -> None:
         super().__init__()

@@ -51,7 +51,8 @@ class HeadPictures:
 class Example:
     """One example: ``image`` float32 [S, S, 3] in code values, ``face`` [S, S] the mesh's mask of the face.
 
-    ``wanted`` [2, S, S] is skin and hair, 0..1, and ``weight`` [2, S, S] the weight of each pixel.
+    ``wanted`` [3, S, S] is skin, hair and the body's bare skin, 0..1, and ``weight`` [3, S, S] the weight of
+    each pixel.
     """
 
     image: Floats
@@ -79,19 +80,22 @@ def make_example(pictures: HeadPictures, number: int, rng: np.random.Generator) 
         image = _elsewhere(pictures, image, label, rng)
     image = lit(image, rng, before=True)
     skin, hair = (label == FACE).astype(np.float32), (label == HAIR).astype(np.float32)
-    weight = np.stack([(label != UNKNOWN) & (label != OTHER_SKIN), label != UNKNOWN]).astype(np.float32)
+    body = (label == OTHER_SKIN).astype(np.float32)
+    known, doubtful = label != UNKNOWN, (label == OTHER_SKIN) & (face > 0.3)
+    weight = np.stack([known & (label != OTHER_SKIN), known, known & ~doubtful]).astype(np.float32)
     shadow = rng if rng.random() < 0.7 else None
     hidden = np.zeros_like(skin)
     for thing, is_hair in _things(pictures, number, unit * INPUT_PX, image, rng):
         image = lay_over(image, thing, shadow)
         cover = thing[1]
         skin, hair = skin * (1.0 - cover), hair * (1.0 - cover) + (cover if is_hair else 0.0)
+        body = body * (1.0 - cover)
         weight = np.maximum(weight, (cover > 0.6).astype(np.float32))
         hidden = np.maximum(hidden, cover)
     weight[0] *= (0.3 + 2.0 * face) * (1.0 + _HIDDEN * hidden)
-    weight *= 1.0 + _EDGES * np.stack([_edges(skin), _edges(hair)])
+    weight *= 1.0 + _EDGES * np.stack([_edges(skin), _edges(hair), _edges(body)])
     image = noisy(lit(image, rng, before=False), rng)
-    return Example(image, face, np.stack([skin, hair]), weight)
+    return Example(image, face, np.stack([skin, hair, body]), weight)
 
 
 def _random_crop(wide: float, rng: np.random.Generator) -> NDArray[np.float64]:

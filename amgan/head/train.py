@@ -28,14 +28,19 @@ def train_head(
     seed: int = 0,
     start: HeadNetwork | None = None,
     save: Path | None = None,
+    body_only: bool = False,
 ) -> HeadNetwork:
     """Train a parser on pictures; the learning rate decays to 0, and the averaged weights are returned.
 
-    ``save`` is written every 50 steps; if it exists, training resumes from it.
+    ``save`` is written every 50 steps; if it exists, training resumes from it. With ``body_only`` only the
+    decoder of the body's skin is trained, and the other outputs stay as they are.
     """
     torch.manual_seed(seed)
     network = start or HeadNetwork()
-    network.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.train(not body_only).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if body_only:
+        network.requires_grad_(False)
+        network.body.train().requires_grad_(True)
     optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=1e-3)
     mean = copy.deepcopy(network)
     done = _resumed(save, network, mean, optimizer)

@@ -24,15 +24,17 @@ Shares = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class HeadShares:
-    """Probabilities of the face's own ``skin`` (beard, brows, lips and eyes included) and of ``hair`` in
-    every cell of a square window: float32 [PARSER_PX, PARSER_PX], 0..1. ``image`` uint8 [PARSER_PX,
-    PARSER_PX, 3] and ``face``, the mask of the mesh [PARSER_PX, PARSER_PX] 0..1, are the network's inputs.
+    """Probabilities of the face's own ``skin`` (beard, brows, lips and eyes included), of ``hair`` and of the
+    bare skin of neck and ears, ``body``, in every cell of a square window: float32 [PARSER_PX, PARSER_PX],
+    0..1. ``image`` uint8 [PARSER_PX, PARSER_PX, 3] and ``face``, the mask of the mesh [PARSER_PX, PARSER_PX]
+    0..1, are the network's inputs.
     """
 
     skin: Shares
     hair: Shares
     image: NDArray[np.uint8]
     face: Shares | None = None
+    body: Shares | None = None
 
 
 class HeadParser:
@@ -67,7 +69,7 @@ class HeadParser:
         image = sample_affine(rgb, frame.to_photo(PARSER_PX), (PARSER_PX, PARSER_PX))
         (shares,) = self._network(image[None], np.ascontiguousarray(face_mask)[None, None])
         shares = np.array(shares[0], np.float32)
-        return HeadShares(shares[0], shares[1], image, face_mask)
+        return HeadShares(shares[0], shares[1], image, face_mask, shares[2])
 
 
 def hair_window(frame: Frame) -> Frame:

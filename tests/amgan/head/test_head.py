@@ -214,6 +214,10 @@ def test_examples_follow_their_generator_and_know_what_is_covered(pictures: Head
         )
         for seed in range(12)
     )
+    body = [make_example(pictures, 0, np.random.default_rng(seed)) for seed in range(6)]
+    assert all(example.wanted.shape == example.weight.shape == (3, INPUT_PX, INPUT_PX) for example in body)
+    for example in body:  # the face itself is no body
+        assert (example.wanted[2][(example.weight[2] > 0) & (example.face > 0.9)] < 0.5).all()
     covered = [make_example(pictures, 0, np.random.default_rng(seed)).wanted[0].mean() for seed in range(24)]
     assert max(covered) > 1.3 * min(covered)
 
@@ -234,11 +238,16 @@ def test_training_goes_on_from_a_start_and_what_is_exported_computes_the_same(
     monkeypatch.setattr("amgan.head.train.BATCH", 2)
     torch.manual_seed(0)
     start = HeadNetwork((4, 4, 4, 4))
-    before = start.out.weight.detach().clone()
+    before = start.head.out.weight.detach().clone()
     network = train_head(pictures, 50, seed=1, start=start, save=tmp_path / "head.pt")
-    assert not torch.equal(before, network.out.weight)
+    assert not torch.equal(before, network.head.out.weight)
     again = train_head(pictures, 50, seed=1, start=HeadNetwork((4, 4, 4, 4)), save=tmp_path / "head.pt")
     assert all(torch.equal(a, b) for a, b in zip(network.parameters(), again.parameters(), strict=True))
+    kept = {name: value.clone() for name, value in network.state_dict().items()}
+    body = train_head(pictures, 2, seed=1, start=network, body_only=True)
+    changed = {name for name, value in body.state_dict().items() if not torch.equal(value, kept[name])}
+    assert changed
+    assert all(name.startswith("body.") for name in changed)
     export_head(network, tmp_path / "head.onnx")
     image = np.random.default_rng(0).integers(0, 255, (1, INPUT_PX, INPUT_PX, 3), dtype=np.uint8)
     face = np.zeros((1, 1, INPUT_PX, INPUT_PX), np.float32)
