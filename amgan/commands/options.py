@@ -129,6 +129,11 @@ features_option = click.option(
     help="Also change eyes, lips and teeth with age: whites darken and yellow, lashes and lips fade.",
 )  # fmt: skip
 
+neck_option = click.option(
+    "--neck/--no-neck", default=True, show_default=True,
+    help="Also age the necks of faces that get older, where a neck's bare skin is surely seen.",
+)  # fmt: skip
+
 _REQUEST_OPTIONS = (
     click.option(
         "--age", metavar="YEARS", show_default="unchanged",
@@ -187,6 +192,7 @@ _POLICY_OPTIONS = (
     hair_option,
     shape_option,
     features_option,
+    neck_option,
     click.option(
         "--strength", type=float, default=1.0, show_default=True, metavar="0..1",
         help="Share of the change to apply, from 0 (none) to 1 (all).",

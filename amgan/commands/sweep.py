@@ -15,6 +15,7 @@ from amgan.commands.options import (
     hair_option,
     lines_option,
     model_option,
+    neck_option,
     pattern_option,
     quiet_option,
     require_photo,
@@ -47,6 +48,7 @@ MARGIN = 0.12
 @hair_option
 @shape_option
 @features_option
+@neck_option
 @click.option(
     "--fps", type=click.FloatRange(0.5, 60), default=8.0, show_default=True, metavar="RATE",
     help="Ages per second in an animation.",
@@ -70,6 +72,7 @@ def command(
     hair: bool,
     shape: bool,
     features: bool,
+    neck: bool,
     fps: float,
     side_px: int,
     model: Path | None,
@@ -110,6 +113,7 @@ def command(
         hair=hair,
         shape=shape,
         features=features,
+        neck=neck,
     )
     pixels = read_photo(photo).pixels
     with Pipeline(model, device) as pipeline, progress_bar("ageing") as advance:

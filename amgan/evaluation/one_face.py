@@ -126,7 +126,9 @@ def age_versions(
     skin, whole = {NOW: pixels}, {NOW: pixels}
     for name, started in under_way.items():
         whole[name] = pipeline.finish(started).pixels
-        bare = tuple(replace(work, hair=None, shape=None, whites=(), contrast=()) for work in started.works)
+        bare = tuple(
+            replace(work, hair=None, shape=None, whites=(), contrast=(), neck=None) for work in started.works
+        )
         skin[name] = pipeline.finish(replace(started, works=bare)).pixels
     return skin, whole
 
@@ -145,7 +147,7 @@ def read_nudged(judge: AgeJudge, picture: Picture, landmarks: NDArray[np.floatin
 
 def measure_cycle(pipeline: Pipeline, pixels: Picture, seen: SeenFace, regions: FaceRegions) -> CycleResult:
     """Age a face's skin and make it younger again, from the aged picture alone as a user would."""
-    request = Request.parse(age=f"{CYCLE_YEARS:+d}", shape=False, features=False)
+    request = Request.parse(age=f"{CYCLE_YEARS:+d}", shape=False, features=False, neck=False)
     older = pipeline.finish(pipeline.start(pixels, request, seen=[seen])).pixels
     again = pipeline.see(older, "largest") or [seen]
     low, high = pipeline.manifest.age_range
@@ -153,7 +155,9 @@ def measure_cycle(pipeline: Pipeline, pixels: Picture, seen: SeenFace, regions: 
     values = []
     for age in (f"{-CYCLE_YEARS:+d}", present):
         back = pipeline.finish(
-            pipeline.start(older, Request.parse(age=age, shape=False, features=False), seen=again[:1])
+            pipeline.start(
+                older, Request.parse(age=age, shape=False, features=False, neck=False), seen=again[:1]
+            )
         ).pixels
         values.append(psnr(pixels, back, regions.face))
     return CycleResult(*values)
@@ -190,7 +194,9 @@ def age_parts(pipeline: Pipeline, pixels: Picture, seen: SeenFace, parts: tuple[
 def _measure_sweep(pipeline: Pipeline, pixels: Picture, seen: SeenFace, regions: FaceRegions) -> SweepSteps:
     frames = [
         one.pixels
-        for one in sweep(pipeline, pixels, SWEEP, Request(shape=False, features=False), seen=[seen])
+        for one in sweep(
+            pipeline, pixels, SWEEP, Request(shape=False, features=False, neck=False), seen=[seen]
+        )
     ]
     return sweep_steps(frames, regions.face)
 

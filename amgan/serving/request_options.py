@@ -54,6 +54,7 @@ class AgingOptions(BaseModel):
     hair: bool = Field(default=False, description="Grey the hair of faces that get older.")
     shape: bool = Field(default=True, description="Also change the shape of faces with age.")
     features: bool = Field(default=True, description="Also change eyes, lips and teeth with age.")
+    neck: bool = Field(default=True, description="Also age the necks of faces that get older.")
 
     @property
     def asks(self) -> bool:

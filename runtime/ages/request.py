@@ -65,8 +65,9 @@ class Request:
     years; without them years are used unchanged. ``pattern`` is the number, from 1, of the pattern of lines
     and folds for all faces; None gives each face the mixture for its proportions. ``lines`` (0 to MAX_LINES)
     scales new lines: 1 is the strength that suits each skin, 0 leaves them out. ``hair`` greys the hair of
-    faces that get older as a whole, ``shape`` and ``features`` change the shape, and eyes, lips and
-    teeth of faces whose age changes as a whole; all three change pixels beside the skin.
+    faces that get older as a whole, ``neck`` ages their necks; ``shape`` and ``features`` change the shape,
+    and eyes, lips and teeth of faces whose age changes as a whole. All four change pixels beside the face's
+    skin.
 
     The command line, the server and the record of a batch derive their fields from this class.
     """
@@ -85,6 +86,7 @@ class Request:
     hair: bool = False
     shape: bool = True
     features: bool = True
+    neck: bool = True
 
     @classmethod
     def parse(
@@ -183,6 +185,7 @@ _KINDS: tuple[tuple[str, type, str], ...] = (
     ("hair", bool, "True or False"),
     ("shape", bool, "True or False"),
     ("features", bool, "True or False"),
+    ("neck", bool, "True or False"),
 )
 _MAY_BE_NONE = {"min_face_px", "pattern"}
 

@@ -17,6 +17,7 @@ from ..face.coordinates import resize_plane
 from ..face.hair import HairChange, greys, paste_hair, plan_hair
 from ..face.head_parser import HeadParser, skin_at
 from ..face.line_strength import pattern_for
+from ..face.neck import NeckChange, neck_ages, paste_neck, plan_neck
 from ..face.paste import paste_change
 from ..face.pattern import one_pattern
 from ..face.shape import ShapeChange, paste_shape, plan_shape
@@ -35,13 +36,16 @@ from .engine_frame import (
 )
 from .seen_face import SeenFace
 
+_LINES = (0.75, 1.3)
+"""The least and the largest strength of a neck's lines: it is that of the face's between them."""
+
 
 @dataclass(frozen=True, eq=False)
 class FaceWork:
     """The planned work on one face: ``mask`` float32 [S, S] of the change, ``frame`` for the engine.
 
-    ``hair`` and ``shape`` are the changes of its hair and shape, if any, ``whites`` those of eyes and teeth,
-    ``contrast`` those of lashes and lips.
+    ``hair``, ``shape`` and ``neck`` are the changes of its hair, shape and neck, if any, ``whites`` those of
+    eyes and teeth, ``contrast`` those of lashes and lips.
     """
 
     seen: SeenFace
@@ -52,6 +56,7 @@ class FaceWork:
     shape: ShapeChange | None = None
     whites: tuple[WhiteChange, ...] = ()
     contrast: tuple[ContrastChange, ...] = ()
+    neck: NeckChange | None = None
 
     @property
     def before(self) -> NDArray[np.uint8]:
@@ -75,7 +80,7 @@ def plan_work(
 ) -> FaceWork:
     """Plan a checked request for one face; ``label`` names the face in error messages.
 
-    Without a ``parser`` the hair does not change. ``drawn`` is a plan that was made before. If ``ask`` is
+    Without a ``parser`` hair and neck do not change. ``drawn`` is a plan that was made before. If ``ask`` is
     false, no engine will run: the work has no tiles and no planes, and its frame is sampled only at the mask.
     ``canvas`` allocates the frame's image.
     """
@@ -95,7 +100,7 @@ def plan_work(
         coordinates = engine_positions(seen.coordinates, seen.margin, size, halo)
     pattern = pattern_for(_pattern(request, seen, manifest.patterns), plan.change)
     frame = FrameWork(image, aging_map, coordinates, pattern, tuple(tiles), label)
-    hair = _plan_hair(rgb, seen, request, plan.wanted, parser)
+    hair, neck = _plan_around(rgb, seen, request, plan.wanted, parser)
     shape = None
     if request.shape:
         shape = plan_shape(seen.face.frame, seen.landmarks, seen.now.base, plan.wanted.base)
@@ -104,7 +109,7 @@ def plan_work(
     if request.features:
         now, then = seen.now.base, plan.wanted.base
         contrast = plan_contrast(rgb, seen.face.landmarks, now, then, seen.face.frame, seen.skin)
-    return FaceWork(seen, plan.wanted, mask, frame, hair, shape, whites, contrast)
+    return FaceWork(seen, plan.wanted, mask, frame, hair, shape, whites, contrast, neck)
 
 
 def plan_seen(
@@ -125,22 +130,30 @@ def paste_face(out: NDArray[np.uint8], work: FaceWork, aged: NDArray[np.uint8], 
         paste_white(out, change, tone, strength)
     for fading in work.contrast:
         paste_contrast(out, fading, tone, strength)
+    if work.neck is not None:
+        paste_neck(out, work.neck, tone, strength)
     if work.hair is not None:
         paste_hair(out, work.hair, strength)
     if work.shape is not None:
         paste_shape(out, work.shape, strength)
 
 
-def _plan_hair(
+def _plan_around(
     rgb: NDArray[np.uint8], seen: SeenFace, request: Request, wanted: FaceAges, parser: HeadParser | None
-) -> HairChange | None:
-    """The change of the hair of a face that gets older as a whole; None if there is none."""
-    now = seen.now.base
-    if parser is None or not request.hair or not greys(now, wanted.base):
-        return None
-    face_mask = seen.inner.face
-    shares = parser.read_window(rgb, seen.face.frame, face_mask)
-    return plan_hair(rgb, seen.face.frame, shares, seen.landmarks, now, wanted.base)
+) -> tuple[HairChange | None, NeckChange | None]:
+    """The changes of hair and neck of a face that gets older as a whole; None where there is none."""
+    now, frame = seen.now.base, seen.face.frame
+    hair = request.hair and greys(now, wanted.base)
+    neck = request.neck and "chin" not in seen.covered and neck_ages(frame, seen.landmarks, now, wanted.base)
+    if parser is None or not (hair or neck):
+        return None, None
+    shares = parser.read_window(rgb, frame, seen.inner.face)
+    found = plan_hair(rgb, frame, shares, seen.landmarks, now, wanted.base) if hair else None
+    if not neck:
+        return found, None
+    kind = int(np.argmax(seen.pattern)) if request.pattern is None else request.pattern - 1
+    lines = request.lines * min(max(float(seen.pattern.sum()), _LINES[0]), _LINES[1])
+    return found, plan_neck(rgb, frame, shares, seen.landmarks, now, wanted.base, kind, lines)
 
 
 def _plan_whites(rgb: NDArray[np.uint8], seen: SeenFace, wanted: FaceAges) -> tuple[WhiteChange, ...]:

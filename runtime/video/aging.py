@@ -174,7 +174,8 @@ class Ager:
         self, number: int, picture: Picture, one: _Followed, step: Step, request: Request, label: str
     ) -> _Work:
         manifest, person = self._pipeline.manifest, one.person
-        request = replace(request, shape=False, features=False, hair=False)  # only the skin changes
+        # Only the face's skin changes.
+        request = replace(request, shape=False, features=False, hair=False, neck=False)
         box = region_box(step.face.frame, step.frame_px, manifest.halo_px, (picture.width, picture.height))
         rgb, moved = picture.rgb(box), _moved(step.face, box)
         geometry = update_seen_face(moved, person.now, step.frame_px, manifest, person.pattern, one.seen)

@@ -13,6 +13,7 @@ export function commandLine(photoName, state, faces, modelOptions) {
   if (state.hair) words.push("--hair");
   if (!state.shape) words.push("--no-shape");
   if (!state.features) words.push("--no-features");
+  if (!state.neck) words.push("--no-neck");
   if (faces !== "all") words.push("--face", faces.slice(1));
   return [...words, ...modelOptions.map(quote)].join(" ");
 }

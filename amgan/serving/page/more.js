@@ -1,4 +1,4 @@
-// The tab of the other options: strength, lines, pattern, hair, shape and features, the map's file, and the command line.
+// The tab of the other options: strength, lines, pattern, hair, shape, features and neck, the map's file, and the command line.
 
 import { commandLine } from "./command.js";
 import { asks } from "./state.js";
@@ -17,6 +17,7 @@ export class More {
       <label class="check"><input type="checkbox" id="hair"><span>Grey the hair of a face that gets older</span></label>
       <label class="check"><input type="checkbox" id="shape"><span>Let the face’s shape change with its age</span></label>
       <label class="check"><input type="checkbox" id="features"><span>Let eyes, lips and teeth change with age</span></label>
+      <label class="check"><input type="checkbox" id="neck"><span>Age the neck of a face that gets older</span></label>
       <p class="heading">Map</p>
       <p class="soft hint">Ages of every position as a picture that can be edited, and used with <code>amgan age --map</code>.</p>
       <div class="row"><button id="save-map" class="outlined">Save map</button>
@@ -30,7 +31,7 @@ export class More {
     const find = (id) => root.querySelector(`#${id}`);
     this.ranges = ["strength", "lines"].map(find);
     this.outputs = [...root.querySelectorAll("output")];
-    [this.pattern, this.hair, this.shape, this.features] = ["pattern", "hair", "shape", "features"].map(find);
+    [this.pattern, this.hair, this.shape, this.features, this.neck] = ["pattern", "hair", "shape", "features", "neck"].map(find);
     find("pattern-field").hidden = model.patterns < 2;
     this.pattern.append(new Option("by the face", ""));
     for (let n = 1; n <= model.patterns; n++) this.pattern.append(new Option(String(n), n));
@@ -42,7 +43,7 @@ export class More {
       range.addEventListener("change", () => history.commit({ [range.id]: Number(range.value) }));
     }
     this.pattern.addEventListener("change", () => history.commit({ pattern: Number(this.pattern.value) || null }));
-    for (const box of [this.hair, this.shape, this.features]) box.addEventListener("change", () => history.commit({ [box.id]: box.checked }));
+    for (const box of [this.hair, this.shape, this.features, this.neck]) box.addEventListener("change", () => history.commit({ [box.id]: box.checked }));
     find("save-map").addEventListener("click", saveMap);
     find("load-map").addEventListener("click", () => find("map-file").click());
     find("map-file").addEventListener("change", (event) => {
@@ -72,6 +73,7 @@ export class More {
     this.hair.checked = state.hair;
     this.shape.checked = state.shape;
     this.features.checked = state.features;
+    this.neck.checked = state.neck;
     const photo = this.photo();
     if (!photo) return;
     for (const button of this.buttons) button.disabled = !asks(state);

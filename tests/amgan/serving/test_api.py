@@ -70,6 +70,7 @@ def test_a_photo_is_described(
         ({"age": 60, "pattern": 2, "lines": 0.5}, ["--age", "60", "--pattern", "2", "--lines", "0.5"]),
         ({"age": 80, "hair": True, "shape": False}, ["--age", "80", "--hair", "--no-shape"]),
         ({"age": 80, "features": False}, ["--age", "80", "--no-features"]),
+        ({"age": 80, "neck": False}, ["--age", "80", "--no-neck"]),
     ],
 )
 def test_the_file_is_that_of_the_command_line(

@@ -16,6 +16,7 @@ from amgan.runtime.face.shape import GRID, ShapeChange
 from amgan.runtime.face.whites import WhiteChange
 from amgan.runtime.face.zones import PART_NAMES
 from amgan.runtime.pipeline.face_plan import FaceWork, paste_face
+from amgan.runtime.pipeline.seen_face import SeenFace
 
 
 def test_what_is_covered_keeps_its_pixels_and_is_told(pipeline: Pipeline, hopper: np.ndarray) -> None:
@@ -23,7 +24,7 @@ def test_what_is_covered_keeps_its_pixels_and_is_told(pipeline: Pipeline, hopper
     skin = np.ones((128, 128), np.float32)
     skin[80:] = 0
     below = replace(seen, skin=skin)
-    aged = pipeline.finish(pipeline.start(hopper, Request.parse("70", shape=False), seen=[below]))
+    aged = pipeline.finish(pipeline.start(hopper, Request.parse("70", shape=False, neck=False), seen=[below]))
     (one,) = aged.faces
     assert one.covered["chin"] == 1.0
     assert "under-eye-bags-left" not in one.covered
@@ -88,6 +89,36 @@ def test_contrast_is_asked_for_and_left_where_it_is_covered(pipeline: Pipeline, 
     assert fading(Request.parse("75"), 75) == [True] * 4  # the lower half is covered
     assert fading(Request.parse("75", features=False), 128) == []
     assert fading(Request.parse("20"), 128) == []
+
+
+def test_necks_are_asked_for_and_left_where_the_chin_is_covered(
+    pipeline: Pipeline, hopper: np.ndarray
+) -> None:
+    (seen,) = pipeline.see(hopper)
+    young = replace(seen, now=FaceAges(30.0, dict.fromkeys(PART_NAMES, 30.0)))
+
+    def work(request: Request, face: SeenFace = young) -> FaceWork:
+        return pipeline.start(hopper, request, seen=[face]).works[0]
+
+    usual = work(Request.parse("75"))
+    assert usual.neck is not None
+    assert work(Request.parse("75", neck=False)).neck is None
+    assert work(Request.parse("20")).neck is None
+    assert work(Request.parse(zones=["chin=+40"])).neck is None
+    half = work(Request.parse("75", lines=0.5)).neck
+    assert half is not None
+    np.testing.assert_allclose(2.0 * half.lines, usual.neck.lines, atol=1e-6)
+    kinds = [work(Request.parse("75", pattern=number)).neck for number in (1, 2)]
+    assert kinds[0] is not None and kinds[1] is not None
+    assert not np.allclose(kinds[0].lines, kinds[1].lines)
+    skin = np.ones((128, 128), np.float32)
+    skin[80:] = 0
+    assert work(Request.parse("75"), replace(young, skin=skin)).neck is None
+    out = hopper.copy()
+    paste_face(out, replace(usual, shape=None, whites=(), contrast=()), usual.before, 1.0)
+    below = np.nonzero((out != hopper).any(axis=2))[0]
+    assert below.size > 200
+    assert below.min() > seen.face.landmarks[[172, 397], 1].min()
 
 
 def test_hair_and_shape_are_pasted(pipeline: Pipeline, hopper: np.ndarray) -> None:
