@@ -25,6 +25,8 @@ MIN_SCORE = 0.6
 MIN_FACE_PX = 20.0
 """Smaller faces show too little of an age; they are searched for only on request."""
 MAX_OVERLAP = 0.4
+_MANY = 24
+"""More boxes than this are compared by array operations."""
 
 
 @dataclass(frozen=True)
@@ -125,11 +127,42 @@ def square_for(side_px: int) -> int:
 
 def merge(found: list[Detection]) -> list[Detection]:
     """Greedy non-maximum suppression; also drops boxes mostly inside a better one."""
+    if len(found) > _MANY:
+        return _merge_many(found)
     kept: list[Detection] = []
     for candidate in sorted(found, key=lambda d: -d.score):
         if all(overlap(candidate.box, k.box) < MAX_OVERLAP for k in kept):
             kept.append(candidate)
     return kept
+
+
+def _merge_many(found: list[Detection]) -> list[Detection]:
+    """`merge` by array operations."""
+    ordered = sorted(found, key=lambda d: -d.score)
+    boxes = np.array([one.box for one in ordered], np.float64)
+    left = np.ones(len(ordered), bool)
+    kept = []
+    for number, one in enumerate(ordered):
+        if left[number]:
+            kept.append(one)
+            left[number + 1 :] &= overlaps(boxes[number], boxes[number + 1 :]) < MAX_OVERLAP
+    return kept
+
+
+def apart_from(some: list[Detection], others: list[Detection]) -> list[Detection]:
+    """Those of ``some`` that overlap none of ``others`` by more than MAX_OVERLAP."""
+    if not some or not others:
+        return list(some)
+    boxes = np.array([one.box for one in others], np.float64)
+    return [one for one in some if not (overlaps(np.array(one.box), boxes) > MAX_OVERLAP).any()]
+
+
+def overlaps(box: NDArray[np.float64], boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`overlap` of a box [4] with each of ``boxes`` [N, 4], float64 [N]."""
+    shared = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
+    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    smaller = np.maximum(np.minimum(areas, (box[2] - box[0]) * (box[3] - box[1])), 1e-9)
+    return np.where((shared > 0).all(axis=1), shared[:, 0] * shared[:, 1] / smaller, 0.0)
 
 
 def overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:

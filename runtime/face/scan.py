@@ -27,6 +27,7 @@ from .detector import (
     SIDES_PX,
     Detection,
     FaceDetector,
+    apart_from,
     merge,
     overlap,
     square_for,
@@ -101,7 +102,7 @@ class Scanner:
                 elif one.width_px * scale <= FAINTEST_TO_PX:
                     self.faint.append(one)
         self.found = merge(self.found)
-        self.waiting += [one for one in merge(suspected) if not _near(one, self.found)]
+        self.waiting += apart_from(merge(suspected), self.found)
 
     def _windows(self, copy: NDArray[np.uint8], side: float) -> list[tuple[NDArray[np.uint8], float, float]]:
         """The windows of a copy of the photo in which INPUT_PX show ``side`` px.
@@ -129,7 +130,7 @@ class Scanner:
         """Add the last search's faint boxes of at least ``narrowest`` px to the candidates."""
         seen = [*self.found, *self.waiting, *self.unsure]
         wide = [one for one in merge(self.faint) if one.width_px >= narrowest]
-        self.waiting += [one for one in wide if not _near(one, seen)]
+        self.waiting += apart_from(wide, seen)
 
     def settle(self, *, all_of_them: bool) -> None:
         """Detect candidates again, four at a time; fewer than four are kept unless ``all_of_them``.
@@ -198,7 +199,7 @@ def scan(detector: FaceDetector, pyramid: Pyramid, min_face_px: float | None = N
     scanner.suspect_the_faint(0.8 * smallest)
     scanner.settle(all_of_them=True)
     found = tuple(scanner.found)
-    suspects = tuple(one for one in merge(scanner.unsure) if not _near(one, scanner.found))
+    suspects = tuple(apart_from(merge(scanner.unsure), scanner.found))
     return Scan(found, suspects, smallest, scanner.windows, scanner.skipped)
 
 
@@ -232,14 +233,10 @@ def _starts(length: float, side: float) -> list[float]:
     return [i * (length - side) / (count - 1) for i in range(count)]
 
 
-def _near(one: Detection, faces: list[Detection]) -> bool:
-    return any(overlap(one.box, face.box) > MAX_OVERLAP for face in faces)
-
-
 def _same(one: Detection, face: Detection) -> bool:
     """Whether two detections are of the same face: at the same position, with about the same width."""
     alike = one.width_px < SAME_SIZE * face.width_px and face.width_px < SAME_SIZE * one.width_px
-    return alike and _near(one, [face])
+    return alike and overlap(one.box, face.box) > MAX_OVERLAP
 
 
 def _inside_a_face(x0: float, y0: float, side: float, faces: list[Detection]) -> bool:

@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from amgan.runtime.engines.network import Network
-from amgan.runtime.face.detector import INPUT_PX, SIDES_PX, Detection, FaceDetector, merge, overlap
+from amgan.runtime.face.detector import (
+    INPUT_PX,
+    MAX_OVERLAP,
+    SIDES_PX,
+    Detection,
+    FaceDetector,
+    apart_from,
+    merge,
+    overlap,
+)
 from amgan.runtime.face.finder import FaceFinder
 
 
@@ -84,3 +93,34 @@ def test_overlap_is_a_share_of_the_smaller_box() -> None:
     assert overlap((0, 0, 10, 10), (5, 0, 15, 10)) == pytest.approx(0.5)
     assert overlap((0, 0, 10, 10), (10, 0, 20, 10)) == 0
     assert overlap((0, 0, 0, 0), (0, 0, 5, 5)) == 0
+
+
+def some_boxes(count: int, seed: int) -> list[Detection]:
+    """Random boxes, many of which overlap."""
+    rng = np.random.default_rng(seed)
+    corners, sides = rng.uniform(0, 300, (count, 2)), rng.uniform(10, 60, (count, 2))
+    boxes = np.concatenate([corners, corners + sides], axis=1).tolist()
+    scores = rng.uniform(0.1, 1, count).round(1).tolist()  # many are equal
+    return [
+        Detection((a, b, c, d), (a, b), (c, b), score)
+        for (a, b, c, d), score in zip(boxes, scores, strict=True)
+    ]
+
+
+def test_many_boxes_are_merged_as_few_are() -> None:
+    found = some_boxes(300, 0)
+    kept: list[Detection] = []
+    for one in sorted(found, key=lambda d: -d.score):
+        if all(overlap(one.box, other.box) < MAX_OVERLAP for other in kept):
+            kept.append(one)
+    assert 20 < len(kept) < 200
+    assert merge(found) == kept
+
+
+def test_boxes_apart_from_others() -> None:
+    some, others = some_boxes(60, 1), some_boxes(20, 2)
+    apart = apart_from(some, others)
+    assert apart == [a for a in some if not any(overlap(a.box, b.box) > MAX_OVERLAP for b in others)]
+    assert 0 < len(apart) < 60
+    assert apart_from(some, []) == some
+    assert apart_from([], others) == []
