@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .alignment import Frame, apply_affine
-from .easing import eased
+from .easing import eased, eased_between
 from .hair_grid import MATTE_PX, Plane
 from .hair_matte import HairMatte, find_matte
 from .hair_strands import strands_along
@@ -34,7 +34,8 @@ _GREY_SPAN = 30.0
 _MOST_GREY = 0.75
 _COLOURS = (20.0, 105.0)
 """Lab hue angles in degrees of natural hair; hair of any other strong colour is dyed and unchanged."""
-_PALE = 10.0
+_PALE, _PALE_BLACK, _BLACK = 10.0, 16.0, 20.0
+"""The chroma that natural hair of any hue may have; more below a lightness: black hair mirrors the sky."""
 _RED = 35.0
 """From this chroma on, red hues are dyed the more surely the stronger they are."""
 _LEAST_TRUST = 0.15
@@ -42,13 +43,21 @@ _LEAST_TRUST = 0.15
 _FADED = 0.9
 """The share of its own colour that grey hair loses. A little of the skin's tints it in the light's colour."""
 _RELIEF = 0.75
-_CONTRAST = 0.75
+_CONTRAST = 0.95
 _DARK = 14.0
+_ENDS, _ENDS_KEEP = (0.72, 1.25), 0.6
+"""Rows of the window, as shares of its height, between which hair keeps more and more of its colour, and how
+much at last: ends are years older than what grows, and the parser is less sure of them."""
+_PALER = 0.55
+"""How far hair as a whole gets lighter, 0..1 of the way to grey hair's lightness: pepper among the salt."""
 _GREY_LEVEL = (0.66, 22.0)
-_STRANDS = 0.4
+_STRANDS = 0.25
 _GLOSS = 0.45
 _SHOWN, _PLAIN = 7.0, 0.4
 _EVEN = 40.0
+_FAR, _FADE, _STAYS = 0.3, 0.9, (0.15, 0.55)
+"""From where on pixels lighter than hair's limit change less, over which range, as shares of it, and how
+much at last, in lightness and in colour: what shows between locks is no hair, but lit locks are."""
 _LEAST_SKIN = 15
 
 
@@ -108,6 +117,7 @@ def plan_hair(
     height = _height(landmarks_unit, len(matte.alpha))
     before, after = greyness(now, height), greyness(wanted, height)
     turning = (_MOST_GREY * matte.trust) * matte.whole * (after - before) / np.maximum(1.0 - before, 0.05)
+    turning = turning * _reach(len(matte.alpha))
     planes, limit = _grey_planes(matte, shares, np.asarray(turning, np.float32))
     used = cv2.dilate((matte.alpha > 0.004).astype(np.uint8), np.ones((5, 5), np.uint8))
     rows, columns = (np.flatnonzero(used.any(axis=axis)) for axis in (1, 0))
@@ -120,15 +130,19 @@ def plan_hair(
 def _grey_planes(matte: HairMatte, shares: HeadShares, turning: Plane) -> tuple[Plane, Plane]:
     """Planes and limit of a `HairChange`; ``turning`` [n, n] is the mean share of hair that turns grey."""
     light = cv2.cvtColor(matte.picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    weight = matte.alpha * matte.alpha + np.float32(1e-3)
+    pure = matte.alpha * matte.alpha
+    inner = cv2.erode(pure, np.ones((5, 5), np.uint8))  # beside the face cells are partly skin
+    weight = np.maximum(inner * inner, np.float32(0.02) * pure * pure) + np.float32(2e-5)
     total = _blurred(weight)
     around = _blurred(light * weight) / total
     spread = np.sqrt(np.maximum(_blurred(light * light * weight) / total - around * around, 0.0)) + 2.0
     typical = float(np.median(light[matte.alpha > CERTAIN]))
     relief = np.clip(((around + _DARK) / (typical + _DARK)) ** _RELIEF, 0.35, 1.35)
     goal = np.maximum(_grey_level(shares, len(light)) * relief, around)
+    goal = around + _PALER * (goal - around)
     slope = goal * _CONTRAST / (around + _DARK)
-    limit = around + np.minimum(2.0 * spread, _GLOSS * (around + _DARK))
+    # Cells that are partly skin are lighter than hair: they are no strands.
+    limit = around + pure * np.minimum(2.0 * spread, _GLOSS * (around + _DARK))
     # What shows no strands, such as black hair in shadow, would look like felt: it stays darker.
     shown = np.clip((spread - 2.0) / _SHOWN, 0.0, 1.0)
     turning = turning * (1.0 - _PLAIN * (1.0 - shown))
@@ -174,10 +188,13 @@ def _grey_band(
     light = cv2.cvtColor(band, cv2.COLOR_RGB2GRAY).astype(np.float32)
     share += led * light
     np.clip(share, 0.0, 0.95, out=share)
-    share *= strength
     hair = cv2.min(light, limit)
+    share *= strength
+    beyond = (light - hair) / (_FADE * limit + _DARK)
+    hairy = np.clip(1.0 + _FAR - beyond, 0.0, 1.0)
     slope -= np.float32(1.0)
-    lighter = np.maximum(slope * hair + offset, 0.0) * share
+    lighter = np.maximum(slope * hair + offset, 0.0) * share * (_STAYS[0] + (1.0 - _STAYS[0]) * hairy)
+    share *= _STAYS[1] + (1.0 - _STAYS[1]) * hairy
     faded = 1.0 - change.kept
     light *= share
     share *= -faded
@@ -196,12 +213,18 @@ def _height(landmarks_unit: NDArray[np.floating], count: int) -> Plane:
     return np.asarray(np.clip((brow - rows) / (1.3 * unit), 0.0, 1.0)[:, None], np.float32)
 
 
+def _reach(count: int) -> Plane:
+    """How far ends grey with the head, [count, 1]: the older they are, the more of their colour they keep."""
+    rows = ((np.arange(count, dtype=np.float32) + 0.5) / MATTE_PX)[:, None]
+    return np.asarray(1.0 - _ENDS_KEEP * eased_between(rows, *_ENDS), np.float32)
+
+
 def _dyed(colour: NDArray[np.floating]) -> bool:
     """Whether hair of this colour, RGB in code values, is dyed."""
-    _, a, b = cv2.cvtColor(np.float32(colour).reshape(1, 1, 3) / 255.0, cv2.COLOR_RGB2LAB)[0, 0]
+    light, a, b = cv2.cvtColor(np.float32(colour).reshape(1, 1, 3) / 255.0, cv2.COLOR_RGB2LAB)[0, 0]
     angle, chroma = float(np.degrees(np.arctan2(b, a))), float(np.hypot(a, b))
     low = _COLOURS[0] + 2.5 * max(chroma - _RED, 0.0)
-    return chroma > _PALE and not low <= angle <= _COLOURS[1]
+    return chroma > (_PALE if light > _BLACK else _PALE_BLACK) and not low <= angle <= _COLOURS[1]
 
 
 def _grey_level(shares: HeadShares, count: int) -> Plane:

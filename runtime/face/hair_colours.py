@@ -78,7 +78,7 @@ def likely_hair(coarse: Plane, skin: Plane, within: Plane, odds: Plane, alike: M
     doubt = below * np.clip(1.0 - (coarse - 0.35 - 0.3 * min(2.0 * clash, 1.0)) / 0.2, 0.0, 1.0)
     near = cv2.dilate((coarse > 0.5).astype(np.uint8), np.ones((21, 21), np.uint8)).astype(np.float32)
     # Colour alone makes no hair: dark backgrounds have the colours of dark hair.
-    near = cv2.blur(near, (7, 7)) * (1.0 - doubt) * np.clip((coarse - 0.03) / 0.12, 0.0, 1.0)
+    near = cv2.blur(near, (7, 7)) * (1.0 - doubt) * np.clip((coarse - 0.05) / 0.17, 0.0, 1.0)
     clipped = np.clip(coarse, 0.01, 0.99)
     score = np.log(clipped / (1.0 - clipped)) + np.float32(_COLOUR_SAYS) * (
         np.minimum(odds, 0.0) + np.maximum(odds, 0.0) * near

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .alignment import Frame
-from .easing import eased
+from .easing import eased, eased_between
 from .hair_beard import find_beard_hair
 from .hair_colours import LEAST_CELLS, SURE_HAIR, attached_hair, colour_odds, likely_hair
 from .hair_grid import (
@@ -34,6 +34,7 @@ _BEARD = 0.85
 """The largest share of hair where there is a beard: skin shows through."""
 _RADIUS = 3
 _SMOOTH = 6e-4
+_BESIDE_PX, _APART, _MOST_FADED = 9, (4.0, 12.0), 0.9
 _SHARPER, _FLOOR = 1.4, 0.25
 
 
@@ -79,15 +80,25 @@ def find_matte(
     likely *= attached_hair(likely, coarse, within)
     # Over the face colour must agree, too.
     likely *= 1.0 - face * eased(np.clip(0.7 - found[0], 0.0, 1.0))
+    likely = np.maximum(likely, _inside(coarse * within))
     alpha = np.clip(_SHARPER * _guided(picture, likely, within) - _FLOOR, 0.0, 1.0)
     alpha = np.asarray(alpha * within * fade_at_edges(rows), np.float32)
     if (alpha > 0.5).sum() < LEAST_CELLS:
         return None
     coarse *= within
-    trust = matte_trust(alpha, likely, coarse, skin, face, picture)
-    beard = enlarged(find_beard_hair(shares, landmarks_unit), MATTE_PX)
-    alpha[:MATTE_PX] = np.maximum(alpha[:MATTE_PX], _BEARD * beard * within[:MATTE_PX])
-    return HairMatte(alpha, picture, trust, _whole(alpha, coarse))
+    beard = np.zeros_like(alpha)
+    beard[:MATTE_PX] = enlarged(find_beard_hair(shares, landmarks_unit), MATTE_PX) * within[:MATTE_PX]
+    trust = matte_trust(alpha, likely, coarse, skin, face, beard, picture)
+    outlined = _outlined(alpha, picture)
+    alpha = np.maximum(alpha, np.float32(_BEARD) * beard)
+    return HairMatte(alpha, picture, trust, _whole(alpha, coarse) * outlined)
+
+
+def _inside(coarse: Plane) -> Plane:
+    """1 well inside of what the parser is sure of: lit or tinted locks are hair, whatever their colour."""
+    return np.asarray(
+        eased_between(cv2.blur(cv2.erode(coarse, np.ones((5, 5), np.uint8)), (5, 5)), 0.55, 0.85), np.float32
+    )
 
 
 def _whole(alpha: Plane, coarse: Plane) -> Plane:
@@ -95,6 +106,22 @@ def _whole(alpha: Plane, coarse: Plane) -> Plane:
     sides = alpha, np.maximum(alpha, coarse)
     had, should = (cv2.blur(cv2.blur(_halved(one), (9, 9)), (9, 9)) for one in sides)
     return enlarged(eased(np.clip((had / np.maximum(should, 0.02) - 0.45) / 0.4, 0.0, 1.0)), len(alpha))
+
+
+def _outlined(alpha: Plane, picture: NDArray[np.uint8]) -> Plane:
+    """Less than 1 along the edge of the matte where both sides look alike: hair may end anywhere there."""
+    matte, small = _halved(alpha), cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    lab = cv2.cvtColor(small.astype(np.float32) * np.float32(1.0 / 255.0), cv2.COLOR_RGB2LAB)
+    side = (_BESIDE_PX, _BESIDE_PX)
+    inner, outer = matte**4, (1.0 - matte) ** 4
+    had, bare = cv2.blur(inner, side), cv2.blur(outer, side)
+    step = cv2.blur(lab * inner[..., None], side) / np.maximum(had, 1e-3)[..., None]
+    step -= cv2.blur(lab * outer[..., None], side) / np.maximum(bare, 1e-3)[..., None]
+    apart = np.sqrt((step * step).sum(axis=2))
+    at_edge = np.clip(4.0 * np.minimum(had, bare), 0.0, 1.0)
+    unseen = at_edge * (1.0 - eased_between(apart, *_APART))
+    faded = cv2.blur(cv2.dilate(unseen, np.ones((5, 5), np.uint8)), (9, 9))
+    return enlarged(1.0 - _MOST_FADED * faded, len(alpha))
 
 
 def _guided(picture: NDArray[np.uint8], likely: Plane, within: Plane) -> Plane:
