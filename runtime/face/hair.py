@@ -55,9 +55,9 @@ _STRANDS = 0.25
 _GLOSS = 0.45
 _SHOWN, _PLAIN = 7.0, 0.4
 _EVEN = 40.0
-_FAR, _FADE, _STAYS = 0.3, 0.9, (0.15, 0.55)
-"""From where on pixels lighter than hair's limit change less, over which range, as shares of it, and how
-much at last, in lightness and in colour: what shows between locks is no hair, but lit locks are."""
+_FAR, _FADE, _STAYS = 0.3, 0.9, 0.15
+"""From where on pixels lighter than hair's limit get less light, over which range, as shares of it, and how
+much at last: what shows between locks is no hair."""
 _LEAST_SKIN = 15
 
 
@@ -191,10 +191,10 @@ def _grey_band(
     hair = cv2.min(light, limit)
     share *= strength
     beyond = (light - hair) / (_FADE * limit + _DARK)
-    hairy = np.clip(1.0 + _FAR - beyond, 0.0, 1.0)
+    hairy = np.clip(1.0 + _FAR - beyond, _STAYS, 1.0)
     slope -= np.float32(1.0)
-    lighter = np.maximum(slope * hair + offset, 0.0) * share * (_STAYS[0] + (1.0 - _STAYS[0]) * hairy)
-    share *= _STAYS[1] + (1.0 - _STAYS[1]) * hairy
+    lighter = np.maximum(slope * hair + offset, 0.0) * share * hairy
+    share *= hair / np.maximum(light, 1.0)  # the rest of a pixel's light is not the hair's, nor its colour
     faded = 1.0 - change.kept
     light *= share
     share *= -faded

@@ -76,7 +76,7 @@ def likely_hair(coarse: Plane, skin: Plane, within: Plane, odds: Plane, alike: M
     clothes = (rows > CHIN) & (coarse < 0.2) & (within > 0)
     clash = float((alike & (odds > -1.0))[clothes].mean()) if clothes.any() else 0.0
     doubt = below * np.clip(1.0 - (coarse - 0.35 - 0.3 * min(2.0 * clash, 1.0)) / 0.2, 0.0, 1.0)
-    near = cv2.dilate((coarse > 0.5).astype(np.uint8), np.ones((21, 21), np.uint8)).astype(np.float32)
+    near = cv2.dilate((coarse > 0.6).astype(np.uint8), np.ones((17, 17), np.uint8)).astype(np.float32)
     # Colour alone makes no hair: dark backgrounds have the colours of dark hair.
     near = cv2.blur(near, (7, 7)) * (1.0 - doubt) * np.clip((coarse - 0.05) / 0.17, 0.0, 1.0)
     clipped = np.clip(coarse, 0.01, 0.99)

@@ -22,12 +22,12 @@ distance in Lab of hair from skin, so that neither bald crowns nor cropped hair 
 _FRINGE, _DARK_FRINGE = (0.12, 0.06), (0.65, 0.36)
 """The same of what is neither skin nor hair on the forehead, as a share of hair; and of what is as dark as
 hair there, as a share of the forehead: fringes that stay behind, and hats."""
-_VIVID, _MIXED = (36.0, 24.0), (0.30, 0.15)
+_VIVID, _MIXED = (31.0, 20.0), (0.30, 0.15)
 """The same of hair's chroma in Lab, and of the share of hair that differs from most of it by _OTHER_COLOUR in
 hue and chroma: what is left of strong colours shows in grey hair, and what has two colours may be a hat."""
 _OTHER_COLOUR = 14.0
 _BEARD, _BEARDED = (0.2, 0.5), 0.65
-"""Bounds of the share of the jaw that is as dark as hair, and the trust beyond: beards do not grey."""
+"""Bounds of the share of the jaw that is as dark as hair, and the trust beyond, if it stays dark."""
 _BESIDE_ROWS, _BESIDE_PX = (0.35, 0.68), 35
 """Rows of the window beside the face, and how far from it: a square's side in cells."""
 _LONG, _OTHER_SIDE = 0.5, 0.22
@@ -44,12 +44,19 @@ which they count; and the mean alpha of hair there for no and for full trust."""
 
 
 def matte_trust(
-    alpha: Plane, likely: Plane, coarse: Plane, skin: Plane, face: Plane, picture: NDArray[np.uint8]
+    alpha: Plane,
+    likely: Plane,
+    coarse: Plane,
+    skin: Plane,
+    face: Plane,
+    beard: Plane,
+    picture: NDArray[np.uint8],
 ) -> float:
     """The trust in a matte, 0..1.
 
     All planes are [rows, MATTE_PX]: ``alpha`` the matte, ``likely`` what it was led by, ``coarse`` and
-    ``skin`` the parser's shares within the photo, ``face`` where the mesh is; ``picture`` uint8 [rows,
+    ``skin`` the parser's shares within the photo, ``face`` where the mesh is; ``beard``
+    what of it is a beard that turns grey; ``picture`` uint8 [rows,
     MATTE_PX, 3].
     """
     hair, bare, certain = alpha > 0.5, skin > 0.9, alpha > CERTAIN
@@ -68,7 +75,7 @@ def matte_trust(
     mixed = float((np.linalg.norm((lab[first:] - of_hair)[:, 1:], axis=1) > _OTHER_COLOUR).mean())
     above = slice(0, _FOREHEAD_ROW)
     fringe = float(((face > 0.5) & (skin < 0.6) & (alpha < 0.3))[above].sum() / hair.sum())
-    forehead, jaw = _dark_shares(face, alpha, picture, (bare, certain))
+    forehead, jaw = _dark_shares(face, np.maximum(alpha, beard), picture, (bare, certain))
     trust = _ends_found(alpha, coarse) * _on_both_sides(hair, face, skin, picture, of_hair)
     trust *= 1.0 - (1.0 - _BEARDED) * _trusted(jaw, _BEARD)
     for value, bounds in (
