@@ -55,9 +55,8 @@ def matte_trust(
     """The trust in a matte, 0..1.
 
     All planes are [rows, MATTE_PX]: ``alpha`` the matte, ``likely`` what it was led by, ``coarse`` and
-    ``skin`` the parser's shares within the photo, ``face`` where the mesh is; ``beard``
-    what of it is a beard that turns grey; ``picture`` uint8 [rows,
-    MATTE_PX, 3].
+    ``skin`` the parser's shares within the photo, ``face`` where the mesh is, ``beard`` what of it
+    turns grey as a beard; ``picture`` uint8 [rows, MATTE_PX, 3].
     """
     hair, bare, certain = alpha > 0.5, skin > 0.9, alpha > CERTAIN
     if not bare.any() or not certain.any():

@@ -2,6 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
+from amgan.runtime.face import hair_matte
 from amgan.runtime.face.alignment import Frame
 from amgan.runtime.face.hair_colours import attached_hair, likely_hair
 from amgan.runtime.face.hair_grid import CHIN, LONG_ROWS, MATTE_PX, cells_within, face_and_jaw
@@ -67,7 +68,7 @@ def test_a_dark_fringe_that_is_taken_for_skin_is_not_trusted(unit: np.ndarray) -
     assert matte is None or matte.trust < 0.1
 
 
-def test_a_dark_beard_lowers_the_trust(unit: np.ndarray) -> None:
+def test_a_beard_that_stays_dark_lowers_the_trust(unit: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     photo, shares = long_haired()
     matte = find_matte(photo, FRAME, shares, unit)
     y, x = np.mgrid[:420, :300] + 0.5
@@ -76,6 +77,10 @@ def test_a_dark_beard_lowers_the_trust(unit: np.ndarray) -> None:
     assert matte is not None
     assert bearded is not None
     assert 0.5 * matte.trust < bearded.trust < 0.75 * matte.trust
+    monkeypatch.setattr(hair_matte, "find_beard_hair", lambda *_: np.ones((PARSER_PX, PARSER_PX), np.float32))
+    greyed = find_matte(photo, FRAME, shares, unit)
+    assert greyed is not None
+    assert greyed.trust > 0.9 * matte.trust  # it turns grey with the hair
 
 
 def test_lit_locks_inside_of_certain_hair_are_hair(unit: np.ndarray) -> None:
@@ -166,10 +171,11 @@ def test_ends_that_stay_behind_are_not_trusted(unit: np.ndarray) -> None:
     )
     coarse, skin = (np.pad(one, ((0, rows - MATTE_PX), (0, 0))) for one in (coarse, skin))
     face, _ = face_and_jaw(unit, rows)
-    assert matte_trust(matte.alpha, matte.alpha, coarse, skin, face, matte.picture) > 0.9
+    bare = np.zeros_like(face)
+    assert matte_trust(matte.alpha, matte.alpha, coarse, skin, face, bare, matte.picture) > 0.9
     short = matte.alpha.copy()
     short[180:] = 0.0
-    assert matte_trust(short, short, coarse, skin, face, matte.picture) < 0.1
+    assert matte_trust(short, short, coarse, skin, face, bare, matte.picture) < 0.1
 
 
 def test_cells_beside_the_photo_are_not_within() -> None:
