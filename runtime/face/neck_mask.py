@@ -29,6 +29,7 @@ _DARKER, _LIGHTER = (-1.7, -1.3), (0.55, 0.75)
 """Bounds of the logarithm of light relative to the face."""
 _JUMP = (0.35, 0.6)
 """Differences from the light of the skin around that are none of skin."""
+_AROUND = (17, 17)
 _LEAST_RED = 0.10
 """Skin with less red, as in grey photos, has no colour that tells it from others."""
 _LEAST_CELLS = 60
@@ -139,7 +140,7 @@ def _own_colour(picture: NDArray[np.uint8], likely: Plane, skin: Plane) -> Plane
     if sure.sum() < _LEAST_CELLS:
         return None
     own = _alike(hue, *_typical(hue[sure], _NECK_SPREAD))
-    blurred = [cv2.GaussianBlur(one, (0, 0), 7.0) for one in (light * sure, sure.astype(np.float32))]
+    blurred = [cv2.blur(cv2.blur(one, _AROUND), _AROUND) for one in (light * sure, sure.astype(np.float32))]
     jump = np.abs(light - blurred[0] / np.maximum(blurred[1], 0.02))
     own *= 1.0 - eased_between(jump, *_JUMP)
     return np.asarray(like_face * own, np.float32)
@@ -154,7 +155,8 @@ def _typical(hue: Plane, least: float) -> tuple[Plane, Plane]:
 
 def _alike(hue: Plane, typical: Plane, spread: Plane) -> Plane:
     """How like a typical hue those of a picture [h, w, 2] are: [h, w] 0..1."""
-    apart = np.sqrt(np.square((hue - typical) / spread).sum(axis=-1))
+    red, blue = ((hue[..., channel] - typical[channel]) / spread[channel] for channel in (0, 1))
+    apart = np.sqrt(red * red + blue * blue)
     return np.asarray(1.0 - eased_between(apart, *_CHROMA), np.float32)
 
 
