@@ -22,6 +22,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.helpers import COLLINS, HOPPER, write_tiny_bundle
+from support.kept import ROOT, kept_folder
 
 ONE_PROCESS = {"capi", "export"}
 """Folders whose tests share what takes long to make: the C library, an export in all precisions."""
@@ -68,14 +69,13 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def compiled_networks(
-    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Path]:
-    """A folder for compiled networks, which all processes and later runs share: nothing in the user's."""
-    if hasattr(pytestconfig, "cache"):
-        folder = pytestconfig.cache.mkdir("amgan-networks")
-    else:
-        folder = tmp_path_factory.mktemp("networks")
+def compiled_networks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder for compiled networks, which all processes and later runs share: nothing in the user's.
+
+    Engines change networks before they compile them: with other code they have another folder.
+    """
+    kept = kept_folder("networks", (ROOT / "runtime" / "engines").glob("*.py"))
+    folder = kept or tmp_path_factory.mktemp("networks")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AMGAN_CACHE", str(folder))
         yield folder

@@ -18,13 +18,11 @@ from amgan.runtime.face.finder import Face, FaceFinder
 
 
 @pytest.fixture(scope="session")
-def built(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a plain build, which quick and slow tests, all processes and later runs share."""
     missing = missing_tools()
     if missing:
         pytest.skip(f"the C library cannot be built without {', '.join(missing)}")
-    if hasattr(pytestconfig, "cache"):
-        return build(pytestconfig.cache.mkdir("libamgan"))
     return build(tmp_path_factory.mktemp("libamgan"))
 
 

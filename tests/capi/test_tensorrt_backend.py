@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shutil
 import subprocess
@@ -9,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.capi_build import sources, versions
 from support.engine_helpers import engine_content
 from support.helpers import PATTERNS, tiny_manifest, write_tiny_bundle
+from support.kept import made_once
 
 from amgan.runtime.bundle.bundle import Bundle, write_manifest
 from amgan.runtime.bundle.manifest import Manifest
@@ -36,7 +39,13 @@ def driver(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The backend beside a fake GPU; what it shares with the library is taken from the library's build."""
     if shutil.which("g++") is None:
         pytest.skip("the C library cannot be built without g++")
-    folder = tmp_path_factory.mktemp("fake_gpu")
+    files = [*sources(), *(file for file in FAKE.rglob("*") if file.is_file()), Path(__file__)]
+    other = tmp_path_factory.mktemp("fake_gpu")
+    return made_once("fake_gpu", files, versions(), other, functools.partial(make_driver, built)) / "driver"
+
+
+def make_driver(built: Path, folder: Path) -> None:
+    """Compile the backend, the fake GPU and the driver into a folder."""
 
     def gpp(*arguments: str) -> None:
         done = subprocess.run(
@@ -44,15 +53,14 @@ def driver(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         assert done.returncode == 0, done.stderr
 
-    sources = [str(CAPI / "src" / f"{name}.cpp") for name in (*BACKEND, "tensorrt_loader")]
-    gpp("-c", *sources, str(FAKE / "driver.cpp"))
+    names = [str(CAPI / "src" / f"{name}.cpp") for name in (*BACKEND, "tensorrt_loader")]
+    gpp("-c", *names, str(FAKE / "driver.cpp"))
     gpp("-fvisibility=default", "-shared", "-o", "libfake_gpu.so", str(FAKE / "fake_gpu.cpp"))
     shared = built / "CMakeFiles" / "amgan_base.dir" / "src"
     base, backend = [str(shared / f"{name}.cpp.o") for name in BASE], [f"{name}.o" for name in BACKEND]
     beside = ("-L.", "-lfake_gpu", "-Wl,-rpath,$ORIGIN", "-Wl,-z,defs")
     gpp("-shared", "-o", BACKEND_FILE, *backend, *base, *beside)
     gpp("-o", "driver", "driver.o", "tensorrt_loader.o", *base, *beside, "-ldl")
-    return folder / "driver"
 
 
 def write_bundle(folder: Path, cores: tuple[tuple[int, int], ...]) -> Path:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
+import importlib.metadata
 import importlib.util
 import shutil
 import subprocess
 from pathlib import Path
 
-SOURCE = Path(__file__).parents[3] / "runtime" / "capi"
+from support.kept import ROOT, made_once
+
+SOURCE = ROOT / "runtime" / "capi"
 TOOLS = ("cmake", "ninja", "gcc", "g++")
 
 
@@ -25,23 +27,42 @@ def openvino_cmake() -> Path:
     return Path(spec.submodule_search_locations[0]) / "cmake"
 
 
-def build(folder: Path, *options: str) -> Path:
-    """Configure and build libamgan and its test driver in a folder, warnings being errors; the folder.
+def sources() -> list[Path]:
+    """Everything that a build is made of, and the code that makes it."""
+    shared = [file for room in ("engines", "face") for file in (ROOT / "runtime" / room).glob("_*.h")]
+    found = (*SOURCE.rglob("*"), *shared, Path(__file__))
+    return [file for file in found if file.is_file() and "__pycache__" not in file.parts]
 
-    The folder may hold an older build, which is brought up to date; other processes wait meanwhile.
+
+def build(other: Path) -> Path:
+    """Libamgan and its test driver, warnings being errors: the folder of the build.
+
+    Builds of the same sources with the same tools are made once, from a copy of the sources; other processes
+    wait meanwhile. ``other`` is a folder to build in where there is none to share.
     """
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        return _build(folder, *options)
+    facts = (*versions(), str(openvino_cmake()), importlib.metadata.version("openvino"))
+    return made_once("libamgan", sources(), facts, other, _build) / "build"
 
 
-def _build(folder: Path, *options: str) -> Path:
-    configure = [
-        "cmake", "-S", str(SOURCE), "-B", str(folder), "-G", "Ninja", "-DAMGAN_WERROR=ON",
+def versions() -> list[str]:
+    """What the tools say of their versions."""
+    return [_run(tool, "--version") for tool in TOOLS]
+
+
+def _build(folder: Path) -> None:
+    for file in sources():
+        copy = folder / file.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, copy)
+    copied = folder / SOURCE.relative_to(ROOT)
+    _run(
+        "cmake", "-S", str(copied), "-B", str(folder / "build"), "-G", "Ninja", "-DAMGAN_WERROR=ON",
         "-DAMGAN_BUILD_TESTS=ON", "-DCMAKE_BUILD_TYPE=Release", f"-DOpenVINO_DIR={openvino_cmake()}",
-        *options,
-    ]  # fmt: skip
-    for command in (configure, ["cmake", "--build", str(folder)]):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-    return folder
+    )  # fmt: skip
+    _run("cmake", "--build", str(folder / "build"))
+
+
+def _run(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
