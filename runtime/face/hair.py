@@ -58,6 +58,8 @@ _EVEN = 40.0
 _FAR, _FADE, _STAYS = 0.3, 0.9, 0.15
 """From where on pixels lighter than hair's limit get less light, over which range, as shares of it, and how
 much at last: what shows between locks is no hair."""
+_TONED = 50.0
+"""How many code values hair of a photo of one tone gets lighter, along this tone's curve."""
 _LEAST_SKIN = 15
 
 
@@ -122,9 +124,12 @@ def plan_hair(
     used = cv2.dilate((matte.alpha > 0.004).astype(np.uint8), np.ones((5, 5), np.uint8))
     rows, columns = (np.flatnonzero(used.any(axis=axis)) for axis in (1, 0))
     box = (int(columns[0]), int(columns[-1]) + 1, int(rows[0]), int(rows[-1]) + 1)
-    colourless = read_tone(shares.image, shares.hair + (shares.skin > 0.8)).share
-    kept = 1.0 - _FADED * (1.0 - colourless)
-    return HairChange(frame, planes, limit, box, kept, _tint(shares) * np.float32(1.0 - colourless))
+    tone = read_tone(shares.image, shares.hair + (shares.skin > 0.8))
+    dark = float(np.median(matte.picture[certain][::4] @ LUMA))
+    kept = 1.0 - _FADED * (1.0 - tone.share)
+    toned = tone.slopes[np.linspace(dark, dark + _TONED, 8).astype(int).clip(0, 255)].mean(axis=0) - 1.0
+    tint = _tint(shares) * np.float32(1.0 - tone.share) + toned * np.float32(tone.share)
+    return HairChange(frame, planes, limit, box, kept, np.asarray(tint, np.float32))
 
 
 def _grey_planes(matte: HairMatte, shares: HeadShares, turning: Plane) -> tuple[Plane, Plane]:
@@ -198,7 +203,8 @@ def _grey_band(
     faded = 1.0 - change.kept
     light *= share
     share *= -faded
-    evenly = [cv2.addWeighted(lighter, 1.0 + tint, light, faded + tint, 0.0) for tint in change.tint.tolist()]
+    tinted = [1.0 + tint for tint in change.tint.tolist()]
+    evenly = [cv2.addWeighted(lighter, tint, light, faded * tint, 0.0) for tint in tinted]
     added = cv2.add(cv2.multiply(band, cv2.merge([share] * 3), dtype=cv2.CV_32F), cv2.merge(evenly))
     cv2.add(band, added, dst=band, dtype=cv2.CV_8U)
 

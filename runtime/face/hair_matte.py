@@ -81,6 +81,8 @@ def find_matte(
     # Over the face colour must agree, too.
     likely *= 1.0 - face * eased(np.clip(0.7 - found[0], 0.0, 1.0))
     likely = np.maximum(likely, _inside(coarse * within))
+    if shares.body is not None:  # neck and ears between locks have hair's colours on dark skin
+        likely[:MATTE_PX] *= 1.0 - eased_between(enlarged(shares.body, MATTE_PX), 0.5, 0.9)
     alpha = np.clip(_SHARPER * _guided(picture, likely, within) - _FLOOR, 0.0, 1.0)
     alpha = np.asarray(alpha * within * fade_at_edges(rows), np.float32)
     if (alpha > 0.5).sum() < LEAST_CELLS:

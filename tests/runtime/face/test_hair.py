@@ -115,6 +115,27 @@ def test_a_grey_photo_stays_grey(unit: np.ndarray) -> None:
     assert np.ptp(photo.astype(int), axis=2).max() == 0
 
 
+def test_a_toned_photo_keeps_its_tone(unit: np.ndarray) -> None:
+    photo, shares = head()
+    codes = np.arange(256.0)  # dark parts are violet, light ones yellow
+    tone = np.clip(np.stack([codes + 10, codes, 0.7 * codes + 22], axis=-1), 0, 255)
+
+    def toned(picture: np.ndarray) -> np.ndarray:
+        return tone[picture.mean(axis=-1).astype(int)].astype(np.uint8)
+
+    photo, image = toned(photo), toned(shares.image)
+    found = change(30, 80, photo, replace(shares, image=image), unit)
+    assert found is not None
+    before = photo.copy()
+    paste_hair(photo, found)
+    crown = np.s_[85:100, 130:170]
+    was, now = (picture[crown].reshape(-1, 3).astype(float).mean(axis=0) for picture in (before, photo))
+    assert now.mean() > was.mean() + 20
+    along = tone[np.argmin(np.abs(tone[:, 1] - now[1]))]
+    neutral = was + (now - was)[1]
+    assert np.abs(now - along).max() < 0.4 * np.abs(neutral - along).max()
+
+
 def test_nothing_happens_where_hair_is_not_sure(unit: np.ndarray) -> None:
     photo, shares = head()
     assert change(30, 80, photo, replace(shares, hair=shares.hair * np.float32(0.7)), unit) is None

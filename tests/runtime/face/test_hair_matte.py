@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -90,6 +92,19 @@ def test_lit_locks_inside_of_certain_hair_are_hair(unit: np.ndarray) -> None:
     matte = find_matte(photo, FRAME, shares, unit)
     assert matte is not None
     assert matte.alpha[(220 - 15) * MATTE_PX // 270, (86 - 15) * MATTE_PX // 270] > 0.8
+
+
+def test_neck_and_ears_are_no_hair_whatever_their_colour(unit: np.ndarray) -> None:
+    photo, shares = long_haired()
+    neck = np.zeros_like(shares.hair)
+    neck[90:110, 30:40] = 1.0
+    matte = find_matte(photo, FRAME, replace(shares, body=neck), unit)
+    plain = find_matte(photo, FRAME, shares, unit)
+    assert matte is not None
+    assert plain is not None
+    row, column = 2 * 100 * MATTE_PX // (2 * PARSER_PX), 35 * MATTE_PX // PARSER_PX
+    assert plain.alpha[row, column] > 0.9
+    assert matte.alpha[row, column] < 0.2
 
 
 def test_hair_fades_where_the_photo_shows_no_edge_of_it(unit: np.ndarray) -> None:
