@@ -22,7 +22,7 @@ from .tone import LUMA, Tone
 from .warp import sample_plane
 from .whites import LEAST_PX, MOST_YEARS, cheek_colour, soft_polygon
 
-LASHES_PER_YEAR, BROWS_PER_YEAR, LIPS_PER_YEAR = 0.011, 0.010, 0.006
+LASHES_PER_YEAR, BROWS_PER_YEAR, LIPS_PER_YEAR = 0.011, 0.008, 0.006
 """The share of the contrast that is lost in a year; the network lightens brows and lips, too."""
 _RIM = (0.025, 0.10)
 """How far inside and outside the eye's outline its dark rim is, in widths of the eye."""
@@ -30,8 +30,8 @@ _BROW = (None, 0.04)
 """The same of brows, which are dark as a whole."""
 _AROUND = 0.20
 _SOFT = 0.03
-_SKIN_RANK = 65.0
-"""The percentile of the luminance around that is the skin's: hair and glasses are darker."""
+_HAIR_RANK = 30.0
+"""The percentile of the luminance around, below which may be hair and glasses."""
 _FLOOR = 8.0
 _MOST_LIFT = 0.8
 _PAINTED = (16.0, 30.0)
@@ -44,15 +44,16 @@ Plane = NDArray[np.float32]
 class ContrastChange:
     """``weight`` float32 [h, w] is the share of contrast lost, 0..1; its first pixel is (``left``, ``top``).
 
-    ``skin`` float32 [3] is the colour of the skin to which lips turn; None for lashes and brows, whose
-    darkness relative to ``light``, the luminance of the skin around them, falls.
+    ``skin`` float32 [3] is the colour of the skin around. Where the feature is ``dark``, as lashes and brows
+    are, its darkness relative to the skin falls, and skin shines through; otherwise its colour alone turns
+    to the skin's.
     """
 
     left: int
     top: int
     weight: Plane
-    light: float
-    skin: NDArray[np.float32] | None = None
+    skin: NDArray[np.float32]
+    dark: bool
 
 
 def plan_contrast(
@@ -98,18 +99,17 @@ def paste_contrast(out: NDArray[np.uint8], change: ContrastChange, tone: Tone, s
     height, width = change.weight.shape
     part = out[change.top : change.top + height, change.left : change.left + width]
     codes = part.astype(np.float32)
-    light = codes @ LUMA
-    if change.skin is None:
-        darkness = np.maximum(
-            np.float32(np.log(change.light + _FLOOR)) - np.log(light + np.float32(_FLOOR)), 0
-        )
+    light, skin = codes @ LUMA, float(change.skin @ LUMA)
+    if change.dark:
+        floor = np.float32(_FLOOR)
+        darkness = np.maximum(np.log(np.float32(skin) + floor) - np.log(light + floor), 0)
         lift = np.minimum(np.float32(strength) * change.weight * darkness, np.float32(_MOST_LIFT))
-        after = (codes + np.float32(_FLOOR)) * np.exp(lift)[..., None] - np.float32(_FLOOR)
+        bare = (light + floor) * np.expm1(lift) / np.maximum(np.float32(skin) - light, 1.0)
+        after = codes + bare[..., None] * (change.skin - codes)
     else:
         share = np.float32(strength * (1.0 - tone.share)) * change.weight
-        skin = change.skin - float(change.skin @ LUMA)
-        own = codes - light[..., None]
-        after = codes + share[..., None] * (light[..., None] * (skin / np.float32(change.light)) - own)
+        turned = light[..., None] * (change.skin / np.float32(max(skin, 1.0)) - 1)
+        after = codes + share[..., None] * (turned - (codes - light[..., None]))
     part[...] = np.rint(np.clip(after, 0.0, 255.0)).astype(np.uint8)
 
 
@@ -129,12 +129,14 @@ def _plan_rim(
 
     within, beyond = rim
     outer, around = drawn(beyond), drawn(_AROUND)
-    skin = around - outer > 0.5
-    if not skin.any():
+    ring_cells = around - outer > 0.5
+    if not ring_cells.any():
         return None
-    light = float(np.percentile(rgb[top : top + sides[0], left : left + sides[1]][skin] @ LUMA, _SKIN_RANK))
+    near = rgb[top : top + sides[0], left : left + sides[1]][ring_cells].astype(np.float32)
+    bright = near @ LUMA
+    skin = np.median(near[bright >= np.percentile(bright, _HAIR_RANK)], axis=0)
     dark = outer if within is None else np.maximum(outer - drawn(-within), 0.0)
-    return ContrastChange(left, top, np.asarray(share * dark, np.float32), light)
+    return ContrastChange(left, top, np.asarray(share * dark, np.float32), skin.astype(np.float32), True)
 
 
 def _plan_lips(rgb: NDArray[np.uint8], points: NDArray[np.float64], share: float) -> ContrastChange | None:
@@ -156,8 +158,7 @@ def _plan_lips(rgb: NDArray[np.uint8], points: NDArray[np.float64], share: float
     own = np.median(rgb[top : top + sides[0], left : left + sides[1]][sure], axis=0).astype(np.float32)
     lab = cv2.cvtColor(np.array([[own, skin]]) / np.float32(255.0), cv2.COLOR_RGB2LAB)[0]
     share *= 1.0 - float(eased_between(float(lab[0, 1] - lab[1, 1]), *_PAINTED))
-    light = max(float(skin @ LUMA), 1.0)
-    return ContrastChange(left, top, np.asarray(share * lips, np.float32), light, skin)
+    return ContrastChange(left, top, np.asarray(share * lips, np.float32), skin, False)
 
 
 def _moved(ring: NDArray[np.float64], by: float) -> NDArray[np.float64]:

@@ -83,7 +83,7 @@ def test_contrast_is_asked_for_and_left_where_it_is_covered(pipeline: Pipeline, 
         skin = np.ones((128, 128), np.float32)
         skin[covered_from:] = 0
         (work,) = pipeline.start(collins, request, seen=[replace(seen, skin=skin)]).works
-        return [one.skin is None for one in work.contrast]
+        return [one.dark for one in work.contrast]
 
     assert fading(Request.parse("75"), 128) == [False, True, True, True, True]  # her lips, lashes and brows
     assert fading(Request.parse("75"), 75) == [True] * 4  # the lower half is covered
@@ -136,7 +136,12 @@ def test_hair_and_shape_are_pasted(pipeline: Pipeline, hopper: np.ndarray) -> No
         replace(
             work, whites=(WhiteChange(90, 95, np.ones((20, 30), np.float32), np.full(3, -0.2, np.float32)),)
         ),
-        replace(work, contrast=(ContrastChange(90, 95, np.ones((20, 30), np.float32), 250.0),)),
+        replace(
+            work,
+            contrast=(
+                ContrastChange(90, 95, np.ones((20, 30), np.float32), np.full(3, 250, np.float32), True),
+            ),
+        ),
     ):
         out = hopper.copy()
         size = work.seen.frame_px
