@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
 import shutil
 import subprocess
@@ -16,40 +17,47 @@ from support.helpers import PATTERNS, tiny_manifest, write_tiny_bundle
 from support.kept import made_once
 
 from amgan.runtime.bundle.bundle import Bundle, write_manifest
+from amgan.runtime.bundle.engine_files import FLAVOURS
 from amgan.runtime.bundle.manifest import Manifest
+from amgan.runtime.engines.compiled_cache import SUFFIX, read_entry, write_entry
 from amgan.runtime.engines.cuda.program import generator_tensors
 from amgan.runtime.engines.tiles import plan_cheapest
 
 CAPI = Path(__file__).parents[2] / "runtime" / "capi"
 FAKE = Path(__file__).parent / "fake_gpu"
 BASE = ("bundle", "error", "fields", "json", "manifest", "plane", "sha256", "tiles", "utf8")
-BACKEND = ("engine_tensorrt", "tensorrt_backend", "tensorrt_plan")
+BACKEND = ("engine_tensorrt", "rtx_cache", "tensorrt_backend", "tensorrt_plan")
 FLAGS = (
     "-std=c++17", "-O1", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra", "-Werror", "-pthread",
-    '-DAMGAN_TENSORRT_FLAVOUR="tensorrt"', '-DAMGAN_TENSORRT_NAME="TensorRT"', f"-I{CAPI}",
-    f"-I{CAPI / 'src'}", "-isystem", str(FAKE / "include"), f"-I{FAKE}",
+    f"-I{CAPI}", f"-I{CAPI / 'src'}", "-isystem", str(FAKE / "include"), f"-I{FAKE}",
 )  # fmt: skip
 BACKEND_FILE = "libamgan_tensorrt.so.0"
 HALO = 8
 CORES = ((128, 128), (192, 256), (256, 256), (512, 640))
 
 
-@pytest.fixture(scope="module")
-def driver(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def build_driver(built: Path, tmp_path_factory: pytest.TempPathFactory, flavour: str) -> Path:
     """The backend beside a fake GPU; what it shares with the library is taken from the library's build."""
     if shutil.which("g++") is None:
         pytest.skip("the C library cannot be built without g++")
     files = [*sources(), *(file for file in FAKE.rglob("*") if file.is_file()), Path(__file__)]
     other = tmp_path_factory.mktemp("fake_gpu")
-    return made_once("fake_gpu", files, versions(), other, functools.partial(make_driver, built)) / "driver"
+    make = functools.partial(make_driver, built, flavour)
+    return made_once(f"fake_gpu-{flavour}", files, versions(), other, make) / "driver"
 
 
-def make_driver(built: Path, folder: Path) -> None:
+def make_driver(built: Path, flavour: str, folder: Path) -> None:
     """Compile the backend, the fake GPU and the driver into a folder."""
+
+    of_flavour = (
+        f'-DAMGAN_TENSORRT_FLAVOUR="{flavour}"',
+        f'-DAMGAN_TENSORRT_NAME="{FLAVOURS[flavour]}"',
+        f"-DAMGAN_TENSORRT_RTX={int(flavour == 'tensorrt_rtx')}",
+    )
 
     def gpp(*arguments: str) -> None:
         done = subprocess.run(
-            ["g++", *FLAGS, *arguments], cwd=folder, capture_output=True, text=True, check=False
+            ["g++", *FLAGS, *of_flavour, *arguments], cwd=folder, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
 
@@ -63,7 +71,17 @@ def make_driver(built: Path, folder: Path) -> None:
     gpp("-o", "driver", "driver.o", "tensorrt_loader.o", *base, *beside, "-ldl")
 
 
-def write_bundle(folder: Path, cores: tuple[tuple[int, int], ...]) -> Path:
+@pytest.fixture(scope="module")
+def driver(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_driver(built, tmp_path_factory, "tensorrt")
+
+
+@pytest.fixture(scope="module")
+def rtx_driver(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_driver(built, tmp_path_factory, "tensorrt_rtx")
+
+
+def write_bundle(folder: Path, cores: tuple[tuple[int, int], ...], flavour: str = "tensorrt") -> Path:
     """A bundle with plans for the fake TensorRT, largest tiles first."""
     write_tiny_bundle(folder, halo_px=HALO)
     content = {**tiny_manifest(folder), "halo_px": HALO, "min_frame_px": 128, "max_frame_px": 1024}
@@ -74,7 +92,7 @@ def write_bundle(folder: Path, cores: tuple[tuple[int, int], ...]) -> Path:
         inputs = {name: list(tensor.shape) for name, tensor in tensors.items()}
         content["files"][file.name] = engine_content(
             file,
-            flavour="tensorrt",
+            flavour=flavour,
             version="10.16.1.11",
             targets=["sm89"],
             profile={"batch": [1, 4, 4], "inputs": inputs},
@@ -83,8 +101,9 @@ def write_bundle(folder: Path, cores: tuple[tuple[int, int], ...]) -> Path:
     return folder
 
 
-def run(driver: Path, bundle: Path) -> list[str]:
-    done = subprocess.run([driver, bundle], capture_output=True, text=True, check=False)
+def run(driver: Path, bundle: Path, **environment: str) -> list[str]:
+    env = os.environ | environment
+    done = subprocess.run([driver, bundle], env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.splitlines()
 
@@ -139,3 +158,31 @@ def test_libamgan_runs_without_its_backend_and_says_so(
     assert f"the TensorRT backend '{folder / BACKEND_FILE}' cannot be loaded (" in done.stdout
     assert reason in done.stdout
     assert "or use device 'cpu'" in done.stdout
+
+
+def test_kernels_of_tensorrt_for_rtx_are_kept(rtx_driver: Path, tmp_path: Path) -> None:
+    cores = ((128, 128), (512, 640))
+    bundle = write_bundle(tmp_path / "b", cores, "tensorrt_rtx")
+    cache = tmp_path / "cache"
+
+    def compiled(**environment: str) -> int:
+        (line,) = (one for one in run(rtx_driver, bundle, **environment) if one.endswith("contexts compiled"))
+        return int(line.split()[0])
+
+    assert compiled(AMGAN_CACHE="off") > len(cores), "each context compiles"
+    assert compiled(AMGAN_CACHE=str(cache)) == len(cores)
+    entries = {path: path.read_bytes() for path in cache.iterdir()}
+    assert {content[32:] for content in entries.values()} == {b"kernels 128x128", b"kernels 512x640"}
+    assert {path.suffix for path in entries} == {SUFFIX}
+    assert all(read_entry(path) == content[32:] for path, content in entries.items()), "in Python's format"
+    assert compiled(AMGAN_CACHE=str(cache)) == 0
+    damaged, unfit = entries
+    damaged.write_bytes(entries[damaged][:-1])
+    write_entry(unfit, b"kern of another version")
+    assert compiled(AMGAN_CACHE=str(cache)) == len(cores)
+    assert {path: path.read_bytes() for path in cache.iterdir()} == entries
+    home = {"AMGAN_CACHE": "", "XDG_CACHE_HOME": "", "HOME": str(tmp_path)}
+    assert compiled(**home) == len(cores)
+    assert len(list((tmp_path / ".cache" / "amgan" / "networks").iterdir())) == 2
+    assert compiled(AMGAN_CACHE="", XDG_CACHE_HOME=str(tmp_path / ".cache"), HOME="") == 0
+    assert compiled(AMGAN_CACHE=str(bundle / "manifest.json" / "no folder")) == len(cores), "nothing is kept"

@@ -34,13 +34,6 @@ Gpu find_gpu(const std::string &device) {
     return gpu;
 }
 
-// The loaded library's version, as a prefix of the full version in a manifest: TensorRT 10.7.0 is "10.7.0.".
-std::string version() {
-    const int all = getInferLibVersion();
-    // Since TensorRT 10 the number is 10000 major + 100 minor + patch.
-    return std::to_string(all / 10000) + "." + std::to_string(all / 100 % 100) + "." + std::to_string(all % 100) + ".";
-}
-
 // The first engine that can run for every tile size, smallest tiles first, all of the precision of the first.
 std::vector<const FileEntry *> find_engines(const Bundle &bundle, const Gpu &gpu, const std::string &precision) {
     std::string reasons;
@@ -51,8 +44,8 @@ std::vector<const FileEntry *> find_engines(const Bundle &bundle, const Gpu &gpu
         const EngineBuild &build = *entry.build;
         std::string reason;
         if (build.flavour != kFlavour) reason = "was built by another flavour of TensorRT";
-        else if ((build.version + ".").compare(0, version().size(), version()) != 0)
-            reason = "was built by version " + build.version + ", and this machine has " + version();
+        else if ((build.version + ".").compare(0, tensorrt_version().size(), tensorrt_version()) != 0)
+            reason = "was built by version " + build.version + ", and this machine has " + tensorrt_version();
         else if (std::find(build.targets.begin(), build.targets.end(), gpu.target) == build.targets.end())
             reason = "is for other GPUs than " + gpu.target;
         else if (!ours.empty() && ours != entry.precision) reason = "is in " + entry.precision;

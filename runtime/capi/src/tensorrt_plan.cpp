@@ -31,6 +31,12 @@ void TensorRtLog::clear() {
     text_[0] = '\0';
 }
 
+std::string tensorrt_version() {
+    const int all = getInferLibVersion();
+    // Since TensorRT 10 the number is 10000 major + 100 minor + patch.
+    return std::to_string(all / 10000) + "." + std::to_string(all / 100 % 100) + "." + std::to_string(all % 100) + ".";
+}
+
 TensorRtPlan::TensorRtPlan(const Bundle &bundle, const FileEntry &entry, int gpu)
     : path_(bundle.path_of(entry)), gpu_(gpu), halo_px_(bundle.manifest.halo_px), patterns_(bundle.manifest.patterns),
       tile_{entry.build->inputs.at("image")[1], entry.build->inputs.at("image")[0]}, batch_low_(entry.build->batch_low),
@@ -47,8 +53,20 @@ TensorRtPlan::TensorRtPlan(const Bundle &bundle, const FileEntry &entry, int gpu
     const std::string plan = bundle.read(entry);
     engine_.reset(runtime_->deserializeCudaEngine(plan.data(), plan.size()));
     if (!engine_) fail("cannot load '" + path_ + "'");
+    contexts_ = std::make_unique<ContextMaker>(
+        *engine_, AMGAN_TENSORRT_RTX ? rtx_entry(plan, tensorrt_version(), gpu) : std::string());
     lanes_.push_back(std::make_unique<TensorRtLane>(*this));
     free_.push_back(lanes_.front().get());
+    contexts_->keep();
+}
+
+TensorRtPlan::~TensorRtPlan() {
+    // Further batch sizes and contexts may have been compiled since.
+    try {
+        if (contexts_) contexts_->keep();
+    } catch (const std::exception &) {
+        return;  // there is no memory for the copy: nothing more is kept
+    }
 }
 
 TensorRtLane *TensorRtPlan::take() {
@@ -82,7 +100,7 @@ void TensorRtPlan::fail(const std::string &what) const {
 TensorRtLane::TensorRtLane(TensorRtPlan &plan) : plan_(plan) {
     check_cuda(cudaSetDevice(plan.gpu_), "choosing the GPU");
     stream_ = make_stream();
-    context_.reset(plan.engine_->createExecutionContext());
+    context_.reset(plan.contexts_->make());
     if (!context_) plan.fail("cannot prepare '" + plan.path_ + "'");
     const auto pixels = static_cast<std::size_t>(plan.tile_.area()), cells = pixels / (kCellPx * kCellPx);
     add("image", 3 * pixels, DataType::kUINT8, TensorIOMode::kINPUT);

@@ -13,11 +13,15 @@
 #include "bundle.h"
 #include "cuda_memory.h"
 #include "engine.h"
+#include "tensorrt_contexts.h"
 #include "tiles.h"
 
 namespace amgan_impl {
 
 constexpr const char *kFlavour = AMGAN_TENSORRT_FLAVOUR;  // "tensorrt" or "tensorrt_rtx"
+
+// The loaded library's version, as a prefix of the full version in a manifest: TensorRT 10.7.0 is "10.7.0.".
+std::string tensorrt_version();
 
 // open_tensorrt in the backend.
 std::unique_ptr<Engine> open_tensorrt_here(const Bundle &bundle, const std::string &device,
@@ -85,6 +89,7 @@ class TensorRtPlan {
   public:
     // Raises Error if the engine cannot be loaded here, or is not a generator with this halo.
     TensorRtPlan(const Bundle &bundle, const FileEntry &entry, int gpu);
+    ~TensorRtPlan();
 
     Size core() const { return {tile_.width - 2 * halo_px_, tile_.height - 2 * halo_px_}; }
     Size tile() const { return tile_; }  // halo included
@@ -122,6 +127,7 @@ class TensorRtPlan {
     int batch_;
     std::unique_ptr<nvinfer1::IRuntime> runtime_;
     std::unique_ptr<nvinfer1::ICudaEngine> engine_;
+    std::unique_ptr<ContextMaker> contexts_;
     std::mutex lock_;
     std::condition_variable changed_;
     std::vector<std::unique_ptr<TensorRtLane>> lanes_;

@@ -32,7 +32,7 @@ struct CUstream_st {
 namespace {
 
 std::recursive_mutex mutex;
-int failing = 0, called = 0, objects = 0, rules = 0, launched = 0;
+int failing = 0, called = 0, objects = 0, rules = 0, compilations = 0, launched = 0;
 std::mutex meeting;
 std::condition_variable met;
 int wanted = 0, there = 0;
@@ -143,9 +143,73 @@ class Context : public nvinfer1::IExecutionContext, Counted {
     std::map<std::string, int> batches_;
 };
 
+// What TensorRT for RTX compiled: "kernels" and the sizes of engines.
+class Kernels : public nvinfer1::IRuntimeCache, Counted {
+  public:
+    struct Bytes : nvinfer1::IHostMemory, Counted {
+        explicit Bytes(std::string all) : text(std::move(all)) {}
+        void *data() const noexcept override { return const_cast<char *>(text.data()); }
+        std::size_t size() const noexcept override { return text.size(); }
+        std::string text;
+    };
+
+    nvinfer1::IHostMemory *serialize() const noexcept override {
+        const Hold hold(mutex);
+        return fails() ? nullptr : new Bytes(text);
+    }
+    bool deserialize(const void *blob, std::size_t size) noexcept override {
+        const Hold hold(mutex);
+        const std::string said(static_cast<const char *>(blob), size);
+        if (fails() || said.compare(0, 7, "kernels") != 0) return false;
+        text = said;
+        return true;
+    }
+
+    std::string text = "kernels";
+};
+
+class Config : public nvinfer1::IRuntimeConfig, Counted {
+  public:
+    ~Config() override { rule(eager, "a graph may keep slow kernels"); }
+    nvinfer1::IRuntimeCache *createRuntimeCache() const noexcept override {
+        const Hold hold(mutex);
+        return fails() ? nullptr : new Kernels;
+    }
+    bool setRuntimeCache(const nvinfer1::IRuntimeCache &cache) noexcept override {
+        const Hold hold(mutex);
+        if (fails()) return false;
+        kernels = const_cast<Kernels *>(static_cast<const Kernels *>(&cache));
+        return true;
+    }
+    void setDynamicShapesKernelSpecializationStrategy(
+        nvinfer1::DynamicShapesKernelSpecializationStrategy strategy) noexcept override {
+        eager = strategy == nvinfer1::DynamicShapesKernelSpecializationStrategy::kEAGER;
+    }
+
+    bool eager = false;
+    Kernels *kernels = nullptr;
+};
+
 class Engine : public nvinfer1::ICudaEngine, Counted {
   public:
     explicit Engine(const Plan &plan) : plan_(plan) {}
+
+    nvinfer1::IRuntimeConfig *createRuntimeConfig() noexcept override {
+        const Hold hold(mutex);
+        return fails() ? nullptr : new Config;
+    }
+
+    nvinfer1::IExecutionContext *createExecutionContext(nvinfer1::IRuntimeConfig *config) noexcept override {
+        const Hold hold(mutex);
+        if (fails()) return nullptr;
+        Kernels *kernels = static_cast<Config *>(config)->kernels;
+        const std::string own = " " + std::to_string(plan_.width) + "x" + std::to_string(plan_.height);
+        if (kernels == nullptr || (kernels->text + " ").find(own + " ") == std::string::npos) {
+            ++compilations;
+            if (kernels != nullptr) kernels->text += own;
+        }
+        return new Context(plan_);
+    }
 
     nvinfer1::IExecutionContext *createExecutionContext() noexcept override {
         const Hold hold(mutex);
@@ -207,6 +271,7 @@ void fail_at(int call) {
 int calls() { return called; }
 int held() { return static_cast<int>(memory.size()) + objects; }
 int broken() { return rules; }
+int compiled() { return compilations; }
 int graphs() { return launched; }
 void meet(int threads) {
     const std::lock_guard<std::mutex> hold(meeting);
@@ -228,6 +293,18 @@ cudaError_t cudaGetDeviceCount(int *count) {
 cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int) {
     const Hold hold(mutex);
     *value = attribute == cudaDevAttrComputeCapabilityMajor ? 8 : 9;
+    return fails() ? cudaErrorInvalidValue : cudaSuccess;
+}
+
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int) {
+    const Hold hold(mutex);
+    *properties = {"Fake GPU", 8, 9};
+    return fails() ? cudaErrorInvalidValue : cudaSuccess;
+}
+
+cudaError_t cudaDriverGetVersion(int *version) {
+    const Hold hold(mutex);
+    *version = 13000;
     return fails() ? cudaErrorInvalidValue : cudaSuccess;
 }
 

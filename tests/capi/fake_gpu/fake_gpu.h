@@ -23,6 +23,7 @@ int calls();             // number of calls since then
 int held();              // memory, streams and objects of TensorRT that were not freed
 int graphs();            // number of launched graphs
 void meet(int threads);  // waits for the GPU block until this many threads wait; 0: no longer
+int compiled();          // number of contexts whose kernels were compiled, not taken from a cache
 int broken();            // number of violations, such as use of freed memory
 
 }  // namespace fake

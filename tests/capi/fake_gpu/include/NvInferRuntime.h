@@ -34,10 +34,38 @@ class IExecutionContext {
     virtual bool enqueueV3(cudaStream_t stream) noexcept = 0;
 };
 
+class IHostMemory {
+  public:
+    virtual ~IHostMemory() = default;
+    virtual void *data() const noexcept = 0;
+    virtual std::size_t size() const noexcept = 0;
+};
+
+// Of TensorRT for RTX.
+enum class DynamicShapesKernelSpecializationStrategy : std::int32_t { kLAZY = 0, kEAGER = 1, kNONE = 2 };
+
+class IRuntimeCache {
+  public:
+    virtual ~IRuntimeCache() = default;
+    virtual IHostMemory *serialize() const noexcept = 0;
+    virtual bool deserialize(const void *blob, std::size_t size) noexcept = 0;
+};
+
+class IRuntimeConfig {
+  public:
+    virtual ~IRuntimeConfig() = default;
+    virtual IRuntimeCache *createRuntimeCache() const noexcept = 0;
+    virtual bool setRuntimeCache(const IRuntimeCache &cache) noexcept = 0;
+    virtual void setDynamicShapesKernelSpecializationStrategy(
+        DynamicShapesKernelSpecializationStrategy strategy) noexcept = 0;
+};
+
 class ICudaEngine {
   public:
     virtual ~ICudaEngine() = default;
     virtual IExecutionContext *createExecutionContext() noexcept = 0;
+    virtual IExecutionContext *createExecutionContext(IRuntimeConfig *config) noexcept = 0;
+    virtual IRuntimeConfig *createRuntimeConfig() noexcept = 0;
     virtual TensorIOMode getTensorIOMode(const char *name) const noexcept = 0;
     virtual DataType getTensorDataType(const char *name) const noexcept = 0;
     virtual Dims getTensorShape(const char *name) const noexcept = 0;

@@ -13,6 +13,12 @@ enum cudaError_t {
 enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2 };
 enum cudaDeviceAttr { cudaDevAttrComputeCapabilityMajor = 75, cudaDevAttrComputeCapabilityMinor = 76 };
 
+struct cudaDeviceProp {
+    char name[256];
+    int major;
+    int minor;
+};
+
 struct CUstream_st;
 using cudaStream_t = CUstream_st *;
 
@@ -27,6 +33,8 @@ constexpr unsigned cudaStreamNonBlocking = 1;
 const char *cudaGetErrorString(cudaError_t code);
 cudaError_t cudaGetDeviceCount(int *count);
 cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int gpu);
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int gpu);
+cudaError_t cudaDriverGetVersion(int *version);
 cudaError_t cudaSetDevice(int gpu);
 cudaError_t cudaMalloc(void **memory, std::size_t bytes);
 cudaError_t cudaMallocHost(void **memory, std::size_t bytes);
