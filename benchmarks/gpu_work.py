@@ -12,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from common import commit
 from gpu_bundles import build, export_bundle, only, opener, verify
 from gpu_end_to_end import time_estimator, time_photos, time_processes
@@ -22,7 +23,8 @@ from amgan.runtime.engines.cuda.program import core_size
 
 PACKAGES = ("torch", "onnx", "cuda-bindings", "tensorrt", "tensorrt_rtx", "openvino")
 STEPS = (
-    "machine", "cuda", "ring", "torch", "tensorrt", "tensorrt_rtx", "estimator", "baselines", "matmul",
+    "machine", "cuda", "ring", "torch", "tensorrt", "tensorrt_rtx", "estimator", "faces",
+    "baselines", "matmul",
     "photos-torch", "photos-tensorrt", "photos-tensorrt_rtx", "profile", "processes", "faults",
 )  # fmt: skip
 
@@ -131,6 +133,23 @@ class Check:
 
         return time_estimator(Bundle.open(self.bundle), self.gpu.number, 10 * self.arguments.frames)
 
+    def faces(self) -> dict[str, Any]:
+        """Finder, mesh and parser in every library: difference from the CPU, and time."""
+        from common import PHOTO
+        from gpu_faces import compare_faces, time_face_networks
+        from PIL import Image
+
+        from amgan.runtime.bundle.engine_files import FLAVOURS
+
+        device, runs = f"cuda:{self.gpu.number}", self.arguments.runs
+        side = self.arguments.size
+        photo = np.asarray(Image.open(PHOTO).convert("RGB").resize((side, side), Image.Resampling.BICUBIC))
+        found: dict[str, Any] = {}
+        for engine in ("PyTorch", *(FLAVOURS[flavour] for flavour in FLAVOURS if flavour in self.bundles)):
+            found[engine] = {"networks": time_face_networks(engine, device, self.arguments.frames)}
+            found[engine]["photos"] = compare_faces(engine, device, [photo, photo[:, ::-1].copy()], runs)
+        return found
+
     def end_to_end(self, flavour: str) -> dict[str, Any]:
         """Photos from JPEG to JPEG, and the engine alone on the faces in them."""
         from amgan.runtime.errors import EngineError
@@ -232,6 +251,7 @@ def make_steps(check: Check) -> Iterator[Step]:
     for flavour in flavours:
         yield Step(flavour, lambda flavour=flavour: check.engine(flavour), 90)
     yield Step("estimator", check.estimator, 20)
+    yield Step("faces", check.faces, 30)
     yield Step("baselines", check.baselines, 90)
     yield Step("matmul", check.matmul, 10)
     for flavour in flavours:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..engines.cuda.program import Tensor
 from ..engines.network import CpuNetwork, GpuNetwork, Network, apart, open_gpu_network
@@ -106,19 +108,15 @@ class GpuFaceNetworks(FaceNetworks):
 
     def detector(self, side_px: int) -> Network:
         """The detector for squares; see FaceNetworks."""
-        tensor = Tensor((side_px, side_px, 3), np.dtype(np.float32))
-        return self._on_gpu(DETECTOR, {"image": tensor}, super().detector(side_px))
+        return self._on_gpu(DETECTOR, network_inputs(DETECTOR, side_px), super().detector(side_px))
 
     def mesh(self) -> Network:
         """The mesh; see FaceNetworks."""
-        tensor = Tensor((MESH_PX, MESH_PX, 3), np.dtype(np.float32))
-        return self._on_gpu(MESH, {"image": tensor}, super().mesh())
+        return self._on_gpu(MESH, network_inputs(MESH), super().mesh())
 
     def parser(self, streams: int | None = None) -> Network:
         """The head parser; see FaceNetworks."""
-        picture = Tensor((PARSER_PX, PARSER_PX, 3), np.dtype(np.uint8))
-        face = Tensor((1, PARSER_PX, PARSER_PX), np.dtype(np.float32))
-        return self._on_gpu(PARSER, {"image": picture, "face": face}, super().parser(streams))
+        return self._on_gpu(PARSER, network_inputs(PARSER), super().parser(streams))
 
     def close(self) -> None:
         """Free the GPU's memory; networks that were opened must not be used afterwards."""
@@ -137,7 +135,7 @@ class GpuFaceNetworks(FaceNetworks):
             except AmganError as error:
                 return self._give_up(network, str(error), on_cpu)
             try:
-                probe = [_picture(tensor) for tensor in inputs.values()]
+                probe = probe_inputs(inputs)
                 found = apart(on_gpu(*probe), on_cpu(*probe))
                 why = "" if found <= network.most_apart else f"it differs by {found:.2g} on {on_gpu.name}"
             except AmganError as error:
@@ -159,6 +157,20 @@ def open_face_networks(engine: str, device: str) -> FaceNetworks:
     if not device.startswith("cuda"):
         return FaceNetworks(threads=1)
     return GpuFaceNetworks(engine, device.partition(",")[0])
+
+
+def network_inputs(network: NetworkFile, side_px: int = 0) -> dict[str, Tensor]:
+    """The inputs of a network without the batch axis; ``side_px`` is the side of the detector's square."""
+    if network is PARSER:
+        picture = Tensor((PARSER_PX, PARSER_PX, 3), np.dtype(np.uint8))
+        return {"image": picture, "face": Tensor((1, PARSER_PX, PARSER_PX), np.dtype(np.float32))}
+    side = side_px if network is DETECTOR else MESH_PX
+    return {"image": Tensor((side, side, 3), np.dtype(np.float32))}
+
+
+def probe_inputs(inputs: Mapping[str, Tensor]) -> list[NDArray[Any]]:
+    """Random patches as values of inputs, with the batch axis, on which two libraries are compared."""
+    return [_picture(tensor) for tensor in inputs.values()]
 
 
 def _picture(tensor: Tensor) -> np.ndarray:

@@ -62,7 +62,18 @@ def cuda(monkeypatch: pytest.MonkeyPatch) -> FakeCuda:
     import gpu_end_to_end
     import gpu_probe
     import gpu_timing
+    import gpu_work
 
+    whole_step = gpu_work.Check.faces
+
+    def faces(check: gpu_work.Check) -> dict[str, Any]:
+        """The photos of other steps find their faces on the CPU, which takes less time here."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("amgan.runtime.engines.network.load_cuda", lambda: cuda)
+            patch.setattr("amgan.runtime.engines.cuda.torch_gpu.TorchCuda", lambda torch, gpu: FakeGpu(cuda))
+            return whole_step(check)
+
+    monkeypatch.setattr(gpu_work.Check, "faces", faces)
     for module in (gpu_timing, gpu_end_to_end):
         monkeypatch.setattr(module, "device_of", lambda gpu: "cpu")
     monkeypatch.setattr(gpu_timing.matmul_tflops, "__defaults__", (64,))
@@ -99,6 +110,15 @@ def test_every_step_runs_on_a_machine_without_a_gpu(cuda: FakeCuda, bundle: Path
     assert found["torch"]["engine_only"]["core 144x176, graphs, 4 slots, 2 streams"]["streams"] == 2
     assert len(found["torch"]["parity"]) == 3
     assert found["estimator"]["years_apart_from_cpu"] < 0.5
+    faces = found["faces"]["PyTorch"]
+    assert set(faces["networks"]) == {"detector 192 px", "detector 384 px", "mesh", "parser"}
+    for one in faces["networks"].values():
+        assert 0 <= one["apart"] <= one["most_apart"]
+        assert one["gpu"]["per_second_of_16"] > 0
+        assert one["cpu"]["ms_alone"] > 0
+    assert faces["photos"]["fell_back"] is False
+    assert faces["photos"]["faces"]["gpu"] == [1, 1]
+    assert faces["photos"]["landmarks_apart_px"] < 1
     assert found["baselines"]["eager f32"]["frames_per_second"] > 0
     assert "no compiler" in found["baselines"]["f16, channels_last, compiled"]["not_run"]
     assert found["photos-torch"]["photos_per_second"] > 0
