@@ -116,9 +116,18 @@ def _time_batches(
 
 
 def time_processes(
-    bundle: Path, gpu: int, folder: Path, processes: int, jobs: int, timeout_s: float = 120.0
+    bundle: Path,
+    gpu: int,
+    folder: Path,
+    processes: int,
+    jobs: int,
+    workers: int = 1,
+    timeout_s: float = 120.0,
 ) -> dict[str, float]:
-    """Concurrent run-batch commands, each on all photos of ``folder / "photos"``, start-up included."""
+    """Concurrent run-batch commands, each on all photos of ``folder / "photos"``, start-up included.
+
+    Each command has ``workers`` processes.
+    """
     import subprocess
     import sys
 
@@ -128,8 +137,9 @@ def time_processes(
         subprocess.Popen(
             [
                 sys.executable, "-P", "-m", "amgan", "run-batch", str(folder / "photos"),
-                "-o", str(folder / f"processes{processes}-{i}"), "--model", str(bundle),
+                "-o", str(folder / f"processes{processes}-{workers}-{i}"), "--model", str(bundle),
                 "--device", device_of(gpu), "--age", "70", "--include-children", "--jobs", str(jobs),
+                "--workers", str(workers),
             ],
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         )

@@ -184,6 +184,11 @@ class Check:
             found[str(number)] = time_processes(
                 self.bundles[flavour], self.gpu.number, self.photos, number, jobs
             )
+        for number in (2, 4):
+            jobs = max(2, count_cores() // number)
+            found[f"{number} workers"] = time_processes(
+                self.bundles[flavour], self.gpu.number, self.photos, 1, jobs, number
+            )
         return found
 
     def matmul(self) -> dict[str, Any]:
