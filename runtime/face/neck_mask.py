@@ -30,6 +30,8 @@ _DARKER, _LIGHTER = (-1.7, -1.3), (0.55, 0.75)
 _JUMP = (0.35, 0.6)
 """Differences from the light of the skin around that are none of skin."""
 _AROUND = (17, 17)
+_ROUGH, _LEAST_ROUGH = 0.012, 0.5
+"""The roughness of light, as a logarithm, from which a neck gets full lines, and the least share of them."""
 _LEAST_RED = 0.10
 """Skin with less red, as in grey photos, has no colour that tells it from others."""
 _LEAST_CELLS = 60
@@ -87,7 +89,8 @@ def find_neck(
     trust = np.float32(eased_between(along, *_ALONG))
     if not trust or sure.sum() < _LEAST_SHARE * CELLS * CELLS:
         return None
-    return NeckMask(trust * _feathered(sure), (_LEFT, _TOP))
+    weight = _feathered(sure)
+    return NeckMask(trust * _roughness(picture, weight) * weight, (_LEFT, _TOP))
 
 
 def _in_cells(share: Plane, size: tuple[int, int]) -> Plane:
@@ -181,6 +184,16 @@ def _attached(sure: NDArray[np.bool_], points: NDArray[np.float64]) -> tuple[NDA
     ]
     chosen = np.isin(np.arange(count), kept)
     return chosen[pieces], float(chosen[beneath].any(axis=1).mean())
+
+
+def _roughness(picture: NDArray[np.uint8], weight: Plane) -> np.float32:
+    """_LEAST_ROUGH to 1: on a neck that is smooth or out of focus full lines would look drawn."""
+    inside = weight > 0.6
+    if not inside.any():
+        return np.float32(_LEAST_ROUGH)
+    light = np.log(picture[..., 1].astype(np.float32) + np.float32(4.0))
+    rough = float(np.abs(light - cv2.blur(light, (3, 3)))[inside].mean())
+    return np.float32(np.clip(rough / _ROUGH, _LEAST_ROUGH, 1.0))
 
 
 def _feathered(sure: NDArray[np.bool_]) -> Plane:
