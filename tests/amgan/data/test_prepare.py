@@ -51,7 +51,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if name.endswith("jpg"):
             shutil.copy(HOPPER, folder / name)
         else:
-            collins.save(folder / name)
+            collins.save(folder / name, compress_level=1)
     hopper.convert("L").save(folder / "grey.png")
     hopper.resize((64, 75)).save(folder / "tiny.png")
     Image.effect_noise((200, 200), 60).save(folder / "noise.png")

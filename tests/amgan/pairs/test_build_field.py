@@ -49,7 +49,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = []
     for number, name in enumerate(NAMES):
         light = ImageEnhance.Brightness(hopper if name in OLD else collins).enhance(0.8 + 0.03 * number)
-        light.save(folder / ("more" if number % 3 else ".") / name)
+        light.save(folder / ("more" if number % 3 else ".") / name, compress_level=1)
         rows.append(f"{name},{60 + 4 * number if name in OLD else 15 + 2 * number},female")
     (folder / "ages.csv").write_text("\n".join(["file,age,sex", *rows, f"{GONE},50,male"]) + "\n")
     (folder / "patterns.toml").write_text(RECIPE)
