@@ -108,9 +108,9 @@ def pixels_part(result: Mapping[str, Any]) -> str:
     """Measures of the pixels."""
     found, seams = result["all"], result["seams"]
     rows = [
-        ["change inside the zone that alone was asked for", shown(found["place"]["inside"], 4)],
+        ["change inside the zone that alone was asked for", shown(found["locality"]["inside"], 4)],
         ["fine detail kept on the rest of the face (correlation)",
-         shown(found["place"]["untouched_detail"], 4)],
+         shown(found["locality"]["untouched_detail"], 4)],
         ["fine detail kept over the face, asked for 25", shown(found["detail_kept"]["25"], 3)],
         ["fine detail kept over the face, asked for 70", shown(found["detail_kept"]["70"], 3)],
         [f"pixels changed outside the face, in {found['outside']['pictures']} pictures",

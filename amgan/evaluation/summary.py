@@ -91,7 +91,7 @@ def measures(faces: Faces, noise: dict[str, float], first: str) -> dict[str, Any
             "present_age_db": summarise([face.cycle.present_age_db for face in faces]),
         },
         "sweep": sweep_measures(faces),
-        "place": place_measures(faces),
+        "locality": locality_measures(faces),
     }
 
 
@@ -116,7 +116,7 @@ def sweep_measures(faces: Faces) -> dict[str, Any]:
     }
 
 
-def place_measures(faces: Faces) -> dict[str, Any]:
+def locality_measures(faces: Faces) -> dict[str, Any]:
     """Share of the change inside the requested zone; each face is the mean of all zones."""
     judged = [list(face.zones.values()) for face in faces if face.zones]
     return {

@@ -31,7 +31,7 @@ def band_rows(bands: Mapping[str, Mapping[str, Any]], first: str) -> list[tuple[
         ("monotone within noise", [shown(age["monotone_within_noise"]) for age in ages]),
         ("distance at 25", [shown(group["identity"]["distance"]["25"]) for group in groups]),
         ("distance at 70", [shown(group["identity"]["distance"]["70"]) for group in groups]),
-        ("change inside the zone", [shown(group["place"]["inside"], 3) for group in groups]),
+        ("change inside the zone", [shown(group["locality"]["inside"], 3) for group in groups]),
         ("fine detail kept at 70", [shown(group["detail_kept"]["70"]) for group in groups]),
         ("skin shift at 70: red", [shown(group["tone"]["70"]["red"], 1) for group in groups]),
         ("skin shift at 70: green", [shown(group["tone"]["70"]["green"], 1) for group in groups]),

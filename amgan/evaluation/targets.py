@@ -79,8 +79,8 @@ OTHER_TARGETS = (
         "Identity: distance for those two requests", ("all", "identity", "those_two_requests"), highest=0.37
     ),
     Target(
-        "Place: share of the change inside the zone asked for",
-        ("all", "place", "inside"),
+        "Locality: share of the change inside the zone asked for",
+        ("all", "locality", "inside"),
         lowest=0.9,
         digits=3,
     ),

@@ -86,7 +86,7 @@ def test_the_result_holds_every_measure(result: Any) -> None:
     assert set(measured["age"]) == {"fake", "second"}
     assert measured["age"][FIRST]["reading"]["70"]["n"] == 2
     assert measured["identity"]["distance"]["70"]["mean"] > 0
-    assert measured["place"]["inside"]["n"] == 1
+    assert measured["locality"]["inside"]["n"] == 1
     assert measured["zones"]["forehead"]["inside"]["n"] == 1
     assert measured["sweep"]["largest_step_codes"]["mean"] > 0
     assert measured["present_age_changes_nothing"]["mean"] == 1
@@ -226,10 +226,10 @@ def test_the_aims_are_judged(result: Any) -> None:
     lines = {one.text: one for one in target_results(result)}
     assert lines["Pixels changed outside the face"].reached
     assert lines["Seams: one tile against many"].found == "0 code values"
-    place = lines["Place: share of the change inside the zone asked for"]
+    locality = lines["Locality: share of the change inside the zone asked for"]
     slopes = [one.text for one in target_results(result) if one.text.startswith("Slope")]
     assert [text.split("(")[1] for text in slopes] == ["fake)", "second)"]
-    assert place.reached == (result["all"]["place"]["inside"]["mean"] >= 0.9)
+    assert locality.reached == (result["all"]["locality"]["inside"]["mean"] >= 0.9)
 
 
 def test_an_aim_in_words() -> None:
