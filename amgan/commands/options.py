@@ -289,6 +289,8 @@ def require_photo(photo: Path) -> None:
     if photo.is_dir():
         raise UsageError(f"'{photo}' is a folder: give one photo, or use `amgan run-batch` for a folder")
     if not photo.exists():
+        if photo.is_symlink():
+            raise PhotoError(f"'{photo}' is a link that leads to no file: check where it leads")
         raise PhotoError(f"'{photo}' does not exist: check the name of the photo")
 
 

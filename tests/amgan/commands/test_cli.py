@@ -251,6 +251,16 @@ def test_the_shell_completes_commands_and_options(tmp_path: Path) -> None:
     assert "--include-children" in complete("amgan", "age", "--in")
 
 
+def test_a_link_to_no_file_is_named(tmp_path: Path) -> None:
+    dead, loop = tmp_path / "dead.jpg", tmp_path / "loop.jpg"
+    dead.symlink_to(tmp_path / "gone.jpg")
+    loop.symlink_to(loop)
+    for link in (dead, loop):
+        result = run("age", link, "--age", "70")
+        assert result.exit_code == 1
+        assert f"'{link}' is a link that leads to no file" in one_sentence(result)
+
+
 def test_an_output_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     source = photo(tmp_path / "a.png")
     for output, code, told in (
