@@ -256,7 +256,7 @@ def test_a_link_to_no_file_is_named(tmp_path: Path) -> None:
     dead.symlink_to(tmp_path / "gone.jpg")
     loop.symlink_to(loop)
     for link in (dead, loop):
-        result = run("age", link, "--age", "70")
+        result = run("age", link, "-o", tmp_path / "old.jpg", "--age", "70")
         assert result.exit_code == 1
         assert f"'{link}' is a link that leads to no file" in one_sentence(result)
 
