@@ -24,6 +24,15 @@ from PIL import Image
 from support.helpers import COLLINS, HOPPER, write_tiny_bundle
 from support.kept import ROOT, kept_folder
 
+
+@pytest.fixture(autouse=True)
+def usual_scheduling() -> Iterator[None]:
+    """No test leaves its thread with a real-time priority: later ones would wait for spinning threads."""
+    yield
+    if hasattr(os, "sched_getscheduler"):
+        assert os.sched_getscheduler(0) in (os.SCHED_OTHER, os.SCHED_BATCH)
+
+
 ONE_PROCESS = {"capi", "export"}
 """Folders whose tests share what takes long to make: the C library, an export in all precisions."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,23 @@ def moving(photo: Pixels, count: int, step: float = 2.0, x: float = 60, height: 
     return pictures
 
 
+@contextmanager
+def scheduling_kept() -> Iterator[None]:
+    """Give the thread its scheduling back afterwards.
+
+    SVT-AV1's encoder makes the thread that opens it a real-time one where it may, as root. All threads that
+    are started later inherit that, and those that spin then hold back all others for minutes.
+    """
+    if not hasattr(os, "sched_getscheduler"):
+        yield
+        return
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, parameters)
+
+
 def write_video(
     path: Path,
     pictures: Sequence[Pixels],
@@ -49,7 +68,7 @@ def write_video(
     format: str | None = None,
 ) -> Path:
     """Write pictures, uint8 [h, w, 3], as a video; ``times`` are in frames, ``change`` sees its track."""
-    with av.open(str(path), "w", format=format) as container:
+    with scheduling_kept(), av.open(str(path), "w", format=format) as container:
         stream = container.add_stream(codec, rate=RATE, options=options or {})
         stream.height, stream.width = pictures[0].shape[:2]
         stream.pix_fmt = pix_fmt
