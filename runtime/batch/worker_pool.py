@@ -148,7 +148,9 @@ class WorkerPool:
                     worker = min(free, key=lambda one: one.in_flight)
                     worker.in_flight += 1
                     return worker
-                if self._stopped or not (alive or self._starting or self._trials):
+                # Photos of a process that has just ended are still to be handed to its replacement.
+                handed_over = any(one.ended and one.in_flight for one in self._workers)
+                if self._stopped or not (alive or self._starting or self._trials or handed_over):
                     how = self._workers[-1].ended if self._workers else "none is ready"
                     raise EngineError(
                         f"no worker process is left ({how}): use fewer `workers`, and run again to go on"
