@@ -243,3 +243,13 @@ def test_unverified_speeds_are_named_so(script: Any, result: dict[str, Any]) -> 
     assert "OpenVINO bf16 4.0 (at most 1 code value apart)" in claims.beside_others(result)
     result["speeds"]["AMGAN, OpenVINO bf16"]["parity"]["verified"] = False
     assert "OpenVINO bf16 4.0 (UNVERIFIED, at most 1 code value apart)" in claims.beside_others(result)
+
+
+def test_speeds_that_vary_are_not_claimed(script: Any, result: dict[str, Any]) -> None:
+    claims = script("readme_claims")
+    result["speeds"]["AMGAN, OpenVINO bf16"]["spread"] = 0.22
+    said = claims.beside_others(result)
+    assert "OpenVINO bf16 not claimed, as it varies by 22% (at most 1 code value apart)" in said
+    assert "torch.compile 1.2" in said
+    result["noise"] = 0.3
+    assert "torch.compile not claimed, as it varies by 30%" in claims.beside_others(result)
