@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from .alignment import Frame
 from .easing import eased_between
 from .mesh import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE
+from .percentile import percentile
 from .tone import LUMA, Tone
 from .warp import sample_plane
-from .whites import LEAST_PX, MOST_YEARS, cheek_colour, soft_polygon
+from .whites import LEAST_PX, MOST_YEARS, box_around, cheek_colour, soft_polygon
 
 LASHES_PER_YEAR, BROWS_PER_YEAR, LIPS_PER_YEAR = 0.011, 0.008, 0.006
 """The share of the contrast that is lost in a year; the network lightens brows and lips, too."""
@@ -118,7 +119,7 @@ def _plan_rim(
 ) -> ContrastChange | None:
     """The change of what is dark from ``rim`` widths inside an outline, or all of it, to as many outside."""
     wide = float(np.ptp(ring[:, 0]) + np.ptp(ring[:, 1]))
-    box = _box(rgb, ring, (_AROUND + 3 * _SOFT) * wide)
+    box = box_around(rgb, ring, (_AROUND + 3 * _SOFT) * wide)
     if wide < 2 * LEAST_PX or not share or box is None:
         return None
     left, top, sides = box
@@ -134,7 +135,7 @@ def _plan_rim(
         return None
     near = rgb[top : top + sides[0], left : left + sides[1]][ring_cells].astype(np.float32)
     bright = near @ LUMA
-    skin = np.median(near[bright >= np.percentile(bright, _HAIR_RANK)], axis=0)
+    skin = np.median(near[bright >= percentile(bright, _HAIR_RANK)], axis=0)
     dark = outer if within is None else np.maximum(outer - drawn(-within), 0.0)
     return ContrastChange(left, top, np.asarray(share * dark, np.float32), skin.astype(np.float32), True)
 
@@ -142,7 +143,7 @@ def _plan_rim(
 def _plan_lips(rgb: NDArray[np.uint8], points: NDArray[np.float64], share: float) -> ContrastChange | None:
     outline = points[list(LIPS_OUTER)]
     wide = float(np.ptp(outline[:, 0]) + np.ptp(outline[:, 1]))
-    box = _box(rgb, outline, 3 * _SOFT * wide)
+    box = box_around(rgb, outline, 3 * _SOFT * wide)
     if wide < 2 * LEAST_PX or not share or box is None:
         return None
     left, top, sides = box
@@ -166,12 +167,3 @@ def _moved(ring: NDArray[np.float64], by: float) -> NDArray[np.float64]:
     apart = ring - ring.mean(axis=0)
     length = np.maximum(np.hypot(*apart.T), 1e-6)[:, None]
     return np.asarray(ring + apart / length * np.maximum(by, -0.9 * length), np.float64)
-
-
-def _box(
-    rgb: NDArray[np.uint8], ring: NDArray[np.float64], margin: float
-) -> tuple[int, int, tuple[int, int]] | None:
-    """Left, top and the sides (height, width) of a ring's box in the photo; None if it is outside."""
-    left, top = np.maximum(np.floor(ring.min(axis=0) - margin).astype(int), 0).tolist()
-    right, bottom = np.minimum(np.ceil(ring.max(axis=0) + margin).astype(int) + 1, rgb.shape[1::-1]).tolist()
-    return (left, top, (bottom - top, right - left)) if right > left and bottom > top else None

@@ -19,7 +19,7 @@ from .hair_grid import MATTE_PX, Plane
 from .hair_matte import HairMatte, find_matte
 from .hair_strands import strands_along
 from .hair_trust import CERTAIN
-from .head_parser import HAIR_WIDTH, HeadShares, hair_window
+from .head_parser import HeadShares, hair_window, window_points
 from .mesh import LEFT_BROW, LEFT_EYE, RIGHT_BROW, RIGHT_EYE
 from .networks import PARSER_PX
 from .percentile import percentile
@@ -211,7 +211,7 @@ def _grey_band(
 
 def _height(landmarks_unit: NDArray[np.floating], count: int) -> Plane:
     """The relative height of every cell of the window: 0 at the brows and below, 1 at the crown."""
-    points = (np.asarray(landmarks_unit, np.float64)[:, :2] - 0.5) / HAIR_WIDTH + 0.5
+    points = window_points(landmarks_unit)
     eyes = points[list(LEFT_EYE)].mean(axis=0) - points[list(RIGHT_EYE)].mean(axis=0)
     unit = max(float(np.hypot(*eyes)), 1e-6)
     brow = float(points[list(LEFT_BROW + RIGHT_BROW), 1].mean())

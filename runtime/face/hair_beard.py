@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .easing import eased_between
-from .head_parser import HAIR_WIDTH, HeadShares
+from .head_parser import HeadShares, window_points
 from .mesh import CHEEKS, FACE_OVAL, LEFT_EYE, LIPS_OUTER, RIGHT_EYE
 
 _RIGHT_CHEEK, _LEFT_CHEEK = (50, 101, 118, 117, 36), (280, 330, 347, 346, 266)
@@ -54,7 +54,7 @@ def find_beard_hair(shares: HeadShares, landmarks_unit: NDArray[np.floating]) ->
     All 0 if no beard is certain, or if there is no dark hair to compare it with.
     """
     count = len(shares.skin)
-    points = ((np.asarray(landmarks_unit, np.float64)[:, :2] - 0.5) / HAIR_WIDTH + 0.5) * count
+    points = window_points(landmarks_unit) * count
     grey = cv2.cvtColor(cv2.GaussianBlur(shares.image, (0, 0), 0.5), cv2.COLOR_RGB2GRAY)
     light = np.log(grey.astype(np.float32) + np.float32(_FLOOR))
     cheeks = _light_of_cheeks(light, shares.skin, points)
@@ -80,8 +80,6 @@ def _light_of_cheeks(light: Plane, skin: Plane, points: NDArray[np.float64]) -> 
         return None
     ends = [points[one, 0].mean() for one in sides]
     values = [known[0] if one is None else one for one in lights]
-    if lights[0] is None:
-        values = [known[0], known[0]]
     along = np.arange(len(light), dtype=np.float64)
     if ends[1] <= ends[0]:
         return np.full((1, len(light)), np.mean(values), np.float32)

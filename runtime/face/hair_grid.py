@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from .alignment import Frame
 from .easing import eased
-from .head_parser import HAIR_WIDTH
+from .head_parser import window_points
 from .mesh import FACE_OVAL, raise_hairline
 
 MATTE_PX = 256
@@ -53,7 +53,7 @@ def face_and_jaw(landmarks_unit: NDArray[np.floating], rows: int) -> tuple[Plane
 
     ``landmarks_unit`` [468, 2] are in units of the frame.
     """
-    points = (np.asarray(landmarks_unit, np.float64)[:, :2] - 0.5) / HAIR_WIDTH + 0.5
+    points = window_points(landmarks_unit)
     face = np.zeros((rows, MATTE_PX), np.float32)
     outline = raise_hairline(points)[list(FACE_OVAL)]
     cv2.fillPoly(face, [np.rint(outline * MATTE_PX).astype(np.int32)], 1.0)

@@ -77,6 +77,11 @@ def hair_window(frame: Frame) -> Frame:
     return Frame(frame.centre, (frame.right[0] * HAIR_WIDTH, frame.right[1] * HAIR_WIDTH))
 
 
+def window_points(landmarks_unit: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Landmarks [468, 2 or more] in units of a canonical frame as points [468, 2] in units of its window."""
+    return (np.asarray(landmarks_unit, np.float64)[:, :2] - 0.5) / HAIR_WIDTH + 0.5
+
+
 def own_skin(shares: HeadShares) -> Shares:
     """Where a change may be pasted, considering occlusions: float32 [PARSER_PX, PARSER_PX], 0..1.
 

@@ -132,18 +132,29 @@ def _plan(
     share = float(eased_between(visible, *_COVERED))
     if wide < LEAST_PX or not share or _area(ring) < 0.5 * opening.least_open * wide * wide:
         return None
-    margin = 3.0 * _EDGE * wide
-    left, top = np.maximum(np.floor(ring.min(axis=0) - margin).astype(int), 0)
-    right, bottom = np.minimum(np.ceil(ring.max(axis=0) + margin).astype(int) + 1, rgb.shape[1::-1])
-    if right <= left or bottom <= top:
+    box = box_around(rgb, ring, 3.0 * _EDGE * wide)
+    if box is None:
         return None
-    inside = soft_polygon(ring - (left, top), (bottom - top, right - left), _EDGE * wide)
-    codes = rgb[top:bottom, left:right].astype(np.float32)
+    left, top, sides = box
+    inside = soft_polygon(ring - (left, top), sides, _EDGE * wide)
+    codes = rgb[top : top + sides[0], left : left + sides[1]].astype(np.float32)
     weight = _whites(codes, inside, cheeks, opening, wide)
     if weight is None:
         return None
     shift = np.float32(years) * np.array(opening.log_per_year, np.float32)
-    return WhiteChange(int(left), int(top), np.asarray(share * weight, np.float32), shift)
+    return WhiteChange(left, top, np.asarray(share * weight, np.float32), shift)
+
+
+def box_around(
+    rgb: NDArray[np.uint8], ring: NDArray[np.float64], margin: float
+) -> tuple[int, int, tuple[int, int]] | None:
+    """Left, top and the sides (height, width) of the box of a ring [n, 2] in a photo, ``margin`` px larger.
+
+    None if it is outside the photo.
+    """
+    left, top = np.maximum(np.floor(ring.min(axis=0) - margin).astype(int), 0).tolist()
+    right, bottom = np.minimum(np.ceil(ring.max(axis=0) + margin).astype(int) + 1, rgb.shape[1::-1]).tolist()
+    return (left, top, (bottom - top, right - left)) if right > left and bottom > top else None
 
 
 def _area(polygon: NDArray[np.float64]) -> float:
