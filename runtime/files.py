@@ -1,4 +1,4 @@
-"""Atomic writing of files and folders, and checksums of files."""
+"""Atomic writing of files and folders, a check before it, and checksums of files."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,6 +56,26 @@ def whole_folder(path: Path) -> Iterator[Path]:
         work.rename(path)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def check_writable(path: Path) -> None:
+    """Raise the OSError with which `whole_file` would fail at ``path``, before any work is done.
+
+    ``path`` must be no folder, its name short enough, and its folder, or the first of its folders that
+    exists, writable. Nothing is left there. Whether there is space is not checked.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    folder = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+    with contextlib.suppress(FileNotFoundError):
+        path.lstat()  # fails for a name that is too long
+    try:
+        tempfile.TemporaryFile(dir=folder).close()  # where Linux can, a file without a name
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
 
 
 def temporary_name(name: str, suffix: str = "") -> str:

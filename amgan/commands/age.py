@@ -58,11 +58,14 @@ def command(photo: Path, output: Path, format: str | None, aging: Aging) -> None
     from amgan.runtime.batch.naming import Naming
     from amgan.runtime.batch.plan import plan_run
     from amgan.runtime.batch.run import BatchOptions, run_batch
+    from amgan.runtime.photo.write import check_place
 
     to_stdout = output == STDOUT
     options = BatchOptions(metadata=aging.metadata, quality=aging.quality)
     with _folder_for(output) as folder:
         tasks = plan_run([photo], folder, naming=Naming(format)).tasks
+        for task in tasks:
+            check_place(task.target.path)
         with aging.pipeline() as pipeline:
             (outcome,) = run_batch(pipeline, tasks, request, options=options)
         if outcome.status != "aged" or outcome.target is None:

@@ -54,9 +54,12 @@ def command(photo: Path, as_json: bool, draw: Path | None, model: Path | None, d
         raise UsageError(f"'{draw}' is the photo itself: name another picture, it is never overwritten")
     from amgan.runtime.ages.request import Request
     from amgan.runtime.photo.read import read_photo
+    from amgan.runtime.photo.write import check_place
     from amgan.runtime.pipeline.face_filter import NoFaceError, why_not_found
     from amgan.runtime.pipeline.pipeline import Pipeline
 
+    if draw is not None:
+        check_place(draw)
     pixels = read_photo(photo).pixels
     with Pipeline(model, device) as pipeline:
         found = pipeline.estimate(pixels)

@@ -71,8 +71,12 @@ def command(
         if target is not None and target.resolve() == photo.resolve():
             raise UsageError(f"'{target}' is the photo itself: name another file, it is never overwritten")
     from amgan.runtime.ages.map_file import write_map_file
+    from amgan.runtime.photo.write import check_place
     from amgan.runtime.pictures.map_sheet import draw_views
 
+    for target in (output, save_map):
+        if target is not None:
+            check_place(target)
     views = _views(photo, model, request, aging.asked["faces"])
     if save_map is not None:
         if len(views) > 1:

@@ -91,10 +91,12 @@ def command(
     require_photo(photo)
     if output.resolve() == photo.resolve():
         raise UsageError(f"'{output}' is the photo itself: name another file, it is never overwritten")
+    from amgan.runtime.photo.write import check_place
     from amgan.runtime.pictures.sweep_files import check_target, load_video_writer, write_sweep
     from amgan.runtime.pipeline.sweep import parse_ages, sweep
 
     check_target(output)
+    check_place(output)
     if output.suffix.lower() == ".mp4":
         load_video_writer(output)
     ages = parse_ages(ages_text)

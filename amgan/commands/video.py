@@ -213,11 +213,13 @@ def _list_faces(
     source: Path, sheet: Path, min_face_px: float | None, start: float | None, end: float | None,
     rate: float, model: Path | None, device: str,
 ) -> None:  # fmt: skip
+    from amgan.runtime.photo.write import check_place
     from amgan.runtime.pipeline.pipeline import Pipeline
     from amgan.runtime.video.sheet import check_sheet, list_people, write_sheet
     from amgan.runtime.video.source import open_source
 
     check_sheet(sheet)
+    check_place(sheet)
     pictures = open_source(source, start, end, rate)
     with Pipeline(model, device) as pipeline, progress_bar("looking") as advance:
         people = list_people(pipeline, pictures, min_face_px, advance)

@@ -166,14 +166,16 @@ class PhotoWork:
         return Outcome(task.source, status, begun.reason, faces, seconds, task.target, details)
 
     def _check_target(self, task: PhotoTask, photo: Photo) -> None:
-        """Raise PhotoError for an output that could not hold the photo, before it is aged."""
-        from ..photo.write import check_target, refuse_outside
+        """Raise PhotoError for an output that cannot be written or hold the photo, before it is aged."""
+        from ..photo.write import check_place, check_target, refuse_outside
 
         target = self.staging.files(task).target
         if self.root is not None and not task.target.is_remote:
             refuse_outside(target, self.root)
         if self.no_face != "copy" or not self._copies(task):
             check_target(photo, target)
+        if not task.target.is_remote:
+            check_place(target)
 
     def _copies(self, task: PhotoTask) -> bool:
         """Whether the photo's file itself can be the output if it has no face."""
@@ -187,12 +189,6 @@ class PhotoWork:
         files = self.staging.files(task)
         if self.root is not None and not task.target.is_remote:
             refuse_outside(files.target, self.root)
-        try:
-            files.target.parent.mkdir(parents=True, exist_ok=True)
-        except (FileExistsError, NotADirectoryError) as error:
-            raise PhotoError(
-                f"'{task.target}' cannot be written: '{error.filename}' is not a folder"
-            ) from error
         if begun.faces is None and self._copies(task):
             with whole_file(files.target) as temporary:
                 shutil.copyfile(files.source, temporary)

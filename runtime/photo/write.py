@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import PhotoError
-from ..files import whole_file
+from ..files import check_writable, whole_file
 from .colour import STRIP_ROWS, SrgbSpace, changed_samples, eight_bits, has_sums, strip_sums
 from .data import Photo
 from .formats import (
@@ -106,6 +106,16 @@ def check_target(photo: Photo, path: Path | str) -> str:
     if format in ("HEIF", "AVIF"):
         load_plugin(format, path)
     return format
+
+
+def check_place(path: Path) -> None:
+    """Raise PhotoError if no file can be written as ``path``, before any work is done; see check_writable."""
+    try:
+        check_writable(path)
+    except NotADirectoryError as error:
+        raise PhotoError(f"'{path}' cannot be written: '{error.filename}' is not a folder") from error
+    except OSError as error:
+        raise PhotoError(f"'{path}' cannot be written ({error.strerror}): name another output") from error
 
 
 def refuse_outside(path: Path, folder: Path) -> None:

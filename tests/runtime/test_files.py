@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
+from support.helpers import closed_folder
 
-from amgan.runtime.files import is_temporary, temporary_name, whole_file, whole_folder
+from amgan.runtime import files
+from amgan.runtime.files import check_writable, is_temporary, temporary_name, whole_file, whole_folder
 
 
 def test_a_file_appears_at_the_end_of_the_block(tmp_path: Path) -> None:
@@ -85,3 +88,40 @@ def test_a_folder_that_fails_or_has_no_place_leaves_nothing_behind(tmp_path: Pat
     with pytest.raises(OSError, match="not empty"), whole_folder(target) as work:
         (work / "new").touch()
     assert [p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*")] == ["set", "set/mine"]
+
+
+def test_a_place_is_checked_before_it_is_written(tmp_path: Path) -> None:
+    (tmp_path / "old").write_text("old")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for good in ("a", "old", "new/folder/a", "loop"):
+        check_writable(tmp_path / good)
+    for bad, error in (
+        (tmp_path, IsADirectoryError),
+        (tmp_path / "old" / "folder" / "a", NotADirectoryError),
+        (tmp_path / "loop" / "a", NotADirectoryError),
+        (tmp_path / ("x" * 300), OSError),
+    ):
+        with pytest.raises(error):
+            check_writable(bad)
+        with pytest.raises(OSError), whole_file(bad) as temporary:
+            temporary.write_text("new")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["loop", "old"]
+
+
+@pytest.mark.parametrize("name", ["a", "new/folder/a"])
+def test_a_folder_that_takes_no_files_is_told_before(tmp_path: Path, name: str) -> None:
+    folder = closed_folder(tmp_path)
+    before = sorted(folder.iterdir())
+    with pytest.raises(PermissionError):
+        check_writable(folder / name)
+    assert sorted(folder.iterdir()) == before
+
+
+def test_a_full_disk_is_told_when_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then the error says how to go on."""
+
+    def full(dir: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(dir))
+
+    monkeypatch.setattr(files.tempfile, "TemporaryFile", full)
+    check_writable(tmp_path / "a")

@@ -17,12 +17,14 @@ from PIL import Image
 from support.command_line import one_sentence, refuse, run
 from support.command_pipeline import CommandPipeline
 from support.fake_pipeline import FACES, photo
+from support.helpers import closed_folder
 
 from amgan import __version__
 from amgan.cli import COMMANDS, main
 from amgan.commands import run_batch as run_batch_command
 from amgan.commands.output import _line_a_minute, progress_bar
 from amgan.runtime.errors import BundleError
+from amgan.runtime.face import finder
 from amgan.runtime.pipeline.results import AgedPhoto
 
 pytestmark = pytest.mark.usefixtures("fake")
@@ -271,6 +273,32 @@ def test_an_output_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         result = run("age", source, "-o", output, "--age", "70")
         assert result.exit_code == code
         assert f"'{output}'" in one_sentence(result) and told in one_sentence(result)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("age", "a.png", "-o", "{}/old.png", "--age", "70"),
+        ("age", "a.png", "-o", "{}/new", "--age", "70"),
+        ("sweep", "a.png", "-o", "{}/old.gif"),
+        ("map", "a.png", "-o", "{}/old.png"),
+        ("map", "a.png", "--save-map", "{}/old.npy"),
+        ("estimate", "a.png", "--draw", "{}/old.png"),
+        ("video", ".", "--list-faces", "{}/old.png"),
+    ],
+)
+def test_an_output_folder_that_cannot_be_written_is_told_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake: type[CommandPipeline], arguments: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(finder, "FaceFinder", None)  # `map` finds faces without a pipeline
+    photo(tmp_path / "a.png")
+    for folder, told in ((closed_folder(tmp_path), "cannot be written ("), ("a.png", "is not a folder")):
+        result = run(*(one.format(folder) for one in arguments))
+        assert result.exit_code == 1
+        assert f"'{folder}/" in one_sentence(result) and told in one_sentence(result)
+    assert fake.opened == []
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
 
 
 @pytest.mark.parametrize(
