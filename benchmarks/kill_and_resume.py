@@ -1,6 +1,8 @@
 """Kills a run over 60 photos at random moments (kill -9) and resumes it: nothing may be lost.
 
-    python benchmarks/kill_and_resume.py
+    python benchmarks/kill_and_resume.py [--workers 2]
+
+With several workers a worker and the parent are killed in turn; the run survives the end of a worker.
 
 Small photos and the tests' tiny bundle, so that most moments fall between reading and writing a photo.
 """
@@ -27,6 +29,7 @@ def main() -> None:
     parser.add_argument("--photos", type=common.count, default=60)
     parser.add_argument("--kills", type=common.count, default=50)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--workers", type=common.count, default=1)
     arguments = parser.parse_args()
     from support.helpers import write_tiny_bundle
 
@@ -34,11 +37,19 @@ def main() -> None:
     trials: list[Trial] = []
     with tempfile.TemporaryDirectory() as work:
         bundle = write_tiny_bundle(Path(work) / "bundle")
-        for one in torture(Path(work), bundle, arguments.photos, arguments.kills, arguments.seed):
+        for one in torture(
+            Path(work), bundle, arguments.photos, arguments.kills, arguments.seed, arguments.workers
+        ):
             trials.append(one)
             print(one, flush=True)
-            common.write_result(heading | summary(trials, arguments.photos), arguments.output)
-    sys.exit(0 if all(one.killed and one.same and one.clean for one in trials) else 1)
+            result = {"workers": arguments.workers} | summary(trials, arguments.photos)
+            common.write_result(heading | result, arguments.output)
+    sys.exit(0 if all(is_good(one) for one in trials) else 1)
+
+
+def is_good(one: Trial) -> bool:
+    """Whether nothing was lost or left over; a run that survives has no other to remove leftovers."""
+    return one.killed and one.same and one.clean and (one.victim != "worker" or not one.leftovers)
 
 
 def summary(trials: list[Trial], photos: int) -> dict[str, Any]:

@@ -102,6 +102,8 @@ class _Run:
             steps = _Steps(PhotoProbe(record, staging, options.memory), self.pool, staging)
             waiting = replace(options, threads=2 * options.threads * self.workers)
             run_steps(steps, tasks, waiting, report, record, fetching)
+            if record is not None and self.pool.ends:
+                record.clean(tasks)
 
 
 @dataclass(frozen=True)

@@ -185,6 +185,12 @@ class BatchSession:
         from .workers import ModelChoice
 
         choice = ModelChoice(None if self._model is None else self._model.absolute(), self._device)
+        only_here = _is_in_memory(self.plan)
+        if only_here and (self._engine == "ray" or (self._workers or 1) > 1):
+            raise UsageError(
+                "memory:// is the memory of this process, which other `workers` do not see: leave `workers` "
+                "and `engine` out, or use another file system"
+            )
         if self._engine == "ray":
             from .ray_runner import ray_runner
 
@@ -192,7 +198,7 @@ class BatchSession:
         from .processes import places_for, process_runner, workers_for
 
         photos = len(self.plan.tasks)
-        workers = min(self._workers or workers_for(self._device, photos), photos)
+        workers = 1 if only_here else min(self._workers or workers_for(self._device, photos), photos)
         if workers > 1:
             return stack.enter_context(process_runner(choice, places_for(workers, self._device)))
         from ..pipeline.pipeline import Pipeline
@@ -224,6 +230,11 @@ class BatchSession:
         name = root.resolve().name
         title = f"{name}: {self._title}" if self._title else name
         return write_gallery(self.outcomes, root, title, progress)
+
+
+def _is_in_memory(plan: Plan) -> bool:
+    """Whether a photo or an output is in the memory of this process."""
+    return any("memory://" in one.text for task in plan.tasks for one in (task.source, task.target))
 
 
 def _require_choice(name: str, value: str, choices: Sequence[str]) -> None:

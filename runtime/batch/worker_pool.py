@@ -43,7 +43,7 @@ class WorkerPool:
         self._workers: list[Worker] = []
         self._trials: dict[Worker, _Trial] = {}
         self._starting = self._stopped = False
-        self._ends_in_a_row = 0
+        self._ends = self._ends_in_a_row = 0
         self._starter: threading.Thread | None = None
         self._choice = choice
         self._job: Job | None = None
@@ -80,6 +80,11 @@ class WorkerPool:
             return self._age_alone(trial, task, probed)
         finally:
             self._leave_trial(worker, trial)
+
+    @property
+    def ends(self) -> int:
+        """How many workers have ended by themselves: each may have left temporary files."""
+        return self._ends
 
     def close(self) -> None:
         """End all workers after their photos in flight."""
@@ -180,6 +185,7 @@ class WorkerPool:
 
     def _count_end(self, how: str) -> None:
         """Count a process that has ended; raises EngineError if that happens again and again."""
+        self._ends += 1
         self._ends_in_a_row += 1
         if self._ends_in_a_row > 2 * len(self._places) + 2:
             raise EngineError(

@@ -1,14 +1,14 @@
 """Kills runs at random moments, lets them go on, and compares with a run that was left alone.
 
 A moment is a file operation in the output folder, by number: no machine is so fast, or so busy, that it comes
-after the end.
+after the end. Of a run with several workers either a worker is killed, which the run survives, or the parent.
 """
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -21,18 +21,21 @@ from PIL import Image
 
 from amgan.runtime.files import file_sha256
 from support.helpers import COLLINS, HOPPER
+from support.worker_choices import wait_for_ends
 
 
 @dataclass(frozen=True)
 class Trial:
     """One run that was killed before its file operation number ``operation``, and then went on.
 
-    ``killed`` is false where it had ended by then. ``written`` photos were there after the kill, and
-    ``leftovers`` half-written files; ``redone`` photos were written again although they were there; ``same``
-    says whether the result is that of the quiet run, ``clean`` whether no file of the run is left over.
-    ``said`` is what the run that went on said, with its exit code.
+    ``victim`` is the process that was killed: the "run", or of one with several workers a "worker" or their
+    "parent". ``killed`` is false where it had ended by then. ``written`` photos were there when the first run
+    had ended, and ``leftovers`` half-written files; ``redone`` photos were written again although they were
+    there; ``same`` says whether the result is that of the quiet run, ``clean`` whether no file of the run is
+    left over. ``said`` is what the run that went on said, with its exit code.
     """
 
+    victim: str
     operation: int
     killed: bool
     written: int
@@ -53,18 +56,27 @@ def make_photos(folder: Path, count: int) -> None:
         samples[number % 2].resize((side, side + 10)).save(path, quality=90)
 
 
-def torture(work: Path, bundle: Path, photos: int, kills: int, seed: int = 0) -> Iterator[Trial]:
-    """Kill ``kills`` runs over ``photos`` photos in the folder ``work``, one after the other."""
+def torture(
+    work: Path, bundle: Path, photos: int, kills: int, seed: int = 0, workers: int = 1
+) -> Iterator[Trial]:
+    """Kill ``kills`` runs over ``photos`` photos in the folder ``work``, one after the other.
+
+    With several ``workers`` a worker and the parent are killed in turn.
+    """
     make_photos(work / "in", photos)
     quiet = work / "quiet"
-    said = _whole(work / "in", quiet, bundle)
+    said = _Run(work / "in", quiet, bundle).whole()
     wanted = photos_in(quiet)
     assert len(wanted) == photos, f"{len(wanted)} of {photos} were aged, {said}"
     moments = random.Random(seed)
     for number in range(kills):
         out = work / f"out-{number}"
-        # Every photo is opened and renamed: before the last two operations not all of them can be there.
-        yield _trial(work / "in", out, bundle, moments.randrange(1, 2 * photos - 1), wanted)
+        victim = "run" if workers == 1 else ("worker", "parent")[number % 2]
+        # Every photo is opened and renamed: before the last two operations not all of them can be there. Each
+        # worker counts its own.
+        moment = moments.randrange(1, 2 * photos // workers - 1)
+        watched = work / f"watched-{number}"
+        yield _trial(_Run(work / "in", out, bundle, workers, watched), victim, moment, wanted)
         shutil.rmtree(out, ignore_errors=True)
 
 
@@ -75,16 +87,59 @@ def photos_in(folder: Path) -> dict[str, str]:
     return {name: file_sha256(path) for name, path in named.items() if not name.startswith(".amgan/")}
 
 
-def _trial(source: Path, out: Path, bundle: Path, operation: int, wanted: dict[str, str]) -> Trial:
-    killed = _start(source, out, bundle, operation, subprocess.DEVNULL).wait(600) == -signal.SIGKILL
-    there = photos_in(out) if out.exists() else {}
+@dataclass(frozen=True)
+class _Run:
+    """A run of the command; ``watched`` is a folder for files about its processes."""
+
+    source: Path
+    out: Path
+    bundle: Path
+    workers: int = 1
+    watched: Path | None = None
+
+    def whole(self) -> str:
+        """A run that nobody kills; returns its exit code and what it said."""
+        with tempfile.TemporaryFile("w+") as said:
+            code = self._start(said).wait(600)
+            said.seek(0)
+            return f"exit code {code}: {said.read()}"
+
+    def killed(self, victim: str, operation: int) -> bool:
+        """A run of which the victim is killed; returns whether it was, once all processes have ended."""
+        assert self.watched is not None
+        pids = self.watched / "pids"
+        pids.mkdir(parents=True)
+        (self.watched / "sitecustomize.py").write_text(_WATCH)
+        environment = {
+            "PYTHONPATH": str(self.watched),
+            "KILLED_RUNS": f"{victim}:{operation}:{self.out}/:{self.watched}",
+        }
+        self._start(subprocess.DEVNULL, environment).wait(600)
+        wait_for_ends(pids)
+        return (self.watched / "killed").exists()
+
+    def _start(
+        self, said: IO[str] | int, environment: dict[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
+        command = (
+            "-P", "-m", "amgan", "run-batch", self.source, "-o", self.out, "--age", "70", "--model",
+            self.bundle, "--device", "cpu", "--limit-memory", "1G", "--workers", self.workers,
+        )  # fmt: skip
+        own = os.environ | (environment or {})
+        return subprocess.Popen([sys.executable, *map(str, command)], stdout=said, stderr=said, env=own)
+
+
+def _trial(run: _Run, victim: str, operation: int, wanted: dict[str, str]) -> Trial:
+    killed = run.killed(victim, operation)
+    there = photos_in(run.out) if run.out.exists() else {}
     whole = {name for name in there if name in wanted}
-    times = {name: (out / name).stat().st_mtime_ns for name in whole}
-    said = _whole(source, out, bundle)
-    after = photos_in(out)
-    redone = sum((out / name).stat().st_mtime_ns != before for name, before in times.items())
-    extra = [path for path in (out / ".amgan").iterdir() if path.name not in ("lock", "run.jsonl")]
+    times = {name: (run.out / name).stat().st_mtime_ns for name in whole}
+    said = run.whole()
+    after = photos_in(run.out)
+    redone = sum((run.out / name).stat().st_mtime_ns != before for name, before in times.items())
+    extra = [path for path in (run.out / ".amgan").iterdir() if path.name not in ("lock", "run.jsonl")]
     return Trial(
+        victim,
         operation,
         killed,
         len(whole),
@@ -96,11 +151,15 @@ def _trial(source: Path, out: Path, bundle: Path, operation: int, wanted: dict[s
     )
 
 
-#: Kills its own process before file operation number OPERATION (0: never) on the photos in the folder OUT.
-_PROGRAM = """
+#: Every process that writes photos kills the victim before its file operation of this number in OUT.
+_WATCH = """
 import os, signal, sys, threading
-out, operation = sys.argv.pop(1), int(sys.argv.pop(1))
+
+victim, operation, out, watched = os.environ["KILLED_RUNS"].split(":")
 count, lock = 0, threading.Lock()
+writes = victim == "run" or "--multiprocessing-fork" in sys.orig_argv
+with open(f"{watched}/pids/{os.getpid()}", "x"):
+    pass
 
 def watch(event, arguments):
     global count
@@ -111,28 +170,14 @@ def watch(event, arguments):
         return
     with lock:
         count += 1
-        if count == operation:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if count != int(operation):
+            return
+    try:
+        open(f"{watched}/killed", "x").close()
+    except FileExistsError:
+        return  # one process a run
+    os.kill(os.getppid() if victim == "parent" else os.getpid(), signal.SIGKILL)
 
-sys.addaudithook(watch)
-from amgan.cli import main
-main()
+if writes:
+    sys.addaudithook(watch)
 """
-
-
-def _whole(source: Path, out: Path, bundle: Path) -> str:
-    """A run that nobody kills; returns its exit code and what it said."""
-    with tempfile.TemporaryFile("w+") as said:
-        code = _start(source, out, bundle, 0, said).wait(600)
-        said.seek(0)
-        return f"exit code {code}: {said.read()}"
-
-
-def _start(
-    source: Path, out: Path, bundle: Path, operation: int, said: IO[str] | int
-) -> subprocess.Popen[bytes]:
-    command = (
-        "-P", "-c", _PROGRAM, f"{out}/", operation, "run-batch", source, "-o", out, "--age", "70",
-        "--model", bundle, "--device", "cpu", "--limit-memory", "1G",
-    )  # fmt: skip
-    return subprocess.Popen([sys.executable, *map(str, command)], stdout=said, stderr=said)

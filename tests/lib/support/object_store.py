@@ -13,6 +13,7 @@ from unittest import mock
 import fsspec
 import numpy as np
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 from PIL import Image
 
 
@@ -38,6 +39,23 @@ def s3_server() -> Iterator[Any]:
         finally:
             type(system).clear_instance_cache()
             server.stop()
+
+
+class SharedFileSystem(LocalFileSystem):
+    """shared://PATH is a folder of this machine, as other processes see it, too."""
+
+    protocol = "shared"
+
+    @classmethod
+    def _strip_protocol(cls, path: Any) -> Any:
+        if isinstance(path, list):
+            return [cls._strip_protocol(one) for one in path]
+        return super()._strip_protocol(str(path).removeprefix("shared://"))
+
+    @classmethod
+    def register(cls) -> None:
+        """Let fsspec know the protocol in this process."""
+        fsspec.register_implementation("shared", cls, clobber=True)
 
 
 def new_bucket(system: Any) -> str:

@@ -14,12 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amgan.runtime.errors import EngineError, UsageError
+from amgan.runtime.files import whole_file
 from amgan.runtime.photo import write
 from amgan.runtime.photo.write import write_photo
 from support.fake_pipeline import OpenedPipeline
+from support.object_store import SharedFileSystem
 
-DEADLY, FULL, WRONG, ODD = 13, 14, 15, 16
-"""Grey levels of photos at which a process is killed, its disk is full, a request is wrong, a bug shows."""
+DEADLY, FULL, WRONG, ODD, TORN = 13, 14, 15, 16, 17
+"""Grey levels of photos at which a process is killed, its disk is full, a request is wrong, a bug shows, or a
+process is killed while it writes."""
 
 
 class Fragile(OpenedPipeline):
@@ -43,9 +46,13 @@ class Fragile(OpenedPipeline):
 
 
 def write_or_fill_the_disk(photo: Any, pixels: NDArray[np.uint8], path: Path, **options: Any) -> None:
-    """Writes a photo, but not one of the level FULL."""
+    """Writes a photo, but not one of the level FULL, and one of the level TORN in part."""
     if pixels[0, 0, 0] == 255 - FULL:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+    if pixels[0, 0, 0] == 255 - TORN:
+        with whole_file(path) as temporary:
+            temporary.write_bytes(b"half a photo")
+            os.kill(os.getpid(), signal.SIGKILL)
     write_photo(photo, pixels, path, **options)
 
 
@@ -71,6 +78,7 @@ class FragileChoice:
         shown = os.environ.get("CUDA_VISIBLE_DEVICES", "")
         (self.opened / str(os.getpid())).write_text(f"{cores} {shown} {self.precision}")
         write.write_photo = write_or_fill_the_disk
+        SharedFileSystem.register()
         return Fragile(self.deaths)
 
     def at(self, precision: str) -> FragileChoice:

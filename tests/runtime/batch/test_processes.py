@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,8 +16,10 @@ from typing import Any
 import pytest
 from PIL import Image
 from support.fake_pipeline import photo
-from support.helpers import ROOT
-from support.worker_choices import DEADLY, FULL, ODD, WRONG, FragileChoice, wait_for_ends
+from support.helpers import COLLINS, HOPPER, ROOT
+from support.killed_runs import photos_in
+from support.object_store import SharedFileSystem
+from support.worker_choices import DEADLY, FULL, ODD, TORN, WRONG, FragileChoice, wait_for_ends
 
 from amgan.runtime import BatchSession, Request
 from amgan.runtime.batch import processes, worker_pool, workers
@@ -156,6 +159,54 @@ def test_a_photo_that_ends_its_worker_twice_fails_alone(
     assert len(list(opened.iterdir())) >= 3, "both processes that ended were replaced"
     assert "a worker process ended (killed by signal 9): the photos that it had are aged again" in caplog.text
     assert len(run().of("unchanged")) == 8
+
+
+def test_remote_photos(tmp_path: Path, opened: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "ModelChoice", lambda model, device: FragileChoice(opened))
+    SharedFileSystem.register()
+    photos(tmp_path / "in", 5, black=0)
+    here = f"shared://{tmp_path}"
+    asked = {"workers": 2, "threads": 1, "report": f"{here}/report.jsonl"}
+    result = BatchSession([f"{here}/in"], f"{here}/out", REQUEST, **asked).run()
+    assert list(statuses(result).values()) == ["aged"] * 5 + ["skipped"]
+    written = sorted((tmp_path / "out").glob("*.png"))
+    assert [Image.open(path).getpixel((0, 0)) for path in written] == [(155, 155, 155)] * 5
+    assert not list((tmp_path / "out" / ".amgan").glob("lock*"))
+    assert len(BatchSession([f"{here}/in"], f"{here}/out", REQUEST, **asked).run().of("unchanged")) == 5
+
+
+@pytest.mark.slow
+def test_one_process_and_two_write_the_same_bytes(tmp_path: Path) -> None:
+    """With the pipeline and the weights that ship."""
+    (tmp_path / "in").mkdir()
+    for number, path in enumerate((HOPPER, COLLINS, HOPPER, COLLINS)):
+        picture = Image.open(path).convert("RGB")
+        size = (picture.width * (7 + number) // 8, picture.height * (7 + number) // 8)
+        ending = (".jpg", ".png", ".webp", ".tif")[number]
+        picture.resize(size).save(tmp_path / "in" / f"{number}{ending}", quality=90)
+    shutil.copy(HOPPER, tmp_path / "in")
+    for number in (1, 2):
+        result = BatchSession(
+            [tmp_path / "in"], tmp_path / str(number), REQUEST, device="cpu", workers=number
+        ).run()
+        assert [one.status for one in result.outcomes] == ["aged"] * 5
+    written = photos_in(tmp_path / "1")
+    assert len(written) == 5 and photos_in(tmp_path / "2") == written
+
+
+@pytest.mark.parametrize("options", [{"workers": 2}, {"engine": "ray"}])
+def test_the_memory_of_one_process_is_refused(tmp_path: Path, options: dict[str, Any]) -> None:
+    photos(tmp_path / "in", 3)
+    with pytest.raises(UsageError, match="memory:// is the memory of this process, which other `workers`"):
+        BatchSession([tmp_path / "in"], "memory://none", REQUEST, **options).run()
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_while_it_writes_leaves_no_file(tmp_path: Path, run: Run) -> None:
+    photos(tmp_path / "in", 3, **{"01-torn": TORN})
+    assert [one.source.name for one in run().failed] == ["01-torn.png"]
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == [".amgan", "00.png", "01.png", "02.png"]
 
 
 @pytest.mark.slow
