@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from . import extensions
 from .alignment import Frame, apply_affine
 from .easing import eased
+from .lids_lips import FINE_SPREAD, eyes_and_lips, share_of_change
 from .mesh import FACE_OVAL, raise_hairline
 from .warp import coordinates, move_pixels, sample_plane
 
-GRID = 64
+GRID = 128
 BAND_ROWS = 64
 BORDER = 2
 LEAST_PX = 0.05
@@ -29,7 +30,7 @@ LEAST_PX = 0.05
 _FILE = Path(__file__).parent / "models" / "aging_shape.npz"
 _GAIN, _GAIN_YOUNGER = 1.6, 1.2
 _SPREAD = 0.035  # of the frame's side: the range of a landmark's influence
-_REACH = 0.02  # weight of fixed points relative to landmarks
+_REACH = 80.0  # density of fixed points, per frame unit squared, between the landmarks
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,9 +49,17 @@ def landmark_moves(now: float, wanted: float) -> NDArray[np.float32]:
 
 
 def plan_shape(
-    frame: Frame, landmarks_unit: NDArray[np.floating], now: float, wanted: float
+    frame: Frame,
+    landmarks_unit: NDArray[np.floating],
+    now: float,
+    wanted: float,
+    skin: NDArray[np.float32] | None = None,
 ) -> ShapeChange | None:
-    """The warp of a face with landmarks [468, 2] in units of its frame; None if its age does not change."""
+    """The warp of a face with landmarks [468, 2] in units of its frame; None if its age does not change.
+
+    ``skin`` float32 [n, n], 0..1, is where nothing covers the face (`own_skin`): edges of scarves and glasses
+    at eyes and lips stay in place.
+    """
     if wanted == now:
         return None
     points = np.asarray(landmarks_unit, np.float64)[:, :2]
@@ -62,11 +71,14 @@ def plan_shape(
     inside = ((cells >= 0) & (cells < GRID)).all(axis=1)
     cells, moved = cells[inside], np.concatenate([moves, np.zeros_like(still)])[inside]
     planes = np.zeros((GRID, GRID, 3), np.float32)
-    np.add.at(planes, (cells[:, 1], cells[:, 0]), np.column_stack([moved, np.ones(len(moved))]))
+    weighed = np.column_stack([moved, np.ones(len(moved))]) * GRID**2
+    np.add.at(planes, (cells[:, 1], cells[:, 0]), weighed)
     smooth = cv2.GaussianBlur(planes, (0, 0), _SPREAD * GRID)
     field = smooth[..., :2] / (smooth[..., 2:] + _REACH)
     field = cv2.GaussianBlur(field, (0, 0), 0.5 * _SPREAD * GRID)
-    edge = np.arange(GRID)
+    fine = eyes_and_lips(points, share_of_change(now, wanted), skin, GRID)
+    field = field + cv2.GaussianBlur(fine, (0, 0), FINE_SPREAD * GRID)
+    edge = np.arange(GRID) * (64.0 / GRID)
     fade = eased(np.clip((np.minimum(edge, edge[::-1]) - 1.0) / 7.0, 0.0, 1.0))
     return ShapeChange(frame, np.asarray(field * (fade[:, None] * fade)[..., None], np.float32))
 

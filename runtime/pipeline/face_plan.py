@@ -103,7 +103,7 @@ def plan_work(
     hair, neck = _plan_around(rgb, seen, request, plan.wanted, parser)
     shape = None
     if request.shape:
-        shape = plan_shape(seen.face.frame, seen.landmarks, seen.now.base, plan.wanted.base)
+        shape = plan_shape(seen.face.frame, seen.landmarks, seen.now.base, plan.wanted.base, seen.skin)
     whites = _plan_whites(rgb, seen, plan.wanted) if request.features else ()
     contrast: tuple[ContrastChange, ...] = ()
     if request.features:

@@ -38,7 +38,7 @@ def test_the_warp_is_smooth_and_stands_still_at_the_border(unit: np.ndarray) -> 
     edge = np.concatenate([change.moves[0], change.moves[-1], change.moves[:, 0], change.moves[:, -1]])
     assert not edge.any()
     for axis in (0, 1):  # nothing folds over
-        assert np.abs(np.diff(change.moves, axis=axis)).max() < 0.3 / len(change.moves)
+        assert np.abs(np.diff(change.moves, axis=axis)).max() < 0.6 / len(change.moves)
 
 
 @pytest.mark.parametrize("strength", [0.5, 1.0])
