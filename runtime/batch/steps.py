@@ -95,7 +95,7 @@ class PhotoWork:
         stages = details["seconds"] = {"look": probed.seconds} if probed.sha256 else {}
         try:
             before = source.stat() if source.exists() else None
-            photo = read_photo(source, self.metadata)
+            photo = read_photo(source, self.metadata, self.pipeline.jpeg_decoder)
             stages["decode"] = time.perf_counter() - since
             if before is not None and _stamp(before) != _stamp(source.stat()):
                 raise PhotoError("it changed while it was read: run again")

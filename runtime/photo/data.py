@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,12 @@ from numpy.typing import NDArray
 
 from .colour import ColourSpace
 from .metadata import MetadataPolicy
+
+JpegDecoder = Callable[[bytes], NDArray[np.uint8] | None]
+"""Gives the samples of a JPEG, uint8 [H, W, 3] RGB in the stored orientation, or None if it cannot decode it.
+
+It may differ from Pillow by one code value, but always gives the same samples for the same file.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +34,7 @@ class Photo:
     for grey or [H, W, C], and ``space`` is their colour space; both are None for a plain 8-bit sRGB photo.
     ``strip_sums`` are checksums of ``pixels`` as read, used to detect changes. ``stamp`` is the file's size
     in bytes and modification time in ns when it was read. ``metadata`` says which of its metadata the photo
-    keeps.
+    keeps. ``decoder`` has decoded ``pixels``; None stands for Pillow.
     """
 
     pixels: NDArray[np.uint8]
@@ -42,6 +48,7 @@ class Photo:
     strip_sums: tuple[int, ...] = ()
     stamp: tuple[int, int] | None = None
     metadata: MetadataPolicy = "keep"
+    decoder: JpegDecoder | None = None
 
     @property
     def is_16_bit(self) -> bool:

@@ -17,8 +17,9 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from ..errors import PhotoError
 from .colour import SrgbSpace, colour_space, srgb_pixels, strip_sums
-from .data import Photo
+from .data import JpegDecoder, Photo
 from .formats import FORMATS, NAMES, is_lossless_webp, jpeg_options, plain_mode, turn_upright
+from .gpu_jpeg import can_decode
 from .limits import check_kind, too_large
 from .metadata import (
     BROKEN,
@@ -46,12 +47,15 @@ _OTHER_KINDS = {
 _open_lock = threading.Lock()
 
 
-def read_photo(path: Path | str, metadata: MetadataPolicy = "keep") -> Photo:
+def read_photo(
+    path: Path | str, metadata: MetadataPolicy = "keep", decoder: JpegDecoder | None = None
+) -> Photo:
     """Read a JPEG, PNG, TIFF, WebP or BMP photo, or HEIC or AVIF where the extra for them is installed.
 
     ``pixels`` are converted to sRGB and turned upright. ``metadata`` is "keep", "strip-gps" or "strip" (see
-    metadata.py). Raises PhotoError, naming the file and the reason, for files that cannot be read or could
-    not be written back, and over the limits of limits.py.
+    metadata.py). ``decoder`` decodes JPEGs that are upright and in sRGB. Raises PhotoError, naming the file
+    and the reason, for files that cannot be read or could not be written back, and over the limits of
+    limits.py.
     """
     if not isinstance(path, str | PathLike):
         raise PhotoError(f"{path!r} is no name of a photo: give its path")
@@ -69,7 +73,7 @@ def read_photo(path: Path | str, metadata: MetadataPolicy = "keep") -> Photo:
         raise PhotoError(f"'{path}' cannot be read: {reason_of(error)}") from error
     with picture, contextlib.closing(cast(IO[bytes], picture.fp)):
         try:
-            photo = _decode(picture, path, metadata)
+            photo = _decode(picture, path, metadata, decoder)
         except MemoryError as error:
             need = picture.width * picture.height * NEEDED_BYTES_PER_PIXEL / 2**30
             raise PhotoError(
@@ -126,11 +130,17 @@ def _open(path: Path) -> ImageFile.ImageFile:
         return picture
 
 
-def _decode(picture: ImageFile.ImageFile, path: Path, metadata: MetadataPolicy) -> Photo:
+def _decode(
+    picture: ImageFile.ImageFile, path: Path, metadata: MetadataPolicy, decoder: JpegDecoder | None
+) -> Photo:
     deep = check_kind(picture, path)
     format = "JPEG" if picture.format == "MPO" else str(picture.format)
     exif, orientation = clean_exif(picture), orientation_of(picture)  # before loading, which closes the file
     options = _format_options(picture, format, path)
+    given = _decoded(picture, path, decoder) if orientation == 1 else None
+    if given is not None:
+        options = without(options | _beside_pixels(picture, exif), metadata)
+        return Photo(given, path, format, save_options=options, decoder=decoder)
     if deep:
         colour, alpha = read_16_bit(picture, lambda: _open(path))
         mode = {2: "L", 3: "RGB", 4: "CMYK"}[colour.ndim if colour.ndim == 2 else colour.shape[2]]
@@ -156,6 +166,20 @@ def _decode(picture: ImageFile.ImageFile, path: Path, metadata: MetadataPolicy) 
     codes = _samples(bands)
     pixels = srgb_pixels(space, codes)
     return Photo(pixels, path, format, plain.mode, alpha, options, codes, space)
+
+
+def _decoded(
+    picture: ImageFile.ImageFile, path: Path, decoder: JpegDecoder | None
+) -> NDArray[np.uint8] | None:
+    """The samples of a file that ``decoder`` decodes and that need no conversion; None: Pillow decodes it."""
+    if decoder is None or picture.format != "JPEG":
+        return None
+    content = path.read_bytes()
+    if not can_decode(picture, content) or colour_space("RGB", picture.info.get("icc_profile")) is not None:
+        return None
+    samples = decoder(content)
+    fits = samples is not None and samples.shape == (picture.height, picture.width, 3)
+    return samples if fits else None
 
 
 def _format_options(picture: ImageFile.ImageFile, format: str, path: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +166,8 @@ def _encode(photo: Photo, pixels: NDArray[np.uint8], format: str, quality: int |
     source = _file_as_read(photo) if format == photo.format == "JPEG" and quality is None else None
     if source is not None:
         known = _samples_as_read(photo, pixels)
-        content = changed_jpeg(source, lambda: _plain_or_picture(photo, pixels), options, known)
+        wanted = partial(_plain_or_picture, photo, pixels)
+        content = changed_jpeg(source, wanted, options, known, photo.decoder)
         if content is not None:
             return content
     height, width = pixels.shape[:2]

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
+from .data import JpegDecoder
 from .formats import save_options
 from .jpeg_blocks import KeptBlocksError, can_keep_blocks, change_blocks
 from .jpeg_segments import with_texts_of
@@ -37,41 +38,53 @@ def changed_jpeg(
     wanted: Callable[[], Image.Image | NDArray[np.uint8]],
     kept: Mapping[str, Any],
     known: NDArray[np.uint8] | None = None,
+    decoder: JpegDecoder | None = None,
 ) -> bytes | None:
     """The JPEG ``source`` with another picture in it, or None if its blocks cannot be kept.
 
     ``wanted`` returns that picture, or its samples, upright, RGB or grey, in the file's own colour space;
-    ``kept`` are the photo's save options; ``known`` are the upright samples of ``source``, if available. The
-    file keeps its stored orientation and stays progressive if it was. The pixels outside the changed blocks
-    are compared with those of ``source`` before the file is returned.
+    ``kept`` are the photo's save options; ``known`` are the upright samples of ``source``, if available.
+    ``decoder`` has decoded them; None stands for Pillow. The file keeps its stored orientation and stays
+    progressive if it was. The pixels outside the changed blocks are compared with those of ``source`` before
+    the file is returned.
     """
     if not can_keep_blocks():
         _log.debug("nothing here can change blocks: the whole picture is encoded again")
         return None
     try:
-        before, orientation, progressive = _open(source, known)
+        before, orientation, progressive = _open(source, known, decoder)
         after = _turned_back(wanted(), orientation)
         if before.shape != after.shape:
             raise KeptBlocksError(f"it decodes to {before.shape}, not {after.shape}")
         blocks, touched = change_blocks(source, before, after, progressive=progressive)
         del after
         content = with_texts_of(blocks, source, _texts(kept, orientation))
-        _check(content, before, touched)
+        if decoder is None:
+            _check(content, before, touched)
+        else:
+            _check_by(decoder, content, source, before, touched)
         return content
     except (KeptBlocksError, *BROKEN) as error:
         _log.debug("the whole picture is encoded again: %s", error)
         return None
 
 
-def _open(source: bytes, known: NDArray[np.uint8] | None) -> tuple[NDArray[np.uint8], int, bool]:
+def _open(
+    source: bytes, known: NDArray[np.uint8] | None, decoder: JpegDecoder | None
+) -> tuple[NDArray[np.uint8], int, bool]:
     """The samples of a JPEG in the stored orientation, that orientation, and whether it is progressive."""
     with Image.open(io.BytesIO(source), formats=("JPEG",)) as picture:
         orientation = picture.getexif().get(ExifTags.Base.Orientation, 1)
         orientation = orientation if orientation in _TURN_BACK else 1
         bands = 1 if known is None or known.ndim == 2 else known.shape[2]
         usable = known is not None and orientation == 1 and picture.mode == {1: "L", 3: "RGB"}[bands]
-        before = known if known is not None and usable else np.asarray(picture)
-        return before, orientation, bool(picture.info.get("progressive"))
+        progressive = bool(picture.info.get("progressive"))
+        if known is not None and usable:
+            return known, orientation, progressive
+        before = np.asarray(picture) if decoder is None else decoder(source)
+        if before is None:
+            raise KeptBlocksError("the decoder that read it does not any more")
+        return before, orientation, progressive
 
 
 def _turned_back(picture: Image.Image | NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
@@ -80,6 +93,24 @@ def _turned_back(picture: Image.Image | NDArray[np.uint8], orientation: int) -> 
             return picture
         picture = Image.fromarray(np.ascontiguousarray(picture))
     return np.asarray(picture if orientation == 1 else picture.transpose(_TURN_BACK[orientation]))
+
+
+def _check_by(
+    decoder: JpegDecoder,
+    content: bytes,
+    source: bytes,
+    before: NDArray[np.uint8],
+    touched: NDArray[np.bool_],
+) -> None:
+    """`_check` of a JPEG made of ``source``, for samples ``before`` that ``decoder`` found in that.
+
+    If it finds other pixels in the new file, Pillow decodes both.
+    """
+    found = decoder(content)
+    if found is None or not _agree(found, before, touched):
+        with Image.open(io.BytesIO(source), formats=("JPEG",)) as picture:
+            before = np.asarray(picture)
+        _check(content, before, touched)
 
 
 def _check(content: bytes, before: NDArray[np.uint8], touched: NDArray[np.bool_]) -> None:
@@ -106,7 +137,12 @@ def _is_kept(content: bytes, before: NDArray[np.uint8], touched: NDArray[np.bool
     if in_rgb is None:
         return False
     found = cv2.imdecode(np.frombuffer(content, np.uint8), in_rgb | cv2.IMREAD_IGNORE_ORIENTATION)
-    if found is None or found.shape != before.shape:
+    return found is not None and _agree(np.asarray(found, np.uint8), before, touched)
+
+
+def _agree(found: NDArray[np.uint8], before: NDArray[np.uint8], touched: NDArray[np.bool_]) -> bool:
+    """Whether two pictures are the same outside of ``touched``; the first one is overwritten inside."""
+    if found.shape != before.shape:
         return False
     cv2.copyTo(before, touched.view(np.uint8), found)
     return cv2.norm(found, before, cv2.NORM_INF) == 0

@@ -12,20 +12,25 @@ from ..engines.scheduler.scheduler import FrameScheduler, open_scheduler
 from ..face.finder import FaceFinder
 from ..face.head_parser import HeadParser
 from ..face.networks import FaceNetworks, open_face_networks
+from ..photo.gpu_jpeg import GpuJpegs, gpu_jpegs_for
 from .estimator import Estimator, open_estimator
 
-Closable = FrameScheduler | Estimator | FaceNetworks
+Closable = FrameScheduler | Estimator | FaceNetworks | GpuJpegs
 
 
 @dataclass(frozen=True, eq=False)
 class OpenedNetworks:
-    """The engine of the generator, the estimator, the finder and the parser of faces, and their networks."""
+    """The engine of the generator, the estimator, the finder and the parser of faces, and their networks.
+
+    ``jpegs`` decodes JPEGs on the GPU that ages; None on the CPU.
+    """
 
     scheduler: FrameScheduler
     estimator: Estimator
     networks: FaceNetworks
     finder: FaceFinder
     parser: HeadParser
+    jpegs: GpuJpegs | None = None
 
 
 def open_networks(bundle: Bundle, device: str, precision: str | None, held: list[Closable]) -> OpenedNetworks:
@@ -61,6 +66,8 @@ def _one_after_the_other(
     held.append(estimator)
     networks = open_face_networks(engine.name, engine.device)
     held.append(networks)
-    return OpenedNetworks(
-        scheduler, estimator, networks, FaceFinder(networks=networks), HeadParser(networks=networks)
-    )
+    jpegs = gpu_jpegs_for(engine.device)
+    if jpegs is not None:
+        held.append(jpegs)
+    finder, parser = FaceFinder(networks=networks), HeadParser(networks=networks)
+    return OpenedNetworks(scheduler, estimator, networks, finder, parser, jpegs)

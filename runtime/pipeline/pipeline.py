@@ -24,6 +24,7 @@ from ..errors import UsageError
 from ..face.choice import pick
 from ..face.finder import Face, Found
 from ..face.head_parser import HeadParser
+from ..photo.data import JpegDecoder
 from ..photo.metadata import MetadataPolicy
 from ..photo.read import read_photo
 from ..photo.write import check_target, write_photo
@@ -62,7 +63,7 @@ class Pipeline:
         self._end.atexit = False
         opened = open_networks(bundle, device, precision, held)
         self._scheduler, self._estimator, self._networks = opened.scheduler, opened.estimator, opened.networks
-        self._finder, self._parser = opened.finder, opened.parser
+        self._finder, self._parser, self._jpegs = opened.finder, opened.parser, opened.jpegs
 
     @property
     def capabilities(self) -> Capabilities:
@@ -79,6 +80,11 @@ class Pipeline:
         """The manifest of the bundle in use."""
         return self._manifest
 
+    @property
+    def jpeg_decoder(self) -> JpegDecoder | None:
+        """Decodes JPEGs on the GPU that ages, for `read_photo`; None on the CPU."""
+        return self._jpegs
+
     def __enter__(self) -> Pipeline:
         return self
 
@@ -93,6 +99,8 @@ class Pipeline:
         self._scheduler.close()
         self._estimator.close()
         self._networks.close()
+        if self._jpegs is not None:
+            self._jpegs.close()
 
     def estimate(self, rgb: NDArray[np.uint8]) -> list[tuple[Face, FaceAges]]:
         """Every face of a photo, uint8 [H, W, 3], largest first, with its apparent ages in years."""
@@ -244,7 +252,7 @@ class Pipeline:
         source, target = Path(src), Path(dst)
         if source.resolve() == target.resolve():
             raise UsageError(f"'{target}' is the photo itself: name another output, it is never overwritten")
-        photo = read_photo(source, metadata)
+        photo = read_photo(source, metadata, self.jpeg_decoder)
         check_target(photo, target)
         try:
             started = self.start(photo.pixels, request, f"'{source}'")

@@ -42,6 +42,10 @@ class CommandPipeline:
     def manifest(self) -> Any:
         return MANIFEST
 
+    @property
+    def jpeg_decoder(self) -> None:
+        return None
+
     def start(self, rgb: Any, request: Any, label: str) -> Any:
         self.requests.append(request)
         if self.trouble is not None and rgb.max() == TROUBLED:

@@ -56,6 +56,10 @@ class FakePipeline:
     def manifest(self) -> Manifest:
         return MANIFEST
 
+    @property
+    def jpeg_decoder(self) -> None:
+        return None
+
     def start(self, rgb: NDArray[np.uint8], request: Any, label: str) -> Any:
         with self.lock:
             self.calls += 1

@@ -222,14 +222,14 @@ def test_photos_stream_through_bounded_queues(
     lock, decoded, written, most = threading.Lock(), [0], [0], [0]
     main, ahead = threading.get_ident(), threading.Event()
 
-    def counting_read(path: Path, metadata: str) -> Any:
+    def counting_read(path: Path, metadata: str, decoder: None) -> Any:
         assert threading.get_ident() != main
         with lock:
             decoded[0] += 1
             most[0] = max(most[0], decoded[0] - written[0])
             if decoded[0] > 1:
                 ahead.set()
-        return read_photo(path, metadata)
+        return read_photo(path, metadata, decoder)
 
     def waiting_write(*args: Any, **options: Any) -> Any:
         assert threading.get_ident() != main
