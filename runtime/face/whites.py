@@ -30,6 +30,8 @@ _EDGE = 0.02
 _RED = (0.5, 0.85)
 """Redness of whites, and of gums, tongue and lids, relative to the cheeks."""
 _GREY = 0.04
+YOUNGER_SHARE = 0.5
+"""Share of the change where a face gets younger: teeth that were whitened, as on many photos, would shine."""
 _COVERED = (0.6, 0.95)
 
 Plane = NDArray[np.float32]
@@ -93,6 +95,7 @@ def plan_whites(
         return ()
     points = np.asarray(landmarks, np.float64)[:, :2]
     years = float(np.clip(wanted - now, -MOST_YEARS, MOST_YEARS))
+    years *= 1.0 if years > 0 else YOUNGER_SHARE
     cheeks = cheek_colour(rgb, points)
     planned = (
         _plan(rgb, points, cheeks, opening, years, share)

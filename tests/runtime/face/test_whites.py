@@ -69,6 +69,12 @@ def test_younger_teeth_are_lighter_but_never_blown_out() -> None:
     assert aged(photo, points, 75, 30).max() == 252
 
 
+def test_younger_teeth_change_by_half() -> None:
+    photo, points = smile()
+    (older,), (younger,) = plan_whites(photo, points, 30, 60), plan_whites(photo, points, 60, 30)
+    np.testing.assert_allclose(younger.shift, -0.5 * older.shift)
+
+
 def test_years_and_strength_scale_the_change() -> None:
     photo, points = smile()
     (change,), (more,) = (plan_whites(photo, points, 30, wanted) for wanted in (50, 70))
