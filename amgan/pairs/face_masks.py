@@ -21,7 +21,7 @@ from amgan.runtime.face.mesh import (
 )
 
 from .face_space import FaceSpace
-from .log_picture import Plane, blur, ellipse
+from .log_picture import Plane, blur, ellipse, smoothstep
 from .masks import hulls, skin_mask
 
 _UNDER_EYES = (
@@ -148,6 +148,15 @@ class FaceMasks:
     def frown(self) -> Plane:
         """The area between the brows, where vertical lines cross those of the forehead."""
         return self._around([(self.face.landmarks[9, 0], self.face.landmarks[9, 1])], 0.24)
+
+    @cached_property
+    def hairline(self) -> Plane:
+        """The top of the forehead below the hairline, where the shade of the hair is no fold."""
+        size = self.space.size_px
+        top, brows = self.space.mean[10, 1], self.space.mean[9, 1]
+        rows = (np.arange(size, dtype=np.float32) + 0.5) / size
+        fade = 1.0 - smoothstep((rows - top) / (brows - top), 0.15, 0.55)
+        return np.clip(self.brought(np.repeat(fade[:, None], size, axis=1)), 0.0, 1.0)
 
     def _around(self, middles: Sequence[tuple[float, float]], reach: float) -> Plane:
         """1 at points in frame units, with a falloff within ``reach`` times the distance of the eyes."""

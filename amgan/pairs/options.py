@@ -12,11 +12,14 @@ class AgingOptions:
     Population field: ``field_gain`` (``field_gain_young`` for younger versions) times the field's luminance,
     less on smooth skin, where it would be a patch, softly bounded by ``field_down`` and ``field_up``;
     ``smile_gain`` times its dependence on expression, ``kind_gain`` times that on sex and tone;
-    ``deviation_gain`` times the pattern's own folds, bounded by ``deviation_down`` and ``deviation_up``;
+    ``deviation_gain`` times the pattern's own folds, bounded by ``deviation_down`` and ``deviation_up``, of
+    which the palest skin keeps ``pale_deviation``, as they are wide and would be patches there;
+    ``calm_hairline`` is their share removed below the hairline, where they would be a band;
     ``colour_gain`` times its chroma.
 
     Own structure, per span of OWN_SPAN_YEARS: ``own_lines``, ``own_fine``, ``own_mid``, ``own_folds`` and
-    ``own_pores``; on a smiling face folds by ``smile_folds`` more, as folds of a smile become permanent.
+    ``own_pores``; on a smiling face folds by ``smile_folds`` more, as folds of a smile become permanent, and
+    the pattern's lines by ``smile_lines`` more.
 
     Pattern: ``lines``, ``texture``, ``mottling``. Lines are scaled by the line strength of the skin
     (amgan.runtime.face.line_strength), folds by the part of it that depends on the skin's contrast;
@@ -51,6 +54,8 @@ class AgingOptions:
     deviation_gain: float = 3.8
     deviation_down: float = 0.19
     deviation_up: float = 0.06
+    pale_deviation: float = 0.5
+    calm_hairline: float = 1.0
     colour_gain: float = 0.2
     colour_gain_young: float = 0.3
     own_lines: float = 2.2
@@ -59,6 +64,7 @@ class AgingOptions:
     own_folds: float = 0.6
     own_pores: float = 0.25
     smile_folds: float = 1.2
+    smile_lines: float = 0.4
     young_mid: float = 1.0
     young_fine: float = 1.0
     young_folds: float = 0.95
@@ -80,7 +86,7 @@ class AgingOptions:
     never_above: float = 236.0
     warmth: float = 1.1
     broad_warmth: float = 1.1
-    pale_warmth: float = 0.6
+    pale_warmth: float = 0.3
     vivid_calm: float = 0.5
     paler: float = 0.3
     lips_paler: float = 0.55

@@ -112,7 +112,8 @@ def _broad(
             options.deviation_down,
             options.deviation_up,
         )
-        light = light + folds
+        kept = _kept(options.pale_deviation, layers.paleness)
+        light = light + kept * folds * (1.0 - options.calm_hairline * layers.hairline)
     light = light * (1.0 - 0.35 * float(smoothstep(abs(layers.face.turn), 0.25, 0.55)))
     bright = 1.0 - 0.75 * smoothstep(
         blur(layers.brightness, 12 * layers.unit), options.bright_from, options.bright_to
@@ -184,7 +185,8 @@ def _pattern(
     mottling = mottling * _kept(options.pale_mottling, pale)
     grey = mottling.mean(axis=2)
     colour = (mottling - grey[..., None]) * layers.visible[..., None]
-    light = options.lines * layers.line_strength * own * lines + pores + grey
+    smiles = 1.0 + options.smile_lines * float(np.clip(layers.smile, 0.0, 1.0))
+    light = options.lines * smiles * layers.line_strength * own * lines + pores + grey
     return np.asarray(light, np.float32), np.asarray(
         colour * min(1.4 * layers.colourfulness, 1.0), np.float32
     )
