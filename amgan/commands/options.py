@@ -87,8 +87,8 @@ def faces_option(function: Callable[..., Any]) -> Callable[..., Any]:
 
 children_option = click.option(
     "--include-children", is_flag=True, show_default="off",
-    help="Also age possible children: by default a face is not aged if the youngest half of "
-    "their zones reads under 16 years.",
+    help="Also age possible children, and drawings: by default a face is not aged if the youngest half of "
+    "its zones reads under 16 years, or if it is flat as drawings are.",
 )  # fmt: skip
 model_option = click.option(
     "--model", type=PathType, metavar="BUNDLE", show_default="the shipped bundle",

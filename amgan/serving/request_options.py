@@ -42,7 +42,7 @@ class AgingOptions(BaseModel):
         default=None, description="Minimum width of faces; null derives it from the photo."
     )
     include_children: bool = Field(
-        default=False, description="Also age faces that look like those of children."
+        default=False, description="Also age faces that look like those of children, or drawn."
     )
     pattern: int | None = Field(
         default=None, description="Number of the pattern of lines and folds; null: by the face's proportions."

@@ -58,8 +58,9 @@ class Request:
     ``age`` is for the whole face (None: no change); ``zones`` are (zone or part name, age) pairs that
     override their parts, where the last one wins; ``faces`` selects faces (see face/choice.py). Faces
     narrower than ``min_face_px`` px are not searched for and not changed (None: those that are small relative
-    to the photo or its largest face, see face/scan.py); faces that look like children are not changed unless
-    ``include_children``. ``strength`` (0 to 1) scales the change; 1 is the network's full change.
+    to the photo or its largest face, see face/scan.py); faces that look like children, or drawn, are not
+    changed unless ``include_children``. ``strength`` (0 to 1) scales the change; 1 is the network's full
+    change.
     ``aging_map`` has the wanted age of every cell of a face, instead of age and zones. ``population`` is the
     atlas to which the years of ``age`` and ``zones`` refer, and ``reference`` the atlas of the aging map's
     years; without them years are used unchanged. ``pattern`` is the number, from 1, of the pattern of lines

@@ -23,6 +23,7 @@ BARE_SHARE = 0.4
 """Covered faces show less bare skin than this; 90 % of the faces found in photos show more than 0.9."""
 _PARSED_PX = 128
 _FLAT_ROWS = 128
+_NEARLY_BLACK, _NEARLY_WHITE = 24, 250
 
 
 def examine(rgb: NDArray[np.uint8], at: Detection, mesh: Face, parser: HeadParser) -> Doubt:
@@ -41,15 +42,23 @@ def examine(rgb: NDArray[np.uint8], at: Detection, mesh: Face, parser: HeadParse
 
 
 def flat_share(rgb: NDArray[np.uint8], box: tuple[float, float, float, float]) -> float:
-    """The share of the pixels in a box x0, y0, x1, y1 with exactly the colour of their right neighbour, 0..1.
+    """The share of the pixels in a box x0, y0, x1, y1 with exactly the colour of their neighbour, 0..1."""
+    return flat_shares(rgb, box)[0]
 
-    Counted in at most about _FLAT_ROWS rows.
+
+def flat_shares(rgb: NDArray[np.uint8], box: tuple[float, float, float, float]) -> tuple[float, float]:
+    """`flat_share`, and the share of the pixels that are flat without being nearly black or white.
+
+    The second is small in photos that are blown out or nearly black. The neighbour is the right one; counted
+    in at most about _FLAT_ROWS rows.
     """
     x0, y0, x1, y1 = (max(0, round(edge)) for edge in box)
     part = rgb[y0 : y1 : max(1, (y1 - y0) // _FLAT_ROWS), x0:x1]
     if part.shape[0] < 1 or part.shape[1] < 2:
-        return 0.0
-    return float((part[:, 1:] == part[:, :-1]).all(axis=2).mean())
+        return 0.0, 0.0
+    flat = (part[:, 1:] == part[:, :-1]).all(axis=2)
+    between = (part[:, 1:].max(axis=2) > _NEARLY_BLACK) & (part[:, 1:].min(axis=2) < _NEARLY_WHITE)
+    return float(flat.mean()), float((flat & between).mean())
 
 
 def borders_crossed(at: Detection, width: int, height: int) -> tuple[str, ...]:

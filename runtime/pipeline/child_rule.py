@@ -7,44 +7,12 @@ only the youngest half of the zones is used. benchmarks/child_rule.py measures t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ..ages.maps import FaceAges
 from ..face.zones import ZONES
+from .likeness import SURE, Likeness
 
 CHILD_YEARS = 16.0
 """The threshold in years for the mean of the youngest half of the zones."""
-
-_LEAST_SCORE, _LEAST_BARE, _MOST_FLAT = 0.75, 0.5, 0.6
-"""Of 125 portraits that read under 18 years none has a score under 0.8, less than 0.73 of bare skin or more
-than 0.21 of flat pixels; circles with dots for eyes have 0.35 to 0.63, 0.04 to 0.75 and up to 0.95."""
-
-
-@dataclass(frozen=True)
-class Likeness:
-    """How much a face looks like one in a photo.
-
-    ``score`` is the detector's, ``bare`` the share of it that looks like its own skin, ``flat`` the share of
-    pixels with exactly the colour of their neighbours; each 0..1.
-    """
-
-    score: float = 1.0
-    bare: float = 1.0
-    flat: float = 0.0
-
-    @property
-    def doubt(self) -> str:
-        """What speaks against a face in a photo, or "": follows "it"."""
-        if self.flat > _MOST_FLAT:
-            return "has large areas of exactly one colour, as drawings have"
-        if self.bare < _LEAST_BARE:
-            return f"shows skin on {self.bare:.0%} of its area only"
-        if self.score < _LEAST_SCORE:
-            return f"was found with a low score, {self.score:.2f}"
-        return ""
-
-
-SURE = Likeness()
 
 
 def youngest_years(ages: FaceAges) -> float:

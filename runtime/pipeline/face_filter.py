@@ -12,6 +12,7 @@ from ..face.choice import pick, why_not
 from ..face.detector import MIN_FACE_PX
 from ..face.mesh import LEFT_EYE, MOUTH_CORNERS, NOSE_TIP, RIGHT_EYE
 from .child_rule import why_a_child
+from .likeness import why_drawn
 
 if TYPE_CHECKING:
     from ..ages.request import Request
@@ -73,7 +74,7 @@ def choose_faces(found: Sequence[Face], request: Request, read: Callable[[Face],
             left.append(LeftFace(face, reason))
             continue
         seen = read(face)
-        reason = "" if request.include_children else why_a_child(seen.now, seen.likeness)
+        reason = "" if request.include_children else _why_no_adult(seen)
         if reason:
             left.append(LeftFace(face, reason, face_age(seen.now)))
         else:
@@ -81,6 +82,12 @@ def choose_faces(found: Sequence[Face], request: Request, read: Callable[[Face],
     others = (face for face in found if all(face is not one for one in meant))
     left += [LeftFace(face, why_not(request.faces)) for face in others]
     return Chosen(tuple(taken), tuple(left))
+
+
+def _why_no_adult(seen: SeenFace) -> str:
+    """Why a face may be none in a photo, or that of a child, or ""."""
+    likeness = seen.likeness
+    return why_drawn(likeness) or why_a_child(seen.now, likeness)
 
 
 def why_none(left: Sequence[LeftFace], found: Found | None = None) -> str:

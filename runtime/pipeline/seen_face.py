@@ -13,13 +13,13 @@ from ..ages.maps import MAP_CELLS, FaceAges
 from ..bundle.manifest import FRAME_STEP_PX, Manifest
 from ..face.coordinates import frame_coordinates, mesh_coordinates
 from ..face.covers import bare_share, covered_parts
-from ..face.doubt import flat_share
+from ..face.doubt import flat_shares
 from ..face.finder import Face
 from ..face.head_parser import HeadParser, own_skin
 from ..face.line_strength import skin_pattern
 from ..face.region_masks import RegionMasks, make_region_masks, without_margin
-from .child_rule import Likeness
 from .estimator import Estimator, landmarks_unit
+from .likeness import Likeness
 
 SAME_POSITION_PX = 0.1
 """Movement of landmarks in the frame, in its px, up to which all geometry of a face is reused."""
@@ -36,8 +36,8 @@ class SeenFace:
     ``coordinates``, float32 [3, cells, cells] u, v and inside. ``pattern`` float32 [K] are the mixing weights
     of the pattern for the face's proportions times its line strength (see face/line_strength.py). ``skin`` is
     the visibility of the face's own skin (see head_parser.py), None without a parser. ``drawn_for`` are the
-    landmarks of the masks if these are reused from an earlier picture. ``flat`` is the share of the face's
-    pixels with exactly the colour of their neighbours, 0 if it was not counted.
+    landmarks of the masks if these are reused from an earlier picture. ``flat`` are the shares of flat
+    pixels (see `flat_shares`), 0 if they were not counted.
     """
 
     face: Face
@@ -50,7 +50,7 @@ class SeenFace:
     pattern: NDArray[np.float32]
     skin: NDArray[np.float32] | None = None
     drawn_for: NDArray[np.float64] | None = None
-    flat: float = 0.0
+    flat: tuple[float, float] = (0.0, 0.0)
 
     @property
     def nbytes(self) -> int:
@@ -74,7 +74,7 @@ class SeenFace:
     def likeness(self) -> Likeness:
         """How much it looks like a face in a photo."""
         bare = 1.0 if self.skin is None else bare_share(self.skin, self.inner.face)
-        return Likeness(self.face.score, bare, self.flat)
+        return Likeness(self.face.score, bare, *self.flat)
 
 
 def frame_size(side_px: float, manifest: Manifest) -> int:
@@ -105,7 +105,7 @@ def see_face(
     image = estimator.look(rgb, face)
     now = estimator.read_frame(image, face, inner)
     pattern = skin_pattern(image, geometry.landmarks, manifest.patterns)
-    seen = SeenFace(face, now, size, *geometry, pattern, flat=flat_share(rgb, face.box))
+    seen = SeenFace(face, now, size, *geometry, pattern, flat=flat_shares(rgb, face.box))
     return seen if parser is None else see_skin(rgb, seen, parser)
 
 

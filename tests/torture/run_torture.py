@@ -1,6 +1,6 @@
 """Runs `amgan run-batch` over the torture folder and counts what became of every file.
 
-    python tests/torture/run_torture.py [--huge] [-o RESULT.json]
+    python tests/torture/run_torture.py [--huge] [--workers N] [-o RESULT.json]
 
 The run must end by itself, print no traceback, account for every file, leave nothing half written, and do the
 good photos right (see check_torture.py).
@@ -36,12 +36,13 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--side", type=int, default=256, help="height of the portraits, px")
     parser.add_argument("--huge", action="store_true", help="photos of 100 megapixels, too")
+    parser.add_argument("--workers", type=int, default=1, help="processes of the run")
     parser.add_argument("--folder", type=Path, help="keep the files here, instead of a temporary folder")
     parser.add_argument("-o", "--output", type=Path, default=RESULT)
     return parser.parse_args()
 
 
-def run_batch(source: Path, target: Path, report: Path) -> dict[str, Any]:
+def run_batch(source: Path, target: Path, report: Path, workers: int) -> dict[str, Any]:
     """Run the command over a folder: its exit code, seconds, most memory and what it printed."""
     command = [
         sys.executable,
@@ -56,6 +57,8 @@ def run_batch(source: Path, target: Path, report: Path) -> dict[str, Any]:
         "75",
         "--report",
         str(report),
+        "--workers",
+        str(workers),
     ]
     start = time.perf_counter()
     done = subprocess.run(
@@ -115,7 +118,7 @@ def main() -> None:
         cases = list(cases_of(source, arguments.side, huge=arguments.huge))
         print(f"{len(cases)} files")
         state = machine.hardware(len(os.sched_getaffinity(0)))
-        run = run_batch(source, target, folder / "report.jsonl")
+        run = run_batch(source, target, folder / "report.jsonl", arguments.workers)
         told, twice = read_report(folder / "report.jsonl", source)
         (folder / "printed.txt").write_text(run["text"], errors="surrogateescape")
         counts, wrong = judge(source, target, cases, told, run.pop("text"))

@@ -16,8 +16,8 @@ from amgan.runtime.errors import UsageError
 from amgan.runtime.face.detector import Detection
 from amgan.runtime.face.finder import Face, Found
 from amgan.runtime.face.found import Doubt
-from amgan.runtime.pipeline.child_rule import SURE
 from amgan.runtime.pipeline.face_filter import NoFaceError, choose_faces, nod, why_none
+from amgan.runtime.pipeline.likeness import SURE
 
 ASKED = Request.parse("70")
 

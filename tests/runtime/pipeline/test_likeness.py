@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 from support.fake_pipeline import ages
 
-from amgan.runtime import Pipeline
-from amgan.runtime.pipeline.child_rule import SURE, Likeness, why_a_child
+from amgan.runtime import Pipeline, Request
+from amgan.runtime.pipeline.child_rule import why_a_child
+from amgan.runtime.pipeline.likeness import SURE, Likeness, why_drawn
 
 INK = (20, 20, 20)
 
@@ -68,6 +69,62 @@ def test_circles_with_dots_look_like_no_face(pipeline: Pipeline, make: Callable[
     assert "and the youngest half of its zones reads 9 years, under 16" in told
 
 
+def moon() -> np.ndarray:
+    """A moon with a human face, which reads older than a child; shaded from its middle outwards."""
+    y, x = np.mgrid[:640, :640]
+    radius = np.hypot(x - 320, y - 320)[..., None]
+    share = radius / 280
+    picture = np.array((250, 245, 220)) * (1 - share) + np.array((190, 180, 140)) * share
+    picture = np.where(radius <= 280, picture, (15, 20, 60)).round().astype(np.uint8)
+    for eye in (242, 398):
+        cv2.ellipse(picture, (eye, 251), (48, 32), 0, 0, 360, (255, 255, 250), -1, cv2.LINE_AA)
+        cv2.ellipse(picture, (eye, 251), (48, 32), 0, 0, 360, (90, 80, 60), 3, cv2.LINE_AA)
+        cv2.circle(picture, (eye, 251), 22, (60, 50, 40), -1, cv2.LINE_AA)
+        cv2.ellipse(picture, (eye, 220), (38, 26), 0, 200, 340, (110, 95, 60), 7, cv2.LINE_AA)
+    cv2.line(picture, (320, 290), (280, 350), (130, 115, 80), 6, cv2.LINE_AA)
+    cv2.line(picture, (280, 350), (325, 358), (130, 115, 80), 6, cv2.LINE_AA)
+    cv2.ellipse(picture, (320, 430), (69, 17), 0, 0, 360, (170, 90, 80), -1, cv2.LINE_AA)
+    return picture
+
+
+@pytest.mark.parametrize("make", [moon, on_white, as_jpeg, darker_above])
+def test_drawings_are_left_alone_whatever_they_read(
+    pipeline: Pipeline, make: Callable[[], np.ndarray]
+) -> None:
+    chosen = pipeline.choose(make(), Request.parse("70"))
+    assert not chosen.taken
+    assert "may be a drawing: it has large areas of exactly one colour" in chosen.left[0].reason
+    assert pipeline.choose(make(), Request.parse("70", include_children=True)).taken
+
+
+def blown_out(photo: np.ndarray) -> np.ndarray:
+    return np.clip(photo * 2.2 + 60.0, 0, 255).astype(np.uint8)
+
+
+def nearly_black(photo: np.ndarray) -> np.ndarray:
+    return (photo * 0.04).astype(np.uint8)
+
+
+def posterized(photo: np.ndarray) -> np.ndarray:
+    return photo & np.uint8(0xC0)
+
+
+def pixelated(photo: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(photo[2::4, 2::4].repeat(4, 0).repeat(4, 1))
+
+
+@pytest.mark.parametrize("make", [blown_out, nearly_black, posterized, pixelated])
+def test_flat_photos_are_no_drawings(
+    pipeline: Pipeline,
+    hopper: np.ndarray,
+    collins: np.ndarray,
+    make: Callable[[np.ndarray], np.ndarray],
+) -> None:
+    for photo in (hopper, collins):
+        faces = pipeline.see(make(photo))
+        assert not any(why_drawn(seen.likeness) for seen in faces)
+
+
 def test_people_look_like_faces(pipeline: Pipeline, hopper: np.ndarray, collins: np.ndarray) -> None:
     for photo in (hopper, collins):
         (seen,) = pipeline.see(photo)
@@ -88,3 +145,22 @@ def test_people_look_like_faces(pipeline: Pipeline, hopper: np.ndarray, collins:
 def test_doubts_are_named(likeness: Likeness, told: str) -> None:
     assert likeness.doubt == told
     assert not why_a_child(ages(40), likeness)
+
+
+@pytest.mark.parametrize(
+    ("likeness", "drawn"),
+    [
+        (SURE, False),
+        (Likeness(0.77, 0.66, 0.68, 0.68), True),  # a moon with a face
+        (Likeness(0.36, 0.92, 0.99, 0.99), True),  # a dog
+        (Likeness(0.6, 0.3, 0.9, 0.1), True),  # in ink on white paper
+        (Likeness(0.67, 0.96, 0.9, 0.1), False),  # a photo that is blown out
+        (Likeness(0.66, 0.98, 0.67, 0.0), False),  # one that is nearly black
+        (Likeness(0.69, 0.86, 0.66, 0.66), False),  # one in sixteen colours
+        (Likeness(0.79, 0.95, 0.83, 0.8), False),  # a posterized one
+        (Likeness(0.76, 0.39, 0.98, 0.0), False),  # one in black and white without greys
+        (Likeness(0.5, 0.2, 0.1, 0.1), False),  # a blurred or covered one
+    ],
+)
+def test_what_is_flat_and_uncertain_is_a_drawing(likeness: Likeness, drawn: bool) -> None:
+    assert likeness.is_drawn == bool(why_drawn(likeness)) == drawn
