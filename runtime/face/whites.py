@@ -33,6 +33,10 @@ _GREY = 0.04
 YOUNGER_SHARE = 0.5
 """Share of the change where a face gets younger: teeth that were whitened, as on many photos, would shine."""
 _COVERED = (0.6, 0.95)
+_BLOWN_OUT = (240.0, 254.0)
+"""The darkest channel of whites that are blown out: a change would make them one grey or beige area."""
+_EXPOSED = (0.3, 0.7)
+"""Share of an opening's whites that is not blown out: with less, the others stay, too."""
 
 Plane = NDArray[np.float32]
 
@@ -200,7 +204,9 @@ def _whites(
     usual = float(_redness(skin))
     if usual > _GREY:
         found = found * (1.0 - eased_between(_redness(codes) / usual, *_RED))
-    return _softened(found, max(0.25 * _EDGE * wide, 0.4))
+    exposed = found * (1.0 - eased_between(codes.min(axis=-1), *_BLOWN_OUT))
+    share = float(eased_between(float(exposed.sum()) / max(float(found.sum()), 1e-6), *_EXPOSED))
+    return _softened(share * exposed, max(0.25 * _EDGE * wide, 0.4)) if share else None
 
 
 def _redness(codes: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -65,8 +65,20 @@ def test_younger_teeth_are_lighter_but_never_blown_out() -> None:
     out = aged(photo, points, 75, 30)
     assert (out[90, 100] > TOOTH).all()
     assert out[90, 100, 2] <= out[90, 100, 1]  # grey at most, never blue
-    photo[photo[..., 2] == TOOTH[2]] = 252
-    assert aged(photo, points, 75, 30).max() == 252
+    photo[photo[..., 2] == TOOTH[2]] = 244
+    assert 244 < aged(photo, points, 75, 30).max() <= 250
+
+
+def test_teeth_that_are_blown_out_stay() -> None:
+    """Otherwise they would be one beige bar in a white face."""
+    photo, points = smile()
+    teeth = photo[..., 2] == TOOTH[2]
+    photo[teeth] = 255
+    assert not plan_whites(photo, points, 25, 75)
+    photo[teeth & (np.arange(WIDTH) < 100)] = TOOTH  # half of them
+    out = aged(photo, points, 25, 75).astype(int)
+    assert (out[90, 110:140] == 255).all()
+    assert 3 < TOOTH[2] - out[90, 80, 2] < 30
 
 
 def test_younger_teeth_change_by_half() -> None:
