@@ -76,6 +76,9 @@ def command(
         raise UsageError(f"'{output}' is a folder or in none that exists: name a file for the result with -o")
     if checkpoint is not None and not checkpoint.is_file():
         raise UsageError(f"the checkpoint '{checkpoint}' does not exist: give a .safetensors file")
+    from amgan.runtime.photo.write import check_place
+
+    check_place(output)
     with needs("bench", "export"):
         from amgan.benchmarking import baseline as stored
         from amgan.benchmarking import short_set

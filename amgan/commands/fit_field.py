@@ -53,6 +53,9 @@ def command(
           --true-ages known.csv -o field.npz
     """  # noqa: D301
     require_faces(faces, tables)
+    from amgan.runtime.photo.write import check_place
+
+    check_place(output)
     with needs("fitting an aging field", "train"):
         from amgan.faces.age_curve import read_age_curve
         from amgan.faces.face_rows import read_face_rows, thinned

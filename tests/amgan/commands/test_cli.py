@@ -301,6 +301,21 @@ def test_an_output_folder_that_cannot_be_written_is_told_before_any_work(
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
 
 
+def test_a_result_that_cannot_be_written_is_told_before_minutes_of_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("ages.csv").write_text("file,age\n")
+    folder = closed_folder(tmp_path)
+    for arguments in (
+        ("bench", "-o", folder / "new.json"),
+        ("fit-field", ".", "--ages", "ages.csv", "--patterns", "none.toml", "-o", folder / "new.npz"),
+    ):
+        result = run(*arguments)
+        assert result.exit_code == 1
+        assert f"'{folder}/new." in one_sentence(result) and "cannot be written (" in one_sentence(result)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
