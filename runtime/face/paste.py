@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -97,22 +97,70 @@ def _prepare(
     tone: Tone | None,
 ) -> _Placed | None:
     """The change that `paste_change` adds, and its position; None if there is none."""
-    size = before.shape[0]
+    place = _place(photo_size, frame, mask)
+    if place is None:
+        return None
+    rows, columns, area, to_frame = place
+    part = mask[rows, columns]
+    change = _change(before[rows, columns], after[rows, columns], part, strength, tone)
+    shrunk, scaled = _shrink(change, to_frame)
+    # A change with a higher resolution than the photo needs no bicubic interpolation.
+    enlarged = _enlarges(scaled)
+    return _Placed(shrunk, area, scaled, enlarged, None if shrunk is change else (part, to_frame))
+
+
+class PastePlaces(NamedTuple):
+    """Where a change is pasted: from ``rows`` and ``columns`` of the frame to ``area`` x0, y0, x1, y1.
+
+    The column of a pixel of the area in that part of the frame is the sum of along[0] of its column and
+    starts[0] of its row, its row that of the others, float64 [2, w] and [2, h].
+    """
+
+    rows: slice
+    columns: slice
+    area: tuple[int, int, int, int]
+    along: NDArray[np.float64]
+    starts: NDArray[np.float64]
+
+
+def paste_places(photo_size: tuple[int, int], frame: Frame, mask: NDArray[np.float32]) -> PastePlaces | None:
+    """The positions of `paste_change`; None if nothing is pasted, or the change is enlarged or reduced."""
+    place = _place(photo_size, frame, mask)
+    if place is None or _enlarges(place[3]) or _factor(place[3]) >= 2:
+        return None
+    rows, columns, (x0, y0, x1, y1), to_frame = place
+    along, starts = np.empty((2, x1 - x0)), np.empty((2, y1 - y0))
+    for top in range(y0, y1, BAND_ROWS):
+        band = slice(top - y0, min(top + BAND_ROWS, y1) - y0)
+        size = (x1 - x0, band.stop - band.start)
+        along, starts[:, band] = coordinates(_moved(to_frame, x0, top), size)
+    return PastePlaces(rows, columns, (x0, y0, x1, y1), along, starts)
+
+
+def _place(
+    photo_size: tuple[int, int], frame: Frame, mask: NDArray[np.float32]
+) -> tuple[slice, slice, tuple[int, int, int, int], NDArray[np.float64]] | None:
+    """The rows and columns of the frame that change, their area in the photo, and the map from the photo."""
     box = _box(mask)
     if box is None:
         return None
     rows, columns = box
-    part = mask[rows, columns]
-    change = _change(before[rows, columns], after[rows, columns], part, strength, tone)
-    to_photo, to_frame = frame.to_photo(size), frame.to_frame(size)
-    area = _area(rows, columns, to_photo, photo_size)
+    area = _area(rows, columns, frame.to_photo(len(mask)), photo_size)
     if area is None:
         return None
+    to_frame = frame.to_frame(len(mask))
     to_frame[:, 2] -= (columns.start, rows.start)
-    shrunk, scaled = _shrink(change, to_frame)
-    # A change with a higher resolution than the photo needs no bicubic interpolation.
-    enlarged = float(np.linalg.det(scaled[:, :2])) < 1.0
-    return _Placed(shrunk, area, scaled, enlarged, None if shrunk is change else (part, to_frame))
+    return rows, columns, area, to_frame
+
+
+def _enlarges(to_change: NDArray[np.float64]) -> bool:
+    """Whether a photo has more pixels than the change that is mapped to it."""
+    return float(np.linalg.det(to_change[:, :2])) < 1.0
+
+
+def _factor(to_frame: NDArray[np.float64]) -> int:
+    """By how much blocks of the change are averaged before sampling."""
+    return math.floor(math.sqrt(abs(float(np.linalg.det(to_frame[:, :2])))) + 1e-6)
 
 
 def _bands(placed: _Placed) -> Iterator[tuple[int, int, NDArray[np.float32], NDArray[np.float32]]]:
@@ -189,7 +237,7 @@ def _shrink(
     change: NDArray[np.float32], to_frame: NDArray[np.float64]
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Average blocks of the change if the photo is much coarser than the frame, against aliasing."""
-    factor = math.floor(math.sqrt(abs(float(np.linalg.det(to_frame[:, :2])))) + 1e-6)
+    factor = _factor(to_frame)
     if factor < 2:
         return change, to_frame
     height, width = change.shape[:2]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,15 +28,12 @@ def sample_affine(
     ``size_px`` is (width, height) of the output, which is written into ``out`` if given. Reduction is
     filtered (box, then bicubic).
     """
-    scale = math.sqrt(abs(float(np.linalg.det(to_source[:, :2]))))
-    factor = max(1, int(scale + 1e-6))  # an exact scale may be slightly low after rounding
+    factor = _factor(to_source)
     out = np.empty((size_px[1], size_px[0], 3), np.uint8) if out is None else out
     for top in range(0, len(out), _BAND_ROWS):
         band = out[top : top + _BAND_ROWS]
         band_size = (band.shape[1], band.shape[0])
-        moved = to_source.copy()
-        moved[:, 2] += to_source[:, 1] * top
-        region, matrix = _region(rgb, moved, band_size, factor)
+        region, matrix = _region(rgb, _down(to_source, top), band_size, factor)
         if factor >= 2:
             region, matrix = reduce_blocks(region, factor), matrix / factor
         _sample_band(region, matrix, band)
@@ -57,6 +54,40 @@ def _sample_band(region: NDArray[np.uint8], matrix: NDArray[np.float64], band: N
     floats = _warp(region.astype(np.float32), matrix, size_px, cv2.INTER_CUBIC, cv2.BORDER_REPLICATE)
     np.maximum(floats, 0.0, out=floats)
     cv2.convertScaleAbs(floats, dst=band)  # rounds and saturates
+
+
+class Places(NamedTuple):
+    """Where the pixels of an output lie in a picture.
+
+    ``part`` x0, y0, x1, y1 is what they depend on. The column of a pixel in it is the sum of along[0] of its
+    column, starts[0] and origins[:, 0] of its row, its row that of the others: float64 [2, w] and [2, h],
+    int32 [h, 2].
+    """
+
+    along: NDArray[np.float64]
+    starts: NDArray[np.float64]
+    origins: NDArray[np.int32]
+    part: tuple[int, int, int, int]
+
+
+def sample_places(
+    picture_size: tuple[int, int], to_source: NDArray[np.float64], size_px: tuple[int, int]
+) -> Places | None:
+    """The positions of `sample_affine` in a picture of ``picture_size`` (w, h); None if it reduces it."""
+    if _factor(to_source) >= 2:
+        return None
+    width, height = size_px
+    along = np.empty((2, width))
+    starts, origins, ends = np.empty((2, height)), np.empty((height, 2), np.int32), []
+    for top in range(0, height, _BAND_ROWS):
+        rows = slice(top, min(top + _BAND_ROWS, height))
+        band_size = (width, rows.stop - top)
+        low, high, matrix = _box(picture_size, _down(to_source, top), band_size, 1)
+        along, starts[:, rows] = coordinates(matrix, band_size)
+        origins[rows] = low
+        ends.append(high)
+    (x0, y0), (x1, y1) = origins.min(axis=0), np.max(ends, axis=0)
+    return Places(along, starts, origins - np.array([x0, y0], np.int32), (int(x0), int(y0), int(x1), int(y1)))
 
 
 def move_pixels(
@@ -137,19 +168,40 @@ def _to_steps(along: NDArray[np.float64], start: NDArray[np.float64]) -> NDArray
     return np.multiply(total, 1.0 / _STEPS_PER_PX, dtype=np.float32, casting="same_kind")
 
 
+def _factor(to_source: NDArray[np.float64]) -> int:
+    """By how much blocks of pixels are averaged before sampling."""
+    scale = math.sqrt(abs(float(np.linalg.det(to_source[:, :2]))))
+    return max(1, int(scale + 1e-6))  # an exact scale may be slightly low after rounding
+
+
+def _down(to_source: NDArray[np.float64], rows: int) -> NDArray[np.float64]:
+    """The map of an output that begins so many rows further down."""
+    moved = to_source.copy()
+    moved[:, 2] += to_source[:, 1] * rows
+    return moved
+
+
 def _region(
     rgb: NDArray[np.uint8], to_source: NDArray[np.float64], size_px: tuple[int, int], step: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """The part of a picture that an output depends on, never empty, and the map into it.
+    """The part of a picture that an output depends on, never empty, and the map into it."""
+    low, high, matrix = _box((rgb.shape[1], rgb.shape[0]), to_source, size_px, step)
+    return rgb[low[1] : high[1], low[0] : high[0]], matrix
+
+
+def _box(
+    picture_size: tuple[int, int], to_source: NDArray[np.float64], size_px: tuple[int, int], step: int
+) -> tuple[NDArray[np.int_], NDArray[np.int_], NDArray[np.float64]]:
+    """Both corners (x, y) of the part of a picture that an output depends on, and the map into it.
 
     It begins at a multiple of ``step`` px, so that blocks of pixels are aligned for every output.
     """
     width, height = size_px
     corners = apply_affine(to_source, np.array([[0, 0], [width, 0], [0, height], [width, height]], float))
     margin = 4 * (step + 1)
-    limit = np.array([rgb.shape[1], rgb.shape[0]])
+    limit = np.array(picture_size)
     low = np.clip(np.floor(corners.min(axis=0)) - margin, 0, limit - 1).astype(int) // step * step
     high = np.clip(np.ceil(corners.max(axis=0)) + margin, low + 1, limit).astype(int)
     matrix = to_source.copy()
     matrix[:, 2] -= low
-    return rgb[low[1] : high[1], low[0] : high[0]], matrix
+    return low, high, matrix

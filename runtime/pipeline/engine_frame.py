@@ -12,7 +12,7 @@ from ..engines.contract import CELL_PX, Capabilities
 from ..engines.tiles import Tile, mask_cells, plan_cheapest, plan_tiles
 from ..face.alignment import Frame
 from ..face.coordinates import sample_cells, scale_of
-from ..face.warp import sample_affine
+from ..face.gpu_pixels import CPU_PIXELS, CpuPixels
 
 BESIDE_PX = 4
 """The border in px around the mask that is sampled if no engine runs."""
@@ -49,11 +49,17 @@ def any_memory(side_px: int) -> NDArray[np.uint8]:
 
 
 def frame_with_halo(
-    rgb: NDArray[np.uint8], frame: Frame, size: int, halo: int, area: Area | None, canvas: Canvas = any_memory
+    rgb: NDArray[np.uint8],
+    frame: Frame,
+    size: int,
+    halo: int,
+    area: Area | None,
+    canvas: Canvas = any_memory,
+    pixels: CpuPixels = CPU_PIXELS,
 ) -> NDArray[np.uint8]:
     """Sample a face's frame with its halo, uint8 [S + 2h, S + 2h, 3], only in ``area`` (x0, y0, x1, y1).
 
-    ``canvas`` allocates the black image.
+    ``canvas`` allocates the black image, ``pixels`` samples.
     """
     image = canvas(size + 2 * halo)
     if area is None:
@@ -61,7 +67,7 @@ def frame_with_halo(
     x0, y0, x1, y1 = area
     matrix = frame.to_photo(size)
     matrix[:, 2] += matrix[:, :2] @ (x0 - halo, y0 - halo)
-    sample_affine(rgb, matrix, (x1 - x0, y1 - y0), image[y0:y1, x0:x1])
+    pixels.sample(rgb, matrix, (x1 - x0, y1 - y0), image[y0:y1, x0:x1])
     return image
 
 

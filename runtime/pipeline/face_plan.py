@@ -14,11 +14,11 @@ from ..engines.contract import Capabilities
 from ..engines.frame import FrameWork
 from ..face.contrast import ContrastChange, paste_contrast, plan_contrast
 from ..face.coordinates import resize_plane
+from ..face.gpu_pixels import CPU_PIXELS, CpuPixels
 from ..face.hair import HairChange, greys, paste_hair, plan_hair
 from ..face.head_parser import HeadParser, skin_at
 from ..face.line_strength import pattern_for
 from ..face.neck import NeckChange, neck_ages, paste_neck, plan_neck
-from ..face.paste import paste_change
 from ..face.pattern import one_pattern
 from ..face.shape import ShapeChange, paste_shape, plan_shape
 from ..face.tone import read_tone
@@ -77,12 +77,13 @@ def plan_work(
     drawn: DrawnPlan | None = None,
     ask: bool = True,
     canvas: Canvas = any_memory,
+    pixels: CpuPixels = CPU_PIXELS,
 ) -> FaceWork:
     """Plan a checked request for one face; ``label`` names the face in error messages.
 
     Without a ``parser`` hair and neck do not change. ``drawn`` is a plan that was made before. If ``ask`` is
     false, no engine will run: the work has no tiles and no planes, and its frame is sampled only at the mask.
-    ``canvas`` allocates the frame's image.
+    ``canvas`` allocates the frame's image, ``pixels`` samples it.
     """
     size, halo = seen.frame_px, manifest.halo_px
     if drawn is None:
@@ -93,7 +94,7 @@ def plan_work(
     mask = resize_plane(mask, size)
     tiles = plan_mask(mask, manifest, likes) if ask else []
     area = area_of_tiles(tiles, halo) if ask else area_of_mask(mask, halo)
-    image = frame_with_halo(rgb, seen.face.frame, size, halo, area, canvas if ask else any_memory)
+    image = frame_with_halo(rgb, seen.face.frame, size, halo, area, canvas if ask else any_memory, pixels)
     coordinates, aging_map = np.zeros((4, 0, 0), np.float32), np.zeros((0, 0), np.float32)
     if ask:
         aging_map = engine_map(plan.change, seen.margin, size, halo)
@@ -121,11 +122,20 @@ def plan_seen(
     )
 
 
-def paste_face(out: NDArray[np.uint8], work: FaceWork, aged: NDArray[np.uint8], strength: float) -> None:
-    """Add the change of one face to the photo ``out`` in place; ``aged`` is its frame, uint8 [S, S, 3]."""
+def paste_face(
+    out: NDArray[np.uint8],
+    work: FaceWork,
+    aged: NDArray[np.uint8],
+    strength: float,
+    pixels: CpuPixels = CPU_PIXELS,
+) -> None:
+    """Add the change of one face to the photo ``out`` in place; ``aged`` is its frame, uint8 [S, S, 3].
+
+    ``pixels`` pastes the network's change.
+    """
     before = work.before
     tone = read_tone(before, work.mask)
-    paste_change(out, work.seen.face.frame, before, aged, work.mask, strength=strength, tone=tone)
+    pixels.paste(out, work.seen.face.frame, before, aged, work.mask, strength, tone)
     for change in work.whites:
         paste_white(out, change, tone, strength)
     for fading in work.contrast:

@@ -10,19 +10,20 @@ from ..engines.choose import check_device, may_use_gpu
 from ..engines.openvino_network import load_openvino
 from ..engines.scheduler.scheduler import FrameScheduler, open_scheduler
 from ..face.finder import FaceFinder
+from ..face.gpu_pixels import CPU_PIXELS, CpuPixels, open_pixels
 from ..face.head_parser import HeadParser
 from ..face.networks import FaceNetworks, open_face_networks
 from ..photo.gpu_jpeg import GpuJpegs, gpu_jpegs_for
 from .estimator import Estimator, open_estimator
 
-Closable = FrameScheduler | Estimator | FaceNetworks | GpuJpegs
+Closable = FrameScheduler | Estimator | FaceNetworks | GpuJpegs | CpuPixels
 
 
 @dataclass(frozen=True, eq=False)
 class OpenedNetworks:
     """The engine of the generator, the estimator, the finder and the parser of faces, and their networks.
 
-    ``jpegs`` decodes JPEGs on the GPU that ages; None on the CPU.
+    ``jpegs`` decodes JPEGs on the GPU that ages; None on the CPU. ``pixels`` samples photos and pastes.
     """
 
     scheduler: FrameScheduler
@@ -31,6 +32,7 @@ class OpenedNetworks:
     finder: FaceFinder
     parser: HeadParser
     jpegs: GpuJpegs | None = None
+    pixels: CpuPixels = CPU_PIXELS
 
 
 def open_networks(bundle: Bundle, device: str, precision: str | None, held: list[Closable]) -> OpenedNetworks:
@@ -69,5 +71,7 @@ def _one_after_the_other(
     jpegs = gpu_jpegs_for(engine.device)
     if jpegs is not None:
         held.append(jpegs)
+    pixels = open_pixels(engine.device)
+    held.append(pixels)
     finder, parser = FaceFinder(networks=networks), HeadParser(networks=networks)
-    return OpenedNetworks(scheduler, estimator, networks, finder, parser, jpegs)
+    return OpenedNetworks(scheduler, estimator, networks, finder, parser, jpegs, pixels)

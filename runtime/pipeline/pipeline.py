@@ -63,7 +63,8 @@ class Pipeline:
         self._end.atexit = False
         opened = open_networks(bundle, device, precision, held)
         self._scheduler, self._estimator, self._networks = opened.scheduler, opened.estimator, opened.networks
-        self._finder, self._parser, self._jpegs = opened.finder, opened.parser, opened.jpegs
+        self._finder, self._parser = opened.finder, opened.parser
+        self._jpegs, self._pixels = opened.jpegs, opened.pixels
 
     @property
     def capabilities(self) -> Capabilities:
@@ -99,6 +100,7 @@ class Pipeline:
         self._scheduler.close()
         self._estimator.close()
         self._networks.close()
+        self._pixels.close()
         if self._jpegs is not None:
             self._jpegs.close()
 
@@ -154,7 +156,7 @@ class Pipeline:
         scheduler = self._scheduler
         return plan_work(
             rgb, seen, request, self._manifest, scheduler.likes, label, parser, drawn, ask,
-            scheduler.canvas,
+            scheduler.canvas, self._pixels,
         )  # fmt: skip
 
     def start_work(self, work: FaceWork) -> Future[NDArray[np.uint8]]:
@@ -232,7 +234,7 @@ class Pipeline:
         aged = [frame.result() for frame in started.frames]
         out = started.pixels if in_place and started.pixels.flags.writeable else np.array(started.pixels)
         for work, frame in zip(started.works, aged, strict=True):
-            paste_face(out, work, frame, started.request.strength)
+            paste_face(out, work, frame, started.request.strength, self._pixels)
         faces = tuple(_aged_face(work) for work in started.works)
         return AgedPhoto(out, faces, started.left, started.found)
 

@@ -13,8 +13,11 @@ import numpy as np
 
 from amgan.runtime.engines.cuda.api import CudaError, GpuInfo, OutOfMemoryError
 from amgan.runtime.engines.cuda.rings import TILE_DESCRIPTOR
+from support import pixel_kernels_twin
 from support.tile_kernels_twin import TWINS
 
+PIXEL_TWINS = pixel_kernels_twin.TWINS
+KERNELS = [*TWINS, *PIXEL_TWINS]
 GARBAGE = 0xCD
 Work = Callable[[], None]
 
@@ -222,7 +225,7 @@ class FakeCuda:
     def kernel(self, library: int, name: str) -> int:
         self._called("kernel")
         self._rule(f".entry {name}(".encode() in self._get(library, bytes), f"there is no kernel {name}")
-        return list(TWINS).index(name)
+        return KERNELS.index(name)
 
     def kernel_launch(
         self,
@@ -233,8 +236,15 @@ class FakeCuda:
         stream: int,
     ) -> None:
         self._called("kernel_launch")
-        twin, values = list(TWINS.values())[kernel], [value for value, _ in arguments]
-        self._rule(grid[0] == 1 and 0 < threads <= 1024, "no such blocks can be launched")
+        name, values = KERNELS[kernel], [value for value, _ in arguments]
+        self._rule(
+            min(grid) > 0 and grid[1] < 1 << 16 and 0 < threads <= 1024, "no such blocks can be launched"
+        )
+        if name in PIXEL_TWINS:
+            self.do(stream, lambda: PIXEL_TWINS[name](self.view, grid, values))
+            return
+        twin = TWINS[name]
+        self._rule(grid[0] == 1, "a row of a tile is one block")
 
         def work() -> None:
             # Descriptors that were not written yet crash a real GPU; here the pixels are wrong.

@@ -1,0 +1,225 @@
+"""Cuts faces out of photos and pastes their changes on a GPU, where that gives the pixels of the CPU."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..engines.choose import find_gpus
+from ..engines.cuda.api import load_cuda
+from ..engines.cuda.pixels import PixelKernels
+from ..errors import AmganError, UsageError
+from .alignment import Frame
+from .paste import paste_change, paste_places
+from .tone import BRIGHT, DARK, Tone
+from .warp import sample_affine, sample_places
+
+_LOG = logging.getLogger(__name__)
+
+PIXELS = "AMGAN_PIXELS"
+MOST_APART = 1
+"""The largest difference from the CPU in code values; none is expected."""
+_PROBE_PX = 192
+_PLAIN = Tone(np.ones((256, 3), np.float32), 0.0)
+
+
+class CpuPixels:
+    """Samples photos and pastes changes on the CPU."""
+
+    def sample(
+        self,
+        rgb: NDArray[np.uint8],
+        to_source: NDArray[np.float64],
+        size_px: tuple[int, int],
+        out: NDArray[np.uint8] | None = None,
+    ) -> NDArray[np.uint8]:
+        """See sample_affine."""
+        return sample_affine(rgb, to_source, size_px, out)
+
+    def paste(
+        self,
+        out: NDArray[np.uint8],
+        frame: Frame,
+        before: NDArray[np.uint8],
+        after: NDArray[np.uint8],
+        mask: NDArray[np.float32],
+        strength: float,
+        tone: Tone,
+    ) -> None:
+        """See paste_change."""
+        paste_change(out, frame, before, after, mask, strength=strength, tone=tone)
+
+    def close(self) -> None:
+        """Free what is held outside this process's memory: nothing."""
+
+
+CPU_PIXELS = CpuPixels()
+
+
+class GpuPixels(CpuPixels):
+    """Does the same on a GPU, in the cases that its kernels support; thread-safe.
+
+    These are a photo that is not reduced when it is sampled, and a change in colour that is neither enlarged
+    nor reduced when it is pasted. The kernels are opened at their first use and compared with the CPU; after
+    the first failure or difference the CPU takes over, and the log says why.
+    """
+
+    def __init__(self, device: str, open_kernels: Callable[[str], PixelKernels] | None = None) -> None:
+        """``device`` is that of the generator; its first GPU is used."""
+        self._device, self._open = device, open_kernels or _open_kernels
+        self._kernels: PixelKernels | None = None
+        self._lock = threading.Lock()
+        self.failed = False
+
+    def sample(
+        self,
+        rgb: NDArray[np.uint8],
+        to_source: NDArray[np.float64],
+        size_px: tuple[int, int],
+        out: NDArray[np.uint8] | None = None,
+    ) -> NDArray[np.uint8]:
+        """See sample_affine."""
+        kernels = self._opened()
+        if kernels is not None:
+            try:
+                found = sample_by(kernels, rgb, to_source, size_px, out)
+                if found is not None:
+                    return found
+            except AmganError as error:
+                self._give_up(str(error))
+        return sample_affine(rgb, to_source, size_px, out)
+
+    def paste(
+        self,
+        out: NDArray[np.uint8],
+        frame: Frame,
+        before: NDArray[np.uint8],
+        after: NDArray[np.uint8],
+        mask: NDArray[np.float32],
+        strength: float,
+        tone: Tone,
+    ) -> None:
+        """See paste_change."""
+        kernels = self._opened()
+        if kernels is not None:
+            try:
+                if paste_by(kernels, out, frame, before, after, mask, strength, tone):
+                    return
+            except AmganError as error:
+                self._give_up(str(error))
+        paste_change(out, frame, before, after, mask, strength=strength, tone=tone)
+
+    def close(self) -> None:
+        """Free the GPU's memory."""
+        kernels, self._kernels = self._kernels, None
+        if kernels is not None:
+            kernels.close()
+
+    def _opened(self) -> PixelKernels | None:
+        """The kernels, compared with the CPU at their first use; None if they were given up."""
+        with self._lock:
+            if self._kernels is not None or self.failed:
+                return self._kernels
+            kernels = None
+            try:
+                kernels = self._open(self._device)
+                distance = apart(kernels)
+                why = "" if distance <= MOST_APART else f"they differ by {distance} code values"
+            except AmganError as error:
+                why = str(error)
+            if not why:
+                self._kernels = kernels
+                return kernels
+            if kernels is not None:
+                kernels.close()
+        self._give_up(why)
+        return None
+
+    def _give_up(self, why: str) -> None:
+        with self._lock:
+            again, self.failed = self.failed, True
+            self.close()
+        if not again:
+            _LOG.warning("photos are sampled and pasted on the CPU: %s", why)
+
+
+def open_pixels(device: str) -> CpuPixels:
+    """For a generator's device: on its first GPU if AMGAN_PIXELS is "gpu", else on the CPU.
+
+    Raises UsageError for another value than "gpu" and "cpu".
+    """
+    said = os.environ.get(PIXELS, "cpu")
+    if said not in ("gpu", "cpu"):
+        raise UsageError(f"{PIXELS} is '{said}': give gpu or cpu")
+    return GpuPixels(device) if said == "gpu" and device.startswith("cuda") else CpuPixels()
+
+
+def sample_by(
+    kernels: PixelKernels,
+    rgb: NDArray[np.uint8],
+    to_source: NDArray[np.float64],
+    size_px: tuple[int, int],
+    out: NDArray[np.uint8] | None = None,
+) -> NDArray[np.uint8] | None:
+    """`sample_affine` by kernels; None if they do not support it. Raises EngineError."""
+    places = sample_places((rgb.shape[1], rgb.shape[0]), to_source, size_px)
+    if places is None:
+        return None
+    x0, y0, x1, y1 = places.part
+    made = np.empty((size_px[1], size_px[0], 3), np.uint8) if out is None else out
+    kernels.warp(rgb[y0:y1, x0:x1], places.along, places.starts, places.origins, made)
+    return made
+
+
+def paste_by(
+    kernels: PixelKernels,
+    out: NDArray[np.uint8],
+    frame: Frame,
+    before: NDArray[np.uint8],
+    after: NDArray[np.uint8],
+    mask: NDArray[np.float32],
+    strength: float,
+    tone: Tone,
+) -> bool:
+    """`paste_change` by kernels; returns False if they do not support it. Raises EngineError."""
+    places = None if tone.share else paste_places((out.shape[1], out.shape[0]), frame, mask)
+    if places is None:
+        return False
+    part = places.rows, places.columns
+    x0, y0, x1, y1 = places.area
+    weights = np.concatenate([BRIGHT, DARK, np.array([strength], np.float32)])
+    kernels.paste(
+        before[part], after[part], mask[part], weights, places.along, places.starts, out[y0:y1, x0:x1]
+    )
+    return True
+
+
+def apart(kernels: PixelKernels) -> int:
+    """The largest difference of both operations from the CPU on made pictures, in code values."""
+    random = np.random.default_rng(0)
+    cells = random.integers(0, 256, (2, _PROBE_PX // 8, _PROBE_PX // 8, 3), dtype=np.uint8)
+    photo, other = (one.repeat(8, 0).repeat(8, 1) for one in cells)
+    frame = Frame((0.4 * _PROBE_PX, 0.6 * _PROBE_PX), (0.35 * _PROBE_PX, 0.08 * _PROBE_PX))
+    size = _PROBE_PX - 32  # less than the frame's side in the photo would be enlarged
+    to_photo = frame.to_photo(size)
+    wanted = sample_affine(photo, to_photo, (size, size))
+    found = sample_by(kernels, photo, to_photo, (size, size))
+    mask = np.linspace(-0.5, 1.5, size, dtype=np.float32).clip(0, 1) * np.ones((size, 1), np.float32)
+    pasted = [photo.copy(), photo.copy()]
+    after = other[:size, :size]
+    paste_change(pasted[0], frame, wanted, after, mask, strength=0.9, tone=_PLAIN)
+    done = paste_by(kernels, pasted[1], frame, wanted, after, mask, 0.9, _PLAIN)
+    assert found is not None and done
+    pairs = ((wanted, found), (pasted[0], pasted[1]))
+    return max(int(np.abs(a.astype(np.int16) - b).max()) for a, b in pairs)
+
+
+def _open_kernels(device: str) -> PixelKernels:
+    """The kernels on the first GPU of a device; raises EngineError and MissingDependencyError."""
+    cuda = load_cuda()
+    return PixelKernels(cuda, find_gpus(cuda, device.partition(",")[0].strip())[0].number)
