@@ -21,9 +21,12 @@ from gpu_timing import count_flop, matmul_tflops, time_frames, time_program
 
 from amgan.runtime.engines.cuda.program import core_size
 
-PACKAGES = ("torch", "onnx", "cuda-bindings", "tensorrt", "tensorrt_rtx", "openvino")
+PACKAGES = (
+    "torch", "onnx", "cuda-bindings", "tensorrt", "tensorrt_rtx", "openvino", "pillow",
+    "nvidia-nvimgcodec-cu12", "nvidia-nvimgcodec-cu13",
+)  # fmt: skip
 STEPS = (
-    "machine", "cuda", "ring", "torch", "tensorrt", "tensorrt_rtx", "estimator", "faces",
+    "machine", "cuda", "ring", "torch", "tensorrt", "tensorrt_rtx", "estimator", "faces", "jpegs", "pixels",
     "baselines", "matmul",
     "photos-torch", "photos-tensorrt", "photos-tensorrt_rtx", "profile", "processes", "faults",
 )  # fmt: skip
@@ -135,20 +138,37 @@ class Check:
 
     def faces(self) -> dict[str, Any]:
         """Finder, mesh and parser in every library: difference from the CPU, and time."""
-        from common import PHOTO
         from gpu_faces import compare_faces, time_face_networks
-        from PIL import Image
 
         from amgan.runtime.bundle.engine_files import FLAVOURS
 
         device, runs = f"cuda:{self.gpu.number}", self.arguments.runs
-        side = self.arguments.size
-        photo = np.asarray(Image.open(PHOTO).convert("RGB").resize((side, side), Image.Resampling.BICUBIC))
+        photo = self._photo()
         found: dict[str, Any] = {}
         for engine in ("PyTorch", *(FLAVOURS[flavour] for flavour in FLAVOURS if flavour in self.bundles)):
             found[engine] = {"networks": time_face_networks(engine, device, self.arguments.frames)}
             found[engine]["photos"] = compare_faces(engine, device, [photo, photo[:, ::-1].copy()], runs)
         return found
+
+    def jpegs(self) -> dict[str, Any]:
+        """JPEGs decoded on the GPU and by Pillow: difference and time."""
+        from gpu_photos import check_jpegs
+
+        return check_jpegs(self.gpu.number, self._photo(), self.arguments.frames)
+
+    def pixels(self) -> dict[str, Any]:
+        """Frames sampled and changes pasted on the GPU and on the CPU: difference and time."""
+        from gpu_photos import check_pixels
+
+        return check_pixels(self.cuda, self.gpu.number, self._photo(), self.arguments.frames)
+
+    def _photo(self) -> np.ndarray:
+        """A portrait, uint8 [S, S, 3], of the side that was asked for."""
+        from common import PHOTO
+        from PIL import Image
+
+        side = self.arguments.size
+        return np.asarray(Image.open(PHOTO).convert("RGB").resize((side, side), Image.Resampling.BICUBIC))
 
     def end_to_end(self, flavour: str) -> dict[str, Any]:
         """Photos from JPEG to JPEG, and the engine alone on the faces in them."""
@@ -257,6 +277,8 @@ def make_steps(check: Check) -> Iterator[Step]:
         yield Step(flavour, lambda flavour=flavour: check.engine(flavour), 90)
     yield Step("estimator", check.estimator, 20)
     yield Step("faces", check.faces, 30)
+    yield Step("jpegs", check.jpegs, 15)
+    yield Step("pixels", check.pixels, 10)
     yield Step("baselines", check.baselines, 90)
     yield Step("matmul", check.matmul, 10)
     for flavour in flavours:

@@ -52,9 +52,9 @@ class GpuJpegs:
     is missing, fails, or differs by more than MOST_APART code values, it is given up, and the log says why.
     """
 
-    def __init__(self, gpu: int, load: Callable[[], Any] = load_nvimgcodec) -> None:
-        """``gpu`` is the number of the GPU; ``load`` imports nvImageCodec."""
-        self._gpu, self._load = gpu, load
+    def __init__(self, gpu: int, load: Callable[[], Any] | None = None) -> None:
+        """``gpu`` is the number of the GPU; ``load`` imports nvImageCodec (None: load_nvimgcodec)."""
+        self._gpu, self._load = gpu, load or load_nvimgcodec
         self._library: Any = None
         self._free: list[Any] = []
         self._turns = threading.BoundedSemaphore(AT_ONCE)

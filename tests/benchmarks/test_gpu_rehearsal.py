@@ -11,6 +11,7 @@ import pytest
 import torch
 from support.exported import skip_comparison
 from support.fake_cuda import FakeCuda
+from support.fake_nvimgcodec import FakeNvImageCodec
 from support.fake_torch_gpu import FakeGpu
 from support.helpers import ROOT
 from support.tiny_networks import TINY_MODEL, random_discriminator, random_generator
@@ -61,6 +62,7 @@ def cuda(monkeypatch: pytest.MonkeyPatch) -> FakeCuda:
     monkeypatch.setattr("amgan.runtime.engines.pytorch.load_torch", lambda: torch)
     import gpu_end_to_end
     import gpu_faces
+    import gpu_photos
     import gpu_probe
     import gpu_timing
     import gpu_work
@@ -76,6 +78,10 @@ def cuda(monkeypatch: pytest.MonkeyPatch) -> FakeCuda:
 
     monkeypatch.setattr(gpu_work.Check, "faces", faces)
     monkeypatch.setattr(gpu_faces, "THREADS", 2)
+    monkeypatch.setattr(gpu_photos, "FRAME_SIDES", (128,))
+    library = FakeNvImageCodec(apart=1)
+    for module in ("amgan.runtime.photo.gpu_jpeg", "gpu_photos"):
+        monkeypatch.setattr(f"{module}.load_nvimgcodec", lambda: library)
     monkeypatch.setattr(gpu_faces, "DETECTOR_SIDES", (192,))
     for module in (gpu_timing, gpu_end_to_end):
         monkeypatch.setattr(module, "device_of", lambda gpu: "cpu")
@@ -122,6 +128,18 @@ def test_every_step_runs_on_a_machine_without_a_gpu(cuda: FakeCuda, bundle: Path
     assert faces["photos"]["fell_back"] is False
     assert faces["photos"]["faces"]["gpu"] == [1, 1]
     assert faces["photos"]["landmarks_apart_px"] < 1
+    jpegs, pixels = found["jpegs"], found["pixels"]
+    assert jpegs["used"] is True
+    for one in jpegs["samplings"].values():
+        assert (one["apart"], one["same_again"]) == (1, True)
+        assert 0 < one["share_apart"] <= 0.34
+        assert one["gpu"]["ms"] > 0 < one["cpu"]["cpu_ms"]
+    assert set(jpegs["with_decoding_engine"]["4:2:0"]) == {"not_run"}
+    assert jpegs["per_second_of_16"] > 0
+    assert pixels["apart"] <= 1
+    assert pixels["128 px"]["pasted_by_kernels"] is True
+    assert pixels["128 px"]["sample_apart"] <= 1 >= pixels["128 px"]["paste_apart"]
+    assert pixels["128 px"]["paste"]["gpu"]["ms"] > 0
     assert found["baselines"]["eager f32"]["frames_per_second"] > 0
     assert "no compiler" in found["baselines"]["f16, channels_last, compiled"]["not_run"]
     assert found["photos-torch"]["photos_per_second"] > 0

@@ -28,7 +28,8 @@ class FakeNvImageCodec:
     files of ``unknown`` are not decoded. ``turns``, if any, is waited for in every decoding.
     """
 
-    GPU_ONLY, HYBRID_CPU_GPU, SRGB = "gpu", "hybrid", "srgb"
+    GPU_ONLY, HYBRID_CPU_GPU, HW_GPU_ONLY, SRGB = "gpu", "hybrid", "engine", "srgb"
+    __version__ = "0.9.0"
 
     def __init__(self, apart: int = 0) -> None:
         self.apart = apart
@@ -50,6 +51,8 @@ class FakeNvImageCodec:
     def Decoder(self, **given: Any) -> FakeDecoder:
         if self.refused is not None:
             raise self.refused
+        if "engine" in given["backends"]:
+            raise RuntimeError("this GPU has no decoding engine")
         self.opened.append(FakeDecoder(self, **given))
         return self.opened[-1]
 

@@ -1,0 +1,160 @@
+"""Compares the GPU's share of reading and pasting photos with the CPU's, and times both."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from amgan.runtime.engines.cuda.pixels import PixelKernels
+from amgan.runtime.face.alignment import Frame
+from amgan.runtime.face.gpu_pixels import apart, paste_by, sample_by
+from amgan.runtime.face.paste import paste_change
+from amgan.runtime.face.tone import Tone
+from amgan.runtime.face.warp import sample_affine
+from amgan.runtime.photo.gpu_jpeg import GpuJpegs, load_nvimgcodec
+
+THREADS = 16
+FRAME_SIDES = (256, 448, 1024)
+"""Sides in px of the frames that are sampled and pasted."""
+SAMPLINGS = {"4:4:4": 0, "4:2:2": 1, "4:2:0": 2}
+_TONE = Tone(np.ones((256, 3), np.float32), 0.0)
+
+
+def check_jpegs(gpu: int, photo: Any, calls: int) -> dict[str, Any]:
+    """Decode a photo, uint8 [H, W, 3], as JPEGs on a GPU and by Pillow.
+
+    Per sampling the largest difference, the share of samples that differ, whether two decodings are the same,
+    and milliseconds of one call alone and CPU-milliseconds of both; then calls per second of THREADS threads.
+    ``used`` is whether AMGAN would use it, ``with_decoding_engine`` the differences of the GPU's decoding
+    engine, if it has one. Raises MissingDependencyError.
+    """
+    library = load_nvimgcodec()
+    decoder = GpuJpegs(gpu)
+    files = {name: _encoded(photo, sampling) for name, sampling in SAMPLINGS.items()}
+    decoder(files["4:2:0"])
+    found: dict[str, Any] = {"version": str(library.__version__), "used": not decoder.failed}
+    found["samplings"] = {}
+    kinds = (library.GPU_ONLY, library.HYBRID_CPU_GPU)
+    plain = _decode_by(library, gpu, kinds)
+    for name, content in files.items():
+        one = _compare(plain, content)
+        if "not_run" not in one:
+            one["gpu"] = _time(lambda content=content: plain(content), calls)
+            one["cpu"] = _time(lambda content=content: _by_pillow(content), calls)
+        found["samplings"][name] = one
+    engine = _decode_by(library, gpu, (library.HW_GPU_ONLY,))
+    found["with_decoding_engine"] = {name: _compare(engine, content) for name, content in files.items()}
+    if not decoder.failed:
+        with ThreadPoolExecutor(THREADS) as pool:
+            list(pool.map(decoder, THREADS * [files["4:2:0"]]))
+            start = time.perf_counter()
+            list(pool.map(decoder, THREADS * calls * [files["4:2:0"]]))
+        found[f"per_second_of_{THREADS}"] = THREADS * calls / (time.perf_counter() - start)
+    decoder.close()
+    return found
+
+
+def check_pixels(cuda: Any, gpu: int, photo: Any, calls: int) -> dict[str, Any]:
+    """Sample frames of a photo, uint8 [H, W, 3], and paste changes by the kernels and on the CPU.
+
+    ``apart`` is the difference that decides whether AMGAN uses the kernels; per side of the frame there are
+    the differences of both operations, which should be 0, and the time of both.
+    """
+    kernels = PixelKernels(cuda, gpu)
+    try:
+        found: dict[str, Any] = {"apart": apart(kernels)}
+        for side in FRAME_SIDES:
+            found[f"{side} px"] = _check_frame(kernels, photo, side, calls)
+        return found
+    finally:
+        kernels.close()
+
+
+def _check_frame(kernels: PixelKernels, photo: Any, side: int, calls: int) -> dict[str, Any]:
+    height, width = photo.shape[:2]
+    half = 0.48 * min(side, height, width)
+    frame = Frame((width / 2, height / 2), (0.97 * half, 0.2 * half))
+    to_photo, across = frame.to_photo(side), np.linspace(-1, 1, side, dtype=np.float32)
+    mask = (1.2 - 1.5 * np.hypot(across, across[:, None])).clip(0, 1).astype(np.float32)
+    before = sample_affine(photo, to_photo, (side, side))
+    after = (before // 2 + 40).astype(np.uint8)
+    sampled = sample_by(kernels, photo, to_photo, (side, side))
+    pasted = {where: photo.copy() for where in ("cpu", "gpu")}
+
+    def on_cpu() -> None:
+        paste_change(pasted["cpu"], frame, before, after, mask, tone=_TONE)
+
+    def on_gpu() -> bool:
+        return paste_by(kernels, pasted["gpu"], frame, before, after, mask, 1.0, _TONE)
+
+    on_cpu()
+    found = {"pasted_by_kernels": on_gpu(), "sample_apart": _apart(sampled, before)}
+    found["paste_apart"] = _apart(pasted["gpu"], pasted["cpu"])
+    return found | {
+        "sample": {
+            "gpu": _time(lambda: sample_by(kernels, photo, to_photo, (side, side)), calls),
+            "cpu": _time(lambda: sample_affine(photo, to_photo, (side, side)), calls),
+        },
+        "paste": {"gpu": _time(on_gpu, calls), "cpu": _time(on_cpu, calls)},
+    }
+
+
+def _encoded(photo: Any, sampling: int) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(photo).save(stream, "JPEG", quality=92, subsampling=sampling)
+    return stream.getvalue()
+
+
+def _by_pillow(content: bytes) -> Any:
+    with Image.open(io.BytesIO(content), formats=("JPEG",)) as picture:
+        return np.asarray(picture)
+
+
+def _decode_by(library: Any, gpu: int, kinds: tuple[Any, ...]) -> Callable[[bytes], Any]:
+    """A decoder of some kinds of back ends; it gives None where they cannot be opened or do not decode."""
+    options = {"max_num_cpu_threads": 1, "options": ":fancy_upsampling=1"}
+    try:
+        backends = [library.Backend(kind) for kind in kinds]
+        decoder = library.Decoder(device_id=gpu, backends=backends, **options)
+    except RuntimeError:
+        return lambda content: None
+    params = library.DecodeParams(apply_exif_orientation=False, color_spec=library.SRGB)
+
+    def decode(content: bytes) -> Any:
+        picture = decoder.decode(content, params=params)
+        return None if picture is None else np.array(picture.cpu())
+
+    return decode
+
+
+def _compare(decode: Callable[[bytes], Any], content: bytes) -> dict[str, Any]:
+    found, again, wanted = decode(content), decode(content), _by_pillow(content)
+    if found is None or found.shape != wanted.shape:
+        return {"not_run": "it does not decode this file"}
+    return {
+        "apart": _apart(found, wanted),
+        "share_apart": float((found != wanted).mean()),
+        "same_again": bool(np.array_equal(found, again)),
+    }
+
+
+def _apart(one: Any, other: Any) -> int:
+    return int(np.abs(np.asarray(one, np.int16) - other).max())
+
+
+def _time(call: Callable[[], Any], calls: int) -> dict[str, float]:
+    """Median milliseconds of a call after a warm-up, and the CPU time of this process in it."""
+    call()
+    took, before = [], time.process_time()
+    for _ in range(calls):
+        start = time.perf_counter()
+        call()
+        took.append(time.perf_counter() - start)
+    cpu = (time.process_time() - before) / calls
+    return {"ms": 1000 * float(np.median(took)), "cpu_ms": 1000 * cpu}
