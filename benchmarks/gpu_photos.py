@@ -17,7 +17,9 @@ from amgan.runtime.face.gpu_pixels import apart, paste_by, sample_by
 from amgan.runtime.face.paste import paste_change
 from amgan.runtime.face.tone import Tone
 from amgan.runtime.face.warp import sample_affine
-from amgan.runtime.photo.gpu_jpeg import GpuJpegs, load_nvimgcodec
+from amgan.runtime.photo.gpu_codec import load_nvimgcodec
+from amgan.runtime.photo.gpu_jpeg import GpuJpegs
+from amgan.runtime.photo.gpu_jpeg_encoder import GpuJpegEncoder
 
 THREADS = 16
 FRAME_SIDES = (256, 448, 1024)
@@ -27,18 +29,22 @@ _TONE = Tone(np.ones((256, 3), np.float32), 0.0)
 
 
 def check_jpegs(gpu: int, photo: Any, calls: int) -> dict[str, Any]:
-    """Decode a photo, uint8 [H, W, 3], as JPEGs on a GPU and by Pillow.
+    """Decode and encode a photo, uint8 [H, W, 3], as JPEGs on a GPU and by Pillow.
 
     Per sampling the largest difference, the share of samples that differ, whether two decodings are the same,
     and milliseconds of one call alone and CPU-milliseconds of both; then calls per second of THREADS threads.
-    ``used`` is whether AMGAN would use it, ``with_decoding_engine`` the differences of the GPU's decoding
-    engine, if it has one. Raises MissingDependencyError.
+    ``used`` is whether AMGAN would use it, otherwise ``reason`` says why not; ``with_decoding_engine`` are
+    the differences of the GPU's decoding engine, if it has one. Raises MissingDependencyError.
     """
     library = load_nvimgcodec()
     decoder = GpuJpegs(gpu)
     files = {name: _encoded(photo, sampling) for name, sampling in SAMPLINGS.items()}
     decoder(files["4:2:0"])
-    found: dict[str, Any] = {"version": str(library.__version__), "used": not decoder.failed}
+    found: dict[str, Any] = {
+        "version": str(library.__version__),
+        "used": not decoder.failed,
+        "reason": decoder.reason,
+    }
     found["samplings"] = {}
     kinds = (library.GPU_ONLY, library.HYBRID_CPU_GPU)
     plain = _decode_by(library, gpu, kinds)
@@ -57,6 +63,23 @@ def check_jpegs(gpu: int, photo: Any, calls: int) -> dict[str, Any]:
             list(pool.map(decoder, THREADS * calls * [files["4:2:0"]]))
         found[f"per_second_of_{THREADS}"] = THREADS * calls / (time.perf_counter() - start)
     decoder.close()
+    return found | {"encoder": _time_encoder(gpu, photo, calls)}
+
+
+def _time_encoder(gpu: int, photo: Any, calls: int) -> dict[str, Any]:
+    """Whether AMGAN would encode on a GPU, and the time of that and of Pillow."""
+    encoder = GpuJpegEncoder(gpu)
+    content = encoder(photo, 92, SAMPLINGS["4:2:0"])
+    found: dict[str, Any] = {"used": content is not None, "reason": encoder.reason}
+    if content is not None:
+        wanted = np.asarray(photo, np.int16)
+        found["error"] = {
+            "gpu": _apart(_by_pillow(content), wanted),
+            "cpu": _apart(_by_pillow(_encoded(photo, SAMPLINGS["4:2:0"])), wanted),
+        }
+        found["gpu"] = _time(lambda: encoder(photo, 92, SAMPLINGS["4:2:0"]), calls)
+        found["cpu"] = _time(lambda: _encoded(photo, SAMPLINGS["4:2:0"]), calls)
+    encoder.close()
     return found
 
 

@@ -193,7 +193,8 @@ class PhotoWork:
             with whole_file(files.target) as temporary:
                 shutil.copyfile(files.source, temporary)
         else:
-            write_photo(begun.photo, pixels, files.target, quality=self.quality)
+            encoder = self.pipeline.jpeg_encoder
+            write_photo(begun.photo, pixels, files.target, quality=self.quality, encoder=encoder)
 
 
 def _stamp(found: os.stat_result) -> tuple[int, int, int]:

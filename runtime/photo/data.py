@@ -20,6 +20,13 @@ It may differ from Pillow by one code value, but always gives the same samples f
 """
 
 
+JpegEncoder = Callable[[NDArray[np.uint8], int, int], bytes | None]
+"""Gives a JPEG without metadata of uint8 [H, W, 3] RGB, a quality and Pillow's number of a chroma sampling.
+
+It gives None if it cannot.
+"""
+
+
 @dataclass(frozen=True, eq=False)
 class Photo:
     """A decoded photo.

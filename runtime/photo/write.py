@@ -16,7 +16,7 @@ from PIL import Image
 from ..errors import PhotoError
 from ..files import check_writable, whole_file
 from .colour import STRIP_ROWS, SrgbSpace, changed_samples, eight_bits, has_sums, strip_sums
-from .data import Photo
+from .data import JpegEncoder, Photo
 from .formats import (
     FORMAT_OF_SUFFIX,
     HOLDS_16_BITS,
@@ -30,7 +30,7 @@ from .metadata import BROKEN
 from .plugins import load_plugin
 from .read import reason_of, stamp_of
 from .upright import described_upright
-from .write_jpeg import changed_jpeg
+from .write_jpeg import changed_jpeg, encoded_jpeg
 from .write_png16 import write_16_bit_png
 from .write_tiff16 import write_16_bit_tiff
 
@@ -42,6 +42,7 @@ def write_photo(
     *,
     within: Path | str | None = None,
     quality: int | None = None,
+    encoder: JpegEncoder | None = None,
 ) -> None:
     """Write ``pixels``, uint8 [H, W, 3] in sRGB, as a picture of the photo's kind, atomically.
 
@@ -52,15 +53,15 @@ def write_photo(
     coefficients only in changed blocks and keeps its stored orientation; if that is not possible, it is
     encoded with the photo's tables and written upright. A JPEG from another format has quality 95. Copying
     and keeping blocks require that the photo's file has not changed since it was read. With a ``quality``, 1
-    to 100, neither is done: a JPEG, lossy WebP, HEIC or AVIF is encoded again with it. With ``within``, the
-    folder of ``path`` must lie in that folder after links are resolved. Raises PhotoError; then no file is
-    left behind.
+    to 100, neither is done: a JPEG, lossy WebP, HEIC or AVIF is encoded again with it. ``encoder`` encodes
+    sRGB photos as JPEGs with a quality, instead of Pillow. With ``within``, the folder of ``path`` must lie
+    in that folder after links are resolved. Raises PhotoError; then no file is left behind.
     """
     path = Path(path)
     if within is not None:
         refuse_outside(path, Path(within))
     # Not directly into the file: Pillow does not notice when a full disk takes only part of a write.
-    content = encode_photo(photo, pixels, path, quality=quality)
+    content = encode_photo(photo, pixels, path, quality=quality, encoder=encoder)
     try:
         with whole_file(path) as temporary, temporary.open("xb") as stream:
             stream.write(content)
@@ -69,7 +70,12 @@ def write_photo(
 
 
 def encode_photo(
-    photo: Photo, pixels: NDArray[np.uint8], path: Path | str, *, quality: int | None = None
+    photo: Photo,
+    pixels: NDArray[np.uint8],
+    path: Path | str,
+    *,
+    quality: int | None = None,
+    encoder: JpegEncoder | None = None,
 ) -> bytes | memoryview:
     """The content of the file that `write_photo` would write as ``path``; raises PhotoError."""
     path = Path(path)
@@ -81,7 +87,7 @@ def encode_photo(
         )
     try:
         same = _same_file(photo, pixels, format) if quality is None else None
-        return same or _encode(photo, pixels, format, quality)
+        return same or _encode(photo, pixels, format, quality, encoder)
     except (*BROKEN, MemoryError) as error:
         raise PhotoError(f"'{path}' cannot be written: {reason_of(error)}") from error
 
@@ -158,7 +164,13 @@ def _samples_as_read(photo: Photo, pixels: NDArray[np.uint8]) -> NDArray[np.uint
     return photo.pixels if photo.mode == "RGB" else np.ascontiguousarray(photo.pixels[..., 0])
 
 
-def _encode(photo: Photo, pixels: NDArray[np.uint8], format: str, quality: int | None) -> bytes | memoryview:
+def _encode(
+    photo: Photo,
+    pixels: NDArray[np.uint8],
+    format: str,
+    quality: int | None,
+    encoder: JpegEncoder | None,
+) -> bytes | memoryview:
     options = dict(photo.save_options)
     if quality is not None:
         options.pop("qtables", None)
@@ -173,6 +185,10 @@ def _encode(photo: Photo, pixels: NDArray[np.uint8], format: str, quality: int |
     height, width = pixels.shape[:2]
     if "orientation" in options:
         options = described_upright(options, width, height)
+    if encoder is not None and format == "JPEG" and _is_plain(photo):
+        content = encoded_jpeg(pixels, options, encoder)
+        if content is not None:
+            return content
     stream = io.BytesIO()
     if photo.is_16_bit and format in HOLDS_16_BITS and not (photo.mode == "CMYK" and format == "PNG"):
         write = write_16_bit_png if format == "PNG" else write_16_bit_tiff
@@ -189,8 +205,12 @@ def _encode(photo: Photo, pixels: NDArray[np.uint8], format: str, quality: int |
 
 def _plain_or_picture(photo: Photo, pixels: NDArray[np.uint8]) -> Image.Image | NDArray[np.uint8]:
     """The pixels themselves if they need no conversion, else `_picture`."""
-    is_plain = photo.samples is None and photo.mode == "RGB" and photo.alpha is None
-    return pixels if is_plain else _picture(photo, pixels)
+    return pixels if _is_plain(photo) else _picture(photo, pixels)
+
+
+def _is_plain(photo: Photo) -> bool:
+    """Whether the photo's own samples are its pixels."""
+    return photo.samples is None and photo.mode == "RGB" and photo.alpha is None
 
 
 def _picture(photo: Photo, pixels: NDArray[np.uint8]) -> Image.Image:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
-from .data import JpegDecoder
+from .data import JpegDecoder, JpegEncoder
 from .formats import save_options
 from .jpeg_blocks import KeptBlocksError, can_keep_blocks, change_blocks
 from .jpeg_segments import with_texts_of
@@ -67,6 +67,21 @@ def changed_jpeg(
     except (KeptBlocksError, *BROKEN) as error:
         _log.debug("the whole picture is encoded again: %s", error)
         return None
+
+
+def encoded_jpeg(samples: NDArray[np.uint8], kept: Mapping[str, Any], encoder: JpegEncoder) -> bytes | None:
+    """A JPEG of samples, uint8 [H, W, 3] RGB, with the save options ``kept``, as Pillow would write it.
+
+    None if they need Pillow: own tables, progressive scans, or another sampling than the encoder has.
+    """
+    options = save_options(kept, "JPEG")
+    if "qtables" in options or options.get("progressive"):
+        return None
+    content = encoder(samples, options["quality"], options["subsampling"])
+    if content is None:
+        return None
+    texts = _texts(kept, 1)
+    return with_texts_of(content, texts, texts)
 
 
 def _open(

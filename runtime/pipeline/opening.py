@@ -13,17 +13,20 @@ from ..face.finder import FaceFinder
 from ..face.gpu_pixels import CPU_PIXELS, CpuPixels, open_pixels
 from ..face.head_parser import HeadParser
 from ..face.networks import FaceNetworks, open_face_networks
-from ..photo.gpu_jpeg import GpuJpegs, gpu_jpegs_for
+from ..photo.gpu_codec import GpuCodec, gpu_of
+from ..photo.gpu_jpeg import GpuJpegs
+from ..photo.gpu_jpeg_encoder import GpuJpegEncoder
 from .estimator import Estimator, open_estimator
 
-Closable = FrameScheduler | Estimator | FaceNetworks | GpuJpegs | CpuPixels
+Closable = FrameScheduler | Estimator | FaceNetworks | GpuCodec | CpuPixels
 
 
 @dataclass(frozen=True, eq=False)
 class OpenedNetworks:
     """The engine of the generator, the estimator, the finder and the parser of faces, and their networks.
 
-    ``jpegs`` decodes JPEGs on the GPU that ages; None on the CPU. ``pixels`` samples photos and pastes.
+    ``decoder`` and ``encoder`` are those of JPEGs on the GPU that ages; None on the CPU. ``pixels`` samples
+    photos and pastes.
     """
 
     scheduler: FrameScheduler
@@ -31,7 +34,8 @@ class OpenedNetworks:
     networks: FaceNetworks
     finder: FaceFinder
     parser: HeadParser
-    jpegs: GpuJpegs | None = None
+    decoder: GpuJpegs | None = None
+    encoder: GpuJpegEncoder | None = None
     pixels: CpuPixels = CPU_PIXELS
 
 
@@ -68,10 +72,8 @@ def _one_after_the_other(
     held.append(estimator)
     networks = open_face_networks(engine.name, engine.device)
     held.append(networks)
-    jpegs = gpu_jpegs_for(engine.device)
-    if jpegs is not None:
-        held.append(jpegs)
-    pixels = open_pixels(engine.device)
-    held.append(pixels)
+    gpu, pixels = gpu_of(engine.device), open_pixels(engine.device)
+    decoder, encoder = (None, None) if gpu is None else (GpuJpegs(gpu), GpuJpegEncoder(gpu))
+    held += [one for one in (decoder, encoder, pixels) if one is not None]
     finder, parser = FaceFinder(networks=networks), HeadParser(networks=networks)
-    return OpenedNetworks(scheduler, estimator, networks, finder, parser, jpegs, pixels)
+    return OpenedNetworks(scheduler, estimator, networks, finder, parser, decoder, encoder, pixels)

@@ -24,7 +24,6 @@ from ..errors import UsageError
 from ..face.choice import pick
 from ..face.finder import Face, Found
 from ..face.head_parser import HeadParser
-from ..photo.data import JpegDecoder
 from ..photo.metadata import MetadataPolicy
 from ..photo.read import read_photo
 from ..photo.write import check_target, write_photo
@@ -42,7 +41,9 @@ class Pipeline:
     """Ages the faces of photos with one bundle on one device.
 
     A context manager. All methods are thread-safe and deterministic; photos that are in flight concurrently
-    share the engine. After a fork the child process gets an EngineError and has to open its own.
+    share the engine. ``jpeg_decoder`` and ``jpeg_encoder`` are for `read_photo` and `write_photo`: those of
+    the GPU that ages, None on the CPU. After a fork the child process gets an EngineError and has to open
+    its own.
     """
 
     def __init__(
@@ -64,7 +65,8 @@ class Pipeline:
         opened = open_networks(bundle, device, precision, held)
         self._scheduler, self._estimator, self._networks = opened.scheduler, opened.estimator, opened.networks
         self._finder, self._parser = opened.finder, opened.parser
-        self._jpegs, self._pixels = opened.jpegs, opened.pixels
+        self.jpeg_decoder, self.jpeg_encoder = opened.decoder, opened.encoder
+        self._pixels = opened.pixels
 
     @property
     def capabilities(self) -> Capabilities:
@@ -81,11 +83,6 @@ class Pipeline:
         """The manifest of the bundle in use."""
         return self._manifest
 
-    @property
-    def jpeg_decoder(self) -> JpegDecoder | None:
-        """Decodes JPEGs on the GPU that ages, for `read_photo`; None on the CPU."""
-        return self._jpegs
-
     def __enter__(self) -> Pipeline:
         return self
 
@@ -101,8 +98,9 @@ class Pipeline:
         self._estimator.close()
         self._networks.close()
         self._pixels.close()
-        if self._jpegs is not None:
-            self._jpegs.close()
+        for codec in (self.jpeg_decoder, self.jpeg_encoder):
+            if codec is not None:
+                codec.close()
 
     def estimate(self, rgb: NDArray[np.uint8]) -> list[tuple[Face, FaceAges]]:
         """Every face of a photo, uint8 [H, W, 3], largest first, with its apparent ages in years."""
@@ -262,7 +260,7 @@ class Pipeline:
             aged = self.finish(started, in_place=photo.format != "JPEG")
         except NoFaceError as error:
             raise NoFaceError(f"'{source}': {error}", error.left, error.found) from error
-        write_photo(photo, aged.pixels, target, quality=quality)
+        write_photo(photo, aged.pixels, target, quality=quality, encoder=self.jpeg_encoder)
         return aged
 
 

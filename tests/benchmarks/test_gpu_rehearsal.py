@@ -80,7 +80,7 @@ def cuda(monkeypatch: pytest.MonkeyPatch) -> FakeCuda:
     monkeypatch.setattr(gpu_faces, "THREADS", 2)
     monkeypatch.setattr(gpu_photos, "FRAME_SIDES", (128,))
     library = FakeNvImageCodec(apart=1)
-    for module in ("amgan.runtime.photo.gpu_jpeg", "gpu_photos"):
+    for module in ("amgan.runtime.photo.gpu_codec", "gpu_photos"):
         monkeypatch.setattr(f"{module}.load_nvimgcodec", lambda: library)
     monkeypatch.setattr(gpu_faces, "DETECTOR_SIDES", (192,))
     for module in (gpu_timing, gpu_end_to_end):
@@ -136,6 +136,8 @@ def test_every_step_runs_on_a_machine_without_a_gpu(cuda: FakeCuda, bundle: Path
         assert one["gpu"]["ms"] > 0 < one["cpu"]["cpu_ms"]
     assert set(jpegs["with_decoding_engine"]["4:2:0"]) == {"not_run"}
     assert jpegs["per_second_of_16"] > 0
+    assert jpegs["encoder"]["used"] is True
+    assert jpegs["encoder"]["error"]["gpu"] <= jpegs["encoder"]["error"]["cpu"] + 1
     assert pixels["apart"] <= 1
     assert pixels["128 px"]["pasted_by_kernels"] is True
     assert pixels["128 px"]["sample_apart"] <= 1 >= pixels["128 px"]["paste_apart"]

@@ -42,9 +42,7 @@ class CommandPipeline:
     def manifest(self) -> Any:
         return MANIFEST
 
-    @property
-    def jpeg_decoder(self) -> None:
-        return None
+    jpeg_decoder = jpeg_encoder = None
 
     def start(self, rgb: Any, request: Any, label: str) -> Any:
         self.requests.append(request)

@@ -56,9 +56,7 @@ class FakePipeline:
     def manifest(self) -> Manifest:
         return MANIFEST
 
-    @property
-    def jpeg_decoder(self) -> None:
-        return None
+    jpeg_decoder = jpeg_encoder = None
 
     def start(self, rgb: NDArray[np.uint8], request: Any, label: str) -> Any:
         with self.lock:

@@ -19,8 +19,8 @@ from support.icc_profiles import display_p3
 from support.photo_files import ICC, camera_data
 
 from amgan.runtime.errors import MissingDependencyError, PhotoError
-from amgan.runtime.photo import gpu_jpeg
-from amgan.runtime.photo.gpu_jpeg import AT_ONCE, GpuJpegs, apart, gpu_jpegs_for, load_nvimgcodec, made_jpegs
+from amgan.runtime.photo.gpu_codec import AT_ONCE, MOST_APART, gpu_of, load_nvimgcodec
+from amgan.runtime.photo.gpu_jpeg import GpuJpegs, apart, made_jpegs
 from amgan.runtime.photo.read import read_photo
 from amgan.runtime.photo.write import write_photo
 
@@ -308,10 +308,9 @@ def test_a_decoder_that_is_gone_cannot_say_what_is_kept(
 
 
 def test_the_first_gpu_of_the_generator_decodes() -> None:
-    assert gpu_jpegs_for("cpu") is None
+    assert gpu_of("cpu") is None
     for device, number in (("cuda", 0), ("cuda:2", 2), ("cuda:3,cuda:1", 3), ("cuda:1, cuda:2", 1)):
-        decoder = gpu_jpegs_for(device)
-        assert decoder is not None and decoder._gpu == number
+        assert gpu_of(device) == number
 
 
 def test_the_library_itself_decodes_as_pillow_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -350,4 +349,4 @@ def test_made_pictures_show_wrong_upsampling_and_cut_off_edges() -> None:
     assert apart(by_pillow) == 0
     assert apart(plainly) > 10
     assert apart(lambda content: by_pillow(content)[:-1]) == float("inf")
-    assert gpu_jpeg.MOST_APART == 1
+    assert MOST_APART == 1

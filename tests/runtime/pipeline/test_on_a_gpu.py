@@ -49,7 +49,7 @@ def test_the_file_is_that_of_the_cpu(
     pixels = GpuPixels("cuda:0", lambda device: on_the_host)  # type: ignore[arg-type, return-value]
     library = FakeNvImageCodec()
     monkeypatch.setattr(pipeline, "_pixels", pixels)
-    monkeypatch.setattr(pipeline, "_jpegs", GpuJpegs(0, lambda: library))
+    monkeypatch.setattr(pipeline, "jpeg_decoder", GpuJpegs(0, lambda: library))
     found = tmp_path / "gpu.jpg"
     pipeline.age_file(photo, found, OLD)
     assert used == 2 * ["warp", "paste"]  # of the comparison, and of the photo
@@ -70,7 +70,7 @@ def test_one_code_value_more_or_less_changes_no_block_without_a_face(
             "_pixels",
             GpuPixels("cuda:0", lambda device: PixelKernels(cuda, 0)),  # type: ignore[arg-type]
         )
-        patch.setattr(pipeline, "_jpegs", GpuJpegs(0, lambda: FakeNvImageCodec(apart=1)))
+        patch.setattr(pipeline, "jpeg_decoder", GpuJpegs(0, lambda: FakeNvImageCodec(apart=1)))
         aged = pipeline.age_file(photo, tmp_path / "gpu.jpg", SKIN)
         pipeline._pixels.close()
     x0, y0, x1, y1 = aged.faces[0].face.reach

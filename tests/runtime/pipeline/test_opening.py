@@ -50,7 +50,10 @@ def test_on_a_gpu_networks_follow_the_generator(tiny_bundle: Path, monkeypatch: 
     monkeypatch.setattr(opening, "open_face_networks", lambda *given: asked.append(given))
     for part in ("FaceFinder", "HeadParser"):
         monkeypatch.setattr(opening, part, lambda networks: networks)
-    open_networks(Bundle.open(tiny_bundle), "cuda", None, [])
+    held: list[Closable] = []
+    opened = open_networks(Bundle.open(tiny_bundle), "cuda", None, held)
+    assert opened.decoder is not None and opened.encoder is not None
+    assert held[-3:] == [opened.decoder, opened.encoder, opened.pixels]
     assert asked == [("cuda:0, cuda:1",), ("PyTorch", "cuda:0, cuda:1")]
 
 
