@@ -106,4 +106,6 @@ def cannot_write(output: Path, error: OSError) -> AmganError:
             f"no space is left for '{output}': make room and give the same command again, "
             "it goes on from there"
         )
+    if isinstance(error, FileExistsError):
+        return VideoError(f"'{output}' cannot be written: '{error.filename}' is not a folder")
     return VideoError(f"'{output}' cannot be written ({error.strerror or error}): check the folder")

@@ -108,7 +108,7 @@ def test_a_full_disk_keeps_what_is_done(
 def test_an_output_that_cannot_be_written(pipeline: Pipeline, tmp_path: Path) -> None:
     source = write_video(tmp_path / "in.mkv", [background()])
     (tmp_path / "file").write_text("")
-    with pytest.raises(VideoError, match="cannot be written"):
+    with pytest.raises(VideoError, match=rf"cannot be written: '{tmp_path}/file' is not a folder"):
         VideoSession(source, tmp_path / "file" / "out.mkv", ASKED).run(pipeline)
 
 
