@@ -17,6 +17,7 @@ from .networks import MESH_PX, FaceNetworks
 from .pyramid import Pyramid
 from .reduction import reduce_blocks
 from .scan import MIN_SHARE_OF_PHOTO, Scan, scan
+from .tone import as_grey, is_tinted
 from .uprightness import DOUBTFUL_SCORE, right_way_up
 from .warp import sample_affine
 
@@ -69,17 +70,12 @@ class FaceFinder:
         """Find all faces of an RGB picture [H, W, 3] uint8 that are at least ``min_face_px`` wide.
 
         None ignores faces that are small relative to the photo or its largest face (see `scan`). If no face
-        is found, the photo is also searched after rotation by 90, 270 and 180 degrees. Raises EngineError.
+        is found, the photo is also searched after rotation by 90, 270 and 180 degrees, and a photo of one
+        tone, such as sepia, in greys. Raises EngineError.
         """
-        upright = Pyramid(rgb)
-        looks: list[_Look] = []
-        for turns in QUARTER_TURNS:
-            looks.append(self._look_turned(rgb, upright, turns, min_face_px))
-            if looks[-1].faces:
-                on_top = {face.turns_upright for face in looks[-1].faces}
-                if len(on_top) == 1 and not on_top <= {0, turns}:  # all lie on the same side: look there too
-                    looks.append(self._look_turned(rgb, upright, on_top.pop(), min_face_px))
-                break
+        looks = self._look_all_round(rgb, min_face_px)
+        if not any(look.faces for look in looks) and is_tinted(rgb):
+            looks += self._look_all_round(np.repeat(as_grey(rgb)[..., None], 3, axis=2), min_face_px)
         last = looks[-1] if looks[-1].faces else looks[0]
         faces = without_twins([face for look in looks for face in look.faces])
         return Found(
@@ -90,6 +86,19 @@ class FaceFinder:
             sum(look.windows for look in looks),
             sum(look.meshes for look in looks),
         )
+
+    def _look_all_round(self, rgb: NDArray[np.uint8], min_face_px: float | None) -> list[_Look]:
+        """Search the photo, and after quarter turns until a face is found."""
+        upright = Pyramid(rgb)
+        looks: list[_Look] = []
+        for turns in QUARTER_TURNS:
+            looks.append(self._look_turned(rgb, upright, turns, min_face_px))
+            if looks[-1].faces:
+                on_top = {face.turns_upright for face in looks[-1].faces}
+                if len(on_top) == 1 and not on_top <= {0, turns}:  # all lie on the same side: look there too
+                    looks.append(self._look_turned(rgb, upright, on_top.pop(), min_face_px))
+                break
+        return looks
 
     def explain(self, rgb: NDArray[np.uint8], found: Found, parser: HeadParser) -> Found:
         """The result of `look`, with findings on the most likely position if no face was found.

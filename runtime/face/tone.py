@@ -67,6 +67,19 @@ def read_tone(rgb: NDArray[np.uint8], mask: NDArray[np.float32]) -> Tone:
     return Tone(np.asarray(slopes / (slopes @ LUMA)[:, None], np.float32), share)
 
 
+def is_tinted(rgb: NDArray[np.uint8]) -> bool:
+    """Whether a photo, uint8 [H, W, 3], has one colour per lightness, and not only greys."""
+    small = cv2.resize(rgb, (SAMPLE_PX, SAMPLE_PX), interpolation=cv2.INTER_AREA)
+    if int(np.ptp(small, axis=2).max()) <= 1:
+        return False
+    return read_tone(small, np.ones(small.shape[:2], np.float32)).share > 0
+
+
+def as_grey(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The luminance of a photo, uint8 [H, W]."""
+    return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
+
+
 def toned_change(
     before: NDArray[np.uint8], after: NDArray[np.uint8] | NDArray[np.float32], tone: Tone
 ) -> NDArray[np.float32]:

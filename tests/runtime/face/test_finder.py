@@ -197,3 +197,20 @@ def test_a_suspect_in_which_the_mesh_sees_no_face_is_refused(
     found = finder.look(hopper)
     assert not found.faces and found.meshes > 0
     assert found.refused[0].score == pytest.approx(0.45, abs=0.06)
+
+
+@pytest.mark.parametrize("tint", [(1.07, 0.93, 0.74), (0.8, 0.95, 1.1)])
+def test_a_tinted_photo_without_faces_is_searched_in_greys(
+    finder: FaceFinder, hopper: np.ndarray, monkeypatch: pytest.MonkeyPatch, tint: tuple[float, ...]
+) -> None:
+    """Sepia lowers the score of faces near the limit."""
+    whole = FaceFinder._look_all_round
+
+    def in_greys_only(self: FaceFinder, rgb: np.ndarray, min_face_px: float | None) -> list:
+        return whole(self, rgb if (np.ptp(rgb, axis=2) == 0).all() else np.zeros_like(rgb), min_face_px)
+
+    monkeypatch.setattr(FaceFinder, "_look_all_round", in_greys_only)
+    grey = np.repeat(hopper.mean(axis=2, keepdims=True), 3, axis=2)
+    tinted = np.clip(grey * tint, 0, 255).astype(np.uint8)
+    assert len(finder.find(tinted)) == 1
+    assert not finder.find(hopper)  # in colour

@@ -9,7 +9,7 @@ import pytest
 from amgan.runtime.face.alignment import apply_affine
 from amgan.runtime.face.finder import Face
 from amgan.runtime.face.region_masks import edit_mask
-from amgan.runtime.face.tone import exposure_weight, read_tone, toned_change
+from amgan.runtime.face.tone import as_grey, exposure_weight, is_tinted, read_tone, toned_change
 from amgan.runtime.face.warp import sample_affine
 
 SIZE = 256
@@ -134,3 +134,14 @@ def test_an_overexposed_face_gets_no_green_and_a_dark_one_no_black(
     assert np.abs(after - before)[blown].max() <= 4
     dark = codes(frame * 0.06)
     assert (aged_in_tone(dark, mask)[dark.max(axis=2) > 3].max(axis=1) > 0).all()
+
+
+@pytest.mark.parametrize("name", ["hopper", "collins"])
+def test_a_tinted_photo_is_known(name: str, request: pytest.FixtureRequest) -> None:
+    photo = request.getfixturevalue(name)
+    grey = without_colour(photo)
+    assert (as_grey(photo) == grey[..., 0]).all()
+    assert is_tinted(codes(grey * np.array((1.07, 0.93, 0.74))))
+    assert not is_tinted(photo)
+    assert not is_tinted(grey)
+    assert not is_tinted(grey[:8, :5])
