@@ -57,11 +57,22 @@ def test_without_a_change_every_bit_stays(kind: str, mode: str) -> None:
     assert recode(content, layout, Changes(layout).ordered) == content
 
 
+def coefficients(content: bytes, file: Path) -> np.ndarray:
+    """Those of all components, as jpeglib reads them."""
+    import jpeglib
+
+    file.write_bytes(content)
+    jpeg = jpeglib.read_dct(str(file))
+    jpeg.load()
+    return np.concatenate([plane.ravel() for plane in (jpeg.Y, jpeg.Cb, jpeg.Cr) if plane is not None])
+
+
 @pytest.mark.parametrize("mode", ["RGB", "L"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_it_gives_the_pixels_that_jpeglib_gives(
-    kind: str, mode: str, monkeypatch: pytest.MonkeyPatch
+def test_it_gives_the_coefficients_that_jpeglib_gives(
+    kind: str, mode: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    """Except a few of half a step, rounded either way: OpenCV's sums depend on the processor."""
     pytest.importorskip("jpeglib")
     content = encoded(mode, **KINDS[kind])
     before = decoded(content)
@@ -70,8 +81,11 @@ def test_it_gives_the_pixels_that_jpeglib_gives(
     monkeypatch.undo()
     monkeypatch.setattr(jpeg_blocks, "can_recode", lambda: False)
     theirs, also_touched = change_blocks(content, before, darker(before), progressive=False)
-    assert np.array_equal(decoded(ours), decoded(theirs))
-    assert np.array_equal(touched, also_touched)
+    one, other = (coefficients(found, tmp_path / "a.jpg").astype(int) for found in (ours, theirs))
+    assert np.abs(one - other).max() <= 1
+    assert (one != other).mean() < 3e-5
+    assert np.abs(one - coefficients(content, tmp_path / "a.jpg")).max() > 1
+    assert (touched != also_touched).mean() < 2e-3
     assert not np.array_equal(decoded(ours), before)
 
 
