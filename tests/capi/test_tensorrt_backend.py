@@ -25,7 +25,6 @@ from amgan.runtime.engines.tiles import plan_cheapest
 
 CAPI = Path(__file__).parents[2] / "runtime" / "capi"
 FAKE = Path(__file__).parent / "fake_gpu"
-BASE = ("bundle", "error", "fields", "json", "manifest", "plane", "sha256", "tiles", "utf8")
 BACKEND = ("engine_tensorrt", "rtx_cache", "tensorrt_backend", "tensorrt_plan")
 FLAGS = (
     "-std=c++17", "-O1", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra", "-Werror", "-pthread",
@@ -36,49 +35,53 @@ HALO = 8
 CORES = ((128, 128), (192, 256), (256, 256), (512, 640))
 
 
-def build_driver(built: Path, tmp_path_factory: pytest.TempPathFactory, flavour: str) -> Path:
-    """The backend beside a fake GPU; what it shares with the library is taken from the library's build."""
+@pytest.fixture(scope="session")
+def drivers(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder per flavour with the backend, a fake GPU and a driver of both; later runs share them.
+
+    What the backend shares with the library is taken from the library's build.
+    """
     if shutil.which("g++") is None:
         pytest.skip("the C library cannot be built without g++")
     files = [*sources(), *(file for file in FAKE.rglob("*") if file.is_file()), Path(__file__)]
     other = tmp_path_factory.mktemp("fake_gpu")
-    make = functools.partial(make_driver, built, flavour)
-    return made_once(f"fake_gpu-{flavour}", files, versions(), other, make) / "driver"
+    return made_once("fake_gpu", files, versions(), other, functools.partial(make_drivers, built))
 
 
-def make_driver(built: Path, flavour: str, folder: Path) -> None:
-    """Compile the backend, the fake GPU and the driver into a folder."""
-
-    of_flavour = (
-        f'-DAMGAN_TENSORRT_FLAVOUR="{flavour}"',
-        f'-DAMGAN_TENSORRT_NAME="{FLAVOURS[flavour]}"',
-        f"-DAMGAN_TENSORRT_RTX={int(flavour == 'tensorrt_rtx')}",
-    )
+def make_drivers(built: Path, folder: Path) -> None:
+    """Compile the fake GPU, the driver, and the backend of each flavour as CMake does, as one file."""
 
     def gpp(*arguments: str) -> None:
         done = subprocess.run(
-            ["g++", *FLAGS, *of_flavour, *arguments], cwd=folder, capture_output=True, text=True, check=False
+            ["g++", *FLAGS, *arguments], cwd=folder, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
 
-    names = [str(CAPI / "src" / f"{name}.cpp") for name in (*BACKEND, "tensorrt_loader")]
-    gpp("-c", *names, str(FAKE / "driver.cpp"))
     gpp("-fvisibility=default", "-shared", "-o", "libfake_gpu.so", str(FAKE / "fake_gpu.cpp"))
-    shared = built / "CMakeFiles" / "amgan_base.dir" / "src"
-    base, backend = [str(shared / f"{name}.cpp.o") for name in BASE], [f"{name}.o" for name in BACKEND]
-    beside = ("-L.", "-lfake_gpu", "-Wl,-rpath,$ORIGIN", "-Wl,-z,defs")
-    gpp("-shared", "-o", BACKEND_FILE, *backend, *base, *beside)
-    gpp("-o", "driver", "driver.o", "tensorrt_loader.o", *base, *beside, "-ldl")
+    gpp("-c", str(FAKE / "driver.cpp"), str(CAPI / "src" / "tensorrt_loader.cpp"))
+    (folder / "backend.cpp").write_text("".join(f'#include "{name}.cpp"\n' for name in BACKEND))
+    base = [str(file) for file in (built / "CMakeFiles" / "amgan_base.dir").rglob("*.o")]
+    for flavour, name in FLAVOURS.items():
+        place = folder / flavour
+        place.mkdir(exist_ok=True)
+        shutil.copy(folder / "libfake_gpu.so", place)
+        beside = ("-L.", "-lfake_gpu", "-Wl,-rpath,$ORIGIN", "-Wl,-z,defs")
+        gpp(
+            f'-DAMGAN_TENSORRT_FLAVOUR="{flavour}"', f'-DAMGAN_TENSORRT_NAME="{name}"',
+            f"-DAMGAN_TENSORRT_RTX={int(flavour == 'tensorrt_rtx')}",
+            "-shared", "-o", str(place / BACKEND_FILE), "backend.cpp", *base, *beside,
+        )  # fmt: skip
+        gpp("-o", str(place / "driver"), "driver.o", "tensorrt_loader.o", *base, *beside, "-ldl")
 
 
 @pytest.fixture(scope="module")
-def driver(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_driver(built, tmp_path_factory, "tensorrt")
+def driver(drivers: Path) -> Path:
+    return drivers / "tensorrt" / "driver"
 
 
 @pytest.fixture(scope="module")
-def rtx_driver(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_driver(built, tmp_path_factory, "tensorrt_rtx")
+def rtx_driver(drivers: Path) -> Path:
+    return drivers / "tensorrt_rtx" / "driver"
 
 
 def write_bundle(folder: Path, cores: tuple[tuple[int, int], ...], flavour: str = "tensorrt") -> Path:
@@ -101,9 +104,9 @@ def write_bundle(folder: Path, cores: tuple[tuple[int, int], ...], flavour: str 
     return folder
 
 
-def run(driver: Path, bundle: Path, **environment: str) -> list[str]:
+def run(driver: Path, bundle: Path, *words: str, **environment: str) -> list[str]:
     env = os.environ | environment
-    done = subprocess.run([driver, bundle], env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run([driver, bundle, *words], env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.splitlines()
 
@@ -165,8 +168,10 @@ def test_kernels_of_tensorrt_for_rtx_are_kept(rtx_driver: Path, tmp_path: Path) 
     bundle = write_bundle(tmp_path / "b", cores, "tensorrt_rtx")
     cache = tmp_path / "cache"
 
-    def compiled(**environment: str) -> int:
-        (line,) = (one for one in run(rtx_driver, bundle, **environment) if one.endswith("contexts compiled"))
+    def compiled(*words: str, **environment: str) -> int:
+        (line,) = (
+            one for one in run(rtx_driver, bundle, *words, **environment) if one.endswith("contexts compiled")
+        )
         return int(line.split()[0])
 
     assert compiled(AMGAN_CACHE="off") > len(cores), "each context compiles"
@@ -175,14 +180,16 @@ def test_kernels_of_tensorrt_for_rtx_are_kept(rtx_driver: Path, tmp_path: Path) 
     assert {content[32:] for content in entries.values()} == {b"kernels 128x128", b"kernels 512x640"}
     assert {path.suffix for path in entries} == {SUFFIX}
     assert all(read_entry(path) == content[32:] for path, content in entries.items()), "in Python's format"
-    assert compiled(AMGAN_CACHE=str(cache)) == 0
+    assert compiled("pixels", AMGAN_CACHE=str(cache)) == 0
     damaged, unfit = entries
     damaged.write_bytes(entries[damaged][:-1])
     write_entry(unfit, b"kern of another version")
-    assert compiled(AMGAN_CACHE=str(cache)) == len(cores)
+    assert compiled("pixels", AMGAN_CACHE=str(cache)) == len(cores)
     assert {path: path.read_bytes() for path in cache.iterdir()} == entries
     home = {"AMGAN_CACHE": "", "XDG_CACHE_HOME": "", "HOME": str(tmp_path)}
-    assert compiled(**home) == len(cores)
+    assert compiled("pixels", **home) == len(cores)
     assert len(list((tmp_path / ".cache" / "amgan" / "networks").iterdir())) == 2
-    assert compiled(AMGAN_CACHE="", XDG_CACHE_HOME=str(tmp_path / ".cache"), HOME="") == 0
-    assert compiled(AMGAN_CACHE=str(bundle / "manifest.json" / "no folder")) == len(cores), "nothing is kept"
+    assert compiled("pixels", AMGAN_CACHE="", XDG_CACHE_HOME=str(tmp_path / ".cache"), HOME="") == 0
+    assert compiled("pixels", AMGAN_CACHE=str(bundle / "manifest.json" / "no folder")) == len(cores), (
+        "nothing is kept"
+    )

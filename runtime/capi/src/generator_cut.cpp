@@ -22,8 +22,6 @@ using ov::op::v0::Convert;
 using ov::op::v0::Parameter;
 
 constexpr std::size_t kChannels = 11;  // of a pixel: three colours and eight of the atlas
-constexpr std::size_t kSampled = 8;
-constexpr std::size_t kConditions = 25;
 constexpr std::size_t kReach = 4;  // px that the first convolution reads across
 constexpr float kWaves[] = {1, 2, 4, 8, 16};
 constexpr double kPi = 3.14159265358979323846;

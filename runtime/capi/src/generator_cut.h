@@ -13,6 +13,8 @@ namespace amgan_impl {
 
 constexpr int kGroupPx = 2;               // side of a cell at full resolution
 constexpr std::size_t kSeenPlanes = 44;   // of the input "seen": four pixels of three colours and eight sampled channels
+constexpr std::size_t kSampled = 8;       // channels of the atlas that are sampled at a pixel
+constexpr std::size_t kConditions = 25;   // planes that condition the network
 constexpr std::size_t kMostConditions = 32;  // of the input "planes", with padding to one block of AMX
 constexpr std::size_t kHeads = 24;        // planes of the output
 constexpr int kOuterPx = 4;               // px around the input of which only the positions are used

@@ -73,7 +73,7 @@ double square_reach(const Landmarks &landmarks) {
     for (std::size_t axis = 0; axis < 2; ++axis)
         apart[axis] = (landmarks[33][axis] + landmarks[133][axis]) / 2.0 -
                       (landmarks[362][axis] + landmarks[263][axis]) / 2.0;
-    return std::max(kReach * std::sqrt(apart[0] * apart[0] + apart[1] * apart[1]) * kSide, 2.0);
+    return std::max(line_constants::kReach * std::sqrt(apart[0] * apart[0] + apart[1] * apart[1]) * kSide, 2.0);
 }
 
 }  // namespace

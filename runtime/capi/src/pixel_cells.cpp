@@ -7,13 +7,6 @@
 
 namespace amgan_impl {
 
-namespace {
-
-constexpr std::size_t kSampled = 8;
-constexpr std::size_t kConditions = 25;
-
-}  // namespace
-
 std::uint16_t in_bf16(float value) {
     std::uint32_t bits;
     std::memcpy(&bits, &value, sizeof bits);

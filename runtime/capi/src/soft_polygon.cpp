@@ -23,7 +23,7 @@ struct Cells {
 
 // Integer weights of a Gaussian with the sum kKernelSum.
 std::vector<std::int32_t> gaussian_kernel(double deviation) {
-    const int reach = std::max(1, static_cast<int>(std::ceil(kReach * deviation)));
+    const int reach = std::max(1, static_cast<int>(std::ceil(polygon_constants::kReach * deviation)));
     std::vector<double> shape;
     double total = 0.0;
     for (int i = -reach; i <= reach; ++i) {

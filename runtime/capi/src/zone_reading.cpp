@@ -81,10 +81,10 @@ double product(const Plane &a, const Plane &b) {
     return sum;
 }
 
-using Row = std::vector<double>;
+using Doubles = std::vector<double>;
 
 // Solves a square linear system by elimination; each row ends with its right-hand side.
-Row solved(std::vector<Row> rows) {
+Doubles solved(std::vector<Doubles> rows) {
     const std::size_t count = rows.size();
     for (std::size_t k = 0; k < count; ++k) {
         std::size_t best = k;
@@ -96,7 +96,7 @@ Row solved(std::vector<Row> rows) {
             for (std::size_t j = k; j <= count; ++j) rows[i][j] -= share * rows[k][j];
         }
     }
-    Row found(count);
+    Doubles found(count);
     for (std::size_t k = count; k-- > 0;) {
         double rest = rows[k][count];
         for (std::size_t j = k + 1; j < count; ++j) rest -= rows[k][j] * found[j];
@@ -106,9 +106,9 @@ Row solved(std::vector<Row> rows) {
 }
 
 // The x that minimises |x basis - seen|^2 + ridge |x[1:] - x[0]|^2.
-Row nearest(const std::vector<Plane> &basis, const Plane &seen, double ridge) {
+Doubles nearest(const std::vector<Plane> &basis, const Plane &seen, double ridge) {
     const std::size_t count = basis.size();
-    std::vector<Row> rows(count, Row(count + 1));
+    std::vector<Doubles> rows(count, Doubles(count + 1));
     for (std::size_t i = 0; i < count; ++i) {
         for (std::size_t j = 0; j <= i; ++j) rows[i][j] = rows[j][i] = product(basis[i], basis[j]);
         rows[i][count] = product(basis[i], seen);
@@ -132,7 +132,7 @@ amgan_zone_ages read_zones(const Landmarks &landmarks, const Plane &map, double 
     for (float &years : seen.values) years -= neutral;
     const bool coarse = seen.side != kCells;
     if (coarse) coarsen(basis, seen, masks.face);
-    const Row found = nearest(basis, seen, coarse ? kCoarseRidge : kExactRidge);
+    const Doubles found = nearest(basis, seen, coarse ? kCoarseRidge : kExactRidge);
 
     amgan_zone_ages ages{};
     ages.base = static_cast<float>(found[0] + neutral_age);

@@ -1,4 +1,5 @@
-// Ages frames with libamgan's TensorRT backend on the fake GPU: driver BUNDLE. Prints a line per check; 0: success.
+// Ages frames with libamgan's TensorRT backend on the fake GPU: driver BUNDLE [pixels]. Prints a line per check; 0:
+// success. With "pixels" only the pixels of frames are checked, not concurrency, failures and refusals.
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -156,12 +157,12 @@ int check_refusals(const Bundle &bundle) {
 
 }  // namespace
 
-int main(int, char **arguments) {
+int main(int count, char **arguments) {
     try {
         const Bundle bundle = open_bundle(arguments[1]);
         int wrong = check_pixels(bundle);
         std::printf("%d contexts compiled\n", fake::compiled());
-        wrong += check_concurrency(bundle) + check_failures(bundle) + check_refusals(bundle);
+        if (count < 3) wrong += check_concurrency(bundle) + check_failures(bundle) + check_refusals(bundle);
         wrong += check(fake::held() == 0 && fake::broken() == 0, "nothing is held, no rule was broken");
         return wrong ? 1 : 0;
     } catch (const Error &error) {
