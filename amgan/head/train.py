@@ -20,6 +20,8 @@ from .samples import Example, HeadPictures, make_example
 
 BATCH = 16
 RATE = 2e-3
+SAVED_EVERY = 50
+"""Steps between two saved states."""
 
 
 def train_head(
@@ -32,8 +34,8 @@ def train_head(
 ) -> HeadNetwork:
     """Train a parser on pictures; the learning rate decays to 0, and the averaged weights are returned.
 
-    ``save`` is written every 50 steps; if it exists, training resumes from it. With ``body_only`` only the
-    decoder of the body's skin is trained, and the other outputs stay as they are.
+    ``save`` is written every ``SAVED_EVERY`` steps; if it exists, training resumes from it. With ``body_only``
+    only the decoder of the body's skin is trained, and the other outputs stay as they are.
     """
     torch.manual_seed(seed)
     network = start or HeadNetwork()
@@ -57,7 +59,7 @@ def train_head(
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         _approach(mean, network, min(0.98, (step + 1) / (step + 10)))
-        if step % 50 == 49:
+        if (step + 1) % SAVED_EVERY == 0:
             print(f"step {step + 1}: loss {loss.item():.4f}, {time.process_time():.0f} s of CPU", flush=True)
             if save is not None:
                 _save(save, network, mean, optimizer, step + 1)

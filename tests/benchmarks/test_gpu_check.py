@@ -26,6 +26,8 @@ from amgan.runtime.engines.cuda.program import CORES
 from amgan.runtime.errors import AmganError, EngineError
 
 FOLDER = ROOT / "benchmarks"
+FEW = ("--runs", "1", "--frames", "2")
+"""Nothing is measured on a fake: as few repetitions as there can be."""
 GPU = GpuInfo(0, "Fake H200", 90, 1 << 37)
 
 
@@ -198,7 +200,7 @@ def fake(monkeypatch: pytest.MonkeyPatch, check: ModuleType) -> FakeCheck:
 def test_every_step_writes_its_file_and_none_ends_the_others(
     check: ModuleType, fake: FakeCheck, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert check.main(["-o", str(tmp_path / "a")]) == 1  # TensorRT's step failed
+    assert check.main(["-o", str(tmp_path / "a"), *FEW]) == 1  # TensorRT's step failed
     names = sorted(path.name for path in (tmp_path / "a").iterdir())
     numbered = [name for name in names if name[:2].isdigit()]
     assert [name[3:-5] for name in numbered] == list(check.STEPS)
@@ -249,7 +251,7 @@ def test_steps_can_be_chosen_and_a_broken_engine_is_exit_code_1(
 
 
 def test_a_budget_that_is_spent_leaves_steps_out(check: ModuleType, fake: FakeCheck, tmp_path: Path) -> None:
-    assert check.main(["-o", str(tmp_path), "--budget", "40"]) == 0
+    assert check.main(["-o", str(tmp_path), "--budget", "40", *FEW]) == 0
     result = json.loads((tmp_path / "gpu_check_fake_h200.json").read_text())
     assert "not_run" not in result["steps"]["cuda"]
     assert result["steps"]["torch"]["not_run"].startswith("it takes about 90 s, and ")

@@ -236,12 +236,13 @@ def test_training_goes_on_from_a_start_and_what_is_exported_computes_the_same(
     pictures: HeadPictures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("amgan.head.train.BATCH", 2)
+    monkeypatch.setattr("amgan.head.train.SAVED_EVERY", 3)
     torch.manual_seed(0)
     start = HeadNetwork((4, 4, 4, 4))
     before = start.head.out.weight.detach().clone()
-    network = train_head(pictures, 50, seed=1, start=start, save=tmp_path / "head.pt")
+    network = train_head(pictures, 3, seed=1, start=start, save=tmp_path / "head.pt")
     assert not torch.equal(before, network.head.out.weight)
-    again = train_head(pictures, 50, seed=1, start=HeadNetwork((4, 4, 4, 4)), save=tmp_path / "head.pt")
+    again = train_head(pictures, 3, seed=1, start=HeadNetwork((4, 4, 4, 4)), save=tmp_path / "head.pt")
     assert all(torch.equal(a, b) for a, b in zip(network.parameters(), again.parameters(), strict=True))
     kept = {name: value.clone() for name, value in network.state_dict().items()}
     body = train_head(pictures, 2, seed=1, start=network, body_only=True)

@@ -44,6 +44,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> FakeCuda:
     return cuda
 
 
+@pytest.mark.usefixtures("few_inputs")
 def test_a_file_is_tried_as_it_is_and_in_half(folder: Path, gpu: FakeCuda) -> None:
     reference = Reference.of(random_generator(), random_discriminator(), TINY_MODEL.estimator_frame_px)
     files = {NAME: FileEntry("generator", "onnx", "fp32", "")}
