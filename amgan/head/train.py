@@ -34,8 +34,8 @@ def train_head(
 ) -> HeadNetwork:
     """Train a parser on pictures; the learning rate decays to 0, and the averaged weights are returned.
 
-    ``save`` is written every ``SAVED_EVERY`` steps; if it exists, training resumes from it. With ``body_only``
-    only the decoder of the body's skin is trained, and the other outputs stay as they are.
+    ``save`` is written every ``SAVED_EVERY`` steps; if it exists, training resumes from it. With
+    ``body_only`` only the decoder of the body's skin is trained, and the other outputs stay as they are.
     """
     torch.manual_seed(seed)
     network = start or HeadNetwork()
