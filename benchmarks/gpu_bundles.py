@@ -51,7 +51,10 @@ def verify(cuda: Any, gpu: Any, bundle: Path, checkpoint: Path | None) -> list[d
     if engines:
         return [r.to_dict() for r in compare(reference, bundle, engines, say).results]
     results = []
+    files = opened.manifest.files.values()
     for precision in Precision:
+        if precision is Precision.FP8 and not any(entry.precision == precision for entry in files):
+            continue
         program = open_torch(opened, gpu.number, gpu.compute, precision)[0]
         engine = CudaEngine(cuda, gpu.number, program, opened.manifest.halo_px)
 

@@ -44,11 +44,11 @@ class ExportOptions:
             )
         if self.plain and self.written != ("fp32",):
             raise UsageError(
-                "the plain graph is written in fp32 only: leave --fp16, --bf16 and --targets out"
+                "the plain graph is written in fp32 only: leave --fp16, --bf16, --fp8 and --targets out"
             )
 
     @property
     def written(self) -> tuple[str, ...]:
         """The precisions of the ONNX files, fp32 first."""
         wanted = {"fp32", *self.precisions, *([ENGINE_PRECISION] if self.targets else [])}
-        return tuple(p for p in ("fp32", "fp16", "bf16") if p in wanted)
+        return tuple(p for p in ("fp32", "fp16", "bf16", "fp8") if p in wanted)

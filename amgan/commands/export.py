@@ -40,6 +40,11 @@ def read_cores(
 @click.option("--fp16", is_flag=True, show_default="fp32", help="Also write ONNX files in fp16.")
 @click.option("--bf16", is_flag=True, show_default="fp32", help="Also write ONNX files in bf16.")
 @click.option(
+    "--fp8", is_flag=True, show_default="fp32",
+    help="Also write the generator with its blocks' convolutions in FP8 (e4m3), for PyTorch on GPUs "
+    "from Ada on.",
+)  # fmt: skip
+@click.option(
     "--targets", metavar="current|smNN,...", show_default="no engines",
     help="Also build TensorRT engines in half precision (implies --fp16): for the GPU of this machine, or "
     "for GPU generations such as sm86,sm89,sm120, which needs no GPU.",
@@ -52,7 +57,7 @@ def read_cores(
 @click.option("--force", is_flag=True, show_default="keep them", help="Rebuild engines that are up to date.")
 @click.option(
     "--core", "cores", callback=read_cores, multiple=True, metavar="WxH",
-    show_default="17 sizes from 144x176 to 832x1024",
+    show_default="23 sizes from 144x176 to 816x1024",
     help="Width and height in px of an engine's tiles without halo, or the side of a square; repeat for "
     "several engines.",
 )  # fmt: skip
@@ -90,6 +95,7 @@ def command(
     checkpoint: Path | None,
     fp16: bool,
     bf16: bool,
+    fp8: bool,
     targets: str | None,
     flavour: str,
     force: bool,
@@ -130,12 +136,12 @@ def command(
         raise UsageError(
             "--flavour, --force and the options of engines are about engines: name their --targets, too"
         )
-    if plain and (fp16 or bf16 or targets is not None):
-        raise UsageError("--plain writes fp32 only: leave --fp16, --bf16 and --targets out")
+    if plain and (fp16 or bf16 or fp8 or targets is not None):
+        raise UsageError("--plain writes fp32 only: leave --fp16, --bf16, --fp8 and --targets out")
     if triton is not None and triton.resolve() == output.resolve():
         raise UsageError("the bundle and the Triton repository cannot be one folder: name two")
     generations = _check_targets(targets, flavour) if targets is not None else ()
-    chosen = {"fp32": True, "fp16": fp16, "bf16": bf16}
+    chosen = {"fp32": True, "fp16": fp16, "bf16": bf16, "fp8": fp8}
     precisions = tuple(name for name, wanted in chosen.items() if wanted)
     with needs("export", "export"):
         from amgan.export.bundle import export_bundle

@@ -21,10 +21,11 @@ from amgan.networks.discriminator import Discriminator
 from amgan.runtime.ages.maps import NEUTRAL_AGE
 
 from ..simplify.conditioning import SeparateConditioning
-from ..simplify.convolutions import CroppedBlock, OneHead
+from ..simplify.convolutions import OneHead, cropped_blocks
 from ..simplify.modulation import FoldedSpade
 from ..simplify.network import ExportGenerator
 from ..simplify.space_to_depth import PIXELS, UpsampleCells
+from .eight_bit import EightBitConvolution
 from .writer import GraphWriter
 
 
@@ -43,7 +44,7 @@ def emit_generator(network: ExportGenerator) -> onnx.ModelProto:
     fine = g.node("Relu", g.convolution(seen, network.stem))
     middle = g.node("Relu", g.convolution(fine, network.down1))
     x = g.convolution(middle, network.down2)
-    for block in cropped_blocks(network):
+    for block in cropped_blocks(network.blocks):
         y = _modulated(g, x, hidden, block.spade1, block.conv1)
         y = _modulated(g, y, hidden, block.spade2, block.conv2)
         x = g.node("Add", g.crop(x, 2), y)
@@ -82,13 +83,6 @@ def emit_estimator(discriminator: Discriminator, frame_px: int, dtype: torch.dty
         {"image": (torch.uint8, ["N", frame_px, frame_px, 3])},
         {"ages": (torch.float32, ["N", 1, grid, grid])},
     )
-
-
-def cropped_blocks(network: ExportGenerator) -> list[CroppedBlock]:
-    """The residual blocks of a fully simplified network."""
-    blocks = [block for block in network.blocks if isinstance(block, CroppedBlock)]
-    assert len(blocks) == len(network.blocks)
-    return blocks
 
 
 def _conditioning(
@@ -153,8 +147,11 @@ def _modulated(g: GraphWriter, x: str, hidden: str, spade: FoldedSpade, convolut
         ranges |= {2: (spade.crop, -spade.crop), 3: (spade.crop, -spade.crop)}
     mine = g.slice(hidden, ranges)
     scale, shift = g.convolution(mine, spade.scale), g.convolution(mine, spade.shift)
-    modulated = g.node("Add", shift, g.node("Mul", x, scale))
-    return g.convolution(g.node("Relu", modulated), convolution)
+    modulated = g.node("Relu", g.node("Add", shift, g.node("Mul", x, scale)))
+    if isinstance(convolution, EightBitConvolution):
+        scales = convolution.input_scale, convolution.weight_scales
+        return g.convolution_in_codes(modulated, convolution, convolution.codes, scales)
+    return g.convolution(modulated, convolution)
 
 
 def _blend(g: GraphWriter, codes: str, x: str, network: ExportGenerator, work: torch.dtype) -> None:

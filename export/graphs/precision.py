@@ -11,9 +11,13 @@ import torch
 
 from amgan.runtime.errors import UsageError
 
+from ..cases import generator_cases
 from ..simplify import ExportGenerator
+from .eight_bit import quantise
 
-DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16, "fp8": torch.float16}
+"""PyTorch's type by precision; "fp8" is that of everything but the trunk's convolutions."""
+CALIBRATION_SEED = 1
 
 KEPT_FP32 = {
     "coordinates and atlas": "half precision is too coarse for positions on the face",
@@ -25,12 +29,16 @@ KEPT_FP32 = {
 
 
 def generator_in(network: ExportGenerator, precision: str) -> ExportGenerator:
-    """The generator with its convolutions in ``precision`` ("fp32", "fp16" or "bf16") and its atlas in fp32.
+    """The generator with its convolutions in ``precision`` and its atlas in fp32.
 
+    ``precision`` is "fp32", "fp16", "bf16" or "fp8": e4m3 in the trunk's 3x3 convolutions and fp16 elsewhere.
     Raises UsageError for another name.
     """
     typed = copy.deepcopy(network).to(dtype_of(precision))
     typed.atlas = copy.deepcopy(network.atlas)  # sampled in fp32
+    if precision == "fp8":
+        cases = generator_cases(CALIBRATION_SEED, network.halo_px, patterns=network.patterns)
+        quantise(network, typed, cases)
     return typed
 
 

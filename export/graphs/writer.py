@@ -13,12 +13,14 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 OPSET = 18
+FP8_OPSET = 19
 BF16_OPSET = 22
 ELEMENT = {
     torch.float32: TensorProto.FLOAT,
     torch.float16: TensorProto.FLOAT16,
     torch.bfloat16: TensorProto.BFLOAT16,
     torch.uint8: TensorProto.UINT8,
+    torch.float8_e4m3fn: TensorProto.FLOAT8E4M3FN,
 }
 
 
@@ -55,14 +57,30 @@ class GraphWriter:
 
     def convolution(self, x: str, layer: nn.Conv2d) -> str:
         """Add a convolution with its weights."""
-        inputs = [x, self.constant(layer.weight)]
+        return self._convolution(layer, x, self.constant(layer.weight))
+
+    def _convolution(self, layer: nn.Conv2d, *inputs: str) -> str:
         if layer.bias is not None:
-            inputs.append(self.constant(layer.bias))
+            inputs = (*inputs, self.constant(layer.bias))
         pads = [int(p) for p in layer.padding] * 2
         made: str = self.node(
             "Conv", *inputs, kernel_shape=list(layer.kernel_size), strides=list(layer.stride), pads=pads
         )
         return made
+
+    def convolution_in_codes(
+        self, x: str, layer: nn.Conv2d, codes: Tensor, scales: tuple[float, Tensor]
+    ) -> str:
+        """Add a convolution of quantised x, whose weights are codes times scales.
+
+        ``scales`` are that of x, and those of the output channels.
+        """
+        work, (by, each) = layer.weight.dtype, scales
+        scale, zero = self.constant(torch.tensor(by, dtype=work)), torch.zeros((), dtype=codes.dtype)
+        rounded = self.node("QuantizeLinear", x, scale, self.constant(zero))
+        x = self.node("DequantizeLinear", rounded, scale)
+        weight = self.node("DequantizeLinear", self.constant(codes), self.constant(each.to(work)), axis=0)
+        return self._convolution(layer, x, weight)
 
     def slice(self, x: str, ranges: dict[int, tuple[int, int]]) -> str:
         """Cut x: axis to (start, end), both as in Python."""
@@ -94,10 +112,12 @@ class GraphWriter:
             [helper.make_tensor_value_info(n, ELEMENT[t], s) for n, (t, s) in outputs.items()],
             list(self._constants.values()),
         )
-        # Convolutions know bf16 from opset 22 on; the older one is read by more engines.
-        half = any(c.data_type == TensorProto.BFLOAT16 for c in self._constants.values())
-        opset = helper.make_opsetid("", BF16_OPSET if half else OPSET)
-        model = helper.make_model(graph, opset_imports=[opset], producer_name="amgan")
+        # Convolutions know bf16 from opset 22 on, and quantisation fp8 from 19; older ones are read by more
+        # engines.
+        opsets: dict[int, int] = {TensorProto.BFLOAT16: BF16_OPSET, TensorProto.FLOAT8E4M3FN: FP8_OPSET}
+        opset = max(opsets.get(constant.data_type, OPSET) for constant in self._constants.values())
+        imports = [helper.make_opsetid("", opset)]
+        model = helper.make_model(graph, opset_imports=imports, producer_name="amgan")
         model.ir_version = 10
         onnx.checker.check_model(model, full_check=True)
         return model
@@ -107,4 +127,6 @@ def _to_numpy(value: Tensor) -> np.ndarray[Any, Any]:
     tensor = value.detach().cpu().contiguous()
     if tensor.dtype == torch.bfloat16:
         return tensor.float().numpy().astype(ml_dtypes.bfloat16)
+    if tensor.dtype == torch.float8_e4m3fn:
+        return tensor.view(torch.uint8).numpy().view(ml_dtypes.float8_e4m3fn)
     return tensor.numpy()

@@ -73,3 +73,10 @@ class CroppedBlock(nn.Module):
         y = self.conv2(torch.relu(self.spade2(y, condition)))
         aged: Tensor = x[:, :, 2:-2, 2:-2] + y
         return aged
+
+
+def cropped_blocks(blocks: nn.ModuleList) -> list[CroppedBlock]:
+    """The residual blocks of a fully simplified network."""
+    cropped = [block for block in blocks if isinstance(block, CroppedBlock)]
+    assert len(cropped) == len(blocks)
+    return cropped

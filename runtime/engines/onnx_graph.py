@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ..errors import EngineError, MissingDependencyError
-from .onnx_operators import BINARY, OPERATORS, TYPES, UNARY, WIDE, Attributes, to_torch
+from .onnx_operators import BINARY, OPERATORS, TYPES, UNARY, WIDE, Attributes, dequantize, to_torch
 
 FUNCTION = "a function"
 """The kind of a step that is a Python function instead of an ONNX operator."""
@@ -166,7 +166,7 @@ class OnnxNetwork:
 
 
 def _constants_of(graph: Any) -> dict[str, Tensor]:
-    """All constants of a graph by name, those of its operators included, and casts of constants."""
+    """All constants of a graph by name: also of its operators, and constants that are cast or dequantised."""
     from onnx import helper
 
     constants = {t.name: to_torch(t) for t in graph.initializer}
@@ -176,6 +176,9 @@ def _constants_of(graph: Any) -> dict[str, Tensor]:
             constants[node.output[0]] = to_torch(attributes["value"])
         elif node.op_type == "Cast" and node.input[0] in constants and attributes["to"] in TYPES:
             constants[node.output[0]] = constants[node.input[0]].to(TYPES[attributes["to"]])
+        elif node.op_type == "DequantizeLinear" and node.input[0] in constants:
+            codes, scale = (constants[name] for name in node.input[:2])
+            constants[node.output[0]] = dequantize(codes, scale, attributes.get("axis", 1))
     return constants
 
 

@@ -39,7 +39,7 @@ BINARY: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }  # fmt: skip
 TYPES = {
     1: torch.float32, 2: torch.uint8, 6: torch.int32, 7: torch.int64, 9: torch.bool, 10: torch.float16,
-    16: torch.bfloat16,
+    16: torch.bfloat16, 17: torch.float8_e4m3fn,
 }  # fmt: skip
 """Types by ONNX's numbers (TensorProto.DataType)."""
 WIDE = frozenset({"Tanh", "Sigmoid", "Sin", "Cos", "Log", "Exp", "Round"})
@@ -53,6 +53,8 @@ def to_torch(tensor: Any) -> Tensor:
     array = numpy_helper.to_array(tensor)
     if tensor.data_type == TensorProto.BFLOAT16:
         return torch.from_numpy(array.astype("float32")).to(torch.bfloat16)
+    if tensor.data_type == TensorProto.FLOAT8E4M3FN:
+        return torch.from_numpy(array.astype("float32")).to(torch.float8_e4m3fn)
     return torch.from_numpy(array.copy())
 
 
@@ -193,6 +195,24 @@ def _clip(net: Network, at: Attributes, args: list[Any]) -> Tensor:
     return torch.clamp(args[0], low, high)
 
 
+def _quantize(net: Network, at: Attributes, args: list[Any]) -> Tensor:
+    """Divide by a scale, and round to the 8-bit floating-point type of the zero point, which is zero."""
+    x, scale, zero = args
+    if not zero.is_floating_point():
+        raise ValueError(f"quantising to {zero.dtype} is not known")
+    limit = torch.finfo(zero.dtype).max
+    made: Tensor = (x.float() / scale.float()).clamp(-limit, limit).to(zero.dtype)
+    return made
+
+
+def dequantize(codes: Tensor, scale: Tensor, axis: int = 1) -> Tensor:
+    """Codes of 8 bits times a scale, or times one for each index of an axis; in the scale's type."""
+    if scale.dim():
+        scale = scale.reshape([-1 if i == axis else 1 for i in range(codes.dim())])
+    made: Tensor = (codes.float() * scale.float()).to(scale.dtype)
+    return made
+
+
 def _constant(net: Network, at: Attributes, args: list[Any]) -> Tensor:
     return net.place(to_torch(at["value"]), "")
 
@@ -240,7 +260,8 @@ OPERATORS: dict[str, Operator] = {
     "Slice": _slice, "Split": _split, "Squeeze": _squeeze, "Unsqueeze": _unsqueeze, "Clip": _clip,
     "DepthToSpace": _depth_to_space, "SpaceToDepth": _space_to_depth, "Constant": _constant,
     "LeakyRelu": _leaky, "GridSample": _grid_sample, "MaxPool": _max_pool, "Pad": _pad, "PRelu": _prelu,
-    "Resize": _resize, "ReduceMean": _reduce_mean,
+    "Resize": _resize, "ReduceMean": _reduce_mean, "QuantizeLinear": _quantize,
+    "DequantizeLinear": lambda net, at, args: dequantize(args[0], args[1], at.get("axis", 1)),
     "Transpose": lambda net, at, args: args[0].permute(*at["perm"]),
     "Concat": lambda net, at, args: torch.cat(args, at["axis"]),
     "MatMul": lambda net, at, args: args[0] @ args[1],

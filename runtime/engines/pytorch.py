@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from ..bundle.bundle import Bundle
 
 SPADE = "AMGAN_SPADE"
-"""Environment variable: "fused" computes SPADE in the kernels of the preceding convolutions."""
+"""Environment variable: "fused" computes SPADE in the kernels of the preceding convolutions; "fp8" does so
+with the bundle's network in fp8."""
 INSTALL = "pip install 'torch==2.13.0'"
 FUSED_PX = 32
-_HALF_SINCE = {Precision.FP16: 70, Precision.BF16: 80}
+_HALF_SINCE = {Precision.FP16: 70, Precision.BF16: 80, Precision.FP8: 89}
 
 
 def load_torch() -> Any:
@@ -44,12 +45,17 @@ def load_torch() -> Any:
 
 
 def choose_file(bundle: Bundle, precision: Precision) -> tuple[Path, bool]:
-    """The bundle's ONNX generator for a precision, and whether the file already has that precision."""
+    """The bundle's ONNX generator for a precision, and whether the file already has that precision.
+
+    Raises BundleError for fp8 if the bundle has no such file, since it is not made of another one.
+    """
     named = {
         e.precision: n
         for n, e in bundle.manifest.files.items()
         if (e.role, e.format) == ("generator", "onnx")
     }
+    if precision is Precision.FP8:
+        return bundle.file("generator", precision), True
     if precision in named:
         return bundle.path / named[precision], True
     return bundle.file("generator", Precision.FP32), False
@@ -79,17 +85,18 @@ def open_torch(
     """Open the bundle's generator on a GPU of a compute capability (86 is 8.6), largest tiles first.
 
     Without a file of the precision, the convolutions of the fp32 file are computed in it. ``fused`` computes
-    SPADE in the kernels of the preceding convolutions (None: if AMGAN_SPADE is "fused"). Raises EngineError
-    and MissingDependencyError.
+    SPADE in the kernels of the preceding convolutions (None: if AMGAN_SPADE is "fused"), as fp8 always does.
+    Raises BundleError, EngineError and MissingDependencyError.
     """
     load_torch()
-    used = choose_precision(precision, compute)
+    said = os.environ.get(SPADE)
+    used = choose_precision(Precision.FP8 if precision is None and said == "fp8" else precision, compute)
     path, typed = choose_file(bundle, used)
     manifest = bundle.manifest
     largest = open_file(
         path, gpu, used, typed=typed, halo_px=manifest.halo_px, patterns=manifest.patterns,
         largest_px=manifest.max_frame_px, graphs=graphs,
-        fused=os.environ.get(SPADE) == "fused" if fused is None else fused,
+        fused=said == "fused" if fused is None else fused,
     )  # fmt: skip
     return largest.sizes()
 
@@ -110,10 +117,15 @@ def open_file(
     dtypes = {Precision.FP16: torch.float16, Precision.BF16: torch.bfloat16}
     cuda = TorchCuda(torch, gpu)
     network = OnnxNetwork(path, cuda.device, None if typed else dtypes.get(used))
-    if fused:
+    if fused or used is Precision.FP8:
         from .spade_fused import fused_or_not
 
+        operators = network
         network = fused_or_not(network, _probe(torch, cuda.device, halo_px, patterns))
+        if network is operators and used is Precision.FP8:
+            raise EngineError(
+                f"'{path}' cannot be computed in fp8 here, for the reason in the warning: use precision fp16"
+            )
     return TorchProgram(cuda, network, used, halo_px, patterns, largest_px=largest_px, graphs=graphs)
 
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from .onnx_graph import OnnxNetwork
-from .spade_trunk import NotFusable, Trunk, find_trunk
+from .spade_trunk import NotFusable, Trunk, TrunkConvolution, find_trunk
 
 _LOG = logging.getLogger(__name__)
 
@@ -43,8 +45,10 @@ class FusedTrunk:
         if any(w.shape != weights[0].shape or w.shape[1] != channels for w in weights) or len(sizes) != 1:
             raise NotFusable("the convolutions of its trunk are of several sizes")
         self._channels, self._hidden = channels, sizes.pop()
-        self._weights = [w.permute(2, 3, 1, 0).reshape(9, channels, channels).contiguous() for w in weights]
-        self._weights = [w.to(dtype) for w in self._weights]
+        self._eight = [EightBitScales.of(c, held) for c in trunk.convolutions]
+        weights = [w if e is None else e.codes for w, e in zip(weights, self._eight, strict=True)]
+        kinds = [dtype if e is None else e.codes.dtype for e in self._eight]
+        self._weights = [_by_taps(w).to(kind) for w, kind in zip(weights, kinds, strict=True)]
         self._biases = [held[c.constants[1]].to(dtype) for c in trunk.convolutions]
         self._columns, self._waves = self._tables(network.device)
         self._mix = held[trunk.mix].float()
@@ -94,16 +98,20 @@ class FusedTrunk:
         self, x: Tensor, planes: Tensor, mixed: Tensor, *, convolution: int | None = None,
         modulation: int | None, residual: Tensor | None = None, crop: int = 0, keep: bool = False,
     ) -> tuple[Tensor, Tensor | None]:  # fmt: skip
+        # A SPADE writes codes where the convolution after it reads them.
+        reads = None if convolution is None else self._eight[convolution]
+        writes = None if modulation is None else self._eight[modulation]
         n, channels, in_height, in_width = x.shape
         less = 0 if convolution is None else 2
         height, width = in_height - less, in_width - less
         out, kept = (
             torch.empty(
-                (n, channels, height, width), dtype=self._dtype, device=x.device,
-                memory_format=torch.channels_last,
+                (n, channels, height, width), dtype=kind, device=x.device, memory_format=torch.channels_last,
             )
             if wanted else None
-            for wanted in (True, keep)
+            for wanted, kind in (
+                (True, self._dtype if writes is None else writes.codes.dtype), (keep, self._dtype)
+            )
         )  # fmt: skip
         assert out is not None
         at = 0 if modulation is None else modulation
@@ -112,18 +120,48 @@ class FusedTrunk:
         own = (mixed[:, one.start : one.stop] + bias).contiguous()
         grid = (-(-height * width // BLOCK_P), -(-channels // BLOCK_D), n)
         which = convolution or 0
+        factors = self._biases[which] if reads is None else reads.gain
+        by = 1.0 if writes is None else 1.0 / writes.input_scale
         added = x if residual is None else residual
         self._kernel[grid](
-            x, self._weights[which], self._biases[which], added, out if kept is None else kept, out,
+            x, self._weights[which], self._biases[which], factors,
+            added, out if kept is None else kept, out, by,
             planes, self._columns, self._waves, first, own, *scale_and_shift,
             height, width, in_height, in_width, added.shape[2], added.shape[3], crop,
             planes.shape[2], planes.shape[3], one.crop,
             C=channels, D=channels, HIDDEN=self._hidden, FEATURES=len(self._waves),
             H_BLOCK=_power_of_two(self._hidden), CONVOLVE=convolution is not None,
             RESIDUAL=residual is not None, KEEP=keep, MODULATE=modulation is not None,
+            CODES=reads is not None, TO_CODES=writes is not None,
             BLOCK_P=BLOCK_P, BLOCK_K=BLOCK_K, BLOCK_D=BLOCK_D,
         )  # fmt: skip
         return out, kept
+
+
+@dataclass(frozen=True, eq=False)
+class EightBitScales:
+    """A convolution in fp8: the codes of its weights [D, C, 3, 3], and its input's scale.
+
+    A convolution of codes is multiplied by ``gain`` [D], the product of the scales of input and weights.
+    """
+
+    codes: Tensor
+    input_scale: float
+    gain: Tensor
+
+    @classmethod
+    def of(cls, convolution: TrunkConvolution, constants: Mapping[str, Tensor]) -> EightBitScales | None:
+        """The constants of a convolution; None if it is not quantised."""
+        names = convolution.eight
+        if names is None:
+            return None
+        scale = float(constants[names.input_scale])
+        return cls(constants[names.codes], scale, scale * constants[names.scales].float())
+
+
+def _by_taps(weight: Tensor) -> Tensor:
+    """Weights [D, C, 3, 3] as [9, C, D]."""
+    return weight.permute(2, 3, 1, 0).reshape(9, *weight.shape[1::-1]).contiguous()
 
 
 def _power_of_two(size: int) -> int:

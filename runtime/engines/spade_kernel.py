@@ -16,12 +16,13 @@ import triton.language as tl
 
 
 @triton.jit
-def spade_convolution(
-    x, weight, bias, residual, kept, out,
+def spade_convolution(  # noqa: PLR0915
+    x, weight, bias, gain, residual, kept, out, out_by,
     planes, columns, waves, first, mixed, scale, scale_bias, shift, shift_bias,
     height, width, in_height, in_width, res_height, res_width, res_crop, cells_high, cells_wide, cells_crop,
     C: tl.constexpr, D: tl.constexpr, HIDDEN: tl.constexpr, FEATURES: tl.constexpr, H_BLOCK: tl.constexpr,
     CONVOLVE: tl.constexpr, RESIDUAL: tl.constexpr, KEEP: tl.constexpr, MODULATE: tl.constexpr,
+    CODES: tl.constexpr, TO_CODES: tl.constexpr,
     BLOCK_P: tl.constexpr, BLOCK_K: tl.constexpr, BLOCK_D: tl.constexpr,
 ):  # fmt: skip
     """``out`` [N, height, width, D] = relu(y * scale + shift), with y = convolution of x + residual.
@@ -32,6 +33,9 @@ def spade_convolution(
     by ``cells_crop`` on every side. A feature f of a pixel is the plane columns[0, f], times waves[f] under a
     sine (columns[1, f] = 1) or cosine (2), times inside where columns[2, f] is 1. ``mixed`` [N, HIDDEN] is
     the bias of the hidden channels with what the pattern adds.
+
+    With CODES, x and weight are e4m3 codes, whose convolution is multiplied by ``gain`` [D]. With TO_CODES,
+    ``out`` holds e4m3 codes: the values times ``out_by``, at most the type's largest number.
     """
     n = tl.program_id(2)
     p = tl.program_id(0) * BLOCK_P + tl.arange(0, BLOCK_P)
@@ -53,6 +57,8 @@ def spade_convolution(
                     mask=(k < C)[:, None] & there[None, :], other=0.0,
                 )  # fmt: skip
                 y += tl.dot(pixels, taps, input_precision="ieee")
+        if CODES:
+            y *= tl.load(gain + d, mask=there, other=0.0)[None, :]
         y += tl.load(bias + d, mask=there, other=0.0)[None, :].to(tl.float32)
     else:
         at = (n * in_height + row) * in_width + column
@@ -61,7 +67,7 @@ def spade_convolution(
         at = (n * res_height + row + res_crop) * res_width + column + res_crop
         y += tl.load(residual + at[:, None] * D + d[None, :], mask=both, other=0.0).to(tl.float32)
     target = (n * height * width + p)[:, None] * D + d[None, :]
-    kind = out.dtype.element_ty
+    kind = scale.dtype.element_ty
     if KEEP:
         tl.store(kept + target, y.to(kind), mask=both)
     if MODULATE:
@@ -88,4 +94,6 @@ def spade_convolution(
         more = tl.dot(hidden, tl.load(shift + part, mask=wanted, other=0.0), input_precision="ieee")
         more += tl.load(shift_bias + d, mask=there, other=0.0)[None, :].to(tl.float32)
         y = tl.maximum(y * by + more, 0.0)
-    tl.store(out + target, y.to(kind), mask=both)
+    if TO_CODES:
+        y = tl.minimum(y * out_by, 448.0)
+    tl.store(out + target, y.to(out.dtype.element_ty), mask=both)

@@ -37,13 +37,26 @@ class Modulation:
 
 
 @dataclass(frozen=True)
+class EightBit:
+    """Names of the constants of a convolution in fp8: the input's scale, and codes and scales of weights."""
+
+    input_scale: str
+    codes: str
+    scales: str
+
+
+@dataclass(frozen=True)
 class TrunkConvolution:
-    """A 3x3 convolution: names of weight, bias and the added value ("": none), and its crop in cells."""
+    """A 3x3 convolution: names of weight, bias and the added value ("": none), and its crop in cells.
+
+    ``eight`` is None unless its input and weights are quantised.
+    """
 
     constants: tuple[str, str]
     made: str
     residual: str = ""
     crop: int = 0
+    eight: EightBit | None = None
 
 
 @dataclass(frozen=True)
@@ -226,20 +239,34 @@ class _Finder:
 
     def _convolution(self, activated: str) -> TrunkConvolution:
         """The convolution after a SPADE layer, and the sum after it."""
+        activated, input_scale = self._quantised(activated)
         node = self._the(self._readers(activated, "Conv"), "the convolution after a SPADE")
         shape = tuple(_attribute(node, name) for name in ("kernel_shape", "pads", "strides"))
         if shape != ([3, 3], [0, 0, 0, 0], [1, 1]):
             raise NotFusable("a convolution of its trunk is not 3x3 without padding")
-        made = node.output[0]
+        made, eight = node.output[0], None
+        if input_scale:
+            weight = self._maker(node.input[1])
+            if weight is None or weight.op_type != "DequantizeLinear":
+                raise NotFusable("a convolution of its trunk has a quantised input, but not such weights")
+            eight = EightBit(input_scale, *weight.input[:2])
         for total in self._readers(made, "Add"):
             (other,) = [name for name in total.input if self._source(name) != made]
             cut = self._maker(other)
             if cut is not None and cut.op_type == "Slice":
                 starts = [*self._numbers[cut.input[1]]]
                 return TrunkConvolution(
-                    _constants(node), total.output[0], self._source(cut.input[0]), starts[0]
+                    _constants(node), total.output[0], self._source(cut.input[0]), starts[0], eight
                 )
-        return TrunkConvolution(_constants(node), made)
+        return TrunkConvolution(_constants(node), made, eight=eight)
+
+    def _quantised(self, activated: str) -> tuple[str, str]:
+        """The value after a pair of quantising operators that reads another, and their scale; else itself."""
+        down = self._readers(activated, "QuantizeLinear")
+        if not down:
+            return activated, ""
+        up = self._the(self._readers(down[0].output[0], "DequantizeLinear"), "the reader of a value's codes")
+        return up.output[0], down[0].input[1]
 
 
 def _constants(node: Any) -> tuple[str, str]:

@@ -132,7 +132,7 @@ def test_only_a_simplified_network_is_written() -> None:
 
 
 def test_an_unknown_precision_is_refused() -> None:
-    with pytest.raises(UsageError, match="no precision 'int8'; choose one of fp32, fp16, bf16"):
+    with pytest.raises(UsageError, match="no precision 'int8'; choose one of fp32, fp16, bf16, fp8"):
         dtype_of("int8")
 
 

@@ -233,7 +233,7 @@ def test_precision_follows_the_cpu(monkeypatch: pytest.MonkeyPatch, has_bf16: bo
 
 
 def test_precision_of_another_name(tiny_bundle: Path) -> None:
-    with pytest.raises(UsageError, match="'int8' is not a precision: write fp32, fp16, bf16"):
+    with pytest.raises(UsageError, match="'int8' is not a precision: write fp32, fp16, bf16, fp8"):
         OpenVinoEngine(Bundle.open(tiny_bundle), "int8")
 
 

@@ -33,7 +33,7 @@ from amgan.runtime.engines.pytorch import choose_file, choose_precision, load_to
 from amgan.runtime.engines.scheduler.scheduler import FrameScheduler
 from amgan.runtime.engines.tiles import plan_tiles
 from amgan.runtime.engines.torch_program import TorchProgram
-from amgan.runtime.errors import EngineError, MissingDependencyError
+from amgan.runtime.errors import BundleError, EngineError, MissingDependencyError
 
 HALO = TINY_GENERATOR.halo_px
 PATTERNS = TINY_GENERATOR.patterns
@@ -221,6 +221,9 @@ def test_precisions() -> None:
     assert choose_precision(Precision.BF16, 80) is Precision.BF16
     with pytest.raises(EngineError, match=r"sm75.* not made for bf16"):
         choose_precision(Precision.BF16, 75)
+    assert choose_precision(Precision.FP8, 89) is Precision.FP8
+    with pytest.raises(EngineError, match=r"sm86.* not made for fp8"):
+        choose_precision(Precision.FP8, 86)
 
 
 def test_the_file_of_the_precision_is_preferred(tmp_path: Path, tiny_bundle: Path) -> None:
@@ -228,6 +231,8 @@ def test_the_file_of_the_precision_is_preferred(tmp_path: Path, tiny_bundle: Pat
     assert choose_file(bundle, Precision.FP16) == (tmp_path / "b" / "generator.fp16.onnx", True)
     assert choose_file(bundle, Precision.BF16) == (tmp_path / "b" / "generator.onnx", False)
     assert choose_file(Bundle.open(tiny_bundle), Precision.FP16) == (tiny_bundle / "generator.onnx", False)
+    with pytest.raises(BundleError, match=r"holds no fp8 onnx generator .*: export the bundle with it"):
+        choose_file(bundle, Precision.FP8)
 
 
 def test_pytorch_missing_or_without_gpu(monkeypatch: pytest.MonkeyPatch, tiny_bundle: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import onnx
 import pytest
@@ -27,6 +28,7 @@ from amgan.runtime.engines import pytorch
 from amgan.runtime.engines.onnx_graph import FUNCTION, OnnxNetwork
 from amgan.runtime.engines.spade_fused import fuse, fused_or_not
 from amgan.runtime.engines.spade_trunk import Feature, NotFusable, find_trunk
+from amgan.runtime.errors import EngineError
 
 pytest.importorskip("triton")
 KERNEL = "amgan.runtime.engines.spade_kernel"
@@ -41,11 +43,28 @@ def interpreted(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     sys.modules.pop(KERNEL, None)
 
 
+@pytest.fixture
+def rounding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Triton's interpreter loses carries where it rounds to e4m3, so NumPy rounds for it, as a GPU does."""
+    from triton import language
+    from triton.runtime import interpreter
+
+    convert = interpreter._convert_float
+
+    def rounded(value: np.ndarray, source: Any, target: Any, mode: Any) -> Any:
+        if target != language.float8e4nv:
+            return convert(value, source, target, mode)
+        assert source == language.float32
+        return value.view(np.float32).astype(ml_dtypes.float8_e4m3fn).view(np.uint8)
+
+    monkeypatch.setattr(interpreter, "_convert_float", rounded)
+
+
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("fused")
     found = {}
-    for precision in ("fp32", "fp16"):
+    for precision in ("fp32", "fp16", "fp8"):
         found[precision] = folder / f"generator.{precision}.onnx"
         network = generator_in(simplify(random_generator()), precision)
         onnx.save(emit_generator(network), found[precision])
@@ -96,6 +115,30 @@ def test_the_fused_network_gives_the_same_pixels(
         other = tuple(t.flip(0) if j == i else t for j, t in enumerate(tensors))
         assert (run(made, other) - run(network, other)).abs().max() <= codes
         assert (run(made, other) - found).abs().max() > codes
+
+
+def test_in_fp8_the_fused_network_gives_the_same_pixels(files: dict[str, Path], rounding: None) -> None:
+    network = OnnxNetwork(files["fp8"])
+    made, tensors = fuse(network), inputs()
+    assert not {"QuantizeLinear", "DequantizeLinear"} & set(kinds(made))
+    assert kinds(network).count("QuantizeLinear") == 2 * TINY_GENERATOR.blocks
+    (trunk,) = [s.attributes["function"] for s in made._steps if s.kind == FUNCTION]
+    assert {w.dtype for w in trunk._weights} == {torch.float8_e4m3fn}
+    wanted, found = run(network, tensors), run(made, tensors)
+    assert (found - wanted).abs().max() <= 2
+    # Closer to the operators in fp8 than these are to fp16.
+    half = run(OnnxNetwork(files["fp16"]), tensors)
+    assert (found - wanted).abs().float().mean() < 0.5 * (half - wanted).abs().float().mean()
+
+
+def test_in_fp8_values_beyond_the_calibration_saturate(files: dict[str, Path], rounding: None) -> None:
+    network = OnnxNetwork(files["fp8"])
+    for node in network.graph.node:
+        if node.op_type == "QuantizeLinear":
+            network._constants[node.input[1]] = torch.tensor(2.0**-9, dtype=torch.float16)
+    wanted, found = (run(one, inputs(1)) for one in (network, fuse(network)))
+    assert (found - wanted).abs().max() <= 2
+    assert (wanted - run(OnnxNetwork(files["fp8"]), inputs(1))).abs().max() > 2
 
 
 def test_the_trunk_of_the_bundle_that_ships_is_found() -> None:
@@ -152,6 +195,10 @@ def renamed(node: Any) -> bool:
     return True
 
 
+def weight_renamed(node: Any) -> bool:
+    return any(a.name == "axis" for a in node.attribute) and renamed(node)
+
+
 def without_bias(node: Any) -> bool:
     if len(node.input) == 3 and [1, 1] in [list(a.ints) for a in node.attribute]:
         del node.input[2]
@@ -166,10 +213,12 @@ def without_bias(node: Any) -> bool:
         (change("MatMul", renamed), "its conditioning is not one convolution"),
         (change("Sin", renamed), "a coordinate is neither a plane nor a wave of it"),
         (change("Conv", without_bias), "a convolution has no bias"),
+        (change("DequantizeLinear", renamed), "the reader of a value's codes is not there once but 0 times"),
+        (change("DequantizeLinear", weight_renamed), "has a quantised input, but not such weights"),
     ],
 )
 def test_graphs_of_another_shape_are_not_fused(files: dict[str, Path], broken: Any, why: str) -> None:
-    network = OnnxNetwork(files["fp32"])
+    network = OnnxNetwork(files["fp8"])
     network.graph = copy.deepcopy(network.graph)
     broken(network.graph)
     with pytest.raises(NotFusable, match=why):
@@ -197,3 +246,35 @@ def test_the_engine_takes_it_where_it_is_asked_for(
     )
     pytorch.open_torch(SimpleNamespace(manifest=manifest), 0, 90, Precision.FP32)  # type: ignore[arg-type]
     assert (FUNCTION in kinds(made[0])) is wanted
+
+
+@pytest.mark.parametrize("way", ["asked for", "in the environment", "without a kernel"])
+def test_fp8_is_fused_or_an_error(
+    files: dict[str, Path], rounding: None, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    cuda, made = FakeCuda(), []
+    monkeypatch.setattr(pytorch, "load_torch", lambda: torch)
+    monkeypatch.setattr(pytorch, "TorchCuda", lambda torch, gpu: FakeGpu(cuda))
+    monkeypatch.setattr(pytorch, "FUSED_PX", 4)
+    monkeypatch.setenv(pytorch.SPADE, "fp8" if way == "in the environment" else "")
+
+    def program(cuda: Any, network: OnnxNetwork, used: Precision, *_: Any, **__: Any) -> Any:
+        made.append((used, network))
+        return SimpleNamespace(sizes=list)
+
+    monkeypatch.setattr(pytorch, "TorchProgram", program)
+    manifest = SimpleNamespace(
+        halo_px=TINY_GENERATOR.halo_px, patterns=TINY_GENERATOR.patterns, max_frame_px=1024
+    )
+    bundle: Any = SimpleNamespace(manifest=manifest, file=lambda role, precision: files[precision])
+    monkeypatch.setattr(manifest, "files", {}, raising=False)
+    asked = None if way == "in the environment" else Precision.FP8
+    if way == "without a kernel":
+        monkeypatch.setitem(sys.modules, KERNEL, None)
+        with pytest.raises(EngineError, match=r"fp8.onnx' cannot be computed in fp8 here, .*precision fp16"):
+            pytorch.open_torch(bundle, 0, 89, asked)
+        return
+    pytorch.open_torch(bundle, 0, 89, asked)
+    ((used, network),) = made
+    assert used is Precision.FP8
+    assert FUNCTION in kinds(network)

@@ -89,7 +89,7 @@ def test_opening_fails_with_a_reason(tiny_bundle: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="device"):
         Pipeline(tiny_bundle, "abacus")
     with pytest.raises(UsageError, match="precision"):
-        Pipeline(tiny_bundle, precision="fp8")
+        Pipeline(tiny_bundle, precision="int8")
 
 
 def test_context_manager_closes(tiny_bundle: Path, hopper: np.ndarray) -> None:
