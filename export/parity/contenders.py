@@ -47,7 +47,7 @@ def contenders(
 def _onnx(path: Path, name: str, entry: FileEntry, halo_px: int) -> Iterator[Contender]:
     role, precision = entry.role, entry.precision
     # Neither computes in half on a CPU: OpenVINO widens the weights, ONNX Runtime every value it reads.
-    widened = precision if precision == "fp32" else f"fp32, weights {precision}"
+    widened = _on_cpu(precision, f"weights {precision}")
     if role == "estimator":
         yield Contender("OpenVINO", role, precision, name, widened, lambda: _openvino_estimator(path))
     else:
@@ -56,8 +56,15 @@ def _onnx(path: Path, name: str, entry: FileEntry, halo_px: int) -> Iterator[Con
         if precision == fp32:
             # What the runtime does where the CPU has bf16.
             yield Contender("OpenVINO", role, bf16, name, bf16, lambda: _openvino(path, halo_px, bf16))
-    rounded = precision if precision == "fp32" else f"fp32, values stored in {precision}"
+    rounded = _on_cpu(precision, f"values stored in {precision}")
     yield Contender("ONNX Runtime", role, precision, name, rounded, lambda: _onnx_runtime(path, INPUTS[role]))
+
+
+def _on_cpu(precision: str, but: str) -> str:
+    """What a CPU computes a file of a precision in; the rounding to fp8 is part of the file."""
+    if precision == "fp32":
+        return precision
+    return "fp32, convolutions of the blocks rounded to fp8" if precision == "fp8" else f"fp32, {but}"
 
 
 def _openvino(path: Path, halo_px: int, precision: Precision) -> Run:

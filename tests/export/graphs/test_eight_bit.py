@@ -152,6 +152,7 @@ def test_every_engine_that_reads_it_is_compared(
         **dict.fromkeys(engines, "failed"),
         "PyTorch CUDA": "not run",
     }
+    assert found["OpenVINO"].arithmetic == "fp32, convolutions of the blocks rounded to fp8"
     apart = [r.difference for name, r in found.items() if name in engines]
     assert len({d.max_codes // 4 for d in apart if isinstance(d, CodeDifference)}) <= 2, (
         "alike in all engines"
