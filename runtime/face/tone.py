@@ -69,7 +69,7 @@ def read_tone(rgb: NDArray[np.uint8], mask: NDArray[np.float32]) -> Tone:
 
 def is_tinted(rgb: NDArray[np.uint8]) -> bool:
     """Whether a photo, uint8 [H, W, 3], has one colour per lightness, and not only greys."""
-    small = cv2.resize(rgb, (SAMPLE_PX, SAMPLE_PX), interpolation=cv2.INTER_AREA)
+    small = np.asarray(cv2.resize(rgb, (SAMPLE_PX, SAMPLE_PX), interpolation=cv2.INTER_AREA), np.uint8)
     if int(np.ptp(small, axis=2).max()) <= 1:
         return False
     return read_tone(small, np.ones(small.shape[:2], np.float32)).share > 0
