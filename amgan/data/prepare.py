@@ -25,10 +25,12 @@ from amgan.pairs.options import AgingOptions
 from amgan.pairs.plan import Version, plan_versions
 from amgan.pairs.versions import version_codes
 from amgan.runtime.errors import UsageError
+from amgan.runtime.face.alignment import whole_frame
 from amgan.runtime.face.coordinates import face_coordinates
-from amgan.runtime.face.head_parser import HeadParser, own_skin, skin_at
+from amgan.runtime.face.head_parser import HeadParser, skin_at
 from amgan.runtime.face.line_strength import read_line_strength
 from amgan.runtime.face.region_masks import make_region_masks
+from amgan.runtime.face.visible_skin import visible_skin
 from amgan.runtime.face.zones import PART_NAMES
 from amgan.runtime.files import whole_folder
 
@@ -162,8 +164,8 @@ def _part_ages(aligned: Sequence[AlignedFace], known: ZoneLabels | None, share: 
 
 def pair_face(face: AlignedFace, parser: HeadParser) -> PairFace:
     """An aligned face with the runtime's mask of occlusions."""
-    seen = own_skin(parser.read_aligned(face.frame, face.landmarks))
-    own = skin_at(seen, face.frame.shape[0])
+    shares, side = parser.read_aligned(face.frame, face.landmarks), len(face.frame)
+    own = skin_at(visible_skin(face.frame, whole_frame(side), shares, face.landmarks), side)
     return PairFace(face.frame, face.landmarks, face.age, face.sex, face.turn, own)
 
 

@@ -46,6 +46,12 @@ class Frame:
         return invert_affine(self.to_photo(size_px))
 
 
+def whole_frame(side_px: int) -> Frame:
+    """The canonical frame of a square picture of ``side_px`` px that is nothing but that frame."""
+    middle = side_px / 2
+    return Frame((middle, middle), (middle, 0.0))
+
+
 def invert_affine(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     """Invert a 2x3 affine matrix."""
     inverse = np.linalg.inv(matrix[:, :2])

@@ -33,6 +33,8 @@ _AROUND = 0.20
 _SOFT = 0.03
 _HAIR_RANK = 30.0
 """The percentile of the luminance around, below which may be hair and glasses."""
+_NEAR = 1 / 128
+"""Of the frame's side: features closer than this to what covers the face do not change."""
 _FLOOR = 8.0
 _MOST_LIFT = 0.8
 _PAINTED = (16.0, 30.0)
@@ -82,7 +84,9 @@ def plan_contrast(
         planned.append(_plan_rim(rgb, points[list(brow)], years * BROWS_PER_YEAR, _BROW))
     found = [one for one in planned if one is not None]
     if skin is not None:
-        bare = np.asarray(cv2.erode(skin, np.ones((3, 3), np.uint8)), np.float32)
+        bare = np.asarray(
+            cv2.erode(skin, np.ones((2 * round(len(skin) * _NEAR) + 1,) * 2, np.uint8)), np.float32
+        )
         found = [replace(one, weight=np.multiply(one.weight, _bare_at(one, bare, frame))) for one in found]
     return tuple(one for one in found if one.weight.any())
 

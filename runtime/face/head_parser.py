@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .alignment import Frame
+from .alignment import Frame, whole_frame
 from .beard import find_beard
 from .easing import eased
 from .networks import PARSER_PX, FaceNetworks
@@ -53,9 +53,8 @@ class HeadParser:
 
     def read_aligned(self, picture: NDArray[np.uint8], landmarks_unit: NDArray[np.floating]) -> HeadShares:
         """Parse a canonical frame given as a picture, uint8 [S, S, 3]; landmarks [468, 2] in its units."""
-        middle = len(picture) / 2
         face_mask = make_face_mask(landmarks_unit, PARSER_PX)
-        return self.read_frame(picture, Frame((middle, middle), (middle, 0.0)), face_mask)
+        return self.read_frame(picture, whole_frame(len(picture)), face_mask)
 
     def read_window(self, rgb: NDArray[np.uint8], frame: Frame, face_mask: Shares) -> HeadShares:
         """Parse the window HAIR_WIDTH times as wide as ``frame`` around it; see `read_frame`."""

@@ -15,9 +15,10 @@ from ..face.coordinates import frame_coordinates, mesh_coordinates
 from ..face.covers import bare_share, covered_parts
 from ..face.doubt import flat_shares
 from ..face.finder import Face
-from ..face.head_parser import HeadParser, own_skin
+from ..face.head_parser import HeadParser
 from ..face.line_strength import skin_pattern
 from ..face.region_masks import RegionMasks, make_region_masks, without_margin
+from ..face.visible_skin import visible_skin
 from .estimator import Estimator, landmarks_unit
 from .likeness import Likeness
 
@@ -35,7 +36,7 @@ class SeenFace:
     MAP_CELLS cells across the frame and ``margin`` more on every side, which cover the halo, and so have
     ``coordinates``, float32 [3, cells, cells] u, v and inside. ``pattern`` float32 [K] are the mixing weights
     of the pattern for the face's proportions times its line strength (see face/line_strength.py). ``skin`` is
-    the visibility of the face's own skin (see head_parser.py), None without a parser. ``drawn_for`` are the
+    the visibility of the face's own skin (see visible_skin.py), None without a parser. ``drawn_for`` are the
     landmarks of the masks if these are reused from an earlier picture. ``flat`` are the shares of flat
     pixels (see `flat_shares`), 0 if they were not counted.
     """
@@ -143,7 +144,9 @@ def update_seen_face(
 
 def see_skin(rgb: NDArray[np.uint8], seen: SeenFace, parser: HeadParser) -> SeenFace:
     """Add the occlusions in a picture, uint8 [H, W, 3], to a face."""
-    return replace(seen, skin=own_skin(parser.read_frame(rgb, seen.face.frame, seen.inner.face)))
+    frame = seen.face.frame
+    shares = parser.read_frame(rgb, frame, seen.inner.face)
+    return replace(seen, skin=visible_skin(rgb, frame, shares, seen.landmarks))
 
 
 class _Geometry(NamedTuple):
