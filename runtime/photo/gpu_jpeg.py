@@ -13,6 +13,8 @@ from PIL import Image, ImageFile, JpegImagePlugin
 from .gpu_codec import MOST_APART, SAMPLINGS, GpuCodec, made_picture, options_for
 
 OPTIONS = ":fancy_upsampling=1"
+MOST_PIXELS = 50_000_000
+"""Larger files take so much of a GPU's memory that decoding may fail."""
 
 
 class GpuJpegs(GpuCodec):
@@ -51,10 +53,12 @@ def _decode(library: Any, decoder: Any, content: bytes) -> NDArray[np.uint8] | N
 def can_decode(picture: ImageFile.ImageFile, content: bytes) -> bool:
     """Whether a file, which Pillow has opened as ``picture``, is of a kind that is compared with Pillow.
 
-    Its samples must be YCbCr of 8 bits in a sampling of SAMPLINGS, and it must be complete: Pillow reports
-    files that are cut short, nvImageCodec may not.
+    Its samples must be YCbCr of 8 bits in a sampling of SAMPLINGS, at most MOST_PIXELS, and it must be
+    complete: Pillow reports files that are cut short, nvImageCodec may not.
     """
     if picture.format != "JPEG" or picture.mode != "RGB" or not content.endswith(b"\xff\xd9"):
+        return False
+    if picture.width * picture.height > MOST_PIXELS:
         return False
     layers = [layer[0] for layer in getattr(picture, "layer", ())]
     if layers != [1, 2, 3] or picture.info.get("adobe_transform", 1) != 1:

@@ -53,7 +53,7 @@ def read_photo(
     """Read a JPEG, PNG, TIFF, WebP or BMP photo, or HEIC or AVIF where the extra for them is installed.
 
     ``pixels`` are converted to sRGB and turned upright. ``metadata`` is "keep", "strip-gps" or "strip" (see
-    metadata.py). ``decoder`` decodes JPEGs that are upright and in sRGB. Raises PhotoError, naming the file
+    metadata.py). ``decoder`` decodes JPEGs in RGB. Raises PhotoError, naming the file
     and the reason, for files that cannot be read or could not be written back, and over the limits of
     limits.py.
     """
@@ -137,19 +137,17 @@ def _decode(
     format = "JPEG" if picture.format == "MPO" else str(picture.format)
     exif, orientation = clean_exif(picture), orientation_of(picture)  # before loading, which closes the file
     options = _format_options(picture, format, path)
-    given = _decoded(picture, path, decoder) if orientation == 1 else None
-    if given is not None:
-        options = without(options | _beside_pixels(picture, exif), metadata)
-        return Photo(given, path, format, save_options=options, decoder=decoder)
+    given = None if decoder is None or deep else _decoded(picture, path, decoder)
+    loaded: Image.Image = picture
     if deep:
         colour, alpha = read_16_bit(picture, lambda: _open(path))
         mode = {2: "L", 3: "RGB", 4: "CMYK"}[colour.ndim if colour.ndim == 2 else colour.shape[2]]
     else:
-        picture.load()
-        turn_upright(picture)
-        plain = plain_mode(picture)
+        loaded = _loaded(picture, given)
+        turn_upright(loaded)
+        plain = plain_mode(loaded)
         mode = plain.mode.rstrip("A")
-    options = without(options | _beside_pixels(picture, exif), metadata)
+    options = without(options | _beside_pixels(loaded, exif), metadata)
     if orientation != 1:
         options["orientation"] = orientation
     space = colour_space(mode, options.get("icc_profile"))
@@ -160,22 +158,30 @@ def _decode(
         return Photo(pixels, path, format, kept, alpha, options, colour, space)
     alpha = np.asarray(plain.getchannel("A")) if plain.mode.endswith("A") else None
     bands = plain if plain.mode == mode else plain.convert(mode)
+    used = None if given is None else decoder
+    upright = given if orientation == 1 else None
     if space is None:
-        pixels = _samples(bands if mode == "RGB" else bands.convert("RGB"))
-        return Photo(pixels, path, format, plain.mode, alpha, options)
-    codes = _samples(bands)
+        pixels = _samples(bands if mode == "RGB" else bands.convert("RGB")) if upright is None else upright
+        return Photo(pixels, path, format, plain.mode, alpha, options, decoder=used)
+    codes = _samples(bands) if upright is None else upright
     pixels = srgb_pixels(space, codes)
-    return Photo(pixels, path, format, plain.mode, alpha, options, codes, space)
+    return Photo(pixels, path, format, plain.mode, alpha, options, codes, space, decoder=used)
 
 
-def _decoded(
-    picture: ImageFile.ImageFile, path: Path, decoder: JpegDecoder | None
-) -> NDArray[np.uint8] | None:
-    """The samples of a file that ``decoder`` decodes and that need no conversion; None: Pillow decodes it."""
-    if decoder is None or picture.format != "JPEG":
-        return None
-    content = path.read_bytes()
-    if not can_decode(picture, content) or colour_space("RGB", picture.info.get("icc_profile")) is not None:
+def _loaded(picture: ImageFile.ImageFile, given: NDArray[np.uint8] | None) -> Image.Image:
+    """An opened picture with its samples, or with those that are given."""
+    if given is None:
+        picture.load()
+        return picture
+    loaded = Image.fromarray(given)
+    loaded.info = picture.info
+    return loaded
+
+
+def _decoded(picture: ImageFile.ImageFile, path: Path, decoder: JpegDecoder) -> NDArray[np.uint8] | None:
+    """The stored samples of a file, uint8 [H, W, 3], by ``decoder``; None: Pillow decodes it."""
+    content = path.read_bytes() if picture.format == "JPEG" else b""
+    if not can_decode(picture, content):
         return None
     samples = decoder(content)
     fits = samples is not None and samples.shape == (picture.height, picture.width, 3)

@@ -154,6 +154,8 @@ def _file_as_read(photo: Photo) -> bytes | None:
 
 def _samples_as_read(photo: Photo, pixels: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
     """The photo's samples, [H, W, 3] RGB or [H, W] grey, if they are known to be those of its file."""
+    if photo.decoder is not None and photo.samples is not None:
+        return np.asarray(photo.samples, np.uint8)  # which nothing changes
     is_plain = photo.samples is None and photo.mode in ("RGB", "L")
     if (
         not is_plain

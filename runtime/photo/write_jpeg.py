@@ -96,6 +96,8 @@ def _open(
         progressive = bool(picture.info.get("progressive"))
         if known is not None and usable:
             return known, orientation, progressive
+        if known is not None and decoder is not None:
+            return _turned_back(known, orientation), orientation, progressive
         before = np.asarray(picture) if decoder is None else decoder(source)
         if before is None:
             raise KeptBlocksError("the decoder that read it does not any more")
