@@ -31,6 +31,9 @@ STEPS = (
     "photos-torch", "photos-tensorrt", "photos-tensorrt_rtx", "profile", "processes", "faults",
 )  # fmt: skip
 
+PROCESSES = (1, 2, 4)
+"""Numbers of processes, and of workers, that are tried at the same time."""
+
 
 @dataclass
 class Check:
@@ -199,12 +202,12 @@ class Check:
             raise EngineError("there are no photos, see the steps before")
         flavour = self.photos.name.removeprefix("photos-")
         found: dict[str, Any] = {"engine": flavour}
-        for number in (1, 2, 4):
+        for number in PROCESSES:
             jobs = max(2, count_cores() // number)
             found[str(number)] = time_processes(
                 self.bundles[flavour], self.gpu.number, self.photos, number, jobs
             )
-        for number in (2, 4):
+        for number in PROCESSES[1:]:
             jobs = max(2, count_cores() // number)
             found[f"{number} workers"] = time_processes(
                 self.bundles[flavour], self.gpu.number, self.photos, 1, jobs, number

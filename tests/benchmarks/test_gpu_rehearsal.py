@@ -86,6 +86,7 @@ def cuda(monkeypatch: pytest.MonkeyPatch) -> FakeCuda:
     for module in (gpu_timing, gpu_end_to_end):
         monkeypatch.setattr(module, "device_of", lambda gpu: "cpu")
     monkeypatch.setattr(gpu_timing.matmul_tflops, "__defaults__", (64,))
+    monkeypatch.setattr(gpu_work, "PROCESSES", (1, 2))
     monkeypatch.setattr(gpu_probe, "SIDES", (256,))
     monkeypatch.setattr(gpu_probe, "BUS_BYTES", 1 << 16)
     monkeypatch.setattr(torch.cuda, "Event", HostEvent)
@@ -145,7 +146,7 @@ def test_every_step_runs_on_a_machine_without_a_gpu(cuda: FakeCuda, bundle: Path
     assert found["baselines"]["eager f32"]["frames_per_second"] > 0
     assert "no compiler" in found["baselines"]["f16, channels_last, compiled"]["not_run"]
     assert found["photos-torch"]["photos_per_second"] > 0
-    assert set(found["processes"]) >= {"1", "2", "4", "2 workers", "4 workers"}
+    assert set(found["processes"]) >= {"1", "2", "2 workers"}
     assert set(found["profile"]) >= {"operators", "fused"}
     assert set(found["matmul"]) >= {"f16", "bf16", "f32"}
     (whole,) = folder.glob("gpu_check_*.json")

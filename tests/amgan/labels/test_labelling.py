@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,10 +34,26 @@ def drawn(aligned: list[tuple[np.ndarray, np.ndarray]]) -> Drawn:
 
 
 @pytest.fixture(scope="module")
-def labelled(drawn: Drawn) -> LabelledFaces:
+def described() -> list[Any]:
+    """The faces and features of which ``labelled`` was made, once it was."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def labelled(drawn: Drawn, described: list[Any]) -> LabelledFaces:
     dark = replace(drawn[0][0], name="dark.png", frame=drawn[0][0].frame // 20)
     seen: list[tuple[int, int, str]] = []
-    found = label_aligned([*drawn[0], dark], {"tiny": 3}, LabelOptions(), {}, lambda *step: seen.append(step))
+    describe = labelling._describe
+
+    def noted(*arguments: Any) -> Any:
+        described.append(describe(*arguments))
+        return described[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(labelling, "_describe", noted)
+        found = label_aligned(
+            [*drawn[0], dark], {"tiny": 3}, LabelOptions(), {}, lambda *step: seen.append(step)
+        )
     assert all(0 <= done < total for done, total, _ in seen)
     assert {what for _, _, what in seen} == {"describing skin", *(f"reading {zone.name}" for zone in ZONES)}
     return found
@@ -68,7 +85,11 @@ def test_what_misleads_is_left_out_and_counted(labelled: LabelledFaces) -> None:
     ]
 
 
-def test_the_same_seed_gives_the_same_labels(drawn: Drawn, labelled: LabelledFaces) -> None:
+def test_the_same_seed_gives_the_same_labels(
+    drawn: Drawn, described: list[Any], labelled: LabelledFaces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the same features, which depend on nothing but a face."""
+    monkeypatch.setattr(labelling, "_describe", lambda *arguments: described[0])
     again = label_aligned(drawn[0], {}, LabelOptions(), {})
     assert np.array_equal(again.calibrated.years, labelled.calibrated.years)
 

@@ -56,6 +56,14 @@ def clip(tmp_path_factory: pytest.TempPathFactory, hopper: np.ndarray) -> Path:
     return write_video(tmp_path_factory.mktemp("clips") / "in.mkv", pictures, sound=True)
 
 
+@pytest.fixture(scope="module")
+def whole(pipeline: Pipeline, clip: Path, tmp_path_factory: pytest.TempPathFactory) -> list[np.ndarray]:
+    """The samples of what a run makes of the clip that nobody ends."""
+    output = tmp_path_factory.mktemp("whole") / "whole.mkv"
+    VideoSession(clip, output, ASKED, segment_seconds=0.2).run(pipeline)
+    return planes_of(output)
+
+
 def test_only_the_face_changes(pipeline: Pipeline, clip: Path, tmp_path: Path) -> None:
     result = VideoSession(clip, tmp_path / "out.mkv", ASKED).run(pipeline)
     assert (result.pictures, result.aged, result.resumed) == (12, 1, 0)
@@ -108,7 +116,7 @@ def test_a_part_of_a_video(pipeline: Pipeline, clip: Path, tmp_path: Path) -> No
 
 
 def test_a_killed_run_goes_on(
-    pipeline: Pipeline, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pipeline: Pipeline, clip: Path, whole: list[np.ndarray], tmp_path: Path
 ) -> None:
     session = VideoSession(clip, tmp_path / "out.mkv", ASKED, segment_seconds=0.2)
 
@@ -122,14 +130,13 @@ def test_a_killed_run_goes_on(
     assert working_folder(tmp_path / "out.mkv").is_dir()
     result = session.run(pipeline)
     assert result.resumed == 5
-    VideoSession(clip, tmp_path / "whole.mkv", ASKED, segment_seconds=0.2).run(pipeline)
-    for one, other in zip(planes_of(tmp_path / "out.mkv"), planes_of(tmp_path / "whole.mkv"), strict=True):
+    for one, other in zip(planes_of(tmp_path / "out.mkv"), whole, strict=True):
         assert np.array_equal(one, other)
     assert not working_folder(tmp_path / "out.mkv").exists()
 
 
 def test_kill_9_loses_a_segment_at_most(
-    pipeline: Pipeline, tiny_bundle: Path, clip: Path, tmp_path: Path
+    pipeline: Pipeline, tiny_bundle: Path, clip: Path, whole: list[np.ndarray], tmp_path: Path
 ) -> None:
     output = tmp_path / "out.mkv"
     command = [sys.executable, "-P", "-c", KILLED, str(tiny_bundle), str(clip), str(output)]
@@ -137,17 +144,17 @@ def test_kill_9_loses_a_segment_at_most(
     assert [path.name for path in tmp_path.iterdir()] == [working_folder(output).name]
     session = VideoSession(clip, output, ASKED, segment_seconds=0.2)
     assert session.run(pipeline).resumed == 5
-    replace(session, output=tmp_path / "whole.mkv").run(pipeline)
-    for one, other in zip(planes_of(output), planes_of(tmp_path / "whole.mkv"), strict=True):
+    for one, other in zip(planes_of(output), whole, strict=True):
         assert np.array_equal(one, other)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.mkv", "whole.mkv"]
+    assert [path.name for path in tmp_path.iterdir()] == ["out.mkv"]
 
 
-def test_a_segment_reads_no_further_than_its_end(
+def test_segments_read_no_further_than_their_ends_and_one_thread_begins_them(
     pipeline: Pipeline, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[list[int]] = []
-    pictures = VideoSource.pictures
+    threads: list[threading.Thread] = []
+    pictures, start = VideoSource.pictures, Ager.start
 
     def noted(source: VideoSource, first: int | None = None) -> Iterator[tuple[int, Picture]]:
         keys: list[int] = []
@@ -156,26 +163,17 @@ def test_a_segment_reads_no_further_than_its_end(
             keys.append(key)
             yield key, picture
 
+    def begun(ager: Ager, *given: Any) -> Any:
+        threads.append(threading.current_thread())
+        return start(ager, *given)
+
     monkeypatch.setattr(VideoSource, "pictures", noted)
+    monkeypatch.setattr(Ager, "start", begun)
     VideoSession(clip, tmp_path / "out.mkv", ASKED, segment_seconds=0.16).run(pipeline)
     whole, *segments = read
     starts = [keys[0] for keys in segments]
     assert starts == whole[::4]
     assert [len(keys) for keys in segments] == [5, 5, 4]  # the first of the next one ends a segment
-
-
-def test_one_thread_begins_all_segments(
-    pipeline: Pipeline, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    threads: list[threading.Thread] = []
-    start = Ager.start
-
-    def noted(ager: Ager, *given: Any) -> Any:
-        threads.append(threading.current_thread())
-        return start(ager, *given)
-
-    monkeypatch.setattr(Ager, "start", noted)
-    VideoSession(clip, tmp_path / "out.mkv", ASKED, segment_seconds=0.16).run(pipeline)
     assert len(threads) == 12
     assert len(set(threads)) == 1  # each new one would take a part of the heap of its own
     assert not threads[0].is_alive()
@@ -194,7 +192,11 @@ def test_two_runs_never_share_an_output(pipeline: Pipeline, clip: Path, tmp_path
 
 
 def test_what_covers_a_face_is_left_alone(
-    pipeline: Pipeline, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pipeline: Pipeline,
+    clip: Path,
+    whole: list[np.ndarray],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def left_half_covered(rgb: np.ndarray, seen: SeenFace, parser: object) -> SeenFace:
         skin = np.ones((128, 128), np.float32)
@@ -205,11 +207,9 @@ def test_what_covers_a_face_is_left_alone(
     VideoSession(clip, tmp_path / "out.mkv", ASKED).run(pipeline)
     before, after = planes_of(clip), planes_of(tmp_path / "out.mkv")
     columns = np.flatnonzero((before[8][:HEIGHT] != after[8][:HEIGHT]).any(axis=0))
-    plain = VideoSession(clip, tmp_path / "plain.mkv", ASKED)
-    monkeypatch.undo()
-    plain.run(pipeline)
-    whole = np.flatnonzero((before[8][:HEIGHT] != planes_of(plain.output)[8][:HEIGHT]).any(axis=0))
-    assert columns.min() > whole.min() + 0.3 * np.ptp(whole) and columns.max() >= whole.max() - 2
+    plain = np.flatnonzero((before[8][:HEIGHT] != whole[8][:HEIGHT]).any(axis=0))
+    assert columns.min() > plain.min() + 0.3 * np.ptp(plain)
+    assert columns.max() >= plain.max() - 2
 
 
 @pytest.mark.parametrize(("suffix", "codec"), [(".mkv", "ffv1"), (".mp4", "libx264")])
