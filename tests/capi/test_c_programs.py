@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,24 @@ def run(*command: object) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="session")
 def driver(built: Path) -> Path:
     return built / "tests" / "amgan_driver"
+
+
+@pytest.fixture(scope="session")
+def fastest(library: Library) -> Iterator[Handle]:
+    """The shipped bundle as the example opens it."""
+    handle = library.open(SHIPPED, "auto")
+    yield handle
+    handle.close()
+
+
+@pytest.fixture(scope="session")
+def cut_face(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A frame and its points, as the example's script writes them."""
+    folder = tmp_path_factory.mktemp("cut")
+    face, points = folder / "face.ppm", folder / "points.txt"
+    done = run(sys.executable, EXAMPLE.with_name("cut_face.py"), COLLINS, face, points)
+    assert done.returncode == 0, done.stderr
+    return face, points
 
 
 @pytest.fixture(scope="session")
@@ -82,8 +101,9 @@ def test_every_status_is_provoked(driver: Path, tmp_path: Path) -> None:
     assert all(f"AMGAN_ERROR_{name} = {number}" in header for number, name in STATUSES.items())
 
 
-def test_four_threads_on_one_handle_each_and_on_a_shared_one(driver: Path) -> None:
-    done = run(driver, "threads", SHIPPED)
+def test_four_threads_on_one_handle_each_and_on_a_shared_one(driver: Path, tiny_bundle: Path) -> None:
+    """On a tiny network, so that the threads meet in the library; check_sanitizers.sh takes what ships."""
+    done = run(driver, "threads", tiny_bundle)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -118,23 +138,21 @@ def test_the_header_stands_alone(compiler: tuple[str, ...], tmp_path: Path) -> N
 
 
 def test_the_example_ages_a_ppm(
-    program: Path, library: Library, faces: list[tuple[np.ndarray, Face]], tmp_path: Path
+    program: Path, fastest: Handle, faces: list[tuple[np.ndarray, Face]], tmp_path: Path
 ) -> None:
     frame = cut_frame(*faces[1], 256, 0)
     Image.fromarray(frame).save(tmp_path / "face.ppm")
     done = run(program, SHIPPED, tmp_path / "face.ppm", "+30", tmp_path / "older.ppm")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    handle: Handle = library.open(SHIPPED, "auto")
-    expected = handle.age(frame, 0, np.full((1, 1), 30, np.float32))
-    handle.close()
+    expected = fastest.age(frame, 0, np.full((1, 1), 30, np.float32))
     assert np.array_equal(np.asarray(Image.open(tmp_path / "older.ppm")), expected)
 
 
 def test_the_example_gives_the_bytes_of_python(
-    program: Path, library: Library, faces: list[tuple[np.ndarray, Face]], tmp_path: Path
+    program: Path, fastest: Handle, faces: list[tuple[np.ndarray, Face]], tmp_path: Path
 ) -> None:
     """On two photos: test_identity.py takes ten, through the library that the example calls."""
-    reference, handle = Reference(None), library.open(SHIPPED)
+    reference = Reference(None)
     halo = reference.halo
     for number, (photo, face) in enumerate(faces):
         side, years = (256, 320)[number], (-30, 42)[number]
@@ -145,28 +163,30 @@ def test_the_example_gives_the_bytes_of_python(
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
         cells = (side + 2 * halo) // CELL_PX
         image = np.pad(frame, ((halo, halo), (halo, halo), (0, 0)), mode="edge")
-        pattern = handle.skin_pattern(frame) * np.float32(years > 0)
+        pattern = fastest.skin_pattern(frame) * np.float32(years > 0)
         expected = reference.age(image, np.full((cells, cells), years, np.float32), pattern)
         Image.fromarray(expected).save(source)
         assert target.read_bytes() == source.read_bytes(), number
         assert (expected != frame).any()
     reference.scheduler.close()
-    handle.close()
 
 
 @pytest.mark.parametrize("years", ["+20", "-5", "70"])
-def test_the_example_ages_by_points(program: Path, library: Library, years: str, tmp_path: Path) -> None:
-    face, points, out = tmp_path / "face.ppm", tmp_path / "points.txt", tmp_path / "older.ppm"
-    done = run(sys.executable, EXAMPLE.with_name("cut_face.py"), COLLINS, face, points)
-    assert done.returncode == 0, done.stderr
+def test_the_example_ages_by_points(
+    program: Path,
+    library: Library,
+    fastest: Handle,
+    cut_face: tuple[Path, Path],
+    years: str,
+    tmp_path: Path,
+) -> None:
+    (face, points), out = cut_face, tmp_path / "older.ppm"
     done = run(program, SHIPPED, face, years, out, points)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     frame, landmarks = np.array(Image.open(face)), np.loadtxt(points)
-    handle: Handle = library.open(SHIPPED, "auto")
-    now = handle.read_zones(landmarks, handle.estimate(frame))
+    now = fastest.read_zones(landmarks, fastest.estimate(frame))
     target = float(years) + (library.face_age(now) if years[0] in "+-" else 0)
-    expected = handle.age_zones(frame, 0, landmarks, handle.move_zones(now, target), now)
-    handle.close()
+    expected = fastest.age_zones(frame, 0, landmarks, fastest.move_zones(now, target), now)
     aged = np.asarray(Image.open(out))
     assert np.array_equal(aged, expected)
     assert 0.05 < (aged != frame).any(axis=2).mean() < 0.8
