@@ -165,6 +165,8 @@ class BatchSession:
             runner = self._open(stack)
             self.request.check(runner.facts.age_range, runner.facts.patterns)
             record = self._open_record(stack, runner, say)
+            if self._gallery:
+                self._check_gallery()
             start = time.perf_counter()
             with RunReport(self._report) as report:
                 progress(0, len(self.plan.tasks), "")
@@ -221,6 +223,14 @@ class BatchSession:
         stack.callback(record.close)
         record.clean(self.plan.tasks)
         return record
+
+    def _check_gallery(self) -> None:
+        """Raise PhotoError if the page cannot be written, before photos are aged."""
+        from ..photo.write import check_place
+        from .gallery.gallery import PAGE
+
+        assert self.plan.root is not None
+        check_place(self.plan.root.path / PAGE)
 
     def _write_gallery(self, progress: Progress) -> Path:
         from .gallery.gallery import write_gallery

@@ -11,7 +11,7 @@ from support.fake_pipeline import OpenedPipeline
 from support.helpers import HOPPER, ROOT
 
 from amgan.runtime import BatchSession, Request
-from amgan.runtime.errors import AmganError, UsageError
+from amgan.runtime.errors import AmganError, PhotoError, UsageError
 from amgan.runtime.pipeline import pipeline as pipeline_module
 from amgan.runtime.storage.location import Location
 from amgan.runtime.storage.lock import lock_folder
@@ -110,3 +110,12 @@ def test_the_example_of_the_docs_runs_as_it_stands(
     assert capsys.readouterr().out.startswith("2 written; [")
     assert Path("aged/index.html").is_file()
     assert Path("aged.jsonl").is_file()
+
+
+def test_a_gallery_that_cannot_be_written_is_told_before_photos_are_aged(
+    photos: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "out" / "index.html").mkdir(parents=True)
+    with pytest.raises(PhotoError, match=r"index\.html' cannot be written \(Is a directory\)"):
+        BatchSession([photos], tmp_path / "out", REQUEST, gallery=True).run()
+    assert not (tmp_path / "out" / "a.png").exists()
