@@ -13,8 +13,7 @@ from PIL import Image
 
 from amgan.runtime.engines.cuda.pixels import PixelKernels
 from amgan.runtime.face.alignment import Frame
-from amgan.runtime.face.gpu_pixels import apart, paste_by, sample_by
-from amgan.runtime.face.paste import paste_change
+from amgan.runtime.face.gpu_pixels import Change, apart, paste_by, sample_by
 from amgan.runtime.face.tone import Tone
 from amgan.runtime.face.warp import sample_affine
 from amgan.runtime.photo.gpu_codec import load_nvimgcodec
@@ -109,12 +108,13 @@ def _check_frame(kernels: PixelKernels, photo: Any, side: int, calls: int) -> di
     after = (before // 2 + 40).astype(np.uint8)
     sampled = sample_by(kernels, photo, to_photo, (side, side))
     pasted = {where: photo.copy() for where in ("cpu", "gpu")}
+    change = Change(frame, before, after, mask, 1.0, _TONE)
 
     def on_cpu() -> None:
-        paste_change(pasted["cpu"], frame, before, after, mask, tone=_TONE)
+        change.paste(pasted["cpu"])
 
     def on_gpu() -> bool:
-        return paste_by(kernels, pasted["gpu"], frame, before, after, mask, 1.0, _TONE)
+        return paste_by(kernels, pasted["gpu"], change)
 
     on_cpu()
     found = {"pasted_by_kernels": on_gpu(), "sample_apart": _apart(sampled, before)}

@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,24 @@ _PROBE_PX = 192
 _PLAIN = Tone(np.ones((256, 3), np.float32), 0.0)
 
 
+@dataclass(frozen=True, eq=False)
+class Change:
+    """The arguments of paste_change."""
+
+    frame: Frame
+    before: NDArray[np.uint8]
+    after: NDArray[np.uint8]
+    mask: NDArray[np.float32]
+    strength: float
+    tone: Tone
+
+    def paste(self, out: NDArray[np.uint8]) -> None:
+        """Paste it into a photo, uint8 [H, W, 3], on the CPU."""
+        paste_change(
+            out, self.frame, self.before, self.after, self.mask, strength=self.strength, tone=self.tone
+        )
+
+
 class CpuPixels:
     """Samples photos and pastes changes on the CPU."""
 
@@ -41,18 +60,9 @@ class CpuPixels:
         """See sample_affine."""
         return sample_affine(rgb, to_source, size_px, out)
 
-    def paste(
-        self,
-        out: NDArray[np.uint8],
-        frame: Frame,
-        before: NDArray[np.uint8],
-        after: NDArray[np.uint8],
-        mask: NDArray[np.float32],
-        strength: float,
-        tone: Tone,
-    ) -> None:
+    def paste(self, out: NDArray[np.uint8], change: Change) -> None:
         """See paste_change."""
-        paste_change(out, frame, before, after, mask, strength=strength, tone=tone)
+        change.paste(out)
 
     def close(self) -> None:
         """Free what is held outside this process's memory: nothing."""
@@ -94,25 +104,16 @@ class GpuPixels(CpuPixels):
                 self._give_up(str(error))
         return sample_affine(rgb, to_source, size_px, out)
 
-    def paste(
-        self,
-        out: NDArray[np.uint8],
-        frame: Frame,
-        before: NDArray[np.uint8],
-        after: NDArray[np.uint8],
-        mask: NDArray[np.float32],
-        strength: float,
-        tone: Tone,
-    ) -> None:
+    def paste(self, out: NDArray[np.uint8], change: Change) -> None:
         """See paste_change."""
         kernels = self._opened()
         if kernels is not None:
             try:
-                if paste_by(kernels, out, frame, before, after, mask, strength, tone):
+                if paste_by(kernels, out, change):
                     return
             except AmganError as error:
                 self._give_up(str(error))
-        paste_change(out, frame, before, after, mask, strength=strength, tone=tone)
+        change.paste(out)
 
     def close(self) -> None:
         """Free the GPU's memory."""
@@ -176,26 +177,19 @@ def sample_by(
     return made
 
 
-def paste_by(
-    kernels: PixelKernels,
-    out: NDArray[np.uint8],
-    frame: Frame,
-    before: NDArray[np.uint8],
-    after: NDArray[np.uint8],
-    mask: NDArray[np.float32],
-    strength: float,
-    tone: Tone,
-) -> bool:
+def paste_by(kernels: PixelKernels, out: NDArray[np.uint8], change: Change) -> bool:
     """`paste_change` by kernels; returns False if they do not support it. Raises EngineError."""
-    places = None if tone.share else paste_places((out.shape[1], out.shape[0]), frame, mask)
+    size = (out.shape[1], out.shape[0])
+    places = None if change.tone.share else paste_places(size, change.frame, change.mask)
     if places is None:
         return False
     part = places.rows, places.columns
     x0, y0, x1, y1 = places.area
-    weights = np.concatenate([BRIGHT, DARK, np.array([strength], np.float32)])
+    weights = np.concatenate([BRIGHT, DARK, np.array([change.strength], np.float32)])
     kernels.paste(
-        before[part], after[part], mask[part], weights, places.along, places.starts, out[y0:y1, x0:x1]
-    )
+        change.before[part], change.after[part], change.mask[part], weights, places.along, places.starts,
+        out[y0:y1, x0:x1],
+    )  # fmt: skip
     return True
 
 
@@ -212,8 +206,9 @@ def apart(kernels: PixelKernels) -> int:
     mask = np.linspace(-0.5, 1.5, size, dtype=np.float32).clip(0, 1) * np.ones((size, 1), np.float32)
     pasted = [photo.copy(), photo.copy()]
     after = other[:size, :size]
-    paste_change(pasted[0], frame, wanted, after, mask, strength=0.9, tone=_PLAIN)
-    done = paste_by(kernels, pasted[1], frame, wanted, after, mask, 0.9, _PLAIN)
+    change = Change(frame, wanted, after, mask, 0.9, _PLAIN)
+    change.paste(pasted[0])
+    done = paste_by(kernels, pasted[1], change)
     assert found is not None and done
     pairs = ((wanted, found), (pasted[0], pasted[1]))
     return max(int(np.abs(a.astype(np.int16) - b).max()) for a, b in pairs)

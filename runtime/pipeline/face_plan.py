@@ -14,7 +14,7 @@ from ..engines.contract import Capabilities
 from ..engines.frame import FrameWork
 from ..face.contrast import ContrastChange, paste_contrast, plan_contrast
 from ..face.coordinates import resize_plane
-from ..face.gpu_pixels import CPU_PIXELS, CpuPixels
+from ..face.gpu_pixels import CPU_PIXELS, Change, CpuPixels
 from ..face.hair import HairChange, greys, paste_hair, plan_hair
 from ..face.head_parser import HeadParser, skin_at
 from ..face.line_strength import pattern_for
@@ -135,7 +135,7 @@ def paste_face(
     """
     before = work.before
     tone = read_tone(before, work.mask)
-    pixels.paste(out, work.seen.face.frame, before, aged, work.mask, strength, tone)
+    pixels.paste(out, Change(work.seen.face.frame, before, aged, work.mask, strength, tone))
     for change in work.whites:
         paste_white(out, change, tone, strength)
     for fading in work.contrast:

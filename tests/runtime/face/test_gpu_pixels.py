@@ -15,7 +15,15 @@ from amgan.runtime.engines.cuda.pixels import PixelKernels
 from amgan.runtime.errors import EngineError, UsageError
 from amgan.runtime.face import extensions, gpu_pixels
 from amgan.runtime.face.alignment import Frame
-from amgan.runtime.face.gpu_pixels import CpuPixels, GpuPixels, apart, open_pixels, paste_by, sample_by
+from amgan.runtime.face.gpu_pixels import (
+    Change,
+    CpuPixels,
+    GpuPixels,
+    apart,
+    open_pixels,
+    paste_by,
+    sample_by,
+)
 from amgan.runtime.face.paste import paste_change
 from amgan.runtime.face.tone import Tone
 from amgan.runtime.face.warp import sample_affine
@@ -91,7 +99,7 @@ def test_a_pasted_change_is_that_of_the_cpu(frame: Frame, which: str, request: p
     kernels, photo, (before, after, mask) = request.getfixturevalue(which), a_photo(), a_change()
     wanted, found = photo.copy(), photo.copy()
     paste_change(wanted, frame, before, after, mask, strength=0.8, tone=TONE)
-    done = paste_by(kernels, found, frame, before, after, mask, 0.8, TONE)
+    done = paste_by(kernels, found, Change(frame, before, after, mask, 0.8, TONE))
     assert done == (frame is not FRAMES["outside"])
     if done:
         assert most_apart(found, wanted) <= same(kernels)
@@ -106,8 +114,8 @@ def test_what_the_kernels_do_not_support_is_left_to_the_cpu(kernels: PixelKernel
     small = tuple(one[:64, :64] for one in (before, after, mask))
     huge = tuple(one.repeat(2, 0).repeat(2, 1) for one in (before, after, mask))
     for tone, change in ((toned, (before, after, mask)), (TONE, small), (TONE, huge)):
-        assert not paste_by(kernels, photo, frame, *change, 1.0, tone)
-    assert not paste_by(kernels, photo, frame, before, after, np.zeros_like(mask), 1.0, TONE)
+        assert not paste_by(kernels, photo, Change(frame, *change, 1.0, tone))
+    assert not paste_by(kernels, photo, Change(frame, before, after, np.zeros_like(mask), 1.0, TONE))
     assert "kernel_launch" not in cuda.calls
 
 
@@ -151,7 +159,7 @@ def use(pixels: CpuPixels) -> int:
     photo, frame, (before, after, mask) = a_photo(), FRAMES["turned"], a_change()
     to_photo, wanted, found = frame.to_photo(SIZE), photo.copy(), photo.copy()
     paste_change(wanted, frame, before, after, mask, strength=0.8, tone=TONE)
-    pixels.paste(found, frame, before, after, mask, 0.8, TONE)
+    pixels.paste(found, Change(frame, before, after, mask, 0.8, TONE))
     one, other = pixels.sample(photo, to_photo, (SIZE, SIZE)), sample_affine(photo, to_photo, (SIZE, SIZE))
     return max(most_apart(found, wanted), most_apart(one, other))
 
@@ -167,7 +175,7 @@ def test_the_gpu_is_used_after_a_comparison(cuda: FakeCuda, caplog: pytest.LogCa
     toned = Tone(TONE.slopes, 0.5)
     before, after, mask = a_change()
     wanted, found = photo.copy(), photo.copy()
-    pixels.paste(found, frame, before, after, mask, 1.0, toned)
+    pixels.paste(found, Change(frame, before, after, mask, 1.0, toned))
     paste_change(wanted, frame, before, after, mask, tone=toned)
     assert np.array_equal(found, wanted)
     assert caplog.records == []
@@ -201,7 +209,7 @@ def test_a_later_failure_ends_it_too(
         found = pixels.sample(photo, to_photo, (SIZE, SIZE))
     else:
         paste_change(wanted, frame, before, after, mask, strength=0.8, tone=TONE)
-        pixels.paste(found, frame, before, after, mask, 0.8, TONE)
+        pixels.paste(found, Change(frame, before, after, mask, 0.8, TONE))
     assert np.array_equal(found, wanted)
     assert len(caplog.records) == 1
     assert use(pixels) == 0
