@@ -23,7 +23,7 @@ from amgan.export.graphs.emit import emit_generator
 from amgan.export.simplify import simplify
 from amgan.runtime.engines.cuda.api import CudaError, GpuInfo, load_cuda
 from amgan.runtime.engines.cuda.program import CORES
-from amgan.runtime.errors import AmganError, EngineError
+from amgan.runtime.errors import AmganError, EngineError, MissingDependencyError
 
 FOLDER = ROOT / "benchmarks"
 FEW = ("--runs", "1", "--frames", "2")
@@ -152,6 +152,10 @@ def fake_timing(rate: float) -> dict[str, Any]:
     return {"frames_per_second": rate, "tflops_while_busy": rate / 10, "precision": "f16"}
 
 
+def missing() -> None:
+    raise MissingDependencyError("nvImageCodec is not installed")
+
+
 class FakeCheck:
     """A machine where every step but the engines' works; ``verdicts`` are those of PyTorch."""
 
@@ -181,6 +185,9 @@ class FakeCheck:
         monkeypatch.setattr("gpu_baselines.time_pytorch", lambda *_: baselines)
         monkeypatch.setattr("gpu_probe.SIDES", (256,))
         monkeypatch.setattr("gpu_probe.BUS_BYTES", 1 << 16)
+        monkeypatch.setattr("gpu_photos.FRAME_SIDES", (64,))
+        for module in ("amgan.runtime.photo.gpu_codec", "gpu_photos"):
+            monkeypatch.setattr(f"{module}.load_nvimgcodec", missing)
         monkeypatch.setattr("gpu_baselines.profile_tile", lambda *_: {"kernels": 3})
 
     def build(self, flavour: str, bundle: Path, cores: tuple[tuple[int, int], ...]) -> Path:
@@ -215,6 +222,7 @@ def test_every_step_writes_its_file_and_none_ends_the_others(
     assert [name for name, one in result["steps"].items() if "failed" in one] == ["tensorrt"]
     assert engines["tensorrt"]["failed"] == engines["tensorrt"]["not_run"] == "RuntimeError: cuDNN is ill"
     assert engines["tensorrt"]["trace"]
+    assert result["steps"]["jpegs"]["not_run"] == "nvImageCodec is not installed"
     assert engines["tensorrt_rtx"]["not_run"] == "tensorrt_rtx cannot build for sm90 here"
     assert set(engines["torch"]) >= {"parity", "engine_only", "end_to_end"}
     assert engines["torch"]["tile_gflop"] == {"core 64x64": 5.0}
