@@ -14,7 +14,7 @@ from support.fake_cuda import FakeCuda
 from support.fake_nvimgcodec import FakeNvImageCodec
 from support.fake_torch_gpu import FakeGpu
 from support.helpers import ROOT
-from support.tiny_networks import TINY_MODEL, random_discriminator, random_generator
+from support.tiny_networks import ONE_BLOCK_MODEL, random_discriminator, random_generator
 
 from amgan.checkpoint import save_model
 from amgan.export.bundle import ExportOptions, export_bundle
@@ -44,7 +44,8 @@ class HostEvent:
 def bundle(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     skip_comparison(monkeypatch)
     weights = tmp_path / "tiny.safetensors"
-    save_model(weights, random_generator(), random_discriminator(), TINY_MODEL)
+    generator = random_generator(ONE_BLOCK_MODEL.generator)
+    save_model(weights, generator, random_discriminator(), ONE_BLOCK_MODEL)
     options = ExportOptions(("fp32", "fp16"))
     return export_bundle(weights, tmp_path / "bundle", lambda message: None, options)
 

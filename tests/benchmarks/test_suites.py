@@ -6,14 +6,13 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.exported import skip_comparison
 from support.helpers import ROOT
-from support.tiny_networks import TINY_MODEL, random_discriminator, random_generator
+from support.tiny_networks import ONE_BLOCK_MODEL, random_discriminator, random_generator
 
 from amgan.checkpoint import save_model
 from amgan.export.bundle import export_bundle
@@ -34,7 +33,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A tiny bundle and its checkpoint: that the large one is right is tried elsewhere."""
     folder = tmp_path_factory.mktemp("tiny")
     checkpoint = folder / "tiny.safetensors"
-    model = replace(TINY_MODEL, generator=replace(TINY_MODEL.generator, blocks=1))
+    model = ONE_BLOCK_MODEL
     save_model(checkpoint, random_generator(model.generator), random_discriminator(), model)
     with pytest.MonkeyPatch.context() as patch:
         skip_comparison(patch)

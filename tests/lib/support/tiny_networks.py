@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import nn
 
@@ -12,6 +14,8 @@ TINY_GENERATOR = GeneratorConfig(
 )
 TINY_DISCRIMINATOR = DiscriminatorConfig(widths=(4, 6, 8, 8))
 TINY_MODEL = ModelConfig(TINY_GENERATOR, TINY_DISCRIMINATOR, 64, 128, 64)
+ONE_BLOCK_MODEL = replace(TINY_MODEL, generator=replace(TINY_GENERATOR, blocks=1))
+"""Also with a smaller halo, where the network is not what is tested."""
 
 
 def random_generator(config: GeneratorConfig = TINY_GENERATOR, seed: int = 0) -> Generator:
