@@ -26,6 +26,8 @@ REQUEST = Request.parse("70")
 class QuickAger:
     """Darkens the middle of every photo that is large enough for a face."""
 
+    jpeg_decoder = jpeg_encoder = None
+
     def start(self, rgb: NDArray[np.uint8], request: Request, label: str) -> Any:
         if min(rgb.shape[:2]) < 32 or max(rgb.shape) > 4000:
             from amgan.runtime.pipeline.face_filter import NoFaceError
