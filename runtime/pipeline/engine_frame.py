@@ -16,7 +16,7 @@ from ..face.gpu_pixels import CPU_PIXELS, CpuPixels
 
 BESIDE_PX = 4
 """The border in px around the mask that is sampled if no engine runs."""
-TILE_STEP_PX = 32  # engines prepare each size once, so there should be few sizes
+TILE_STEP_PX = 16  # engines prepare each size once, which takes milliseconds, so there should be few sizes
 ALONE_PERCENT = (105, 130)
 """Width and height of a tile that alone covers a face, by the usual maximum side."""
 

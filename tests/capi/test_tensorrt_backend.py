@@ -84,6 +84,30 @@ def rtx_driver(drivers: Path) -> Path:
     return drivers / "tensorrt_rtx" / "driver"
 
 
+REAL = "AMGAN_TENSORRT_INCLUDE"
+"""Environment variable: folders, joined by colons, with TensorRT's own headers and CUDA's, such as include/
+of github.com/NVIDIA/TensorRT and that of the packages nvidia-cuda-runtime and nvidia-cuda-crt."""
+
+
+@pytest.mark.skipif(REAL not in os.environ, reason=f"{REAL} does not name TensorRT's headers")
+@pytest.mark.parametrize("name", [*BACKEND, "tensorrt_loader"])
+def test_it_compiles_against_the_real_headers(name: str) -> None:
+    folders = [f"-isystem{folder}" for folder in os.environ[REAL].split(":")]
+    warnings = [flag for flag in FLAGS if flag.startswith("-W")]
+    flavour = (
+        '-DAMGAN_TENSORRT_FLAVOUR="tensorrt"',
+        '-DAMGAN_TENSORRT_NAME="TensorRT"',
+        "-DAMGAN_TENSORRT_RTX=0",
+    )
+    own = (f"-I{CAPI}", f"-I{CAPI / 'src'}", *folders)
+    source = str(CAPI / "src" / f"{name}.cpp")
+    done = subprocess.run(
+        ["g++", "-std=c++17", "-fsyntax-only", *warnings, *flavour, *own, source],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
 def write_bundle(folder: Path, cores: tuple[tuple[int, int], ...], flavour: str = "tensorrt") -> Path:
     """A bundle with plans for the fake TensorRT, largest tiles first."""
     write_tiny_bundle(folder, halo_px=HALO)

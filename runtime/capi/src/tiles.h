@@ -7,7 +7,7 @@
 namespace amgan_impl {
 
 constexpr int kCellPx = 4;       // side of a cell of the aging map
-constexpr int kTileStepPx = 32;  // engines prepare each size once, so there should be few sizes
+constexpr int kTileStepPx = 8;  // engines prepare each size once, so there should be few sizes
 
 // Width and height in px.
 struct Size {

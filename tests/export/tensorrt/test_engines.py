@@ -8,10 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from support.command_line import one_sentence, run
 from support.engine_helpers import GPUS, write_conv_generator, write_half_bundle
 
+from amgan.commands import export
 from amgan.export import bundle as bundle_export
 from amgan.export.bundle import ExportOptions
 from amgan.export.tensorrt import build as tensorrt_build
@@ -100,6 +102,13 @@ def test_every_size_of_tiles_gets_an_engine(folder: Path) -> None:
     assert not any("128x128px" in name for name in names)
     with pytest.raises(UsageError, match="no size of tiles"):
         add(folder, ("sm86",), "tensorrt_rtx", EngineOptions(cores=()))
+
+
+def test_the_help_names_the_default_tiles() -> None:
+    (option,) = (o for o in export.command.params if isinstance(o, click.Option) and o.name == "cores")
+    cores = EngineOptions().cores
+    first, last = ("x".join(map(str, core)) for core in (cores[0], cores[-1]))
+    assert option.show_default == f"{len(cores)} sizes from {first} to {last}"
 
 
 def test_default_tiles_and_their_batches() -> None:

@@ -24,10 +24,10 @@ def likes(tiles: int) -> Capabilities:
 @pytest.mark.parametrize(
     ("mask", "alone", "together"),
     [
-        (face(1088, 600, 740), [(608, 768)], [(608, 384)] * 2),
-        (face(1152, 660, 810), [(672, 832)], [(672, 416)] * 2),
-        (face(512, 280, 300), [(288, 320)], [(288, 320)]),  # halves would be too small
-        (face(1536, 900, 1200), [(480, 608)] * 4, [(480, 608)] * 4),
+        (face(1088, 600, 740), [(608, 752)], [(608, 384)] * 2),
+        (face(1152, 660, 810), [(672, 816)], [(672, 416)] * 2),
+        (face(512, 280, 300), [(288, 304)], [(288, 304)]),  # halves would be too small
+        (face(1536, 900, 1200), [(464, 608)] * 4, [(464, 608)] * 4),
     ],
 )
 def test_a_face_is_one_tile_unless_cores_are_idle(

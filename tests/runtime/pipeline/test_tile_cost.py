@@ -14,6 +14,7 @@ from amgan.runtime.bundle.bundle import Bundle
 from amgan.runtime.engines.contract import Capabilities, CoreSize
 from amgan.runtime.engines.cuda.program import CORES
 from amgan.runtime.engines.onnx_graph import OnnxNetwork
+from amgan.runtime.engines.tiles import mask_cells, plan_tiles
 from amgan.runtime.face.finder import FaceFinder
 from amgan.runtime.pipeline.estimator import Estimator
 from amgan.runtime.pipeline.face_plan import plan_work
@@ -55,17 +56,20 @@ def spent() -> dict[str, float]:
         tiles = plan_work(rgb, seen, Request.parse("70"), bundle.manifest, likes, "x").frame.tiles
         core = likes.core_of(tiles[0].width, tiles[0].height)
         found[name] = len(tiles) * gflop(bundle, *core.size)
-    whole = Capabilities("x", "cpu", "f32", 4096, 1)
-    (tile,) = plan_work(rgb, seen, Request.parse("70"), bundle.manifest, whole, "x").frame.tiles
+    for name, least in (("CPU alone", 2), ("CPU busy", 1)):
+        likes = Capabilities("x", "cpu", "f32", 640, 3, min_tiles=least)
+        tiles = plan_work(rgb, seen, Request.parse("70"), bundle.manifest, likes, "x").frame.tiles
+        found[name] = sum(gflop(bundle, tile.width, tile.height) for tile in tiles)
+    mask = plan_work(rgb, seen, Request.parse("70"), bundle.manifest, likes, "x").mask
+    (tile,) = plan_tiles(len(mask), len(mask), mask_cells(mask))
     found["needed"] = gflop(bundle, tile.width, tile.height)
     return found
 
 
-def test_a_portrait_costs_what_its_mask_needs(spent: dict[str, float]) -> None:
-    """Other faces need up to a third more than the network on the mask's rectangle: see
-    gpu_tile_cost.json.
-    """
-    assert spent["default sizes"] <= 1.1 * spent["needed"]
+@pytest.mark.parametrize(("engine", "most"), [("default sizes", 1.15), ("CPU alone", 1.1), ("CPU busy", 1.1)])
+def test_a_portrait_costs_what_its_mask_needs(spent: dict[str, float], engine: str, most: float) -> None:
+    """Means over sixty portraits, 1.09, 1.09 and 1.03, are in gpu_tile_cost.json."""
+    assert spent[engine] <= most * spent["needed"]
 
 
 def test_one_large_size_would_cost_many_times_as_much(spent: dict[str, float]) -> None:
