@@ -123,10 +123,11 @@ def summarise(engines: dict[str, Any], matmul: Mapping[str, Any], pytorch: dict[
         if "engine_only" not in engine:
             continue
         best = max(engine["engine_only"].values(), key=lambda v: v["frames_per_second"])
+        most = matmul.get(best["precision"])
         photos = engine.get("end_to_end")
         same = photos["same_frames"]["frames_per_second"] if photos else None
         found[name] = {
-            "share_of_matmul_rate": best["tflops_while_busy"] / matmul.get(best["precision"], float("inf")),
+            "share_of_matmul_rate": best["tflops_while_busy"] / most if most else None,
             "end_to_end_against_engine_only": photos["photos_per_second"] / same if photos and same else None,
             "times_faster_than_eager_f32": best["frames_per_second"] / eager if eager else None,
             "times_faster_than_best_pytorch": (

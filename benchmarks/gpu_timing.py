@@ -163,11 +163,11 @@ def time_on_gpu(work: Callable[[], object], runs: int) -> list[float]:
 
 
 def matmul_tflops(gpu: int, runs: int, side: int = 8192) -> dict[str, float]:
-    """TFLOP/s of a large product of random matrices, as the GPU's practical peak."""
+    """TFLOP/s of a large product of random matrices by precision, as the GPU's practical peak."""
     import torch
 
     rates = {}
-    for name, dtype in (("f16", torch.float16), ("bf16", torch.bfloat16), ("f32", torch.float32)):
+    for name, dtype in (("fp16", torch.float16), ("bf16", torch.bfloat16), ("fp32", torch.float32)):
         a, b = (torch.randn(side, side, device=device_of(gpu), dtype=dtype) for _ in range(2))
         seconds = statistics.median(time_on_gpu(lambda a=a, b=b: a @ b, runs))
         rates[name] = 2 * side**3 / seconds / 1e12

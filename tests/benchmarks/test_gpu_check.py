@@ -21,6 +21,7 @@ from support.tiny_networks import TINY_GENERATOR, random_generator
 
 from amgan.export.graphs.emit import emit_generator
 from amgan.export.simplify import simplify
+from amgan.runtime.bundle.precision import Precision
 from amgan.runtime.engines.cuda.api import CudaError, GpuInfo, load_cuda
 from amgan.runtime.engines.cuda.program import CORES
 from amgan.runtime.errors import AmganError, EngineError, MissingDependencyError
@@ -149,7 +150,7 @@ def test_flop_are_those_of_the_convolutions(timing: ModuleType, tmp_path: Path) 
 
 
 def fake_timing(rate: float) -> dict[str, Any]:
-    return {"frames_per_second": rate, "tflops_while_busy": rate / 10, "precision": "f16"}
+    return {"frames_per_second": rate, "tflops_while_busy": rate / 10, "precision": Precision.FP16}
 
 
 def missing() -> None:
@@ -180,7 +181,7 @@ class FakeCheck:
         photos = {"photos_per_second": 160.0, "frames": [None]}
         monkeypatch.setattr(work, "time_photos", lambda *_: dict(photos))
         monkeypatch.setattr(work, "time_frames", lambda *_: {"frames_per_second": 320.0})
-        monkeypatch.setattr(work, "matmul_tflops", lambda *_: {"f16": 40.0})
+        monkeypatch.setattr(work, "matmul_tflops", lambda *_: {"fp16": 40.0})
         baselines = {"eager f32": {"frames_per_second": 10.0}, "f16": {"frames_per_second": 50.0}}
         monkeypatch.setattr("gpu_baselines.time_pytorch", lambda *_: baselines)
         monkeypatch.setattr("gpu_probe.SIDES", (256,))
