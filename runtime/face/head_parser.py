@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .alignment import Frame, whole_frame
-from .beard import find_beard
+from .beard import find_mistakes
+from .cover_reach import find_rest, rest_of_skin
 from .easing import eased
 from .networks import PARSER_PX, FaceNetworks
 from .region_masks import make_face_mask
@@ -17,7 +18,9 @@ from .warp import sample_affine
 
 HAIR_WIDTH = 1.8
 """Width of the window in which hair is searched for, relative to the frame."""
-_SURE_OF_SKIN = (0.15, 0.4)
+_SURE_OF_SKIN = (0.1, 0.34)
+_HAIR = 0.06
+"""Where hair is certain, skin must be more certain by this: strands over skin are thin."""
 
 Shares = NDArray[np.float32]
 
@@ -87,9 +90,13 @@ def own_skin(shares: HeadShares) -> Shares:
     Exactly 1 where the face itself is likely visible, exactly 0 where it is likely hidden.
     """
     low, high = _SURE_OF_SKIN
-    share = np.clip((shares.skin - low) / (high - low), 0.0, 1.0)
+    skin = shares.skin
     if shares.face is not None:
-        share[find_beard(shares.skin, shares.face, shares.image)] = 1.0
+        skin = np.where(find_mistakes(skin, shares.face, shares.image), np.float32(1.0), skin)
+    share = np.clip((skin - _HAIR * shares.hair - low) / (high - low), 0.0, 1.0)
+    if shares.face is not None:
+        rest = find_rest(skin, shares.hair, shares.face)
+        share[rest] = rest_of_skin(skin[rest])
     return np.asarray(eased(share), np.float32)
 
 

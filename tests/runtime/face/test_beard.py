@@ -1,11 +1,12 @@
-"""Dark beards that the parser hides, and what must stay hidden."""
+"""Dark beards and shadows that the parser hides, and what must stay hidden."""
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
-from amgan.runtime.face.beard import find_beard
+from amgan.runtime.face.beard import find_mistakes
 from amgan.runtime.face.head_parser import HeadShares, own_skin
 
 CELLS = 128
@@ -28,9 +29,18 @@ def scene(
 
 def test_a_dark_beard_that_is_hidden_is_opened() -> None:
     skin, face, image, hidden = scene()
-    assert np.array_equal(find_beard(skin, face, image), hidden)
+    assert np.array_equal(find_mistakes(skin, face, image), hidden)
     shares = HeadShares(skin, np.zeros_like(skin), image, face)
     assert (own_skin(shares)[hidden] == 1).all()
+
+
+def test_a_shadow_on_the_chin_that_is_hidden_is_opened_but_not_one_on_the_nose() -> None:
+    skin, face, image, hidden = scene(SKIN, SKIN, 84)
+    light = 1.0 - 0.2 * cv2.GaussianBlur(hidden.astype(np.float32), (0, 0), 8)
+    image = np.rint(image * light[..., None]).astype(np.uint8)
+    assert np.array_equal(find_mistakes(skin, face, image), hidden)
+    higher = [np.roll(one, -16, axis=0) for one in (skin, face, image)]
+    assert not find_mistakes(*higher).any()
 
 
 @pytest.mark.parametrize(
@@ -47,12 +57,14 @@ def test_other_things_stay_hidden(
     patch: tuple[int, int, int], around: tuple[int, int, int], top: int
 ) -> None:
     skin, face, image, hidden = scene(patch, around, top)
-    assert not find_beard(skin, face, image).any()
+    outline = cv2.morphologyEx(hidden.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
+    image[outline] = (np.array(patch) * 0.6).astype(np.uint8)
+    assert not find_mistakes(skin, face, image).any()
     assert not own_skin(HeadShares(skin, np.zeros_like(skin), image, face))[hidden].any()
 
 
 def test_nothing_is_opened_where_nothing_is_hidden_or_no_face_is() -> None:
     skin, face, image, _ = scene()
-    assert not find_beard(np.ones_like(skin), face, image).any()
-    assert not find_beard(skin, np.zeros_like(face), image).any()
-    assert not find_beard(np.zeros_like(skin), face, image).any()
+    assert not find_mistakes(np.ones_like(skin), face, image).any()
+    assert not find_mistakes(skin, np.zeros_like(face), image).any()
+    assert not find_mistakes(np.zeros_like(skin), face, image).any()

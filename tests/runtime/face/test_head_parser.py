@@ -120,10 +120,16 @@ def test_a_frame_that_is_a_picture_is_parsed_as_in_its_photo(
 def test_the_mask_is_exactly_open_and_exactly_closed_where_the_parser_leans_to() -> None:
     image = np.zeros((1, 5, 3), np.uint8)
     skin = own_skin(
-        HeadShares(np.array([[0, 0.15, 0.275, 0.6, 1]], np.float32), np.zeros((1, 5), np.float32), image)
+        HeadShares(np.array([[0, 0.1, 0.22, 0.6, 1]], np.float32), np.zeros((1, 5), np.float32), image)
     )
     assert skin[0, [0, 1, 3, 4]].tolist() == [0, 0, 1, 1]
     assert 0.4 < skin[0, 2] < 0.6
+
+
+def test_hair_needs_more_certain_skin() -> None:
+    image, skin = np.zeros((1, 2, 3), np.uint8), np.full((1, 2), 0.22, np.float32)
+    seen = own_skin(HeadShares(skin, np.array([[0, 1]], np.float32), image))
+    assert seen[0, 1] < seen[0, 0] - 0.1
 
 
 def test_what_openvino_says_of_a_failure_is_told(monkeypatch: pytest.MonkeyPatch, parser: HeadParser) -> None:
