@@ -61,11 +61,13 @@ def torture(
 ) -> Iterator[Trial]:
     """Kill ``kills`` runs over ``photos`` photos in the folder ``work``, one after the other.
 
-    With several ``workers`` a worker and the parent are killed in turn.
+    With several ``workers`` a worker and the parent are killed in turn. Photos and the quiet run that an
+    earlier call left in ``work`` are used again.
     """
-    make_photos(work / "in", photos)
-    quiet = work / "quiet"
-    said = _Run(work / "in", quiet, bundle).whole()
+    quiet, said = work / "quiet", "earlier"
+    if not quiet.exists():
+        make_photos(work / "in", photos)
+        said = _Run(work / "in", quiet, bundle).whole()
     wanted = photos_in(quiet)
     assert len(wanted) == photos, f"{len(wanted)} of {photos} were aged, {said}"
     moments = random.Random(seed)
@@ -75,7 +77,7 @@ def torture(
         # Every photo is opened and renamed: before the last two operations not all of them can be there. Each
         # worker counts its own.
         moment = moments.randrange(1, 2 * photos // workers - 1)
-        watched = work / f"watched-{number}"
+        watched = work / f"watched-{workers}-{number}"
         yield _trial(_Run(work / "in", out, bundle, workers, watched), victim, moment, wanted)
         shutil.rmtree(out, ignore_errors=True)
 
