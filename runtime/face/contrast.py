@@ -69,7 +69,7 @@ def plan_contrast(
 ) -> tuple[ContrastChange, ...]:
     """Plan the loss of contrast of a face of a photo, uint8 [H, W, 3], between two ages in years.
 
-    ``landmarks`` [468, 2 or more] are in px of the photo; ``skin`` float32 [n, n] is `own_skin` in the
+    ``landmarks`` [468, 2 or more] are in px of the photo; ``skin`` float32 [n, n] is `visible_skin` in the
     canonical ``frame``: what covers the face, such as a fringe, does not change. A face that
     does not get older keeps its contrast: what is to be added is unknown.
     """

@@ -57,8 +57,8 @@ def plan_shape(
 ) -> ShapeChange | None:
     """The warp of a face with landmarks [468, 2] in units of its frame; None if its age does not change.
 
-    ``skin`` float32 [n, n], 0..1, is where nothing covers the face (`own_skin`): edges of scarves and glasses
-    at eyes and lips stay in place.
+    ``skin`` float32 [n, n], 0..1, is where nothing covers the face (`visible_skin`): edges of scarves and
+    glasses at eyes and lips stay in place.
     """
     if wanted == now:
         return None
