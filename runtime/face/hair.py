@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from .alignment import Frame, apply_affine
 from .easing import eased, eased_between
-from .hair_grid import MATTE_PX, Plane
+from .hair_grid import CHIN, MATTE_PX, Plane, enlarged, halved
 from .hair_matte import HairMatte, find_matte
 from .hair_strands import strands_along
 from .hair_trust import CERTAIN
@@ -31,29 +31,35 @@ BAND_ROWS = 64
 _FIRST_GREY = (41.0, 50.0)
 """Age in years at which hair begins to grey, at the temples and on the crown."""
 _GREY_SPAN = 30.0
-_MOST_GREY = 0.75
+_MOST_GREY = 0.65
 _COLOURS = (20.0, 105.0)
 """Lab hue angles in degrees of natural hair; hair of any other strong colour is dyed and unchanged."""
 _PALE, _PALE_BLACK, _BLACK = 10.0, 16.0, 20.0
 """The chroma that natural hair of any hue may have; more below a lightness: black hair mirrors the sky."""
+_PURPLE, _DEEP, _LEAST_DEEP = (-45.0, 20.0), 0.5, 5.0
+"""Purple hues are dyed in dark hair, too, from this chroma on, relative to lightness and a least one."""
 _RED = 35.0
 """From this chroma on, red hues are dyed the more surely the stronger they are."""
-_LEAST_TRUST = 0.15
+_LEAST_TRUST = 0.45
 """Trust in the matte below which hair stays as it is."""
-_FADED = 0.9
+_FADED = 0.84
 """The share of its own colour that grey hair loses. A little of the skin's tints it in the light's colour."""
 _RELIEF = 0.75
 _CONTRAST = 0.95
 _DARK = 14.0
 _ENDS, _ENDS_KEEP = (0.72, 1.25), 0.6
-"""Rows of the window, as shares of its height, between which hair keeps more and more of its colour, and how
-much at last: ends are years older than what grows, and the parser is less sure of them."""
-_PALER = 0.55
+"""Rows of the window, as shares of its height, between which hair gets less and less light, and how much less
+at last: ends are years older than what grows, and the parser is less sure of them."""
+_PALER = 0.48
 """How far hair as a whole gets lighter, 0..1 of the way to grey hair's lightness: pepper among the salt."""
+_DARKER = (4.0, 16.0)
+"""Code values by which what is below the chin is darker than hair and may be, or is, something else."""
 _GREY_LEVEL = (0.66, 22.0)
 _STRANDS = 0.25
+_AROUND = 3.2
 _GLOSS = 0.45
 _SHOWN, _PLAIN = 7.0, 0.4
+"""The deviation of luminance from which strands are seen, and how much less hair without any gets lighter."""
 _EVEN = 40.0
 _FAR, _FADE, _STAYS = 0.3, 0.9, 0.15
 """From where on pixels lighter than hair's limit get less light, over which range, as shares of it, and how
@@ -119,7 +125,6 @@ def plan_hair(
     height = _height(landmarks_unit, len(matte.alpha))
     before, after = greyness(now, height), greyness(wanted, height)
     turning = (_MOST_GREY * matte.trust) * matte.whole * (after - before) / np.maximum(1.0 - before, 0.05)
-    turning = turning * _reach(len(matte.alpha))
     planes, limit = _grey_planes(matte, shares, np.asarray(turning, np.float32))
     used = cv2.dilate((matte.alpha > 0.004).astype(np.uint8), np.ones((5, 5), np.uint8))
     rows, columns = (np.flatnonzero(used.any(axis=axis)) for axis in (1, 0))
@@ -138,19 +143,24 @@ def _grey_planes(matte: HairMatte, shares: HeadShares, turning: Plane) -> tuple[
     pure = matte.alpha * matte.alpha
     inner = cv2.erode(pure, np.ones((5, 5), np.uint8))  # beside the face cells are partly skin
     weight = np.maximum(inner * inner, np.float32(0.02) * pure * pure) + np.float32(2e-5)
-    total = _blurred(weight)
-    around = _blurred(light * weight) / total
-    spread = np.sqrt(np.maximum(_blurred(light * light * weight) / total - around * around, 0.0)) + 2.0
+    lit = light * weight
+    sums = _blurred(np.dstack([weight, lit, light * lit]))
+    around, squares = (np.asarray(sums[..., one] / sums[..., 0], np.float32) for one in (1, 2))
+    spread = np.sqrt(np.maximum(squares - around * around, 0.0)) + np.float32(2.0)
     typical = float(np.median(light[matte.alpha > CERTAIN]))
     relief = np.clip(((around + _DARK) / (typical + _DARK)) ** _RELIEF, 0.35, 1.35)
     goal = np.maximum(_grey_level(shares, len(light)) * relief, around)
-    goal = around + _PALER * (goal - around)
+    # What shows no strands, such as black hair in shadow, would look like felt: it stays darker.
+    shown = np.clip((spread - 2.0) / _SHOWN, 0.0, 1.0)
+    shaded = (1.0 - _PLAIN * (1.0 - shown)) * _reach(len(light))
+    goal = around + _PALER * shaded * (goal - around)
     slope = goal * _CONTRAST / (around + _DARK)
     # Cells that are partly skin are lighter than hair: they are no strands.
     limit = around + pure * np.minimum(2.0 * spread, _GLOSS * (around + _DARK))
-    # What shows no strands, such as black hair in shadow, would look like felt: it stays darker.
-    shown = np.clip((spread - 2.0) / _SHOWN, 0.0, 1.0)
-    turning = turning * (1.0 - _PLAIN * (1.0 - shown))
+    # And below the chin what is darker than hair, too, are clothes or deep shadow.
+    rows = ((np.arange(len(light), dtype=np.float32) + 0.5) / MATTE_PX)[:, None]
+    clothes = eased_between(rows, CHIN - 0.02, CHIN + 0.06) * (1.0 - shown)
+    turning = turning * (1.0 - clothes * eased_between(typical - around, *_DARKER))
     mixed = 4.0 * turning * (1.0 - turning)
     share = turning * (1.0 + _STRANDS * mixed * strands_along(light, weight))
     # A linear function of luminance follows the matte's edges within cells.
@@ -220,7 +230,7 @@ def _height(landmarks_unit: NDArray[np.floating], count: int) -> Plane:
 
 
 def _reach(count: int) -> Plane:
-    """How far ends grey with the head, [count, 1]: the older they are, the more of their colour they keep."""
+    """How far ends get lighter with the head, [count, 1]: the older they are, the darker they stay."""
     rows = ((np.arange(count, dtype=np.float32) + 0.5) / MATTE_PX)[:, None]
     return np.asarray(1.0 - _ENDS_KEEP * eased_between(rows, *_ENDS), np.float32)
 
@@ -230,7 +240,11 @@ def _dyed(colour: NDArray[np.floating]) -> bool:
     light, a, b = cv2.cvtColor(np.float32(colour).reshape(1, 1, 3) / 255.0, cv2.COLOR_RGB2LAB)[0, 0]
     angle, chroma = float(np.degrees(np.arctan2(b, a))), float(np.hypot(a, b))
     low = _COLOURS[0] + 2.5 * max(chroma - _RED, 0.0)
-    return chroma > (_PALE if light > _BLACK else _PALE_BLACK) and not low <= angle <= _COLOURS[1]
+    if low <= angle <= _COLOURS[1]:
+        return False
+    if _PURPLE[0] < angle < _PURPLE[1] and chroma > _DEEP * (light + _LEAST_DEEP):
+        return True
+    return chroma > (_PALE if light > _BLACK else _PALE_BLACK)
 
 
 def _grey_level(shares: HeadShares, count: int) -> Plane:
@@ -259,5 +273,6 @@ def _tint(shares: HeadShares) -> Plane:
     return np.asarray(warm, np.float32)
 
 
-def _blurred(plane: Plane) -> Plane:
-    return np.asarray(cv2.GaussianBlur(plane, (0, 0), 3.2), np.float32)
+def _blurred(planes: Plane) -> Plane:
+    """Planes [n, n, C] blurred by _AROUND cells, at half their size."""
+    return enlarged(cv2.GaussianBlur(halved(planes), (0, 0), _AROUND / 2), len(planes))

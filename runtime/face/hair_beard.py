@@ -66,6 +66,8 @@ def find_beard_hair(shares: HeadShares, landmarks_unit: NDArray[np.floating]) ->
     searched = _below_the_nose(points, count)
     lips = _drawn(points[list(LIPS_OUTER)], count, grow=0.025 * _eye_distance(points))
     found = dark * searched * (1.0 - lips) * eased_between(np.maximum(shares.skin, shares.hair), *_OWN)
+    if (found > 0.5).sum() < _LEAST_BEARD:
+        return np.zeros_like(light)
     trust = _trust(dark, darker, found, hair, lips, points, shares)
     return np.asarray(trust * found, np.float32)
 
@@ -112,12 +114,14 @@ def _trust(
     """How sure it is, 0..1, that what was found is a beard."""
     beard, count = found > 0.5, len(dark)
     like_hair = float(np.median(darker[hair]))
+    if like_hair < _DARK_HAIR:
+        return 0.0
     inside = _drawn(points[list(FACE_OVAL)], count) > 0.5
     inside[: max(round(points[_NOSE_BASE, 1] + 0.12 * _eye_distance(points)), 0)] = False
     inside &= (lips < 0.3) & (shares.skin > 0.5)
     middle = int(np.clip(round(points[[_NOSE_BASE, 152, 168], 0].mean()), 1, count - 1))
     halves = [(dark[:, part], inside[:, part]) for part in (slice(0, middle), slice(middle, None))]
-    if beard.sum() < _LEAST_BEARD or like_hair < _DARK_HAIR or not all(one.any() for _, one in halves):
+    if not all(one.any() for _, one in halves):
         return 0.0
     deep = float(np.median(darker[beard]))
     values = {

@@ -57,9 +57,9 @@ def _densities(lab: NDArray[np.uint8], weights: tuple[Plane, ...]) -> tuple[list
     for channel, stride in ((1, _BINS), (2, 1)):
         chroma = np.clip((lab[..., channel].astype(np.int32) - 128 + around) // step, 0, _BINS - 1)
         place += chroma * stride
-    found = []
+    found, sampled = [], place[::2, ::2].ravel()
     for weight in weights:
-        counts = np.bincount(place.ravel(), weight.ravel(), _LIGHTS * _BINS**2).astype(np.float32)
+        counts = np.bincount(sampled, weight[::2, ::2].ravel(), _LIGHTS * _BINS**2).astype(np.float32)
         cube = counts.reshape(_LIGHTS, _BINS, _BINS)
         for axis in range(3):
             lower, upper = (np.roll(cube, move, axis) for move in (1, -1))

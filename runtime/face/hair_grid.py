@@ -27,9 +27,15 @@ Plane = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 
-def enlarged(plane: NDArray[np.floating], rows: int) -> Plane:
+def enlarged(plane: NDArray[np.integer | np.floating], rows: int) -> Plane:
     """A plane [h, w] or [h, w, C] resized to ``rows`` rows of MATTE_PX cells."""
     return np.asarray(cv2.resize(plane, (MATTE_PX, rows), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def halved(plane: NDArray[np.integer | np.floating]) -> Plane:
+    """A plane [h, w] or [h, w, C] at half its size."""
+    size = (plane.shape[1] // 2, plane.shape[0] // 2)
+    return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def continued(plane: Plane) -> Plane:

@@ -25,7 +25,9 @@ from .hair_grid import (
     enlarged,
     face_and_jaw,
     fade_at_edges,
+    halved,
 )
+from .hair_rim import cleared, with_rim
 from .hair_trust import matte_trust
 from .head_parser import HeadShares, hair_window
 from .warp import sample_affine
@@ -36,6 +38,12 @@ _RADIUS = 3
 _SMOOTH = 6e-4
 _BESIDE_PX, _APART, _MOST_FADED = 9, (4.0, 12.0), 0.9
 _SHARPER, _FLOOR = 1.4, 0.25
+_NECK = (0.5, 0.85)
+"""How far from the middle of the face, in halves of its width, there may be hair below it, and surely may."""
+_ALIKE, _DARK, _COLOURED = (8.0, 20.0), 22.0, 10.0
+_UNSEEN = (0.38, 0.24)
+"""Distances in Lab of what looks alike and what does not; lightness and chroma from which it would be seen;
+and bounds for no and for full trust of the share of the edge where both sides look alike: hair may go on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,16 +92,38 @@ def find_matte(
     if shares.body is not None:  # neck and ears between locks have hair's colours on dark skin
         likely[:MATTE_PX] *= 1.0 - eased_between(enlarged(shares.body, MATTE_PX), 0.5, 0.9)
     alpha = np.clip(_SHARPER * _guided(picture, likely, within) - _FLOOR, 0.0, 1.0)
-    alpha = np.asarray(alpha * within * fade_at_edges(rows), np.float32)
+    bare = np.clip(2.0 * skin, 0.0, 1.0)
+    if shares.body is not None:
+        bare[:MATTE_PX] = np.maximum(bare[:MATTE_PX], 3.0 * enlarged(shares.body, MATTE_PX)).clip(0.0, 1.0)
+    bare = np.asarray(np.maximum(bare, face), np.float32)
+    free = np.asarray((1.0 - bare) * within, np.float32)
+    alpha = np.asarray(alpha * within * _beside_neck(face), np.float32)
+    alpha = cleared(alpha, picture, bare, within)
+    rimmed = with_rim(alpha, picture, free) * fade_at_edges(rows)
+    alpha = np.asarray(alpha * fade_at_edges(rows), np.float32)
     if (alpha > 0.5).sum() < LEAST_CELLS:
         return None
     coarse *= within
     beard = np.zeros_like(alpha)
     beard[:MATTE_PX] = enlarged(find_beard_hair(shares, landmarks_unit), MATTE_PX) * within[:MATTE_PX]
     trust = matte_trust(alpha, likely, coarse, skin, face, beard, picture)
-    outlined = _outlined(alpha, picture)
-    alpha = np.maximum(alpha, np.float32(_BEARD) * beard)
+    outlined, unseen = _outlined(rimmed, picture, within, free)
+    trust *= float(eased_between(unseen, *_UNSEEN))
+    alpha = np.maximum(rimmed, np.float32(_BEARD) * beard)
     return HairMatte(alpha, picture, trust, _whole(alpha, coarse) * outlined)
+
+
+def _beside_neck(face: Plane) -> Plane:
+    """1, and 0 right below the ``face`` [n, n] 0..1: there are the neck and collars."""
+    inside = face > 0.5
+    columns, lines = np.flatnonzero(inside.any(axis=0)), np.flatnonzero(inside.any(axis=1))
+    if not columns.size:
+        return np.ones_like(face)
+    middle, half = (columns[0] + columns[-1]) / 2.0, max((columns[-1] - columns[0]) / 2.0, 1.0)
+    aside = np.abs(np.arange(face.shape[1], dtype=np.float32) - np.float32(middle)) / np.float32(half)
+    down = (np.arange(len(face), dtype=np.float32) - np.float32(lines[-1]))[:, None] / np.float32(half)
+    below = eased_between(down, -0.15, 0.1) * (1.0 - eased_between(aside, *_NECK))
+    return np.asarray(1.0 - below, np.float32)
 
 
 def _inside(coarse: Plane) -> Plane:
@@ -106,32 +136,39 @@ def _inside(coarse: Plane) -> Plane:
 def _whole(alpha: Plane, coarse: Plane) -> Plane:
     """`HairMatte.whole`: greyness that ends softly looks like hair that is only partly grey."""
     sides = alpha, np.maximum(alpha, coarse)
-    had, should = (cv2.blur(cv2.blur(_halved(one), (9, 9)), (9, 9)) for one in sides)
+    had, should = (cv2.blur(cv2.blur(halved(one), (9, 9)), (9, 9)) for one in sides)
     return enlarged(eased(np.clip((had / np.maximum(should, 0.02) - 0.45) / 0.4, 0.0, 1.0)), len(alpha))
 
 
-def _outlined(alpha: Plane, picture: NDArray[np.uint8]) -> Plane:
-    """Less than 1 along the edge of the matte where both sides look alike: hair may end anywhere there."""
-    matte, small = _halved(alpha), cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+def _outlined(alpha: Plane, picture: NDArray[np.uint8], within: Plane, free: Plane) -> tuple[Plane, float]:
+    """Less than 1 along the edge of the matte where both sides look alike: hair may end anywhere there.
+
+    All planes are [n, n]; ``free`` is less than 1 on skin and beside the photo. Also returns the share of the
+    edge where both sides look alike and are neither dark nor colourless.
+    """
+    matte, small = halved(alpha), cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     lab = cv2.cvtColor(small.astype(np.float32) * np.float32(1.0 / 255.0), cv2.COLOR_RGB2LAB)
     side = (_BESIDE_PX, _BESIDE_PX)
-    inner, outer = matte**4, (1.0 - matte) ** 4
+    inner, outer = matte**4, (1.0 - matte) ** 4 * halved(within)
     had, bare = cv2.blur(inner, side), cv2.blur(outer, side)
-    step = cv2.blur(lab * inner[..., None], side) / np.maximum(had, 1e-3)[..., None]
-    step -= cv2.blur(lab * outer[..., None], side) / np.maximum(bare, 1e-3)[..., None]
+    beside = cv2.blur(lab * outer[..., None], side) / np.maximum(bare, 1e-3)[..., None]
+    step = cv2.blur(lab * inner[..., None], side) / np.maximum(had, 1e-3)[..., None] - beside
     apart = np.sqrt((step * step).sum(axis=2))
     at_edge = np.clip(4.0 * np.minimum(had, bare), 0.0, 1.0)
+    edge = at_edge * (halved(free) > 0.5)
+    seen = np.maximum(beside[..., 0] > _DARK, np.hypot(beside[..., 1], beside[..., 2]) > _COLOURED)
+    share = float((edge * seen * (1.0 - eased_between(apart, *_ALIKE))).sum() / max(float(edge.sum()), 1.0))
     unseen = at_edge * (1.0 - eased_between(apart, *_APART))
     faded = cv2.blur(cv2.dilate(unseen, np.ones((5, 5), np.uint8)), (9, 9))
-    return enlarged(1.0 - _MOST_FADED * faded, len(alpha))
+    return enlarged(1.0 - _MOST_FADED * faded, len(alpha)), share
 
 
 def _guided(picture: NDArray[np.uint8], likely: Plane, within: Plane) -> Plane:
     """``likely`` [n, n] as a local linear function of colour, fitted at half the size where it is certain."""
     weight = (0.03 + (2.0 * likely - 1.0) ** 2) * np.maximum(within, 0.02)
     guide = picture.astype(np.float32) * np.float32(1.0 / 255.0)
-    weight, goal = _halved(weight), _halved(likely)
-    r, g, b = (np.asarray(one, np.float32) for one in cv2.split(_halved(guide)))
+    weight, goal = halved(weight), halved(likely)
+    r, g, b = (np.asarray(one, np.float32) for one in cv2.split(halved(guide)))
     total = _mean(weight)
     share = 1.0 / np.maximum(total, 1e-6)
 
@@ -163,8 +200,3 @@ def _guided(picture: NDArray[np.uint8], likely: Plane, within: Plane) -> Plane:
 def _mean(plane: NDArray[np.number]) -> Plane:
     side = 2 * _RADIUS + 1
     return np.asarray(cv2.blur(np.asarray(plane, np.float32), (side, side)), np.float32)
-
-
-def _halved(plane: Plane) -> Plane:
-    size = (plane.shape[1] // 2, plane.shape[0] // 2)
-    return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), np.float32)

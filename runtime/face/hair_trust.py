@@ -22,10 +22,13 @@ distance in Lab of hair from skin, so that neither bald crowns nor cropped hair 
 _FRINGE, _DARK_FRINGE = (0.12, 0.06), (0.65, 0.36)
 """The same of what is neither skin nor hair on the forehead, as a share of hair; and of what is as dark as
 hair there, as a share of the forehead: fringes that stay behind, and hats."""
-_VIVID, _MIXED = (31.0, 20.0), (0.30, 0.15)
+_VIVID, _MIXED = (26.0, 13.0), (0.30, 0.15)
 """The same of hair's chroma in Lab, and of the share of hair that differs from most of it by _OTHER_COLOUR in
 hue and chroma: what is left of strong colours shows in grey hair, and what has two colours may be a hat."""
 _OTHER_COLOUR = 14.0
+_SIDES, _LEAST_SIDE = (13.0, 9.0), 100
+"""The same of the distance in Lab's a and b between the hair of both sides, one of which may be a hood; and
+the cells that tell the colour of a side."""
 _BEARD, _BEARDED = (0.2, 0.5), 0.65
 """Bounds of the share of the jaw that is as dark as hair, and the trust beyond, if it stays dark."""
 _BESIDE_ROWS, _BESIDE_PX = (0.35, 0.68), 35
@@ -38,7 +41,7 @@ _LEFT, _SAME, _SAME_WEIGHTS = (0.5, 0.3), 20.0, (0.4, 1.0, 1.0)
 there is hair that the parser misses."""
 _DARKER = 20.0
 _FOREHEAD_ROW, _JAW_ROW = round(0.40 * MATTE_PX), round(0.60 * MATTE_PX)
-_ENDS, _LEAST_ENDS, _ENDS_FOUND = (0.76, 0.92), 0.06, (0.15, 0.45)
+_ENDS, _LEAST_ENDS, _ENDS_FOUND = (0.76, 0.92), 0.2, (0.3, 0.6)
 """Rows of the window, as shares of its height, where long hair ends or goes on; the share of all hair from
 which they count; and the mean alpha of hair there for no and for full trust."""
 
@@ -86,9 +89,22 @@ def matte_trust(
         (forehead, _DARK_FRINGE),
         (vivid, _VIVID),
         (mixed, _MIXED),
+        (_sides_apart(certain, picture), _SIDES),
     ):
         trust *= _trusted(value, bounds)
     return trust
+
+
+def _sides_apart(certain: Mask, picture: NDArray[np.uint8]) -> float:
+    """The distance in Lab's a and b between the hair on both sides of the window, 0 if one has too little."""
+    middle, colours = MATTE_PX // 2, []
+    for half in (slice(None, middle), slice(middle, None)):
+        seen = picture[:, half][certain[:, half]][::4].astype(np.float32)[None]
+        if 4 * seen.shape[1] < _LEAST_SIDE:
+            return 0.0
+        lab = cv2.cvtColor(seen / np.float32(255.0), cv2.COLOR_RGB2LAB)[0]
+        colours.append(np.median(lab[:, 1:], axis=0))
+    return float(np.linalg.norm(colours[0] - colours[1]))
 
 
 def _dark_shares(
@@ -141,7 +157,7 @@ def _on_both_sides(hair: Mask, face: Plane, skin: Plane, picture: NDArray[np.uin
 def _ends_found(alpha: Plane, coarse: Plane) -> float:
     """The trust 0..1 by how much of long hair's ends the matte has: they must not stay behind."""
     low = slice(round(_ENDS[0] * MATTE_PX), round(_ENDS[1] * MATTE_PX))
-    hair = coarse[low] > 0.5
+    hair = coarse[low] > 0.25
     if hair.sum() <= _LEAST_ENDS * (alpha > 0.5).sum():
         return 1.0
     return _trusted(float(alpha[low][hair].mean()), _ENDS_FOUND)

@@ -197,12 +197,20 @@ def test_hair_brighter_than_its_strands_is_not_lightened_beyond_them() -> None:
     assert photo[10, 17, 0] == 242  # what lies between locks changes by 15 % of this
 
 
-def test_ends_of_long_hair_keep_more_of_their_colour(unit: np.ndarray) -> None:
+def lightened(
+    end: int, strands: int, cloth_from: int | None, unit: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """How much lighter hair that hangs down to row ``end`` gets, and the photo: [300, 300] and [300, 300, 3].
+
+    ``strands`` is how much they vary; from row ``cloth_from`` on there is black cloth that counts as hair.
+    """
     y, x = np.mgrid[:300, :300] + 0.5
     photo = np.full((300, 300, 3), 245, np.uint8)
     face = np.hypot(x - 150, y - 155) < 55
-    fall = (np.abs(x - 150) < 85) & (y > 75) & (y < 275) & ~face
-    photo[fall] = np.clip(HAIR + 9 * np.sin(x[fall] * 1.3)[:, None], 0, 255)
+    fall = (np.abs(x - 150) < 85) & (y > 75) & (y < end) & ~face
+    photo[fall] = np.clip(HAIR + strands * np.sin(x[fall] * 1.3)[:, None], 0, 255)
+    if cloth_from is not None:
+        photo[fall & (y > cloth_from)] = (14, 12, 11)
     photo[face] = SKIN
     window = np.linspace(15, 285, PARSER_PX, endpoint=False).astype(int)
     small = np.ix_(window, window)
@@ -211,15 +219,31 @@ def test_ends_of_long_hair_keep_more_of_their_colour(unit: np.ndarray) -> None:
     assert found is not None
     before = photo.astype(float)
     paste_hair(photo, found)
-    lighter = (photo - before).mean(axis=2)
+    return (photo - before).mean(axis=2), photo
+
+
+def test_ends_of_long_hair_turn_grey_but_stay_darker(unit: np.ndarray) -> None:
+    lighter, photo = lightened(275, 9, None, unit)
     beside, ends = lighter[150:180, 75:85].mean(), lighter[250:262, 75:85].mean()
     assert 0.3 * beside < ends < 0.95 * beside
+    chroma = np.ptp(photo.astype(float), axis=2)
+    assert chroma[250:262, 75:85].mean() < 1.2 * chroma[150:180, 75:85].mean() < 0.75 * np.ptp(HAIR)
+
+
+def test_cloth_below_the_chin_that_is_darker_than_hair_keeps_its_pixels(unit: np.ndarray) -> None:
+    lighter, _ = lightened(285, 12, 235, unit)
+    assert lighter[255:275, 80:220].mean() < 0.1 * lighter[150:200, 75:85].mean()
 
 
 def test_black_hair_that_mirrors_the_sky_is_not_dyed(unit: np.ndarray) -> None:
     photo, shares = head((22, 25, 41))
     assert change(30, 80, photo, shares, unit) is not None
     photo, shares = head((60, 66, 110))
+    assert change(30, 80, photo, shares, unit) is None
+
+
+def test_dark_purple_hair_is_dyed(unit: np.ndarray) -> None:
+    photo, shares = head((38, 14, 22))
     assert change(30, 80, photo, shares, unit) is None
 
 

@@ -228,3 +228,37 @@ def test_a_beard_belongs_to_the_matte_but_does_not_decide_its_trust(
     assert without.alpha[inside].max() < 0.1
     assert np.allclose(matte.alpha[inside], 0.85, atol=0.03)
     assert matte.trust == without.trust
+
+
+def test_hair_of_two_colours_on_both_sides_may_be_a_hood_and_is_not_trusted(unit: np.ndarray) -> None:
+    photo, shares = long_haired()
+    hood = np.zeros(photo.shape[:2], bool)
+    hood[:330, 60:110] = True
+    hood &= photo.mean(axis=2) < 80
+    photo[hood] = (40, 60, 110)
+    window = np.linspace(15, 285, PARSER_PX, endpoint=False).astype(int)
+    shares = HeadShares(shares.skin, shares.hair, photo[np.ix_(window, window)])
+    matte = find_matte(photo, FRAME, shares, unit)
+    assert matte is not None
+    assert matte.trust < 0.1
+
+
+def test_hair_that_may_go_on_in_the_same_light_colour_is_not_trusted(unit: np.ndarray) -> None:
+    photo, shares = long_haired()
+    blond = photo.mean(axis=2) < 80
+    photo[blond] = photo[blond] + np.array([95, 92, 87], np.uint8)
+    assert find_matte(photo, FRAME, shares, unit).trust > 0.9  # type: ignore[union-attr]
+    wall = (photo == WALL).all(axis=2)
+    photo[wall] = (142, 126, 114)
+    matte = find_matte(photo, FRAME, shares, unit)
+    assert matte is None or matte.trust < 0.1
+
+
+def test_greyness_does_not_fade_where_the_photo_ends(unit: np.ndarray) -> None:
+    photo, shares = long_haired()
+    cut, frame = photo[:, 75:], Frame((75.0, 150.0), (75.0, 0.0))
+    matte = find_matte(np.ascontiguousarray(cut), frame, shares, unit)
+    assert matte is not None
+    edge = (75 - 15) * MATTE_PX // 270
+    inside = matte.whole[140:160, edge + 2 : edge + 20]
+    assert inside.min() > 0.9
