@@ -234,7 +234,9 @@ def test_tiles_do_not_show(
 def test_outside_the_face_nothing_changes(pipeline: Pipeline, tmp_path: Path) -> None:
     """Byte for byte, through PNG files."""
     target = tmp_path / "aged.png"
-    result = pipeline.age_file(COLLINS, target, Request.parse("80", shape=False, features=False, neck=False))
+    result = pipeline.age_file(
+        COLLINS, target, Request.parse("80", shape=False, features=False, hair=False, neck=False)
+    )
     before, after = np.asarray(Image.open(COLLINS)), np.asarray(Image.open(target))
     assert before.shape == after.shape and before.dtype == after.dtype
     (found,) = result.faces

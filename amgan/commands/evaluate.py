@@ -129,7 +129,7 @@ def _judge_bundle(
     from amgan.evaluation.output import REPORT, RESULT, heading, prepare_folder, to_json, write_files
     from amgan.evaluation.plots import draw_all
     from amgan.evaluation.report import make_report
-    from amgan.evaluation.requests import Depth
+    from amgan.evaluation.requests import Depth, complete_changes
     from amgan.evaluation.run import run_evaluation
     from amgan.evaluation.sheets import make_sheets
     from amgan.evaluation.source import describe, find_sources
@@ -142,7 +142,8 @@ def _judge_bundle(
     prepare_folder(output)
     with progress_bar("judging") as advance:
         findings = run_evaluation(bundle, judges, sources, Depth(every=every), advance)
-    result = heading(_typed(), bundle, describe(sources)) | summarise_findings(findings, judges)
+    result = heading(_typed(), bundle, describe(sources)) | {"changes": complete_changes()}
+    result |= summarise_findings(findings, judges)
     drawings = draw_all(result, findings.faces)
     report = make_report(result, findings.faces, drawings)
     first = judges.ages[0].name

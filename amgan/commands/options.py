@@ -115,8 +115,8 @@ lines_option = click.option(
 )  # fmt: skip
 
 hair_option = click.option(
-    "--hair/--no-hair", default=False, show_default=True,
-    help="Grey the hair of faces that get older, temples first, if it is detected with certainty.",
+    "--hair/--no-hair", default=True, show_default=True,
+    help="Also grey the hair of faces that get older, temples first, where it is surely seen as a whole.",
 )  # fmt: skip
 
 shape_option = click.option(

@@ -147,7 +147,7 @@ def read_nudged(judge: AgeJudge, picture: Picture, landmarks: NDArray[np.floatin
 
 def measure_cycle(pipeline: Pipeline, pixels: Picture, seen: SeenFace, regions: FaceRegions) -> CycleResult:
     """Age a face's skin and make it younger again, from the aged picture alone as a user would."""
-    request = Request.parse(age=f"{CYCLE_YEARS:+d}", shape=False, features=False, neck=False)
+    request = Request.parse(age=f"{CYCLE_YEARS:+d}", shape=False, features=False, hair=False, neck=False)
     older = pipeline.finish(pipeline.start(pixels, request, seen=[seen])).pixels
     again = pipeline.see(older, "largest") or [seen]
     low, high = pipeline.manifest.age_range
@@ -156,7 +156,9 @@ def measure_cycle(pipeline: Pipeline, pixels: Picture, seen: SeenFace, regions: 
     for age in (f"{-CYCLE_YEARS:+d}", present):
         back = pipeline.finish(
             pipeline.start(
-                older, Request.parse(age=age, shape=False, features=False, neck=False), seen=again[:1]
+                older,
+                Request.parse(age=age, shape=False, features=False, hair=False, neck=False),
+                seen=again[:1],
             )
         ).pixels
         values.append(psnr(pixels, back, regions.face))
@@ -195,7 +197,7 @@ def _measure_sweep(pipeline: Pipeline, pixels: Picture, seen: SeenFace, regions:
     frames = [
         one.pixels
         for one in sweep(
-            pipeline, pixels, SWEEP, Request(shape=False, features=False, neck=False), seen=[seen]
+            pipeline, pixels, SWEEP, Request(shape=False, features=False, hair=False, neck=False), seen=[seen]
         )
     ]
     return sweep_steps(frames, regions.face)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from amgan.runtime.ages.request import Request
+
 ASKED = (25, 30, 40, 50, 60, 70, 75)
 """Requested ages in years; the slope is fitted over these."""
 
@@ -39,3 +41,9 @@ class Depth:
 def age_band(years: float) -> str:
     """The name of the band of an age in years."""
     return next((name for limit, name in BANDS if years < limit), OLDEST_BAND)
+
+
+def complete_changes() -> dict[str, bool]:
+    """What changes beside the skin in complete versions: what a request changes unless it is told not to."""
+    usual = Request()
+    return {"shape": usual.shape, "features": usual.features, "neck": usual.neck, "hair": usual.hair}

@@ -84,7 +84,7 @@ class Request:
     include_children: bool = False
     pattern: int | None = None
     lines: float = 1.0
-    hair: bool = False
+    hair: bool = True
     shape: bool = True
     features: bool = True
     neck: bool = True

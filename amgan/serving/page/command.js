@@ -10,7 +10,7 @@ export function commandLine(photoName, state, faces, modelOptions) {
   if (state.strength !== 1) words.push("--strength", String(state.strength));
   if (state.pattern !== null) words.push("--pattern", String(state.pattern));
   if (state.lines !== 1) words.push("--lines", String(state.lines));
-  if (state.hair) words.push("--hair");
+  if (!state.hair) words.push("--no-hair");
   if (!state.shape) words.push("--no-shape");
   if (!state.features) words.push("--no-features");
   if (!state.neck) words.push("--no-neck");

@@ -1,6 +1,6 @@
 // The request with its history. States are immutable.
 
-export const EMPTY = Object.freeze({ age: null, zones: Object.freeze({}), paint: null, strength: 1, pattern: null, lines: 1, hair: false, shape: true, features: true, neck: true });
+export const EMPTY = Object.freeze({ age: null, zones: Object.freeze({}), paint: null, strength: 1, pattern: null, lines: 1, hair: true, shape: true, features: true, neck: true });
 
 /** The options besides ages, with their names in the API. */
 export function manner({ strength, pattern, lines, hair, shape, features, neck }) {

@@ -73,9 +73,11 @@ def test_the_command_writes_numbers_report_and_pictures(done: Path, tiny_bundle:
     assert {file.name for file in done.iterdir()} == names
     assert result["bundle"]["model"] == Bundle.open(tiny_bundle).manifest.model
     assert result["hardware"]["cores"] >= 1
+    assert result["changes"] == {"shape": True, "features": True, "neck": True, "hair": True}
     assert result["versions"]["numpy"] == np.__version__
     page = (done / "report.html").read_text()
     assert "Evaluation of" in page
+    assert "judges see changes of shape, features, neck, hair." in " ".join(page.split())
     assert page.count("<img") > 2 * (1 + len(ASKED))
     assert "http" not in page.replace("http-equiv", ""), "the report needs nothing from elsewhere"
 

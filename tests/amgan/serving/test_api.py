@@ -68,7 +68,7 @@ def test_a_photo_is_described(
         ({"age": 60, "population": "base"}, ["--age", "60", "--population", "base"]),
         ({"age": 60, "format": "png"}, ["--age", "60"]),
         ({"age": 60, "pattern": 2, "lines": 0.5}, ["--age", "60", "--pattern", "2", "--lines", "0.5"]),
-        ({"age": 80, "hair": True, "shape": False}, ["--age", "80", "--hair", "--no-shape"]),
+        ({"age": 80, "hair": False, "shape": False}, ["--age", "80", "--no-hair", "--no-shape"]),
         ({"age": 80, "features": False}, ["--age", "80", "--no-features"]),
         ({"age": 80, "neck": False}, ["--age", "80", "--no-neck"]),
     ],

@@ -140,7 +140,7 @@ def test_pattern_lines_hair_and_shape_as_by_the_command(
     page.find("#shape").click()
     page.settle()
     asked = page.state()
-    assert (asked["pattern"], asked["hair"], asked["shape"]) == (2, True, False)
+    assert (asked["pattern"], asked["hair"], asked["shape"]) == (2, False, False)
     assert (asked["features"], asked["neck"]) == (False, False)
     assert 0 < asked["lines"] < 1
     page.find("#undo").click()
@@ -154,7 +154,7 @@ def test_pattern_lines_hair_and_shape_as_by_the_command(
     folder = tmp_path_factory.mktemp("command")
     assert saved == command_makes(page, photos, folder, monkeypatch, "it's me_aged.jpg")
     assert page.find("#command").text.endswith(
-        f" --pattern 2 --lines {asked['lines']:g} --hair --no-shape --no-features --no-neck"
+        f" --pattern 2 --lines {asked['lines']:g} --no-hair --no-shape --no-features --no-neck"
     )
 
 

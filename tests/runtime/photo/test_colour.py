@@ -193,7 +193,7 @@ def test_photo_in_any_space_looks_like_the_srgb_one(
     # What inks cannot show, and what a JPEG loses when it is made, is no matter of ours.
     same_photo = collins if name != "CMYK" and suffix == "tif" else space.to_srgb(before)
     Image.fromarray(same_photo).save(tmp_path / "srgb.png")
-    request = Request.parse("70", shape=False, neck=False)
+    request = Request.parse("70", shape=False, hair=False, neck=False)
     plain = pipeline.age_file(tmp_path / "srgb.png", tmp_path / "srgb-old.png", request)
     pipeline.age_file(tmp_path / f"in.{suffix}", tmp_path / f"out.{suffix}", request)
     with Image.open(tmp_path / f"out.{suffix}") as out:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from amgan.runtime import Pipeline, Request
 from amgan.runtime.ages.maps import FaceAges
@@ -15,6 +16,7 @@ from amgan.runtime.face.hair_grid import MATTE_PX
 from amgan.runtime.face.shape import GRID, ShapeChange
 from amgan.runtime.face.whites import WhiteChange
 from amgan.runtime.face.zones import PART_NAMES
+from amgan.runtime.pipeline import face_plan
 from amgan.runtime.pipeline.face_plan import FaceWork, paste_face
 from amgan.runtime.pipeline.seen_face import SeenFace
 
@@ -24,7 +26,9 @@ def test_what_is_covered_keeps_its_pixels_and_is_told(pipeline: Pipeline, hopper
     skin = np.ones((128, 128), np.float32)
     skin[80:] = 0
     below = replace(seen, skin=skin)
-    aged = pipeline.finish(pipeline.start(hopper, Request.parse("70", shape=False, neck=False), seen=[below]))
+    aged = pipeline.finish(
+        pipeline.start(hopper, Request.parse("70", shape=False, hair=False, neck=False), seen=[below])
+    )
     (one,) = aged.faces
     assert one.covered["chin"] == 1.0
     assert "under-eye-bags-left" not in one.covered
@@ -40,7 +44,9 @@ def test_what_is_covered_keeps_its_pixels_and_is_told(pipeline: Pipeline, hopper
     assert "covered" not in describe_aged((plain,), Request.parse("70"))[0]
 
 
-def test_hair_and_shape_are_asked_for(pipeline: Pipeline, hopper: np.ndarray) -> None:
+def test_hair_and_shape_are_asked_for(
+    pipeline: Pipeline, hopper: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (seen,) = pipeline.see(hopper)
     young = replace(seen, now=FaceAges(30.0, dict.fromkeys(PART_NAMES, 30.0)))
 
@@ -48,8 +54,12 @@ def test_hair_and_shape_are_asked_for(pipeline: Pipeline, hopper: np.ndarray) ->
         return pipeline.start(hopper, request, seen=[young]).works[0]
 
     assert work(Request.parse("75", shape=False)).shape is None
+    tint = np.zeros(3, np.float32)
+    grey = HairChange(young.face.frame, np.zeros((2, 2, 4), np.float32), tint, (0, 1, 0, 1), 1.0, tint)
+    monkeypatch.setattr(face_plan, "plan_hair", lambda *arguments: grey)
+    assert work(Request.parse("75", hair=False)).hair is None
     usual = work(Request.parse("75"))
-    assert usual.hair is None
+    assert usual.hair is grey
     assert usual.shape is not None
     still = work(Request.parse(zones=["forehead=+20"], hair=True, shape=True))
     assert still.hair is None

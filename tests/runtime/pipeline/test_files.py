@@ -13,7 +13,7 @@ from amgan.runtime import Pipeline, Request
 from amgan.runtime.errors import PhotoError, UsageError
 from amgan.runtime.pipeline.face_filter import NoFaceError
 
-OLD = Request.parse("70", shape=False, neck=False)
+OLD = Request.parse("70", shape=False, hair=False, neck=False)
 
 
 def test_age_file_png_keeps_everything_else(pipeline: Pipeline, tmp_path: Path, collins: np.ndarray) -> None:

@@ -19,7 +19,7 @@ from amgan.runtime.face.gpu_pixels import GpuPixels
 from amgan.runtime.photo.gpu_jpeg import GpuJpegs
 
 OLD = Request.parse("70")
-SKIN = Request.parse("70", shape=False, neck=False)
+SKIN = Request.parse("70", shape=False, hair=False, neck=False)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from amgan.runtime.errors import EngineError
 from amgan.runtime.face.zones import PART_NAMES
 from amgan.runtime.pipeline.estimator import landmarks_unit
 
-OLD = Request.parse("70", shape=False, features=False, neck=False)
+OLD = Request.parse("70", shape=False, features=False, hair=False, neck=False)
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +117,8 @@ def test_strength(pipeline: Pipeline, hopper: np.ndarray, strength: float) -> No
     full = aged.astype(int) - hopper
     part = (
         pipeline.age(
-            hopper, Request.parse("70", strength=strength, shape=False, features=False, neck=False)
+            hopper,
+            Request.parse("70", strength=strength, shape=False, features=False, hair=False, neck=False),
         ).pixels.astype(int)
         - hopper
     )
@@ -130,7 +131,7 @@ def test_all_faces_or_the_largest(pipeline: Pipeline, two_faces: np.ndarray) -> 
     assert len(both.faces) == len(pipeline.estimate(two_faces)) == 2
     assert both.faces[0].face.width_px > both.faces[1].face.width_px
     largest = pipeline.age(
-        two_faces, Request.parse("70", faces="largest", shape=False, features=False, neck=False)
+        two_faces, Request.parse("70", faces="largest", shape=False, features=False, hair=False, neck=False)
     )
     assert len(largest.faces) == 1
     assert np.array_equal(largest.pixels[:, 520:], two_faces[:, 520:])

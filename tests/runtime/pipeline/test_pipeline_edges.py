@@ -117,7 +117,8 @@ def test_lines_can_be_made_weaker_and_stronger(pipeline: Pipeline, hopper: np.nd
     """What the tiny network draws of a pattern goes with the sum of its weights."""
     found = [
         pipeline.age(
-            hopper, Request.parse("+15", pattern=2, lines=lines, shape=False, features=False, neck=False)
+            hopper,
+            Request.parse("+15", pattern=2, lines=lines, shape=False, features=False, hair=False, neck=False),
         ).pixels.astype(int)
         for lines in (0.0, 0.5, 1.0, 1.5)
     ]
@@ -129,11 +130,13 @@ def test_a_pattern_can_be_chosen(pipeline: Pipeline, hopper: np.ndarray) -> None
     """The tiny network draws more of its second pattern."""
     first, second = (
         pipeline.age(
-            hopper, Request.parse("+15", pattern=number, shape=False, features=False, neck=False)
+            hopper, Request.parse("+15", pattern=number, shape=False, features=False, hair=False, neck=False)
         ).pixels.astype(int)
         for number in (1, 2)
     )
-    free = pipeline.age(hopper, Request.parse("+15", shape=False, features=False, neck=False)).pixels
+    free = pipeline.age(
+        hopper, Request.parse("+15", shape=False, features=False, hair=False, neck=False)
+    ).pixels
     # A code value is lost to rounding where the change follows the photo's tone.
     assert (second >= first - 1).all() and second.mean() > first.mean()
     assert (free >= first - 1).all() and (free <= second + 1).all()
