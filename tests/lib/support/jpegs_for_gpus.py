@@ -8,9 +8,8 @@ import numpy as np
 from PIL import Image
 
 from amgan.runtime.photo.gpu_jpeg import GpuJpegs
-
-from .fake_nvimgcodec import FakeNvImageCodec
-from .helpers import HOPPER
+from support.fake_nvimgcodec import FakeNvImageCodec
+from support.helpers import HOPPER
 
 SIZE = (333, 251)
 
