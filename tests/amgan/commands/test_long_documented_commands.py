@@ -94,6 +94,8 @@ def test_the_command_as_it_stands(
     if words[:3] == ["export", "-o", "bundle"]:
         # That files are compared is tried with the others, and `amgan verify` below compares these.
         skip_comparison(monkeypatch)
+    if "--fp8" in words:  # random weights exceed the tolerances of fp8, so `amgan verify` gets the one before
+        words[words.index("bundle")] = "bundle-fp8"
     if words[0] in ("evaluate", "video"):
         words += ["--model", str(tiny_bundle)]
     target = workshop / words[words.index("-o") + 1] if "-o" in words else None
