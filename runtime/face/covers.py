@@ -31,6 +31,17 @@ def bare_share(skin: NDArray[np.float32], face: NDArray[np.float32]) -> float:
     return float((face * (skin >= 0.5)).sum() / max(float(face.sum()), 1e-6))
 
 
+def visible_share(points: NDArray[np.floating], skin: NDArray[np.float32] | None) -> float:
+    """The share, 0..1, of points [n, 2] in frame units that nothing covers; 1 if ``skin`` is unknown.
+
+    ``skin`` [n, n] 0..1 is the visibility of the face's own skin.
+    """
+    if skin is None:
+        return 1.0
+    cells = np.clip(points * len(skin), 0, len(skin) - 1).astype(int)
+    return float(skin[cells[:, 1], cells[:, 0]].mean())
+
+
 def covered_parts(skin: NDArray[np.float32], masks: RegionMasks) -> dict[str, float]:
     """The covered share of each part, 0..1, by part name; only parts with LEAST_COVERED or more.
 

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .covers import visible_share
 from .easing import eased_between
 from .mesh import FACE_OVAL, LEFT_BROW, MOUTH_CORNERS, RIGHT_BROW
 
@@ -101,7 +102,7 @@ def eyes_and_lips(
     ``points`` [468, 2] are the landmarks in frame units, ``share`` is `share_of_change`, ``skin`` float32
     [n, n], 0..1, is where nothing covers the face; what is covered, by glasses for instance, stays.
     """
-    bare = [eased_between(_visible(points[list(area)], skin), *_BARE) for area in AREAS]
+    bare = [eased_between(visible_share(points[list(area)], skin), *_BARE) for area in AREAS]
     at: list[int] = list(_STILL)
     moves: list[NDArray[np.float64]] = [np.zeros(2)] * len(_STILL)
     for eye, seen in zip(EYES, bare, strict=False):
@@ -159,14 +160,6 @@ def _sum_of(down: NDArray[np.float32], across: NDArray[np.float32]) -> NDArray[n
     return np.asarray(
         cv2.gemm(down, across, 1.0, np.zeros((0, 0), np.float32), 0.0, flags=cv2.GEMM_1_T), np.float32
     )
-
-
-def _visible(points: NDArray[np.float64], skin: NDArray[np.float32] | None) -> float:
-    """The share of points, in frame units, that nothing covers."""
-    if skin is None:
-        return 1.0
-    cells = np.clip(points * len(skin), 0, len(skin) - 1).astype(int)
-    return float(skin[cells[:, 1], cells[:, 0]].mean())
 
 
 def _within(points: NDArray[np.float64], skin: NDArray[np.float32] | None, cells: int) -> NDArray[np.float32]:

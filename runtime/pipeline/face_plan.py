@@ -14,6 +14,7 @@ from ..engines.contract import Capabilities
 from ..engines.frame import FrameWork
 from ..face.contrast import ContrastChange, paste_contrast, plan_contrast
 from ..face.coordinates import resize_plane
+from ..face.covers import visible_share
 from ..face.gpu_pixels import CPU_PIXELS, Change, CpuPixels
 from ..face.hair import HairChange, greys, paste_hair, plan_hair
 from ..face.head_parser import HeadParser, skin_at
@@ -168,17 +169,8 @@ def _plan_around(
 
 def _plan_whites(rgb: NDArray[np.uint8], seen: SeenFace, wanted: FaceAges) -> tuple[WhiteChange, ...]:
     """The changes of the whites of a face whose age changes as a whole."""
-    visible = [_visible(seen, one.ring) for one in OPENINGS]
+    visible = [visible_share(seen.landmarks[list(one.ring)], seen.skin) for one in OPENINGS]
     return plan_whites(rgb, seen.face.landmarks, seen.now.base, wanted.base, visible)
-
-
-def _visible(seen: SeenFace, points: tuple[int, ...]) -> float:
-    """The share of the face's points that nothing covers."""
-    if seen.skin is None:
-        return 1.0
-    size = len(seen.skin)
-    cells = np.clip(seen.landmarks[list(points)] * size, 0, size - 1).astype(int)
-    return float(seen.skin[cells[:, 1], cells[:, 0]].mean())
 
 
 def _pattern(request: Request, seen: SeenFace, count: int) -> NDArray[np.float32]:
