@@ -12,7 +12,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
 from support.command_line import refuse, run
 from support.helpers import HOPPER
 from support.live_server import PATIENCE_S
@@ -54,23 +53,41 @@ def test_it_serves_until_ctrl_c_and_writes_nothing(tiny_bundle: Path, tmp_path: 
     assert list(tmp_path.iterdir()) == []
 
 
+SIGNALLED = """
+import os, signal, sys
+import uvicorn
+from amgan.cli import main
+
+number = int(sys.argv[1])
+signal.signal(number, signal.SIG_DFL)
+serve = uvicorn.Server.run
+
+def signalled(self, sockets=None):
+    os.kill(os.getpid(), number)
+    serve(self, sockets)
+    print("asked to end:", self.should_exit)
+
+uvicorn.Server.run = signalled
+try:
+    main(sys.argv[2:], prog_name="amgan")
+except SystemExit as ended:
+    print("handler restored:", signal.getsignal(number) == signal.SIG_DFL)
+    sys.exit(ended.code)
+"""
+"""A server that gets a signal just before its loop runs."""
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_before_its_loop_runs_ends_it_as_well(
-    tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+    tiny_bundle: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
-    before = signal.getsignal(number)
-    serve, ended = uvicorn.Server.run, []
-
-    def signalled(self: uvicorn.Server, sockets: list[socket.socket] | None = None) -> None:
-        os.kill(os.getpid(), number)
-        serve(self, sockets)
-        ended.append(self.should_exit)
-
-    monkeypatch.setattr(uvicorn.Server, "run", signalled)
-    done = run("serve", "--model", tiny_bundle, "--device", "cpu")
-    assert (done.exit_code, ended) == (0, [True]), done.output
-    assert done.output.endswith("stopped\n")
-    assert signal.getsignal(number) == before
+    options = ["serve", "--model", str(tiny_bundle), "--device", "cpu"]
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", SIGNALLED, str(int(number)), *options],
+        cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("asked to end: True\nstopped\nhandler restored: True\n")
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "faces.example.org"])
