@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -14,12 +15,13 @@ from amgan.runtime.face.mesh import LIPS_OUTER
 from .aging_field import AgingField
 from .face_masks import FaceMasks, PairFace
 from .line_filter import LineOptions, only_lines
-from .log_picture import FLOOR, Plane, blur, blur_inside, log_picture, smoothstep
+from .log_picture import FLOOR, Plane, blur, blur_inside, ellipse, log_picture, smoothstep
 from .masks import bare_skin, hulls
 
 _OWN_LINES = LineOptions(along_px=5.0, across_px=0.7, width_px=1.5, least=1.8, sure=3.2)
 _LINES_PX = 512
 _GREY_CHROMA = 0.004
+_FOLD_PX = 20.0
 
 
 class FaceLayers(FaceMasks):
@@ -119,10 +121,20 @@ class FaceLayers(FaceMasks):
     @cached_property
     def exposure(self) -> Plane:
         """1 in well-exposed pixels, near 0 in clipped and black ones, which have no detail."""
+        return np.asarray(self._unclipped * smoothstep(np.exp(self.light) - FLOOR, 8, 40), np.float32)
+
+    @cached_property
+    def fillable(self) -> Plane:
+        """1 on well-exposed skin and in its folds, however dark these are; near 0 in clipped pixels."""
+        around = np.maximum(self.light, self._smooth_shades[-1])
+        return np.asarray(self._unclipped * smoothstep(np.exp(around) - FLOOR, 8, 40), np.float32)
+
+    @cached_property
+    def _unclipped(self) -> Plane:
         codes = self.face.frame.astype(np.float32)
         bright, middle = self.brightness, blur(np.median(codes, axis=2), 4 * self.unit)
         blown = np.maximum(0.8 * smoothstep(bright, 222, 250), 0.95 * smoothstep(middle, 226, 248))
-        return np.asarray((1.0 - blown) * smoothstep(np.exp(self.light) - FLOOR, 8, 40), np.float32)
+        return np.asarray(1.0 - blown, np.float32)
 
     @cached_property
     def brightness(self) -> Plane:
@@ -151,6 +163,30 @@ class FaceLayers(FaceMasks):
     def visible(self) -> Plane:
         """Weight of bare skin, on which structure and lines are drawn."""
         return np.asarray(self.skin * self.bare, np.float32)
+
+    @cached_property
+    def smoothable(self) -> Plane:
+        """Weight of skin that younger versions smooth: `visible` and the folds in it.
+
+        A deep fold is darker than the skin around it, so `bare` leaves it out like hair; but it is narrow.
+        """
+        radius = ellipse(round(_FOLD_PX / 2 * self.unit))
+        filled = np.asarray(cv2.morphologyEx(self.bare, cv2.MORPH_CLOSE, radius), np.float32)
+        above = 1.0 - smoothstep((self.rows - self.brow_line) / 0.03, -1.0, 1.0)
+        filled = self.bare + (filled - self.bare) * (1.0 - above * self.strands)
+        return np.asarray(self.skin * blur(filled, self.unit), np.float32)
+
+    @cached_property
+    def smoothable_bands(self) -> tuple[Plane, Plane, Plane, Plane]:
+        """The structure of skin and folds in bands finer than 2.2, 6, 14 and 28 px (of 512)."""
+        finest, fine, middle, broad = (a - b for a, b in pairwise(self._smooth_shades))
+        return finest, fine, middle, broad
+
+    @cached_property
+    def _smooth_shades(self) -> list[Plane]:
+        first = blur(self.light, 0.7 * self.unit) if self.unit > 0.9 else self.light
+        inside = self.smoothable + np.float32(1e-3)
+        return [first, *(blur_inside(self.light, inside, px * self.unit) for px in (2.2, 6.0, 14.0, 28.0))]
 
     @cached_property
     def bands(self) -> tuple[Plane, Plane, Plane]:

@@ -82,7 +82,7 @@ class AgingOptions:
     bright_to: float = 245.0
     down: float = 0.53
     up: float = 0.13
-    up_young: float = 0.40
+    up_young: float = 0.65
     never_above: float = 236.0
     warmth: float = 1.1
     broad_warmth: float = 1.1

@@ -47,17 +47,18 @@ def version_change(
     options = options or AgingOptions()
     up = age >= layers.face.age
     broad = _broad(layers, field, age, pattern, options)
-    light = (
-        broad.light
-        + (_own_deeper(layers, age, options) if up else _own_flatter(layers, age, options)) * layers.visible
-    )
+    if up:
+        light = broad.light + _own_deeper(layers, age, options) * layers.visible
+    else:
+        light = broad.light + _own_flatter(layers, age, options) * layers.smoothable
     mottled: NDArray[np.float32] | float = 0.0
     if up:
         added, mottled = _pattern(layers, field, age, pattern, options)
         light = light + added * layers.visible * _calm_mouth(layers)
     light = soft_range(light, options.down, options.up if up else options.up_young)
     room = np.maximum(np.log(options.never_above + 8.0) - layers.light, 0.0)
-    light = np.where(light > 0, np.minimum(light, 0.5 * room), light) * layers.exposure
+    light = np.where(light > 0, np.minimum(light, 0.5 * room), light)
+    light = light * (layers.exposure if up else layers.fillable)
     colour = _colour(layers, light, broad, options, up) + mottled
     if not up:
         colour = colour + _evener(layers, age, options)
@@ -160,12 +161,11 @@ def _young_share(layers: FaceLayers, age: float) -> float:
 
 def _own_flatter(layers: FaceLayers, age: float, options: AgingOptions) -> Plane:
     """The negative of the removed folds and lines of the face; pores and a part of the highlights stay."""
-    fine, middle, folds = layers.bands
+    fine, middle, folds, bags = layers.smoothable_bands
     line = smoothstep(layers.lineness, 0.2, 0.5)
     flat = options.young_mid * (middle - soft_bound(middle, 0.015))
     flat = flat + options.young_fine * line * (fine - soft_bound(fine, 0.02))
     flat = flat + options.young_folds * (folds - soft_bound(folds, 0.025))
-    bags = layers.broad_folds
     flat = flat + options.young_broad * (bags - soft_bound(bags, 0.03))
     return np.asarray(-_young_share(layers, age) * np.where(flat < 0, flat, 0.85 * flat), np.float32)
 
@@ -222,7 +222,7 @@ def _hue(layers: FaceLayers, options: AgingOptions) -> NDArray[np.float32]:
 
 def _evener(layers: FaceLayers, age: float, options: AgingOptions) -> NDArray[np.float32]:
     """Even out the colour of younger skin: blotches and red folds move towards the surrounding skin."""
-    share = options.young_even * _young_share(layers, age) * layers.visible
+    share = options.young_even * _young_share(layers, age) * layers.smoothable
     around = layers.skin_around[1]
     blotch = blur(layers.chroma - around, 1.5 * layers.unit)
     return np.asarray(-share[..., None] * blotch, np.float32)
