@@ -193,16 +193,7 @@ class FaceLayers(FaceMasks):
         """The face's own structure inside bare skin: bands finer than 2.2, 6 and 14 px (of 512)."""
         first = blur(self.light, 0.7 * self.unit) if self.unit > 0.9 else self.light
         second, third = self._shade(2.2), self._shade(6.0)
-        return first - second, second - third, third - self._broad_shade
-
-    @cached_property
-    def broad_folds(self) -> Plane:
-        """The face's own structure inside bare skin of 14 to 28 px (of 512): bags and broad folds."""
-        return self._broad_shade - self._shade(28.0)
-
-    @cached_property
-    def _broad_shade(self) -> Plane:
-        return self._shade(14.0)
+        return first - second, second - third, third - self._shade(14.0)
 
     def _shade(self, sigma_px: float) -> Plane:
         """The light of bare skin, blurred by ``sigma_px`` of a frame of 512 px."""

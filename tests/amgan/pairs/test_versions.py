@@ -238,3 +238,35 @@ def test_skin_that_gets_lighter_keeps_its_colour(layers: list[FaceLayers], field
         return float(np.abs(chroma[lighter]).mean())
 
     assert colourful(keeps) > 1.01 * colourful(pales)
+
+
+def test_a_deep_dark_fold_is_filled_and_takes_the_colour_of_the_skin(
+    layers: list[FaceLayers], field: AgingField
+) -> None:
+    one = layers[1]
+    x, y = np.round(one.face.landmarks[50, :2] * one.size_px).astype(int)
+    folded = one.face.frame.copy()
+    fold, beside = (slice(y - 14, y + 15), slice(x - 1, x + 2)), (slice(y - 14, y + 15), slice(x - 9, x - 5))
+    folded[fold] = (folded[fold] * [0.42, 0.30, 0.26]).astype(np.uint8)
+    other = other_frame(one, field, folded)
+    assert other.visible[y, x] < 0.5  # too dark for skin
+    assert other.smoothable[y, x] > 0.9  # and narrow
+    after = rendered(other, version_change(other, field, 25.0, np.zeros(4, np.float32))).astype(float)
+
+    def depth(frame: np.ndarray) -> float:
+        return float(np.log(frame[beside].mean() / frame[fold].mean()))
+
+    def redness(frame: np.ndarray) -> float:
+        red, _, blue = frame[fold].mean(axis=(0, 1)) / frame[beside].mean(axis=(0, 1))
+        return float(np.log(red / blue))
+
+    assert depth(after) < 0.65 * depth(folded.astype(float))
+    assert redness(after) < 0.6 * redness(folded.astype(float))
+
+
+def test_wide_dark_areas_are_not_smoothed(layers: list[FaceLayers], field: AgingField) -> None:
+    one = layers[1]
+    x, y = np.round(one.face.landmarks[50, :2] * one.size_px).astype(int)
+    patched = one.face.frame.copy()
+    cv2.circle(patched, (int(x), int(y)), round(24 * one.unit), (20, 20, 22), -1)
+    assert other_frame(one, field, patched).smoothable[y, x] < 0.1
