@@ -13,7 +13,8 @@ from PIL import Image
 
 from amgan.runtime.engines.cuda.pixels import PixelKernels
 from amgan.runtime.face.alignment import Frame
-from amgan.runtime.face.gpu_pixels import Change, apart, paste_by, sample_by
+from amgan.runtime.face.gpu_pixels import apart, paste_by, sample_by
+from amgan.runtime.face.pixels import Change, Cut
 from amgan.runtime.face.tone import Tone
 from amgan.runtime.face.warp import sample_affine
 from amgan.runtime.photo.gpu_codec import load_nvimgcodec
@@ -106,7 +107,7 @@ def _check_frame(kernels: PixelKernels, photo: Any, side: int, calls: int) -> di
     mask = (1.2 - 1.5 * np.hypot(across, across[:, None])).clip(0, 1).astype(np.float32)
     before = sample_affine(photo, to_photo, (side, side))
     after = (before // 2 + 40).astype(np.uint8)
-    sampled = sample_by(kernels, photo, to_photo, (side, side))
+    sampled = sample_by(kernels, Cut(photo, to_photo, (side, side)))
     pasted = {where: photo.copy() for where in ("cpu", "gpu")}
     change = Change(frame, before, after, mask, 1.0, _TONE)
 
@@ -121,7 +122,7 @@ def _check_frame(kernels: PixelKernels, photo: Any, side: int, calls: int) -> di
     found["paste_apart"] = _apart(pasted["gpu"], pasted["cpu"])
     return found | {
         "sample": {
-            "gpu": _time(lambda: sample_by(kernels, photo, to_photo, (side, side)), calls),
+            "gpu": _time(lambda: sample_by(kernels, Cut(photo, to_photo, (side, side))), calls),
             "cpu": _time(lambda: sample_affine(photo, to_photo, (side, side)), calls),
         },
         "paste": {"gpu": _time(on_gpu, calls), "cpu": _time(on_cpu, calls)},

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,18 +14,60 @@ from numpy.typing import NDArray
 from .colour import ColourSpace
 from .metadata import MetadataPolicy
 
-JpegDecoder = Callable[[bytes], NDArray[np.uint8] | None]
-"""Gives the samples of a JPEG, uint8 [H, W, 3] RGB in the stored orientation, or None if it cannot decode it.
 
-It may differ from Pillow by one code value, but always gives the same samples for the same file.
-"""
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """Samples of a file, uint8 [H, W, 3] RGB, as stored; ``picture`` is the decoder's, on its GPU."""
+
+    samples: NDArray[np.uint8]
+    picture: object = None
 
 
-JpegEncoder = Callable[[NDArray[np.uint8], int, int], bytes | None]
-"""Gives a JPEG without metadata of uint8 [H, W, 3] RGB, a quality and Pillow's number of a chroma sampling.
+class Residents(Protocol):
+    """Photos that stay on the GPU that decoded them."""
 
-It gives None if it cannot.
-"""
+    def keep(self, pixels: NDArray[np.uint8], decoded: object, orientation: int = 1) -> None:
+        """Keep a decoder's picture, whose upright pixels, uint8 [H, W, 3], are read-only from now on.
+
+        It was stored in an EXIF orientation, 1 to 8.
+        """
+
+    def changed(
+        self, before: NDArray[np.uint8] | None, after: NDArray[np.uint8]
+    ) -> AbstractContextManager[object | None]:
+        """A picture of ``after``, uint8 [H, W, 3], for an encoder, made of that of ``before``.
+
+        None if that is not on the GPU. Raises EngineError.
+        """
+
+
+class JpegDecoder(Protocol):
+    """Decodes JPEGs.
+
+    Its samples may differ from Pillow's by one code value, but are always the same for the same file.
+    """
+
+    def __call__(self, content: bytes) -> NDArray[np.uint8] | None:
+        """The samples of a JPEG, uint8 [H, W, 3] RGB in the stored orientation; None if it cannot."""
+
+    def decode(self, content: bytes) -> Decoded | None:
+        """The same, with the decoder's picture."""
+
+    def keep(self, pixels: NDArray[np.uint8], decoded: object, orientation: int = 1) -> None:
+        """Let a picture stay on the GPU; see Residents.keep."""
+
+
+class JpegEncoder(Protocol):
+    """Encodes JPEGs."""
+
+    def __call__(
+        self, samples: NDArray[np.uint8], quality: int, sampling: int, before: NDArray[np.uint8] | None = None
+    ) -> bytes | None:
+        """A JPEG without metadata of uint8 [H, W, 3] RGB; None if it cannot.
+
+        ``quality`` is 1 to 100, ``sampling`` Pillow's number of the chroma sampling. ``before`` are the
+        pixels of the photo that was changed, if known.
+        """
 
 
 @dataclass(frozen=True, eq=False)

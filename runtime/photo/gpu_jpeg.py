@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, JpegImagePlugin
 
+from .data import Decoded, Residents
 from .gpu_codec import MOST_APART, SAMPLINGS, GpuCodec, made_picture, options_for
 
 OPTIONS = ":fancy_upsampling=1"
@@ -26,28 +27,43 @@ class GpuJpegs(GpuCodec):
 
     what: ClassVar[str] = "decoded"
 
+    def __init__(
+        self, gpu: int, load: Callable[[], Any] | None = None, residents: Residents | None = None
+    ) -> None:
+        """``residents`` are the photos that stay on the GPU (None: none do); see GpuCodec for the others."""
+        super().__init__(gpu, load)
+        self._residents = residents
+
     def __call__(self, content: bytes) -> NDArray[np.uint8] | None:
         """The samples of a file, uint8 [H, W, 3] RGB in the stored orientation; None if it cannot."""
-        samples: NDArray[np.uint8] | None = self._use(
-            lambda library, decoder: _decode(library, decoder, content)
-        )
-        return samples
+        decoded = self.decode(content)
+        return None if decoded is None else decoded.samples
+
+    def decode(self, content: bytes) -> Decoded | None:
+        """The same, with nvImageCodec's picture, for `keep`."""
+        decoded: Decoded | None = self._use(lambda library, decoder: _decode(library, decoder, content))
+        return decoded
+
+    def keep(self, pixels: NDArray[np.uint8], decoded: object, orientation: int = 1) -> None:
+        """See Residents.keep."""
+        if self._residents is not None:
+            self._residents.keep(pixels, decoded, orientation)
 
     def _open(self, library: Any) -> Any:
         return library.Decoder(options=OPTIONS, **options_for(library, self._gpu))
 
     def _why_not(self, library: Any, coder: Any) -> str:
-        distance = apart(lambda content: _decode(library, coder, content))
+        distance = apart(lambda content: getattr(_decode(library, coder, content), "samples", None))
         return "" if distance <= MOST_APART else f"it differs from Pillow by {distance:g} code values"
 
 
-def _decode(library: Any, decoder: Any, content: bytes) -> NDArray[np.uint8] | None:
+def _decode(library: Any, decoder: Any, content: bytes) -> Decoded | None:
     params = library.DecodeParams(apply_exif_orientation=False, color_spec=library.SRGB)
     picture = decoder.decode(content, params=params)
     samples = None if picture is None else np.array(picture.cpu())
     if samples is None or samples.dtype != np.uint8 or samples.ndim != 3 or samples.shape[2] != 3:
         return None
-    return samples
+    return Decoded(samples, picture)
 
 
 def can_decode(picture: ImageFile.ImageFile, content: bytes) -> bool:

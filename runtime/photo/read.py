@@ -17,7 +17,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from ..errors import PhotoError
 from .colour import SrgbSpace, colour_space, srgb_pixels, strip_sums
-from .data import JpegDecoder, Photo
+from .data import Decoded, JpegDecoder, Photo
 from .formats import FORMATS, NAMES, is_lossless_webp, jpeg_options, plain_mode, turn_upright
 from .gpu_jpeg import can_decode
 from .limits import check_kind, too_large
@@ -137,7 +137,8 @@ def _decode(
     format = "JPEG" if picture.format == "MPO" else str(picture.format)
     exif, orientation = clean_exif(picture), orientation_of(picture)  # before loading, which closes the file
     options = _format_options(picture, format, path)
-    given = None if decoder is None or deep else _decoded(picture, path, decoder)
+    decoded = None if decoder is None or deep else _decoded(picture, path, decoder)
+    given = None if decoded is None else decoded.samples
     loaded: Image.Image = picture
     if deep:
         colour, alpha = read_16_bit(picture, lambda: _open(path))
@@ -162,6 +163,8 @@ def _decode(
     upright = given if orientation == 1 else None
     if space is None:
         pixels = _samples(bands if mode == "RGB" else bands.convert("RGB")) if upright is None else upright
+        if used is not None and decoded is not None:
+            used.keep(pixels, decoded.picture, orientation)
         return Photo(pixels, path, format, plain.mode, alpha, options, decoder=used)
     codes = _samples(bands) if upright is None else upright
     pixels = srgb_pixels(space, codes)
@@ -178,14 +181,14 @@ def _loaded(picture: ImageFile.ImageFile, given: NDArray[np.uint8] | None) -> Im
     return loaded
 
 
-def _decoded(picture: ImageFile.ImageFile, path: Path, decoder: JpegDecoder) -> NDArray[np.uint8] | None:
+def _decoded(picture: ImageFile.ImageFile, path: Path, decoder: JpegDecoder) -> Decoded | None:
     """The stored samples of a file, uint8 [H, W, 3], by ``decoder``; None: Pillow decodes it."""
     content = path.read_bytes() if picture.format == "JPEG" else b""
     if not can_decode(picture, content):
         return None
-    samples = decoder(content)
-    fits = samples is not None and samples.shape == (picture.height, picture.width, 3)
-    return samples if fits else None
+    found = decoder.decode(content)
+    fits = found is not None and found.samples.shape == (picture.height, picture.width, 3)
+    return found if fits else None
 
 
 def _format_options(picture: ImageFile.ImageFile, format: str, path: Path) -> dict[str, Any]:

@@ -188,7 +188,7 @@ def _encode(
     if "orientation" in options:
         options = described_upright(options, width, height)
     if encoder is not None and format == "JPEG" and _is_plain(photo):
-        content = encoded_jpeg(pixels, options, encoder)
+        content = encoded_jpeg(pixels, options, encoder, photo.pixels)
         if content is not None:
             return content
     stream = io.BytesIO()

@@ -69,15 +69,21 @@ def changed_jpeg(
         return None
 
 
-def encoded_jpeg(samples: NDArray[np.uint8], kept: Mapping[str, Any], encoder: JpegEncoder) -> bytes | None:
+def encoded_jpeg(
+    samples: NDArray[np.uint8],
+    kept: Mapping[str, Any],
+    encoder: JpegEncoder,
+    before: NDArray[np.uint8] | None = None,
+) -> bytes | None:
     """A JPEG of samples, uint8 [H, W, 3] RGB, with the save options ``kept``, as Pillow would write it.
 
-    None if they need Pillow: own tables, progressive scans, or another sampling than the encoder has.
+    ``before`` are the samples of the photo that was changed. None if they need Pillow: own tables,
+    progressive scans, or another sampling than the encoder has.
     """
     options = save_options(kept, "JPEG")
     if "qtables" in options or options.get("progressive"):
         return None
-    content = encoder(samples, options["quality"], options["subsampling"])
+    content = encoder(samples, options["quality"], options["subsampling"], before)
     if content is None:
         return None
     texts = _texts(kept, 1)

@@ -12,7 +12,7 @@ from ..engines.contract import CELL_PX, Capabilities
 from ..engines.tiles import Tile, mask_cells, plan_cheapest, plan_tiles
 from ..face.alignment import Frame
 from ..face.coordinates import sample_cells, scale_of
-from ..face.gpu_pixels import CPU_PIXELS, CpuPixels
+from ..face.pixels import CPU_PIXELS, CpuPixels, Cut
 
 BESIDE_PX = 4
 """The border in px around the mask that is sampled if no engine runs."""
@@ -67,7 +67,7 @@ def frame_with_halo(
     x0, y0, x1, y1 = area
     matrix = frame.to_photo(size)
     matrix[:, 2] += matrix[:, :2] @ (x0 - halo, y0 - halo)
-    pixels.sample(rgb, matrix, (x1 - x0, y1 - y0), image[y0:y1, x0:x1])
+    pixels.sample(Cut(rgb, matrix, (x1 - x0, y1 - y0), image[y0:y1, x0:x1]))
     return image
 
 

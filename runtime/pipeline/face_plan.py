@@ -15,12 +15,12 @@ from ..engines.frame import FrameWork
 from ..face.contrast import ContrastChange, paste_contrast, plan_contrast
 from ..face.coordinates import resize_plane
 from ..face.covers import visible_share
-from ..face.gpu_pixels import CPU_PIXELS, Change, CpuPixels
 from ..face.hair import HairChange, greys, paste_hair, plan_hair
 from ..face.head_parser import HeadParser, skin_at
 from ..face.line_strength import pattern_for
 from ..face.neck import NeckChange, neck_ages, paste_neck, plan_neck
 from ..face.pattern import one_pattern
+from ..face.pixels import CPU_PIXELS, Change, CpuPixels
 from ..face.shape import ShapeChange, paste_shape, plan_shape
 from ..face.tone import read_tone
 from ..face.whites import OPENINGS, WhiteChange, paste_white, plan_whites
@@ -129,14 +129,15 @@ def paste_face(
     aged: NDArray[np.uint8],
     strength: float,
     pixels: CpuPixels = CPU_PIXELS,
+    photo: NDArray[np.uint8] | None = None,
 ) -> None:
     """Add the change of one face to the photo ``out`` in place; ``aged`` is its frame, uint8 [S, S, 3].
 
-    ``pixels`` pastes the network's change.
+    ``pixels`` pastes the network's change; ``photo`` is the photo without changes, uint8 [H, W, 3], if known.
     """
     before = work.before
     tone = read_tone(before, work.mask)
-    pixels.paste(out, Change(work.seen.face.frame, before, aged, work.mask, strength, tone))
+    pixels.paste(out, Change(work.seen.face.frame, before, aged, work.mask, strength, tone, photo))
     for change in work.whites:
         paste_white(out, change, tone, strength)
     for fading in work.contrast:

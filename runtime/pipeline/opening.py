@@ -7,18 +7,20 @@ from dataclasses import dataclass
 
 from ..bundle.bundle import Bundle
 from ..engines.choose import check_device, may_use_gpu
+from ..engines.cuda.resident import ResidentPhotos
 from ..engines.openvino_network import load_openvino
 from ..engines.scheduler.scheduler import FrameScheduler, open_scheduler
 from ..face.finder import FaceFinder
-from ..face.gpu_pixels import CPU_PIXELS, CpuPixels, open_pixels
+from ..face.gpu_pixels import open_pixels
 from ..face.head_parser import HeadParser
 from ..face.networks import FaceNetworks, open_face_networks
+from ..face.pixels import CPU_PIXELS, CpuPixels
 from ..photo.gpu_codec import GpuCodec, gpu_of
 from ..photo.gpu_jpeg import GpuJpegs
 from ..photo.gpu_jpeg_encoder import GpuJpegEncoder
 from .estimator import Estimator, open_estimator
 
-Closable = FrameScheduler | Estimator | FaceNetworks | GpuCodec | CpuPixels
+Closable = FrameScheduler | Estimator | FaceNetworks | GpuCodec | CpuPixels | ResidentPhotos
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +28,7 @@ class OpenedNetworks:
     """The engine of the generator, the estimator, the finder and the parser of faces, and their networks.
 
     ``decoder`` and ``encoder`` are those of JPEGs on the GPU that ages; None on the CPU. ``pixels`` samples
-    photos and pastes.
+    photos and pastes, ``residents`` are the photos that stay on that GPU, if any.
     """
 
     scheduler: FrameScheduler
@@ -37,6 +39,7 @@ class OpenedNetworks:
     decoder: GpuJpegs | None = None
     encoder: GpuJpegEncoder | None = None
     pixels: CpuPixels = CPU_PIXELS
+    residents: ResidentPhotos | None = None
 
 
 def open_networks(bundle: Bundle, device: str, precision: str | None, held: list[Closable]) -> OpenedNetworks:
@@ -72,8 +75,9 @@ def _one_after_the_other(
     held.append(estimator)
     networks = open_face_networks(engine.name, engine.device)
     held.append(networks)
-    gpu, pixels = gpu_of(engine.device), open_pixels(engine.device)
-    decoder, encoder = (None, None) if gpu is None else (GpuJpegs(gpu), GpuJpegEncoder(gpu))
-    held += [one for one in (decoder, encoder, pixels) if one is not None]
+    gpu, (pixels, residents) = gpu_of(engine.device), open_pixels(engine.device)
+    decoder = None if gpu is None else GpuJpegs(gpu, residents=residents)
+    encoder = None if gpu is None else GpuJpegEncoder(gpu, residents=residents)
+    held += [one for one in (residents, decoder, encoder, pixels) if one is not None]
     finder, parser = FaceFinder(networks=networks), HeadParser(networks=networks)
-    return OpenedNetworks(scheduler, estimator, networks, finder, parser, decoder, encoder, pixels)
+    return OpenedNetworks(scheduler, estimator, networks, finder, parser, decoder, encoder, pixels, residents)

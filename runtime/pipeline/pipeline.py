@@ -66,7 +66,7 @@ class Pipeline:
         self._scheduler, self._estimator, self._networks = opened.scheduler, opened.estimator, opened.networks
         self._finder, self._parser = opened.finder, opened.parser
         self.jpeg_decoder, self.jpeg_encoder = opened.decoder, opened.encoder
-        self._pixels = opened.pixels
+        self._pixels, self._residents = opened.pixels, opened.residents
 
     @property
     def capabilities(self) -> Capabilities:
@@ -98,9 +98,9 @@ class Pipeline:
         self._estimator.close()
         self._networks.close()
         self._pixels.close()
-        for codec in (self.jpeg_decoder, self.jpeg_encoder):
-            if codec is not None:
-                codec.close()
+        for one in (self._residents, self.jpeg_decoder, self.jpeg_encoder):
+            if one is not None:
+                one.close()
 
     def estimate(self, rgb: NDArray[np.uint8]) -> list[tuple[Face, FaceAges]]:
         """Every face of a photo, uint8 [H, W, 3], largest first, with its apparent ages in years."""
@@ -232,7 +232,7 @@ class Pipeline:
         aged = [frame.result() for frame in started.frames]
         out = started.pixels if in_place and started.pixels.flags.writeable else np.array(started.pixels)
         for work, frame in zip(started.works, aged, strict=True):
-            paste_face(out, work, frame, started.request.strength, self._pixels)
+            paste_face(out, work, frame, started.request.strength, self._pixels, started.pixels)
         faces = tuple(_aged_face(work) for work in started.works)
         return AgedPhoto(out, faces, started.left, started.found)
 

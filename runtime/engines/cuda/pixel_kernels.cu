@@ -30,21 +30,22 @@ static __device__ int weigh(float position, float *weights) {
   return (int)below;
 }
 
-// Blocks (width / blockDim.x, height): a row of ``out``, Byte [height, width, 3], each. ``photo`` is Byte [tall, wide,
-// 3], its edges are repeated; ``along`` is [2, width], ``starts`` [2, height], in px from ``origins`` [height, 2], a
-// column and a row of the photo.
-extern "C" __global__ void warp_frame(const Byte *photo, int wide, int tall, const double *along,
-                                      const double *starts, const int *origins, Byte *out, int width, int height) {
+// Blocks (width / blockDim.x, height): a row of ``out``, Byte [height, width, 3], each. ``photo`` has ``wide`` columns,
+// every ``across_bytes``, and ``tall`` rows, every ``down_bytes``; its edges are repeated. ``along`` is [2, width],
+// ``starts`` [2, height], in px from ``origins`` [height, 2], a column and a row of the photo.
+extern "C" __global__ void warp_frame(const Byte *photo, int across_bytes, int down_bytes, int wide, int tall,
+                                      const double *along, const double *starts, const int *origins, Byte *out,
+                                      int width, int height) {
   const int column = blockIdx.x * blockDim.x + threadIdx.x, row = blockIdx.y;
   if (column >= width) return;
   float across[4], down[4], total[RGB];
   const int left = weigh(step_at(along[column], starts[row]), across) + origins[2 * row];
   const int top = weigh(step_at(along[width + column], starts[height + row]), down) + origins[2 * row + 1];
   for (int r = 0; r < 4; r++) {
-    const Byte *line = photo + (size_t)limited(top - 1 + r, tall) * wide * RGB;
+    const Byte *line = photo + (long long)limited(top - 1 + r, tall) * down_bytes;
     float sum[RGB];
     for (int c = 0; c < 4; c++) {
-      const Byte *at = line + RGB * limited(left - 1 + c, wide);
+      const Byte *at = line + (long long)limited(left - 1 + c, wide) * across_bytes;
       for (int i = 0; i < RGB; i++)
         sum[i] = c ? __fmaf_rn((float)at[i], across[c], sum[i]) : __fmul_rn((float)at[i], across[c]);
     }
@@ -85,10 +86,12 @@ static __device__ float change_at(const float *change, int wide, int tall, int c
                                                                : change[((size_t)row * wide + column) * 4 + i];
 }
 
-// Blocks (width / blockDim.x, height): a row of ``photo``, Byte [height, width, 3], each. Bilinear samples of
-// ``change`` [tall, wide, 4] are added where that of the fourth channel is above 0; positions are as in warp_frame.
+// Blocks (width / blockDim.x, height): a row of ``out``, Byte [height, width, 3], each: that of ``photo``, whose columns
+// and rows begin every ``across_bytes`` and ``down_bytes``, and which may be ``out``. Bilinear samples of ``change``
+// [tall, wide, 4] are added where that of the fourth channel is above 0; positions are as in warp_frame.
 extern "C" __global__ void add_change(const float *change, int wide, int tall, const double *along,
-                                      const double *starts, Byte *photo, int width, int height) {
+                                      const double *starts, const Byte *photo, int across_bytes, int down_bytes,
+                                      Byte *out, int width, int height) {
   const int column = blockIdx.x * blockDim.x + threadIdx.x, row = blockIdx.y;
   if (column >= width) return;
   const float x = within_reach(step_at(along[column], starts[row]));
@@ -102,7 +105,7 @@ extern "C" __global__ void add_change(const float *change, int wide, int tall, c
                                 change_at(change, wide, tall, c + 1, r + 1, i), right);
     sum[i] = between(above, below, lower);
   }
-  if (!(sum[3] > 0.0f)) return;
-  Byte *at = photo + ((size_t)row * width + column) * RGB;
-  for (int i = 0; i < RGB; i++) at[i] = code_of(at[i] + __float2int_rn(sum[i]));
+  const Byte *from = photo + (long long)row * down_bytes + (long long)column * across_bytes;
+  Byte *to = out + ((size_t)row * width + column) * RGB;
+  for (int i = 0; i < RGB; i++) to[i] = sum[3] > 0.0f ? code_of(from[i] + __float2int_rn(sum[i])) : from[i];
 }

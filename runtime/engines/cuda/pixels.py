@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ...errors import EngineError
 from .api import ADDRESS, NUMBER, Cuda, KernelType
 from .handles import DeviceMemory, HandleStack, Library, PinnedMemory, Stream
+from .picture import RGB, GpuPicture
 
 PTX = Path(__file__).with_name("pixel_kernels.ptx")
 KERNELS = ("warp_frame", "weigh_change", "add_change")
@@ -26,7 +27,8 @@ Arrays = dict[str, NDArray[Any]]
 class PixelKernels:
     """The kernels of pixel_kernels.cu on one GPU, one call at a time; thread-safe.
 
-    Arrays cross the bus in one copy in each direction, through pinned memory.
+    Arrays cross the bus in one copy in each direction, through pinned memory; a photo that is on the GPU is
+    read there.
     """
 
     def __init__(self, cuda: Cuda, gpu: int) -> None:
@@ -46,7 +48,7 @@ class PixelKernels:
 
     def warp(
         self,
-        photo: NDArray[np.uint8],
+        photo: NDArray[np.uint8] | GpuPicture,
         along: NDArray[np.float64],
         starts: NDArray[np.float64],
         origins: NDArray[np.int32],
@@ -59,10 +61,13 @@ class PixelKernels:
         row, and origins[:, 0], [h, 2]; its source row that of the others. Raises EngineError.
         """
         height, width = out.shape[:2]
-        arrays: Arrays = {"photo": photo, "along": along, "starts": starts, "origins": origins}
-        with self._carried(arrays, {"out": out.nbytes}, "out", out):
+        arrays: Arrays = {"along": along, "starts": starts, "origins": origins}
+        wide, tall = _size(photo)
+        if isinstance(photo, np.ndarray):
+            arrays["photo"] = photo
+        with self._carried(arrays, {"out": out.nbytes}, out):
             self._launch(
-                "warp_frame", (width, height), "photo", photo.shape[1], photo.shape[0], "along", "starts",
+                "warp_frame", (width, height), *_placed(photo, "photo"), wide, tall, "along", "starts",
                 "origins", "out", width, height,
             )  # fmt: skip
 
@@ -75,25 +80,33 @@ class PixelKernels:
         along: NDArray[np.float64],
         starts: NDArray[np.float64],
         out: NDArray[np.uint8],
+        photo: GpuPicture | None = None,
     ) -> None:
         """Add the weighted change of ``before``, uint8 [H, W, 3], to ``out``, uint8 [h, w, 3].
 
         The change is ``after`` - ``before``, times ``mask`` [H, W], the strength, and the weights of the
         middle and the largest of three channels: ``weights`` are these, 256 each, and the strength. It is
         sampled bilinearly at along + starts, as in `warp`, and is 0 outside ``before``. Pixels where the
-        sample of the mask is 0 are not touched. Raises EngineError.
+        sample of the mask is 0 are not changed. ``photo`` has the pixels of ``out``, if the GPU has them.
+        Raises EngineError.
         """
         (tall, wide), (height, width) = mask.shape, out.shape[:2]
         arrays: Arrays = {
-            "before": before, "after": after, "mask": mask, "weights": weights,
-            "along": along, "starts": starts, "out": out,
+            "before": before, "after": after, "mask": mask, "weights": weights, "along": along,
+            "starts": starts,
         }  # fmt: skip
-        with self._carried(arrays, {"change": 4 * mask.nbytes}, "out", out):
+        more = {"change": 4 * mask.nbytes}
+        if photo is None:
+            arrays["out"] = out
+        else:
+            more["out"] = out.nbytes
+        with self._carried(arrays, more, out):
             self._launch(
                 "weigh_change", (wide, tall), "before", "after", "mask", "weights", "change", wide
             )  # fmt: skip
             self._launch(
-                "add_change", (width, height), "change", wide, tall, "along", "starts", "out", width, height
+                "add_change", (width, height), "change", wide, tall, "along", "starts",
+                *_placed(out if photo is None else photo, "out"), "out", width, height,
             )  # fmt: skip
 
     def close(self) -> None:
@@ -106,17 +119,15 @@ class PixelKernels:
             self._handles.close()
 
     @contextlib.contextmanager
-    def _carried(
-        self, arrays: Arrays, more: dict[str, int], result: str, out: NDArray[Any]
-    ) -> Iterator[None]:
-        """Upload ``arrays`` and make room for ``more`` bytes; afterwards download ``result`` into ``out``."""
+    def _carried(self, arrays: Arrays, more: dict[str, int], out: NDArray[Any]) -> Iterator[None]:
+        """Upload ``arrays`` and make room for ``more`` bytes; afterwards download the array "out"."""
         sizes = {name: array.nbytes for name, array in arrays.items()} | more
         with self._lock:
             self._cuda.use(self._gpu)
             room = self._room_for(sum(_aligned(size) for size in sizes.values()))
             room.upload(arrays, sizes, self._stream)
             yield
-            room.download(result, out, self._stream)
+            room.download("out", out, self._stream)
 
     def _room_for(self, size: int) -> _Room:
         """The memory of the last call, or larger memory."""
@@ -127,15 +138,31 @@ class PixelKernels:
             self._room = _Room(self._cuda, -(-size // STEP_BYTES) * STEP_BYTES)
         return self._room
 
-    def _launch(self, name: str, size: tuple[int, int], *values: int | str) -> None:
-        """Launch a kernel for ``size`` (width, height) px with numbers and names of arrays as arguments."""
+    def _launch(self, name: str, size: tuple[int, int], *values: int | str | GpuPicture) -> None:
+        """Launch a kernel for ``size`` (width, height) px with numbers, names of arrays and pictures."""
         assert self._room is not None
-        arguments: list[tuple[int, KernelType]] = [
-            (value, NUMBER) if isinstance(value, int) else (self._room.address(value), ADDRESS)
-            for value in values
-        ]
+        arguments = [_argument(value, self._room) for value in values]
         grid = (-(-size[0] // THREADS), size[1], 1)
         self._cuda.kernel_launch(self._kernels[name], grid, THREADS, arguments, self._stream.handle)
+
+
+def _size(photo: NDArray[np.uint8] | GpuPicture) -> tuple[int, int]:
+    """Width and height in px."""
+    return (photo.width, photo.height) if isinstance(photo, GpuPicture) else (photo.shape[1], photo.shape[0])
+
+
+def _placed(photo: NDArray[np.uint8] | GpuPicture, name: str) -> tuple[str | GpuPicture, int, int]:
+    """Where a photo, ``name`` if it is uploaded, begins, and the bytes between its columns and rows."""
+    if isinstance(photo, GpuPicture):
+        return photo, photo.across, photo.down
+    return name, RGB, RGB * photo.shape[1]
+
+
+def _argument(value: int | str | GpuPicture, room: _Room) -> tuple[int, KernelType]:
+    """An argument of a kernel."""
+    if isinstance(value, int):
+        return value, NUMBER
+    return (room.address(value) if isinstance(value, str) else value.address), ADDRESS
 
 
 class _Room:

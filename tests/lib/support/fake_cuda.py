@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,7 +38,8 @@ class FakeStream:
 class FakeCuda:
     """Stands in for runtime.cuda.api.Cuda; ``broken`` holds the rules that were broken, ``calls`` the names.
 
-    ``fail`` maps a call to the error it raises; ``free_bytes`` is what there is to allocate on the GPU.
+    ``fail`` maps a call to the error it raises; ``free_bytes`` is what there is to allocate on the GPU;
+    ``bus`` counts the bytes that were copied "up" to the GPU and "down" from it.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class FakeCuda:
     ) -> None:
         self.broken: list[str] = []
         self.calls: list[str] = []
+        self.bus: Counter[str] = Counter()
         self.fail: dict[str, CudaError] = {}
         self.free_bytes = self._total = free_bytes
         self.driver_and_runtime = (13000, 13000)
@@ -176,6 +178,9 @@ class FakeCuda:
         def work() -> None:
             into = self.view(target, (height - 1) * target_pitch + width)
             out = self.view(source, (height - 1) * source_pitch + width)
+            way = (self._is_on_the_gpu(source), self._is_on_the_gpu(target))
+            if way[0] != way[1]:
+                self.bus["up" if way[1] else "down"] += width * height
             for row in range(height):
                 a, b = row * target_pitch, row * source_pitch
                 into[a : a + width] = out[b : b + width]
@@ -264,6 +269,22 @@ class FakeCuda:
                 self._give(stream, "work", work)
                 while self._random.random() < 0.4 and self._runnable():
                     self._step()
+
+    def lend(self, array: np.ndarray) -> int:
+        """Another library's memory on the GPU with these bytes; returns its address."""
+        with self._lock:
+            address = self._reserve(self._memory, array.nbytes)
+            self._memory[address][...] = array.reshape(-1)
+            return address
+
+    def take_back(self, address: int) -> None:
+        """Free another library's memory."""
+        with self._lock:
+            self._drain()
+            del self._memory[address]
+
+    def _is_on_the_gpu(self, address: int) -> bool:
+        return any(start <= address < start + len(array) for start, array in self._memory.items())
 
     def view(self, address: int, size: int) -> np.ndarray:
         """Bytes of memory, from an address that may lie inside of it; out of bounds is an error at once."""

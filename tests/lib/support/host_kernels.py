@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from amgan.runtime.engines.cuda import pixels
+from amgan.runtime.engines.cuda.picture import GpuPicture
 
 SOURCE = pixels.PTX.with_suffix(".cu")
 HOST = """
@@ -35,15 +36,17 @@ template <class Kernel> static void run(int width, int height, Kernel kernel) {
     blockIdx = {unsigned(x / 7), unsigned(y), 0}; threadIdx = {unsigned(x % 7), 0, 0}; kernel();
   }
 }
-extern "C" void host_warp(const Byte *photo, int wide, int tall, const double *along, const double *starts,
-    const int *origins, Byte *out, int width, int height) {
-  run(width, height, [=] { warp_frame(photo, wide, tall, along, starts, origins, out, width, height); });
+extern "C" void host_warp(const Byte *photo, int across, int down, int wide, int tall, const double *along,
+    const double *starts, const int *origins, Byte *out, int width, int height) {
+  run(width, height,
+      [=] { warp_frame(photo, across, down, wide, tall, along, starts, origins, out, width, height); });
 }
 extern "C" void host_paste(const Byte *before, const Byte *after, const float *mask, const float *weights,
-    float *change, int wide, int tall, const double *along, const double *starts, Byte *photo, int width,
-    int height) {
+    float *change, int wide, int tall, const double *along, const double *starts, const Byte *photo,
+    int across, int down, Byte *out, int width, int height) {
   run(wide, tall, [=] { weigh_change(before, after, mask, weights, change, wide); });
-  run(width, height, [=] { add_change(change, wide, tall, along, starts, photo, width, height); });
+  run(width, height,
+      [=] { add_change(change, wide, tall, along, starts, photo, across, down, out, width, height); });
 }
 """
 
@@ -55,31 +58,49 @@ class HostPixels:
         self._library = library
 
     def warp(
-        self, photo: np.ndarray, along: np.ndarray, starts: np.ndarray, origins: np.ndarray, out: np.ndarray
-    ) -> None:
+        self, photo: np.ndarray | GpuPicture, along: np.ndarray, starts: np.ndarray, origins: np.ndarray,
+        out: np.ndarray,
+    ) -> None:  # fmt: skip
         height, width = out.shape[:2]
         made = np.zeros((height, width, 3), np.uint8)
-        tall, wide = photo.shape[:2]
-        _call(self._library.host_warp, photo, wide, tall, along, starts, origins, made, width, height)
+        held = photo if isinstance(photo, GpuPicture) else _picture(photo)
+        _call(
+            self._library.host_warp, held, held.across, held.down, held.width, held.height, along, starts,
+            origins, made, width, height,
+        )  # fmt: skip
         out[...] = made
 
     def paste(
         self, before: np.ndarray, after: np.ndarray, mask: np.ndarray, weights: np.ndarray, along: np.ndarray,
-        starts: np.ndarray, out: np.ndarray,
+        starts: np.ndarray, out: np.ndarray, photo: GpuPicture | None = None,
     ) -> None:  # fmt: skip
         (tall, wide), (height, width) = mask.shape, out.shape[:2]
         made, change = np.ascontiguousarray(out), np.zeros((tall, wide, 4), np.float32)
+        held = _picture(made) if photo is None else photo
         _call(
-            self._library.host_paste, before, after, mask, weights, change, wide, tall, along, starts, made,
-            width, height,
+            self._library.host_paste, before, after, mask, weights, change, wide, tall, along, starts, held,
+            held.across, held.down, made, width, height,
         )  # fmt: skip
         out[...] = made
 
 
-def _call(function: Any, *values: np.ndarray | int) -> None:
-    """Call a function with the addresses of arrays, contiguous as on the GPU, and numbers."""
-    held = [value if isinstance(value, int) else np.ascontiguousarray(value) for value in values]
-    function(*(v if isinstance(v, int) else ctypes.c_void_p(v.ctypes.data) for v in held))
+def _picture(pixels: np.ndarray) -> GpuPicture:
+    """Pixels of this process as if they were on the GPU."""
+    plain = np.ascontiguousarray(pixels)
+    height, width = plain.shape[:2]
+    return GpuPicture(plain.ctypes.data, width, height, 3, 3 * width, plain)
+
+
+def _call(function: Any, *values: np.ndarray | GpuPicture | int) -> None:
+    """Call a function with addresses of arrays, contiguous as on the GPU, and of pictures, and numbers."""
+    held = [np.ascontiguousarray(one) if isinstance(one, np.ndarray) else one for one in values]
+    function(*map(_argument, held))
+
+
+def _argument(value: np.ndarray | GpuPicture | int) -> Any:
+    if isinstance(value, int):
+        return value
+    return ctypes.c_void_p(value.address if isinstance(value, GpuPicture) else value.ctypes.data)
 
 
 def host_pixels(folder: Path) -> HostPixels:

@@ -20,6 +20,16 @@ def _array(view: View, address: int, shape: tuple[int, ...], dtype: Any) -> np.n
     return view(address, size).view(dtype).reshape(shape)
 
 
+def picture_at(view: View, address: int, across: int, down: int, shape: tuple[int, int]) -> np.ndarray:
+    """RGB samples [tall, wide, 3] whose columns and rows begin every so many bytes, which may be negative."""
+    tall, wide = shape
+    low = min(0, across * (wide - 1)) + min(0, down * (tall - 1))
+    high = max(0, across * (wide - 1)) + max(0, down * (tall - 1)) + 3
+    flat = view(address + low, high - low)
+    index = -low + down * np.arange(tall)[:, None, None] + across * np.arange(wide)[:, None] + np.arange(3)
+    return np.asarray(flat[index])
+
+
 def _fma(a: Any, b: Any, c: Any) -> np.ndarray:
     wide = [np.asarray(one, np.float64) for one in (a, b, c)]
     return np.asarray(wide[0] * wide[1] + wide[2], np.float32)
@@ -41,9 +51,9 @@ def _weights(at: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
 
 
 def warp_frame(view: View, grid: Grid, arguments: list[int]) -> None:
-    photo, wide, tall, along, starts, origins, out, width, height = arguments
+    photo, across_bytes, down_bytes, wide, tall, along, starts, origins, out, width, height = arguments
     assert grid[1:] == (height, 1)
-    source = _array(view, photo, (tall, wide, 3), np.uint8).astype(np.float32)
+    source = picture_at(view, photo, across_bytes, down_bytes, (tall, wide)).astype(np.float32)
     origin = _array(view, origins, (height, 2), np.int32).astype(int)
     x, y = _positions(view, along, starts, width, height)
     (left, across), (top, down) = _weights(x), _weights(y)
@@ -74,7 +84,7 @@ def weigh_change(view: View, grid: Grid, arguments: list[int]) -> None:
 
 
 def add_change(view: View, grid: Grid, arguments: list[int]) -> None:
-    change, wide, tall, along, starts, photo, width, height = arguments
+    change, wide, tall, along, starts, photo, across_bytes, down_bytes, out, width, height = arguments
     assert grid[1:] == (height, 1)
     values = np.zeros((tall + 2, wide + 2, 4), np.float32)
     values[1:-1, 1:-1] = _array(view, change, (tall, wide, 4), np.float32)
@@ -90,9 +100,9 @@ def add_change(view: View, grid: Grid, arguments: list[int]) -> None:
     right, lower = x - np.floor(x), y - np.floor(y)
     above, below = (between(at(c, row), at(c + 1, row), right) for row in (r, r + 1))
     total = between(above, below, lower)
-    codes = _array(view, photo, (height, width, 3), np.uint8)
+    codes = picture_at(view, photo, across_bytes, down_bytes, (height, width))
     added = np.clip(codes + np.rint(total[..., :3]), 0, 255)
-    codes[...] = np.where(total[..., 3:] > 0, added, codes)
+    _array(view, out, (height, width, 3), np.uint8)[...] = np.where(total[..., 3:] > 0, added, codes)
 
 
 TWINS = {"warp_frame": warp_frame, "weigh_change": weigh_change, "add_change": add_change}

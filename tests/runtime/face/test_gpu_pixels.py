@@ -7,24 +7,19 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from PIL import Image, ImageOps
 from support.fake_cuda import FakeCuda
 from support.host_kernels import HostPixels, host_pixels
 
 from amgan.runtime.engines.cuda.api import CudaError, GpuInfo
+from amgan.runtime.engines.cuda.picture import GpuPicture
 from amgan.runtime.engines.cuda.pixels import PixelKernels
 from amgan.runtime.errors import EngineError, UsageError
 from amgan.runtime.face import extensions, gpu_pixels
 from amgan.runtime.face.alignment import Frame
-from amgan.runtime.face.gpu_pixels import (
-    Change,
-    CpuPixels,
-    GpuPixels,
-    apart,
-    open_pixels,
-    paste_by,
-    sample_by,
-)
+from amgan.runtime.face.gpu_pixels import GpuPixels, apart, open_pixels, paste_by, sample_by
 from amgan.runtime.face.paste import paste_change
+from amgan.runtime.face.pixels import Change, CpuPixels, Cut
 from amgan.runtime.face.tone import Tone
 from amgan.runtime.face.warp import sample_affine
 
@@ -88,7 +83,7 @@ def same(kernels: object) -> int:
 def test_a_frame_is_that_of_the_cpu(frame: Frame, which: str, request: pytest.FixtureRequest) -> None:
     kernels, photo = request.getfixturevalue(which), a_photo()
     to_photo = frame.to_photo(SIZE)
-    found = sample_by(kernels, photo, to_photo, (SIZE, 150))
+    found = sample_by(kernels, Cut(photo, to_photo, (SIZE, 150)))
     assert found is not None
     assert most_apart(found, sample_affine(photo, to_photo, (SIZE, 150))) <= same(kernels)
 
@@ -107,9 +102,51 @@ def test_a_pasted_change_is_that_of_the_cpu(frame: Frame, which: str, request: p
     assert np.array_equal((wanted != photo).any(), (found != photo).any()) or not done
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("which", ["on_the_host", "kernels"])
+def test_a_photo_on_the_gpu_gives_the_same_pixels(
+    orientation: int, which: str, cuda: FakeCuda, request: pytest.FixtureRequest
+) -> None:
+    """Also where it lies turned and with rows of another length."""
+    kernels, photo, (before, after, mask) = request.getfixturevalue(which), a_photo(), a_change()
+    frame, wanted, found = FRAMES["turned"], photo.copy(), photo.copy()
+    change = Change(frame, before, after, mask, 0.8, TONE, photo)
+    with Image.fromarray(photo) as picture:
+        back = {5: 5, 6: 8, 7: 7, 8: 6}.get(orientation, orientation)
+        stored = np.asarray(turned_by(picture, back))
+    tall, wide = stored.shape[:2]
+    rows = np.zeros((tall, 3 * wide + 11), np.uint8)
+    rows[:, : 3 * wide] = stored.reshape(tall, -1)
+    address = cuda.lend(rows) if which == "kernels" else rows.ctypes.data
+    there = GpuPicture(address, wide, tall, 3, rows.shape[1]).upright(orientation)
+    cut = Cut(photo, frame.to_photo(SIZE), (SIZE, 150))
+    assert np.array_equal(sample_by(kernels, cut, there), sample_by(kernels, cut))
+    assert paste_by(kernels, wanted, change)
+    cuda.bus.clear()
+    assert paste_by(kernels, found, change, there)
+    assert np.array_equal(found, wanted)
+    with_photo = cuda.bus["up"]
+    found[...] = photo
+    found[100, 140] ^= 1  # the photo has changed since: it is carried
+    wanted[...] = found
+    change.paste(wanted)
+    assert paste_by(kernels, found, change, there)
+    assert most_apart(found, wanted) <= same(kernels)
+    if which == "kernels":
+        assert cuda.bus["up"] > 2 * with_photo + 1000
+        cuda.take_back(address)
+
+
+def turned_by(picture: Image.Image, orientation: int) -> Image.Image:
+    """A picture as Pillow turns one of an EXIF orientation upright."""
+    copy = picture.copy()
+    copy.getexif()[274] = orientation
+    return ImageOps.exif_transpose(copy)
+
+
 def test_what_the_kernels_do_not_support_is_left_to_the_cpu(kernels: PixelKernels, cuda: FakeCuda) -> None:
     photo, frame, (before, after, mask) = a_photo(), FRAMES["turned"], a_change()
-    assert sample_by(kernels, photo, frame.to_photo(64), (64, 64)) is None  # reduced by 2
+    assert sample_by(kernels, Cut(photo, frame.to_photo(64), (64, 64))) is None  # reduced by 2
     toned = Tone(TONE.slopes, 0.5)
     small = tuple(one[:64, :64] for one in (before, after, mask))
     huge = tuple(one.repeat(2, 0).repeat(2, 1) for one in (before, after, mask))
@@ -122,7 +159,7 @@ def test_what_the_kernels_do_not_support_is_left_to_the_cpu(kernels: PixelKernel
 def test_memory_grows_and_is_reused(kernels: PixelKernels, cuda: FakeCuda) -> None:
     photo, frame = a_photo(), FRAMES["turned"]
     for size, mallocs in ((64, 1), (192, 1), (700, 2), (192, 2)):
-        sample_by(kernels, photo, frame.to_photo(size), (size, size))
+        sample_by(kernels, Cut(photo, frame.to_photo(size), (size, size)))
         assert cuda.calls.count("malloc") <= mallocs
     assert cuda.calls.count("malloc") == 2
 
@@ -133,7 +170,7 @@ def test_threads_take_turns(kernels: PixelKernels, cuda: FakeCuda) -> None:
     found: dict[int, np.ndarray | None] = {}
 
     def run(size: int) -> None:
-        found[size] = sample_by(kernels, photo, frame.to_photo(size), (size, size))
+        found[size] = sample_by(kernels, Cut(photo, frame.to_photo(size), (size, size)))
 
     threads = [threading.Thread(target=run, args=(size,)) for size in sizes]
     for thread in threads:
@@ -160,7 +197,10 @@ def use(pixels: CpuPixels) -> int:
     to_photo, wanted, found = frame.to_photo(SIZE), photo.copy(), photo.copy()
     paste_change(wanted, frame, before, after, mask, strength=0.8, tone=TONE)
     pixels.paste(found, Change(frame, before, after, mask, 0.8, TONE))
-    one, other = pixels.sample(photo, to_photo, (SIZE, SIZE)), sample_affine(photo, to_photo, (SIZE, SIZE))
+    one, other = (
+        pixels.sample(Cut(photo, to_photo, (SIZE, SIZE))),
+        sample_affine(photo, to_photo, (SIZE, SIZE)),
+    )
     return max(most_apart(found, wanted), most_apart(one, other))
 
 
@@ -170,7 +210,7 @@ def test_the_gpu_is_used_after_a_comparison(cuda: FakeCuda, caplog: pytest.LogCa
     assert use(pixels) <= 1
     assert cuda.calls.count("kernel_launch") == 2 * 3
     photo, frame = a_photo(), FRAMES["turned"]
-    reduced = pixels.sample(photo, frame.to_photo(64), (64, 64))
+    reduced = pixels.sample(Cut(photo, frame.to_photo(64), (64, 64)))
     assert np.array_equal(reduced, sample_affine(photo, frame.to_photo(64), (64, 64)))
     toned = Tone(TONE.slopes, 0.5)
     before, after, mask = a_change()
@@ -206,7 +246,7 @@ def test_a_later_failure_ends_it_too(
     wanted, found, to_photo = photo.copy(), photo.copy(), frame.to_photo(SIZE)
     if operation == "sample":
         wanted = sample_affine(photo, to_photo, (SIZE, SIZE))
-        found = pixels.sample(photo, to_photo, (SIZE, SIZE))
+        found = pixels.sample(Cut(photo, to_photo, (SIZE, SIZE)))
     else:
         paste_change(wanted, frame, before, after, mask, strength=0.8, tone=TONE)
         pixels.paste(found, Change(frame, before, after, mask, 0.8, TONE))
@@ -236,10 +276,10 @@ def test_wrong_kernels_are_seen(on_the_host: HostPixels, monkeypatch: pytest.Mon
 
 def test_the_environment_decides(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AMGAN_PIXELS", raising=False)
-    assert type(open_pixels("cuda:0")) is CpuPixels
+    assert type(open_pixels("cuda:0")[0]) is CpuPixels
     monkeypatch.setenv("AMGAN_PIXELS", "gpu")
-    assert type(open_pixels("cpu")) is CpuPixels
-    assert type(open_pixels("cuda:0")) is GpuPixels
+    assert type(open_pixels("cpu")[0]) is CpuPixels
+    assert type(open_pixels("cuda:0")[0]) is GpuPixels
     monkeypatch.setenv("AMGAN_PIXELS", "yes")
     with pytest.raises(UsageError, match="AMGAN_PIXELS is 'yes': give gpu or cpu"):
         open_pixels("cuda:0")

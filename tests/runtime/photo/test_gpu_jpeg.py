@@ -20,6 +20,7 @@ from support.jpegs_for_gpus import SIZE, opened, saved, stored
 from support.photo_files import ICC, camera_data
 
 from amgan.runtime.errors import MissingDependencyError, PhotoError
+from amgan.runtime.photo.data import Decoded
 from amgan.runtime.photo.gpu_codec import AT_ONCE, MOST_APART, gpu_of, load_nvimgcodec
 from amgan.runtime.photo.gpu_jpeg import GpuJpegs, apart, made_jpegs
 from amgan.runtime.photo.read import read_photo
@@ -209,9 +210,10 @@ def test_a_picture_of_another_kind_is_not_taken(strange: np.ndarray) -> None:
     assert decoder(content) is None
 
 
-def test_a_picture_of_another_size_is_not_taken(tmp_path: Path) -> None:
-    path = saved(tmp_path / "a.jpg")
-    photo = read_photo(path, decoder=lambda content: np.zeros((5, 5, 3), np.uint8))
+def test_a_picture_of_another_size_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, decoder = saved(tmp_path / "a.jpg"), opened(FakeNvImageCodec())
+    monkeypatch.setattr(decoder, "decode", lambda content: Decoded(np.zeros((5, 5, 3), np.uint8)))
+    photo = read_photo(path, decoder=decoder)
     assert photo.decoder is None
     assert np.array_equal(photo.pixels, stored(path))
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from support.helpers import HOPPER
 from support.icc_profiles import display_p3
 from support.photo_files import ICC, camera_data
 
+from amgan.runtime.errors import EngineError
 from amgan.runtime.photo.gpu_codec import SAMPLINGS, made_picture
 from amgan.runtime.photo.gpu_jpeg_encoder import QUALITIES, GpuJpegEncoder
 from amgan.runtime.photo.read import read_photo
@@ -162,3 +165,25 @@ def test_the_library_itself_encodes_as_pillow_on_the_cpu(tmp_path: Path) -> None
     found, wanted = (np.asarray(Image.open(tmp_path / name)) for name in ("a.jpg", "b.jpg"))
     assert np.array_equal(found, wanted)
     encoder.close()
+
+
+class Elsewhere:
+    """Photos that are on the GPU, and whose changed copies cannot be made."""
+
+    def keep(self, pixels: np.ndarray, decoded: object, orientation: int = 1) -> None:
+        raise AssertionError("nothing is decoded here")
+
+    @contextlib.contextmanager
+    def changed(self, before: np.ndarray | None, after: np.ndarray) -> Iterator[object | None]:
+        raise EngineError("the GPU has no memory left")
+        yield None
+
+
+def test_a_photo_whose_copy_fails_is_uploaded(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    library = FakeNvImageCodec()
+    encoder = GpuJpegEncoder(0, lambda: library, Elsewhere())
+    samples = np.array(made_picture())
+    assert encoder(samples, 80, 2, samples) == opened(library)(samples, 80, 2)
+    (record,) = caplog.records
+    assert record.message == ("a photo is uploaded as a whole to be encoded: the GPU has no memory left")
+    assert not encoder.failed

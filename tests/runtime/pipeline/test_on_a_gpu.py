@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,10 +16,16 @@ from support.helpers import COLLINS
 from support.host_kernels import HostPixels, host_pixels
 
 from amgan.runtime import Pipeline, Request
-from amgan.runtime.engines.cuda.pixels import PixelKernels
+from amgan.runtime.engines.cuda.copies import GpuCopies, changed_areas
+from amgan.runtime.engines.cuda.pixels import ALIGNMENT, PixelKernels
+from amgan.runtime.engines.cuda.resident import ResidentPhotos
 from amgan.runtime.face import extensions
 from amgan.runtime.face.gpu_pixels import GpuPixels
+from amgan.runtime.face.pixels import CPU_PIXELS
 from amgan.runtime.photo.gpu_jpeg import GpuJpegs
+from amgan.runtime.photo.gpu_jpeg_encoder import GpuJpegEncoder
+from amgan.runtime.photo.read import read_photo
+from amgan.runtime.pipeline.face_plan import paste_face
 
 OLD = Request.parse("70")
 SKIN = Request.parse("70", shape=False, hair=False, neck=False)
@@ -81,3 +90,79 @@ def test_one_code_value_more_or_less_changes_no_block_without_a_face(
     assert kept[outside].all()
     assert not kept[~outside].all()
     assert cuda.broken == cuda.leaks == []
+
+
+def aged_on(
+    pipeline: Pipeline, cuda: FakeCuda, residents: ResidentPhotos | None, path: Path, out: Path,
+    request: Request, quality: int | None, monkeypatch: pytest.MonkeyPatch,
+) -> Counter[str]:  # fmt: skip
+    """Age a photo with everything on a fake GPU, after all comparisons; returns the bytes over its bus."""
+    library = FakeNvImageCodec(cuda=cuda, padding=9)
+    pixels = GpuPixels("cuda:0", lambda device: PixelKernels(cuda, 0), residents)  # type: ignore[arg-type]
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "_pixels", pixels)
+        patch.setattr(pipeline, "jpeg_decoder", GpuJpegs(0, lambda: library, residents))
+        patch.setattr(pipeline, "jpeg_encoder", GpuJpegEncoder(0, lambda: library, residents))
+        pipeline.age_file(path, out, request, quality=quality)
+        cuda.bus.clear()
+        pipeline.age_file(path, out, request, quality=quality)
+        found = Counter(cuda.bus)
+    pixels.close()
+    return found
+
+
+@pytest.mark.parametrize("quality", [None, 80])
+@pytest.mark.parametrize("wish", [SKIN, OLD], ids=["skin", "old"])
+def test_a_photo_on_the_gpu_does_not_cross_the_bus_again(
+    pipeline: Pipeline, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wish: Request,
+    quality: int | None,
+) -> None:  # fmt: skip
+    cuda, parts = FakeCuda(), []
+    for name, which in (("warp", 0), ("paste", 6)):
+        function = getattr(PixelKernels, name)
+
+        def noted(self: PixelKernels, *given: Any, function: Any = function, which: int = which) -> None:
+            parts.append(given[which].nbytes)
+            function(self, *given)
+
+        monkeypatch.setattr(PixelKernels, name, noted)
+    carried = tmp_path / "carried.jpg"
+    before = aged_on(pipeline, cuda, None, photo, carried, wish, quality, monkeypatch)
+    part, area = parts[-2:]
+    copies = GpuCopies(cuda, 0)  # type: ignore[arg-type]
+    residents = ResidentPhotos(copies)
+    stays = tmp_path / "stays.jpg"
+    after = aged_on(pipeline, cuda, residents, photo, stays, wish, quality, monkeypatch)
+    assert parts[-2:] == [part, area]
+    assert stays.read_bytes() == carried.read_bytes()
+    assert after["down"] == before["down"]
+    samples, aged = stored(photo), pipeline.age(stored(photo), wish).pixels
+    whole, padding = samples.nbytes, 5 * ALIGNMENT
+    saved = before["up"] - after["up"] - part - area
+    if quality is None:
+        assert abs(saved) < padding
+    else:
+        changes = sum(3 * (x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in changed_areas(samples, aged))
+        assert abs(saved - (whole - changes)) < padding
+        assert changes < 0.5 * whole
+    residents.close()
+    gc.collect()
+    assert cuda.broken == cuda.leaks == []
+
+
+def test_a_second_face_is_pasted_onto_the_first(pipeline: Pipeline, photo: Path, tmp_path: Path) -> None:
+    """What other steps changed in the meantime is not that of the photo on the GPU."""
+    cuda = FakeCuda()
+    residents = ResidentPhotos()
+    picture = read_photo(photo, decoder=GpuJpegs(0, lambda: FakeNvImageCodec(cuda=cuda), residents))
+    pixels = GpuPixels("cuda:0", lambda device: PixelKernels(cuda, 0), residents)  # type: ignore[arg-type]
+    started = pipeline.start(picture.pixels, SKIN)
+    work, aged = started.works[0], started.frames[0].result()
+    x0, y0, x1, y1 = (int(side) for side in work.seen.face.reach)
+    wanted, found = picture.pixels.copy(), picture.pixels.copy()
+    for out, by in ((wanted, CPU_PIXELS), (found, pixels)):
+        out[y0:y1, x0:x1] = 90
+        paste_face(out, work, aged, 1.0, by, picture.pixels)
+    assert np.abs(found.astype(int) - wanted).max() <= 1
+    assert not np.array_equal(found, picture.pixels)
+    pixels.close()
