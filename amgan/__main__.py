@@ -1,5 +1,5 @@
 """`python -m amgan`."""
 
-from amgan.cli import main
+from amgan.cli import run
 
-main(prog_name="amgan")
+run()

@@ -16,6 +16,7 @@ import click
 
 from amgan import __version__
 from amgan.commands.flags import in_terms_of_flags
+from amgan.commands.output import OWN_PROCESS
 from amgan.runtime.errors import AmganError
 
 COMMANDS = {
@@ -122,7 +123,8 @@ def _complain(ctx: click.Context, sentence: str, code: int) -> None:
     epilog="Exit codes: 0 success, 1 failure, 2 invalid arguments, 3 some photos failed, 130 interrupted.",
 )
 @click.version_option(__version__, prog_name="amgan")
-def main() -> None:
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """Make faces in photos and videos look older or younger, region by region.
 
     Everything runs on this machine; no photo leaves it.
@@ -138,7 +140,14 @@ def main() -> None:
       amgan estimate me.jpg                            the apparent age of each zone
       amgan doctor                                     which engines can run here
     """  # noqa: D301
+    if ctx.invoked_subcommand == "age":  # NumPy's threads for large matrices would take a core from others
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if os.environ.get("AMGAN_DEBUG"):
         import logging
 
         logging.basicConfig(level=logging.DEBUG)
+
+
+def run() -> None:
+    """Run the command line as a process of its own, which `age` ends at once."""
+    main(prog_name="amgan", obj=OWN_PROCESS)

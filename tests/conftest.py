@@ -15,7 +15,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 import functools
 import gc
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -103,13 +103,11 @@ def shared_finder() -> Iterator[None]:
     from amgan.runtime.face.networks import FaceNetworks
     from amgan.runtime.pipeline import opening
 
-    def share(part: Callable[..., Any]) -> Callable[..., Any]:
-        on_cpu = functools.cache(lambda: part(networks=FaceNetworks(threads=1)))
-        return lambda networks: on_cpu() if type(networks) is FaceNetworks else part(networks=networks)
-
+    on_the_cpu = FaceNetworks(threads=1)
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("FaceFinder", "HeadParser"):
-            patch.setattr(opening, name, share(getattr(opening, name)))
+        patch.setattr(opening, "AheadNetworks", lambda networks, submit: on_the_cpu)
+        for name in ("open_finder", "open_parser"):
+            patch.setattr(opening, name, functools.cache(getattr(opening, name)))
         yield
 
 

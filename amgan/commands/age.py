@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import filecmp
+import gc
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,11 +22,13 @@ from amgan.commands.options import (
     quiet_option,
     require_photo,
 )
-from amgan.commands.output import tell, tell_engine
+from amgan.commands.output import end_process, tell, tell_engine
 from amgan.runtime.errors import PhotoError
 
 if TYPE_CHECKING:
+    from amgan.runtime.ages.request import Request
     from amgan.runtime.batch.outcome import Outcome
+    from amgan.runtime.pipeline.opening import OpenedNetworks
 
 STDOUT = Path("-")
 
@@ -55,6 +58,23 @@ def command(photo: Path, output: Path, format: str | None, aging: Aging) -> None
     """  # noqa: D301
     request = aging.request()
     require_photo(photo)
+    with ExitStack() as until_the_end:
+        until_the_end.enter_context(_without_collector())
+        opened = aging.begin()  # all that is needed else is imported meanwhile
+        if opened is not None:
+            until_the_end.callback(opened.close)
+        _age(photo, output, format, aging, request, opened, until_the_end)
+
+
+def _age(
+    photo: Path,
+    output: Path,
+    format: str | None,
+    aging: Aging,
+    request: Request,
+    opened: OpenedNetworks | None,
+    until_the_end: ExitStack,
+) -> None:
     from amgan.runtime.batch.naming import Naming
     from amgan.runtime.batch.plan import plan_run
     from amgan.runtime.batch.run import BatchOptions, run_batch
@@ -66,8 +86,10 @@ def command(photo: Path, output: Path, format: str | None, aging: Aging) -> None
         tasks = plan_run([photo], folder, naming=Naming(format)).tasks
         for task in tasks:
             check_place(task.target.path)
-        with aging.pipeline() as pipeline:
-            (outcome,) = run_batch(pipeline, tasks, request, options=options)
+        pipeline = until_the_end.enter_context(aging.pipeline(opened))
+        (outcome,) = run_batch(pipeline, tasks, request, options=options)
+        if opened is not None:
+            opened.wait()  # if networks cannot be opened, this says why
         if outcome.status != "aged" or outcome.target is None:
             raise PhotoError(f"'{photo}': {outcome.reason}")
         changed = not filecmp.cmp(photo, outcome.target.path, shallow=False)
@@ -78,6 +100,7 @@ def command(photo: Path, output: Path, format: str | None, aging: Aging) -> None
     done = _aged(outcome) if changed else "a copy of the photo, as nothing changes"
     tell(f"{written}: {done}{_lost(outcome)}", err=to_stdout)
     tell_engine(pipeline.capabilities, aging.device, err=to_stdout)
+    end_process()
 
 
 def _aged(outcome: Outcome) -> str:
@@ -100,6 +123,18 @@ def _lost(outcome: Outcome) -> str:
     """Data after the photo's picture that the aged one lacks, in words."""
     lost = outcome.details.get("left_out", ())
     return f" (left out, as it shows the photo unaged: {' and '.join(lost)})" if lost else ""
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Search for no unreachable objects: what one photo leaves is freed with the process."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 @contextmanager

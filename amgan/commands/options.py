@@ -16,6 +16,7 @@ from amgan.runtime.errors import PhotoError, UsageError
 if TYPE_CHECKING:
     from amgan.runtime.ages.request import Request
     from amgan.runtime.photo.metadata import MetadataPolicy
+    from amgan.runtime.pipeline.opening import OpenedNetworks
     from amgan.runtime.pipeline.pipeline import Pipeline
 
 PathType = click.Path(path_type=Path)
@@ -237,11 +238,20 @@ class Aging:
 
         return Request.parse(**self.asked)
 
-    def pipeline(self) -> Pipeline:
-        """Open the pipeline with the requested bundle and device."""
+    def begin(self) -> OpenedNetworks | None:
+        """Begin to open the networks for `pipeline`; None where they may be on a GPU, which opens them there.
+
+        Raises BundleError and EngineError.
+        """
+        from amgan.runtime.pipeline.opening import begin_networks
+
+        return begin_networks(self.model, self.device)
+
+    def pipeline(self, opened: OpenedNetworks | None = None) -> Pipeline:
+        """Open the pipeline with the requested bundle and device, or with networks of `begin`."""
         from amgan.runtime.pipeline.pipeline import Pipeline
 
-        return Pipeline(self.model, self.device)
+        return Pipeline(self.model, self.device, opened=opened)
 
 
 def aging_options(function: Callable[..., None]) -> Callable[..., None]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, fields
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -58,6 +57,8 @@ class ModelFacts:
 
 def settings_key(*parts: Mapping[str, Any]) -> str:
     """A hex hash of ``parts`` and the version of AMGAN."""
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         amgan = version("amgan")
     except PackageNotFoundError:  # not installed, run from a folder

@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .percentile import median
+
 _LOWER_FACE, _UNDER_THE_MOUTH = 0.62, 0.72
 """Of the frame's height: patches that begin higher are not looked at, and are no beards."""
 _HIDDEN, _OWN = 0.4, 0.5
@@ -39,7 +41,7 @@ def find_mistakes(
     if not hidden[first:].any() or not own.any():
         return own_after_all
     lab = cv2.cvtColor(cv2.GaussianBlur(image, (0, 0), 1.0), cv2.COLOR_RGB2LAB).astype(np.float32)
-    usual = float(np.median(lab[own][:, 0]))
+    usual = float(median(lab[own][:, 0]))
     count, numbers, boxes, _ = cv2.connectedComponentsWithStats(hidden.astype(np.uint8), connectivity=4)
     for number in range(1, count):
         if boxes[number, cv2.CC_STAT_TOP] < first or boxes[number, cv2.CC_STAT_AREA] < _LEAST_CELLS:
@@ -48,7 +50,7 @@ def find_mistakes(
         around = (_grown(patch, 4) & ~_grown(patch, 1)) & own
         if not around.any():
             continue
-        colour, other = (np.median(lab[cells], axis=0) for cells in (patch, around))
+        colour, other = (median(lab[cells]) for cells in (patch, around))
         apart = np.abs(colour - other)
         low = boxes[number, cv2.CC_STAT_TOP] >= round(_UNDER_THE_MOUTH * len(skin))
         beard = low and max(colour[0], other[0]) < _DARK * usual and (apart < _STEPS).all()
@@ -65,7 +67,7 @@ def _slope_at_edge(lab: NDArray[np.float32], patch: NDArray[np.bool_], face: NDA
         return 0.0
     steps = (cv2.Sobel(lab, cv2.CV_32F, *axes, scale=0.125) for axes in ((1, 0), (0, 1)))
     squares = sum(step[edge] ** 2 for step in steps)
-    return float(np.median(np.sqrt(squares @ np.array([1.0, 4.0, 4.0]))))
+    return float(median(np.sqrt(squares @ np.array([1.0, 4.0, 4.0]))))
 
 
 def _grown(cells: NDArray[np.bool_], by: int) -> NDArray[np.bool_]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from .alignment import Frame
 from .easing import eased_between
 from .mesh import LEFT_BROW, LEFT_EYE, LIPS_INNER, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE
-from .percentile import percentile
+from .percentile import median, percentile
 from .tone import LUMA, Tone
 from .warp import sample_plane
 from .whites import LEAST_PX, MOST_YEARS, box_around, cheek_colour, soft_polygon
@@ -139,7 +139,7 @@ def _plan_rim(
         return None
     near = rgb[top : top + sides[0], left : left + sides[1]][ring_cells].astype(np.float32)
     bright = near @ LUMA
-    skin = np.median(near[bright >= percentile(bright, _HAIR_RANK)], axis=0)
+    skin = median(near[bright >= percentile(bright, _HAIR_RANK)])
     dark = outer if within is None else np.maximum(outer - drawn(-within), 0.0)
     return ContrastChange(left, top, np.asarray(share * dark, np.float32), skin.astype(np.float32), True)
 
@@ -160,7 +160,7 @@ def _plan_lips(rgb: NDArray[np.uint8], points: NDArray[np.float64], share: float
     sure = lips > 0.8
     if not sure.any():
         return None
-    own = np.median(rgb[top : top + sides[0], left : left + sides[1]][sure], axis=0).astype(np.float32)
+    own = median(rgb[top : top + sides[0], left : left + sides[1]][sure]).astype(np.float32)
     lab = cv2.cvtColor(np.array([[own, skin]]) / np.float32(255.0), cv2.COLOR_RGB2LAB)[0]
     share *= 1.0 - float(eased_between(float(lab[0, 1] - lab[1, 1]), *_PAINTED))
     return ContrastChange(left, top, np.asarray(share * lips, np.float32), skin, False)

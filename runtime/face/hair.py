@@ -22,7 +22,7 @@ from .hair_trust import CERTAIN
 from .head_parser import HeadShares, hair_window, window_points
 from .mesh import LEFT_BROW, LEFT_EYE, RIGHT_BROW, RIGHT_EYE
 from .networks import PARSER_PX
-from .percentile import percentile
+from .percentile import median, percentile
 from .tone import LUMA, read_tone
 from .warp import sample_plane
 
@@ -120,7 +120,7 @@ def plan_hair(
     if matte is None:
         return None
     certain = matte.alpha > CERTAIN
-    if matte.trust < _LEAST_TRUST or _dyed(np.median(matte.picture[certain][::4], axis=0)):
+    if matte.trust < _LEAST_TRUST or _dyed(median(matte.picture[certain][::4])):
         return None
     height = _height(landmarks_unit, len(matte.alpha))
     before, after = greyness(now, height), greyness(wanted, height)
@@ -130,7 +130,7 @@ def plan_hair(
     rows, columns = (np.flatnonzero(used.any(axis=axis)) for axis in (1, 0))
     box = (int(columns[0]), int(columns[-1]) + 1, int(rows[0]), int(rows[-1]) + 1)
     tone = read_tone(shares.image, shares.hair + (shares.skin > 0.8))
-    dark = float(np.median(matte.picture[certain][::4] @ LUMA))
+    dark = float(median(matte.picture[certain][::4] @ LUMA))
     kept = 1.0 - _FADED * (1.0 - tone.share)
     toned = tone.slopes[np.linspace(dark, dark + _TONED, 8).astype(int).clip(0, 255)].mean(axis=0) - 1.0
     tint = _tint(shares) * np.float32(1.0 - tone.share) + toned * np.float32(tone.share)
@@ -147,7 +147,7 @@ def _grey_planes(matte: HairMatte, shares: HeadShares, turning: Plane) -> tuple[
     sums = _blurred(np.dstack([weight, lit, light * lit]))
     around, squares = (np.asarray(sums[..., one] / sums[..., 0], np.float32) for one in (1, 2))
     spread = np.sqrt(np.maximum(squares - around * around, 0.0)) + np.float32(2.0)
-    typical = float(np.median(light[matte.alpha > CERTAIN]))
+    typical = float(median(light[matte.alpha > CERTAIN]))
     relief = np.clip(((around + _DARK) / (typical + _DARK)) ** _RELIEF, 0.35, 1.35)
     goal = np.maximum(_grey_level(shares, len(light)) * relief, around)
     # What shows no strands, such as black hair in shadow, would look like felt: it stays darker.
@@ -267,7 +267,7 @@ def _tint(shares: HeadShares) -> Plane:
     skin = shares.image[shares.skin > 0.9].astype(np.float32)
     if not skin.size:
         return np.zeros(3, np.float32)
-    mean = np.median(skin, axis=0)
+    mean = median(skin)
     warm = np.clip(0.16 * (mean / max(float(mean @ LUMA), 1.0) - 1.0), -0.05, 0.05)
     warm[1] *= 0.6  # else grey would be mauve
     return np.asarray(warm, np.float32)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from .easing import eased_between
 from .head_parser import HeadShares, window_points
 from .mesh import CHEEKS, FACE_OVAL, LEFT_EYE, LIPS_OUTER, RIGHT_EYE
+from .percentile import median
 
 _RIGHT_CHEEK, _LEFT_CHEEK = (50, 101, 118, 117, 36), (280, 330, 347, 346, 266)
 _UPPER_LIP, _CHIN = (165, 391, 164, 393, 167), (199, 200, 208, 428)
@@ -76,7 +77,7 @@ def _light_of_cheeks(light: Plane, skin: Plane, points: NDArray[np.float64]) -> 
     """The light of the cheeks, between both of them linear in x: [1, n]; None if both are covered."""
     sides = [list(one) for one in (_RIGHT_CHEEK, _LEFT_CHEEK)]
     seen = [(_dots(points[one], len(light), 2.0)) & (skin > 0.7) for one in sides]
-    lights = [float(np.median(light[one])) if one.sum() >= _LEAST_SKIN else None for one in seen]
+    lights = [float(median(light[one])) if one.sum() >= _LEAST_SKIN else None for one in seen]
     known = [one for one in lights if one is not None]
     if not known:
         return None
@@ -113,7 +114,7 @@ def _trust(
 ) -> float:
     """How sure it is, 0..1, that what was found is a beard."""
     beard, count = found > 0.5, len(dark)
-    like_hair = float(np.median(darker[hair]))
+    like_hair = float(median(darker[hair]))
     if like_hair < _DARK_HAIR:
         return 0.0
     inside = _drawn(points[list(FACE_OVAL)], count) > 0.5
@@ -123,7 +124,7 @@ def _trust(
     halves = [(dark[:, part], inside[:, part]) for part in (slice(0, middle), slice(middle, None))]
     if not all(one.any() for _, one in halves):
         return 0.0
-    deep = float(np.median(darker[beard]))
+    deep = float(median(darker[beard]))
     values = {
         "dark": deep,
         "like_hair": deep / like_hair,
@@ -139,7 +140,7 @@ def _trust(
 def _colourless(image: NDArray[np.uint8], beard: NDArray[np.bool_], points: NDArray[np.float64]) -> float:
     """On dark skin, the trust 0..1 by colour: shaded skin is as colourful as lit skin, a beard is not."""
     cheeks = image[_dots(points[list(CHEEKS)], len(image), 2.0)]
-    skin, hair = (np.median(cells, axis=0) for cells in (cheeks, image[beard]))
+    skin, hair = (median(cells) for cells in (cheeks, image[beard]))
     if float(skin.mean()) > _DARK_SKIN or float(np.ptp(skin)) < _FLOOR:
         return 1.0
     lab = cv2.cvtColor(np.array([[skin, hair]], np.float32) / np.float32(255.0), cv2.COLOR_RGB2LAB)[0]

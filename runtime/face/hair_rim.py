@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from .easing import eased_between
 from .hair_grid import BROW, CHIN, MATTE_PX, Plane, enlarged, halved
+from .percentile import median
 
 _WARM = (0.64, 0.77)
 """The direction in the plane of Lab's a and b of the rim of hair that has no colour of its own."""
@@ -82,7 +83,7 @@ def with_rim(alpha: Plane, picture: NDArray[np.uint8], free: Plane) -> Plane:
     band = cv2.dilate(core.astype(np.uint8), np.ones((_BESIDE_PX, _BESIDE_PX), np.uint8)) > 0
     lab = cv2.cvtColor(cv2.GaussianBlur(picture, (0, 0), 0.7), cv2.COLOR_RGB2LAB)[..., 1:].astype(np.float32)
     lab -= np.float32(128.0)
-    own = np.median(lab[core][::4], axis=0)
+    own = median(lab[core][::4])
     chroma = float(np.hypot(*own))
     along = own / chroma if chroma > _OWN else np.array(_WARM)
     colour = np.asarray(lab @ np.asarray(along, np.float32), np.float32)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from .easing import eased_between
 from .hair_grid import MATTE_PX, Mask, Plane
+from .percentile import median
 
 CERTAIN = 0.8
 """The alpha from which a cell shows the colour of hair alone."""
@@ -71,7 +72,7 @@ def matte_trust(
     seen = np.vstack([picture[one][::4] for one in (bare, certain)]).astype(np.float32)[None]
     lab = cv2.cvtColor(seen / np.float32(255.0), cv2.COLOR_RGB2LAB)[0]
     first = len(range(0, int(bare.sum()), 4))
-    of_skin, of_hair = (np.median(one, axis=0) for one in (lab[:first], lab[first:]))
+    of_skin, of_hair = (median(one) for one in (lab[:first], lab[first:]))
     apart = float(np.linalg.norm(of_skin - of_hair))
     vivid = float(np.hypot(of_hair[1], of_hair[2]))
     mixed = float((np.linalg.norm((lab[first:] - of_hair)[:, 1:], axis=1) > _OTHER_COLOUR).mean())
@@ -103,7 +104,7 @@ def _sides_apart(certain: Mask, picture: NDArray[np.uint8]) -> float:
         if 4 * seen.shape[1] < _LEAST_SIDE:
             return 0.0
         lab = cv2.cvtColor(seen / np.float32(255.0), cv2.COLOR_RGB2LAB)[0]
-        colours.append(np.median(lab[:, 1:], axis=0))
+        colours.append(median(lab[:, 1:]))
     return float(np.linalg.norm(colours[0] - colours[1]))
 
 
@@ -115,7 +116,7 @@ def _dark_shares(
     ``cells`` are those of certain skin and of certain hair.
     """
     light = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    of_skin, of_hair = (float(np.median(light[one][::4])) for one in cells)
+    of_skin, of_hair = (float(median(light[one][::4])) for one in cells)
     if of_skin < of_hair + _DARKER:
         return 0.0, 0.0
     dark = light < 0.5 * (of_skin + of_hair)

@@ -13,6 +13,7 @@ from .easing import eased, eased_between
 from .head_parser import HAIR_WIDTH, HeadShares
 from .mesh import FACE_OVAL, JAW, JAW_ANGLES
 from .networks import PARSER_PX
+from .percentile import median
 from .warp import sample_affine
 
 CELLS = 112
@@ -136,7 +137,7 @@ def _own_colour(picture: NDArray[np.uint8], likely: Plane, skin: Plane) -> Plane
     typical, spread = _typical(hue[face], _FACE_SPREAD)
     if typical[0] < _LEAST_RED:
         return None
-    shade = light - np.float32(np.median(light[face]))
+    shade = light - np.float32(median(light[face]))
     lit = eased_between(shade, *_DARKER) * (1.0 - eased_between(shade, *_LIGHTER))
     like_face = _alike(hue, typical, spread) * lit
     sure = (likely * like_face) > 0.5
@@ -151,8 +152,8 @@ def _own_colour(picture: NDArray[np.uint8], likely: Plane, skin: Plane) -> Plane
 
 def _typical(hue: Plane, least: float) -> tuple[Plane, Plane]:
     """Median and spread [2] of hues [n, 2]; the spread is at least ``least``."""
-    typical = np.median(hue, axis=0)
-    spread = 1.48 * np.median(np.abs(hue - typical), axis=0)
+    typical = median(hue)
+    spread = 1.48 * median(np.abs(hue - typical))
     return np.asarray(typical, np.float32), np.asarray(np.maximum(spread, least), np.float32)
 
 

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from ..engines.cuda.program import Tensor
 from ..engines.network import CpuNetwork, GpuNetwork, Network, apart, open_gpu_network
 from ..engines.openvino_network import choose_precision, compile_network
 from ..errors import AmganError
+from .detector import INPUT_PX, SIDES_PX
 
 _LOG = logging.getLogger(__name__)
 _MODELS = Path(__file__).parent / "models"
@@ -88,6 +90,30 @@ class FaceNetworks:
 
     def close(self) -> None:
         """Free what networks hold outside this process's memory: nothing."""
+
+
+class AheadNetworks(FaceNetworks):
+    """Networks of which those that every photo with a face needs are opened by threads at once."""
+
+    def __init__(self, networks: FaceNetworks, submit: Callable[..., Future[Network]]) -> None:
+        """``networks`` opens them, and ``submit`` is that of an Executor."""
+        self._networks = networks
+        self._detectors = {SIDES_PX[0]: submit(networks.detector, SIDES_PX[0])}
+        self._mesh = submit(networks.mesh)
+        self._detectors[INPUT_PX] = submit(networks.detector, INPUT_PX)
+
+    def detector(self, side_px: int) -> Network:
+        """The detector for squares; see FaceNetworks."""
+        ahead = self._detectors.get(side_px)
+        return self._networks.detector(side_px) if ahead is None else ahead.result()
+
+    def mesh(self) -> Network:
+        """The mesh; see FaceNetworks."""
+        return self._mesh.result()
+
+    def parser(self, streams: int | None = None) -> Network:
+        """The head parser; see FaceNetworks."""
+        return self._networks.parser(streams)
 
 
 class GpuFaceNetworks(FaceNetworks):

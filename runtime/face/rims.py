@@ -18,6 +18,7 @@ from .alignment import Frame
 from .easing import eased_between
 from .mesh import LEFT_BROW, LEFT_EYE, RIGHT_BROW, RIGHT_EYE
 from .paths import best_paths
+from .percentile import median
 from .warp import sample_affine
 
 RIM_PX = 256
@@ -237,7 +238,7 @@ def _draw(drawn: NDArray[np.uint8], piece: _Unrolled, closed: bool) -> None:
         near = (np.roll(contrast, 1, axis=1) + contrast + np.roll(contrast, -1, axis=1)) / 3
         seen = np.maximum(contrast, near) > _SEEN
     else:
-        seen = np.repeat((np.median(contrast, axis=1) > 2 * _SEEN)[:, None], contrast.shape[1], axis=1)
+        seen = np.repeat((median(contrast.T) > 2 * _SEEN)[:, None], contrast.shape[1], axis=1)
     for one, sides in enumerate(zip(inner, outer, strict=True)):
         at = np.arange(contrast.shape[1])
         edges = [np.rint(piece.points[one, at, side] * (1 << _SHIFT)).astype(np.int32) for side in sides]

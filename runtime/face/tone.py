@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .easing import eased_between
-from .percentile import percentile
+from .percentile import median, percentile
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 SAMPLE_PX = 32
@@ -57,7 +57,7 @@ def read_tone(rgb: NDArray[np.uint8], mask: NDArray[np.float32]) -> Tone:
     factors = np.linalg.lstsq(powers, apart, rcond=None)[0]
     left_over = np.abs(apart - powers @ factors).max(axis=1)
     begins, ends = ONE_TONE_CODES
-    brightened = min(max(USUAL_CODES / max(float(np.median(light)), 1.0), 1.0), 3.0)
+    brightened = min(max(USUAL_CODES / max(float(median(light.ravel())), 1.0), 1.0), 3.0)
     share = 1.0 - eased_between(brightened * percentile(left_over, 90), begins, ends)
     if not share:
         return plain

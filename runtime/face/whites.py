@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from .easing import eased_between
 from .mesh import CHEEKS, LEFT_EYE, LIPS_INNER, MOUTH_CORNERS, RIGHT_EYE
-from .percentile import percentile
+from .percentile import median, percentile
 from .tone import LUMA, Tone
 
 MOST_YEARS = 55.0
@@ -186,7 +186,7 @@ def cheek_colour(rgb: NDArray[np.uint8], points: NDArray[np.float64]) -> NDArray
     x, y = np.rint(points[list(CHEEKS)]).astype(int).T
     inside = (x >= 0) & (y >= 0) & (x < rgb.shape[1]) & (y < rgb.shape[0])
     colours = rgb[y[inside], x[inside]]
-    return np.median(colours, axis=0).astype(np.float32) if len(colours) else np.full(3, 128, np.float32)
+    return median(colours).astype(np.float32) if len(colours) else np.full(3, 128, np.float32)
 
 
 def _whites(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 import weakref
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 
@@ -19,20 +19,21 @@ from ..bundle.bundle import Bundle
 from ..bundle.manifest import Manifest
 from ..engines.contract import Capabilities
 from ..engines.process import OpeningProcess
-from ..engines.scheduler.scheduler import Counters
+from ..engines.scheduler.scheduler import Counters, FrameScheduler
 from ..errors import UsageError
 from ..face.choice import pick
-from ..face.finder import Face, Found
+from ..face.finder import Face, FaceFinder, Found
 from ..face.head_parser import HeadParser
+from ..face.pixels import CPU_PIXELS
 from ..photo.metadata import MetadataPolicy
 from ..photo.read import read_photo
 from ..photo.write import check_target, write_photo
 from .drawn_plan import DrawnPlan
+from .estimator import Estimator
 from .face_filter import Chosen, NoFaceError, choose_faces, why_none
 from .face_plan import FaceWork, paste_face, plan_work
 from .face_region import FaceRegion, cut_region
-from .memory import require_memory_to_open
-from .opening import Closable, open_networks
+from .opening import OpenedNetworks, open_networks
 from .results import AgedFace, AgedPhoto, StartedPhoto
 from .seen_face import SeenFace, see_face, see_skin
 
@@ -47,26 +48,45 @@ class Pipeline:
     """
 
     def __init__(
-        self, model: Bundle | Path | str | None = None, device: str = "auto", precision: str | None = None
+        self,
+        model: Bundle | Path | str | None = None,
+        device: str = "auto",
+        precision: str | None = None,
+        *,
+        opened: OpenedNetworks | None = None,
     ) -> None:
         """Open a bundle or its folder (None: the shipped one) on a device ("auto", "cpu", "cuda", "cuda:N").
 
-        ``precision`` None selects the fastest that the device supports. Raises BundleError, EngineError and
-        UsageError.
+        ``precision`` None selects the fastest that the device supports. ``opened`` are networks that are
+        being opened, instead of a bundle and a device; the pipeline closes them, and their errors come from
+        the first call that needs them. Raises BundleError, EngineError and UsageError.
         """
         self._process = OpeningProcess("the pipeline")
-        require_memory_to_open()
-        bundle = model if isinstance(model, Bundle) else Bundle.open(model)
-        self._manifest = bundle.manifest
+        self._opened = open_networks(model, device, precision) if opened is None else opened
+        self._manifest = self._opened.bundle.manifest
         # A pipeline that is not closed frees its threads and memory when it is garbage-collected.
-        held: list[Closable] = []
-        self._end = weakref.finalize(self, _close_aside, held)
+        self._end = weakref.finalize(self, self._opened.close_aside)
         self._end.atexit = False
-        opened = open_networks(bundle, device, precision, held)
-        self._scheduler, self._estimator, self._networks = opened.scheduler, opened.estimator, opened.networks
-        self._finder, self._parser = opened.finder, opened.parser
-        self.jpeg_decoder, self.jpeg_encoder = opened.decoder, opened.encoder
-        self._pixels, self._residents = opened.pixels, opened.residents
+        self.jpeg_decoder, self.jpeg_encoder = self._opened.decoder, self._opened.encoder
+        self._pixels = self._opened.pixels or CPU_PIXELS
+        if opened is None:
+            self._opened.wait()
+
+    @cached_property
+    def _scheduler(self) -> FrameScheduler:
+        return self._opened.scheduler
+
+    @cached_property
+    def _estimator(self) -> Estimator:
+        return self._opened.estimator
+
+    @cached_property
+    def _finder(self) -> FaceFinder:
+        return self._opened.finder
+
+    @cached_property
+    def _parser(self) -> HeadParser:
+        return self._opened.parser
 
     @property
     def capabilities(self) -> Capabilities:
@@ -94,13 +114,7 @@ class Pipeline:
     def close(self) -> None:
         """Finish the work in flight and free the engine. No photos can be aged afterwards."""
         self._end.detach()
-        self._scheduler.close()
-        self._estimator.close()
-        self._networks.close()
-        self._pixels.close()
-        for one in (self._residents, self.jpeg_decoder, self.jpeg_encoder):
-            if one is not None:
-                one.close()
+        self._opened.close()
 
     def estimate(self, rgb: NDArray[np.uint8]) -> list[tuple[Face, FaceAges]]:
         """Every face of a photo, uint8 [H, W, 3], largest first, with its apparent ages in years."""
@@ -170,7 +184,8 @@ class Pipeline:
         """Find and read the faces of a photo, uint8 [H, W, 3], that a request is for."""
         self._process.check()
         rgb = _as_pixels(rgb)
-        found = self._finder.explain(rgb, self._finder.look(rgb, request.min_face_px), self._parser)
+        found = self._finder.look(rgb, request.min_face_px)
+        found = found if found.faces else self._finder.explain(rgb, found, self._parser)
         chosen = choose_faces(found.faces, request, lambda face: self._see(rgb, face))
         return replace(chosen, found=found)
 
@@ -262,16 +277,6 @@ class Pipeline:
             raise NoFaceError(f"'{source}': {error}", error.left, error.found) from error
         write_photo(photo, aged.pixels, target, quality=quality, encoder=self.jpeg_encoder)
         return aged
-
-
-def _close_aside(held: Sequence[Closable]) -> None:
-    """Close them in a thread of its own: the one that forgot them may be one of the scheduler's."""
-
-    def close() -> None:
-        for one in held:
-            one.close()
-
-    threading.Thread(target=close, name="amgan-close", daemon=True).start()
 
 
 def _aged_face(work: FaceWork) -> AgedFace:

@@ -25,7 +25,9 @@ class CommandPipeline:
     requests: list[Any] = []  # noqa: RUF012
     trouble: BaseException | None = None
 
-    def __init__(self, model: Any = None, device: str = "auto", precision: str | None = None) -> None:
+    def __init__(
+        self, model: Any = None, device: str = "auto", precision: str | None = None, *, opened: None = None
+    ) -> None:
         self.opened.append((model, device))
 
     def __enter__(self) -> CommandPipeline:
