@@ -91,7 +91,7 @@ def test_wrong_options_are_exit_code_2(arguments: list[str]) -> None:
 def test_bundle_trouble_is_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake: type[CommandPipeline]
 ) -> None:
-    def refuse(*args: object) -> None:
+    def refuse(*args: object, opened: None) -> None:
         raise BundleError("the bundle is damaged: copy it again")
 
     monkeypatch.setattr(fake, "__init__", refuse)
@@ -103,7 +103,7 @@ def test_bundle_trouble_is_one_sentence(
 def test_unexpected_errors_are_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake: type[CommandPipeline]
 ) -> None:
-    def crash(*args: object) -> None:
+    def crash(*args: object, opened: None) -> None:
         raise RuntimeError("two\nlines")
 
     monkeypatch.setattr(fake, "__init__", crash)
