@@ -13,7 +13,14 @@ import numpy as np
 from amgan.runtime.engines.contract import COORDINATE_PLANES
 from amgan.runtime.engines.cuda.api import Cuda, CudaError
 from amgan.runtime.engines.cuda.handles import DeviceMemory, Event, Graph, HandleStack, PinnedMemory, Stream
-from amgan.runtime.engines.cuda.program import Tensor, generator_tensors
+from amgan.runtime.engines.cuda.program import (
+    Around,
+    Arounds,
+    Tensor,
+    around_of,
+    generator_tensors,
+    moving,
+)
 from amgan.runtime.engines.frame import FrameWork
 from amgan.runtime.engines.tiles import plan_tiles
 from amgan.runtime.errors import EngineError
@@ -42,22 +49,26 @@ class ShiftProgram:
     def memory(self, slots: int, batch: int) -> int:
         return slots * batch * sum(t.nbytes for t in {**self.inputs, **self.outputs}.values())
 
-    def open_slots(self, count: int, batches: Sequence[int], stream: Stream) -> list[_ShiftSlot]:
-        return [_ShiftSlot(self, batches, stream) for _ in range(count)]
+    def open_slots(
+        self, count: int, batches: Sequence[int], stream: Stream, around: Arounds = ()
+    ) -> list[_ShiftSlot]:
+        return [_ShiftSlot(self, batches, stream, around_of(around, number)) for number in range(count)]
 
     def close(self) -> None:
         """Nothing to release."""
 
 
 class _ShiftSlot:
-    def __init__(self, program: ShiftProgram, batches: Sequence[int], stream: Stream) -> None:
-        self._program, self._handles = program, HandleStack()
+    def __init__(
+        self, program: ShiftProgram, batches: Sequence[int], stream: Stream, around: Around | None
+    ) -> None:
+        self._program, self._around, self._handles = program, around, HandleStack()
         self._memory = {
             name: self._handles.own(DeviceMemory(program.cuda, batches[-1] * tensor.nbytes))
             for name, tensor in {**program.inputs, **program.outputs}.items()
         }
         self._graphs = {
-            size: self._handles.own(Graph(program.cuda, stream, lambda size=size: self._shift(size, stream)))
+            size: self._handles.own(Graph(program.cuda, stream, lambda size=size: self._work(size, stream)))
             for size in batches
         }
 
@@ -70,6 +81,10 @@ class _ShiftSlot:
 
     def close(self) -> None:
         self._handles.close()
+
+    def _work(self, batch: int, stream: Stream) -> None:
+        with moving(self._around, batch, self, stream):
+            self._shift(batch, stream)
 
     def _shift(self, batch: int, stream: Stream) -> None:
         core, side = self._program.core, self._program.core + 2 * self._program.halo

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from ..bundle.precision import Precision
 from ..errors import EngineError
 from .cuda.api import STICKY, Cuda, CudaError, GpuInfo, OutOfMemoryError
 from .cuda.handles import DeviceMemory, Graph, HandleStack, SharedMemory, Stream
-from .cuda.program import ProgramSlot, Tensor, batch_sizes
+from .cuda.program import Around, Arounds, ProgramSlot, Tensor, around_of, batch_sizes, moving
 from .rtx_cache import RtxCache, rtx_entry, runtime_config
 from .tensorrt_library import load_tensorrt, make_log
 
@@ -79,7 +79,9 @@ class TensorRtProgram:
         share = batch / self.batches[-1]
         return int(self._engine.device_memory_size_v2 * share) + slots * batch * tensors
 
-    def open_slots(self, count: int, batches: Sequence[int], stream: Stream) -> Sequence[ProgramSlot]:
+    def open_slots(
+        self, count: int, batches: Sequence[int], stream: Stream, around: Arounds = ()
+    ) -> Sequence[ProgramSlot]:
         """Open slots, which share the memory for activations."""
         with _collector_at_rest():
             probe = self._context()
@@ -87,8 +89,8 @@ class TensorRtProgram:
         opened: list[_Slot] = []
         shared = SharedMemory(DeviceMemory(self._cuda, max(needed, 256)))
         try:
-            for _ in range(count):
-                opened.append(_Slot(self, batches, stream, shared))
+            for number in range(count):
+                opened.append(_Slot(self, batches, stream, shared, around_of(around, number)))
         except EngineError:
             for slot in opened:
                 slot.close()
@@ -138,15 +140,16 @@ class TensorRtProgram:
         self._without_graphs("build the engine again with this version")
         return False
 
-    def captured(self, cuda: Cuda, context: Any, stream: Stream) -> Graph | None:
-        """Capture a context as a graph. It must have run once, because its first run cannot be captured.
+    def captured(self, cuda: Cuda, context: Any, stream: Stream, work: Callable[[], None]) -> Graph | None:
+        """Capture ``work``, which runs a context, as a graph.
 
+        The context must have run once, because its first run cannot be captured.
         None if the capture fails: then no other context is captured, and kernels are launched one by one.
         """
         self.run(context, stream)
         stream.synchronize()
         try:
-            return Graph(cuda, stream, lambda: self.run(context, stream))
+            return Graph(cuda, stream, work)
         except OutOfMemoryError:
             raise
         except EngineError as error:
@@ -212,10 +215,11 @@ class _Slot:
     """
 
     def __init__(
-        self, program: TensorRtProgram, batches: Sequence[int], stream: Stream, shared: SharedMemory
-    ) -> None:
+        self, program: TensorRtProgram, batches: Sequence[int], stream: Stream, shared: SharedMemory,
+        around: Around | None,
+    ) -> None:  # fmt: skip
         cuda = program._cuda
-        self._program = program
+        self._program, self._around = program, around
         self._shared: SharedMemory | None = shared.hold()
         self._handles = HandleStack()
         self._contexts: dict[int, Any] = {}
@@ -241,7 +245,9 @@ class _Slot:
         assert self._shared is not None
         context = program.make_context(batch, addresses, self._shared.memory)
         if program.wants_graphs(context, stream):
-            graph = program.captured(program._cuda, context, stream)
+            graph = program.captured(
+                program._cuda, context, stream, lambda: self._run(batch, context, stream)
+            )
             if graph is not None:
                 self._graphs[batch] = self._handles.own(graph)
         self._contexts[batch] = context
@@ -257,8 +263,13 @@ class _Slot:
         if batch in self._graphs:
             self._graphs[batch].launch(stream)
             return True
-        self._program.run(self._contexts[batch], stream)
+        self._run(batch, self._contexts[batch], stream)
         return False
+
+    def _run(self, batch: int, context: Any, stream: Stream) -> None:
+        """Start the network with the work around it."""
+        with moving(self._around, batch, self, stream):
+            self._program.run(context, stream)
 
     def close(self) -> None:
         """Free everything, graphs first."""

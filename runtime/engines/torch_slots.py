@@ -11,7 +11,7 @@ from ..bundle.precision import Precision
 from ..errors import EngineError
 from .cuda.api import OutOfMemoryError
 from .cuda.handles import Stream
-from .cuda.program import ProgramSlot, Tensor
+from .cuda.program import Around, Arounds, ProgramSlot, Tensor, around_of, moving
 from .cuda.torch_gpu import TorchCuda
 
 if TYPE_CHECKING:
@@ -38,12 +38,14 @@ class TorchSlots:
         self._cuda, self._network, self.precision = cuda, network, precision
         self._graphs, self._search = graphs, search
 
-    def open_slots(self, count: int, batches: Sequence[int], stream: Stream) -> Sequence[ProgramSlot]:
+    def open_slots(
+        self, count: int, batches: Sequence[int], stream: Stream, around: Arounds = ()
+    ) -> Sequence[ProgramSlot]:
         """Open slots, whose graphs share a memory pool."""
         opened: list[_Slot] = []
         try:
-            for _ in range(count):
-                opened.append(_Slot(self, batches, stream))
+            for number in range(count):
+                opened.append(_Slot(self, batches, stream, around_of(around, number)))
         except EngineError:
             opened.clear()
             self._cuda.release()
@@ -107,13 +109,15 @@ class TorchSlots:
 class _Slot:
     """The tensors of a slot, and a graph of the network for each batch size."""
 
-    def __init__(self, program: TorchSlots, batches: Sequence[int], stream: Stream) -> None:
-        self._program = program
+    def __init__(
+        self, program: TorchSlots, batches: Sequence[int], stream: Stream, around: Around | None
+    ) -> None:
+        self._program, self._around = program, around
         self._launchers: dict[int, Callable[[Stream], None] | None] = {}
         with program._tidy():
             self._tensors = program.tensors(batches[-1])
             for batch in reversed(batches):  # the largest first, so that the others reuse its memory
-                self._launchers[batch] = program.prepare(self._work(batch), stream)
+                self._launchers[batch] = program.prepare(self._work(batch, stream), stream)
 
     def address(self, name: str) -> int:
         """The address of a tensor."""
@@ -124,7 +128,7 @@ class _Slot:
         launcher = self._launchers[batch]
         with self._program._tidy():
             if launcher is None:
-                self._program._cuda.run(self._work(batch), stream)
+                self._program._cuda.run(self._work(batch, stream), stream)
             else:
                 launcher(stream)
         return launcher is not None
@@ -134,5 +138,9 @@ class _Slot:
         self._launchers.clear()
         self._tensors.clear()
 
-    def _work(self, batch: int) -> Callable[[], None]:
-        return lambda: self._program.compute(self._tensors, batch)
+    def _work(self, batch: int, stream: Stream) -> Callable[[], None]:
+        def work() -> None:
+            with moving(self._around, batch, self, stream):
+                self._program.compute(self._tensors, batch)
+
+        return work

@@ -14,14 +14,14 @@ from ...errors import EngineError
 from ..contract import Capabilities
 from ..frame import FrameWork
 from ..scheduler.device import PlacedTile
-from ..tiles import Tile
+from ..tiles import Size, Tile
 from .api import STICKY, Cuda, CudaError
 from .canvases import Canvases
 from .carried import CarriedFrame
 from .frame_pool import FramePool
 from .handles import HandleStack, Stream
 from .movers import open_mover
-from .program import CudaProgram
+from .program import Arounds, CudaProgram, allowed_batches
 from .rings import SLOTS, Ring, Rings, Slot
 
 FRAMES_SHARE = 0.25
@@ -33,8 +33,9 @@ FRAMES_BYTES = 1 << 30
 class CudaTileDevice:
     """A TileDevice on one GPU.
 
-    It uses several streams: one uploads frames and cuts tiles, one runs the network, one stitches cores and
-    downloads frames. Events pass each slot from one stream to the next, so that three batches overlap. Slots
+    It uses several streams: one uploads frames, one cuts tiles, runs the network and stitches cores, in one
+    graph for each batch, and one downloads frames. Events pass each slot from one stream to the next, so that
+    three batches overlap. Without kernels tiles are cut in the first and stitched in the last stream. Slots
     alternate between several compute streams, if requested, so that small batches run concurrently.
     """
 
@@ -76,10 +77,16 @@ class CudaTileDevice:
             self._upload, self._download = (self._handles.own(Stream(cuda)) for _ in range(2))
             self._computing = [self._handles.own(Stream(cuda)) for _ in range(streams)]
             slots = SLOTS + streams - 1 if slots is None else slots
-            rings = self._rings = Rings(cuda, several, halo_px, slots, self._computing, batch)
+            most = max(allowed_batches(program, batch)[-1] for program in several)
+            for _ in range(slots):
+                self._slots.append(Slot(cuda, most, self._patterns, self._upload))
+            self._upload.synchronize()
+            rings = self._rings = Rings(
+                cuda, several, halo_px, slots, self._computing, batch, self._moves_around
+            )
+            while len(self._slots) > rings.slots:
+                self._slots.pop().close()
             most = max(core.batch for core in rings.cores)
-            for _ in range(rings.slots):
-                self._slots.append(Slot(cuda, most, self._patterns))
             self._pool.budget = min(int(FRAMES_SHARE * cuda.memory()[0]), FRAMES_BYTES)
         except EngineError:
             self.close()
@@ -152,7 +159,7 @@ class CudaTileDevice:
             return frame
 
     def gather(self, slot: int, tiles: Sequence[PlacedTile]) -> int:
-        """Cut tiles with their halo out of their frames, into the slot."""
+        """Cut tiles with their halo out of their frames, into the slot, or prepare that."""
         held = self._slots[slot]
         tile = tiles[0].tile
         held.tiles = tiles
@@ -175,7 +182,7 @@ class CudaTileDevice:
             held.computed.record(stream)
 
     def stitch(self, slot: int) -> None:
-        """Stitch the slot's cores into their frames, after they were computed."""
+        """Stitch the slot's cores into their frames, after they were computed, unless that is done."""
         held = self._slots[slot]
         with self._watched():
             self._download.wait(held.computed)
@@ -236,6 +243,10 @@ class CudaTileDevice:
         for part in closing:
             with contextlib.suppress(EngineError):
                 part.close()
+
+    def _moves_around(self, core: Size) -> Arounds:
+        """What moves the tiles of each slot in the ring of a core size."""
+        return [self._mover.around(slot, core) for slot in self._slots]
 
     def _ring_for(self, tile: Tile, tiles: int) -> Ring:
         """The ring for a number of tiles of one size; batch sizes without memory are no longer offered."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Protocol
 
@@ -12,7 +13,7 @@ from ..scheduler.device import PlacedTile
 from ..tiles import Size
 from .api import ADDRESS, NUMBER, Cuda, KernelType
 from .handles import Library, Stream
-from .program import ProgramSlot
+from .program import Around, ProgramSlot
 from .rings import Ring, Slot
 
 _LOG = logging.getLogger(__name__)
@@ -30,11 +31,20 @@ class TileMover(Protocol):
     name: ClassVar[str]
     """The method, "kernels" or "copies"."""
 
+    def around(self, slot: Slot, core: Size) -> Around | None:
+        """What it does before and after the network of a slot in a ring, in each launch; None: nothing.
+
+        ``core`` is the width and height of the ring's cores in px.
+        """
+
     def gather(self, slot: Slot, ring: Ring, into: ProgramSlot, stream: Stream) -> None:
-        """Cut the slot's tiles with halo, ages, coordinates and patterns into a program's inputs."""
+        """Cut the slot's tiles with halo, ages, coordinates and patterns into a program's inputs.
+
+        If `around` does that, it only uploads what that needs.
+        """
 
     def stitch(self, slot: Slot, ring: Ring, out_of: ProgramSlot, stream: Stream) -> None:
-        """Copy the cores of a program's output into the frames of the slot's tiles."""
+        """Copy the cores of a program's output into the frames of the slot's tiles, unless `around` did."""
 
     def close(self) -> None:
         """Free everything."""
@@ -54,7 +64,10 @@ def open_mover(cuda: Cuda, halo_px: int, kernels: bool = True) -> TileMover:
 
 
 class KernelMover:
-    """Cuts all tiles of a batch with one copy and one launch, and stitches its cores with one launch."""
+    """Cuts all tiles of a batch and stitches its cores with one kernel each, in the graph of the network.
+
+    So a batch is one copy of its descriptors and one launch.
+    """
 
     name: ClassVar[str] = "kernels"
 
@@ -70,46 +83,75 @@ class KernelMover:
             self._library.close()
             raise
 
+    def around(self, slot: Slot, core: Size) -> Around:
+        """Cutting and stitching, at the positions of the slot's descriptors."""
+        return _Moves(self, slot, core)
+
     def gather(self, slot: Slot, ring: Ring, into: ProgramSlot, stream: Stream) -> None:
-        """Upload the tiles' descriptors, and cut the tiles."""
+        """Upload the tiles' descriptors; those of a larger batch say that there is no tile."""
         for number, placed in enumerate(slot.tiles):
             tile, room = placed.tile, placed.frame.room
             addresses = (room.image.handle, room.planes.handle, room.aged.handle)
             rectangle = (placed.frame.padded, tile.x0, tile.y0, tile.width, tile.height, 0)
             slot.descriptors[number] = (*addresses, *rectangle)
+        slot.descriptors[len(slot.tiles) :] = 0
         self._cuda.copy(slot.memory.handle, slot.pinned.handle, slot.pinned.size, stream.handle)
-        mixed = slot.patterns.shape[1]
-        inputs: list[Argument] = [
-            (into.address(n), ADDRESS) for n in ("image", "aging_map", "coordinates", "pattern")
-        ]
-        arguments: list[Argument] = [
-            (slot.memory.handle, ADDRESS), (slot.memory.handle + slot.patterns_at, ADDRESS), (mixed, NUMBER),
-            *inputs, (ring.core[0], NUMBER), (ring.core[1], NUMBER), (self._halo, NUMBER),
-        ]  # fmt: skip
-        grid = (1, ring.core[1] + 2 * self._halo, len(slot.tiles))
-        self._cuda.kernel_launch(self._gather, grid, THREADS, arguments, stream.handle)
 
     def stitch(self, slot: Slot, ring: Ring, out_of: ProgramSlot, stream: Stream) -> None:
-        """Stitch the cores at the positions of the uploaded descriptors."""
-        arguments: list[Argument] = [
-            (slot.memory.handle, ADDRESS), (out_of.address("aged"), ADDRESS),
-            (ring.core[0], NUMBER), (ring.core[1], NUMBER), (self._halo, NUMBER),
-        ]  # fmt: skip
-        grid = (1, ring.core[1], len(slot.tiles))
-        self._cuda.kernel_launch(self._stitch, grid, THREADS, arguments, stream.handle)
+        """Nothing: the launch has done it."""
 
     def close(self) -> None:
         """Unload the kernels."""
         self._library.close()
 
+    def launch_gather(self, slot: Slot, core: Size, batch: int, into: ProgramSlot, stream: Stream) -> None:
+        """Start to cut the tiles of a batch."""
+        inputs: list[Argument] = [
+            (into.address(n), ADDRESS) for n in ("image", "aging_map", "coordinates", "pattern")
+        ]
+        arguments: list[Argument] = [
+            (slot.memory.handle, ADDRESS), (slot.memory.handle + slot.patterns_at, ADDRESS),
+            (slot.patterns.shape[1], NUMBER), *inputs, *self._sizes(core),
+        ]  # fmt: skip
+        grid = (1, core[1] + 2 * self._halo, batch)
+        self._cuda.kernel_launch(self._gather, grid, THREADS, arguments, stream.handle)
+
+    def launch_stitch(self, slot: Slot, core: Size, batch: int, out_of: ProgramSlot, stream: Stream) -> None:
+        """Start to stitch the cores of a batch."""
+        arguments: list[Argument] = [
+            (slot.memory.handle, ADDRESS), (out_of.address("aged"), ADDRESS), *self._sizes(core)
+        ]  # fmt: skip
+        self._cuda.kernel_launch(self._stitch, (1, core[1], batch), THREADS, arguments, stream.handle)
+
+    def _sizes(self, core: Size) -> list[Argument]:
+        return [(core[0], NUMBER), (core[1], NUMBER), (self._halo, NUMBER)]
+
+
+@dataclass(frozen=True, eq=False)
+class _Moves:
+    """The kernels before and after the network of a slot in a ring with cores of one size."""
+
+    mover: KernelMover
+    slot: Slot
+    core: Size
+
+    def before(self, batch: int, program: ProgramSlot, stream: Stream) -> None:
+        self.mover.launch_gather(self.slot, self.core, batch, program, stream)
+
+    def after(self, batch: int, program: ProgramSlot, stream: Stream) -> None:
+        self.mover.launch_stitch(self.slot, self.core, batch, program, stream)
+
 
 class CopyMover:
-    """Seven copies per tile: slow to launch, but supported by every driver."""
+    """Seven copies per tile beside the launch: slow, but supported by every driver."""
 
     name: ClassVar[str] = "copies"
 
     def __init__(self, cuda: Cuda, halo_px: int) -> None:
         self._cuda, self._halo = cuda, halo_px
+
+    def around(self, slot: Slot, core: Size) -> None:
+        """Nothing: the addresses of copies differ from batch to batch."""
 
     def gather(self, slot: Slot, ring: Ring, into: ProgramSlot, stream: Stream) -> None:
         """Copy the rectangles of every tile."""

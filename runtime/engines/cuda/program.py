@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -61,6 +61,23 @@ class ProgramSlot(Protocol):
         """Free its memory and graphs."""
 
 
+class Around(Protocol):
+    """Work before and after the network of a slot, which is part of its launches and graphs.
+
+    It only depends on memory with fixed addresses. It is also started with memory that is all zeros.
+    """
+
+    def before(self, batch: int, program: ProgramSlot, stream: Stream) -> None:
+        """Start what fills the inputs of the first ``batch`` elements."""
+
+    def after(self, batch: int, program: ProgramSlot, stream: Stream) -> None:
+        """Start what takes the outputs of the first ``batch`` elements."""
+
+
+Arounds = Sequence[Around | None]
+"""That of each slot."""
+
+
 class CudaProgram(Protocol):
     """A network on one GPU with fixed sizes except for the batch."""
 
@@ -87,9 +104,12 @@ class CudaProgram(Protocol):
     def memory(self, slots: int, batch: int) -> int:
         """Estimated bytes of GPU memory that a call of open_slots needs for batches up to ``batch``."""
 
-    def open_slots(self, count: int, batches: Sequence[int], stream: Stream) -> Sequence[ProgramSlot]:
+    def open_slots(
+        self, count: int, batches: Sequence[int], stream: Stream, around: Arounds = ()
+    ) -> Sequence[ProgramSlot]:
         """Open slots for some of its batch sizes; all must be launched in the same stream.
 
+        ``around`` is the work around each slot's network; none without it.
         Slots of one call share the memory for activations; each call has its own. Raises EngineError, or
         OutOfMemoryError for lack of memory, and frees everything then.
         """
@@ -151,12 +171,14 @@ def open_ring(
     streams: Sequence[Stream],
     batch: int | None = None,
     share: float = SPARE_SHARE,
+    around: Arounds = (),
 ) -> tuple[Sequence[ProgramSlot], tuple[int, ...]]:
     """Open as many slots as the GPU's free memory allows; returns them and their batch sizes.
 
     Slot i must be launched in stream i modulo their number. ``batch`` limits the batch, ``share`` is that
-    of the free memory to plan for. If memory runs out nevertheless, the largest batch is halved, then the
-    number of slots, and the log says so. Raises OutOfMemoryError if not even one tile at a time fits.
+    of the free memory to plan for, ``around`` the work around each slot's network. If memory runs out
+    nevertheless, the largest batch is halved, then the number of slots, and the log says so. Raises
+    OutOfMemoryError if not even one tile at a time fits.
     """
     sizes = allowed_batches(program, batch)
     free, total = cuda.memory()
@@ -164,7 +186,7 @@ def open_ring(
         sizes = sizes[:-1]
     while True:
         try:
-            return _open_slots(program, slots, sizes, streams), sizes
+            return _open_slots(program, slots, sizes, streams, around), sizes
         except OutOfMemoryError as error:
             before = f"{slots} slots of {sizes[-1]} tiles"
             if len(sizes) > 1:
@@ -189,15 +211,31 @@ def close_slots(slots: Sequence[ProgramSlot]) -> None:
             slot.close()
 
 
+def around_of(around: Arounds, number: int) -> Around | None:
+    """That of a slot."""
+    return around[number] if number < len(around) else None
+
+
+@contextlib.contextmanager
+def moving(around: Around | None, batch: int, slot: ProgramSlot, stream: Stream) -> Iterator[None]:
+    """Start the network of a slot inside of this context, and the work around it."""
+    if around is not None:
+        around.before(batch, slot, stream)
+    yield
+    if around is not None:
+        around.after(batch, slot, stream)
+
+
 def _open_slots(
-    program: CudaProgram, slots: int, batches: Sequence[int], streams: Sequence[Stream]
+    program: CudaProgram, slots: int, batches: Sequence[int], streams: Sequence[Stream], around: Arounds
 ) -> Sequence[ProgramSlot]:
     """Open slots; slot i belongs to stream i modulo their number."""
     opened: dict[int, ProgramSlot] = {}
     try:
         for first, stream in enumerate(streams[:slots]):
             numbers = range(first, slots, len(streams))
-            opened |= zip(numbers, program.open_slots(len(numbers), batches, stream), strict=True)
+            theirs = [around_of(around, number) for number in numbers]
+            opened |= zip(numbers, program.open_slots(len(numbers), batches, stream, theirs), strict=True)
     except EngineError:
         close_slots(list(opened.values()))
         raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from .api import Cuda, OutOfMemoryError
 from .handles import DeviceMemory, Event, HandleStack, PinnedMemory, Stream
 from .program import (
     SPARE_SHARE,
+    Arounds,
     CudaProgram,
     ProgramSlot,
     allowed_batches,
@@ -55,7 +56,8 @@ class Slot:
     tiles' ``descriptors`` and, from byte ``patterns_at`` on, ``patterns``.
     """
 
-    def __init__(self, cuda: Cuda, batch: int, patterns: int) -> None:
+    def __init__(self, cuda: Cuda, batch: int, patterns: int, stream: Stream) -> None:
+        """Start to set ``memory`` to zero in a stream: there are no tiles."""
         self.ring: Ring | None = None
         self.tiles: Sequence[PlacedTile] = ()
         self.batch = 0
@@ -69,6 +71,7 @@ class Slot:
             self.begun = handles.own(Event(cuda, timed=True))
             self.computed = handles.own(Event(cuda, timed=True))
             self.stitched = handles.own(Event(cuda))
+            cuda.fill(self.memory.handle, 0, size, stream.handle)
             self.descriptors = self.pinned.array((batch,), TILE_DESCRIPTOR)
             self.patterns = self.pinned.array((batch, patterns), np.float32, self.patterns_at)
         except EngineError:
@@ -95,17 +98,21 @@ class Rings:
         slots: int,
         streams: Sequence[Stream],
         batch: int | None = None,
+        around: Callable[[Size], Arounds] = lambda core: (),
     ) -> None:
         """``slots`` is the wanted number per ring; the attribute ``slots`` has those of the first ring.
 
         Slot i of each ring must be launched in stream i modulo their number. ``batch`` limits the batches.
+        ``around`` is the work around each slot's network in the ring of a core size.
         Raises OutOfMemoryError if not even the smallest size fits, or EngineError; frees everything then.
         """
-        self._cuda, self._streams, self._batch = cuda, streams, batch
+        self._cuda, self._streams, self._batch, self._around = cuda, streams, batch, around
         self._sizes = {core_size(one, halo_px): one for one in sorted(programs, key=_by_area)}
         self._opened: dict[Size, Ring] = {}
         smallest, *others = self._sizes
-        opened, batches = open_ring(cuda, self._sizes[smallest], slots, streams, batch, SPARE_SHARE)
+        opened, batches = open_ring(
+            cuda, self._sizes[smallest], slots, streams, batch, SPARE_SHARE, around(smallest)
+        )
         self.slots = len(opened)
         self._opened[smallest] = Ring(self._sizes[smallest], opened, batches, smallest)
         try:
@@ -159,7 +166,9 @@ class Rings:
         if needed > EXTRA_SHARE * cuda.memory()[0]:
             return self._leave_out(size, "half of the memory that is left is too little")
         try:
-            opened, batches = open_ring(cuda, program, self.slots, self._streams, self._batch, EXTRA_SHARE)
+            opened, batches = open_ring(
+                cuda, program, self.slots, self._streams, self._batch, EXTRA_SHARE, self._around(size)
+            )
         except OutOfMemoryError as error:
             return self._leave_out(size, f"there is no memory for them: {error}")
         if len(opened) < self.slots:

@@ -1,4 +1,5 @@
-// Cuts the tiles of a batch out of their frames, and stitches its cores into them: one launch each.
+// Cuts the tiles of a batch out of their frames, and stitches its cores into them: one launch each, which are nodes of
+// the batch's graph. So they are launched for the whole batch; tiles of width 0 and height 0 are left out.
 //
 // All sides and positions are in px and multiples of 4, which is a cell: 4 px of RGB are 3 words of 32 bits, and one
 // float in each plane of ages and coordinates. So all copies are of whole words. make_ptx.py compiles this file to
@@ -19,6 +20,7 @@ extern "C" __global__ void gather_tiles(const TileDescriptor *descriptors, const
                                         int core_wide, int core_tall, int halo) {
   const int tile = blockIdx.z, row = blockIdx.y, first = threadIdx.x, step = blockDim.x;
   const TileDescriptor at = descriptors[tile];
+  if (!at.width) return;
   const size_t side = core_tall + 2 * halo, cells = (core_wide + 2 * halo) / CELL, frame_cells = at.padded / CELL;
   const size_t plane_cells = side / CELL * cells;
   const int wide = (at.width + 2 * halo) / CELL, tall = (at.height + 2 * halo) / CELL;

@@ -59,6 +59,7 @@ class FakeCuda:
         self._handles: dict[int, Any] = {}
         self._next = 1000
         self._users: set[int] = set()
+        self._working: FakeStream | None = None
 
     @property
     def leaks(self) -> list[str]:
@@ -263,7 +264,9 @@ class FakeCuda:
         """Give a stream work, like the launch of a kernel."""
         with self._lock:
             held = self._get(stream, FakeStream)
-            if held.captured is not None:
+            if held is self._working:  # what is done by the work of a stream is part of it
+                work()
+            elif held.captured is not None:
                 held.captured.append(work)
             else:
                 self._give(stream, "work", work)
@@ -352,9 +355,14 @@ class FakeCuda:
         """Do the next work of any stream that can go on."""
         runnable = self._runnable()
         assert runnable, "the streams wait for each other for ever"
-        kind, what = self._random.choice(runnable).todo.popleft()
+        chosen = self._random.choice(runnable)
+        kind, what = chosen.todo.popleft()
         if kind == "work":
-            what()
+            before, self._working = self._working, chosen
+            try:
+                what()
+            finally:
+                self._working = before
         elif kind == "record":
             what[0].happened = max(what[0].happened, what[1])
 

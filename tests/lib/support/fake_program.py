@@ -9,7 +9,7 @@ import numpy as np
 from amgan.runtime.bundle.precision import Precision
 from amgan.runtime.engines.cuda.api import CudaError
 from amgan.runtime.engines.cuda.handles import DeviceMemory, Graph, HandleStack, Stream
-from amgan.runtime.engines.cuda.program import Tensor, generator_tensors
+from amgan.runtime.engines.cuda.program import Around, Arounds, Tensor, around_of, generator_tensors, moving
 from amgan.runtime.engines.tiles import Size
 from support.fake_cuda import FakeCuda
 from support.numpy_device import HALO, PATTERNS, age_tile
@@ -18,8 +18,12 @@ from support.numpy_device import HALO, PATTERNS, age_tile
 class FakeSlot:
     """A slot of FakeProgram, with one graph for each batch size."""
 
-    def __init__(self, cuda: FakeCuda, program: FakeProgram, batches: Sequence[int], stream: Stream) -> None:
+    def __init__(
+        self, cuda: FakeCuda, program: FakeProgram, batches: Sequence[int], stream: Stream,
+        around: Around | None,
+    ) -> None:  # fmt: skip
         self.program, self.cuda, handles = program, cuda, HandleStack()
+        self._around = around
         self._stream = stream.handle
         self._handles = handles
         try:
@@ -29,7 +33,7 @@ class FakeSlot:
             }
             self._graphs = {}
             for size in batches if program.graphs else ():
-                work = lambda size=size: cuda.do(stream.handle, lambda: self._compute(size))  # noqa: E731
+                work = lambda size=size: self._start(size, stream)  # noqa: E731
                 self._graphs[size] = handles.own(Graph(cuda, stream, work))
         except CudaError:
             handles.close()
@@ -46,8 +50,12 @@ class FakeSlot:
         if batch in self._graphs:
             self._graphs[batch].launch(stream)
             return True
-        self.cuda.do(stream.handle, lambda: self._compute(batch))
+        self._start(batch, stream)
         return False
+
+    def _start(self, batch: int, stream: Stream) -> None:
+        with moving(self._around, batch, self, stream):
+            self.cuda.do(stream.handle, lambda: self._compute(batch))
 
     def _compute(self, batch: int) -> None:
         arrays = {}
@@ -95,11 +103,13 @@ class FakeProgram:
     def memory(self, slots: int, batch: int) -> int:
         return slots * batch * sum(t.nbytes for t in {**self.inputs, **self.outputs}.values())
 
-    def open_slots(self, count: int, batches: Sequence[int], stream: Stream) -> list[FakeSlot]:
+    def open_slots(
+        self, count: int, batches: Sequence[int], stream: Stream, around: Arounds = ()
+    ) -> list[FakeSlot]:
         opened: list[FakeSlot] = []
         try:
-            for _ in range(count):
-                opened.append(FakeSlot(self.cuda, self, batches, stream))
+            for number in range(count):
+                opened.append(FakeSlot(self.cuda, self, batches, stream, around_of(around, number)))
         except CudaError:
             for slot in opened:
                 slot.close()

@@ -14,7 +14,7 @@ from amgan.runtime.engines.frame import FrameWork
 from amgan.runtime.engines.scheduler.device import PlacedTile
 from support.simulated_time import World
 
-BEGIN_CALLS, GATHER_CALLS, LAUNCH_CALLS, STITCH_CALLS, END_CALLS = 3, 3, 4, 3, 2
+BEGIN_CALLS, GATHER_CALLS, LAUNCH_CALLS, STITCH_CALLS, END_CALLS = 3, 2, 4, 2, 2
 """Calls of CUDA that each step of CudaTileDevice makes; a test of that device counts them."""
 COPIES_IN = 7
 PLANE_BYTES = 5 * 4 / 16
@@ -70,8 +70,9 @@ class _Stream:
 class SimulatedGpu:
     """See TileDevice. ``intervals`` are the times (start, end) in which it computed, ``calls`` those of CUDA.
 
-    As CudaTileDevice it cuts the tiles of a batch with one copy and one kernel, and puts their cores back
-    with one kernel; without ``kernels`` it takes seven copies a tile to cut, one to put back.
+    As CudaTileDevice it uploads descriptors, and one graph cuts the tiles of a batch, computes them and puts
+    their cores back; without ``kernels`` it takes seven copies a tile to cut, one to put back, in streams of
+    their own.
     """
 
     world: World
@@ -124,7 +125,8 @@ class SimulatedGpu:
         held = self._slots[slot]
         held.tiles = tiles
         self._call(GATHER_CALLS if self.kernels else COPIES_IN * len(tiles) + 1)
-        held.gathered = self._up.give(self.world.now, self._gather_s(len(tiles)))
+        took = self.times.start if self.kernels else self._gather_s(len(tiles))
+        held.gathered = self._up.give(self.world.now, took)
         self.batches.append(len(tiles))
         return self._size(held)
 
@@ -132,13 +134,16 @@ class SimulatedGpu:
         held = self._slots[slot]
         self._call(LAUNCH_CALLS)
         took = self._size(held) * self.times.tile
+        if self.kernels:
+            took += self._gather_s(len(held.tiles)) + self._stitch_s(len(held.tiles))
         held.computed = self._compute.give(self.world.now, took, held.gathered)
         self.intervals.append((held.computed - took, held.computed))
 
     def stitch(self, slot: int) -> None:
         held = self._slots[slot]
         self._call(STITCH_CALLS if self.kernels else len(held.tiles) + 2)
-        held.stitched = self._down.give(self.world.now, self._stitch_s(len(held.tiles)), held.computed)
+        took = 0.0 if self.kernels else self._stitch_s(len(held.tiles))
+        held.stitched = self._down.give(self.world.now, took, held.computed)
 
     def end_frame(self, frame: _Frame) -> None:
         self._call(END_CALLS)
@@ -179,7 +184,7 @@ class SimulatedGpu:
     def _gather_s(self, tiles: int) -> float:
         side = self.core_px + 2 * self.halo_px
         moved = tiles * (3 + PLANE_BYTES) * side**2 * self.times.moved_byte
-        return moved + self.times.start * (2 if self.kernels else COPIES_IN * tiles)
+        return moved + self.times.start * (1 if self.kernels else COPIES_IN * tiles)
 
     def _stitch_s(self, tiles: int) -> float:
         moved = tiles * 3 * self.core_px**2 * self.times.moved_byte
@@ -196,8 +201,9 @@ class SimulatedGpu:
         times, side = self.times, work.frame_px(self.halo_px)
         ready = work.nbytes * times.host_byte + BEGIN_CALLS * times.call
         called = ready + GATHER_CALLS * times.call
-        gathered = max(called, ready + self._up_s(work)) + self._gather_s(1)
-        computed = max(called + LAUNCH_CALLS * times.call, gathered) + times.tile
-        return computed + self._stitch_s(1) + self._down_s(side) + 3 * side**2 * times.host_byte
+        gathered = max(called, ready + self._up_s(work)) + times.start
+        launched = max(called + LAUNCH_CALLS * times.call, gathered)
+        computed = launched + self._gather_s(1) + times.tile + self._stitch_s(1)
+        return computed + self._down_s(side) + 3 * side**2 * times.host_byte
 
     __hash__: Any = object.__hash__

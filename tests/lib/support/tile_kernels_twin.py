@@ -23,11 +23,13 @@ def gather_tiles(view: View, tiles: int, arguments: list[int]) -> None:
     images = _array(view, image, (tiles, tall, wide, 3), np.uint8)
     maps = _array(view, ages, (tiles, 1, tall // 4, wide // 4), np.float32)
     places = _array(view, coordinates, (tiles, 4, tall // 4, wide // 4), np.float32)
-    _array(view, pattern, (tiles, mixed), np.float32)[...] = _array(
-        view, patterns, (tiles, mixed), np.float32
-    )
+    mixtures = _array(view, pattern, (tiles, mixed), np.float32)
+    wanted = _array(view, patterns, (tiles, mixed), np.float32)
     for i, one in enumerate(view(descriptors, tiles * TILE_DESCRIPTOR.itemsize).view(TILE_DESCRIPTOR)):
         padded, x, y = (int(one[name]) for name in ("padded", "x0", "y0"))
+        if not one["width"]:
+            continue
+        mixtures[i] = wanted[i]
         width, height = int(one["width"]) + 2 * halo, int(one["height"]) + 2 * halo
         frame = _array(view, int(one["image"]), (padded, padded, 3), np.uint8)
         planes = _array(view, int(one["planes"]), (5, padded // 4, padded // 4), np.float32)
@@ -42,6 +44,8 @@ def stitch_cores(view: View, tiles: int, arguments: list[int]) -> None:
     made = _array(view, cores, (tiles, core_height, core_width, 3), np.uint8)
     for i, one in enumerate(view(descriptors, tiles * TILE_DESCRIPTOR.itemsize).view(TILE_DESCRIPTOR)):
         x, y, width, height = (int(one[name]) for name in ("x0", "y0", "width", "height"))
+        if not height:
+            continue
         side = int(one["padded"]) - 2 * halo
         frame = _array(view, int(one["aged"]), (side, side, 3), np.uint8)
         frame[y : y + height, x : x + width] = made[i, :height, :width]

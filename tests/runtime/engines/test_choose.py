@@ -255,7 +255,7 @@ def test_memory_that_runs_out_while_opening_frees_what_was_opened(
     bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine = Machine(monkeypatch, ADA)
-    machine.cuda.free_bytes = 100
+    machine.cuda.free_bytes = 1000
     with pytest.raises(EngineError, match="too little for one tile in TensorRT for RTX"):
         open_scheduler(bundle, "cuda")
     assert machine.cuda.leaks == []

@@ -17,7 +17,7 @@ from amgan.runtime.bundle.bundle import Bundle
 from amgan.runtime.bundle.precision import Precision
 from amgan.runtime.engines import gpu_estimator
 from amgan.runtime.engines.cuda.handles import DeviceMemory, HandleStack, Stream
-from amgan.runtime.engines.cuda.program import Tensor
+from amgan.runtime.engines.cuda.program import Arounds, Tensor
 from amgan.runtime.engines.gpu_estimator import GpuEstimator, of_program, of_torch
 from amgan.runtime.engines.shared_batches import SharedBatches
 from amgan.runtime.errors import EngineError
@@ -46,7 +46,9 @@ class FakeReader:
     def memory(self, slots: int, batch: int) -> int:
         return 0
 
-    def open_slots(self, count: int, batches: Sequence[int], stream: Stream) -> list[FakeReaderSlot]:
+    def open_slots(
+        self, count: int, batches: Sequence[int], stream: Stream, around: Arounds = ()
+    ) -> list[FakeReaderSlot]:
         return [FakeReaderSlot(self) for _ in range(count)]
 
     def close(self) -> None:

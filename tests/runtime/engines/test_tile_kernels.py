@@ -87,6 +87,7 @@ def test_the_source_does_what_its_twin_does(on_the_host: ctypes.CDLL, core: tupl
         frames.append((image, planes, aged))
         addresses = tuple(array.ctypes.data for array in frames[-1])
         descriptors[number] = (*addresses, padded, x0, y0, width, height, 0)
+    descriptors[3] = 0  # left out
     patterns = rng.normal(size=(5, mixed)).astype(np.float32)
     cores = rng.integers(0, 256, (5, core[1], core[0], 3), dtype=np.uint8)
     results = []
@@ -106,4 +107,6 @@ def test_the_source_does_what_its_twin_does(on_the_host: ctypes.CDLL, core: tupl
         results.append([*tiles, *(aged.copy() for *_, aged in frames)])
     for ours, twins in zip(*results, strict=True):
         assert np.array_equal(ours, twins)
-        assert ours.any()
+    assert not any(made[3].any() for made in results[0][:4])
+    assert all(made.any() for made in (*results[0][:4], *results[0][4:7], results[0][8]))
+    assert (results[0][7] == 9).all()
