@@ -1,4 +1,7 @@
 /* The planes of SPADE's conditioning: years, positions and their waves. */
+#ifndef AMGAN_CONDITION_H
+#define AMGAN_CONDITION_H
+
 #include "_cells.h"
 
 #define WAVES 5 /* of positions, each twice as many as the one before */
@@ -19,30 +22,39 @@ static inline FAST void turn_eight(__m256 at, __m256 *sine, __m256 *cosine) {
     *cosine = _mm256_xor_ps(even, sign);
 }
 
+/* The planes of eight cells, of which only the ``wanted`` ones are read; ``rows`` are years, u, v, inside and scale. */
+static inline FAST void planes_of_eight(const float *const rows[5], int c, __m256i wanted, __m256 planes[PLANES]) {
+    const __m256 one = _mm256_set1_ps(1.0f);
+    __m256 given[5];
+    for (int k = 0; k < 5; k++) given[k] = some_of(rows[k] + c, wanted);
+    __m256 inside = given[3];
+    planes[0] = given[0];
+    for (int axis = 0; axis < 2; axis++) {
+        __m256 sine, cosine;
+        planes[1 + axis] = _mm256_mul_ps(given[1 + axis], inside);
+        turn_eight(given[1 + axis], &sine, &cosine);
+        for (int wave = 0; wave < WAVES; wave++) {
+            planes[3 + 2 * wave + axis] = _mm256_mul_ps(sine, inside);
+            planes[3 + 2 * (WAVES + wave) + axis] = _mm256_mul_ps(cosine, inside);
+            __m256 twice = _mm256_add_ps(sine, sine), before = cosine;
+            cosine = _mm256_fnmadd_ps(twice, sine, one);
+            sine = _mm256_mul_ps(twice, before);
+        }
+    }
+    planes[PLANES - 2] = inside;
+    planes[PLANES - 1] = given[4];
+}
+
+/* The first ``many`` of eight cells, as `planes_of_eight` reads them. */
+static inline FAST __m256i first_cells(int many) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(many), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
 /* Write a row of planes with the stride ``apart``; ``rows`` are years, u, v, inside and scale. */
 static FAST void condition_row(const float *const rows[5], int cells, uint16_t *to, ptrdiff_t apart) {
-    const __m256i numbers = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-    const __m256 one = _mm256_set1_ps(1.0f);
     for (int c = 0; c < cells; c += 8) {
-        __m256i wanted = _mm256_cmpgt_epi32(_mm256_set1_epi32(cells - c), numbers);
-        __m256 given[5], planes[PLANES];
-        for (int k = 0; k < 5; k++) given[k] = some_of(rows[k] + c, wanted);
-        __m256 inside = given[3];
-        planes[0] = given[0];
-        for (int axis = 0; axis < 2; axis++) {
-            __m256 sine, cosine;
-            planes[1 + axis] = _mm256_mul_ps(given[1 + axis], inside);
-            turn_eight(given[1 + axis], &sine, &cosine);
-            for (int wave = 0; wave < WAVES; wave++) {
-                planes[3 + 2 * wave + axis] = _mm256_mul_ps(sine, inside);
-                planes[3 + 2 * (WAVES + wave) + axis] = _mm256_mul_ps(cosine, inside);
-                __m256 twice = _mm256_add_ps(sine, sine), before = cosine;
-                cosine = _mm256_fnmadd_ps(twice, sine, one);
-                sine = _mm256_mul_ps(twice, before);
-            }
-        }
-        planes[PLANES - 2] = inside;
-        planes[PLANES - 1] = given[4];
+        __m256 planes[PLANES];
+        planes_of_eight(rows, c, first_cells(cells - c), planes);
         for (int k = 0; k < PLANES; k++) store_some(to + k * apart + c, in_bf16(planes[k]), cells - c);
     }
 }
@@ -60,4 +72,5 @@ static void condition_rows(const Rows given[5], int height, int width, uint16_t 
 }
 #else
 static void condition_rows(const Rows given[5], int height, int width, uint16_t *out) {}
+#endif
 #endif

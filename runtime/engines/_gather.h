@@ -1,4 +1,7 @@
 /* The input of the generator's first convolution: codes and the sampled atlas in cells of 2 x 2 px. */
+#ifndef AMGAN_GATHER_H
+#define AMGAN_GATHER_H
+
 #include "_cells.h"
 
 /* A texture of four channels in bf16 with one more row and column, which repeat the last. */
@@ -134,4 +137,5 @@ static FAST void gather_rows(Rows image, int height, int width, const Rows plane
 #else
 static void gather_rows(Rows image, int height, int width, const Rows planes[3], const Texture *fine,
                         const Texture *coarse, const float *gain, uint16_t *out) {}
+#endif
 #endif
