@@ -14,6 +14,7 @@ from amgan.networks import Discriminator, Generator
 from amgan.runtime.bundle.engine_files import FORMAT
 from amgan.runtime.bundle.manifest import FileEntry
 from amgan.runtime.bundle.precision import Precision
+from amgan.runtime.engines.avx2 import Avx2Engine
 from amgan.runtime.engines.contract import CELL_PX
 from amgan.runtime.engines.openvino import OpenVinoEngine
 from amgan.runtime.engines.openvino_network import cpu_has_bf16, last_line
@@ -56,6 +57,8 @@ def _onnx(path: Path, name: str, entry: FileEntry, halo_px: int) -> Iterator[Con
         if precision == fp32:
             # What the runtime does where the CPU has bf16.
             yield Contender("OpenVINO", role, bf16, name, bf16, lambda: _openvino(path, halo_px, bf16))
+            # And where it has AVX2 and neither bf16 nor AVX-512.
+            yield Contender("AVX2", role, precision, name, precision, lambda: _avx2(path, halo_px))
     rounded = _on_cpu(precision, f"values stored in {precision}")
     yield Contender("ONNX Runtime", role, precision, name, rounded, lambda: _onnx_runtime(path, INPUTS[role]))
 
@@ -72,6 +75,18 @@ def _openvino(path: Path, halo_px: int, precision: Precision) -> Run:
     if precision is Precision.BF16 and not cpu_has_bf16():
         raise NotRun("this CPU has no bf16")
     engine = OpenVinoEngine.of_file(path, halo_px, CELL_PX, precision)
+
+    def run(arrays: tuple[Array, ...]) -> Array:
+        return engine.wait(engine.submit(as_tiles(arrays)))
+
+    return run
+
+
+def _avx2(path: Path, halo_px: int) -> Run:
+    """The runtime's engine for CPUs with AVX2 with this file."""
+    engine = Avx2Engine.of_file(path, halo_px)
+    if engine is None:
+        raise NotRun("this CPU has no AVX2, the extension is not built, or the graph is not simplified")
 
     def run(arrays: tuple[Array, ...]) -> Array:
         return engine.wait(engine.submit(as_tiles(arrays)))

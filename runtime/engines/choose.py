@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ..bundle.engine_files import FLAVOURS, FORMAT
 from ..bundle.precision import Precision
 from ..errors import AmganError, EngineError, UsageError
-from .contract import Capabilities
+from .contract import Capabilities, Engine
 from .cuda.api import Cuda, CudaError, GpuInfo, load_cuda
 from .find import find_engines
 from .scheduler.device import TileDevice
@@ -150,9 +150,15 @@ def _on_gpus(bundle: Bundle, device: str, precision: Precision | None) -> list[T
 
 
 def _on_cpu(bundle: Bundle, precision: Precision | None, reason: str) -> HostTileDevice:
+    """The fastest engine; with a ``precision`` OpenVINO, which other engines are compared with."""
+    from .avx2 import Avx2Engine, is_best
     from .openvino import OpenVinoEngine
+    from .openvino_network import cpu_has_bf16
 
-    return HostTileDevice(OpenVinoEngine(bundle, precision), bundle.manifest.halo_px, reason)
+    engine: Engine | None = None
+    if precision is None and is_best() and not cpu_has_bf16():
+        engine = Avx2Engine.of_bundle(bundle)
+    return HostTileDevice(engine or OpenVinoEngine(bundle, precision), bundle.manifest.halo_px, reason)
 
 
 def _refusal(device: str, error: AmganError) -> AmganError:

@@ -2,7 +2,7 @@
 #include <Python.h>
 #include <string.h>
 
-#define MOST_VIEWS 8
+#define MOST_VIEWS 12
 #define LONGEST (1 << 24)
 
 typedef struct {
