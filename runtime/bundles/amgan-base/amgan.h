@@ -58,7 +58,7 @@ typedef struct amgan amgan;
 /* The properties of a handle, which owns the strings. Lengths are in px of the frame, ages in years. */
 typedef struct amgan_info {
     const char *model;     /* name of the weights */
-    const char *backend;   /* "OpenVINO", "TensorRT" or "TensorRT for RTX" */
+    const char *backend;   /* "OpenVINO", "AVX2", "TensorRT" or "TensorRT for RTX" */
     const char *device;    /* "cpu" or "cuda:N" */
     const char *precision; /* precision of the arithmetic: "f32", "bf16" or "f16" */
     int32_t min_side_px;   /* a frame's side is min_side_px to max_side_px, in steps of side_step_px */

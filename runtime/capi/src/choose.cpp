@@ -15,6 +15,12 @@ bool is_gpu(const std::string &device) {
            number.find_first_not_of("0123456789") == std::string::npos;
 }
 
+// With a precision OpenVINO, which other engines are compared with.
+std::unique_ptr<Engine> open_cpu(const Bundle &bundle, const std::string &precision) {
+    std::unique_ptr<Engine> own = precision.empty() ? open_avx2(bundle, kMaxCorePx) : nullptr;
+    return own ? std::move(own) : open_openvino(bundle, precision);
+}
+
 }  // namespace
 
 std::unique_ptr<Engine> choose_engine(const Bundle &bundle, const std::string &device, const std::string &precision) {
@@ -22,13 +28,13 @@ std::unique_ptr<Engine> choose_engine(const Bundle &bundle, const std::string &d
         throw argument_error("device '" + device + "' is not known: use auto, cpu, cuda or cuda:N, such as cuda:0");
     if (!precision.empty() && precision != "f32" && precision != "f16" && precision != "bf16")
         throw argument_error("'" + precision + "' is not a precision: give f32, f16 or bf16, or null");
-    if (device == "cpu") return open_openvino(bundle, precision);
+    if (device == "cpu") return open_cpu(bundle, precision);
     try {
         return open_tensorrt(bundle, device == "auto" ? "cuda" : device, precision);
     } catch (const Error &) {
         if (device != "auto") throw;
     }
-    return open_openvino(bundle, precision);
+    return open_cpu(bundle, precision);
 }
 
 }  // namespace amgan_impl

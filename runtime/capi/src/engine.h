@@ -38,6 +38,12 @@ class Estimator {
     virtual std::vector<float> read(const std::vector<std::uint8_t> &image) = 0;
 };
 
+// The most px along a side of a core on the CPU.
+constexpr int kMaxCorePx = 640;
+
+// Null where open_openvino is faster or the generator has another graph than `amgan export` writes. Raises Error.
+std::unique_ptr<Engine> open_avx2(const Bundle &bundle, int max_core_px);
+
 // `precision` empty: the fastest. Both raise Error.
 std::unique_ptr<Engine> open_openvino(const Bundle &bundle, const std::string &precision);
 std::unique_ptr<Estimator> open_estimator(const Bundle &bundle);

@@ -1,18 +1,17 @@
 // The default engine: OpenVINO on the CPU, in bf16 if the CPU supports it.
 #include <algorithm>
-#include <cstring>
 #include <deque>
 
 #include "engine.h"
 #include "error.h"
 #include "generator_cut.h"
 #include "openvino_network.h"
+#include "tile_arrays.h"
 
 namespace amgan_impl {
 
 namespace {
 
-constexpr int kMaxCorePx = 640;
 constexpr int kMaxStreams = 4;
 
 NetworkOptions generator_options(const Manifest &m, const std::string &precision) {
@@ -28,22 +27,13 @@ NetworkOptions generator_options(const Manifest &m, const std::string &precision
     return options;
 }
 
-std::string name_of(const Tile &tile) {
-    return "the tile of " + std::to_string(tile.width) + "x" + std::to_string(tile.height) + " px at (" +
-           std::to_string(tile.x0) + ", " + std::to_string(tile.y0) + ")";
-}
-
 // One tile in flight. It owns the memory that its request reads and writes, and waits before freeing it.
 class InFlightTile {
   public:
     // `cells` is null if the network is the whole graph.
     InFlightTile(Network &network, const PixelCells *cells, const FrameWork &work, const Tile &tile)
-        : network_(network), cells_(cells), tile_(tile), high_(tile.height + 2 * work.halo_px),
-          wide_(tile.width + 2 * work.halo_px), halo_px_(work.halo_px),
-          image_(std::size_t{3} * high_ * wide_), map_(static_cast<std::size_t>(high_ / kCellPx) * (wide_ / kCellPx)),
-          positions_(kPositionPlanes * map_.size()), pattern_(work.pattern),
-          aged_(std::size_t{3} * tile.height * tile.width), desk_(network.take_desk()) {
-        cut(work);
+        : network_(network), cells_(cells), tile_(tile), given_(work, tile), halo_px_(work.halo_px),
+          pattern_(work.pattern), aged_(std::size_t{3} * tile.height * tile.width), desk_(network.take_desk()) {
         if (cells_) {
             bind_cells();
         } else {
@@ -76,22 +66,18 @@ class InFlightTile {
                                " has: export the bundle again");
         if (cells_) blend();
         network_.give_back(std::move(desk_));
-        const std::size_t row_bytes = std::size_t{3} * tile_.width;
-        for (int y = 0; y < tile_.height; ++y) {
-            const std::size_t offset = static_cast<std::size_t>(tile_.y0 + y) * side_px + tile_.x0;
-            std::memcpy(aged + 3 * offset, aged_.data() + row_bytes * y, row_bytes);
-        }
+        paste_core(aged_, tile_, aged, side_px);
     }
 
     const Tile &tile() const { return tile_; }
 
   private:
     void bind_whole() {
-        const std::size_t rows = size(high_), columns = size(wide_), down = rows / kCellPx, across = columns / kCellPx;
-        desk_.request.set_tensor("image", ov::Tensor(ov::element::u8, {1, rows, columns, 3}, image_.data()));
-        desk_.request.set_tensor("aging_map", ov::Tensor(ov::element::f32, {1, 1, down, across}, map_.data()));
+        const std::size_t rows = size(given_.high), columns = size(given_.wide), down = rows / kCellPx, across = columns / kCellPx;
+        desk_.request.set_tensor("image", ov::Tensor(ov::element::u8, {1, rows, columns, 3}, given_.image.data()));
+        desk_.request.set_tensor("aging_map", ov::Tensor(ov::element::f32, {1, 1, down, across}, given_.map.data()));
         desk_.request.set_tensor("coordinates",
-                                 ov::Tensor(ov::element::f32, {1, kPositionPlanes, down, across}, positions_.data()));
+                                 ov::Tensor(ov::element::f32, {1, kPositionPlanes, down, across}, given_.positions.data()));
         desk_.request.set_tensor("pattern", ov::Tensor(ov::element::f32, {1, pattern_.size()}, pattern_.data()));
         out_ = ov::Tensor(ov::element::u8, {1, size(tile_.height), size(tile_.width), 3}, aged_.data());
     }
@@ -99,18 +85,18 @@ class InFlightTile {
     void bind_cells() {
         const auto groups = [](int px) { return size((px - 2 * kOuterPx) / kGroupPx); };
         const auto inner = [](int px) { return size(px / kCellPx - 2 * kMarginCells); };
-        ov::Tensor seen = desk_.tensor(0, {1, kSeenPlanes, groups(high_), groups(wide_)});
-        ov::Tensor planes = desk_.tensor(1, {1, kMostConditions, inner(high_), inner(wide_)});
-        cells_->gather(image_.data(), high_, wide_, map_, positions_.data(), pattern_, halves_of(seen));
-        cells_->condition(high_, wide_, map_, positions_.data(), pattern_, halves_of(planes));
+        ov::Tensor seen = desk_.tensor(0, {1, kSeenPlanes, groups(given_.high), groups(given_.wide)});
+        ov::Tensor planes = desk_.tensor(1, {1, kMostConditions, inner(given_.high), inner(given_.wide)});
+        cells_->gather(given_.image.data(), given_.high, given_.wide, given_.map, given_.positions.data(), pattern_, halves_of(seen));
+        cells_->condition(given_.high, given_.wide, given_.map, given_.positions.data(), pattern_, halves_of(planes));
         desk_.request.set_tensor("seen", seen);
         desk_.request.set_tensor("planes", planes);
         out_ = desk_.tensor(2, {1, kHeads, size(tile_.height / kGroupPx), size(tile_.width / kGroupPx)});
     }
 
     void blend() {
-        const std::size_t row_bytes = std::size_t{3} * wide_;
-        const std::uint8_t *core = image_.data() + row_bytes * halo_px_ + std::size_t{3} * halo_px_;
+        const std::size_t row_bytes = std::size_t{3} * given_.wide;
+        const std::uint8_t *core = given_.image.data() + row_bytes * halo_px_ + std::size_t{3} * halo_px_;
         cells_blend(core, static_cast<std::ptrdiff_t>(row_bytes), tile_.height, tile_.width, halves_of(out_),
                     aged_.data());
     }
@@ -119,31 +105,11 @@ class InFlightTile {
 
     static std::uint16_t *halves_of(ov::Tensor &tensor) { return static_cast<std::uint16_t *>(tensor.data()); }
 
-    void cut(const FrameWork &work) {
-        const std::size_t padded = static_cast<std::size_t>(work.padded_px()), row_bytes = std::size_t{3} * wide_;
-        for (int y = 0; y < high_; ++y)
-            std::memcpy(image_.data() + row_bytes * y, work.image.data() + 3 * ((tile_.y0 + y) * padded + tile_.x0),
-                        row_bytes);
-        cut_plane(work.map, map_.data());
-        for (std::size_t i = 0; i < kPositionPlanes; ++i) cut_plane(work.positions[i], positions_.data() + i * map_.size());
-    }
-
-    void cut_plane(const Plane &plane, float *to) const {
-        const int wide = wide_ / kCellPx;
-        for (int y = 0; y < high_ / kCellPx; ++y)
-            std::memcpy(to + static_cast<std::size_t>(wide) * y,
-                        plane.row(tile_.y0 / kCellPx + y) + tile_.x0 / kCellPx, sizeof(float) * wide);
-    }
-
     Network &network_;
     const PixelCells *cells_;
     Tile tile_;
-    int high_;
-    int wide_;
+    TileArrays given_;
     int halo_px_;
-    std::vector<std::uint8_t> image_;
-    std::vector<float> map_;
-    std::vector<float> positions_;
     std::vector<float> pattern_;
     std::vector<std::uint8_t> aged_;
     ov::Tensor out_;

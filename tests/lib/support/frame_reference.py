@@ -9,9 +9,7 @@ import numpy as np
 from amgan.runtime.ages.maps import MAP_CELLS
 from amgan.runtime.bundle.bundle import Bundle
 from amgan.runtime.engines.frame import FrameWork
-from amgan.runtime.engines.openvino import OpenVinoEngine
-from amgan.runtime.engines.scheduler.host import HostTileDevice
-from amgan.runtime.engines.scheduler.scheduler import FrameScheduler
+from amgan.runtime.engines.scheduler.scheduler import open_scheduler
 from amgan.runtime.engines.tiles import plan_tiles
 from amgan.runtime.face.coordinates import face_coordinates
 from amgan.runtime.face.mean_face import mean_face
@@ -28,8 +26,7 @@ class Reference:
         bundle = Bundle.open(folder)
         self.manifest = bundle.manifest
         self.halo = self.manifest.halo_px
-        engine = OpenVinoEngine(bundle, precision)
-        self.scheduler = FrameScheduler(HostTileDevice(engine, self.halo), self.halo)
+        self.scheduler = open_scheduler(bundle, "cpu", precision)
 
     def age(
         self,
