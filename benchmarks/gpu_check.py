@@ -79,8 +79,8 @@ def cores(text: str) -> tuple[tuple[int, int], ...]:
 
 def find_gpu(number: int) -> tuple[Any, Any]:
     """Open CUDA and a GPU; raises AmganError with the reason if there is none."""
-    from amgan.runtime.engines.choose import find_gpus
     from amgan.runtime.engines.cuda.api import load_cuda
+    from amgan.runtime.engines.gpus import find_gpus
 
     cuda = load_cuda()
     (gpu,) = find_gpus(cuda, f"cuda:{number}")

@@ -8,6 +8,7 @@ import itertools
 import os
 import platform
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,23 @@ def _gpu(number: int, driver: str) -> Gpu:
     except pynvml.NVMLError_NotSupported:  # a GPU that shares the machine's memory
         memory = 0
     return Gpu(str(pynvml.nvmlDeviceGetName(handle)), driver, memory, 10 * major + minor)
+
+
+def free_gpu_memory(buses: Sequence[str]) -> list[int]:
+    """The free memory in bytes of the GPUs at PCI bus addresses; 0 for each if the driver does not tell."""
+    try:
+        import pynvml
+    except ImportError:
+        return [0] * len(buses)
+    try:
+        pynvml.nvmlInit()
+        try:
+            handles = [pynvml.nvmlDeviceGetHandleByPciBusId(bus) for bus in buses]
+            return [int(pynvml.nvmlDeviceGetMemoryInfo(handle).free) for handle in handles]
+        finally:
+            pynvml.nvmlShutdown()
+    except pynvml.NVMLError:
+        return [0] * len(buses)
 
 
 def show_one_gpu(number: int) -> None:

@@ -28,8 +28,8 @@ def be_quiet(ctx: click.Context, param: click.Parameter, value: bool) -> None:
 
 
 def _device(ctx: click.Context, param: click.Parameter, value: str) -> str:
-    """Accept auto, cpu, cuda and cuda:N; raise UsageError for anything else."""
-    from amgan.runtime.engines.choose import check_device
+    """Accept auto, cpu, and one or several GPUs; raise UsageError for anything else."""
+    from amgan.runtime.engines.gpus import check_device
 
     check_device(value)
     return value
@@ -96,8 +96,9 @@ model_option = click.option(
     help="Bundle to use, a folder of `amgan export`.",
 )  # fmt: skip
 device_option = click.option(
-    "--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N]", callback=_device,
-    help="Device to run the network on; auto selects the fastest engine of this machine.",
+    "--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N|:N,M|:all]", callback=_device,
+    help="Device to run the network on; auto selects the fastest engine of this machine. auto and cuda take "
+    "one GPU, that with the most free memory of those that CUDA_VISIBLE_DEVICES shows.",
 )  # fmt: skip
 
 true_ages_option = click.option(

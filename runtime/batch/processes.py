@@ -13,6 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..engines.cuda.api import load_cuda
+from ..engines.gpus import find_gpus, gpu_numbers, takes_one
+from ..errors import AmganError
 from ..machine import count_cores, count_visible_gpus
 from .outcome import Outcome
 from .probe import PhotoProbe, Probed
@@ -37,32 +40,48 @@ PROBING = 2
 def workers_for(device: str, photos: int) -> int:
     """The default number of worker processes; 1 means none besides this process.
 
-    A CPU is kept busy by one process. With GPUs there is one process per GPU, and per CORES_A_WORKER cores,
-    if there are enough photos for them.
+    A CPU is kept busy by one process. With GPUs there is one process per GPU of the device, and per
+    CORES_A_WORKER cores, if there are enough photos for them.
     """
     gpus = 0 if device == "cpu" else count_visible_gpus()
     if not gpus:
         return 1
-    wanted = max(count_cores() // CORES_A_WORKER, gpus if device in ("auto", "cuda") else 1)
+    named = 1 if takes_one(device) else len(gpu_numbers(device)) or gpus
+    wanted = max(count_cores() // CORES_A_WORKER, named)
     return wanted if photos >= wanted * PHOTOS_A_WORKER else max(1, min(wanted, photos // PHOTOS_A_WORKER))
 
 
 def places_for(workers: int, device: str) -> list[Place]:
     """The places of ``workers`` processes: an equal share of the cores for each, and the GPUs in turn.
 
-    With fewer workers than GPUs each uses all GPUs that the device names.
+    With fewer workers than GPUs each uses all GPUs that the device names. If the device is the GPU with the
+    most free memory, all use the same one.
     """
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-    gpus = count_visible_gpus() if device in ("auto", "cuda") else 0
+    gpus = _taken_in_turn(device) if device != "cpu" and count_visible_gpus() > 1 else []
     return [
         Place(
             Path.cwd(),
             tuple(cores[number * len(cores) // workers : (number + 1) * len(cores) // workers])
             or tuple(cores[number % len(cores) :][:1]),
-            number % gpus if 1 < gpus <= workers else None,
+            gpus[number % len(gpus)] if 0 < len(gpus) <= workers else None,
         )
         for number in range(workers)
     ]
+
+
+def _taken_in_turn(device: str) -> list[int]:
+    """The numbers of the GPUs that a device on a machine with several stands for; empty if there is none.
+
+    A worker that sees only one of them must not get a device with another number: see `ModelChoice.on_one`.
+    """
+    if device.startswith("cuda:") and takes_one(device):
+        return []  # its number says it
+    try:
+        found = find_gpus(load_cuda(), device)
+    except AmganError:
+        return []
+    return [gpu.number for gpu in (found[:1] if takes_one(device) else found)]
 
 
 @contextmanager

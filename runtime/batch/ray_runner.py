@@ -46,6 +46,7 @@ def ray_runner(choice: ModelChoice, workers: int | None = None, address: str | N
         _join(ray, address)
     gpus = int(ray.cluster_resources().get("GPU", 0)) if choice.device.startswith(("cuda", "auto")) else 0
     workers = workers or gpus or max(1, len([n for n in ray.nodes() if n["Alive"]]))
+    choice = choice.on_one() if gpus else choice
     look = ray.remote(num_gpus=min(gpus, 1))(_look)
     facts: ModelFacts = unwrap_error(ray.get(look.remote(choice)))
     choice = choice.at(facts.capabilities.precision)

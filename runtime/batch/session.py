@@ -202,7 +202,9 @@ class BatchSession:
         photos = len(self.plan.tasks)
         workers = 1 if only_here else min(self._workers or workers_for(self._device, photos), photos)
         if workers > 1:
-            return stack.enter_context(process_runner(choice, places_for(workers, self._device)))
+            places = places_for(workers, self._device)
+            seen = choice.on_one() if places[0].gpu is not None else choice
+            return stack.enter_context(process_runner(seen, places))
         from ..pipeline.pipeline import Pipeline
 
         return local_runner(stack.enter_context(Pipeline(self._model, self._device)))

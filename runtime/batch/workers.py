@@ -31,6 +31,10 @@ class ModelChoice:
         """The same choice at this precision."""
         return replace(self, precision=precision)
 
+    def on_one(self) -> ModelChoice:
+        """The same choice in a process that sees only one of the device's GPUs."""
+        return self if self.device in ("auto", "cpu") else replace(self, device="cuda")
+
 
 def wrap_error(error: AmganError) -> dict[str, str]:
     """An error in a form that can be pickled, for `unwrap_error`."""

@@ -6,7 +6,6 @@ import contextlib
 import importlib.util
 import logging
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,8 +14,9 @@ from ..bundle.engine_files import FLAVOURS, FORMAT
 from ..bundle.precision import Precision
 from ..errors import AmganError, EngineError, UsageError
 from .contract import Capabilities, Engine
-from .cuda.api import Cuda, CudaError, GpuInfo, load_cuda
+from .cuda.api import Cuda, GpuInfo, load_cuda
 from .find import find_engines
+from .gpus import check_device, find_gpus, takes_one
 from .scheduler.device import TileDevice
 from .scheduler.host import HostTileDevice
 
@@ -28,8 +28,6 @@ _LOG = logging.getLogger(__name__)
 STREAMS = "AMGAN_STREAMS"
 """Environment variable: the number of compute streams of a GPU."""
 MAX_STREAMS = 4
-_DEVICE = re.compile(r"auto|cpu|cuda(:\d{1,3})?")
-_NO_GPU = frozenset({"cudaErrorNoDevice", "cudaErrorInsufficientDriver", "cudaErrorStubLibrary"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,12 +48,6 @@ class Choice:
         """Close the programs."""
         for program in self.programs:
             program.close()
-
-
-def check_device(device: str) -> None:
-    """Raise UsageError for any device other than auto, cpu, cuda and cuda:N."""
-    if not _DEVICE.fullmatch(device):
-        raise UsageError(f"`device` {device!r} is not known: use auto, cpu, cuda or cuda:N, such as cuda:0")
 
 
 def may_use_gpu(device: str) -> bool:
@@ -84,7 +76,7 @@ def choose_devices(bundle: Bundle, device: str, precision: Precision | None) -> 
 
 
 def choose_programs(bundle: Bundle, device: str, precision: Precision | None) -> list[Choice]:
-    """Open the bundle's generator on each GPU that a device names, with the fastest engine for it.
+    """Open the bundle's generator on the GPUs of a device, with the fastest engine for each; see find_gpus.
 
     All share at least one tile size. A GPU that cannot be used is skipped with a warning if there is another.
     Raises EngineError, which says what is missing, if there is none.
@@ -105,6 +97,8 @@ def choose_programs(bundle: Bundle, device: str, precision: Precision | None) ->
             reasons.append(f"cuda:{gpu.number}, {gpu.name} (sm{gpu.compute}), cannot be used, {error}")
         else:
             choices.append(choice)
+            if takes_one(device):
+                break
     if not choices:
         raise EngineError("; ".join(reasons))
     for reason in reasons:
@@ -171,42 +165,6 @@ def _refusal(device: str, error: AmganError) -> AmganError:
 def _say(chosen: Capabilities) -> None:
     reason = f", {chosen.reason}" if chosen.reason else ""
     _LOG.info("using %s on %s in %s%s", chosen.name, chosen.device, chosen.precision, reason)
-
-
-def find_gpus(cuda: Cuda, device: str) -> list[GpuInfo]:
-    """The GPUs that a device names; raises EngineError if there is none, or no driver."""
-    try:
-        gpus = cuda.gpus()
-    except CudaError as error:
-        if error.name in _NO_GPU:
-            raise EngineError(_why_none(cuda, error)) from error
-        raise
-    if not gpus:
-        raise EngineError("there is no NVIDIA GPU here: use device 'cpu'")
-    number = device.partition(":")[2]
-    found = [gpu for gpu in gpus if not number or gpu.number == int(number)]
-    if not found:
-        there = ", ".join(f"cuda:{gpu.number} ({gpu.name})" for gpu in gpus)
-        raise EngineError(f"there is no {device} in this machine: it has {there}")
-    return found
-
-
-def _why_none(cuda: Cuda, error: CudaError) -> str:
-    """Why CUDA finds no GPU: it reports an old driver and a missing GPU by the same error."""
-    try:
-        driver, called = cuda.versions()
-    except CudaError:
-        driver = called = 0
-    if driver // 1000 < called // 1000 and driver:
-        knows, needs = (f"{version // 1000}.{version % 1000 // 10}" for version in (driver, called))
-        return (
-            f"NVIDIA's driver knows CUDA {knows} and cuda-bindings calls CUDA {needs} ({error.name}): "
-            f"pip install 'cuda-bindings>=12.9.1,<{driver // 1000 + 1}', or install a newer driver"
-        )
-    return (
-        f"there is no NVIDIA GPU with a driver here ({error.name}): install NVIDIA's driver, or use "
-        "device 'cpu'"
-    )
 
 
 def _choose_program(bundle: Bundle, cuda: Cuda, gpu: GpuInfo, precision: Precision | None) -> Choice:

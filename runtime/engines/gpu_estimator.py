@@ -13,12 +13,12 @@ from ..bundle.bundle import Bundle
 from ..bundle.engine_files import FLAVOURS
 from ..bundle.precision import Precision
 from ..errors import AmganError, EngineError
-from .choose import find_gpus
 from .cuda.api import Cuda, GpuInfo, load_cuda
 from .cuda.arrays import ArrayRunner
 from .cuda.program import CudaProgram
 from .cuda.torch_gpu import TorchCuda
 from .find import find_engines
+from .gpus import find_gpus
 from .shared_batches import SharedBatches
 
 MOST = 16

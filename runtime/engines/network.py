@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from ..bundle.engine_files import FLAVOURS
 from ..errors import EngineError
-from .choose import find_gpus
 from .cuda.api import load_cuda
 from .cuda.arrays import ArrayRunner
 from .cuda.program import CudaProgram, Tensor
+from .gpus import find_gpus
 from .openvino_network import last_line
 from .shared_batches import SharedBatches
 

@@ -10,12 +10,12 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engines.choose import find_gpus
 from ..engines.cuda.api import Cuda, load_cuda
 from ..engines.cuda.copies import GpuCopies
 from ..engines.cuda.picture import GpuPicture
 from ..engines.cuda.pixels import PixelKernels
 from ..engines.cuda.resident import ResidentPhotos
+from ..engines.gpus import find_gpus
 from ..errors import AmganError, UsageError
 from .alignment import Frame
 from .paste import paste_places

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from ..bundle.bundle import Bundle
-from ..engines.choose import check_device, may_use_gpu
+from ..engines.choose import may_use_gpu
+from ..engines.gpus import check_device
 from ..engines.openvino_network import load_openvino
 from ..engines.process import OpeningProcess
 from ..engines.scheduler.scheduler import FrameScheduler, open_scheduler

@@ -55,8 +55,10 @@ class Pipeline:
         *,
         opened: OpenedNetworks | None = None,
     ) -> None:
-        """Open a bundle or its folder (None: the shipped one) on a device ("auto", "cpu", "cuda", "cuda:N").
+        """Open a bundle or its folder (None: the shipped one) on a device.
 
+        "auto" is the GPU with the most free memory if one can be used, otherwise the CPU; "cuda" is that GPU,
+        "cuda:N" the one with this number, "cuda:0,2" several, "cuda:all" all that CUDA shows; "cpu" is none.
         ``precision`` None selects the fastest that the device supports. ``opened`` are networks that are
         being opened, instead of a bundle and a device; the pipeline closes them, and their errors come from
         the first call that needs them. Raises BundleError, EngineError and UsageError.

@@ -219,8 +219,27 @@ def test_a_driver_that_fails_later_is_let_go(driver: dict[str, Any], monkeypatch
     assert driver["ended"] == 1
 
 
+def test_free_memory_is_asked_by_the_address_on_the_bus(
+    driver: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = {"0000:65:00.0": 0, "0000:17:00.0": 1}
+    free = [3 << 30, 5 << 30]
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetHandleByPciBusId", places.__getitem__)
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetMemoryInfo", lambda number: SimpleNamespace(free=free[number]))
+    assert machine.free_gpu_memory(["0000:17:00.0", "0000:65:00.0"]) == [5 << 30, 3 << 30]
+    assert driver["ended"] == 1
+
+    def lost(number: int) -> None:
+        raise pynvml.NVMLError(pynvml.NVML_ERROR_GPU_IS_LOST)
+
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetMemoryInfo", lost)
+    assert machine.free_gpu_memory(list(places)) == [0, 0]
+    assert driver["ended"] == 2
+
+
 def test_no_package_to_ask_the_driver_with(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pynvml", None)
+    assert machine.free_gpu_memory(["0000:65:00.0"]) == [0]
     assert "nvidia-ml-py is not installed" in find_gpus()[1]
 
 

@@ -20,6 +20,7 @@ OLDEST = (12, 9, 1)
 """Older versions of cuda-bindings hold the GIL during every call, so that nothing can overlap."""
 OUT_OF_MEMORY = "cudaErrorMemoryAllocation"
 
+_BUS_BYTES = 32
 ADDRESS, NUMBER = ctypes.c_void_p, ctypes.c_int
 """The types of kernel arguments."""
 KernelType = type[ctypes.c_void_p] | type[ctypes.c_int]
@@ -116,6 +117,11 @@ class Cuda:
             name = properties.name.decode().rstrip("\0")
             found.append(GpuInfo(number, name, 10 * major + minor, int(properties.totalGlobalMem)))
         return found
+
+    def pci_address(self, gpu: int) -> str:
+        """The PCI bus address of a GPU, such as "0000:65:00.0"."""
+        found: bytes = self._call(self._rt.cudaDeviceGetPCIBusId, _BUS_BYTES, gpu)
+        return found.split(b"\0")[0].decode()
 
     def use(self, gpu: int) -> None:
         """Make a GPU current for the calling thread."""

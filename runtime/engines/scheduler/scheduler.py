@@ -158,10 +158,10 @@ class FrameScheduler:
 
 
 def open_scheduler(bundle: Bundle, device: str = "auto", precision: str | None = None) -> FrameScheduler:
-    """Open the bundle's generator behind a scheduler, on "auto", "cpu", "cuda" or "cuda:N".
+    """Open the bundle's generator behind a scheduler, on a device; see Pipeline.
 
     "auto" selects the fastest engine that runs on this machine; the log and ``capabilities.reason`` say which
-    and why. "cuda" distributes frames over all GPUs, "cuda:N" selects one. ``precision`` is "fp32", "bf16"
+    and why. Frames are distributed over all GPUs of the device. ``precision`` is "fp32", "bf16"
     or, on a GPU, "fp16"; None selects the fastest that the device supports well. Raises UsageError for an
     unknown device or precision, and EngineError if it is not available here: there is no silent fallback.
     """

@@ -75,6 +75,10 @@ class FakeCuda:
         self._called("gpus", used=False)
         return self._gpus
 
+    def pci_address(self, gpu: int) -> str:
+        self._called("pci_address", used=False)
+        return f"0000:{gpu:02x}:00.0"
+
     def use(self, gpu: int) -> None:
         self._called("use", used=False)
         self._users.add(threading.get_ident())

@@ -18,10 +18,11 @@ from support.numpy_device import HALO, age_frame, make_work
 
 from amgan.runtime.bundle.bundle import MANIFEST, Bundle, write_manifest
 from amgan.runtime.bundle.manifest import Manifest
-from amgan.runtime.engines import choose
+from amgan.runtime.engines import choose, gpus
 from amgan.runtime.engines import pytorch as engine_torch
 from amgan.runtime.engines.choose import may_use_gpu
 from amgan.runtime.engines.cuda.api import CudaError, GpuInfo
+from amgan.runtime.engines.gpus import check_device
 from amgan.runtime.engines.scheduler.scheduler import open_scheduler
 from amgan.runtime.errors import EngineError, MissingDependencyError, UsageError
 from amgan.runtime.files import file_sha256
@@ -116,20 +117,73 @@ def test_an_engine_of_another_network(bundle: Bundle, monkeypatch: pytest.Monkey
     assert machine.cuda.leaks == []
 
 
+TWINS = (ADA, GpuInfo(1, "Fake RTX 4090", 89, 1 << 34), GpuInfo(2, "Fake RTX 4090", 89, 1 << 34))
+
+
+@pytest.mark.parametrize("device", ["auto", "cuda"])
+def test_one_gpu_is_taken_unless_more_are_named(
+    device: str, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That with the most free memory; where the driver does not tell, the first."""
+    machine = Machine(monkeypatch, *TWINS)
+    asked: list[str] = []
+    for free, taken in (((0, 0, 0), 0), ((5, 9, 7), 1), ((5, 7, 7), 1), ((5, 7, 9), 2)):
+        asked.clear()
+        monkeypatch.setattr(gpus, "free_gpu_memory", lambda buses, free=free: (asked.extend(buses), free)[1])
+        with open_scheduler(bundle, device) as scheduler:
+            assert scheduler.capabilities.device == f"cuda:{taken}"
+            assert scheduler.capabilities.in_flight == 3
+        assert asked == ["0000:00:00.0", "0000:01:00.0", "0000:02:00.0"]
+    assert machine.cuda.leaks == []
+
+
+def test_memory_is_not_asked_where_there_is_no_choice(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = Machine(monkeypatch, ADA)
+    monkeypatch.setattr(gpus, "free_gpu_memory", lambda buses: pytest.fail("asked"))
+    open_scheduler(bundle, "cuda").close()
+    machine = Machine(monkeypatch, *TWINS)
+    for device, taken in (("cuda:2", "cuda:2"), ("cuda:2,0", "cuda:0, cuda:2"), ("cuda:1,1", "cuda:1")):
+        with open_scheduler(bundle, device) as scheduler:
+            assert scheduler.capabilities.device == taken
+    machine.cuda.fail["pci_address"] = CudaError("it does not tell", "cudaErrorNotSupported")
+    with open_scheduler(bundle, "cuda") as scheduler:
+        assert scheduler.capabilities.device == "cuda:0"
+
+
+def test_another_gpu_is_taken_where_the_freest_cannot_be_used(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    machine = Machine(monkeypatch, ADA, HOPPER)
+    machine.torch_error = EngineError("PyTorch is not there")
+    monkeypatch.setattr(gpus, "free_gpu_memory", lambda buses: [1, 2])
+    with open_scheduler(bundle, "auto") as scheduler:
+        assert scheduler.capabilities.device == "cuda:0"
+    assert "cuda:1, Fake H200 (sm90), cannot be used" in caplog.text
+
+
 def test_all_gpus_share_the_work_and_a_number_picks_one(
     bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     second = GpuInfo(1, "Fake RTX 4090", 89, 1 << 34)
     Machine(monkeypatch, ADA, second)
-    with open_scheduler(bundle, "cuda") as scheduler:
+    with open_scheduler(bundle, "cuda:all") as scheduler:
         assert scheduler.capabilities.device == "cuda:0, cuda:1"
         assert scheduler.capabilities.in_flight == 6
     with open_scheduler(bundle, "cuda:1") as scheduler:
         assert scheduler.capabilities.device == "cuda:1"
-    with pytest.raises(
-        EngineError, match=r"there is no cuda:7 in this machine: it has cuda:0 \(Fake RTX 4090\)"
-    ):
-        open_scheduler(bundle, "cuda:7")
+    for device in ("cuda:7", "cuda:0,7"):
+        with pytest.raises(
+            EngineError, match=r"there is no cuda:7 in this machine: it has cuda:0 \(Fake RTX 4090\)"
+        ):
+            open_scheduler(bundle, device)
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:", "cuda:all,1", "cuda:1,", "cuda:-1", "cuda:1000", ""])
+def test_another_device_is_refused(device: str) -> None:
+    with pytest.raises(UsageError, match=f"`device` '{device}' is not known: use auto, cpu, cuda, cuda:N"):
+        check_device(device)
 
 
 def test_a_gpu_that_does_not_fit_to_the_others_is_left_out(
@@ -137,7 +191,7 @@ def test_a_gpu_that_does_not_fit_to_the_others_is_left_out(
 ) -> None:
     machine = Machine(monkeypatch, ADA, HOPPER)
     machine.torch_cores = [32]
-    with open_scheduler(bundle, "cuda") as scheduler:
+    with open_scheduler(bundle, "cuda:all") as scheduler:
         assert scheduler.capabilities.device == "cuda:0"
     assert "cuda:1, Fake H200 (sm90), cannot be used, its tiles would be of another size" in caplog.text
 
@@ -147,7 +201,7 @@ def test_a_gpu_that_shares_a_size_of_tiles_shares_the_work(
 ) -> None:
     machine = Machine(monkeypatch, ADA, HOPPER)
     machine.torch_cores = [32, 16]
-    with open_scheduler(bundle, "cuda") as scheduler:
+    with open_scheduler(bundle, "cuda:all") as scheduler:
         likes = scheduler.capabilities
         assert likes.device == "cuda:0, cuda:1"
         assert ([core.width for core in likes.cores], likes.max_core_px) == ([16], 16)

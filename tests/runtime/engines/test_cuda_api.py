@@ -55,6 +55,7 @@ class FakeRuntime:
             "cudaGetDeviceCount": (1,),
             "cudaGetDeviceProperties": (SimpleNamespace(name=b"A GPU\0\0", totalGlobalMem=7 << 30),),
             "cudaMemGetInfo": (5, 7),
+            "cudaDeviceGetPCIBusId": (b"0000:65:00.0\0\0",),
             "cudaEventElapsedTime": (2.5,),
         }
 
@@ -88,7 +89,7 @@ CALLS: dict[str, tuple[Any, ...]] = {
     "event_destroy": (1,), "event_record": (1, 2), "event_synchronize": (1,), "elapsed_ms": (1, 2),
     "copy": (1, 2, 3, 4), "copy_2d": (1, 2, 3, 4, 5, 6, 7), "fill": (1, 0, 3, 4), "capture_begin": (1,),
     "capture_end": (1,), "graph_instantiate": (1,), "graph_launch": (1, 2), "graph_destroy": (1,),
-    "graph_exec_destroy": (1,), "memory": (), "gpus": (), "versions": (),
+    "graph_exec_destroy": (1,), "memory": (), "gpus": (), "versions": (), "pci_address": (1,),
     "library_load": (b"ptx",), "library_unload": (1,), "kernel": (1, "name"),
     "kernel_launch": (1, (1, 2, 3), 64, [(5, ADDRESS), (6, NUMBER)], 7),
 }  # fmt: skip
@@ -121,6 +122,7 @@ def test_what_cuda_answers() -> None:
     cuda = Cuda(runtime)
     assert cuda.gpus() == [GpuInfo(0, "A GPU", 86, 7 << 30)]
     assert cuda.memory() == (5, 7)
+    assert cuda.pci_address(0) == "0000:65:00.0"
     assert cuda.elapsed_ms(1, 2) == 2.5
     assert cuda.malloc(8) == cuda.host_alloc(8) == cuda.stream_create() == 77
     cuda.event_create(False)
