@@ -17,5 +17,7 @@ def eased(share: Share) -> Share:
 
 def eased_between(values: Share, low: float, high: float) -> Share:
     """Smoothstep of numbers of any size: 0 up to ``low``, 1 from ``high`` on."""
-    share: Share = np.clip((values - low) / (high - low), 0.0, 1.0)
-    return eased(share)
+    share = (values - low) / (high - low)
+    if isinstance(share, float) and not isinstance(share, np.floating):
+        return eased(min(max(share, 0.0), 1.0))  # in a tenth of NumPy's time
+    return eased(np.clip(share, 0.0, 1.0))

@@ -7,6 +7,7 @@ preserved: the lighter ones turn first.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -67,6 +68,8 @@ much at last: what shows between locks is no hair."""
 _TONED = 50.0
 """How many code values hair of a photo of one tone gets lighter, along this tone's curve."""
 _LEAST_SKIN = 15
+_LEAST_SHARE = 0.001
+"""The share of a pixel below which its greying changes it by less than half a code value."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,13 +187,36 @@ def paste_hair(out: NDArray[np.uint8], change: HairChange, strength: float = 1.0
     x0, y0 = np.maximum(np.floor(corners.min(axis=0)).astype(int), 0)
     x1, y1 = np.minimum(np.ceil(corners.max(axis=0)).astype(int), limit)
     to_window = window.to_frame(MATTE_PX)
-    for first in range(y0, y1, BAND_ROWS):
-        band = out[first : min(first + BAND_ROWS, y1), x0:x1]
-        if not band.size:
-            continue
+    for rows, columns in _pieces(change, to_window, (int(x0), int(y0), int(x1), int(y1))):
         matrix = to_window.copy()
-        matrix[:, 2] += matrix[:, :2] @ (x0, first)
-        _grey_band(band, change, matrix, strength)
+        matrix[:, 2] += matrix[:, :2] @ (columns.start, rows.start)
+        _grey_band(out[rows, columns], change, matrix, strength)
+
+
+def _pieces(
+    change: HairChange, to_window: NDArray[np.float64], area: tuple[int, int, int, int]
+) -> Iterator[tuple[slice, slice]]:
+    """Rows and columns of the pieces of an area x0, y0, x1, y1 of a photo that show hair.
+
+    Left out are blocks where less turns grey than makes half a code value.
+    """
+    x0, y0, x1, y1 = area
+    black, white = change.planes[..., 1], 255.0 * change.planes[..., 0] + change.planes[..., 1]
+    hairy = np.maximum(np.abs(black), np.abs(white)) > _LEAST_SHARE
+    count = cv2.integral(hairy.view(np.uint8))
+    limit = np.array([[hairy.shape[1]], [hairy.shape[0]]])
+    edges = np.array([*range(x0, x1, BAND_ROWS), x1], np.float64)
+    for top in range(y0, y1, BAND_ROWS):
+        bottom = min(top + BAND_ROWS, y1)
+        ends = [to_window[:, :1] * edges + to_window[:, 1:2] * y + to_window[:, 2:] for y in (top, bottom)]
+        both = np.concatenate([one[:, part] for one in ends for part in (slice(-1), slice(1, None))])
+        first = np.clip(np.floor(both.reshape(4, 2, -1).min(axis=0)) - 1, 0, limit).astype(int)
+        last = np.clip(np.ceil(both.reshape(4, 2, -1).max(axis=0)) + 1, 0, limit).astype(int)
+        cells = count[last[1], last[0]] - count[first[1], last[0]]
+        cells += count[first[1], first[0]] - count[last[1], first[0]]
+        starts = np.flatnonzero(np.diff(cells > 0, prepend=False, append=False)).reshape(-1, 2)
+        for start, stop in starts.tolist():
+            yield slice(top, bottom), slice(int(edges[start]), int(edges[stop]))
 
 
 def _grey_band(

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import extensions
-from .alignment import apply_affine
 from .reduction import has_plain_rows, reduce_blocks
 
 _STEPS_PER_PX = 32
@@ -196,12 +195,12 @@ def _box(
 
     It begins at a multiple of ``step`` px, so that blocks of pixels are aligned for every output.
     """
-    width, height = size_px
-    corners = apply_affine(to_source, np.array([[0, 0], [width, 0], [0, height], [width, height]], float))
-    margin = 4 * (step + 1)
-    limit = np.array(picture_size)
-    low = np.clip(np.floor(corners.min(axis=0)) - margin, 0, limit - 1).astype(int) // step * step
-    high = np.clip(np.ceil(corners.max(axis=0)) + margin, low + 1, limit).astype(int)
+    low, high, margin = [], [], 4 * (step + 1)
+    for (along, down, start), limit in zip(to_source.tolist(), picture_size, strict=True):
+        ends = [start + x + y for x in (0.0, along * size_px[0]) for y in (0.0, down * size_px[1])]
+        first = min(max(math.floor(min(ends)) - margin, 0), limit - 1)
+        low.append(first // step * step)
+        high.append(min(max(math.ceil(max(ends)) + margin, low[-1] + 1), limit))
     matrix = to_source.copy()
     matrix[:, 2] -= low
-    return low, high, matrix
+    return np.array(low), np.array(high), matrix

@@ -20,3 +20,6 @@ def test_between_two_values_of_any_size() -> None:
     at = np.array([10.0, 20.0, 25.0, 30.0, 99.0], np.float32)
     np.testing.assert_array_equal(eased_between(at, 20.0, 30.0), np.float32([0.0, 0.0, 0.5, 1.0, 1.0]))
     assert eased_between(22.5, 20.0, 30.0) == eased(0.25)
+    assert [eased_between(value, 20.0, 30.0) for value in (-5.0, 20.0, 30.0, 31.0)] == [0.0, 0.0, 1.0, 1.0]
+    assert eased_between(np.float32(25.0), 20.0, 30.0) == 0.5
+    assert eased_between(5.0, 6.0, 4.0) == 0.5  # the other way round

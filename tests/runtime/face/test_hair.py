@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from amgan.runtime.face import hair
 from amgan.runtime.face.alignment import Frame
 from amgan.runtime.face.hair import HairChange, greyness, greys, paste_hair, plan_hair
 from amgan.runtime.face.hair_grid import MATTE_PX
@@ -175,6 +176,30 @@ def test_nothing_is_pasted_beside_the_photo() -> None:
     assert (photo == 80).all()
     paste_hair(photo, evenly(there, there, Frame((10.0, 10.0), (20.0, 0.0))))
     assert photo.max() == 110
+
+
+@pytest.mark.parametrize("right", [(110.0, 0.0), (70.0, 60.0), (-40.0, 90.0)])
+def test_blocks_without_hair_are_left_out_and_no_other(
+    right: tuple[float, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = np.random.default_rng(0)
+    photo = random.integers(0, 256, (420, 450, 3), dtype=np.uint8)
+    planes = random.uniform(0.0, 1.0, (MATTE_PX, MATTE_PX, 4)).astype(np.float32) * (0.002, 0.3, 1.0, 60.0)
+    y, x = np.mgrid[:MATTE_PX, :MATTE_PX]
+    planes *= (np.abs(np.hypot(x - 120, y - 130) - 90) < 9)[..., None]  # a ring
+    limit = random.uniform(60.0, 255.0, (MATTE_PX, MATTE_PX)).astype(np.float32)
+    frame, box = Frame((230.0, 200.0), right), (10, 230, 20, 240)
+    ring = HairChange(frame, np.asarray(planes, np.float32), limit, box, 0.2, np.float32([0.02, 0.0, -0.02]))
+    found, wanted, seen = photo.copy(), photo.copy(), []
+    band = hair._grey_band
+    monkeypatch.setattr(hair, "_grey_band", lambda part, *given: (seen.append(part.size), band(part, *given)))
+    paste_hair(found, ring)
+    left_out = photo.size - sum(seen)
+    monkeypatch.setattr(hair, "_LEAST_SHARE", -1.0)
+    paste_hair(wanted, ring)
+    assert (found != photo).any()
+    assert left_out > 0.3 * photo.size
+    assert np.array_equal(found, wanted)
 
 
 def test_strength_scales_what_is_pasted() -> None:
