@@ -26,9 +26,10 @@ _IN_ENGINE = {
     "fp16": re.compile(r"\b(fp16|half|f16|float16)\b", re.I),
     "fp32": re.compile(r"\b(fp32|float|f32|float32)\b", re.I),
 }
-_TYPE_KEYS = ("datatype", "format/datatype", "format")
-"""Where an inspector writes a tensor's type: TensorRT 11 and TensorRT for RTX write Datatype, and a Format
-without any type; TensorRT 10 writes both as Format/Datatype. Upper and lower case vary."""
+_TYPE_KEYS = ("datatype", "format/datatype", "format", "type")
+"""Where an inspector writes the type of a tensor or of weights: TensorRT 11 and TensorRT for RTX write
+Datatype for tensors, and a Format that may be without any type; TensorRT 10 writes both as Format/Datatype,
+and no type if the batch is open. Weights have a Type in all of them. Upper and lower case vary."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def inspect_engine(trt: Any, engine: Any, report: PrecisionReport, precision: st
     answered = 0
     for convolution in report.heavy:
         mine = [layer for layer in layers if convolution.name in _names(layer) and not _is_region(layer)]
-        kinds = {kind for layer in mine for kind in map(_kind, _tensors(layer)) if kind}
+        kinds = {kind for layer in mine for kind in _kinds(layer)}
         if not kinds:
             continue
         if precision in kinds:
@@ -149,6 +150,13 @@ def _casts(layer: dict[str, Any]) -> bool:
 def _tensors(layer: dict[str, Any]) -> list[dict[str, Any]]:
     found = [*(layer.get("Inputs") or []), *(layer.get("Outputs") or [])]
     return [tensor for tensor in found if isinstance(tensor, dict)]
+
+
+def _kinds(layer: dict[str, Any]) -> set[str]:
+    """The floating-point types of a layer's inputs and outputs, or of its weights if those are not told."""
+    weights = layer.get("Weights")
+    told = {kind for kind in map(_kind, _tensors(layer)) if kind}
+    return told or ({_kind(weights)} - {""} if isinstance(weights, dict) else set())
 
 
 def _kind(tensor: dict[str, Any]) -> str:
