@@ -1,7 +1,7 @@
 # The page and the API of `amgan serve` on a CPU. See docs/serve.md.
 FROM python:3.12-slim
 COPY . /src
-RUN pip install --no-cache-dir "/src[serve,heif]" && rm -rf /src && useradd --create-home amgan
+RUN pip install --no-cache-dir "/src[serve,heif,progressive]" && rm -rf /src && useradd --create-home amgan
 USER amgan
 EXPOSE 7860
 HEALTHCHECK --start-period=60s CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:7860/healthz')"]

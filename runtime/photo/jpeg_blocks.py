@@ -39,9 +39,8 @@ class KeptBlocksError(Exception):
     """The blocks of a JPEG cannot be kept; the text says why."""
 
 
-def can_keep_blocks() -> bool:
-    """Whether the C extension was built or jpeglib is installed."""
-    return can_recode() or _has_jpeglib()
+class NeedsJpeglibError(KeptBlocksError):
+    """jpeglib would keep them, and is not installed."""
 
 
 def _has_jpeglib() -> bool:
@@ -59,16 +58,16 @@ def change_blocks(
     the stored orientation. Returns the new file, whose comments and profiles may be missing, and bool [H, W]:
     the pixels that may have changed. These are whole blocks, plus a border of one pixel where chroma is
     subsampled, since decoders interpolate there. Raises KeptBlocksError for an unsupported colour space or
-    sampling, and for a JPEG that needs jpeglib if that is not installed.
+    sampling, and NeedsJpeglibError for a JPEG that needs jpeglib if that is not installed.
     """
-    reason = "the extension in C was not built"
+    reason = "it is progressive" if can_recode() else "the extension in C was not built"
     if can_recode() and not progressive:
         try:
             return _change_in_place(source, before, after)
         except NotPlainError as error:
             reason = str(error)
     if not _has_jpeglib():
-        raise KeptBlocksError(f"{reason}, and jpeglib is not installed")
+        raise NeedsJpeglibError(reason)
     return _change_by_jpeglib(source, before, after, progressive=progressive)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import logging
 from collections.abc import Callable, Mapping
@@ -14,7 +15,7 @@ from PIL import ExifTags, Image
 
 from .data import JpegDecoder, JpegEncoder
 from .formats import save_options
-from .jpeg_blocks import KeptBlocksError, can_keep_blocks, change_blocks
+from .jpeg_blocks import KeptBlocksError, NeedsJpeglibError, change_blocks
 from .jpeg_segments import with_texts_of
 from .metadata import BROKEN
 
@@ -48,9 +49,6 @@ def changed_jpeg(
     progressive if it was. The pixels outside the changed blocks are compared with those of ``source`` before
     the file is returned.
     """
-    if not can_keep_blocks():
-        _log.debug("nothing here can change blocks: the whole picture is encoded again")
-        return None
     try:
         before, orientation, progressive = _open(source, known, decoder)
         after = _turned_back(wanted(), orientation)
@@ -64,9 +62,21 @@ def changed_jpeg(
         else:
             _check_by(decoder, content, source, before, touched)
         return content
+    except NeedsJpeglibError as error:
+        _advise(str(error))
+        return None
     except (KeptBlocksError, *BROKEN) as error:
         _log.debug("the whole picture is encoded again: %s", error)
         return None
+
+
+@functools.cache
+def _advise(reason: str) -> None:
+    """Say once a process how blocks would be kept."""
+    _log.warning(
+        "a JPEG is encoded again as a whole, as %s: pip install 'amgan[progressive]', which keeps its blocks",
+        reason,
+    )
 
 
 def encoded_jpeg(

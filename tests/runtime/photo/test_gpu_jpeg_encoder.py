@@ -91,7 +91,7 @@ def test_others_are_left_to_pillow(
 def test_tables_of_a_jpeg_that_cannot_be_kept_are_left_to_pillow(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("amgan.runtime.photo.write_jpeg.can_keep_blocks", lambda: False)
+    monkeypatch.setattr("amgan.runtime.photo.write.changed_jpeg", lambda *_: None)
     library = FakeNvImageCodec()
     source = saved(tmp_path / "a.jpg", quality=71)
     paths = [written(source, tmp_path, one, None) for one in (None, opened(library))]

@@ -11,7 +11,7 @@ from PIL import Image
 from support.helpers import HOPPER
 
 from amgan.runtime.photo import jpeg_blocks, jpeg_changes, jpeg_recode
-from amgan.runtime.photo.jpeg_blocks import KeptBlocksError, change_blocks
+from amgan.runtime.photo.jpeg_blocks import NeedsJpeglibError, change_blocks
 from amgan.runtime.photo.jpeg_changes import Changes
 from amgan.runtime.photo.jpeg_recode import NotPlainError, read_layout, recode
 from amgan.runtime.photo.read import read_photo
@@ -118,7 +118,7 @@ def test_without_jpeglib_a_progressive_file_is_told(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(jpeg_blocks, "_has_jpeglib", lambda: False)
     content = encoded(progressive=True)
     before = decoded(content)
-    with pytest.raises(KeptBlocksError, match="jpeglib is not installed"):
+    with pytest.raises(NeedsJpeglibError, match="it is progressive"):
         change_blocks(content, before, darker(before), progressive=True)
 
 

@@ -14,7 +14,7 @@ from support.helpers import HOPPER
 from support.icc_profiles import display_p3
 
 from amgan.runtime.errors import PhotoError
-from amgan.runtime.photo import write_jpeg
+from amgan.runtime.photo import jpeg_blocks, write_jpeg
 from amgan.runtime.photo.jpeg_blocks import KeptBlocksError, change_blocks
 from amgan.runtime.photo.jpeg_segments import head_segments
 from amgan.runtime.photo.read import read_photo
@@ -184,9 +184,24 @@ def test_file_that_changed_since_is_encoded_anew(tmp_path: Path) -> None:
     assert np.array_equal(stored(tmp_path / "b.jpg"), stored(tmp_path / "c.jpg"))
 
 
-def test_without_jpeglib_it_is_encoded_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(write_jpeg, "can_keep_blocks", lambda: False)
-    assert anew(saved(tmp_path / "a.jpg"), tmp_path / "b.jpg")
+@pytest.mark.parametrize(
+    ("compiled", "why"), [(True, "as it is progressive"), (False, "as the extension in C was not built")]
+)
+def test_without_jpeglib_it_is_encoded_anew_and_said_once_what_to_install(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    compiled: bool,
+    why: str,
+) -> None:
+    monkeypatch.setattr(jpeg_blocks, "can_recode", lambda: compiled)
+    monkeypatch.setattr(jpeg_blocks, "_has_jpeglib", lambda: False)
+    write_jpeg._advise.cache_clear()
+    source = saved(tmp_path / "a.jpg", progressive=True)
+    assert anew(source, tmp_path / "b.jpg") and anew(source, tmp_path / "c.jpg")
+    (said,) = caplog.messages
+    assert why in said and "pip install 'amgan[progressive]'" in said
+    write_jpeg._advise.cache_clear()
 
 
 def test_other_pixels_outside_are_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
