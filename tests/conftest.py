@@ -24,6 +24,7 @@ import pytest
 from PIL import Image
 from support.helpers import COLLINS, HOPPER, write_tiny_bundle
 from support.kept import ROOT, kept_folder
+from support.order import ordered, scope_of
 
 
 @pytest.fixture(autouse=True)
@@ -32,10 +33,6 @@ def usual_scheduling() -> Iterator[None]:
     yield
     if hasattr(os, "sched_getscheduler"):
         assert os.sched_getscheduler(0) in (os.SCHED_OTHER, os.SCHED_BATCH)
-
-
-ONE_PROCESS = {"capi", "export"}
-"""Folders whose tests share what takes long to make: the C library, an export in all precisions."""
 
 
 ALL_SLOW = re.compile(r"^pytestmark = pytest\.mark\.slow$", re.MULTILINE)
@@ -64,16 +61,22 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """The tests of a file stay in one process, and those of ONE_PROCESS by folder."""
+    """The tests of a file stay in one process, and those of some folders; see support/order.py."""
     from xdist.scheduler import LoadScopeScheduling
 
     class ByFile(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            file = nodeid.split("::", 1)[0]
-            folder = file.split("/")[1]
-            return folder if folder in ONE_PROCESS else file
+            return scope_of(nodeid)
 
+    config.option.loadscopereorder = False  # workers order them
     return ByFile(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of several processes none waits long for the last one; after those that are not wanted are left out."""
+    if hasattr(config, "workerinput"):
+        items[:] = [items[place] for place in ordered([item.nodeid for item in items])]
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -100,14 +103,22 @@ def compiled_networks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path
 @pytest.fixture(scope="session", autouse=True)
 def shared_finder() -> Iterator[None]:
     """Pipelines of a process share what finds faces and hair: it is safe to share, and takes long to load."""
+    from support.remembered_faces import RememberingFinder
+
     from amgan.runtime.face.networks import FaceNetworks
     from amgan.runtime.pipeline import opening
 
     on_the_cpu = FaceNetworks(threads=1)
+    remembering = functools.cache(lambda: RememberingFinder(on_the_cpu))
+    alone = functools.cache(opening.open_finder)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(opening, "AheadNetworks", lambda networks, submit: on_the_cpu)
-        for name in ("open_finder", "open_parser"):
-            patch.setattr(opening, name, functools.cache(getattr(opening, name)))
+        patch.setattr(
+            opening,
+            "open_finder",
+            lambda networks: remembering() if networks is on_the_cpu else alone(networks),
+        )
+        patch.setattr(opening, "open_parser", functools.cache(opening.open_parser))
         yield
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -75,7 +76,8 @@ class Import:
         return "amgan"
 
 
-def imports_of(path: Path, folder: str) -> Iterator[Import]:
+@functools.cache
+def imports_of(path: Path, folder: str) -> tuple[Import, ...]:
     """All imports of AMGAN's own modules in a file, type-checking ones included."""
     parts = [PACKAGES[folder], *path.relative_to(ROOT / folder).parent.parts]
 
@@ -96,7 +98,7 @@ def imports_of(path: Path, folder: str) -> Iterator[Import]:
         for child in ast.iter_child_nodes(node):
             yield from visit(child, inside)
 
-    yield from visit(ast.parse(path.read_text(encoding="utf-8")), False)
+    return tuple(visit(ast.parse(path.read_text(encoding="utf-8")), False))
 
 
 def allowed(one: Import) -> bool:

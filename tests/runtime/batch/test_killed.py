@@ -17,19 +17,19 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_killed_run_goes_on_to_the_same_files(work: Path, tiny_bundle: Path) -> None:
-    trials = list(torture(work, tiny_bundle, photos=12, kills=2))
+    trials = list(torture(work, tiny_bundle, photos=8, kills=2))
     assert all(one.same and one.clean and one.said.startswith("exit code 0:") for one in trials), trials
     assert all(one.killed for one in trials), trials
-    assert all(one.written < 12 for one in trials), trials
+    assert all(one.written < 8 for one in trials), trials
 
 
 def test_a_run_outlives_a_worker_and_another_goes_on_after_their_parent(
     work: Path, tiny_bundle: Path
 ) -> None:
-    trials = list(torture(work, tiny_bundle, photos=12, kills=2, workers=2))
+    trials = list(torture(work, tiny_bundle, photos=8, kills=2, workers=2))
     assert all(one.same and one.clean and one.said.startswith("exit code 0:") for one in trials), trials
     assert all(one.killed for one in trials), trials
     by_worker = [one for one in trials if one.victim == "worker"]
     assert len(by_worker) == 1
-    assert all(one.written == 12 and not one.leftovers and not one.redone for one in by_worker), trials
-    assert all(one.written < 12 for one in trials if one.victim == "parent"), trials
+    assert all(one.written == 8 and not one.leftovers and not one.redone for one in by_worker), trials
+    assert all(one.written < 8 for one in trials if one.victim == "parent"), trials

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import psutil
+import pytest
 from PIL import Image
 from support.helpers import HOPPER
+from support.remembered_faces import RememberingFinder
 
 from amgan.runtime import Pipeline, Request
 from amgan.runtime.batch.run import run_batch
@@ -21,7 +23,10 @@ def resident_mib() -> float:
     return psutil.Process().memory_info().rss / 2**20
 
 
-def test_a_folder_of_80_photos_leaks_nothing(tiny_bundle: Path, tmp_path: Path) -> None:
+def test_a_folder_of_80_photos_leaks_nothing(
+    tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RememberingFinder, "remembers", False)
     sources = []
     for number in range(8):
         sources.append(tmp_path / f"{number}.jpg")

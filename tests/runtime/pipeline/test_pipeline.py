@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from support.remembered_faces import RememberingFinder
 
 from amgan.runtime import AgedPhoto, Pipeline, Request
 from amgan.runtime.ages.atlas_transfer import face_age
@@ -139,7 +140,10 @@ def test_all_faces_or_the_largest(pipeline: Pipeline, two_faces: np.ndarray) -> 
     assert (both.pixels[:, 520:] != two_faces[:, 520:]).any()
 
 
-def test_same_pixels_every_time_and_from_many_threads(pipeline: Pipeline, two_faces: np.ndarray) -> None:
+def test_same_pixels_every_time_and_from_many_threads(
+    pipeline: Pipeline, two_faces: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RememberingFinder, "remembers", False)
     expected = pipeline.age(two_faces, OLD).pixels
     with ThreadPoolExecutor(3) as pool:
         results = list(pool.map(lambda _: pipeline.age(two_faces, OLD).pixels, range(6)))
