@@ -16,7 +16,8 @@ import pytest
 from click.testing import Result
 from support.command_line import run
 from support.exported import skip_comparison
-from support.tiny_networks import TINY_MODEL, random_discriminator, random_generator
+from support.kept_traces import keep_traces
+from support.tiny_networks import ONE_BLOCK_MODEL, random_discriminator, random_generator
 
 from amgan.benchmarking import baseline, engines, machine, photos, short_set, timing
 from amgan.checkpoint import save_model
@@ -181,8 +182,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
     """A tiny bundle and its checkpoint."""
     skip_comparison(monkeypatch)
-    checkpoint = tmp_path / "tiny.safetensors"
-    save_model(checkpoint, random_generator(), random_discriminator(), TINY_MODEL)
+    keep_traces(monkeypatch)
+    checkpoint, model = tmp_path / "tiny.safetensors", ONE_BLOCK_MODEL
+    save_model(checkpoint, random_generator(model.generator), random_discriminator(), model)
     return export_bundle(
         checkpoint, tmp_path / "bundle", lambda m: None, ExportOptions(("fp32",))
     ), checkpoint

@@ -48,10 +48,13 @@ def short(tiny: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> 
         [
             sys.executable, "-P", "-m", "pytest", str(SUITES), "--amgan-size", "short", "-rs",
             "--amgan-model", str(tiny[0]), "--amgan-checkpoint", str(tiny[1]),
-            "--benchmark-json", str(target), "-p", "no:cacheprovider",
+            "--benchmark-json", str(target), "-p", "no:cacheprovider", "-p", "support.kept_traces",
         ],
         capture_output=True, text=True, check=False, cwd=ROOT,
-        env={**_without_workers(), "PYTEST_ADDOPTS": "", "COLUMNS": "500", "OMP_WAIT_POLICY": "passive"},
+        env={
+            **_without_workers(), "PYTEST_ADDOPTS": "", "COLUMNS": "500", "OMP_WAIT_POLICY": "passive",
+            "PYTHONPATH": str(ROOT / "tests" / "lib"),
+        },
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(target.read_text()), done.stdout

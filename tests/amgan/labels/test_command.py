@@ -17,7 +17,7 @@ from amgan.runtime.ages.atlas import read_atlas
 
 pytestmark = pytest.mark.slow
 
-COUNT = 48
+COUNT = 44
 
 
 @pytest.fixture(scope="module")

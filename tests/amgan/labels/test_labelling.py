@@ -24,7 +24,7 @@ from amgan.runtime.face.zones import PART_NAMES, ZONES
 
 pytestmark = pytest.mark.slow
 
-COUNT = 60
+COUNT = 48
 Drawn = tuple[list[AlignedFace], np.ndarray]
 
 
@@ -100,7 +100,7 @@ def test_too_few_faces(drawn: Drawn) -> None:
     with pytest.raises(UsageError, match=r"needs 100: .*\(left out: none\)"):
         label_aligned(drawn[0], {}, LabelOptions(folds=50), {})
     dark = [replace(face, frame=face.frame // 20) for face in drawn[0]]
-    with pytest.raises(UsageError, match=r"only 0 faces .*\(left out: 60 too dark\)"):
+    with pytest.raises(UsageError, match=rf"only 0 faces .*\(left out: {COUNT} too dark\)"):
         label_aligned(dark, {}, LabelOptions(), {})
 
 
