@@ -161,7 +161,7 @@ def command(
 def _interrupted(session: BatchSession) -> str:
     """The message for an interrupted run."""
     done, total = _written(session.outcomes), len(session.plan.tasks)
-    return f"interrupted, {done} of {total} photos are aged and written; give the same command again to go on"
+    return f"interrupted, {done} of {total} photos are aged and written; run the same command again to resume"
 
 
 def _written(outcomes: Sequence[Outcome]) -> int:

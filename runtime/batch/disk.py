@@ -13,7 +13,7 @@ from ..storage.location import Location
 def disk_full(target: Path | Location) -> DiskFullError:
     """The error for a disk without space for ``target``."""
     return DiskFullError(
-        f"no space is left for '{target}': make room and give the same command again, it goes on from there"
+        f"no space is left for '{target}': free some space and run the same command again to resume"
     )
 
 

@@ -38,7 +38,7 @@ _OTHER_PICTURES = (
     ".arw", ".cr2", ".cr3", ".dng", ".ico", ".j2k", ".jp2", ".jxl", ".nef", ".orf", ".pbm", ".pcx",
     ".pgm", ".ppm", ".psd", ".raf", ".rw2", ".svg", ".tga", ".xcf",
 )  # fmt: skip
-"""Endings of pictures that are not read, among them raw files of cameras."""
+"""Extensions of pictures that are not supported, such as cameras' raw files."""
 _NO_LIST = (
     b"\xff\xd8\xff",
     b"\x89PNG",
@@ -50,7 +50,7 @@ _NO_LIST = (
     b"%PDF",
     b"\x1f\x8b",
 )
-"""First bytes of files that are given for lists of files by mistake."""
+"""First bytes of files that users pass as lists by mistake."""
 _NO_FILE = "not a picture: not a regular file"
 
 
@@ -67,8 +67,8 @@ def files_of_input(given: Location, alone: bool, output: str) -> Iterator[Listed
     elif store.is_folder(given):
         if store.identity(given) == output:
             raise UsageError(
-                f"'{given}' is the folder of the photos themselves: name another output, they are never "
-                "overwritten"
+                f"'{given}' is the folder of the input photos, which are never overwritten: name another "
+                "output"
             )
         yield from _in_folder(given, "" if alone else _own_name(given), output)
     elif not store.exists(given):
@@ -148,9 +148,9 @@ def _checked(one: Listed) -> Listed:
         return one
     suffix = one.location.suffix.lower()
     if suffix in _OTHER_PICTURES:
-        return replace(one, refusal=f"a kind of picture that is not read: {suffix}", unasked=True)
-    ending = f"its name ends in '{suffix}'" if suffix else "its name has no ending such as .jpg"
-    return replace(one, refusal=f"not a picture: {ending}", unasked=True)
+        return replace(one, refusal=f"unsupported picture format: {suffix}", unasked=True)
+    reason = f"its extension is '{suffix}'" if suffix else "it has no extension such as .jpg"
+    return replace(one, refusal=f"not a picture: {reason}", unasked=True)
 
 
 def _own_name(given: Location) -> str:

@@ -16,8 +16,8 @@ from .inputs import PICTURE_SUFFIXES, files_of_input, files_of_line, is_pattern
 from .naming import AS_IT_IS, Naming
 from .task import PhotoTask
 
-_ENDING = re.compile(r"\.(?=\d*[A-Za-z])[A-Za-z0-9]{1,8}")
-"""What looks like a file's ending, such as .gif; not so ".06" of a date."""
+_EXTENSION = re.compile(r"\.(?=\d*[A-Za-z])[A-Za-z0-9]{1,8}")
+"""What looks like a file extension, such as .gif, unlike ".06" in a date."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def plan_run(
     one_photo = alone and not store_of(given[0]).is_folder(given[0])
     aged = store_of(out).identity(out)
     if one_photo:
-        _refuse_unknown_ending(out)
+        _refuse_unknown_extension(out)
     if one_photo and _names_a_picture(out):
         (found,) = files_of_input(given[0], True, aged)
         plan = Plan((PhotoTask(found.location, out, refusal=found.refusal),), None)
@@ -66,10 +66,10 @@ def plan_run(
         listed = [one for source in given for one in files_of_input(source, alone, aged)]
         listed += [one for line in lines for one in files_of_line(line, aged)]
         if not listed and alone:
-            raise UsageError(f"'{given[0]}' holds no photos: give a photo or a folder of photos")
+            raise UsageError(f"'{given[0]}' contains no photos: give a photo or a folder of photos")
         if not listed:
-            raise UsageError("there is nothing to do: the inputs hold no photos")
-        plan = Plan(tuple(_without_doubles([_task(one, out, naming) for one in listed])), out)
+            raise UsageError("there is nothing to do: the inputs contain no photos")
+        plan = Plan(tuple(_without_duplicates([_task(one, out, naming) for one in listed])), out)
     _refuse_overwriting(plan.tasks)
     return plan
 
@@ -77,22 +77,25 @@ def plan_run(
 def _check_folder(output: Location, one_photo: bool) -> None:
     """Raise UsageError for an output that cannot be a folder."""
     if _names_a_picture(output):
-        raise UsageError(f"'{output}' is named like one picture, and there may be several: name a folder")
+        raise UsageError(
+            f"'{output}' has the name of a picture, but there may be several photos: name a folder"
+        )
     store = store_of(output)
     if store.exists(output) and not store.is_folder(output):
         if one_photo:
-            raise UsageError(f"'{output}' is a file, but no picture: name a folder or a picture to write")
+            raise UsageError(f"'{output}' is a file but not a picture: name a folder or a picture to write")
         raise UsageError(f"'{output}' is a file: name a folder for the aged photos")
 
 
-def _refuse_unknown_ending(output: Location) -> None:
-    """Raise UsageError for the output of one photo that ends like a file which cannot be written."""
-    ending = output.suffix
-    if ending.lower() in FORMAT_OF_SUFFIX or not _ENDING.fullmatch(ending) or store_of(output).exists(output):
+def _refuse_unknown_extension(output: Location) -> None:
+    """Raise UsageError if the output of one photo has the extension of a file that cannot be written."""
+    extension = output.suffix
+    known = extension.lower() in FORMAT_OF_SUFFIX or not _EXTENSION.fullmatch(extension)
+    if known or store_of(output).exists(output):
         return
     raise UsageError(
-        f"'{output}' ends in '{ending}', which is no kind of picture that can be written: end it in .jpg, "
-        ".png, .tif, .webp, .bmp, .heic or .avif, or name a folder without an ending"
+        f"'{output}' has the extension '{extension}', which is not a supported picture format: use .jpg, "
+        ".png, .tif, .webp, .bmp, .heic or .avif, or name a folder without an extension"
     )
 
 
@@ -112,19 +115,19 @@ def _task(one: Listed, output: Location, naming: Naming) -> PhotoTask:
     return PhotoTask(one.location, target, name, refusal, one.unasked)
 
 
-def _without_doubles(tasks: Iterable[PhotoTask]) -> list[PhotoTask]:
+def _without_duplicates(tasks: Iterable[PhotoTask]) -> list[PhotoTask]:
     """The tasks without duplicates; tasks with the output of an earlier one are refused."""
     first: dict[str, PhotoTask] = {}
     planned: dict[tuple[str, str], PhotoTask] = {}
-    doubles: list[PhotoTask] = []
+    duplicates: list[PhotoTask] = []
     for task in tasks:
         before = task if task.refusal else first.setdefault(task.target.text, task)
         if before is task:
             planned.setdefault((task.target.text, task.source.text), task)
         elif _identity(before.source) != _identity(task.source):
-            reason = f"its output '{task.target}' is that of '{before.source}' too: rename one of them"
-            doubles.append(replace(task, refusal=reason))
-    return [*planned.values(), *doubles]
+            reason = f"'{before.source}' has the same output '{task.target}': rename one of them"
+            duplicates.append(replace(task, refusal=reason))
+    return [*planned.values(), *duplicates]
 
 
 def _refuse_overwriting(tasks: Sequence[PhotoTask]) -> None:
@@ -133,8 +136,8 @@ def _refuse_overwriting(tasks: Sequence[PhotoTask]) -> None:
     for task in asked:
         if _identity(task.target) in sources:
             raise UsageError(
-                f"'{task.target}' is one of the photos to age: name another output, they are never "
-                "overwritten"
+                f"'{task.target}' is one of the input photos, which are never overwritten: name another "
+                "output"
             )
 
 

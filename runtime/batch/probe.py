@@ -78,8 +78,8 @@ class PhotoProbe:
             return failed(self.staging, task, error, task.source, since)
         if self.limit is not None and need > self.limit:
             reason = (
-                f"it takes {say_size(need)} of memory, over the limit of {say_size(self.limit)}: "
-                "raise `memory_bytes` or make it smaller"
+                f"it needs {say_size(need)} of memory, over the limit of {say_size(self.limit)}: "
+                "raise `memory_bytes`, or make the photo smaller"
             )
             return Outcome(task.source, "failed", reason, details={"sha256": sha256} if sha256 else {})
         return Probed(sha256, tag, need, time.perf_counter() - since)
@@ -111,5 +111,5 @@ def failed(
         text = explain(error, files.source, at)
     else:
         text = str(error) if isinstance(error, AmganError) else explain(error, files.target)
-    reason = staging.in_own_names(task, text)
+    reason = staging.with_original_names(task, text)
     return Outcome(task.source, "failed", reason, seconds=seconds, details=details or {})

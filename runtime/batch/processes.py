@@ -1,7 +1,7 @@
 """Runs a batch in several worker processes of this machine, which share its cores, GPUs and memory limit.
 
-One process cannot use many cores, since only one of its threads runs Python at a time. The calling process
-probes photos, and alone writes the record and reports, so a run may be resumed with any number of workers.
+One process cannot use many cores, since only one of its threads runs Python at a time. Only the calling
+process probes photos and writes the record and the report, so any number of workers can resume a run.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..machine import count_cores, count_visible_gpus
 from .outcome import Outcome
 from .probe import PhotoProbe, Probed
 from .record import RunRecord
-from .run import FETCHING, BatchOptions, Runner, run_steps, threads_for
+from .run import MAX_DOWNLOADS, BatchOptions, Runner, run_steps, threads_for
 from .staging import Staging, open_staging
 from .steps import InFlight
 from .task import PhotoTask
@@ -30,25 +30,27 @@ from .worker_process import Job, PipelineChoice, Place
 if TYPE_CHECKING:
     from ..ages.request import Request
 
-CORES_A_WORKER = 8
-"""The cores that one process can use: of 42 ms of a photo's CPU time 14 % hold the interpreter's lock."""
-PHOTOS_A_WORKER = 1000
+CORES_PER_WORKER = 8
+"""The cores that one process can use: of 42 ms of a photo's CPU time, 14 % hold the GIL."""
+PHOTOS_PER_WORKER = 1000
 """The photos for which a further process is worth the seconds that it takes to start."""
-PROBING = 2
+PROBE_THREADS = 2
 
 
 def workers_for(device: str, photos: int) -> int:
     """The default number of worker processes; 1 means none besides this process.
 
     A CPU is kept busy by one process. With GPUs there is one process per GPU of the device, and per
-    CORES_A_WORKER cores, if there are enough photos for them.
+    CORES_PER_WORKER cores, if there are enough photos for them.
     """
     gpus = 0 if device == "cpu" else count_visible_gpus()
     if not gpus:
         return 1
     named = 1 if takes_one(device) else len(gpu_numbers(device)) or gpus
-    wanted = max(count_cores() // CORES_A_WORKER, named)
-    return wanted if photos >= wanted * PHOTOS_A_WORKER else max(1, min(wanted, photos // PHOTOS_A_WORKER))
+    wanted = max(count_cores() // CORES_PER_WORKER, named)
+    if photos >= wanted * PHOTOS_PER_WORKER:
+        return wanted
+    return max(1, min(wanted, photos // PHOTOS_PER_WORKER))
 
 
 def places_for(workers: int, device: str) -> list[Place]:
@@ -115,13 +117,13 @@ class _Run:
         record: RunRecord | None,
     ) -> None:
         """See run_batch; ``options.threads`` are those of each worker, ``options.memory`` is shared."""
-        fetching = FETCHING if any(task.source.is_remote for task in tasks) else PROBING
+        fetching = MAX_DOWNLOADS if any(task.source.is_remote for task in tasks) else PROBE_THREADS
         with open_staging(tasks) as staging:
             self.pool.begin(Job(request, options, staging.folder, record is not None))
             steps = _Steps(PhotoProbe(record, staging, options.memory), self.pool, staging)
             waiting = replace(options, threads=2 * options.threads * self.workers)
             run_steps(steps, tasks, waiting, report, record, fetching)
-            if record is not None and self.pool.ends:
+            if record is not None and self.pool.crashes:
                 record.clean(tasks)
 
 

@@ -24,7 +24,7 @@ from .workers import ModelChoice, unwrap_error, wrap_error
 if TYPE_CHECKING:
     from ..ages.request import Request
 
-PHOTOS_A_BATCH = 8
+PHOTOS_PER_BATCH = 8
 LOCAL = "local"
 
 
@@ -47,7 +47,7 @@ def ray_runner(choice: ModelChoice, workers: int | None = None, address: str | N
     gpus = int(ray.cluster_resources().get("GPU", 0)) if choice.device.startswith(("cuda", "auto")) else 0
     workers = workers or gpus or max(1, len([n for n in ray.nodes() if n["Alive"]]))
     choice = choice.on_one() if gpus else choice
-    look = ray.remote(num_gpus=min(gpus, 1))(_look)
+    look = ray.remote(num_gpus=min(gpus, 1))(_read_facts)
     facts: ModelFacts = unwrap_error(ray.get(look.remote(choice)))
     choice = choice.at(facts.capabilities.precision)
     return Runner(facts, _Pool(choice, workers, min(gpus, 1)).run, THREADS)
@@ -90,7 +90,7 @@ class _Pool:
         ray: Any = importlib.import_module("ray")
         ray.data.DataContext.get_current().enable_progress_bars = False
         rows = [_row(number, task, record) for number, task in enumerate(tasks)]
-        blocks = max(1, -(-len(rows) // PHOTOS_A_BATCH))
+        blocks = max(1, -(-len(rows) // PHOTOS_PER_BATCH))
         done = ray.data.from_items(rows, override_num_blocks=blocks).map_batches(
             _Worker,
             batch_size=None,
@@ -103,7 +103,7 @@ class _Pool:
         for batch in done.iter_batches(batch_size=None, batch_format="numpy", prefetch_batches=0):
             for number, packed in zip(batch["number"], batch["packed"], strict=True):
                 outcome = unwrap_error(pickle.loads(bytes(packed)))  # from a trusted worker
-                yield int(number), _in_own_names(tasks[int(number)], outcome)
+                yield int(number), _with_original_names(tasks[int(number)], outcome)
 
 
 class _Worker:
@@ -149,7 +149,7 @@ def _join(ray: Any, address: str | None) -> None:
         ) from error
 
 
-def _look(choice: ModelChoice) -> ModelFacts | dict[str, str]:
+def _read_facts(choice: ModelChoice) -> ModelFacts | dict[str, str]:
     """Open a pipeline on a worker and return its properties, or an error as of wrap_error."""
     try:
         with choice.open() as pipeline:
@@ -164,6 +164,6 @@ def _row(number: int, task: PhotoTask, record: RunRecord | None) -> dict[str, An
     return {"number": number, "packed": pickle.dumps((task.absolute(), entry))}
 
 
-def _in_own_names(task: PhotoTask, outcome: Outcome) -> Outcome:
+def _with_original_names(task: PhotoTask, outcome: Outcome) -> Outcome:
     """A worker's outcome with the original names of the task."""
     return replace(outcome, source=task.source, target=None if outcome.target is None else task.target)

@@ -63,6 +63,6 @@ class RunReport:
             self._lines.add((json.dumps(report_line(outcome)) + "\n").encode())
         except OSError as error:
             raise PhotoError(
-                f"the report '{self._location}' cannot be written ({error.strerror}): make room and give the "
-                "same command again, it goes on from there"
+                f"the report '{self._location}' cannot be written ({error.strerror}): free some space "
+                "and run the same command again to resume"
             ) from error

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 THREADS = 2
 PROBED_AHEAD = 8
-FETCHING = 4
+MAX_DOWNLOADS = 4
 """The number of remote photos that are downloaded concurrently."""
 
 
@@ -43,7 +43,7 @@ class BatchOptions:
     """Options of a batch.
 
     ``threads`` threads decode photos and find faces, as many paste and encode; at most 2 * ``threads`` photos
-    are on either side. ``memory`` limits the memory of all photos in flight, in bytes; a photo that needs
+    are in either stage. ``memory`` limits the memory of all photos in flight, in bytes; a photo that needs
     more fails. ``no_face`` is the treatment of photos without an aged face. No photo is written outside
     ``root``. ``metadata`` selects the metadata to keep (see photo/metadata.py), ``quality`` (1 to 100) is
     that of lossy outputs; with None a JPEG keeps its tables and all unchanged blocks.
@@ -76,7 +76,7 @@ def run_batch(
     photos in flight are written and reported first, unless the disk is full.
     """
     known = record if record is not None else earlier
-    fetching = FETCHING if any(task.source.is_remote for task in tasks) else 1
+    fetching = MAX_DOWNLOADS if any(task.source.is_remote for task in tasks) else 1
     with open_staging(tasks) as staging, single_threaded_opencv():
         work = PhotoWork(
             pipeline, request, options.no_face, known, staging, options.memory, options.root,
@@ -107,7 +107,7 @@ def run_steps(
     probing: int,
 ) -> list[Outcome]:
     """Run the steps of every photo in threads, ``probing`` of them for probes; see run_batch."""
-    return _Run(steps, options, report, record, probing).over(tasks)
+    return _Run(steps, options, report, record, probing).run_all(tasks)
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def threads_for(capabilities: Capabilities, workers: int = 1) -> int:
 
 
 class _Run:
-    """The state of one run; everything except the three steps of a photo runs in the calling thread."""
+    """The state of a run. Only the three steps of a photo run in other threads than the caller's."""
 
     def __init__(
         self,
@@ -158,12 +158,12 @@ class _Run:
         self._record = record
         self._outcomes: list[Outcome] = []
         self._probes: deque[tuple[PhotoTask, Future[Probed | Outcome]]] = deque()
-        self._fronts: deque[tuple[PhotoTask, int, Future[InFlight | Outcome]]] = deque()
-        self._backs: deque[tuple[PhotoTask, int, Future[Outcome]]] = deque()
+        self._beginning: deque[tuple[PhotoTask, int, Future[InFlight | Outcome]]] = deque()
+        self._ending: deque[tuple[PhotoTask, int, Future[Outcome]]] = deque()
         self._memory = 0
         self._stopped = threading.Event()
 
-    def over(self, tasks: Sequence[PhotoTask]) -> list[Outcome]:
+    def run_all(self, tasks: Sequence[PhotoTask]) -> list[Outcome]:
         threads = self._options.threads
         waiting = deque(tasks)
         with (
@@ -172,15 +172,15 @@ class _Run:
             ThreadPoolExecutor(threads, "amgan-back") as back,
         ):
             try:
-                while waiting or self._probes or self._fronts or self._backs:
+                while waiting or self._probes or self._beginning or self._ending:
                     while waiting and len(self._probes) < PROBED_AHEAD:
                         task = waiting.popleft()
                         self._probes.append((task, probe.submit(self._work.probe, task)))
-                    while self._probes and len(self._fronts) < 2 * threads and self._begin(front):
+                    while self._probes and len(self._beginning) < 2 * threads and self._begin(front):
                         pass
-                    if self._fronts:
+                    if self._beginning:
                         self._hand_over(back)
-                    self._collect(2 * threads if self._fronts else self._awaited())
+                    self._collect(2 * threads if self._beginning else self._awaited())
             finally:
                 for _, probed in self._probes:
                     probed.cancel()
@@ -190,7 +190,7 @@ class _Run:
     def _begin(self, front: ThreadPoolExecutor) -> bool:
         """Begin the next probed photo if there is memory for it."""
         task, probed = self._probes[0]
-        if (self._fronts or self._backs) and not probed.done():
+        if (self._beginning or self._ending) and not probed.done():
             return False
         result = probed.result()
         need = result.need if isinstance(result, Probed) else 0
@@ -198,7 +198,7 @@ class _Run:
             return False
         self._probes.popleft()
         self._memory += need
-        self._fronts.append((task, need, front.submit(self._front, task, result)))
+        self._beginning.append((task, need, front.submit(self._begin_photo, task, result)))
         return True
 
     def _fits(self, need: int) -> bool:
@@ -206,9 +206,9 @@ class _Run:
         return self._options.memory is None or self._memory + need <= self._options.memory
 
     def _hand_over(self, back: ThreadPoolExecutor) -> None:
-        """Pass the first photo that was begun on; waits for it, but not while a further one can be begun."""
-        task, need, begun = self._fronts[0]
-        if self._probes and len(self._fronts) < 2 * self._options.threads:
+        """Pass on the first photo that was begun. Waits for it, but not while another one can begin."""
+        task, need, begun = self._beginning[0]
+        if self._probes and len(self._beginning) < 2 * self._options.threads:
             probed = self._probes[0][1]
             if not probed.done():
                 first: tuple[Future[Any], ...] = (begun, probed)
@@ -216,13 +216,13 @@ class _Run:
                 if not begun.done():
                     return
         result = begun.result()
-        self._fronts.popleft()
-        self._backs.append((task, need, back.submit(self._back, task, result)))
+        self._beginning.popleft()
+        self._ending.append((task, need, back.submit(self._end_photo, task, result)))
 
     def _collect(self, most: int) -> None:
         """Take finished photos in order, and wait until at most ``most`` are being finished."""
-        while self._backs and (self._backs[0][2].done() or len(self._backs) > most):
-            task, need, ended = self._backs.popleft()
+        while self._ending and (self._ending[0][2].done() or len(self._ending) > most):
+            task, need, ended = self._ending.popleft()
             self._memory -= need
             self._finish(task, ended.result())
 
@@ -232,35 +232,35 @@ class _Run:
         One less if the next photo waits for their memory; all if it was not probed yet: then this waits for
         the probe, or for the first photo of the finishing stage.
         """
-        if self._backs and self._probes:
+        if self._ending and self._probes:
             probed = self._probes[0][1]
             if not probed.done():
-                first: tuple[Future[Any], ...] = (probed, self._backs[0][2])
+                first: tuple[Future[Any], ...] = (probed, self._ending[0][2])
                 wait(first, return_when=FIRST_COMPLETED)
-                return len(self._backs)
+                return len(self._ending)
             result = probed.result()
             if not isinstance(result, Probed) or self._fits(result.need):
-                return len(self._backs)
-        return len(self._backs) - 1
+                return len(self._ending)
+        return len(self._ending) - 1
 
     def _drain(self, back: ThreadPoolExecutor) -> None:
         """Finish the photos in flight as far as possible."""
-        for task, need, begun in self._fronts:
+        for task, need, begun in self._beginning:
             if not begun.cancel() and begun.exception() is None:
-                self._backs.append((task, need, back.submit(self._back, task, begun.result())))
-        while self._backs:
-            task, _, ended = self._backs.popleft()
+                self._ending.append((task, need, back.submit(self._end_photo, task, begun.result())))
+        while self._ending:
+            task, _, ended = self._ending.popleft()
             if ended.exception() is None and not self._stopped.is_set():
                 self._finish(task, ended.result())
 
-    def _front(self, task: PhotoTask, probed: Probed | Outcome) -> InFlight | Outcome:
+    def _begin_photo(self, task: PhotoTask, probed: Probed | Outcome) -> InFlight | Outcome:
         try:
             return self._work.begin(task, probed) if isinstance(probed, Probed) else probed
         except DiskFullError:
             self._stopped.set()
             raise
 
-    def _back(self, task: PhotoTask, begun: InFlight | Outcome) -> Outcome:
+    def _end_photo(self, task: PhotoTask, begun: InFlight | Outcome) -> Outcome:
         if isinstance(begun, Outcome):
             return begun
         if self._stopped.is_set():

@@ -71,7 +71,7 @@ class Staging:
         REMOTE.put(task.target, content)
         found = REMOTE.facts(task.target)
         if found is None or found.size != len(content):
-            raise PhotoError(f"'{task.target}' is not what was written to it: give the command again")
+            raise PhotoError(f"'{task.target}' differs from what was written: run the same command again")
         return found.tag
 
     def describe_output(self, task: PhotoTask, tag: str) -> dict[str, Any]:
@@ -83,8 +83,8 @@ class Staging:
             return described | {"mtime_ns": status.st_mtime_ns}
         return described | {"mtime_ns": 0} | ({"tag": tag} if tag else {})
 
-    def in_own_names(self, task: PhotoTask, text: str) -> str:
-        """A message about a task's files, with local copies replaced by the original names."""
+    def with_original_names(self, task: PhotoTask, text: str) -> str:
+        """A message about a task's files that names the originals instead of the local copies."""
         files = self.files(task)
         return text.replace(str(files.source), task.source.text).replace(str(files.target), task.target.text)
 

@@ -45,11 +45,11 @@ class Worker:
     ) -> None:
         """Start the process, which opens its pipeline, and do not wait; ``at_end`` is called when it ends."""
         context = multiprocessing.get_context("spawn")
-        self._connection, far = context.Pipe()
-        self._process = context.Process(target=serve, args=(far, choice, place), daemon=True)
+        self._connection, child_end = context.Pipe()
+        self._process = context.Process(target=serve, args=(child_end, choice, place), daemon=True)
         with _no_interrupts(), _no_main_module():
             self._process.start()
-        far.close()
+        child_end.close()
         self.place, self.in_flight = place, 0
         self._at_end = at_end
         self._lock = threading.Lock()
@@ -62,7 +62,7 @@ class Worker:
 
     @property
     def pid(self) -> int:
-        """The number of the process."""
+        """The process ID."""
         return self._process.pid or 0
 
     def facts(self) -> ModelFacts:

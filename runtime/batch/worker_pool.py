@@ -1,7 +1,7 @@
-"""The worker processes of a run: photos go to the one with the fewest, and the end of one loses no photo.
+"""The worker processes of a run: each photo goes to the least busy one, and a crash loses no photo.
 
-The photos that a worker had when it ended are aged again, one at a time, by the process that replaces it.
-Thus the photo that ends processes is found, and only that one fails.
+If a worker ends, the process that replaces it ages its photos in flight again, one at a time. This isolates a
+photo that crashes workers: only that photo fails.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _LOG = logging.getLogger(__name__)
 
 
 @dataclass(eq=False)
-class _Trial:
-    """The photos of a worker that ended, and the process that ages them again, one at a time."""
+class _Retry:
+    """The photos in flight of a worker that ended, and the process that ages them again, one at a time."""
 
     place: Place
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -33,7 +33,7 @@ class _Trial:
 
 
 class WorkerPool:
-    """Worker processes; `age` is called from as many threads as photos shall be in flight."""
+    """Worker processes. Each thread that calls `age` has one photo in flight."""
 
     def __init__(self, choice: PipelineChoice, places: Sequence[Place]) -> None:
         """Start the first worker and wait for its pipeline; raises the error with which it opened."""
@@ -41,9 +41,9 @@ class WorkerPool:
         self._changed = threading.Condition()
         self._all: list[Worker] = []
         self._workers: list[Worker] = []
-        self._trials: dict[Worker, _Trial] = {}
+        self._retries: dict[Worker, _Retry] = {}
         self._starting = self._stopped = False
-        self._ends = self._ends_in_a_row = 0
+        self._crashes = self._crashes_in_a_row = 0
         self._starter: threading.Thread | None = None
         self._choice = choice
         self._job: Job | None = None
@@ -56,7 +56,7 @@ class WorkerPool:
         self._choice = choice.at(self.facts.capabilities.precision)
 
     def begin(self, job: Job) -> None:
-        """Begin the run's job; the first worker takes photos at once, the others as they are ready."""
+        """Begin the run's job. The first worker takes photos immediately, the others when they are ready."""
         self._job = job
         self._admit(self._first)
         self._starting = True
@@ -64,27 +64,27 @@ class WorkerPool:
         self._starter.start()
 
     def age(self, task: PhotoTask, probed: Probed) -> Outcome:
-        """Age a photo in one of the workers.
+        """Age a photo in a worker.
 
         Raises EngineError if no worker is left, and errors that affect all photos.
         """
-        worker = self._borrow()
-        trial = None
+        worker = self._acquire()
+        retry = None
         try:
-            return self._done(worker.age(task, probed))
+            return self._completed(worker.age(task, probed))
         except WorkerEndedError:
-            trial = self._to_trial(worker)
+            retry = self._retry_of(worker)
         finally:
-            self._give_back(worker)
+            self._release(worker)
         try:
-            return self._age_alone(trial, task, probed)
+            return self._age_alone(retry, task, probed)
         finally:
-            self._leave_trial(worker, trial)
+            self._leave_retry(worker, retry)
 
     @property
-    def ends(self) -> int:
-        """How many workers have ended by themselves: each may have left temporary files."""
-        return self._ends
+    def crashes(self) -> int:
+        """The number of workers that ended unexpectedly; each may have left temporary files."""
+        return self._crashes
 
     def close(self) -> None:
         """End all workers after their photos in flight."""
@@ -104,7 +104,7 @@ class WorkerPool:
         with self._changed:
             if self._stopped:
                 raise EngineError("the run has ended")
-            worker = Worker(self._choice, place, self._noticed)
+            worker = Worker(self._choice, place, self._on_end)
             self._all.append(worker)
             return worker
 
@@ -131,17 +131,17 @@ class WorkerPool:
             self._workers.append(worker)
             self._changed.notify_all()
 
-    def _noticed(self, worker: Worker) -> None:
+    def _on_end(self, worker: Worker) -> None:
         """A process has ended."""
         with self._changed:
             if not self._stopped and worker in self._workers:
                 _LOG.warning(
-                    "a worker process ended (%s): the photos that it had are aged again, one at a time",
+                    "a worker process ended (%s): its photos in flight are aged again, one at a time",
                     worker.ended,
                 )
             self._changed.notify_all()
 
-    def _borrow(self) -> Worker:
+    def _acquire(self) -> Worker:
         """The worker with the fewest photos, among those with room; waits for one."""
         assert self._job is not None
         room = 2 * self._job.options.threads
@@ -155,61 +155,61 @@ class WorkerPool:
                     return worker
                 # Photos of a process that has just ended are still to be handed to its replacement.
                 handed_over = any(one.ended and one.in_flight for one in self._workers)
-                if self._stopped or not (alive or self._starting or self._trials or handed_over):
+                if self._stopped or not (alive or self._starting or self._retries or handed_over):
                     how = self._workers[-1].ended if self._workers else "none is ready"
                     raise EngineError(
-                        f"no worker process is left ({how}): use fewer `workers`, and run again to go on"
+                        f"no worker process is left ({how}): use fewer `workers`, and run again to resume"
                     )
                 self._changed.wait()
 
-    def _give_back(self, worker: Worker) -> None:
+    def _release(self, worker: Worker) -> None:
         with self._changed:
             worker.in_flight -= 1
             self._settle(worker)
             self._changed.notify_all()
 
-    def _done(self, outcome: Outcome) -> Outcome:
-        self._ends_in_a_row = 0
+    def _completed(self, outcome: Outcome) -> Outcome:
+        self._crashes_in_a_row = 0
         return outcome
 
-    def _to_trial(self, worker: Worker) -> _Trial:
-        """The trial of the photos of a worker that has ended."""
+    def _retry_of(self, worker: Worker) -> _Retry:
+        """The retry of the photos of a worker that has ended, created by the first of them."""
         with self._changed:
-            if worker not in self._trials:
-                self._count_end(worker.ended)
+            if worker not in self._retries:
+                self._count_crash(worker.ended)
                 self._workers.remove(worker)
-                self._trials[worker] = _Trial(worker.place)
-            trial = self._trials[worker]
-            trial.photos += 1
-            return trial
+                self._retries[worker] = _Retry(worker.place)
+            retry = self._retries[worker]
+            retry.photos += 1
+            return retry
 
-    def _count_end(self, how: str) -> None:
-        """Count a process that has ended; raises EngineError if that happens again and again."""
-        self._ends += 1
-        self._ends_in_a_row += 1
-        if self._ends_in_a_row > 2 * len(self._places) + 2:
+    def _count_crash(self, how: str) -> None:
+        """Count a process that has ended; raises EngineError after too many in a row."""
+        self._crashes += 1
+        self._crashes_in_a_row += 1
+        if self._crashes_in_a_row > 2 * len(self._places) + 2:
             raise EngineError(
-                f"{self._ends_in_a_row} worker processes have ended one after the other, the last one "
-                f"{how}: use fewer `workers`, and run again to go on"
+                f"{self._crashes_in_a_row} worker processes have ended in a row, the last one "
+                f"{how}: use fewer `workers`, and run again to resume"
             )
 
-    def _age_alone(self, trial: _Trial, task: PhotoTask, probed: Probed) -> Outcome:
+    def _age_alone(self, retry: _Retry, task: PhotoTask, probed: Probed) -> Outcome:
         """Age a photo whose worker has ended, while the replacement ages no other."""
-        with trial.lock:
+        with retry.lock:
             try:
-                if trial.worker is None:
-                    trial.worker = self._replacement(trial.place)
-                return self._done(trial.worker.age(task, probed))
+                if retry.worker is None:
+                    retry.worker = self._replacement(retry.place)
+                return self._completed(retry.worker.age(task, probed))
             except WorkerEndedError as ended:
-                trial.worker = None
+                retry.worker = None
                 with self._changed:
-                    self._count_end(str(ended))
+                    self._count_crash(str(ended))
                 reason = (
-                    f"the worker process that ages it ends ({ended}), twice: it may need more memory than "
-                    "there is, use fewer `workers`, or make it smaller"
+                    f"its worker process ended twice ({ended}): it may need more memory than "
+                    "there is, use fewer `workers`, or make the photo smaller"
                 )
                 try:
-                    trial.worker = self._replacement(trial.place)
+                    retry.worker = self._replacement(retry.place)
                 except AmganError as error:
                     _LOG.warning("a worker process is not replaced: %s", error)
         return Outcome(
@@ -224,16 +224,16 @@ class WorkerPool:
         worker.take(self._job)
         return worker
 
-    def _leave_trial(self, ended: Worker, trial: _Trial) -> None:
+    def _leave_retry(self, ended: Worker, retry: _Retry) -> None:
         with self._changed:
-            trial.photos -= 1
+            retry.photos -= 1
             self._settle(ended)
             self._changed.notify_all()
 
     def _settle(self, ended: Worker) -> None:
-        """After the last photo of a trial its worker takes photos like any other; hold the lock."""
-        trial = self._trials.get(ended)
-        if trial is not None and not trial.photos and not ended.in_flight:
-            del self._trials[ended]
-            if trial.worker is not None:
-                self._workers.append(trial.worker)
+        """After the last photo of a retry, let its worker take any photo. The caller holds the lock."""
+        retry = self._retries.get(ended)
+        if retry is not None and not retry.photos and not ended.in_flight:
+            del self._retries[ended]
+            if retry.worker is not None:
+                self._workers.append(retry.worker)

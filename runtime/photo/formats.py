@@ -25,15 +25,15 @@ FORMAT_OF_SUFFIX = {
 }  # fmt: skip
 NAMES = "JPEG, PNG, TIFF or WebP"
 NO_ALPHA = ("JPEG", "BMP")
-MOST_SIDE_PX = {"JPEG": 65500, "WEBP": 16383, "AVIF": 32768, "HEIF": 32768}
+MAX_SIDE_PX = {"JPEG": 65500, "WEBP": 16383, "AVIF": 32768, "HEIF": 32768}
 """Longest sides that the libraries write and read back; longer AVIF and HEIC are written, but not read."""
 HOLDS_CMYK = ("JPEG", "TIFF")
 HOLDS_16_BITS = ("PNG", "TIFF")
 _LOSSLESS_TIFF = frozenset({"raw", "packbits", "tiff_lzw", "tiff_deflate", "tiff_adobe_deflate"})
 _EXIF_IFDS = (0x8769, 0x8825, 0xA005)
 _XMP_TAG = 700
-_JPEG_MOST_EXIF = 65533
-_JPEG_MOST_XMP = 65533 - 29
+_MAX_JPEG_EXIF_BYTES = 65533
+_MAX_JPEG_XMP_BYTES = 65533 - 29
 _log = logging.getLogger(__name__)
 
 
@@ -98,7 +98,7 @@ def _jpeg(kept: Mapping[str, Any], options: dict[str, Any]) -> dict[str, Any]:
         options["comment"] = kept["comment"]
     if "iptc" in kept:
         options["extra"] = iptc_segment(kept["iptc"])
-    for key, most in (("exif", _JPEG_MOST_EXIF), ("xmp", _JPEG_MOST_XMP)):
+    for key, most in (("exif", _MAX_JPEG_EXIF_BYTES), ("xmp", _MAX_JPEG_XMP_BYTES)):
         if len(options.get(key, b"")) > most:  # from a TIFF or PNG: too long for a JPEG segment
             _log.debug("%s is too long for a JPEG and left out", key)
             del options[key]

@@ -144,7 +144,7 @@ def read_layout(source: bytes) -> Layout:
     except (ValueError, KeyError, IndexError, struct.error) as error:
         raise NotPlainError(f"its headers are unusual: {error}") from error
     if not height or not width:
-        raise NotPlainError("its size stands behind the picture")
+        raise NotPlainError("its height is defined after the scan")
     return Layout(height, width, components, quantization, huffman, interval, scan)
 
 
@@ -196,7 +196,7 @@ def _huffman(body: bytes) -> Tables:
     while at < len(body):
         end = at + 17 + sum(body[at + 1 : at + 17])
         if end > len(body):
-            raise ValueError("a Huffman table that does not end")
+            raise ValueError("a truncated Huffman table")
         tables[divmod(body[at], 16)] = body[at + 1 : end].ljust(_TABLE_BYTES, b"\0")
         at = end
     return tables

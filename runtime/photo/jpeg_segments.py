@@ -41,7 +41,7 @@ def _segments(content: bytes) -> Iterator[tuple[int, int, int]]:
         marker = content[at + 1]
         end = at + 2 + struct.unpack_from(">H", content, at + 2)[0]
         if end < at + _HEAD_BYTES or end > len(content):
-            raise ValueError("a segment that does not end")
+            raise ValueError("a truncated segment")
         yield marker, at, end
         at = end
         if marker == _START_OF_SCAN:
@@ -97,8 +97,8 @@ def _components(content: bytes) -> bytes:
     raise ValueError("no marker of a frame")
 
 
-def with_texts_of(picture: bytes, original: bytes, texts: bytes) -> bytes:
-    """A JPEG with the tables and scans of ``picture`` and the comments and profiles of ``texts``.
+def with_metadata_of(picture: bytes, original: bytes, metadata: bytes) -> bytes:
+    """A JPEG with the tables and scans of ``picture`` and the comments and profiles of ``metadata``.
 
     The segments that define the colour space, JFIF and Adobe, are those of ``original``.
     """
@@ -109,18 +109,18 @@ def with_texts_of(picture: bytes, original: bytes, texts: bytes) -> bytes:
             parts.append(b"\xff\xe0" + struct.pack(">H", len(body) + 2) + body)
         elif marker == _APP14 and original[start + 4 : start + 9] == b"Adobe":
             parts.append(original[start:end])
-    for marker, start, end in head_segments(texts):
-        if _is_text(marker) and marker not in (_APP0, _APP14):
-            parts.append(texts[start:end])
+    for marker, start, end in head_segments(metadata):
+        if _is_metadata(marker) and marker not in (_APP0, _APP14):
+            parts.append(metadata[start:end])
     last = 2
     for marker, start, end in head_segments(picture):
-        if not _is_text(marker):
+        if not _is_metadata(marker):
             parts.append(picture[start:end])
         last = end
     return b"".join([*parts, picture[last:]])
 
 
-def _is_text(marker: int) -> bool:
+def _is_metadata(marker: int) -> bool:
     return _APP0 <= marker <= _APP15 or marker == _COMMENT
 
 

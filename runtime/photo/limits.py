@@ -22,10 +22,10 @@ SMALL_PIXELS = 4_000_000
 """Smaller photos are not checked against the available memory."""
 BYTES_PER_PIXEL, JPEG_BYTES_PER_PIXEL = 21, 30
 """The most memory that a photo takes while it is processed (docs/photos.md)."""
-_MOST_PAGES = 16
+_MAX_PAGES = 16
 _BLOCK_BYTES = 1 << 20
 _MODES = ("RGB", "RGBA", "RGBX", "L", "LA", "P", "PA", "1", "CMYK")
-_DEEP_MODES = ("RGB", "RGBA", "LA", "I;16", "I;16B", "CMYK")
+_MODES_16_BIT = ("RGB", "RGBA", "LA", "I;16", "I;16B", "CMYK")
 _SUBFILE, _BITS, _PHOTOMETRIC, _SAMPLES, _PLANAR, _SAMPLE_FORMAT, _DNG = 254, 258, 262, 277, 284, 339, 50706
 _SENSOR_KINDS = (32803, 34892)  # colour filter array, linear raw (DNG 1.4)
 _CHANNELS = {
@@ -44,7 +44,7 @@ _CHANNELS = {
 _SCAN = re.compile(rb"\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")  # marker, length, components
 _SCAN_HEAD_BYTES = 5
 _HUFFMAN_FRAMES = (0xC0, 0xC1, 0xC2)
-_PART_BOXES = (b"meta", b"iprp", b"ipco")
+_CONTAINER_BOXES = (b"meta", b"iprp", b"ipco")
 
 
 def too_large(path: Path, megapixels: str) -> PhotoError:
@@ -86,7 +86,7 @@ def _refuse_without_memory(picture: ImageFile.ImageFile, path: Path) -> None:
     if left is not None and need > left:
         raise PhotoError(
             f"'{path}' has {pixels / 1e6:.0f} megapixels and needs about {need / 2**30:.1f} GiB of memory, "
-            f"and {left / 2**30:.1f} are left: make it smaller, or raise the limit of memory"
+            f"and {left / 2**30:.1f} are available: make it smaller, or raise the memory limit"
         )
 
 
@@ -112,9 +112,9 @@ def _refuse_16_bit(picture: ImageFile.ImageFile, path: Path, bits: int) -> None:
     layouts = str(picture.tile)
     straight = not any(name in layouts for name in ("RGBa", "I;16R", "I;12"))
     inverted, planar = tags.get(_PHOTOMETRIC) == 0, tags.get(_PLANAR, 1) != 1
-    if bits != 16 or picture.mode not in _DEEP_MODES or not (whole and straight) or inverted or planar:
+    if bits != 16 or picture.mode not in _MODES_16_BIT or not (whole and straight) or inverted or planar:
         raise PhotoError(
-            f"'{path}' has {bits} bits a channel in a layout that cannot be kept: "
+            f"'{path}' has {bits} bits a channel in an unsupported layout: "
             "save it as RGB or grey with 16 or 8 bits a channel first"
         )
 
@@ -126,7 +126,7 @@ def _refuse_pages(picture: ImageFile.ImageFile, path: Path) -> None:
     is_tiff = picture.format == "TIFF"
     if _has_pages(picture) if is_tiff else getattr(picture, "n_frames", 1) > 1:
         raise PhotoError(
-            f"'{path}' holds several pictures (an animation or pages): save the one to age alone"
+            f"'{path}' holds several pictures (an animation or pages): save the one to age separately"
         )
 
 
@@ -135,7 +135,7 @@ def _has_pages(picture: ImageFile.ImageFile) -> bool:
     if not getattr(picture, "is_animated", False):
         return False
     try:
-        for page in range(1, _MOST_PAGES):
+        for page in range(1, _MAX_PAGES):
             try:
                 picture.seek(page)
             except EOFError:
@@ -154,7 +154,7 @@ def _refuse_raw(picture: ImageFile.ImageFile, path: Path) -> None:
         canon = stream.read(10)[8:] == b"CR"
     if canon or tags.get(_SUBFILE, 0) & 1 or _DNG in tags or tags.get(_PHOTOMETRIC) in _SENSOR_KINDS:
         raise PhotoError(
-            f"'{path}' is a camera's raw file, or begins with a preview: develop it into a JPEG or TIFF first"
+            f"'{path}' is a camera's raw file, or starts with a preview: convert it to a JPEG or TIFF first"
         )
 
 
@@ -164,7 +164,7 @@ def _refuse_more_channels(picture: ImageFile.ImageFile, path: Path) -> None:
     read = _CHANNELS.get(picture.mode, stored)
     if stored > read:
         raise PhotoError(
-            f"'{path}' has {stored} channels, of which {read} could be kept: save it without the others"
+            f"'{path}' has {stored} channels, of which only {read} can be kept: save it without the others"
         )
 
 
@@ -180,7 +180,7 @@ def _refuse_many_scans(path: Path) -> None:
             last = block[-_SCAN_HEAD_BYTES + 1 :]
             if scans > MAX_JPEG_SCANS:
                 raise PhotoError(
-                    f"'{path}' is a JPEG of more than {MAX_JPEG_SCANS} scans, made to be slow: save it again"
+                    f"'{path}' is a JPEG of more than {MAX_JPEG_SCANS} scans, too slow to read: save it again"
                 )
 
 
@@ -192,7 +192,7 @@ def _refuse_rare_coding(path: Path) -> None:
         return  # damaged; the decoder reports it
     if kind not in _HUFFMAN_FRAMES:
         coding = "arithmetic coding" if kind > 0xC8 else "a lossless or hierarchical coding"
-        raise PhotoError(f"'{path}' is a JPEG with {coding}, which hardly any program reads: save it again")
+        raise PhotoError(f"'{path}' is a JPEG with {coding}, which few programs support: save it again")
 
 
 def _avif_bits(path: Path) -> int:
@@ -207,7 +207,7 @@ def _av1_bits(content: bytes) -> int:
     while offset + 8 <= len(content):
         length, kind = struct.unpack_from(">I4s", content, offset)
         body = content[offset + 8 : offset + length]
-        if kind in _PART_BOXES:
+        if kind in _CONTAINER_BOXES:
             most = max(most, _av1_bits(body[4:] if kind == b"meta" else body))
         elif kind == b"av1C" and len(body) > 2:
             high, twelve = body[2] & 0x40, body[2] & 0x20

@@ -56,7 +56,7 @@ _GPS_LEFT = (b"GPS", b"G\0P\0S")
 _PNG_COLOUR_CHUNKS = (b"cHRM", b"gAMA", b"sRGB", b"cICP")
 _PNG_TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
 _PNG_NOT_TEXT = (b"XML:com.adobe.xmp", b"Raw profile type")  # XMP is kept separately; the others duplicate it
-_PNG_MOST_TEXT = 4 * 2**20
+_MAX_PNG_TEXT_BYTES = 4 * 2**20
 _log = logging.getLogger(__name__)
 
 
@@ -122,7 +122,7 @@ def png_chunks(path: Path) -> Iterator[tuple[bytes, bytes]]:
 
     Texts stay compressed; texts beyond a total of 4 MiB are skipped.
     """
-    room = _PNG_MOST_TEXT
+    room = _MAX_PNG_TEXT_BYTES
     with path.open("rb") as stream:
         stream.seek(8)
         while len(head := stream.read(8)) == 8:

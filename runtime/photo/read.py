@@ -43,7 +43,7 @@ _OTHER_KINDS = {
     b"\xff\xd8\xff": "a broken JPEG", b"\x89PNG": "a broken PNG", b"<svg": "a drawing (SVG)",
     b"%PDF": "a PDF", b"PK\3\4": "a ZIP archive", b"<html": "a web page",
 }  # fmt: skip
-"""Kinds of files that are given for photos, by their first bytes."""
+"""Other kinds of files that users pass as photos, by their first bytes."""
 _open_lock = threading.Lock()
 
 
@@ -107,7 +107,7 @@ def reason_of(error: BaseException) -> str:
         return error.strerror
     text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     if "MAX_TEXT" in text:
-        return "its texts or profile unpack to more than 1 MiB, as only a bomb's do"
+        return "its texts or profile decompress to more than 1 MiB"
     return "its picture data are broken" if text.startswith("decoder error") else text
 
 

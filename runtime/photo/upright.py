@@ -14,7 +14,7 @@ from .metadata import BROKEN
 _WIDTH, _HEIGHT = ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight
 _POSITION_TAGS = (0x9214, 0xA214)  # SubjectArea, SubjectLocation: in px of the picture as it was stored
 _SIZES_IN_XMP = rb"(?:tiff:(?:Orientation|ImageWidth|ImageLength)|exif:Pixel[XY]Dimension)"
-_SAID_IN_XMP = (
+_SIZE_FIELDS_IN_XMP = (
     re.compile(rb"\s" + _SIZES_IN_XMP + rb"=(?:\"[^\"]*\"|'[^']*')"),
     re.compile(rb"<(" + _SIZES_IN_XMP + rb")>[^<]*</\1>"),
 )
@@ -43,9 +43,9 @@ def _exif(content: bytes, width: int, height: int) -> bytes | None:
     try:
         exif.load(content)
         camera = exif.get_ifd(ExifTags.IFD.Exif)
-        for told, size in ((_WIDTH, width), (_HEIGHT, height)):
-            if told in camera:
-                camera[told] = size
+        for tag, size in ((_WIDTH, width), (_HEIGHT, height)):
+            if tag in camera:
+                camera[tag] = size
         for tag in _POSITION_TAGS:
             camera.pop(tag, None)
         return exif.tobytes()
@@ -60,6 +60,6 @@ def _xmp(xmp: bytes) -> bytes | None:
         _, end, after = rest.partition(b"</" + name + b">")
         if start and end:
             xmp = before + after
-    for pattern in _SAID_IN_XMP:
+    for pattern in _SIZE_FIELDS_IN_XMP:
         xmp = pattern.sub(b"", xmp)
     return None if _REGIONS_LEFT.search(xmp) else xmp

@@ -21,7 +21,7 @@ from .formats import (
     FORMAT_OF_SUFFIX,
     HOLDS_16_BITS,
     HOLDS_CMYK,
-    MOST_SIDE_PX,
+    MAX_SIDE_PX,
     NAMES,
     NO_ALPHA,
     save_options,
@@ -104,7 +104,7 @@ def check_target(photo: Photo, path: Path | str) -> str:
         raise PhotoError(f"'{path}' must end like a {NAMES} file, such as .jpg or .png")
     if photo.alpha is not None and format in NO_ALPHA:
         raise PhotoError(f"'{path}' cannot be a {format}, which has no transparency: name it .png")
-    longest, longer = MOST_SIDE_PX.get(format), max(photo.pixels.shape[:2])
+    longest, longer = MAX_SIDE_PX.get(format), max(photo.pixels.shape[:2])
     if longest is not None and longer > longest:
         raise PhotoError(
             f"'{path}' cannot be a {format}, whose sides have at most {longest} px and not {longer}: name it "

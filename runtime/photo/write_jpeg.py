@@ -16,7 +16,7 @@ from PIL import ExifTags, Image
 from .data import JpegDecoder, JpegEncoder
 from .formats import save_options
 from .jpeg_blocks import KeptBlocksError, NeedsJpeglibError, change_blocks
-from .jpeg_segments import with_texts_of
+from .jpeg_segments import with_metadata_of
 from .metadata import BROKEN
 
 # The inverse of each orientation's transform (EXIF 2.3, tag 274).
@@ -30,7 +30,7 @@ _TURN_BACK = {
     8: Image.Transpose.ROTATE_270,
 }
 _STRIP_ROWS = 256
-_MOST_AT_ONCE_PX = 16_000_000
+_MAX_WHOLE_PX = 16_000_000
 _log = logging.getLogger(__name__)
 
 
@@ -56,7 +56,7 @@ def changed_jpeg(
             raise KeptBlocksError(f"it decodes to {before.shape}, not {after.shape}")
         blocks, touched = change_blocks(source, before, after, progressive=progressive)
         del after
-        content = with_texts_of(blocks, source, _texts(kept, orientation))
+        content = with_metadata_of(blocks, source, _texts(kept, orientation))
         if decoder is None:
             _check(content, before, touched)
         else:
@@ -97,7 +97,7 @@ def encoded_jpeg(
     if content is None:
         return None
     texts = _texts(kept, 1)
-    return with_texts_of(content, texts, texts)
+    return with_metadata_of(content, texts, texts)
 
 
 def _open(
@@ -152,7 +152,7 @@ def _check(content: bytes, before: NDArray[np.uint8], touched: NDArray[np.bool_]
     OpenCV decodes in half of Pillow's time, but the picture at once; Pillow, which has decoded ``before``,
     decides where OpenCV finds other pixels.
     """
-    if before.ndim == 3 and touched.size <= _MOST_AT_ONCE_PX and _is_kept(content, before, touched):
+    if before.ndim == 3 and touched.size <= _MAX_WHOLE_PX and _is_kept(content, before, touched):
         return
     with Image.open(io.BytesIO(content), formats=("JPEG",)) as written:
         for top in range(0, len(before), _STRIP_ROWS):

@@ -21,9 +21,9 @@ from .location import Location
 from .remote import REMOTE
 
 STALE_LINES = 1000
-LINES_AT_MOST = 100
-SECONDS_AT_MOST = 5.0
-SECONDS_BETWEEN = 60.0
+MAX_BUFFERED_LINES = 100
+FLUSH_AFTER_S = 5.0
+REWRITE_AFTER_S = 60.0
 
 
 class Lines(ABC):
@@ -95,7 +95,7 @@ class _LocalLines(Lines):
 class _LocalJournal(Journal):
     def __init__(self, path: Path) -> None:
         self._path = path
-        with _telling(path):
+        with _as_photo_error(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             content = path.read_bytes() if path.exists() else b""
             self.lines = _whole_lines(content)
@@ -106,7 +106,7 @@ class _LocalJournal(Journal):
 
     def rewrite(self, lines: Iterable[bytes]) -> None:
         content = b"".join(lines)
-        with _telling(self._path):
+        with _as_photo_error(self._path):
             with whole_file(self._path) as temporary:
                 temporary.write_bytes(content)
             self._file.close()
@@ -120,7 +120,7 @@ class _LocalJournal(Journal):
 
 
 class _RemoteLines(Lines):
-    """One object that is rewritten regularly: always complete, at most SECONDS_BETWEEN seconds old."""
+    """One object that is rewritten regularly: always complete, at most REWRITE_AFTER_S seconds old."""
 
     def __init__(self, location: Location) -> None:
         self._location = location
@@ -129,7 +129,7 @@ class _RemoteLines(Lines):
 
     def add(self, line: bytes) -> None:
         self._lines.write(line)
-        if time.monotonic() - self._written >= SECONDS_BETWEEN:
+        if time.monotonic() - self._written >= REWRITE_AFTER_S:
             self._put()
 
     def close(self) -> None:
@@ -171,7 +171,7 @@ class _RemoteJournal(Journal):
 
     def add(self, line: bytes) -> None:
         self._waiting.append(line)
-        if len(self._waiting) >= LINES_AT_MOST or time.monotonic() - self._written >= SECONDS_AT_MOST:
+        if len(self._waiting) >= MAX_BUFFERED_LINES or time.monotonic() - self._written >= FLUSH_AFTER_S:
             self._flush()
 
     def close(self) -> None:
@@ -188,13 +188,14 @@ class _RemoteJournal(Journal):
             REMOTE.put(self._folder / f"{self._name}-{self._number + 1:06}.jsonl", content)
         except PhotoError as error:
             raise PhotoError(
-                f"the record of the run cannot be kept: {error}, and give the same command again"
+                f"the record of the run cannot be written: {error}, and run the same command again"
             ) from error
         self._number += 1
 
 
 @contextlib.contextmanager
-def _telling(path: Path) -> Iterator[None]:
+def _as_photo_error(path: Path) -> Iterator[None]:
+    """Convert an OSError to a PhotoError about a record."""
     try:
         yield
     except OSError as error:

@@ -14,7 +14,7 @@ from ..files import file_sha256, is_temporary
 from .location import Location
 from .store import Facts, Listed, Store
 
-_LITTER = frozenset({"thumbs.db", "desktop.ini"})
+_SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini"})
 
 
 class LocalStore(Store):
@@ -59,23 +59,23 @@ class LocalStore(Store):
         ``refusal``.
         """
         top = folder.path
-        closed: list[OSError] = []
-        for path, subfolders, names in os.walk(top, onerror=closed.append):
+        unreadable: list[OSError] = []
+        for path, subfolders, names in os.walk(top, onerror=unreadable.append):
             here = Path(path)
             subfolders[:] = sorted(
                 n for n in subfolders if not n.startswith(".") and os.path.realpath(here / n) != without
             )
             for name in sorted(names):
-                if not name.startswith(".") and name.lower() not in _LITTER:
+                if not name.startswith(".") and name.lower() not in _SYSTEM_FILES:
                     yield _listed(here / name, top, top)
             for link in (here / name for name in subfolders):
                 if link.is_symlink():
                     yield replace(
                         _named(link, top),
-                        refusal="a link to a folder: it is not followed, give that folder itself",
+                        refusal="a link to a folder, which is not followed: give the folder itself",
                         unasked=True,
                     )
-        for error in closed:
+        for error in unreadable:
             found = _named(Path(error.filename), top)
             yield replace(found, refusal=f"a folder that cannot be read: {error.strerror}")
 
@@ -129,8 +129,8 @@ def _listed(path: Path, top: Path, inside: Path | None = None) -> Listed:
     found = _named(path, top)
     link = inside is not None and path.is_symlink() and path.exists()
     if inside is not None and link and not _leads_into(path, inside):
-        reason = f"a link that leads out of '{inside}': it is not followed"
+        reason = f"a link that leads out of '{inside}', which is not followed"
         return replace(found, refusal=reason, unasked=True)
     if not path.exists():
-        return replace(found, refusal="a link to something that does not exist")
+        return replace(found, refusal="a broken link")
     return found if path.is_file() else replace(found, refusal="not a picture: not a regular file")

@@ -22,8 +22,8 @@ _log = logging.getLogger(__name__)
 
 RUN_FOLDER = ".amgan"
 """Folder inside an output folder that holds the lock and the record of a run."""
-BEAT_S = 10.0
-PATIENCE_S = 35.0
+HEARTBEAT_S = 10.0
+STALE_AFTER_S = 35.0
 _LOCKED_BYTE = 2**30
 """Windows locks byte ranges, which others cannot read then: this byte is beyond the file's text."""
 
@@ -54,7 +54,7 @@ def lock_folder(output: Location, tell: Callable[[str], None] = lambda sentence:
     ``tell`` is called with a sentence if the lock has to be waited for. Raises UsageError if another run
     holds the lock, and PhotoError if the folder cannot be written.
     """
-    return BeatingLock(output, tell) if output.is_remote else KernelLock(output)
+    return HeartbeatLock(output, tell) if output.is_remote else KernelLock(output)
 
 
 class KernelLock(RunLock):
@@ -82,7 +82,7 @@ class KernelLock(RunLock):
         except OSError as error:
             # A share without locks (NFS without lockd, SMB, sshfs): continue without a lock.
             _log.warning(
-                "'%s' lies on a file system without locks (%s): see to it that one run at a time uses it",
+                "'%s' lies on a file system without locks (%s): make sure that only one run uses it",
                 output, error.strerror,
             )  # fmt: skip
         with contextlib.suppress(OSError):  # the first photo reports a full disk in a better sentence
@@ -90,7 +90,7 @@ class KernelLock(RunLock):
             os.write(self._file, f"{_this_process()}\n".encode())
 
     def check(self) -> None:
-        """Nobody takes over what the kernel holds."""
+        """Do nothing: the kernel's lock cannot be taken over."""
 
     def close(self) -> None:
         """Release the lock."""
@@ -118,12 +118,13 @@ def _take(file: int) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-class BeatingLock(RunLock):
+class HeartbeatLock(RunLock):
     """The lock of a remote folder, by heartbeat.
 
-    A small object that its run rewrites every BEAT_S seconds. A run that finds one watches it for PATIENCE_S
-    seconds on its own clock: if it does not change, its run is dead, and the lock is taken over. A run that
-    lost its lock because it could not reach the store notices at its next beat and stops.
+    The lock is a small object that its run rewrites every HEARTBEAT_S seconds. A run that finds one watches
+    it for STALE_AFTER_S seconds on its own clock: if it does not change, its run has died, and the lock is
+    taken over. A run that lost its lock because it could not reach the store notices that at its next beat
+    and stops.
     """
 
     def __init__(self, output: Location, tell: Callable[[str], None]) -> None:
@@ -136,11 +137,12 @@ class BeatingLock(RunLock):
         self._ended = threading.Event()
         held = REMOTE.read(self._file)
         if held is not None:
-            tell(f"'{output}' is locked by {_holder(held)}: waiting {PATIENCE_S:.0f} s to see if it is alive")
-            self._outwait(held)
+            wait = f"{STALE_AFTER_S:.0f} s"
+            tell(f"'{output}' is locked by {_holder(held)}: waiting {wait} to see if it is alive")
+            self._wait_until_stale(held)
         if not REMOTE.put_new(self._file, self._content()) or not self._is_mine():
             raise _in_use(output, REMOTE.read(self._file) or b"")
-        self._thread = threading.Thread(target=self._beat, name="amgan-lock", daemon=True)
+        self._thread = threading.Thread(target=self._keep_beating, name="amgan-lock", daemon=True)
         self._thread.start()
 
     def check(self) -> None:
@@ -148,7 +150,7 @@ class BeatingLock(RunLock):
         if self._lost:
             raise PhotoError(
                 f"'{self._output}' was taken over by {self._lost} while the store could not be reached: "
-                "wait until that one ends and give the same command again"
+                "wait until that run ends, and run the same command again"
             )
 
     def close(self) -> None:
@@ -161,11 +163,11 @@ class BeatingLock(RunLock):
         except AmganError:
             pass  # the next run finds it stale
 
-    def _outwait(self, held: bytes) -> None:
-        """Wait until a lock has proved stale, and remove it; raises UsageError if its run is alive."""
-        end = time.monotonic() + PATIENCE_S
+    def _wait_until_stale(self, held: bytes) -> None:
+        """Wait until a lock is known to be stale, and remove it; raises UsageError if its run is alive."""
+        end = time.monotonic() + STALE_AFTER_S
         while time.monotonic() < end:
-            time.sleep(min(1.0, PATIENCE_S / 10))
+            time.sleep(min(1.0, STALE_AFTER_S / 10))
             now = REMOTE.read(self._file)
             if now is None:
                 return
@@ -173,8 +175,8 @@ class BeatingLock(RunLock):
                 raise _in_use(self._output, now)
         REMOTE.remove(self._file)
 
-    def _beat(self) -> None:
-        while not self._ended.wait(BEAT_S):
+    def _keep_beating(self) -> None:
+        while not self._ended.wait(HEARTBEAT_S):
             try:
                 held = REMOTE.read(self._file)
                 if held is not None and self._token.encode() not in held:
@@ -198,12 +200,12 @@ def _this_process() -> str:
 
 
 def _holder(content: bytes) -> str:
-    return content.decode("utf-8", "replace").partition("\n")[0][:200] or "it just began"
+    return content.decode("utf-8", "replace").partition("\n")[0][:200] or "just started"
 
 
 def _in_use(output: Location, content: bytes) -> UsageError:
     """The error for a folder that another run has locked; ``content`` is that of its lock."""
     return UsageError(
-        f"'{output}' is in use by another run ({_holder(content)}): wait until that one ends, or "
+        f"'{output}' is in use by another run ({_holder(content)}): wait until it ends, or "
         "name another output"
     )

@@ -40,13 +40,13 @@ class RemoteStore(Store):
     def is_file(self, location: Location) -> bool:
         """Whether the location is a file."""
         system, path = _open(location)
-        with _telling(location, "read"):
+        with _as_photo_error(location, "read"):
             return bool(system.isfile(path))
 
     def is_folder(self, location: Location) -> bool:
         """Whether the location is a folder or, in an object store, a prefix of any object."""
         system, path = _open(location)
-        with _telling(location, "read"):
+        with _as_photo_error(location, "read"):
             return bool(system.isdir(path))
 
     def exists(self, location: Location) -> bool:
@@ -56,7 +56,7 @@ class RemoteStore(Store):
     def facts(self, location: Location) -> Facts | None:
         """Current facts on a file from the store; None if it does not exist."""
         system, path = _open(location)
-        with _telling(location, "read"):
+        with _as_photo_error(location, "read"):
             try:
                 found = system.info(path)
             except FileNotFoundError:
@@ -72,7 +72,7 @@ class RemoteStore(Store):
     def remove(self, location: Location) -> None:
         """Remove a file if it exists."""
         system, path = _open(location)
-        with _telling(location, "removed"), contextlib.suppress(FileNotFoundError):
+        with _as_photo_error(location, "removed"), contextlib.suppress(FileNotFoundError):
             system.rm_file(path)
 
     def walk(self, folder: Location, without: str = "") -> Iterator[Listed]:
@@ -88,7 +88,7 @@ class RemoteStore(Store):
         fixed = fixed_part(pattern)
         system, path = _open(pattern)
         top, inside = self.identity(fixed), f"{_open(fixed)[1].rstrip('/')}/"
-        with _telling(pattern, "listed"):
+        with _as_photo_error(pattern, "listed"):
             names = [
                 name.removeprefix(inside) for name in sorted(system.glob(path)) if name.startswith(inside)
             ]
@@ -120,7 +120,7 @@ class RemoteStore(Store):
     def read(self, location: Location) -> bytes | None:
         """The content of a small file; None if it does not exist."""
         system, path = _open(location)
-        with _telling(location, "read"):
+        with _as_photo_error(location, "read"):
             try:
                 return bytes(system.cat_file(path))
             except FileNotFoundError:
@@ -130,7 +130,7 @@ class RemoteStore(Store):
         """Download a file; raises PhotoError if it has more than MAX_FETCHED_BYTES."""
         system, path = _open(location)
         fetched = 0
-        with _telling(location, "read"), target.open("xb") as local, system.open(path, "rb") as stream:
+        with _as_photo_error(location, "read"), target.open("xb") as local, system.open(path, "rb") as stream:
             while chunk := stream.read(_CHUNK):
                 fetched += len(chunk)
                 if fetched > MAX_FETCHED_BYTES:
@@ -143,7 +143,7 @@ class RemoteStore(Store):
     def put(self, location: Location, content: bytes) -> None:
         """Write a file atomically."""
         system, path = _open(location)
-        with _telling(location, "written"):
+        with _as_photo_error(location, "written"):
             if _takes_whole_objects(system):
                 system.pipe_file(path, content)
                 return
@@ -164,7 +164,7 @@ class RemoteStore(Store):
         Atomic on S3, Google and Azure; elsewhere two simultaneous callers may both succeed.
         """
         system, path = _open(location)
-        with _telling(location, "written"):
+        with _as_photo_error(location, "written"):
             if not _takes_whole_objects(system):
                 if system.exists(path):
                     return False
@@ -181,7 +181,7 @@ class RemoteStore(Store):
         """All files below a folder with their sizes in bytes, in order of name."""
         system, path = _open(folder)
         top = f"{path.rstrip('/')}/"
-        with _telling(folder, "listed"):
+        with _as_photo_error(folder, "listed"):
             found = system.find(path, detail=True)
             listed = [
                 (Listed(folder / name.removeprefix(top), name.removeprefix(top)), int(facts.get("size") or 0))
@@ -254,7 +254,7 @@ def _open(location: Location) -> tuple[Any, str]:
 
 
 @contextlib.contextmanager
-def _telling(location: Location, what: str) -> Iterator[None]:
+def _as_photo_error(location: Location, what: str) -> Iterator[None]:
     """Convert any exception of a store's package to a PhotoError."""
     try:
         yield
@@ -262,7 +262,7 @@ def _telling(location: Location, what: str) -> Iterator[None]:
         raise
     except FileNotFoundError as error:
         raise PhotoError(
-            f"'{location}' cannot be {what} ({_words(error)}): there is nothing of that name, check it"
+            f"'{location}' cannot be {what} ({_words(error)}): it does not exist, check the name"
         ) from error
     except Exception as error:
         raise PhotoError(

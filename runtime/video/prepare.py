@@ -103,8 +103,7 @@ def cannot_write(output: Path, error: OSError) -> AmganError:
     """The error for an output that cannot be written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return DiskFullError(
-            f"no space is left for '{output}': make room and give the same command again, "
-            "it goes on from there"
+            f"no space is left for '{output}': free some space and run the same command again to resume"
         )
     if isinstance(error, FileExistsError):
         return VideoError(f"'{output}' cannot be written: '{error.filename}' is not a folder")

@@ -48,7 +48,7 @@ def test_batch_some_good(tmp_path: Path) -> None:
     assert lines[0].startswith("aged 1 of 4 photos")
     assert lines[1] == "left out: 2"
     assert lines[2] == f"  {tmp_path / 'in' / 'black.png'}: no face was found"
-    assert lines[3] == f"  {tmp_path / 'in' / 'notes.txt'}: not a picture: its name ends in '.txt'"
+    assert lines[3] == f"  {tmp_path / 'in' / 'notes.txt'}: not a picture: its extension is '.txt'"
     assert lines[4] == "not aged: 1"
     assert lines[5].startswith(f"  {tmp_path / 'in' / 'broken.jpg'}: is not a picture")
 
@@ -71,7 +71,7 @@ def test_batch_interrupted(
     assert result.exit_code == 130
     assert (
         one_sentence(result)
-        == "amgan: interrupted, 1 of 3 photos are aged and written; give the same command again to go on\n"
+        == "amgan: interrupted, 1 of 3 photos are aged and written; run the same command again to resume\n"
     )
     assert {p.name for p in (tmp_path / "out").iterdir()} == {".amgan", "a.png"}
 
@@ -99,13 +99,13 @@ def test_jobs_follow_the_device_unless_given(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str, given: tuple[object, ...], threads: int
 ) -> None:
     asked: list[int] = []
-    whole = run_of_batches._Run.over
+    whole = run_of_batches._Run.run_all
 
     def over(self: run_of_batches._Run, tasks: list[PhotoTask]) -> list[Outcome]:
         asked.append(self._options.threads)
         return whole(self, tasks)
 
-    monkeypatch.setattr(run_of_batches._Run, "over", over)
+    monkeypatch.setattr(run_of_batches._Run, "run_all", over)
     monkeypatch.setattr(run_of_batches, "count_cores", lambda: 12)
     monkeypatch.setattr(CommandPipeline, "capabilities", _on(device))
     photo(tmp_path / "in" / "a.png")

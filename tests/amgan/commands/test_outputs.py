@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("fake")
 def test_an_output_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     source = photo(tmp_path / "a.png")
     for output, code, told in (
-        (tmp_path / "old.gif", 2, "is no kind of picture that can be written"),
+        (tmp_path / "old.gif", 2, "is not a supported picture format"),
         (tmp_path / f"{'x' * 300}.png", 1, "cannot be used: File name too long"),
         (source / "old.png", 1, f"cannot be written: '{source}' is not a folder"),
     ):

@@ -94,8 +94,8 @@ def test_wrong_use(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_folder_in_use(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lock, "BEAT_S", 0.05)
-    monkeypatch.setattr(lock, "PATIENCE_S", 600.0)
+    monkeypatch.setattr(lock, "HEARTBEAT_S", 0.05)
+    monkeypatch.setattr(lock, "STALE_AFTER_S", 600.0)
     with lock.lock_folder(Location(f"{bucket}/out")):
         result = batch(f"{bucket}/in", "-o", f"{bucket}/out")
     assert result.exit_code == 2
@@ -111,7 +111,7 @@ def test_interrupted(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(OpenedPipeline, "start", interrupt)
     result = batch(f"{bucket}/in", "-o", f"{bucket}/out")
     assert result.exit_code == 130
-    assert "give the same command again to go on" in result.stderr
+    assert "run the same command again to resume" in result.stderr
     assert not SYSTEM.exists(f"{bucket}/out/.amgan/lock")
     monkeypatch.undo()
     monkeypatch.setattr(pipeline, "Pipeline", OpenedPipeline)

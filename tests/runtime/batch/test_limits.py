@@ -99,7 +99,7 @@ def test_a_photo_over_the_limit_fails_alone(tmp_path: Path) -> None:
     jobs = plan_run([tmp_path / "in"], tmp_path / "out").tasks
     one, other = run_batch(FakePipeline(), jobs, REQUEST, options=BatchOptions(memory=100))
     assert one.status == other.status == "failed"
-    assert one.reason.startswith("it takes 1 KiB of memory, over the limit of 0 KiB: raise `memory_bytes`")
+    assert one.reason.startswith("it needs 1 KiB of memory, over the limit of 0 KiB: raise `memory_bytes`")
     assert "not a picture" in other.reason
 
 
@@ -152,7 +152,9 @@ def test_a_full_disk_ends_the_run_and_it_goes_on_later(small_disk: Path, tmp_pat
     jobs = plan_run([tmp_path / "in"], out).tasks
     reported: list[Outcome] = []
     record = RunRecord(Location.of(out), "s")
-    with pytest.raises(DiskFullError, match=r"no space is left for .*: make room and give the same command"):
+    with pytest.raises(
+        DiskFullError, match=r"no space is left for .*: free some space and run the same command"
+    ):
         run_batch(FakePipeline(), jobs, REQUEST, reported.append, record=record)
     record.close()
     assert 0 < len(reported) < 12

@@ -109,12 +109,12 @@ def test_a_photo_that_ends_its_worker_twice_fails_alone(
     result = run()
     (failed,) = result.failed
     assert failed.source.name == "04-deadly.png"
-    assert "the worker process that ages it ends (killed by signal 9), twice" in failed.reason
+    assert "its worker process ended twice (killed by signal 9)" in failed.reason
     assert "sha256" in failed.details
     assert len(result.of("aged")) == 8
     assert len(list((tmp_path / "deaths").iterdir())) == 2
     assert len(list(opened.iterdir())) >= 3, "both processes that ended were replaced"
-    assert "a worker process ended (killed by signal 9): the photos that it had are aged again" in caplog.text
+    assert "a worker process ended (killed by signal 9): its photos in flight are aged again" in caplog.text
     assert len(run().of("unchanged")) == 8
 
 

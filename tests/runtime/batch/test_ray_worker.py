@@ -28,7 +28,7 @@ def work(bucket: str, monkeypatch: pytest.MonkeyPatch) -> list[Outcome]:
     worker = batch_ray._Worker(ModelChoice(None, "cpu"), REQUEST, BatchOptions(no_face="skip"), True)
     done = worker({name: np.array([row[name] for row in rows], object) for name in rows[0]})
     outcomes = [
-        batch_ray._in_own_names(tasks[number], pickle.loads(packed))
+        batch_ray._with_original_names(tasks[number], pickle.loads(packed))
         for number, packed in zip(done["number"], done["packed"], strict=True)
     ]
     for task, outcome in zip(tasks, outcomes, strict=True):

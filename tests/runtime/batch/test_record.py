@@ -152,8 +152,8 @@ def test_leftovers_of_killed_runs_go_and_nothing_else(tmp_path: Path) -> None:
 def test_a_killed_run_loses_what_its_record_had_not_written(
     system: Any, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal, "LINES_AT_MOST", 2)
-    monkeypatch.setattr(journal, "SECONDS_AT_MOST", 1e9)
+    monkeypatch.setattr(journal, "MAX_BUFFERED_LINES", 2)
+    monkeypatch.setattr(journal, "FLUSH_AFTER_S", 1e9)
     plan = plan_run([f"{bucket}/in"], f"{bucket}/out")
     record = RunRecord(Location(f"{bucket}/out"), "s")  # never closed: in a store two of three lines
     first = run_batch(FakePipeline(), plan.tasks, REQUEST, options=SKIP, record=record)

@@ -54,7 +54,7 @@ def test_bad_files_are_listed_and_the_good_ones_done(tmp_path: Path) -> None:
     outcomes = by_name(run_batch(FakePipeline(), plan_run([source], tmp_path / "out").tasks, REQUEST))
     assert {name for name, one in outcomes.items() if one.status == "aged"} == {"good.png"}
     assert "no face" in outcomes["black.png"].reason
-    assert outcomes["notes.txt"].reason == "not a picture: its name ends in '.txt'"
+    assert outcomes["notes.txt"].reason == "not a picture: its extension is '.txt'"
     assert "not a picture" in outcomes["noending"].reason
     assert outcomes["broken.jpg"].reason
     assert "link" in outcomes["dangling.png"].reason
@@ -97,8 +97,8 @@ def test_wrong_use_is_refused(tmp_path: Path) -> None:
         (source, tmp_path / "file.dat", "is a file"),
         (source / "a.jpg", source / "a.jpg", "never overwritten"),
         (source / "a.jpg", source, "never overwritten"),
-        (source / "a.jpg", tmp_path / "file.dat", "no picture"),
-        (tmp_path / "empty", tmp_path / "out", "holds no photos"),
+        (source / "a.jpg", tmp_path / "file.dat", "not a picture"),
+        (tmp_path / "empty", tmp_path / "out", "contains no photos"),
     ):
         with pytest.raises(UsageError, match=says):
             plan_run([wrong_source], wrong_output)

@@ -111,7 +111,7 @@ def test_a_store_that_refuses_fails_the_photo(bucket: str, monkeypatch: pytest.M
     told = "cannot be written (no): check its name and the access to it"
     assert found[0].reason == f"'{bucket}/out/a.png' {told}"
     assert (found[3].reason or "").startswith(f"'{bucket}/out/")
-    assert (found[3].reason or "").endswith("is not what was written to it: give the command again")
+    assert (found[3].reason or "").endswith("differs from what was written: run the same command again")
 
 
 def test_a_full_disk_of_this_machine_ends_the_run(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,7 +119,7 @@ def test_a_full_disk_of_this_machine_ends_the_run(bucket: str, monkeypatch: pyte
         raise PhotoError("no") from OSError(28, "No space left on device")
 
     monkeypatch.setattr(RemoteStore, "fetch", full)
-    with pytest.raises(DiskFullError, match="make room"):
+    with pytest.raises(DiskFullError, match="free some space"):
         outcomes(f"{bucket}/in", f"{bucket}/out")
     monkeypatch.undo()
     monkeypatch.setattr(batch_photo.PhotoWork, "end", lambda *a: (_ for _ in ()).throw(DiskFullError("full")))

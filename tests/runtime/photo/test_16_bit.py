@@ -176,7 +176,7 @@ def test_layouts_that_cannot_be_kept_are_refused(tmp_path: Path) -> None:
     entry = content.index(struct.pack("<HHIH", 262, 3, 1, 1))  # black is zero
     content[entry + 8] = 0
     (tmp_path / "a.tif").write_bytes(content)
-    with pytest.raises(PhotoError, match="16 bits a channel in a layout that cannot be kept"):
+    with pytest.raises(PhotoError, match="16 bits a channel in an unsupported layout"):
         read_photo(tmp_path / "a.tif")
 
 

@@ -16,7 +16,7 @@ from amgan.runtime.photo.write import check_target, write_photo
 
 def test_a_tiff_with_a_fourth_channel_of_no_meaning_is_refused(tmp_path: Path) -> None:
     Image.fromarray(NOISE["RGB"]).convert("RGBX").save(tmp_path / "a.tif")
-    assert "has 4 channels, of which 3 could be kept" in refusal(tmp_path / "a.tif")
+    assert "has 4 channels, of which only 3 can be kept" in refusal(tmp_path / "a.tif")
 
 
 def test_missing_file(tmp_path: Path) -> None:

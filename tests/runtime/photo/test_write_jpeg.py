@@ -264,7 +264,7 @@ def test_rare_codings_are_refused_by_name(tmp_path: Path, marker: int, reason: s
 @pytest.mark.parametrize("at_once", [0, 10**6])
 def test_a_file_with_other_pixels_is_refused(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """By Pillow alone, and by OpenCV first."""
-    monkeypatch.setattr(write_jpeg, "_MOST_AT_ONCE_PX", at_once)
+    monkeypatch.setattr(write_jpeg, "_MAX_WHOLE_PX", at_once)
     stream = io.BytesIO()
     noise = np.random.default_rng(0).integers(0, 256, (300, 40, 3), np.uint8)
     Image.fromarray(noise).save(stream, "JPEG", quality=80)

@@ -97,13 +97,13 @@ def test_a_journal_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.Monke
     journal = open_journal(Location("memory://refused/.amgan"), "run")
     monkeypatch.setattr(RemoteStore, "put", refuse)
     journal.add(b"one\n")
-    with pytest.raises(PhotoError, match="record of the run cannot be kept: 'x' cannot be written"):
+    with pytest.raises(PhotoError, match="record of the run cannot be written: 'x' cannot be written"):
         journal.close()
 
 
 def test_lines_of_a_store_wait_until_there_are_some(system: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journals, "LINES_AT_MOST", 2)
-    monkeypatch.setattr(journals, "SECONDS_AT_MOST", 1e9)
+    monkeypatch.setattr(journals, "MAX_BUFFERED_LINES", 2)
+    monkeypatch.setattr(journals, "FLUSH_AFTER_S", 1e9)
     folder = Location(new_bucket(system)) / ".amgan"
     journal = open_journal(folder, "run")
     for line in (b"one\n", b"two\n", b"three\n"):
@@ -118,11 +118,11 @@ def test_a_file_of_lines_begins_anew(system: Any, monkeypatch: pytest.MonkeyPatc
     file = Location(new_bucket(system)) / "report.jsonl"
     for _ in range(2):
         system.pipe_file(file.text, b"of an earlier run")
-        monkeypatch.setattr(journals, "SECONDS_BETWEEN", 1e9)
+        monkeypatch.setattr(journals, "REWRITE_AFTER_S", 1e9)
         lines = begin_lines(file)
         lines.add(b"one\n")
         assert system.cat_file(file.text) == (b"" if file.is_remote else b"one\n")
-        monkeypatch.setattr(journals, "SECONDS_BETWEEN", 0.0)
+        monkeypatch.setattr(journals, "REWRITE_AFTER_S", 0.0)
         lines.add(b"two\n")
         assert system.cat_file(file.text) == b"one\ntwo\n"
         lines.add(b"three\n")

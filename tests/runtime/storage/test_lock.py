@@ -28,8 +28,8 @@ HANGS_AFTER_S = 600
 @pytest.fixture
 def out(system: Any, monkeypatch: pytest.MonkeyPatch) -> Location:
     """An output folder, and a lock that beats quickly and is watched for long."""
-    monkeypatch.setattr(locks, "BEAT_S", 0.1)
-    monkeypatch.setattr(locks, "PATIENCE_S", 600.0)
+    monkeypatch.setattr(locks, "HEARTBEAT_S", 0.1)
+    monkeypatch.setattr(locks, "STALE_AFTER_S", 600.0)
     return Location(new_bucket(system)) / "out"
 
 
@@ -54,7 +54,7 @@ def test_a_share_without_locks_is_used_with_a_warning(
     monkeypatch.setattr(fcntl, "flock", refuse)
     with lock_folder(Location.of(tmp_path / "out")):
         pass
-    assert "a file system without locks (No locks available): see to it" in caplog.text
+    assert "a file system without locks (No locks available): make sure" in caplog.text
 
 
 def test_the_lock_of_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +92,7 @@ def test_nothing_stays_of_a_lock(system: Any, out: Location) -> None:
 def test_the_lock_of_a_dead_run_is_taken_over(
     system: Any, out: Location, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(locks, "PATIENCE_S", 0.4)
+    monkeypatch.setattr(locks, "STALE_AFTER_S", 0.4)
     system.pipe_file(f"{out}/.amgan/lock", b"process 1 on a machine that is gone\nabc 7\n")
     told: list[str] = []
     with lock_folder(out, told.append) as lock:
@@ -116,7 +116,7 @@ def test_a_run_whose_lock_was_taken_over_notices(
     system: Any, out: Location, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with lock_folder(out) as lock:
-        assert isinstance(lock, locks.BeatingLock)
+        assert isinstance(lock, locks.HeartbeatLock)
         system.pipe_file(f"{out}/.amgan/lock", b"process 2 on another machine\nabc 1\n")
         lock._thread.join(HANGS_AFTER_S)  # its thread ends when it sees that
         with pytest.raises(PhotoError, match="taken over by process 2 on another machine while"):
@@ -146,5 +146,5 @@ def test_a_store_that_does_not_answer_for_a_moment_is_no_loss(
 @remote_only
 def test_another_run_that_was_quicker(out: Location, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RemoteStore, "put_new", lambda self, place, content: False)
-    with pytest.raises(UsageError, match=r"in use by another run \(it just began\)"):
+    with pytest.raises(UsageError, match=r"in use by another run \(just started\)"):
         lock_folder(out)

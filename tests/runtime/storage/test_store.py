@@ -152,7 +152,7 @@ def test_what_cannot_be_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     with pytest.raises(UsageError, match="is a chain of file systems"):
         REMOTE.is_file(Location("zip://a::memory://b"))
     with pytest.raises(
-        PhotoError, match=r"'memory://none' cannot be read \(.*\): there is nothing of that name"
+        PhotoError, match=r"'memory://none' cannot be read \(.*\): it does not exist, check the name"
     ):
         REMOTE.fetch(Location("memory://none"), tmp_path / "x")
 
