@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -44,9 +44,23 @@ def test_the_table_leaves_the_engine_out_of_the_rest(script: Callable[[str], Mod
     stage_costs = script("stage_costs")
     costs = dict.fromkeys(stage_costs.STAGES, 2.0)
     last = stage_costs.table({"a portrait": {"faces": 1, "least_cpu_ms": costs}}).splitlines()[-1]
-    assert last.endswith("| 14.0 |")
+    assert last.endswith("| 24.0 |")
     assert stage_costs.make_portrait(64).shape == (64, 64, 3)
     assert np.array_equal(stage_costs.make_portrait(64), stage_costs.make_portrait(64))
+
+
+def test_a_stage_inside_another_is_not_counted_there(
+    script: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage_costs = script("stage_costs")
+    monkeypatch.setattr(stage_costs, "time", SimpleNamespace(process_time=iter([0, 1, 3, 10]).__next__))
+    clock = stage_costs.Clock()
+    assert clock.timed("paste", lambda: clock.timed("hair", lambda: 7)) == 7
+    assert (clock.spent["paste"], clock.spent["hair"]) == (8000, 2000)
+    plan = stage_costs.face_plan.plan_hair
+    with clock.watching():
+        assert stage_costs.face_plan.plan_hair is not plan
+    assert stage_costs.face_plan.plan_hair is plan
 
 
 def test_two_commits_are_held_against_each_other_by_the_least_of_each_photo(
