@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from amgan.export.graphs.deploy import DeployGenerator
 from amgan.networks import Generator
 from amgan.runtime.bundle.bundle import Bundle
+from amgan.runtime.engines.avx2 import Avx2Engine, is_best
 from amgan.runtime.engines.contract import CELL_PX, GENERATOR_INPUTS, Engine, TileBatch
 from amgan.runtime.engines.openvino import OpenVinoEngine
 from amgan.runtime.engines.tiles import plan_tiles
@@ -89,6 +90,10 @@ def find_contenders(
             continue
         way = partial(age_in_tiles, engine, bundle.manifest.halo_px, arrays)
         found.add(name, precision, partial(_given, way))
+    own = Avx2Engine.of_bundle(bundle) if is_best() else None
+    if own is not None:
+        way = partial(age_in_tiles, own, bundle.manifest.halo_px, arrays)
+        found.add(f"{OURS}AVX2 f32", "f32", partial(_given, way))
     return found
 
 

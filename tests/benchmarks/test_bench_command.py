@@ -205,6 +205,9 @@ def test_the_short_set_and_a_slowed_engine(
 
     monkeypatch.setattr(engines, "in_onnx_runtime", unavailable)
     monkeypatch.setattr(engines.torch, "compile", unavailable)
+    # The network is too small for this engine.
+    monkeypatch.setattr(engines, "is_best", lambda: True)
+    monkeypatch.setattr(engines.Avx2Engine, "of_bundle", lambda given: OpenVinoEngine(given, "f32"))
     bundle, checkpoint = tiny
     size = short_set.Size(frame_px=128, rounds=2, photos=2, cold_runs=1)
     seen: list[tuple[int, int]] = []
@@ -222,6 +225,7 @@ def test_the_short_set_and_a_slowed_engine(
     assert found["absent"]["torch.compile"] == "RuntimeError: it takes too long for a test"
     assert found["speeds"]["PyTorch eager"]["times_faster"] == 1.0
     assert found["speeds"]["AMGAN, OpenVINO f32"]["parity"]["verified"]
+    assert found["speeds"]["AMGAN, AVX2 f32"]["parity"]["verified"]
     assert {name for name, one in found["speeds"].items() if one["ours"]} >= {
         short_set.PHOTO,
         short_set.FOLDER,
