@@ -116,6 +116,14 @@ def test_memory_of_larger_tiles_is_used_for_smaller_ones(shipped: Avx2Engine) ->
 
 
 @needs_extension
+def test_memory_may_hold_anything(shipped: Avx2Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = tiles(20, 52, shipped._weights.halo_px)
+    alone = run(shipped, batch)
+    monkeypatch.setattr(shipped, "_memories", [np.full((30_000, 1024), np.nan, np.float32)])
+    assert np.array_equal(run(shipped, batch), alone)
+
+
+@needs_extension
 def test_tickets_may_be_waited_for_in_any_order(shipped: Avx2Engine) -> None:
     batches = [tiles(16, 16 + 4 * k, shipped._weights.halo_px) for k in range(5)]
     alone = [run(shipped, one) for one in batches]
