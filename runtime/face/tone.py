@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from .easing import eased_between
 from .percentile import median, percentile
+from .reduction import reduce_to
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 SAMPLE_PX = 32
@@ -45,7 +46,7 @@ def read_tone(rgb: NDArray[np.uint8], mask: NDArray[np.float32]) -> Tone:
 
     Pixel noise and things outside the face, such as a date stamp, have no influence.
     """
-    small = cv2.resize(rgb, (SAMPLE_PX, SAMPLE_PX), interpolation=cv2.INTER_AREA).astype(np.float32)
+    small = _small(rgb).astype(np.float32)
     inside = cv2.resize(mask, (SAMPLE_PX, SAMPLE_PX), interpolation=cv2.INTER_AREA) > 0.5
     plain = Tone(np.ones((256, 3), np.float32), 0.0)
     colours = small[inside]
@@ -67,9 +68,17 @@ def read_tone(rgb: NDArray[np.uint8], mask: NDArray[np.float32]) -> Tone:
     return Tone(np.asarray(slopes / (slopes @ LUMA)[:, None], np.float32), share)
 
 
+def _small(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A picture, uint8 [H, W, 3], at SAMPLE_PX x SAMPLE_PX px."""
+    size = (SAMPLE_PX, SAMPLE_PX)
+    if min(rgb.shape[:2]) < SAMPLE_PX:
+        return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return reduce_to(rgb, size)
+
+
 def is_tinted(rgb: NDArray[np.uint8]) -> bool:
     """Whether a photo, uint8 [H, W, 3], has one colour per lightness, and not only greys."""
-    small = np.asarray(cv2.resize(rgb, (SAMPLE_PX, SAMPLE_PX), interpolation=cv2.INTER_AREA), np.uint8)
+    small = _small(rgb)
     if int(np.ptp(small, axis=2).max()) <= 1:
         return False
     return read_tone(small, np.ones(small.shape[:2], np.float32)).share > 0
