@@ -92,8 +92,8 @@ def engine(*layers: Any) -> tuple[Any, Any]:
 
 
 # No report of an engine of this project was recorded yet. The forms are those of reports of other networks
-# that were published (TensorRT 10), of NVIDIA's guide for the migration from 10 to 11, and of the texts in the
-# library of TensorRT for RTX 1.7.1: its keys and the formats of its tensors.
+# that were published (TensorRT 10), of NVIDIA's guide for the migration from 10 to 11, and of the texts in
+# the library of TensorRT for RTX 1.7.1: its keys and the formats of its tensors.
 
 FORMATS_10 = {
     "Half": "Channel major FP16 format where channel % 8 == 0",
