@@ -187,10 +187,11 @@ class WorkerPool:
         """Count a process that has ended; raises EngineError after too many in a row."""
         self._crashes += 1
         self._crashes_in_a_row += 1
-        if self._crashes_in_a_row > 2 * len(self._places) + 2:
+        most = 2 * len(self._places) + 2
+        if self._crashes_in_a_row > most:
             raise EngineError(
-                f"{self._crashes_in_a_row} worker processes have ended in a row, the last one "
-                f"{how}: use fewer `workers`, and run again to resume"
+                f"more than {most} worker processes have ended in a row, one of them {how}: use fewer "
+                "`workers`, and run again to resume"
             )
 
     def _age_alone(self, retry: _Retry, task: PhotoTask, probed: Probed) -> Outcome:
