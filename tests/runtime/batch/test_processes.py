@@ -143,7 +143,7 @@ def test_a_process_that_is_killed_while_it_writes_leaves_no_file(tmp_path: Path,
 @pytest.mark.slow
 def test_a_run_ends_when_every_process_ends(tmp_path: Path, run: Run) -> None:
     photos(tmp_path / "in", 0, **{f"{number:02}": DEADLY for number in range(12)})
-    with pytest.raises(EngineError, match="more than 6 worker processes have ended .* killed by signal 9"):
+    with pytest.raises(EngineError, match=r"more than 6 worker processes have ended .* killed by signal 9"):
         run()
 
 
