@@ -118,7 +118,8 @@ lines_option = click.option(
 
 hair_option = click.option(
     "--hair/--no-hair", default=True, show_default=True,
-    help="Also grey the hair of faces that get older, temples first, where it is surely seen as a whole.",
+    help="Also grey the hair of faces that get older, temples first, and give grey hair of younger ones its "
+    "colour back, where it is surely seen as a whole.",
 )  # fmt: skip
 
 shape_option = click.option(

@@ -51,7 +51,10 @@ class AgingOptions(BaseModel):
         default=1.0,
         description="How strong new lines are: 1 suits each skin, 0 leaves them out, 1.5 at most.",
     )
-    hair: bool = Field(default=True, description="Also grey the hair of faces that get older.")
+    hair: bool = Field(
+        default=True,
+        description="Also grey the hair of faces that get older, and colour grey hair of younger ones.",
+    )
     shape: bool = Field(default=True, description="Also change the shape of faces with age.")
     features: bool = Field(default=True, description="Also change eyes, lips and teeth with age.")
     neck: bool = Field(default=True, description="Also age the necks of faces that get older.")

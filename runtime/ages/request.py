@@ -66,8 +66,9 @@ class Request:
     years; without them years are used unchanged. ``pattern`` is the number, from 1, of the pattern of lines
     and folds for all faces; None gives each face the mixture for its proportions. ``lines`` (0 to MAX_LINES)
     scales new lines: 1 is the strength that suits each skin, 0 leaves them out. ``hair`` greys the hair of
-    faces that get older as a whole, ``neck`` ages their necks; ``shape`` and ``features`` change the shape,
-    and eyes, lips and teeth of faces whose age changes as a whole. All four change pixels beside the face's
+    faces that get older as a whole and gives grey hair of younger ones its colour back, ``neck`` ages the
+    necks of older ones; ``shape`` and ``features`` change the shape, and eyes, lips and teeth of faces whose
+    age changes as a whole. All four change pixels beside the face's
     skin.
 
     The command line, the server and the record of a batch derive their fields from this class.

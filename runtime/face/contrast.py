@@ -9,6 +9,7 @@ in a*; in 181 real women, who wear more make-up, from 0.48 to 0.41 and from 12.1
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -25,6 +26,8 @@ from .whites import LEAST_PX, MOST_YEARS, box_around, cheek_colour, soft_polygon
 
 LASHES_PER_YEAR, BROWS_PER_YEAR, LIPS_PER_YEAR = 0.011, 0.008, 0.006
 """The share of the contrast that is lost in a year; the network lightens brows and lips, too."""
+BROWS_REGAINED = 0.25
+"""The share of contrast that brows regain where grey hair of a younger face gets its colour back."""
 _RIM = (0.025, 0.10)
 """How far inside and outside the eye's outline its dark rim is, in widths of the eye."""
 _BROW = (None, 0.04)
@@ -45,7 +48,8 @@ Plane = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class ContrastChange:
-    """``weight`` float32 [h, w] is the share of contrast lost, 0..1; its first pixel is (``left``, ``top``).
+    """``weight`` float32 [h, w] is the share of contrast lost, 0..1, or regained, if it is less than 0; its
+    first pixel is (``left``, ``top``).
 
     ``skin`` float32 [3] is the colour of the skin around. Where the feature is ``dark``, as lashes and brows
     are, its darkness relative to the skin falls, and skin shines through; otherwise its colour alone turns
@@ -82,6 +86,25 @@ def plan_contrast(
         planned.append(_plan_rim(rgb, points[list(ring)], years * LASHES_PER_YEAR, _RIM))
     for brow in (RIGHT_BROW, LEFT_BROW):
         planned.append(_plan_rim(rgb, points[list(brow)], years * BROWS_PER_YEAR, _BROW))
+    return _uncovered(planned, frame, skin)
+
+
+def plan_brows(
+    rgb: NDArray[np.uint8],
+    landmarks: NDArray[np.floating],
+    frame: Frame,
+    skin: Plane | None = None,
+) -> tuple[ContrastChange, ...]:
+    """Plan brows a little darker, as they were before they turned grey; arguments as in `plan_contrast`."""
+    points = np.asarray(landmarks, np.float64)[:, :2]
+    planned = [_plan_rim(rgb, points[list(one)], -BROWS_REGAINED, _BROW) for one in (RIGHT_BROW, LEFT_BROW)]
+    return _uncovered(planned, frame, skin)
+
+
+def _uncovered(
+    planned: Sequence[ContrastChange | None], frame: Frame, skin: Plane | None
+) -> tuple[ContrastChange, ...]:
+    """Planned changes where nothing covers the face."""
     found = [one for one in planned if one is not None]
     if skin is not None:
         bare = np.asarray(

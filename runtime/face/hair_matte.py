@@ -52,23 +52,31 @@ class HairMatte:
 
     ``alpha`` float32 [rows, MATTE_PX] 0..1 is the share of hair, ``picture`` uint8 [rows, MATTE_PX, 3] the
     photo there. ``trust`` 0..1 says how far to trust the matte, and ``whole`` [rows, MATTE_PX] 0..1 where: it
-    falls towards what the parser took for hair and the matte did not. Rows are MATTE_PX, or LONG_ROWS where
-    hair hangs below the window.
+    falls towards what the parser took for hair and the matte did not. ``coarse`` and ``skin`` are the
+    parser's shares of hair and of the face's skin, ``face`` 0..1 is where the mesh is: all [rows, MATTE_PX].
+    Rows are MATTE_PX, or LONG_ROWS where hair hangs below the window.
     """
 
     alpha: Plane
     picture: NDArray[np.uint8]
     trust: float
     whole: Plane
+    coarse: Plane
+    skin: Plane
+    face: Plane
 
 
 def find_matte(
-    rgb: NDArray[np.uint8], frame: Frame, shares: HeadShares, landmarks_unit: NDArray[np.floating]
+    rgb: NDArray[np.uint8],
+    frame: Frame,
+    shares: HeadShares,
+    landmarks_unit: NDArray[np.floating],
+    beards: bool = True,
 ) -> HairMatte | None:
     """The matte of the hair of a face of a photo, uint8 [H, W, 3]; None if too little hair is certain.
 
     ``frame`` is the face's canonical frame, ``shares`` are those of `HeadParser.read_window`,
-    ``landmarks_unit`` [468, 2] are in units of the frame.
+    ``landmarks_unit`` [468, 2] are in units of the frame. Without ``beards`` no dark beard is searched for.
     """
     window = hair_window(frame)
     coarse, skin = enlarged(shares.hair, MATTE_PX), enlarged(shares.skin, MATTE_PX)
@@ -99,18 +107,20 @@ def find_matte(
     free = np.asarray((1.0 - bare) * within, np.float32)
     alpha = np.asarray(alpha * within * _beside_neck(face), np.float32)
     alpha = cleared(alpha, picture, bare, within)
-    rimmed = with_rim(alpha, picture, free) * fade_at_edges(rows)
-    alpha = np.asarray(alpha * fade_at_edges(rows), np.float32)
+    fade = fade_at_edges(rows)
+    rimmed, alpha = with_rim(alpha, picture, free) * fade, np.asarray(alpha * fade, np.float32)
     if (alpha > 0.5).sum() < LEAST_CELLS:
         return None
     coarse *= within
     beard = np.zeros_like(alpha)
-    beard[:MATTE_PX] = enlarged(find_beard_hair(shares, landmarks_unit), MATTE_PX) * within[:MATTE_PX]
+    if beards:
+        beard[:MATTE_PX] = enlarged(find_beard_hair(shares, landmarks_unit), MATTE_PX) * within[:MATTE_PX]
     trust = matte_trust(alpha, likely, coarse, skin, face, beard, picture)
     outlined, unseen = _outlined(rimmed, picture, within, free)
     trust *= float(eased_between(unseen, *_UNSEEN))
     alpha = np.maximum(rimmed, np.float32(_BEARD) * beard)
-    return HairMatte(alpha, picture, trust, _whole(alpha, coarse) * outlined)
+    whole = _whole(alpha, coarse) * outlined
+    return HairMatte(alpha, picture, trust, whole, coarse, skin, face)
 
 
 def _beside_neck(face: Plane) -> Plane:

@@ -12,10 +12,12 @@ from ..ages.request import Request
 from ..bundle.manifest import Manifest
 from ..engines.contract import Capabilities
 from ..engines.frame import FrameWork
-from ..face.contrast import ContrastChange, paste_contrast, plan_contrast
+from ..face.contrast import ContrastChange, paste_contrast, plan_brows, plan_contrast
 from ..face.coordinates import resize_plane
 from ..face.covers import visible_share
-from ..face.hair import HairChange, greys, paste_hair, plan_hair
+from ..face.hair import plan_hair
+from ..face.hair_paste import HairChange, paste_hair
+from ..face.hair_years import greys, regains
 from ..face.head_parser import HeadParser, skin_at
 from ..face.line_strength import pattern_for
 from ..face.neck import NeckChange, neck_ages, paste_neck, plan_neck
@@ -111,6 +113,8 @@ def plan_work(
     if request.features:
         now, then = seen.now.base, plan.wanted.base
         contrast = plan_contrast(rgb, seen.face.landmarks, now, then, seen.face.frame, seen.skin)
+    if hair is not None and regains(seen.now.base, plan.wanted.base):
+        contrast += plan_brows(rgb, seen.face.landmarks, seen.face.frame, seen.skin)
     return FaceWork(seen, plan.wanted, mask, frame, hair, shape, whites, contrast, neck)
 
 
@@ -153,9 +157,9 @@ def paste_face(
 def _plan_around(
     rgb: NDArray[np.uint8], seen: SeenFace, request: Request, wanted: FaceAges, parser: HeadParser | None
 ) -> tuple[HairChange | None, NeckChange | None]:
-    """The changes of hair and neck of a face that gets older as a whole; None where there is none."""
+    """The changes of hair and neck of a face whose age changes as a whole; None where there is none."""
     now, frame = seen.now.base, seen.face.frame
-    hair = request.hair and greys(now, wanted.base)
+    hair = request.hair and (greys(now, wanted.base) or regains(now, wanted.base))
     neck = request.neck and "chin" not in seen.covered and neck_ages(frame, seen.landmarks, now, wanted.base)
     if parser is None or not (hair or neck):
         return None, None

@@ -14,7 +14,7 @@ export class More {
       <div class="field"><label for="lines" class="soft">How strong new lines are</label><output for="lines"></output>
         <div class="range"><input id="lines" type="range" min="0" max="1.5" step="0.05"></div></div>
       <div class="field" id="pattern-field"><label for="pattern" class="soft">Pattern of lines and folds</label><select id="pattern"></select></div>
-      <label class="check"><input type="checkbox" id="hair"><span>Grey the hair of a face that gets older</span></label>
+      <label class="check"><input type="checkbox" id="hair"><span>Grey the hair of a face that gets older, colour grey hair of a younger one</span></label>
       <label class="check"><input type="checkbox" id="shape"><span>Let the face’s shape change with its age</span></label>
       <label class="check"><input type="checkbox" id="features"><span>Let eyes, lips and teeth change with age</span></label>
       <label class="check"><input type="checkbox" id="neck"><span>Age the neck of a face that gets older</span></label>

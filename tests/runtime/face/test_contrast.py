@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from amgan.runtime.face.alignment import Frame
-from amgan.runtime.face.contrast import paste_contrast, plan_contrast
+from amgan.runtime.face.contrast import paste_contrast, plan_brows, plan_contrast
 from amgan.runtime.face.mesh import (
     CHEEKS,
     LEFT_BROW,
@@ -105,6 +105,20 @@ def test_grey_photos_stay_grey() -> None:
 @pytest.mark.parametrize("wanted", [25.0, 20.0])
 def test_a_face_that_gets_no_older_keeps_its_contrast(wanted: float) -> None:
     assert plan_contrast(*face(), 25.0, wanted, FRAME) == ()
+
+
+def test_brows_that_were_grey_get_a_little_darker() -> None:
+    photo, points = face()
+    photo[photo == np.array(LASH, np.uint8)] += np.uint8(40)
+    out = photo.copy()
+    for change in plan_brows(photo, points, FRAME):
+        paste_contrast(out, change, COLOURED)
+    steps = photo.astype(int) - out
+    assert 5 < steps[60 - 24, 70].mean() < 40
+    assert steps.min() >= 0
+    assert not steps[60 - 11 : 90].any()  # lashes and eyes stay
+    covered = np.zeros((128, 128), np.float32)
+    assert plan_brows(photo, points, FRAME, covered) == ()
 
 
 def test_what_covers_a_feature_does_not_change() -> None:

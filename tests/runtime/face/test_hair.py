@@ -3,34 +3,15 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from support.drawn_head import FRAME, HAIR, SKIN, head
 
-from amgan.runtime.face import hair
+from amgan.runtime.face import hair_paste
 from amgan.runtime.face.alignment import Frame
-from amgan.runtime.face.hair import HairChange, greyness, greys, paste_hair, plan_hair
+from amgan.runtime.face.hair import plan_hair
 from amgan.runtime.face.hair_grid import MATTE_PX
+from amgan.runtime.face.hair_paste import HairChange, paste_hair
+from amgan.runtime.face.hair_years import greyness, greys
 from amgan.runtime.face.head_parser import PARSER_PX, HeadShares
-
-FRAME = Frame((150.0, 150.0), (75.0, 0.0))
-SKIN, HAIR = (190, 150, 130), (50, 36, 28)
-
-
-def head(hair: tuple[int, int, int] = HAIR) -> tuple[np.ndarray, HeadShares]:
-    """A photo of a disc of skin under a cap of hair on white, and what a sure parser says of it."""
-    y, x = np.mgrid[:300, :300] + 0.5
-    photo = np.full((300, 300, 3), 245, np.uint8)
-    cap = (np.hypot(x - 150, y - 150) < 80) & (y < 130)
-    face = (np.hypot(x - 150, y - 155) < 62) & ~(cap & (y < 115))
-    photo[cap] = np.clip(hair + 9 * np.sin(x[cap] * 1.3)[:, None], 0, 255)
-    photo[face] = SKIN
-    photo[face & (x > 150)] = (
-        200,
-        120,
-        125,
-    )  # else it would be a sepia photo
-    window = np.linspace(15, 285, PARSER_PX, endpoint=False).astype(int)
-    small = np.ix_(window, window)
-    shares = HeadShares(face[small].astype(np.float32), (cap & ~face)[small].astype(np.float32), photo[small])
-    return photo, shares
 
 
 def change(now: float, wanted: float, photo: np.ndarray, shares: HeadShares, unit: np.ndarray):
@@ -191,11 +172,13 @@ def test_blocks_without_hair_are_left_out_and_no_other(
     frame, box = Frame((230.0, 200.0), right), (10, 230, 20, 240)
     ring = HairChange(frame, np.asarray(planes, np.float32), limit, box, 0.2, np.float32([0.02, 0.0, -0.02]))
     found, wanted, seen = photo.copy(), photo.copy(), []
-    band = hair._grey_band
-    monkeypatch.setattr(hair, "_grey_band", lambda part, *given: (seen.append(part.size), band(part, *given)))
+    band = hair_paste._change_band
+    monkeypatch.setattr(
+        hair_paste, "_change_band", lambda part, *given: (seen.append(part.size), band(part, *given))
+    )
     paste_hair(found, ring)
     left_out = photo.size - sum(seen)
-    monkeypatch.setattr(hair, "_LEAST_SHARE", -1.0)
+    monkeypatch.setattr(hair_paste, "_LEAST_SHARE", -1.0)
     paste_hair(wanted, ring)
     assert (found != photo).any()
     assert left_out > 0.3 * photo.size

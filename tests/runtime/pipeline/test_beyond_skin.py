@@ -11,8 +11,8 @@ from amgan.runtime import Pipeline, Request
 from amgan.runtime.ages.maps import FaceAges
 from amgan.runtime.batch.outcome import describe_aged
 from amgan.runtime.face.contrast import ContrastChange
-from amgan.runtime.face.hair import HairChange
 from amgan.runtime.face.hair_grid import MATTE_PX
+from amgan.runtime.face.hair_paste import HairChange
 from amgan.runtime.face.shape import GRID, ShapeChange
 from amgan.runtime.face.whites import WhiteChange
 from amgan.runtime.face.zones import PART_NAMES
@@ -66,6 +66,30 @@ def test_hair_and_shape_are_asked_for(
     assert still.shape is None
     assert still.whites == ()
     assert still.contrast == ()
+
+
+def test_hair_that_gets_its_colour_back_takes_the_brows_along(
+    pipeline: Pipeline, hopper: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (seen,) = pipeline.see(hopper)
+    old = replace(seen, now=FaceAges(70.0, dict.fromkeys(PART_NAMES, 70.0)))
+
+    def work(request: Request) -> FaceWork:
+        return pipeline.start(hopper, request, seen=[old]).works[0]
+
+    monkeypatch.setattr(face_plan, "plan_hair", lambda *arguments: None)
+    usual = work(Request.parse("30"))
+    assert usual.hair is None
+    assert usual.contrast == ()
+    tint = np.zeros(3, np.float32)
+    brown = HairChange(old.face.frame, np.zeros((2, 2, 4), np.float32), tint, (0, 1, 0, 1), 0.0, tint, 20.0)
+    monkeypatch.setattr(face_plan, "plan_hair", lambda *arguments: brown)
+    coloured = work(Request.parse("30"))
+    assert coloured.hair is brown
+    assert coloured.neck is None
+    assert [one.weight.min() < 0 for one in coloured.contrast] == [True, True]
+    assert work(Request.parse("30", hair=False)).hair is None
+    assert work(Request.parse("80")).contrast[0].weight.min() >= 0
 
 
 def test_whites_are_asked_for_and_left_where_they_are_covered(
