@@ -20,9 +20,9 @@ from amgan.commands.options import (
     aging_options,
     format_option,
     quiet_option,
-    require_photo,
 )
 from amgan.commands.output import end_process, tell, tell_engine
+from amgan.commands.sources import require_photo
 from amgan.runtime.errors import PhotoError
 
 if TYPE_CHECKING:

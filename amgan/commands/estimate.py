@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from amgan.commands.options import PathType, device_option, model_option, require_photo
+from amgan.commands.options import PathType, device_option, model_option
 from amgan.commands.output import check_picture, save_picture
+from amgan.commands.sources import require_photo
 from amgan.commands.tables import wide_console
 from amgan.runtime.errors import UsageError
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from amgan.commands.options import PathType, require_faces, true_ages_option
+from amgan.commands.options import PathType, true_ages_option
 from amgan.commands.output import needs, progress_bar
+from amgan.commands.sources import require_faces
 
 
 @click.command("fit-field")

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from amgan.commands.options import PathType, require_faces
+from amgan.commands.options import PathType
 from amgan.commands.output import needs, progress_bar
+from amgan.commands.sources import require_faces
 
 
 @click.command("label")

@@ -13,9 +13,9 @@ from amgan.commands.options import (
     model_option,
     quiet_option,
     request_options,
-    require_photo,
 )
 from amgan.commands.output import check_picture, save_picture, tell
+from amgan.commands.sources import require_photo
 from amgan.runtime.errors import UsageError
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from amgan.commands.output import QUIET
-from amgan.runtime.errors import PhotoError, UsageError
+from amgan.runtime.errors import UsageError
 
 if TYPE_CHECKING:
     from amgan.runtime.ages.request import Request
@@ -294,23 +294,3 @@ def _names(options: tuple[Callable[..., Any], ...]) -> list[str]:
     """The parameter names of these options."""
     command = click.command()(_with_options(lambda: None, options))
     return [one.name for one in command.params if one.expose_value and one.name]
-
-
-def require_photo(photo: Path) -> None:
-    """Raise PhotoError if the photo does not exist, UsageError if it is a folder."""
-    if photo.is_dir():
-        raise UsageError(f"'{photo}' is a folder: give one photo, or use `amgan run-batch` for a folder")
-    if not photo.exists():
-        if photo.is_symlink():
-            raise PhotoError(f"'{photo}' is a link that leads to no file: check where it leads")
-        raise PhotoError(f"'{photo}' does not exist: check the name of the photo")
-
-
-def require_faces(folders: Iterable[Path], tables: Iterable[Path]) -> None:
-    """Raise UsageError if a folder of faces or a table of ages does not exist."""
-    for folder in folders:
-        if not folder.is_dir():
-            raise UsageError(f"'{folder}' is no folder: give the folder of the photos")
-    for table in tables:
-        if not table.is_file():
-            raise UsageError(f"the table of ages '{table}' does not exist: give a CSV file with --ages")

@@ -18,10 +18,10 @@ from amgan.commands.options import (
     neck_option,
     pattern_option,
     quiet_option,
-    require_photo,
     shape_option,
 )
 from amgan.commands.output import progress_bar, tell, tell_engine
+from amgan.commands.sources import require_photo
 from amgan.runtime.errors import UsageError
 
 MARGIN = 0.12
