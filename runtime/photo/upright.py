@@ -46,8 +46,8 @@ def _exif(content: bytes, width: int, height: int) -> bytes | None:
         for tag, size in ((_WIDTH, width), (_HEIGHT, height)):
             if tag in camera:
                 camera[tag] = size
-        for tag in _POSITION_TAGS:
-            camera.pop(tag, None)
+        for position in _POSITION_TAGS:
+            camera.pop(position, None)
         return exif.tobytes()
     except BROKEN as error:
         _log.debug("unreadable EXIF", exc_info=error)
