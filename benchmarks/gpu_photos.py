@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from amgan.runtime.engines.cuda.copies import GpuCopies
 from amgan.runtime.engines.cuda.pixels import PixelKernels
+from amgan.runtime.engines.cuda.resident import ResidentPhotos
 from amgan.runtime.face.alignment import Frame
 from amgan.runtime.face.gpu_pixels import apart, paste_by, sample_by
 from amgan.runtime.face.pixels import Change, Cut
@@ -28,7 +30,7 @@ SAMPLINGS = {"4:4:4": 0, "4:2:2": 1, "4:2:0": 2}
 _TONE = Tone(np.ones((256, 3), np.float32), 0.0)
 
 
-def check_jpegs(gpu: int, photo: Any, calls: int) -> dict[str, Any]:
+def check_jpegs(cuda: Any, gpu: int, photo: Any, calls: int) -> dict[str, Any]:
     """Decode and encode a photo, uint8 [H, W, 3], as JPEGs on a GPU and by Pillow.
 
     Per sampling the largest difference, the share of samples that differ, whether two decodings are the same,
@@ -63,7 +65,41 @@ def check_jpegs(gpu: int, photo: Any, calls: int) -> dict[str, Any]:
             list(pool.map(decoder, THREADS * calls * [files["4:2:0"]]))
         found[f"per_second_of_{THREADS}"] = THREADS * calls / (time.perf_counter() - start)
     decoder.close()
-    return found | {"encoder": _time_encoder(gpu, photo, calls)}
+    found["encoder"] = _time_encoder(gpu, photo, calls)
+    return found | {"resident": check_resident(cuda, gpu, photo)}
+
+
+def check_resident(cuda: Any, gpu: int, photo: Any) -> dict[str, Any]:
+    """A JPEG that stays on the GPU that decoded it: read by the kernels, changed, and encoded from there.
+
+    ``kept`` is whether it stays, ``sample_apart`` the largest difference of a frame that is cut from it from
+    one that is cut from its pixels on the host; ``same_file`` whether its changed copy is encoded to the same
+    bytes as the changed pixels. Both copies of the photo, uint8 [H, W, 3], must be the same.
+    """
+    copies = GpuCopies(cuda, gpu)
+    residents = ResidentPhotos(copies)
+    decoder, encoder = GpuJpegs(gpu, residents=residents), GpuJpegEncoder(gpu, residents=residents)
+    decoded = decoder.decode(_encoded(photo, SAMPLINGS["4:2:0"]))
+    if decoded is None:
+        return {"not_run": decoder.reason}
+    pixels, kernels = decoded.samples, PixelKernels(cuda, gpu)
+    decoder.keep(pixels, decoded.picture)
+    picture = residents.find(pixels)
+    found: dict[str, Any] = {"kept": picture is not None}
+    if picture is not None:
+        half = 0.4 * min(pixels.shape[:2])
+        frame = Frame((pixels.shape[1] / 2, pixels.shape[0] / 2), (half, 0.2 * half))
+        side = int(2 * half)
+        cut = Cut(pixels, frame.to_photo(side), (side, side))
+        there, here = sample_by(kernels, cut, picture), sample_by(kernels, cut)
+        found["sample_apart"] = None if there is None else _apart(there, here)
+        changed = pixels.copy()
+        changed[side // 2 : side, side // 2 : side] ^= 15
+        files = [encoder(changed, 92, SAMPLINGS["4:2:0"], before) for before in (pixels, None)]
+        found["same_file"] = files[0] is not None and files[0] == files[1]
+    for one in (kernels, residents, decoder, encoder):
+        one.close()
+    return found
 
 
 def _time_encoder(gpu: int, photo: Any, calls: int) -> dict[str, Any]:

@@ -157,7 +157,7 @@ class Check:
         """JPEGs decoded on the GPU and by Pillow: difference and time."""
         from gpu_photos import check_jpegs
 
-        return check_jpegs(self.gpu.number, self._photo(), self.arguments.frames)
+        return check_jpegs(self.cuda, self.gpu.number, self._photo(), self.arguments.frames)
 
     def pixels(self) -> dict[str, Any]:
         """Frames sampled and changes pasted on the GPU and on the CPU: difference and time."""
