@@ -161,7 +161,7 @@ def test_ctrl_c_stops_cleanly(tmp_path: Path, tiny_bundle: Path) -> None:
     told = done.stderr
     aged = sorted(path for path in out.iterdir() if path.name != ".amgan")
     assert done.returncode == 130, told
-    assert told.startswith(f"amgan: interrupted, {len(aged)} of 200 photos are aged and written; give")
+    assert told.startswith(f"amgan: interrupted, {len(aged)} of 200 photos are aged and written; run")
     assert 0 < len(aged) < 200
     for path in aged:
         assert path.suffix == ".jpg"
