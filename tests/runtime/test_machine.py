@@ -127,7 +127,7 @@ def test_a_photo_without_memory_is_refused_before_it_is_decoded(
     (system / "cgroup").write_text("0::/a\n")
     group(system / "groups" / "a", "500", 100)
     with pytest.raises(
-        PhotoError, match=r"has 20 megapixels and needs about 0\.6 GiB of memory, and 0\.4 are left"
+        PhotoError, match=r"has 20 megapixels and needs about 0\.6 GiB of memory, and 0\.4 are available"
     ):
         read_photo(tmp_path / "a.jpg")
     Image.new("RGB", (1999, 2000)).save(tmp_path / "small.jpg")
