@@ -23,8 +23,8 @@ from amgan.runtime.pipeline.pipeline import Pipeline
 def test_a_process_writes_what_a_pipeline_writes(tiny_bundle: Path, tmp_path: Path) -> None:
     told = subprocess.run(
         [
-            sys.executable, "-P", "-X", "importtime", "-m", "amgan", "age", HOPPER, "-o", tmp_path / "process.jpg",
-            "--age", "70", "--model", tiny_bundle, "--device", "cpu",
+            sys.executable, "-P", "-X", "importtime", "-m", "amgan", "age", HOPPER, "-o",
+            tmp_path / "process.jpg", "--age", "70", "--model", tiny_bundle, "--device", "cpu",
         ],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
