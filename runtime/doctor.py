@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 
+from .engines.avx2 import is_best
+from .engines.avx2_weights import extension
 from .engines.compiled_cache import read_cpu
 from .engines.openvino_network import load_openvino
 from .errors import AmganError
@@ -118,6 +120,7 @@ def examine() -> Report:
     gpus, note = find_gpus()
     total, free = memory_of_the_machine()
     bundle, intact = check_bundle()
+    openvino = judge_openvino(versions, capabilities, openvino_error)
     return Report(
         python=platform.python_version(),
         system=platform.platform(),
@@ -128,7 +131,8 @@ def examine() -> Report:
         gpus=gpus,
         gpu_note=note,
         engines=(
-            judge_openvino(versions, capabilities, openvino_error),
+            openvino,
+            judge_avx2(openvino, capabilities),
             *(judge_gpu_engine(engine, versions, gpus, note) for engine in GPU_ENGINES),
         ),
         bundle=bundle,
@@ -172,6 +176,17 @@ def judge_openvino(
         fix = "pip install --force-reinstall 'openvino>=2025.0,<2027'"
         return EngineReport("OpenVINO", False, "CPU", (f"OpenVINO cannot use this CPU: {error}",), (fix,))
     return EngineReport("OpenVINO", True, f"CPU, {'bf16' if 'BF16' in capabilities else 'fp32'}")
+
+
+def judge_avx2(openvino: EngineReport, capabilities: Sequence[str]) -> EngineReport:
+    """Whether the CPU engine in C can run, which has OpenVINO read the network, and whether it is used."""
+    if not openvino.usable:
+        return EngineReport("AVX2", False, "CPU", ("it reads networks by OpenVINO",), openvino.fixes)
+    if extension() is None:
+        why = "the processor has no AVX2, or there was no C compiler when AMGAN was installed"
+        return EngineReport("AVX2", False, "CPU", (why,))
+    used = is_best() and "BF16" not in capabilities
+    return EngineReport("AVX2", True, f"CPU, fp32, {'in place of OpenVINO' if used else 'OpenVINO is used'}")
 
 
 def judge_gpu_engine(

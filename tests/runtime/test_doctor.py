@@ -48,6 +48,21 @@ def test_openvino_can_run_here() -> None:
     assert report == EngineReport("OpenVINO", True, "CPU, bf16")
 
 
+def test_the_engine_in_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    good = doctor.judge_openvino(ALL, ["FP32"], "")
+    monkeypatch.setattr(doctor, "extension", object)
+    monkeypatch.setattr(doctor, "is_best", lambda: True)
+    assert doctor.judge_avx2(good, ["FP32"]) == EngineReport("AVX2", True, "CPU, fp32, in place of OpenVINO")
+    assert doctor.judge_avx2(good, ["FP32", "BF16"]).device == "CPU, fp32, OpenVINO is used"
+    monkeypatch.setattr(doctor, "is_best", lambda: False)
+    assert doctor.judge_avx2(good, ["FP32"]).device == "CPU, fp32, OpenVINO is used"
+    monkeypatch.setattr(doctor, "extension", lambda: None)
+    assert "C compiler" in doctor.judge_avx2(good, ["FP32"]).reasons[0]
+    missing = doctor.judge_avx2(doctor.judge_openvino({**ALL, "openvino": None}, (), ""), ())
+    assert not missing.usable
+    assert missing.fixes[0].startswith("pip install 'openvino")
+
+
 def test_openvino_missing_or_broken(monkeypatch: pytest.MonkeyPatch) -> None:
     missing = doctor.judge_openvino({**ALL, "openvino": None}, (), "")
     assert not missing.usable
@@ -118,6 +133,7 @@ def test_whole_examination(monkeypatch: pytest.MonkeyPatch) -> None:
     assert report.cpu.cores >= 1
     assert (report.memory_mib, report.memory_free_mib) == (4096, 1024)
     assert report.versions["openvino"]
-    assert {e.name for e in report.engines} == {"OpenVINO", "TensorRT", "TensorRT for RTX", "PyTorch CUDA"}
+    names = {engine.name for engine in report.engines}
+    assert names == {"OpenVINO", "AVX2", "TensorRT", "TensorRT for RTX", "PyTorch CUDA"}
     for engine in report.engines:
         assert engine.usable or engine.reasons
