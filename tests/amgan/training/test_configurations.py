@@ -32,7 +32,8 @@ def test_a_configuration_is_read(tmp_path: Path) -> None:
 
 def test_the_shipped_configuration_is_good() -> None:
     config = load_config(SHIPPED)
-    assert config.discriminator_from <= config.adversarial_from <= config.steps
+    assert config.discriminator_from <= config.adversarial_from
+    assert 0 < config.decay_from < config.freeze_norm_from < config.steps
 
 
 @pytest.mark.parametrize(
