@@ -1,5 +1,5 @@
 /* The generator's end: its change is added to the codes. */
-#include "_cells.h"
+#include "_halves.h"
 
 #define HALF_SPAN 63.75f
 

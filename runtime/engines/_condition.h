@@ -2,7 +2,7 @@
 #ifndef AMGAN_CONDITION_H
 #define AMGAN_CONDITION_H
 
-#include "_cells.h"
+#include "_halves.h"
 
 #define WAVES 5 /* of positions, each twice as many as the one before */
 

@@ -2,7 +2,7 @@
 #ifndef AMGAN_GATHER_H
 #define AMGAN_GATHER_H
 
-#include "_cells.h"
+#include "_halves.h"
 
 /* A texture of four channels in bf16 with one more row and column, which repeat the last. */
 typedef struct {

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "_cells.h"
+#include "_halves.h"
 
 #define LANES 8
 #define TOGETHER 4    /* pixels or tiles that a product computes at once */

@@ -1,7 +1,7 @@
 /* Sizes, and vectors of numbers in bf16, of the CPU engine's operations around its network. Without Python: libamgan
  * compiles them, too. Multiplications and additions are fused where it is written, whatever the compiler's options. */
-#ifndef AMGAN_CELLS_H
-#define AMGAN_CELLS_H
+#ifndef AMGAN_HALVES_H
+#define AMGAN_HALVES_H
 
 #include <stddef.h>
 #include <stdint.h>
