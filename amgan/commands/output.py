@@ -51,8 +51,9 @@ def end_process() -> None:
     """
     ctx = click.get_current_context(silent=True)
     if ctx is not None and ctx.find_root().obj == OWN_PROCESS:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:  # as where a process was started with it closed
+                stream.flush()
         os._exit(0)
 
 

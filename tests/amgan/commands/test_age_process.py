@@ -57,6 +57,18 @@ def test_a_process_of_its_own_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ended == [0]
 
 
+@pytest.mark.skipif(os.name != "posix", reason="a shell closes the streams")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_a_process_with_closed_streams_succeeds(closed: str, tiny_bundle: Path, tmp_path: Path) -> None:
+    target = tmp_path / "a.jpg"
+    words = [sys.executable, "-P", "-m", "amgan", "age", HOPPER, "-o", target, "--age", "70"]
+    words += ["--model", tiny_bundle, "--device", "cpu"]
+    command = ["sh", "-c", f'exec "$@" {closed}', "sh", *words]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (told.returncode, told.stderr) == (0, "")
+    assert target.stat().st_size > 0
+
+
 def test_networks_that_cannot_be_opened_are_told_and_not_the_photo(
     tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
