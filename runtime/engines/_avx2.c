@@ -48,7 +48,7 @@ static PyObject *pack(PyObject *module, PyObject *args) {
 static int take_generator(Views *views, PyObject *table, PyObject *weights, Generator *to) {
     Py_buffer *numbers = take(views, table, 2, 4, 0), *packed = numbers ? take(views, weights, 1, 4, 0) : NULL;
     if (!packed) return 0;
-    return numbers->shape[1] == 3 && numbers->shape[0] < ENDS + PARTS * MOST_LAYERS && is_dense(numbers) &&
+    return numbers->shape[1] == 3 && numbers->shape[0] <= ENDS + PARTS * MOST_LAYERS && is_dense(numbers) &&
            read_generator(numbers->buf, (int)numbers->shape[0], packed->buf, to) == (size_t)packed->shape[0];
 }
 

@@ -73,7 +73,9 @@ class Avx2Engine:
 
     @classmethod
     def _of(cls, weights: GeneratorWeights | None, halo_px: int) -> Avx2Engine | None:
-        return None if weights is None or weights.halo_px != halo_px else cls(weights)
+        if weights is None or weights.halo_px != halo_px or not weights.are_computed():
+            return None
+        return cls(weights)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -96,14 +98,22 @@ class Avx2Engine:
             if self._memories is None:
                 raise EngineError(f"{batch.label} came after the engine was closed: open a new one")
             self._in_flight += 1
-        return _InFlight(batch.label, self._pool.submit(self._age, batch))
+            try:
+                aged = self._pool.submit(self._age, batch)
+            except RuntimeError as error:  # the system gives no thread
+                raise EngineError(f"AVX2 could not start on {batch.label}: {error}") from error
+        return _InFlight(batch.label, aged)
 
     def wait(self, ticket: Ticket) -> NDArray[np.uint8]:
         """The aged cores of a batch, uint8 [N, H - 2 * halo, W - 2 * halo, 3]; raises EngineError."""
         if not isinstance(ticket, _InFlight) or ticket.aged is None:
             raise EngineError(f"{ticket.label} is not in flight: wait once for each ticket of this engine")
         aged, ticket.aged = ticket.aged, None
-        return aged.result()
+        try:
+            return aged.result()
+        except MemoryError as error:
+            why = str(error) or "there is no memory left"
+            raise EngineError(f"AVX2 failed on {ticket.label}: {why}") from error
 
     def close(self) -> None:
         """Free the engine's memory; submitting afterwards raises EngineError."""

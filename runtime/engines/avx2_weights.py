@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..files import file_sha256
 from ..machine import load_extension
-from .compiled_cache import entry_path, read_entry, write_entry
+from .compiled_cache import drop_entry, entry_path, read_entry, write_entry
 from .graph_search import OtherGraphError, constant, only, other_input, reader, readers
 from .openvino_cells import CHANNELS, GROUP_PX, PIXELS
 from .openvino_cut import Conditioning, find_atlas, find_conditioning, find_stem, over_cells
@@ -61,6 +61,14 @@ class GeneratorWeights:
             gains += weight * one
         return gains
 
+    def are_computed(self) -> bool:
+        """Whether the extension computes this generator: not with too many layers or channels."""
+        side = 2 * self.halo_px + GROUP_PX**2
+        try:
+            return bool(extension().count_floats(self.table, self.packed, side, side, 1))
+        except ValueError:
+            return False
+
     def to_bytes(self) -> bytes:
         """All parts as .npy files, one after the other."""
         stream = io.BytesIO()
@@ -71,7 +79,7 @@ class GeneratorWeights:
 
     @classmethod
     def from_bytes(cls, content: bytes) -> GeneratorWeights:
-        """The parts that `to_bytes` gave."""
+        """The parts that `to_bytes` gave; raises ValueError or EOFError for other content."""
         stream = io.BytesIO(content)
         parts = [np.load(stream, allow_pickle=False) for _ in range(7)]
         table, packed, fine, coarse, gain, bias, span = parts
@@ -95,8 +103,11 @@ def read_weights(openvino: Any, file: Path, digest: str | None = None) -> Genera
     except OSError:
         return None
     kept = None if path is None else read_entry(path)
-    if kept is not None:
-        return GeneratorWeights.from_bytes(kept)
+    if path is not None and kept is not None:
+        try:
+            return GeneratorWeights.from_bytes(kept)
+        except (ValueError, EOFError):
+            drop_entry(path)
     try:
         found = find_weights(openvino.Core().read_model(file))
     except (RuntimeError, ValueError, OtherGraphError):

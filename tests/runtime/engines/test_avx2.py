@@ -98,6 +98,18 @@ def test_other_numbers_of_channels_and_layers(config: object, tmp_path: Path) ->
 
 
 @needs_extension
+def test_most_layers_and_one_block_more(tmp_path: Path) -> None:
+    most = replace(SMALL, blocks=16)
+    file, halo = file_of(most, tmp_path), most.halo_px
+    engine = Avx2Engine.of_file(file, halo)
+    assert engine is not None
+    batch = tiles(8, 12, halo)
+    compare(run(engine, batch), run(OpenVinoEngine.of_file(file, halo, 4, "fp32"), batch), batch, halo)
+    more = replace(SMALL, blocks=17)
+    assert Avx2Engine.of_file(file_of(more, tmp_path), more.halo_px) is None
+
+
+@needs_extension
 def test_threads_do_not_change_a_pixel(shipped: Avx2Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     batch = tiles(76, 140, shipped._weights.halo_px)
     found = []
@@ -164,6 +176,26 @@ def test_a_closed_engine_takes_no_tiles() -> None:
     assert engine.wait(ticket).shape == (1, 8, 8, 3)
     with pytest.raises(EngineError, match="came after the engine was closed"):
         engine.submit(tiles(8, 8, engine._weights.halo_px))
+
+
+@needs_extension
+def test_missing_memory_and_threads_are_errors_by_name(
+    shipped: Avx2Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = tiles(8, 8, shipped._weights.halo_px)
+    with monkeypatch.context() as patch:
+        patch.setattr(shipped, "_age_tiles", lambda _: np.empty(2**60, np.float32))
+        with pytest.raises(EngineError, match="AVX2 failed on tile 7: Unable to allocate"):
+            run(shipped, batch)
+    with monkeypatch.context() as patch:
+        patch.setattr(shipped._pool, "submit", raise_no_thread)
+        with pytest.raises(EngineError, match="AVX2 could not start on tile 7: can't start new thread"):
+            shipped.submit(batch)
+    assert run(shipped, batch).shape == (1, 8, 8, 3)
+
+
+def raise_no_thread(*_: object) -> None:
+    raise RuntimeError("can't start new thread")
 
 
 @needs_extension

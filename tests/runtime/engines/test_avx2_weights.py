@@ -16,7 +16,7 @@ from amgan.runtime.bundle.precision import Precision
 from amgan.runtime.engines import avx2_weights
 from amgan.runtime.engines.avx2 import Avx2Engine
 from amgan.runtime.engines.avx2_weights import GeneratorWeights, extension, find_weights, read_weights
-from amgan.runtime.engines.compiled_cache import SUFFIX
+from amgan.runtime.engines.compiled_cache import SUFFIX, write_entry
 from amgan.runtime.engines.graph_search import OtherGraphError
 from amgan.runtime.engines.openvino_network import load_openvino
 
@@ -150,3 +150,19 @@ def test_no_array_of_a_tile_may_have_another_size(shipped: GeneratorWeights, num
         out = out[:, :4]
     with pytest.raises(ValueError, match=r"sizes of two arrays differ|another type or layout"):
         extension().age(one.table, one.packed, *given, one.span, memory, out, 0 if number == 9 else 1)
+
+
+@pytest.mark.parametrize("content", [b"", b"junk" * 99])
+def test_an_entry_with_other_content_is_written_anew(
+    content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AMGAN_CACHE", str(tmp_path / "cache"))
+    openvino, file = load_openvino(), Bundle.open().file("generator", Precision.FP32)
+    first = read_weights(openvino, file)
+    (entry,) = (tmp_path / "cache").iterdir()
+    whole = entry.read_bytes()
+    write_entry(entry, content)
+    second = read_weights(openvino, file)
+    assert first is not None and second is not None
+    assert second.to_bytes() == first.to_bytes()
+    assert entry.read_bytes() == whole
