@@ -82,9 +82,11 @@ def plan_colour(
     reached = np.asarray(natural.grey * matte.whole * over, np.float32)
     trust = colour_trust(matte, sides, hair, natural.grey, reached, skin, landmarks_unit, tone.share)
     trust *= float(eased_between(float((natural.grey * matte.alpha)[HALF][certain].mean()), *_SOME))
-    turning = regained(now, wanted, hair_height(landmarks_unit, len(matte.alpha)))
-    share = np.asarray(np.float32(_MOST * trust) * reached * turning, np.float32)
-    if trust < _LEAST_TRUST or share[HALF][certain].mean() < _LEAST:
+    most = np.asarray(np.float32(_MOST * trust) * reached, np.float32)
+    if trust < _LEAST_TRUST or most[HALF][certain].mean() < _LEAST:  # the same at every age: none may jump
+        return None
+    share = most * regained(now, wanted, hair_height(landmarks_unit, len(matte.alpha)))
+    if not share.any():
         return None
     return _change(frame, matte, hair, natural, share, skin, tone)
 

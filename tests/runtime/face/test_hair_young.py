@@ -86,6 +86,18 @@ def test_more_years_give_more_colour_back_and_temples_less_than_the_crown(unit: 
     assert lost[0][0] / lost[1][0] < 0.97 * lost[0][1] / lost[1][1]
 
 
+def test_colour_comes_back_from_year_to_year_without_a_jump(unit: np.ndarray) -> None:
+    photo, shares = head((165, 162, 160), around=40)
+    parts = []
+    for wanted in range(69, 59, -1):  # of a face of 70
+        found = plan(photo, shares, unit, float(wanted))
+        assert found is not None
+        parts.append(float(found.planes[..., :2].max()))
+    steps = np.diff([0.0, *parts])
+    assert (steps > 0.0).all()
+    assert steps[0] < 0.5 * steps.max()
+
+
 def test_strength_scales_it(unit: np.ndarray) -> None:
     before, whole = coloured(unit)
     _, half = coloured(unit, strength=0.5)
