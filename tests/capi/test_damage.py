@@ -5,14 +5,21 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from support.capi import BUNDLE, ENGINE, OK, AmganError, Library, write_broken
+from support.helpers import PATTERNS, tiny_manifest
+from support.tiny_networks import TINY_GENERATOR, random_generator
 
-from amgan.runtime.bundle.bundle import SHIPPED, Bundle
+from amgan.export.graphs.emit import emit_generator
+from amgan.export.simplify import simplify
+from amgan.runtime.bundle.bundle import SHIPPED, Bundle, write_manifest
+from amgan.runtime.bundle.manifest import Manifest
 from amgan.runtime.errors import BundleError
 
 
@@ -199,4 +206,18 @@ def test_networks_that_break_the_contract(library: Library, tmp_path: Path) -> N
     with pytest.raises(AmganError, match="another number of ages") as caught:
         handle.estimate(frame)
     assert caught.value.status == BUNDLE
+    handle.close()
+
+
+def test_more_layers_than_avx2_takes_go_to_openvino(library: Library, own_bundle: Path) -> None:
+    config = replace(
+        TINY_GENERATOR, widths=(8, 8, 16), blocks=17, spade_hidden=8, atlas_channels=8, patterns=PATTERNS
+    )
+    onnx.save(emit_generator(simplify(random_generator(config))), own_bundle / "generator.onnx")
+    manifest = Manifest.from_dict({**tiny_manifest(own_bundle), "halo_px": config.halo_px})
+    write_manifest(own_bundle, manifest)
+    handle = library.open(own_bundle, "cpu")
+    assert handle.info()["backend"] == b"OpenVINO"
+    aged = handle.age(np.zeros((128, 128, 3), np.uint8), 0, np.full((1, 1), 30, np.float32))
+    assert aged.any()
     handle.close()

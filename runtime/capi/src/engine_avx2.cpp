@@ -104,6 +104,8 @@ std::unique_ptr<Engine> open_avx2(const Bundle &bundle, int max_core_px) {
         return nullptr;  // and OpenVINO's engine says why
     }
     if (!weights || weights->halo_px() != bundle.manifest.halo_px) return nullptr;
+    const int side = 2 * weights->halo_px() + 16;  // with too many layers no tile is computed
+    if (avx2_floats(&weights->by, weights->packed.size(), side, side, 1) == 0) return nullptr;
     return std::make_unique<Avx2Engine>(std::move(weights), max_core_px);
 }
 
