@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -55,7 +56,8 @@ ROOMS: dict[str, frozenset[str]] = {
     "doctor": frozenset({"errors", "machine", "bundle", "engines"}),
 }
 #: Folders of runtime/ that hold no Python of ours.
-NO_ROOMS = {"__init__", "bundles", "capi"}
+NO_ROOMS = {"__init__", "bundles", "capi", "native"}
+"""Folders without modules that others import; `native` has the headers that all C extensions share."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,15 @@ def test_the_rooms_are_a_table_without_circles() -> None:
         known.add(room)
     below = {path.name.removesuffix(".py") for path in (ROOT / "runtime").iterdir() if path.name[0] != "_"}
     assert below == set(ROOMS) | NO_ROOMS - {"__init__"}
+
+
+def test_c_extensions_include_headers_of_rooms_below() -> None:
+    found: set[tuple[str, str]] = set()
+    for file in (ROOT / "runtime").glob("*/_*.[ch]"):
+        for room in re.findall(r'#include "\.\./(\w+)/', file.read_text()):
+            found.add((file.parent.name, room))
+    assert ("face", "native") in found
+    assert {(here, there) for here, there in found if there not in ROOMS[here] | {"native"}} == set()
 
 
 def test_imports_of_the_runtime_follow_its_rooms() -> None:

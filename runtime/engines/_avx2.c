@@ -7,7 +7,7 @@
 
 #include "_tile.h"
 
-#include "../face/_arrays.h"
+#include "../native/_arrays.h"
 
 /* Whether a buffer of two or more axes has no gaps between its rows. */
 static int is_dense(const Py_buffer *view) {

@@ -15,7 +15,7 @@
 #include "_condition.h"
 #include "_gather.h"
 
-#include "../face/_arrays.h"
+#include "../native/_arrays.h"
 
 static Rows rows_of(const Py_buffer *view) { return (Rows){view->buf, view->strides[0]}; }
 

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "../face/_fast.h"
+#include "../native/_fast.h"
 
 #define CELL 4      /* px of a cell of positions and years */
 #define OUTER CELL  /* px around the input of which only the positions are used */

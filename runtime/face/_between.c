@@ -54,7 +54,7 @@ static void plane_rows(const Py_buffer *plane, const Py_buffer *const *rows, con
                        const Py_buffer *out, float *kept) {}
 #endif
 
-#include "_arrays.h"
+#include "../native/_arrays.h"
 
 /* Whether ``along`` has two indices below ``limit`` and a share for each of ``count`` points. */
 static int leads_along(const Py_buffer *const *along, Py_ssize_t limit, Py_ssize_t count) {

@@ -160,7 +160,7 @@ static void place_rows(const Py_buffer *moves, const double *along, const double
         }
 }
 
-#include "_arrays.h"
+#include "../native/_arrays.h"
 
 static PyObject *change(PyObject *module, PyObject *args) {
     PyObject *given[6];

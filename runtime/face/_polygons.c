@@ -100,7 +100,7 @@ static void draw_polygon(const double *corners, int count, const float *kernel, 
                          int32_t *counts, float *covered, float *between) {}
 #endif
 
-#include "_arrays.h"
+#include "../native/_arrays.h"
 
 static int are_finite(const double *numbers, Py_ssize_t count) {
     for (Py_ssize_t i = 0; i < count; i++)

@@ -1,7 +1,7 @@
 /* Positions in a picture. */
 #include <stdint.h>
 
-#include "_fast.h"
+#include "../native/_fast.h"
 
 #if CAN_BE_FAST
 #define FARTHEST 1e6f

@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "_positions.h"
-#include "_arrays.h"
+#include "../native/_arrays.h"
 
 #if CAN_BE_FAST
 

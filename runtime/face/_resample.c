@@ -159,7 +159,7 @@ static void remap_rows(const Source *from, const Py_buffer *x, const Py_buffer *
                        const Py_buffer *out) {}
 #endif
 
-#include "_arrays.h"
+#include "../native/_arrays.h"
 
 static Source source_of(const Py_buffer *view) {
     return (Source){view->buf, view->strides[0], (int)view->shape[0], (int)view->shape[1]};

@@ -29,7 +29,9 @@ def openvino_cmake() -> Path:
 
 def sources() -> list[Path]:
     """Everything that a build is made of, and the code that makes it."""
-    shared = [file for room in ("engines", "face") for file in (ROOT / "runtime" / room).glob("_*.h")]
+    shared = [
+        file for room in ("engines", "face", "native") for file in (ROOT / "runtime" / room).glob("_*.h")
+    ]
     found = (*SOURCE.rglob("*"), *shared, Path(__file__))
     return [file for file in found if file.is_file() and "__pycache__" not in file.parts]
 
