@@ -23,7 +23,7 @@ from amgan.commands.options import (
 )
 from amgan.commands.output import end_process, tell, tell_engine
 from amgan.commands.sources import require_photo
-from amgan.runtime.errors import PhotoError
+from amgan.runtime.errors import PhotoError, UsageError
 
 if TYPE_CHECKING:
     from amgan.runtime.ages.request import Request
@@ -58,6 +58,8 @@ def command(photo: Path, output: Path, format: str | None, aging: Aging) -> None
     """  # noqa: D301
     request = aging.request()
     require_photo(photo)
+    if output == STDOUT and sys.stdout is None:  # as where a process was started with it closed
+        raise UsageError("stdout is closed: name a file or a folder with --output")
     with ExitStack() as until_the_end:
         until_the_end.enter_context(_without_collector())
         opened = aging.begin()  # all that is needed else is imported meanwhile

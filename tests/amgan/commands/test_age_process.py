@@ -69,6 +69,15 @@ def test_a_process_with_closed_streams_succeeds(closed: str, tiny_bundle: Path, 
     assert target.stat().st_size > 0
 
 
+@pytest.mark.skipif(os.name != "posix", reason="a shell closes the stream")
+def test_a_closed_stdout_takes_no_photo(tiny_bundle: Path) -> None:
+    words = [sys.executable, "-P", "-m", "amgan", "age", HOPPER, "-o", "-", "--age", "70"]
+    command = ["sh", "-c", 'exec "$@" >&-', "sh", *words, "--model", tiny_bundle, "--device", "cpu"]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert told.returncode == 2
+    assert told.stderr == "amgan: stdout is closed: name a file or a folder with --output\n"
+
+
 def test_networks_that_cannot_be_opened_are_told_and_not_the_photo(
     tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
