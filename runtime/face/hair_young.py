@@ -32,6 +32,8 @@ _MOST = 0.93
 """The largest share of grey hair that gets its colour back."""
 _LEAST_TRUST, _LEAST = 0.55, 0.08
 """Trust, and share of hair, below which nothing changes."""
+_TONED_TRUST = 0.3
+"""How much more trust a photo of one tone needs: there a light forehead looks like white hair."""
 _SOME = (0.10, 0.22)
 """Bounds of the share of grey in hair of which nothing changes, and everything that is grey."""
 _RELIEF = (0.45, 1.45)
@@ -83,7 +85,9 @@ def plan_colour(
     trust = colour_trust(matte, sides, hair, natural.grey, reached, skin, landmarks_unit, tone.share)
     trust *= float(eased_between(float((natural.grey * matte.alpha)[HALF][certain].mean()), *_SOME))
     most = np.asarray(np.float32(_MOST * trust) * reached, np.float32)
-    if trust < _LEAST_TRUST or most[HALF][certain].mean() < _LEAST:  # the same at every age: none may jump
+    if (
+        trust < _LEAST_TRUST + _TONED_TRUST * tone.share or most[HALF][certain].mean() < _LEAST
+    ):  # the same at every age: none may jump
         return None
     share = most * regained(now, wanted, hair_height(landmarks_unit, len(matte.alpha)))
     if not share.any():

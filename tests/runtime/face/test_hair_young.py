@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from support.drawn_head import FRAME, HAIR, SKIN, Colour, head, shares_of
 
+from amgan.runtime.face import hair_young
 from amgan.runtime.face.hair import plan_hair
 from amgan.runtime.face.hair_paste import HairChange, paste_hair
 from amgan.runtime.face.hair_years import regained, regains
@@ -159,6 +160,21 @@ def test_a_grey_photo_gets_only_darker(unit: np.ndarray) -> None:
     assert photo[CROWN].mean() < 0.7 * before[CROWN].mean()
     assert (photo <= before).all()
     assert np.ptp(photo.astype(int), axis=2).max() == 0
+
+
+@pytest.mark.parametrize(
+    ("trust", "toned", "changes"), [(0.6, 0.0, True), (0.6, 1.0, False), (0.9, 1.0, True)]
+)
+def test_a_photo_of_one_tone_needs_more_trust(
+    unit: np.ndarray, monkeypatch: pytest.MonkeyPatch, trust: float, toned: float, changes: bool
+) -> None:
+    monkeypatch.setattr(hair_young, "colour_trust", lambda *_: trust)
+    photo, shares = head((120, 120, 120))
+    if toned:
+        photo = np.repeat(photo.mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8)
+        image = np.repeat(shares.image.mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8)
+        shares = replace(shares, image=image)
+    assert (plan(photo, shares, unit) is not None) is changes
 
 
 def test_dark_skin_gets_darker_hair(unit: np.ndarray) -> None:
