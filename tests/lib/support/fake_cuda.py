@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import random
 import threading
-from collections import Counter, deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,32 +12,19 @@ import numpy as np
 from amgan.runtime.engines.cuda.api import CudaError, GpuInfo, OutOfMemoryError
 from amgan.runtime.engines.cuda.rings import TILE_DESCRIPTOR
 from support import pixel_kernels_twin
+from support.fake_cuda_memory import FakeMemory
+from support.fake_cuda_streams import FakeEvent, FakeOrder, FakeStream, Work
 from support.tile_kernels_twin import TWINS
 
 PIXEL_TWINS = pixel_kernels_twin.TWINS
 KERNELS = [*TWINS, *PIXEL_TWINS]
-GARBAGE = 0xCD
-Work = Callable[[], None]
-
-
-@dataclass(eq=False)
-class FakeEvent:
-    asked: int = 0
-    happened: int = 0
-
-
-@dataclass(eq=False)
-class FakeStream:
-    todo: deque[tuple[str, Any]] = field(default_factory=deque)
-    captured: list[Work] | None = None
-    capturer: int = 0
 
 
 class FakeCuda:
     """Stands in for runtime.cuda.api.Cuda; ``broken`` holds the rules that were broken, ``calls`` the names.
 
     ``fail`` maps a call to the error it raises; ``free_bytes`` is what there is to allocate on the GPU;
-    ``bus`` counts the bytes that were copied "up" to the GPU and "down" from it.
+    ``bus`` counts the bytes that were copied "up" to the GPU and "down" from it; ``held`` is its memory.
     """
 
     def __init__(
@@ -52,20 +37,18 @@ class FakeCuda:
         self.free_bytes = self._total = free_bytes
         self.driver_and_runtime = (13000, 13000)
         self._gpus = [GpuInfo(0, "Fake GPU", 89, free_bytes)] if gpus is None else list(gpus)
-        self._random = random.Random(seed)
         self._lock = threading.RLock()
-        self._memory: dict[int, np.ndarray] = {}
-        self._pinned: dict[int, np.ndarray] = {}
+        self.held = FakeMemory()
         self._handles: dict[int, Any] = {}
+        self._order = FakeOrder(seed, self._handles)
         self._next = 1000
         self._users: set[int] = set()
-        self._working: FakeStream | None = None
 
     @property
     def leaks(self) -> list[str]:
         """What was never given back."""
         kinds = [type(h).__name__ for h in self._handles.values()]
-        return ["device"] * len(self._memory) + ["pinned"] * len(self._pinned) + kinds
+        return ["device"] * len(self.held.gpu) + ["pinned"] * len(self.held.pinned) + kinds
 
     def versions(self) -> tuple[int, int]:
         self._called("versions", used=False)
@@ -96,26 +79,26 @@ class FakeCuda:
                     "CUDA's cudaMalloc failed with cudaErrorMemoryAllocation (out of memory)"
                 )
             self.free_bytes -= size
-            return self._reserve(self._memory, size)
+            return self.held.reserve(self.held.gpu, size)
 
     def free(self, address: int) -> None:
         self._called("free")
         with self._lock:
-            self._rule(address in self._memory, "memory of the GPU was freed twice")
-            self._drain()
-            self.free_bytes += len(self._memory.pop(address, b""))
+            self._rule(address in self.held.gpu, "memory of the GPU was freed twice")
+            self._order.drain()
+            self.free_bytes += len(self.held.gpu.pop(address, b""))
 
     def host_alloc(self, size: int) -> int:
         self._called("host_alloc")
         with self._lock:
-            return self._reserve(self._pinned, size)
+            return self.held.reserve(self.held.pinned, size)
 
     def host_free(self, address: int) -> None:
         self._called("host_free")
         with self._lock:
-            self._rule(address in self._pinned, "pinned memory was freed twice")
-            self._drain()
-            self._pinned.pop(address, None)
+            self._rule(address in self.held.pinned, "pinned memory was freed twice")
+            self._order.drain()
+            self.held.pinned.pop(address, None)
 
     def stream_create(self) -> int:
         return self._make("stream_create", FakeStream())
@@ -129,7 +112,7 @@ class FakeCuda:
         with self._lock:
             held = self._get(stream, FakeStream)
             while held.todo:
-                self._step()
+                self._order.step()
 
     def stream_wait(self, stream: int, event: int) -> None:
         self._called("stream_wait")
@@ -156,7 +139,7 @@ class FakeCuda:
             held = self._get(event, FakeEvent)
             asked = held.asked
             while held.happened < asked:
-                self._step()
+                self._order.step()
 
     def elapsed_ms(self, start: int, end: int) -> float:
         self._called("elapsed_ms")
@@ -183,7 +166,7 @@ class FakeCuda:
         def work() -> None:
             into = self.view(target, (height - 1) * target_pitch + width)
             out = self.view(source, (height - 1) * source_pitch + width)
-            way = (self._is_on_the_gpu(source), self._is_on_the_gpu(target))
+            way = (self.held.is_on_the_gpu(source), self.held.is_on_the_gpu(target))
             if way[0] != way[1]:
                 self.bus["up" if way[1] else "down"] += width * height
             for row in range(height):
@@ -268,37 +251,32 @@ class FakeCuda:
         """Give a stream work, like the launch of a kernel."""
         with self._lock:
             held = self._get(stream, FakeStream)
-            if held is self._working:  # what is done by the work of a stream is part of it
+            if held is self._order.working:  # what is done by the work of a stream is part of it
                 work()
             elif held.captured is not None:
                 held.captured.append(work)
             else:
                 self._give(stream, "work", work)
-                while self._random.random() < 0.4 and self._runnable():
-                    self._step()
+                self._order.some_steps()
 
     def lend(self, array: np.ndarray) -> int:
         """Another library's memory on the GPU with these bytes; returns its address."""
         with self._lock:
-            address = self._reserve(self._memory, array.nbytes)
-            self._memory[address][...] = array.reshape(-1)
+            address = self.held.reserve(self.held.gpu, array.nbytes)
+            self.held.gpu[address][...] = array.reshape(-1)
             return address
 
     def take_back(self, address: int) -> None:
         """Free another library's memory."""
         with self._lock:
-            self._drain()
-            del self._memory[address]
-
-    def _is_on_the_gpu(self, address: int) -> bool:
-        return any(start <= address < start + len(array) for start, array in self._memory.items())
+            self._order.drain()
+            del self.held.gpu[address]
 
     def view(self, address: int, size: int) -> np.ndarray:
         """Bytes of memory, from an address that may lie inside of it; out of bounds is an error at once."""
-        for memory in (self._memory, self._pinned):
-            for start, array in memory.items():
-                if start <= address and address + size <= start + len(array):
-                    return array[address - start : address - start + size]
+        found = self.held.view(address, size)
+        if found is not None:
+            return found
         self.broken.append(f"{size} bytes at {address} were used that nobody has")
         return np.zeros(size, np.uint8)
 
@@ -315,11 +293,6 @@ class FakeCuda:
         ]
         self._rule(all(s.capturer != threading.get_ident() for s in capturing), f"{name} during a capture")
 
-    def _reserve(self, where: dict[int, np.ndarray], size: int) -> int:
-        array = np.full(size, GARBAGE, np.uint8)
-        where[array.ctypes.data] = array
-        return array.ctypes.data
-
     def _make(self, name: str, thing: Any) -> int:
         self._called(name)
         with self._lock:
@@ -333,7 +306,7 @@ class FakeCuda:
             self._rule(
                 isinstance(self._handles.get(handle), kind), f"{name} of what is no {kind.__name__} any more"
             )
-            self._drain()
+            self._order.drain()
             self._handles.pop(handle, None)
 
     def _get(self, handle: int, kind: type) -> Any:
@@ -345,35 +318,6 @@ class FakeCuda:
         held = self._get(stream, FakeStream)
         self._rule(held.captured is None, f"{kind} in a capture is more than this fake can do")
         held.todo.append((kind, what))
-
-    def _runnable(self) -> list[FakeStream]:
-        found = []
-        for stream in self._handles.values():
-            if isinstance(stream, FakeStream) and stream.todo:
-                kind, what = stream.todo[0]
-                if kind != "wait" or what[0].happened >= what[1]:
-                    found.append(stream)
-        return found
-
-    def _step(self) -> None:
-        """Do the next work of any stream that can go on."""
-        runnable = self._runnable()
-        assert runnable, "the streams wait for each other for ever"
-        chosen = self._random.choice(runnable)
-        kind, what = chosen.todo.popleft()
-        if kind == "work":
-            before, self._working = self._working, chosen
-            try:
-                what()
-            finally:
-                self._working = before
-        elif kind == "record":
-            what[0].happened = max(what[0].happened, what[1])
-
-    def _drain(self) -> None:
-        """Freeing and destroying wait for the GPU, as the real ones do or must be preceded by."""
-        while self._runnable():
-            self._step()
 
     def _rule(self, kept: bool, otherwise: str) -> None:
         if not kept:

@@ -30,7 +30,7 @@ class FakeGpu:
 
     def zeros(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> torch.Tensor:
         made = torch.zeros(shape, dtype=getattr(torch, dtype.name))
-        self.cuda._memory[made.data_ptr()] = made.numpy().reshape(-1).view(np.uint8)
+        self.cuda.held.gpu[made.data_ptr()] = made.numpy().reshape(-1).view(np.uint8)
         self.kept.append(made)
         return made
 
@@ -48,4 +48,4 @@ class FakeGpu:
     def release(self) -> None:
         self.released += 1
         for tensor in self.kept:
-            self.cuda._memory.pop(tensor.data_ptr(), None)
+            self.cuda.held.gpu.pop(tensor.data_ptr(), None)

@@ -63,7 +63,7 @@ def test_only_what_the_tiles_need_crosses_the_bus(monkeypatch: pytest.MonkeyPatc
     copy = cuda.copy_2d
 
     def watch(target: int, tp: int, source: int, sp: int, width: int, height: int, stream: int) -> None:
-        pinned = [any(a <= x < a + len(m) for a, m in cuda._pinned.items()) for x in (target, source)]
+        pinned = [any(a <= x < a + len(m) for a, m in cuda.held.pinned.items()) for x in (target, source)]
         moved.append((("", "down", "up")[pinned.index(True) + 1 if any(pinned) else 0], width * height))
         copy(target, tp, source, sp, width, height, stream)
 

@@ -97,7 +97,7 @@ def test_a_frame_crosses_the_bus_once_each_way(monkeypatch: pytest.MonkeyPatch) 
     copy = cuda.copy_2d
 
     def watch(target: int, tp: int, source: int, sp: int, width: int, height: int, stream: int) -> None:
-        pinned = [any(a <= x < a + len(m) for a, m in cuda._pinned.items()) for x in (target, source)]
+        pinned = [any(a <= x < a + len(m) for a, m in cuda.held.pinned.items()) for x in (target, source)]
         if any(pinned):
             crossings.append(("up" if pinned[1] else "down", width * height))
         copy(target, tp, source, sp, width, height, stream)
