@@ -85,9 +85,8 @@ def plan_colour(
     trust = colour_trust(matte, sides, hair, natural.grey, reached, skin, landmarks_unit, tone.share)
     trust *= float(eased_between(float((natural.grey * matte.alpha)[HALF][certain].mean()), *_SOME))
     most = np.asarray(np.float32(_MOST * trust) * reached, np.float32)
-    if (
-        trust < _LEAST_TRUST + _TONED_TRUST * tone.share or most[HALF][certain].mean() < _LEAST
-    ):  # the same at every age: none may jump
+    # Judged by the most that may change, which is the same at every age: between two ages hair must not jump.
+    if trust < _LEAST_TRUST + _TONED_TRUST * tone.share or most[HALF][certain].mean() < _LEAST:
         return None
     share = most * regained(now, wanted, hair_height(landmarks_unit, len(matte.alpha)))
     if not share.any():
