@@ -9,15 +9,15 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..files import file_sha256
 from ..machine import load_extension
-from .compiled_cache import drop_entry, entry_path, read_entry, write_entry
+from .compiled_cache import kept_or_made
 from .graph_search import OtherGraphError, constant, only, other_input, reader, readers
 from .openvino_cells import CHANNELS, GROUP_PX, PIXELS
 from .openvino_cut import Conditioning, find_atlas, find_conditioning, find_stem, over_cells
@@ -98,23 +98,16 @@ def read_weights(openvino: Any, file: Path, digest: str | None = None) -> Genera
     """
     if extension() is None:
         return None
+    make = partial(_find_weights, openvino, file)
+    return kept_or_made(openvino, file, digest, {"avx2": FORMAT}, GeneratorWeights, make)
+
+
+def _find_weights(openvino: Any, file: Path) -> GeneratorWeights | None:
+    """`read_weights`, without the cache."""
     try:
-        path = entry_path(openvino, digest or file_sha256(file), {"avx2": FORMAT})
-    except OSError:
-        return None
-    kept = None if path is None else read_entry(path)
-    if path is not None and kept is not None:
-        try:
-            return GeneratorWeights.from_bytes(kept)
-        except (ValueError, EOFError):
-            drop_entry(path)
-    try:
-        found = find_weights(openvino.Core().read_model(file))
+        return find_weights(openvino.Core().read_model(file))
     except (RuntimeError, ValueError, OtherGraphError):
         return None
-    if path is not None:
-        write_entry(path, found.to_bytes())
-    return found
 
 
 def find_weights(model: Any) -> GeneratorWeights:

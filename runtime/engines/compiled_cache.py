@@ -19,9 +19,9 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol, Self, TypeVar
 
-from ..files import is_temporary, whole_file
+from ..files import file_sha256, is_temporary, whole_file
 
 SWITCH = "AMGAN_CACHE"
 FORMAT = 4
@@ -131,6 +131,51 @@ def write_entry(path: Path, content: bytes) -> None:
         _make_room(path.parent)
     except OSError as error:
         _log.debug("%s is not kept: %s", path, error)
+
+
+class Kept(Protocol):
+    """What an entry can keep; ``from_bytes`` raises ValueError or EOFError for other content."""
+
+    def to_bytes(self) -> bytes:
+        """The content of an entry."""
+        ...
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Self:
+        """The object of an entry's content."""
+        ...
+
+
+K = TypeVar("K", bound=Kept)
+
+
+def kept_or_made(
+    openvino: ModuleType,
+    file: Path,
+    digest: str | None,
+    made_with: Mapping[str, Any],
+    kind: type[K],
+    make: Callable[[], K | None],
+) -> K | None:
+    """What the entry of ``file`` holds, otherwise what ``make`` gives, which is kept; None if it gives None.
+
+    ``digest`` is the SHA-256 of the file in hex if it is known, ``made_with`` as of `entry_path`. None if the
+    file cannot be read. Entries of other content are deleted.
+    """
+    try:
+        path = entry_path(openvino, digest or file_sha256(file), made_with)
+    except OSError:
+        return None
+    kept = None if path is None else read_entry(path)
+    if path is not None and kept is not None:
+        try:
+            return kind.from_bytes(kept)
+        except (ValueError, EOFError):
+            drop_entry(path)
+    made = make()
+    if made is not None and path is not None:
+        write_entry(path, made.to_bytes())
+    return made
 
 
 def _read(openvino: ModuleType, path: Path, options: Mapping[str, Any]) -> Any | None:

@@ -74,7 +74,7 @@ class PixelCells:
 
     @classmethod
     def from_bytes(cls, content: bytes) -> PixelCells:
-        """The parts that `to_bytes` gave."""
+        """The parts that `to_bytes` gave; raises ValueError or EOFError for other content."""
         stream = io.BytesIO(content)
         fine, coarse, gain, bias, span = (np.load(stream, allow_pickle=False) for _ in range(5))
         return cls(fine, coarse, gain, bias, float(span))

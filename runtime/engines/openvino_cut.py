@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..files import file_sha256
-from .compiled_cache import entry_path, read_entry, write_entry
+from .compiled_cache import kept_or_made
 from .graph_search import (
     OtherGraphError,
     all_of,
@@ -59,17 +59,8 @@ def read_cells(openvino: Any, file: Path, digest: str | None = None) -> PixelCel
     """
     if not can_cut():
         return None
-    try:
-        path = entry_path(openvino, digest or file_sha256(file), {"cells": CELLS_FORMAT})
-    except OSError:
-        return None
-    kept = None if path is None else read_entry(path)
-    if kept is not None:
-        return PixelCells.from_bytes(kept)
-    found = _read_ends(openvino, file)
-    if found is not None and path is not None:
-        write_entry(path, found.to_bytes())
-    return found
+    make = partial(_read_ends, openvino, file)
+    return kept_or_made(openvino, file, digest, {"cells": CELLS_FORMAT}, PixelCells, make)
 
 
 def _read_ends(openvino: Any, file: Path) -> PixelCells | None:

@@ -17,7 +17,7 @@ from amgan.networks.config import AGE_SPAN_YEARS
 from amgan.runtime.bundle.bundle import Bundle
 from amgan.runtime.bundle.precision import Precision
 from amgan.runtime.engines import openvino_cells, openvino_cut
-from amgan.runtime.engines.compiled_cache import SUFFIX
+from amgan.runtime.engines.compiled_cache import SUFFIX, write_entry
 from amgan.runtime.engines.contract import TileBatch
 from amgan.runtime.engines.openvino import OpenVinoEngine
 from amgan.runtime.engines.openvino_cells import Memory, PixelCells, can_cut, in_bf16
@@ -272,6 +272,24 @@ def test_what_was_cut_off_is_kept_between_processes(tmp_path: Path, monkeypatch:
         assert np.array_equal(one, other)
     assert first.span == second.span
     assert entry.suffix == SUFFIX
+
+
+@needs_extension
+@pytest.mark.parametrize("content", [b"", b"junk" * 99])
+def test_an_entry_with_other_content_is_written_anew(
+    content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AMGAN_CACHE", str(tmp_path / "cache"))
+    openvino, file = load_openvino(), Bundle.open().file("generator", Precision.FP32)
+    first = read_cells(openvino, file)
+    (entry,) = (tmp_path / "cache").iterdir()
+    whole = entry.read_bytes()
+    write_entry(entry, content)
+    second = read_cells(openvino, file)
+    assert first is not None
+    assert second is not None
+    assert second.to_bytes() == first.to_bytes()
+    assert entry.read_bytes() == whole
 
 
 @needs_extension
